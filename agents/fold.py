@@ -1,0 +1,107 @@
+"""What a commit group changes: plays folded into their users' records, and the lists that follow from them.
+
+Nothing here is durable yet and nothing waits: these are functions from records to records, run beside the event loop.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.lists import encode_lists
+from agents.reading import Group
+from state.generation import Generation
+from state.keys import item_name_key
+from state.learn import learn
+from state.partition_state import PartitionState
+from state.relist import fingerprints, relist
+from state.user_records import UserRecords, pack, unpack
+from streams.outbox import Item
+from streams.settings import Settings
+
+Users = Mapping[int, Sequence[bytes]]
+"""Per partition, keys of users."""
+
+
+class Changes(NamedTuple):
+    """What a commit group makes durable in one partition."""
+
+    changelog: list[Item]
+    """User records by ascending applied offset, behind the names of items that the partition had none of."""
+    applied_offset_max: int
+    lists: list[Item]
+    rejects: list[Item]
+
+
+def fold(
+    group: Group, states: Mapping[int, PartitionState], generation: Generation | None, settings: Settings, now_ms: int
+) -> dict[int, Changes]:
+    """Fold a group's plays into its users' records.
+
+    Every touched user's list is published if it changed, or is due, or if none of the user's plays was fresh: then the
+    plays were delivered again, and the crash that caused it may have lost the list.
+    """
+    records = _read(group.users, states, generation, settings)
+    records, fresh = learn(records, group.plays, settings.history_max, settings.play_ids_max, settings.half_life_plays)
+    changes = _settle(group.users, records, ~fresh, generation, settings, now_ms)
+    for partition, ids in group.item_ids.items():
+        names = [(item_name_key(key), ids[key].encode()) for key in states[partition].unnamed(ids)]
+        found = changes[partition]
+        changes[partition] = found._replace(changelog=names + found.changelog, rejects=group.rejects[partition])
+    return changes
+
+
+def refold(
+    users: Users, states: Mapping[int, PartitionState], generation: Generation | None, settings: Settings, now_ms: int
+) -> dict[int, Changes]:
+    """Fold users again under a generation, without any play, and publish their lists."""
+    records = _read(users, states, generation, settings)
+    return _settle(users, records, np.ones(len(records), np.bool_), generation, settings, now_ms)
+
+
+def _read(
+    users: Users, states: Mapping[int, PartitionState], generation: Generation | None, settings: Settings
+) -> UserRecords:
+    factors = generation.manifest.objective.factors if generation else settings.factors
+    return unpack([value for partition, keys in users.items() for value in states[partition].read(keys)], factors)
+
+
+def _settle(
+    users: Users,
+    records: UserRecords,
+    again: NDArray[np.bool_],
+    generation: Generation | None,
+    settings: Settings,
+    now_ms: int,
+) -> dict[int, Changes]:
+    """Make the lists of all users at once, decide which go out, and write the records."""
+    header = records.header
+    messages: dict[int, bytes] = {}
+    if generation is not None and len(records):
+        lists = relist(records, generation, settings.list_n)
+        found = fingerprints(lists, generation)
+        age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
+        due = again | (found != header["list_fingerprint"]) | (age_s >= settings.list_heartbeat_s)
+        header["list_fingerprint"] = found
+        header["listed_at_s"][due] = header["last_played_s"][due]
+        messages = encode_lists(users, header["applied_offset"], lists, due, generation, settings, now_ms)
+    else:
+        header["generation_key"] = 0
+    return _by_partition(users, header["applied_offset"], pack(records), messages)
+
+
+def _by_partition(
+    users: Users, applied: NDArray[np.int64], values: list[bytes], messages: Mapping[int, bytes]
+) -> dict[int, Changes]:
+    changes, first = {}, 0
+    for partition, keys in users.items():
+        order = np.argsort(applied[first : first + len(keys)], kind="stable").tolist()
+        changes[partition] = Changes(
+            [(keys[i], values[first + i]) for i in order],
+            int(applied[first : first + len(keys)].max(initial=-1)),
+            [(keys[i], messages[first + i]) for i in order if first + i in messages],
+            [],
+        )
+        first += len(keys)
+    return changes

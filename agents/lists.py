@@ -1,0 +1,51 @@
+"""Recommendations as they travel."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from state.generation import Generation
+from state.relist import Lists
+from streams.settings import Settings
+
+
+def encode_lists(
+    users: Mapping[int, Sequence[bytes]],
+    applied_offsets: NDArray[np.int64],
+    lists: Lists,
+    due: NDArray[np.bool_],
+    generation: Generation,
+    settings: Settings,
+    now_ms: int,
+) -> dict[int, bytes]:
+    """Write the lists that are due, as JSON of `streams.records.Recommendations`.
+
+    Returns:
+        The message of every due user, by the user's number.
+    """
+    item_ids, personal = generation.item_ids[lists.rows], lists.personal.tolist()
+    lengths = (lists.rows >= 0).sum(axis=1).tolist()
+    offsets, wanted = applied_offsets.tolist(), due.tolist()
+    head = {"generation": generation.id, "revision": 0, "made_at_ms": now_ms,
+            "expires_at_ms": now_ms + 1000 * settings.list_expires_s}  # fmt: skip
+    messages, number = {}, 0
+    for partition, keys in users.items():
+        for key in keys:
+            if wanted[number]:
+                n = lengths[number]
+                messages[number] = orjson.dumps(
+                    {
+                        "user_id": key.decode(),
+                        "kind": "personal" if personal[number] else "popular",
+                        **head,
+                        "partition": partition,
+                        "offset": offsets[number],
+                        "items": item_ids[number, :n].tolist(),
+                        "scores": lists.scores[number, :n],
+                    },
+                    option=orjson.OPT_SERIALIZE_NUMPY,
+                )
+            number += 1
+    return messages

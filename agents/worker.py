@@ -1,0 +1,150 @@
+"""One worker process: it joins the group, folds plays, swaps generations, and stops with a sentence."""
+
+import asyncio
+import logging
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from agents.commit import Committer
+from agents.play_path import PlayPath
+from agents.sweep import Sweeper
+from model.warm_up import warm_up
+from state.disk import locked_folder
+from state.generation_store import GenerationStore
+from state.serving import Serving
+from state.user_store import add_user_table
+from streams.app import create_app, topic_of_bytes
+from streams.broadcast import Broadcast
+from streams.outbox import Outbox
+from streams.settings import Settings
+from streams.topics import topic_names
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 0.1
+STOP_S = 20.0
+
+
+class WorkerError(RuntimeError):
+    """A worker cannot go on. Nothing is lost: start it again when what the message names is mended."""
+
+
+class Worker:
+    """Assembles the parts of a worker and runs them until it is told to stop or one of them fails."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare a worker; it is used once, inside a running event loop."""
+        self._settings = settings
+        names = topic_names(settings)
+        self._app = create_app(settings)
+        self._store = add_user_table(self._app, settings)
+        self._outbox = Outbox(settings)
+        self._serving = Serving(GenerationStore(settings.generations_path))
+        self._announcements = Broadcast(
+            settings.brokers, names.generations, self._serving.announce, settings.kafka_timeout_s
+        )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
+        committer = Committer(self._outbox, self._store.partitions, settings)
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail)
+        self._sweeper = Sweeper(self._store, self._serving, self._path, settings.sweep_users)
+        plays = topic_of_bytes(self._app, names.plays, settings.partitions)
+        self._app.agent(plays, name="fold")(self._path.fold_plays)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            WorkerError: The worker was not ready in time, or Faust stopped.
+            StateError: Another process uses the folder of this instance, or the state is damaged.
+            OutboxError, LogReadError: Kafka did not answer.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        with locked_folder(self._settings.worker_path):
+            try:
+                await self._start()
+                await self._watch()
+            except BaseException:
+                self._app.conf.stream_wait_empty = False  # the group in hand will not be finished any more
+                raise
+            finally:
+                await self._shut_down()
+
+    async def _start(self) -> None:
+        warming = asyncio.get_running_loop().run_in_executor(self._thread, warm_up)
+        await self._outbox.start()
+        await self._announcements.start()
+        await self._serving.swap()
+        await warming
+        await self._app.start()
+
+    async def _watch(self) -> None:
+        """Wait until the worker is told to stop; raise as soon as a part of it fails."""
+        parts = [
+            self._say_ready(),
+            self._announcements.failed(),
+            self._serving.follow(),
+            self._sweeper.run(),
+            self._app_stopped(),
+        ]
+        stop = asyncio.create_task(self._stop.wait())
+        tasks = {stop, self._failed, *map(asyncio.create_task, parts)}
+        try:
+            waiting = tasks
+            while not stop.done():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _say_ready(self) -> None:
+        """Say when the worker is ready.
+
+        Raises:
+            WorkerError: It is not within `ready_s`; time in which recovery moves on does not count.
+        """
+        moved, n_recovered = time.monotonic(), 0
+        while not self._app.tables.recovery.completed.is_set():
+            await asyncio.sleep(WATCH_S)
+            if self._store.n_recovered > n_recovered:
+                moved, n_recovered = time.monotonic(), self._store.n_recovered
+                log.info("recovering", extra={"records": n_recovered})
+            if time.monotonic() - moved > self._settings.ready_s:
+                message = (
+                    f"Worker {self._settings.instance} got no partitions within {self._settings.ready_s:g} s. "
+                    "Look at the broker, and whether another worker runs under the same PLAYFOLD_INSTANCE."
+                )
+                raise WorkerError(message)
+        log.info("worker_ready", extra={"partitions": sorted(self._store.partitions), "recovered": n_recovered})
+
+    async def _app_stopped(self) -> None:
+        """Wait until Faust stops by itself, which is always an error."""
+        await self._app.wait_until_stopped()
+        reason = self._app.crash_reason
+        message = f"Faust stopped: {reason!r}." if reason else "Faust stopped without a reason."
+        raise WorkerError(message) from reason
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _shut_down(self) -> None:
+        """Finish the group in hand, commit its offsets, leave the consumer group, close the state; bounded in time."""
+        stopping = asyncio.create_task(self._stop_parts())
+        # Faust swallows cancellation while it waits for messages in hand, so a time-out around it would not end it.
+        await asyncio.wait({stopping}, timeout=STOP_S)
+        if not stopping.done():
+            log.warning("stop_took_too_long", extra={"seconds": STOP_S})
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        log.info("worker_stopped")
+
+    async def _stop_parts(self) -> None:
+        await self._app.stop()
+        await self._announcements.stop()
+        await self._outbox.stop()

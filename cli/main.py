@@ -1,0 +1,69 @@
+"""The `playfold` command: the assembly of its commands, and how errors end."""
+
+import importlib
+import logging
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+# One file each, `cli/<command>.py`, which defines `app`, a `typer.Typer(add_completion=False)` with one command or
+# several. It is imported only when it runs: so the help is quick, however heavy the imports of a command are.
+COMMANDS = {
+    "up": "Run broker, topics and workers in one terminal.",
+    "demo": "See it work on MovieLens-100K.",
+    "broker": "Run Kafka on this machine, in the foreground.",
+    "topics": "Create and verify the topics.",
+    "worker": "Fold plays into lists.",
+    "retrain": "Make the next generation and announce it.",
+    "generations": "Show the generations that are published.",
+    "replay": "Send a file of plays.",
+    "recommend": "Show a listener's list.",
+}
+OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
+
+
+class Commands(TyperGroup):
+    """The commands by name, imported when they run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is click's
+        """Return the names of all commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is click's
+        """Return what the help shows of a command."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is to run, imported, and its arguments."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            command = typer.main.get_command(importlib.import_module(f"cli.{name}").app)
+        return name, command, rest
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def playfold() -> None:
+    """Recommendations that change with the play you just made."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence on stderr and exit status 1."""
+    # What a client says of its own retries would only surround the sentence.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    try:
+        app()
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in OURS:
+            raise
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

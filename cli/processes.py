@@ -1,0 +1,163 @@
+"""Processes of playfold: workers and other commands, started, awaited until they are ready, stopped, killed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.child import Child
+from streams.settings import PREFIX, Settings
+
+WORKER_STOP_S = 25
+POLL_S = 0.05
+TAIL_BYTES = 8192
+
+
+class ProcessError(RuntimeError):
+    """A process of playfold did not do its work; the message quotes it and names its log."""
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of a process under these settings, whatever this one was started with."""
+    ours = {f"{PREFIX}{name.upper()}": str(value) for name, value in msgspec.structs.asdict(settings).items()}
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | ours
+
+
+class WorkerProcess:
+    """One `playfold worker` and its log, a file of events as JSON.
+
+    Attributes:
+        settings: Those it runs under, `instance` among them.
+        log_file: What it writes, under `logs` in the data folder; begun anew with this object, not with its restarts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Describe a worker; nothing is started yet."""
+        self.settings = settings
+        self.log_file = settings.data_path / "logs" / f"worker-{settings.instance}.log"
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self.log_file.write_bytes(b"")
+        self._began_at = 0
+        self._child: Child | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what the worker is called."""
+        return f"Worker {self.settings.instance}"
+
+    @property
+    def child(self) -> Child:
+        """Return the running process, to signal it.
+
+        Raises:
+            ProcessError: It was never started.
+        """
+        if self._child is None:
+            message = f"{self.name} was not started."
+            raise ProcessError(message)
+        return self._child
+
+    @property
+    def running(self) -> bool:
+        """Return whether the worker was started and has not ended."""
+        return self._child is not None and self._child.running
+
+    @property
+    def ready(self) -> bool:
+        """Return whether the worker has said that it is ready since it was started last."""
+        return any(event.get("event") == "worker_ready" for event in self.events())
+
+    def start(self) -> None:
+        """Start the worker, for the first time or again."""
+        with self.log_file.open("ab") as log:
+            self._began_at = log.tell()
+            command = [sys.executable, "-m", "cli.main", "worker", "--json"]
+            self._child = Child(command, log, WORKER_STOP_S, environment_of(self.settings))
+
+    def events(self) -> list[Mapping[str, Any]]:
+        """Return what it has said since it was started last; a line that is no event is left out."""
+        with self.log_file.open("rb") as log:
+            log.seek(self._began_at)
+            found = []
+            for line in log:
+                try:
+                    found.append(msgspec.json.decode(line, type=dict[str, Any]))
+                except msgspec.DecodeError:
+                    continue
+            return found
+
+    def await_ready(self, timeout_s: float) -> None:
+        """Wait until the worker is ready.
+
+        Raises:
+            ProcessError: It ended, or was not ready in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.ready:
+            if not self.running:
+                raise ProcessError(self.told_end())
+            if time.monotonic() > deadline:
+                message = f"{self.name} was not ready within {timeout_s:g} s: read {self.log_file}."
+                raise ProcessError(message)
+            time.sleep(POLL_S)
+
+    def told_end(self) -> str:
+        """Return a sentence about how it ended."""
+        return f"{self.name} ended with status {self.child.status} ({last_line(self.log_file)}): read {self.log_file}."
+
+    def stop(self) -> None:
+        """Stop the worker: it finishes its commit group and leaves the consumer group."""
+        if self._child is not None:
+            self._child.stop()
+
+    def kill(self) -> None:
+        """End the worker with SIGKILL."""
+        self.child.kill()
+
+
+def stop_all(workers: Iterable[WorkerProcess]) -> None:
+    """Stop workers, all at the same time."""
+    running = [worker for worker in workers if worker.running]
+    for worker in running:
+        worker.child.begin_stop()
+    for worker in running:
+        worker.stop()
+
+
+def run_command(settings: Settings, *arguments: str, log_file: Path, timeout_s: float) -> str:
+    """Run another command of playfold to its end and return what it wrote to stdout.
+
+    Raises:
+        ProcessError: It ended with another status than 0, or took too long.
+    """
+    name = f"playfold {arguments[0]}"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("wb") as log:
+        child = Child(
+            [sys.executable, "-m", "cli.main", *arguments], log, stop_s=2, environment=environment_of(settings)
+        )
+        try:
+            status = child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            message = f"`{name}` took more than {timeout_s:g} s: read {log_file}."
+            raise ProcessError(message) from None
+        finally:
+            child.stop()
+    if status:
+        message = f"`{name}` ended with status {status} ({last_line(log_file)}): read {log_file}."
+        raise ProcessError(message)
+    return log_file.read_text(errors="replace")
+
+
+def last_line(log_file: Path) -> str:
+    """Return the last line of a log without its full stop: an error of ours is one sentence."""
+    with log_file.open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+        lines = log.read().decode(errors="replace").split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1].rstrip(".")[:400] if said else "it said nothing"

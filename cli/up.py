@@ -1,0 +1,142 @@
+"""`playfold up`: broker, topics and workers in one terminal."""
+
+import contextlib
+import signal
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+import typer
+
+from cli.processes import ProcessError, WorkerProcess, stop_all
+from streams.broker import HOST, Broker, answers, embedded_broker
+from streams.settings import Settings, read_settings
+from streams.topics import create_topics, verify_topics
+
+RESTARTS_MAX = 5
+RESTARTS_WITHIN_S = 60.0
+RESTART_PAUSE_S = 1.0
+WATCH_S = 0.2
+app = typer.Typer(add_completion=False)
+
+
+class UpError(RuntimeError):
+    """Something of `playfold up` does not stay up; the message names it and its log. Mend that and start again."""
+
+
+class Teller:
+    """Tells what happens, a sentence or a JSON object a line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        """Choose the form."""
+        self._as_json = as_json
+
+    def tell(self, event: str, text: str, **fields: object) -> None:
+        """Tell an event."""
+        line = msgspec.json.encode({"event": event, **fields}).decode() if self._as_json else text
+        typer.echo(line)
+
+
+class Watched:
+    """A worker that is started again when it ends by itself, a bounded number of times."""
+
+    def __init__(self, worker: WorkerProcess, teller: Teller) -> None:
+        """Start the worker."""
+        self.worker = worker
+        self._teller = teller
+        self._ends: deque[float] = deque()
+        self._start_at: float | None = None
+        self.ready = False
+        worker.start()
+
+    def look(self, now: float) -> None:
+        """See how the worker does at a time in seconds, and start it again if it has been down for a pause.
+
+        Raises:
+            UpError: It has ended too often.
+        """
+        instance = self.worker.settings.instance
+        if self._start_at is not None:
+            if now >= self._start_at:
+                self._start_at = None
+                self.worker.start()
+        elif not self.worker.running:
+            self.ready = False
+            self._note_end(now)
+            self._start_at = now + RESTART_PAUSE_S
+            text = f"{self.worker.told_end()} It starts again."
+            self._teller.tell("worker_ended", text, instance=instance, status=self.worker.child.status)
+        elif not self.ready and self.worker.ready:
+            self.ready = True
+            self._teller.tell("worker_ready", f"{self.worker.name} is ready.", instance=instance)
+
+    def _note_end(self, now: float) -> None:
+        self._ends.append(now)
+        while self._ends[0] < now - RESTARTS_WITHIN_S:
+            self._ends.popleft()
+        if len(self._ends) > RESTARTS_MAX:
+            message = f"{self.worker.told_end()} It has ended {len(self._ends)} times in a minute and stays down."
+            raise UpError(message)
+
+
+@app.command()
+def up(
+    *,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell events as JSON.")] = False,
+) -> None:
+    """Run broker, topics and workers until Ctrl-C or SIGTERM.
+
+    A Kafka that answers at PLAYFOLD_BROKERS already, or on another machine, is used as it is.
+    """
+    settings, teller = read_settings(), Teller(as_json=as_json)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        broker = None if served_already(settings) else stack.enter_context(embedded_broker(settings))
+        where = "embedded" if broker else "found there"
+        teller.tell("broker_ready", f"Kafka answers at {settings.brokers} ({where}).", brokers=settings.brokers)
+        create_topics(settings)
+        verify_topics(settings)
+        processes = [WorkerProcess(worker_settings(settings, number)) for number in range(1, workers + 1)]
+        stack.callback(stop_all, processes)
+        stack.callback(ignore_interrupts)
+        watch([Watched(process, teller) for process in processes], broker, teller)
+
+
+def served_already(settings: Settings) -> bool:
+    """Return whether Kafka is somebody else's: on another machine, several, or answering already."""
+    host, _, port = settings.brokers.rpartition(":")
+    return host not in {HOST, "localhost"} or answers(int(port))
+
+
+def worker_settings(settings: Settings, number: int) -> Settings:
+    """Return the settings of one of several workers: each has an instance of its own, the same at every start."""
+    instance = settings.instance if number == 1 else f"{settings.instance}-{number}"
+    return msgspec.structs.replace(settings, instance=instance)
+
+
+def watch(workers: Sequence[Watched], broker: Broker | None, teller: Teller) -> None:
+    """Keep the workers up until interrupted.
+
+    Raises:
+        UpError: A worker ended too often.
+        BrokerError: The embedded broker ended.
+    """
+    told = False
+    while True:
+        if broker is not None and not broker.running:
+            broker.wait()
+        for worker in workers:
+            worker.look(time.monotonic())
+        if not told and all(worker.ready for worker in workers):
+            told = True
+            teller.tell("up", "playfold is up; Ctrl-C stops it.")
+        time.sleep(WATCH_S)
+
+
+def ignore_interrupts() -> None:
+    """Let an end that has begun take its bounded time: a second Ctrl-C must not leave half of it running."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

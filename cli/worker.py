@@ -1,0 +1,32 @@
+"""`playfold worker`: fold plays into lists until told to stop."""
+
+from typing import Annotated
+
+import typer
+
+from cli.event_log import start_event_log
+from cli.threads import pin_threads
+from streams.settings import read_settings
+from streams.topics import verify_topics
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events as JSON.")] = False) -> None:
+    """Fold plays into lists until Ctrl-C or SIGTERM.
+
+    Several workers share the partitions; each needs a PLAYFOLD_INSTANCE of its own.
+    """
+    settings = read_settings()
+    verify_topics(settings)
+    pin_threads(1)
+    start_event_log(as_json=as_json)
+    import uvloop
+
+    from agents.worker import Worker
+
+    async def run() -> None:
+        await Worker(settings).run()
+
+    uvloop.run(run())

@@ -1,0 +1,26 @@
+"""The array types of the maths, and the one form in which kernels take them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+Floats = NDArray[np.float32]  # vectors, matrices of factors, weights
+Doubles = NDArray[np.float64]  # what is summed or decomposed once
+Rows = NDArray[np.int32]  # item rows of a generation, -1 where it does not know the item
+Starts = NDArray[np.int64]  # compressed rows: those of user u are starts[u]:starts[u + 1]
+Keys = NDArray[np.uint64]  # item keys
+Counts = NDArray[np.uint32]  # plays, or seconds since 1970
+
+
+def frozen(array: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+    """Return a read-only, contiguous, aligned view of an array: the one form that a kernel is compiled for.
+
+    Numba compiles a kernel again for every mix of writeable, read-only (a mapped file, a decoded record) and
+    unaligned arguments. A copy is made only where the type or the layout ask for one.
+    """
+    view = np.ascontiguousarray(array, dtype).view()
+    if not view.flags.aligned:
+        view = view.copy()
+    view.flags.writeable = False
+    return view

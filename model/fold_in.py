@@ -1,0 +1,63 @@
+"""A user's vector from what the user played, item factors held fixed."""
+
+import numpy as np
+
+from model.arrays import Floats, Rows, Starts
+from model.objective import Objective
+from model.solver import STEPS_MAX, TOLERANCE, solve_rows
+
+
+def fold_in(
+    starts: Starts,
+    rows: Rows,
+    weights: Floats,
+    item_factors: Floats,
+    gram_diagonal: Floats,
+    objective: Objective,
+    x: Floats,
+    threads: int = 1,
+    tolerance: float = TOLERANCE,
+    steps_max: int = STEPS_MAX,
+) -> Floats:
+    """Solve users' vectors against fixed item factors.
+
+    Args:
+        starts: Compressed rows over users, shape (n_users + 1,).
+        rows: Item rows of every user's history; -1 for an item that this generation does not know, which is ignored.
+        weights: Decayed counts of plays, one for each of `rows`.
+        item_factors: Item vectors in the diagonal basis, shape (n_items, f).
+        gram_diagonal: Diagonal of their gram, scaled by the objective, shape (f,).
+        objective: What is minimised.
+        x: Users' vectors to start from (zeros for a cold start), shape (n_users, f); overwritten with the result.
+        threads: Threads that share the users.
+        tolerance: Length of the solver's last correction relative to the vector.
+        steps_max: Most steps of the solver for a user.
+
+    Returns:
+        `x`; a user without known items has a vector of zeros.
+    """
+    solve_rows(
+        starts,
+        rows,
+        objective.confidences(weights),
+        objective.targets(weights),
+        item_factors,
+        gram_diagonal,
+        objective.row_regularization(n_known(starts, rows)),
+        x,
+        tolerance,
+        steps_max,
+        threads,
+    )
+    return x
+
+
+def n_known(starts: Starts, rows: Rows) -> Starts:
+    """Return how many known items each user's part of `rows` holds.
+
+    >>> n_known(np.array([0, 2, 2, 3]), np.array([4, -1, 0], np.int32)).tolist()
+    [1, 0, 1]
+    """
+    sums = np.concatenate(([0], np.cumsum(np.asarray(rows) >= 0)))
+    known: Starts = np.diff(sums[starts])
+    return known

@@ -1,0 +1,142 @@
+"""Factors from the matrix of who played what: alternating sweeps of the solver that also folds users in."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from model.arrays import Floats, Rows, Starts
+from model.basis import diagonalise, rotate
+from model.fold_in import fold_in
+from model.objective import Objective
+
+SWEEP_STEPS = 3  # a warm start makes more steps a sweep slower without making the training better
+
+
+class Matrix(NamedTuple):
+    """Decayed counts of plays, compressed over one side (users), with the rows of the other (items)."""
+
+    starts: Starts
+    rows: Rows
+    weights: Floats
+
+    def transposed(self, n_columns: int) -> "Matrix":
+        """Return the same counts compressed over the other side."""
+        shape = (len(self.starts) - 1, n_columns)
+        csc = csr_array((self.weights, self.rows, self.starts), shape).tocsc()
+        return Matrix(csc.indptr.astype(np.int64), csc.indices.astype(np.int32), csc.data)
+
+
+class Factors(NamedTuple):
+    """What a training gives: factors in the basis in which the items' gram is diagonal."""
+
+    user_factors: Floats  # (n_users, f), each the fold-in of its row
+    item_factors: Floats  # (n_items, f); an item that nobody played is a row of zeros
+    gram_diagonal: Floats  # (f,), scaled by the objective
+
+
+class Progress(NamedTuple):
+    """A half-sweep that has ended."""
+
+    iteration: int  # from 1
+    iterations: int
+    side: Literal["users", "items"]
+
+
+class Engine(Protocol):
+    """Whatever can train; Spark would be another one."""
+
+    def train(
+        self,
+        matrix: Matrix,
+        n_items: int,
+        objective: Objective,
+        rng: np.random.Generator,
+        progress: Callable[[Progress], None],
+    ) -> Factors:
+        """Train on compressed users; see `train`."""
+
+
+class TrainingError(ArithmeticError):
+    """A training diverged. Raise the regularization, or look for counts that are not finite, and train again."""
+
+
+class LocalEngine:
+    """Alternating sweeps of our own kernel on this machine's cores."""
+
+    def __init__(self, threads: int = 1) -> None:
+        """Share every sweep among `threads` threads; the result does not depend on their number."""
+        self.threads = threads
+
+    def train(
+        self,
+        matrix: Matrix,
+        n_items: int,
+        objective: Objective,
+        rng: np.random.Generator,
+        progress: Callable[[Progress], None],
+    ) -> Factors:
+        """Train on compressed users; see `train`."""
+        if not np.isfinite(matrix.weights).all():
+            message = "A weight to train on is not a finite number; look at the histories that it comes from."
+            raise TrainingError(message)
+        by_item = matrix.transposed(n_items)
+        users = np.zeros((len(matrix.starts) - 1, objective.factors), np.float32)
+        spread = 0.1 / np.sqrt(objective.factors)
+        items = (rng.standard_normal((n_items, objective.factors)) * spread).astype(np.float32)
+        items[np.diff(by_item.starts) == 0] = 0
+        for iteration in range(1, objective.iterations + 1):
+            items, users = self._half_sweep(matrix, items, users, objective)
+            progress(Progress(iteration, objective.iterations, "users"))
+            users, items = self._half_sweep(by_item, users, items, objective)
+            progress(Progress(iteration, objective.iterations, "items"))
+            if not np.isfinite(items).all():
+                message = f"The training diverged in iteration {iteration} of {objective.iterations} under {objective}."
+                raise TrainingError(message)
+        items, users = self._half_sweep(matrix, items, users, objective, exactly=True)
+        return Factors(users, items, _scaled_diagonal(items, objective))
+
+    def _half_sweep(
+        self, matrix: Matrix, fixed: Floats, x: Floats, objective: Objective, *, exactly: bool = False
+    ) -> tuple[Floats, Floats]:
+        """Rotate both sides to the diagonal basis of `fixed` and solve the rows of the other."""
+        rotation, _ = diagonalise(fixed, objective.gram_scale)
+        fixed, x = rotate(fixed, rotation), rotate(x, rotation)
+        diagonal = _scaled_diagonal(fixed, objective)
+        if exactly:
+            fold_in(*matrix, fixed, diagonal, objective, x, self.threads)
+        else:
+            fold_in(*matrix, fixed, diagonal, objective, x, self.threads, steps_max=SWEEP_STEPS)
+        return fixed, x
+
+
+def train(
+    matrix: Matrix,
+    n_items: int,
+    objective: Objective,
+    rng: np.random.Generator,
+    progress: Callable[[Progress], None] = lambda _: None,
+    engine: Engine | None = None,
+) -> Factors:
+    """Train user and item factors.
+
+    Args:
+        matrix: Decayed counts of plays, compressed over users; the rows are the items.
+        n_items: Number of items; one that nobody played becomes a row of zeros.
+        objective: What is minimised, and how often the sweeps go around.
+        rng: Source of the first item factors; the same one gives the same factors again, bit for bit.
+        progress: Called after every half-sweep.
+        engine: What does the work; our own kernel on one thread if left out.
+
+    Raises:
+        TrainingError: The factors are not finite.
+    """
+    return (engine or LocalEngine()).train(matrix, n_items, objective, rng, progress)
+
+
+def _scaled_diagonal(factors: Floats, objective: Objective) -> Floats:
+    """Return the diagonal of the gram of factors that are already in its basis."""
+    squares = np.einsum("ij,ij->j", factors, factors, dtype=np.float64)
+    scaled: Floats = (squares * objective.gram_scale).astype(np.float32)
+    return scaled

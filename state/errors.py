@@ -1,0 +1,9 @@
+"""What an operator can meet of the state."""
+
+
+class StateError(RuntimeError):
+    """The state of a partition cannot be used. The message names the folder and the way out."""
+
+
+class GenerationError(ValueError):
+    """A generation is missing, incomplete or damaged. The one in service stays; publish again or roll back."""

@@ -1,0 +1,87 @@
+"""What plays change in their users' records, exactly once."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from model.arrays import Counts, Floats, Keys, Starts
+from model.history import Plays, add_plays
+from state.user_records import UserRecords
+
+
+class PlayColumns(NamedTuple):
+    """Plays of `n` users as they came: user after user, each user's by offset."""
+
+    starts: Starts  # (n + 1,)
+    offsets: NDArray[np.int64]  # (p,), place in the plays topic
+    item_keys: Keys  # (p,)
+    weights: Floats  # (p,)
+    played_at_s: Counts  # (p,)
+    play_ids: Keys  # (p,), 0: the client gave none
+
+
+def learn(
+    records: UserRecords, plays: PlayColumns, history_max: int, play_ids_max: int, half_life_plays: float
+) -> tuple[UserRecords, NDArray[np.bool_]]:
+    """Apply plays to the records of their users; a play that a record contains already is skipped.
+
+    A play at or below the user's applied offset was delivered again. A play whose id is remembered is a client's own
+    retry: it moves the applied offset and changes nothing else.
+
+    Returns:
+        The records after the plays, and which users had a fresh play, shape (n,).
+    """
+    header = records.header.copy()
+    fresh, id_starts, ids = _fresh(
+        plays.starts, plays.offsets, plays.play_ids, header["applied_offset"].copy(),
+        records.play_id_starts, records.play_ids, play_ids_max,
+    )  # fmt: skip
+    kept = np.concatenate(([0], np.cumsum(fresh)))[plays.starts]
+    histories, plays_now = add_plays(
+        records.histories,
+        header["plays"].copy(),
+        Plays(kept, plays.item_keys[fresh], plays.weights[fresh], plays.played_at_s[fresh]),
+        history_max,
+        half_life_plays,
+    )
+    header["plays"] = plays_now
+    touched = np.flatnonzero(np.diff(plays.starts))
+    header["applied_offset"][touched] = np.maximum(
+        header["applied_offset"][touched], plays.offsets[plays.starts[touched + 1] - 1]
+    )
+    changed = np.diff(kept) > 0
+    if fresh.any():
+        latest = np.maximum.reduceat(plays.played_at_s[fresh], kept[:-1][changed])
+        header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
+    return UserRecords(header, histories, id_starts, ids, records.vectors), changed
+
+
+@njit(nogil=True, cache=True)
+def _fresh(starts, offsets, new_ids, applied, old_starts, old_ids, ids_max):  # type: ignore[no-untyped-def]
+    """Tell which plays are neither delivered again nor retried, and return the remembered ids after them."""
+    n = len(starts) - 1
+    fresh = np.zeros(len(offsets), np.bool_)
+    id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(old_ids) + len(new_ids), np.uint64)
+    for u in range(n):
+        head = tail = id_starts[u]
+        for i in range(old_starts[u], old_starts[u + 1]):
+            ids[tail] = old_ids[i]
+            tail += 1
+        for i in range(starts[u], starts[u + 1]):
+            if offsets[i] <= applied[u]:
+                continue
+            known = False
+            if new_ids[i] != 0:
+                for j in range(head, tail):
+                    known = known or ids[j] == new_ids[i]
+                if not known:
+                    ids[tail] = new_ids[i]
+                    tail += 1
+                    head = max(head, tail - ids_max)
+            fresh[i] = not known
+        for j in range(head, tail):
+            ids[id_starts[u] + j - head] = ids[j]
+        id_starts[u + 1] = id_starts[u] + tail - head
+    return fresh, id_starts, ids[: id_starts[n]]

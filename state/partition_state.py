@@ -1,0 +1,195 @@
+"""The state of one partition: user records and item names in one RocksDB, in step with the changelog."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple, Protocol
+
+import rocksdict
+
+from state.keys import is_item_name, item_name_key
+from state.user_record import NOTHING_APPLIED, applied_offset_of
+
+PLACE_KEY = b"\x01place"
+SWEPT_KEY = b"\x01swept"
+OUTRANKED_PREFIX = b"\x02"
+FIRST_USER_KEY = b"\x03"
+"""Keys below this one are the store's own or item names; user ids are printable and stand above."""
+
+_PLACE = Struct("<qq")
+
+
+class ChangelogRecord(Protocol):
+    """A record of the users changelog."""
+
+    offset: int
+    key: bytes
+    value: bytes | None
+
+
+class Place(NamedTuple):
+    """Where in the changelog a partition's state stands."""
+
+    changelog_offset: int = -1
+    """Offset of the last changelog record that the state contains; -1: none."""
+    applied_offset_max: int = NOTHING_APPLIED
+    """Highest applied offset of any user."""
+
+
+class PartitionState:
+    """One RocksDB; every change of it is one WriteBatch that carries its place in the changelog."""
+
+    def __init__(self, folder: Path, cache: rocksdict.Cache | None = None, named_max: int = 1_000_000) -> None:
+        """Open or create the state in `folder`.
+
+        Args:
+            folder: Folder of the database; its parents are made.
+            cache: Block cache shared with other partitions.
+            named_max: Most item names remembered as written; over it all are forgotten and looked up again.
+
+        Raises:
+            Exception: RocksDB's own, when another process holds the folder or a file is damaged.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._db = rocksdict.Rdict(str(folder), _options(cache))
+        stored = self._db.get(PLACE_KEY)
+        self.place = Place(*_PLACE.unpack(stored)) if stored else Place()
+        self.has_outranked = bool(self.outranked(1))
+        self._named: set[bytes] = set()
+        self._named_max = named_max
+
+    def close(self) -> None:
+        """Close the database; nothing else may be called afterwards."""
+        self._db.close()
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values of many keys, None where there is none."""
+        return self._db.get(list(keys))  # type: ignore[no-any-return]
+
+    def commit(self, writes: Iterable[tuple[bytes, bytes | None]], place: Place) -> None:
+        """Write values, and the place in the changelog at which they stand, at once."""
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in writes:
+            self._put(batch, key, value)
+            if is_item_name(key):
+                self._remember_name(key)
+        self._write(batch, place)
+
+    def apply_changelog(self, records: Sequence[ChangelogRecord]) -> int:
+        """Take in consecutive changelog records, keeping per user the record with the highest applied offset.
+
+        A record below what the state holds comes from a worker that woke up late. The state keeps the winner and
+        marks its user as outranked, so that the winner is written to the changelog again before compaction could
+        prefer the later, staler record. The mark is as durable as the place.
+
+        Returns:
+            How many records were outranked.
+        """
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        newest: dict[bytes, bytes | None] = {}
+        doubtful: dict[bytes, list[bytes]] = {}
+        highest = self.place.applied_offset_max
+        for record in records:
+            key, value = record.key, record.value
+            if value is None or is_item_name(key):
+                newest[key] = value
+                continue
+            applied = applied_offset_of(value)
+            if applied > highest:  # later than anything this partition knows, so later than this user's record
+                highest = applied
+                newest[key] = value
+                if doubtful:
+                    doubtful.pop(key, None)
+            else:
+                doubtful.setdefault(key, []).append(value)
+        outranked = self._settle(doubtful, newest) if doubtful else []
+        for key, value in newest.items():
+            self._put(batch, key, value)
+        for key in outranked:
+            batch.put(OUTRANKED_PREFIX + key, b"")
+        self._write(batch, Place(records[-1].offset, highest))
+        return len(outranked)
+
+    def _settle(self, doubtful: dict[bytes, list[bytes]], newest: dict[bytes, bytes | None]) -> list[bytes]:
+        """Compare records with what stands before them in this batch or in the state; put winners into `newest`.
+
+        Among equals the later one wins: it is the same history, folded under a later generation.
+        """
+        outranked = []
+        for key, stored in zip(doubtful, self.read(list(doubtful)), strict=True):
+            best = newest.get(key) or stored
+            for value in doubtful[key]:
+                if best is None or applied_offset_of(value) >= applied_offset_of(best):
+                    best = value
+                else:
+                    outranked.append(key)
+            newest[key] = best
+        return outranked
+
+    def unnamed(self, item_keys: Iterable[int]) -> list[int]:
+        """Return those items whose name this partition does not hold yet."""
+        doubtful = {name: key for key in item_keys if (name := item_name_key(key)) not in self._named}
+        unknown = []
+        for name, stored in zip(doubtful, self.read(list(doubtful)) if doubtful else [], strict=True):
+            if stored is None:
+                unknown.append(doubtful[name])
+            else:
+                self._remember_name(name)
+        return unknown
+
+    def _remember_name(self, name: bytes) -> None:
+        if len(self._named) >= self._named_max:
+            self._named.clear()
+        self._named.add(name)
+
+    def outranked(self, n: int) -> list[bytes]:
+        """Return at most `n` users whose winning record has to be written to the changelog again."""
+        return [key for key, _ in zip(self._outranked(), range(n), strict=False)]
+
+    def users(self, after: bytes, n: int) -> list[tuple[bytes, bytes]]:
+        """Return at most `n` users with keys greater than `after`, in the order of their keys."""
+        start = max(after + b"\x00", FIRST_USER_KEY)
+        return [item for item, _ in zip(self._db.items(from_key=start), range(n), strict=False)]
+
+    @property
+    def swept(self) -> int:
+        """Key of the generation under which every user was folded last; 0: none."""
+        return int.from_bytes(self._db.get(SWEPT_KEY) or b"", "little")
+
+    @swept.setter
+    def swept(self, generation_key: int) -> None:
+        self._db.put(SWEPT_KEY, generation_key.to_bytes(8, "little"))
+
+    def _outranked(self) -> Iterator[bytes]:
+        for key in self._db.keys(from_key=OUTRANKED_PREFIX):
+            if not key.startswith(OUTRANKED_PREFIX):
+                return
+            yield key.removeprefix(OUTRANKED_PREFIX)
+
+    def _write(self, batch: rocksdict.WriteBatch, place: Place) -> None:
+        batch.put(PLACE_KEY, _PLACE.pack(*place))
+        self._db.write(batch)
+        self.place = place
+        self.has_outranked = bool(self.outranked(1))
+
+    def _put(self, batch: rocksdict.WriteBatch, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            batch.delete(key)
+        else:
+            batch.put(key, value)
+        if self.has_outranked:  # what is written now stands in the changelog behind the stale record
+            batch.delete(OUTRANKED_PREFIX + key)
+
+
+def _options(cache: rocksdict.Cache | None) -> rocksdict.Options:
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(True)  # noqa: FBT003  rocksdict's own signature
+    options.set_write_buffer_size(16 << 20)
+    options.set_max_write_buffer_number(3)
+    options.set_max_open_files(256)
+    options.set_keep_log_file_num(2)
+    table = rocksdict.BlockBasedOptions()
+    table.set_bloom_filter(10, False)  # noqa: FBT003  rocksdict's own signature
+    table.set_block_cache(cache or rocksdict.Cache(8 << 20))
+    options.set_block_based_table_factory(table)
+    return options

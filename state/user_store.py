@@ -1,0 +1,171 @@
+"""The Faust store of users: opens and closes partitions with rebalances, recovers them in bulk."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+import rocksdict
+from faust.stores.base import Store
+from faust.tables.table import Table
+from faust.types.tuples import TP
+
+from state.errors import StateError
+from state.partition_state import PartitionState
+from streams.settings import Settings
+from streams.topics import USERS_TABLE
+
+CACHE_BYTES = 64 << 20
+OPEN_TRIES = 30
+OPEN_RETRY_S = 0.5
+RECOVERY_SLICES = 4
+
+
+class UserStore(Store[bytes, bytes]):
+    """State of the partitions that this worker owns.
+
+    Faust calls it at rebalances and while the changelog is read back; the agents use `partitions`.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take what Faust gives a store; the folder comes from the app's data folder."""
+        super().__init__(*args, **options)
+        self.partitions: dict[int, PartitionState] = {}
+        self.n_recovered = 0
+        self.lock = asyncio.Lock()
+        """Held while a group is folded and committed; no partition is opened or closed meanwhile."""
+        self._cache = rocksdict.Cache(CACHE_BYTES)
+        self._named_max = int((self.options or {})["item_names_cached_max"])
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of all partitions of this worker."""
+        return Path(self.app.conf.datadir) / USERS_TABLE
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether no rebalance and no recovery is under way."""
+        app = self.app
+        return not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set()
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Return the changelog offset that a partition's state contains, None for a new partition."""
+        offset = self.partition(tp.partition).place.changelog_offset
+        return offset if offset >= 0 else None
+
+    def set_persisted_offset(self, tp: TP, offset: int) -> None:
+        """Do nothing: the offset is written with the state it belongs to."""
+
+    def partition(self, number: int) -> PartitionState:
+        """Return the state of a partition, opened if need be."""
+        if number not in self.partitions:
+            self.partitions[number] = PartitionState(
+                self.folder / str(number), self._cache, self._named_max
+            )
+        return self.partitions[number]
+
+    async def on_rebalance(
+        self,
+        assigned: set[TP],  # noqa: ARG002  Faust's signature
+        revoked: set[TP],
+        newly_assigned: set[TP],
+        generation_id: int = 0,  # noqa: ARG002  Faust's signature
+    ) -> None:
+        """Close what went to another worker and open what came."""
+        mine = self.table.changelog_topic.topics
+        async with self.lock:
+            for tp in revoked:
+                if tp.topic in mine and tp.partition in self.partitions:
+                    self.partitions.pop(tp.partition).close()
+            for tp in newly_assigned:
+                if tp.topic in mine:
+                    await self._open(tp.partition)
+
+    async def _open(self, number: int) -> None:
+        """Open a partition; a worker that is just stopping may hold its lock for a moment.
+
+        Raises:
+            StateError: It stayed locked or is damaged.
+        """
+        for tried in range(1, OPEN_TRIES + 1):
+            try:
+                self.partition(number)
+            except Exception as error:
+                if tried < OPEN_TRIES and "lock" in str(error).lower():
+                    await asyncio.sleep(OPEN_RETRY_S)
+                    continue
+                message = (
+                    f"The state of partition {number} in {self.folder / str(number)} cannot be opened: {error}. "
+                    "If another worker uses the folder, give this one a PLAYFOLD_INSTANCE of its own; "
+                    "if it is damaged, delete it: it is rebuilt from the changelog."
+                )
+                raise StateError(message) from error
+            else:
+                return
+
+    def apply_changelog_batch(self, batch: Iterable[faust.EventT[Any]], to_key: Any, to_value: Any) -> None:  # noqa: ARG002
+        """Take in slices of the changelog.
+
+        Faust would log an error here and go on with a hole in the state, so an error stops the worker.
+        """
+        for event in batch:
+            message = event.message
+            try:
+                self.partition(message.partition).apply_changelog(message.value)
+            except Exception as error:
+                reason = StateError(f"Partition {message.partition} cannot take in its changelog: {error}.")
+                reason.__cause__ = error
+                self.app.loop.create_task(self.app.crash(reason), name="recovery-failed")
+                raise reason from error
+            self.n_recovered += len(message.value)
+
+    async def backup_partition(self, tp: TP | int, *_: Any, **__: Any) -> None:
+        """Refuse: the changelog is the backup.
+
+        Raises:
+            StateError: Always.
+        """
+        message = f"Partition {tp} is not backed up: its changelog holds all of it."
+        raise StateError(message)
+
+    def restore_backup(self, tp: TP | int, *_: Any, **__: Any) -> None:
+        """Refuse: delete the partition's folder instead, and it is rebuilt from the changelog.
+
+        Raises:
+            StateError: Always.
+        """
+        message = f"Partition {tp} has no backup: delete its folder, and it is rebuilt from the changelog."
+        raise StateError(message)
+
+    def reset_state(self) -> None:
+        """Do nothing: the state is never thrown away by Faust."""
+
+    async def on_stop(self) -> None:
+        """Close every partition."""
+        for state in self.partitions.values():
+            state.close()
+        self.partitions.clear()
+
+
+class UserTable(Table[bytes, bytes]):
+    """The Faust table that owns the users changelog; its values are reached through the store."""
+
+    def _new_store(self) -> UserStore:
+        return UserStore("playfold://", self.app, self, table_name=self.name, loop=self.loop, options=self.options)
+
+
+def add_user_table(app: faust.App, settings: Settings) -> UserStore:
+    """Add the table of users to an app and return its store."""
+    table = UserTable(
+        app,
+        name=USERS_TABLE,
+        key_type=bytes,
+        value_type=bytes,
+        partitions=settings.partitions,
+        options={"item_names_cached_max": settings.item_names_cached_max},
+        recovery_buffer_size=RECOVERY_SLICES,
+        beacon=app.tables.beacon,
+    )
+    app.tables.add(table)
+    return cast(UserStore, table.data)

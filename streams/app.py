@@ -1,0 +1,64 @@
+"""The Faust app: one worker's membership in the consumer group, and its table of users."""
+
+from typing import Any
+
+import faust
+from yarl import URL
+
+from streams.settings import Settings
+from streams.slices import SliceTransport
+
+
+class PlayfoldApp(faust.App):
+    """A Faust app that delivers slices."""
+
+    slice_plays_max: int
+
+    def _new_transport(self) -> SliceTransport:
+        return SliceTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+
+def create_app(settings: Settings) -> PlayfoldApp:
+    """Create the Faust app of a worker.
+
+    An app is used once and in one process. It creates no topics and serves no web pages.
+    """
+    app = PlayfoldApp(
+        settings.group,
+        broker=[URL(f"kafka://{address}") for address in settings.brokers.split(",")],
+        store="memory://",
+        datadir=str(settings.worker_path),
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=f"{settings.group}-{settings.instance}",
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 5,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=None,
+        stream_buffer_maxsize=_waiting_slices_max(settings),
+        stream_recovery_delay=0.0,
+        worker_redirect_stdouts=False,
+        cython_optimizations=True,
+        debug=False,
+        loghandlers=[],
+    )
+    app.slice_plays_max = settings.slice_plays_max
+    return app
+
+
+def _waiting_slices_max(settings: Settings) -> int:
+    """Return how many slices may wait: two commit groups of full slices, and one small slice a partition."""
+    return settings.partitions + 2 * max(1, settings.group_plays_max // settings.slice_plays_max)
+
+
+def topic_of_bytes(app: PlayfoldApp, name: str, partitions: int) -> Any:
+    """Return a Faust topic whose keys and values stay as they travelled."""
+    return app.topic(
+        name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=partitions
+    )
+

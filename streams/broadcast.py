@@ -1,0 +1,75 @@
+"""A compacted topic followed by every process, each on its own: no consumer group."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer
+
+from streams.log_reader import partitions_of, reader
+
+OnRecord = Callable[[bytes | None, bytes | None], None]
+
+
+class Broadcast:
+    """Reads a topic to its end before it is ready, then follows it in a task.
+
+    `on_record` is called with key and value of every record, in order, on the event loop; it must not block.
+    """
+
+    def __init__(self, brokers: str, topic: str, on_record: OnRecord, timeout_s: float) -> None:
+        """Prepare to follow `topic`."""
+        self._brokers, self._topic, self._timeout_s = brokers, topic, timeout_s
+        self._on_record = on_record
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read everything that stands in the topic, then go on in the background.
+
+        Raises:
+            LogReadError: The topic does not exist, or no broker answered.
+        """
+        caught_up = asyncio.Event()
+        self._task = asyncio.create_task(self._follow(caught_up), name=f"broadcast-{self._topic}")
+        waiting = asyncio.create_task(caught_up.wait())
+        await asyncio.wait({self._task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if self._task.done():
+            self._task.result()
+
+    async def failed(self) -> None:
+        """Wait until following ends; that is always an error, which is raised."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        await self.stop()
+
+    async def _follow(self, caught_up: asyncio.Event) -> None:
+        async with reader(self._brokers, self._timeout_s) as consumer:
+            partitions = await partitions_of(consumer, self._topic)
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning()
+            ends = await consumer.end_offsets(partitions)
+            while True:
+                if not caught_up.is_set() and await _reached(consumer, ends):
+                    caught_up.set()
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    for record in records:
+                        self._on_record(record.key, record.value)
+
+
+async def _reached(consumer: AIOKafkaConsumer, ends: dict[object, int]) -> bool:
+    return all([await consumer.position(tp) >= end for tp, end in ends.items()])

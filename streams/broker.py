@@ -1,0 +1,276 @@
+"""The embedded broker: Apache Kafka itself, one KRaft node on loopback, alive no longer than its parent."""
+
+import base64
+import contextlib
+import fcntl
+import json
+import random
+import re
+import shutil
+import socket
+import string
+import subprocess
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streams.child import Child
+from streams.jars import KAFKA_FOLDER, jars_path, resolve_jars
+from streams.settings import Settings
+
+JAVA_VERSION_MIN = 17
+HOST = "127.0.0.1"
+PORT_MAX = 65_535
+STOP_S = 10
+PREDECESSOR_S = 3.0
+# An ApiVersions request of version 0 without a client id: any Kafka answers it before anything else.
+API_VERSIONS_REQUEST = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
+# Quick to start rather than quick at its peak; broker.properties keeps what it needs small.
+JVM_FLAGS = ("-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+
+
+class BrokerError(RuntimeError):
+    """The embedded broker cannot run; the message says what to install, free or read before the next start."""
+
+
+class Broker:
+    """One Kafka node and its folder; a context manager that starts and stops it.
+
+    Attributes:
+        folder: Its data (`data`), logs (`log`) and configuration.
+        bootstrap: Its address, `127.0.0.1:<port>`.
+    """
+
+    def __init__(self, folder: Path, jars: Path, port: int, heap_mb: int = 256, ready_s: float = 60.0) -> None:
+        """Describe a broker; nothing is started or written yet.
+
+        Args:
+            folder: Where it keeps everything; made if missing, used again if not.
+            jars: Folder of Kafka's jars, filled by Maven if missing.
+            port: Port on 127.0.0.1.
+            heap_mb: Largest heap of the Java virtual machine, in MiB.
+            ready_s: Seconds that it may take until it answers.
+        """
+        self.folder = folder.absolute()
+        self.bootstrap = f"{HOST}:{port}"
+        self._jars = jars.absolute()
+        self._port = port
+        self._heap_mb = heap_mb
+        self._ready_s = ready_s
+        self._process: Child | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """Return the file that Kafka writes its warnings to."""
+        return self.folder / "log" / "broker.log"
+
+    @property
+    def console_file(self) -> Path:
+        """Return the file that takes what Java prints, such as an exhausted heap."""
+        return self.folder / "log" / "console.log"
+
+    @property
+    def running(self) -> bool:
+        """Return whether the broker has been started and has not ended."""
+        return self._process is not None and self._process.running
+
+    def start(self) -> None:
+        """Start the broker and wait until it answers.
+
+        Raises:
+            BrokerError: Java, the folder or the port cannot be used, or the broker ended or did not answer.
+            JarsError: Kafka's jars cannot be resolved.
+        """
+        if self.running:
+            return
+        check_java()
+        self._check_folder()
+        self._check_port()
+        class_path = ":".join(map(str, resolve_jars(self._jars)))
+        self._configure()
+        java = ["java", *JVM_FLAGS, f"-Xmx{self._heap_mb}m", f"-Dkafka.log.dir={self.folder / 'log'}"]
+        java += [f"-Dlog4j2.configurationFile={KAFKA_FOLDER / 'log4j2.properties'}", "-cp", class_path]
+        try:
+            self._format(java)
+            self._launch(java)
+            self._await_answer()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the broker: SIGTERM, and SIGKILL ten seconds later."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
+
+    def wait(self) -> None:
+        """Wait until the broker ends by itself.
+
+        Raises:
+            BrokerError: It has ended.
+        """
+        if self._process is not None:
+            self._raise_ended(self._process.wait(), "while it was in service")
+
+    def __enter__(self) -> Self:
+        """Start the broker."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the broker."""
+        self.stop()
+
+    def _check_folder(self) -> None:
+        """See that no other broker holds the folder; one whose parent has just died gets time to end."""
+        lock_file = self.folder / "data" / ".lock"
+        deadline = time.monotonic() + PREDECESSOR_S
+        while lock_file.exists() and not _lockable(lock_file):
+            if time.monotonic() > deadline:
+                message = (
+                    f"The broker's folder {self.folder} is in use by another broker: "
+                    f"stop that one, or set PLAYFOLD_DATA_DIR to another folder."
+                )
+                raise BrokerError(message)
+            time.sleep(0.05)
+
+    def _check_port(self) -> None:
+        """See that nothing listens on the port: Kafka would take two seconds and a stack trace to say so."""
+        if not _bindable(self._port):
+            message = (
+                f"Port {self._port} on {HOST} is taken by another program: stop that one, "
+                f"or set PLAYFOLD_BROKERS to {HOST} with a free port."
+            )
+            raise BrokerError(message)
+
+    def _configure(self) -> None:
+        """Write the node's configuration."""
+        for name in ("data", "log"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        template = string.Template((KAFKA_FOLDER / "broker.properties").read_text())
+        # A properties file is read as Latin-1, with JSON's escapes for everything else.
+        log_dirs = json.dumps(str(self.folder / "data"))[1:-1]
+        text = template.substitute(port=self._port, controller_port=free_port(), log_dirs=log_dirs)
+        (self.folder / "broker.properties").write_text(text)
+
+    def _format(self, java: list[str]) -> None:
+        """Format the storage, once in the life of a folder."""
+        if (self.folder / "data" / "meta.properties").exists():
+            return
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"]
+        tool += ["--config", str(self.folder / "broker.properties")]
+        with self.console_file.open("wb") as console:
+            status = subprocess.run([*java, *tool], stdout=console, stderr=console, check=False).returncode
+        if status:
+            self._raise_ended(status, "while it formatted its storage")
+
+    def _launch(self, java: list[str]) -> None:
+        """Start Kafka as a process that ends when this one does."""
+        command = [*java, "kafka.Kafka", str(self.folder / "broker.properties")]
+        with self.console_file.open("wb") as console:
+            self._process = Child(command, console, STOP_S)
+
+    def _await_answer(self) -> None:
+        """Wait until the broker answers a request."""
+        deadline = time.monotonic() + self._ready_s
+        while not answers(self._port):
+            status = None if self._process is None else self._process.status
+            if status is not None:
+                self._raise_ended(status, "while it was starting")
+            if time.monotonic() > deadline:
+                message = (
+                    f"The broker did not answer on {self.bootstrap} within {self._ready_s:g} s: "
+                    f"read {self.log_file}, or raise PLAYFOLD_BROKER_READY_S."
+                )
+                raise BrokerError(message)
+            time.sleep(0.02)
+
+    def _raise_ended(self, status: int, when: str) -> None:
+        message = f"The broker ended with status {status} {when}: read {self.log_file} and {self.console_file}."
+        raise BrokerError(message)
+
+
+def embedded_broker(settings: Settings) -> Broker:
+    """Return the broker that the settings describe, not started.
+
+    Raises:
+        BrokerError: `PLAYFOLD_BROKERS` names another machine or several brokers.
+    """
+    host, _, port = settings.brokers.rpartition(":")
+    if host not in {HOST, "localhost"} or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > PORT_MAX:
+        message = (
+            f"The embedded broker runs at one port of {HOST}, but PLAYFOLD_BROKERS is {settings.brokers}: "
+            f"use that Kafka without `playfold broker`, or set {HOST}:<port>."
+        )
+        raise BrokerError(message)
+    return Broker(
+        settings.broker_path, jars_path(settings), int(port), settings.broker_heap_mb, settings.broker_ready_s
+    )
+
+
+def check_java() -> None:
+    """See that a Java virtual machine is there and new enough for Kafka.
+
+    Raises:
+        BrokerError: It is not.
+    """
+    java = shutil.which("java")
+    if java is None:
+        message = f"Java is not on the PATH: install a Java runtime of version {JAVA_VERSION_MIN} or newer."
+        raise BrokerError(message)
+    answer = subprocess.run([java, "-version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    # Up to Java 8 the version began with `1.`.
+    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    version = int(found[1]) if found else 0
+    if version < JAVA_VERSION_MIN:
+        message = (
+            f"{java} is Java {version or 'of an unknown version'}, but Kafka needs {JAVA_VERSION_MIN} or newer: "
+            f"install one and put it first on the PATH."
+        )
+        raise BrokerError(message)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens.
+
+    It lies below the range from which systems give ports to outgoing connections.
+    """
+    # Not seeded: two test runs that seed their generators alike must not choose alike.
+    ports = random.SystemRandom()
+    while not _bindable(port := ports.randrange(20_000, 32_000)):
+        pass
+    return port
+
+
+def answers(port: int) -> bool:
+    """Return whether a Kafka broker answers on a port of 127.0.0.1."""
+    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1) as connection:
+        connection.sendall(API_VERSIONS_REQUEST)
+        return len(connection.recv(4)) > 0
+    return False
+
+
+def _bindable(port: int) -> bool:
+    with socket.socket() as listener:
+        # As Kafka does: connections that still linger from an earlier run do not block the port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def _lockable(lock_file: Path) -> bool:
+    with lock_file.open("r+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,102 @@
+"""The jars of the embedded broker: resolved by Maven once, checked against their checksums always."""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from streams.settings import Settings
+
+KAFKA_VERSION = "4.3.1"
+KAFKA_FOLDER = Path(__file__).parent / "kafka"
+CHECKSUMS = KAFKA_FOLDER / "jars.sha256"
+
+
+class JarsError(RuntimeError):
+    """The broker's jars are missing or damaged; the message says whether to install, to delete or to retry."""
+
+
+def jars_path(settings: Settings) -> Path:
+    """Return the folder of the broker's jars, shared by every broker of a data folder."""
+    return settings.data_path / f"kafka-jars-{KAFKA_VERSION}"
+
+
+def resolve_jars(folder: Path) -> list[Path]:
+    """Return the broker's jars, resolved into a folder with Maven unless they are there already.
+
+    Several processes may do so at once: the first resolves, the others wait for it.
+
+    Raises:
+        JarsError: Maven is missing or failed, or a jar does not match its checksum.
+    """
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                _resolve_aside(folder)
+    fault = _find_fault(folder)
+    if fault:
+        message = f"{fault} in {folder}: delete the folder and start again, Maven then resolves it anew."
+        raise JarsError(message)
+    return [folder / name for name in _read_checksums()]
+
+
+def _read_checksums() -> dict[str, str]:
+    """Return the SHA-256 of every jar by its name."""
+    lines = CHECKSUMS.read_text().splitlines()
+    return {name: checksum for checksum, name in (line.split() for line in lines)}
+
+
+def _find_fault(folder: Path) -> str | None:
+    """Return what is wrong with the first jar that is not as listed in jars.sha256, or None."""
+    checksums = _read_checksums()
+    for name in sorted(checksums.keys() | {path.name for path in folder.iterdir()}):
+        if name not in checksums:
+            return f"{name} is not listed in jars.sha256 but stands"
+        if not (folder / name).exists():
+            return f"{name} is listed in jars.sha256 but missing"
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != checksums[name]:
+            return f"{name} does not match its checksum in jars.sha256"
+    return None
+
+
+def _resolve_aside(folder: Path) -> None:
+    """Resolve the jars beside their folder and rename them into place, so that the folder is never half full."""
+    aside = folder.with_name(f"{folder.name}.aside")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        _run_maven(aside, folder)
+        fault = _find_fault(aside)
+        if fault:
+            message = (
+                f"{fault} in what Maven resolved: delete that jar from Maven's local repository and start again, "
+                f"and trust no jar that differs twice."
+            )
+            raise JarsError(message)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _run_maven(aside: Path, folder: Path) -> None:
+    """Copy everything that pom.xml resolves to into a folder."""
+    maven = shutil.which("mvn")
+    if maven is None:
+        message = (
+            f"Maven (mvn) is not on the PATH, and the broker's jars are not in {folder}: "
+            f"install Maven, or point PLAYFOLD_BROKERS to a Kafka that runs elsewhere."
+        )
+        raise JarsError(message)
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={aside}"]
+    command = [maven, "--quiet", "--batch-mode", "--file", str(KAFKA_FOLDER / "pom.xml"), *goal]
+    maven_run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if maven_run.returncode:
+        lines = (maven_run.stdout + maven_run.stderr).splitlines()
+        reason = next((line for line in lines if "ERROR" in line), f"exit status {maven_run.returncode}")
+        message = (
+            f"Maven could not resolve the broker's jars ({reason.strip()[:300]}): "
+            f"see that it reaches its repository, then start again."
+        )
+        raise JarsError(message)

@@ -1,0 +1,115 @@
+"""Bounded reads of a topic, without a consumer group."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
+
+
+class LogReadError(ConnectionError):
+    """A topic could not be read. Look at the broker, and at `playfold topics verify`."""
+
+
+@asynccontextmanager
+async def reader(brokers: str, timeout_s: float) -> AsyncIterator[AIOKafkaConsumer]:
+    """Connect a consumer that belongs to no group.
+
+    Raises:
+        LogReadError: No broker answered within `timeout_s` seconds.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=brokers,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8 << 20,
+        fetch_max_wait_ms=100,
+        request_timeout_ms=int(timeout_s * 1000),
+    )
+    try:
+        await asyncio.wait_for(consumer.start(), timeout_s)
+    except (KafkaError, TimeoutError) as error:
+        await consumer.stop()
+        message = f"No Kafka broker answered at {brokers} within {timeout_s:g} s: {error!r}."
+        raise LogReadError(message) from error
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """Return the partitions of a topic.
+
+    Raises:
+        LogReadError: The topic does not exist.
+    """
+    await consumer._client.force_metadata_update()  # noqa: SLF001  the public call answers from an empty cache
+    found = consumer.partitions_for_topic(topic)
+    if not found:
+        message = f"Topic {topic} does not exist; `playfold topics create` makes it."
+        raise LogReadError(message)
+    return [TopicPartition(topic, partition) for partition in sorted(found)]
+
+
+async def read_span(
+    consumer: AIOKafkaConsumer,
+    ends: Mapping[TopicPartition, int],
+    starts: Mapping[TopicPartition, int],
+    timeout_s: float,
+) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
+    """Read partitions from their start offset up to, not including, their end offset.
+
+    Args:
+        consumer: A consumer of `reader`.
+        ends: The offset after the last record wanted, per partition.
+        starts: The first offset wanted; a partition left out is read from its beginning.
+        timeout_s: Seconds without any record after which the read fails.
+
+    Yields:
+        A partition number and records of it, in order.
+
+    Raises:
+        LogReadError: Nothing came for `timeout_s` seconds.
+    """
+    consumer.assign(list(ends))
+    beginnings = await consumer.beginning_offsets(list(ends))
+    open_ends = dict(ends)
+    for tp in ends:
+        start = max(starts.get(tp, 0), beginnings[tp])
+        consumer.seek(tp, start)
+        if start >= ends[tp]:
+            del open_ends[tp]
+            consumer.pause(tp)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    while open_ends:
+        fetched = await consumer.getmany(*open_ends, timeout_ms=200)
+        if fetched:
+            deadline = loop.time() + timeout_s
+        elif loop.time() > deadline:
+            message = f"{sorted(open_ends)[0].topic} gave no record for {timeout_s:g} s before its end was reached."
+            raise LogReadError(message)
+        for tp, records in fetched.items():
+            end = open_ends[tp]
+            wanted = records if records[-1].offset < end else [record for record in records if record.offset < end]
+            if wanted:
+                yield tp.partition, wanted
+        for tp in [tp for tp, end in open_ends.items() if await consumer.position(tp) >= end]:
+            del open_ends[tp]
+            consumer.pause(tp)
+
+
+async def read_topic(
+    brokers: str, topic: str, timeout_s: float, partitions: Sequence[int] | None = None
+) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
+    """Read a topic, or some of its partitions, from the beginning to the high watermark of now."""
+    async with reader(brokers, timeout_s) as consumer:
+        tps = await partitions_of(consumer, topic)
+        wanted = [tp for tp in tps if partitions is None or tp.partition in partitions]
+        ends = await consumer.end_offsets(wanted)
+        async for partition, records in read_span(consumer, ends, {}, timeout_s):
+            yield partition, records

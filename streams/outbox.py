@@ -1,0 +1,135 @@
+"""Batched produce whose every acknowledgement is awaited."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
+
+from streams.settings import Settings
+
+BATCH_BYTES_MAX = 1_000_000
+"""Size at which a produce batch is sent; every topic of playfold takes batches of 1 MiB."""
+RECORD_BYTES_MAX = 4_000_000
+"""Largest single record; the topics whose records can be large take 2 or 4 MiB."""
+RECORD_OVERHEAD_BYTES = 64
+
+Item = tuple[bytes, bytes | None]
+
+
+class OutboxError(ConnectionError):
+    """Kafka did not acknowledge in time. Nothing is lost: the next start does the group again. Look at the broker."""
+
+
+class Written(NamedTuple):
+    """Where the records of one send came to stand in their partition."""
+
+    first: int
+    """Offset of the first record."""
+    last: int
+    """Offset of the last record."""
+    unbroken: bool
+    """Whether the offsets are one run, so that nobody else wrote in between."""
+
+
+class Pending:
+    """Batches on their way to one partition."""
+
+    def __init__(self, batches: Sequence[tuple[asyncio.Future[RecordMetadata], int]]) -> None:
+        """Hold futures of batches, in order, each with its number of records."""
+        self._batches = batches
+
+    async def written(self) -> Written:
+        """Wait until Kafka acknowledged every batch.
+
+        Raises:
+            KafkaError: The broker refused a batch.
+        """
+        first = expected = None
+        unbroken = True
+        for future, count in self._batches:
+            base = (await future).offset
+            first = base if first is None else first
+            unbroken = unbroken and expected in (None, base)
+            expected = base + count
+        if first is None or expected is None:
+            message = "An empty send has no place in a partition."
+            raise ValueError(message)
+        return Written(first, expected - 1, unbroken)
+
+
+class Outbox:
+    """A producer that sends whole lists to a partition: idempotent, acknowledged by all replicas."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare a producer; nothing is sent before `start`."""
+        self._timeout_s = settings.kafka_timeout_s
+        self._brokers = settings.brokers
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect to the brokers.
+
+        Raises:
+            OutboxError: No broker answered.
+        """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._brokers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=RECORD_BYTES_MAX,
+            max_request_size=2 * RECORD_BYTES_MAX,
+            request_timeout_ms=int(self._timeout_s * 1000),
+        )
+        try:
+            await asyncio.wait_for(producer.start(), self._timeout_s)
+        except (KafkaError, TimeoutError) as error:
+            await producer.stop()
+            message = f"No Kafka broker answered at {self._brokers} within {self._timeout_s:g} s: {error!r}."
+            raise OutboxError(message) from error
+        self._producer = producer
+
+    async def stop(self) -> None:
+        """Send what waits and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Disconnect."""
+        await self.stop()
+
+    async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
+        """Hand keys and values to one partition, in order, in as few batches as fit.
+
+        Raises:
+            ValueError: A single record is larger than a batch may be.
+        """
+        producer = self._producer
+        if producer is None:
+            message = "The outbox is not started."
+            raise RuntimeError(message)
+        sent: list[tuple[asyncio.Future[RecordMetadata], int]] = []
+        batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
+        for key, value in items:
+            size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
+            if size > room and count:
+                batch.close()
+                sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+                batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
+                raise ValueError(message)
+            count, room = count + 1, room - size
+        if count:
+            batch.close()
+            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+        return Pending(sent)

@@ -1,0 +1,130 @@
+"""What travels: the value of every topic but the changelog, and the one way to read a play."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+DAY_MS = 86_400_000
+REASON_LENGTH_MAX = 200
+
+UserId = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=128, description="Who listens: 1 to 128 printable characters; also the record's key."
+    ),
+]
+ItemId = Annotated[
+    str, Meta(min_length=1, max_length=128, description="What is played: 1 to 128 printable characters.")
+]
+EpochMs = Annotated[int, Meta(description="Milliseconds since 1970-01-01T00:00:00Z.")]
+Duration = Annotated[int, Meta(ge=0, le=DAY_MS)]
+
+
+class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="play"):
+    """One listening event: a listener played an item. `type` may be left out; unknown fields are ignored."""
+
+    user_id: UserId
+    item_id: ItemId
+    played_at_ms: Annotated[
+        int,
+        Meta(
+            ge=946_684_800_000,
+            lt=4_102_444_800_000,
+            description="When, in milliseconds since 1970-01-01T00:00:00Z; from 2000 until the end of 2099.",
+        ),
+    ]
+    play_id: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=128)] | None,
+        Meta(description="The client's own id of this event, 1 to 128 printable characters: a retry counts once."),
+    ] = None
+    ms_played: Annotated[Duration | None, Meta(description="How long it was listened to, in milliseconds.")] = None
+    duration_ms: Annotated[Duration | None, Meta(description="How long the item lasts, in milliseconds.")] = None
+    private: Annotated[bool, Meta(description="True: the play is never stored, trained on or explained.")] = False
+
+
+class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
+    """A listener's list, best first; `items` and `scores` are parallel."""
+
+    user_id: UserId
+    kind: Annotated[
+        Literal["personal", "popular"],
+        Meta(description="`personal`: from the listener's own plays; `popular`: nothing is known of them yet."),
+    ]
+    generation: Annotated[str, Meta(description="Id of the generation that every score was computed with.")]
+    revision: Annotated[int, Meta(ge=0, description="Revision of that generation.")]
+    partition: Annotated[int, Meta(ge=0, description="Partition of `plays` that the latest play came from.")]
+    offset: Annotated[int, Meta(ge=-1, description="Offset of the latest play that the list reflects; -1: none.")]
+    made_at_ms: Annotated[EpochMs, Meta(description="When the list was made.")]
+    expires_at_ms: Annotated[EpochMs, Meta(description="When the list should no longer be shown.")]
+    items: Annotated[list[str], Meta(description="Item ids, best first.")]
+    scores: Annotated[list[float], Meta(description="The score of each item.")]
+
+
+class RejectedPlay(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of `plays` that could not be read, with the reason and its bytes."""
+
+    topic: Annotated[str, Meta(description="Topic it stood on.")]
+    partition: Annotated[int, Meta(ge=0, description="Partition it stood on.")]
+    offset: Annotated[int, Meta(ge=0, description="Offset it stood at.")]
+    reason: Annotated[str, Meta(description="Why it could not be read.")]
+    key: Annotated[bytes | None, Meta(description="Its key, in base64.")]
+    value: Annotated[bytes | None, Meta(description="Its value, in base64.")]
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True):
+    """The generation that every worker is to serve; the topic's key is `serving`."""
+
+    generation_id: Annotated[str, Meta(min_length=1, description="Id of the generation.")]
+    revision: Annotated[
+        int, Meta(ge=0, description="Its revision: a rebuilt index of the same generation is a new one.")
+    ]
+    announced_at_ms: Annotated[EpochMs, Meta(description="When it was announced.")]
+
+
+class UnreadablePlay(ValueError):  # noqa: N818 - it names the play, which is not an error of ours
+    """A record of `plays` is not a play; its text is the reason. See the producer that wrote it."""
+
+
+_decode_play = msgspec.json.Decoder(Play).decode
+
+
+def read_play(key: bytes | None, value: bytes | None, bytes_max: int) -> Play:
+    """Read one record of `plays`.
+
+    Args:
+        key: The record's key.
+        value: The record's value, JSON in UTF-8.
+        bytes_max: Largest value, in bytes.
+
+    Raises:
+        UnreadablePlay: Whatever else the bytes are.
+    """
+    if not value:
+        reason = "the value is empty"
+        raise UnreadablePlay(reason)
+    if len(value) > bytes_max:
+        reason = f"the value has {len(value)} bytes, more than {bytes_max}"
+        raise UnreadablePlay(reason)
+    try:
+        play = _decode_play(value)
+    except (ValueError, RecursionError) as error:
+        raise UnreadablePlay(_shorten(error)) from None
+    user_id = play.user_id
+    if not (user_id.isprintable() and play.item_id.isprintable()) or (play.play_id and not play.play_id.isprintable()):
+        reason = "an id has characters that are not printable"
+        raise UnreadablePlay(reason)
+    if key != user_id.encode():
+        reason = "the key is not the user_id"
+        raise UnreadablePlay(reason)
+    return play
+
+
+def _shorten(error: Exception) -> str:
+    """Return what msgspec says without its back-quotes and at a bounded length: it may quote the value."""
+    if isinstance(error, RecursionError):
+        return "the value is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "the value is not UTF-8"
+    what, _, where = str(error).replace("`", "").partition(" - at $")
+    return (f"{where.lstrip('.')}: {what}" if where else what)[:REASON_LENGTH_MAX]

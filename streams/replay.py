@@ -1,0 +1,178 @@
+"""A file of plays sent to the plays topic: at a pace or flat out, every play acknowledged before it is counted."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from streams.outbox import Item, Outbox, Written
+from streams.play_columns import PlaysPiece
+from streams.records import Play
+from streams.settings import Settings
+from streams.topics import topic_names
+
+USERS_CACHED_MAX = 200_000
+_encode = msgspec.json.Encoder().encode
+
+
+class ReplayError(ConnectionError):
+    """Plays could not be sent; the message says which row to go on from when Kafka is back."""
+
+
+class Sent(NamedTuple):
+    """Plays that stand on one partition of the plays topic."""
+
+    partition: int
+    rows: list[int]
+    """Their places in the piece, counted from 0, in order."""
+    written: Written
+
+
+class Pace(NamedTuple):
+    """How fast plays are sent: so many a second, or so many times as fast as they were played, or flat out."""
+
+    plays_per_s: float | None = None
+    speed: float | None = None
+
+    def due_s(self, number: int, after_first_ms: int) -> float:
+        """Return when a play is due, in seconds after the first was.
+
+        Args:
+            number: Its number in the replay, counted from 0.
+            after_first_ms: How long after the first it was played, in milliseconds.
+        """
+        if self.plays_per_s is not None:
+            return number / self.plays_per_s
+        return after_first_ms / 1000 / self.speed if self.speed is not None else 0.0
+
+
+@lru_cache(USERS_CACHED_MAX)
+def partition_of(user_id: str, n_partitions: int) -> int:
+    """Return the partition of a user: what Kafka clients compute by default for the user's key."""
+    return int(murmur2(user_id.encode()) & 0x7FFFFFFF) % n_partitions
+
+
+class Sender:
+    """Sends pieces to the plays topic and waits until all of it is acknowledged."""
+
+    def __init__(self, outbox: Outbox, settings: Settings) -> None:
+        """Send by a started outbox."""
+        self._outbox, self._settings = outbox, settings
+        self._topic = topic_names(settings).plays
+
+    async def send(self, piece: PlaysPiece) -> list[Sent]:
+        """Send plays, keyed by user; those of one user stay in order.
+
+        Raises:
+            ReplayError: Kafka did not acknowledge in time. Some plays of the piece may have arrived.
+        """
+        rows, items = self._by_partition(piece)
+        try:
+            async with asyncio.timeout(self._settings.kafka_timeout_s):
+                pending = {
+                    partition: await self._outbox.send(self._topic, partition, items[partition]) for partition in items
+                }
+                return [Sent(partition, rows[partition], await sent.written()) for partition, sent in pending.items()]
+        except (KafkaError, TimeoutError) as error:
+            message = (
+                f"Kafka at {self._settings.brokers} did not acknowledge plays within "
+                f"{self._settings.kafka_timeout_s:g} s ({error!r}): go on with --from {piece.first_row} when it does."
+            )
+            raise ReplayError(message) from error
+
+    def _by_partition(self, piece: PlaysPiece) -> tuple[dict[int, list[int]], dict[int, list[Item]]]:
+        n_partitions = self._settings.partitions
+        rows: dict[int, list[int]] = {}
+        items: dict[int, list[Item]] = {}
+        for row, (user_id, item_id, played_at_ms, ms_played, duration_ms, play_id) in enumerate(
+            zip(*piece[1:], strict=True)
+        ):
+            play = Play(
+                user_id=user_id,
+                item_id=item_id,
+                played_at_ms=played_at_ms,
+                ms_played=ms_played,
+                duration_ms=duration_ms,
+                play_id=play_id,
+            )
+            partition = partition_of(user_id, n_partitions)
+            rows.setdefault(partition, []).append(row)
+            items.setdefault(partition, []).append((user_id.encode(), _encode(play)))
+        return rows, items
+
+
+async def replay(
+    pieces: Iterator[PlaysPiece],
+    sender: Sender,
+    pace: Pace,
+    acknowledged: Callable[[PlaysPiece, list[Sent]], None],
+    stop: asyncio.Event,
+) -> None:
+    """Send pieces one after the other, each acknowledged before the next.
+
+    Args:
+        pieces: What to send.
+        sender: How.
+        pace: How fast.
+        acknowledged: Called with every piece that arrived, whole or cut as the pace wants it.
+        stop: Ends the replay after what is on its way.
+
+    Raises:
+        ReplayError: Kafka did not acknowledge.
+        PlaysFileError: The file cannot be read further.
+    """
+    began, n_sent, first_at_ms = time.monotonic(), 0, None
+    async with aclosing(_read_ahead(pieces)) as ahead:
+        async for piece in ahead:
+            first_at_ms = piece.played_at_ms[0] if first_at_ms is None else first_at_ms
+            due_s = [pace.due_s(n_sent + row, at_ms - first_at_ms) for row, at_ms in enumerate(piece.played_at_ms)]
+            row = 0
+            while row < piece.n_plays and not stop.is_set():
+                now_s = time.monotonic() - began
+                if due_s[row] > now_s:
+                    await _wait(stop, due_s[row] - now_s)
+                    continue
+                end = row + 1
+                while end < piece.n_plays and due_s[end] <= now_s:
+                    end += 1
+                due = piece.part(row, end)
+                acknowledged(due, await sender.send(due))
+                row = end
+            n_sent += row
+            if stop.is_set():
+                return
+
+
+async def _read_ahead(pieces: Iterator[PlaysPiece]) -> AsyncGenerator[PlaysPiece, None]:
+    """Yield pieces, the next of which is read in a thread meanwhile."""
+    reading = asyncio.create_task(asyncio.to_thread(next, pieces, None))
+    try:
+        while (piece := await reading) is not None:
+            reading = asyncio.create_task(asyncio.to_thread(next, pieces, None))
+            yield piece
+    finally:
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+def limit_pieces(pieces: Iterator[PlaysPiece], n_plays: int) -> Iterator[PlaysPiece]:
+    """Yield the first `n_plays` plays of pieces."""
+    for piece in pieces:
+        if n_plays <= 0:
+            return
+        yield piece.part(0, min(n_plays, piece.n_plays))
+        n_plays -= piece.n_plays
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, unless told to stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass

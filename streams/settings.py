@@ -1,0 +1,158 @@
+"""Every setting of playfold, and the only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "PLAYFOLD_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator can set, as `PLAYFOLD_<NAME>` in the environment.
+
+    Units stand last in a name: `_s` seconds, `_ms` milliseconds, `_bytes` bytes; `_max` is a limit.
+    """
+
+    # Where things are.
+    brokers: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*$",
+            description="Kafka brokers, `host:port` separated by commas.",
+        ),
+    ] = "127.0.0.1:19092"
+    data_dir: Annotated[str, Meta(min_length=1, description="Folder of everything playfold keeps on this machine.")] = (
+        "var"
+    )
+    instance: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_-]{1,64}$",
+            description="Name of this worker: static group member and folder of its state.",
+        ),
+    ] = "a"
+    group: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Name of the application: consumer group, changelog prefix."
+        ),
+    ] = "playfold"
+
+    # Topics.
+    partitions: Annotated[
+        int, Meta(ge=1, le=1024, description="Partitions of `plays`, `recommendations` and the users changelog.")
+    ] = 4
+    replication: Annotated[int, Meta(ge=1, le=9, description="Copies of every partition.")] = 1
+    topic_prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9._-]{0,64}$",
+            description="Put before topic names, so that several playfolds can share a cluster; "
+            "the changelog's name begins with `group` instead.",
+        ),
+    ] = ""
+
+    # The embedded broker.
+    broker_heap_mb: Annotated[int, Meta(ge=128, description="Heap of the embedded broker, in MiB.")] = 256
+    broker_ready_s: Annotated[
+        float, Meta(gt=0, description="Seconds that the embedded broker may take until it answers.")
+    ] = 60.0
+
+    # The worker.
+    ready_s: Annotated[
+        float, Meta(gt=0, description="Seconds that a worker may take until it is ready, recovery left out.")
+    ] = 60.0
+    session_timeout_s: Annotated[
+        float, Meta(ge=1, le=300, description="Seconds of silence after which a worker's partitions go to another.")
+    ] = 15.0
+    kafka_timeout_s: Annotated[
+        float, Meta(gt=0, description="Seconds that Kafka may take to acknowledge before the worker gives up.")
+    ] = 30.0
+    slice_plays_max: Annotated[int, Meta(ge=1, description="Most plays of one partition in a slice.")] = 1000
+    group_plays_max: Annotated[int, Meta(ge=1, description="Most plays in one commit group.")] = 4000
+    play_bytes_max: Annotated[int, Meta(ge=64, le=131072, description="Largest value of a play, in bytes.")] = 4096
+    threads: Annotated[
+        int, Meta(ge=1, description="Threads of the training kernels; the worker's kernels use one.")
+    ] = 2
+
+    # A listener's state.
+    history_max: Annotated[int, Meta(ge=1, le=65535, description="Items kept in a listener's history.")] = 500
+    play_ids_max: Annotated[int, Meta(ge=0, le=65535, description="Latest `play_id`s remembered for a listener.")] = 32
+    item_names_cached_max: Annotated[
+        int, Meta(ge=1000, description="Item names a worker remembers as written, per partition.")
+    ] = 1_000_000
+
+    # Lists.
+    list_n: Annotated[int, Meta(ge=1, le=1000, description="Items in a published list.")] = 50
+    list_heartbeat_s: Annotated[
+        int, Meta(ge=1, description="Seconds of event time after which an unchanged list is published again.")
+    ] = 86_400
+    list_expires_s: Annotated[int, Meta(ge=1, description="Seconds after which a list should not be shown.")] = 604_800
+    sweep_users: Annotated[int, Meta(ge=1, description="Listeners in one commit group of a sweep.")] = 500
+
+    # The maths: what the next generation is trained with.
+    rule: Annotated[
+        Literal["ials", "hkv"], Meta(description="Objective: `ials` (Rendle et al. 2021) or `hkv` (Hu et al. 2008).")
+    ] = "ials"
+    factors: Annotated[int, Meta(ge=2, le=1024, description="Length of user and item vectors; even.")] = 64
+    regularization: Annotated[float, Meta(gt=0, description="Lambda; times the row's plays under `ials`.")] = 0.05
+    unobserved_weight: Annotated[float, Meta(gt=0, description="a0: weight of what was not played, under `ials`.")] = (
+        0.1
+    )
+    alpha: Annotated[float, Meta(gt=0, description="Confidence is `1 + alpha * weight`, under `hkv`.")] = 1.0
+    iterations: Annotated[int, Meta(ge=1, description="Alternating sweeps of a training.")] = 10
+    half_life_plays: Annotated[
+        float, Meta(gt=0, description="A listener's own plays after which a play counts half; `inf`: never.")
+    ] = 5.0
+
+    @property
+    def data_path(self) -> Path:
+        """Return the data folder as an absolute path."""
+        return Path(self.data_dir).absolute()
+
+    @property
+    def broker_path(self) -> Path:
+        """Return the folder of the embedded broker."""
+        return self.data_path / "broker"
+
+    @property
+    def generations_path(self) -> Path:
+        """Return the folder of the generation store."""
+        return self.data_path / "generations"
+
+    @property
+    def worker_path(self) -> Path:
+        """Return the folder of this worker's state."""
+        return self.data_path / "workers" / self.instance
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names it. Correct the environment variable and start again."""
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Args:
+        environment: Names and values; the process's own environment if left out.
+
+    Raises:
+        SettingsError: A `PLAYFOLD_` variable is unknown or its value does not fit.
+    """
+    environment = os.environ if environment is None else environment
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
+    unknown = sorted(set(given) - set(Settings.__struct_fields__))
+    if unknown:
+        message = f"{PREFIX}{unknown[0].upper()} is not a setting of playfold; docs/configuration.md lists them all."
+        raise SettingsError(message)
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        name = f"{PREFIX}{path.rstrip('`').upper()}"
+        message = f"{name} is {environment[name]!r}, which does not fit: {reason[:1].lower()}{reason[1:]}."
+        raise SettingsError(message) from None

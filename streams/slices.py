@@ -1,0 +1,104 @@
+"""Slices: the records of one partition from one fetch, delivered by Faust as a single message.
+
+Faust spends four asyncio tasks on a message. A slice pays that price once for up to a thousand plays.
+Everything private that playfold uses of Faust stands in this file and in `streams/app.py`.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import faust
+from aiokafka.structs import ConsumerRecord
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import TP, ConsumerMessage
+
+
+class Slice(NamedTuple):
+    """Records of one partition that are acknowledged together."""
+
+    partition: int
+    records: Sequence[ConsumerRecord]
+    message: ConsumerMessage
+
+
+class SliceConsumer(driver.Consumer):
+    """A Faust consumer whose messages are slices."""
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
+        """Yield a message per slice; its value is the list of records, its offset that of the last one.
+
+        Faust sees a gap before every slice and commits gap and slice together, which is what a slice means.
+        """
+        fetched, active = await self._wait_next_records(timeout)
+        generation_id = self.app.consumer_generation_id
+        if fetched is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, records in fetched.items():
+            if active is not None and tp not in active and tp not in self._buffered_partitions:
+                continue
+            for part in self._parts(tp, records):
+                if not self.flow_active or self.app.consumer_generation_id != generation_id:
+                    return
+                yield tp, _slice_message(tp, part, generation_id)
+
+    def _parts(self, tp: TP, records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
+        """Cut what was fetched into slices; a changelog is recovered in whole fetches."""
+        size = len(records) if self._is_changelog_tp(tp) else self.app.slice_plays_max
+        for start in range(0, len(records), size or 1):
+            yield records[start : start + size]
+
+
+def _slice_message(tp: TP, records: Sequence[ConsumerRecord], generation_id: int) -> ConsumerMessage:
+    last = records[-1]
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        last.offset,
+        last.timestamp / 1000,
+        last.timestamp_type,
+        [],
+        None,
+        records,
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation_id,  # without it Faust drops the message
+    )
+
+
+class SliceTransport(driver.Transport):
+    """The Kafka transport of Faust with the slice consumer."""
+
+    Consumer = SliceConsumer
+
+
+async def take_group(stream: faust.Stream[Any], plays_max: int) -> list[Slice]:
+    """Wait for a slice, then take every slice that waits too, up to `plays_max` plays: a commit group.
+
+    Small groups when it is quiet (milliseconds), large ones under load (throughput).
+    """
+    queue, consumer = stream.channel.queue, stream.app.consumer
+    group = [_take(await queue.get(), consumer)]
+    room = plays_max - len(group[0].records)
+    while room >= stream.app.slice_plays_max and not queue.empty():
+        group.append(_take(queue.get_nowait(), consumer))
+        room -= len(group[-1].records)
+    return group
+
+
+def _take(event: faust.EventT[Any], consumer: Any) -> Slice:
+    message = event.message
+    if not message.tracked:  # the stream iterator, which is not used here, would have done this
+        message.tracked = True
+        consumer._unacked_messages.add(message)  # noqa: SLF001
+    return Slice(message.partition, message.value, message)
+
+
+def acknowledge(group: Sequence[Slice], consumer: Any) -> None:
+    """Tell Faust that the group's state is durable, so that its offsets may be committed."""
+    for part in group:
+        part.message.ack(consumer)

@@ -1,0 +1,95 @@
+"""The command line as a whole: quick help, and errors that are one sentence."""
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+import cli.main
+from streams.broker import BrokerError
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    """Run the command line in this process and return its exit code, a text for a sentence on stderr."""
+    monkeypatch.setattr(sys, "argv", ["playfold", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main.main()
+    return caught.value.code
+
+
+def raise_from(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the application do nothing but raise."""
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(cli.main, "app", fail)
+
+
+def test_help_lists_every_command_without_importing_any(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command's heavy imports wait until it runs."""
+    for name in cli.main.COMMANDS:
+        monkeypatch.delitem(sys.modules, f"cli.{name}", raising=False)
+    before = time.perf_counter()
+
+    assert run_main(monkeypatch, "--help") == 0
+
+    assert time.perf_counter() - before < 0.5
+    printed = capsys.readouterr().out
+    assert all(name in printed and text in printed for name, text in cli.main.COMMANDS.items())
+    assert not {f"cli.{name}" for name in cli.main.COMMANDS} & set(sys.modules)
+
+
+@pytest.mark.parametrize("name", sorted(cli.main.COMMANDS))
+def test_every_command_has_its_file_and_its_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The table and the files agree."""
+    assert isinstance(importlib.import_module(f"cli.{name}").app, typer.Typer)
+
+    assert run_main(monkeypatch, name, "--help") == 0
+
+    assert f"playfold {name}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2, as every command line does."""
+    assert run_main(monkeypatch, "sing") == 2
+    assert "sing" in capsys.readouterr().err
+
+
+def test_an_error_of_ours_is_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter prints a text given to exit on stderr and ends with status 1."""
+    raise_from(monkeypatch, BrokerError("The broker is not here."))
+
+    assert run_main(monkeypatch) == "The broker is not here."
+
+
+def test_an_error_of_the_system_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder that may not be written to is no reason for a traceback."""
+    raise_from(monkeypatch, PermissionError(13, "Permission denied", str(tmp_path)))
+    assert run_main(monkeypatch) == f"{tmp_path}: Permission denied."
+
+    raise_from(monkeypatch, ConnectionError("It went away"))
+    assert run_main(monkeypatch) == "It went away."
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody foresaw shows where it happened."""
+    raise_from(monkeypatch, KeyError("unforeseen"))
+
+    with pytest.raises(KeyError, match="unforeseen"):
+        cli.main.main()
+
+
+def test_a_setting_that_does_not_fit_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands read the environment through the settings."""
+    monkeypatch.setenv("PLAYFOLD_PARTITIONS", "0")
+
+    expected = "PLAYFOLD_PARTITIONS is '0', which does not fit: expected `int` >= 1."
+    assert expected == run_main(monkeypatch, "topics", "verify")

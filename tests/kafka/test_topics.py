@@ -1,0 +1,205 @@
+"""The topics on a real Kafka."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource
+
+from streams.broker import free_port
+from streams.records import RejectedPlay
+from streams.settings import PREFIX, Settings
+from streams.topics import (
+    TopicNames,
+    TopicsError,
+    create_topics,
+    declare_topics,
+    delete_topics,
+    topic_names,
+    verify_topics,
+)
+
+# What the command line needs to know to find the test's topics.
+TOLD = ("brokers", "group", "topic_prefix", "partitions", "kafka_timeout_s")
+
+
+def run_topics(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `playfold topics` under these settings."""
+    environment = {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in TOLD}
+    command = [sys.executable, "-W", "ignore", "-m", "cli.main", "topics", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+
+def change(settings: Settings, **changed: Any) -> Settings:
+    """Return the settings with some of them changed."""
+    return msgspec.structs.replace(settings, **changed)
+
+
+def administrate(settings: Settings, act: Callable[[Any], Any]) -> None:
+    """Do something to the cluster that playfold would not."""
+    with closing(KafkaAdminClient(bootstrap_servers=settings.brokers)) as admin:
+        act(admin)
+
+
+def test_create_makes_every_topic_once(settings: Settings) -> None:
+    """The first call names what it created, the second creates nothing."""
+    names = topic_names(settings)
+
+    created = create_topics(settings)
+
+    expected = [names.plays, names.plays_rejected, names.recommendations, names.generations, names.users_changelog]
+    assert expected == created
+    assert create_topics(settings) == []
+
+
+def test_created_topics_are_verified(settings: Settings, names: TopicNames) -> None:
+    """What create declares is what verify wants, with other partitions too."""
+    verify_topics(settings)
+
+    other = change(
+        settings, partitions=2, topic_prefix=f"{settings.topic_prefix}other.", group=f"{settings.group}-other"
+    )
+    create_topics(other)
+    verify_topics(other)
+    assert topic_names(other).plays in delete_topics(other)
+    assert names.plays not in delete_topics(other)
+
+
+def test_two_playfolds_share_a_cluster(settings: Settings, names: TopicNames) -> None:
+    """Topics of another prefix and group are not mistaken for one's own."""
+    other = change(settings, topic_prefix="", group=f"{settings.group}-other")
+
+    with pytest.raises(TopicsError, match=r"^Topic plays is missing"):
+        verify_topics(other)
+    assert names.plays.endswith(".plays")
+
+
+def test_a_missing_topic_is_named(settings: Settings, names: TopicNames) -> None:
+    """The sentence names the topic and the command that creates it; the command line ends with status 1."""
+    administrate(settings, lambda admin: admin.delete_topics([names.recommendations]))
+    sentence = f"Topic {names.recommendations} is missing: run `playfold topics create`."
+
+    with pytest.raises(TopicsError) as caught:
+        verify_topics(settings)
+    ended = run_topics(settings, "verify")
+
+    assert sentence == str(caught.value)
+    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_unequal_partitions_are_named(settings: Settings, names: TopicNames) -> None:
+    """One more partition on one topic, and users would be split between workers."""
+    administrate(settings, lambda admin: admin.create_partitions({names.recommendations: 5}))
+    sentence = (
+        f"Topic {names.recommendations} has 5 partitions, but PLAYFOLD_PARTITIONS is 4 for all alike: "
+        f"delete the topic and run `playfold topics create`, or correct the setting."
+    )
+
+    with pytest.raises(TopicsError) as caught:
+        verify_topics(settings)
+    ended = run_topics(settings, "create")
+
+    assert sentence == str(caught.value)
+    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("topic", "policy", "needed", "loss"),
+    [
+        ("plays", "compact", "delete", "plays would vanish"),
+        ("users_changelog", "delete", "compact", "records would age out"),
+        ("recommendations", "compact,delete", "compact", "records would age out"),
+        ("generations", "delete", "compact", "records would age out"),
+    ],
+)
+def test_a_wrong_cleanup_policy_is_named(
+    settings: Settings, names: TopicNames, topic: str, policy: str, needed: str, loss: str
+) -> None:
+    """A compacted `plays` loses plays, a changelog that is not compacted loses listeners."""
+    name = getattr(names, topic)
+    resource = ConfigResource("TOPIC", name, {"cleanup.policy": policy})
+    administrate(settings, lambda admin: admin.alter_configs([resource]))
+    sentence = (
+        f"Topic {name} has cleanup.policy={policy}, under which {loss}: alter the topic to cleanup.policy={needed}."
+    )
+
+    with pytest.raises(TopicsError) as caught:
+        verify_topics(settings)
+
+    assert sentence == str(caught.value)
+
+
+def test_a_rejected_play_of_the_largest_size_fits(settings: Settings, names: TopicNames) -> None:
+    """Whatever stood on `plays`, Kafka takes it on `plays-rejected`."""
+    with closing(KafkaProducer(bootstrap_servers=settings.brokers, max_request_size=4_000_000)) as producer:
+        # What surrounds a value on the wire takes a few bytes of the topic's limit.
+        (limit,) = [int(t.configs["max.message.bytes"]) for t in declare_topics(settings) if t.name == names.plays]
+        value = b"\xff" * (limit - 100)
+        producer.send(names.plays, key=b"u", value=value).get(10)
+        rejected = RejectedPlay(topic="plays", partition=0, offset=0, reason="r" * 200, key=b"u", value=value)
+
+        stored = producer.send(names.plays_rejected, msgspec.json.encode(rejected)).get(10)
+
+    assert names.plays_rejected == stored.topic
+
+
+def test_an_unreachable_kafka_is_named_in_time(settings: Settings) -> None:
+    """No broker: a sentence within the time-out, by the function and by the command line."""
+    away = change(settings, brokers=f"127.0.0.1:{free_port()}", kafka_timeout_s=1.0)
+    sentence = (
+        f"Kafka did not answer at {away.brokers} within 1 s: start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
+    )
+
+    with pytest.raises(TopicsError) as caught:
+        verify_topics(away)
+    ended = run_topics(away, "create")
+
+    assert sentence == str(caught.value)
+    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_a_port_that_never_answers_is_named_in_time(settings: Settings) -> None:
+    """Whoever takes connections and says nothing does not hold the command either."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        away = change(settings, brokers=f"127.0.0.1:{mute.getsockname()[1]}", kafka_timeout_s=1.0)
+
+        ended = run_topics(away, "verify")
+
+    sentence = (
+        f"Kafka did not answer at {away.brokers} within 1 s: start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
+    )
+    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_more_copies_than_brokers_is_a_sentence(settings: Settings) -> None:
+    """What Kafka refuses is said in its words, without the request."""
+    with pytest.raises(TopicsError) as caught:
+        create_topics(change(settings, replication=3))
+
+    expected = (
+        f"Kafka at {settings.brokers} refused (InvalidReplicationFactorError: Replication-factor is invalid): "
+        f"correct what it names, in the settings or on the cluster."
+    )
+    assert expected == str(caught.value)
+
+
+def test_the_command_creates_and_verifies(settings: Settings) -> None:
+    """`playfold topics create` and `verify` answer in a sentence, or in JSON for machines."""
+    names = topic_names(settings)
+
+    created = run_topics(settings, "create", "--json")
+    again = run_topics(settings, "create")
+    verified = run_topics(settings, "verify")
+
+    expected = [names.plays, names.plays_rejected, names.recommendations, names.generations, names.users_changelog]
+    assert {"created": expected} == json.loads(created.stdout)
+    assert again.stdout == "Every topic is there already.\n"
+    assert verified.stdout == "5 topics are as they should be.\n"
+    assert (created.returncode, again.returncode, verified.returncode) == (0, 0, 0)

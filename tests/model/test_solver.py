@@ -1,0 +1,79 @@
+"""The conjugate-gradient kernel against dense solves."""
+
+import numpy as np
+import pytest
+
+from model.arrays import Doubles, Floats
+from model.fold_in import n_known
+from model.objective import Rule
+from model.solver import solve_rows, solve_rows_plain
+from tests.model.conftest import Draw, Trained
+
+
+def assert_close(expected: Doubles, x: Floats) -> None:
+    """Every row's error is at most 1e-5 of its length."""
+    errors = np.linalg.norm(x - expected, axis=1)
+    assert (errors <= 1e-5 * np.linalg.norm(expected, axis=1)).all()
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+@pytest.mark.parametrize("n_row", [1, 2, 7, 30, 100, 500])
+def test_every_row_is_within_1e_5_of_the_dense_solve(rule: Rule, n_row: int, draw: Draw, trained: Trained) -> None:
+    """From zeros and from the vector before the last play, for short and long histories, under both rules."""
+    objective, factors = trained(rule)
+    starts, rows, weights = draw(100, n_row)
+    fixed = factors.item_factors, factors.gram_diagonal
+    regs = objective.row_regularization(n_known(starts, rows))
+    before = rows.copy()
+    before[starts[1:] - 1] = -1
+
+    def plain(known: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Doubles:
+        confidences, targets = objective.confidences(weights), objective.targets(weights)
+        return solve_rows_plain(starts, known, confidences, targets, *fixed, regs)
+
+    expected = plain(rows)
+    for start in (np.zeros_like(expected), plain(before)):
+        x = start.astype(np.float32)
+        solve_rows(starts, rows, objective.confidences(weights), objective.targets(weights), *fixed, regs, x)
+        assert_close(expected, x)
+
+
+def test_a_row_without_known_items_becomes_zero() -> None:
+    """An empty row, and one of unknown items only, lose their warm start."""
+    factors, x = np.ones((3, 4), np.float32), np.ones((2, 4), np.float32)
+    starts, rows, ones = np.array([0, 0, 2]), np.array([-1, -1], np.int32), np.ones(2, np.float32)
+
+    solve_rows(starts, rows, ones, ones, factors, factors[0], ones, x)
+
+    np.testing.assert_array_equal(np.zeros((2, 4)), x)
+
+
+def test_an_item_that_nobody_played_leaves_the_vector_at_zero() -> None:
+    """A row of zeros among the factors cannot pull a user anywhere, and divides nothing by zero."""
+    factors, x = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
+    starts, rows, ones = np.array([0, 1]), np.array([0], np.int32), np.ones(1, np.float32)
+
+    solve_rows(starts, rows, ones, ones, factors, factors[0], ones, x)
+
+    np.testing.assert_array_equal(np.zeros((1, 4)), x)
+
+
+def test_threads_do_not_change_a_bit(draw: Draw, trained: Trained) -> None:
+    """Rows are independent: shared among three threads they come out as from one."""
+    _, factors = trained("ials")
+    starts, rows, weights = draw(50, 20)
+    one, three = np.zeros((2, 50, factors.item_factors.shape[1]), np.float32)
+
+    for x, threads in ((one, 1), (three, 3)):
+        arguments = starts, rows, weights, weights, factors.item_factors, factors.gram_diagonal, np.ones(50, np.float32)
+        solve_rows(*arguments, x, threads=threads)
+
+    assert one.tobytes() == three.tobytes()
+
+
+def test_a_vector_that_cannot_be_written_is_an_error() -> None:
+    """A read-only or differently typed warm start is refused, as the result would be lost."""
+    starts, rows, ones = np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32)
+
+    with pytest.raises(ValueError, match=r"x has to be a writeable, contiguous float32 array of shape \(1, 1\)\."):
+        solve_rows(starts, rows, ones, ones, ones[:, None], ones, ones, np.zeros((1, 1)))  # type: ignore[arg-type]

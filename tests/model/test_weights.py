@@ -1,0 +1,25 @@
+"""Decay in a listener's own plays."""
+
+import numpy as np
+
+from model.weights import decayed
+
+
+def test_a_half_life_halves() -> None:
+    """After as many plays as the half-life, half is left; after twice as many, a quarter."""
+    np.testing.assert_allclose(np.array([2, 1, 0.5], np.float32), decayed([2, 2, 2], [0, 3, 6], half_life_plays=3))
+
+
+def test_an_infinite_half_life_keeps_everything() -> None:
+    """Without decay the oldest play counts as much as the latest."""
+    np.testing.assert_array_equal([1, 1], decayed([1, 1], [0, 2**31], half_life_plays=np.inf))
+
+
+def test_what_is_long_past_is_worth_nothing_and_still_a_number() -> None:
+    """A play that lies many half-lives back decays to zero without a warning."""
+    np.testing.assert_array_equal([0], decayed([1], [100_000], half_life_plays=1))
+
+
+def test_weights_are_single_precision() -> None:
+    """The kernels take float32; nothing widens on the way."""
+    assert np.float32 == decayed(np.ones(1), np.ones(1, np.uint32), half_life_plays=5).dtype

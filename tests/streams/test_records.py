@@ -1,0 +1,228 @@
+"""What travels, and that no bytes whatever break the reader of plays."""
+
+import base64
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped] # it comes without types
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streams.records import Announcement, Play, Recommendations, RejectedPlay, UnreadablePlay, read_play
+from streams.schemas import FOLDER, render_schemas, topic_schema, write_schemas
+
+NOW_MS = 1_700_000_000_000
+GOOD = {"user_id": "u1", "item_id": "i1", "played_at_ms": NOW_MS}
+FULL = GOOD | {"type": "play", "play_id": "p1", "ms_played": 30_000, "duration_ms": 200_000, "private": True}
+
+printable = st.text(min_size=1, max_size=128).filter(str.isprintable)
+plays = st.builds(
+    Play,
+    user_id=printable,
+    item_id=printable,
+    played_at_ms=st.integers(946_684_800_000, 4_102_444_799_999),
+    play_id=st.none() | printable,
+    ms_played=st.none() | st.integers(0, 86_400_000),
+    duration_ms=st.none() | st.integers(0, 86_400_000),
+    private=st.booleans(),
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def read(value: bytes | None, key: bytes | None = b"u1") -> Play:
+    """Read with the limit that stands in the settings."""
+    return read_play(key, value, 4096)
+
+
+def reason_for(value: bytes | None, key: bytes | None = b"u1") -> str:
+    """Return why a record is rejected."""
+    with pytest.raises(UnreadablePlay) as caught:
+        read(value, key)
+    return str(caught.value)
+
+
+def encode(**changed: Any) -> bytes:
+    """Return a good play in JSON with some fields changed; None leaves one out."""
+    return json.dumps({name: value for name, value in (FULL | changed).items() if value is not None}).encode()
+
+
+def test_the_least_and_the_most_of_a_play_are_read() -> None:
+    """Three fields are enough; the type is a play unless it says otherwise."""
+    least = Play(user_id="u1", item_id="i1", played_at_ms=NOW_MS)
+    most = Play(
+        user_id="u1",
+        item_id="i1",
+        played_at_ms=NOW_MS,
+        play_id="p1",
+        ms_played=30_000,
+        duration_ms=200_000,
+        private=True,
+    )
+
+    assert least == read(json.dumps(GOOD).encode())
+    assert most == read(encode())
+    assert least == read(json.dumps(GOOD | {"country": "NO", "tags": [1, {"a": None}]}).encode())
+
+
+@given(plays)
+def test_what_is_written_is_read(play: Play) -> None:
+    """Encoding and reading give the same play, keyed by its listener."""
+    assert play == read_play(play.user_id.encode(), msgspec.json.encode(play), 10_000)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "the value is empty"),
+        (b"", "the value is empty"),
+        (b" " * 4097, "the value has 4097 bytes, more than 4096"),
+        (b"\xff", "JSON is malformed: invalid character (byte 0)"),
+        (b'{"user_id":"a\xff"}', "the value is not UTF-8"),
+        (b"null", "Expected object, got null"),
+        (b"[]", "Expected object, got array"),
+        (encode() + b"{}", f"JSON is malformed: trailing characters (byte {len(encode()) + 1})"),
+        (encode()[:-1], "Input data was truncated"),
+        (b'{"a":' + b"[" * 4000, "the value is nested too deeply"),
+        (encode(user_id=None), "Object missing required field user_id"),
+        (encode(item_id=None), "Object missing required field item_id"),
+        (encode(played_at_ms=None), "Object missing required field played_at_ms"),
+        (encode(user_id=""), "user_id: Expected str of length >= 1"),
+        (encode(user_id="u" * 129), "user_id: Expected str of length <= 128"),
+        (encode(item_id=7), "item_id: Expected str, got int"),
+        (encode(played_at_ms="now"), "played_at_ms: Expected int, got str"),
+        (encode(played_at_ms=1.5), "played_at_ms: Expected int, got float"),
+        (encode(played_at_ms=float("nan")), "JSON is malformed: invalid character (byte 51)"),
+        (encode(played_at_ms=NOW_MS // 1000), "played_at_ms: Expected int >= 946684800000"),
+        (encode(played_at_ms=10**40), "played_at_ms: Expected int <= 4102444799999"),
+        (encode(ms_played=-1), "ms_played: Expected int >= 0"),
+        (encode(duration_ms=86_400_001), "duration_ms: Expected int <= 86400000"),
+        (encode(private="yes"), "private: Expected bool, got str"),
+        (encode(type="like"), "type: Invalid value 'like'"),
+        (encode(item_id="a\nb"), "an id has characters that are not printable"),
+        (encode(user_id="a\x00"), "an id has characters that are not printable"),
+        (encode(play_id="\u202e"), "an id has characters that are not printable"),
+        (encode(user_id="u2"), "the key is not the user_id"),
+    ],
+    ids=str,
+)
+def test_what_is_not_a_play_is_rejected_with_its_reason(value: bytes | None, reason: str) -> None:
+    """The reason names the field and both facts."""
+    assert reason == reason_for(value)
+
+
+@pytest.mark.parametrize("key", [None, b"", b"u2", b"u1 ", b"\xff"])
+def test_a_play_keyed_by_another_is_rejected(key: bytes | None) -> None:
+    """Its state would be on another partition."""
+    assert reason_for(encode(), key) == "the key is not the user_id"
+
+
+def test_lone_surrogates_are_rejected() -> None:
+    """They are no characters: nothing could be keyed by them."""
+    for escape in (rb"\ud800", rb"\udfff", rb"\ud800\u0041"):
+        reason_for(encode().replace(b"i1", escape))
+
+
+def test_a_reason_is_short_whatever_it_quotes() -> None:
+    """The reason travels with the value, and into a log."""
+    assert len(reason_for(encode(type="x" * 3000))) == 200
+
+
+@given(st.binary(max_size=200) | st.none(), st.binary(max_size=10) | st.none())
+@example(b"\x00", None)
+def test_no_bytes_break_the_reader(value: bytes | None, key: bytes | None) -> None:
+    """Whatever arrives is a play or unreadable; nothing else is raised."""
+    with contextlib.suppress(UnreadablePlay):
+        read(value, key)
+
+
+@given(st.data())
+def test_no_mutation_of_a_good_play_breaks_the_reader(data: st.DataObject) -> None:
+    """Bytes cut out, put in or replaced anywhere, close to what is read every day."""
+    value = bytearray(encode())
+    start = data.draw(st.integers(0, len(value)))
+    stop = data.draw(st.integers(start, min(len(value), start + 6)))
+    value[start:stop] = data.draw(st.binary(max_size=6))
+
+    with contextlib.suppress(UnreadablePlay):
+        read(bytes(value))
+
+
+@given(st.sampled_from(sorted(FULL)), anything)
+def test_no_value_of_a_field_breaks_the_reader(field: str, value: Any) -> None:
+    """Any JSON in the place of any field."""
+    with contextlib.suppress(UnreadablePlay):
+        read(json.dumps(FULL | {field: value}).encode())
+
+
+@given(plays)
+def test_what_is_read_fits_the_schema(play: Play) -> None:
+    """The published schema does not refuse what the reader takes."""
+    jsonschema.validate(json.loads(msgspec.json.encode(play)), topic_schema(Play))
+
+
+def test_the_least_play_fits_the_schema() -> None:
+    """The type may be left out there too."""
+    jsonschema.validate(GOOD, topic_schema(Play))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(GOOD | {"played_at_ms": 1}, topic_schema(Play))
+
+
+def test_a_rejected_play_keeps_its_bytes() -> None:
+    """Bytes that are no text travel in base64 and come back."""
+    rejected = RejectedPlay(topic="plays", partition=3, offset=7, reason="why", key=None, value=b"\xff\x00")
+
+    wire = msgspec.json.encode(rejected)
+
+    assert base64.b64encode(b"\xff\x00").decode() == json.loads(wire)["value"]
+    assert rejected == msgspec.json.decode(wire, type=RejectedPlay)
+
+
+def test_lists_and_announcements_survive_the_wire() -> None:
+    """What a worker writes, a consumer reads."""
+    recommendations = Recommendations(
+        user_id="u1",
+        kind="personal",
+        generation="2026-11-22T03-00-00Z",
+        revision=0,
+        partition=1,
+        offset=42,
+        made_at_ms=NOW_MS,
+        expires_at_ms=NOW_MS + 1,
+        items=["i1", "i2"],
+        scores=[0.5, 0.25],
+    )
+    announcement = Announcement(generation_id="2026-11-22T03-00-00Z", revision=1, announced_at_ms=NOW_MS)
+
+    assert recommendations == msgspec.json.decode(msgspec.json.encode(recommendations), type=Recommendations)
+    assert announcement == msgspec.json.decode(msgspec.json.encode(announcement), type=Announcement)
+
+
+def test_the_committed_schemas_are_those_of_the_structs() -> None:
+    """Whoever changes a record runs `python -m streams.schemas`."""
+    committed = {path.name: path.read_text() for path in FOLDER.iterdir()}
+
+    assert render_schemas() == committed
+
+
+def test_every_field_of_every_record_is_described() -> None:
+    """A consumer reads the schema, not the code."""
+    for text in render_schemas().values():
+        schema = json.loads(text)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["description"]
+        assert [name for name, field in schema["properties"].items() if "description" not in field] in ([], ["type"])
+
+
+def test_schemas_are_written_where_asked(tmp_path: Path) -> None:
+    """The folder is made if it is missing."""
+    write_schemas(tmp_path / "deep" / "schemas")
+
+    assert sorted(render_schemas()) == sorted(path.name for path in (tmp_path / "deep" / "schemas").iterdir())

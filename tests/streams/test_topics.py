@@ -1,0 +1,148 @@
+"""The declaration of the topics, and what is said of a cluster that differs; without Kafka."""
+
+import msgspec
+import pytest
+
+from streams.settings import Settings, SettingsError, read_settings
+from streams.topics import (
+    FoundTopic,
+    TopicNames,
+    TopicsError,
+    compare_topics,
+    declare_topics,
+    topic_names,
+)
+
+
+def as_declared(settings: Settings) -> dict[str, FoundTopic]:
+    """Return a cluster on which everything is right."""
+    return {
+        topic.name: FoundTopic(
+            partitions=topic.partitions,
+            cleanup_policy=topic.configs["cleanup.policy"],
+            message_bytes_max=int(topic.configs.get("max.message.bytes", "1048588")),
+        )
+        for topic in declare_topics(settings)
+    }
+
+
+def said_of(settings: Settings, found: dict[str, FoundTopic]) -> str:
+    """Return the sentence about a cluster."""
+    with pytest.raises(TopicsError) as caught:
+        compare_topics(settings, found)
+    return str(caught.value)
+
+
+def test_names_carry_the_prefix_but_the_changelog_carries_the_group() -> None:
+    """Faust names the changelog by the application; the others take the prefix."""
+    expected = TopicNames(
+        plays="eu.plays",
+        plays_rejected="eu.plays-rejected",
+        recommendations="eu.recommendations",
+        generations="eu.generations",
+        users_changelog="radio-users-changelog",
+    )
+
+    assert expected == topic_names(Settings(topic_prefix="eu.", group="radio"))
+
+
+def test_a_prefix_that_kafka_refuses_is_refused_first() -> None:
+    """The prefix is a setting with a pattern."""
+    with pytest.raises(SettingsError, match=r"^PLAYFOLD_TOPIC_PREFIX is 'a b', which does not fit"):
+        read_settings({"PLAYFOLD_TOPIC_PREFIX": "a b"})
+
+
+def test_brokers_without_a_port_are_refused() -> None:
+    """`host:port`, separated by commas."""
+    with pytest.raises(SettingsError, match=r"^PLAYFOLD_BROKERS is 'kafka', which does not fit"):
+        read_settings({"PLAYFOLD_BROKERS": "kafka"})
+    assert read_settings({"PLAYFOLD_BROKERS": "a:1,[::1]:2"}).brokers == "a:1,[::1]:2"
+
+
+def test_a_cluster_as_declared_passes() -> None:
+    """Nothing is raised when nothing differs."""
+    settings = Settings(partitions=7)
+
+    compare_topics(settings, as_declared(settings))
+
+
+def test_plays_lists_and_changelog_have_equal_partitions() -> None:
+    """A play's list and its state go to the number of its own partition."""
+    names = topic_names(Settings())
+
+    partitions = {topic.name: topic.partitions for topic in declare_topics(Settings(partitions=6))}
+
+    alike = {names.plays, names.plays_rejected, names.recommendations, names.users_changelog}
+    assert dict.fromkeys(alike, 6) | {names.generations: 1} == partitions
+
+
+def test_no_stale_record_can_win_before_an_hour() -> None:
+    """Compaction leaves a successor time to repair; the lag counts from arrival, whatever time a record claims."""
+    names = topic_names(Settings())
+
+    (changelog,) = [topic for topic in declare_topics(Settings()) if topic.name == names.users_changelog]
+
+    assert changelog.configs["cleanup.policy"] == "compact"
+    assert changelog.configs["min.compaction.lag.ms"] == "3600000"
+    assert changelog.configs["message.timestamp.type"] == "LogAppendTime"
+
+
+@pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)
+def test_every_missing_topic_is_named(topic: msgspec.structs.FieldInfo) -> None:
+    """Verify does not pass while one is missing."""
+    found = as_declared(Settings())
+    name = getattr(topic_names(Settings()), topic.name)
+    del found[name]
+
+    assert said_of(Settings(), found) == f"Topic {name} is missing: run `playfold topics create`."
+
+
+@pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)
+def test_every_wrong_policy_is_named(topic: msgspec.structs.FieldInfo) -> None:
+    """Verify does not pass while one is compacted that must not be, or the reverse."""
+    found = as_declared(Settings())
+    name = getattr(topic_names(Settings()), topic.name)
+    right = found[name].cleanup_policy
+    wrong = {"delete": "compact", "compact": "delete"}[right]
+    found[name] = msgspec.structs.replace(found[name], cleanup_policy=wrong)
+    loss = "plays would vanish" if right == "delete" else "records would age out"
+
+    expected = (
+        f"Topic {name} has cleanup.policy={wrong}, under which {loss}: alter the topic to cleanup.policy={right}."
+    )
+    assert expected == said_of(Settings(), found)
+
+
+def test_one_partition_of_plays_is_counted_right() -> None:
+    """The sentence names both numbers."""
+    found = as_declared(Settings(partitions=1))
+
+    expected = (
+        "Topic plays has 1 partition, but PLAYFOLD_PARTITIONS is 4 for all alike: "
+        "delete the topic and run `playfold topics create`, or correct the setting."
+    )
+    assert expected == said_of(Settings(), found)
+
+
+def test_generations_has_one_partition() -> None:
+    """Its announcements are read in one order."""
+    found = as_declared(Settings())
+    found["generations"] = msgspec.structs.replace(found["generations"], partitions=2)
+
+    expected = (
+        "Topic generations has 2 partitions, but it needs 1: "
+        "delete the topic and run `playfold topics create`, or correct the setting."
+    )
+    assert expected == said_of(Settings(), found)
+
+
+def test_a_play_too_large_to_be_rejected_is_named() -> None:
+    """What stands on `plays` must fit on `plays-rejected`, in base64."""
+    found = as_declared(Settings())
+    found["plays"] = msgspec.structs.replace(found["plays"], message_bytes_max=2_000_000)
+
+    expected = (
+        "Topic plays takes messages of 2000000 bytes, too large for plays-rejected at 2097152 bytes: "
+        "raise max.message.bytes of the latter."
+    )
+    assert expected == said_of(Settings(), found)
