@@ -1,10 +1,10 @@
 """Processes of playfold: workers and other commands, started, awaited until they are ready, stopped, killed."""
 
+import asyncio
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from streams.child import Child
 from streams.settings import PREFIX, Settings
 
 WORKER_STOP_S = 25
+COMMAND_STOP_S = 2
 POLL_S = 0.05
 TAIL_BYTES = 8192
 
@@ -79,7 +80,7 @@ class WorkerProcess:
             command = [sys.executable, "-m", "cli.main", "worker", "--json"]
             self._child = Child(command, log, WORKER_STOP_S, environment_of(self.settings))
 
-    def events(self) -> list[Mapping[str, Any]]:
+    def events(self) -> list[dict[str, Any]]:
         """Return what it has said since it was started last; a line that is no event is left out."""
         with self.log_file.open("rb") as log:
             log.seek(self._began_at)
@@ -129,29 +130,28 @@ def stop_all(workers: Iterable[WorkerProcess]) -> None:
         worker.stop()
 
 
-def run_command(settings: Settings, *arguments: str, log_file: Path, timeout_s: float) -> str:
-    """Run another command of playfold to its end and return what it wrote to stdout.
+async def run_command(settings: Settings, *arguments: str, log_file: Path) -> str:
+    """Run another command of playfold to its end; it ends early, with this process or when this is cancelled.
+
+    Returns:
+        The last line that it wrote.
 
     Raises:
-        ProcessError: It ended with another status than 0, or took too long.
+        ProcessError: It ended with another status than 0.
     """
-    name = f"playfold {arguments[0]}"
-    log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as log:
-        child = Child(
-            [sys.executable, "-m", "cli.main", *arguments], log, stop_s=2, environment=environment_of(settings)
+        command = [sys.executable, "-m", "cli.main", *arguments]
+        child = Child(command, log, COMMAND_STOP_S, environment_of(settings))
+    try:
+        await asyncio.to_thread(child.wait)
+    finally:
+        child.stop()
+    if child.status:
+        message = (
+            f"`playfold {arguments[0]}` ended with status {child.status} ({last_line(log_file)}): read {log_file}."
         )
-        try:
-            status = child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            message = f"`{name}` took more than {timeout_s:g} s: read {log_file}."
-            raise ProcessError(message) from None
-        finally:
-            child.stop()
-    if status:
-        message = f"`{name}` ended with status {status} ({last_line(log_file)}): read {log_file}."
         raise ProcessError(message)
-    return log_file.read_text(errors="replace")
+    return last_line(log_file)
 
 
 def last_line(log_file: Path) -> str:

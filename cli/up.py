@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.processes import ProcessError, WorkerProcess, stop_all
+from cli.processes import WorkerProcess, stop_all
 from streams.broker import HOST, Broker, answers, embedded_broker
 from streams.settings import Settings, read_settings
 from streams.topics import create_topics, verify_topics

@@ -33,6 +33,9 @@ class Objective:
     alpha: float = 1.0
     half_life_plays: float = 5.0
     iterations: int = 10
+    window_plays: int = (
+        0  # plays in a window that is trained on beside the whole histories (`model/windows.py`); 0: none
+    )
 
     @property
     def gram_scale(self) -> float:

@@ -31,7 +31,7 @@ class Matrix(NamedTuple):
 class Factors(NamedTuple):
     """What a training gives: factors in the basis in which the items' gram is diagonal."""
 
-    user_factors: Floats  # (n_users, f), each the fold-in of its row
+    user_factors: Floats  # (n_users, f), one for every compressed row of the matrix: its fold-in
     item_factors: Floats  # (n_items, f); an item that nobody played is a row of zeros
     gram_diagonal: Floats  # (f,), scaled by the objective
 
@@ -88,12 +88,9 @@ class LocalEngine:
         items[np.diff(by_item.starts) == 0] = 0
         for iteration in range(1, objective.iterations + 1):
             items, users = self._half_sweep(matrix, items, users, objective)
-            progress(Progress(iteration, objective.iterations, "users"))
+            _report(progress, Progress(iteration, objective.iterations, "users"), users, objective)
             users, items = self._half_sweep(by_item, users, items, objective)
-            progress(Progress(iteration, objective.iterations, "items"))
-            if not np.isfinite(items).all():
-                message = f"The training diverged in iteration {iteration} of {objective.iterations} under {objective}."
-                raise TrainingError(message)
+            _report(progress, Progress(iteration, objective.iterations, "items"), items, objective)
         items, users = self._half_sweep(matrix, items, users, objective, exactly=True)
         return Factors(users, items, _scaled_diagonal(items, objective))
 
@@ -133,6 +130,14 @@ def train(
         TrainingError: The factors are not finite.
     """
     return (engine or LocalEngine()).train(matrix, n_items, objective, rng, progress)
+
+
+def _report(progress: Callable[[Progress], None], step: Progress, solved: Floats, objective: Objective) -> None:
+    """Tell of a half-sweep that has ended well, or raise."""
+    if not np.isfinite(solved).all():
+        message = f"The training diverged in iteration {step.iteration} of {step.iterations}, {step.side}: {objective}."
+        raise TrainingError(message)
+    progress(step)
 
 
 def _scaled_diagonal(factors: Floats, objective: Objective) -> Floats:

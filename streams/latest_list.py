@@ -2,15 +2,30 @@
 
 import msgspec
 
-from streams.log_reader import LogReadError, read_topic
+from streams.log_reader import read_topic
 from streams.records import Recommendations
 from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
 
+_decode = msgspec.json.Decoder(Recommendations).decode
+
 
 class ListUnreadable(ValueError):  # noqa: N818 - it names the list, which is not an error of ours
     """A record of the recommendations topic is no list. See who else writes to the topic."""
+
+
+def read_list(value: bytes) -> Recommendations:
+    """Read the value of one record of `recommendations`.
+
+    Raises:
+        ListUnreadable: Whatever else the bytes are.
+    """
+    try:
+        return _decode(value)
+    except (ValueError, RecursionError) as error:
+        message = f"A record of the recommendations topic is no list: {str(error).replace('`', '')[:200]}."
+        raise ListUnreadable(message) from None
 
 
 async def latest_list(user_id: str, settings: Settings) -> Recommendations | None:
@@ -20,11 +35,18 @@ async def latest_list(user_id: str, settings: Settings) -> Recommendations | Non
 
     Raises:
         LogReadError: Kafka or the topic is not there.
-        ListUnreadable: A record of this user is no list.
+        ListUnreadable: A record of this listener is no list.
     """
-    topic = topic_names(settings).recommendations
-    key, latest, value = user_id.encode(), None, None
+    topic, key = topic_names(settings).recommendations, user_id.encode()
     partition = partition_of(user_id, settings.partitions)
+    latest: Recommendations | None = None
     async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s, [partition]):
-        pass
+        for record in records:
+            if record.key == key:
+                latest = None if record.value is None else fresher(latest, read_list(record.value))
     return latest
+
+
+def fresher(held: Recommendations | None, found: Recommendations) -> Recommendations:
+    """Return which of two lists of a listener counts, the second of which was written later."""
+    return found if held is None or found.offset >= held.offset else held

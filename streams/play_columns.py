@@ -1,16 +1,20 @@
 """The columns of a file of plays: from what stands in the file to what plays are made of, or the row that is wrong."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Meta
 
-from streams.records import DAY_MS
+from streams.records import DAY_MS, Play
 
 ID_LENGTH_MAX = 128
-EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_799_999
+# What the worker takes for plausible, so that a wrong time is told with its row instead of being rejected later.
+_TIMES: Meta = get_type_hints(Play, include_extras=True)["played_at_ms"].__metadata__[0]
+EARLIEST_MS, LATEST_MS = int(_TIMES.ge or 0), int(_TIMES.lt or 0) - 1
 # Until the year 2099 epoch seconds stay below it, from the year 1973 on epoch milliseconds stay above it.
 SECONDS_MAX = 1e11
 
@@ -60,7 +64,7 @@ def to_epoch_ms(column: pa.Array) -> pa.Array:
     """Return times as milliseconds since 1970; a Parquet timestamp without a zone is taken as UTC.
 
     Raises:
-        ArrowInvalid: One is no time, or not between 2000 and 2099.
+        ArrowInvalid: One is no time, or not a plausible one.
     """
     if pa.types.is_timestamp(column.type):
         times = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
@@ -107,7 +111,8 @@ class _Rule(NamedTuple):
 
 
 _ID = f"is no id of 1 to {ID_LENGTH_MAX} printable characters"
-_TIME = "is no time from 2000 to 2099: RFC 3339 with its zone, epoch seconds or epoch milliseconds"
+_YEARS = [datetime.fromtimestamp(ms / 1000, UTC).year for ms in (EARLIEST_MS, LATEST_MS)]
+_TIME = f"is no time from {_YEARS[0]} to {_YEARS[1]}, in RFC 3339 with its zone or in epoch seconds or milliseconds"
 _DURATION = "is no whole number of milliseconds of at most a day"
 RULES = {
     "user_id": _Rule(to_ids, needed=True, said=_ID),

@@ -127,7 +127,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def worker_path(self) -> Path:
         """Return the folder of this worker's state."""
-        return self.data_path / "workers" / self.instance
+        return self.data_path / "workers" / self.group / self.instance
 
 
 class SettingsError(ValueError):

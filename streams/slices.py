@@ -4,7 +4,9 @@ Faust spends four asyncio tasks on a message. A slice pays that price once for u
 Everything private that playfold uses of Faust stands in this file and in `streams/app.py`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import faust
@@ -24,11 +26,14 @@ class Slice(NamedTuple):
 class SliceConsumer(driver.Consumer):
     """A Faust consumer whose messages are slices."""
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
-        """Yield a message per slice; its value is the list of records, its offset that of the last one.
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take what Faust gives a consumer."""
+        super().__init__(*args, **options)
+        self._room = asyncio.Event()
 
-        Faust sees a gap before every slice and commits gap and slice together, which is what a slice means.
-        """
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
+        """Yield a message per slice; its value is the list of records, its offset that of the last one."""
+        await self._wait_for_room(timeout)
         fetched, active = await self._wait_next_records(timeout)
         generation_id = self.app.consumer_generation_id
         if fetched is None or self.should_stop:
@@ -43,6 +48,31 @@ class SliceConsumer(driver.Consumer):
                 if not self.flow_active or self.app.consumer_generation_id != generation_id:
                     return
                 yield tp, _slice_message(tp, part, generation_id)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Take note that slices of a partition may be queued again."""
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    async def _wait_for_room(self, timeout: float) -> None:  # noqa: ASYNC109  Faust's name
+        """Wait while every partition's slices are queued; Faust by itself would sleep for a whole second."""
+        self._room.clear()
+        if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), timeout)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Note nothing: the offsets below a slice's own are the slice."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Return the offset to commit: behind the last slice acknowledged, for slices are acknowledged in order."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        offset: int = max(acked) + 1
+        acked.clear()
+        self._acked_index[tp].clear()
+        return offset
 
     def _parts(self, tp: TP, records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
         """Cut what was fetched into slices; a changelog is recovered in whole fetches."""
@@ -81,17 +111,18 @@ async def take_group(stream: faust.Stream[Any], plays_max: int) -> list[Slice]:
 
     Small groups when it is quiet (milliseconds), large ones under load (throughput).
     """
-    queue, consumer = stream.channel.queue, stream.app.consumer
-    group = [_take(await queue.get(), consumer)]
-    room = plays_max - len(group[0].records)
-    while room >= stream.app.slice_plays_max and not queue.empty():
-        group.append(_take(queue.get_nowait(), consumer))
-        room -= len(group[-1].records)
+    queue, app = stream.channel.queue, stream.app
+    group: list[Slice] = []
+    room = plays_max
+    while not group or (room >= app.slice_plays_max and not queue.empty()):
+        message = (await queue.get()).message
+        if message.generation_id == app.consumer_generation_id:  # else it will be delivered to its present owner
+            group.append(_take(message, app.consumer))
+            room -= len(message.value)
     return group
 
 
-def _take(event: faust.EventT[Any], consumer: Any) -> Slice:
-    message = event.message
+def _take(message: ConsumerMessage, consumer: Any) -> Slice:
     if not message.tracked:  # the stream iterator, which is not used here, would have done this
         message.tracked = True
         consumer._unacked_messages.add(message)  # noqa: SLF001

@@ -19,6 +19,6 @@ watcher=$!
 exec 3<&-
 wait "$child"
 status=$?
-kill "$watcher"
-wait "$watcher"
+# Some shells would say "Terminated" here, as the last line of the command's log.
+{ kill "$watcher"; wait "$watcher"; } 2>/dev/null
 exit "$status"

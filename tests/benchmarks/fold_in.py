@@ -1,8 +1,8 @@
 """Folding users in against implicit's `recalculate_user`, on one thread, the same problem for both.
 
-Both solve the rule of Hu, Koren and Volinsky against the same trained item factors, in batches of 1,000 users with 30 or
-100 played items each. The value is our cold start, as `recalculate_user` starts cold too; `warm` starts, as a worker
-does, from the vectors before the last play. The error is against a dense solve in double precision.
+Both solve the rule of Hu, Koren and Volinsky against the same trained item factors, in batches of 1,000 users with 30
+or 100 played items each. The value is our cold start, as `recalculate_user` starts cold too; `warm` starts, as a
+worker does, from the vectors before the last play. The error is against a dense solve in double precision.
 """
 
 from tests.benchmarks.report import Row, report  # isort: skip  # sets the threads of BLAS before numpy is imported
@@ -25,7 +25,10 @@ OBJECTIVE = Objective("hkv", factors=64, regularization=1.0, iterations=5)
 ROUNDS = 7
 
 
-def draw(n_users: int, n_row: int, rng: np.random.Generator) -> tuple[Starts, Rows, Floats]:
+Users = tuple[Starts, Rows, Floats]
+
+
+def draw(n_users: int, n_row: int, rng: np.random.Generator) -> Users:
     """Draw users of one taste each, who play what is popular (Zipf) or of their taste; counts decay over 5 plays."""
     popularity = 1.0 / np.arange(20, N_ITEMS + 20)
     own = np.where(np.arange(N_ITEMS) % TASTES == np.arange(TASTES)[:, None], 20.0, 1.0) * popularity
@@ -60,46 +63,51 @@ def worst_error(expected: Doubles, x: Floats) -> float:
     return float((np.linalg.norm(x - expected, axis=1) / np.linalg.norm(expected, axis=1)).max())
 
 
-def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
-    """Measure batches of users with `n_row` played items each."""
-    starts, rows, weights = draw(N_BATCH, n_row, rng)
+def library(factors: Factors) -> AlternatingLeastSquares:
+    """Return implicit's model with our item factors; it takes `1 + alpha * weight` for a confidence."""
     oracle = AlternatingLeastSquares(
         OBJECTIVE.factors, regularization=OBJECTIVE.regularization, alpha=1.0, num_threads=1
     )
     oracle.item_factors = factors.item_factors
-    confidences = csr_matrix((1 + OBJECTIVE.alpha * weights, rows, starts), (N_BATCH, N_ITEMS))
-    users = np.arange(N_BATCH)
+    return oracle
+
+
+def exact(users: Users, factors: Factors) -> Doubles:
+    """Solve the users' vectors densely."""
+    starts, rows, weights = users
+    regs = OBJECTIVE.row_regularization(n_known(starts, rows))
+    equations = OBJECTIVE.confidences(weights), OBJECTIVE.targets(weights)
+    return solve_rows_plain(starts, rows, *equations, factors.item_factors, factors.gram_diagonal, regs)
+
+
+def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
+    """Measure batches of users with `n_row` played items each."""
+    starts, rows, weights = users = draw(N_BATCH, n_row, rng)
+    zeros = np.zeros((N_BATCH, OBJECTIVE.factors), np.float32)
+
+    def fold(known: Rows, start: Floats) -> Floats:
+        fixed = factors.item_factors, factors.gram_diagonal, OBJECTIVE
+        return fold_in(starts, known, weights, *fixed, start.copy())
 
     before = rows.copy()
     before[starts[1:] - 1] = -1
-    zeros = np.zeros((N_BATCH, OBJECTIVE.factors), np.float32)
-    fixed = factors.item_factors, factors.gram_diagonal, OBJECTIVE
-    start = fold_in(starts, before, weights, *fixed, zeros.copy())
-    cold_x, warm_x = zeros.copy(), start.copy()
-
-    def fold(x: Floats, x_start: Floats) -> None:
-        x[:] = x_start
-        fold_in(starts, rows, weights, *fixed, x)
-
+    warm_start = fold(before, zeros)
+    oracle, everybody = library(factors), np.arange(N_BATCH)
+    confidences = csr_matrix((1 + OBJECTIVE.alpha * weights, rows, starts), (N_BATCH, N_ITEMS))
     cold, warm, theirs = best_of_rounds(
-        lambda: fold(cold_x, zeros), lambda: fold(warm_x, start), lambda: oracle.recalculate_user(users, confidences)
+        lambda: fold(rows, zeros),
+        lambda: fold(rows, warm_start),
+        lambda: oracle.recalculate_user(everybody, confidences),
     )
-    expected = solve_rows_plain(
-        starts,
-        rows,
-        OBJECTIVE.confidences(weights),
-        OBJECTIVE.targets(weights),
-        *fixed[:2],
-        OBJECTIVE.row_regularization(n_known(starts, rows)),
-    )
+    expected = exact(users, factors)
     return Row(
         f"fold_in_{n_row}",
         N_BATCH / cold,
         "users/s",
         against=N_BATCH / theirs,
         ratio=theirs / cold,
-        max_relative_error=max(worst_error(expected, cold_x), worst_error(expected, warm_x)),
-        implicit_max_relative_error=worst_error(expected, oracle.recalculate_user(users, confidences)),
+        max_relative_error=max(worst_error(expected, fold(rows, start)) for start in (zeros, warm_start)),
+        implicit_max_relative_error=worst_error(expected, oracle.recalculate_user(everybody, confidences)),
         warm=N_BATCH / warm,
         warm_ratio=theirs / warm,
         start="cold",
@@ -109,7 +117,7 @@ def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
     )
 
 
-def rows() -> Iterator[Row]:
+def measured() -> Iterator[Row]:
     """Measure every row."""
     rng = np.random.default_rng(0)
     factors = trained(rng)
@@ -118,4 +126,4 @@ def rows() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    report(rows())
+    report(measured())

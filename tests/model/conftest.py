@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from functools import cache
 
+import hypothesis
 import numpy as np
 import pytest
 
 from model.arrays import Floats, Rows, Starts
 from model.objective import Objective, Rule
 from model.training import Factors, Matrix, train
+
+# A kernel's first call compiles it, which takes longer than any example may.
+hypothesis.settings.register_profile("kernels", deadline=None)
+hypothesis.settings.load_profile("kernels")
 
 N_ITEMS = 700
 

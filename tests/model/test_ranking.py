@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model import ranking
 from model.arrays import Floats, Rows, Starts
 from model.ranking import top_n, top_n_plain
 
@@ -75,13 +76,20 @@ def test_a_list_longer_than_the_rest_of_the_catalog_is_padded() -> None:
 
 
 def test_a_user_without_a_vector_gets_the_first_rows() -> None:
-    """All scores of a zero vector tie at zero; ties go by row, and minus zero is zero."""
+    """All scores of a zero vector tie at zero, and ties go by row."""
     items = np.array([[-2], [2], [1]], np.float32)
 
     rows, scores = top_n(np.zeros((1, 1), np.float32), items, np.abs(items[:, 0]), np.zeros(2, np.int64), NO_ROWS, 2)
 
     assert [[0, 1]] == rows.tolist()
     assert [[0, 0]] == scores.tolist()
+
+
+def test_minus_zero_ties_with_zero() -> None:
+    """A product may come out as minus zero on some machines; it ranks by row like any other zero."""
+    zero, minus_zero = np.array([0.0, -0.0], np.float32).view(np.uint32)
+
+    assert ranking._candidate(zero, 3) == ranking._candidate(minus_zero, 3)  # noqa: SLF001
 
 
 def test_an_empty_batch_is_an_empty_answer() -> None:

@@ -1,0 +1,121 @@
+"""`playfold demo`: the whole of it on MovieLens-100K, from an empty folder to lists that change with every play."""
+
+import asyncio
+import fcntl
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from cli.demo_stages import Stages
+from cli.demo_view import show_figures, show_spotlight
+from jobs.ml100k import fetch, ml100k_path
+from streams.broker import HOST, Broker, free_port
+from streams.jars import jars_path
+from streams.settings import Settings, read_settings
+
+STOP_RESERVE_S = 4.0
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def demo(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds in total after which it ends; 0: when all is played.")
+    ] = 0,
+    rate: Annotated[float, typer.Option(min=0.1, max=5000, help="Plays per second of the live part.")] = 100,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Answer with one line of JSON; the rest goes to stderr.")
+    ] = False,
+) -> None:
+    """Replay MovieLens-100K: the first 80 % flat out, a retrain, then the rest before your eyes.
+
+    It uses a broker, a port and a folder of its own, and leaves nothing behind. Ctrl-C ends it with the summary.
+    """
+    began, base, console = time.monotonic(), read_settings(), Console(stderr=as_json)
+    with demo_folder(base.data_path / "demo") as folder:
+        settings = demo_settings(base, folder)
+        port = int(settings.brokers.rpartition(":")[2])
+        broker = Broker(settings.broker_path, jars_path(base), port, base.broker_heap_mb, base.broker_ready_s)
+        with console.status("Fetching MovieLens-100K"):
+            films = fetch(ml100k_path(base))
+        stages = Stages(settings, broker, films, console, rate)
+        asyncio.run(perform(stages, began + seconds - STOP_RESERVE_S if seconds else None))
+    summary = stages.summary()
+    if stages.figures.spotlight is not None:
+        console.print(show_spotlight(stages.figures.spotlight, films.titles))
+    if summary.plays:
+        console.print("\nThe live part:", show_figures(summary))
+    if as_json:
+        typer.echo(msgspec.json.encode(summary))
+
+
+async def perform(stages: Stages, deadline: float | None) -> None:
+    """Run the stages until they are through, the time is up or Ctrl-C; stop all that they started."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    playing, stopped = asyncio.create_task(stages.run()), asyncio.create_task(stop.wait())
+    left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+    try:
+        await asyncio.wait({playing, stopped}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        if not playing.done():
+            why = "Stopped" if stop.is_set() else "The time is up"
+            stages.console.print(f"{why} while {stages.doing}.", highlight=False, soft_wrap=True)
+    finally:
+        stopped.cancel()
+        playing.cancel()
+        with suppress(asyncio.CancelledError):
+            await playing
+
+
+def demo_settings(base: Settings, folder: Path) -> Settings:
+    """Return settings under which two demos on one machine do not meet."""
+    return msgspec.structs.replace(
+        base,
+        brokers=f"{HOST}:{free_port()}",
+        data_dir=str(folder),
+        instance="demo",
+        group="playfold-demo",
+        replication=1,
+    )
+
+
+@contextmanager
+def demo_folder(parent: Path) -> Iterator[Path]:
+    """Make a folder for one demo, and clear away those of earlier ones that failed: their logs have been read by now.
+
+    A demo that ends well takes its folder with it.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        # One demo at a time looks around, so that none clears away what another is just making.
+        with locked(parent / "lock"):
+            for left in parent.glob("*/lock"):
+                with suppress(BlockingIOError), locked(left, wait=False):
+                    shutil.rmtree(left.parent, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%dT%H-%M-%S-"), dir=parent))
+            stack.enter_context(locked(folder / "lock"))
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file; the lock goes with the process, however it ends.
+
+    Raises:
+        BlockingIOError: Another process holds it, and it is not to be waited for.
+    """
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield

@@ -1,0 +1,204 @@
+"""The stages of the demo, one after the other."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from cli.demo_live import JudgingSender, LiveFigures, follow_lists
+from cli.demo_view import Summary, show_live, summarize, tell_line
+from cli.processes import ProcessError, WorkerProcess, run_command
+from jobs.ml100k import Ml100k
+from streams.broker import Broker
+from streams.lag import Lag, lag_of
+from streams.outbox import Outbox
+from streams.play_columns import PlaysPiece
+from streams.replay import Pace, Sender, replay
+from streams.settings import Settings
+from streams.topics import create_topics
+
+PAST_SHARE = 0.8
+# The films were rated in 1997 and 1998, before what playfold takes for plausible: moved on by 25 years.
+LATER_MS = 9_131 * 86_400_000
+PIECE_ROWS = 10_000
+STEP_S = 300.0
+TICK_S = 0.25
+VIEW_S = 0.5
+LINE_S = 5.0
+LAST_LISTS_S = 2.0
+FLAT_OUT = Pace()
+
+
+class Stages:
+    """Runs the stages and keeps their figures.
+
+    Attributes:
+        figures: What was measured so far.
+        doing: The stage it is in, as the rest of `while ...`.
+    """
+
+    def __init__(self, settings: Settings, broker: Broker, films: Ml100k, console: Console, rate: float) -> None:
+        """Prepare; nothing is started yet."""
+        self.console = console
+        self._settings, self._broker, self._films, self._rate = settings, broker, films, rate
+        self._n_past = int(PAST_SHARE * films.plays.num_rows)
+        past = films.plays.slice(0, self._n_past)
+        self._past_users = set(past["user_id"].to_pylist())
+        self.figures = LiveFigures(zip(past["user_id"].to_pylist(), past["item_id"].to_pylist(), strict=True))
+        self.doing = "starting"
+        self._live_plays_per_s = 0.0
+        self._worker = WorkerProcess(settings)
+        self._following: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Run all stages; whatever was started is stopped when they are through, or when this is cancelled.
+
+        Raises:
+            ProcessError: The worker or the retrain failed.
+            BrokerError, JarsError, TopicsError, LogReadError, ReplayError: So did the broker, or Kafka.
+        """
+        async with AsyncExitStack() as stack:
+            with self._step("starting Kafka") as done:
+                stack.enter_context(self._broker)
+                create_topics(self._settings)
+                done(f"Kafka runs at {self._broker.bootstrap}, its topics are created.")
+            with self._step("starting a worker") as done:
+                stack.callback(self._worker.stop)
+                self._worker.start()
+                await asyncio.to_thread(self._worker.await_ready, STEP_S)
+                done("A worker is ready.")
+            outbox = await stack.enter_async_context(Outbox(self._settings))
+            lag = await stack.enter_async_context(lag_of(self._settings))
+            self._following = asyncio.create_task(follow_lists(self._settings, self.figures))
+            stack.push_async_callback(_end, self._following)
+            await self._replay_past(outbox, lag)
+            await self._retrain()
+            await self._play_live(outbox, lag)
+
+    def summary(self) -> Summary:
+        """Return the figures of the whole live part."""
+        summary = summarize(self.figures, time.monotonic(), whole=True)
+        return msgspec.structs.replace(summary, plays_per_s=round(self._live_plays_per_s, 1), lag=None)
+
+    async def _replay_past(self, outbox: Outbox, lag: Lag) -> None:
+        n_past = self._n_past
+        with self._step(f"replaying {n_past:,} plays flat out") as done:
+            began = time.monotonic()
+            pieces = pieces_of(self._films, 0, n_past)
+            await replay(pieces, Sender(outbox, self._settings), FLAT_OUT, _ignore, asyncio.Event())
+            sent_s = time.monotonic() - began
+            await self._until(lambda: self.figures.lag == 0, "the plays were folded", lag)
+            folded_s = time.monotonic() - began
+            done(f"{n_past:,} plays were sent in {sent_s:.1f} s and folded within {folded_s:.1f} s.")
+
+    async def _retrain(self) -> None:
+        log_file = self._worker.log_file.with_name("retrain.log")
+        with self._step("training the first generation") as done:
+            done(await run_command(self._settings, "retrain", log_file=log_file))
+        with self._step("making every listener's list") as done:
+            users = self._past_users
+            await self._until(lambda: users <= self.figures.lists.keys(), "every listener had a list")
+            done(f"{len(users):,} listeners have a list.")
+
+    async def _play_live(self, outbox: Outbox, lag: Lag) -> None:
+        self.doing = "playing live"
+        n_plays = self._films.plays.num_rows - self._n_past
+        self._say(f"Now the other {n_plays:,} plays, {self._rate:g} a second; Ctrl-C ends it.")
+        pieces = pieces_of(self._films, self._n_past, n_plays)
+        sender = JudgingSender(outbox, self._settings, self.figures)
+        began = time.monotonic()
+        playing = asyncio.create_task(replay(pieces, sender, Pace(self._rate), _ignore, asyncio.Event()))
+        try:
+            await self._show_until(playing, lag)
+        finally:
+            self._live_plays_per_s = self.figures.n_sent / (time.monotonic() - began)
+            await _end(playing)
+        await asyncio.sleep(LAST_LISTS_S)
+
+    async def _show_until(self, playing: asyncio.Task[None], lag: Lag) -> None:
+        """Show the figures while plays are sent: live in a terminal, elsewhere a line every few seconds."""
+
+        def view() -> Any:
+            summary = summarize(self.figures, time.monotonic(), whole=False)
+            return show_live(summary, self.figures.spotlight, self._films.titles)
+
+        said_at = time.monotonic()
+        with Live(console=self.console, auto_refresh=False, transient=True) as live:
+            while not playing.done():
+                await asyncio.wait({playing}, timeout=VIEW_S)
+                self._check()
+                self.figures.lag = await lag.plays()
+                now = time.monotonic()
+                if self.console.is_terminal:
+                    live.update(view(), refresh=True)
+                elif now - said_at >= LINE_S:
+                    said_at = now
+                    self._say(tell_line(summarize(self.figures, now, whole=False)))
+        playing.result()
+
+    async def _until(self, reached: Callable[[], bool], what: str, lag: Lag | None = None) -> None:
+        """Wait until something is reached.
+
+        Raises:
+            ProcessError: It takes too long, or the worker ended.
+        """
+        deadline = time.monotonic() + STEP_S
+        while True:
+            if lag is not None:
+                self.figures.lag = await lag.plays()
+            self._check()
+            if reached():
+                return
+            if time.monotonic() > deadline:
+                message = f"It took more than {STEP_S:g} s until {what}: read {self._worker.log_file}."
+                raise ProcessError(message)
+            await asyncio.sleep(TICK_S)
+
+    def _check(self) -> None:
+        """Raise if what runs beside has ended."""
+        if not self._worker.running:
+            raise ProcessError(self._worker.told_end())
+        if self._following is not None and self._following.done():
+            self._following.result()
+
+    @contextmanager
+    def _step(self, doing: str) -> Iterator[Callable[[str], None]]:
+        """Show what is being done; the block tells how it went."""
+        self.doing = doing
+        began, said = time.monotonic(), ""
+
+        def done(text: str) -> None:
+            nonlocal said
+            said = text
+
+        with self.console.status(f"{doing[:1].upper()}{doing[1:]} ..."):
+            yield done
+        self._say(f"{said} ({time.monotonic() - began:.1f} s)")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def pieces_of(films: Ml100k, start: int, n_plays: int) -> Iterator[PlaysPiece]:
+    """Yield plays of MovieLens-100K as the replay takes them, from the play at `start` on."""
+    for first in range(start, start + n_plays, PIECE_ROWS):
+        part = films.plays.slice(first, min(PIECE_ROWS, start + n_plays - first))
+        nothing = [None] * part.num_rows
+        played_at_ms = [LATER_MS + 1000 * played_at_s for played_at_s in part["played_at_s"].to_pylist()]
+        users, items = part["user_id"].to_pylist(), part["item_id"].to_pylist()
+        yield PlaysPiece(first + 1, users, items, played_at_ms, list(nothing), list(nothing), list(nothing))
+
+
+def _ignore(*_: object) -> None:
+    """Count nothing."""
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end; its error was told already, or does not matter any more."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

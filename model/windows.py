@@ -1,0 +1,35 @@
+"""Rows for what was played together: parts of a listener's history, trained on beside the whole.
+
+A fold-in weighs a listener's last plays most, so its vector describes a moment; a training on whole histories alone
+only meets vectors that describe years. Training on windows of consecutive plays as well closes that gap.
+"""
+
+import numpy as np
+
+from model.arrays import Counts
+from model.training import Matrix
+
+
+def with_windows(matrix: Matrix, touched_at_play: Counts, window_plays: int) -> Matrix:
+    """Add a row for every window of a user's plays in which an item was last played.
+
+    Args:
+        matrix: Counts of n users, each in the order of `touched_at_play`, as `Histories` keep them.
+        touched_at_play: The user's plays when an item was last played, one for each of the matrix's rows.
+        window_plays: Plays in a window; 0 for no windows.
+
+    Returns:
+        A matrix whose first n rows are those of `matrix`.
+
+    >>> matrix = Matrix(np.array([0, 3]), np.array([7, 8, 9], np.int32), np.ones(3, np.float32))
+    >>> longer = with_windows(matrix, np.array([2, 3, 11], np.uint32), window_plays=10)
+    >>> longer.starts.tolist(), longer.rows.tolist()
+    ([0, 3, 5, 6], [7, 8, 9, 7, 8, 9])
+    """
+    if not window_plays or not len(matrix.rows):
+        return matrix
+    users = np.repeat(np.arange(len(matrix.starts) - 1), np.diff(matrix.starts))
+    windows = touched_at_play.astype(np.int64) // window_plays
+    ends = np.flatnonzero((np.diff(users) != 0) | (np.diff(windows) != 0)) + 1
+    starts = matrix.starts[-1] + np.append(ends, len(users))
+    return Matrix(np.concatenate((matrix.starts, starts)), np.tile(matrix.rows, 2), np.tile(matrix.weights, 2))

@@ -1,0 +1,42 @@
+"""How far the consumer group is behind the plays topic."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from streams.log_reader import partitions_of, reader
+from streams.settings import Settings
+from streams.topics import topic_names
+
+
+class Lag:
+    """The lag of the workers: plays that stand on the topic and are not yet committed by them."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, settings: Settings) -> None:
+        """Ask by these clients."""
+        self._consumer, self._admin, self._settings = consumer, admin, settings
+
+    async def plays(self) -> int:
+        """Return the lag of all partitions together, as of the last commit: workers commit every second."""
+        tps = await partitions_of(self._consumer, topic_names(self._settings).plays)
+        committed = await self._admin.list_consumer_group_offsets(self._settings.group)
+        ends = await self._consumer.end_offsets(tps)
+        return sum(end - (committed[tp].offset if tp in committed else 0) for tp, end in ends.items())
+
+
+@asynccontextmanager
+async def lag_of(settings: Settings) -> AsyncIterator[Lag]:
+    """Connect to ask for the lag.
+
+    Raises:
+        LogReadError: No broker answered.
+    """
+    async with reader(settings.brokers, settings.kafka_timeout_s) as consumer:
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
+        await admin.start()
+        try:
+            yield Lag(consumer, admin, settings)
+        finally:
+            await admin.close()

@@ -1,0 +1,108 @@
+"""Plays a second of one worker, beside tuned stock Faust, Quix Streams, and stock Faust with implicit.
+
+`state_output`: 200,000 plays of 20,000 users; a play is decoded, appended to a bounded history in durable state with a
+changelog, and a list of 300 bytes goes out. playfold's count goes through its own slices, groups and commit order;
+a list goes out per touched user and group, which is what its groups are for.
+
+`full_path`: f=64, 10,000 items, histories of about 30 items, the top 50 published as JSON; the worker as it is, against
+a Faust agent that calls implicit's `recalculate_user` and `recommend` per event and sends the list.
+
+Every engine finds its plays in Kafka when it starts; time runs from the first play it handles to the last one done.
+"""
+
+import msgspec
+import numpy as np
+from kafka import KafkaAdminClient
+
+from streams.settings import Settings
+from streams.topics import topic_names
+from tests.benchmarks.report import Row, report
+from tests.benchmarks.system import made_up_factors, made_up_plays, publish, run_other, run_ours, send_plays, system, under
+
+PLAYS, USERS, ITEMS, FACTORS, HISTORY = 200_000, 20_000, 10_000, 64, 30
+FULL_PLAYS, STOCK_FULL_PLAYS = 100_000, 5_000
+
+
+def plays_per_s(result: dict[str, float]) -> float:
+    """Return the speed that an engine told."""
+    return result["plays"] / result["seconds"]
+
+
+def state_output(settings: Settings) -> list[Row]:
+    """Measure history and output without a model."""
+    plays = made_up_plays(PLAYS, USERS, ITEMS, np.random.default_rng(1))
+    speeds = {}
+    for name in ("ours", "stock", "quix"):
+        own = under(settings, f"output-{name}")
+        send_plays(own, plays)
+        if name == "ours":
+            speeds[name] = plays_per_s(run_ours(own, "count", PLAYS))
+        elif name == "stock":
+            create_stock_topics(own)
+            speeds[name] = plays_per_s(run_other("stock_faust", own, PLAYS // 4, WORK="count"))
+        else:
+            speeds[name] = plays_per_s(run_other("quix", own, PLAYS))
+    ours, stock, quix = speeds["ours"], speeds["stock"], speeds["quix"]
+    return [
+        Row("state_output", ours, "plays/s", stock, ours / stock),
+        Row("state_output_quixstreams", ours, "plays/s", quix, ours / quix),
+    ]
+
+
+def full_path(settings: Settings) -> Row:
+    """Measure the worker as it is, users with histories, lists published."""
+    rng = np.random.default_rng(2)
+    own, factors = under(settings, "full-ours"), made_up_factors(ITEMS, FACTORS, rng)
+    histories = {f"u{user}": rng.choice(ITEMS, HISTORY, replace=False).tolist() for user in range(USERS)}
+    send_plays(own, _as_plays(histories))
+    run_ours(own, "full", USERS * HISTORY)  # without a generation yet
+    publish(own, factors)
+    run_ours(own, "full", 0)  # until all are swept
+    plays = made_up_plays(FULL_PLAYS, USERS, ITEMS, rng, first=USERS * HISTORY)
+    send_plays(own, plays)
+    ours = plays_per_s(run_ours(own, "full", FULL_PLAYS))
+    other = under(settings, "full-stock")
+    create_stock_topics(other)
+    send_plays(other, plays[:STOCK_FULL_PLAYS])
+    files = _stock_files(settings, factors, histories)
+    stock = plays_per_s(run_other("stock_faust", other, STOCK_FULL_PLAYS, WORK="full", **files))
+    return Row("full_path", ours, "plays/s", stock, ours / stock)
+
+
+def _as_plays(histories: dict[str, list[int]]) -> list[tuple[bytes, bytes]]:
+    return [
+        (user.encode(), msgspec.json.encode({"user_id": user, "item_id": f"i{item}", "played_at_ms": 1_600_000_000_000}))
+        for user, items in histories.items()
+        for item in items
+    ]
+
+
+def _stock_files(
+    settings: Settings, factors: np.ndarray[tuple[int, int], np.dtype[np.float32]], histories: dict[str, list[int]]
+) -> dict[str, str]:
+    """Write what the stock engine starts with: the same factors and histories, without the time to stream them in."""
+    folder = settings.data_path
+    np.save(folder / "item_factors.npy", factors)
+    counts = {user: {str(item): 1 for item in items} for user, items in histories.items()}
+    (folder / "histories.json").write_bytes(msgspec.json.encode(counts))
+    return {"ITEM_FACTORS": str(folder / "item_factors.npy"), "HISTORIES": str(folder / "histories.json")}
+
+
+def create_stock_topics(settings: Settings) -> None:
+    """Create what stock Faust would not create by itself."""
+    options = {"num_partitions": settings.partitions, "replication_factor": 1}
+    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    there = set(admin.list_topics())
+    wanted = {f"{settings.group}-lists", topic_names(settings).users_changelog} - there
+    admin.create_topics({name: options for name in wanted})
+    admin.close()
+
+
+def rows() -> list[Row]:
+    """Measure all on one broker."""
+    with system() as settings:
+        return [*state_output(settings), full_path(settings)]
+
+
+if __name__ == "__main__":
+    report(rows())
