@@ -1,0 +1,1 @@
+"""The behaviour: what happens when plays, generations and late workers' records arrive."""

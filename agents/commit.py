@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -48,7 +48,8 @@ class Committer:
         except (KafkaError, TimeoutError) as error:
             message = (
                 f"Kafka at {self._settings.brokers} did not acknowledge a commit group within "
-                f"{self._settings.kafka_timeout_s:g} s ({error!r}). Nothing of it is lost: the next start does it again."
+                f"{self._settings.kafka_timeout_s:g} s ({error!r}). Nothing of it is lost: "
+                "the next start does it again."
             )
             raise OutboxError(message) from error
         # Step 2
@@ -84,6 +85,22 @@ class Committer:
             state.commit(found.changelog, Place(written.last, highest))
         else:
             await self._catch_up(partition, state, written.last)
+
+    async def check_tails(self, partitions: Iterable[int]) -> None:
+        """Look whether anyone wrote behind what this worker knows of changelogs, and take that in.
+
+        A commit sees by itself that its records do not stand where they should; this is for a partition without any.
+        """
+        states = {p: state for p in partitions if (state := self._states.get(p)) is not None}
+        if not states:
+            return
+        tps = {p: TopicPartition(self._names.users_changelog, p) for p in states}
+        async with reader(self._settings.brokers, self._settings.kafka_timeout_s) as consumer:
+            ends = await consumer.end_offsets(list(tps.values()))
+        for partition, state in states.items():
+            last = ends[tps[partition]] - 1
+            if last > state.place.changelog_offset:
+                await self._catch_up(partition, state, last)
 
     async def _catch_up(self, partition: int, state: PartitionState, last: int) -> None:
         """Take the changelog up to `last` into the state: another worker wrote to it too.

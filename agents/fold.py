@@ -39,12 +39,14 @@ def fold(
 ) -> dict[int, Changes]:
     """Fold a group's plays into its users' records.
 
-    Every touched user's list is published if it changed, or is due, or if none of the user's plays was fresh: then the
-    plays were delivered again, and the crash that caused it may have lost the list.
+    Every touched user's list is published if it changed, names another generation than the last one, or is due, or if
+    none of the user's plays was fresh: then the plays were delivered again, and the crash may have lost the list.
     """
     records = _read(group.users, states, generation, settings)
-    records, fresh = learn(records, group.plays, settings.history_max, settings.play_ids_max, settings.half_life_plays)
-    changes = _settle(group.users, records, ~fresh, generation, settings, now_ms)
+    records, repeated = learn(
+        records, group.plays, settings.history_max, settings.play_ids_max, settings.half_life_plays
+    )
+    changes = _settle(group.users, records, repeated, generation, settings, now_ms)
     for partition, ids in group.item_ids.items():
         names = [(item_name_key(key), ids[key].encode()) for key in states[partition].unnamed(ids)]
         found = changes[partition]
@@ -79,6 +81,7 @@ def _settle(
     header = records.header
     messages: dict[int, bytes] = {}
     if generation is not None and len(records):
+        again = again | (header["generation_key"] != generation.key)  # a published list names a generation
         lists = relist(records, generation, settings.list_n)
         found = fingerprints(lists, generation)
         age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]

@@ -53,6 +53,11 @@ class PlayPath:
         """Fold users of a partition again and commit them; False if the partition is not ours any more."""
         return partition in await self._commit(partial(self._refold, partition, keys))
 
+    async def check_tails(self) -> None:
+        """See that nobody else wrote to the changelogs of our partitions since we did."""
+        async with self._store.lock:
+            await self._committer.check_tails(list(self._store.partitions))
+
     @property
     def busy(self) -> bool:
         """Tell whether plays are being folded or wait to be."""

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-
 from aiokafka.structs import ConsumerRecord
 
 from state.keys import item_key, play_id_key
@@ -32,7 +31,9 @@ def read_group(slices: Sequence[Slice], play_bytes_max: int) -> Group:
 
     A private play is neither kept nor rejected: nothing of it is written anywhere.
     """
-    users: dict[int, dict[bytes, int]] = {part.partition: {} for part in sorted(slices, key=lambda part: part.partition)}
+    users: dict[int, dict[bytes, int]] = {
+        part.partition: {} for part in sorted(slices, key=lambda part: part.partition)
+    }
     item_ids: dict[int, dict[int, str]] = {partition: {} for partition in users}
     rejects: dict[int, list[Item]] = {partition: [] for partition in users}
     rows: dict[int, list[tuple[int, int, int, int, int]]] = {partition: [] for partition in users}
@@ -68,9 +69,7 @@ def _rejected(record: ConsumerRecord, reason: str) -> RejectedPlay:
 _PLAY = np.dtype([("user", "i8"), ("offset", "i8"), ("item_key", "u8"), ("played_at_s", "u4"), ("play_id", "u8")])
 
 
-def _columns(
-    users: dict[int, dict[bytes, int]], rows: dict[int, list[tuple[int, int, int, int, int]]]
-) -> PlayColumns:
+def _columns(users: dict[int, dict[bytes, int]], rows: dict[int, list[tuple[int, int, int, int, int]]]) -> PlayColumns:
     """Order plays by user and, for a user, by offset."""
     parts, first = [], 0
     for partition, found in rows.items():

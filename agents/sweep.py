@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 PAUSE_S = 0.5
 """Between two looks for work."""
+TAIL_CHECK_S = 60.0
+"""Between two looks for late workers' records in partitions that are quiet."""
 YIELD_S = 0.25
 """Longest time that a sweep gives way to plays before its next group."""
 YIELD_STEP_S = 0.002
@@ -32,7 +34,11 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep for ever."""
+        checked = time.monotonic()
         while True:
+            if self._store.settled and time.monotonic() - checked > TAIL_CHECK_S:
+                await self._path.check_tails()
+                checked = time.monotonic()
             for partition in list(self._store.partitions) if self._store.settled else []:
                 await self.restore_outranked(partition)
                 await self.sweep(partition)
@@ -84,6 +90,5 @@ class Sweeper:
     async def _give_way(self) -> None:
         deadline = time.monotonic() + YIELD_S
         await asyncio.sleep(0)
-        while self._path.busy and time.monotonic() < deadline:
+        while self._path.busy and time.monotonic() < deadline:  # noqa: ASYNC110  no event tells of all that is busy
             await asyncio.sleep(YIELD_STEP_S)
-

@@ -5,11 +5,13 @@ import logging
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from agents.commit import Committer
 from agents.play_path import PlayPath
 from agents.sweep import Sweeper
 from model.warm_up import warm_up
+from state import learn
 from state.disk import locked_folder
 from state.generation_store import GenerationStore
 from state.serving import Serving
@@ -74,7 +76,7 @@ class Worker:
                 await self._shut_down()
 
     async def _start(self) -> None:
-        warming = asyncio.get_running_loop().run_in_executor(self._thread, warm_up)
+        warming = asyncio.get_running_loop().run_in_executor(self._thread, _warm_up)
         await self._outbox.start()
         await self._announcements.start()
         await self._serving.swap()
@@ -91,7 +93,7 @@ class Worker:
             self._app_stopped(),
         ]
         stop = asyncio.create_task(self._stop.wait())
-        tasks = {stop, self._failed, *map(asyncio.create_task, parts)}
+        tasks: set[asyncio.Future[Any]] = {stop, self._failed, *map(asyncio.create_task, parts)}
         try:
             waiting = tasks
             while not stop.done():
@@ -148,3 +150,9 @@ class Worker:
         await self._app.stop()
         await self._announcements.stop()
         await self._outbox.stop()
+
+
+def _warm_up() -> None:
+    """Have every kernel of the path compiled or loaded before the first play."""
+    warm_up()
+    learn.warm_up()

@@ -1,0 +1,1 @@
+"""The `playfold` command."""

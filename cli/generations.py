@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from state.generation_store import GenerationStore
 from streams.settings import read_settings
 
 app = typer.Typer(help="Show the generations that are published.", no_args_is_help=True, add_completion=False)
@@ -16,8 +17,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON, one line
 @app.command("list")
 def list_generations(*, as_json: AsJson = False) -> None:
     """List the generations on this machine, oldest first."""
-    from state.generation_store import GenerationStore
-
     manifests = GenerationStore(read_settings().generations_path).manifests()
     if as_json:
         for manifest in manifests:
@@ -34,7 +33,5 @@ def list_generations(*, as_json: AsJson = False) -> None:
 @app.command()
 def show(generation_id: str) -> None:
     """Print the manifest of a generation after verifying its files."""
-    from state.generation_store import GenerationStore
-
     generation = GenerationStore(read_settings().generations_path).open(generation_id)
     typer.echo(msgspec.json.format(msgspec.json.encode(generation.manifest)))

@@ -8,6 +8,9 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cli.threads import pin_threads
+from streams.settings import read_settings
+
 # One file each, `cli/<command>.py`, which defines `app`, a `typer.Typer(add_completion=False)` with one command or
 # several. It is imported only when it runs: so the help is quick, however heavy the imports of a command are.
 COMMANDS = {
@@ -39,6 +42,7 @@ class Commands(TyperGroup):
         """Return the command that is to run, imported, and its arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
+            pin_threads(read_settings().threads)
             command = typer.main.get_command(importlib.import_module(f"cli.{name}").app)
         return name, command, rest
 

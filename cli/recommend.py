@@ -37,12 +37,13 @@ def recommend(
     if as_json:
         typer.echo(msgspec.json.encode(found))
     else:
-        Console().print(show_list(found, time.time_ns() // 1_000_000))
+        typer.echo(head(found, time.time_ns() // 1_000_000))
+        Console().print(show_list(found))
 
 
-def show_list(found: Recommendations, now_ms: int) -> Table:
+def show_list(found: Recommendations) -> Table:
     """Return a list as a table, best first."""
-    table = Table(title=head(found, now_ms), title_justify="left", title_style="")
+    table = Table()
     table.add_column("rank", justify="right")
     table.add_column("item")
     table.add_column("score", justify="right")

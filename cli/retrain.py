@@ -1,6 +1,5 @@
 """`playfold retrain`: make the next generation and announce it."""
 
-import asyncio
 import time
 from typing import Annotated
 
@@ -9,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.threads import pin_threads
+from jobs.retrain import Step
+from jobs.retrain import retrain as make_generation
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
@@ -19,28 +19,15 @@ app = typer.Typer(add_completion=False)
 def retrain(*, as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False) -> None:
     """Train item factors on every listener's history, publish them as a generation and announce it."""
     settings = read_settings()
-    pin_threads(settings.threads)
-    from jobs.history import read_history
-    from jobs.retrain import announce, catalog_of, describe, objective_of, train_factors, training_set
-    from state.generation_store import GenerationStore, new_generation_id
-
     started = time.monotonic()
-    store = GenerationStore(settings.generations_path)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as bars:
-        bar = bars.add_task("reading the histories", total=None)
-        snapshot = asyncio.run(read_history(settings))
-        found = training_set(snapshot, settings)
-        objective = objective_of(settings)
-        bars.update(bar, description=f"training on {len(found.records):,} listeners", total=2 * objective.iterations)
-        factors = train_factors(found, objective, settings.threads, lambda _: bars.advance(bar))
-        bars.update(bar, description="publishing")
-        now_ms = time.time_ns() // 1_000_000
-        parent = max((manifest.generation_id for manifest in store.manifests()), default=None)
-        manifest = describe(found, snapshot, objective, new_generation_id(now_ms), parent, now_ms)
-        store.publish(manifest, catalog_of(found, factors))
-        asyncio.run(announce(settings, manifest.generation_id, now_ms))
-        bars.update(bar, description=f"announced {manifest.generation_id}")
+        bar = bars.add_task("starting", total=None)
+
+        def show(step: Step) -> None:
+            bars.update(bar, description=step.name, completed=step.done, total=step.total)
+
+        manifest = make_generation(settings, show)
     told = {
         "generation": manifest.generation_id,
         "users": manifest.n_users,

@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import typer
+import uvloop
 
+from agents.worker import Worker
 from cli.event_log import start_event_log
-from cli.threads import pin_threads
 from streams.settings import read_settings
 from streams.topics import verify_topics
 
@@ -20,11 +21,7 @@ def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events
     """
     settings = read_settings()
     verify_topics(settings)
-    pin_threads(1)
     start_event_log(as_json=as_json)
-    import uvloop
-
-    from agents.worker import Worker
 
     async def run() -> None:
         await Worker(settings).run()

@@ -1,0 +1,1 @@
+"""The night: the next generation from the histories."""

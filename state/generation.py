@@ -1,12 +1,12 @@
 """One set of item factors: a folder that is written whole, verified by its checksums and mapped read-only.
 
-    manifest.json        what it is, what it was trained with and through, checksum of every file
-    item_ids.json        item ids in row order
-    item_keys.npy        u64 (n,), keys in row order
-    key_order.npy        i32 (n,), rows in the order of their keys
-    item_factors.npy     f32 (n, f), rows by descending norm, in the basis in which the gram is diagonal
-    gram_diagonal.npy    f32 (f,), scaled by the objective
-    popularity.npy       f32 (n,), what all listeners' plays of an item are worth
+manifest.json        what it is, what it was trained with and through, checksum of every file
+item_ids.json        item ids in row order
+item_keys.npy        u64 (n,), keys in row order
+key_order.npy        i32 (n,), rows in the order of their keys
+item_factors.npy     f32 (n, f), rows by descending norm, in the basis in which the gram is diagonal
+gram_diagonal.npy    f32 (f,), scaled by the objective
+popularity.npy       f32 (n,), what all listeners' plays of an item are worth
 """
 
 import hashlib
@@ -30,6 +30,8 @@ MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")
 ITEM_IDS = "item_ids.json"
+FILES = (ITEM_IDS, *(f"{name}.npy" for name in ARRAYS))
+"""Every file beside the manifest."""
 POPULAR_N = 1000
 
 
@@ -150,8 +152,7 @@ def _write_files(folder: Path, catalog: Catalog) -> dict[str, str]:
     for name in ARRAYS:
         with (folder / f"{name}.npy").open("wb") as file:
             np.save(file, arrays[name])
-    names = [ITEM_IDS, *(f"{name}.npy" for name in ARRAYS)]
-    return {name: _checksum(folder / name) for name in names}
+    return {name: _checksum(folder / name) for name in FILES}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -161,12 +162,26 @@ def read_manifest(folder: Path) -> Manifest:
         GenerationError: There is no generation, or its manifest cannot be read.
     """
     try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+        manifest = _decode_manifest((folder / MANIFEST).read_bytes())
     except OSError:
         message = f"Generation {folder.name} is not in {folder.parent}; `playfold generations list` shows what is."
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise GenerationError(message) from None
+    except (ValueError, RecursionError) as error:
         message = f"Generation {folder.name} is damaged: its manifest cannot be read ({error})."
-    raise GenerationError(message)
+        raise GenerationError(message) from None
+    if manifest.format != MANIFEST_FORMAT:
+        message = f"Generation {folder.name} is of format {manifest.format}; this version reads {MANIFEST_FORMAT}."
+        raise GenerationError(message)
+    return manifest
+
+
+def _decode_manifest(content: bytes) -> Manifest:
+    """Read a manifest; JSON has no infinity, so a half-life that never ends is written as null."""
+    fields = msgspec.json.decode(content, type=dict[str, Any])
+    objective = fields.get("objective")
+    if isinstance(objective, dict) and objective.get("half_life_plays", 0) is None:
+        objective["half_life_plays"] = float("inf")
+    return msgspec.convert(fields, Manifest, str_keys=True)
 
 
 def open_generation(folder: Path) -> Generation:
@@ -176,12 +191,12 @@ def open_generation(folder: Path) -> Generation:
         GenerationError: A file is missing or does not match its checksum.
     """
     manifest = read_manifest(folder)
-    for name, expected in manifest.checksums.items():
+    for name in FILES:
         path = folder / name
         if not path.is_file():
             message = f"Generation {manifest.generation_id} is incomplete: {name} is missing."
             raise GenerationError(message)
-        if _checksum(path) != expected:
+        if _checksum(path) != manifest.checksums.get(name):
             message = f"Generation {manifest.generation_id} is damaged: {name} does not match its checksum."
             raise GenerationError(message)
     arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Counts, Floats, Keys, Starts
 from model.history import Plays, add_plays
-from state.user_records import UserRecords
+from state.user_records import UserRecords, new_users
 
 
 class PlayColumns(NamedTuple):
@@ -31,9 +31,12 @@ def learn(
     retry: it moves the applied offset and changes nothing else.
 
     Returns:
-        The records after the plays, and which users had a fresh play, shape (n,).
+        The records after the plays, and which users had a play that was delivered again, shape (n,).
     """
     header = records.header.copy()
+    applied = np.repeat(header["applied_offset"], np.diff(plays.starts))
+    repeated = np.add.reduceat(np.append(plays.offsets <= applied, False), plays.starts[:-1]) > 0
+    repeated &= np.diff(plays.starts) > 0
     fresh, id_starts, ids = _fresh(
         plays.starts, plays.offsets, plays.play_ids, header["applied_offset"].copy(),
         records.play_id_starts, records.play_ids, play_ids_max,
@@ -55,11 +58,11 @@ def learn(
     if fresh.any():
         latest = np.maximum.reduceat(plays.played_at_s[fresh], kept[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
-    return UserRecords(header, histories, id_starts, ids, records.vectors), changed
+    return UserRecords(header, histories, id_starts, ids, records.vectors), repeated
 
 
 @njit(nogil=True, cache=True)
-def _fresh(starts, offsets, new_ids, applied, old_starts, old_ids, ids_max):  # type: ignore[no-untyped-def]
+def _fresh(starts, offsets, new_ids, applied, old_starts, old_ids, ids_max):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  numba infers the types
     """Tell which plays are neither delivered again nor retried, and return the remembered ids after them."""
     n = len(starts) - 1
     fresh = np.zeros(len(offsets), np.bool_)
@@ -72,6 +75,7 @@ def _fresh(starts, offsets, new_ids, applied, old_starts, old_ids, ids_max):  # 
         for i in range(starts[u], starts[u + 1]):
             if offsets[i] <= applied[u]:
                 continue
+            applied[u] = offsets[i]
             known = False
             if new_ids[i] != 0:
                 for j in range(head, tail):
@@ -85,3 +89,11 @@ def _fresh(starts, offsets, new_ids, applied, old_starts, old_ids, ids_max):  # 
             ids[id_starts[u] + j - head] = ids[j]
         id_starts[u + 1] = id_starts[u] + tail - head
     return fresh, id_starts, ids[: id_starts[n]]
+
+
+def warm_up() -> None:
+    """Load the kernels of `learn` from numba's cache, or compile them."""
+    one = np.ones(1, np.uint64)
+    starts, seconds = np.array([0, 1], np.int64), np.ones(1, np.uint32)
+    plays = PlayColumns(starts, np.zeros(1, np.int64), one, np.ones(1, np.float32), seconds, one)
+    learn(new_users(1, 2), plays, history_max=1, play_ids_max=1, half_life_plays=1.0)

@@ -93,6 +93,7 @@ class PartitionState:
             key, value = record.key, record.value
             if value is None or is_item_name(key):
                 newest[key] = value
+                doubtful.pop(key, None)  # a tombstone ends whatever stood before it
                 continue
             applied = applied_offset_of(value)
             if applied > highest:  # later than anything this partition knows, so later than this user's record
@@ -117,7 +118,7 @@ class PartitionState:
         """
         outranked = []
         for key, stored in zip(doubtful, self.read(list(doubtful)), strict=True):
-            best = newest.get(key) or stored
+            best = newest.get(key, stored)
             for value in doubtful[key]:
                 if best is None or applied_offset_of(value) >= applied_offset_of(best):
                     best = value

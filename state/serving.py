@@ -31,7 +31,7 @@ class Serving:
         """Take note of a record of the generations topic; the last one counts."""
         try:
             self._announced = msgspec.json.decode(value or b"", type=Announcement)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:  # whatever the bytes are, the worker goes on
             log.error("announcement_unreadable", extra={"reason": str(error)})  # noqa: TRY400  one line is enough
             return
         self._changed.set()

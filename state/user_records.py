@@ -1,7 +1,8 @@
-"""Many user records as arrays: a commit group's records are read, changed and written without a Python object a play."""
+"""Many user records as arrays: a group's records are read, changed and written without a Python object a play."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from state.user_record import FORMAT, HEADER, NOTHING_APPLIED, RecordFormatError
 WORD = 4
 HEADER_WORDS = HEADER.itemsize // WORD
 NEW_USER = UserRecord().encode()
+_UNREADABLE = f"A user record is not of format {FORMAT}, or it is cut short."
 
 
 @dataclass(slots=True)
@@ -46,14 +48,16 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
         RecordFormatError: A record is of another format or cut short.
     """
     whole = [NEW_USER if value is None else value for value in values]
-    n_words = np.fromiter(map(len, whole), np.int64, len(whole)) // WORD
+    n_bytes = np.fromiter(map(len, whole), np.int64, len(whole))
+    if (n_bytes % WORD).any() or (n_bytes < HEADER.itemsize).any():
+        raise RecordFormatError(_UNREADABLE)
+    n_words = n_bytes // WORD
     first = _starts(n_words)[:-1]
     words = np.frombuffer(b"".join(whole), np.uint32)
     header = _rows(words, first, HEADER_WORDS).view(HEADER)[:, 0]
     n, n_play_ids, found = (header[name].astype(np.int64) for name in ("n_history", "n_play_ids", "factors"))
     if (header["format"] != FORMAT).any() or (HEADER_WORDS + 5 * n + 2 * n_play_ids + found != n_words).any():
-        message = f"A user record is not of format {FORMAT}, or it is cut short."
-        raise RecordFormatError(message)
+        raise RecordFormatError(_UNREADABLE)
     at = first + HEADER_WORDS
     histories = Histories(
         _starts(n),
@@ -79,7 +83,7 @@ def pack(records: UserRecords) -> list[bytes]:
     starts = _starts(HEADER_WORDS + 5 * n + 2 * n_play_ids + factors)
     first = starts[:-1]
     words = np.empty(starts[-1], np.uint32)
-    words[first[:, None] + np.arange(HEADER_WORDS)] = np.ascontiguousarray(header).view(np.uint32).reshape(len(n), -1)
+    words[first[:, None] + np.arange(HEADER_WORDS)] = _words(header)
     at = first + HEADER_WORDS
     words[_positions(at, 2 * n)] = histories.item_keys.view(np.uint32)
     words[_positions(at + 2 * n, n)] = histories.values.view(np.uint32)
@@ -89,7 +93,7 @@ def pack(records: UserRecords) -> list[bytes]:
     vector_at = (at + 5 * n + 2 * n_play_ids)[with_vector]
     words[vector_at[:, None] + np.arange(records.vectors.shape[1])] = records.vectors[with_vector].view(np.uint32)
     packed, bounds = words.tobytes(), (starts * WORD).tolist()
-    return [packed[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [packed[low:high] for low, high in pairwise(bounds)]
 
 
 def new_users(n: int, factors: int) -> UserRecords:
@@ -111,6 +115,10 @@ def _positions(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[
 
 def _ragged(words: NDArray[np.uint32], first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
     return words[_positions(first, lengths)]
+
+
+def _words(header: NDArray[np.void]) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(header).view(np.uint32).reshape(len(header), HEADER_WORDS)
 
 
 def _rows(words: NDArray[np.uint32], first: NDArray[np.int64], n_words: int) -> NDArray[np.uint32]:

@@ -60,9 +60,7 @@ class UserStore(Store[bytes, bytes]):
     def partition(self, number: int) -> PartitionState:
         """Return the state of a partition, opened if need be."""
         if number not in self.partitions:
-            self.partitions[number] = PartitionState(
-                self.folder / str(number), self._cache, self._named_max
-            )
+            self.partitions[number] = PartitionState(self.folder / str(number), self._cache, self._named_max)
         return self.partitions[number]
 
     async def on_rebalance(
@@ -111,8 +109,11 @@ class UserStore(Store[bytes, bytes]):
         """
         for event in batch:
             message = event.message
+            state = self.partitions.get(message.partition)
+            if state is None:  # it went to another worker meanwhile; its place stays where it is
+                continue
             try:
-                self.partition(message.partition).apply_changelog(message.value)
+                state.apply_changelog(message.value)
             except Exception as error:
                 reason = StateError(f"Partition {message.partition} cannot take in its changelog: {error}.")
                 reason.__cause__ = error

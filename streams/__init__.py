@@ -1,0 +1,1 @@
+"""The wire: settings, records, topics, Kafka."""

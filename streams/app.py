@@ -61,4 +61,3 @@ def topic_of_bytes(app: PlayfoldApp, name: str, partitions: int) -> Any:
     return app.topic(
         name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=partitions
     )
-

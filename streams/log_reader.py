@@ -91,7 +91,7 @@ async def read_span(
         if fetched:
             deadline = loop.time() + timeout_s
         elif loop.time() > deadline:
-            message = f"{sorted(open_ends)[0].topic} gave no record for {timeout_s:g} s before its end was reached."
+            message = f"{min(open_ends).topic} gave no record for {timeout_s:g} s before its end was reached."
             raise LogReadError(message)
         for tp, records in fetched.items():
             end = open_ends[tp]

@@ -92,20 +92,30 @@ class Outbox:
             raise OutboxError(message) from error
         self._producer = producer
 
-    async def stop(self) -> None:
-        """Send what waits and disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+    async def stop(self, patience_s: float | None = None) -> None:
+        """Send what waits and disconnect.
+
+        Args:
+            patience_s: Seconds after which what Kafka has not acknowledged is given up, lest a Kafka that is gone
+                holds the process; those of the setting `kafka_timeout_s` if left out.
+        """
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        stopping = asyncio.create_task(producer.stop())
+        await asyncio.wait({stopping}, timeout=self._timeout_s if patience_s is None else patience_s)
+        if not stopping.done():
+            producer._sender.sender_task.cancel()  # noqa: SLF001  stop() waits for it without a bound
+        await stopping
 
     async def __aenter__(self) -> Self:
         """Connect."""
         await self.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Disconnect."""
-        await self.stop()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Disconnect; after an error, without waiting for what it left."""
+        await self.stop(None if kind is None else 0.0)
 
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
         """Hand keys and values to one partition, in order, in as few batches as fit.
@@ -125,7 +135,8 @@ class Outbox:
                 batch.close()
                 sent.append((await producer.send_batch(batch, topic, partition=partition), count))
                 batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
-            if batch.append(key=key, value=value, timestamp=None) is None:
+            # A batch takes its first record whatever the size, so that is not left to it.
+            if size > RECORD_BYTES_MAX or batch.append(key=key, value=value, timestamp=None) is None:
                 message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
                 raise ValueError(message)
             count, room = count + 1, room - size

@@ -66,27 +66,23 @@ def read_csv(path: Path, columns: Columns) -> Iterator[pa.Table]:
         header = file.readline(BLOCK_BYTES).decode("utf-8-sig")
         wanted = columns.among(next(csv.reader([header]), []), path)
     bad_rows: list[Any] = []
-    with naming(path, "opened"), _open(path) as file:
-        batches = _open_csv(file, list(wanted.values()), bad_rows)
-        n_read = 0
-        while True:
-            try:
-                batch = batches.read_next_batch()
-            except StopIteration:
-                return
-            except pa.ArrowInvalid as error:
-                if not bad_rows:
-                    message = f"{path} cannot be read after row {n_read} ({error}): mend the file there."
-                    raise PlaysFileError(message) from None
-                bad = bad_rows[0]
-                # Arrow counts the header too.
-                message = (
-                    f"Row {bad.number - 1} of {path} has {bad.actual_columns} columns instead of "
-                    f"{bad.expected_columns}: mend the row."
-                )
+    n_read = 0
+    with naming(path, "read"), _open(path) as file:
+        try:
+            for batch in _open_csv(file, list(wanted.values()), bad_rows):
+                n_read += len(batch)
+                yield pa.Table.from_batches([batch]).rename_columns(list(wanted))
+        except pa.ArrowInvalid as error:
+            if not bad_rows:
+                message = f"{path} cannot be read after row {n_read} ({error}): mend the file there."
                 raise PlaysFileError(message) from None
-            n_read += len(batch)
-            yield pa.Table.from_batches([batch]).rename_columns(list(wanted))
+            bad = bad_rows[0]
+            # Arrow counts the header too.
+            message = (
+                f"Row {bad.number - 1} of {path} has {bad.actual_columns} columns instead of "
+                f"{bad.expected_columns}: mend the row."
+            )
+            raise PlaysFileError(message) from None
 
 
 def _open_csv(file: IO[bytes], columns: list[str], bad_rows: list[Any]) -> Any:

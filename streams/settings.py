@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(ge=1, le=300, description="Seconds of silence after which a worker's partitions go to another.")
     ] = 15.0
     kafka_timeout_s: Annotated[
-        float, Meta(gt=0, description="Seconds that Kafka may take to acknowledge before the worker gives up.")
+        float, Meta(gt=0, le=3600, description="Seconds that Kafka may take to acknowledge before the worker gives up.")
     ] = 30.0
     slice_plays_max: Annotated[int, Meta(ge=1, description="Most plays of one partition in a slice.")] = 1000
     group_plays_max: Annotated[int, Meta(ge=1, description="Most plays in one commit group.")] = 4000
@@ -105,6 +105,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     )
     alpha: Annotated[float, Meta(gt=0, description="Confidence is `1 + alpha * weight`, under `hkv`.")] = 1.0
     iterations: Annotated[int, Meta(ge=1, description="Alternating sweeps of a training.")] = 10
+    window_plays: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Every stretch of so many of a listener's plays is one more row of the training, which then "
+            "takes twice as long; 0: none.",
+        ),
+    ] = 0
     half_life_plays: Annotated[
         float, Meta(gt=0, description="A listener's own plays after which a play counts half; `inf`: never.")
     ] = 5.0
@@ -144,11 +152,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: A `PLAYFOLD_` variable is unknown or its value does not fit.
     """
     environment = os.environ if environment is None else environment
-    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
-    unknown = sorted(set(given) - set(Settings.__struct_fields__))
+    fields = {f"{PREFIX}{field.upper()}": field for field in Settings.__struct_fields__}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in fields)
     if unknown:
-        message = f"{PREFIX}{unknown[0].upper()} is not a setting of playfold; docs/configuration.md lists them all."
+        message = f"{unknown[0]} is not a setting of playfold; docs/configuration.md lists them all."
         raise SettingsError(message)
+    given = {fields[name]: value for name, value in environment.items() if name in fields}
     try:
         return msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:

@@ -5,14 +5,17 @@ Everything private that playfold uses of Faust stands in this file and in `strea
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import faust
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
+
+IDLE_S = 0.01
+"""Pause before looking again whether a partition may be fetched."""
 
 
 class Slice(NamedTuple):
@@ -23,31 +26,84 @@ class Slice(NamedTuple):
     message: ConsumerMessage
 
 
+class Unread(dict[TP, int | None]):
+    """Stands where Faust remembers read offsets to drop what it takes for a repetition.
+
+    It would drop what is delivered again after a seek, when a slice in its hands moved the memory past the seek.
+    Here nothing is remembered: a repetition is harmless, for a play at or below a user's applied offset is skipped.
+    """
+
+    def __getitem__(self, _tp: TP) -> None:
+        """Return that nothing was read."""
+
+    def __setitem__(self, _tp: TP, _offset: int | None) -> None:
+        """Forget it."""
+
+
 class SliceConsumer(driver.Consumer):
-    """A Faust consumer whose messages are slices."""
+    """A Faust consumer whose messages are slices, none of which is lost in a rebalance.
+
+    While a rebalance is under way only the changelog is fetched, and what a fetch brings that began before it is
+    thrown away and fetched again: Faust clears its queues and seeks in steps between which plays could slip through.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Take what Faust gives a consumer."""
         super().__init__(*args, **options)
         self._room = asyncio.Event()
+        self._read_offset = Unread()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """Yield a message per slice; its value is the list of records, its offset that of the last one."""
         await self._wait_for_room(timeout)
-        fetched, active = await self._wait_next_records(timeout)
         generation_id = self.app.consumer_generation_id
-        if fetched is None or self.should_stop:
+        fetched, active = await self._wait_next_records(timeout)
+        if not fetched or self.should_stop:
             return
-        if not self.flow_active:
-            await self.perform_seek()
+        if not self.flow_active or self.app.consumer_generation_id != generation_id:
+            firsts = {tp: records[0].offset for tp, records in fetched.items()}
+            await self._thread.call_thread(self._rewind, firsts)
             return
         for tp, records in fetched.items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
             for part in self._parts(tp, records):
                 if not self.flow_active or self.app.consumer_generation_id != generation_id:
-                    return
+                    return  # the assignment that follows seeks
                 yield tp, _slice_message(tp, part, generation_id)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:  # noqa: ASYNC109
+        """Fetch from the partitions that are active now; Faust's set changes while the fetch waits."""
+        wanted = {tp for tp in active_partitions or () if not self.app.rebalancing or self._is_changelog_tp(tp)}
+        if not wanted:
+            await asyncio.sleep(IDLE_S)
+            return {}
+        fetched: dict[TP, Any] = await super()._getmany(wanted, timeout)
+        return fetched
+
+    async def _rewind(self, firsts: Mapping[TP, int]) -> None:
+        """Go back to records that were fetched and thrown away, unless a seek went further back; runs in the thread."""
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
+        for tp, first in firsts.items():
+            state = assignment.state_value(tp) if assignment is not None else None
+            if state is not None and state.has_valid_position:
+                consumer.seek(TopicPartition(*tp), min(first, state.position))
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets, and to the beginning where nothing is committed yet.
+
+        Faust leaves a partition without a committed offset where it is: what was fetched and thrown away in a
+        rebalance before the first commit would never be delivered again.
+        """
+        await super().perform_seek()
+        fresh = [
+            TopicPartition(*tp)
+            for tp in self.assignment()
+            if not self._is_changelog_tp(tp) and not self._committed_offset[tp]
+        ]
+        if fresh:
+            await self._thread.seek_to_beginning(*fresh)
 
     def on_buffer_drop(self, tp: TP) -> None:
         """Take note that slices of a partition may be queued again."""

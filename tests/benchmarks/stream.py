@@ -17,7 +17,8 @@ from kafka import KafkaAdminClient
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.benchmarks.report import Row, report
-from tests.benchmarks.system import made_up_factors, made_up_plays, publish, run_other, run_ours, send_plays, system, under
+from tests.benchmarks.system import run_other, run_ours, system, under
+from tests.made_up import made_up_factors, made_up_plays, publish, send_plays
 
 PLAYS, USERS, ITEMS, FACTORS, HISTORY = 200_000, 20_000, 10_000, 64, 30
 FULL_PLAYS, STOCK_FULL_PLAYS = 100_000, 5_000
@@ -70,8 +71,9 @@ def full_path(settings: Settings) -> Row:
 
 
 def _as_plays(histories: dict[str, list[int]]) -> list[tuple[bytes, bytes]]:
+    long_ago_ms = 1_600_000_000_000
     return [
-        (user.encode(), msgspec.json.encode({"user_id": user, "item_id": f"i{item}", "played_at_ms": 1_600_000_000_000}))
+        (user.encode(), msgspec.json.encode({"user_id": user, "item_id": f"i{item}", "played_at_ms": long_ago_ms}))
         for user, items in histories.items()
         for item in items
     ]
@@ -94,7 +96,7 @@ def create_stock_topics(settings: Settings) -> None:
     admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
     there = set(admin.list_topics())
     wanted = {f"{settings.group}-lists", topic_names(settings).users_changelog} - there
-    admin.create_topics({name: options for name in wanted})
+    admin.create_topics(dict.fromkeys(wanted, options))
     admin.close()
 
 

@@ -1,34 +1,23 @@
 """A Kafka and a playfold for one benchmark: plays are made up, engines are processes, everything ends with it."""
 
-import asyncio
 import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from cli.processes import environment_of
-from jobs.retrain import announce
-from model.basis import diagonalise, rotate
-from model.objective import Objective
-from state.generation import Catalog, Manifest
-from state.generation_store import GenerationStore, new_generation_id
 from streams.broker import Broker, free_port
 from streams.jars import jars_path
-from streams.outbox import Item, Outbox
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import create_topics, topic_names
 
 ENGINE_S = 300.0
-FIRST_PLAY_MS = 1_700_000_000_000
 
 
 @contextmanager
@@ -47,64 +36,6 @@ def under(settings: Settings, group: str) -> Settings:
     other = msgspec.structs.replace(settings, group=group, topic_prefix=f"{group}.")
     create_topics(other)
     return other
-
-
-def made_up_plays(n: int, n_users: int, n_items: int, rng: np.random.Generator, first: int = 0) -> list[Item]:
-    """Return plays of users taken evenly and items by a power law, as they travel."""
-    users = rng.integers(0, n_users, n).tolist()
-    items = (rng.pareto(0.6, n).astype(np.int64) % n_items).tolist()
-    return [
-        (
-            f"u{user}".encode(),
-            msgspec.json.encode({"user_id": f"u{user}", "item_id": f"i{item}", "played_at_ms": FIRST_PLAY_MS + number}),
-        )
-        for number, (user, item) in enumerate(zip(users, items, strict=True), first)
-    ]
-
-
-def send_plays(settings: Settings, plays: Sequence[Item]) -> None:
-    """Send plays flat out, each to its user's partition."""
-    by_partition: dict[int, list[Item]] = {}
-    for item in plays:
-        by_partition.setdefault(partition_of(item[0].decode(), settings.partitions), []).append(item)
-
-    async def send() -> None:
-        async with Outbox(settings) as outbox:
-            for partition, items in by_partition.items():
-                for low in range(0, len(items), 20_000):
-                    part = items[low : low + 20_000]
-                    await (await outbox.send(topic_names(settings).plays, partition, part)).written()
-
-    asyncio.run(send())
-
-
-def made_up_factors(n_items: int, factors: int, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return item factors with norms spread as popularity spreads them, in the order of the items' numbers."""
-    spread = rng.gamma(2.0, 0.2, (n_items, 1)) / 8
-    return (rng.standard_normal((n_items, factors)) * spread).astype(np.float32)
-
-
-def publish(settings: Settings, item_factors: np.ndarray[Any, np.dtype[np.float32]]) -> str:
-    """Publish and announce a generation of made-up factors for items `i0`, `i1`, ..."""
-    n_items, factors = item_factors.shape
-    objective = Objective(factors=factors)
-    rotation, diagonal = diagonalise(item_factors, objective.gram_scale)
-    now_ms = time.time_ns() // 1_000_000
-    manifest = Manifest(
-        generation_id=new_generation_id(now_ms),
-        created_at_ms=now_ms,
-        parent=None,
-        trained_through={},
-        objective=objective,
-        n_users=0,
-        n_items=n_items,
-        n_plays=0,
-    )
-    ids = [f"i{number}" for number in range(n_items)]
-    catalog = Catalog(ids, rotate(item_factors, rotation), diagonal, np.ones(n_items, np.float32))
-    GenerationStore(settings.generations_path).publish(manifest, catalog)
-    asyncio.run(announce(settings, manifest.generation_id, now_ms))
-    return manifest.generation_id
 
 
 def run_ours(settings: Settings, work: str, plays: int) -> dict[str, Any]:

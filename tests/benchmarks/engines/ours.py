@@ -27,6 +27,7 @@ from agents.play_path import PlayPath  # noqa: E402
 from agents.worker import Worker  # noqa: E402
 from state.generation import Generation  # noqa: E402
 from state.partition_state import PartitionState  # noqa: E402
+from streams.outbox import Item  # noqa: E402
 from streams.slices import Slice  # noqa: E402
 from tests.benchmarks.engines.work import LIST, Heard, append_play  # noqa: E402
 
@@ -44,7 +45,7 @@ def count(slices: Sequence[Slice], states: Mapping[int, PartitionState]) -> dict
                 for record in part.records:
                     by_user.setdefault(record.key, []).append(record)
         keys = list(by_user)
-        written = []
+        written: list[Item] = []
         highest = -1
         for key, old in zip(keys, states[partition].read(keys), strict=True):
             _, applied, plays = HEAD.unpack_from(old) if old else (0, -1, 0)
@@ -71,7 +72,9 @@ class Meter:
         self.done += plays
         if self.plays and self.done >= self.plays:
             seconds = time.perf_counter() - self.started
-            os.write(int(os.environ["RESULT_FD"]), json.dumps({"plays": self.done, "seconds": seconds}).encode() + b"\n")
+            os.write(
+                int(os.environ["RESULT_FD"]), json.dumps({"plays": self.done, "seconds": seconds}).encode() + b"\n"
+            )
             self.plays = 0
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -92,7 +95,7 @@ def measure(path: PlayPath, meter: Meter, work: str) -> None:
             meter.add(sizes.pop())
         return durable
 
-    path._fold, path._commit = folded, committed  # type: ignore[method-assign]  # noqa: SLF001
+    path._fold, path._commit = folded, committed  # type: ignore[method-assign,assignment]  # noqa: SLF001
 
 
 async def stop_when_swept(worker: Worker) -> None:

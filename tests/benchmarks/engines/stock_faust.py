@@ -13,6 +13,9 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import faust
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
 
 from tests.benchmarks.engines.work import LIST, append_play
 
@@ -54,9 +57,6 @@ class Recommending:
 
     def __init__(self) -> None:
         """Load the same item factors as playfold."""
-        import numpy as np
-        from implicit.cpu.als import AlternatingLeastSquares
-
         self.item_factors = np.load(os.environ["ITEM_FACTORS"])
         self.model = AlternatingLeastSquares(factors=self.item_factors.shape[1], alpha=1.0, num_threads=1)
         self.model.item_factors = self.item_factors
@@ -65,9 +65,6 @@ class Recommending:
 
     def __call__(self, key: bytes, value: bytes) -> bytes:
         """Add a play to its user's counts, solve the user and send the list."""
-        import numpy as np
-        from scipy.sparse import csr_matrix
-
         stored = users.get(key)
         history = json.loads(stored) if stored else self.histories.get(key.decode(), {})
         row = json.loads(value)["item_id"][1:]

@@ -1,0 +1,59 @@
+# What a machine needs: Python 3.11 to 3.13, Java 17 or newer, Maven, a C++ compiler and make. `make` lists what it does.
+PYTHON ?= python3
+BIN := .venv/bin
+CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+	"playfold needs Python 3.11 to 3.13, but $(PYTHON) is " + sys.version.split()[0] + \
+	": name another one, as in `make setup PYTHON=python3.12`.")
+
+.PHONY: help setup demo test lint bench docs lock clean
+.DELETE_ON_ERROR:
+
+help: ## Say what there is to make.
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile
+
+setup: .venv/.dev ## Install everything into .venv: what playfold needs, and what its tests need.
+
+demo: .venv/.runtime ## Show it on MovieLens-100K. DEMO_S=60 ends it by itself after that many seconds.
+	@$(BIN)/playfold demo $(if $(DEMO_S),--seconds $(DEMO_S))
+
+test: .venv/.dev ## Run the tests, with branch coverage.
+	@$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/.dev ## Check style, types and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
+	$(BIN)/python -m tests.benchmarks.table --write
+
+docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
+	$(BIN)/python -m streams.schemas
+
+# Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.
+LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate $(UPGRADE)
+lock: .venv/.dev ## Lock the versions of all dependencies with their hashes.
+	$(LOCK) --extra dev pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
+
+clean: ## Remove the environment and all caches; what playfold keeps in var/ stays.
+	rm -rf .venv build *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c '$(CAN_RUN)'
+	$(PYTHON) -m venv .venv
+
+# The stamps say which lock file the environment holds. The larger one holds the smaller one, at the same versions.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+.venv/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.lock requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch .venv/.runtime $@

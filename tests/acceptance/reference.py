@@ -1,0 +1,83 @@
+"""What the state must be: the plays topic folded in one go, and the records that playfold's changelog holds."""
+
+import asyncio
+from typing import NamedTuple
+
+import msgspec
+
+from agents.reading import read_group
+from jobs.history import HistorySnapshot, read_history
+from state.learn import learn
+from state.user_record import UserRecord, applied_offset_of
+from state.user_records import new_users, pack
+from streams.log_reader import read_topic
+from streams.records import Recommendations
+from streams.settings import Settings
+from streams.slices import Slice
+from streams.topics import topic_names
+
+
+class Latest(NamedTuple):
+    """The ends of a compacted topic, as they are and as they should be."""
+
+    winners: dict[bytes, bytes]
+    """Per key, the record with the highest applied offset."""
+    last: dict[bytes, bytes]
+    """Per key, the record that stands last, which compaction keeps."""
+
+
+def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
+    """Fold the plays topic from its beginning, partition by partition, each in one single group."""
+
+    async def read() -> list[Slice]:
+        slices: dict[int, list[object]] = {}
+        async for partition, records in read_topic(settings.brokers, topic_names(settings).plays, 30.0):
+            slices.setdefault(partition, []).extend(records)
+        return [Slice(partition, records, None) for partition, records in sorted(slices.items())]
+
+    group = read_group(asyncio.run(read()), settings.play_bytes_max)
+    keys = [key for users in group.users.values() for key in users]
+    records, _ = learn(
+        new_users(len(keys), settings.factors),
+        group.plays,
+        settings.history_max,
+        settings.play_ids_max,
+        settings.half_life_plays,
+    )
+    return {key: UserRecord.decode(value) for key, value in zip(keys, pack(records), strict=True)}
+
+
+def changelog_records(settings: Settings) -> Latest:
+    """Read the users changelog."""
+
+    async def read() -> tuple[HistorySnapshot, dict[bytes, bytes]]:
+        last: dict[bytes, bytes] = {}
+        async for _, records in read_topic(settings.brokers, topic_names(settings).users_changelog, 30.0):
+            last |= {record.key: record.value for record in records}
+        return await read_history(settings), last
+
+    snapshot, last = asyncio.run(read())
+    return Latest(snapshot.users, {key: last[key] for key in snapshot.users})
+
+
+def latest_lists(settings: Settings) -> dict[bytes, Recommendations]:
+    """Read every user's list: the one that reflects the highest offset, the last of equals."""
+
+    async def read() -> dict[bytes, Recommendations]:
+        found: dict[bytes, Recommendations] = {}
+        decode = msgspec.json.Decoder(Recommendations).decode
+        async for _, records in read_topic(settings.brokers, topic_names(settings).recommendations, 30.0):
+            for record in records:
+                told = decode(record.value)
+                if record.key not in found or told.offset >= found[record.key].offset:
+                    found[record.key] = told
+        return found
+
+    return asyncio.run(read())
+
+
+def stale(latest: Latest) -> list[bytes]:
+    """Return the keys whose last record is staler than an earlier one."""
+    return [
+        key for key, value in latest.winners.items() if applied_offset_of(latest.last[key]) < applied_offset_of(value)
+    ]

@@ -1,0 +1,121 @@
+"""A play changes the state exactly once, whatever happens to the workers."""
+
+import asyncio
+import random
+
+import msgspec
+import numpy as np
+import pytest
+
+from state.generation_store import GenerationStore
+from state.keys import generation_key
+from state.relist import Lists, fingerprints
+from state.user_record import UserRecord
+from streams.outbox import Item
+from streams.settings import Settings
+from streams.topics import TopicNames, create_topics
+from tests.acceptance.chaos import Chaos, load
+from tests.acceptance.reference import changelog_records, latest_lists, sequential_records, stale
+from tests.made_up import made_up_factors, made_up_plays, publish
+
+PLAYS, USERS, ITEMS, FACTORS = 120_000, 3_000, 500, 16
+KILLS, WIPED_EVERY = 20, 3
+PLAYS_PER_S = 1_500
+
+
+def with_retries(plays: list[Item], dice: random.Random) -> list[Item]:
+    """Give every tenth play an id and send it twice, as a client does that saw no acknowledgement."""
+    found: list[Item] = []
+    for number, (key, value) in enumerate(plays):
+        if number % 10 == 0:
+            play = msgspec.json.decode(value or b"") | {"play_id": f"p{dice.getrandbits(64)}"}
+            found += [(key, msgspec.json.encode(play))] * 2
+        else:
+            found.append((key, value))
+    return found
+
+
+async def live_through(chaos: Chaos, plays: list[Item]) -> None:
+    """Send the plays while the workers suffer."""
+    sending = asyncio.create_task(load(chaos.settings, plays, PLAYS_PER_S))
+    for number in range(KILLS // 2):
+        await chaos.kill(wipe=number % WIPED_EVERY == 0)
+    await chaos.freeze()
+    await chaos.join_and_leave()
+    for number in range(KILLS // 2, KILLS):
+        await chaos.kill(wipe=number % WIPED_EVERY == 0)
+    await sending
+    await chaos.until_idle(60)
+    await asyncio.sleep(2)  # what the sweep has to mend, it mends within a second
+
+
+@pytest.fixture
+def crowd(settings: Settings) -> Settings:
+    """Give settings under which a frozen worker loses its partitions soon."""
+    return msgspec.structs.replace(settings, factors=FACTORS, session_timeout_s=5.0, list_n=20)
+
+
+def without_vector(record: UserRecord) -> UserRecord:
+    """Return what a record knows of plays alone."""
+    return UserRecord(
+        record.applied_offset, record.plays, record.last_played_s, history=record.history, play_ids=record.play_ids
+    )
+
+
+def test_state_equals_sequential_reference_after_kills_wipes_freeze_and_rebalances(
+    crowd: Settings, names: TopicNames
+) -> None:
+    """Whatever happens to the workers, each play is in its user's history once, and every list is the state's."""
+    assert names.plays
+    dice = random.Random(7)
+    rng = np.random.default_rng(7)
+    publish(crowd, made_up_factors(ITEMS, FACTORS, rng))
+    chaos = Chaos(crowd, dice)
+    try:
+        chaos.start("a")
+        chaos.start("b")
+        asyncio.run(live_through(chaos, with_retries(made_up_plays(PLAYS, USERS, ITEMS, rng), dice)))
+    finally:
+        chaos.stop()
+    expected = sequential_records(crowd)
+    latest = changelog_records(crowd)
+    found = {key: UserRecord.decode(value) for key, value in latest.winners.items()}
+    assert sum(record.plays for record in expected.values()) == PLAYS
+    assert {key: without_vector(record) for key, record in expected.items()} == {
+        key: without_vector(record) for key, record in found.items()
+    }
+    assert stale(latest) == []
+    assert_lists_are_those_of(found, crowd)
+    replayed = replay_into_empty_system(crowd)
+    assert {key: record.history for key, record in replayed.items()} == {
+        key: record.history for key, record in found.items()
+    }
+    for key, record in replayed.items():
+        np.testing.assert_allclose(record.vector, found[key].vector, rtol=0, atol=1e-4)
+
+
+def assert_lists_are_those_of(found: dict[bytes, UserRecord], settings: Settings) -> None:
+    """See that the list of every user is the one that the user's record tells of, under the generation it names."""
+    store = GenerationStore(settings.generations_path)
+    generation = store.open(store.manifests()[-1].generation_id)
+    row_of = {item_id: row for row, item_id in enumerate(generation.item_ids)}
+    lists = latest_lists(settings)
+    assert set(found) == set(lists)
+    for key, told in lists.items():
+        rows = np.array([[row_of[item] for item in told.items]], np.int32)
+        one = Lists(rows, np.zeros_like(rows, np.float32), np.ones(1, np.bool_))
+        assert found[key].generation_key == generation_key(told.generation)
+        assert found[key].list_fingerprint == fingerprints(one, generation)[0], key
+
+
+def replay_into_empty_system(settings: Settings) -> dict[bytes, UserRecord]:
+    """Let a worker of another group fold the same plays under the same generation, and return its records."""
+    other = msgspec.structs.replace(settings, group=f"{settings.group}-again", slice_plays_max=700)
+    create_topics(other)
+    chaos = Chaos(other, random.Random(1))
+    try:
+        chaos.start("c")
+        asyncio.run(chaos.until_idle(60))
+    finally:
+        chaos.stop()
+    return {key: UserRecord.decode(value) for key, value in changelog_records(other).winners.items()}

@@ -1,0 +1,98 @@
+"""`playfold up` and `playfold demo` as a user runs them: real processes on a port and in a folder of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cli.processes import environment_of
+from streams.broker import HOST, answers, free_port
+from streams.settings import Settings
+
+PROJECT = Path(__file__).parent.parent.parent
+JARS = PROJECT / "var" / "kafka-jars-4.3.1"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Settings:
+    """Give a test a port and a folder, with the jars that were resolved once for all."""
+    (tmp_path / JARS.name).symlink_to(JARS)
+    return Settings(brokers=f"{HOST}:{free_port()}", data_dir=str(tmp_path), partitions=2)
+
+
+@contextmanager
+def running_up(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `playfold up`."""
+    command = [sys.executable, "-m", "cli.main", "up", "--json", *arguments]
+    environment = environment_of(settings)
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def await_event(process: subprocess.Popen[str], name: str) -> dict[str, object]:
+    """Read events until one of a name comes."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        event: dict[str, object] = json.loads(line)
+        if event["event"] == name:
+            return event
+    message = f"`playfold up` ended before it told {name}."
+    raise AssertionError(message)
+
+
+def workers_of(folder: Path) -> list[int]:
+    """Return the worker processes that keep their data in a folder, without the shells around them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment, command = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        of_folder = f"PLAYFOLD_DATA_DIR={folder}\0".encode() in environment
+        if of_folder and b"cli.main\0worker\0" in command and not command.startswith(b"sh\0"):
+            found.append(int(process.name))
+    return found
+
+
+def ended(settings: Settings) -> bool:
+    """Return whether broker and workers are gone."""
+    return not answers(int(settings.brokers.rpartition(":")[2])) and not workers_of(settings.data_path)
+
+
+def test_up_starts_a_killed_worker_again_and_stops_all(own: Settings) -> None:
+    """Two workers get ready, one is killed and gets ready again; SIGTERM ends everything with status 0."""
+    with running_up(own, "--workers", "2") as process:
+        await_event(process, "up")
+        killed, _ = workers_of(own.data_path)
+        os.kill(killed, signal.SIGKILL)
+        assert await_event(process, "worker_ended")["status"] == 137
+        await_event(process, "worker_ready")
+        assert len(workers_of(own.data_path)) == 2
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(30) == 0
+    assert ended(own)
+
+
+def test_what_up_started_dies_with_it(own: Settings) -> None:
+    """SIGKILL leaves it no chance to stop anything."""
+    with running_up(own) as process:
+        await_event(process, "up")
+
+        process.kill()
+
+    deadline = time.monotonic() + 15
+    while not ended(own) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert ended(own)

@@ -1,0 +1,76 @@
+"""Plays as Kafka delivers them, and states that take in what a group changed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from agents.fold import Changes, fold
+from agents.reading import read_group
+from state.generation import Generation
+from state.partition_state import PartitionState, Place
+from streams.records import Recommendations
+from streams.settings import Settings
+from streams.slices import Slice
+
+FIRST_S = 1_700_000_000
+NOW_MS = 1_800_000_000_000
+
+
+class Delivered(NamedTuple):
+    """A record of `plays`."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    partition: int = 0
+    topic: str = "plays"
+
+
+def play(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> bytes:
+    """Return a play as it travels."""
+    return msgspec.json.encode({"user_id": user, "item_id": item, "played_at_ms": 1000 * at_s, **fields})
+
+
+def played(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> tuple[bytes, bytes]:
+    """Return key and value of a play."""
+    return user.encode(), play(user, item, at_s, **fields)
+
+
+def slice_of(partition: int, first: int, *items: tuple[bytes | None, bytes | None]) -> Slice:
+    """Return a slice of consecutive records."""
+    records = [Delivered(offset, key, value, partition) for offset, (key, value) in enumerate(items, first)]
+    return Slice(partition, records, None)
+
+
+def fold_slices(
+    slices: Sequence[Slice],
+    states: Mapping[int, PartitionState],
+    generation: Generation | None,
+    settings: Settings,
+    now_ms: int = NOW_MS,
+) -> dict[int, Changes]:
+    """Fold slices, and take what changed into the states as a commit does."""
+    changes = fold(read_group(slices, settings.play_bytes_max), states, generation, settings, now_ms)
+    make_durable(changes, states)
+    return changes
+
+
+def make_durable(changes: Mapping[int, Changes], states: Mapping[int, PartitionState]) -> None:
+    """Write changes into the states at the places that a changelog of their own would give them."""
+    for partition, found in changes.items():
+        state = states[partition]
+        highest = max(state.place.applied_offset_max, found.applied_offset_max)
+        state.commit(found.changelog, Place(state.place.changelog_offset + len(found.changelog), highest))
+
+
+def lists_of(changes: Mapping[int, Changes]) -> dict[str, Recommendations]:
+    """Return the lists of a group by user; the message's key is the user's id."""
+    found = {}
+    for partition in changes.values():
+        for key, value in partition.lists:
+            assert value is not None
+            recommended = msgspec.json.decode(value, type=Recommendations)
+            assert key == recommended.user_id.encode()
+            found[recommended.user_id] = recommended
+    return found

@@ -1,0 +1,75 @@
+"""An outbox without Kafka; `tests/contract/test_outbox.py` holds it to what the real one does."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from streams.outbox import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, Pending
+from streams.settings import Settings
+
+
+class Place(NamedTuple):
+    """What Kafka tells of a batch."""
+
+    offset: int
+
+
+class MemoryOutbox(Outbox):
+    """Keeps what is sent in lists, one a partition.
+
+    Attributes:
+        logs: What was written, per topic and partition.
+        held: Topics whose acknowledgements wait for `release`.
+        refused: Topics whose batches are refused, with the error.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare an outbox; nothing is sent before `start`."""
+        super().__init__(settings)
+        self.logs: dict[tuple[str, int], list[Item]] = {}
+        self.held: set[str] = set()
+        self.refused: dict[str, Exception] = {}
+        self._waiting: list[tuple[str, asyncio.Future[Any], Place]] = []
+        self._started = False
+
+    async def start(self) -> None:
+        """Begin."""
+        self._started = True
+
+    async def stop(self, patience_s: float | None = None) -> None:  # noqa: ARG002  nothing to be patient with
+        """End."""
+        self._started = False
+
+    async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
+        """Append to a list."""
+        if not self._started:
+            message = "The outbox is not started."
+            raise RuntimeError(message)
+        found = list(items)
+        for key, value in found:
+            size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
+            if size > RECORD_BYTES_MAX:
+                message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
+                raise ValueError(message)
+        return Pending([(self._acknowledgement(topic, partition, found), len(found))] if found else [])
+
+    def release(self, topic: str) -> None:
+        """Acknowledge what was held of a topic."""
+        self.held.discard(topic)
+        for waiting, future, place in self._waiting:
+            if waiting == topic and not future.done():
+                future.set_result(place)
+
+    def _acknowledgement(self, topic: str, partition: int, items: list[Item]) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if topic in self.refused:
+            future.set_exception(self.refused[topic])
+            return future
+        log = self.logs.setdefault((topic, partition), [])
+        place = Place(len(log))
+        log += items
+        if topic in self.held:
+            self._waiting.append((topic, future, place))
+        else:
+            future.set_result(place)
+        return future

@@ -1,0 +1,214 @@
+"""What a commit group changes, with real states on disk and no Kafka."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.fold import Changes, refold
+from state.generation import Generation
+from state.keys import is_item_name, item_key, item_name_key
+from state.partition_state import PartitionState
+from state.user_record import UserRecord, applied_offset_of
+from streams.settings import Settings
+from tests.agents.deliveries import FIRST_S, NOW_MS, fold_slices, lists_of, make_durable, played, slice_of
+from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, make_generation
+
+SETTINGS = Settings(factors=8, list_n=5, list_heartbeat_s=1000)
+States = dict[int, PartitionState]
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> Iterator[States]:
+    """Give two empty partitions."""
+    opened = {number: PartitionState(tmp_path / "state" / str(number)) for number in (0, 1)}
+    yield opened
+    for state in opened.values():
+        state.close()
+
+
+@pytest.fixture
+def generation(tmp_path: Path) -> Generation:
+    """Give a generation of items `i0` to `i39`."""
+    return make_generation(tmp_path / "generations")
+
+
+def record_of(states: States, user: str) -> UserRecord:
+    """Return the record of a user, whichever partition holds it."""
+    (value,) = [value for state in states.values() for value in state.read([user.encode()]) if value]
+    return UserRecord.decode(value)
+
+
+def test_a_play_gives_its_user_a_list(states: States, generation: Generation) -> None:
+    """Generation, place, times, items and scores; the scores are those of the dense solution."""
+    changes = fold_slices([slice_of(1, 41, played("ann", "i3"), played("ann", "i9"))], states, generation, SETTINGS)
+
+    found = lists_of(changes)["ann"]
+    assert ("personal", FIRST_ID, 0, 1, 42) == (
+        found.kind,
+        found.generation,
+        found.revision,
+        found.partition,
+        found.offset,
+    )
+    assert (NOW_MS, NOW_MS + 1000 * SETTINGS.list_expires_s) == (found.made_at_ms, found.expires_at_ms)
+    assert 5 == len(found.items)
+    assert not {"i3", "i9"} & set(found.items)
+    x = dense_vector(record_of(states, "ann"), generation)
+    rows = generation.rows_of(np.array([item_key(item_id) for item_id in found.items], np.uint64))
+    np.testing.assert_allclose(generation.item_factors[rows] @ x, found.scores, atol=1e-5)
+    np.testing.assert_allclose(record_of(states, "ann").vector, x, atol=1e-5)
+
+
+def test_users_of_all_partitions_are_folded_together(states: States, generation: Generation) -> None:
+    """Each gets its own list and its record in its own partition, as if it had been alone."""
+    together = [
+        slice_of(1, 0, played("ann", "i1"), played("ben", "i2")),
+        slice_of(0, 7, played("cem", "i3"), played("dua", "no such item")),
+        slice_of(1, 2, played("ann", "i4")),
+    ]
+
+    changes = fold_slices(together, states, generation, SETTINGS)
+
+    found = lists_of(changes)
+    kinds = {user: (a_list.kind, a_list.partition, a_list.offset) for user, a_list in found.items()}
+    expected = {"ann": ("personal", 1, 2), "ben": ("personal", 1, 1)}
+    expected |= {"cem": ("personal", 0, 7), "dua": ("popular", 0, 8)}
+    assert expected == kinds
+    assert [b"cem", b"dua"] == [key for key, _ in states[0].users(b"", 10)]
+    assert [b"ann", b"ben"] == [key for key, _ in states[1].users(b"", 10)]
+    assert (2, 2) == (record_of(states, "ann").plays, record_of(states, "ann").applied_offset)
+
+
+def test_a_list_is_published_when_it_changed(states: States, generation: Generation) -> None:
+    """A play of a listed item changes the list; a play of an unknown item does not."""
+    first = lists_of(fold_slices([slice_of(0, 0, played("ann", "i3"))], states, generation, SETTINGS))["ann"]
+
+    unchanged = fold_slices([slice_of(0, 1, played("ann", "unknown"))], states, generation, SETTINGS)
+    changed = fold_slices([slice_of(0, 2, played("ann", first.items[0]))], states, generation, SETTINGS)
+
+    assert ({}, 1) == (lists_of(unchanged), len(users_of(unchanged[0])))
+    assert first.items[0] not in lists_of(changed)["ann"].items
+
+
+def users_of(changes: Changes) -> list[bytes]:
+    """Return the users whose records a partition's changes write."""
+    return [key for key, _ in changes.changelog if not is_item_name(key)]
+
+
+def test_an_unchanged_list_is_published_again_when_it_is_due(states: States, generation: Generation) -> None:
+    """The heartbeat counts event time since the last publication."""
+    published = []
+    for offset, at_s in enumerate([0, 999, 1000, 1001, 1999, 2000]):
+        slices = [slice_of(0, offset, played("ann", "unknown", FIRST_S + at_s))]
+        published.append("ann" in lists_of(fold_slices(slices, states, generation, SETTINGS)))
+
+    assert [True, False, True, False, False, True] == published
+
+
+def test_skipped_plays_still_leave_a_list(states: States, generation: Generation) -> None:
+    """Delivered again, nothing is counted again, and the list that the crash may have lost is published."""
+    slices = [slice_of(0, 5, played("ann", "i3"), played("ben", "i4"))]
+    first = lists_of(fold_slices(slices, states, generation, SETTINGS))
+    before = record_of(states, "ann")
+
+    again = lists_of(fold_slices(slices, states, generation, SETTINGS))
+    mixed = lists_of(
+        fold_slices([slice_of(0, 6, played("ben", "i4"), played("ann", "zz"))], states, generation, SETTINGS)
+    )
+
+    assert [found.items for found in first.values()] == [found.items for found in again.values()]
+    assert (before.plays, before.history) == (1, record_of(states, "ann").history[:1])
+    assert ["ben"] == list(mixed)
+
+
+def test_a_list_is_published_once_it_names_another_generation(
+    states: States, generation: Generation, tmp_path: Path
+) -> None:
+    """A play between swap and sweep: the same items under a new generation are news, for the sweep passes by."""
+    fold_slices([slice_of(0, 0, played("ann", "unknown"))], states, generation, SETTINGS)
+    same = make_generation(tmp_path / "generations", SECOND_ID)
+
+    found = lists_of(fold_slices([slice_of(0, 1, played("ann", "unknown"))], states, same, SETTINGS))
+
+    assert SECOND_ID == found["ann"].generation
+    assert same.key == record_of(states, "ann").generation_key
+
+
+def test_records_are_written_by_ascending_applied_offset(states: States, generation: Generation) -> None:
+    """So recovery can tell by one number that a record is later than anything before it; names come first."""
+    items = [played(user, f"n{number}") for number, user in enumerate(["zoe", "ann", "zoe", "moe", "ann"])]
+
+    changes = fold_slices([slice_of(0, 10, *items)], states, generation, SETTINGS)[0]
+
+    names = [key for key, _ in changes.changelog if is_item_name(key)]
+    assert {item_name_key(item_key(f"n{number}")) for number in range(5)} == set(names)
+    assert changes.changelog[:5] == [(key, value) for key, value in changes.changelog if is_item_name(key)]
+    assert [b"zoe", b"moe", b"ann"] == users_of(changes)
+    applied = [applied_offset_of(value) for key, value in changes.changelog if value and not is_item_name(key)]
+    assert ([12, 13, 14], 14) == (applied, changes.applied_offset_max)
+    assert [b"zoe", b"moe", b"ann"] == [key for key, _ in changes.lists]
+
+
+def test_an_item_is_named_once_a_partition(states: States, generation: Generation) -> None:
+    """Every partition's changelog can be read alone."""
+    both = [slice_of(0, 0, played("ann", "ï"), played("ben", "ï")), slice_of(1, 0, played("cem", "ï"))]
+    name = item_name_key(item_key("ï"))
+
+    first = fold_slices(both, states, generation, SETTINGS)
+    second = fold_slices([slice_of(0, 2, played("ben", "ï"))], states, generation, SETTINGS)
+
+    written = [[item for item in changes.changelog if is_item_name(item[0])] for changes in first.values()]
+    assert [[(name, "ï".encode())]] * 2 == written
+    assert [b"ben"] == [key for key, _ in second[0].changelog]
+
+
+def test_without_a_generation_plays_are_counted_and_no_list_is_made(states: States) -> None:
+    """The first generation is trained on what was counted before there was any."""
+    changes = fold_slices([slice_of(0, 0, played("ann", "i3"))], states, None, SETTINGS)
+
+    record = record_of(states, "ann")
+    assert [] == changes[0].lists
+    assert (1, 0, 0, ()) == (record.plays, record.generation_key, record.list_fingerprint, record.vector)
+
+
+def test_a_group_of_nothing_but_rejects_is_folded(states: States, generation: Generation) -> None:
+    """No user is touched, and the rejects go out; with a generation and without."""
+    for serving in (generation, None):
+        changes = fold_slices([slice_of(0, 3, (b"ann", b"no play"))], states, serving, SETTINGS)
+
+        assert ([], -1, [], 1) == (
+            changes[0].changelog,
+            changes[0].applied_offset_max,
+            changes[0].lists,
+            len(changes[0].rejects),
+        )
+
+
+def test_a_refold_moves_users_to_a_generation(states: States, generation: Generation, tmp_path: Path) -> None:
+    """Without any play: the same history and place, a vector and a list of the new generation."""
+    fold_slices([slice_of(0, 0, played("ann", "i3"), played("ben", "i4"))], states, generation, SETTINGS)
+    before = record_of(states, "ann")
+    other = make_generation(tmp_path / "generations", SECOND_ID, factors=6, seed=1)
+
+    changes = refold({0: [b"ann", b"ben"]}, states, other, SETTINGS, NOW_MS)
+    make_durable(changes, states)
+
+    after = record_of(states, "ann")
+    found = lists_of(changes)
+    assert {"ann": (SECOND_ID, 0), "ben": (SECOND_ID, 1)} == {u: (a.generation, a.offset) for u, a in found.items()}
+    assert other.key == after.generation_key
+    assert before == replace(
+        after,
+        generation_key=generation.key,
+        vector=before.vector,
+        list_fingerprint=before.list_fingerprint,
+    )
+    np.testing.assert_allclose(after.vector, dense_vector(after, other), atol=1e-5)
+
+
+def test_nobody_is_refolded(states: States, generation: Generation) -> None:
+    """An empty group changes nothing."""
+    assert {0: Changes([], -1, [], [])} == refold({0: []}, states, generation, SETTINGS, NOW_MS)

@@ -1,0 +1,183 @@
+"""A commit group's plays as columns; whatever bytes come, the stream goes on."""
+
+import json
+import random
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.reading import Group, read_group
+from state.keys import item_key, play_id_key
+from streams.records import RejectedPlay
+from tests.agents.deliveries import FIRST_S, play, played, slice_of
+
+BYTES_MAX = 4096
+N_FUZZED = 10_000
+
+Item = tuple[bytes | None, bytes | None]
+
+
+def rejected(group: Group, partition: int = 0) -> list[RejectedPlay]:
+    """Return what goes to the rejected plays."""
+    return [msgspec.json.decode(value or b"", type=RejectedPlay) for _, value in group.rejects[partition]]
+
+
+def by_user(group: Group) -> dict[tuple[int, bytes], list[int]]:
+    """Return the offsets of every user's plays."""
+    users = [(partition, key) for partition, keys in group.users.items() for key in keys]
+    starts = group.plays.starts
+    return {user: group.plays.offsets[starts[u] : starts[u + 1]].tolist() for u, user in enumerate(users)}
+
+
+def test_plays_stand_user_after_user_by_offset() -> None:
+    """Over all slices of all partitions, whatever their order."""
+    slices = [
+        slice_of(2, 7, played("ann", "i1"), played("ben", "i2"), played("ann", "i3")),
+        slice_of(0, 4, played("cem", "i1")),
+        slice_of(2, 10, played("ben", "i4")),
+    ]
+
+    group = read_group(slices, BYTES_MAX)
+
+    assert {(0, b"cem"): [4], (2, b"ann"): [7, 9], (2, b"ben"): [8, 10]} == by_user(group)
+    assert [item_key(item_id) for item_id in ("i1", "i1", "i3", "i2", "i4")] == group.plays.item_keys.tolist()
+    assert {0: {item_key("i1"): "i1"}, 2: {item_key(f"i{n}"): f"i{n}" for n in (1, 2, 3, 4)}} == group.item_ids
+    assert {0: [], 2: []} == group.rejects
+
+
+def test_every_column_comes_from_the_play() -> None:
+    """Seconds of event time, a weight of 1, the key of the client's own id or 0."""
+    group = read_group([slice_of(0, 5, played("ann", "ï", FIRST_S, play_id="p-1"), played("ann", "i2"))], BYTES_MAX)
+
+    assert [FIRST_S, FIRST_S] == group.plays.played_at_s.tolist()
+    assert [play_id_key("p-1"), 0] == group.plays.play_ids.tolist()
+    assert ([1.0, 1.0], [5, 6], [0, 2]) == (
+        group.plays.weights.tolist(),
+        group.plays.offsets.tolist(),
+        group.plays.starts.tolist(),
+    )
+
+
+def test_a_reject_keeps_the_original_bytes_and_its_place() -> None:
+    """Topic, partition, offset, reason, key and value; the reject travels under the play's key."""
+    group = read_group([slice_of(3, 8, played("ann", "i1"), (b"\xffkey", b"\x00\xff no play"), (None, None))], BYTES_MAX)
+
+    first, second = rejected(group, 3)
+    assert ("plays", 3, 9, b"\xffkey", b"\x00\xff no play") == (
+        first.topic,
+        first.partition,
+        first.offset,
+        first.key,
+        first.value,
+    )
+    assert first.reason.startswith("JSON is malformed")
+    assert (10, "the value is empty", None, None) == (second.offset, second.reason, second.key, second.value)
+    assert [b"\xffkey", b""] == [key for key, _ in group.rejects[3]]
+    assert {(3, b"ann"): [8]} == by_user(group)
+
+
+def test_a_private_play_leaves_no_trace() -> None:
+    """Not its user, not its item, no reject; the plays around it count."""
+    slices = [
+        slice_of(0, 0, played("ann", "i1"), played("eve", "secret", private=True)),
+        slice_of(1, 0, played("ann", "secret", private=True)),
+    ]
+
+    group = read_group(slices, BYTES_MAX)
+
+    assert {0: [b"ann"], 1: []} == group.users
+    assert {0: {item_key("i1"): "i1"}, 1: {}} == group.item_ids
+    assert {0: [], 1: []} == group.rejects
+    assert item_key("secret") not in group.plays.item_keys.tolist()
+
+
+@pytest.mark.parametrize("key", [None, b"", b"ben"])
+def test_a_play_under_another_key_is_rejected(key: bytes | None) -> None:
+    """One user's plays stay in one partition, in order."""
+    (found,) = rejected(read_group([slice_of(0, 0, (key, play("ann", "i1")))], BYTES_MAX))
+
+    assert ("the key is not the user_id", play("ann", "i1")) == (found.reason, found.value)
+
+
+JUNK = [
+    None, True, -1, 0, 2**64, 10**400, 1e308, float("nan"), float("inf"), "", "x" * 129, "\u0000", "\ud800", "\u202e", [], {},
+    253_402_300_799_999, -62_135_596_800_000, "9999-12-31T23:59:59Z", "2024-01-01", [[[]]], {"user_id": "ann"},
+]  # fmt: skip
+FIELDS = ["user_id", "item_id", "played_at_ms", "play_id", "ms_played", "duration_ms", "private", "type", "other"]
+
+
+def fuzzed(rng: random.Random) -> Item:
+    """Return an event as nobody should send it, or now and then as one should."""
+    fields: dict[str, object] = {"user_id": "ann", "item_id": "i1", "played_at_ms": 1000 * FIRST_S}
+    for _ in range(rng.choice([0, 0, 1, 2, 3])):
+        fields[rng.choice(FIELDS)] = rng.choice(JUNK)
+    if rng.random() < 0.2:
+        fields.pop(rng.choice(["user_id", "item_id", "played_at_ms"]))
+    text = bytearray(json.dumps(fields, ensure_ascii=rng.random() < 0.5).encode("utf-8", "surrogatepass"))
+    for _ in range(rng.choice([0, 0, 1, 8])):
+        text[rng.randrange(len(text))] = rng.randrange(256)
+    value = rng.choice([bytes(text), bytes(text), bytes(text[: rng.randrange(len(text))]), rng.randbytes(40), None])
+    return rng.choice([b"ann"] * 8 + [b"ben", b"\xff", b"", None]), value
+
+
+def test_ten_thousand_fuzzed_events_are_counted_or_rejected() -> None:
+    """Every one of them is either a play of its user or a reject with its bytes; none raises."""
+    rng = random.Random(0)
+    items = [fuzzed(rng) for _ in range(N_FUZZED)]
+
+    group = read_group([slice_of(0, 0, *items)], BYTES_MAX)
+
+    kept = set(group.plays.offsets.tolist())
+    set_aside = {found.offset: (found.key, found.value) for found in rejected(group)}
+    private = {offset for offset, (_, value) in enumerate(items) if value and b'"private": true' in value}
+    assert set(range(N_FUZZED)) - private <= kept | set(set_aside) <= set(range(N_FUZZED))
+    assert not kept & set(set_aside)
+    assert {offset: items[offset] for offset in set_aside} == set_aside
+    assert min(len(kept), len(set_aside)) > 400
+    assert [b"ann"] == group.users[0]
+    assert all(0 < len(found.reason) <= 200 for found in rejected(group))
+
+
+BINARY = st.binary(max_size=60)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), children, max_size=5),
+    max_leaves=8,
+).map(lambda found: msgspec.json.encode(found) if not isinstance(found, int) or abs(found) < 2**63 else b"9" * 40)
+
+
+@given(st.lists(st.tuples(st.none() | BINARY, st.none() | BINARY | JSON), max_size=20))
+def test_no_bytes_stop_the_stream(items: list[Item]) -> None:
+    """What is not counted is set aside, byte for byte."""
+    group = read_group([slice_of(0, 0, *items)], BYTES_MAX)
+
+    assert len(items) == len(group.plays.offsets) + len(group.rejects[0])
+    assert [items[found.offset] for found in rejected(group)] == [(found.key, found.value) for found in rejected(group)]
+
+
+def test_a_value_over_the_limit_is_rejected_unread() -> None:
+    """The reason has both sizes."""
+    value = play("ann", "i1") + b" " * 100
+
+    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], 100))
+
+    assert f"the value has {len(value)} bytes, more than 100" == found.reason
+
+
+def test_a_deeply_nested_value_is_rejected() -> None:
+    """A megabyte of brackets is no reason to die."""
+    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", b'{"x":' * 100_000))], 1 << 20))
+
+    assert "the value is nested too deeply" == found.reason
+
+
+def test_the_columns_have_the_types_of_the_kernels() -> None:
+    """Also when a group has no plays at all, or no slices with any."""
+    for slices in ([slice_of(0, 0)], [slice_of(0, 0, (None, b"")), slice_of(1, 0, played("ann", "i1"))]):
+        plays = read_group(slices, BYTES_MAX).plays
+
+        found = [str(np.asarray(column).dtype) for column in plays]
+        assert ["int64", "int64", "uint64", "float32", "uint32", "uint64"] == found

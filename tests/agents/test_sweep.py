@@ -1,0 +1,244 @@
+"""Users without new plays, folded again in the background, with real states and a path in memory."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agents.fold import refold
+from agents.play_path import PlayPath
+from agents.sweep import Sweeper
+from state.generation import Generation
+from state.generation_store import GenerationStore
+from state.partition_state import PartitionState
+from state.serving import Serving
+from state.user_record import UserRecord, generation_key_of
+from state.user_store import UserStore
+from streams.settings import Settings
+from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, slice_of
+from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+
+SETTINGS = Settings(factors=8, list_n=5)
+USERS = [f"u{number}".encode() for number in range(7)]
+
+
+class MemoryStore:
+    """What a sweeper sees of the user store."""
+
+    def __init__(self, partitions: dict[int, PartitionState]) -> None:
+        """Own these partitions."""
+        self.partitions, self.settled = partitions, True
+
+
+class MemoryPath:
+    """Folds users into the states at once; `busy` tells how often plays are in the way."""
+
+    def __init__(self, store: MemoryStore, serving: Serving) -> None:
+        """Work on the partitions of `store`."""
+        self.groups: list[list[bytes]] = []
+        self.busy_left = 0
+        self.after_group: Callable[[], None] = lambda: None
+        self._store, self._serving = store, serving
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether plays wait, as often as was asked for."""
+        self.busy_left -= 1
+        return self.busy_left >= 0
+
+    async def refold(self, partition: int, keys: Sequence[bytes]) -> bool:
+        """Fold and commit."""
+        if partition not in self._store.partitions:
+            return False
+        self.groups.append(list(keys))
+        changes = refold({partition: keys}, self._store.partitions, self._serving.current, SETTINGS, NOW_MS)
+        make_durable(changes, self._store.partitions)
+        self.after_group()
+        return True
+
+
+class Scene:
+    """Seven users of one partition, folded under the first generation, and two generations to serve."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare."""
+        self.first = make_generation(folder / "generations", FIRST_ID)
+        self.second = make_generation(folder / "generations", SECOND_ID, seed=1)
+        self.state = PartitionState(folder / "state")
+        self.store = MemoryStore({0: self.state})
+        self.serving = Serving(GenerationStore(folder / "generations"))
+        self.path = MemoryPath(self.store, self.serving)
+        plays = [played(user.decode(), "i1") for user in USERS]
+        fold_slices([slice_of(0, 0, *plays)], self.store.partitions, self.first, SETTINGS)
+
+    def sweeper(self, group_users: int = 3) -> Sweeper:
+        """Return a new sweeper, as a new process has it."""
+        return Sweeper(cast(UserStore, self.store), self.serving, cast(PlayPath, self.path), group_users)
+
+    def under(self, generation: Generation) -> list[bytes]:
+        """Return the users folded under a generation."""
+        return [key for key, value in self.state.users(b"", 100) if generation_key_of(value) == generation.key]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """Give the scene."""
+    prepared = Scene(tmp_path)
+    yield prepared
+    prepared.state.close()
+
+
+async def test_every_user_of_another_generation_is_swept(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """In groups, in the order of their keys; those folded already are left alone, and the partition remembers."""
+    caplog.set_level(logging.INFO)
+    scene.serving.current = scene.second
+    await scene.path.refold(0, [USERS[1]])
+    scene.path.groups.clear()
+
+    await scene.sweeper().sweep(0)
+
+    assert [[b"u0", b"u2"], [b"u3", b"u4", b"u5"], [b"u6"]] == scene.path.groups
+    assert USERS == scene.under(scene.second)
+    assert scene.second.key == scene.state.swept
+    fields = vars(next(record for record in caplog.records if record.getMessage() == "partition_swept"))
+    assert (0, SECOND_ID, 6) == (fields["partition"], fields["generation"], fields["users"])
+
+
+async def test_a_swept_partition_is_left_alone(scene: Scene) -> None:
+    """Also after a restart; a rollback sweeps it again."""
+    for generation in (scene.second, scene.second, scene.first):
+        scene.serving.current = generation
+        await scene.sweeper(100).sweep(0)
+
+    assert [USERS, USERS] == scene.path.groups
+    assert USERS == scene.under(scene.first)
+
+
+async def test_a_sweep_goes_on_where_it_was_killed(scene: Scene) -> None:
+    """The records themselves tell who is left."""
+    scene.serving.current = scene.second
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    scene.path.after_group = die
+    with pytest.raises(KeyboardInterrupt):
+        await scene.sweeper().sweep(0)
+    assert 0 == scene.state.swept
+    scene.path.after_group = lambda: None
+
+    await scene.sweeper().sweep(0)
+
+    assert [USERS[:3], USERS[3:6], USERS[6:]] == scene.path.groups
+
+
+async def test_a_sweep_ends_when_the_generation_changes(scene: Scene) -> None:
+    """The next look for work begins the sweep of the newer one; nothing is marked as swept."""
+    scene.serving.current = scene.second
+
+    def swap() -> None:
+        scene.serving.current = scene.first
+
+    scene.path.after_group = swap
+    await scene.sweeper().sweep(0)
+    assert ([USERS[:3]], 0) == (scene.path.groups, scene.state.swept)
+
+    await scene.sweeper().sweep(0)
+
+    assert [USERS[:3], USERS[:3]] == scene.path.groups
+    assert (USERS, scene.first.key) == (scene.under(scene.first), scene.state.swept)
+
+
+@pytest.mark.parametrize("how", ["revoked", "unsettled", "no generation", "not ours"])
+async def test_only_what_is_surely_ours_is_swept(scene: Scene, how: str) -> None:
+    """Without the partition, during a rebalance, or without a generation nothing happens."""
+    scene.serving.current = None if how == "no generation" else scene.second
+    scene.store.settled = how != "unsettled"
+    if how == "revoked":
+        scene.store.partitions.clear()
+
+    await scene.sweeper().sweep(1 if how == "not ours" else 0)
+
+    assert ([], 0) == (scene.path.groups, scene.state.swept)
+
+
+async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
+    """It does not touch a state that is closed."""
+    scene.serving.current = scene.second
+    scene.path.after_group = scene.store.partitions.clear
+
+    await scene.sweeper().sweep(0)
+
+    assert ([USERS[:3]], 0) == (scene.path.groups, scene.state.swept)
+
+
+async def test_a_sweep_gives_way_to_plays(scene: Scene) -> None:
+    """While plays wait no group is begun, up to a limit, so that a sweep under load ends too."""
+    scene.serving.current = scene.second
+    scene.path.busy_left = 10
+    loop = asyncio.get_running_loop()
+
+    before = loop.time()
+    await scene.sweeper(100).sweep(0)
+    waited = loop.time() - before
+    scene.path.busy_left, scene.serving.current = 1_000_000, scene.first
+    await asyncio.wait_for(scene.sweeper(100).sweep(0), 5)
+
+    assert waited >= 10 * 0.002
+    assert USERS == scene.under(scene.first)
+
+
+def outrank(scene: Scene, *keys: bytes) -> None:
+    """Let a stale record of a late worker stand behind the winner of users."""
+    stale = UserRecord(applied_offset=-1).encode()
+    first = scene.state.place.changelog_offset + 1
+    records: list[Any] = [Delivered(offset, key, stale) for offset, key in enumerate(keys, first)]
+    scene.state.apply_changelog(records)
+
+
+async def test_outranked_users_are_written_again(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """All of them, in groups, under the generation in service, and then nobody any more."""
+    outrank(scene, *USERS[:5])
+    scene.serving.current = scene.first
+
+    await scene.sweeper(3).restore_outranked(0)
+    await scene.sweeper(3).restore_outranked(0)
+
+    assert [USERS[:3], USERS[3:5]] == scene.path.groups
+    assert not scene.state.has_outranked
+    told = [vars(record)["users"] for record in caplog.records if record.getMessage() == "outranked_users_restored"]
+    assert [3, 2] == told
+
+
+async def test_outranked_users_are_restored_without_a_generation(scene: Scene) -> None:
+    """The winner's plays count, list or none."""
+    outrank(scene, USERS[0])
+
+    await scene.sweeper().restore_outranked(0)
+
+    assert [USERS[:1]] == scene.path.groups
+    (value,) = scene.state.read(USERS[:1])
+    assert value is not None
+    assert (0, 1) == (UserRecord.decode(value).applied_offset, UserRecord.decode(value).plays)
+
+
+async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> None:
+    """It looks for work by itself and is woken by a swap."""
+    running = asyncio.create_task(scene.sweeper(100).run())
+    await asyncio.sleep(0.01)
+    outrank(scene, USERS[6])
+
+    scene.serving.current = scene.second
+    scene.serving.swapped.set()
+    async with asyncio.timeout(5):
+        while scene.state.swept != scene.second.key:
+            await asyncio.sleep(0)
+
+    assert (USERS, False) == (scene.under(scene.second), scene.state.has_outranked)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running

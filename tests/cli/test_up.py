@@ -1,0 +1,127 @@
+"""How `playfold up` watches its workers, with one that does as it is told."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli.processes import environment_of, last_line
+from cli.up import UpError, Watched, served_already, worker_settings
+from streams.broker import free_port
+from streams.settings import Settings, read_settings
+
+
+class FakeWorker:
+    """A worker that runs until it is told to end."""
+
+    name = "Worker a"
+    settings = Settings()
+
+    def __init__(self) -> None:
+        """Begin before the first start."""
+        self.running = False
+        self.ready = False
+        self.starts = 0
+        self.child = SimpleNamespace(status=1)
+
+    def start(self) -> None:
+        """Run."""
+        self.running, self.starts = True, self.starts + 1
+
+    def told_end(self) -> str:
+        """Return a sentence."""
+        return "Worker a ended with status 1 (it broke): read a.log."
+
+
+class Heard:
+    """Collects what is told."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.events: list[str] = []
+
+    def tell(self, event: str, *_: Any, **__: Any) -> None:
+        """Hear an event."""
+        self.events.append(event)
+
+
+def test_a_worker_that_ends_is_started_again_after_a_pause() -> None:
+    """And its readiness is told each time."""
+    worker, heard = FakeWorker(), Heard()
+    watched = Watched(worker, heard)  # type: ignore[arg-type]
+    worker.ready = True
+    watched.look(0.0)
+
+    worker.running = False
+    watched.look(10.0)
+    watched.look(10.5)
+    assert worker.starts == 1
+    watched.look(11.1)
+    watched.look(11.2)
+
+    assert worker.starts == 2
+    assert ["worker_ready", "worker_ended", "worker_ready"] == heard.events
+
+
+def test_a_worker_that_ends_too_often_is_a_sentence() -> None:
+    """Five ends in a minute are borne, the sixth is not."""
+    worker = FakeWorker()
+    watched = Watched(worker, Heard())  # type: ignore[arg-type]
+    now = 0.0
+    for _ in range(5):
+        worker.running = False
+        watched.look(now)
+        watched.look(now + 1.5)
+        now += 2
+    worker.running = False
+
+    with pytest.raises(UpError) as caught:
+        watched.look(now)
+
+    expected = "Worker a ended with status 1 (it broke): read a.log. It has ended 6 times in a minute and stays down."
+    assert expected == str(caught.value)
+
+
+def test_a_worker_that_ends_now_and_then_goes_on() -> None:
+    """Ends count for a minute."""
+    worker = FakeWorker()
+    watched = Watched(worker, Heard())  # type: ignore[arg-type]
+
+    for number in range(20):
+        worker.running = False
+        watched.look(13.0 * number)
+        watched.look(13.0 * number + 2)
+
+    assert worker.starts == 21
+
+
+@pytest.mark.parametrize("brokers", ["kafka.example.org:9092", "127.0.0.1:1,127.0.0.1:2"])
+def test_a_kafka_elsewhere_is_used_as_it_is(brokers: str) -> None:
+    """Only one free port of this machine asks for the embedded broker."""
+    assert served_already(Settings(brokers=brokers))
+    assert not served_already(Settings(brokers=f"127.0.0.1:{free_port()}"))
+
+
+def test_every_worker_has_an_instance_of_its_own() -> None:
+    """The first keeps the name, so that one worker more or less leaves the state of the others in place."""
+    settings = Settings(instance="a")
+
+    assert ["a", "a-2", "a-3"] == [worker_settings(settings, number).instance for number in (1, 2, 3)]
+
+
+def test_processes_run_under_the_same_settings() -> None:
+    """Whatever this one's environment says."""
+    settings = Settings(brokers="127.0.0.1:1", half_life_plays=float("inf"), partitions=7)
+
+    assert settings == read_settings(environment_of(settings))
+
+
+def test_the_last_line_of_a_log_is_quoted(tmp_path: Path) -> None:
+    """Without its full stop, for it stands within a sentence."""
+    log = tmp_path / "a.log"
+    log.write_text('{"event":"x"}\nKafka did not answer.\n\n')
+    assert last_line(log) == "Kafka did not answer"
+
+    log.write_text("")
+    assert last_line(log) == "it said nothing"

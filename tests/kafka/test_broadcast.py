@@ -1,0 +1,83 @@
+"""A compacted topic followed by every process, on a real Kafka."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from streams.broadcast import Broadcast
+from streams.log_reader import LogReadError
+from streams.outbox import Outbox
+from streams.settings import Settings
+from streams.topics import TopicNames
+
+Seen = list[tuple[bytes | None, bytes | None]]
+
+
+async def announce(settings: Settings, topic: str, *values: bytes | None) -> None:
+    """Write records."""
+    async with Outbox(settings) as outbox:
+        await (await outbox.send(topic, 0, [(b"serving", value) for value in values])).written()
+
+
+def broadcast(settings: Settings, topic: str, on_record: Callable[[bytes | None, bytes | None], None]) -> Broadcast:
+    """Return a broadcast that is not started."""
+    return Broadcast(settings.brokers, topic, on_record, settings.kafka_timeout_s)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_stands_there_is_known_at_start(settings: Settings, names: TopicNames) -> None:
+    """A worker knows the generation in service before it folds its first play; later records follow in order."""
+    seen: Seen = []
+    await announce(settings, names.generations, b"1", b"2", None)
+
+    async with broadcast(settings, names.generations, lambda key, value: seen.append((key, value))):
+        assert [(b"serving", b"1"), (b"serving", b"2"), (b"serving", None)] == seen
+        await announce(settings, names.generations, b"4")
+        await until(lambda: len(seen) == 4)
+
+    assert (b"serving", b"4") == seen[-1]
+
+
+async def test_every_process_gets_every_record(settings: Settings, names: TopicNames) -> None:
+    """No consumer group shares them out; an empty topic is ready at once."""
+    seen: tuple[Seen, Seen] = [], []
+
+    async with (
+        broadcast(settings, names.generations, lambda key, value: seen[0].append((key, value))),
+        broadcast(settings, names.generations, lambda key, value: seen[1].append((key, value))),
+    ):
+        await announce(settings, names.generations, b"1")
+        await until(lambda: all(seen))
+
+    assert ([(b"serving", b"1")], [(b"serving", b"1")]) == seen
+
+
+async def test_a_missing_topic_is_said_at_start(settings: Settings) -> None:
+    """Not by a hang."""
+    with pytest.raises(LogReadError, match=r"^Topic no-such-topic does not exist; `playfold topics create` makes it\.$"):
+        await broadcast(settings, "no-such-topic", lambda _key, _value: None).start()
+
+
+async def test_a_failure_while_following_is_told(settings: Settings, names: TopicNames) -> None:
+    """Whoever waits for `failed` gets what went wrong."""
+
+    def stumble(_key: bytes | None, value: bytes | None) -> None:
+        message = f"cannot take {value!r}"
+        raise ArithmeticError(message)
+
+    async with broadcast(settings, names.generations, stumble) as following:
+        await announce(settings, names.generations, b"1")
+        with pytest.raises(ArithmeticError, match=r"^cannot take b'1'$"):
+            await asyncio.wait_for(following.failed(), 5)
+
+
+async def test_stopping_before_the_start_is_no_error(settings: Settings) -> None:
+    """A worker that never came that far shuts down all the same."""
+    await broadcast(settings, "plays", lambda _key, _value: None).stop()

@@ -1,0 +1,187 @@
+"""A stale record of a late worker in the changelog: the state keeps the winner, and the winner is written again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import pytest
+from aiokafka import TopicPartition
+
+from agents.commit import Committer
+from agents.fold import Changes, refold
+from agents.play_path import PlayPath
+from agents.sweep import Sweeper
+from jobs.history import read_history
+from state.generation_store import GenerationStore
+from state.partition_state import PartitionState, Place
+from state.serving import Serving
+from state.user_record import UserRecord
+from state.user_store import UserStore
+from streams.log_reader import read_topic
+from streams.outbox import Item, Outbox
+from streams.settings import Settings
+from streams.topics import TopicNames
+from tests.agents.deliveries import NOW_MS
+
+PARTITION = 1
+
+
+def record(applied: int, plays: int = 1) -> bytes:
+    """Return a record's bytes."""
+    return UserRecord(applied_offset=applied, plays=plays).encode()
+
+
+def changes(applied: int, *items: Item) -> dict[int, Changes]:
+    """Return changes of the changelog alone."""
+    return {PARTITION: Changes(list(items), applied, [], [])}
+
+
+class Worker(NamedTuple):
+    """As much of a worker as writes the changelog."""
+
+    state: PartitionState
+    committer: Committer
+    outbox: Outbox
+
+
+@asynccontextmanager
+async def working(settings: Settings, folder: Path) -> AsyncIterator[Worker]:
+    """Open a partition and commit into it."""
+    state = PartitionState(folder)
+    async with Outbox(settings) as outbox:
+        yield Worker(state, Committer(outbox, {PARTITION: state}, settings), outbox)
+    state.close()
+
+
+async def write(outbox: Outbox, topic: str, *items: Item) -> None:
+    """Write records as somebody else does."""
+    await (await outbox.send(topic, PARTITION, items)).written()
+
+
+async def logged(settings: Settings, names: TopicNames) -> list[Item]:
+    """Return the changelog."""
+    found: list[Item] = []
+    async for _, records in read_topic(settings.brokers, names.users_changelog, 10, [PARTITION]):
+        found += [(record.key, record.value) for record in records]
+    return found
+
+
+class OwnStore:
+    """What a sweeper sees of the user store."""
+
+    settled = True
+
+    def __init__(self, state: PartitionState) -> None:
+        """Own one partition."""
+        self.partitions = {PARTITION: state}
+
+
+class OwnPath:
+    """Folds users again and commits them."""
+
+    busy = False
+
+    def __init__(self, worker: Worker, settings: Settings) -> None:
+        """Commit as `worker`."""
+        self._worker, self._settings = worker, settings
+
+    async def refold(self, partition: int, keys: list[bytes]) -> bool:
+        """Fold and commit."""
+        found = refold({partition: keys}, {partition: self._worker.state}, None, self._settings, NOW_MS)
+        return partition in await self._worker.committer.commit(found)
+
+
+def sweeper(worker: Worker, settings: Settings) -> Sweeper:
+    """Return the sweeper of a worker."""
+    serving = Serving(GenerationStore(settings.generations_path))
+    return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, cast(PlayPath, OwnPath(worker, settings)), 10)
+
+
+async def test_a_strangers_stale_record_is_outranked_and_overwritten(
+    settings: Settings, names: TopicNames, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next commit sees the gap and reads the changelog back; the sweeper then puts the winner behind the stale."""
+    async with working(settings, tmp_path / "mine") as mine:
+        await mine.committer.commit(changes(10, (b"ann", record(10)), (b"ben", record(9))))
+        await write(mine.outbox, names.users_changelog, (b"ann", record(3)), (b"cem", record(4)))
+
+        assert {PARTITION} == await mine.committer.commit(changes(12, (b"dua", record(12))))
+
+        assert [record(10), record(9), record(4), record(12)] == mine.state.read([b"ann", b"ben", b"cem", b"dua"])
+        assert (Place(4, 12), [b"ann"]) == (mine.state.place, mine.state.outranked(10))
+        told = [vars(entry) for entry in caplog.records if entry.getMessage() == "changelog_shared"]
+        assert [(PARTITION, 2, 4, 1)] == [(e["partition"], e["first"], e["last"], e["outranked"]) for e in told]
+
+        await sweeper(mine, settings).restore_outranked(PARTITION)
+
+        found = await logged(settings, names)
+        assert ((b"ann", record(10)), 6) == (found[-1], len(found))
+        assert (Place(5, 12), False) == (mine.state.place, mine.state.has_outranked)
+
+
+async def test_a_winner_of_a_stranger_is_taken_in(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
+    """The late worker is this one: its own record is the stale one, and its state takes what the successor wrote."""
+    async with working(settings, tmp_path / "late") as late:
+        await late.committer.commit(changes(3, (b"ann", record(3))))
+        await write(late.outbox, names.users_changelog, (b"ann", record(20, plays=5)))
+
+        await late.committer.commit(changes(4, (b"ann", record(4, plays=2))))
+
+        assert ([record(20, plays=5)], [b"ann"]) == (late.state.read([b"ann"]), late.state.outranked(10))
+        await sweeper(late, settings).restore_outranked(PARTITION)
+        assert (b"ann", record(20, plays=5)) == (await logged(settings, names))[-1]
+
+
+async def test_a_lost_disk_is_rebuilt_to_the_same_state(
+    settings: Settings, names: TopicNames, tmp_path: Path
+) -> None:
+    """Recovery and read-back follow one rule; the snapshot for training as well."""
+    async with working(settings, tmp_path / "mine") as mine:
+        await mine.committer.commit(changes(10, (b"ann", record(10)), (b"ben", record(9))))
+        await write(mine.outbox, names.users_changelog, (b"ann", record(3)), (b"ben", record(9, plays=2)))
+        await mine.committer.commit(changes(12, (b"dua", record(12))))
+        expected = mine.state.users(b"", 10)
+
+    rebuilt = PartitionState(tmp_path / "rebuilt")
+    async for _, records in read_topic(settings.brokers, names.users_changelog, 10, [PARTITION]):
+        rebuilt.apply_changelog(records)
+    snapshot = await read_history(settings)
+
+    assert [(b"ann", record(10)), (b"ben", record(9, plays=2)), (b"dua", record(12))] == expected
+    assert expected == rebuilt.users(b"", 10)
+    assert dict(expected) == snapshot.users
+    rebuilt.close()
+
+
+async def test_a_crash_before_the_state_is_made_good_by_the_next_commit(
+    settings: Settings, names: TopicNames, tmp_path: Path
+) -> None:
+    """Records that were produced and never written to the state are read back, then the group stands behind them."""
+    async with working(settings, tmp_path / "mine") as mine:
+        await write(mine.outbox, names.users_changelog, (b"ann", record(5)))
+
+        await mine.committer.commit(changes(5, (b"ann", record(5, plays=1))))
+
+        assert (Place(1, 5), [record(5)], []) == (
+            mine.state.place,
+            mine.state.read([b"ann"]),
+            mine.state.outranked(10),
+        )
+
+
+async def test_a_reader_without_the_topic_is_not_needed_in_step(
+    settings: Settings, names: TopicNames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as nobody else writes, a commit reads nothing back."""
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("agents.commit.reader", forbidden)
+    async with working(settings, tmp_path / "mine") as mine:
+        for applied in range(3):
+            await mine.committer.commit(changes(applied, (b"ann", record(applied)), (b"big", b"x" * 700_000)))
+
+        assert Place(5, 2) == mine.state.place
+    assert TopicPartition(names.users_changelog, PARTITION).partition == PARTITION

@@ -1,0 +1,54 @@
+"""The outbox where only a real Kafka can tell: strangers in the log, refusals, no broker."""
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from streams.broker import free_port
+from streams.outbox import Item, Outbox, OutboxError, Written
+from streams.settings import Settings
+from streams.topics import TopicNames
+
+
+async def test_a_strangers_record_breaks_the_run(settings: Settings, names: TopicNames) -> None:
+    """Two batches with somebody else's record between them are told from one run."""
+    half: list[Item] = [(b"k", b"x" * 600_000)]
+    async with Outbox(settings) as outbox, Outbox(settings) as stranger:
+        first = await outbox.send(names.recommendations, 0, half)
+        await first.written()
+        await (await stranger.send(names.recommendations, 0, half)).written()
+        second = await outbox.send(names.recommendations, 0, half)
+        await second.written()
+
+        joined = type(first)([*first._batches, *second._batches])  # noqa: SLF001  as one send would have them
+        assert Written(0, 2, unbroken=False) == await joined.written()
+
+
+async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
+    """The address and the seconds are named, and nothing is left open."""
+    away = msgspec.structs.replace(settings, brokers=f"127.0.0.1:{free_port()}", kafka_timeout_s=1.0)
+
+    with pytest.raises(OutboxError) as caught:
+        await Outbox(away).start()
+
+    assert str(caught.value).startswith(f"No Kafka broker answered at {away.brokers} within 1 s: KafkaConnectionError(")
+    assert str(caught.value).endswith(".")
+
+
+async def test_a_batch_that_kafka_refuses_is_an_error(settings: Settings, names: TopicNames) -> None:
+    """`written` raises what the broker said: here, a record without a key for a compacted topic is too large."""
+    async with Outbox(settings) as outbox:
+        pending = await outbox.send(names.generations, 0, [(b"k", b"x" * 2_000_000)])
+        with pytest.raises(KafkaError, match="MessageSizeTooLarge"):
+            await pending.written()
+
+
+async def test_every_record_is_acknowledged_by_all_replicas(settings: Settings) -> None:
+    """Idempotent, so that a retry of the client neither doubles nor reorders."""
+    async with Outbox(settings) as outbox:
+        producer = outbox._producer  # noqa: SLF001  the setting is what is tested
+
+        assert isinstance(producer, AIOKafkaProducer)
+        assert -1 == producer._sender._acks  # noqa: SLF001
+        assert producer._txn_manager is not None  # noqa: SLF001

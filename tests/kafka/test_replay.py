@@ -1,0 +1,194 @@
+"""`playfold replay` and `playfold recommend` on a real Kafka."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cli.processes import environment_of
+from streams.broker import Broker, free_port
+from streams.latest_list import ListUnreadable, latest_list
+from streams.log_reader import read_topic
+from streams.outbox import Outbox
+from streams.play_columns import PlaysPiece
+from streams.records import Play, Recommendations, read_play
+from streams.replay import ReplayError, Sender, partition_of
+from streams.settings import Settings
+from streams.topics import TopicNames, create_topics
+
+PROJECT = Path(__file__).parent.parent.parent
+JARS = PROJECT / "var" / "kafka-jars-4.3.1"
+
+
+def command_line(*arguments: str) -> list[str]:
+    """Return the command line of a playfold command."""
+    return [sys.executable, "-W", "ignore", "-m", "cli.main", *arguments]
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a playfold command under these settings."""
+    environment = environment_of(settings)
+    return subprocess.run(
+        command_line(*arguments), env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def start(settings: Settings, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a command and read what it prints later."""
+    return subprocess.Popen(command, env=environment_of(settings), cwd=PROJECT, stdout=subprocess.PIPE)
+
+
+def write_plays(folder: Path, n: int) -> Path:
+    """Write plays of 50 users."""
+    path = folder / "plays.csv"
+    rows = "".join(f"user-{row % 50},item-{row},{1_600_000_000 + row}\n" for row in range(n))
+    path.write_text(f"user_id,item_id,played_at\n{rows}")
+    return path
+
+
+async def plays_on_topic(settings: Settings, names: TopicNames) -> list[Play]:
+    """Return what the worker would read, each play on the partition of its user, by its time."""
+    plays = []
+    async for partition, records in read_topic(settings.brokers, names.plays, 10):
+        for record in records:
+            play = read_play(record.key, record.value, 4096)
+            assert partition_of(play.user_id, settings.partitions) == partition
+            plays.append(play)
+    return sorted(plays, key=lambda play: play.played_at_ms)
+
+
+async def test_a_file_arrives_whole_and_in_order(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
+    """Every row is a play on the topic, once; a second run goes on from a row."""
+    path = str(write_plays(tmp_path, 30_000))
+
+    first = run(settings, "replay", path, "--json", "--limit", "25000")
+    second = run(settings, "replay", path, "--json", "--from", "25001")
+
+    answers = [json.loads(ended.stdout) for ended in (first, second)]
+    assert [(25_000, 25_001), (5_000, 30_001)] == [(answer["plays"], answer["next_row"]) for answer in answers]
+    plays = await plays_on_topic(settings, names)
+    assert [f"item-{row}" for row in range(30_000)] == [play.item_id for play in plays]
+
+
+async def test_ctrl_c_names_the_row_to_go_on_from(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
+    """What was sent before the interrupt and what is sent from the named row on are all plays, each once."""
+    path = str(write_plays(tmp_path, 600))
+    command = command_line("replay", path, "--rate", "200", "--json")
+    with start(settings, command) as running:
+        deadline = time.monotonic() + 20
+        while not await plays_on_topic(settings, names) and time.monotonic() < deadline:
+            pass
+        running.send_signal(signal.SIGINT)
+        printed = running.communicate(timeout=10)[0]
+    interrupted = json.loads(printed)
+    assert running.returncode == 130
+    assert interrupted["stopped"]
+    assert 1 < interrupted["next_row"] < 600
+
+    ended = run(settings, "replay", path, "--from", str(interrupted["next_row"]))
+
+    assert ended.returncode == 0, ended.stderr
+    assert [f"item-{row}" for row in range(600)] == [play.item_id for play in await plays_on_topic(settings, names)]
+
+
+@pytest.mark.usefixtures("names")
+def test_a_bad_row_names_the_row_to_go_on_from(settings: Settings, tmp_path: Path) -> None:
+    """The fault is one sentence, how far the replay came another; nothing else is on stderr but the bar."""
+    path = write_plays(tmp_path, 20_010)
+    with path.open("a") as file:
+        file.write("user-1,item-1,yesterday\n")
+
+    ended = run(settings, "replay", str(path))
+
+    assert ended.returncode == 1
+    assert f"Row 20011 of {path}: played_at is 'yesterday', which is no time" in ended.stderr
+    assert "Every row before 20001 is sent: go on with --from 20001.\n" in ended.stderr
+
+
+async def test_a_kafka_that_is_gone_names_the_row_to_go_on_from(tmp_path: Path) -> None:
+    """When no acknowledgement comes in time, the replay ends with a sentence."""
+    settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), kafka_timeout_s=2.0)
+    nothing: list[None] = [None]
+    piece = PlaysPiece(41, ["ann"], ["x"], [1_600_000_000_000], list(nothing), list(nothing), list(nothing))
+    broker = Broker(tmp_path / "broker", JARS, int(settings.brokers.rpartition(":")[2]))
+    with broker:
+        create_topics(settings)
+        async with Outbox(settings) as outbox:
+            sender = Sender(outbox, settings)
+            await sender.send(piece)
+            broker.stop()
+
+            with pytest.raises(ReplayError) as caught:
+                await sender.send(piece)
+
+    assert str(caught.value).startswith(f"Kafka at {settings.brokers} did not acknowledge plays within 2 s (")
+    assert str(caught.value).endswith("): go on with --from 41 when it does.")
+
+
+def list_of(user_id: str, partition: int, offset: int, items: list[str]) -> bytes:
+    """Return a list as the worker writes it."""
+    made = Recommendations(
+        user_id=user_id,
+        kind="personal",
+        generation="2023-11-14T22-13-20.123Z",
+        revision=0,
+        partition=partition,
+        offset=offset,
+        made_at_ms=time.time_ns() // 1_000_000,
+        expires_at_ms=4_000_000_000_000,
+        items=items,
+        scores=[1.0 / rank for rank in range(1, len(items) + 1)],
+    )
+    return msgspec.json.encode(made)
+
+
+async def test_the_list_that_reflects_most_plays_is_shown(settings: Settings, names: TopicNames) -> None:
+    """A staler list that a late worker wrote afterwards, and those of other listeners, do not count."""
+    partition = partition_of("ann", settings.partitions)
+    lists: list[tuple[bytes, bytes | None]] = [
+        (b"ann", list_of("ann", partition, 5, ["old"])),
+        (b"ann", list_of("ann", partition, 9, ["x", "y"])),
+        (b"bob", list_of("bob", partition, 12, ["other"])),
+        (b"ann", list_of("ann", partition, 7, ["late"])),
+    ]
+    async with Outbox(settings) as outbox:
+        await (await outbox.send(names.recommendations, partition, lists)).written()
+
+    as_json, as_table = run(settings, "recommend", "ann", "--json"), run(settings, "recommend", "ann")
+
+    assert ["x", "y"] == json.loads(as_json.stdout)["items"]
+    assert "ann: their own list\n" in as_table.stdout
+    assert f"reflects offset 9 of partition {partition}\n" in as_table.stdout
+    assert [["1", "x", "1"], ["2", "y", "0.5"]] == [
+        [cell.strip() for cell in line.strip("│").split("│")] for line in as_table.stdout.splitlines() if "│" in line
+    ]
+
+
+@pytest.mark.usefixtures("names")
+def test_no_list_is_a_sentence(settings: Settings) -> None:
+    """And exit status 1."""
+    ended = run(settings, "recommend", "ann")
+
+    expected = "There is no list for 'ann': either they played nothing yet, or no worker served a generation since.\n"
+    assert (1, "", expected) == (ended.returncode, ended.stdout, ended.stderr)
+
+
+async def test_a_deleted_list_is_none_and_rubbish_a_sentence(settings: Settings, names: TopicNames) -> None:
+    """A tombstone takes the list away; what is no list is not passed over in silence."""
+    partition = partition_of("ann", settings.partitions)
+    async with Outbox(settings) as outbox:
+        deleted: list[tuple[bytes, bytes | None]] = [(b"ann", list_of("ann", partition, 5, ["old"])), (b"ann", None)]
+        await (await outbox.send(names.recommendations, partition, deleted)).written()
+        assert await latest_list("ann", settings) is None
+
+        await (await outbox.send(names.recommendations, partition, [(b"ann", b"[]")])).written()
+        with pytest.raises(ListUnreadable) as caught:
+            await latest_list("ann", settings)
+
+    expected = "A record of the recommendations topic is no list: Expected object, got array."
+    assert expected == str(caught.value)

@@ -1,0 +1,149 @@
+"""Users folded in and ranked under one generation, held against dense NumPy."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.arrays import Rows
+from model.objective import Rule
+from state.generation import Generation
+from state.keys import item_key
+from state.relist import Lists, fingerprints, relist
+from state.user_record import HistoryEntry, UserRecord
+from state.user_records import UserRecords, unpack
+from tests.state.builders import SECOND_ID, dense_vector, make_generation, plain
+
+FACTORS = 8
+
+
+def listener(*items: int, **fields: int) -> UserRecord:
+    """Return a user who played items in this order, once each."""
+    history = [HistoryEntry(item_key(f"i{item}"), 1.0, number, 100) for number, item in enumerate(items, 1)]
+    return UserRecord(plays=len(items), history=history, **fields)
+
+
+def unpacked(*users: UserRecord) -> UserRecords:
+    """Return users as arrays."""
+    return unpack([user.encode() for user in users], FACTORS)
+
+
+def rows_of(lists: Lists, generation: Generation) -> list[list[str]]:
+    """Return the items of every list."""
+    return [[str(generation.item_ids[row]) for row in rows if row >= 0] for rows in lists.rows]
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+def test_a_list_is_the_dense_solution(tmp_path: Path, rule: Rule) -> None:
+    """Vector, items and scores are those of the definition, without the items that are known."""
+    generation = make_generation(tmp_path, rule=rule)
+    users = [listener(3, 14, 15, 3), listener(9), listener(*range(20))]
+    records = unpacked(*users)
+
+    lists = relist(records, generation, 10)
+
+    assert [True] * 3 == lists.personal.tolist()
+    for number, user in enumerate(users):
+        x = dense_vector(user, generation)
+        scores = generation.item_factors.astype(np.float64) @ x
+        scores[generation.rows_of(np.array([entry.item_key for entry in user.history], np.uint64))] = -np.inf
+        best = np.sort(scores)[::-1][:10]
+        np.testing.assert_allclose(x, records.vectors[number], atol=1e-5 * np.abs(x).max())
+        np.testing.assert_allclose(best, lists.scores[number], atol=1e-5)
+        np.testing.assert_allclose(best, scores[lists.rows[number]], atol=1e-5)
+
+
+def test_a_user_of_whom_no_item_is_known_gets_the_popular_list(tmp_path: Path) -> None:
+    """The most popular first, ties by row; scores are popularity; the list is marked."""
+    generation = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
+    unknown = replace(listener(), history=[HistoryEntry(12345, 1.0, 1, 100)], plays=1)
+
+    lists = relist(unpacked(UserRecord(), listener(7), unknown), generation, 3)
+
+    assert [False, True, False] == lists.personal.tolist()
+    third = next(str(item_id) for item_id in generation.item_ids if item_id not in {"i7", "i21"})
+    assert [["i7", "i21", third]] * 2 == [rows_of(lists, generation)[user] for user in (0, 2)]
+    assert [9.0, 5.0, 1.0] == lists.scores[0].tolist()
+    assert "i7" not in rows_of(lists, generation)[1]
+
+
+def test_a_list_that_runs_out_of_items_is_padded(tmp_path: Path) -> None:
+    """A catalog smaller than the list, a listener who knows most of it."""
+    generation = make_generation(tmp_path, n_items=5)
+
+    lists = relist(unpacked(listener(0, 1, 2), UserRecord()), generation, 8)
+
+    assert {"i3", "i4"} == set(rows_of(lists, generation)[0])
+    assert [2, 5] == (lists.rows >= 0).sum(axis=1).tolist()
+    assert (lists.scores[lists.rows < 0] == -np.inf).all()
+
+
+def test_a_vector_of_another_generation_is_no_start(tmp_path: Path) -> None:
+    """It means nothing here, be it not even finite; the record then names the generation it was folded under."""
+    generation = make_generation(tmp_path)
+    cold, stale = unpacked(listener(1, 2)), unpacked(listener(1, 2))
+    stale.header["generation_key"] = generation.key ^ 1
+    stale.vectors[:] = np.nan
+
+    expected, found = relist(cold, generation, 5), relist(stale, generation, 5)
+
+    np.testing.assert_array_equal(expected.rows, found.rows)
+    np.testing.assert_array_equal(cold.vectors, stale.vectors)
+    assert [generation.key] == stale.header["generation_key"].tolist()
+
+
+def test_folding_again_changes_nothing(tmp_path: Path) -> None:
+    """A warm start from the solution stays at it within the solver's tolerance."""
+    generation = make_generation(tmp_path)
+    records = unpacked(listener(1, 2, 3))
+    first = relist(records, generation, 5)
+    before = records.vectors.copy()
+
+    again = relist(records, generation, 5)
+
+    np.testing.assert_array_equal(first.rows, again.rows)
+    np.testing.assert_allclose(before, records.vectors, rtol=1e-4, atol=1e-6)
+
+
+def test_factors_of_another_generation_give_other_scores(tmp_path: Path) -> None:
+    """The lists of two generations are told apart by their scores, even for the same items."""
+    first, second = make_generation(tmp_path, seed=0), make_generation(tmp_path, SECOND_ID, seed=1)
+
+    found = [relist(unpacked(listener(1, 2)), generation, 5).scores for generation in (first, second)]
+
+    assert not np.allclose(*found)
+    assert [listener(1, 2).history] == [user.history for user in plain(unpacked(listener(1, 2)))]
+
+
+@given(st.lists(st.integers(0, 39), unique=True, min_size=1, max_size=8), st.randoms())
+def test_a_fingerprint_tells_sequences_apart(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[int], random: Random
+) -> None:
+    """Equal for equal lists, other for another order, other for one item less, never 0."""
+    generation = shared_generation(tmp_path_factory)
+    shuffled = random.sample(rows, len(rows))
+    shape = (4, 10)
+    padded: Rows = np.full(shape, -1, np.int32)
+    for number, found in enumerate((rows, rows, shuffled, rows[:-1])):
+        padded[number, : len(found)] = found
+
+    first, same, other, shorter = fingerprints(Lists(padded, np.zeros(shape), np.ones(4, np.bool_)), generation).tolist()
+
+    assert first == same
+    assert (shuffled == rows) == (first == other)
+    assert first != shorter
+    assert 0 not in (first, other, shorter)
+
+
+_SHARED: list[Generation] = []
+
+
+def shared_generation(folders: pytest.TempPathFactory) -> Generation:
+    """Make one generation for all examples."""
+    if not _SHARED:
+        _SHARED.append(make_generation(folders.mktemp("relist")))
+    return _SHARED[0]

@@ -1,0 +1,146 @@
+"""The generation in service, and what is refused."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from model.objective import Objective
+from state.generation_store import GenerationStore
+from state.serving import Serving
+from streams.records import Announcement
+from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, manifest_of
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> GenerationStore:
+    """Give a store with two generations."""
+    found = GenerationStore(tmp_path)
+    for seed, generation_id in enumerate((FIRST_ID, SECOND_ID)):
+        found.publish(manifest_of(generation_id, Objective(factors=8), 40), catalog_of(seed=seed))
+    return found
+
+
+def announcement(generation_id: str) -> bytes:
+    """Return an announcement as it travels."""
+    return msgspec.json.encode(Announcement(generation_id=generation_id, revision=0, announced_at_ms=0))
+
+
+async def swap_to(serving: Serving, *generation_ids: str) -> str | None:
+    """Announce generations, swap once, and return the one in service."""
+    for generation_id in generation_ids:
+        serving.announce(b"serving", announcement(generation_id))
+    await serving.swap()
+    return serving.current.id if serving.current else None
+
+
+def reasons(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
+    """Return the reasons of an event in the log."""
+    return [vars(record)["reason"] for record in caplog.records if record.getMessage() == event]
+
+
+async def test_the_generation_announced_last_is_served(store: GenerationStore) -> None:
+    """What was announced before it is not even opened; without any announcement there is none."""
+    serving = Serving(store)
+    assert await swap_to(serving) is None
+    assert not serving.swapped.is_set()
+
+    assert SECOND_ID == await swap_to(serving, "no-such", SECOND_ID)
+    assert serving.swapped.is_set()
+
+
+async def test_an_older_generation_is_announced_to_roll_back(store: GenerationStore) -> None:
+    """Rollback is the same road to an older generation."""
+    serving = Serving(store)
+
+    served = [await swap_to(serving, generation_id) for generation_id in (FIRST_ID, SECOND_ID, FIRST_ID)]
+
+    assert [FIRST_ID, SECOND_ID, FIRST_ID] == served
+
+
+async def test_the_one_in_service_is_not_opened_again(store: GenerationStore) -> None:
+    """Announced once more it stays the same object, and nobody sweeps."""
+    serving = Serving(store)
+    await swap_to(serving, FIRST_ID)
+    present = serving.current
+    serving.swapped.clear()
+
+    await swap_to(serving, FIRST_ID)
+
+    assert present is serving.current
+    assert not serving.swapped.is_set()
+
+
+async def test_a_damaged_generation_leaves_the_present_one_in_service(
+    store: GenerationStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says which one is damaged and which one stays; mended, it can be announced again."""
+    serving = Serving(store)
+    await swap_to(serving, FIRST_ID)
+    path = store.folder / SECOND_ID / "item_factors.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"\x7f")
+
+    assert FIRST_ID == await swap_to(serving, SECOND_ID)
+
+    expected = (
+        f"Generation {SECOND_ID} is damaged: item_factors.npy does not match its checksum. "
+        f"Generation {FIRST_ID} stays in service."
+    )
+    assert [expected] == reasons(caplog, "generation_refused")
+    path.write_bytes(whole)
+    assert SECOND_ID == await swap_to(serving, SECOND_ID)
+
+
+async def test_a_damaged_first_generation_leaves_none(
+    store: GenerationStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The worker goes on and counts, without lists."""
+    (store.folder / FIRST_ID / "popularity.npy").unlink()
+
+    assert await swap_to(Serving(store), FIRST_ID) is None
+
+    expected = f"Generation {FIRST_ID} is incomplete: popularity.npy is missing. No generation is in service."
+    assert [expected] == reasons(caplog, "generation_refused")
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"{}", b"\xff", b'{"generation_id":"\xff"}', b'{"generation_id":""}', b'{"x":' * 100_000]
+)
+async def test_an_unreadable_announcement_is_logged_and_passed_over(
+    store: GenerationStore, caplog: pytest.LogCaptureFixture, value: bytes | None
+) -> None:
+    """Whatever stands in the topic, the worker goes on with what it has."""
+    serving = Serving(store)
+    await swap_to(serving, FIRST_ID)
+
+    serving.announce(b"serving", value)
+    await serving.swap()
+
+    assert 1 == len(reasons(caplog, "announcement_unreadable"))
+    assert serving.current is not None
+    assert FIRST_ID == serving.current.id
+
+
+async def test_following_swaps_to_every_announcement(
+    store: GenerationStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A refused one in between does not end it."""
+    caplog.set_level(logging.INFO)
+    serving = Serving(store)
+    following = asyncio.create_task(serving.follow())
+
+    for generation_id in (FIRST_ID, SECOND_ID):
+        serving.announce(None, announcement(generation_id))
+        await asyncio.wait_for(serving.swapped.wait(), 5)
+        serving.swapped.clear()
+        assert serving.current is not None
+        assert generation_id == serving.current.id
+        serving.announce(None, announcement("no-such"))
+        while serving._changed.is_set():  # noqa: SLF001  nothing else tells that it was taken up
+            await asyncio.sleep(0)
+
+    following.cancel()
+    assert ["generation_swapped"] * 2 == [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]

@@ -1,0 +1,112 @@
+"""One user's record: its bytes."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.user_record import (
+    HEADER,
+    HistoryEntry,
+    RecordFormatError,
+    UserRecord,
+    applied_offset_of,
+    check_format,
+    generation_key_of,
+)
+
+U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
+F32 = st.floats(width=32, allow_nan=False)
+RECORDS = st.builds(
+    UserRecord,
+    applied_offset=st.integers(-1, 2**63 - 1),
+    plays=U32,
+    last_played_s=U32,
+    generation_key=U64,
+    list_fingerprint=U64,
+    listed_at_s=U32,
+    history=st.lists(st.builds(HistoryEntry, U64, F32, U32, U32), max_size=5),
+    play_ids=st.lists(U64, max_size=3),
+    vector=st.lists(F32, max_size=4).map(tuple),
+)
+VERSION_1 = Path(__file__).parent / "fixtures" / "user_record_v1.hex"
+
+
+def said(value: bytes) -> str:
+    """Return what is said of bytes that are no record."""
+    with pytest.raises(RecordFormatError) as caught:
+        UserRecord.decode(value)
+    return str(caught.value)
+
+
+@given(RECORDS)
+def test_a_record_survives_its_bytes(record: UserRecord) -> None:
+    """What was encoded is what is decoded."""
+    assert record == UserRecord.decode(record.encode())
+
+
+@given(RECORDS)
+def test_two_fields_are_read_without_the_rest(record: UserRecord) -> None:
+    """Recovery and sweep look at one field of millions of records."""
+    value = record.encode()
+
+    assert record.applied_offset == applied_offset_of(value)
+    assert record.generation_key == generation_key_of(value)
+
+
+def test_a_record_of_format_1_still_loads() -> None:
+    """Bytes that were written once are read for ever."""
+    value = bytes.fromhex(VERSION_1.read_text())
+    expected = UserRecord(
+        applied_offset=123_456_789_012,
+        plays=7,
+        last_played_s=1_700_000_600,
+        generation_key=0xFEDC_BA98_7654_3210,
+        list_fingerprint=0x0123_4567_89AB_CDEF,
+        listed_at_s=1_700_000_000,
+        history=[
+            HistoryEntry(0x1111_2222_3333_4444, 0.75, 5, 1_700_000_300),
+            HistoryEntry(0xFFFF_EEEE_DDDD_CCCC, 2.5, 7, 1_700_000_600),
+        ],
+        play_ids=[3, 2**64 - 1],
+        vector=(0.5, -1.25, 0.0, 3.0),
+    )
+
+    assert expected == UserRecord.decode(value)
+    assert value == expected.encode()
+
+
+@given(RECORDS, st.integers(1, 47))
+def test_a_record_cut_short_is_a_sentence(record: UserRecord, cut: int) -> None:
+    """The sentence has both lengths."""
+    record.history.append(HistoryEntry(1, 1.0, 1, 1))
+    record.history.append(HistoryEntry(2, 1.0, 2, 1))
+    record.history.append(HistoryEntry(3, 1.0, 3, 1))
+    value = record.encode()
+
+    expected = f"A user record is cut short: {len(value) - cut} bytes where its header tells {len(value)}."
+    assert expected == said(value[:-cut])
+
+
+def test_a_record_of_another_format_is_a_sentence() -> None:
+    """A later version's record is not mistaken for one of ours."""
+    value = b"\x02" + UserRecord().encode()[1:]
+
+    assert "A user record of 48 bytes begins with b'\\x02'; this version reads format 1." == said(value)
+
+
+def test_less_than_a_header_is_a_sentence() -> None:
+    """Nothing is read behind the end."""
+    expected = f"A user record of {HEADER.itemsize - 1} bytes begins with b'\\x01'; this version reads format 1."
+
+    assert expected == said(UserRecord().encode()[:-1])
+    assert "A user record of 0 bytes begins with b''; this version reads format 1." == said(b"")
+
+
+def test_a_whole_record_passes_the_check() -> None:
+    """A record of nothing is a header."""
+    value = UserRecord().encode()
+
+    check_format(value)
+    assert 48 == len(value)

@@ -1,0 +1,252 @@
+"""Files of plays in every format, whole and damaged."""
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from streams.play_columns import PlaysFileError, PlaysPiece
+from streams.play_tables import Columns
+from streams.plays_file import PlaysFile
+
+AT = "2020-09-13T12:26:40Z"
+AT_MS = 1_600_000_000_000
+ROWS = [("ann", "x", AT), ("bob", "y", AT), ("ann", "z", AT)]
+
+
+def write_csv(folder: Path, text: str) -> Path:
+    """Write a CSV file."""
+    path = folder / "plays.csv"
+    path.write_text(text)
+    return path
+
+
+def write_rows(folder: Path, ending: str) -> Path:
+    """Write ROWS in the format of an ending."""
+    path = folder / f"plays{ending}"
+    csv_text = "".join(f"{','.join(row)}\n" for row in [("user_id", "item_id", "played_at"), *ROWS])
+    json_text = "".join(f'{{"user_id":"{u}","item_id":"{i}","played_at":"{at}"}}\n' for u, i, at in ROWS)
+    if ending == ".parquet":
+        users, items, _ = zip(*ROWS, strict=True)
+        at = pa.array([datetime.fromisoformat(AT)] * 3, pa.timestamp("us", "UTC"))
+        pq.write_table(pa.table({"user_id": users, "item_id": items, "played_at": at}), path)
+    else:
+        content = (csv_text if ".csv" in ending else json_text).encode()
+        path.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+    return path
+
+
+def read_all(path: Path, first_row: int = 1, **columns: str) -> list[PlaysPiece]:
+    """Read every piece."""
+    return list(PlaysFile(path, Columns(**columns)).pieces(first_row))
+
+
+def fault_of(path: Path, **columns: str) -> str:
+    """Return the sentence about a file that cannot be read."""
+    with pytest.raises(PlaysFileError) as caught:
+        list(PlaysFile(path, Columns(**columns)).pieces())
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet"])
+def test_every_format_tells_the_same_plays(tmp_path: Path, ending: str) -> None:
+    """The end of the name chooses the reader; what is read does not depend on it."""
+    nothing = [None] * 3
+
+    pieces = read_all(write_rows(tmp_path, ending))
+
+    assert [(1, ["ann", "bob", "ann"], ["x", "y", "z"], [AT_MS] * 3, nothing, nothing, nothing)] == pieces
+
+
+def test_only_parquet_tells_its_length(tmp_path: Path) -> None:
+    """The total of a progress bar is known where it costs nothing."""
+    assert PlaysFile(write_rows(tmp_path, ".parquet")).n_plays == 3
+    assert PlaysFile(write_rows(tmp_path, ".csv")).n_plays is None
+
+
+@pytest.mark.parametrize(
+    ("written", "ms"),
+    [
+        ("1600000000", AT_MS),
+        ("1600000000.25", AT_MS + 250),
+        ("1600000000000", AT_MS),
+        ("2020-09-13T12:26:40Z", AT_MS),
+        ("2020-09-13T14:26:40.5+02:00", AT_MS + 500),
+        ("2020-09-13 12:26:40.123456789Z", AT_MS + 123),
+    ],
+)
+def test_times_are_rfc_3339_or_epoch_seconds_or_milliseconds(tmp_path: Path, written: str, ms: int) -> None:
+    """The magnitude tells seconds from milliseconds."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at\nann,x,{written}\n")
+
+    assert [ms] == read_all(path)[0].played_at_ms
+
+
+def test_ways_to_write_a_time_may_be_mixed(tmp_path: Path) -> None:
+    """A file that was put together from two sources is read row by row."""
+    path = tmp_path / "plays.jsonl"
+    times = ['"2020-09-13T12:26:40Z"', "1600000000", "1600000000000", "1600000000.5"]
+    path.write_text("".join(f'{{"user_id":7,"item_id":"x","played_at":{at}}}\n' for at in times))
+
+    (piece,) = read_all(path)
+
+    assert ["7"] * 4 == piece.user_ids
+    assert [AT_MS, AT_MS, AT_MS, AT_MS + 500] == piece.played_at_ms
+
+
+def test_a_parquet_time_without_a_zone_is_utc(tmp_path: Path) -> None:
+    """Such columns are written by tools that mean UTC; numbers serve as ids."""
+    path = tmp_path / "plays.parquet"
+    at = pa.array([datetime.fromtimestamp(AT_MS / 1000, UTC).replace(tzinfo=None)], pa.timestamp("ns"))
+    pq.write_table(pa.table({"played_at": at, "item_id": [5], "user_id": [7]}), path)
+
+    (piece,) = read_all(path)
+
+    assert (["7"], ["5"], [AT_MS]) == (piece.user_ids, piece.item_ids, piece.played_at_ms)
+
+
+def test_other_columns_are_named_and_optional_ones_read(tmp_path: Path) -> None:
+    """An empty optional value is a missing one; columns nobody asked for are ignored, whatever they hold."""
+    path = write_csv(tmp_path, f'u,"a title",i,t,ms_played,play_id\nann,"b\nc",x,{AT},1500,p1\nbob,,y,{AT},,\n')
+
+    (piece,) = read_all(path, user_id="u", item_id="i", played_at="t")
+
+    assert PlaysPiece(1, ["ann", "bob"], ["x", "y"], [AT_MS] * 2, [1500, None], [None] * 2, ["p1", None]) == piece
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_reading_goes_on_from_a_row(tmp_path: Path, ending: str) -> None:
+    """Rows are counted from 1, and a piece knows where it begins."""
+    pieces = read_all(write_rows(tmp_path, ending), first_row=3)
+
+    assert [(3, ["ann"], ["z"])] == [piece[:3] for piece in pieces]
+    assert [] == read_all(write_rows(tmp_path, ending), first_row=4)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_a_long_file_comes_in_pieces_of_bounded_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """No piece is longer than the bound, none overlaps another, none is missing."""
+    monkeypatch.setattr("streams.plays_file.PIECE_ROWS", 7)
+    monkeypatch.setattr("streams.play_tables.BLOCK_BYTES", 512)
+    path = tmp_path / f"plays{ending}"
+    if ending == ".csv":
+        path.write_text("user_id,item_id,played_at\n" + "".join(f"ann,{n},1600000000\n" for n in range(100)))
+    else:
+        path.write_text("".join(f'{{"user_id":"ann","item_id":"{n}","played_at":1600000000}}\n\n' for n in range(100)))
+
+    pieces = read_all(path, first_row=6)
+
+    assert [str(n) for n in range(5, 100)] == [item for piece in pieces for item in piece.item_ids]
+    assert max(piece.n_plays for piece in pieces) == 7
+    assert all(str(piece.first_row - 1) == piece.item_ids[0] for piece in pieces)
+
+
+TIME_RULE = "in RFC 3339 with its zone or in epoch seconds or milliseconds."
+ID_RULE = "which is no id of 1 to 128 printable characters."
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (f",x,{AT}", f"user_id is '', {ID_RULE}"),
+        (f"ann,a\x07b,{AT}", f"item_id is 'a\\x07b', {ID_RULE}"),
+        ("ann,x,", "played_at is '', which is no time from"),
+        ("ann,x,yesterday", "played_at is 'yesterday', which is no time from"),
+        ("ann,x,2020-09-13T12:26:40", "played_at is '2020-09-13T12:26:40', which is no time from"),
+        ("ann,x,nan", "played_at is 'nan', which is no time from"),
+        ("ann,x,9999-01-01T00:00:00Z", "played_at is '9999-01-01T00:00:00Z', which is no time from"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told_with_its_row(tmp_path: Path, row: str, sentence: str) -> None:
+    """The row, the column, the value, and what should stand there."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at\nann,x,{AT}\n{row}\n")
+
+    said = fault_of(path)
+
+    assert said.startswith(f"Row 2 of {path}: {sentence}")
+    assert said.endswith((TIME_RULE, ID_RULE))
+
+
+def test_bytes_that_are_no_text_are_told_with_their_row(tmp_path: Path) -> None:
+    """Invalid UTF-8 is shown escaped."""
+    path = tmp_path / "plays.csv"
+    path.write_bytes(f"user_id,item_id,played_at\nann,x,{AT}\nbob,\xff,{AT}\n".encode("latin-1"))
+
+    assert f"Row 2 of {path}: item_id is '\\\\xff', {ID_RULE}" == fault_of(path)
+
+
+def test_a_negative_duration_is_told_with_its_row(tmp_path: Path) -> None:
+    """Optional values are checked when they are there."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,ms_played\nann,x,{AT},-1\n")
+
+    expected = f"Row 1 of {path}: ms_played is '-1', which is no whole number of milliseconds of at most a day."
+    assert expected == fault_of(path)
+
+
+def test_a_missing_column_names_the_option(tmp_path: Path) -> None:
+    """What the file has instead stands in the sentence."""
+    path = write_csv(tmp_path, "user,item_id,played_at\n")
+
+    expected = f"{path} has no column user_id, only user, item_id, played_at: name the right one with --user-column."
+    assert expected == fault_of(path)
+
+
+def spoil_csv(path: Path) -> str:
+    """Write a row with a column too many."""
+    path.write_text(f"user_id,item_id,played_at\nann,x,{AT}\nann,x,{AT},more\n")
+    return f"Row 2 of {path} has 4 columns instead of 3: mend the row."
+
+
+def spoil_json(path: Path) -> str:
+    """Write a line that lacks a field."""
+    path.write_text(f'{{"user_id":"a","item_id":"x","played_at":"{AT}"}}\n{{"user_id":"a"}}\n')
+    return f"Row 2 of {path} is no play (Object missing required field item_id): mend the line."
+
+
+def spoil_gzip(path: Path) -> str:
+    """Cut a compressed file short."""
+    path.write_bytes(gzip.compress(b"user_id,item_id,played_at\n" * 99)[:20])
+    reason = "Compressed file ended before the end-of-stream marker was reached"
+    return f"{path} cannot be opened ({reason}): mend the file, or convert it."
+
+
+def leave_out(path: Path) -> str:
+    """Write nothing."""
+    return f"{path} does not exist."
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("a.csv", spoil_csv),
+        ("a.jsonl", spoil_json),
+        ("a.csv.gz", spoil_gzip),
+        ("a.csv", leave_out),
+        ("a.jsonl", leave_out),
+    ],
+)
+def test_a_damaged_file_is_a_sentence(tmp_path: Path, name: str, spoil: Callable[[Path], Any]) -> None:
+    """With the row where there is one."""
+    path = tmp_path / name
+
+    sentence = spoil(path)
+
+    assert sentence == fault_of(path)
+
+
+def test_a_file_of_another_kind_is_a_sentence(tmp_path: Path) -> None:
+    """The formats are listed."""
+    path = tmp_path / "plays.xlsx"
+
+    expected = (
+        f"{path} is no file of plays: its name should end in "
+        ".csv, .csv.gz, .jsonl, .jsonl.gz, .ndjson, .ndjson.gz, .parquet."
+    )
+    assert expected == fault_of(path)

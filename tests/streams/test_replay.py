@@ -1,0 +1,155 @@
+"""How plays are distributed over partitions and time, without a Kafka."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from aiokafka.partitioner import DefaultPartitioner as AioPartitioner
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka.partitioner.default import DefaultPartitioner
+
+from streams.outbox import Item, Written
+from streams.play_columns import PlaysPiece
+from streams.replay import Pace, Sender, Sent, limit_pieces, partition_of, replay
+from streams.settings import Settings
+
+
+class Cluster:
+    """As much of a cluster as kafka-python's partitioner asks for."""
+
+    def __init__(self, n: int) -> None:
+        """Have `n` partitions."""
+        self._partitions = set(range(n))
+
+    def topics(self) -> set[str]:
+        """Return the topics."""
+        return {"plays"}
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        """Return the partitions."""
+        return self._partitions
+
+    available_partitions_for_topic = partitions_for_topic
+
+
+class FakeOutbox:
+    """Acknowledges everything at once."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.logs: dict[int, list[Item]] = {}
+
+    async def send(self, _: str, partition: int, items: list[Item]) -> Any:
+        """Take items."""
+        log = self.logs.setdefault(partition, [])
+        first = len(log)
+        log += items
+
+        class Done:
+            async def written(self) -> Written:
+                return Written(first, len(log) - 1, unbroken=True)
+
+        return Done()
+
+
+def piece_of(n: int, first_row: int = 1, step_ms: int = 1000) -> PlaysPiece:
+    """Return plays of two users, alternating."""
+    nothing: list[Any] = [None] * n
+    at_ms = [1_600_000_000_000 + step_ms * row for row in range(n)]
+    users, items = [f"user-{row % 2}" for row in range(n)], [f"item-{row}" for row in range(n)]
+    return PlaysPiece(first_row, users, items, at_ms, nothing, nothing, nothing)
+
+
+async def replayed(pieces: list[PlaysPiece], pace: Pace, stop: asyncio.Event | None = None) -> list[tuple[int, int]]:
+    """Replay into nothing; return the first row and the number of plays of every part."""
+    parts: list[tuple[int, int]] = []
+
+    def note(part: PlaysPiece, _: list[Sent]) -> None:
+        parts.append((part.first_row, part.n_plays))
+
+    sender = Sender(FakeOutbox(), Settings())  # type: ignore[arg-type]
+    await replay(iter(pieces), sender, pace, note, stop or asyncio.Event())
+    return parts
+
+
+@given(st.text(min_size=1, max_size=128), st.integers(1, 1024))
+def test_the_partition_is_that_of_the_usual_clients(user_id: str, n: int) -> None:
+    """kafka-python and aiokafka put a user's plays where the replay puts them."""
+    if any("\ud800" <= character <= "\udfff" for character in user_id):
+        return
+    key = user_id.encode()
+
+    expected = DefaultPartitioner().partition("plays", user_id, key, None, None, Cluster(n))
+
+    assert expected == partition_of(user_id, n)
+    assert AioPartitioner()(key, list(range(n)), list(range(n))) == partition_of(user_id, n)
+
+
+async def test_a_users_plays_stay_in_order_under_their_key() -> None:
+    """Plays are grouped by partition; what is optional and missing does not travel."""
+    outbox = FakeOutbox()
+    sender = Sender(outbox, Settings())  # type: ignore[arg-type]
+    await sender.send(piece_of(2))
+
+    sent = await sender.send(piece_of(4, first_row=3))
+
+    for part in sent:
+        records = outbox.logs[part.partition][part.written.first : part.written.last + 1]
+        expected = [
+            (
+                f"user-{row % 2}".encode(),
+                f'{{"type":"play","user_id":"user-{row % 2}","item_id":"item-{row}",'
+                f'"played_at_ms":{1_600_000_000_000 + 1000 * row}}}'.encode(),
+            )
+            for row in part.rows
+        ]
+        assert expected == records
+    assert [0, 1, 2, 3] == sorted(row for part in sent for row in part.rows)
+
+
+async def test_flat_out_sends_whole_pieces() -> None:
+    """Nothing waits, nothing is cut."""
+    assert [(1, 50), (51, 50)] == await replayed([piece_of(50), piece_of(50, 51)], Pace())
+
+
+async def test_a_rate_spreads_plays_over_time() -> None:
+    """Twenty plays at 100 a second take at least the 190 ms from the first to the last."""
+    began = time.monotonic()
+
+    parts = await replayed([piece_of(10), piece_of(10, 11)], Pace(plays_per_s=100))
+
+    assert 0.19 <= time.monotonic() - began < 1
+    assert sum(n for _, n in parts) == 20
+    assert len(parts) > 5
+
+
+async def test_a_speed_follows_the_plays_own_times() -> None:
+    """Three seconds of listening at 20 times the pace take 150 ms."""
+    began = time.monotonic()
+
+    await replayed([piece_of(4)], Pace(speed=20))
+
+    assert 0.15 <= time.monotonic() - began < 1
+
+
+async def test_a_stop_ends_a_wait() -> None:
+    """Ctrl-C does not wait for the next play, and the part sent before it is whole."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.05, stop.set)
+
+    async with asyncio.timeout(2):
+        parts = await replayed([piece_of(4)], Pace(plays_per_s=0.01), stop)
+
+    assert [(1, 1)] == parts
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(3, [(1, 3)]), (4, [(1, 4)]), (6, [(1, 4), (5, 2)]), (99, [(1, 4), (5, 4)])]
+)
+def test_a_limit_cuts_the_last_piece(n: int, expected: list[tuple[int, int]]) -> None:
+    """As many plays as wished, and no empty piece."""
+    pieces = limit_pieces(iter([piece_of(4), piece_of(4, 5)]), n)
+
+    assert expected == [(piece.first_row, piece.n_plays) for piece in pieces]
