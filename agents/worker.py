@@ -123,7 +123,9 @@ class Worker:
                     "Look at the broker, and whether another worker runs under the same PLAYFOLD_INSTANCE."
                 )
                 raise WorkerError(message)
-        log.info("worker_ready", extra={"partitions": sorted(self._store.partitions), "recovered": n_recovered})
+        seconds = round(time.monotonic() - self._store.opened_at, 3)
+        told = {"partitions": sorted(self._store.partitions), "recovered": self._store.n_recovered, "seconds": seconds}
+        log.info("worker_ready", extra=told)
 
     async def _app_stopped(self) -> None:
         """Wait until Faust stops by itself, which is always an error."""

@@ -74,7 +74,8 @@ def show_spotlight(spotlight: Spotlight, titles: Mapping[str, str]) -> Table:
     moves = compare_lists(before, spotlight.after.items if spotlight.after else [])
     said = {move.item_id: move.said for move in moves}
     after = [move for move in moves if move.rank is not None]
-    table = Table(title=f"Listener {spotlight.user_id} played {title(spotlight.item_id)}", title_justify="left")
+    played = f"Listener {spotlight.user_id} played {title(spotlight.item_id)}"
+    table = Table(title=played, title_justify="left", expand=True)
     table.add_column("", justify="right", min_width=2)
     table.add_column("before", no_wrap=True, ratio=1)
     table.add_column("after", no_wrap=True, ratio=1)

@@ -54,4 +54,5 @@ def fingerprints(lists: Lists, generation: Generation) -> NDArray[np.uint64]:
     """Return a number for every list that tells one sequence of items from another; never 0."""
     keys = np.where(lists.rows >= 0, generation.item_keys[lists.rows], np.uint64(0))
     places = np.cumprod(np.full(lists.rows.shape[1], _GOLDEN))
-    return np.maximum((keys * places).sum(axis=1, dtype=np.uint64), np.uint64(1))
+    mixed: NDArray[np.uint64] = np.maximum((keys * places).sum(axis=1, dtype=np.uint64), np.uint64(1))
+    return mixed

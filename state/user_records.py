@@ -118,7 +118,8 @@ def _ragged(words: NDArray[np.uint32], first: NDArray[np.int64], lengths: NDArra
 
 
 def _words(header: NDArray[np.void]) -> NDArray[np.uint32]:
-    return np.ascontiguousarray(header).view(np.uint32).reshape(len(header), HEADER_WORDS)
+    words: NDArray[np.uint32] = np.ascontiguousarray(header).view(np.uint32).reshape(len(header), HEADER_WORDS)
+    return words
 
 
 def _rows(words: NDArray[np.uint32], first: NDArray[np.int64], n_words: int) -> NDArray[np.uint32]:

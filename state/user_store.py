@@ -1,6 +1,7 @@
 """The Faust store of users: opens and closes partitions with rebalances, recovers them in bulk."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +34,8 @@ class UserStore(Store[bytes, bytes]):
         super().__init__(*args, **options)
         self.partitions: dict[int, PartitionState] = {}
         self.n_recovered = 0
+        self.opened_at = time.monotonic()
+        """When partitions were opened last, by the monotonic clock."""
         self.lock = asyncio.Lock()
         """Held while a group is folded and committed; no partition is opened or closed meanwhile."""
         self._cache = rocksdict.Cache(CACHE_BYTES)
@@ -79,6 +82,7 @@ class UserStore(Store[bytes, bytes]):
             for tp in newly_assigned:
                 if tp.topic in mine:
                     await self._open(tp.partition)
+            self.opened_at = time.monotonic()
 
     async def _open(self, number: int) -> None:
         """Open a partition; a worker that is just stopping may hold its lock for a moment.

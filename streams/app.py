@@ -9,10 +9,17 @@ from streams.settings import Settings
 from streams.slices import SliceTransport
 
 
+WAITING_SLICES_MAX = 65_536
+"""Never reached: what waits is bounded in plays, by `PlayfoldApp.waiting_plays_max`."""
+
+
 class PlayfoldApp(faust.App):
     """A Faust app that delivers slices."""
 
     slice_plays_max: int
+    """Most plays in a slice."""
+    waiting_plays_max: int
+    """Plays waiting to be folded above which no more are fetched; one fetch may go over it."""
 
     def _new_transport(self) -> SliceTransport:
         return SliceTransport(self.conf.broker_consumer, self, loop=self.loop)
@@ -40,7 +47,7 @@ def create_app(settings: Settings) -> PlayfoldApp:
         broker_heartbeat_interval=settings.session_timeout_s / 5,
         broker_commit_interval=1.0,
         broker_max_poll_records=None,
-        stream_buffer_maxsize=_waiting_slices_max(settings),
+        stream_buffer_maxsize=WAITING_SLICES_MAX,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
         cython_optimizations=True,
@@ -48,12 +55,8 @@ def create_app(settings: Settings) -> PlayfoldApp:
         loghandlers=[],
     )
     app.slice_plays_max = settings.slice_plays_max
+    app.waiting_plays_max = 2 * settings.group_plays_max
     return app
-
-
-def _waiting_slices_max(settings: Settings) -> int:
-    """Return how many slices may wait: two commit groups of full slices, and one small slice a partition."""
-    return settings.partitions + 2 * max(1, settings.group_plays_max // settings.slice_plays_max)
 
 
 def topic_of_bytes(app: PlayfoldApp, name: str, partitions: int) -> Any:

@@ -51,11 +51,14 @@ class SliceConsumer(driver.Consumer):
         """Take what Faust gives a consumer."""
         super().__init__(*args, **options)
         self._room = asyncio.Event()
+        self._waiting_plays = 0
         self._read_offset = Unread()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """Yield a message per slice; its value is the list of records, its offset that of the last one."""
         await self._wait_for_room(timeout)
+        if self._waiting_plays > self.app.waiting_plays_max:
+            return
         generation_id = self.app.consumer_generation_id
         fetched, active = await self._wait_next_records(timeout)
         if not fetched or self.should_stop:
@@ -70,6 +73,7 @@ class SliceConsumer(driver.Consumer):
             for part in self._parts(tp, records):
                 if not self.flow_active or self.app.consumer_generation_id != generation_id:
                     return  # the assignment that follows seeks
+                self._waiting_plays += 0 if self._is_changelog_tp(tp) else len(part)
                 yield tp, _slice_message(tp, part, generation_id)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:  # noqa: ASYNC109
@@ -96,6 +100,7 @@ class SliceConsumer(driver.Consumer):
         Faust leaves a partition without a committed offset where it is: what was fetched and thrown away in a
         rebalance before the first commit would never be delivered again.
         """
+        self._waiting_plays = 0  # Faust has cleared its queue
         await super().perform_seek()
         fresh = [
             TopicPartition(*tp)
@@ -105,15 +110,19 @@ class SliceConsumer(driver.Consumer):
         if fresh:
             await self._thread.seek_to_beginning(*fresh)
 
-    def on_buffer_drop(self, tp: TP) -> None:
-        """Take note that slices of a partition may be queued again."""
-        super().on_buffer_drop(tp)
+    def taken(self, plays: int) -> None:
+        """Take note that plays left the queue."""
+        self._waiting_plays = max(0, self._waiting_plays - plays)
         self._room.set()
 
     async def _wait_for_room(self, timeout: float) -> None:  # noqa: ASYNC109  Faust's name
-        """Wait while every partition's slices are queued; Faust by itself would sleep for a whole second."""
+        """Wait while enough plays are queued.
+
+        Faust bounds its queue in messages, and stops fetching a partition when it is nearly full. A dozen small slices
+        would do that, and aiokafka fetches nothing from a broker for 0.1 s while records of any partition wait.
+        """
         self._room.clear()
-        if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
+        if self.flow_active and self._waiting_plays > self.app.waiting_plays_max:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._room.wait(), timeout)
 
@@ -172,6 +181,7 @@ async def take_group(stream: faust.Stream[Any], plays_max: int) -> list[Slice]:
     room = plays_max
     while not group or (room >= app.slice_plays_max and not queue.empty()):
         message = (await queue.get()).message
+        app.consumer.taken(len(message.value))
         if message.generation_id == app.consumer_generation_id:  # else it will be delivered to its present owner
             group.append(_take(message, app.consumer))
             room -= len(message.value)

@@ -63,7 +63,7 @@ async def test_nothing_is_in_the_state_before_every_acknowledgement(
     """A list or a reject that Kafka does not have yet holds the group back just as a record does."""
     outbox.held = {topic}
     committing = asyncio.create_task(Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE}))
-    while len(outbox.logs) < 3:
+    while len(outbox.logs) < 3:  # noqa: ASYNC110  the outbox is polled
         await asyncio.sleep(0)
     await asyncio.sleep(0.02)
 

@@ -63,7 +63,9 @@ def test_every_column_comes_from_the_play() -> None:
 
 def test_a_reject_keeps_the_original_bytes_and_its_place() -> None:
     """Topic, partition, offset, reason, key and value; the reject travels under the play's key."""
-    group = read_group([slice_of(3, 8, played("ann", "i1"), (b"\xffkey", b"\x00\xff no play"), (None, None))], BYTES_MAX)
+    group = read_group(
+        [slice_of(3, 8, played("ann", "i1"), (b"\xffkey", b"\x00\xff no play"), (None, None))], BYTES_MAX
+    )
 
     first, second = rejected(group, 3)
     assert ("plays", 3, 9, b"\xffkey", b"\x00\xff no play") == (
@@ -102,9 +104,9 @@ def test_a_play_under_another_key_is_rejected(key: bytes | None) -> None:
     assert ("the key is not the user_id", play("ann", "i1")) == (found.reason, found.value)
 
 
-JUNK = [
-    None, True, -1, 0, 2**64, 10**400, 1e308, float("nan"), float("inf"), "", "x" * 129, "\u0000", "\ud800", "\u202e", [], {},
-    253_402_300_799_999, -62_135_596_800_000, "9999-12-31T23:59:59Z", "2024-01-01", [[[]]], {"user_id": "ann"},
+JUNK: list[object] = [
+    None, True, -1, 0, 2**64, 10**400, 1e308, float("nan"), float("inf"), "", "x" * 129, "\u0000", "\ud800", "\u202e",
+    [], {}, 253_402_300_799_999, -62_135_596_800_000, "9999-12-31T23:59:59Z", "2024-01-01", [[[]]], {"user_id": "ann"},
 ]  # fmt: skip
 FIELDS = ["user_id", "item_id", "played_at_ms", "play_id", "ms_played", "duration_ms", "private", "type", "other"]
 

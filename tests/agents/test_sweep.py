@@ -235,7 +235,7 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
     scene.serving.current = scene.second
     scene.serving.swapped.set()
     async with asyncio.timeout(5):
-        while scene.state.swept != scene.second.key:
+        while scene.state.swept != scene.second.key:  # noqa: ASYNC110  the state is polled
             await asyncio.sleep(0)
 
     assert (USERS, False) == (scene.under(scene.second), scene.state.has_outranked)

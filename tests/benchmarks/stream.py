@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from kafka import KafkaAdminClient
 
+from streams.outbox import Item
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.benchmarks.report import Row, report
@@ -54,8 +55,8 @@ def full_path(settings: Settings) -> Row:
     """Measure the worker as it is, users with histories, lists published."""
     rng = np.random.default_rng(2)
     own, factors = under(settings, "full-ours"), made_up_factors(ITEMS, FACTORS, rng)
-    histories = {f"u{user}": rng.choice(ITEMS, HISTORY, replace=False).tolist() for user in range(USERS)}
-    send_plays(own, _as_plays(histories))
+    histories = made_up_histories(USERS, rng)
+    send_plays(own, plays_of(histories))
     run_ours(own, "full", USERS * HISTORY)  # without a generation yet
     publish(own, factors)
     run_ours(own, "full", 0)  # until all are swept
@@ -70,7 +71,13 @@ def full_path(settings: Settings) -> Row:
     return Row("full_path", ours, "plays/s", stock, ours / stock)
 
 
-def _as_plays(histories: dict[str, list[int]]) -> list[tuple[bytes, bytes]]:
+def made_up_histories(n_users: int, rng: np.random.Generator) -> dict[str, list[int]]:
+    """Return what every user has played before the measuring begins, as item numbers."""
+    return {f"u{user}": rng.choice(ITEMS, HISTORY, replace=False).tolist() for user in range(n_users)}
+
+
+def plays_of(histories: dict[str, list[int]]) -> list[Item]:
+    """Return histories as plays of long ago."""
     long_ago_ms = 1_600_000_000_000
     return [
         (user.encode(), msgspec.json.encode({"user_id": user, "item_id": f"i{item}", "played_at_ms": long_ago_ms}))

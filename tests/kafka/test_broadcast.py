@@ -28,7 +28,7 @@ def broadcast(settings: Settings, topic: str, on_record: Callable[[bytes | None,
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  any condition
             await asyncio.sleep(0.01)
 
 
@@ -61,7 +61,9 @@ async def test_every_process_gets_every_record(settings: Settings, names: TopicN
 
 async def test_a_missing_topic_is_said_at_start(settings: Settings) -> None:
     """Not by a hang."""
-    with pytest.raises(LogReadError, match=r"^Topic no-such-topic does not exist; `playfold topics create` makes it\.$"):
+    with pytest.raises(
+        LogReadError, match=r"^Topic no-such-topic does not exist; `playfold topics create` makes it\.$"
+    ):
         await broadcast(settings, "no-such-topic", lambda _key, _value: None).start()
 
 

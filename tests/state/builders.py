@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Doubles, Floats
+from model.arrays import Doubles
 from model.basis import diagonalise, gram, rotate
 from model.objective import Objective, Rule
 from state.generation import Catalog, Generation, Manifest, open_generation, write_generation
@@ -42,7 +42,7 @@ def columns_of(plays: Sequence[Sequence[Played]]) -> PlayColumns:
 
 def plain(records: UserRecords) -> list[UserRecord]:
     """Return records as their plain twins, each with the vector that its row of the matrix holds."""
-    found, (starts, *columns) = [], records.histories
+    found, starts, columns = [], records.histories.starts, records.histories[1:]
     for u, header in enumerate(records.header):
         part = slice(starts[u], starts[u + 1])
         entries = zip(*(column[part].tolist() for column in columns), strict=True)
@@ -78,7 +78,11 @@ def manifest_of(generation_id: str, objective: Objective, n_items: int) -> Manif
 
 
 def catalog_of(
-    n_items: int = 40, factors: int = 8, seed: int = 0, popularity: Mapping[str, float] | None = None, rule: Rule = "ials"
+    n_items: int = 40,
+    factors: int = 8,
+    seed: int = 0,
+    popularity: Mapping[str, float] | None = None,
+    rule: Rule = "ials",
 ) -> Catalog:
     """Return items `i0`, `i1`, ... with made-up factors; an item is worth 1, or what `popularity` tells."""
     drawn = np.random.default_rng(seed).standard_normal((n_items, factors)).astype(np.float32) * np.float32(0.4)
@@ -110,10 +114,9 @@ def dense_vector(record: UserRecord, generation: Generation) -> Doubles:
     rows = {int(key): row for row, key in enumerate(generation.item_keys)}
     known = [entry for entry in record.history if entry.item_key in rows]
     ages = np.array([record.plays - entry.touched_at_play for entry in known])
-    weights: Floats = np.array([entry.value for entry in known]) * 0.5 ** (ages / objective.half_life_plays)
+    weights = np.array([entry.value for entry in known]) * 0.5 ** (ages / objective.half_life_plays)
     y = np.array([generation.item_factors[rows[entry.item_key]] for entry in known], np.float64)
     confidences, targets = objective.confidences(weights), objective.targets(weights)
     left = objective.gram_scale * gram(generation.item_factors) + (y.T * confidences) @ y
     left += float(objective.row_regularization(len(known))) * np.eye(objective.factors)
-    solved: Doubles = np.linalg.solve(left, y.T @ targets)
-    return solved
+    return np.asarray(np.linalg.solve(left, y.T @ targets), np.float64)

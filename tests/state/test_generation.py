@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from model.objective import Objective
 from state import generation as module
+from state.disk import fsync_folder
 from state.errors import GenerationError
 from state.generation import FILES, MANIFEST, Generation, open_generation, read_manifest, write_generation
 from state.keys import generation_key, item_key
@@ -61,9 +62,7 @@ def test_a_generation_is_mapped_read_only(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=20))
-def test_an_unknown_item_has_row_minus_one(
-    tmp_path_factory: pytest.TempPathFactory, drawn: list[int]
-) -> None:
+def test_an_unknown_item_has_row_minus_one(tmp_path_factory: pytest.TempPathFactory, drawn: list[int]) -> None:
     """Also a key larger or smaller than all; the known ones between them keep their rows."""
     generation = shared_generation(tmp_path_factory)
     known = generation.item_keys[:3].tolist()
@@ -99,9 +98,10 @@ def test_a_generation_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
     def die(_: Path) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(module, "fsync_folder", die)
-        make_generation(tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            make_generation(tmp_path)
 
     assert not (tmp_path / FIRST_ID).exists()
     assert FIRST_ID == make_generation(tmp_path).id
@@ -110,7 +110,6 @@ def test_a_generation_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
 
 def test_what_does_not_verify_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is opened as a worker would open it before it gets its name."""
-    fsync_folder = module.fsync_folder
 
     def damage(folder: Path) -> None:
         fsync_folder(folder)

@@ -1,9 +1,10 @@
 """The state of one partition, on a real RocksDB."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,8 @@ from state.partition_state import PartitionState, Place
 from state.user_record import UserRecord, applied_offset_of
 
 
-class Logged(NamedTuple):
+@dataclass
+class Logged:
     """A record of the changelog."""
 
     offset: int
@@ -106,7 +108,7 @@ def test_the_highest_applied_offset_wins(writes: list[tuple[bytes, bytes | None]
     bounds = [0, *sorted({cut for cut in cuts if cut < len(writes)}), len(writes)]
     with TemporaryDirectory() as folder:
         state = PartitionState(Path(folder) / "0")
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        for low, high in pairwise(bounds):
             state.apply_changelog(logged(low, *writes[low:high]))
         found, marked, place = dict(state.users(b"", 100)), set(state.outranked(100)), state.place
         state.close()

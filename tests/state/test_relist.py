@@ -16,15 +16,15 @@ from state.keys import item_key
 from state.relist import Lists, fingerprints, relist
 from state.user_record import HistoryEntry, UserRecord
 from state.user_records import UserRecords, unpack
-from tests.state.builders import SECOND_ID, dense_vector, make_generation, plain
+from tests.state.builders import SECOND_ID, dense_vector, make_generation
 
 FACTORS = 8
 
 
-def listener(*items: int, **fields: int) -> UserRecord:
+def listener(*items: int) -> UserRecord:
     """Return a user who played items in this order, once each."""
     history = [HistoryEntry(item_key(f"i{item}"), 1.0, number, 100) for number, item in enumerate(items, 1)]
-    return UserRecord(plays=len(items), history=history, **fields)
+    return UserRecord(plays=len(items), history=history)
 
 
 def unpacked(*users: UserRecord) -> UserRecords:
@@ -115,8 +115,7 @@ def test_factors_of_another_generation_give_other_scores(tmp_path: Path) -> None
 
     found = [relist(unpacked(listener(1, 2)), generation, 5).scores for generation in (first, second)]
 
-    assert not np.allclose(*found)
-    assert [listener(1, 2).history] == [user.history for user in plain(unpacked(listener(1, 2)))]
+    assert not np.allclose(found[0], found[1])
 
 
 @given(st.lists(st.integers(0, 39), unique=True, min_size=1, max_size=8), st.randoms())
@@ -131,7 +130,9 @@ def test_a_fingerprint_tells_sequences_apart(
     for number, found in enumerate((rows, rows, shuffled, rows[:-1])):
         padded[number, : len(found)] = found
 
-    first, same, other, shorter = fingerprints(Lists(padded, np.zeros(shape), np.ones(4, np.bool_)), generation).tolist()
+    first, same, other, shorter = fingerprints(
+        Lists(padded, np.zeros(shape, np.float32), np.ones(4, np.bool_)), generation
+    ).tolist()
 
     assert first == same
     assert (shuffled == rows) == (first == other)

@@ -94,9 +94,7 @@ async def test_a_damaged_generation_leaves_the_present_one_in_service(
     assert SECOND_ID == await swap_to(serving, SECOND_ID)
 
 
-async def test_a_damaged_first_generation_leaves_none(
-    store: GenerationStore, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_damaged_first_generation_leaves_none(store: GenerationStore, caplog: pytest.LogCaptureFixture) -> None:
     """The worker goes on and counts, without lists."""
     (store.folder / FIRST_ID / "popularity.npy").unlink()
 
@@ -124,9 +122,7 @@ async def test_an_unreadable_announcement_is_logged_and_passed_over(
     assert FIRST_ID == serving.current.id
 
 
-async def test_following_swaps_to_every_announcement(
-    store: GenerationStore, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_following_swaps_to_every_announcement(store: GenerationStore, caplog: pytest.LogCaptureFixture) -> None:
     """A refused one in between does not end it."""
     caplog.set_level(logging.INFO)
     serving = Serving(store)
@@ -139,7 +135,7 @@ async def test_following_swaps_to_every_announcement(
         assert serving.current is not None
         assert generation_id == serving.current.id
         serving.announce(None, announcement("no-such"))
-        while serving._changed.is_set():  # noqa: SLF001  nothing else tells that it was taken up
+        while serving._changed.is_set():  # noqa: ASYNC110, SLF001  nothing else tells that it was taken up
             await asyncio.sleep(0)
 
     following.cancel()

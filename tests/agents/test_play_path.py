@@ -1,0 +1,179 @@
+"""The way of a play: slices in, one commit group at a time; a failure acknowledges nothing and stops the worker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiokafka.errors import KafkaError
+
+from agents.commit import Committer
+from agents.play_path import PlayPath
+from state.generation_store import GenerationStore
+from state.partition_state import PartitionState
+from state.serving import Serving
+from state.user_record import UserRecord
+from state.user_store import UserStore
+from streams.outbox import OutboxError
+from streams.settings import Settings
+from streams.topics import topic_names
+from tests.agents.deliveries import played, slice_of
+from tests.agents.memory_outbox import MemoryOutbox
+from tests.state.builders import make_generation
+
+SETTINGS = Settings(factors=8, kafka_timeout_s=1)
+NAMES = topic_names(SETTINGS)
+GENERATION_ID = 7
+
+
+class Message:
+    """A slice on its way through Faust."""
+
+    def __init__(self, partition: int, first: int, *users: str) -> None:
+        """Hold a play of every user."""
+        part = slice_of(partition, first, *(played(user, "i1") for user in users))
+        self.partition, self.value, self.generation_id = partition, part.records, GENERATION_ID
+        self.tracked, self.acked = True, False
+
+    def ack(self, _consumer: object) -> None:
+        """Take note."""
+        self.acked = True
+
+
+class Scene:
+    """A path with one partition, an outbox in memory, and a stream to put slices into."""
+
+    def __init__(self, folder: Path, outbox: MemoryOutbox) -> None:
+        """Prepare."""
+        self.outbox, self.failures = outbox, list[Exception]()
+        self.state = PartitionState(folder / "0")
+        self.store = SimpleNamespace(partitions={0: self.state}, lock=asyncio.Lock())
+        self.serving = Serving(GenerationStore(folder))
+        self.thread = ThreadPoolExecutor(1)
+        committer = Committer(outbox, self.store.partitions, SETTINGS)
+        store = cast(UserStore, self.store)
+        self.path = PlayPath(store, self.serving, committer, self.thread, SETTINGS, self.failures.append)
+        app = SimpleNamespace(consumer=None, consumer_generation_id=GENERATION_ID, slice_plays_max=1000)
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.stream = SimpleNamespace(channel=SimpleNamespace(queue=self.queue), app=app)
+        self.folding = asyncio.create_task(self.path.fold_plays(self.stream))
+
+    def deliver(self, *messages: Message) -> None:
+        """Put slices into the stream, all at once."""
+        for message in messages:
+            self.queue.put_nowait(SimpleNamespace(message=message))
+
+    async def close(self) -> None:
+        """End."""
+        self.folding.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.folding
+        self.thread.shutdown()
+        self.state.close()
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """Give the scene."""
+    async with MemoryOutbox(SETTINGS) as outbox:
+        prepared = Scene(tmp_path, outbox)
+        yield prepared
+        await prepared.close()
+
+
+async def until(condition: Any) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  any condition
+            await asyncio.sleep(0.001)
+
+
+async def test_what_waits_is_one_group(scene: Scene) -> None:
+    """All slices are folded together, made durable, then acknowledged."""
+    messages = [Message(0, 0, "ann", "ben"), Message(0, 2, "ann")]
+
+    scene.deliver(*messages)
+    await until(lambda: all(message.acked for message in messages))
+
+    (value,) = scene.state.read([b"ann"])
+    assert 2 == UserRecord.decode(value or b"").plays
+    assert [b"ben", b"ann"] == [key for key, _ in scene.outbox.logs[NAMES.users_changelog, 0]][1:]
+
+
+async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scene, tmp_path: Path) -> None:
+    """A swap takes effect between two groups."""
+    scene.outbox.held = {NAMES.users_changelog}
+    first, second = Message(0, 0, "ann"), Message(0, 1, "ann")
+    scene.deliver(first)
+    await until(lambda: scene.outbox.logs)
+    scene.serving.current = make_generation(tmp_path)
+    scene.deliver(second)
+    scene.outbox.release(NAMES.users_changelog)
+
+    await until(lambda: second.acked)
+
+    lists = scene.outbox.logs[NAMES.recommendations, 0]
+    assert (1, True) == (len(lists), first.acked)
+
+
+async def test_a_failure_acknowledges_nothing_and_is_told_once(scene: Scene) -> None:
+    """Faust would acknowledge the plays and start the agent anew if the error left it."""
+    scene.outbox.refused = {NAMES.users_changelog: KafkaError("gone")}
+    message, later = Message(0, 0, "ann"), Message(0, 1, "ben")
+
+    scene.deliver(message)
+    await until(lambda: scene.failures)
+    scene.deliver(later)
+    await asyncio.sleep(0.02)
+
+    assert [OutboxError] == [type(failure) for failure in scene.failures]
+    assert (False, False, False) == (message.acked, later.acked, scene.folding.done())
+    assert [None] == scene.state.read([b"ann"])
+
+
+async def test_slices_of_a_partition_that_is_gone_are_not_acknowledged(scene: Scene) -> None:
+    """Its owner gets them; the others of the group are folded."""
+    mine, gone = Message(0, 0, "ann"), Message(3, 0, "ben")
+
+    scene.deliver(gone, mine)
+    await until(lambda: mine.acked)
+
+    assert not gone.acked
+    assert {(NAMES.users_changelog, 0)} == set(scene.outbox.logs)
+
+
+async def test_a_group_of_strangers_alone_changes_nothing(scene: Scene) -> None:
+    """And the next one is folded."""
+    gone, mine = Message(3, 0, "ben"), Message(0, 0, "ann")
+
+    scene.deliver(gone)
+    await until(scene.queue.empty)
+    scene.deliver(mine)
+    await until(lambda: mine.acked)
+
+    assert ([], False) == (scene.failures, gone.acked)
+
+
+async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
+    """Never two at a time; the path is busy meanwhile."""
+    scene.outbox.held = {NAMES.users_changelog}
+    scene.deliver(Message(0, 0, "ann"))
+    await until(lambda: scene.outbox.logs)
+
+    refolding = asyncio.create_task(scene.path.refold(0, [b"ann"]))
+    await asyncio.sleep(0.02)
+    assert (True, False) == (scene.path.busy, refolding.done())
+    scene.outbox.release(NAMES.users_changelog)
+
+    assert await refolding
+    await until(lambda: not scene.path.busy)
+    assert [b"ann", b"ann"] == [key for key, _ in scene.outbox.logs[NAMES.users_changelog, 0]][1:]
+
+
+async def test_refolding_tells_whether_the_partition_is_ours(scene: Scene) -> None:
+    """One that went away is left to its owner."""
+    assert not await scene.path.refold(3, [b"ann"])

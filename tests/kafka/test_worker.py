@@ -1,0 +1,162 @@
+"""A worker as a process, on a real Kafka."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kafka import KafkaAdminClient
+
+from cli.processes import ProcessError, WorkerProcess, run_command
+from jobs.history import read_history
+from state.user_record import UserRecord
+from streams.broker import Broker
+from streams.settings import Settings
+from streams.topics import TopicNames, create_topics, delete_topics, topic_names
+from tests.kafka.watching import await_true, lists, play, rejects, send, worker
+from tests.made_up import made_up_factors, publish
+
+
+@pytest.fixture(scope="module")
+def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
+    """Give one worker, ready and with a generation, to the tests that leave it as it is."""
+    settings = Settings(
+        brokers=broker.bootstrap,
+        data_dir=str(tmp_path_factory.mktemp("worker")),
+        group="test-worker",
+        topic_prefix="test-worker.",
+        factors=8,
+    )
+    create_topics(settings)
+    publish(settings, made_up_factors(100, 8, np.random.default_rng(0)))
+    with worker(settings) as process:
+        yield process
+    delete_topics(settings)
+
+
+def ended(settings: Settings, within_s: float) -> str:
+    """Start a worker that cannot run, and return what is said of its end."""
+    log_file, before = settings.data_path / "ended.log", time.monotonic()
+    with pytest.raises(ProcessError) as caught:
+        asyncio.run(run_command(settings, "worker", log_file=log_file))
+    assert time.monotonic() - before < within_s
+    return str(caught.value).removesuffix(f": read {log_file}.")
+
+
+def test_a_worker_says_that_it_is_ready(running: WorkerProcess) -> None:
+    """With the partitions it owns; a generation that was announced before is in service by then."""
+    events = {event["event"]: event for event in running.events()}
+
+    assert ([0, 1, 2, 3], 0) == (events["worker_ready"]["partitions"], events["worker_ready"]["recovered"])
+    assert list(events).index("generation_swapped") < list(events).index("worker_ready")
+
+
+def test_a_play_gives_a_list_within_a_second(running: WorkerProcess) -> None:
+    """Every user of every partition; the list leaves out what was played and names the play it reflects."""
+    users = [f"quick{number}" for number in range(20)]
+    send(running.settings, [play(user, "i7") for user in users])
+    sent = time.time()
+
+    assert await_true(lambda: set(users) <= set(lists(running.settings)), 5)
+
+    found = lists(running.settings)
+    assert max(found[user].made_at_ms for user in users) / 1000 - sent < 1
+    assert all(("personal", 50) == (found[user].kind, len(found[user].items)) for user in users)
+    assert not any("i7" in found[user].items for user in users)
+    assert {0, 1, 2, 3} == {found[user].partition for user in users}
+
+
+def test_a_reject_arrives_with_its_reason_and_the_stream_goes_on(running: WorkerProcess) -> None:
+    """Original bytes, place, reason; the play behind it in the same partition counts."""
+    bad = [(b"stubborn", b"\xff\x00 no play"), (b"stubborn", b'{"user_id": "stubborn", "item_id": 7}')]
+    send(running.settings, [*bad, play("stubborn", "i3")])
+
+    assert await_true(lambda: "stubborn" in lists(running.settings), 5)
+
+    found = [(a.key, a.value) for a in rejects(running.settings) if a.key == b"stubborn"]
+    reasons = [a.reason for a in rejects(running.settings) if a.key == b"stubborn"]
+    offsets = [a.offset for a in rejects(running.settings) if a.key == b"stubborn"]
+    assert bad == found
+    assert reasons[0].startswith("JSON is malformed")
+    assert "item_id: Expected str, got int" == reasons[1]
+    assert [offsets[0], offsets[0] + 1, offsets[0] + 2] == [*offsets, lists(running.settings)["stubborn"].offset]
+
+
+def test_a_second_worker_of_the_same_instance_is_a_sentence(running: WorkerProcess) -> None:
+    """It ends at once with status 1, and the first one stays."""
+    sentence = f"Another worker uses {running.settings.worker_path}: give this one a PLAYFOLD_INSTANCE of its own"
+
+    assert f"`playfold worker` ended with status 1 ({sentence})" == ended(running.settings, within_s=20)
+
+    assert running.running
+
+
+def test_a_stopped_worker_ends_with_status_0_and_loses_nothing(settings: Settings, names: TopicNames) -> None:
+    """A stop is SIGTERM: the group in hand is finished; the next start goes on where it was."""
+    assert names.plays == topic_names(settings).plays
+    plays = [play(f"u{number % 50}", f"i{number % 7}") for number in range(2000)]
+    with worker(settings) as process:
+        send(settings, plays[:1000])
+        assert await_true(lambda: total_plays(settings) > 0, 10)
+        process.stop()
+        assert 0 == process.child.status
+        assert "worker_stopped" == process.events()[-1]["event"]
+
+    send(settings, plays[1000:])
+    with worker(settings) as process:
+        assert await_true(lambda: total_plays(settings) == 2000, 10)
+        assert [] == [event for event in process.events() if event["level"] == "error"]
+
+
+def total_plays(settings: Settings) -> int:
+    """Return the plays of all users, as the changelog has them."""
+    snapshot = asyncio.run(read_history(settings))
+    return sum(UserRecord.decode(value).plays for value in snapshot.users.values())
+
+
+def test_a_missing_topic_is_a_sentence_and_an_exit(settings: Settings) -> None:
+    """Never a hang: status 1 within seconds."""
+    sentence = f"Topic {topic_names(settings).plays} is missing: run `playfold topics create`"
+
+    assert f"`playfold worker` ended with status 1 ({sentence})" == ended(settings, within_s=15)
+
+
+def test_a_wrong_number_of_partitions_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
+    """A changelog with another number would split users between workers."""
+    with closing(KafkaAdminClient(bootstrap_servers=settings.brokers)) as admin:
+        admin.create_partitions({names.users_changelog: 6})
+
+    said = ended(settings, within_s=15)
+
+    sentence = f"Topic {names.users_changelog} has 6 partitions, but PLAYFOLD_PARTITIONS is 4 for all alike"
+    assert said.startswith(f"`playfold worker` ended with status 1 ({sentence}")
+
+
+def test_a_damaged_state_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
+    """The sentence has the folder to delete; once it is deleted, the changelog gives everything back."""
+    assert names.plays == topic_names(settings).plays
+    with worker(settings):
+        send(settings, [play(f"u{number}", "i1") for number in range(40)])
+        assert await_true(lambda: total_plays(settings) == 40, 10)
+    folder = next(path.parent for path in settings.worker_path.rglob("CURRENT") if path.parent.name == "0")
+    (folder / "CURRENT").write_bytes(b"damaged")
+
+    said = ended(settings, within_s=20)
+
+    assert said.startswith("`playfold worker` ended with status 1 (")
+    assert f"The state of partition 0 in {folder} cannot be opened" in said
+    assert "if it is damaged, delete it: it is rebuilt from the changelog" in said
+    delete_folder(folder)
+    with worker(settings) as process:
+        (ready,) = [event for event in process.events() if event["event"] == "worker_ready"]
+        assert 0 < ready["recovered"] < 40
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder of files."""
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()

@@ -1,0 +1,59 @@
+"""The Faust app of a worker: what Faust is told, and what it is kept from."""
+
+from pathlib import Path
+
+from streams.app import create_app, topic_of_bytes
+from streams.settings import Settings
+
+
+def test_an_app_is_a_static_member_of_its_group(tmp_path: Path) -> None:
+    """A restart within the session keeps the partitions; each worker has its folder."""
+    settings = Settings(brokers="k1:1,k2:2", group="g", instance="b", data_dir=str(tmp_path), session_timeout_s=20)
+
+    conf = create_app(settings).conf
+
+    assert ("g", "g-b", settings.worker_path) == (conf.id, conf.consumer_group_instance_id, Path(conf.datadir))
+    assert (20, 4) == (conf.broker_session_timeout, conf.broker_heartbeat_interval)
+    assert ["kafka://k1:1", "kafka://k2:2"] == [str(url) for url in conf.broker]
+
+
+def test_an_app_neither_serves_nor_creates() -> None:
+    """No web routes that show data to anyone, no topics with settings of Faust's own, no leader to hang on."""
+    conf = create_app(Settings()).conf
+
+    assert (False, False, True, 0) == (
+        conf.web_enabled,
+        conf.topic_allow_declare,
+        conf.topic_disable_leader,
+        conf.table_standby_replicas,
+    )
+
+
+def test_apps_do_not_share_anything() -> None:
+    """An app is made by a function, once a process; tests make many."""
+    first, second = create_app(Settings(group="one")), create_app(Settings(group="two"))
+
+    assert (first.conf.id, second.conf.id) == ("one", "two")
+
+
+def test_the_queue_holds_two_groups() -> None:
+    """One is folded while the next is fetched; it is bounded whatever the settings."""
+    sizes = [
+        create_app(Settings(partitions=4, group_plays_max=plays, slice_plays_max=1000)).conf.stream_buffer_maxsize
+        for plays in (4000, 10)
+    ]
+
+    assert [4 + 2 * 4, 4 + 2] == sizes
+
+
+def test_keys_and_values_stay_as_they_travelled() -> None:
+    """Faust decodes nothing."""
+    topic = topic_of_bytes(create_app(Settings()), "plays", 4)
+
+    assert (bytes, bytes, "raw", "raw", 4) == (
+        topic.key_type,
+        topic.value_type,
+        topic.key_serializer,
+        topic.value_serializer,
+        topic.partitions,
+    )

@@ -1,0 +1,213 @@
+"""Slices and commit groups, without Kafka."""
+
+# ruff: noqa: SLF001  what is overridden of Faust is private
+
+import asyncio
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types.tuples import TP
+
+from streams.app import create_app
+from streams.settings import Settings
+from streams.slices import Slice, SliceConsumer, acknowledge, take_group
+
+GENERATION_ID = 4
+SLICE_MAX = 10
+
+
+class Message:
+    """A message of Faust's with a slice in it."""
+
+    def __init__(self, partition: int, records: Sequence[int], generation_id: int = GENERATION_ID) -> None:
+        """Hold records."""
+        self.partition, self.value, self.generation_id = partition, records, generation_id
+        self.tracked = False
+        self.acked_by: object = None
+
+    def ack(self, consumer: object) -> None:
+        """Take note."""
+        self.acked_by = consumer
+
+
+class Waiting:
+    """As much of a Faust stream as a group is taken from."""
+
+    def __init__(self, *messages: Message) -> None:
+        """Queue messages."""
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        for message in messages:
+            self.put(message)
+        self.channel = SimpleNamespace(queue=self.queue)
+        self.consumer = SimpleNamespace(_unacked_messages=set())
+        self.app = SimpleNamespace(
+            consumer=self.consumer, consumer_generation_id=GENERATION_ID, slice_plays_max=SLICE_MAX
+        )
+
+    def put(self, message: Message) -> None:
+        """Queue one more."""
+        self.queue.put_nowait(SimpleNamespace(message=message))
+
+
+def taken(group: Sequence[Slice]) -> list[tuple[int, list[int]]]:
+    """Return partition and records of every slice."""
+    return [(part.partition, list(part.records)) for part in group]
+
+
+async def test_a_group_is_everything_that_waits() -> None:
+    """Of all partitions, in the order in which it came."""
+    stream = Waiting(Message(0, [1]), Message(3, [5, 6]), Message(0, [2]))
+
+    assert [(0, [1]), (3, [5, 6]), (0, [2])] == taken(await take_group(stream, 100))
+    assert stream.queue.empty()
+
+
+async def test_a_group_waits_for_its_first_slice() -> None:
+    """An idle worker does nothing, and a lone play is taken at once."""
+    stream = Waiting()
+    taking = asyncio.create_task(take_group(stream, 100))
+    await asyncio.sleep(0.01)
+    assert not taking.done()
+
+    stream.put(Message(1, [7]))
+
+    assert [(1, [7])] == taken(await asyncio.wait_for(taking, 1))
+
+
+async def test_a_group_is_bounded() -> None:
+    """As long as a full slice still fits it takes one more; the rest waits for the next group."""
+    stream = Waiting(*(Message(0, range(SLICE_MAX)) for _ in range(5)))
+
+    sizes = [len(await take_group(stream, plays_max)) for plays_max in (25, 5, 20)]
+
+    assert [2, 1, 2] == sizes
+
+
+async def test_slices_of_an_earlier_assignment_are_left_out() -> None:
+    """The partition's present owner, maybe this worker again, gets them delivered anew."""
+    stream = Waiting(Message(0, [1], GENERATION_ID - 1), Message(1, [2]), Message(0, [3], GENERATION_ID - 1))
+
+    assert [(1, [2])] == taken(await take_group(stream, 100))
+    assert {(2,)} == {tuple(message.value) for message in stream.consumer._unacked_messages}
+
+
+async def test_acknowledging_tells_faust() -> None:
+    """Each slice of the group, and no other."""
+    messages = [Message(0, [1]), Message(1, [2])]
+    stream = Waiting(*messages)
+    group = await take_group(stream, 100)
+    assert all(message.tracked for message in messages)
+
+    acknowledge(group[:1], stream.consumer)
+
+    assert [stream.consumer, None] == [message.acked_by for message in messages]
+
+
+class Record(SimpleNamespace):
+    """A record as aiokafka gives it."""
+
+
+def records(n: int) -> list[Record]:
+    """Return records at the offsets from 100 on."""
+    return [Record(offset=100 + number, timestamp=1500, timestamp_type=1) for number in range(n)]
+
+
+class FetchedConsumer(SliceConsumer):
+    """A slice consumer whose fetches are made up."""
+
+    def __init__(self, fetched: dict[TP, list[Record]]) -> None:
+        """Skip Faust's own preparation."""
+        self.app = SimpleNamespace(consumer_generation_id=GENERATION_ID, slice_plays_max=SLICE_MAX)
+        self.flow_active, self._fetched = True, fetched
+        self._active, self._room = set(fetched), asyncio.Event()
+        self._buffered_partitions: set[TP] = set()
+
+    @property
+    def should_stop(self) -> bool:
+        """Go on."""
+        return False
+
+    def _get_active_partitions(self) -> set[TP]:
+        return self._active
+
+    def _is_changelog_tp(self, tp: TP) -> bool:
+        return bool(tp.topic == "changelog")
+
+    async def _wait_next_records(self, timeout: float) -> tuple[dict[TP, list[Record]], set[TP]]:  # noqa: ARG002, ASYNC109
+        return self._fetched, self._active
+
+
+async def delivered(consumer: SliceConsumer) -> list[tuple[TP, int, int, int]]:
+    """Return partition, size, offset and generation id of every message of a fetch."""
+    found = [(tp, message) async for tp, message in consumer.getmany(1.0)]
+    return [(tp, len(message.value), message.offset, message.generation_id) for tp, message in found]
+
+
+async def test_a_fetch_is_cut_into_slices() -> None:
+    """Each carries the offset of its last record, which is what is committed, and the assignment's id."""
+    tp = TP("plays", 2)
+
+    found = await delivered(FetchedConsumer({tp: records(25)}))
+
+    assert [(tp, 10, 109, GENERATION_ID), (tp, 10, 119, GENERATION_ID), (tp, 5, 124, GENERATION_ID)] == found
+
+
+async def test_a_changelog_is_not_cut() -> None:
+    """Recovery takes whole fetches, one WriteBatch each."""
+    tp = TP("changelog", 0)
+
+    assert [(tp, 25, 124, GENERATION_ID)] == await delivered(FetchedConsumer({tp: records(25)}))
+
+
+async def test_partitions_that_are_paused_are_left_out() -> None:
+    """Unless their slices only fill the queue."""
+    paused, full, active = (TP("plays", number) for number in range(3))
+    consumer = FetchedConsumer({tp: records(1) for tp in (paused, full, active)})
+    consumer._active, consumer._buffered_partitions = {active}, {full}
+
+    assert [full, active] == [found[0] for found in await delivered(consumer)]
+
+
+async def test_a_rebalance_ends_the_delivery() -> None:
+    """What was fetched under an earlier assignment is not handed out under the next."""
+    consumer = FetchedConsumer({TP("plays", 0): records(25)})
+    found = []
+
+    async for _, message in consumer.getmany(1.0):
+        found.append(message.offset)
+        consumer.app.consumer_generation_id += 1
+
+    assert [109] == found
+
+
+@pytest.mark.parametrize(("acked", "expected"), [([], None), ([109], 110), ([119, 109, 124], 125)])
+async def test_the_offset_to_commit_stands_behind_the_last_slice(acked: list[int], expected: int | None) -> None:
+    """The offsets below a slice's own are the slice, not a gap; once told it is not told again."""
+    tp, consumer = TP("plays", 0), FetchedConsumer({})
+    consumer._acked, consumer._acked_index = {tp: list(acked)}, {tp: set(acked)}
+
+    assert expected == consumer._new_offset(tp)
+    assert consumer._new_offset(tp) is None
+
+
+async def test_a_full_queue_is_waited_for_no_longer_than_needed() -> None:
+    """As soon as one partition's slices were taken the next fetch begins; Faust would sleep for a second."""
+    tp = TP("plays", 0)
+    consumer = FetchedConsumer({tp: records(1)})
+    consumer._active, consumer._buffered_partitions = set(), {tp}
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.02, consumer.on_buffer_drop, tp)
+
+    before = loop.time()
+    found = await delivered(consumer)
+
+    assert (1, True) == (len(found), 0.01 < loop.time() - before < 0.5)
+
+
+def test_an_app_delivers_slices() -> None:
+    """Through the transport of this module."""
+    app = create_app(Settings(slice_plays_max=123))
+
+    assert (SliceConsumer, 123) == (app._new_transport().Consumer, app.slice_plays_max)

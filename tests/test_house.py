@@ -1,0 +1,184 @@
+"""The house: who may import whom, what must not shadow us, and the private parts of Faust that we lean on."""
+
+# ruff: noqa: SLF001  what is private of Faust and aiokafka is looked at here
+
+import ast
+import importlib.metadata
+import inspect
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiokafka
+import aiokafka.client
+import aiokafka.consumer.subscription_state as subscriptions
+import pytest
+from aiokafka.producer.sender import Sender
+from faust.app.base import App
+from faust.stores.base import Store
+from faust.tables.table import Table
+from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types.tuples import ConsumerMessage
+
+from streams.app import create_app
+from streams.settings import Settings
+
+PROJECT = Path(__file__).parent.parent
+PACKAGES = {"agents", "cli", "jobs", "model", "state", "streams"}
+
+
+def test_imports_go_down_the_house() -> None:
+    """The contracts of pyproject.toml hold, all of them."""
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    ended = subprocess.run([lint_imports, "--no-cache"], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    n_contracts = len(settings_of("importlinter")["contracts"])
+    assert ended.returncode == 0, ended.stdout
+    assert f"Contracts: {n_contracts} kept, 0 broken." in ended.stdout
+
+
+def settings_of(tool: str) -> Any:
+    """Return a tool's table in pyproject.toml."""
+    return tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"][tool]
+
+
+def test_every_package_is_installed_and_watched() -> None:
+    """A new folder of code is installed, type-checked, measured and held to the contracts."""
+    folders = {path.parent.name for path in PROJECT.glob("*/__init__.py")}
+
+    assert PACKAGES == folders
+    assert PACKAGES == set(settings_of("setuptools")["packages"])
+    assert PACKAGES <= set(settings_of("mypy")["packages"])
+    assert PACKAGES == set(settings_of("coverage")["run"]["source"])
+    assert PACKAGES == set(settings_of("importlinter")["root_packages"])
+
+
+def test_no_other_distribution_brings_our_names() -> None:
+    """The folders have plain names; a dependency that installs one of them would be imported in its stead."""
+    owners = importlib.metadata.packages_distributions()
+
+    assert {name: {"playfold"} for name in PACKAGES} == {name: set(owners.get(name, [])) for name in PACKAGES}
+
+
+def test_our_names_are_not_the_standard_librarys() -> None:
+    """Nor those of any Python to come, as far as this one knows."""
+    assert not PACKAGES & sys.stdlib_module_names
+
+
+def imported(file: Path) -> set[str]:
+    """Return the top-level packages that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "model").glob("*.py")), ids=lambda file: file.name)
+def test_the_maths_imports_nothing_of_ours(file: Path) -> None:
+    """Nothing but itself, arrays and the standard library without its clocks, loops and dice."""
+    others = imported(file) - {"model"}
+
+    assert not others & (PACKAGES | {"asyncio", "os", "random", "time", "threading", "datetime"})
+    assert others <= sys.stdlib_module_names | {"numba", "numpy", "scipy"}
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES - {"streams"}))
+def test_only_streams_reads_the_environment(package: str) -> None:
+    """A setting has one reader; what starts a process may pass the environment on."""
+    reading = {
+        str(path.relative_to(PROJECT))
+        for path in (PROJECT / package).glob("*.py")
+        if any(word in path.read_text() for word in ("os.environ", "os.getenv"))
+    }
+
+    assert reading <= {"cli/processes.py", "cli/threads.py"}
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's parameters."""
+    return list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        # Overridden in streams/slices.py.
+        (Consumer.getmany, ["self", "timeout"]),
+        (Consumer._getmany, ["self", "active_partitions", "timeout"]),
+        (Consumer.perform_seek, ["self"]),
+        (Consumer.on_buffer_drop, ["self", "tp"]),
+        (Consumer._add_gap, ["self", "tp", "offset_from", "offset_to"]),
+        (Consumer._new_offset, ["self", "tp"]),
+        (App._new_transport, ["self"]),
+        # Called there.
+        (Consumer._wait_next_records, ["self", "timeout"]),
+        (Consumer._get_active_partitions, ["self"]),
+        (Consumer._is_changelog_tp, ["self", "tp"]),
+        (Consumer.ack, ["self", "message"]),
+        (AIOKafkaConsumerThread._ensure_consumer, ["self"]),
+        (AIOKafkaConsumerThread.seek_to_beginning, ["self", "partitions"]),
+        (subscriptions.Assignment.state_value, ["self", "tp"]),
+        # Overridden in state/user_store.py.
+        (Table._new_store, ["self"]),
+        (Store.persisted_offset, ["self", "tp"]),
+        (Store.set_persisted_offset, ["self", "tp", "offset"]),
+        (Store.on_rebalance, ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
+        (Store.apply_changelog_batch, ["self", "batch", "to_key", "to_value"]),
+        (Store.reset_state, ["self"]),
+        # Called in streams/log_reader.py and streams/outbox.py.
+        (aiokafka.client.AIOKafkaClient.force_metadata_update, ["self"]),
+        (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
+        (aiokafka.AIOKafkaProducer.create_batch, ["self"]),
+    ],
+    ids=lambda found: getattr(found, "__qualname__", ""),
+)
+def test_what_we_override_and_call_is_still_there(function: Callable[..., Any], expected: list[str]) -> None:
+    """A new version of Faust or aiokafka that changes these asks for a look at our side of them."""
+    assert expected == parameters(function)
+
+
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        (Consumer.__init__, ["_acked", "_acked_index", "_unacked_messages", "_buffered_partitions", "_read_offset"]),
+        (Consumer.getmany, ["consumer_generation_id", "flow_active", "_buffered_partitions", "perform_seek"]),
+        (Consumer.ack, ["_acked_index", "_unacked_messages", "acks_enabled_for"]),
+        (AIOKafkaConsumerThread._ensure_consumer, ["self._consumer"]),
+        (aiokafka.AIOKafkaConsumer.__init__, ["self._subscription", "self._client"]),
+        (aiokafka.AIOKafkaProducer.__init__, ["self._sender"]),
+        (Sender.__init__, ["self._sender_task"]),
+    ],
+    ids=lambda found: getattr(found, "__qualname__", ""),
+)
+def test_private_state_has_its_name(owner: Callable[..., Any], names: list[str]) -> None:
+    """The fields that we read and set are those that Faust's own code works with."""
+    source = inspect.getsource(owner)
+
+    assert [] == [name for name in names if name not in source]
+
+
+def test_a_message_can_carry_a_slice() -> None:
+    """A value of any type, an assignment's id, and the flag that tells Faust it is tracked."""
+    fields = parameters(ConsumerMessage.__init__)
+
+    assert ["topic", "partition", "offset", "timestamp", "timestamp_type", "headers", "key", "value"] == fields[1:9]
+    assert ["checksum", "serialized_key_size", "serialized_value_size", "tp"] == fields[9:13]
+    assert {"generation_id"} <= set(fields)
+    assert {"tracked", "acked", "generation_id"} <= set(
+        ConsumerMessage.__slots__ + ConsumerMessage.__mro__[1].__slots__
+    )
+
+
+def test_an_app_tells_whether_it_is_settled() -> None:
+    """A sweep asks these before every group."""
+    app = create_app(Settings())
+
+    assert (False, False) == (app.rebalancing, app.in_recovery)
+    assert not app.tables.recovery.completed.is_set()
