@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from aiokafka.structs import ConsumerRecord
 
 from state.keys import item_key, play_id_key
 from state.learn import PlayColumns
@@ -37,13 +36,21 @@ def read_group(slices: Sequence[Slice], play_bytes_max: int) -> Group:
     item_ids: dict[int, dict[int, str]] = {partition: {} for partition in users}
     rejects: dict[int, list[Item]] = {partition: [] for partition in users}
     rows: dict[int, list[tuple[int, int, int, int, int]]] = {partition: [] for partition in users}
-    for partition, records, _ in slices:
+    for topic, partition, records, _ in slices:
         seen, ids, found = users[partition], item_ids[partition], rows[partition]
         for record in records:
             try:
                 play = read_play(record.key, record.value, play_bytes_max)
             except UnreadablePlay as error:
-                rejects[partition].append((record.key or b"", msgspec.json.encode(_rejected(record, str(error)))))
+                rejected = RejectedPlay(
+                    topic=topic,
+                    partition=partition,
+                    offset=record.offset,
+                    reason=str(error),
+                    key=record.key,
+                    value=record.value,
+                )
+                rejects[partition].append((record.key or b"", msgspec.json.encode(rejected)))
                 continue
             if play.private:
                 continue
@@ -53,17 +60,6 @@ def read_group(slices: Sequence[Slice], play_bytes_max: int) -> Group:
             play_id = play_id_key(play.play_id) if play.play_id is not None else 0
             found.append((user, record.offset, key, play.played_at_ms // 1000, play_id))
     return Group({p: list(seen) for p, seen in users.items()}, _columns(users, rows), item_ids, rejects)
-
-
-def _rejected(record: ConsumerRecord, reason: str) -> RejectedPlay:
-    return RejectedPlay(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        reason=reason,
-        key=record.key,
-        value=record.value,
-    )
 
 
 _PLAY = np.dtype([("user", "i8"), ("offset", "i8"), ("item_key", "u8"), ("played_at_s", "u4"), ("play_id", "u8")])

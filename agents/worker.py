@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from agents.commit import Committer
@@ -111,9 +112,11 @@ class Worker:
         Raises:
             WorkerError: It is not within `ready_s`; time in which recovery moves on does not count.
         """
+        recovery = self._app.tables.recovery
         moved, n_recovered = time.monotonic(), 0
-        while not self._app.tables.recovery.completed.is_set():
-            await asyncio.sleep(WATCH_S)
+        while not recovery.completed.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(recovery.completed.wait(), WATCH_S)
             if self._store.n_recovered > n_recovered:
                 moved, n_recovered = time.monotonic(), self._store.n_recovered
                 log.info("recovering", extra={"records": n_recovered})

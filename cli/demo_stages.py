@@ -23,8 +23,6 @@ from streams.settings import Settings
 from streams.topics import create_topics
 
 PAST_SHARE = 0.8
-# The films were rated in 1997 and 1998, before what playfold takes for plausible: moved on by 25 years.
-LATER_MS = 9_131 * 86_400_000
 PIECE_ROWS = 10_000
 STEP_S = 300.0
 TICK_S = 0.25
@@ -189,7 +187,7 @@ def pieces_of(films: Ml100k, start: int, n_plays: int) -> Iterator[PlaysPiece]:
     for first in range(start, start + n_plays, PIECE_ROWS):
         part = films.plays.slice(first, min(PIECE_ROWS, start + n_plays - first))
         nothing = [None] * part.num_rows
-        played_at_ms = [LATER_MS + 1000 * played_at_s for played_at_s in part["played_at_s"].to_pylist()]
+        played_at_ms = [1000 * played_at_s for played_at_s in part["played_at_s"].to_pylist()]
         users, items = part["user_id"].to_pylist(), part["item_id"].to_pylist()
         yield PlaysPiece(first + 1, users, items, played_at_ms, list(nothing), list(nothing), list(nothing))
 

@@ -1,14 +1,15 @@
 """The state of one partition: user records and item names in one RocksDB, in step with the changelog."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import rocksdict
 
 from state.keys import is_item_name, item_name_key
-from state.user_record import NOTHING_APPLIED, applied_offset_of
+from state.user_record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of
 
 PLACE_KEY = b"\x01place"
 SWEPT_KEY = b"\x01swept"
@@ -86,30 +87,38 @@ class PartitionState:
             How many records were outranked.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
+        users = [record for record in records if record.value is not None and not is_item_name(record.key)]
+        applied = np.frombuffer(b"".join([record.value[APPLIED_OFFSET] for record in users]), "<i8")
+        highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
+        # A record above all that stands before it is later than its user's, too: workers write in that order.
+        later = applied > highest[:-1]
+        if later.all():
+            for record in records:
+                self._put(batch, record.key, record.value)
+            outranked = []
+        else:
+            outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)
+        self._write(batch, Place(records[-1].offset, int(highest[-1])))
+        return len(outranked)
+
+    def _apply_doubtful(
+        self, records: Sequence[ChangelogRecord], later: Mapping[int, bool], batch: rocksdict.WriteBatch
+    ) -> list[bytes]:
+        """Take in records some of which may be staler than what the state, or this very batch, holds."""
         newest: dict[bytes, bytes | None] = {}
         doubtful: dict[bytes, list[bytes]] = {}
-        highest = self.place.applied_offset_max
         for record in records:
-            key, value = record.key, record.value
-            if value is None or is_item_name(key):
-                newest[key] = value
-                doubtful.pop(key, None)  # a tombstone ends whatever stood before it
-                continue
-            applied = applied_offset_of(value)
-            if applied > highest:  # later than anything this partition knows, so later than this user's record
-                highest = applied
-                newest[key] = value
-                if doubtful:
-                    doubtful.pop(key, None)
+            if record.value is None or later.get(id(record), True):
+                newest[record.key] = record.value
+                doubtful.pop(record.key, None)
             else:
-                doubtful.setdefault(key, []).append(value)
-        outranked = self._settle(doubtful, newest) if doubtful else []
+                doubtful.setdefault(record.key, []).append(record.value)
+        outranked = self._settle(doubtful, newest)
         for key, value in newest.items():
             self._put(batch, key, value)
         for key in outranked:
             batch.put(OUTRANKED_PREFIX + key, b"")
-        self._write(batch, Place(records[-1].offset, highest))
-        return len(outranked)
+        return outranked
 
     def _settle(self, doubtful: dict[bytes, list[bytes]], newest: dict[bytes, bytes | None]) -> list[bytes]:
         """Compare records with what stands before them in this batch or in the state; put winners into `newest`.

@@ -123,7 +123,8 @@ def _words(header: NDArray[np.void]) -> NDArray[np.uint32]:
 
 
 def _rows(words: NDArray[np.uint32], first: NDArray[np.int64], n_words: int) -> NDArray[np.uint32]:
-    return words[first[:, None] + np.arange(n_words)]
+    rows: NDArray[np.uint32] = words[first[:, None] + np.arange(n_words)]
+    return rows
 
 
 __all__ = ["NOTHING_APPLIED", "UserRecords", "new_users", "pack", "unpack"]

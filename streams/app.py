@@ -8,9 +8,12 @@ from yarl import URL
 from streams.settings import Settings
 from streams.slices import SliceTransport
 
-
 WAITING_SLICES_MAX = 65_536
 """Never reached: what waits is bounded in plays, by `PlayfoldApp.waiting_plays_max`."""
+
+
+FETCH_BYTES_MAX = 4 << 20
+"""Most bytes of a partition in one fetch."""
 
 
 class PlayfoldApp(faust.App):
@@ -47,6 +50,7 @@ def create_app(settings: Settings) -> PlayfoldApp:
         broker_heartbeat_interval=settings.session_timeout_s / 5,
         broker_commit_interval=1.0,
         broker_max_poll_records=None,
+        consumer_max_fetch_size=FETCH_BYTES_MAX,
         stream_buffer_maxsize=WAITING_SLICES_MAX,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,

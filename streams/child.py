@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -60,8 +61,13 @@ class Child:
 
     def begin_stop(self) -> None:
         """Have it told to stop; `stop` then waits for it. So several stop at the same time."""
-        if self._shell.stdin is not None:
-            self._shell.stdin.close()
+        if self._shell.stdin is not None and not self._shell.stdin.closed:
+            # A line says the same as closing, and says it even while a fork of this process holds the pipe too.
+            with suppress(OSError):
+                self._shell.stdin.write(b"\n")
+                self._shell.stdin.flush()
+            with suppress(OSError):
+                self._shell.stdin.close()
 
     def stop(self) -> None:
         """Stop it: SIGTERM, and SIGKILL when its seconds are over."""

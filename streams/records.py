@@ -29,9 +29,9 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     played_at_ms: Annotated[
         int,
         Meta(
-            ge=946_684_800_000,
+            ge=631_152_000_000,
             lt=4_102_444_800_000,
-            description="When, in milliseconds since 1970-01-01T00:00:00Z; from 2000 until the end of 2099.",
+            description="When, in milliseconds since 1970-01-01T00:00:00Z; from 1990 until the end of 2099.",
         ),
     ]
     play_id: Annotated[

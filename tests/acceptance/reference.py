@@ -33,7 +33,7 @@ def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
         slices: dict[int, list[object]] = {}
         async for partition, records in read_topic(settings.brokers, topic_names(settings).plays, 30.0):
             slices.setdefault(partition, []).extend(records)
-        return [Slice(partition, records, None) for partition, records in sorted(slices.items())]
+        return [Slice("plays", partition, records, None) for partition, records in sorted(slices.items())]
 
     group = read_group(asyncio.run(read()), settings.play_bytes_max)
     keys = [key for users in group.users.values() for key in users]

@@ -1,7 +1,8 @@
 """Plays as Kafka delivers them, and states that take in what a group changed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -17,14 +18,15 @@ FIRST_S = 1_700_000_000
 NOW_MS = 1_800_000_000_000
 
 
-class Delivered(NamedTuple):
+@dataclass
+class Delivered:
     """A record of `plays`."""
 
     offset: int
     key: bytes | None
     value: bytes | None
-    partition: int = 0
-    topic: str = "plays"
+    timestamp: int = 1000 * FIRST_S
+    timestamp_type: int = 1
 
 
 def play(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> bytes:
@@ -39,8 +41,8 @@ def played(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> tuple[by
 
 def slice_of(partition: int, first: int, *items: tuple[bytes | None, bytes | None]) -> Slice:
     """Return a slice of consecutive records."""
-    records = [Delivered(offset, key, value, partition) for offset, (key, value) in enumerate(items, first)]
-    return Slice(partition, records, None)
+    records = [Delivered(offset, key, value) for offset, (key, value) in enumerate(items, first)]
+    return Slice("plays", partition, records, None)
 
 
 def fold_slices(

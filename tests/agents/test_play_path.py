@@ -36,7 +36,7 @@ class Message:
     def __init__(self, partition: int, first: int, *users: str) -> None:
         """Hold a play of every user."""
         part = slice_of(partition, first, *(played(user, "i1") for user in users))
-        self.partition, self.value, self.generation_id = partition, part.records, GENERATION_ID
+        self.topic, self.partition, self.value, self.generation_id = "plays", partition, part.records, GENERATION_ID
         self.tracked, self.acked = True, False
 
     def ack(self, _consumer: object) -> None:
@@ -57,7 +57,8 @@ class Scene:
         committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)
         self.path = PlayPath(store, self.serving, committer, self.thread, SETTINGS, self.failures.append)
-        app = SimpleNamespace(consumer=None, consumer_generation_id=GENERATION_ID, slice_plays_max=1000)
+        consumer = SimpleNamespace(taken=lambda _plays: None)
+        app = SimpleNamespace(consumer=consumer, consumer_generation_id=GENERATION_ID, slice_plays_max=1000)
         self.queue: asyncio.Queue[Any] = asyncio.Queue()
         self.stream = SimpleNamespace(channel=SimpleNamespace(queue=self.queue), app=app)
         self.folding = asyncio.create_task(self.path.fold_plays(self.stream))

@@ -27,6 +27,7 @@ async def read(settings: Settings, expected: int, acknowledged: int) -> None:
             seen += sum(len(part.records) for part in group)
             told = [(part.partition, [record.offset for record in part.records]) for part in group]
             sys.stdout.write(json.dumps(told) + "\n")
+            sys.stdout.flush()
             if seen <= acknowledged:
                 acknowledge(group, app.consumer)
         done.set()

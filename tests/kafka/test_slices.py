@@ -21,7 +21,7 @@ def take_groups(settings: Settings, expected: int, acknowledged: int) -> list[Gr
     """Return the commit groups that a process took; it acknowledged them up to a number of plays."""
     command = [sys.executable, "-m", "tests.kafka.slice_reader", str(expected), str(acknowledged)]
     environment = environment_of(settings)
-    ended = subprocess.run(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, timeout=60, check=True)
+    ended = subprocess.run(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, timeout=30, check=True)
     return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith(b"[[")]
 
 

@@ -26,10 +26,12 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(folder)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StateError) as caught, locked_folder(folder):
-            pass
-        holder.kill()
+        try:
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(StateError) as caught, locked_folder(folder):
+                pass
+        finally:
+            holder.kill()
 
     expected = f"Another worker uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."
     assert expected == str(caught.value)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from faust.types.tuples import TP
+from mode import Service
 
 from streams.app import create_app
 from streams.settings import Settings
@@ -23,7 +24,7 @@ class Message:
 
     def __init__(self, partition: int, records: Sequence[int], generation_id: int = GENERATION_ID) -> None:
         """Hold records."""
-        self.partition, self.value, self.generation_id = partition, records, generation_id
+        self.topic, self.partition, self.value, self.generation_id = "plays", partition, records, generation_id
         self.tracked = False
         self.acked_by: object = None
 
@@ -41,7 +42,8 @@ class Waiting:
         for message in messages:
             self.put(message)
         self.channel = SimpleNamespace(queue=self.queue)
-        self.consumer = SimpleNamespace(_unacked_messages=set())
+        self.taken: list[int] = []
+        self.consumer = SimpleNamespace(_unacked_messages=set(), taken=self.taken.append)
         self.app = SimpleNamespace(
             consumer=self.consumer, consumer_generation_id=GENERATION_ID, slice_plays_max=SLICE_MAX
         )
@@ -51,7 +53,7 @@ class Waiting:
         self.queue.put_nowait(SimpleNamespace(message=message))
 
 
-def taken(group: Sequence[Slice]) -> list[tuple[int, list[int]]]:
+def taken(group: Sequence[Slice]) -> list[tuple[int, list[Any]]]:
     """Return partition and records of every slice."""
     return [(part.partition, list(part.records)) for part in group]
 
@@ -61,6 +63,7 @@ async def test_a_group_is_everything_that_waits() -> None:
     stream = Waiting(Message(0, [1]), Message(3, [5, 6]), Message(0, [2]))
 
     assert [(0, [1]), (3, [5, 6]), (0, [2])] == taken(await take_group(stream, 100))
+    assert [1, 2, 1] == stream.taken
     assert stream.queue.empty()
 
 
@@ -90,6 +93,7 @@ async def test_slices_of_an_earlier_assignment_are_left_out() -> None:
     stream = Waiting(Message(0, [1], GENERATION_ID - 1), Message(1, [2]), Message(0, [3], GENERATION_ID - 1))
 
     assert [(1, [2])] == taken(await take_group(stream, 100))
+    assert [1, 1, 1] == stream.taken
     assert {(2,)} == {tuple(message.value) for message in stream.consumer._unacked_messages}
 
 
@@ -105,38 +109,31 @@ async def test_acknowledging_tells_faust() -> None:
     assert [stream.consumer, None] == [message.acked_by for message in messages]
 
 
-class Record(SimpleNamespace):
-    """A record as aiokafka gives it."""
-
-
-def records(n: int) -> list[Record]:
+def records(n: int) -> list[Any]:
     """Return records at the offsets from 100 on."""
-    return [Record(offset=100 + number, timestamp=1500, timestamp_type=1) for number in range(n)]
+    return [SimpleNamespace(offset=100 + number, timestamp=1500, timestamp_type=1) for number in range(n)]
 
 
 class FetchedConsumer(SliceConsumer):
     """A slice consumer whose fetches are made up."""
 
-    def __init__(self, fetched: dict[TP, list[Record]]) -> None:
-        """Skip Faust's own preparation."""
-        self.app = SimpleNamespace(consumer_generation_id=GENERATION_ID, slice_plays_max=SLICE_MAX)
-        self.flow_active, self._fetched = True, fetched
-        self._active, self._room = set(fetched), asyncio.Event()
-        self._buffered_partitions: set[TP] = set()
+    def __init__(self, fetched: dict[TP, list[Any]], group_plays_max: int = 4000) -> None:
+        """Deliver the same fetch whenever it is asked for."""
+        app = create_app(Settings(slice_plays_max=SLICE_MAX, group_plays_max=group_plays_max))
+        app.consumer_generation_id = GENERATION_ID
+        super().__init__(app.transport, app.topics.on_message, None, None)
+        self.n_fetches = 0
+        self._fetched, self._active_partitions = fetched, set(fetched)
 
-    @property
-    def should_stop(self) -> bool:
-        """Go on."""
-        return False
-
-    def _get_active_partitions(self) -> set[TP]:
-        return self._active
+    def _new_consumer_thread(self) -> Service:
+        return Service()
 
     def _is_changelog_tp(self, tp: TP) -> bool:
         return bool(tp.topic == "changelog")
 
-    async def _wait_next_records(self, timeout: float) -> tuple[dict[TP, list[Record]], set[TP]]:  # noqa: ARG002, ASYNC109
-        return self._fetched, self._active
+    async def _wait_next_records(self, timeout: float) -> tuple[dict[TP, list[Any]], set[TP]]:  # noqa: ARG002, ASYNC109
+        self.n_fetches += 1
+        return self._fetched, self._active_partitions
 
 
 async def delivered(consumer: SliceConsumer) -> list[tuple[TP, int, int, int]]:
@@ -165,7 +162,7 @@ async def test_partitions_that_are_paused_are_left_out() -> None:
     """Unless their slices only fill the queue."""
     paused, full, active = (TP("plays", number) for number in range(3))
     consumer = FetchedConsumer({tp: records(1) for tp in (paused, full, active)})
-    consumer._active, consumer._buffered_partitions = {active}, {full}
+    consumer._active_partitions, consumer._buffered_partitions = {active}, {full}
 
     assert [full, active] == [found[0] for found in await delivered(consumer)]
 
@@ -186,24 +183,32 @@ async def test_a_rebalance_ends_the_delivery() -> None:
 async def test_the_offset_to_commit_stands_behind_the_last_slice(acked: list[int], expected: int | None) -> None:
     """The offsets below a slice's own are the slice, not a gap; once told it is not told again."""
     tp, consumer = TP("plays", 0), FetchedConsumer({})
-    consumer._acked, consumer._acked_index = {tp: list(acked)}, {tp: set(acked)}
+    consumer._acked[tp], consumer._acked_index[tp] = list(acked), set(acked)
 
     assert expected == consumer._new_offset(tp)
     assert consumer._new_offset(tp) is None
 
 
-async def test_a_full_queue_is_waited_for_no_longer_than_needed() -> None:
-    """As soon as one partition's slices were taken the next fetch begins; Faust would sleep for a second."""
-    tp = TP("plays", 0)
-    consumer = FetchedConsumer({tp: records(1)})
-    consumer._active, consumer._buffered_partitions = set(), {tp}
+async def test_no_more_is_fetched_while_enough_plays_wait() -> None:
+    """What waits is bounded in plays, whatever the size of the slices; as soon as some are taken a fetch begins."""
+    consumer = FetchedConsumer({TP("plays", 0): records(25)}, group_plays_max=10)
+    assert 3 == len(await delivered(consumer))
+
+    assert [] == [message async for message in consumer.getmany(0.01)]
+    assert 1 == consumer.n_fetches
     loop = asyncio.get_running_loop()
-    loop.call_later(0.02, consumer.on_buffer_drop, tp)
-
+    loop.call_later(0.02, consumer.taken, 10)
     before = loop.time()
-    found = await delivered(consumer)
+    assert 3 == len(await delivered(consumer))
 
-    assert (1, True) == (len(found), 0.01 < loop.time() - before < 0.5)
+    assert (2, True) == (consumer.n_fetches, loop.time() - before < 0.5)
+
+
+async def test_a_changelog_does_not_wait_for_plays() -> None:
+    """Recovery takes what comes."""
+    consumer = FetchedConsumer({TP("changelog", 0): records(25)}, group_plays_max=10)
+
+    assert [1, 1, 1] == [len(await delivered(consumer)) for _ in range(3)]
 
 
 def test_an_app_delivers_slices() -> None:
