@@ -30,6 +30,7 @@ bench: .venv/.dev ## Run the benchmarks and write docs/benchmarks.md; give the m
 
 docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
 	$(BIN)/python -m streams.schemas
+	$(BIN)/python -m streams.settings_table
 
 # Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.
 LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \

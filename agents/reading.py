@@ -56,7 +56,7 @@ def read_group(slices: Sequence[Slice], play_bytes_max: int) -> Group:
                 continue
             key = item_key(play.item_id)
             ids[key] = play.item_id
-            user = seen.setdefault(record.key, len(seen))
+            user = seen.setdefault(play.user_id.encode(), len(seen))
             play_id = play_id_key(play.play_id) if play.play_id is not None else 0
             found.append((user, record.offset, key, play.played_at_ms // 1000, play_id))
     return Group({p: list(seen) for p, seen in users.items()}, _columns(users, rows), item_ids, rejects)

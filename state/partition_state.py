@@ -88,7 +88,7 @@ class PartitionState:
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
         users = [record for record in records if record.value is not None and not is_item_name(record.key)]
-        applied = np.frombuffer(b"".join([record.value[APPLIED_OFFSET] for record in users]), "<i8")
+        applied = np.frombuffer(b"".join([(record.value or b"")[APPLIED_OFFSET] for record in users]), "<i8")
         highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
         # A record above all that stands before it is later than its user's, too: workers write in that order.
         later = applied > highest[:-1]
@@ -118,6 +118,7 @@ class PartitionState:
             self._put(batch, key, value)
         for key in outranked:
             batch.put(OUTRANKED_PREFIX + key, b"")
+        self.has_outranked = self.has_outranked or bool(outranked)
         return outranked
 
     def _settle(self, doubtful: dict[bytes, list[bytes]], newest: dict[bytes, bytes | None]) -> list[bytes]:
@@ -180,7 +181,7 @@ class PartitionState:
         batch.put(PLACE_KEY, _PLACE.pack(*place))
         self._db.write(batch)
         self.place = place
-        self.has_outranked = bool(self.outranked(1))
+        self.has_outranked = self.has_outranked and bool(self.outranked(1))
 
     def _put(self, batch: rocksdict.WriteBatch, key: bytes, value: bytes | None) -> None:
         if value is None:

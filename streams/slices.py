@@ -139,7 +139,7 @@ class SliceConsumer(driver.Consumer):
     async def _begin(self, tps: Sequence[TP]) -> None:
         """Go to the beginning of partitions; runs in the thread.
 
-        Asking Kafka for it would wait behind a fetch. Where offset 0 is gone, the fetch starts at the earliest there is.
+        Asking Kafka for it would wait behind a fetch. Where offset 0 is gone, the fetch starts at the earliest.
         """
         for tp in tps:
             self._thread._ensure_consumer().seek(TopicPartition(*tp), 0)  # noqa: SLF001

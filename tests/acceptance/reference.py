@@ -13,7 +13,7 @@ from state.user_records import new_users, pack
 from streams.log_reader import read_topic
 from streams.records import Recommendations
 from streams.settings import Settings
-from streams.slices import Slice
+from streams.slices import Record, Slice
 from streams.topics import topic_names
 
 
@@ -30,7 +30,7 @@ def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
     """Fold the plays topic from its beginning, partition by partition, each in one single group."""
 
     async def read() -> list[Slice]:
-        slices: dict[int, list[object]] = {}
+        slices: dict[int, list[Record]] = {}
         async for partition, records in read_topic(settings.brokers, topic_names(settings).plays, 30.0):
             slices.setdefault(partition, []).extend(records)
         return [Slice("plays", partition, records, None) for partition, records in sorted(slices.items())]

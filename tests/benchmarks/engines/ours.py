@@ -43,7 +43,7 @@ def count(slices: Sequence[Slice], states: Mapping[int, PartitionState]) -> dict
         for part in slices:
             if part.partition == partition:
                 for record in part.records:
-                    by_user.setdefault(record.key, []).append(record)
+                    by_user.setdefault(record.key or b"", []).append(record)
         keys = list(by_user)
         written: list[Item] = []
         highest = -1
