@@ -32,17 +32,17 @@ class PlayPath:
         """Commit into the partitions of `store`; `fail` is told of an error that the worker cannot go on after."""
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
-        self._queue: Any = None
+        self._app: Any = None
 
     async def fold_plays(self, stream: Any) -> None:
         """Take commit groups for ever: the body of the Faust agent.
 
         Faust would acknowledge the plays and start the agent anew if an error left it, so none does.
         """
-        self._queue = stream.channel.queue
+        self._app = stream.app
         try:
             while True:
-                group = await take_group(stream, self._settings.group_plays_max)
+                group = await take_group(stream.app, self._settings.group_plays_max)
                 durable = await self._commit(partial(self._fold, group))
                 acknowledge([part for part in group if part.partition in durable], stream.app.consumer)
         except Exception as error:  # noqa: BLE001  whatever it is, it stops the worker
@@ -61,7 +61,7 @@ class PlayPath:
     @property
     def busy(self) -> bool:
         """Tell whether plays are being folded or wait to be."""
-        return self._store.lock.locked() or (self._queue is not None and not self._queue.empty())
+        return self._store.lock.locked() or (self._app is not None and not self._app.consumer.slices.empty())
 
     async def _commit(self, work: Callable[[Generation | None, int], dict[int, Changes]]) -> set[int]:
         """Do a group's work beside the event loop (the kernels leave the interpreter's lock), and make it durable."""

@@ -1,5 +1,6 @@
 """`playfold worker`: fold plays into lists until told to stop."""
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -26,4 +27,5 @@ def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events
     async def run() -> None:
         await Worker(settings).run()
 
-    uvloop.run(run())
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the loop of Faust's consumer thread as well
+    asyncio.run(run())

@@ -53,6 +53,9 @@ class PartitionState:
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._db = rocksdict.Rdict(str(folder), _options(cache))
+        # The changelog is the log: what a crash takes from memory is read back from the place that the disk has.
+        self._unlogged = rocksdict.WriteOptions()
+        self._unlogged.disable_wal = True
         stored = self._db.get(PLACE_KEY)
         self.place = Place(*_PLACE.unpack(stored)) if stored else Place()
         self.has_outranked = bool(self.outranked(1))
@@ -60,7 +63,8 @@ class PartitionState:
         self._named_max = named_max
 
     def close(self) -> None:
-        """Close the database; nothing else may be called afterwards."""
+        """Write what is in memory to the disk and close; nothing else may be called afterwards."""
+        self._db.flush()
         self._db.close()
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -92,9 +96,9 @@ class PartitionState:
         highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
         # A record above all that stands before it is later than its user's, too: workers write in that order.
         later = applied > highest[:-1]
-        if later.all():
-            for record in records:
-                self._put(batch, record.key, record.value)
+        if later.all() and len(users) == len(records) and not self.has_outranked:  # the rule: nothing else to look at
+            for record in users:
+                batch.put(record.key, record.value)
             outranked = []
         else:
             outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)
@@ -169,7 +173,7 @@ class PartitionState:
 
     @swept.setter
     def swept(self, generation_key: int) -> None:
-        self._db.put(SWEPT_KEY, generation_key.to_bytes(8, "little"))
+        self._db.put(SWEPT_KEY, generation_key.to_bytes(8, "little"), write_opt=self._unlogged)
 
     def _outranked(self) -> Iterator[bytes]:
         for key in self._db.keys(from_key=OUTRANKED_PREFIX):
@@ -179,7 +183,7 @@ class PartitionState:
 
     def _write(self, batch: rocksdict.WriteBatch, place: Place) -> None:
         batch.put(PLACE_KEY, _PLACE.pack(*place))
-        self._db.write(batch)
+        self._db.write(batch, self._unlogged)
         self.place = place
         self.has_outranked = self.has_outranked and bool(self.outranked(1))
 

@@ -8,10 +8,6 @@ from yarl import URL
 from streams.settings import Settings
 from streams.slices import SliceTransport
 
-WAITING_SLICES_MAX = 65_536
-"""Never reached: what waits is bounded in plays, by `PlayfoldApp.waiting_plays_max`."""
-
-
 FETCH_BYTES_MAX = 4 << 20
 """Most bytes of a partition in one fetch."""
 
@@ -51,7 +47,6 @@ def create_app(settings: Settings) -> PlayfoldApp:
         broker_commit_interval=1.0,
         broker_max_poll_records=None,
         consumer_max_fetch_size=FETCH_BYTES_MAX,
-        stream_buffer_maxsize=WAITING_SLICES_MAX,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
         cython_optimizations=True,

@@ -1,6 +1,7 @@
-"""Slices: the records of one partition from one fetch, delivered by Faust as a single message.
+"""Slices: the records of one partition from one fetch, handled as a single message.
 
-Faust spends four asyncio tasks on a message. A slice pays that price once for up to a thousand plays.
+Faust spends four asyncio tasks on a message. A slice of a changelog goes that way, once for a whole fetch; slices of
+plays go into a queue of their own, from which commit groups are taken.
 Everything private that playfold uses of Faust stands in this file and in `streams/app.py`.
 """
 
@@ -9,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
-import faust
 from aiokafka.consumer import fetcher
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
@@ -79,12 +79,17 @@ class SliceConsumer(driver.Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         """Take what Faust gives a consumer."""
         super().__init__(*args, **options)
-        self._room = asyncio.Event()
+        self.slices: asyncio.Queue[Slice] = asyncio.Queue()
+        """Slices of plays that wait to be folded; `PlayfoldApp.waiting_plays_max` bounds them."""
         self._waiting_plays = 0
+        self._room = asyncio.Event()
         self._read_offset = Unread()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
-        """Yield a message per slice; its value is the list of records, its offset that of the last one."""
+        """Fetch; queue the slices of plays, and yield those of a changelog as messages.
+
+        A slice's message has the list of records as its value and the offset of the last one.
+        """
         await self._wait_for_room(timeout)
         if self._waiting_plays > self.app.waiting_plays_max:
             return
@@ -97,13 +102,17 @@ class SliceConsumer(driver.Consumer):
             await self._thread.call_thread(self._rewind, firsts)
             return
         for tp, records in fetched.items():
-            if active is not None and tp not in active and tp not in self._buffered_partitions:
+            if active is not None and tp not in active:
                 continue
             for part in self._parts(tp, records):
                 if not self.flow_active or self.app.consumer_generation_id != generation_id:
                     return  # the assignment that follows seeks
-                self._waiting_plays += 0 if self._is_changelog_tp(tp) else len(part)
-                yield tp, _slice_message(tp, part, generation_id)
+                message = _slice_message(tp, part, generation_id)
+                if self._is_changelog_tp(tp):
+                    yield tp, message
+                else:
+                    self._waiting_plays += len(part)
+                    self.slices.put_nowait(Slice(tp.topic, tp.partition, part, message))
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:  # noqa: ASYNC109
         """Fetch from the partitions that are active now; Faust's set changes while the fetch waits."""
@@ -131,7 +140,6 @@ class SliceConsumer(driver.Consumer):
         Faust leaves a partition without a committed offset where it is: what was fetched and thrown away in a
         rebalance before the first commit would never be delivered again.
         """
-        self._waiting_plays = 0  # Faust has cleared its queue
         await super().perform_seek()
         plays = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
         await self._thread.call_thread(self._begin, [tp for tp in plays if not self._committed_offset[tp]])
@@ -150,11 +158,7 @@ class SliceConsumer(driver.Consumer):
         self._room.set()
 
     async def _wait_for_room(self, timeout: float) -> None:  # noqa: ASYNC109  Faust's name
-        """Wait while enough plays are queued.
-
-        Faust bounds its queue in messages, and stops fetching a partition when it is nearly full. A dozen small slices
-        would do that, and aiokafka fetches nothing from a broker for 0.1 s while records of any partition wait.
-        """
+        """Wait while enough plays are queued."""
         self._room.clear()
         if self.flow_active and self._waiting_plays > self.app.waiting_plays_max:
             with suppress(TimeoutError):
@@ -205,28 +209,24 @@ class SliceTransport(driver.Transport):
     Consumer = SliceConsumer
 
 
-async def take_group(stream: faust.Stream[Any], plays_max: int) -> list[Slice]:
+async def take_group(app: Any, plays_max: int) -> list[Slice]:
     """Wait for a slice, then take every slice that waits too, up to `plays_max` plays: a commit group.
 
-    Small groups when it is quiet (milliseconds), large ones under load (throughput).
+    Small groups when it is quiet (milliseconds), large ones under load (throughput). A slice of an earlier assignment,
+    or one that a rebalance is about to take away, is dropped: it is delivered again to whoever owns it then.
     """
-    queue, app = stream.channel.queue, stream.app
+    consumer = app.consumer
     group: list[Slice] = []
     room = plays_max
-    while not group or (room >= app.slice_plays_max and not queue.empty()):
-        message = (await queue.get()).message
-        app.consumer.taken(len(message.value))
-        if message.generation_id == app.consumer_generation_id:  # else it will be delivered to its present owner
-            group.append(_take(message, app.consumer))
-            room -= len(message.value)
+    while not group or (room >= app.slice_plays_max and not consumer.slices.empty()):
+        part = await consumer.slices.get()
+        consumer.taken(len(part.records))
+        if consumer.flow_active and part.message.generation_id == app.consumer_generation_id:
+            part.message.tracked = True  # Faust waits in a rebalance until what is tracked is acknowledged
+            consumer._unacked_messages.add(part.message)  # noqa: SLF001
+            group.append(part)
+            room -= len(part.records)
     return group
-
-
-def _take(message: ConsumerMessage, consumer: Any) -> Slice:
-    if not message.tracked:  # the stream iterator, which is not used here, would have done this
-        message.tracked = True
-        consumer._unacked_messages.add(message)  # noqa: SLF001
-    return Slice(message.topic, message.partition, message.value, message)
 
 
 def acknowledge(group: Sequence[Slice], consumer: Any) -> None:

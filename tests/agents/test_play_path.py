@@ -20,6 +20,7 @@ from state.user_record import UserRecord
 from state.user_store import UserStore
 from streams.outbox import OutboxError
 from streams.settings import Settings
+from streams.slices import Slice
 from streams.topics import topic_names
 from tests.agents.deliveries import played, slice_of
 from tests.agents.memory_outbox import MemoryOutbox
@@ -57,16 +58,17 @@ class Scene:
         committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)
         self.path = PlayPath(store, self.serving, committer, self.thread, SETTINGS, self.failures.append)
-        consumer = SimpleNamespace(taken=lambda _plays: None)
+        self.queue: asyncio.Queue[Slice] = asyncio.Queue()
+        consumer = SimpleNamespace(
+            slices=self.queue, taken=lambda _plays: None, flow_active=True, _unacked_messages=set()
+        )
         app = SimpleNamespace(consumer=consumer, consumer_generation_id=GENERATION_ID, slice_plays_max=1000)
-        self.queue: asyncio.Queue[Any] = asyncio.Queue()
-        self.stream = SimpleNamespace(channel=SimpleNamespace(queue=self.queue), app=app)
-        self.folding = asyncio.create_task(self.path.fold_plays(self.stream))
+        self.folding = asyncio.create_task(self.path.fold_plays(SimpleNamespace(app=app)))
 
     def deliver(self, *messages: Message) -> None:
         """Put slices into the stream, all at once."""
         for message in messages:
-            self.queue.put_nowait(SimpleNamespace(message=message))
+            self.queue.put_nowait(Slice("plays", message.partition, message.value, cast(Any, message)))
 
     async def close(self) -> None:
         """End."""

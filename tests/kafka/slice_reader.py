@@ -20,10 +20,10 @@ async def read(settings: Settings, expected: int, acknowledged: int) -> None:
     settings.worker_path.mkdir(parents=True, exist_ok=True)
     app, done, seen = create_app(settings), asyncio.Event(), 0
 
-    async def take(stream: Any) -> None:
+    async def take(_stream: Any) -> None:
         nonlocal seen
         while seen < expected:
-            group = await take_group(stream, settings.group_plays_max)
+            group = await take_group(app, settings.group_plays_max)
             seen += sum(len(part.records) for part in group)
             told = [(part.partition, [record.offset for record in part.records]) for part in group]
             sys.stdout.write(json.dumps(told) + "\n")

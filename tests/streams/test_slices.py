@@ -5,7 +5,7 @@
 import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from faust.types.tuples import TP
@@ -34,23 +34,23 @@ class Message:
 
 
 class Waiting:
-    """As much of a Faust stream as a group is taken from."""
+    """As much of a Faust app as a group is taken from."""
 
     def __init__(self, *messages: Message) -> None:
         """Queue messages."""
-        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.queue: asyncio.Queue[Slice] = asyncio.Queue()
         for message in messages:
             self.put(message)
-        self.channel = SimpleNamespace(queue=self.queue)
         self.taken: list[int] = []
-        self.consumer = SimpleNamespace(_unacked_messages=set(), taken=self.taken.append)
-        self.app = SimpleNamespace(
-            consumer=self.consumer, consumer_generation_id=GENERATION_ID, slice_plays_max=SLICE_MAX
+        self.consumer = SimpleNamespace(
+            slices=self.queue, _unacked_messages=set(), taken=self.taken.append, flow_active=True
         )
+        self.consumer_generation_id = GENERATION_ID
+        self.slice_plays_max = SLICE_MAX
 
     def put(self, message: Message) -> None:
         """Queue one more."""
-        self.queue.put_nowait(SimpleNamespace(message=message))
+        self.queue.put_nowait(Slice("plays", message.partition, cast(Any, message.value), cast(Any, message)))
 
 
 def taken(group: Sequence[Slice]) -> list[tuple[int, list[Any]]]:
@@ -60,53 +60,53 @@ def taken(group: Sequence[Slice]) -> list[tuple[int, list[Any]]]:
 
 async def test_a_group_is_everything_that_waits() -> None:
     """Of all partitions, in the order in which it came."""
-    stream = Waiting(Message(0, [1]), Message(3, [5, 6]), Message(0, [2]))
+    app = Waiting(Message(0, [1]), Message(3, [5, 6]), Message(0, [2]))
 
-    assert [(0, [1]), (3, [5, 6]), (0, [2])] == taken(await take_group(stream, 100))
-    assert [1, 2, 1] == stream.taken
-    assert stream.queue.empty()
+    assert [(0, [1]), (3, [5, 6]), (0, [2])] == taken(await take_group(app, 100))
+    assert [1, 2, 1] == app.taken
+    assert app.queue.empty()
 
 
 async def test_a_group_waits_for_its_first_slice() -> None:
     """An idle worker does nothing, and a lone play is taken at once."""
-    stream = Waiting()
-    taking = asyncio.create_task(take_group(stream, 100))
+    app = Waiting()
+    taking = asyncio.create_task(take_group(app, 100))
     await asyncio.sleep(0.01)
     assert not taking.done()
 
-    stream.put(Message(1, [7]))
+    app.put(Message(1, [7]))
 
     assert [(1, [7])] == taken(await asyncio.wait_for(taking, 1))
 
 
 async def test_a_group_is_bounded() -> None:
     """As long as a full slice still fits it takes one more; the rest waits for the next group."""
-    stream = Waiting(*(Message(0, range(SLICE_MAX)) for _ in range(5)))
+    app = Waiting(*(Message(0, range(SLICE_MAX)) for _ in range(5)))
 
-    sizes = [len(await take_group(stream, plays_max)) for plays_max in (25, 5, 20)]
+    sizes = [len(await take_group(app, plays_max)) for plays_max in (25, 5, 20)]
 
     assert [2, 1, 2] == sizes
 
 
 async def test_slices_of_an_earlier_assignment_are_left_out() -> None:
     """The partition's present owner, maybe this worker again, gets them delivered anew."""
-    stream = Waiting(Message(0, [1], GENERATION_ID - 1), Message(1, [2]), Message(0, [3], GENERATION_ID - 1))
+    app = Waiting(Message(0, [1], GENERATION_ID - 1), Message(1, [2]), Message(0, [3], GENERATION_ID - 1))
 
-    assert [(1, [2])] == taken(await take_group(stream, 100))
-    assert [1, 1, 1] == stream.taken
-    assert {(2,)} == {tuple(message.value) for message in stream.consumer._unacked_messages}
+    assert [(1, [2])] == taken(await take_group(app, 100))
+    assert [1, 1, 1] == app.taken
+    assert {(2,)} == {tuple(message.value) for message in app.consumer._unacked_messages}
 
 
 async def test_acknowledging_tells_faust() -> None:
     """Each slice of the group, and no other."""
     messages = [Message(0, [1]), Message(1, [2])]
-    stream = Waiting(*messages)
-    group = await take_group(stream, 100)
+    app = Waiting(*messages)
+    group = await take_group(app, 100)
     assert all(message.tracked for message in messages)
 
-    acknowledge(group[:1], stream.consumer)
+    acknowledge(group[:1], app.consumer)
 
-    assert [stream.consumer, None] == [message.acked_by for message in messages]
+    assert [app.consumer, None] == [message.acked_by for message in messages]
 
 
 def records(n: int) -> list[Any]:
@@ -137,9 +137,11 @@ class FetchedConsumer(SliceConsumer):
 
 
 async def delivered(consumer: SliceConsumer) -> list[tuple[TP, int, int, int]]:
-    """Return partition, size, offset and generation id of every message of a fetch."""
-    found = [(tp, message) async for tp, message in consumer.getmany(1.0)]
-    return [(tp, len(message.value), message.offset, message.generation_id) for tp, message in found]
+    """Return partition, size, offset and generation id of every slice of a fetch, those of a changelog first."""
+    found = [message async for _, message in consumer.getmany(1.0)]
+    while not consumer.slices.empty():
+        found.append(consumer.slices.get_nowait().message)
+    return [(message.tp, len(message.value), message.offset, message.generation_id) for message in found]
 
 
 async def test_a_fetch_is_cut_into_slices() -> None:
@@ -159,24 +161,38 @@ async def test_a_changelog_is_not_cut() -> None:
 
 
 async def test_partitions_that_are_paused_are_left_out() -> None:
-    """Unless their slices only fill the queue."""
-    paused, full, active = (TP("plays", number) for number in range(3))
-    consumer = FetchedConsumer({tp: records(1) for tp in (paused, full, active)})
-    consumer._active_partitions, consumer._buffered_partitions = {active}, {full}
+    """They were paused while the fetch waited."""
+    paused, active = TP("plays", 0), TP("plays", 1)
+    consumer = FetchedConsumer({tp: records(1) for tp in (paused, active)})
+    consumer._active_partitions = {active}
 
-    assert [full, active] == [found[0] for found in await delivered(consumer)]
+    assert [active] == [found[0] for found in await delivered(consumer)]
+
+
+async def test_what_a_rebalance_is_about_to_take_away_is_dropped() -> None:
+    """It is delivered again to whoever owns it then, so no group is begun with it."""
+    app = Waiting(Message(0, [1]))
+    app.consumer.flow_active = False
+    taking = asyncio.create_task(take_group(app, 100))
+    await asyncio.sleep(0.01)
+    assert not taking.done()
+
+    app.consumer.flow_active = True
+    app.put(Message(0, [2]))
+
+    assert [(0, [2])] == taken(await taking)
 
 
 async def test_a_rebalance_ends_the_delivery() -> None:
     """What was fetched under an earlier assignment is not handed out under the next."""
-    consumer = FetchedConsumer({TP("plays", 0): records(25)})
+    consumer = FetchedConsumer({TP("changelog", number): records(25) for number in range(2)})
     found = []
 
-    async for _, message in consumer.getmany(1.0):
-        found.append(message.offset)
+    async for tp, _ in consumer.getmany(1.0):
+        found.append(tp.partition)
         consumer.app.consumer_generation_id += 1
 
-    assert [109] == found
+    assert [0] == found
 
 
 @pytest.mark.parametrize(("acked", "expected"), [([], None), ([109], 110), ([119, 109, 124], 125)])

@@ -121,4 +121,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     start_event_log(as_json=False)
-    uvloop.run(main())
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.run(main())
