@@ -40,7 +40,7 @@ def fold(
     """Fold a group's plays into its users' records.
 
     Every touched user's list is published if it changed, names another generation than the last one, or is due, or if
-    none of the user's plays was fresh: then the plays were delivered again, and the crash may have lost the list.
+    a play of the user was delivered again: the crash that caused it may have lost the list.
     """
     records = _read(group.users, states, generation, settings)
     records, repeated = learn(

@@ -102,6 +102,7 @@ class PartitionState:
             outranked = []
         else:
             outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)
+        batch.delete(SWEPT_KEY)  # whoever wrote these records may have served another generation
         self._write(batch, Place(records[-1].offset, int(highest[-1])))
         return len(outranked)
 

@@ -98,7 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rule: Annotated[
         Literal["ials", "hkv"], Meta(description="Objective: `ials` (Rendle et al. 2021) or `hkv` (Hu et al. 2008).")
     ] = "ials"
-    factors: Annotated[int, Meta(ge=2, le=1024, description="Length of user and item vectors; even.")] = 64
+    factors: Annotated[int, Meta(ge=2, le=1024, description="Length of user and item vectors.")] = 64
     regularization: Annotated[float, Meta(gt=0, description="Lambda; times the row's plays under `ials`.")] = 0.05
     unobserved_weight: Annotated[float, Meta(gt=0, description="a0: weight of what was not played, under `ials`.")] = (
         0.1
