@@ -2,7 +2,8 @@
 
 `state_output`: 200,000 plays of 20,000 users; a play is decoded, appended to a bounded history in durable state with a
 changelog, and a list of 300 bytes goes out. playfold's count goes through its own slices, groups and commit order;
-a list goes out per touched user and group, which is what its groups are for.
+a list goes out per touched user and group, which is what its groups are for. Stock Faust is timed on the first 50,000
+of the plays, since it would take minutes for all.
 
 `full_path`: f=64, 10,000 items, histories of about 30 items, the top 50 published as JSON; the worker as it is, against
 a Faust agent that calls implicit's `recalculate_user` and `recommend` per event and sends the list.
