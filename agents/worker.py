@@ -86,7 +86,12 @@ class Worker:
         await self._serving.swap()
         await warming
         _spare_collector()
-        await self._app.start()
+        starting = asyncio.create_task(self._app.start())
+        # Not `wait_for`: Faust may swallow a cancellation.
+        done, _ = await asyncio.wait({starting}, timeout=self._settings.ready_s)
+        if not done:
+            raise self._not_ready()
+        starting.result()
 
     async def _watch(self) -> None:
         """Wait until the worker is told to stop; raise as soon as a part of it fails."""
@@ -125,14 +130,17 @@ class Worker:
                 moved, n_recovered = time.monotonic(), self._store.n_recovered
                 log.info("recovering", extra={"records": n_recovered})
             if time.monotonic() - moved > self._settings.ready_s:
-                message = (
-                    f"Worker {self._settings.instance} got no partitions within {self._settings.ready_s:g} s. "
-                    "Look at the broker, and whether another worker runs under the same PLAYFOLD_INSTANCE."
-                )
-                raise WorkerError(message)
+                raise self._not_ready()
         seconds = round(time.monotonic() - self._store.opened_at, 3)
         told = {"partitions": sorted(self._store.partitions), "recovered": self._store.n_recovered, "seconds": seconds}
         log.info("worker_ready", extra=told)
+
+    def _not_ready(self) -> WorkerError:
+        message = (
+            f"Worker {self._settings.instance} got no partitions within {self._settings.ready_s:g} s. "
+            "Look at the broker, and whether another worker runs under the same PLAYFOLD_INSTANCE."
+        )
+        return WorkerError(message)
 
     async def _app_stopped(self) -> None:
         """Wait until Faust stops by itself, which is always an error."""

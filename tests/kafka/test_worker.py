@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from kafka import KafkaAdminClient
@@ -133,6 +134,16 @@ def test_a_wrong_number_of_partitions_is_a_sentence_and_an_exit(settings: Settin
 
     sentence = f"Topic {names.users_changelog} has 6 partitions, but PLAYFOLD_PARTITIONS is 4 for all alike"
     assert said.startswith(f"`playfold worker` ended with status 1 ({sentence}")
+
+
+def test_a_worker_that_is_not_ready_in_time_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
+    """It does not stay up without doing anything."""
+    hasty = msgspec.structs.replace(settings, ready_s=0.05)
+
+    said = ended(hasty, within_s=30)
+
+    assert names.plays == topic_names(hasty).plays
+    assert said.startswith("`playfold worker` ended with status 1 (Worker a got no partitions within 0.05 s. Look at")
 
 
 def test_a_damaged_state_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
