@@ -61,7 +61,13 @@ class Sweeper:
     async def sweep(self, partition: int) -> None:
         """Fold every user of a partition into the generation in service, plays first."""
         state, generation = self._state(partition), self._serving.current
-        if state is None or generation is None or state.swept == generation.key:
+        if state is None:
+            return
+        if generation is None:
+            if state.swept:  # who plays meanwhile is folded into nothing, and has to be found again
+                state.swept = 0
+            return
+        if state.swept == generation.key:
             return
         started, n_users, after = time.monotonic(), 0, b""
         while True:

@@ -96,9 +96,9 @@ class PartitionState:
         highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
         # A record above all that stands before it is later than its user's, too: workers write in that order.
         later = applied > highest[:-1]
-        if later.all() and len(users) == len(records) and not self.has_outranked:  # the rule: nothing else to look at
-            for record in users:
-                batch.put(record.key, record.value)
+        if later.all():  # the rule: names, tombstones and users' records take effect as they stand
+            for record in records:
+                self._put(batch, record.key, record.value)
             outranked = []
         else:
             outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)

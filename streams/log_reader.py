@@ -75,15 +75,7 @@ async def read_span(
     Raises:
         LogReadError: Nothing came for `timeout_s` seconds.
     """
-    consumer.assign(list(ends))
-    beginnings = await consumer.beginning_offsets(list(ends))
-    open_ends = dict(ends)
-    for tp in ends:
-        start = max(starts.get(tp, 0), beginnings[tp])
-        consumer.seek(tp, start)
-        if start >= ends[tp]:
-            del open_ends[tp]
-            consumer.pause(tp)
+    open_ends = await _seek_starts(consumer, ends, starts)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     while open_ends:
@@ -101,6 +93,22 @@ async def read_span(
         for tp in [tp for tp, end in open_ends.items() if await consumer.position(tp) >= end]:
             del open_ends[tp]
             consumer.pause(tp)
+
+
+async def _seek_starts(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], starts: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Put a consumer to the start of every partition, and return the ends of those that hold anything wanted."""
+    consumer.assign(list(ends))
+    beginnings = await consumer.beginning_offsets(list(ends))
+    open_ends = dict(ends)
+    for tp, end in ends.items():
+        start = max(starts.get(tp, 0), beginnings[tp])
+        consumer.seek(tp, start)
+        if start >= end:
+            del open_ends[tp]
+            consumer.pause(tp)
+    return open_ends
 
 
 async def read_topic(

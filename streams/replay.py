@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -171,8 +171,6 @@ def limit_pieces(pieces: Iterator[PlaysPiece], n_plays: int) -> Iterator[PlaysPi
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
     """Wait, unless told to stop."""
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
-    except TimeoutError:
-        pass

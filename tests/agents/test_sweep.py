@@ -118,6 +118,22 @@ async def test_a_swept_partition_is_left_alone(scene: Scene) -> None:
     assert USERS == scene.under(scene.first)
 
 
+async def test_whoever_played_without_a_generation_is_found_again(scene: Scene) -> None:
+    """The same generation may come back after it could not be opened, so a partition is not swept for ever."""
+    scene.serving.current = scene.second
+    await scene.sweeper(100).sweep(0)
+    scene.serving.current = None
+    await scene.sweeper(100).sweep(0)
+    await scene.path.refold(0, [USERS[2]])
+    scene.path.groups.clear()
+
+    scene.serving.current = scene.second
+    await scene.sweeper(100).sweep(0)
+
+    assert [[USERS[2]]] == scene.path.groups
+    assert USERS == scene.under(scene.second)
+
+
 async def test_a_sweep_goes_on_where_it_was_killed(scene: Scene) -> None:
     """The records themselves tell who is left."""
     scene.serving.current = scene.second

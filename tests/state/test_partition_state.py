@@ -56,6 +56,15 @@ def test_a_new_state_stands_nowhere(state: PartitionState) -> None:
     assert [] == state.users(b"", 10)
 
 
+def test_foreign_records_ask_for_a_sweep(state: PartitionState) -> None:
+    """Whoever wrote them may have served another generation."""
+    state.swept = 7
+
+    state.apply_changelog(logged(0, (b"a", record(1))))
+
+    assert 0 == state.swept
+
+
 def test_a_commit_and_its_place_survive(tmp_path: Path) -> None:
     """Values, deletions and the place are there for the next process."""
     state = PartitionState(tmp_path / "0")
