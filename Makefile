@@ -34,7 +34,7 @@ docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
 
 # Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.
 LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate $(UPGRADE)
+	--generate-hashes --no-strip-extras --no-header --no-annotate $(UPGRADE)
 lock: .venv/.dev ## Lock the versions of all dependencies with their hashes.
 	$(LOCK) --extra dev pyproject.toml --output-file requirements-dev.lock
 	$(LOCK) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
