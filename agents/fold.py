@@ -15,6 +15,7 @@ from state.generation import Generation
 from state.keys import item_name_key
 from state.learn import learn
 from state.partition_state import PartitionState
+from state.ranker import Ranker
 from state.relist import fingerprints, relist
 from state.user_records import UserRecords, pack, unpack
 from streams.outbox import Item
@@ -35,7 +36,12 @@ class Changes(NamedTuple):
 
 
 def fold(
-    group: Group, states: Mapping[int, PartitionState], generation: Generation | None, settings: Settings, now_ms: int
+    group: Group,
+    states: Mapping[int, PartitionState],
+    generation: Generation | None,
+    settings: Settings,
+    now_ms: int,
+    ranker: Ranker | None = None,
 ) -> dict[int, Changes]:
     """Fold a group's plays into its users' records.
 
@@ -46,7 +52,7 @@ def fold(
     records, repeated = learn(
         records, group.plays, settings.history_max, settings.play_ids_max, settings.half_life_plays
     )
-    changes = _settle(group.users, records, repeated, generation, settings, now_ms)
+    changes = _settle(group.users, records, repeated, generation, settings, now_ms, ranker)
     for partition, ids in group.item_ids.items():
         names = [(item_name_key(key), ids[key].encode()) for key in states[partition].unnamed(ids)]
         found = changes[partition]
@@ -55,11 +61,16 @@ def fold(
 
 
 def refold(
-    users: Users, states: Mapping[int, PartitionState], generation: Generation | None, settings: Settings, now_ms: int
+    users: Users,
+    states: Mapping[int, PartitionState],
+    generation: Generation | None,
+    settings: Settings,
+    now_ms: int,
+    ranker: Ranker | None = None,
 ) -> dict[int, Changes]:
     """Fold users again under a generation, without any play, and publish their lists."""
     records = _read(users, states, generation, settings)
-    return _settle(users, records, np.ones(len(records), np.bool_), generation, settings, now_ms)
+    return _settle(users, records, np.ones(len(records), np.bool_), generation, settings, now_ms, ranker)
 
 
 def _read(
@@ -76,13 +87,14 @@ def _settle(
     generation: Generation | None,
     settings: Settings,
     now_ms: int,
+    ranker: Ranker | None,
 ) -> dict[int, Changes]:
     """Make the lists of all users at once, decide which go out, and write the records."""
     header = records.header
     messages: dict[int, bytes] = {}
     if generation is not None and len(records):
         again = again | (header["generation_key"] != generation.key)  # a published list names a generation
-        lists = relist(records, generation, settings.list_n)
+        lists = relist(records, generation, settings.list_n, ranker)
         found = fingerprints(lists, generation)
         age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
         due = again | (found != header["list_fingerprint"]) | (age_s >= settings.list_heartbeat_s)

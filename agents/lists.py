@@ -28,7 +28,7 @@ def encode_lists(
     item_ids, personal = generation.item_ids[lists.rows], lists.personal.tolist()
     lengths = (lists.rows >= 0).sum(axis=1).tolist()
     offsets, wanted = applied_offsets.tolist(), due.tolist()
-    head = {"generation": generation.id, "revision": 0, "made_at_ms": now_ms,
+    head = {"generation": generation.id, "revision": generation.revision.number, "made_at_ms": now_ms,
             "expires_at_ms": now_ms + 1000 * settings.list_expires_s}  # fmt: skip
     messages, number = {}, 0
     for partition, keys in users.items():

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -11,14 +11,24 @@ from agents.commit import Committer
 from agents.fold import Changes, fold, refold
 from agents.reading import read_group
 from state.generation import Generation
+from state.ranker import Ranker
 from state.serving import Serving
 from state.user_store import UserStore
 from streams.settings import Settings
 from streams.slices import Slice, acknowledge, take_group
 
+FLOW_S = 1.0
+"""Plays flow if there was one within so many seconds."""
+
 
 class PlayPath:
-    """Folds and commits groups of plays, and of users without plays, never two at a time."""
+    """Folds and commits groups of plays, and of users without plays, never two at a time.
+
+    Who has the turn holds the store's lock, and turns are given in the order in which they were asked for. Plays take
+    theirs as a whole: a group is all that waits when its turn begins, so a play waits for at most one group of the
+    sweep, which keeps its groups small while plays flow (`agents/pace.py`), and the sweep, asking only when its last
+    group is done, cannot be kept waiting for ever by plays either.
+    """
 
     def __init__(
         self,
@@ -32,26 +42,39 @@ class PlayPath:
         """Commit into the partitions of `store`; `fail` is told of an error that the worker cannot go on after."""
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
-        self._app: Any = None
+        self.ranker = Ranker(settings)
+        self._played_at = float("-inf")
 
     async def fold_plays(self, stream: Any) -> None:
         """Take commit groups for ever: the body of the Faust agent.
 
         Faust would acknowledge the plays and start the agent anew if an error left it, so none does.
         """
-        self._app = stream.app
         try:
             while True:
-                group = await take_group(stream.app, self._settings.group_plays_max)
-                durable = await self._commit(partial(self._fold, group))
-                acknowledge([part for part in group if part.partition in durable], stream.app.consumer)
+                async with take_group(stream.app, self._settings.group_plays_max, self._store.lock) as group:
+                    self._played_at = time.monotonic()
+                    durable = await self._commit({part.partition for part in group}, partial(self._fold, group))
+                    acknowledge([part for part in group if part.partition in durable], stream.app.consumer)
         except Exception as error:  # noqa: BLE001  whatever it is, it stops the worker
             self._fail(error)
             await asyncio.Event().wait()
 
-    async def refold(self, partition: int, keys: Sequence[bytes]) -> bool:
-        """Fold users of a partition again and commit them; False if the partition is not ours any more."""
-        return partition in await self._commit(partial(self._refold, partition, keys))
+    async def refold(self, partition: int, keys: Sequence[bytes]) -> float | None:
+        """Fold users of a partition again and commit them.
+
+        Returns:
+            The seconds that it took, without the wait for its turn; None if the partition is not ours any more.
+        """
+        async with self._store.lock:
+            began = time.monotonic()
+            durable = await self._commit({partition}, partial(self._refold, partition, keys))
+            return time.monotonic() - began if partition in durable else None
+
+    async def group_ended(self) -> None:
+        """Wait until the group in hand is durable; those that follow are folded under the generation in service."""
+        async with self._store.lock:
+            pass
 
     async def check_tails(self) -> None:
         """See that nobody else wrote to the changelogs of our partitions since we did."""
@@ -59,26 +82,33 @@ class PlayPath:
             await self._committer.check_tails(list(self._store.partitions))
 
     @property
-    def busy(self) -> bool:
-        """Tell whether plays are being folded or wait to be."""
-        return self._store.lock.locked() or (self._app is not None and not self._app.consumer.slices.empty())
+    def plays_flow(self) -> bool:
+        """Tell whether there were plays to fold just now."""
+        return time.monotonic() - self._played_at < FLOW_S
 
-    async def _commit(self, work: Callable[[Generation | None, int], dict[int, Changes]]) -> set[int]:
+    async def _commit(
+        self, partitions: Iterable[int], work: Callable[[Generation | None, int], dict[int, Changes]]
+    ) -> set[int]:
         """Do a group's work beside the event loop (the kernels leave the interpreter's lock), and make it durable."""
-        async with self._store.lock:
-            generation, now_ms = self._serving.current, time.time_ns() // 1_000_000
-            changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, generation, now_ms)
-            return await self._committer.commit(changes)
+        generation, now_ms = self._serving.current, time.time_ns() // 1_000_000
+        for partition in partitions:
+            if partition in self._store.partitions:
+                self._store.partitions[partition].folds_under(generation.key if generation else 0)
+        changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, generation, now_ms)
+        return await self._committer.commit(changes)
 
     def _fold(self, slices: Sequence[Slice], generation: Generation | None, now_ms: int) -> dict[int, Changes]:
         states = self._store.partitions
         mine = [part for part in slices if part.partition in states]
         if not mine:
             return {}
-        return fold(read_group(mine, self._settings.play_bytes_max), states, generation, self._settings, now_ms)
+        group = read_group(mine, self._settings.play_bytes_max)
+        return fold(group, states, generation, self._settings, now_ms, self.ranker)
 
     def _refold(
         self, partition: int, keys: Sequence[bytes], generation: Generation | None, now_ms: int
     ) -> dict[int, Changes]:
         states = self._store.partitions
-        return refold({partition: keys}, states, generation, self._settings, now_ms) if partition in states else {}
+        if partition not in states:
+            return {}
+        return refold({partition: keys}, states, generation, self._settings, now_ms, self.ranker)

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
+from agents.pace import Pace
 from agents.play_path import PlayPath
 from state.partition_state import PartitionState
 from state.serving import Serving
@@ -16,9 +18,41 @@ PAUSE_S = 0.5
 """Between two looks for work."""
 TAIL_CHECK_S = 60.0
 """Between two looks for late workers' records in partitions that are quiet."""
-YIELD_S = 0.25
-"""Longest time that a sweep gives way to plays before its next group."""
-YIELD_STEP_S = 0.002
+REST = 0.5
+"""While plays flow a sweep rests before its next group, for so many times what the last one took."""
+SCAN_MAX = 1000
+"""Users looked at in one go, about two milliseconds."""
+PROGRESS_S = 3.0
+"""Between two events that tell how far a sweep is."""
+
+
+class Progress:
+    """How far the sweep of a partition is, told now and then."""
+
+    def __init__(self, partition: int, generation_id: str, about: int) -> None:
+        """Begin; the partition has about so many users."""
+        self.seen = self.refolded = 0
+        self._partition, self._generation_id, self._about = partition, generation_id, about
+        self._began = self._told = time.monotonic()
+
+    def tell(self) -> None:
+        """Tell how far it is, unless that was told just now."""
+        if time.monotonic() - self._told >= PROGRESS_S:
+            self._told = time.monotonic()
+            log.info("sweep_progress", extra={**self._fields(), "seen": self.seen, "of_about": self._about})
+
+    def end(self) -> None:
+        """Tell that every user is folded."""
+        log.info("partition_swept", extra=self._fields())
+
+    def _fields(self) -> dict[str, object]:
+        seconds = round(time.monotonic() - self._began, 3)
+        return {
+            "partition": self._partition,
+            "generation": self._generation_id,
+            "users": self.refolded,
+            "seconds": seconds,
+        }
 
 
 class Sweeper:
@@ -26,11 +60,17 @@ class Sweeper:
 
     It needs no memory of its own: a partition remembers the generation it was swept under, a user record the one it
     was folded under, and an outranked user is marked. So it can be killed and goes on where it was.
+
+    Every user's list names a generation, so after a swap every list goes out again, whether its items changed or not.
+    Another revision of the same generation is no reason to sweep.
     """
 
     def __init__(self, store: UserStore, serving: Serving, path: PlayPath, group_users: int) -> None:
-        """Sweep the partitions of `store` in groups of `group_users`; plays on their `path` go first."""
-        self._store, self._serving, self._path, self._group_users = store, serving, path, group_users
+        """Sweep the partitions of `store` in groups of at most `group_users`, in the pauses of the plays' `path`."""
+        self._store, self._serving, self._path = store, serving, path
+        self._pace = Pace(group_users)
+        self._users: dict[int, int] = {}
+        """Users that the last whole sweep of a partition came past."""
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -52,49 +92,73 @@ class Sweeper:
         """Write winners to the changelog again where a late worker's record stands behind them."""
         state = self._state(partition)
         while state is not None and state.has_outranked:
-            keys = state.outranked(self._group_users)
-            if not await self._path.refold(partition, keys):
+            keys = state.outranked(self._pace.users)
+            if not await self._refold(partition, keys):
                 return
             log.warning("outranked_users_restored", extra={"partition": partition, "users": len(keys)})
             state = self._state(partition)
 
     async def sweep(self, partition: int) -> None:
-        """Fold every user of a partition into the generation in service, plays first."""
+        """Fold every user of a partition into the generation in service.
+
+        It ends early, with nothing marked, when another generation is swapped in or the partition goes.
+        """
         state, generation = self._state(partition), self._serving.current
-        if state is None:
+        if state is None or generation is None or state.swept == generation.key:
             return
-        if generation is None:
-            if state.swept:  # who plays meanwhile is folded into nothing, and has to be found again
-                state.swept = 0
+        await self._path.group_ended()  # it may have begun under another generation
+        if not self._goes_on(partition, state, generation.key):
             return
-        if state.swept == generation.key:
-            return
-        started, n_users, after = time.monotonic(), 0, b""
-        while True:
-            await self._give_way()
-            if self._state(partition) is not state or self._serving.current is not generation:
+        state.begin_sweep(generation.key)
+        progress = Progress(partition, generation.id, self._users.get(partition, state.n_keys_about))
+        after: bytes | None = b""
+        while after is not None:
+            keys, after, seen = self._next_group(state, after, generation.key)
+            if keys and not await self._refold(partition, keys):
                 return
-            found = state.users(after, self._group_users)
+            progress.seen, progress.refolded = progress.seen + seen, progress.refolded + len(keys)
+            progress.tell()
+            await asyncio.sleep(0)
+            if not self._goes_on(partition, state, generation.key):
+                return
+        if state.end_sweep(generation.key):
+            self._users[partition] = progress.seen
+            progress.end()
+
+    def _next_group(self, state: PartitionState, after: bytes, key: int) -> tuple[list[bytes], bytes | None, int]:
+        """Return the next users folded under another generation, the last user looked at, and how many were.
+
+        The last user is None at the end of the partition.
+        """
+        keys: list[bytes] = []
+        seen, wanted = 0, self._pace.users
+        while len(keys) < wanted and seen < SCAN_MAX:
+            found = state.users(after, wanted - len(keys))
             if not found:
-                break
-            keys = [key for key, value in found if generation_key_of(value) != generation.key]
-            if keys and not await self._path.refold(partition, keys):
-                return
-            after = found[-1][0]
-            n_users += len(keys)
-        state.swept = generation.key
-        seconds = round(time.monotonic() - started, 3)
-        log.info(
-            "partition_swept",
-            extra={"partition": partition, "generation": generation.id, "users": n_users, "seconds": seconds},
-        )
+                return keys, None, seen
+            keys += [user for user, value in found if generation_key_of(value) != key]
+            after, seen = found[-1][0], seen + len(found)
+        return keys, after, seen
+
+    async def _refold(self, partition: int, keys: Sequence[bytes]) -> bool:
+        """Fold a group, learn from what it took, and rest if plays flow; False if the partition is not ours any more.
+
+        Plays that come meanwhile are the next group, all of them, so a sweep never takes two turns in a row.
+        """
+        took_s = await self._path.refold(partition, keys)
+        if took_s is None:
+            return False
+        flow = self._path.plays_flow
+        self._pace.took(len(keys), took_s, plays_flow=flow)
+        if flow:
+            await asyncio.sleep(REST * took_s)
+        return True
+
+    def _goes_on(self, partition: int, state: PartitionState, generation_key: int) -> bool:
+        """Tell whether the partition is still ours and the generation still in service, at whatever revision."""
+        current = self._serving.current
+        return self._state(partition) is state and current is not None and current.key == generation_key
 
     def _state(self, partition: int) -> PartitionState | None:
         """Return a partition's state, None while the partition is not surely ours."""
         return self._store.partitions.get(partition) if self._store.settled else None
-
-    async def _give_way(self) -> None:
-        deadline = time.monotonic() + YIELD_S
-        await asyncio.sleep(0)
-        while self._path.busy and time.monotonic() < deadline:  # noqa: ASYNC110  no event tells of all that is busy
-            await asyncio.sleep(YIELD_STEP_S)

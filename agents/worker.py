@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import Any
 
 from agents.commit import Committer
+from agents.metrics import MetricsServer, WorkerMetrics
 from agents.play_path import PlayPath
 from agents.sweep import Sweeper
 from model.warm_up import warm_up
 from state import learn
 from state.disk import locked_folder
-from state.generation_store import GenerationStore
+from state.generation_store import generation_store
 from state.serving import Serving
 from state.user_store import add_user_table
 from streams.app import create_app, topic_of_bytes
@@ -46,7 +47,7 @@ class Worker:
         self._app = create_app(settings)
         self._store = add_user_table(self._app, settings)
         self._outbox = Outbox(settings)
-        self._serving = Serving(GenerationStore(settings.generations_path))
+        self._serving = Serving(generation_store(settings))
         self._announcements = Broadcast(
             settings.brokers, names.generations, self._serving.announce, settings.kafka_timeout_s
         )
@@ -55,6 +56,9 @@ class Worker:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail)
         self._sweeper = Sweeper(self._store, self._serving, self._path, settings.sweep_users)
+        self._metrics = MetricsServer(
+            WorkerMetrics(self._path.ranker, self._serving, self._store), settings.metrics_port
+        )
         plays = topic_of_bytes(self._app, names.plays, settings.partitions)
         self._app.agent(plays, name="fold")(self._path.fold_plays)
         self._stop = asyncio.Event()
@@ -65,11 +69,14 @@ class Worker:
         Raises:
             WorkerError: The worker was not ready in time, or Faust stopped.
             StateError: Another process uses the folder of this instance, or the state is damaged.
+            MetricsError: The port of the metrics is taken.
             OutboxError, LogReadError: Kafka did not answer.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        with locked_folder(self._settings.worker_path):
+        folder = self._settings.worker_path
+        taken = f"Another worker uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."
+        with locked_folder(folder, taken):
             try:
                 await self._start()
                 await self._watch()
@@ -80,6 +87,7 @@ class Worker:
                 await self._shut_down()
 
     async def _start(self) -> None:
+        self._metrics.start()
         warming = asyncio.get_running_loop().run_in_executor(self._thread, _warm_up)
         await self._outbox.start()
         await self._announcements.start()
@@ -167,6 +175,7 @@ class Worker:
         await self._app.stop()
         await self._announcements.stop()
         await self._outbox.stop()
+        await self._metrics.stop()
 
 
 def _spare_collector() -> None:

@@ -19,10 +19,13 @@ COMMANDS = {
     "broker": "Run Kafka on this machine, in the foreground.",
     "topics": "Create and verify the topics.",
     "worker": "Fold plays into lists.",
-    "retrain": "Make the next generation and announce it.",
-    "generations": "Show the generations that are published.",
+    "retrain": "Make the next generation, judge it and announce it.",
+    "nightly": "Retrain every night, and rebuild the index in between.",
+    "tune": "Find the best hyperparameters.",
+    "generations": "Show, verify, roll back and prune generations.",
     "replay": "Send a file of plays.",
     "recommend": "Show a listener's list.",
+    "related": "Show the items nearest to an item.",
 }
 OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 

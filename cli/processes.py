@@ -17,6 +17,7 @@ WORKER_STOP_S = 25
 COMMAND_STOP_S = 2
 POLL_S = 0.05
 TAIL_BYTES = 8192
+QUOTED_MAX = 400
 
 
 class ProcessError(RuntimeError):
@@ -151,13 +152,13 @@ async def run_command(settings: Settings, *arguments: str, log_file: Path) -> st
             f"`playfold {arguments[0]}` ended with status {child.status} ({last_line(log_file)}): read {log_file}."
         )
         raise ProcessError(message)
-    return last_line(log_file)
+    return last_line(log_file, TAIL_BYTES)
 
 
-def last_line(log_file: Path) -> str:
+def last_line(log_file: Path, length_max: int = QUOTED_MAX) -> str:
     """Return the last line of a log without its full stop: an error of ours is one sentence."""
     with log_file.open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
         lines = log.read().decode(errors="replace").split("\n")
     said = [line.strip() for line in lines if line.strip()]
-    return said[-1].rstrip(".")[:400] if said else "it said nothing"
+    return said[-1].rstrip(".")[:length_max] if said else "it said nothing"

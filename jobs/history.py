@@ -1,46 +1,225 @@
-"""What the users changelog holds at one moment: every user's record and every item's name."""
+"""What the users changelog holds at one moment, as Parquet files that any engine can read.
 
+users.parquet    one row a listener: user_id, applied_offset, plays, last_played_s, and the history as lists of equal
+                 length, ordered by touched_at_play: item_keys (u64), values (f32), touched_at_play (u32),
+                 item_last_played_s (u32); by partition, within one by user_id
+items.parquet    item_key (u64), item_id; by item_key
+snapshot.json    how far the changelog was read, and how much there is
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
 
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from aiokafka.structs import ConsumerRecord
+
+from jobs.step import Step, Watch
 from state.keys import ITEM_NAME_PREFIX, is_item_name
-from state.user_record import applied_offset_of
-from streams.log_reader import read_topic
+from state.user_record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of
+from state.user_records import unpack
+from streams.log_reader import partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names
 
+USERS, ITEMS, RECORD = "users.parquet", "items.parquet", "snapshot.json"
+FORMAT = 1
+READING = "reading the histories"
+PARTITIONS_AT_ONCE = 4
+"""Partitions read at the same time, whose users are in memory together."""
+GROUP_USERS = 50_000
+"""Users in a row group of the Parquet file."""
+
+_U32_LISTS, _U64_LISTS, _F32_LISTS = (pa.large_list(kind) for kind in (pa.uint32(), pa.uint64(), pa.float32()))
+USERS_SCHEMA = pa.schema(
+    {
+        "user_id": pa.string(),
+        "applied_offset": pa.int64(),
+        "plays": pa.uint32(),
+        "last_played_s": pa.uint32(),
+        "item_keys": _U64_LISTS,
+        "values": _F32_LISTS,
+        "touched_at_play": _U32_LISTS,
+        "item_last_played_s": _U32_LISTS,
+    }
+)
+
+
+class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds."""
+
+    format: int = FORMAT
+    read_through: dict[int, int]
+    """Per partition, the offset after the last record read."""
+    n_users: int
+    n_items: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot on the disk."""
+
+    folder: Path
+    record: SnapshotRecord
+
+    def users(self) -> pa.Table:
+        """Return all users, by `USERS_SCHEMA`."""
+        return pq.read_table(self.folder / USERS)
+
+    def item_ids(self) -> dict[int, str]:
+        """Return the id behind every item key."""
+        items = pq.read_table(self.folder / ITEMS)
+        return dict(zip(items["item_key"].to_pylist(), items["item_id"].to_pylist(), strict=True))
+
 
 @dataclass
-class HistorySnapshot:
-    """The changelog read to the high watermark it had when the read began."""
+class PartitionHistory:
+    """What one partition of the changelog holds, as far as it was read."""
 
     users: dict[bytes, bytes] = field(default_factory=dict)
-    """Per user, the record with the highest applied offset."""
+    """Per user, the record with the highest applied offset; of equals the later one."""
     item_ids: dict[int, str] = field(default_factory=dict)
     """The id behind every item key."""
-    read_through: dict[int, int] = field(default_factory=dict)
-    """Per partition, the offset after the last record read."""
+    read_through: int = 0
+    """The offset after the last record read."""
+    _highest: int = NOTHING_APPLIED
 
-    def take(self, key: bytes, value: bytes | None) -> None:
-        """Take in one changelog record."""
-        if is_item_name(key):
-            if value is not None:
-                self.item_ids[int.from_bytes(key.removeprefix(ITEM_NAME_PREFIX), "big")] = value.decode()
-        elif value is None:
-            self.users.pop(key, None)
-        elif key not in self.users or applied_offset_of(value) >= applied_offset_of(self.users[key]):
-            self.users[key] = value
+    def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take in consecutive records."""
+        users = [(record.key, record.value) for record in records if not is_item_name(record.key)]
+        if len(users) < len(records):
+            self._take_names(records)
+        values = [value for _, value in users if value is not None]
+        if self._all_later(values) and len(values) == len(users):
+            self.users.update(users)
+        else:
+            self._take_doubtful(users)
+        self.read_through = records[-1].offset + 1
+
+    def _take_names(self, records: Sequence[ConsumerRecord]) -> None:
+        for record in records:
+            if is_item_name(record.key) and record.value is not None:
+                key = int.from_bytes(record.key.removeprefix(ITEM_NAME_PREFIX), "big")
+                self.item_ids[key] = record.value.decode()
+
+    def _all_later(self, values: Sequence[bytes]) -> bool:
+        """Tell whether each record is above all before it, and so above its user's; take note of the highest."""
+        applied = np.frombuffer(b"".join([value[APPLIED_OFFSET] for value in values]), "<i8")
+        highest = np.maximum.accumulate(np.append(self._highest, applied))
+        self._highest = int(highest[-1])
+        return bool((applied > highest[:-1]).all())
+
+    def _take_doubtful(self, users: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Take in records some of which may be staler than what is held, and deletions."""
+        for key, value in users:
+            held = self.users.get(key)
+            if value is None:
+                self.users.pop(key, None)
+            elif held is None or applied_offset_of(value) >= applied_offset_of(held):
+                self.users[key] = value
 
 
-async def read_history(settings: Settings) -> HistorySnapshot:
-    """Read the users changelog, without a consumer group.
+_Anything = TypeVar("_Anything")
+
+
+def _batches(found: Iterable[_Anything], n: int) -> Iterator[list[_Anything]]:
+    """Yield what is found in lists of at most n."""
+    left = iter(found)
+    while batch := list(islice(left, n)):
+        yield batch
+
+
+async def read_partitions(settings: Settings, watch: Watch) -> AsyncIterator[tuple[int, PartitionHistory]]:
+    """Read the users changelog to the high watermark of now, without a consumer group.
+
+    Args:
+        settings: Where the changelog is.
+        watch: Told how many of its offsets are read.
+
+    Yields:
+        A partition that is read, and what it holds; `PARTITIONS_AT_ONCE` are in memory together.
 
     Raises:
         LogReadError: The topic is missing or Kafka does not answer.
     """
-    snapshot = HistorySnapshot()
-    changelog = topic_names(settings).users_changelog
-    async for partition, records in read_topic(settings.brokers, changelog, settings.kafka_timeout_s):
-        for record in records:
-            snapshot.take(record.key, record.value)
-        snapshot.read_through[partition] = records[-1].offset + 1
-    return snapshot
+    async with reader(settings.brokers, settings.kafka_timeout_s) as consumer:
+        spans = await spans_of(consumer, await partitions_of(consumer, topic_names(settings).users_changelog))
+        n_read, total = 0, sum(span.end - span.start for span in spans.values())
+        for wave in _batches(spans, PARTITIONS_AT_ONCE):
+            held = {tp.partition: PartitionHistory() for tp in wave}
+            ends, starts = {tp: spans[tp].end for tp in wave}, {tp: spans[tp].start for tp in wave}
+            async for partition, records in read_span(consumer, ends, starts, settings.kafka_timeout_s):
+                held[partition].take(records)
+                n_read += len(records)
+                watch(Step(READING, n_read, total))
+            for partition in list(held):
+                yield partition, held.pop(partition)
+    watch(Step(READING, total, total))  # what compaction has removed is no record, but an offset
+
+
+async def write_snapshot(settings: Settings, folder: Path, watch: Watch) -> Snapshot:
+    """Write down what the users changelog holds now.
+
+    A user is in one partition only, so memory holds the users of `PARTITIONS_AT_ONCE` partitions, and all item names.
+
+    Args:
+        settings: Where the changelog is.
+        folder: A folder that is there.
+        watch: Told how many of the changelog's offsets are read.
+
+    Raises:
+        LogReadError: The topic is missing or Kafka does not answer.
+    """
+    read_through: dict[int, int] = {}
+    item_ids: dict[int, str] = {}
+    n_users = 0
+    with pq.ParquetWriter(folder / USERS, USERS_SCHEMA, compression="zstd", compression_level=1) as file:
+        async for partition, history in read_partitions(settings, watch):
+            for table in tables_of(history.users):
+                file.write_table(table)
+            n_users += len(history.users)
+            item_ids |= history.item_ids
+            if history.read_through:
+                read_through[partition] = history.read_through
+    write_items(folder / ITEMS, item_ids)
+    record = SnapshotRecord(read_through=read_through, n_users=n_users, n_items=len(item_ids))
+    (folder / RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record)))
+    return Snapshot(folder, record)
+
+
+def open_snapshot(folder: Path) -> Snapshot:
+    """Open what `write_snapshot` wrote."""
+    return Snapshot(folder, msgspec.json.decode((folder / RECORD).read_bytes(), type=SnapshotRecord))
+
+
+def tables_of(users: dict[bytes, bytes]) -> Iterator[pa.Table]:
+    """Yield users' records as tables of `USERS_SCHEMA`, by user id, at most `GROUP_USERS` rows each."""
+    for keys in _batches(sorted(users), GROUP_USERS):
+        records = unpack([users[key] for key in keys], 0)
+        header, histories = records.header, records.histories
+        columns: list[Any] = [
+            pa.array(keys, pa.binary()).cast(pa.string()),
+            *(np.ascontiguousarray(header[name]) for name in ("applied_offset", "plays", "last_played_s")),
+            *(
+                pa.LargeListArray.from_arrays(histories.starts, column)
+                for column in (
+                    histories.item_keys,
+                    histories.values,
+                    histories.touched_at_play,
+                    histories.last_played_s,
+                )
+            ),
+        ]
+        yield pa.table(columns, schema=USERS_SCHEMA)
+
+
+def write_items(path: Path, item_ids: dict[int, str]) -> None:
+    """Write the id behind every item key."""
+    keys = sorted(item_ids)
+    columns = {"item_key": pa.array(keys, pa.uint64()), "item_id": pa.array([item_ids[key] for key in keys])}
+    pq.write_table(pa.table(columns, schema=pa.schema({"item_key": pa.uint64(), "item_id": pa.string()})), path)

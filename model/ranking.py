@@ -1,15 +1,22 @@
-"""The exact best n of a catalog for a batch of users, without the items they know."""
+"""The exact best n of a catalog for a batch of users, without the items they know.
+
+The file is long because its kernels share a candidate's form: numba compiles a cached kernel anew only when its own
+file changes, so what is compiled into it stands beside it.
+"""
 
 import numpy as np
 from numba import njit
 
 from model.arrays import Counts, Floats, Keys, Rows, Starts, frozen
+from model.sharing import share
 
 _USERS = 128  # queries that share a product with a block of items
 _BLOCK = 4096  # items in it: 2 MB of scores, which stay in a core's second cache
 _CHUNK = 16  # scores that are looked at one by one only if the best of them reaches the bar
 _ROUNDING = np.float32(1.0001)  # a computed score may exceed the bound by its rounding
 _SIGN = np.uint32(0x80000000)
+NONE = frozen(np.zeros(0), np.int32)
+"""No rows."""
 
 
 def top_n(
@@ -19,6 +26,8 @@ def top_n(
     starts: Starts,
     known_rows: Rows,
     n: int,
+    threads: int = 1,
+    withdrawn_rows: Rows = NONE,
 ) -> tuple[Rows, Floats]:
     """Return the best n items of every user, exactly.
 
@@ -32,6 +41,8 @@ def top_n(
         starts: Compressed rows of `known_rows`, shape (n_users + 1,).
         known_rows: Item rows to leave out, in any order for a user; -1 is ignored.
         n: Length of a list.
+        threads: Threads that share the users; BLAS has to be pinned to one.
+        withdrawn_rows: Item rows that nobody gets, ascending.
 
     Returns:
         Item rows and scores, both of shape (n_users, n): by descending score, ties by row, padded with row -1 and
@@ -39,19 +50,22 @@ def top_n(
     """
     shape = len(queries), n
     rows, scores = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
-    _top_n(
-        frozen(queries, np.float32),
-        frozen(item_factors, np.float32),
-        frozen(norms, np.float32),
-        frozen(starts, np.int64),
-        frozen(known_rows, np.int32),
-        rows,
-        scores,
-    )
+    queries, starts = frozen(queries, np.float32), frozen(starts, np.int64)
+    items = frozen(item_factors, np.float32), frozen(norms, np.float32), frozen(withdrawn_rows, np.int32)
+    known = frozen(known_rows, np.int32)
+
+    def rank(part: slice) -> None:
+        bounds = starts[part.start : part.stop + 1]
+        _top_n(queries[part], *items, bounds, known, rows[part], scores[part])
+
+    size = max(1, len(queries)) if threads == 1 else _USERS
+    share(rank, [slice(low, min(len(queries), low + size)) for low in range(0, len(queries), size)], threads)
     return rows, scores
 
 
-def top_n_plain(queries: Floats, item_factors: Floats, starts: Starts, known_rows: Rows, n: int) -> tuple[Rows, Floats]:
+def top_n_plain(
+    queries: Floats, item_factors: Floats, starts: Starts, known_rows: Rows, n: int, withdrawn_rows: Rows = NONE
+) -> tuple[Rows, Floats]:
     """Do the same as `top_n` by sorting all scores: what the kernel is tested against."""
     rows = np.full((len(queries), n), -1, np.int32)
     best = np.full((len(queries), n), -np.inf, np.float32)
@@ -59,6 +73,7 @@ def top_n_plain(queries: Floats, item_factors: Floats, starts: Starts, known_row
         scores = item_factors @ query
         known = known_rows[starts[u] : starts[u + 1]]
         scores[known[known >= 0]] = -np.inf
+        scores[withdrawn_rows] = -np.inf
         order = np.argsort(-scores, kind="stable")[:n]
         order = order[scores[order] > -np.inf]
         rows[u, : len(order)], best[u, : len(order)] = order, scores[order]
@@ -166,10 +181,16 @@ def _drop_finished(batch: Floats, who: Starts, alive: int, lengths: Floats, bars
 
 @njit
 def _rank_block(
-    scores: Floats, first: int, who: Starts, known: tuple[Starts, Rows], found: tuple[Keys, Starts, Floats], n: int
+    scores: Floats,
+    first: int,
+    who: Starts,
+    known: tuple[Starts, Rows, Rows],
+    found: tuple[Keys, Starts, Floats],
+    n: int,
 ) -> None:
     """Take one block's scores into the candidates of the users `who`."""
-    starts, known_rows = known
+    starts, known_rows, withdrawn_rows = known
+    low, high = np.searchsorted(withdrawn_rows, first), np.searchsorted(withdrawn_rows, first + scores.shape[1])
     candidates, counts, bars = found
     space = np.empty(scores.shape[1] // _CHUNK + 1, np.float32)
     for i in range(len(scores)):
@@ -177,6 +198,8 @@ def _rank_block(
         for j in range(starts[u], starts[u + 1]):
             if 0 <= known_rows[j] - first < scores.shape[1]:
                 scores[i, known_rows[j] - first] = -np.inf
+        for j in range(low, high):
+            scores[i, withdrawn_rows[j] - first] = -np.inf
         maxima = space[: _maxima(scores[i], space)]
         if first == 0:
             bars[u] = _first_bar(maxima, n)
@@ -188,7 +211,7 @@ def _rank_batch(
     queries: Floats,
     item_factors: Floats,
     norms: Floats,
-    known: tuple[Starts, Rows],
+    known: tuple[Starts, Rows, Rows],
     space: Floats,
     found: tuple[Keys, Starts, Floats],
     n: int,
@@ -232,6 +255,7 @@ def _top_n(
     queries: Floats,
     item_factors: Floats,
     norms: Floats,
+    withdrawn_rows: Rows,
     starts: Starts,
     known_rows: Rows,
     rows: Rows,
@@ -245,7 +269,76 @@ def _top_n(
     for low in range(0, n_users, _USERS):
         high = min(n_users, low + _USERS)
         counts[:], bars[:] = 0, -np.inf
-        known, found = (starts[low : high + 1], known_rows), (candidates, counts, bars)
+        known, found = (starts[low : high + 1], known_rows, withdrawn_rows), (candidates, counts, bars)
         _rank_batch(queries[low:high], item_factors, norms, known, space, found, n)
         for u in range(low, high):
             _write(candidates[u - low], counts[u - low], rows[u], score_bits[u])
+
+
+def best_of(queries: Floats, item_factors: Floats, starts: Starts, candidate_rows: Rows, n: int) -> tuple[Rows, Floats]:
+    """Return the best n of some items for every user, scored exactly.
+
+    Args:
+        queries: User vectors, shape (n_users, f).
+        item_factors: Item vectors, shape (n_items, f).
+        starts: Compressed rows of `candidate_rows`, shape (n_users + 1,).
+        candidate_rows: Item rows to choose from, in any order, some maybe twice; -1 is ignored.
+        n: Length of a list.
+
+    Returns:
+        Item rows and scores as of `top_n`.
+    """
+    shape = len(queries), n
+    rows, scores = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
+    _best_of(
+        frozen(queries, np.float32),
+        frozen(item_factors, np.float32),
+        frozen(starts, np.int64),
+        frozen(candidate_rows, np.int32),
+        rows,
+        scores,
+    )
+    return rows, scores
+
+
+def best_of_plain(
+    queries: Floats, item_factors: Floats, starts: Starts, candidate_rows: Rows, n: int
+) -> tuple[Rows, Floats]:
+    """Do the same as `best_of` by sorting: what the kernel is tested against."""
+    rows = np.full((len(queries), n), -1, np.int32)
+    best = np.full((len(queries), n), -np.inf, np.float32)
+    for u, query in enumerate(queries):
+        candidates = np.unique(candidate_rows[starts[u] : starts[u + 1]])
+        candidates = candidates[candidates >= 0]
+        scores = item_factors[candidates] @ query
+        order = np.argsort(-scores, kind="stable")[:n]
+        rows[u, : len(order)], best[u, : len(order)] = candidates[order], scores[order]
+    return rows, best
+
+
+@njit(nogil=True, cache=True)
+def _best_of(
+    queries: Floats, item_factors: Floats, starts: Starts, candidate_rows: Rows, rows: Rows, scores: Floats
+) -> None:
+    n_users, f = queries.shape
+    longest = 0
+    for u in range(n_users):
+        longest = max(longest, starts[u + 1] - starts[u])
+    found, score = np.empty(longest, np.uint64), np.empty(1, np.float32)
+    score_bits, bits = scores.view(np.uint32), score.view(np.uint32)
+    for u in range(n_users):
+        count, last = 0, np.int32(-1)
+        candidates = np.sort(candidate_rows[starts[u] : starts[u + 1]])
+        for row in candidates:
+            if row == last or row < 0:
+                continue
+            last = row
+            dot = np.float32(0)
+            for a in range(f):
+                dot += queries[u, a] * item_factors[row, a]
+            score[0] = dot
+            found[count] = _candidate(bits[0], row)
+            count += 1
+        best = np.sort(found[:count])
+        for i in range(min(count, rows.shape[1])):
+            rows[u, i], score_bits[u, i] = _row(best[count - 1 - i]), _score_bits(best[count - 1 - i])

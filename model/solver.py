@@ -6,9 +6,10 @@ system's own diagonal (Jacobi; Saad, Iterative Methods for Sparse Linear Systems
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from model.arrays import Doubles, Floats, Rows, Starts, frozen
+from model.sharing import even_parts, share
 
 TOLERANCE = 2e-6  # of the last correction, relative to the vector: leaves an error below 1e-5
 STEPS_MAX = 200
@@ -140,8 +141,6 @@ def _solve_row(
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
 def _solve_every(
-    first: int,
-    step: int,
     starts: Starts,
     rows: Rows,
     confidences: Floats,
@@ -153,36 +152,16 @@ def _solve_every(
     tolerance: float,
     steps_max: int,
 ) -> None:
-    """Solve the rows `first`, `first + step`, ... in place."""
+    """Solve every row in place."""
     longest = 0
-    for u in range(first, len(x), step):
+    for u in range(len(x)):
         longest = max(longest, starts[u + 1] - starts[u])
     at, c = np.empty(longest, np.int64), np.empty(longest, np.float32)
     space = np.empty((5, factors.shape[1]), np.float32)
-    for u in range(first, len(x), step):
+    for u in range(len(x)):
         lo, hi = starts[u], starts[u + 1]
         row = rows[lo:hi], confidences[lo:hi], targets[lo:hi]
         _solve_row(row, factors, gram_diagonal, regs[u], x[u], at, c, space, tolerance, steps_max)
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy", parallel=True)
-def _solve_parallel(
-    threads: int,
-    starts: Starts,
-    rows: Rows,
-    confidences: Floats,
-    targets: Floats,
-    factors: Floats,
-    gram_diagonal: Floats,
-    regs: Floats,
-    x: Floats,
-    tolerance: float,
-    steps_max: int,
-) -> None:
-    for thread in prange(threads):
-        _solve_every(
-            thread, threads, starts, rows, confidences, targets, factors, gram_diagonal, regs, x, tolerance, steps_max
-        )
 
 
 def solve_rows(
@@ -213,7 +192,7 @@ def solve_rows(
         x: Vectors to solve for, shape (n, f), float32, contiguous and writeable; warm start and result.
         tolerance: Length of the last correction relative to the vector.
         steps_max: Most conjugate gradient steps for a row.
-        threads: Threads that share the rows; more than one uses numba's thread pool.
+        threads: Threads that share the rows.
 
     Raises:
         ValueError: `x` cannot be solved in place.
@@ -221,19 +200,16 @@ def solve_rows(
     if x.dtype != np.float32 or not x.flags.carray or x.shape != (len(starts) - 1, factors.shape[1]):
         message = f"x has to be a writeable, contiguous float32 array of shape {(len(starts) - 1, factors.shape[1])}."
         raise ValueError(message)
-    arrays = (
-        frozen(starts, np.int64),
-        frozen(rows, np.int32),
-        frozen(confidences, np.float32),
-        frozen(targets, np.float32),
-        frozen(factors, np.float32),
-        frozen(gram_diagonal, np.float32),
-        frozen(row_regularization, np.float32),
-    )
-    if threads == 1:
-        _solve_every(0, 1, *arrays, x, float(tolerance), int(steps_max))
-    else:
-        _solve_parallel(int(threads), *arrays, x, float(tolerance), int(steps_max))
+    starts = frozen(starts, np.int64)
+    rows, factors = frozen(rows, np.int32), frozen(factors, np.float32)
+    confidences, targets = frozen(confidences, np.float32), frozen(targets, np.float32)
+    gram_diagonal, regs = frozen(gram_diagonal, np.float32), frozen(row_regularization, np.float32)
+
+    def solve(part: slice) -> None:
+        bounds, own = starts[part.start : part.stop + 1], (rows, confidences, targets)
+        _solve_every(bounds, *own, factors, gram_diagonal, regs[part], x[part], float(tolerance), int(steps_max))
+
+    share(solve, even_parts(starts, threads), threads)
 
 
 def solve_rows_plain(

@@ -54,6 +54,7 @@ class Engine(Protocol):
         objective: Objective,
         rng: np.random.Generator,
         progress: Callable[[Progress], None],
+        start: Floats | None = None,
     ) -> Factors:
         """Train on compressed users; see `train`."""
 
@@ -76,6 +77,7 @@ class LocalEngine:
         objective: Objective,
         rng: np.random.Generator,
         progress: Callable[[Progress], None],
+        start: Floats | None = None,
     ) -> Factors:
         """Train on compressed users; see `train`."""
         if not np.isfinite(matrix.weights).all():
@@ -83,8 +85,7 @@ class LocalEngine:
             raise TrainingError(message)
         by_item = matrix.transposed(n_items)
         users = np.zeros((len(matrix.starts) - 1, objective.factors), np.float32)
-        spread = 0.1 / np.sqrt(objective.factors)
-        items = (rng.standard_normal((n_items, objective.factors)) * spread).astype(np.float32)
+        items = _first_items(n_items, objective, rng, start)
         items[np.diff(by_item.starts) == 0] = 0
         for iteration in range(1, objective.iterations + 1):
             items, users = self._half_sweep(matrix, items, users, objective)
@@ -115,6 +116,7 @@ def train(
     rng: np.random.Generator,
     progress: Callable[[Progress], None] = lambda _: None,
     engine: Engine | None = None,
+    start: Floats | None = None,
 ) -> Factors:
     """Train user and item factors.
 
@@ -125,11 +127,26 @@ def train(
         rng: Source of the first item factors; the same one gives the same factors again, bit for bit.
         progress: Called after every half-sweep.
         engine: What does the work; our own kernel on one thread if left out.
+        start: Item factors to begin with, shape (n_items, f), such as those of an earlier training on nearly the same
+            plays, after which few sweeps are enough. A row of zeros is unknown and begins from chance.
 
     Raises:
         TrainingError: The factors are not finite.
+        ValueError: `start` is of another shape.
     """
-    return (engine or LocalEngine()).train(matrix, n_items, objective, rng, progress)
+    return (engine or LocalEngine()).train(matrix, n_items, objective, rng, progress, start)
+
+
+def _first_items(n_items: int, objective: Objective, rng: np.random.Generator, start: Floats | None) -> Floats:
+    """Return the item factors before the first sweep."""
+    shape = n_items, objective.factors
+    items: Floats = (rng.standard_normal(shape) * (0.1 / np.sqrt(objective.factors))).astype(np.float32)
+    if start is None:
+        return items
+    if start.shape != shape:
+        message = f"The item factors to start from have the shape {start.shape}, but {shape} is to be trained."
+        raise ValueError(message)
+    return np.where(start.any(axis=1, keepdims=True), start, items).astype(np.float32)
 
 
 def _report(progress: Callable[[Progress], None], step: Progress, solved: Floats, objective: Objective) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective
-from model.ranking import top_n
+from model.ranking import best_of, top_n
 
 
 def warm_up() -> None:
@@ -18,3 +18,4 @@ def warm_up() -> None:
     rows, items = np.zeros(1, np.int32), np.ones((1, 1), np.float32)
     x = fold_in(starts, rows, ones, items, ones, Objective(factors=1), np.zeros((1, 1), np.float32))
     top_n(x, items, ones, starts, rows, n=1)
+    best_of(x, items, starts, rows, n=1)

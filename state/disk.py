@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +29,53 @@ def fsync_folder(folder: Path) -> None:
                 os.close(descriptor)
 
 
+def fsync_tree(folder: Path) -> None:
+    """Wait until a folder and all folders in it are on the disk."""
+    for found in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
+        fsync_folder(found)
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Give a folder's files another name each, or copy them where that is another disk; hidden files stay behind.
+
+    Wait until all of it is on the disk. The files are never changed in place, so both names may share them.
+    """
+    shutil.copytree(source, target, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(".*"))
+    fsync_tree(target)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 @contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
+def aside_in(folder: Path) -> Iterator[Path]:
+    """Wait for a turn to write into a folder, and give an empty folder aside in it, from which to rename.
+
+    The turn ends with the process, however that ends; what it left aside is removed when the next one begins.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        aside = folder / ".aside"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def locked_folder(folder: Path, message: str) -> Iterator[None]:
     """Hold a folder for this process; the lock goes with the process, however it ends.
+
+    Args:
+        folder: Made if it is not there.
+        message: What to say if another process holds it.
 
     Raises:
         StateError: Another process holds it.
@@ -40,6 +85,5 @@ def locked_folder(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            message = f"Another worker uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."
             raise StateError(message) from None
         yield

@@ -7,3 +7,7 @@ class StateError(RuntimeError):
 
 class GenerationError(ValueError):
     """A generation is missing, incomplete or damaged. The one in service stays; publish again or roll back."""
+
+
+class StoreUnavailableError(GenerationError):
+    """The generation store does not answer or refuses us. Nothing changed: mend what the message names, try again."""

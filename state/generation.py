@@ -1,17 +1,23 @@
 """One set of item factors: a folder that is written whole, verified by its checksums and mapped read-only.
 
 manifest.json        what it is, what it was trained with and through, checksum of every file
+manifest.sha256      the manifest's own checksum
 item_ids.json        item ids in row order
 item_keys.npy        u64 (n,), keys in row order
 key_order.npy        i32 (n,), rows in the order of their keys
 item_factors.npy     f32 (n, f), rows by descending norm, in the basis in which the gram is diagonal
 gram_diagonal.npy    f32 (f,), scaled by the objective
 popularity.npy       f32 (n,), what all listeners' plays of an item are worth
+
+Parts are folders in it, each with a record of its own checksums, that may be added later:
+
+revision-<n>/        an index of the items, and which of them are withdrawn (`state/revision.py`)
+related/             the items nearest to every item (`state/related_items.py`)
 """
 
-import hashlib
 import shutil
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,36 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Floats, Keys, Rows
-from model.objective import Objective
 from state.disk import fsync_folder, write_file
 from state.errors import GenerationError
+from state.file_set import checksum, missing, verify_file_set, verify_files
 from state.keys import generation_key, item_key
+from state.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
+from state.revision import Revision, open_revision
 
-MANIFEST = "manifest.json"
-MANIFEST_FORMAT = 1
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")
 ITEM_IDS = "item_ids.json"
 FILES = (ITEM_IDS, *(f"{name}.npy" for name in ARRAYS))
-"""Every file beside the manifest."""
+"""Every file beside the manifest, parts left out."""
 POPULAR_N = 1000
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a generation says of itself."""
-
-    format: int = MANIFEST_FORMAT
-    generation_id: str
-    created_at_ms: int
-    parent: str | None
-    """The generation that was in service when this one was trained."""
-    trained_through: dict[int, int]
-    """Per partition, the offset after the last changelog record that was trained on."""
-    objective: Objective
-    n_users: int
-    n_items: int
-    n_plays: int
-    checksums: dict[str, str] = {}
-    """SHA-256 of every other file."""
+REVISION_PREFIX = "revision-"
 
 
 class Catalog(NamedTuple):
@@ -73,6 +62,7 @@ class Generation:
     item_factors: Floats
     gram_diagonal: Floats
     popularity: Floats
+    revision: Revision = field(default_factory=Revision.none)
 
     @property
     def id(self) -> str:
@@ -92,13 +82,22 @@ class Generation:
 
     @cached_property
     def popular_rows(self) -> Rows:
-        """Return the rows of the most popular items, the first being the most popular; ties by row."""
-        return np.argsort(-self.popularity, kind="stable")[:POPULAR_N].astype(np.int32)
+        """Return the rows of the most popular items, the first being the most popular; ties by row; none withdrawn."""
+        withdrawn = self.revision.withdrawn_rows
+        rows = np.argsort(-self.popularity, kind="stable")[: POPULAR_N + len(withdrawn)].astype(np.int32)
+        return rows[~np.isin(rows, withdrawn)][:POPULAR_N]
 
     @cached_property
     def _sorted_keys(self) -> Keys:
         keys: Keys = self.item_keys[self.key_order]
         return keys
+
+    def with_revision(self, revision: Revision) -> "Generation":
+        """Return the same items with another revision; what was computed of them is kept."""
+        other = replace(self, revision=revision)
+        computed = ("key", "norms", "_sorted_keys")
+        vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
+        return other
 
     def rows_of(self, item_keys: Keys) -> Rows:
         """Return the row of every item key, -1 for an item that this generation does not know."""
@@ -124,17 +123,13 @@ def write_generation(folder: Path, manifest: Manifest, catalog: Catalog) -> None
     aside.mkdir(parents=True)
     # Step 1
     checksums = _write_files(aside, catalog)
-    write_file(aside / MANIFEST, msgspec.json.format(msgspec.json.encode(_with(manifest, checksums))))
+    write_manifest(aside, msgspec.structs.replace(manifest, format=MANIFEST_FORMAT, checksums=checksums))
     fsync_folder(aside)
     # Step 2
     open_generation(aside)
     # Step 3
     aside.rename(folder)
     fsync_folder(folder.parent)
-
-
-def _with(manifest: Manifest, checksums: dict[str, str]) -> Manifest:
-    return msgspec.structs.replace(manifest, checksums=checksums)
 
 
 def _write_files(folder: Path, catalog: Catalog) -> dict[str, str]:
@@ -152,58 +147,85 @@ def _write_files(folder: Path, catalog: Catalog) -> dict[str, str]:
     for name in ARRAYS:
         with (folder / f"{name}.npy").open("wb") as file:
             np.save(file, arrays[name])
-    return {name: _checksum(folder / name) for name in FILES}
+    return {name: checksum(folder / name) for name in FILES}
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read what a generation says of itself.
+def verify_base(folder: Path) -> Manifest:
+    """Read every byte of a generation, parts left out.
 
     Raises:
-        GenerationError: There is no generation, or its manifest cannot be read.
+        GenerationError: A file is missing or damaged.
     """
-    try:
-        manifest = _decode_manifest((folder / MANIFEST).read_bytes())
-    except OSError:
-        message = f"Generation {folder.name} is not in {folder.parent}; `playfold generations list` shows what is."
-        raise GenerationError(message) from None
-    except (ValueError, RecursionError) as error:
-        message = f"Generation {folder.name} is damaged: its manifest cannot be read ({error})."
-        raise GenerationError(message) from None
-    if manifest.format != MANIFEST_FORMAT:
-        message = f"Generation {folder.name} is of format {manifest.format}; this version reads {MANIFEST_FORMAT}."
-        raise GenerationError(message)
+    manifest = read_manifest(folder)
+    verify_files(folder, f"Generation {manifest.generation_id}", checksums_of(manifest))
     return manifest
 
 
-def _decode_manifest(content: bytes) -> Manifest:
-    """Read a manifest; JSON has no infinity, so a half-life that never ends is written as null."""
-    fields = msgspec.json.decode(content, type=dict[str, Any])
-    objective = fields.get("objective")
-    if isinstance(objective, dict) and objective.get("half_life_plays", 0) is None:
-        objective["half_life_plays"] = float("inf")
-    return msgspec.convert(fields, Manifest, str_keys=True)
+def checksums_of(manifest: Manifest) -> dict[str, str | None]:
+    """Return the checksum that every file of a generation has to have, None if its manifest tells none."""
+    return {name: manifest.checksums.get(name) for name in FILES}
 
 
-def open_generation(folder: Path) -> Generation:
-    """Open and verify a generation.
+def part_words(generation_id: str, part: str) -> str:
+    """Return the words that name a part in a sentence."""
+    number = part.removeprefix(REVISION_PREFIX)
+    return f"{f'Revision {number}' if number != part else f'Part {part}'} of generation {generation_id}"
+
+
+def verify_generation(folder: Path) -> Manifest:
+    """Read every byte of a generation and of its parts.
 
     Raises:
-        GenerationError: A file is missing or does not match its checksum.
+        GenerationError: A file is missing or damaged; the sentence names it.
     """
-    manifest = read_manifest(folder)
-    for name in FILES:
-        path = folder / name
-        if not path.is_file():
-            message = f"Generation {manifest.generation_id} is incomplete: {name} is missing."
-            raise GenerationError(message)
-        if _checksum(path) != manifest.checksums.get(name):
-            message = f"Generation {manifest.generation_id} is damaged: {name} does not match its checksum."
-            raise GenerationError(message)
-    arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
+    manifest = verify_base(folder)
+    for part in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
+        verify_file_set(part, part_words(manifest.generation_id, part.name))
+    return manifest
+
+
+def verify_present(generation_id: str, names: Collection[str]) -> None:
+    """See that a generation's files are there, by their names, without reading them.
+
+    Raises:
+        GenerationError: One is missing.
+    """
+    what = f"Generation {generation_id}"
+    for name in (MANIFEST, *FILES):
+        if name not in names:
+            raise missing(what, name)
+
+
+def open_generation(folder: Path, revision: int | None = None) -> Generation:
+    """Open and verify a generation.
+
+    Args:
+        folder: Where it is.
+        revision: The revision to open with it; the highest that is there if left out.
+
+    Raises:
+        GenerationError: A file is missing or damaged, or there is no such revision.
+    """
+    manifest = verify_base(folder)
+    arrays: dict[str, Any] = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
     item_ids = np.array(msgspec.json.decode((folder / ITEM_IDS).read_bytes(), type=list[str]), dtype=object)
-    return Generation(manifest=manifest, item_ids=item_ids, **arrays)
+    base = Generation(manifest=manifest, item_ids=item_ids, **arrays)
+    return base.with_revision(_open_revision(folder, base, revision))
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def revision_numbers(folder: Path) -> list[int]:
+    """Return the numbers of the revisions in a generation's folder, ascending."""
+    names = [path.name.removeprefix(REVISION_PREFIX) for path in folder.glob(f"{REVISION_PREFIX}*") if path.is_dir()]
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _open_revision(folder: Path, base: Generation, revision: int | None) -> Revision:
+    """Open a revision; a generation that was published without one has what `Revision.none` says, as number 0."""
+    numbers = revision_numbers(folder)
+    number = revision if revision is not None else max(numbers, default=0)
+    if number in numbers:
+        return open_revision(folder / f"{REVISION_PREFIX}{number}", base)
+    if number:
+        message = f"Generation {base.id} has no revision {number}; it has {', '.join(map(str, numbers)) or 'none'}."
+        raise GenerationError(message)
+    return Revision.none()

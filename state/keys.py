@@ -15,6 +15,11 @@ def item_key(item_id: str) -> int:
     return xxhash.xxh3_64_intdigest(item_id.encode())
 
 
+def user_key(user_id: str) -> int:
+    """Return a number of a user id that is spread evenly below 2^64, by which shares of the users are drawn."""
+    return xxhash.xxh3_64_intdigest(user_id.encode())
+
+
 def generation_key(generation_id: str) -> int:
     """Return the key that user records carry of a generation; 0 stands for none."""
     return xxhash.xxh3_64_intdigest(generation_id.encode()) or 1

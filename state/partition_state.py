@@ -59,6 +59,8 @@ class PartitionState:
         stored = self._db.get(PLACE_KEY)
         self.place = Place(*_PLACE.unpack(stored)) if stored else Place()
         self.has_outranked = bool(self.outranked(1))
+        self._swept = int.from_bytes(self._db.get(SWEPT_KEY) or b"", "little")
+        self._sweeping = 0
         self._named: set[bytes] = set()
         self._named_max = named_max
 
@@ -103,6 +105,7 @@ class PartitionState:
         else:
             outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)
         batch.delete(SWEPT_KEY)  # whoever wrote these records may have served another generation
+        self._swept = self._sweeping = 0
         self._write(batch, Place(records[-1].offset, int(highest[-1])))
         return len(outranked)
 
@@ -168,12 +171,40 @@ class PartitionState:
         return [item for item, _ in zip(self._db.items(from_key=start), range(n), strict=False)]
 
     @property
+    def n_keys_about(self) -> int:
+        """About how many users and items' names there are, as RocksDB estimates it."""
+        return self._db.property_int_value("rocksdb.estimate-num-keys") or 0
+
+    @property
     def swept(self) -> int:
         """Key of the generation under which every user was folded last; 0: none."""
-        return int.from_bytes(self._db.get(SWEPT_KEY) or b"", "little")
+        return self._swept
 
-    @swept.setter
-    def swept(self, generation_key: int) -> None:
+    def begin_sweep(self, generation_key: int) -> None:
+        """Take note that from now on every user is looked at, and folded under a generation."""
+        self._sweeping = generation_key
+
+    def folds_under(self, generation_key: int) -> None:
+        """Take note that users are about to be folded under a generation, 0 for none.
+
+        Under another one than the partition was swept under, or is being swept under, they have to be found again when
+        that one comes back: so the mark goes, and goes to the disk before they do.
+        """
+        if self._sweeping != generation_key:
+            self._sweeping = 0
+        if self._swept not in (0, generation_key):
+            self._mark_swept(0)
+
+    def end_sweep(self, generation_key: int) -> bool:
+        """Mark the partition as swept; False if users were folded under another generation since the sweep began."""
+        if self._sweeping != generation_key:
+            return False
+        self._sweeping = 0
+        self._mark_swept(generation_key)
+        return True
+
+    def _mark_swept(self, generation_key: int) -> None:
+        self._swept = generation_key
         self._db.put(SWEPT_KEY, generation_key.to_bytes(8, "little"), write_opt=self._unlogged)
 
     def _outranked(self) -> Iterator[bytes]:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows
 from model.fold_in import fold_in, n_known
-from model.ranking import top_n
 from model.weights import decayed
 from state.generation import Generation
+from state.ranker import Ranker, exact
 from state.user_records import UserRecords
 
 
@@ -21,11 +21,17 @@ class Lists(NamedTuple):
     personal: NDArray[np.bool_]  # (n,), False where the list is the popular one
 
 
-def relist(records: UserRecords, generation: Generation, list_n: int) -> Lists:
+def relist(records: UserRecords, generation: Generation, list_n: int, ranker: Ranker | None = None) -> Lists:
     """Fold users into a generation, in place, and rank its items for them.
 
     The vectors, and the generation that they belong to, are written into `records`. A user of whom the generation
     knows no item gets the popular list; its scores are the items' popularity.
+
+    Args:
+        records: The users.
+        generation: The generation, at the revision that says which items are withdrawn.
+        list_n: Length of a list.
+        ranker: Ranks the lists; exactly if left out.
     """
     header, histories = records.header, records.histories
     plays_now = np.repeat(header["plays"].astype(np.int64), np.diff(histories.starts))
@@ -37,7 +43,8 @@ def relist(records: UserRecords, generation: Generation, list_n: int) -> Lists:
         histories.starts, rows, weights, generation.item_factors, generation.gram_diagonal, objective, records.vectors
     )
     header["generation_key"] = generation.key
-    best, scores = top_n(records.vectors, generation.item_factors, generation.norms, histories.starts, rows, list_n)
+    rank = ranker.top_n if ranker is not None else exact
+    best, scores = rank(generation, records.vectors, histories.starts, rows, list_n)
     personal = n_known(histories.starts, rows) > 0
     if not personal.all():
         popular = generation.popular_rows[:list_n]

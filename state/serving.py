@@ -1,4 +1,4 @@
-"""The generation in service of this process."""
+"""The generation in service of this process, and its revision."""
 
 import asyncio
 import logging
@@ -43,23 +43,44 @@ class Serving:
             await self.swap()
 
     async def swap(self) -> None:
-        """Open the generation announced last, verify it and take it into service."""
+        """Open what was announced last, verify it and take it into service.
+
+        Another revision of the generation in service only replaces its index and what is withdrawn: users' vectors
+        belong to the generation as before, and nobody has to be swept.
+        """
         self._changed.clear()
         announced, present = self._announced, self.current
-        if announced is None or (present is not None and present.id == announced.generation_id):
+        if announced is None or (present is not None and _is(present, announced)):
             return
         try:
-            generation = await asyncio.to_thread(self._open, announced.generation_id)
+            generation = await asyncio.to_thread(self._open, announced, present)
         except GenerationError as error:
-            stays = f"Generation {present.id} stays in service." if present else "No generation is in service."
-            log.error("generation_refused", extra={"reason": f"{error} {stays}"})  # noqa: TRY400  one line is enough
+            log.error("generation_refused", extra={"reason": f"{error} {_stays(announced, present)}"})  # noqa: TRY400  one line is enough
             return
         self.current = generation
+        told = {"generation": generation.id, "revision": generation.revision.number}
+        if present is not None and present.id == generation.id:
+            log.info("revision_swapped", extra=told | {"withdrawn": len(generation.revision.withdrawn)})
+            return
         self.swapped.set()
-        log.info("generation_swapped", extra={"generation": generation.id, "items": generation.manifest.n_items})
+        log.info("generation_swapped", extra=told | {"items": generation.manifest.n_items})
 
-    def _open(self, generation_id: str) -> Generation:
-        generation = self._store.open(generation_id)
+    def _open(self, announced: Announcement, present: Generation | None) -> Generation:
+        generation = self._store.open(announced.generation_id, announced.revision)
+        if present is not None and present.id == generation.id:
+            generation = present.with_revision(generation.revision)
         _ = generation.norms, generation.popular_rows, generation.key  # computed here, beside the event loop
         generation.rows_of(generation.item_keys[:1])
         return generation
+
+
+def _is(present: Generation, announced: Announcement) -> bool:
+    return (present.id, present.revision.number) == (announced.generation_id, announced.revision)
+
+
+def _stays(announced: Announcement, present: Generation | None) -> str:
+    if present is None:
+        return "No generation is in service."
+    if present.id == announced.generation_id:
+        return f"Revision {present.revision.number} stays in service."
+    return f"Generation {present.id} stays in service."

@@ -2,9 +2,8 @@
 
 import msgspec
 
-from streams.log_reader import read_topic
+from streams.latest_record import records_of
 from streams.records import Recommendations
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
 
@@ -37,13 +36,9 @@ async def latest_list(user_id: str, settings: Settings) -> Recommendations | Non
         LogReadError: Kafka or the topic is not there.
         ListUnreadable: A record of this listener is no list.
     """
-    topic, key = topic_names(settings).recommendations, user_id.encode()
-    partition = partition_of(user_id, settings.partitions)
     latest: Recommendations | None = None
-    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s, [partition]):
-        for record in records:
-            if record.key == key:
-                latest = None if record.value is None else fresher(latest, read_list(record.value))
+    async for value in records_of(topic_names(settings).recommendations, user_id, settings):
+        latest = None if value is None else fresher(latest, read_list(value))
     return latest
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -53,6 +54,31 @@ async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPar
         message = f"Topic {topic} does not exist; `playfold topics create` makes it."
         raise LogReadError(message)
     return [TopicPartition(topic, partition) for partition in sorted(found)]
+
+
+class Span(NamedTuple):
+    """What a partition holds."""
+
+    start: int
+    """Offset of the first record."""
+    end: int
+    """The high watermark: the offset after the last record."""
+
+
+async def spans_of(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Span]:
+    """Return where partitions begin and end at the moment.
+
+    Raises:
+        LogReadError: Kafka does not answer.
+    """
+    try:
+        starts = await consumer.beginning_offsets(list(partitions))
+        ends = await consumer.end_offsets(list(partitions))
+    except KafkaError as error:
+        topic = partitions[0].topic if partitions else "nothing"
+        message = f"Kafka did not say where {topic} begins and ends: {error!r}."
+        raise LogReadError(message) from error
+    return {tp: Span(starts[tp], ends[tp]) for tp in partitions}
 
 
 async def read_span(
@@ -118,6 +144,6 @@ async def read_topic(
     async with reader(brokers, timeout_s) as consumer:
         tps = await partitions_of(consumer, topic)
         wanted = [tp for tp in tps if partitions is None or tp.partition in partitions]
-        ends = await consumer.end_offsets(wanted)
+        ends = {tp: span.end for tp, span in (await spans_of(consumer, wanted)).items()}
         async for partition, records in read_span(consumer, ends, {}, timeout_s):
             yield partition, records

@@ -61,6 +61,15 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
     scores: Annotated[list[float], Meta(description="The score of each item.")]
 
 
+class RelatedItems(msgspec.Struct, frozen=True, kw_only=True):
+    """The items nearest to an item, nearest first; `items` and `cosines` are parallel."""
+
+    item_id: ItemId
+    generation: Annotated[str, Meta(description="Id of the generation whose item vectors were compared.")]
+    items: Annotated[list[str], Meta(description="Item ids, nearest first.")]
+    cosines: Annotated[list[float], Meta(description="The cosine of the angle between the vectors, at most 1.")]
+
+
 class RejectedPlay(msgspec.Struct, frozen=True, kw_only=True):
     """A record of `plays` that could not be read, with the reason and its bytes."""
 

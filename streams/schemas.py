@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streams import topics
-from streams.records import Announcement, Play, Recommendations, RejectedPlay
+from streams.records import Announcement, Play, Recommendations, RejectedPlay, RelatedItems
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 RECORDS: dict[str, type[msgspec.Struct]] = {
@@ -16,6 +16,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     topics.PLAYS_REJECTED: RejectedPlay,
     topics.RECOMMENDATIONS: Recommendations,
     topics.GENERATIONS: Announcement,
+    topics.RELATED_ITEMS: RelatedItems,
 }
 
 

@@ -93,6 +93,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 86_400
     list_expires_s: Annotated[int, Meta(ge=1, description="Seconds after which a list should not be shown.")] = 604_800
     sweep_users: Annotated[int, Meta(ge=1, description="Listeners in one commit group of a sweep.")] = 500
+    rank: Annotated[
+        Literal["auto", "exact", "annoy"],
+        Meta(description="How lists are ranked: `exact`, from the Annoy index, or `auto`: by whichever is faster."),
+    ] = "auto"
+    probe_share: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the lists ranked from the index that are ranked exactly, too.")
+    ] = 0.01
+    recall_floor: Annotated[
+        float, Meta(ge=0, le=1, description="Recall@10 of the index below which a worker ranks exactly.")
+    ] = 0.9
+    metrics_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port of this process's Prometheus metrics on 127.0.0.1; 0: none.")
+    ] = 0
 
     # The maths: what the next generation is trained with.
     rule: Annotated[
@@ -117,6 +130,55 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(gt=0, description="A listener's own plays after which a play counts half; `inf`: never.")
     ] = 5.0
 
+    # The night: how generations are made and kept.
+    hyperparameters: Annotated[
+        Literal["settings", "tuned"],
+        Meta(description="What to train with: the settings above, or what `playfold tune` found best."),
+    ] = "settings"
+    tune_s: Annotated[
+        float, Meta(ge=0, description="Seconds that a retrain may spend on finding better hyperparameters; 0: none.")
+    ] = 0.0
+    warm_iterations: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Sweeps of a training that starts from the generation in service; 0: every training starts "
+            "from chance, with `iterations` sweeps.",
+        ),
+    ] = 5
+    active_plays_min: Annotated[
+        int, Meta(ge=1, description="Plays that a listener has made to be trained on; the others are folded in.")
+    ] = 1
+    active_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Days, before the latest play of all, in which a listener has played to be trained on; "
+            "`inf`: whenever.",
+        ),
+    ] = float("inf")
+    gate_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of the listeners, at least 1,000 of them, whose latest item is kept from the training "
+            "to judge it; 0: no gate.",
+        ),
+    ] = 0.05
+    generation_store: Annotated[
+        str,
+        Meta(description="Where generations are kept: a folder, or a URL as `s3://bucket/prefix`; empty: data folder."),
+    ] = ""
+    generations_max: Annotated[
+        int, Meta(ge=2, description="Generations kept in the store, and as many rejected ones; older ones are pruned.")
+    ] = 7
+    index_trees: Annotated[int, Meta(ge=1, le=1000, description="Trees of a generation's Annoy index.")] = 50
+    index_rebuild_s: Annotated[
+        float, Meta(gt=0, description="Seconds between two revisions of the index; `inf`: only when items change.")
+    ] = 21_600.0
+    related_n: Annotated[int, Meta(ge=0, le=1000, description="Related items kept for every item; 0: none.")] = 20
+
     @property
     def data_path(self) -> Path:
         """Return the data folder as an absolute path."""
@@ -129,8 +191,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def generations_path(self) -> Path:
-        """Return the folder of the generation store."""
+        """Return the folder of generations on this machine: the store itself, or what is held of a remote one."""
         return self.data_path / "generations"
+
+    @property
+    def nights_path(self) -> Path:
+        """Return the folder of the runs that make generations."""
+        return self.data_path / "nights" / self.group
+
+    @property
+    def tuned_path(self) -> Path:
+        """Return the folder of what tuning found."""
+        return self.data_path / "tuned" / self.group
 
     @property
     def worker_path(self) -> Path:

@@ -7,7 +7,7 @@ Everything private that playfold uses of Faust stands in this file and in `strea
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka.consumer import fetcher
@@ -209,24 +209,41 @@ class SliceTransport(driver.Transport):
     Consumer = SliceConsumer
 
 
-async def take_group(app: Any, plays_max: int) -> list[Slice]:
-    """Wait for a slice, then take every slice that waits too, up to `plays_max` plays: a commit group.
+@asynccontextmanager
+async def take_group(app: Any, plays_max: int, turn: asyncio.Lock) -> AsyncIterator[list[Slice]]:
+    """Wait for a slice and for the turn, then take every slice that waits, up to `plays_max` plays: a commit group.
 
-    Small groups when it is quiet (milliseconds), large ones under load (throughput). A slice of an earlier assignment,
-    or one that a rebalance is about to take away, is dropped: it is delivered again to whoever owns it then.
+    Small groups when it is quiet (milliseconds), large ones under load (throughput). What comes while others have the
+    turn is in the group too, and does not wait for the next one.
     """
-    consumer = app.consumer
+    while True:
+        first = await app.consumer.slices.get()
+        async with turn:
+            group = _take(app, first, plays_max)
+            if group:
+                yield group
+                return
+
+
+def _take(app: Any, first: Slice, plays_max: int) -> list[Slice]:
+    """Take a slice and those that wait behind it.
+
+    A slice of an earlier assignment, or one that a rebalance is about to take away, is dropped: it is delivered again
+    to whoever owns it then.
+    """
+    consumer, part = app.consumer, first
     group: list[Slice] = []
     room = plays_max
-    while not group or (room >= app.slice_plays_max and not consumer.slices.empty()):
-        part = await consumer.slices.get()
+    while True:
         consumer.taken(len(part.records))
         if consumer.flow_active and part.message.generation_id == app.consumer_generation_id:
             part.message.tracked = True  # Faust waits in a rebalance until what is tracked is acknowledged
             consumer._unacked_messages.add(part.message)  # noqa: SLF001
             group.append(part)
             room -= len(part.records)
-    return group
+        if consumer.slices.empty() or (group and room < app.slice_plays_max):
+            return group
+        part = consumer.slices.get_nowait()
 
 
 def acknowledge(group: Sequence[Slice], consumer: Any) -> None:

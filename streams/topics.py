@@ -17,6 +17,7 @@ PLAYS = "plays"
 PLAYS_REJECTED = "plays-rejected"
 RECOMMENDATIONS = "recommendations"
 GENERATIONS = "generations"
+RELATED_ITEMS = "related-items"
 # Faust names the changelog of the table `users`: <app id>-users-changelog.
 USERS_TABLE = "users"
 
@@ -45,6 +46,7 @@ class TopicNames(msgspec.Struct, frozen=True):
     plays_rejected: str
     recommendations: str
     generations: str
+    related_items: str
     users_changelog: str
 
 
@@ -77,6 +79,7 @@ def topic_names(settings: Settings) -> TopicNames:
         plays_rejected=prefix + PLAYS_REJECTED,
         recommendations=prefix + RECOMMENDATIONS,
         generations=prefix + GENERATIONS,
+        related_items=prefix + RELATED_ITEMS,
         users_changelog=f"{settings.group}-{USERS_TABLE}-changelog",
     )
 
@@ -93,6 +96,7 @@ def declare_topics(settings: Settings) -> list[Topic]:
         # As many partitions as `plays`: a list goes to the partition of its play. A list of 1,000 long ids fits.
         Topic(names.recommendations, partitions, COMPACT | {"max.message.bytes": str(4 * MIB)}),
         Topic(names.generations, 1, COMPACT),
+        Topic(names.related_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         # The same number again, as Faust demands. The longest history fits. The lag gives a successor an hour to
         # write its record again before compaction can prefer what a worker that froze and woke up wrote after it.
         Topic(

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from jobs.retrain import announce
+from jobs.announce import announce
 from model.arrays import Floats
 from model.basis import diagonalise, rotate
 from model.objective import Objective
-from state.generation import Catalog, Manifest
-from state.generation_store import GenerationStore, new_generation_id
+from state.generation import Catalog, write_generation
+from state.generation_store import generation_store, new_generation_id
+from state.manifest import Manifest
 from streams.outbox import Item, Outbox
 from streams.replay import partition_of
 from streams.settings import Settings
@@ -78,6 +79,8 @@ def publish(settings: Settings, item_factors: Floats) -> str:
     )
     ids = [f"i{number}" for number in range(n_items)]
     catalog = Catalog(ids, rotate(item_factors, rotation), diagonal, np.ones(n_items, np.float32))
-    GenerationStore(settings.generations_path).publish(manifest, catalog)
-    asyncio.run(announce(settings, manifest.generation_id, now_ms))
+    folder = settings.data_path / "made-up" / manifest.generation_id
+    write_generation(folder, manifest, catalog)
+    generation_store(settings).publish(folder)
+    asyncio.run(announce(settings, manifest.generation_id, 0, now_ms))
     return manifest.generation_id

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import msgspec
 
 from agents.reading import read_group
-from jobs.history import HistorySnapshot, read_history
 from state.learn import learn
 from state.user_record import UserRecord, applied_offset_of
 from state.user_records import new_users, pack
@@ -15,6 +14,7 @@ from streams.records import Recommendations
 from streams.settings import Settings
 from streams.slices import Record, Slice
 from streams.topics import topic_names
+from tests.changelog import History, read_history
 
 
 class Latest(NamedTuple):
@@ -50,7 +50,7 @@ def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
 def changelog_records(settings: Settings) -> Latest:
     """Read the users changelog."""
 
-    async def read() -> tuple[HistorySnapshot, dict[bytes, bytes]]:
+    async def read() -> tuple[History, dict[bytes, bytes]]:
         last: dict[bytes, bytes] = {}
         async for _, records in read_topic(settings.brokers, topic_names(settings).users_changelog, 30.0):
             last |= {record.key: record.value for record in records}

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from state.generation_store import GenerationStore
+from state.generation_store import generation_store
 from state.keys import generation_key
 from state.relist import Lists, fingerprints
 from state.user_record import UserRecord
@@ -96,7 +96,7 @@ def test_state_equals_sequential_reference_after_kills_wipes_freeze_and_rebalanc
 
 def assert_lists_are_those_of(found: dict[bytes, UserRecord], settings: Settings) -> None:
     """See that the list of every user is the one that the user's record tells of, under the generation it names."""
-    store = GenerationStore(settings.generations_path)
+    store = generation_store(settings)
     generation = store.open(store.manifests()[-1].generation_id)
     row_of = {item_id: row for row, item_id in enumerate(generation.item_ids)}
     lists = latest_lists(settings)

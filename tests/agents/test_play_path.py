@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from aiokafka.errors import KafkaError
 
+from agents import play_path
 from agents.commit import Committer
 from agents.play_path import PlayPath
 from state.generation_store import GenerationStore
@@ -162,21 +163,69 @@ async def test_a_group_of_strangers_alone_changes_nothing(scene: Scene) -> None:
 
 
 async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
-    """Never two at a time; the path is busy meanwhile."""
+    """Never two at a time; the wait does not count as time that it took."""
     scene.outbox.held = {NAMES.users_changelog}
     scene.deliver(Message(0, 0, "ann"))
     await until(lambda: scene.outbox.logs)
 
     refolding = asyncio.create_task(scene.path.refold(0, [b"ann"]))
-    await asyncio.sleep(0.02)
-    assert (True, False) == (scene.path.busy, refolding.done())
+    ending = asyncio.create_task(scene.path.group_ended())
+    await asyncio.sleep(0.2)
+    assert (False, False) == (refolding.done(), ending.done())
     scene.outbox.release(NAMES.users_changelog)
 
-    assert await refolding
-    await until(lambda: not scene.path.busy)
+    took_s = await refolding
+    assert took_s is not None
+    assert 0 < took_s < 0.2
+    await ending
     assert [b"ann", b"ann"] == [key for key, _ in scene.outbox.logs[NAMES.users_changelog, 0]][1:]
+
+
+async def test_what_comes_while_users_are_refolded_is_one_group(scene: Scene) -> None:
+    """A play waits for one group of the sweep, not for its own group and then for another one of the sweep."""
+    scene.outbox.held = {NAMES.users_changelog}
+    first = asyncio.create_task(scene.path.refold(0, [b"ann"]))
+    await until(lambda: scene.outbox.logs)
+    messages = [Message(0, 0, "ben"), Message(0, 1, "cid")]
+    scene.deliver(messages[0])
+    await asyncio.sleep(0.02)
+    second = asyncio.create_task(scene.path.refold(0, [b"ann"]))
+    scene.deliver(messages[1])
+    scene.outbox.release(NAMES.users_changelog)
+
+    await asyncio.gather(first, second)
+
+    keys = [key for key, _ in scene.outbox.logs[NAMES.users_changelog, 0] if not key.startswith(b"\x00")]
+    assert [b"ann", b"ben", b"cid", b"ann"] == keys
+
+
+async def test_plays_flow_until_none_comes_for_a_while(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refolding is no play."""
+    found = [scene.path.plays_flow]
+    await scene.path.refold(0, [b"ann"])
+    found.append(scene.path.plays_flow)
+    message = Message(0, 0, "ann")
+    scene.deliver(message)
+    await until(lambda: message.acked)
+    found.append(scene.path.plays_flow)
+    monkeypatch.setattr(play_path, "FLOW_S", 0.0)
+    found.append(scene.path.plays_flow)
+
+    assert [False, False, True, False] == found
+
+
+async def test_a_fold_under_another_generation_unmarks_the_partition(scene: Scene, tmp_path: Path) -> None:
+    """So that its sweep finds the user if the generation of before comes back."""
+    scene.state.begin_sweep(7)
+    assert scene.state.end_sweep(7)
+    scene.serving.current = make_generation(tmp_path)
+    message = Message(0, 0, "ann")
+    scene.deliver(message)
+    await until(lambda: message.acked)
+
+    assert 0 == scene.state.swept
 
 
 async def test_refolding_tells_whether_the_partition_is_ours(scene: Scene) -> None:
     """One that went away is left to its owner."""
-    assert not await scene.path.refold(3, [b"ann"])
+    assert await scene.path.refold(3, [b"ann"]) is None

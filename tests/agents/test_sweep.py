@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from agents import sweep
 from agents.fold import refold
+from agents.pace import USERS_MIN
 from agents.play_path import PlayPath
 from agents.sweep import Sweeper
 from state.generation import Generation
@@ -35,30 +38,30 @@ class MemoryStore:
 
 
 class MemoryPath:
-    """Folds users into the states at once; `busy` tells how often plays are in the way."""
+    """Folds users into the states at once, in the seconds that are asked for."""
 
     def __init__(self, store: MemoryStore, serving: Serving) -> None:
         """Work on the partitions of `store`."""
         self.groups: list[list[bytes]] = []
-        self.busy_left = 0
+        self.plays_flow, self.took_s, self.n_waits = False, 0.001, 0
         self.after_group: Callable[[], None] = lambda: None
         self._store, self._serving = store, serving
 
-    @property
-    def busy(self) -> bool:
-        """Tell whether plays wait, as often as was asked for."""
-        self.busy_left -= 1
-        return self.busy_left >= 0
+    async def group_ended(self) -> None:
+        """Take note; there is never a group in hand."""
+        self.n_waits += 1
 
-    async def refold(self, partition: int, keys: Sequence[bytes]) -> bool:
+    async def refold(self, partition: int, keys: Sequence[bytes]) -> float | None:
         """Fold and commit."""
         if partition not in self._store.partitions:
-            return False
+            return None
         self.groups.append(list(keys))
-        changes = refold({partition: keys}, self._store.partitions, self._serving.current, SETTINGS, NOW_MS)
+        current = self._serving.current
+        self._store.partitions[partition].folds_under(current.key if current else 0)
+        changes = refold({partition: keys}, self._store.partitions, current, SETTINGS, NOW_MS)
         make_durable(changes, self._store.partitions)
         self.after_group()
-        return True
+        return self.took_s
 
 
 class Scene:
@@ -81,7 +84,7 @@ class Scene:
 
     def under(self, generation: Generation) -> list[bytes]:
         """Return the users folded under a generation."""
-        return [key for key, value in self.state.users(b"", 100) if generation_key_of(value) == generation.key]
+        return [key for key, value in self.state.users(b"", 1000) if generation_key_of(value) == generation.key]
 
 
 @pytest.fixture
@@ -101,7 +104,7 @@ async def test_every_user_of_another_generation_is_swept(scene: Scene, caplog: p
 
     await scene.sweeper().sweep(0)
 
-    assert [[b"u0", b"u2"], [b"u3", b"u4", b"u5"], [b"u6"]] == scene.path.groups
+    assert [[b"u0", b"u2", b"u3"], [b"u4", b"u5", b"u6"]] == scene.path.groups
     assert USERS == scene.under(scene.second)
     assert scene.second.key == scene.state.swept
     fields = vars(next(record for record in caplog.records if record.getMessage() == "partition_swept"))
@@ -192,20 +195,113 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
     assert ([USERS[:3]], 0) == (scene.path.groups, scene.state.swept)
 
 
-async def test_a_sweep_gives_way_to_plays(scene: Scene) -> None:
-    """While plays wait no group is begun, up to a limit, so that a sweep under load ends too."""
-    scene.serving.current = scene.second
-    scene.path.busy_left = 10
+async def test_a_sweep_rests_while_plays_flow(scene: Scene) -> None:
+    """For half of what its group took, so that it leaves a share of the machine to them; else it goes straight on."""
+    scene.serving.current, scene.path.took_s = scene.second, 0.04
     loop = asyncio.get_running_loop()
 
-    before = loop.time()
-    await scene.sweeper(100).sweep(0)
-    waited = loop.time() - before
-    scene.path.busy_left, scene.serving.current = 1_000_000, scene.first
-    await asyncio.wait_for(scene.sweeper(100).sweep(0), 5)
+    began = loop.time()
+    await scene.sweeper().sweep(0)
+    quiet = loop.time() - began
+    scene.path.plays_flow, scene.serving.current = True, scene.first
+    began = loop.time()
+    await scene.sweeper().sweep(0)
 
-    assert waited >= 10 * 0.002
+    assert quiet < 0.04
+    assert loop.time() - began >= 3 * 0.02
+
+
+async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
+    """Smaller by what the last one took, but not without end."""
+    more = [f"v{number:03}" for number in range(100)]
+    fold_slices([slice_of(0, 7, *(played(user, "i1") for user in more))], scene.store.partitions, scene.first, SETTINGS)
+    scene.serving.current, scene.path.plays_flow, scene.path.took_s = scene.second, True, 0.03
+
+    await scene.sweeper(500).sweep(0)
+
+    assert [USERS_MIN] * (107 // USERS_MIN) == [len(group) for group in scene.path.groups[:-1]]
+    assert 107 == len(scene.under(scene.second))
+
+
+async def test_another_revision_neither_starts_nor_restarts_a_sweep(scene: Scene) -> None:
+    """It is the same generation, though opened anew: a sweep under way goes on, and none begins when it is over."""
+
+    def revise() -> None:
+        scene.serving.current = replace(scene.second)
+        scene.serving.swapped.set()
+
+    scene.serving.current, scene.path.after_group = scene.second, revise
+    sweeper = scene.sweeper()
+    await sweeper.sweep(0)
+    revise()
+    await sweeper.sweep(0)
+
+    assert [USERS[:3], USERS[3:6], USERS[6:]] == scene.path.groups
+    assert scene.second.key == scene.state.swept
+
+
+async def test_a_group_in_hand_ends_before_a_sweep_looks(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have begun under the generation before, and would put its users there behind the sweep's back."""
+    scene.serving.current = scene.second
+
+    async def late_group() -> None:
+        changes = refold({0: USERS[:1]}, scene.store.partitions, scene.first, SETTINGS, NOW_MS)
+        make_durable(changes, scene.store.partitions)
+
+    await scene.path.refold(0, USERS)
+    monkeypatch.setattr(scene.path, "group_ended", late_group)  # a group under the first generation
+    await scene.sweeper().sweep(0)
+
+    assert USERS == scene.under(scene.second)
+
+
+async def test_a_swap_there_and_back_loses_nobody(scene: Scene) -> None:
+    """Who played under the other generation is found, though the partition was swept, or was being swept, before."""
+    scene.serving.current = scene.first
+
+    def there_and_back() -> None:
+        scene.serving.current, scene.path.after_group = scene.second, lambda: None
+        changes = refold({0: USERS[:1]}, scene.store.partitions, scene.second, SETTINGS, NOW_MS)
+        scene.state.folds_under(scene.second.key)
+        make_durable(changes, scene.store.partitions)
+        scene.serving.current = scene.first
+
+    await scene.sweeper().sweep(0)
+    assert scene.first.key == scene.state.swept
+    there_and_back()
+    assert 0 == scene.state.swept
+    await scene.sweeper().sweep(0)
     assert USERS == scene.under(scene.first)
+
+    scene.serving.current = scene.second
+    await scene.path.refold(0, USERS)
+    scene.serving.current, scene.path.after_group = scene.first, there_and_back
+    await scene.sweeper().sweep(0)
+    assert 0 == scene.state.swept
+    await scene.sweeper().sweep(0)
+    assert (USERS, scene.first.key) == (scene.under(scene.first), scene.state.swept)
+
+
+async def test_a_sweep_tells_how_far_it_is(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of about how many users, now and then; of exactly how many, once it came past all of them."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(sweep, "PROGRESS_S", 0.0)
+    sweeper = scene.sweeper()
+    for generation in (scene.second, scene.first):
+        scene.serving.current = generation
+        await sweeper.sweep(0)
+
+    told = [vars(record) for record in caplog.records if record.getMessage() == "sweep_progress"]
+    assert [(3, 3), (6, 6), (7, 7)] == [(each["users"], each["seen"]) for each in told[:3]]
+    assert 7 <= told[0]["of_about"] <= 10
+    assert 7 == told[-1]["of_about"]
+    monkeypatch.setattr(sweep, "PROGRESS_S", 60.0)
+    caplog.clear()
+    scene.serving.current = scene.second
+    await sweeper.sweep(0)
+    assert ["partition_swept"] == [record.getMessage() for record in caplog.records]
 
 
 def outrank(scene: Scene, *keys: bytes) -> None:

@@ -1,11 +1,24 @@
-"""What the users changelog holds at one moment; `tests/kafka/test_retrain.py` reads it from a real Kafka."""
+"""What the users changelog holds at one moment; `tests/kafka/test_snapshot.py` reads it from a real Kafka."""
 
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.history import HistorySnapshot
+from jobs.history import GROUP_USERS, USERS_SCHEMA, PartitionHistory, tables_of
 from state.keys import item_key, item_name_key
-from state.user_record import UserRecord, applied_offset_of
+from state.user_record import HistoryEntry, UserRecord, applied_offset_of
+
+
+class Written(NamedTuple):
+    """A record of the changelog."""
+
+    offset: int
+    key: bytes
+    value: bytes | None
+
 
 Write = tuple[bytes, bytes | None]
 WRITES = st.lists(
@@ -16,8 +29,18 @@ WRITES = st.lists(
             lambda at, n: UserRecord(applied_offset=at, plays=n).encode(), st.integers(-1, 5), st.integers(0, 2)
         ),
     ),
+    min_size=1,
     max_size=15,
 )
+
+
+def history_of(writes: list[Write], batch: int = 100) -> PartitionHistory:
+    """Take in records, so many at a time."""
+    found = PartitionHistory()
+    records = [Written(offset, key, value) for offset, (key, value) in enumerate(writes)]
+    for low in range(0, len(records), batch):
+        found.take(records[low : low + batch])
+    return found
 
 
 def winners(writes: list[Write]) -> dict[bytes, bytes]:
@@ -31,24 +54,56 @@ def winners(writes: list[Write]) -> dict[bytes, bytes]:
     return found
 
 
-@given(WRITES)
-def test_the_highest_applied_offset_is_kept(writes: list[Write]) -> None:
-    """The trainer counts with the same records as the stream; the forgotten are gone from it."""
-    snapshot = HistorySnapshot()
+@given(WRITES, st.integers(1, 15))
+def test_the_highest_applied_offset_is_kept(writes: list[Write], batch: int) -> None:
+    """The trainer counts with the same records as the stream, however they are fetched; the forgotten are gone."""
+    found = history_of(writes, batch)
 
-    for key, value in writes:
-        snapshot.take(key, value)
-
-    assert winners(writes) == snapshot.users
+    assert winners(writes) == found.users
+    assert len(writes) == found.read_through
 
 
 def test_names_are_kept_apart_from_users() -> None:
-    """Each under its item's key, whatever bytes that key has."""
-    snapshot = HistorySnapshot()
+    """Each under its item's key, whatever bytes that key has; a deleted one is none."""
+    names = [(0, "zero"), (2**64 - 1, "ï"), (item_key("x"), "x")]
+    writes: list[Write] = [(item_name_key(key), name.encode()) for key, name in names]
 
-    for key, name in [(0, "zero"), (2**64 - 1, "ï"), (item_key("x"), "x")]:
-        snapshot.take(item_name_key(key), name.encode())
-    snapshot.take(item_name_key(7), None)
+    found = history_of([*writes, (item_name_key(7), None), (b"ann", UserRecord().encode())])
 
-    assert {0: "zero", 2**64 - 1: "ï", item_key("x"): "x"} == snapshot.item_ids
-    assert {} == snapshot.users
+    assert dict(names) == found.item_ids
+    assert {b"ann"} == set(found.users)
+
+
+def test_a_table_has_every_column_of_a_record() -> None:
+    """By user id, with histories of any length, none among them."""
+    entries = [HistoryEntry(2**64 - 1, 1.5, 3, 70), HistoryEntry(4, 1.0, 9, 80)]
+    ben = UserRecord(applied_offset=12, plays=9, last_played_s=80, history=entries, vector=(1.0, 2.0), generation_key=3)
+
+    (table,) = tables_of({"bén".encode(): ben.encode(), b"ann": UserRecord().encode()})
+
+    first, second = table.to_pylist()
+    nothing: list[int] = []
+    assert USERS_SCHEMA.equals(table.schema)
+    assert ("ann", -1, 0, 0, nothing) == (*list(first.values())[:4], first["item_keys"])
+    assert {
+        "user_id": "bén",
+        "applied_offset": 12,
+        "plays": 9,
+        "last_played_s": 80,
+        "item_keys": [2**64 - 1, 4],
+        "values": [1.5, 1.0],
+        "touched_at_play": [3, 9],
+        "item_last_played_s": [70, 80],
+    } == second
+
+
+def test_tables_are_of_bounded_size() -> None:
+    """So that a row group and what is built for it stay small."""
+    n = GROUP_USERS + 1
+    value = UserRecord().encode()
+
+    sizes = [len(table) for table in tables_of({b"%d" % number: value for number in range(n)})]
+
+    assert [GROUP_USERS, 1] == sizes
+    assert pa.types.is_large_list(USERS_SCHEMA.field("values").type)
+    assert np.sum(sizes) == n

@@ -23,13 +23,13 @@ async def read(settings: Settings, expected: int, acknowledged: int) -> None:
     async def take(_stream: Any) -> None:
         nonlocal seen
         while seen < expected:
-            group = await take_group(app, settings.group_plays_max)
-            seen += sum(len(part.records) for part in group)
-            told = [(part.partition, [record.offset for record in part.records]) for part in group]
-            sys.stdout.write(json.dumps(told) + "\n")
-            sys.stdout.flush()
-            if seen <= acknowledged:
-                acknowledge(group, app.consumer)
+            async with take_group(app, settings.group_plays_max, asyncio.Lock()) as group:
+                seen += sum(len(part.records) for part in group)
+                told = [(part.partition, [record.offset for record in part.records]) for part in group]
+                sys.stdout.write(json.dumps(told) + "\n")
+                sys.stdout.flush()
+                if seen <= acknowledged:
+                    acknowledge(group, app.consumer)
         done.set()
         await asyncio.Event().wait()
 

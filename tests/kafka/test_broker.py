@@ -83,7 +83,7 @@ def test_a_restart_keeps_the_topics_and_leaves_no_process(tmp_path: Path) -> Non
     with Broker(tmp_path, JARS, second) as broker:
         verify_topics(Settings(brokers=broker.bootstrap))
 
-    assert len(created) == 5
+    assert len(created) == 6
     assert leftovers(tmp_path) == []
 
 

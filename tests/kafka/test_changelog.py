@@ -11,8 +11,7 @@ from agents.commit import Committer
 from agents.fold import Changes, refold
 from agents.play_path import PlayPath
 from agents.sweep import Sweeper
-from jobs.history import read_history
-from state.generation_store import GenerationStore
+from state.generation_store import generation_store
 from state.partition_state import PartitionState, Place
 from state.serving import Serving
 from state.user_record import UserRecord
@@ -22,6 +21,7 @@ from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.agents.deliveries import NOW_MS
+from tests.changelog import read_history
 
 PARTITION = 1
 
@@ -79,21 +79,21 @@ class OwnStore:
 class OwnPath:
     """Folds users again and commits them."""
 
-    busy = False
+    plays_flow = False
 
     def __init__(self, worker: Worker, settings: Settings) -> None:
         """Commit as `worker`."""
         self._worker, self._settings = worker, settings
 
-    async def refold(self, partition: int, keys: list[bytes]) -> bool:
+    async def refold(self, partition: int, keys: list[bytes]) -> float | None:
         """Fold and commit."""
         found = refold({partition: keys}, {partition: self._worker.state}, None, self._settings, NOW_MS)
-        return partition in await self._worker.committer.commit(found)
+        return 0.0 if partition in await self._worker.committer.commit(found) else None
 
 
 def sweeper(worker: Worker, settings: Settings) -> Sweeper:
     """Return the sweeper of a worker."""
-    serving = Serving(GenerationStore(settings.generations_path))
+    serving = Serving(generation_store(settings))
     return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, cast(PlayPath, OwnPath(worker, settings)), 10)
 
 

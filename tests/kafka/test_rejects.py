@@ -5,11 +5,11 @@ import random
 
 import msgspec
 
-from jobs.history import read_history
 from state.user_record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
+from tests.changelog import read_history
 from tests.kafka.watching import await_true, play, rejects, worker
 
 SMALL, HUGE = 2000, 3

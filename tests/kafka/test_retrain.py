@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 
 from cli.processes import run_command
-from jobs.history import read_history
-from state.generation_store import GenerationStore
+from state.generation_store import generation_store
 from state.keys import item_key, item_name_key
 from state.user_record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
+from tests.changelog import read_history
 from tests.kafka.watching import await_true, lists, play, send, worker
 from tests.made_up import made_up_plays
 
@@ -48,7 +48,7 @@ def test_a_retrain_gives_every_listener_a_list_of_the_new_generation(
         send(small, [play("u1", "a new item")])
         assert await_true(lambda: "u1" in lists(small), 5)
 
-    manifests = GenerationStore(small.generations_path).manifests()
+    manifests = generation_store(small).manifests()
     assert [None, manifests[0].generation_id] == [manifest.parent for manifest in manifests]
     assert float("inf") == manifests[1].objective.half_life_plays
     assert 2000 == manifests[1].n_plays

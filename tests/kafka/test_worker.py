@@ -12,11 +12,11 @@ import pytest
 from kafka import KafkaAdminClient
 
 from cli.processes import ProcessError, WorkerProcess, run_command
-from jobs.history import read_history
 from state.user_record import UserRecord
 from streams.broker import Broker
 from streams.settings import Settings
 from streams.topics import TopicNames, create_topics, delete_topics, topic_names
+from tests.changelog import read_history
 from tests.kafka.watching import await_true, lists, play, rejects, send, worker
 from tests.made_up import made_up_factors, publish
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model import ranking
 from model.arrays import Floats, Rows, Starts
-from model.ranking import top_n, top_n_plain
+from model.ranking import best_of, best_of_plain, top_n, top_n_plain
 
 NO_ROWS = np.zeros(0, np.int32)
 
@@ -98,3 +98,68 @@ def test_an_empty_batch_is_an_empty_answer() -> None:
 
     assert (0, 3) == top_n(items[:0], items, norms, np.zeros(1, np.int64), NO_ROWS, 3)[0].shape
     assert [[-1, -1]] == top_n(items[:1], items[:0], norms[:0], np.zeros(2, np.int64), NO_ROWS, 2)[0].tolist()
+
+
+@given(
+    n_items=st.integers(1, 200),
+    n=st.integers(1, 30),
+    n_known=st.integers(0, 10),
+    n_withdrawn=st.integers(0, 60),
+    seed=st.integers(0, 1000),
+)
+def test_withdrawn_items_are_in_no_list(n_items: int, n: int, n_known: int, n_withdrawn: int, seed: int) -> None:
+    """For nobody, and nothing else changes."""
+    items, norms = catalog(n_items, 4, seed)
+    rng = np.random.default_rng(seed)
+    queries = rng.integers(-3, 4, (3, 4)).astype(np.float32)
+    known = known_of(3, n_items, n_known, seed)
+    withdrawn = np.unique(rng.integers(0, n_items, n_withdrawn)).astype(np.int32)
+
+    rows, scores = top_n(queries, items, norms, *known, n, withdrawn_rows=withdrawn)
+
+    expected_rows, expected_scores = top_n_plain(queries, items, *known, n, withdrawn)
+    assert not np.isin(rows, withdrawn).any()
+    np.testing.assert_array_equal(expected_scores, scores)
+    np.testing.assert_array_equal(expected_rows, rows)
+
+
+def test_withdrawn_items_beyond_the_first_block_are_found() -> None:
+    """Each block looks for its own."""
+    items = np.ones((10_000, 2), np.float32)
+    norms, withdrawn = np.linalg.norm(items, axis=1), np.arange(9_990, dtype=np.int32)
+
+    rows, _ = top_n(np.ones((1, 2), np.float32), items, norms, np.array([0, 0]), NO_ROWS, 20, withdrawn_rows=withdrawn)
+
+    assert [*range(9_990, 10_000), *[-1] * 10] == rows[0].tolist()
+
+
+def test_threads_share_the_users() -> None:
+    """The lists are those of one thread, user by user."""
+    items, norms = catalog(500, 4, seed=2)
+    queries = np.random.default_rng(0).integers(-3, 4, (1000, 4)).astype(np.float32)
+    known = known_of(1000, 500, 20, seed=1)
+
+    expected = top_n(queries, items, norms, *known, 10)
+
+    for one, other in zip(expected, top_n(queries, items, norms, *known, 10, threads=3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@given(
+    n_users=st.integers(1, 4),
+    n_items=st.integers(1, 50),
+    n=st.integers(1, 30),
+    n_candidates=st.integers(0, 80),
+    seed=st.integers(0, 1000),
+)
+def test_the_best_of_some_equals_a_plain_sort(n_users: int, n_items: int, n: int, n_candidates: int, seed: int) -> None:
+    """Candidates that stand twice count once, -1 is none."""
+    items, _ = catalog(n_items, 4, seed)
+    queries = np.random.default_rng(seed).integers(-3, 4, (n_users, 4)).astype(np.float32)
+    candidates = known_of(n_users, n_items, n_candidates, seed)
+
+    rows, scores = best_of(queries, items, *candidates, n)
+
+    expected_rows, expected_scores = best_of_plain(queries, items, *candidates, n)
+    np.testing.assert_array_equal(expected_scores, scores)
+    np.testing.assert_array_equal(expected_rows, rows)

@@ -102,3 +102,36 @@ def test_a_weight_that_is_no_number_is_an_error(draw: Draw) -> None:
 
     with pytest.raises(TrainingError, match="A weight to train on is not a finite number; look at the histories"):
         train(matrix, 700, SMALL, np.random.default_rng(0))
+
+
+def test_a_warm_start_needs_fewer_sweeps(draw: Draw) -> None:
+    """Two sweeps from yesterday's factors are as good as eight from chance."""
+    matrix = matrix_of(draw)
+    cold, warm = Objective(factors=16, iterations=8), Objective(factors=16, iterations=2)
+    yesterday = train(matrix_of(draw, 180), 700, cold, np.random.default_rng(0)).item_factors
+
+    started = train(matrix, 700, warm, np.random.default_rng(1), start=yesterday)
+
+    from_chance = [train(matrix, 700, o, np.random.default_rng(1)) for o in (warm, cold)]
+    few, many = (loss(matrix, factors, cold) for factors in from_chance)
+    assert loss(matrix, started, cold) < 1.02 * many < few
+
+
+def test_unknown_items_start_from_chance(draw: Draw) -> None:
+    """A start of zeros is the same as none, and the same start gives the same factors again."""
+    matrix = matrix_of(draw)
+    start = train(matrix, 700, SMALL, np.random.default_rng(0)).item_factors.copy()
+    start[::2] = 0
+
+    unknown = train(matrix, 700, SMALL, np.random.default_rng(1), start=np.zeros_like(start))
+    one, again = (train(matrix, 700, SMALL, np.random.default_rng(1), start=start) for _ in range(2))
+
+    np.testing.assert_array_equal(train(matrix, 700, SMALL, np.random.default_rng(1)).item_factors, unknown[1])
+    np.testing.assert_array_equal(one.item_factors, again.item_factors)
+    assert one.item_factors[0].any()
+
+
+def test_a_start_of_another_shape_is_an_error(draw: Draw) -> None:
+    """It belongs to another catalog or another length of vectors."""
+    with pytest.raises(ValueError, match=r"have the shape \(700, 8\), but \(700, 16\) is to be trained"):
+        train(matrix_of(draw), 700, SMALL, np.random.default_rng(0), start=np.zeros((700, 8), np.float32))

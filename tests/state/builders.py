@@ -9,8 +9,9 @@ import numpy as np
 from model.arrays import Doubles
 from model.basis import diagonalise, gram, rotate
 from model.objective import Objective, Rule
-from state.generation import Catalog, Generation, Manifest, open_generation, write_generation
+from state.generation import Catalog, Generation, open_generation, write_generation
 from state.learn import PlayColumns
+from state.manifest import Manifest
 from state.user_record import HistoryEntry, UserRecord
 from state.user_records import UserRecords
 

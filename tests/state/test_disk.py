@@ -10,11 +10,12 @@ from state.disk import fsync_folder, locked_folder, write_file
 from state.errors import StateError
 
 PROJECT = Path(__file__).parent.parent.parent
+TAKEN = "Another one holds it: wait."
 HOLDER = """
 import sys, time
 from pathlib import Path
 from state.disk import locked_folder
-with locked_folder(Path(sys.argv[1])):
+with locked_folder(Path(sys.argv[1]), "Held."):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -28,22 +29,21 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
         assert holder.stdout is not None
         try:
             assert holder.stdout.readline() == "held\n"
-            with pytest.raises(StateError) as caught, locked_folder(folder):
+            with pytest.raises(StateError) as caught, locked_folder(folder, TAKEN):
                 pass
         finally:
             holder.kill()
 
-    expected = f"Another worker uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."
-    assert expected == str(caught.value)
-    with locked_folder(folder):
+    assert TAKEN == str(caught.value)
+    with locked_folder(folder, TAKEN):
         assert (folder / "lock").exists()
 
 
 def test_a_folder_can_be_held_again(tmp_path: Path) -> None:
     """Leaving the block lets go of it."""
-    with locked_folder(tmp_path):
+    with locked_folder(tmp_path, TAKEN):
         pass
-    with locked_folder(tmp_path), pytest.raises(StateError), locked_folder(tmp_path):
+    with locked_folder(tmp_path, TAKEN), pytest.raises(StateError), locked_folder(tmp_path, TAKEN):
         pass
 
 

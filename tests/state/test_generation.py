@@ -13,8 +13,11 @@ from model.objective import Objective
 from state import generation as module
 from state.disk import fsync_folder
 from state.errors import GenerationError
-from state.generation import FILES, MANIFEST, Generation, open_generation, read_manifest, write_generation
+from state.file_set import write_checksums
+from state.generation import FILES, Generation, open_generation, verify_generation, write_generation
 from state.keys import generation_key, item_key
+from state.manifest import read_manifest, write_manifest
+from state.revision import Revision, write_revision
 from tests.state.builders import FIRST_ID, catalog_of, make_generation, manifest_of
 
 
@@ -32,10 +35,13 @@ def flip(path: Path, place: int = -1) -> None:
     path.write_bytes(content)
 
 
-def change_manifest(folder: Path, **changed: object) -> None:
-    """Write other fields into a manifest."""
-    fields = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, object])
-    (folder / MANIFEST).write_bytes(msgspec.json.encode(fields | changed))
+def add_part(folder: Path, name: str, content: bytes = b"content") -> Path:
+    """Add a part with one file to a generation."""
+    part = folder / name
+    part.mkdir()
+    (part / "file").write_bytes(content)
+    write_checksums(part, ["file"])
+    return part
 
 
 def test_what_was_written_is_what_is_opened(tmp_path: Path) -> None:
@@ -158,48 +164,71 @@ def test_a_missing_file_is_found(tmp_path: Path, name: str) -> None:
 def test_a_manifest_without_checksums_verifies_nothing(tmp_path: Path) -> None:
     """What cannot be verified is not served."""
     make_generation(tmp_path)
-    change_manifest(tmp_path / FIRST_ID, checksums={})
+    manifest = read_manifest(tmp_path / FIRST_ID)
+    write_manifest(tmp_path / FIRST_ID, msgspec.structs.replace(manifest, checksums={}))
 
     expected = f"Generation {FIRST_ID} is damaged: item_ids.json does not match its checksum."
     assert expected == said(lambda: open_generation(tmp_path / FIRST_ID))
 
 
-def test_a_generation_of_another_format_is_not_opened(tmp_path: Path) -> None:
-    """A later version's generation is not mistaken for one of ours."""
-    make_generation(tmp_path)
-    change_manifest(tmp_path / FIRST_ID, format=2)
-
-    expected = f"Generation {FIRST_ID} is of format 2; this version reads 1."
-    assert expected == said(lambda: open_generation(tmp_path / FIRST_ID))
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"format":1,"generation_id":"\xff', b"[" * 100_000])
-def test_a_damaged_manifest_is_a_sentence(tmp_path: Path, content: bytes) -> None:
-    """Whatever bytes stand there."""
-    make_generation(tmp_path)
-    (tmp_path / FIRST_ID / MANIFEST).write_bytes(content)
-
-    sentence = said(lambda: open_generation(tmp_path / FIRST_ID))
-    assert sentence.startswith(f"Generation {FIRST_ID} is damaged: its manifest cannot be read (")
-    assert sentence.endswith(").")
-
-
-def test_a_generation_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    """The sentence says where to look."""
-    expected = f"Generation {FIRST_ID} is not in {tmp_path}; `playfold generations list` shows what is."
-
-    assert expected == said(lambda: read_manifest(tmp_path / FIRST_ID))
-
-
-def test_a_manifest_says_what_it_was_given(tmp_path: Path) -> None:
-    """All fields survive, infinite half-lives too, and every file has its checksum."""
-    objective = Objective("hkv", factors=8, half_life_plays=float("inf"))
-    manifest = msgspec.structs.replace(
-        manifest_of(FIRST_ID, objective, 40), parent="before", trained_through={0: 5, 3: 9}
-    )
+def test_a_manifest_names_every_file(tmp_path: Path) -> None:
+    """All that it was given survives, and every file has its checksum."""
+    manifest = manifest_of(FIRST_ID, Objective(factors=8), 40)
 
     write_generation(tmp_path / FIRST_ID, manifest, catalog_of())
     found = read_manifest(tmp_path / FIRST_ID)
 
     assert set(FILES) == set(found.checksums)
     assert manifest == msgspec.structs.replace(found, checksums={})
+
+
+@pytest.mark.parametrize("name", ["file", "checksums.json", "checksums.sha256"])
+def test_a_damaged_part_is_found(tmp_path: Path, name: str) -> None:
+    """Its own files, its record and the record's seal."""
+    make_generation(tmp_path)
+    flip(add_part(tmp_path / FIRST_ID, "related") / name, 0)
+
+    expected = f"Part related of generation {FIRST_ID} is damaged: {name} does not match its checksum."
+    assert expected == said(lambda: verify_generation(tmp_path / FIRST_ID))
+    assert FIRST_ID == open_generation(tmp_path / FIRST_ID).id
+
+
+def test_a_generation_without_a_revision_has_none(tmp_path: Path) -> None:
+    """Number 0 is asked of it all the same; another number is a sentence."""
+    make_generation(tmp_path)
+
+    revision = open_generation(tmp_path / FIRST_ID, 0).revision
+
+    assert (0, None, []) == (revision.number, revision.index, revision.withdrawn_rows.tolist())
+    expected = f"Generation {FIRST_ID} has no revision 2; it has none."
+    assert expected == said(lambda: open_generation(tmp_path / FIRST_ID, 2))
+
+
+def test_the_highest_revision_is_opened(tmp_path: Path) -> None:
+    """Or the one that is asked for; one that is not there is a sentence, and a damaged one too."""
+    generation = make_generation(tmp_path)
+    for number in (2, 10):
+        write_revision(generation, tmp_path / FIRST_ID, number, [f"i{number}"], 2)
+
+    assert ("i10",) == open_generation(tmp_path / FIRST_ID).revision.withdrawn
+    assert ("i2",) == open_generation(tmp_path / FIRST_ID, 2).revision.withdrawn
+    assert f"Generation {FIRST_ID} has no revision 3; it has 2, 10." == said(
+        lambda: open_generation(tmp_path / FIRST_ID, 3)
+    )
+    flip(tmp_path / FIRST_ID / "revision-10" / "revision.json")
+    expected = f"Revision 10 of generation {FIRST_ID} is damaged: revision.json does not match its checksum."
+    assert expected == said(lambda: open_generation(tmp_path / FIRST_ID))
+    assert expected == said(lambda: verify_generation(tmp_path / FIRST_ID))
+
+
+def test_another_revision_is_the_same_items(tmp_path: Path) -> None:
+    """What was computed of them is not computed again, and the first one keeps its revision."""
+    generation = make_generation(tmp_path)
+    norms = generation.norms
+    other = Revision(3, np.array([1], np.int32), None)
+
+    revised = generation.with_revision(other)
+
+    assert (0, 3) == (generation.revision.number, revised.revision.number)
+    assert revised.norms is norms
+    assert revised.item_factors is generation.item_factors

@@ -1,57 +1,125 @@
-"""The generations on this machine."""
+"""The generations of a folder, and which store the settings name; `tests/contract` holds what every store does."""
 
+import os
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from model.objective import Objective
 from state.errors import GenerationError
-from state.generation import MANIFEST
-from state.generation_store import GenerationStore, new_generation_id
-from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, manifest_of
-
-OBJECTIVE = Objective(factors=8)
-
-
-def test_what_is_published_is_listed_and_opened(tmp_path: Path) -> None:
-    """Oldest first; the folder is made when it is first needed."""
-    store = GenerationStore(tmp_path / "generations")
-    assert [] == store.manifests()
-
-    for generation_id in (SECOND_ID, FIRST_ID):
-        store.publish(manifest_of(generation_id, OBJECTIVE, 40), catalog_of())
-
-    assert [FIRST_ID, SECOND_ID] == [manifest.generation_id for manifest in store.manifests()]
-    assert SECOND_ID == store.open(SECOND_ID).id
+from state.generation_store import GenerationStore, generation_store, new_generation_id
+from state.manifest import MANIFEST
+from state.remote_store import RemoteStore
+from streams.settings import Settings
+from tests.state.builders import FIRST_ID, SECOND_ID
+from tests.state.stores import write_night
 
 
-def test_a_name_is_published_once(tmp_path: Path) -> None:
-    """The second publisher is refused."""
-    store = GenerationStore(tmp_path)
-    store.publish(manifest_of(FIRST_ID, OBJECTIVE, 40), catalog_of())
-
-    with pytest.raises(GenerationError, match=rf"^Generation {FIRST_ID} exists in {tmp_path}; publish under another"):
-        store.publish(manifest_of(FIRST_ID, OBJECTIVE, 40), catalog_of(seed=1))
+def listed(store: GenerationStore) -> list[str]:
+    """Return the names of what is listed."""
+    return [manifest.generation_id for manifest in store.manifests()]
 
 
-def test_what_cannot_be_read_is_not_listed(tmp_path: Path) -> None:
-    """A damaged manifest, a half-written generation, a stray file: the others are shown all the same."""
-    store = GenerationStore(tmp_path)
+def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    """A damaged manifest, none at all, a folder aside, a stray file: the others are shown all the same."""
+    store = GenerationStore(tmp_path / "store")
     for generation_id in (FIRST_ID, SECOND_ID):
-        store.publish(manifest_of(generation_id, OBJECTIVE, 40), catalog_of())
-    (tmp_path / FIRST_ID / MANIFEST).write_bytes(b"\xff")
-    (tmp_path / ".aside").mkdir()
-    (tmp_path / "note.txt").touch()
+        store.publish(write_night(tmp_path, generation_id))
+    (tmp_path / "store" / FIRST_ID / MANIFEST).unlink()
+    (tmp_path / "store" / FIRST_ID / MANIFEST).write_bytes(b"\xff")
+    (tmp_path / "store" / "empty").mkdir()
+    (tmp_path / "store" / ".aside" / "other").mkdir(parents=True)
+    (tmp_path / "store" / "note.txt").touch()
 
-    assert [SECOND_ID] == [manifest.generation_id for manifest in store.manifests()]
+    assert [SECOND_ID] == listed(store)
+    assert {
+        FIRST_ID: f"Generation {FIRST_ID} is damaged: manifest.json does not match its checksum.",
+        "empty": "Generation empty is incomplete: manifest.json is missing.",
+    } == store.problems()
 
 
-@pytest.mark.parametrize("generation_id", ["..", "../elsewhere", "no-such"])
-def test_a_missing_generation_is_refused(tmp_path: Path, generation_id: str) -> None:
-    """Whatever an announcement names."""
-    with pytest.raises(GenerationError, match=r" is not in .*; `playfold generations list` shows what is\.$"):
-        GenerationStore(tmp_path / "generations").open(generation_id)
+def test_publishing_takes_no_second_copy(tmp_path: Path) -> None:
+    """On one disk the files get another name; who removes the first one takes nothing away."""
+    store = GenerationStore(tmp_path / "store")
+    folder = write_night(tmp_path, FIRST_ID)
+    store.publish(folder)
+    published = store.folder(FIRST_ID) / "item_factors.npy"
+
+    assert (folder / "item_factors.npy").stat().st_ino == published.stat().st_ino
+    (folder / "item_factors.npy").unlink()
+    store.verify(FIRST_ID)
+
+
+def test_another_disk_gets_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file cannot have two names."""
+
+    def refuse(source: str, target: str) -> None:
+        raise OSError(18, "Invalid cross-device link", source, None, target)
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = GenerationStore(tmp_path / "store")
+    store.publish(write_night(tmp_path, FIRST_ID))
+
+    assert FIRST_ID == store.verify(FIRST_ID).generation_id
+
+
+def test_publishers_take_turns(tmp_path: Path) -> None:
+    """Of several that publish under one name at once, one succeeds; others are not hindered."""
+    folders = [write_night(tmp_path, FIRST_ID, seed=seed) for seed in range(4)]
+    folders += [write_night(tmp_path, SECOND_ID)]
+    refused: list[str] = []
+
+    def publish(folder: Path) -> None:
+        try:
+            GenerationStore(tmp_path / "store").publish(folder)
+        except GenerationError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=publish, args=(folder,)) for folder in folders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [f"Generation {FIRST_ID} exists in {tmp_path / 'store'}; publish under another name."] * 3 == refused
+    store = GenerationStore(tmp_path / "store")
+    assert [FIRST_ID, SECOND_ID] == [store.verify(name).generation_id for name in listed(store)]
+
+
+def test_what_a_dead_publisher_left_aside_is_removed(tmp_path: Path) -> None:
+    """By the next one, so it does not heap up."""
+    store = GenerationStore(tmp_path / "store")
+    (tmp_path / "store" / ".aside" / SECOND_ID).mkdir(parents=True)
+
+    store.publish(write_night(tmp_path, FIRST_ID))
+
+    assert {".turn", FIRST_ID} == {path.name for path in (tmp_path / "store").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("", "data/generations"), ("elsewhere", "elsewhere"), ("/a/b", "/a/b"), ("file:///a/b", "/a/b")],
+)
+def test_a_folder_is_named_by_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, expected: str
+) -> None:
+    """In the data folder, or anywhere else."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(data_dir="data", generation_store=given)
+
+    store = generation_store(settings)
+
+    assert not isinstance(store, RemoteStore)
+    assert tmp_path / expected == store.path
+
+
+def test_a_bucket_is_named_by_the_settings(tmp_path: Path) -> None:
+    """What is held of it lies in the data folder; nothing is asked of it yet."""
+    store = generation_store(Settings(data_dir=str(tmp_path), generation_store="s3://bucket/prefix"))
+
+    assert isinstance(store, RemoteStore)
+    assert tmp_path / "generations" == store.path
 
 
 def test_names_sort_by_time() -> None:

@@ -49,6 +49,12 @@ def reopen(state: PartitionState, tmp_path: Path) -> PartitionState:
     return PartitionState(tmp_path / "0")
 
 
+def mark_swept(state: PartitionState, generation_key: int) -> None:
+    """Sweep a state of which nothing is to be folded."""
+    state.begin_sweep(generation_key)
+    assert state.end_sweep(generation_key)
+
+
 def test_a_new_state_stands_nowhere(state: PartitionState) -> None:
     """Nothing was read, nobody is known."""
     assert (Place(-1, -1), False, 0) == (state.place, state.has_outranked, state.swept)
@@ -58,11 +64,46 @@ def test_a_new_state_stands_nowhere(state: PartitionState) -> None:
 
 def test_foreign_records_ask_for_a_sweep(state: PartitionState) -> None:
     """Whoever wrote them may have served another generation."""
-    state.swept = 7
+    mark_swept(state, 7)
 
     state.apply_changelog(logged(0, (b"a", record(1))))
 
     assert 0 == state.swept
+
+
+def test_a_fold_under_another_generation_asks_for_a_sweep(tmp_path: Path) -> None:
+    """Also under none, and also of the next process; under the same one nothing is to be done."""
+    state = PartitionState(tmp_path / "0")
+    for other in (8, 0):
+        mark_swept(state, 7)
+        state.folds_under(7)
+        assert 7 == state.swept
+
+        state.folds_under(other)
+
+        assert 0 == state.swept
+    state = reopen(state, tmp_path)
+    assert 0 == state.swept
+    state.close()
+
+
+def test_a_sweep_that_others_cross_marks_nothing(state: PartitionState) -> None:
+    """Their users may stand behind it: those of another generation, and those of another worker."""
+    state.begin_sweep(7)
+    state.folds_under(7)
+    state.folds_under(8)
+    assert (False, 0) == (state.end_sweep(7), state.swept)
+
+    state.begin_sweep(7)
+    state.apply_changelog(logged(0, (b"a", record(1))))
+    assert (False, 0) == (state.end_sweep(7), state.swept)
+
+
+def test_the_number_of_keys_is_about_right(state: PartitionState) -> None:
+    """It is an estimate of RocksDB's."""
+    state.commit([(f"u{number}".encode(), record(1)) for number in range(1000)], Place(999, 1))
+
+    assert 1000 <= state.n_keys_about <= 1010
 
 
 def test_a_commit_and_its_place_survive(tmp_path: Path) -> None:
@@ -70,7 +111,7 @@ def test_a_commit_and_its_place_survive(tmp_path: Path) -> None:
     state = PartitionState(tmp_path / "0")
     state.commit([(b"a", record(1)), (b"b", record(2)), (b"c", record(3))], Place(2, 3))
     state.commit([(b"b", None), (b"c", record(4))], Place(4, 4))
-    state.swept = 2**64 - 1
+    mark_swept(state, 2**64 - 1)
 
     state = reopen(state, tmp_path)
 
@@ -207,7 +248,7 @@ def test_pages_show_users_and_nothing_else(state: PartitionState) -> None:
     users = [b" ", b"a", b"b", "ü".encode(), "\U0010ffff".encode()]
     state.commit([(key, record(9)) for key in users] + [(item_name_key(0), b"i0")], Place(5, 9))
     state.apply_changelog(logged(6, (b"a", record(1))))
-    state.swept = 7
+    mark_swept(state, 7)
 
     found, after = [], b""
     while page := state.users(after, 2):

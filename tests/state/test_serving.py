@@ -7,20 +7,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from model.objective import Objective
 from state.generation_store import GenerationStore
 from state.serving import Serving
 from streams.records import Announcement
-from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, manifest_of
+from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> GenerationStore:
     """Give a store with two generations."""
-    found = GenerationStore(tmp_path)
     for seed, generation_id in enumerate((FIRST_ID, SECOND_ID)):
-        found.publish(manifest_of(generation_id, Objective(factors=8), 40), catalog_of(seed=seed))
-    return found
+        make_generation(tmp_path, generation_id, seed=seed)
+    return GenerationStore(tmp_path)
 
 
 def announcement(generation_id: str) -> bytes:
@@ -79,7 +77,7 @@ async def test_a_damaged_generation_leaves_the_present_one_in_service(
     """The log says which one is damaged and which one stays; mended, it can be announced again."""
     serving = Serving(store)
     await swap_to(serving, FIRST_ID)
-    path = store.folder / SECOND_ID / "item_factors.npy"
+    path = store.folder(SECOND_ID) / "item_factors.npy"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + b"\x7f")
 
@@ -96,7 +94,7 @@ async def test_a_damaged_generation_leaves_the_present_one_in_service(
 
 async def test_a_damaged_first_generation_leaves_none(store: GenerationStore, caplog: pytest.LogCaptureFixture) -> None:
     """The worker goes on and counts, without lists."""
-    (store.folder / FIRST_ID / "popularity.npy").unlink()
+    (store.folder(FIRST_ID) / "popularity.npy").unlink()
 
     assert await swap_to(Serving(store), FIRST_ID) is None
 

@@ -89,8 +89,8 @@ def measure(path: PlayPath, meter: Meter, work: str) -> None:
         sizes.append(sum(len(part.records) for part in slices))
         return count(slices, path._store.partitions) if work == "count" else fold(slices, generation, now_ms)  # noqa: SLF001
 
-    async def committed(job: Any) -> set[int]:
-        durable = await commit(job)
+    async def committed(*job: Any) -> set[int]:
+        durable = await commit(*job)
         if sizes:
             meter.add(sizes.pop())
         return durable

@@ -1,0 +1,67 @@
+"""What is in the generation store, for people and for machines."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from rich.table import Table
+
+from state.generation_store import GenerationStore
+from state.manifest import Manifest
+
+
+class Entry(NamedTuple):
+    """One generation of a listing."""
+
+    generation_id: str
+    status: str
+    """`serving`, `kept`, `rejected` or `damaged`."""
+    manifest: Manifest | None
+    """None if it is damaged."""
+    reason: str | None = None
+    """Why it was rejected, or what is damaged."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Return what a machine reads of it."""
+        known = msgspec.to_builtins(self.manifest) if self.manifest else {"generation_id": self.generation_id}
+        return {"status": self.status, "reason": self.reason, **known}
+
+
+def entries_of(store: GenerationStore, serving_id: str | None) -> list[Entry]:
+    """Return what is in a store, oldest first."""
+    found = store.survey()
+    entries = [_entry(manifest, serving_id) for manifest in found.manifests]
+    entries += [Entry(generation_id, "damaged", None, told) for generation_id, told in found.problems.items()]
+    return sorted(entries, key=lambda entry: entry.generation_id)
+
+
+def _entry(manifest: Manifest, serving_id: str | None) -> Entry:
+    reason = manifest.gate.reason if manifest.gate and manifest.rejected else None
+    status = "rejected" if manifest.rejected else "kept"
+    if manifest.generation_id == serving_id:
+        status = "serving"
+    return Entry(manifest.generation_id, status, manifest, reason)
+
+
+def table_of(entries: Iterable[Entry]) -> Table:
+    """Return a table of generations."""
+    table = Table("generation", "status", "rule")
+    for name in ("factors", "listeners", "items", "plays", "hit@20"):
+        table.add_column(name, justify="right")
+    for generation_id, status, manifest, reason in entries:
+        if manifest is None:
+            table.add_row(generation_id, f"{status}: {reason}", *[""] * 6)
+            continue
+        objective, numbers = manifest.objective, (manifest.n_users, manifest.n_items, manifest.n_plays)
+        shown = map("{:,}".format, numbers)
+        table.add_row(generation_id, status, objective.rule, str(objective.factors), *shown, _hits(manifest))
+    return table
+
+
+def _hits(manifest: Manifest) -> str:
+    """Return how often the gate found a listener's next item among the first 20, with its 95 % interval."""
+    if manifest.gate is None or manifest.gate.candidate is None:
+        return ""
+    found = manifest.gate.candidate.hit_at_20
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

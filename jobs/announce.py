@@ -1,0 +1,35 @@
+"""The announcement: which generation, at which revision, every worker is to serve."""
+
+import msgspec
+
+from streams.log_reader import read_topic
+from streams.outbox import Outbox
+from streams.records import Announcement
+from streams.settings import Settings
+from streams.topics import topic_names
+
+SERVING_KEY = b"serving"
+
+
+async def announced(settings: Settings) -> Announcement | None:
+    """Return the announcement that stands on the generations topic, None if there is none.
+
+    Raises:
+        LogReadError: The topic is missing or Kafka does not answer.
+    """
+    found = None
+    async for _, records in read_topic(settings.brokers, topic_names(settings).generations, settings.kafka_timeout_s):
+        found = msgspec.json.decode(records[-1].value, type=Announcement)
+    return found
+
+
+async def announce(settings: Settings, generation_id: str, revision: int, now_ms: int) -> None:
+    """Tell every worker to serve a revision of a generation; saying it twice is harmless.
+
+    Raises:
+        OutboxError: Kafka does not answer.
+    """
+    announcement = Announcement(generation_id=generation_id, revision=revision, announced_at_ms=now_ms)
+    async with Outbox(settings) as outbox:
+        item = (SERVING_KEY, msgspec.json.encode(announcement))
+        await (await outbox.send(topic_names(settings).generations, 0, [item])).written()

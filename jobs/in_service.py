@@ -1,0 +1,40 @@
+"""The generation in service, to begin with and to compare with."""
+
+import asyncio
+from typing import NamedTuple
+
+from jobs.announce import announced
+from jobs.step import Step, Watch
+from state.errors import GenerationError, StoreUnavailableError
+from state.generation import Generation
+from state.generation_store import generation_store
+from streams.settings import Settings
+
+
+class InService(NamedTuple):
+    """What the workers were told to serve."""
+
+    generation_id: str | None
+    """None before the first announcement."""
+    generation: Generation | None
+    """None if it cannot be opened, too."""
+
+
+def open_in_service(settings: Settings, watch: Watch) -> InService:
+    """Open the generation in service; one that cannot be opened is told, and is no reason to stop.
+
+    Raises:
+        LogReadError: Kafka does not answer.
+        StoreUnavailableError: The store does not; the generation may be in good order.
+    """
+    announcement = asyncio.run(announced(settings))
+    if announcement is None:
+        return InService(None, None)
+    found = announcement.generation_id
+    try:
+        return InService(found, generation_store(settings).open(found))
+    except StoreUnavailableError:
+        raise
+    except GenerationError as error:
+        watch(Step(f"{error} It is in service, but nothing can begin with it, nor be compared with it.", is_note=True))
+        return InService(found, None)

@@ -1,0 +1,138 @@
+"""The items nearest to every item: found once a generation, written to their topic before it is announced."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from aiokafka.errors import KafkaError
+
+from jobs.step import Step, Watch, unwatched
+from model.arrays import Floats, Rows
+from model.related import related_items
+from state.generation import Generation
+from state.generation_store import generation_store
+from state.related_items import Related, open_related, write_related
+from streams.log_reader import read_topic
+from streams.outbox import Item, Outbox, OutboxError
+from streams.records import RelatedItems
+from streams.replay import partition_of
+from streams.settings import Settings
+from streams.topics import topic_names
+
+ITEMS_AT_ONCE = 4096
+"""Items that are looked up, or written to the topic, at a time."""
+RELATING, WRITING = "relating the items", "writing related items"
+
+
+def relate(generation: Generation, folder: Path, n: int, threads: int, watch: Watch = unwatched) -> None:
+    """Find the nearest items of every item and add them to the generation's folder.
+
+    Args:
+        generation: The generation, open.
+        folder: Its folder.
+        n: Related items kept for every item.
+        threads: Threads that share the work.
+        watch: Told how many items are done.
+    """
+    factors = generation.item_factors
+    shape = len(factors), n
+    found = Related(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+    for low in range(0, len(factors), ITEMS_AT_ONCE):
+        items = np.arange(low, min(len(factors), low + ITEMS_AT_ONCE), dtype=np.int32)
+        found.rows[items], found.cosines[items] = related_items(factors, n, threads, items)
+        watch(Step(RELATING, int(items[-1]) + 1, len(factors)))
+    write_related(folder, found)
+
+
+async def publish_related(settings: Settings, generation_id: str, watch: Watch = unwatched) -> int:
+    """Write a generation's related items to their topic; doing it twice changes nothing.
+
+    An item that stands on the topic, and that this generation relates to nothing, gets a tombstone. The topic itself
+    tells which those are: after a rollback, or a run that died half-way, no generation's list of items does.
+
+    Returns:
+        The number of items with related ones.
+
+    Raises:
+        GenerationError: The generation is not in the store, or damaged.
+        LogReadError, OutboxError: Kafka does not answer.
+    """
+    store = generation_store(settings)
+    generation = await asyncio.to_thread(store.open, generation_id)
+    related = await asyncio.to_thread(open_related, store.folder(generation_id))
+    rows = listed_rows(generation, related)
+    listed = np.flatnonzero((rows >= 0).any(axis=1))
+    gone = await _standing(settings) - set(generation.item_ids[listed].tolist())
+    n_items = len(listed) + len(gone)
+    async with Outbox(settings) as outbox:
+        done = 0
+        for records in _records(generation, related, rows, sorted(gone)):
+            await _send(outbox, settings, records)
+            done += len(records)
+            watch(Step(WRITING, done, n_items))
+    return len(listed)
+
+
+async def _standing(settings: Settings) -> set[str]:
+    """Return the items that have a record on the topic."""
+    standing: dict[bytes, bool] = {}
+    topic = topic_names(settings).related_items
+    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s):
+        standing.update((record.key, record.value is not None) for record in records)
+    return {key.decode() for key, stands in standing.items() if stands}
+
+
+def listed_rows(generation: Generation, related: Related | None) -> Rows:
+    """Return the rows of the related items of every item, -1 for none; a withdrawn item has none and is none."""
+    if related is None:
+        return np.full((len(generation.item_ids), 0), -1, np.int32)
+    listed = np.ones(len(generation.item_ids) + 1, np.bool_)
+    listed[generation.revision.withdrawn_rows] = False
+    listed[-1] = False  # where -1 points to
+    return np.where(listed[related.rows] & listed[:-1, None], related.rows, np.int32(-1))
+
+
+def _records(
+    generation: Generation, related: Related | None, rows: Rows, gone: Sequence[str]
+) -> Iterator[list[tuple[str, bytes | None]]]:
+    """Yield item ids and values for the topic, some at a time, tombstones last."""
+    for low in range(0, len(rows), ITEMS_AT_ONCE):
+        block = slice(low, low + ITEMS_AT_ONCE)
+        if related is not None:
+            yield list(_encode(generation, block, rows[block], related.cosines[block]))
+    for low in range(0, len(gone), ITEMS_AT_ONCE):
+        yield [(item_id, None) for item_id in gone[low : low + ITEMS_AT_ONCE]]
+
+
+def _encode(generation: Generation, block: slice, rows: Rows, cosines: Floats) -> Iterator[tuple[str, bytes]]:
+    """Yield the records of a block of items; an item without related ones has none."""
+    for item_id, own_rows, own_cosines in zip(generation.item_ids[block], rows, cosines, strict=True):
+        kept = own_rows >= 0
+        if kept.any():
+            record = RelatedItems(
+                item_id=item_id,
+                generation=generation.id,
+                items=generation.item_ids[own_rows[kept]].tolist(),
+                cosines=[round(cosine, 6) for cosine in own_cosines[kept].tolist()],
+            )
+            yield item_id, msgspec.json.encode(record)
+
+
+async def _send(outbox: Outbox, settings: Settings, records: Sequence[tuple[str, bytes | None]]) -> None:
+    """Write records into their items' partitions, and wait until Kafka has them."""
+    by_partition: dict[int, list[Item]] = {}
+    for item_id, value in records:
+        by_partition.setdefault(partition_of(item_id, settings.partitions), []).append((item_id.encode(), value))
+    topic = topic_names(settings).related_items
+    try:
+        async with asyncio.timeout(settings.kafka_timeout_s):
+            for pending in [await outbox.send(topic, partition, items) for partition, items in by_partition.items()]:
+                await pending.written()
+    except (KafkaError, TimeoutError) as error:
+        message = (
+            f"Kafka at {settings.brokers} did not acknowledge related items within {settings.kafka_timeout_s:g} s "
+            f"({error!r}): start again when it answers; writing them twice is harmless."
+        )
+        raise OutboxError(message) from error

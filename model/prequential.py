@@ -1,0 +1,218 @@
+"""How good lists would have been: recommend, score, then learn, event after event.
+
+Events are sorted by time. The first of them train item factors, which stay frozen; the rest stream. Each streamed event
+whose item is new for its listener is scored: all items of the training that the listener has not played are ranked, and
+the rank of the played one counts (an item outside the training is a miss). Then the event is learnt. The first event of
+a listener is not scored, since no list exists before the first play, nor is an event that stands for several plays.
+
+Frozen item factors make every listener a stream of their own, so all scored events are ranked at once. Training does
+not ask for the half-life of a fold-in, and streaming asks for nothing else: one training serves many half-lives.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from model.arrays import Doubles, Floats, Rows, Starts
+from model.events import Split, rows_of
+from model.fold_in import fold_in, n_known
+from model.history import Histories, Plays, add_plays
+from model.objective import Objective
+from model.quality import MISS, ranks_of
+from model.ranks import rank_in, ranks_among
+from model.solver import solve_rows_plain
+from model.training import Factors, LocalEngine, Matrix, Progress, train
+from model.unrolled import Flags, unroll
+from model.windows import with_windows
+
+POPULAR_HALF_LIFE_S = 30 * 86_400
+_HISTORY_MAX = 1 << 32  # a history is as long as a listener's plays
+_ENTRIES = 1 << 21  # history entries that are unrolled at a time
+
+
+def train_on(
+    split: Split,
+    objective: Objective,
+    rng: np.random.Generator,
+    threads: int = 1,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Factors:
+    """Train on the first events of a split, as a night does: on values as of each item's last play, not decayed since.
+
+    Raises:
+        TrainingError: The training diverged.
+    """
+    trained = split.places < split.n_trained
+    starts = np.concatenate(([0], np.cumsum(trained)))[split.starts]
+    n_users = len(starts) - 1
+    columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
+    nobody = Histories(np.zeros(n_users + 1, np.int64), *columns)
+    items = split.items[trained].astype(np.uint64)
+    plays = Plays(starts, items, split.weights[trained], split.played_at_s[trained])
+    histories, _ = add_plays(nobody, np.zeros(n_users, np.uint32), plays, _HISTORY_MAX, objective.half_life_plays)
+    matrix = Matrix(histories.starts, histories.item_keys.astype(np.int32), histories.values)
+    matrix = with_windows(matrix, histories.touched_at_play, objective.window_plays)
+    found = train(matrix, split.n_items, objective, rng, progress, LocalEngine(threads))
+    return found._replace(user_factors=found.user_factors[:n_users])
+
+
+def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads: int = 1) -> Starts:
+    """Rank every scored event's item by its listener's vector, folded in from all they played before.
+
+    Args:
+        split: The events.
+        factors: What `train_on` gave, for an objective that differs in its half-life at most.
+        objective: What is minimised, with the half-life of the fold-in.
+        threads: Threads that share the listeners.
+
+    Returns:
+        1-based ranks, `MISS` for an item outside the training; in the order of time.
+
+    Raises:
+        QualityError: A score is not finite.
+    """
+    ranks = []
+    for asked in _asked(split, objective.half_life_plays):
+        x, item_factors = factors.user_factors[asked.users], factors.item_factors
+        known = asked.starts, asked.known_rows
+        fold_in(*known, asked.weights, item_factors, factors.gram_diagonal, objective, x, threads)
+        ranks.append(ranks_among(x, item_factors, *known, asked.played_rows, threads))
+    return _by_time(split, ranks)
+
+
+def fold_in_ranks_plain(split: Split, factors: Factors, objective: Objective) -> Starts:
+    """Do the same one event at a time: what all else is tested against."""
+    users, rows, n_users = split.users, split.rows, len(split.starts) - 1
+    values: list[dict[int, float]] = [{} for _ in range(n_users)]
+    ranks = []
+    for event in np.argsort(split.places):
+        history, item = values[users[event]], int(split.items[event])
+        if event in set(np.flatnonzero(split.scored)):
+            known = np.array(list(history), np.int32)
+            known_rows, weights = rows_of(known, split.n_items), np.array(list(history.values()), np.float32)
+            scores = (_vector_plain(known_rows, weights, factors, objective) @ factors.item_factors.T).astype(
+                np.float32
+            )
+            ranks.append(ranks_of(scores, np.array([0, len(known)]), known_rows, rows[event : event + 1])[0])
+        for key in history:
+            history[key] *= 2 ** (-1 / objective.half_life_plays)
+        history[item] = history.get(item, 0.0) + float(split.weights[event])
+    return np.array(ranks, np.int64)
+
+
+def _vector_plain(rows: Rows, weights: Floats, factors: Factors, objective: Objective) -> Doubles:
+    """Fold one listener in, shape (1, f)."""
+    starts = np.array([0, len(rows)])
+    return solve_rows_plain(
+        starts,
+        rows,
+        objective.confidences(weights),
+        objective.targets(weights),
+        factors.item_factors,
+        factors.gram_diagonal,
+        objective.row_regularization(n_known(starts, rows)),
+    )
+
+
+def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
+    """Rank every scored event's item by its listener's vector as of the training.
+
+    A listener who was not in the training gets the items that were popular then. Arguments, result and errors are
+    those of `fold_in_ranks`.
+    """
+    popular = _plays_trained(split, _worth(split)).astype(np.float32)[:, None]
+    ranks = []
+    for asked in _asked(split, np.inf):
+        known, played = (asked.starts, asked.known_rows), asked.played_rows
+        x = factors.user_factors[asked.users]
+        personal = ranks_among(x, factors.item_factors, *known, played, threads)
+        same = ranks_among(np.ones((len(x), 1), np.float32), popular, *known, played, threads)
+        ranks.append(np.where(x.any(axis=1), personal, same))
+    return _by_time(split, ranks)
+
+
+def popular_ranks(split: Split) -> Starts:
+    """Rank every scored event's item by all plays before it, each halved every `POPULAR_HALF_LIFE_S`.
+
+    Returns:
+        1-based ranks, `MISS` for an item outside the training; in the order of time.
+    """
+    worth = _worth(split)
+    plays, order = _plays_trained(split, worth), np.argsort(split.places)
+    ranks = np.full(len(order), MISS, np.int64)
+    columns = split.starts, split.users, split.rows, worth, split.new, split.scored
+    _rank_popular(order[split.n_trained :], *columns, plays, ranks)
+    return ranks[order][split.scored[order]]
+
+
+class _Asked(NamedTuple):
+    """Some scored events, with what their listeners had played before."""
+
+    users: Starts
+    starts: Starts
+    known_rows: Rows
+    weights: Floats
+    played_rows: Rows
+
+
+def _asked(split: Split, half_life_plays: float) -> Iterator[_Asked]:
+    """Yield the scored events in parts of bounded size, listener after listener."""
+    # No history is longer than its listener's plays so far.
+    plays = np.arange(len(split.items)) - np.repeat(split.starts[:-1], np.diff(split.starts))
+    entries = np.concatenate(([0], np.cumsum(np.where(split.scored, plays, 0))))[split.starts]
+    cuts: Starts = np.searchsorted(entries, np.arange(0, entries[-1], _ENTRIES))
+    for low, high in pairwise(np.unique(np.append(cuts, len(entries) - 1)).tolist()):
+        part = slice(split.starts[low], split.starts[high])
+        starts, scored = split.starts[low : high + 1] - split.starts[low], split.scored[part]
+        found = unroll(starts, split.items[part], split.weights[part], scored, half_life_plays)
+        rows = rows_of(found.items, split.n_items)
+        yield _Asked(split.users[part][scored], found.starts, rows, found.weights, split.rows[part][scored])
+
+
+def _by_time(split: Split, ranks: list[Starts]) -> Starts:
+    """Return the ranks of all parts in the order of time."""
+    found: Starts = np.concatenate([np.zeros(0, np.int64), *ranks])[np.argsort(split.places[split.scored])]
+    return found
+
+
+def _worth(split: Split) -> Doubles:
+    """Return what every event adds to its item's popularity, up to a factor that all share."""
+    played_at_s = split.played_at_s.astype(np.float64)
+    worth = np.exp2((played_at_s - played_at_s.max(initial=0)) / POPULAR_HALF_LIFE_S)
+    return np.where(split.rows >= 0, worth, 0)
+
+
+def _plays_trained(split: Split, worth: Doubles) -> Doubles:
+    """Return the popularity of every item at the end of the training, summed in the order of time."""
+    trained = np.argsort(split.places)[: split.n_trained]
+    return np.bincount(split.rows[trained], worth[trained], split.n_items).astype(np.float64)
+
+
+@njit(nogil=True, cache=True)
+def _rank_popular(
+    order: Starts,
+    starts: Starts,
+    users: Starts,
+    rows: Rows,
+    worth: Doubles,
+    new: Flags,
+    scored: Flags,
+    plays: Doubles,
+    ranks: Starts,
+) -> None:
+    """Walk the streamed events in time; `plays` counts on, and `ranks` gets that of every scored event."""
+    known = np.empty(len(plays), np.int32)
+    for i in order:
+        if rows[i] < 0:
+            continue
+        if scored[i]:
+            n = 0
+            for j in range(starts[users[i]], i):
+                if new[j] and rows[j] >= 0:
+                    known[n] = rows[j]
+                    n += 1
+            ranks[i] = rank_in(plays, known[:n], rows[i])
+        plays[rows[i]] += worth[i]

@@ -1,0 +1,102 @@
+"""At which rank the item stood that was played next, for many lists at once."""
+
+import numpy as np
+from numba import njit, prange
+
+from model.arrays import Floats, Rows, Starts, frozen
+from model.quality import MISS, QualityError
+
+_SCORES = 1 << 18  # scores of a block of lists: 1 MB, which stays in a core's cache
+_LISTS = 16  # lists that are scored in one product at least
+_BROKEN = -1
+
+
+def ranks_among(
+    x: Floats, item_factors: Floats, starts: Starts, known_rows: Rows, played_rows: Rows, threads: int = 1
+) -> Starts:
+    """Rank one played item a list among all items that its listener does not know, as `quality.ranks_of` does.
+
+    Nothing of size lists times items is ever held.
+
+    Args:
+        x: User vectors, one a list, shape (n, f).
+        item_factors: Item vectors, shape (n_items, f).
+        starts: Compressed rows of `known_rows`, shape (n + 1,).
+        known_rows: Item rows that are left out, each once in a list; -1 is ignored.
+        played_rows: The item to rank, shape (n,), none of the known ones; -1 for one outside the catalog.
+        threads: Threads that share the lists.
+
+    Returns:
+        1-based ranks, shape (n,), `MISS` where the played item is outside the catalog; ties take the middle place.
+
+    Raises:
+        QualityError: A score is not finite.
+    """
+    arrays = (
+        frozen(x, np.float32),
+        frozen(item_factors, np.float32),
+        frozen(starts, np.int64),
+        frozen(known_rows, np.int32),
+        frozen(played_rows, np.int32),
+    )
+    ranks = np.empty(len(x), np.int64)
+    if threads == 1:
+        _rank_every(0, 1, *arrays, ranks)
+    else:
+        _rank_parallel(int(threads), *arrays, ranks)
+    if (ranks == _BROKEN).any():
+        message = "A score is not a finite number; the training that made it has diverged."
+        raise QualityError(message)
+    return ranks
+
+
+@njit
+def rank_in(scores: Floats, known_rows: Rows, played: int) -> int:
+    """Return the rank of one item among those that are not known, `_BROKEN` if a score is not finite."""
+    own = scores[played]
+    above, level, finite = 0, 0, 0
+    for i in range(len(scores)):
+        above += scores[i] > own
+        level += scores[i] == own
+        finite += scores[i] - scores[i] == 0
+    if finite < len(scores):
+        return _BROKEN
+    for row in known_rows:
+        if row >= 0:
+            above -= scores[row] > own
+            level -= scores[row] == own
+    return 1 + above + max(level - 1, 0) // 2
+
+
+@njit(nogil=True, cache=True)
+def _rank_every(
+    first: int,
+    step: int,
+    x: Floats,
+    item_factors: Floats,
+    starts: Starts,
+    known_rows: Rows,
+    played_rows: Rows,
+    ranks: Starts,
+) -> None:
+    """Rank in the blocks `first`, `first + step`, ... of lists."""
+    n_items = len(item_factors)
+    size = max(_LISTS, _SCORES // max(n_items, 1))
+    space = np.empty(min(size, len(x)) * n_items, np.float32)
+    for low in range(first * size, len(x), step * size):
+        high = min(len(x), low + size)
+        scores = space[: (high - low) * n_items].reshape((high - low, n_items))
+        np.dot(x[low:high], item_factors.T, scores)
+        for u in range(low, high):
+            if played_rows[u] < 0:
+                ranks[u] = MISS
+            else:
+                ranks[u] = rank_in(scores[u - low], known_rows[starts[u] : starts[u + 1]], played_rows[u])
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def _rank_parallel(
+    threads: int, x: Floats, item_factors: Floats, starts: Starts, known_rows: Rows, played_rows: Rows, ranks: Starts
+) -> None:
+    for thread in prange(threads):
+        _rank_every(thread, threads, x, item_factors, starts, known_rows, played_rows, ranks)

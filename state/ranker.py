@@ -1,0 +1,171 @@
+"""How lists are ranked: exactly, or from the index and then scored exactly."""
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Floats, Rows, Starts
+from model.ranking import best_of, top_n
+from state.generation import Generation
+from state.item_index import ItemIndex
+from state.recall import AT, RecallWindow, recall_of
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Ranking = Literal["exact", "annoy"]
+AUTO_ITEMS_MIN = 250_000
+AUTO_ITEMS_PER_USER = 32_000
+"""`auto` takes the index in a catalog so large, and with so many items for each user of a batch: exact ranking reads
+the item vectors once for a whole batch, while the index looks every user up by itself. Milliseconds a user,
+64 factors, items with norms as trainings give them, exact and from the index (`tests/benchmarks/rank.py`):
+
+                   1 user      8 users     32 users
+100,000 items    0.5  0.6     0.3  0.5     0.1  0.5
+1,000,000 items  6.3  0.8     4.6  0.6     0.9  0.6
+"""
+ROUNDING = np.float32(1.0001)
+"""A computed score may exceed its bound by so much."""
+
+
+def ranking_for(mode: Literal["auto", "exact", "annoy"], n_items: int, n_users: int) -> Ranking:
+    """Return how to rank a batch, if there is an index that can be trusted.
+
+    Args:
+        mode: What the settings say.
+        n_items: Items in the catalog.
+        n_users: Users in the batch.
+    """
+    if mode != "auto":
+        return mode
+    return "annoy" if n_items >= max(AUTO_ITEMS_MIN, n_users * AUTO_ITEMS_PER_USER) else "exact"
+
+
+def probed(n_before: int, n: int, share: float) -> NDArray[np.bool_]:
+    """Tell which of `n` lists, of which there were `n_before`, are looked at: every so many, without any chance."""
+    counts = np.floor(np.arange(n_before, n_before + n + 1, dtype=np.float64) * share)
+    looked_at: NDArray[np.bool_] = np.diff(counts) > 0
+    return looked_at
+
+
+class Ranker:
+    """Ranks batches of users, and compares lists from the index with exact ones.
+
+    Where too little is found, everything is ranked exactly until another revision or generation is served.
+    One thread at a time uses it; what it counts may be read by others.
+
+    Attributes:
+        n_lists: Lists ranked so far, by how.
+        n_probes: Lists from the index that were ranked exactly, too.
+        n_fallbacks: Revisions that were found to find too little.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Rank as the settings say."""
+        self.n_lists: dict[Ranking, int] = {"exact": 0, "annoy": 0}
+        self.n_probes = 0
+        self.n_fallbacks = 0
+        self._mode, self._share, self._floor = settings.rank, settings.probe_share, settings.recall_floor
+        self._ranked: tuple[str, int] = "", 0
+        self._window, self._trusted = RecallWindow(), True
+
+    @property
+    def recall(self) -> float | None:
+        """Return the index's recall over the last probes under what is served now, None before the first one."""
+        return self._window.mean
+
+    def top_n(
+        self, generation: Generation, queries: Floats, starts: Starts, known_rows: Rows, n: int
+    ) -> tuple[Rows, Floats]:
+        """Return the best n items of every user, as `model.ranking.top_n` does, without known and withdrawn ones."""
+        index = self._index_for(generation, len(queries))
+        self.n_lists["exact" if index is None else "annoy"] += len(queries)
+        if index is None:
+            return exact(generation, queries, starts, known_rows, n)
+        found = from_index(generation, index, queries, starts, known_rows, n)
+        self._probe(generation, queries, starts, known_rows, found[0])
+        return found
+
+    def _index_for(self, generation: Generation, n_users: int) -> ItemIndex | None:
+        """Return the index to rank a batch from, None for exact ranking."""
+        revision = generation.revision
+        if self._ranked != (generation.id, revision.number):
+            self._ranked = generation.id, revision.number
+            self._window, self._trusted = RecallWindow(), True
+        if revision.index is None or not self._trusted:
+            return None
+        ranking = ranking_for(self._mode, len(generation.item_factors), n_users)
+        return revision.index if ranking == "annoy" else None
+
+    def _probe(self, generation: Generation, queries: Floats, starts: Starts, known_rows: Rows, found: Rows) -> None:
+        """Rank some of the lists exactly, too, and stop trusting an index that finds too little."""
+        n_before = self.n_lists["annoy"] - len(queries)
+        chosen = np.flatnonzero(probed(n_before, len(queries), self._share))
+        if not len(chosen):
+            return
+        known = [known_rows[starts[u] : starts[u + 1]] for u in chosen]
+        best, _ = exact(generation, queries[chosen], _starts_of(known), np.concatenate(known), AT)
+        self.n_probes += len(chosen)
+        self._window.add(recall_of(found[chosen], best))
+        if self._window.is_below(self._floor):
+            self._trusted = False
+            self.n_fallbacks += 1
+            log.warning("index_recall_low", extra=self._told(generation))
+
+    def _told(self, generation: Generation) -> dict[str, object]:
+        return {
+            "generation": generation.id,
+            "revision": generation.revision.number,
+            "recall": round(self._window.mean or 0.0, 4),
+            "floor": self._floor,
+            "probes": self._window.n,
+            "reason": "Lists are ranked exactly until another revision or generation is served.",
+        }
+
+
+def exact(generation: Generation, queries: Floats, starts: Starts, known_rows: Rows, n: int) -> tuple[Rows, Floats]:
+    """Return the best n items of every user exactly, without known and withdrawn ones."""
+    return top_n(
+        queries,
+        generation.item_factors,
+        generation.norms,
+        starts,
+        known_rows,
+        n,
+        withdrawn_rows=generation.revision.withdrawn_rows,
+    )
+
+
+def from_index(
+    generation: Generation, index: ItemIndex, queries: Floats, starts: Starts, known_rows: Rows, n: int
+) -> tuple[Rows, Floats]:
+    """Return about the best n items of every user, with exact scores, without known and withdrawn ones.
+
+    The longest items, which the index does not hold, are ranked exactly. Who cannot gain from a shorter one any more
+    (Cauchy and Schwarz) is done; for the others the index names the rest of the candidates.
+    """
+    item_factors, norms, longest = generation.item_factors, generation.norms, slice(index.n_long)
+    withdrawn = generation.revision.withdrawn_rows
+    rows, scores = top_n(
+        queries, item_factors[longest], norms[longest], starts, known_rows, n, withdrawn_rows=withdrawn
+    )
+    bounds = np.linalg.norm(queries, axis=1) * norms[index.n_long] * ROUNDING
+    left = np.flatnonzero(scores[:, -1] < bounds)
+    if len(left):
+        candidates = []
+        for u in left:
+            known = known_rows[starts[u] : starts[u + 1]]
+            found = index.find(queries[u], n + len(known))
+            candidates.append(np.concatenate([rows[u], found[~np.isin(found, known)]]))
+        rows[left], scores[left] = best_of(
+            queries[left], item_factors, _starts_of(candidates), np.concatenate(candidates), n
+        )
+    return rows, scores
+
+
+def _starts_of(parts: Sequence[Rows]) -> Starts:
+    """Return where each of some arrays begins when they stand one after the other, and where the last one ends."""
+    return np.cumsum([0, *map(len, parts)], dtype=np.int64)

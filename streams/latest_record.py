@@ -1,0 +1,22 @@
+"""What stands under one key of a topic, read without a consumer group."""
+
+from collections.abc import AsyncIterator
+
+from streams.log_reader import read_topic
+from streams.replay import partition_of
+from streams.settings import Settings
+
+
+async def records_of(topic: str, key: str, settings: Settings) -> AsyncIterator[bytes | None]:
+    """Yield the values of a key's records in order, None for a tombstone.
+
+    The key's partition is read from its beginning to the high watermark of now.
+
+    Raises:
+        LogReadError: Kafka or the topic is not there.
+    """
+    wanted, partition = key.encode(), partition_of(key, settings.partitions)
+    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s, [partition]):
+        for record in records:
+            if record.key == wanted:
+                yield record.value

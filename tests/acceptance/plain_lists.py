@@ -1,0 +1,117 @@
+"""What a list must be: its user's plays up to its offset, folded one by one and solved densely, without any kernel."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Doubles
+from model.history import Histories, Plays, add_plays_plain
+from model.solver import solve_rows_plain
+from model.weights import decayed
+from state.generation import Generation
+from state.keys import item_key
+from streams.log_reader import read_topic
+from streams.records import Play, Recommendations
+from streams.settings import Settings
+from streams.topics import topic_names
+
+
+class Topics(NamedTuple):
+    """What stands on the topics of plays and lists, both per user and in the order of offsets."""
+
+    plays: dict[str, list[tuple[int, Play]]]
+    lists: dict[str, list[Recommendations]]
+
+
+async def read_topics(settings: Settings) -> Topics:
+    """Read both topics whole; no client may send a play twice."""
+    names, found = topic_names(settings), Topics({}, {})
+    async for _, records in read_topic(settings.brokers, names.plays, 30.0):
+        for record in records:
+            play = msgspec.json.decode(record.value, type=Play)
+            found.plays.setdefault(play.user_id, []).append((record.offset, play))
+    async for _, records in read_topic(settings.brokers, names.recommendations, 30.0):
+        for record in records:
+            told = msgspec.json.decode(record.value, type=Recommendations)
+            found.lists.setdefault(told.user_id, []).append(told)
+    return found
+
+
+def histories_at(
+    plays: list[tuple[int, Play]], offsets: set[int], settings: Settings
+) -> Iterator[tuple[int, Histories]]:
+    """Yield a user's history as it was behind each of some offsets."""
+    history = Histories(
+        np.array([0, 0]),
+        np.empty(0, np.uint64),
+        np.empty(0, np.float32),
+        np.empty(0, np.uint32),
+        np.empty(0, np.uint32),
+    )
+    n_plays = np.zeros(1, np.uint32)
+    for offset, play in plays:
+        new = Plays(
+            np.array([0, 1]),
+            np.array([item_key(play.item_id)], np.uint64),
+            np.ones(1, np.float32),
+            np.array([play.played_at_ms // 1000], np.uint32),
+        )
+        history, n_plays = add_plays_plain(history, n_plays, new, settings.history_max, settings.half_life_plays)
+        if offset in offsets:
+            yield offset, history
+
+
+def scores_of(history: Histories, generation: Generation) -> Doubles | None:
+    """Return the scores of all items for a user, -inf for those the user knows; None if the generation knows none."""
+    objective = generation.manifest.objective
+    rows = generation.rows_of(history.item_keys)
+    if not (rows >= 0).any():
+        return None
+    # The user's last play touched the last entry, so that is the user's number of plays.
+    weights = decayed(history.values, history.touched_at_play[-1] - history.touched_at_play, objective.half_life_plays)
+    vector = solve_rows_plain(
+        history.starts,
+        rows,
+        objective.confidences(weights),
+        objective.targets(weights),
+        generation.item_factors,
+        generation.gram_diagonal,
+        objective.row_regularization([(rows >= 0).sum()]),
+    )[0]
+    scores: Doubles = generation.item_factors.astype(np.float64) @ vector
+    scores[rows[rows >= 0]] = -np.inf
+    return scores
+
+
+def fault_of(told: Recommendations, history: Histories, generation: Generation, settings: Settings) -> str | None:
+    """Return what is wrong with a list, None if nothing is."""
+    row_of = {item_id: row for row, item_id in enumerate(generation.item_ids)}
+    if unknown := [item for item in told.items if item not in row_of]:
+        return f"{unknown[0]} is no item of the generation"
+    rows = np.array([row_of[item] for item in told.items], np.int64)
+    scores = scores_of(history, generation)
+    if told.kind != ("popular" if scores is None else "personal"):
+        return f"it is {told.kind}"
+    if scores is not None:
+        return _fault_of_ranking(rows, np.array(told.scores), scores, settings.list_n)
+    expected = generation.popular_rows[: settings.list_n]
+    if rows.tolist() != expected.tolist() or told.scores != generation.popularity[expected].tolist():
+        return "it is not that of the most popular items"
+    return None
+
+
+def _fault_of_ranking(rows: NDArray[np.int64], told: Doubles, scores: Doubles, list_n: int) -> str | None:
+    """Return what is wrong with a ranking, given the scores of all items."""
+    tolerance = 1e-3 * np.abs(scores[np.isfinite(scores)]).max()
+    if len(set(rows.tolist())) != min(list_n, np.isfinite(scores).sum()) or len(rows) > list_n:
+        return f"it has {len(rows)} items"
+    if not np.allclose(told, scores[rows], rtol=1e-3, atol=tolerance):
+        return f"its scores are {told[:3].tolist()}, not {scores[rows][:3].tolist()}"
+    if (np.diff(told) > 0).any():
+        return "it is not by descending score"
+    if np.delete(scores, rows).max(initial=-np.inf) > scores[rows].min() + tolerance:
+        return "a better item is missing"
+    return None

@@ -1,0 +1,209 @@
+"""What Prometheus is told, over real HTTP, of real parts of a worker."""
+
+import http.client
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
+from model.arrays import Floats
+from state.generation import Generation
+from state.generation_store import GenerationStore
+from state.ranker import Ranker
+from state.revision import write_revision
+from state.serving import Serving
+from state.user_store import UserStore, add_user_table
+from streams.app import create_app
+from streams.broker import free_port
+from streams.records import Announcement
+from streams.settings import Settings
+from tests.state.builders import FIRST_ID, make_generation
+
+
+def get(port: int, path: str = "/metrics") -> str:
+    """Fetch what is served."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert 200 == answer.status
+        return answer.read().decode()
+    finally:
+        connection.close()
+
+
+def samples(text: str) -> dict[str, float]:
+    """Return the samples of playfold by name and labels."""
+    return {
+        " ".join([sample.name, *(f"{name}={value}" for name, value in sample.labels.items())]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+class Scene:
+    """The parts of a worker that owns two partitions, and the server of their metrics."""
+
+    def __init__(self, folder: Path, probe_share: float = 1.0) -> None:
+        """Prepare; nothing is in service yet."""
+        self.generations = GenerationStore(folder / "generations")
+        settings = Settings(data_dir=str(folder), rank="annoy", probe_share=probe_share)
+        self.store: UserStore = add_user_table(create_app(settings), settings)
+        self.serving = Serving(self.generations)
+        self.ranker = Ranker(settings)
+        self.port = free_port()
+        self.server = MetricsServer(WorkerMetrics(self.ranker, self.serving, self.store), self.port)
+
+    def samples(self) -> dict[str, float]:
+        """Return what is served now."""
+        return samples(get(self.port))
+
+    async def serve(self, n_items: int = 200) -> Generation:
+        """Take a generation with an index and two withdrawn items into service."""
+        made = make_generation(self.generations.path, FIRST_ID, n_items)
+        write_revision(made, self.generations.path / FIRST_ID, 4, ["i1", "i2", "unknown"], 2)
+        self.serving.announce(
+            None, msgspec.json.encode(Announcement(generation_id=FIRST_ID, revision=4, announced_at_ms=0))
+        )
+        await self.serving.swap()
+        assert self.serving.current is not None
+        return self.serving.current
+
+    def rank(self, generation: Generation, n_users: int) -> None:
+        """Rank for users who know nothing."""
+        queries: Floats = np.random.default_rng(0).standard_normal((n_users, 8)).astype(np.float32)
+        starts = np.zeros(n_users + 1, np.int64)
+        self.ranker.top_n(generation, queries, starts, np.zeros(0, np.int32), 10)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """Give the scene, served."""
+    prepared = Scene(tmp_path)
+    prepared.server.start()
+    yield prepared
+    await prepared.server.stop()
+    await prepared.store.on_stop()
+
+
+async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> None:
+    """Every counter is there before the first event; what is not known yet is not told as zero."""
+    assert {
+        "playfold_lists_total ranking=exact": 0,
+        "playfold_lists_total ranking=annoy": 0,
+        "playfold_index_probes_total": 0,
+        "playfold_index_fallbacks_total": 0,
+        "playfold_partitions": 0,
+    } == scene.samples()
+
+
+async def test_what_is_served_is_told(scene: Scene) -> None:
+    """The generation and its revision, the items, those in no list, and how far the sweep has come."""
+    generation = await scene.serve()
+    for number in (0, 3):
+        scene.store.partition(number).begin_sweep(generation.key)
+    assert scene.store.partition(3).end_sweep(generation.key)
+
+    found = scene.samples()
+
+    assert 1 == found[f"playfold_generation generation={FIRST_ID} revision=4"]
+    assert 200 == found["playfold_items"]
+    assert 2 == found["playfold_items_withdrawn"]
+    assert 2 == found["playfold_partitions"]
+    assert 1 == found["playfold_partitions_swept"]
+
+
+async def test_how_lists_were_ranked_is_told(scene: Scene) -> None:
+    """By the way of ranking, and with the recall once it is known."""
+    generation = await scene.serve()
+    scene.rank(generation, 3)
+    bare = generation.with_revision(replace(generation.revision, index=None))
+
+    found = scene.samples()
+    assert 0.9 <= found["playfold_index_recall_ratio"] <= 1
+    scene.rank(bare, 5)
+
+    assert (0, 3) == (found["playfold_lists_total ranking=exact"], found["playfold_lists_total ranking=annoy"])
+    assert 3 == found["playfold_index_probes_total"]
+    assert 5 == scene.samples()["playfold_lists_total ranking=exact"]
+
+
+async def test_a_revision_that_found_too_little_is_counted(scene: Scene) -> None:
+    """An alarm can be set on it."""
+    scene.ranker.n_fallbacks = 2
+
+    assert 2 == scene.samples()["playfold_index_fallbacks_total"]
+
+
+async def test_every_metric_says_what_it_is(scene: Scene) -> None:
+    """In a sentence, and with its kind."""
+    scene.rank(await scene.serve(), 1)
+
+    families = list(text_string_to_metric_families(get(scene.port)))
+
+    assert 9 == len(families)
+    assert {"counter", "gauge"} == {family.type for family in families}
+    assert all(family.documentation.endswith(".") for family in families)
+
+
+async def test_where_metrics_are_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As the address to give to Prometheus."""
+    caplog.set_level(logging.INFO)
+    scene = Scene(tmp_path)
+
+    scene.server.start()
+    await scene.server.stop()
+
+    [event] = [vars(record) for record in caplog.records if record.getMessage() == "metrics_served"]
+    assert f"http://127.0.0.1:{scene.port}/metrics" == event["url"]
+
+
+async def test_a_taken_port_is_a_sentence(scene: Scene) -> None:
+    """It names the setting; whoever has the port goes on serving."""
+    second = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store), scene.port)
+
+    with pytest.raises(MetricsError) as caught:
+        second.start()
+    await second.stop()
+
+    expected = f"Metrics cannot be served on port {scene.port} (Address already in use): set PLAYFOLD_METRICS_PORT."
+    assert expected == str(caught.value)
+    assert 0 == scene.samples()["playfold_partitions"]
+
+
+async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No port is taken, no thread is started, and stopping it is nothing."""
+    caplog.set_level(logging.INFO)
+    scene, before = Scene(tmp_path), threading.enumerate()
+    server = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store), 0)
+
+    server.start()
+
+    assert before == threading.enumerate()
+    assert "metrics_served" not in caplog.text
+    await server.stop()
+
+
+async def test_a_stopped_server_frees_its_port(tmp_path: Path) -> None:
+    """Nobody is answered any more, its thread has ended, and the next worker can serve there."""
+    scene, before = Scene(tmp_path), threading.enumerate()
+    scene.server.start()
+    await scene.server.stop()
+
+    assert before == [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")]
+    with pytest.raises(ConnectionRefusedError):
+        get(scene.port)
+    with socket.create_server((HOST, scene.port)):
+        pass
+    scene.server.start()
+    assert 0 == scene.samples()["playfold_partitions"]
+    await scene.server.stop()
+    await scene.server.stop()

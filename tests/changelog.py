@@ -1,0 +1,30 @@
+"""The users changelog as a test looks at it: all of it in memory."""
+
+from dataclasses import dataclass, field
+
+from jobs.history import read_partitions
+from jobs.step import unwatched
+from streams.settings import Settings
+
+
+@dataclass
+class History:
+    """The changelog to the high watermark it had when the read began."""
+
+    users: dict[bytes, bytes] = field(default_factory=dict)
+    """Per user, the record with the highest applied offset."""
+    item_ids: dict[int, str] = field(default_factory=dict)
+    """The id behind every item key."""
+    read_through: dict[int, int] = field(default_factory=dict)
+    """Per partition, the offset after the last record read."""
+
+
+async def read_history(settings: Settings) -> History:
+    """Read the users changelog."""
+    found = History()
+    async for partition, history in read_partitions(settings, unwatched):
+        found.users |= history.users
+        found.item_ids |= history.item_ids
+        if history.read_through:
+            found.read_through[partition] = history.read_through
+    return found

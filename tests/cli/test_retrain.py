@@ -1,0 +1,67 @@
+"""What `playfold retrain` shows and says; `tests/kafka/test_night.py` has it run."""
+
+import io
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cli.retrain import Bars, told
+from jobs.retrain import Report
+from jobs.step import Step
+from state.manifest import Gate
+
+
+def report_of(gate: Gate | None) -> Report:
+    """Return how a run ended that this gate judged."""
+    return Report(
+        generation="2026-11-22T03-00-00.000Z",
+        status="announced" if gate is None or gate.accepted or gate.forced else "rejected",
+        users=1200,
+        items=30,
+        plays=45_000,
+        seconds=12.5,
+        resumed=False,
+        tuned=False,
+        started_from=None,
+        steps={},
+        gate=gate,
+    )
+
+
+def gate_of(*, accepted: bool) -> Gate:
+    """Return a verdict."""
+    return Gate(against="g", candidate=None, serving=None, difference=None, accepted=accepted, reason="It is so.")
+
+
+def test_an_announced_generation_is_told_with_its_verdict() -> None:
+    """In one line, which other commands quote; without a gate there is none to tell."""
+    counts = "Generation 2026-11-22T03-00-00.000Z is announced: 1,200 listeners, 30 items, 45,000 plays, 12.5 s."
+
+    assert counts == told(report_of(None))
+    assert f"{counts} It is so." == told(report_of(gate_of(accepted=True)))
+
+
+def test_a_rejected_generation_is_told_with_the_way_out() -> None:
+    """The verdict's reason stands before it."""
+    expected = (
+        "Generation 2026-11-22T03-00-00.000Z is rejected: 1,200 listeners, 30 items, 45,000 plays, 12.5 s. It is so. "
+        "The one in service stays; `playfold retrain --force` announces the next one whatever the gate says."
+    )
+    assert expected == told(report_of(gate_of(accepted=False)))
+
+
+def test_every_step_has_a_bar() -> None:
+    """It is full when the next step begins, whatever was told of it; sentences stand above."""
+    written = io.StringIO()
+    console = Console(file=written, width=100)
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as progress:
+        bars = Bars(progress)
+        steps = [("reading", 0, None), ("reading", 7, 9), ("tuning", 0, None), ("tuning, best 0.1", 3, 5)]
+        for step in steps:
+            bars.show(Step(*step))
+        bars.show(Step("Resuming a run.", is_note=True))
+        bars.show(Step("tuning, best 0.2", 4, 5))
+        bars.end()
+
+    lines = [line.replace("━", "").split() for line in written.getvalue().splitlines() if line.strip()]
+    assert [["Resuming", "a", "run."], ["reading", "9/9"], ["tuning,", "best", "0.2", "5/5"]] == lines

@@ -1,0 +1,220 @@
+"""The gate: what is worse does not pass, what cannot be judged does."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from jobs.gate import LISTENERS_MIN, Asked, K, Scored, Side, asked_of, judge, score
+from jobs.interactions import TrainingSet, interactions_of
+from jobs.trained import Trained, TrainingRecord
+from model.arrays import Floats
+from model.basis import diagonalise, rotate
+from model.history import Histories
+from model.objective import Objective
+from model.quality import MISS, QualityError
+from model.training import train
+from state.generation import Catalog, open_generation, write_generation
+from streams.settings import Settings
+from tests.jobs.snapshots import Played, snapshot_of
+from tests.state.builders import FIRST_ID, make_generation, manifest_of
+
+OBJECTIVE = Objective(factors=8, iterations=5, half_life_plays=float("inf"))
+TASTES, N_ITEMS = 4, 80
+
+
+def tasteful(n_users: int = 200, n_plays: int = 12) -> Played:
+    """Return listeners who play items of one taste each: the next one can be told."""
+    rng = np.random.default_rng(0)
+    own = np.arange(N_ITEMS).reshape(-1, TASTES)
+    return {
+        f"u{user:03}": [f"i{item}" for item in rng.permutation(own[:, user % TASTES])[:n_plays]]
+        for user in range(n_users)
+    }
+
+
+def training_set(folder: Path, plays: Played) -> TrainingSet:
+    """Return a training set that holds everybody's latest item out."""
+    return interactions_of(snapshot_of(folder, plays), Settings(gate_share=0.05))
+
+
+def trained(found: TrainingSet) -> Trained:
+    """Train on it."""
+    factors = train(found.matrix(0), found.n_items, OBJECTIVE, np.random.default_rng(0))
+    record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
+    return Trained(factors.item_factors, factors.gram_diagonal, record)
+
+
+def side(found: TrainingSet, item_factors: Floats) -> Side:
+    """Return item factors as a side, in whatever basis they are given."""
+    rotation, diagonal = diagonalise(item_factors, OBJECTIVE.gram_scale)
+    record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
+    return Side.of_training(found, Trained(rotate(item_factors, rotation), diagonal, record))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+    """Give all tests the same listeners."""
+    return training_set(tmp_path_factory.mktemp("snapshot"), tasteful())
+
+
+def test_the_listeners_are_asked_for_what_they_played_last(found: TrainingSet) -> None:
+    """As they were before it."""
+    asked = asked_of(found)
+
+    assert 200 == len(asked.held_out)
+    assert [11] * 200 == np.diff(asked.histories.starts).tolist()
+    assert {11} == set(asked.plays_before.tolist())
+    last = tasteful()["u000"][-1]
+    assert last == found.item_ids[int(np.searchsorted(found.item_keys, asked.held_out[0]))]
+
+
+def test_ranks_are_those_of_a_plain_solve(found: TrainingSet) -> None:
+    """Folded in densely, sorted whole, known items left out; recency as of the moment before."""
+    recent = Objective(factors=8, half_life_plays=3.0)
+    drawn = np.random.default_rng(3).standard_normal((found.n_items, 8)).astype(np.float32)
+    rotation, diagonal = diagonalise(drawn, recent.gram_scale)
+    record = TrainingRecord(objective=recent, tuned=False, parent=None, started_from=None)
+    ours = Side.of_training(found, Trained(rotate(drawn, rotation), diagonal, record))
+    asked = asked_of(found)
+
+    ranks = score(ours, asked).ranks
+
+    for user in (0, 7, 199):
+        part = slice(asked.histories.starts[user], asked.histories.starts[user + 1])
+        rows = np.searchsorted(found.item_keys, asked.histories.item_keys[part])
+        weights = 0.5 ** ((11 - asked.histories.touched_at_play[part].astype(float)) / 3)
+        y = ours.item_factors[rows].astype(np.float64)
+        c = np.log2(1 + weights)
+        left = np.diag(diagonal.astype(np.float64)) + (y.T * c) @ y + np.eye(8) * recent.regularization * len(rows)
+        scores = ours.item_factors @ np.linalg.solve(left, c @ y)
+        scores[rows] = -np.inf
+        played = np.searchsorted(found.item_keys, asked.held_out[user])
+        assert 1 + (scores > scores[played]).sum() == ranks[user]
+
+
+def test_what_is_worse_is_rejected(found: TrainingSet) -> None:
+    """Factors of the wrong items: the sentence has the figures."""
+    asked, good = asked_of(found), trained(found)
+    shuffled = np.random.default_rng(1).permutation(good.item_factors)
+    serving, candidate = score(side(found, good.item_factors), asked), score(side(found, shuffled), asked)
+
+    gate = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=False)
+
+    assert gate.difference is not None
+    assert gate.serving is not None
+    assert gate.candidate is not None
+    assert (False, False, "the-old-one") == (gate.accepted, gate.forced, gate.against)
+    assert gate.difference.low < gate.difference.value < gate.difference.high < 0
+    assert gate.difference.value == pytest.approx(gate.candidate.hit_at_20.value - gate.serving.hit_at_20.value)
+    below, low, high = (abs(gate.difference.value), gate.difference.low, gate.difference.high)
+    expected = (
+        f"hit@20 is {gate.candidate.hit_at_20.value:.3f}, {below:.3f} below generation the-old-one, "
+        f"between {low:+.3f} and {high:+.3f} with 95 % confidence: not published."
+    )
+    assert expected == gate.reason
+
+
+def test_force_publishes_and_says_so(found: TrainingSet) -> None:
+    """Only what would be rejected is forced."""
+    asked, good = asked_of(found), trained(found)
+    shuffled = np.random.default_rng(1).permutation(good.item_factors)
+    serving, candidate = score(side(found, good.item_factors), asked), score(side(found, shuffled), asked)
+
+    forced = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=True)
+    needless = judge(serving, candidate, "the-old-one", np.random.default_rng(0), forced=True)
+
+    assert (False, True) == (forced.accepted, forced.forced)
+    assert forced.reason.endswith("with 95 % confidence: published by force.")
+    assert (True, False) == (needless.accepted, needless.forced)
+
+
+def test_the_same_again_passes(found: TrainingSet, tmp_path: Path) -> None:
+    """A night without news does not stop the nights; the generation on disk answers as the training did."""
+    asked, good = asked_of(found), trained(found)
+    candidate = Side.of_training(found, good)
+    from_disk = as_generation(found, good, tmp_path)
+
+    ours, theirs = score(candidate, asked), score(from_disk, asked)
+    gate = judge(ours, theirs, FIRST_ID, np.random.default_rng(0), forced=False)
+
+    np.testing.assert_array_equal(ours.ranks, theirs.ranks)
+    assert gate.accepted
+    assert gate.difference is not None
+    assert (0.0, 0.0, 0.0) == msgspec.structs.astuple(gate.difference)
+    assert gate.candidate is not None
+    assert gate.candidate.hit_at_20.value > 2 * K / N_ITEMS  # tastes are learnt, by far better than by chance
+
+
+def as_generation(found: TrainingSet, good: Trained, folder: Path) -> Side:
+    """Write a training to the disk and open it as a side."""
+    catalog = Catalog(found.item_ids, good.item_factors, good.gram_diagonal, found.popularity())
+    write_generation(folder / FIRST_ID, manifest_of(FIRST_ID, OBJECTIVE, found.n_items), catalog)
+    return Side.of_generation(open_generation(folder / FIRST_ID))
+
+
+def test_an_unknown_item_is_a_miss(found: TrainingSet, tmp_path: Path) -> None:
+    """Of the generation that does not know it, and of nobody else."""
+    serving = Side.of_generation(make_generation(tmp_path, n_items=40))
+    asked = asked_of(found)
+
+    ranks = score(serving, asked).ranks
+
+    unknown = serving.rows_of(asked.held_out) < 0
+    assert 0 < unknown.sum() < len(ranks)
+    np.testing.assert_array_equal(unknown, ranks == MISS)
+
+
+def test_scores_that_are_no_numbers_never_pass(found: TrainingSet) -> None:
+    """A diverged training would look excellent."""
+    drawn = np.full((found.n_items, 8), np.nan, np.float32)
+    record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
+    diverged = Side.of_training(found, Trained(drawn, np.ones(8, np.float32), record))
+
+    with pytest.raises(QualityError, match="not a finite number"):
+        score(diverged, asked_of(found))
+
+
+@pytest.mark.parametrize(
+    ("n", "against", "reason"),
+    [
+        (0, "the-old-one", "No listener's latest item was held out, so nothing is judged."),
+        (50, None, "No generation is in service to compare it with."),
+        (50, "the-old-one", "Generation the-old-one cannot be opened, so there is nothing to compare it with."),
+    ],
+)
+def test_what_nothing_is_compared_with_passes(n: int, against: str | None, reason: str) -> None:
+    """And the manifest says why."""
+    gate = judge(Scored(np.ones(n, np.int64), 100), None, against, np.random.default_rng(0), forced=False)
+
+    assert (True, reason, None) == (gate.accepted, gate.reason, gate.difference)
+    assert (n > 0) == (gate.candidate is not None)
+
+
+def test_a_few_listeners_cannot_reject() -> None:
+    """Their interval says nothing, however far it lies from zero."""
+    n = LISTENERS_MIN - 1
+    best, worst = Scored(np.ones(n, np.int64), 100), Scored(np.full(n, 99), 100)
+
+    gate = judge(worst, best, "the-old-one", np.random.default_rng(0), forced=False)
+
+    assert gate.accepted
+    expected = f"hit@20 is 0.000, 1.000 below generation the-old-one; {n} listeners are too few to judge by."
+    assert expected == gate.reason
+
+
+def test_nobody_is_asked_who_has_nothing_held_out() -> None:
+    """Without a share at the gate there is nobody."""
+    columns = np.array([5, 6], np.uint64), np.ones(2, np.float32), np.array([1, 2], np.uint32), np.ones(2, np.uint32)
+    histories = Histories(np.array([0, 2]), *columns)
+    rows, keys = np.array([0, 1], np.int32), np.array([5, 6], np.uint64)
+    nobody = TrainingSet(
+        histories, np.array([2]), rows, keys, ["x", "y"], np.ones(1, np.bool_), np.array([-1]), np.ones(1, np.uint64)
+    )
+
+    asked = asked_of(nobody)
+
+    assert isinstance(asked, Asked)
+    assert 0 == len(asked.held_out)
+    assert 0 == len(score(side(nobody, np.ones((2, 8), np.float32)), asked).ranks)

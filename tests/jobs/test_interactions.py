@@ -1,0 +1,175 @@
+"""From a snapshot to what is trained on, and back to the listeners: trainer and stream agree."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from jobs.interactions import (
+    NOTHING_HELD_OUT,
+    NothingToTrainError,
+    TrainingSet,
+    active_listeners,
+    hold_out,
+    in_gate,
+    interactions_of,
+)
+from model.history import Histories
+from model.objective import Objective, Rule
+from model.training import train
+from state.generation import Catalog, open_generation, write_generation
+from state.keys import item_key
+from state.relist import relist
+from state.user_records import unpack
+from streams.settings import Settings
+from tests.jobs.snapshots import drawn_plays, records_of, snapshot_of
+from tests.state.builders import FIRST_ID, manifest_of
+
+SETTINGS = Settings(factors=8, half_life_plays=float("inf"), iterations=3, gate_share=0.0)
+DAY_S = 86_400
+
+
+def histories(*entries: list[tuple[float, int]]) -> Histories:
+    """Return histories of values and the plays that touched them; items are numbered."""
+    flat = [entry for history in entries for entry in history]
+    return Histories(
+        np.cumsum([0, *map(len, entries)]),
+        np.arange(len(flat), dtype=np.uint64),
+        np.array([value for value, _ in flat], np.float32),
+        np.array([touched for _, touched in flat], np.uint32),
+        np.zeros(len(flat), np.uint32),
+    )
+
+
+def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
+    """Users by id, items by their keys, each entry at its item; values as they were when last touched."""
+    snapshot = snapshot_of(tmp_path, {"ben": ["x", "y", "x"], "ann": ["y"], "cem": []})
+
+    found = interactions_of(snapshot, SETTINGS)
+
+    played = [found.item_ids[row] for row in found.rows]
+    matrix = found.matrix(0)
+    assert (["y", "y", "x"], [0, 1, 3]) == (played, matrix.starts.tolist())
+    assert [1.0, 1.0, 2.0] == matrix.weights.tolist()
+    assert [item_key(item_id) for item_id in found.item_ids] == found.item_keys.tolist()
+    assert {"x": 2.0, "y": 2.0} == dict(zip(found.item_ids, found.popularity().tolist(), strict=True))
+
+
+def test_windows_come_behind_the_listeners(tmp_path: Path) -> None:
+    """As many first rows as there are active listeners, whatever the setting."""
+    found = interactions_of(snapshot_of(tmp_path, {"ann": [f"i{n}" for n in range(6)]}), SETTINGS)
+
+    assert [0, 6] == found.matrix(0).starts.tolist()
+    assert [0, 6] == found.matrix(3).starts.tolist()[:2]
+    assert 12 == len(found.matrix(3).rows)
+
+
+@pytest.mark.parametrize("plays", [{}, {"ann": []}])
+def test_nothing_to_train_on_is_a_sentence(tmp_path: Path, plays: dict[str, list[str]]) -> None:
+    """No listener, or none with a history."""
+    with pytest.raises(NothingToTrainError) as caught:
+        interactions_of(snapshot_of(tmp_path, plays), SETTINGS)
+
+    expected = "The changelog of group playfold holds no plays: replay some and run a worker first."
+    assert expected == str(caught.value)
+
+
+def test_who_played_little_or_long_ago_is_not_trained_on() -> None:
+    """The latest play of all is now: nothing depends on the day of the training."""
+    settings = Settings(active_plays_min=3, active_days=2.0)
+    plays, last_s = np.array([2, 3, 9, 9], np.uint32), np.array([10, 8, 10, 7], np.uint32) * np.uint32(DAY_S)
+
+    assert [False, True, True, False] == active_listeners(plays, last_s, settings).tolist()
+    assert active_listeners(plays, last_s, Settings()).all()
+
+
+def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
+    """They are folded in like everybody, and what they play is an item of the generation."""
+    snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "z", "y"]})
+
+    found = interactions_of(snapshot, msgspec.structs.replace(SETTINGS, active_plays_min=3))
+
+    matrix = found.matrix(0)
+    assert (2, 3) == (len(found), found.n_items)
+    assert ([0, 2], ["z", "y"]) == (matrix.starts.tolist(), [found.item_ids[row] for row in matrix.rows])
+    assert {"x": 1.0, "y": 3.0, "z": 1.0} == dict(zip(found.item_ids, found.popularity().tolist(), strict=True))
+
+
+def test_the_latest_item_played_once_is_held_out() -> None:
+    """Not one that was played before, nor one with nothing before it, nor of who is not asked."""
+    found = histories(
+        [(1.0, 1), (1.0, 2)],
+        [(1.0, 1), (1.0, 3), (2.0, 4)],
+        [(1.0, 1), (2.0, 3)],
+        [(2.0, 2), (1.5, 4)],
+        [],
+        [(1.0, 1), (1.0, 2)],
+    )
+
+    held_out = hold_out(found, np.array([True, True, True, True, True, False]))
+
+    nothing = NOTHING_HELD_OUT
+    assert [1, 3, nothing, nothing, nothing, nothing] == held_out.tolist()
+
+
+def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
+    """It is in the history all the same."""
+    snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "x", "z"]})
+
+    found = interactions_of(snapshot, msgspec.structs.replace(SETTINGS, gate_share=0.05))
+
+    matrix = found.matrix(0)
+    assert ["x", "y", "x"] == [found.item_ids[row] for row in matrix.rows]
+    assert [0, 1, 3] == matrix.starts.tolist()
+    assert ["y", "z"] == [found.item_ids[found.rows[entry]] for entry in found.held_out]
+
+
+def test_the_share_at_the_gate_only_shrinks() -> None:
+    """Whoever is asked now was asked before, when there were fewer listeners."""
+    hashes = np.random.default_rng(0).integers(0, 2**64, 100_000, np.uint64)
+    asked = [set(np.flatnonzero(in_gate(hashes[:n], 0.05)).tolist()) for n in (500, 5_000, 50_000, 100_000)]
+
+    assert 500 == len(asked[0])
+    assert [1000, 2500, 5000] == pytest.approx([len(found) for found in asked[1:]], rel=0.1)
+    for n, fewer, more in zip((500, 5_000, 50_000), asked, asked[1:], strict=False):
+        assert {user for user in more if user < n} <= fewer
+    assert not in_gate(hashes, 0.0).any()
+
+
+def test_a_training_set_comes_back_from_the_disk(tmp_path: Path) -> None:
+    """Every array, bit for bit."""
+    found = interactions_of(snapshot_of(tmp_path, drawn_plays()), msgspec.structs.replace(SETTINGS, gate_share=0.1))
+    found.save(tmp_path)
+
+    again = TrainingSet.load(tmp_path)
+
+    assert found.item_ids == again.item_ids
+    for one, other in zip(found.histories, again.histories, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for name in ("plays", "rows", "item_keys", "active", "held_out", "hashes"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(again, name))
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+@pytest.mark.parametrize("window_plays", [0, 5])
+@pytest.mark.parametrize("active_plays_min", [1, 12])
+def test_folding_in_gives_the_trained_vectors(
+    tmp_path: Path, rule: Rule, window_plays: int, active_plays_min: int
+) -> None:
+    """Through the generation on disk and the worker's own path, without decay: what was trained is what is served."""
+    settings = msgspec.structs.replace(SETTINGS, active_plays_min=active_plays_min)
+    plays = drawn_plays(lengths=(8, 12, 15))
+    found = interactions_of(snapshot_of(tmp_path, plays), settings)
+    objective = Objective(rule, factors=8, window_plays=window_plays, half_life_plays=float("inf"), iterations=3)
+    factors = train(found.matrix(window_plays), found.n_items, objective, np.random.default_rng(0))
+    catalog = Catalog(found.item_ids, factors.item_factors, factors.gram_diagonal, found.popularity())
+    write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, found.n_items), catalog)
+
+    records = unpack(records_of(plays), settings.factors)
+    relist(records, open_generation(tmp_path / FIRST_ID), 5)
+
+    trained = factors.user_factors[: found.active.sum()]
+    scale = float(np.abs(trained).max())
+    assert 0 < len(trained) <= len(records)
+    np.testing.assert_allclose(records.vectors[found.active] / scale, trained / scale, atol=1e-4)

@@ -1,0 +1,82 @@
+"""Plays of a file as events: by time, with the keys that items have everywhere."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from jobs.ml100k import Ml100k
+from jobs.plays import events_of_file, events_of_ml100k
+from jobs.step import Step
+from model.events import Events
+from state.keys import item_key
+from streams.play_columns import PlaysFileError
+from streams.plays_file import PlaysFile
+
+AT_S = 1_600_000_000
+PLAYS = [("ann", "x", 3), ("bob", "y", 1), ("ann", "y", 2), ("cat", "x", 2), ("bob", "z", 1)]
+
+
+def write_plays(folder: Path, plays: list[tuple[str, str, int]]) -> PlaysFile:
+    """Write a CSV file of plays, so many seconds after the first moment."""
+    path = folder / "plays.csv"
+    rows = [f"{user},{item},{AT_S + after_s}\n" for user, item, after_s in plays]
+    path.write_text("".join(["user_id,item_id,played_at\n", *rows]))
+    return PlaysFile(path)
+
+
+def told(events: Events) -> list[tuple[int, int, int, float]]:
+    """Return events as tuples of listener, item key, seconds since the first moment, and worth."""
+    after_s = events.played_at_s.astype(int) - AT_S
+    columns = (events.users, events.item_keys, after_s, events.weights)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+ANN, BOB, CAT = 0, 1, 2
+EXPECTED = [(BOB, "y", 1), (BOB, "z", 1), (ANN, "y", 2), (CAT, "x", 2), (ANN, "x", 3)]
+
+
+def test_the_plays_of_a_file_become_events_by_time(tmp_path: Path) -> None:
+    """Listeners are numbered as they come; two plays of one second stay in the file's order."""
+    events = events_of_file(write_plays(tmp_path, PLAYS))
+
+    assert [(user, item_key(item), after_s, 1.0) for user, item, after_s in EXPECTED] == told(events)
+    assert ["int64", "uint64", "uint32", "float32"] == [column.dtype.name for column in events]
+
+
+def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener or an item has one number through all pieces; every piece is told."""
+    plays, seen = write_plays(tmp_path, PLAYS), list[Step]()
+    whole = events_of_file(plays)
+    monkeypatch.setattr("streams.plays_file.PIECE_ROWS", 2)
+
+    pieces = events_of_file(plays, seen.append)
+
+    assert told(whole) == told(pieces)
+    assert [Step("reading plays.csv", n, None) for n in (2, 4, 5)] == seen
+
+
+def test_a_file_without_plays_has_no_events(tmp_path: Path) -> None:
+    """Its columns are of the same kinds."""
+    events = events_of_file(write_plays(tmp_path, []))
+
+    assert [] == told(events)
+    assert ["int64", "uint64", "uint32", "float32"] == [column.dtype.name for column in events]
+
+
+def test_a_value_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    """The sentence is that of the file's reader, with the row."""
+    plays = write_plays(tmp_path, [*PLAYS, ("", "x", 4)])
+
+    with pytest.raises(PlaysFileError, match=f"Row 6 of {plays.path}: user_id is ''"):
+        events_of_file(plays)
+
+
+def test_ratings_become_the_events_of_a_file_of_them(tmp_path: Path) -> None:
+    """MovieLens-100K is one more source of the same plays."""
+    users, items, after_s = zip(*PLAYS, strict=True)
+    columns = {"user_id": users, "item_id": items, "played_at_s": [AT_S + moment for moment in after_s]}
+
+    events = events_of_ml100k(Ml100k(pa.table(columns), {}))
+
+    assert told(events_of_file(write_plays(tmp_path, PLAYS))) == told(events)

@@ -1,0 +1,232 @@
+"""The run directory: what is done stays done, what is half done was never begun."""
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jobs import run as runs
+from jobs.run import WITHOUT_EFFECT, Run, open_run
+from jobs.step import Step, Watch, unwatched
+from state.errors import StateError, StoreUnavailableError
+from streams.settings import Settings
+
+PROJECT = Path(__file__).parent.parent.parent
+KILLED = """
+import os, signal, sys
+from jobs.run import open_run
+from jobs.step import unwatched
+from streams.settings import Settings
+with open_run(Settings(data_dir=sys.argv[1], generations_max=2), unwatched) as run:
+    with run.writing("snapshot") as folder:
+        pass
+    with run.writing("train") as folder:
+        (folder / "half").write_text("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Give a test a data folder of its own."""
+    return Settings(data_dir=str(tmp_path), generations_max=2)
+
+
+class Heard:
+    """Collects the sentences that are told."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.notes: list[str] = []
+
+    def __call__(self, step: Step) -> None:
+        """Hear a step."""
+        if step.is_note:
+            self.notes.append(step.name)
+
+
+def write(run: Run, step: str, content: str = "histories") -> None:
+    """Write a step with one file, in a folder of its own."""
+    with run.writing(step) as folder:
+        (folder / "part").mkdir()
+        (folder / "part" / "file").write_text(content)
+
+
+def interrupted(
+    settings: Settings,
+    error: type[BaseException] = InterruptedError,
+    watch: Watch = unwatched,
+    *,
+    forced: bool = False,
+    fresh: bool = False,
+) -> Run:
+    """Begin or resume a run that an error ends after its first step."""
+    with suppress(error), open_run(settings, watch, forced=forced, fresh=fresh) as run:
+        if not run.done():
+            write(run, "snapshot")
+        raise error
+    return run
+
+
+def test_a_step_is_done_when_its_folder_is_there(settings: Settings) -> None:
+    """Whole, under its own name, with the seconds it took; before that nobody sees it."""
+    with open_run(settings, unwatched) as run:
+        with run.writing("snapshot") as folder:
+            (folder / "file").write_text("x")
+            assert ([], False) == (run.done(), run.path("snapshot").exists())
+
+        assert ["snapshot"] == run.done()
+        assert "x" == (run.path("snapshot") / "file").read_text()
+        assert ["snapshot"] == list(run.seconds())
+
+
+def test_a_step_that_fails_was_never_begun(settings: Settings) -> None:
+    """What it left aside is not found by the next attempt."""
+    with open_run(settings, unwatched) as run:
+        with suppress(InterruptedError), run.writing("snapshot") as folder:
+            (folder / "left over").write_text("x")
+            raise InterruptedError
+        assert [] == run.done()
+
+        write(run, "snapshot")
+        assert not (run.path("snapshot") / "left over").exists()
+
+
+def test_a_run_that_was_killed_is_resumed(settings: Settings) -> None:
+    """The same generation, with what was done of it; it is said."""
+    heard = Heard()
+    killed = subprocess.run([sys.executable, "-c", KILLED, settings.data_dir], cwd=PROJECT, check=False)
+    assert -signal.SIGKILL == killed.returncode
+
+    with open_run(settings, heard) as run:
+        assert (True, ["snapshot"]) == (run.resumed, run.done())
+        write(run, "train")
+        assert not (run.path("train") / "half").exists()
+    assert [f"Resuming the run of generation {run.generation_id}; done: snapshot."] == heard.notes
+
+
+@pytest.mark.parametrize("error", [ConnectionError, StoreUnavailableError, KeyboardInterrupt])
+def test_a_run_is_kept_when_something_did_not_answer(settings: Settings, error: type[BaseException]) -> None:
+    """The next attempt need not do again what is done."""
+    run = interrupted(settings, error)
+
+    with open_run(settings, unwatched) as again:
+        assert (run.generation_id, ["snapshot"]) == (again.generation_id, again.done())
+
+
+@pytest.mark.parametrize("error", [ValueError, ArithmeticError])
+def test_a_run_is_discarded_when_its_input_is_at_fault(settings: Settings, error: type[BaseException]) -> None:
+    """It would fail again, for ever, on what it once read."""
+    interrupted(settings, error)
+
+    with open_run(settings, unwatched) as again:
+        assert (False, []) == (again.resumed, again.done())
+
+
+def test_other_settings_begin_a_new_run(settings: Settings) -> None:
+    """With the line that names the first that differs; those without effect on a generation do not count."""
+    generation_id = interrupted(settings).generation_id
+    heard = Heard()
+
+    with open_run(msgspec.structs.replace(settings, threads=1, kafka_timeout_s=1.0), heard) as run:
+        assert run.resumed
+    with open_run(msgspec.structs.replace(settings, alpha=7.0), heard) as run:
+        assert (False, []) == (run.resumed, run.done())
+
+    discarded = f"The unfinished run of generation {generation_id} is discarded: "
+    assert f"{discarded}it began with alpha=1.0, which is now 7.0." == heard.notes[-1]
+    assert [run.generation_id] == folders(settings)
+
+
+def test_a_forced_run_does_not_resume_another(settings: Settings) -> None:
+    """Nor one whose fresh start is asked for, nor one that nobody can read."""
+    heard = Heard()
+    for forced, fresh in [(True, False), (False, True)]:
+        generation_id = interrupted(settings).generation_id
+        run = interrupted(settings, watch=heard, forced=forced, fresh=fresh)
+        assert not run.resumed
+        assert generation_id not in folders(settings)
+    (settings.nights_path / run.generation_id / runs.RECORD).write_text("{")
+    with open_run(settings, heard) as run:
+        assert not run.resumed
+
+    reasons = [note.partition(" is discarded: ")[2] for note in heard.notes]
+    forced_now = "it began with force=False, which is now True."
+    assert [forced_now, "a fresh one is asked for.", "its run.json cannot be read."] == reasons
+
+
+def test_an_old_run_is_not_resumed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night does not train on what the night before had read."""
+    interrupted(settings)
+    heard = Heard()
+    monkeypatch.setattr(runs, "RESUMABLE_S", -1)
+
+    with open_run(settings, heard) as run:
+        assert not run.resumed
+    assert heard.notes[0].endswith("is discarded: it began 0 hours ago.")
+
+
+def test_of_several_unfinished_runs_the_newest_is_resumed(settings: Settings) -> None:
+    """The others go, and so does a folder whose run never began."""
+    newest = interrupted(settings).generation_id
+    (settings.nights_path / "2026-01-01T03-00-00.000Z").mkdir()
+    (settings.nights_path / ".2026-01-01T03-00-00.001Z.aside").mkdir()
+
+    with open_run(settings, unwatched) as run:
+        assert newest == run.generation_id
+    assert [newest] == folders(settings)
+
+
+def test_two_runs_at_once_are_a_sentence(settings: Settings) -> None:
+    """It names what the first one makes."""
+    with (
+        open_run(settings, unwatched) as run,
+        pytest.raises(StateError) as caught,
+        open_run(settings, unwatched),
+    ):
+        pass
+
+    expected = f"Another run makes generation {run.generation_id} in {settings.nights_path}: wait for it, or stop it."
+    assert expected == str(caught.value)
+
+
+def test_nothing_but_reports_stays_of_a_finished_run(settings: Settings) -> None:
+    """Of as many runs as generations are kept."""
+    ids = []
+    for number in range(4):
+        with open_run(settings, unwatched) as run:
+            assert not run.resumed
+            write(run, "snapshot")
+            run.finish(b"%d" % number)
+            ids.append(run.generation_id)
+
+    assert ids[-2:] == folders(settings)
+    left = {path.name for folder in ids[-2:] for path in (settings.nights_path / folder).iterdir()}
+    assert {"run.json", "report.json"} == left
+    assert b"3" == (settings.nights_path / ids[-1] / "report.json").read_bytes()
+
+
+def test_a_run_that_died_while_it_was_cleared_is_cleared_by_the_next(settings: Settings) -> None:
+    """Its report stands, so it is finished; no history stays behind."""
+    with open_run(settings, unwatched) as run:
+        write(run, "snapshot")
+        (run.path("snapshot").parent / "report.json").write_text("{}")
+
+    with open_run(settings, unwatched) as other:
+        assert not other.resumed
+        assert not run.path("snapshot").exists()
+
+
+def folders(settings: Settings) -> list[str]:
+    """Return what lies in the folder of runs, the lock left out."""
+    return sorted(path.name for path in settings.nights_path.iterdir() if path.name != "lock")
+
+
+def test_every_setting_without_effect_is_one() -> None:
+    """A name that is spelled wrong would make every run start anew when that setting changes."""
+    assert set(Settings.__struct_fields__) >= WITHOUT_EFFECT
+    assert not WITHOUT_EFFECT & {"factors", "gate_share", "related_n", "index_trees", "tune_s", "hyperparameters"}

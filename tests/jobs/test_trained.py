@@ -1,0 +1,98 @@
+"""What a training gives, and what the next one begins with."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.interactions import TrainingSet, interactions_of
+from jobs.trained import Trained, TrainingRecord, train_on, warm_start
+from model.objective import Objective
+from model.training import Progress, TrainingError
+from state.generation import Catalog, Generation, open_generation, write_generation
+from state.keys import item_key
+from streams.settings import Settings
+from tests.jobs.snapshots import drawn_plays, snapshot_of
+from tests.state.builders import FIRST_ID, manifest_of
+
+OBJECTIVE = Objective(factors=8, half_life_plays=float("inf"), iterations=3)
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> TrainingSet:
+    """Make a training set, with nothing held out."""
+    return interactions_of(snapshot_of(tmp_path, drawn_plays()), Settings(gate_share=0.0))
+
+
+def generation(folder: Path, objective: Objective, item_ids: list[str]) -> Generation:
+    """Write a generation of made-up factors for these items."""
+    factors = np.random.default_rng(1).standard_normal((len(item_ids), objective.factors)).astype(np.float32)
+    ones = np.ones(objective.factors, np.float32)
+    catalog = Catalog(item_ids, factors, ones, np.ones(len(item_ids), np.float32))
+    write_generation(folder / FIRST_ID, manifest_of(FIRST_ID, objective, len(item_ids)), catalog)
+    return open_generation(folder / FIRST_ID)
+
+
+def test_the_same_set_gives_the_same_factors(found: TrainingSet) -> None:
+    """Bit for bit, whatever the number of threads; every half-sweep is told."""
+    told: list[Progress] = []
+
+    first = train_on(found, OBJECTIVE, None, 1, told.append)
+    second = train_on(found, OBJECTIVE, None, 2)
+
+    assert 2 * OBJECTIVE.iterations == len(told)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_history_that_is_not_finite_is_an_error(found: TrainingSet) -> None:
+    """It is said before anything is published."""
+    values = found.histories.values.copy()
+    values[0] = np.nan
+    spoilt = TrainingSet(**found._asdict() | {"histories": found.histories._replace(values=values)})
+
+    with pytest.raises(TrainingError, match="not a finite number"):
+        train_on(spoilt, OBJECTIVE)
+
+
+def test_a_training_comes_back_from_the_disk(tmp_path: Path) -> None:
+    """A half-life that never ends, too."""
+    record = TrainingRecord(objective=OBJECTIVE, tuned=True, parent="p", started_from=None)
+    trained = Trained(np.ones((3, 8), np.float32), np.arange(8, dtype=np.float32), record)
+
+    trained.save(tmp_path)
+
+    loaded = Trained.load(tmp_path)
+    assert record == loaded.record
+    np.testing.assert_array_equal(trained.item_factors, loaded.item_factors)
+    np.testing.assert_array_equal(trained.gram_diagonal, loaded.gram_diagonal)
+
+
+def test_a_training_begins_with_what_is_in_service(tmp_path: Path) -> None:
+    """Every item at its own row; zeros where the generation in service knows nothing."""
+    serving = generation(tmp_path, OBJECTIVE, ["a", "b", "c"])
+    keys = np.array([item_key(item) for item in ("c", "new", "a")], np.uint64)
+
+    start = warm_start(serving, OBJECTIVE, keys)
+
+    assert start is not None
+    ids = serving.item_ids.tolist()
+    expected = [serving.item_factors[ids.index("c")], np.zeros(8), serving.item_factors[ids.index("a")]]
+    np.testing.assert_array_equal(expected, start)
+
+
+@pytest.mark.parametrize(
+    ("objective", "item"),
+    [
+        (dataclasses.replace(OBJECTIVE, factors=9), "a"),
+        (dataclasses.replace(OBJECTIVE, rule="hkv"), "a"),
+        (OBJECTIVE, "new"),
+    ],
+)
+def test_a_training_begins_from_chance_where_nothing_fits(tmp_path: Path, objective: Objective, item: str) -> None:
+    """Other factors, another rule, or no item in common."""
+    serving = generation(tmp_path, OBJECTIVE, ["a"])
+
+    assert warm_start(serving, objective, np.array([item_key(item)], np.uint64)) is None
+    assert warm_start(None, objective, np.array([item_key(item)], np.uint64)) is None

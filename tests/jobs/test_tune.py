@@ -1,0 +1,236 @@
+"""The search for hyperparameters: what it scores, that nothing is scored twice, and what it goes on from."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from jobs import tune as tuning
+from jobs.step import Step, Watch, unwatched
+from jobs.trials import Trials
+from jobs.tune import HALF_LIVES, SEED, UNOBSERVED_AND_REGULARIZATION, tune
+from jobs.tuned import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best
+from model.events import split_events
+from model.objective import Objective
+from model.prequential import fold_in_ranks, train_on
+from model.quality import hit_rate, mean_reciprocal_rank
+from state.manifest import Estimate
+from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
+
+N_TRAINED = N_EVENTS * 7 // 10
+
+
+def search(store: Path, trials: int = 0, watch: Watch = unwatched, base: Objective = SMALL, seed: int = 1) -> Tuned:
+    """Search without a budget."""
+    return tune(drawn_events(seed), base, math.inf, trials, store, watch)
+
+
+def n_lines(store: Path) -> int:
+    """Return how many settings were ever scored in a store."""
+    return sum(len(file.read_bytes().splitlines()) for file in store.glob(f"*/{SCORED}"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """Give all tests one search that nothing disturbed, with three trials."""
+    return search(tmp_path_factory.mktemp("whole"), trials=3)
+
+
+def test_the_best_of_all_settings_wins(tmp_path: Path) -> None:
+    """It is kept with how and on what it was chosen; no setting is scored twice."""
+    found = search(tmp_path)
+
+    settings = [scored.objective for scored in found.scored]
+    grid = [
+        replace(SMALL, unobserved_weight=weight, regularization=regularization, half_life_plays=half_life)
+        for weight, regularization in UNOBSERVED_AND_REGULARIZATION
+        for half_life in HALF_LIVES
+    ]
+    assert [SMALL, *(setting for setting in grid if setting != SMALL)] == settings[: len({SMALL, *grid})]
+    assert len(set(settings)) == len(settings) == found.best.trials == n_lines(tmp_path)
+    assert max(scored.hit_at_20.value for scored in found.scored) == found.best.hit_at_20.value
+    assert found.best.hit_at_20.value > found.scored[0].hit_at_20.value
+    assert found.best == read_best(tmp_path)
+    n_scored = int(split_events(drawn_events(), N_TRAINED).scored.sum())
+    assert f"{n_scored} of the last 300 plays, trained on the 700 before them" == found.best.scored_on
+    assert {n_scored} == {scored.n_events for scored in found.scored}
+
+
+def test_what_lies_around_the_best_is_scored(whole: Tuned) -> None:
+    """One thing changed at a time: the window, the regularization, the weight of what was not played."""
+    settings = {scored.objective for scored in whole.scored}
+    best = whole.objective
+
+    assert (0.1, 0.01, 0) == (best.regularization, best.unobserved_weight, best.window_plays)
+    beside = [
+        replace(best, window_plays=20),
+        replace(best, regularization=0.2),
+        replace(best, regularization=0.05),
+        replace(best, unobserved_weight=0.03),
+        replace(best, unobserved_weight=0.003),
+    ]
+    half_lives = [HALF_LIVES[HALF_LIVES.index(best.half_life_plays) + step] for step in (-1, 0, 1)]
+    expected = {replace(changed, half_life_plays=half_life) for changed in beside for half_life in half_lives}
+    assert expected <= settings
+
+
+def test_a_setting_is_scored_as_a_night_would_train_it(whole: Tuned) -> None:
+    """Histories hold values of the half-life in service; that of the setting counts at the fold-in."""
+    split = split_events(drawn_events(), N_TRAINED)
+    scored = next(scored for scored in whole.scored if scored.objective.half_life_plays == 2.0)
+    trained = replace(scored.objective, half_life_plays=SMALL.half_life_plays)
+    factors = train_on(split, trained, np.random.default_rng(SEED))
+
+    ranks = fold_in_ranks(split, factors, scored.objective)
+
+    assert Estimate(*hit_rate(ranks, 20, split.n_items)) == scored.hit_at_20
+    assert Estimate(*mean_reciprocal_rank(ranks, 20, split.n_items)) == scored.mrr_at_20
+
+
+def test_a_second_search_scores_nothing_again(tmp_path: Path) -> None:
+    """It says the same, and took it from the file."""
+    first = search(tmp_path)
+    n_first = n_lines(tmp_path)
+
+    second = search(tmp_path)
+
+    assert first == second
+    assert n_first == n_lines(tmp_path)
+
+
+@pytest.mark.parametrize(("base", "seed"), [(replace(SMALL, factors=9), 1), (SMALL, 2)])
+def test_another_search_scores_everything_itself(tmp_path: Path, base: Objective, seed: int) -> None:
+    """On other plays, or from another setting, figures are others."""
+    first = search(tmp_path)
+
+    second = search(tmp_path, base=base, seed=seed)
+
+    assert len(first.scored) + len(second.scored) == n_lines(tmp_path)
+    assert base == second.scored[0].objective
+    assert second.best == read_best(tmp_path)
+
+
+def interrupted(store: Path, after: int, trials: int = 0) -> None:
+    """Search until so many settings are scored, and no further."""
+
+    def watch(_: Step) -> None:
+        if n_lines(store) == after:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        search(store, trials, watch)
+
+
+@pytest.mark.parametrize("after", [1, 12, 29, 36, 47])
+def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path, whole: Tuned, after: int) -> None:
+    """In the grid or around the best: what it ends with is what an undisturbed one does."""
+    interrupted(tmp_path, after)
+    assert read_best(tmp_path) is None
+
+    found = search(tmp_path)
+
+    assert [scored.objective for scored in whole.scored[:-3]] == [scored.objective for scored in found.scored]
+    assert [scored.hit_at_20 for scored in whole.scored[:-3]] == [scored.hit_at_20 for scored in found.scored]
+    assert whole.objective == found.objective
+
+
+def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
+    """By however many searches: a trial that was begun counts once, and what is asked for is the same."""
+    n_grid = len(whole.scored) - 3
+    interrupted(tmp_path, n_grid + 2, trials=3)
+
+    found = search(tmp_path, trials=3)
+    again = search(tmp_path, trials=3)
+
+    assert [scored.objective for scored in whole.scored] == [scored.objective for scored in found.scored]
+    assert found.scored == again.scored
+    (journal,) = tmp_path.glob(f"*/{JOURNAL}")
+    assert 3 == Trials(journal, SMALL, [], SEED).n_told
+    search(tmp_path, trials=4)
+    assert 4 == Trials(journal, SMALL, [], SEED).n_told
+
+
+def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> None:
+    """A sentence says so; the setting is the one that is given, and it is the best."""
+    told: list[Step] = []
+
+    found = tune(drawn_events(), SMALL, 0, 3, tmp_path, told.append)
+
+    assert [SMALL] == [scored.objective for scored in found.scored]
+    assert (SMALL, 1) == (found.objective, found.best.trials)
+    assert [Step("The budget of 0 s is spent; what is scored counts.", is_note=True)] == told[1:]
+    assert found == tune(drawn_events(), SMALL, 0, 3, tmp_path)
+
+
+def test_a_search_begins_with_what_an_earlier_one_found(tmp_path: Path) -> None:
+    """On whatever plays, of whatever length: behind the setting that is given, and before the grid."""
+    earlier = replace(SMALL, regularization=0.123, unobserved_weight=0.456, half_life_plays=math.inf, window_plays=10)
+    longer = replace(earlier, factors=32, iterations=9, alpha=7.0)
+    write_best(tmp_path, msgspec.structs.replace(search(tmp_path / "other").best, objective=longer))
+
+    scored = search(tmp_path).scored
+
+    assert [SMALL, earlier] == [scored.objective for scored in scored[:2]]
+
+
+def test_a_damaged_best_is_replaced(tmp_path: Path) -> None:
+    """It is what a new search is run for."""
+    first = tune(drawn_events(), SMALL, 0, 0, tmp_path).best
+    (tmp_path / BEST).write_bytes(b"{")
+
+    assert first == tune(drawn_events(), SMALL, 0, 0, tmp_path).best
+    assert first == read_best(tmp_path)
+
+
+def test_a_training_that_diverges_finds_nothing(tmp_path: Path) -> None:
+    """It is a setting as any other, and the worst."""
+    diverging = replace(SMALL, regularization=-1.0)
+
+    found = search(tmp_path, base=diverging)
+
+    assert (diverging, 0.0, 0.0) == (
+        found.scored[0].objective,
+        found.scored[0].hit_at_20.value,
+        found.scored[0].mrr_at_20.value,
+    )
+    assert found.best.hit_at_20.value > 0
+
+
+def test_of_many_plays_those_of_some_listeners_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """About as many as the limit; all of the first plays are trained on, and the draw is the same every time."""
+    monkeypatch.setattr(tuning, "SCORED_MAX", 60)
+
+    first = tune(drawn_events(), SMALL, 0, 0, tmp_path / "one").best
+
+    assert 30 < first.n_events < 90
+    assert f"{first.n_events} of the last 300 plays, trained on the 700 before them" == first.scored_on
+    assert first == tune(drawn_events(), SMALL, 0, 0, tmp_path / "two").best
+
+
+@pytest.mark.parametrize("n_events", [0, 2, 50])
+def test_plays_on_which_nothing_can_be_scored_are_a_sentence(tmp_path: Path, n_events: int) -> None:
+    """None at all, too few, or everybody's first ones; nothing is kept."""
+    events = drawn_events().part(slice(n_events))
+
+    with pytest.raises(TuningError) as caught:
+        tune(events, SMALL, math.inf, 0, tmp_path)
+
+    expected = (
+        f"There is nothing to tune on: of {n_events} plays none of the last 30% is of a listener's second or later "
+        "item. Replay more plays first."
+    )
+    assert expected == str(caught.value)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_another_rule_is_not_searched(tmp_path: Path) -> None:
+    """The sentence names the setting."""
+    with pytest.raises(TuningError) as caught:
+        search(tmp_path, base=replace(SMALL, rule="hkv"))
+
+    expected = "Tuning searches the hyperparameters of rule ials, not of hkv: set PLAYFOLD_RULE=ials."
+    assert expected == str(caught.value)
+    assert [] == list(tmp_path.iterdir())

@@ -1,0 +1,195 @@
+"""What tuning found comes back from the disk, or a sentence says why it does not."""
+
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jobs.tuned import (
+    BEST,
+    FOLDERS_MAX,
+    SCORED,
+    Best,
+    Scored,
+    ScoredFile,
+    TuningError,
+    prune,
+    read_best,
+    tuned_objective,
+    write_best,
+)
+from model.objective import Objective
+from state.manifest import Estimate
+from streams.settings import Settings, SettingsError
+
+SETTING = Objective(factors=8, regularization=0.1, unobserved_weight=0.30000000000000004, half_life_plays=2.0)
+FIGURE = Estimate(value=0.25, low=0.2, high=0.3)
+
+
+def best_of(objective: Objective = SETTING) -> Best:
+    """Return what a search would have found."""
+    return Best(objective=objective, hit_at_20=FIGURE, mrr_at_20=FIGURE, n_events=9, trials=2, scored_on="9 plays")
+
+
+def scored_of(objective: Objective = SETTING, seconds: float = 0.5) -> Scored:
+    """Return a setting that was scored."""
+    return Scored(objective=objective, hit_at_20=FIGURE, mrr_at_20=FIGURE, n_events=9, seconds=seconds)
+
+
+@pytest.mark.parametrize("half_life", [2.0, math.inf])
+def test_the_best_comes_back_as_it_was(tmp_path: Path, half_life: float) -> None:
+    """To the last digit, and with a half-life that never ends, for which JSON has no number."""
+    best = best_of(replace(SETTING, half_life_plays=half_life))
+
+    write_best(tmp_path / "tuned", best)
+
+    assert best == read_best(tmp_path / "tuned")
+    assert [BEST] == [path.name for path in (tmp_path / "tuned").iterdir()]
+
+
+def test_a_later_best_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    """There is one file, and the last search wrote it."""
+    write_best(tmp_path, best_of())
+    later = best_of(replace(SETTING, regularization=0.4))
+
+    write_best(tmp_path, later)
+
+    assert later == read_best(tmp_path)
+
+
+def test_before_any_search_there_is_no_best(tmp_path: Path) -> None:
+    """Neither in an empty folder, nor where there is none."""
+    assert read_best(tmp_path) is None
+    assert read_best(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 1}', b'{"format": 1, "objective": {"factors": "8"}}'])
+def test_a_damaged_best_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    """It names the file and the way out."""
+    (tmp_path / BEST).write_bytes(content)
+
+    with pytest.raises(TuningError) as caught:
+        read_best(tmp_path)
+
+    assert str(caught.value).startswith(f"{tmp_path / BEST} is damaged (")
+    assert str(caught.value).endswith("): run `playfold tune` again.")
+
+
+def test_a_best_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
+    """At whatever byte of its text the disk lost it."""
+    write_best(tmp_path, best_of())
+    whole = (tmp_path / BEST).read_bytes().rstrip()
+
+    for length in range(0, len(whole), 7):
+        (tmp_path / BEST).write_bytes(whole[:length])
+        with pytest.raises(TuningError, match="is damaged"):
+            read_best(tmp_path)
+
+
+def test_a_best_of_another_format_is_a_sentence(tmp_path: Path) -> None:
+    """It names both formats."""
+    write_best(tmp_path, msgspec.structs.replace(best_of(), format=2))
+
+    with pytest.raises(TuningError) as caught:
+        read_best(tmp_path)
+
+    expected = f"{tmp_path / BEST} is of format 2, this version reads 1: run `playfold tune` again."
+    assert expected == str(caught.value)
+
+
+def test_settings_are_trained_with_what_they_ask_for(tmp_path: Path) -> None:
+    """With what tuning found if they say so, else with themselves, whatever it found."""
+    settings = Settings(data_dir=str(tmp_path))
+    write_best(settings.tuned_path, best_of())
+
+    assert tuned_objective(settings) is None
+    assert SETTING == tuned_objective(msgspec.structs.replace(settings, hyperparameters="tuned"))
+
+
+def test_asking_for_what_was_never_tuned_is_a_sentence(tmp_path: Path) -> None:
+    """It names the setting, the file and the command; settings that do not ask need no file."""
+    settings = Settings(data_dir=str(tmp_path), hyperparameters="tuned")
+
+    with pytest.raises(SettingsError) as caught:
+        tuned_objective(settings)
+
+    expected = (
+        f"PLAYFOLD_HYPERPARAMETERS is 'tuned', but {settings.tuned_path / BEST} is not there: "
+        "run `playfold tune` first."
+    )
+    assert expected == str(caught.value)
+    assert tuned_objective(msgspec.structs.replace(settings, hyperparameters="settings")) is None
+
+
+def test_asking_for_what_is_damaged_is_an_error(tmp_path: Path) -> None:
+    """Nobody trains with the settings in its place without being told."""
+    settings = Settings(data_dir=str(tmp_path), hyperparameters="tuned")
+    write_best(settings.tuned_path, best_of())
+    (settings.tuned_path / BEST).write_bytes(b"{")
+
+    with pytest.raises(TuningError, match="is damaged"):
+        tuned_objective(settings)
+
+
+def test_scored_settings_are_kept_line_by_line(tmp_path: Path) -> None:
+    """Whoever opens the file next finds them in their order, each by its setting alone."""
+    first, second = scored_of(), scored_of(replace(SETTING, half_life_plays=math.inf), seconds=1.5)
+    kept = ScoredFile(tmp_path / "search")
+    kept.add(first)
+    kept.add(second)
+
+    opened = ScoredFile(tmp_path / "search")
+
+    assert [first, second] == kept.all == opened.all
+    assert first == opened.find(replace(SETTING))
+    assert second == opened.find(second.objective)
+    assert opened.find(replace(SETTING, factors=9)) is None
+
+
+def test_a_line_cut_short_is_scored_again(tmp_path: Path) -> None:
+    """Wherever it was cut, the lines before it count, and what is written behind it can be read."""
+    first, second, third = (scored_of(replace(SETTING, window_plays=window)) for window in (0, 10, 20))
+    kept = ScoredFile(tmp_path)
+    kept.add(first)
+    n_first = (tmp_path / SCORED).stat().st_size
+    kept.add(second)
+    whole = (tmp_path / SCORED).read_bytes()
+
+    for length in range(n_first, len(whole)):
+        (tmp_path / SCORED).write_bytes(whole[:length])
+        cut = ScoredFile(tmp_path)
+        assert [first] == cut.all
+        assert cut.find(second.objective) is None
+        cut.add(third)
+        cut.add(second)
+        assert [first, third, second] == ScoredFile(tmp_path).all
+
+
+def test_the_newest_searches_are_kept(tmp_path: Path) -> None:
+    """Opening one makes it the newest; what is no search stays."""
+    names = [f"search-{number}" for number in range(FOLDERS_MAX + 2)]
+    for number, name in enumerate(names):
+        ScoredFile(tmp_path / name).add(scored_of())
+        os.utime(tmp_path / name, (number, number))
+    write_best(tmp_path, best_of())
+    (tmp_path / ".aside").mkdir()
+    os.utime(tmp_path / ".aside", (0, 0))
+    ScoredFile(tmp_path / names[0])
+
+    prune(tmp_path)
+
+    assert {names[0], *names[3:], BEST, ".aside"} == {path.name for path in tmp_path.iterdir()}
+    assert [scored_of()] == ScoredFile(tmp_path / names[0]).all
+
+
+def test_few_searches_are_all_kept(tmp_path: Path) -> None:
+    """Pruning removes nothing up to the limit."""
+    for number in range(FOLDERS_MAX):
+        (tmp_path / str(number)).mkdir()
+
+    prune(tmp_path)
+
+    assert FOLDERS_MAX == len(list(tmp_path.iterdir()))

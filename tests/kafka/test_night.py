@@ -1,0 +1,194 @@
+"""Nights that are killed, that meet, that are rejected: what the topics, the store and the disk hold afterwards."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from cli.processes import environment_of, run_command
+from jobs.retrain import retrain
+from jobs.run import open_run
+from jobs.step import Step, unwatched
+from state.generation_store import generation_store
+from streams.records import Announcement
+from streams.settings import Settings
+from streams.topics import TopicNames
+from tests.jobs.snapshots import drawn_plays
+from tests.kafka.dying_night import STEPS
+from tests.kafka.listeners import write_listeners
+from tests.kafka.watching import values
+
+PROJECT = Path(__file__).parent.parent.parent
+KILLED = -9
+
+
+@pytest.fixture
+def small(settings: Settings, names: TopicNames) -> Settings:
+    """Give a test listeners, and settings under which a generation is made in no time."""
+    assert names.users_changelog
+    found = msgspec.structs.replace(settings, factors=8, iterations=2, warm_iterations=1, index_trees=2, related_n=3)
+    write_listeners(found, drawn_plays(60, 30))
+    return found
+
+
+def announcements(settings: Settings, names: TopicNames) -> list[str]:
+    """Return the generations that were announced, one after the other."""
+    found = values(settings, names.generations)
+    return [msgspec.json.decode(value, type=Announcement).generation_id for _, value in found]
+
+
+def left(settings: Settings) -> set[str]:
+    """Return the names of all files that runs left."""
+    return {path.name for path in settings.nights_path.rglob("*") if path.is_file()}
+
+
+def test_a_night_killed_in_every_step_ends_well(small: Settings, names: TopicNames) -> None:
+    """In its middle and at its end, again and again; what comes out is one generation, whole, and no history."""
+    environment = environment_of(small) | {"PYTHONPATH": str(PROJECT)}
+    driver = [sys.executable, "-m", "tests.kafka.dying_night", *STEPS]
+    nights = subprocess.run(driver, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    died = [line.split() for line in nights.stdout.splitlines()]
+    assert [[step, where, str(KILLED)] for step in STEPS for where in ("middle", "end")] == died
+
+    report = retrain(small, unwatched)
+
+    assert (True, "announced") == (report.resumed, report.status)
+    store = generation_store(small)
+    assert [report.generation] == [manifest.generation_id for manifest in store.manifests()]
+    assert {report.generation} == set(announcements(small, names))
+    assert report.generation == store.verify(report.generation).generation_id
+    assert {report.generation} == {path.name for path in store.path.glob("[!.]*")}
+    assert {"run.json", "report.json", "lock"} == left(small)
+
+
+def test_the_next_night_begins_with_the_generation_in_service(small: Settings, names: TopicNames) -> None:
+    """It is compared with it, too; both are announced, in their order, and nothing is resumed."""
+    first, second = retrain(small, unwatched), retrain(small, unwatched)
+
+    assert (None, first.generation) == (first.started_from, second.started_from)
+    assert first.gate is not None
+    assert second.gate is not None
+    assert (None, first.generation) == (first.gate.against, second.gate.against)
+    assert second.gate.serving is not None
+    assert [first.generation, second.generation] == announcements(small, names)
+    manifests = generation_store(small).manifests()
+    assert [None, first.generation] == [manifest.parent for manifest in manifests]
+    assert [2, 1] == [manifest.objective.iterations for manifest in manifests]
+    assert [60, 60] == [manifest.n_users_trained for manifest in manifests]
+    assert [False, False] == [first.resumed, second.resumed]
+
+
+def test_other_factors_begin_from_chance(small: Settings, names: TopicNames) -> None:
+    """And so does everything when the settings say so."""
+    assert names.generations
+    first = retrain(small, unwatched)
+    longer = retrain(msgspec.structs.replace(small, factors=10), unwatched)
+    cold = retrain(msgspec.structs.replace(small, factors=10, warm_iterations=0), unwatched)
+
+    assert [None, None, None] == [report.started_from for report in (first, longer, cold)]
+    assert {2} == {manifest.objective.iterations for manifest in generation_store(small).manifests()}
+
+
+def test_a_second_retrain_meanwhile_is_a_sentence(small: Settings, tmp_path: Path) -> None:
+    """Status 1, and the first one is not disturbed."""
+    with open_run(small, unwatched) as run:
+        command = [sys.executable, "-m", "cli.main", "retrain"]
+        second = subprocess.run(command, env=environment_of(small), capture_output=True, text=True, check=False)
+
+    expected = f"Another run makes generation {run.generation_id} in {small.nights_path}: wait for it, or stop it."
+    assert (1, "", expected) == (second.returncode, second.stdout, second.stderr.splitlines()[-1])
+    assert tmp_path.exists()
+
+
+def test_a_retrain_says_that_it_resumes(small: Settings, tmp_path: Path) -> None:
+    """On stderr, above its bars; the answer says so too."""
+    with pytest.raises(InterruptedError), open_run(small, unwatched) as run:
+        raise InterruptedError
+    log = tmp_path / "retrain.log"
+
+    told = told_by(small, log)
+
+    assert (True, run.generation_id) == (told["resumed"], told["generation"])
+    assert f"Resuming the run of generation {run.generation_id}; done: nothing." in log.read_text()
+
+
+def told_by(settings: Settings, log: Path, *options: str) -> dict[str, Any]:
+    """Run `playfold retrain --json` and return what it tells."""
+    line = asyncio.run(run_command(settings, "retrain", "--json", *options, log_file=log))
+    return msgspec.json.decode(line, type=dict[str, Any])
+
+
+def clustered(n_clusters: int = 40, n_users: int = 200) -> dict[str, list[str]]:
+    """Return listeners who play five of the six items of one cluster, in an order of their own."""
+    rng = np.random.default_rng(0)
+    played = {}
+    for user in range(n_users):
+        items = rng.permutation(6)[:5].tolist()
+        played[f"u{user:03}"] = [f"{user % n_clusters}-{item}" for item in items]
+    return played
+
+
+def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
+    """It is in the store to be looked at, without parts, and nobody is told to serve it; forced, it is announced."""
+    good = msgspec.structs.replace(settings, factors=32, iterations=5)
+    poor = msgspec.structs.replace(settings, factors=2, iterations=1)
+    write_listeners(settings, clustered())
+    in_service = retrain(good, unwatched).generation
+
+    report = retrain(poor, unwatched)
+
+    store = generation_store(settings)
+    assert report.gate is not None
+    assert report.gate.difference is not None
+    assert ("rejected", False) == (report.status, report.gate.accepted)
+    assert report.gate.difference.high < 0
+    assert [in_service] == announcements(settings, names)
+    assert [False, True] == [manifest.rejected for manifest in store.manifests()]
+    assert [] == [path for path in store.folder(report.generation).iterdir() if path.is_dir()]
+    assert {"run.json", "report.json", "lock"} == left(settings)
+
+    forced = told_by(poor, tmp_path / "forced.log", "--force")
+    assert ("announced", False, True) == (forced["status"], forced["gate"]["accepted"], forced["gate"]["forced"])
+    assert [in_service, forced["generation"]] == announcements(settings, names)
+    assert [False, True, False] == [manifest.rejected for manifest in store.manifests()]
+
+
+def test_without_a_gate_nothing_is_judged(small: Settings, names: TopicNames) -> None:
+    """And nothing is held out of the training."""
+    report = retrain(msgspec.structs.replace(small, gate_share=0.0), unwatched)
+
+    assert ("announced", None) == (report.status, report.gate)
+    assert [report.generation] == announcements(small, names)
+
+
+def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: Settings, names: TopicNames) -> None:
+    """It is said, the next one begins from chance and is compared with nothing."""
+    damaged = retrain(small, unwatched).generation
+    (generation_store(small).folder(damaged) / "popularity.npy").write_bytes(b"")
+    told: list[Step] = []
+
+    report = retrain(small, told.append)
+
+    assert report.started_from is None
+    assert report.gate is not None
+    assert (damaged, None) == (report.gate.against, report.gate.serving)
+    assert [damaged, report.generation] == announcements(small, names)
+    sentence = f"Generation {damaged} is damaged: popularity.npy does not match its checksum."
+    assert any(step.is_note and step.name.startswith(sentence) for step in told)
+
+
+def test_old_generations_are_pruned(small: Settings, names: TopicNames) -> None:
+    """As many are kept as the settings say; who removes them says so."""
+    kept = msgspec.structs.replace(small, generations_max=2)
+    told: list[Step] = []
+
+    ids = [retrain(kept, told.append).generation for _ in range(3)]
+
+    assert ids[1:] == [manifest.generation_id for manifest in generation_store(small).manifests()]
+    assert f"Generation {ids[0]} is removed: newer ones are kept." in {step.name for step in told if step.is_note}
+    assert ids == announcements(small, names)

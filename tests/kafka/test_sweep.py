@@ -1,0 +1,66 @@
+"""A sweep on a real Kafka: killed half-way and resumed."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from cli.processes import WorkerProcess
+from state.keys import generation_key
+from state.user_record import generation_key_of
+from streams.lag import lag_of
+from streams.settings import Settings
+from streams.topics import TopicNames, topic_names
+from tests.changelog import read_history
+from tests.kafka.watching import await_true, lists, play, send, worker
+from tests.made_up import made_up_factors, publish
+
+USERS, ITEMS, FACTORS = 2000, 50, 8
+
+
+def swept(process: WorkerProcess, generation_id: str) -> list[dict[str, Any]]:
+    """Return the partitions that a worker has swept under a generation since it was started last."""
+    found = [event for event in process.events() if event["event"] == "partition_swept"]
+    return [event for event in found if event["generation"] == generation_id]
+
+
+def folded_under(settings: Settings, generation_id: str) -> int:
+    """Return how many users stand in the changelog under a generation."""
+    users = asyncio.run(read_history(settings)).users
+    return sum(generation_key_of(value) == generation_key(generation_id) for value in users.values())
+
+
+async def n_waiting(settings: Settings) -> int:
+    """Return how many plays are not committed."""
+    async with lag_of(settings) as lag:
+        return await lag.plays()
+
+
+def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
+    """The next start refolds whom the first one left, and nobody else; then every list names the new generation."""
+    assert names.plays == topic_names(settings).plays
+    rng = np.random.default_rng(1)
+    slow = msgspec.structs.replace(settings, factors=FACTORS, list_n=10, sweep_users=10, rank="exact")
+    publish(slow, made_up_factors(ITEMS, FACTORS, rng))
+    with worker(slow) as process:
+        send(slow, [play(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
+        assert await_true(lambda: asyncio.run(n_waiting(slow)) == 0, 20)  # else plays would be delivered again, too
+        assert USERS == len(lists(slow))
+        second = publish(slow, made_up_factors(ITEMS, FACTORS, rng))
+        assert await_true(lambda: len(swept(process, second)) > 0, 20)
+
+        process.kill()
+
+        done = folded_under(slow, second)
+        assert 0 < done < USERS
+        process.start()
+        assert await_true(lambda: len(swept(process, second)) == slow.partitions, 20)
+        assert USERS - done == sum(event["users"] for event in swept(process, second))
+    assert {second: USERS} == count([told.generation for told in lists(slow).values()])
+    assert USERS == folded_under(slow, second)
+
+
+def count(names: list[str]) -> dict[str, int]:
+    """Return how often each name occurs."""
+    return {name: names.count(name) for name in set(names)}

@@ -1,0 +1,70 @@
+"""Events in time, from columns or from histories, and the cut between training and stream."""
+
+import numpy as np
+
+from model.events import Events, events_of, events_of_histories, split_events
+from model.history import Histories, Plays, add_plays
+
+
+def test_events_are_sorted_and_those_of_one_second_keep_their_order() -> None:
+    """What comes in any order leaves in that of time; equal times do not reorder a listener's plays."""
+    events = events_of(np.array([0, 1, 0]), np.array([7, 8, 9], np.uint64), np.array([5, 3, 5], np.uint32))
+
+    assert [8, 7, 9] == events.item_keys.tolist()
+    assert [1, 0, 0] == events.users.tolist()
+    assert [1.0, 1.0, 1.0] == events.weights.tolist()
+
+
+def histories() -> Histories:
+    """Return what two listeners played; the first one's second play arrived late, and the third repeats the first."""
+    plays = Plays(
+        np.array([0, 4, 6]),
+        np.array([1, 2, 1, 3, 2, 4], np.uint64),
+        np.ones(6, np.float32),
+        np.array([50, 20, 60, 70, 10, 55], np.uint32),
+    )
+    columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
+    return add_plays(Histories(np.zeros(3, np.int64), *columns), np.zeros(2, np.uint32), plays, 9, np.inf)[0]
+
+
+def test_a_history_tells_its_last_plays() -> None:
+    """Every entry is one event when it was last played, in the order of its listener's plays, worth all of them."""
+    events = events_of_histories(histories())
+
+    assert [2, 2, 4, 1, 3] == events.item_keys.tolist()
+    assert [1, 0, 1, 0, 0] == events.users.tolist()
+    assert [1.0, 1.0, 1.0, 2.0, 1.0] == events.weights.tolist()
+
+
+def test_a_late_play_does_not_overtake_those_before_it() -> None:
+    """A play that arrived after a later one is told after it, for the history was touched in that order."""
+    old = histories()
+    late = old._replace(last_played_s=np.array([80, 60, 70, 10, 55], np.uint32))
+
+    of_first = events_of_histories(late).part(events_of_histories(late).users == 0)
+
+    assert old.item_keys[:3].tolist() == of_first.item_keys.tolist()
+
+
+def test_entries_can_be_left_out() -> None:
+    """What is held out of a training is no event."""
+    kept = np.array([True, False, True, True, True])
+
+    assert [2, 2, 4, 3] == events_of_histories(histories(), kept).item_keys.tolist()
+
+
+def test_only_first_plays_of_later_items_are_scored() -> None:
+    """Neither the training, nor a listener's first event, nor a repeat, nor an event of several plays is scored."""
+    events = Events(
+        np.array([0, 0, 0, 1, 1, 0, 0]),
+        np.array([5, 6, 7, 5, 9, 7, 8], np.uint64),
+        np.arange(7, dtype=np.uint32),
+        np.array([1, 1, 1, 1, 1, 1, 2], np.float32),
+    )
+
+    split = split_events(events, n_trained=2)
+
+    assert [0, 1, 2, 5, 6, 3, 4] == split.places.tolist()
+    assert [2, 4] == split.places[split.scored].tolist()
+    assert [5, 6] == split.vocabulary.tolist()
+    assert [0, 1, -1, -1, -1, 0, -1] == split.rows.tolist()

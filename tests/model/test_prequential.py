@@ -1,0 +1,153 @@
+"""Recommend, score, then learn: all at once gives the ranks of one event at a time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model import prequential
+from model.arrays import Floats, Starts
+from model.events import Events, Split, split_events
+from model.objective import Objective
+from model.prequential import (
+    POPULAR_HALF_LIFE_S,
+    fold_in_ranks,
+    fold_in_ranks_plain,
+    popular_ranks,
+    static_ranks,
+    train_on,
+)
+from model.quality import MISS, hit_rate, ranks_of
+from model.training import Factors
+
+N_EVENTS, N_USERS, N_ITEMS, N_TRAINED = 3000, 60, 150, 2000
+OBJECTIVE = Objective(factors=16, regularization=0.1, unobserved_weight=0.1, half_life_plays=3.0, iterations=4)
+
+
+def drawn() -> Events:
+    """Return plays of listeners who stay with a taste for a while, play some things again, and come later or never."""
+    rng = np.random.default_rng(5)
+    users = rng.integers(0, np.linspace(N_USERS // 2, N_USERS, N_EVENTS).astype(np.int64))
+    taste = (users + np.arange(N_EVENTS) // 700) % 5
+    items = taste * (N_ITEMS // 5) + (rng.pareto(0.8, N_EVENTS) % (N_ITEMS // 5)).astype(np.int64)
+    times = np.sort(rng.integers(0, 90 * 86_400, N_EVENTS)).astype(np.uint32)
+    return Events(users, items.astype(np.uint64) * 977, times, np.ones(N_EVENTS, np.float32))
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    """Cut the plays in two."""
+    return split_events(drawn(), N_TRAINED)
+
+
+@pytest.fixture(scope="module")
+def factors(split: Split) -> Factors:
+    """Train on the first of them."""
+    return train_on(split, OBJECTIVE, np.random.default_rng(0))
+
+
+def assert_same_ranks(expected: Starts, found: Starts) -> None:
+    """See that ranks are the same but for scores so close that the solver's or a BLAS kernel's rounding decides."""
+    assert np.abs(expected - found).max() <= 1
+    assert (expected == found).mean() > 0.99
+
+
+@pytest.mark.parametrize("half_life", [1.0, 3.0, np.inf])
+def test_the_ranks_are_those_of_one_event_at_a_time(split: Split, factors: Factors, half_life: float) -> None:
+    """Solving all vectors at once ranks every item as walking the stream does, for any half-life of one training."""
+    objective = replace(OBJECTIVE, half_life_plays=half_life)
+
+    expected = fold_in_ranks_plain(split, factors, objective)
+    found = fold_in_ranks(split, factors, objective)
+
+    assert split.scored.sum() == len(expected) == len(found)
+    assert_same_ranks(expected, found)
+
+
+def test_small_parts_give_the_same_ranks(split: Split, factors: Factors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many listeners are unrolled at a time is a matter of memory alone; so is the number of threads."""
+    expected = fold_in_ranks(split, factors, OBJECTIVE)
+    monkeypatch.setattr(prequential, "_ENTRIES", 50)
+
+    assert_same_ranks(expected, fold_in_ranks(split, factors, OBJECTIVE, threads=2))
+
+
+def test_the_taste_of_a_listener_is_found(split: Split, factors: Factors) -> None:
+    """Lists that follow each play beat vectors that stand still, which miss what listeners turned to."""
+    followed = hit_rate(fold_in_ranks(split, factors, OBJECTIVE), 10, split.n_items)
+    static = hit_rate(static_ranks(split, factors), 10, split.n_items)
+
+    assert followed.low > static.high
+
+
+def one_by_one(split: Split, scores: Floats, asked: Starts) -> Starts:
+    """Rank scored events by scores of all items, one row an event."""
+    ranks = []
+    for row, event in zip(scores, asked, strict=True):
+        before = split.rows[split.starts[split.users[event]] : event]
+        known = np.unique(before[before >= 0]).astype(np.int32)
+        ranks.append(ranks_of(row[None], np.array([0, len(known)]), known, split.rows[event : event + 1])[0])
+    return np.array(ranks)
+
+
+def asked_in_time(split: Split) -> Starts:
+    """Return the scored events in the order of time."""
+    scored = np.flatnonzero(split.scored)
+    return scored[np.argsort(split.places[scored])]
+
+
+def decayed_plays(split: Split, until: int, at_s: float) -> Floats:
+    """Return every item's plays among the first events, halved every so often."""
+    worth = 2.0 ** ((split.played_at_s.astype(np.float64) - at_s) / POPULAR_HALF_LIFE_S)
+    counted = (split.places < until) & (split.rows >= 0)
+    return np.bincount(split.rows[counted], worth[counted], split.n_items).astype(np.float32)
+
+
+def test_popular_ranks_count_all_plays_before_an_event(split: Split) -> None:
+    """Every item's plays so far, each decayed to the moment, make the popular list of that moment."""
+    asked = asked_in_time(split)
+    scores = np.stack([decayed_plays(split, split.places[event], float(split.played_at_s[event])) for event in asked])
+
+    expected = one_by_one(split, scores, asked)
+    found = popular_ranks(split)
+
+    assert expected.tolist() == found.tolist()
+    assert MISS in found
+
+
+def test_static_ranks_ask_the_vectors_of_the_training(split: Split, factors: Factors) -> None:
+    """A listener of the training keeps that vector; another gets what was popular when the training ended."""
+    asked = asked_in_time(split)
+    last_s = float(split.played_at_s[split.places == N_TRAINED - 1][0])
+    x = factors.user_factors[split.users[asked]]
+    trained = np.asarray(x.any(axis=1))
+    popular = decayed_plays(split, N_TRAINED, last_s)
+
+    expected = one_by_one(split, np.where(trained[:, None], x @ factors.item_factors.T, popular), asked)
+
+    assert (expected == static_ranks(split, factors)).mean() > 0.99
+    assert 0 < trained.sum() < len(trained)
+
+
+def test_the_stream_is_not_trained_on(split: Split, factors: Factors) -> None:
+    """Whatever streams, the factors are those of the first plays: nothing of the future is in a list."""
+    events = drawn()
+    alone = train_on(split_events(events.part(slice(N_TRAINED)), N_TRAINED), OBJECTIVE, np.random.default_rng(0))
+
+    assert alone.item_factors.tobytes() == factors.item_factors.tobytes()
+    assert split.n_items == len(factors.item_factors)
+
+
+def test_windows_do_not_add_listeners(split: Split) -> None:
+    """Rows for windows take part in the training, and leave every listener their own vector."""
+    found = train_on(split, replace(OBJECTIVE, window_plays=10), np.random.default_rng(0))
+
+    assert (len(split.starts) - 1, 16) == found.user_factors.shape
+
+
+def test_nothing_scored_is_no_rank(factors: Factors) -> None:
+    """A stream without a scored event has no ranks, and no error either."""
+    split = split_events(drawn(), N_EVENTS)
+
+    assert [] == fold_in_ranks(split, factors, OBJECTIVE).tolist()
+    assert [] == popular_ranks(split).tolist()

@@ -1,0 +1,268 @@
+"""What is particular to a bucket: what this machine holds of it, and a bucket that does not answer."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fsspec
+import pytest
+
+from state import bucket as module
+from state.errors import GenerationError, StoreUnavailableError
+from state.file_set import verify_file_set, write_checksums
+from state.generation import open_generation
+from state.generation_store import GenerationStore
+from state.held_generations import HELD_MAX, USED
+from state.remote_store import RemoteStore
+from state.revision import write_revision
+from tests.state.builders import FIRST_ID, SECOND_ID
+from tests.state.stores import write_night
+
+THIRD_ID = "2026-01-03T00-00-00.000Z"
+
+
+class Scene:
+    """A bucket in memory, and what one machine holds of it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare."""
+        self.folder = folder
+        self.url = f"memory://{uuid4().hex}/prefix"
+        self.store = RemoteStore(self.url, folder / "held")
+
+    def publish(self, *generation_ids: str) -> None:
+        """Publish generations from another machine."""
+        for generation_id in generation_ids:
+            RemoteStore(self.url, self.folder / "other").publish(write_night(self.folder, generation_id))
+
+    def held(self) -> set[str]:
+        """Return the names of what is held."""
+        return {path.name for path in self.store.path.glob("[!.]*")}
+
+    def close_bucket(self) -> None:
+        """Remove all that is in the bucket."""
+        fsspec.filesystem("memory").rm(self.url.removeprefix("memory:/"), recursive=True)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """Give the scene."""
+    return Scene(tmp_path)
+
+
+def said(act: Callable[[], object]) -> str:
+    """Return the sentence of a generation that cannot be used."""
+    with pytest.raises(GenerationError) as caught:
+        act()
+    return str(caught.value)
+
+
+def spoil(path: Path) -> None:
+    """Flip the last bit of a file that is held."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_generation_is_fetched_once(scene: Scene) -> None:
+    """A worker that starts again opens it without the bucket."""
+    scene.publish(FIRST_ID)
+    scene.store.open(FIRST_ID, 0)
+    scene.close_bucket()
+
+    assert FIRST_ID == scene.store.open(FIRST_ID, 0).id
+    assert f"Generation {FIRST_ID} is not in {scene.url}; " in said(lambda: scene.store.open(FIRST_ID))
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "item_factors.npy"])
+@pytest.mark.parametrize("revision", [0, None])
+def test_what_is_damaged_here_is_fetched_anew(scene: Scene, name: str, revision: int | None) -> None:
+    """As long as the bucket has it whole; nothing of the damaged one remains."""
+    scene.publish(FIRST_ID)
+    scene.store.open(FIRST_ID)
+    spoil(scene.store.path / FIRST_ID / name)
+
+    assert FIRST_ID == scene.store.open(FIRST_ID, revision).id
+
+    assert {FIRST_ID} == scene.held()
+    assert not list(scene.store.path.rglob("*.damaged"))
+
+
+def test_what_is_damaged_here_and_gone_there_is_a_sentence(scene: Scene) -> None:
+    """It is not served."""
+    scene.publish(FIRST_ID)
+    scene.store.open(FIRST_ID)
+    spoil(scene.store.path / FIRST_ID / "popularity.npy")
+    scene.close_bucket()
+
+    assert f"Generation {FIRST_ID} is not in {scene.url}; " in said(lambda: scene.store.open(FIRST_ID, 0))
+
+
+def test_what_is_damaged_there_is_not_held(scene: Scene) -> None:
+    """The sentence names the file, and nothing has its name here."""
+    scene.publish(FIRST_ID)
+    fsspec.filesystem("memory").pipe_file(f"{scene.url}/{FIRST_ID}/item_keys.npy", b"else")
+
+    expected = f"Generation {FIRST_ID} is damaged: item_keys.npy does not match its checksum."
+    assert expected == said(lambda: scene.store.open(FIRST_ID))
+    assert set() == scene.held()
+
+
+def test_the_two_used_last_are_held(scene: Scene) -> None:
+    """When another one is fetched; a mapped one can still be read."""
+    assert 2 == HELD_MAX
+    scene.publish(FIRST_ID, SECOND_ID, THIRD_ID)
+    opened = [scene.store.open(generation_id, 0) for generation_id in (FIRST_ID, SECOND_ID)]
+    let_time_pass(scene)
+    scene.store.open(FIRST_ID, 0)
+
+    scene.store.open(THIRD_ID, 0)
+
+    assert {FIRST_ID, THIRD_ID} == scene.held()
+    assert opened[1].item_factors.any()
+
+
+def let_time_pass(scene: Scene) -> None:
+    """Make what is held a minute older."""
+    for used in scene.store.path.glob(f"*/{USED}"):
+        os.utime(used, (time.time() - 60, time.time() - 60))
+
+
+def test_what_is_published_no_more_is_held_no_more(scene: Scene) -> None:
+    """A pruned generation does not stay on every machine."""
+    scene.publish(FIRST_ID, SECOND_ID)
+    scene.store.open(FIRST_ID, 0)
+    scene.store.delete(FIRST_ID)
+
+    scene.store.open(SECOND_ID, 0)
+
+    assert {SECOND_ID} == scene.held()
+
+
+def test_what_was_published_on_this_machine_stays(scene: Scene) -> None:
+    """Whoever moves to a bucket loses nothing of what lies in the folder."""
+    GenerationStore(scene.store.path).publish(write_night(scene.folder, FIRST_ID))
+    scene.publish(SECOND_ID, THIRD_ID)
+
+    for generation_id in (SECOND_ID, THIRD_ID):
+        scene.store.open(generation_id)
+
+    assert {FIRST_ID, SECOND_ID, THIRD_ID} == scene.held()
+    assert [SECOND_ID, THIRD_ID] == [manifest.generation_id for manifest in scene.store.manifests()]
+
+
+def test_parts_are_fetched_when_they_are_asked_for(scene: Scene) -> None:
+    """A worker needs no related items; a folder has them, and what is damaged of it is fetched anew."""
+    scene.publish(FIRST_ID)
+    scene.store.open(FIRST_ID)
+    assert not (scene.store.path / FIRST_ID / "related").exists()
+
+    for _ in range(2):
+        path = scene.store.folder(FIRST_ID) / "related" / "rows.npy"
+        verify_file_set(path.parent, "It")
+        spoil(path)
+
+
+def test_a_revision_is_fetched_when_it_is_announced(scene: Scene) -> None:
+    """The newest comes with the generation, an older one if it is asked for, and a later one is added."""
+    folder = write_night(scene.folder, FIRST_ID)
+    generation = open_generation(folder)
+    write_revision(generation, folder, 0, ["i1"], 2)
+    RemoteStore(scene.url, scene.folder / "other").publish(folder)
+    for number in (1, 2):
+        part = write_revision(generation, folder, number, ["i1", f"i{number + 1}"], 2, into=scene.folder)
+        scene.store.publish_revision(part, FIRST_ID, number)
+
+    newest = scene.store.open(FIRST_ID)
+    assert ["revision-2"] == [path.name for path in (scene.store.path / FIRST_ID).glob("revision-*")]
+    first, second = (scene.store.open(FIRST_ID, number).revision for number in (0, 1))
+
+    assert (2, ("i1", "i3")) == (newest.revision.number, newest.revision.withdrawn)
+    assert (0, ("i1",)) == (first.number, first.withdrawn)
+    assert (1, ("i1", "i2")) == (second.number, second.withdrawn)
+    assert [0, 1, 2] == scene.store.revisions(FIRST_ID)
+    assert f"Generation {FIRST_ID} has no revision 3; it has 0, 1, 2." == said(lambda: scene.store.open(FIRST_ID, 3))
+
+
+def test_a_killed_builder_does_not_block_its_revision(scene: Scene) -> None:
+    """What it left under the number is replaced: nobody reads a revision without its record."""
+    scene.publish(FIRST_ID)
+    part = scene.folder / "revision"
+    part.mkdir()
+    (part / "index.ann").write_bytes(b"whole")
+    write_checksums(part, ["index.ann"])
+    files = fsspec.filesystem("memory")
+    files.pipe_file(f"{scene.url}/{FIRST_ID}/revision-1/index.ann", b"another builder's")
+
+    scene.store.publish_revision(part, FIRST_ID, 1)
+
+    assert b"whole" == files.cat_file(f"{scene.url}/{FIRST_ID}/revision-1/index.ann")
+    assert FIRST_ID == scene.store.verify(FIRST_ID).generation_id
+
+
+def test_old_unfinished_ones_are_pruned(scene: Scene) -> None:
+    """A newer one may be somebody's who is publishing."""
+    scene.publish(SECOND_ID)
+    files = fsspec.filesystem("memory")
+    for generation_id in (FIRST_ID, THIRD_ID):
+        files.pipe_file(f"{scene.url}/{generation_id}/item_ids.json", b"[]")
+
+    assert [FIRST_ID] == scene.store.prune(2, None)
+    assert [f"{THIRD_ID}/item_ids.json"] == [name for name in scene.store._bucket.names() if SECOND_ID not in name]  # noqa: SLF001
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Give a socket in the place of an S3 server: whoever connects gets no answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "made-up")
+        yield server
+
+
+@pytest.mark.usefixtures("silent")
+def test_a_bucket_that_does_not_answer_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time that is allowed for."""
+    options: Any = module.OPTIONS["s3"]["config_kwargs"]
+    monkeypatch.setitem(options, "read_timeout", 0.1)
+    store = RemoteStore("s3://bucket/prefix", tmp_path)
+
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailableError, match=r"^The generation store s3://bucket/prefix cannot be used: .*\.$"):
+        store.open(FIRST_ID, 0)
+    assert time.monotonic() - began < 6
+
+
+def test_a_bucket_that_is_not_there_is_a_sentence(tmp_path: Path, silent: socket.socket) -> None:
+    """What is held is served all the same."""
+    silent.close()
+    folder = write_night(tmp_path, FIRST_ID)
+    GenerationStore(tmp_path / "held").publish(folder)
+    store = RemoteStore("s3://bucket/prefix", tmp_path / "held")
+
+    with pytest.raises(
+        StoreUnavailableError, match=r"^The generation store s3://bucket/prefix cannot be used: Could not"
+    ):
+        store.publish(folder)
+    assert FIRST_ID == store.open(FIRST_ID, 0).id
+
+
+def test_an_unknown_protocol_is_a_sentence(tmp_path: Path) -> None:
+    """Nothing is installed for it."""
+    expected = "The generation store no-such://a cannot be used: Protocol not known: no-such."
+    assert expected == said(lambda: RemoteStore("no-such://a", tmp_path))
+
+
+def test_what_is_held_is_a_generation_like_any_other(scene: Scene) -> None:
+    """It can be opened as a folder, and published again."""
+    scene.publish(FIRST_ID)
+    folder = scene.store.folder(FIRST_ID)
+
+    assert FIRST_ID == open_generation(folder).id
+    GenerationStore(scene.folder / "again").publish(folder)
+    assert not list((scene.folder / "again").rglob(USED))
