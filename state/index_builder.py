@@ -5,11 +5,11 @@ ROWS      an array file, i32 (m,): the rows of those that the index is to find, 
 INDEX     the file to write
 TREES     how many trees, more of which find more and take more room
 
-Annoy's `dot` metric ranks wrongly in its released version. So inner products become angles here: a short vector gets one
-more coordinate that brings it to a common length, and a query gets a zero there (Bachrach et al. 2014, "Speeding up the
-Xbox recommender system using a Euclidean transformation for inner-product spaces"). That length is the median, not the
-longest: with the longest nearly everything crowds around the new axis, far from every query, and trees find nothing.
-Vectors beyond the median are told apart by their direction alone; whoever searches scores what is found.
+Annoy's `dot` metric ranks wrongly in its released version. So inner products become angles here: a short vector gets
+one more coordinate that brings it to a common length, and a query gets a zero there (Bachrach et al. 2014, "Speeding up
+the Xbox recommender system using a Euclidean transformation for inner-product spaces"). That length is the median, not
+the longest: with the longest nearly everything crowds around the new axis, far from every query, and trees find
+nothing. Vectors beyond the median are told apart by their direction alone; whoever searches scores what is found.
 
 It imports nothing of ours and maps what it reads and writes, so that it needs little memory beside the caller's.
 """
