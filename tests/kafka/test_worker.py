@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.request import urlopen
 
 import msgspec
 import numpy as np
@@ -13,7 +14,7 @@ from kafka import KafkaAdminClient
 
 from cli.processes import ProcessError, WorkerProcess, run_command
 from state.user_record import UserRecord
-from streams.broker import Broker
+from streams.broker import Broker, free_port
 from streams.settings import Settings
 from streams.topics import TopicNames, create_topics, delete_topics, topic_names
 from tests.changelog import read_history
@@ -30,6 +31,7 @@ def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         group="test-worker",
         topic_prefix="test-worker.",
         factors=8,
+        metrics_port=free_port(),
     )
     create_topics(settings)
     publish(settings, made_up_factors(100, 8, np.random.default_rng(0)))
@@ -53,6 +55,21 @@ def test_a_worker_says_that_it_is_ready(running: WorkerProcess) -> None:
 
     assert ([0, 1, 2, 3], 0) == (events["worker_ready"]["partitions"], events["worker_ready"]["recovered"])
     assert list(events).index("generation_swapped") < list(events).index("worker_ready")
+
+
+def test_a_worker_tells_prometheus(running: WorkerProcess) -> None:
+    """What it serves, and how it ranks; whoever wants its port cannot have it, and is told."""
+    url = f"http://127.0.0.1:{running.settings.metrics_port}/metrics"
+    with urlopen(url, timeout=5) as answer:
+        told = answer.read().decode()
+    second = msgspec.structs.replace(running.settings, instance="second")
+
+    assert "\nplayfold_partitions 4.0\n" in told
+    assert "\nplayfold_items 100.0\n" in told
+    taken = (
+        f"Metrics cannot be served on port {second.metrics_port} (Address already in use): set PLAYFOLD_METRICS_PORT"
+    )
+    assert f"`playfold worker` ended with status 1 ({taken})" == ended(second, within_s=30)
 
 
 def test_a_play_gives_a_list_within_a_second(running: WorkerProcess) -> None:
