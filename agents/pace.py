@@ -1,7 +1,13 @@
 """How large the next group of a sweep is."""
 
-FLOW_S = 0.006
-"""Seconds that a group should take while plays flow: what a play may have to wait for more than it does otherwise."""
+WORK_S, WORK_S_MAX = 0.006, 0.05
+"""Seconds of work that a group has while plays flow, at least and at most, if `Pace` may choose its size.
+
+A play may have to wait for them, and for the group's way through Kafka, which takes as long for one user as for a
+hundred: still smaller groups would only make plays wait more often."""
+PLAYS_SHARE = 0.4
+"""What a group works longer than `WORK_S`, as a share of what a group of plays takes. On a machine that is slow or busy
+plays take long anyway, and a sweep of small groups would never end."""
 USERS_MIN = 16
 """A smaller group would spend its time on waiting for Kafka."""
 GROWTH_MAX = 2.0
@@ -17,14 +23,15 @@ class Pace:
         self.users = min(USERS_MIN, users_max)
         """Users of the next group."""
 
-    def took(self, users: int, seconds: float, *, plays_flow: bool) -> None:
+    def took(self, users: int, work_s: float, plays_take_s: float | None) -> None:
         """Learn what a group of so many users took.
 
         Args:
             users: How many were folded.
-            seconds: From having its turn to being durable.
-            plays_flow: Whether there are plays at the moment.
+            work_s: Seconds that it took to fold and rank them.
+            plays_take_s: Seconds that a group of plays takes at the moment, until it is durable; None if none comes.
         """
-        fitting = users * FLOW_S / max(seconds, 1e-6) if plays_flow else self._users_max
-        wished = min(fitting, GROWTH_MAX * self.users)
-        self.users = min(self._users_max, max(USERS_MIN, int(wished)))
+        fitting: float = self._users_max
+        if plays_take_s is not None:
+            fitting = users * min(WORK_S_MAX, WORK_S + PLAYS_SHARE * plays_take_s) / max(work_s, 1e-6)
+        self.users = min(self._users_max, max(USERS_MIN, int(min(fitting, GROWTH_MAX * self.users))))

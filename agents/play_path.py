@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.commit import Committer
 from agents.fold import Changes, fold, refold
@@ -19,6 +19,16 @@ from streams.slices import Slice, acknowledge, take_group
 
 FLOW_S = 1.0
 """Plays flow if there was one within so many seconds."""
+SMOOTHING = 0.2
+
+
+class Took(NamedTuple):
+    """Seconds that a group took."""
+
+    work_s: float
+    """To fold and rank its users."""
+    whole_s: float
+    """From having its turn to being durable; what is beyond the work hardly depends on how many users there are."""
 
 
 class PlayPath:
@@ -43,7 +53,8 @@ class PlayPath:
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
         self.ranker = Ranker(settings)
-        self._played_at = float("-inf")
+        self._work_s = 0.0
+        self._played_at, self._plays_take_s = float("-inf"), 0.0
 
     async def fold_plays(self, stream: Any) -> None:
         """Take commit groups for ever: the body of the Faust agent.
@@ -53,23 +64,24 @@ class PlayPath:
         try:
             while True:
                 async with take_group(stream.app, self._settings.group_plays_max, self._store.lock) as group:
-                    self._played_at = time.monotonic()
+                    began = time.monotonic()
                     durable = await self._commit({part.partition for part in group}, partial(self._fold, group))
+                    self._note_plays(began)
                     acknowledge([part for part in group if part.partition in durable], stream.app.consumer)
         except Exception as error:  # noqa: BLE001  whatever it is, it stops the worker
             self._fail(error)
             await asyncio.Event().wait()
 
-    async def refold(self, partition: int, keys: Sequence[bytes]) -> float | None:
+    async def refold(self, partition: int, keys: Sequence[bytes]) -> Took | None:
         """Fold users of a partition again and commit them.
 
         Returns:
-            The seconds that it took, without the wait for its turn; None if the partition is not ours any more.
+            What it took; None if the partition is not ours any more.
         """
         async with self._store.lock:
             began = time.monotonic()
             durable = await self._commit({partition}, partial(self._refold, partition, keys))
-            return time.monotonic() - began if partition in durable else None
+            return Took(self._work_s, time.monotonic() - began) if partition in durable else None
 
     async def group_ended(self) -> None:
         """Wait until the group in hand is durable; those that follow are folded under the generation in service."""
@@ -82,9 +94,14 @@ class PlayPath:
             await self._committer.check_tails(list(self._store.partitions))
 
     @property
-    def plays_flow(self) -> bool:
-        """Tell whether there were plays to fold just now."""
-        return time.monotonic() - self._played_at < FLOW_S
+    def plays_take_s(self) -> float | None:
+        """Return the seconds that a group of plays takes at the moment, None if there were none just now."""
+        return self._plays_take_s if time.monotonic() - self._played_at < FLOW_S else None
+
+    def _note_plays(self, began: float) -> None:
+        """Take note of a group of plays that is durable; several groups count, the latest ones most."""
+        took_s, self._played_at = time.monotonic() - began, time.monotonic()
+        self._plays_take_s += SMOOTHING * (took_s - self._plays_take_s)
 
     async def _commit(
         self, partitions: Iterable[int], work: Callable[[Generation | None, int], dict[int, Changes]]
@@ -94,7 +111,9 @@ class PlayPath:
         for partition in partitions:
             if partition in self._store.partitions:
                 self._store.partitions[partition].folds_under(generation.key if generation else 0)
+        began = time.monotonic()
         changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, generation, now_ms)
+        self._work_s = time.monotonic() - began
         return await self._committer.commit(changes)
 
     def _fold(self, slices: Sequence[Slice], generation: Generation | None, now_ms: int) -> dict[int, Changes]:

@@ -145,13 +145,13 @@ class Sweeper:
 
         Plays that come meanwhile are the next group, all of them, so a sweep never takes two turns in a row.
         """
-        took_s = await self._path.refold(partition, keys)
-        if took_s is None:
+        took = await self._path.refold(partition, keys)
+        if took is None:
             return False
-        flow = self._path.plays_flow
-        self._pace.took(len(keys), took_s, plays_flow=flow)
-        if flow:
-            await asyncio.sleep(REST * took_s)
+        plays_take_s = self._path.plays_take_s
+        self._pace.took(len(keys), took.work_s, plays_take_s)
+        if plays_take_s is not None:
+            await asyncio.sleep(REST * took.whole_s)
         return True
 
     def _goes_on(self, partition: int, state: PartitionState, generation_key: int) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from agents import sweep
 from agents.fold import refold
 from agents.pace import USERS_MIN
-from agents.play_path import PlayPath
+from agents.play_path import PlayPath, Took
 from agents.sweep import Sweeper
 from state.generation import Generation
 from state.generation_store import GenerationStore
@@ -43,7 +43,8 @@ class MemoryPath:
     def __init__(self, store: MemoryStore, serving: Serving) -> None:
         """Work on the partitions of `store`."""
         self.groups: list[list[bytes]] = []
-        self.plays_flow, self.took_s, self.n_waits = False, 0.001, 0
+        self.took, self.n_waits = Took(0.001, 0.002), 0
+        self.plays_take_s: float | None = None
         self.after_group: Callable[[], None] = lambda: None
         self._store, self._serving = store, serving
 
@@ -51,7 +52,7 @@ class MemoryPath:
         """Take note; there is never a group in hand."""
         self.n_waits += 1
 
-    async def refold(self, partition: int, keys: Sequence[bytes]) -> float | None:
+    async def refold(self, partition: int, keys: Sequence[bytes]) -> Took | None:
         """Fold and commit."""
         if partition not in self._store.partitions:
             return None
@@ -61,7 +62,7 @@ class MemoryPath:
         changes = refold({partition: keys}, self._store.partitions, current, SETTINGS, NOW_MS)
         make_durable(changes, self._store.partitions)
         self.after_group()
-        return self.took_s
+        return self.took
 
 
 class Scene:
@@ -197,13 +198,13 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
 
 async def test_a_sweep_rests_while_plays_flow(scene: Scene) -> None:
     """For half of what its group took, so that it leaves a share of the machine to them; else it goes straight on."""
-    scene.serving.current, scene.path.took_s = scene.second, 0.04
+    scene.serving.current, scene.path.took = scene.second, Took(0.01, 0.04)
     loop = asyncio.get_running_loop()
 
     began = loop.time()
     await scene.sweeper().sweep(0)
     quiet = loop.time() - began
-    scene.path.plays_flow, scene.serving.current = True, scene.first
+    scene.path.plays_take_s, scene.serving.current = 0.01, scene.first
     began = loop.time()
     await scene.sweeper().sweep(0)
 
@@ -215,7 +216,7 @@ async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
     """Smaller by what the last one took, but not without end."""
     more = [f"v{number:03}" for number in range(100)]
     fold_slices([slice_of(0, 7, *(played(user, "i1") for user in more))], scene.store.partitions, scene.first, SETTINGS)
-    scene.serving.current, scene.path.plays_flow, scene.path.took_s = scene.second, True, 0.03
+    scene.serving.current, scene.path.plays_take_s, scene.path.took = scene.second, 0.01, Took(0.03, 0.04)
 
     await scene.sweeper(500).sweep(0)
 

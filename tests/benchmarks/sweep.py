@@ -29,7 +29,7 @@ from tests.made_up import made_up_factors, publish
 
 USERS, ITEMS, FACTORS, HISTORY = 100_000, 10_000, 64, (30, 50)
 PLAYS_PER_S, QUIET_S, WARM_S, TURNS = 500, 12.0, 3.0, 4
-SWEEP_S_MAX = 120.0
+SWEEP_S_MAX = 300.0
 LOAD = Load(USERS, ITEMS, PLAYS_PER_S)
 
 

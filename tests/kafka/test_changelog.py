@@ -9,7 +9,7 @@ import pytest
 
 from agents.commit import Committer
 from agents.fold import Changes, refold
-from agents.play_path import PlayPath
+from agents.play_path import PlayPath, Took
 from agents.sweep import Sweeper
 from state.generation_store import generation_store
 from state.partition_state import PartitionState, Place
@@ -79,16 +79,16 @@ class OwnStore:
 class OwnPath:
     """Folds users again and commits them."""
 
-    plays_flow = False
+    plays_take_s = None
 
     def __init__(self, worker: Worker, settings: Settings) -> None:
         """Commit as `worker`."""
         self._worker, self._settings = worker, settings
 
-    async def refold(self, partition: int, keys: list[bytes]) -> float | None:
+    async def refold(self, partition: int, keys: list[bytes]) -> Took | None:
         """Fold and commit."""
         found = refold({partition: keys}, {partition: self._worker.state}, None, self._settings, NOW_MS)
-        return 0.0 if partition in await self._worker.committer.commit(found) else None
+        return Took(0.0, 0.0) if partition in await self._worker.committer.commit(found) else None
 
 
 def sweeper(worker: Worker, settings: Settings) -> Sweeper:
