@@ -14,7 +14,7 @@ LONG_SHARE = 0.05
 LONG_MAX = 16_384
 """Items with the longest vectors, at most this many, are scored by themselves: one huge norm would squeeze all others
 into a narrow cone, in which Annoy tells nothing apart."""
-SEARCH, SEARCH_AN_ITEM = 3000, 8
+SEARCH, SEARCH_AN_ITEM = 2000, 10
 """Items that a query looks at, and so many more for each that is wanted or known already."""
 INDEXED_MIN = 100
 """Fewer items have no index."""

@@ -17,15 +17,16 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 Ranking = Literal["exact", "annoy"]
-AUTO_ITEMS_MIN = 250_000
-AUTO_ITEMS_PER_USER = 32_000
+AUTO_ITEMS_MIN = 600_000
+AUTO_ITEMS_PER_USER = 300_000
 """`auto` takes the index in a catalog so large, and with so many items for each user of a batch: exact ranking reads
 the item vectors once for a whole batch, while the index looks every user up by itself. Milliseconds a user,
-64 factors, items with norms as trainings give them, exact and from the index (`tests/benchmarks/rank.py`):
+64 factors, items with norms as trainings give them, exact by the size of the batch, and from the index:
 
-                   1 user      8 users     32 users
-100,000 items    0.5  0.6     0.3  0.5     0.1  0.5
-1,000,000 items  6.3  0.8     4.6  0.6     0.9  0.6
+                 exact, 1 user   2 users   4 users   8 users   32 users   index
+250,000 items              3.2       4.0       2.3       1.4        0.5     3.9
+500,000 items              4.4       7.1       3.8       1.9        0.9     5.0
+1,000,000 items            7.2       9.7       4.6       3.1        1.3     5.0
 """
 ROUNDING = np.float32(1.0001)
 """A computed score may exceed its bound by so much."""
