@@ -13,7 +13,7 @@ from agents.lists import encode_lists
 from agents.reading import Group
 from state.generation import Generation
 from state.keys import item_name_key
-from state.learn import learn
+from state.learn import forget, learn
 from state.partition_state import PartitionState
 from state.ranker import Ranker
 from state.relist import fingerprints, relist
@@ -29,9 +29,11 @@ class Changes(NamedTuple):
     """What a commit group makes durable in one partition."""
 
     changelog: list[Item]
-    """User records by ascending applied offset, behind the names of items that the partition had none of."""
+    """User records by ascending applied offset, behind the names of items that the partition had none of; or
+    tombstones."""
     applied_offset_max: int
     lists: list[Item]
+    """A tombstone for a user who was forgotten."""
     rejects: list[Item]
 
 
@@ -43,21 +45,28 @@ def fold(
     now_ms: int,
     ranker: Ranker | None = None,
 ) -> dict[int, Changes]:
-    """Fold a group's plays into its users' records.
+    """Fold a group's events into its users' records.
 
-    Every touched user's list is published if it changed, names another generation than the last one, or is due, or if
-    a play of the user was delivered again: the crash that caused it may have lost the list.
+    A user who wished to be forgotten has an empty record, and a tombstone in the place of a list, unless they have
+    played since. Every other touched user's list is published if it changed, names another generation than the last
+    one, or is due, or if an event of the user was delivered again: the crash that caused it may have lost the list.
     """
     records = _read(group.users, states, generation, settings)
+    records, wished = forget(records, group.forget_offsets, now_ms // 1000)
     records, repeated = learn(
         records, group.plays, settings.history_max, settings.play_ids_max, settings.half_life_plays
     )
-    changes = _settle(group.users, records, repeated, generation, settings, now_ms, ranker)
+    changes = _settle(group.users, records, repeated | wished, generation, settings, now_ms, ranker)
     for partition, ids in group.item_ids.items():
         names = [(item_name_key(key), ids[key].encode()) for key in states[partition].unnamed(ids)]
         found = changes[partition]
         changes[partition] = found._replace(changelog=names + found.changelog, rejects=group.rejects[partition])
     return changes
+
+
+def drop(users: Users) -> dict[int, Changes]:
+    """Remove the markers of users who were forgotten: a tombstone each."""
+    return {partition: Changes([(key, None) for key in keys], -1, [], []) for partition, keys in users.items()}
 
 
 def refold(
@@ -91,23 +100,26 @@ def _settle(
 ) -> dict[int, Changes]:
     """Make the lists of all users at once, decide which go out, and write the records."""
     header = records.header
-    messages: dict[int, bytes] = {}
+    forgotten = header["plays"] == 0
+    messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(forgotten & again).tolist())
     if generation is not None and len(records):
         again = again | (header["generation_key"] != generation.key)  # a published list names a generation
         lists = relist(records, generation, settings.list_n, ranker)
         found = fingerprints(lists, generation)
         age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
         due = again | (found != header["list_fingerprint"]) | (age_s >= settings.list_heartbeat_s)
-        header["list_fingerprint"] = found
+        due &= ~forgotten
+        header["list_fingerprint"] = np.where(forgotten, 0, found)
+        header["generation_key"][forgotten] = 0
         header["listed_at_s"][due] = header["last_played_s"][due]
-        messages = encode_lists(users, header["applied_offset"], lists, due, generation, settings, now_ms)
+        messages |= encode_lists(users, header["applied_offset"], lists, due, generation, settings, now_ms)
     else:
         header["generation_key"] = 0
     return _by_partition(users, header["applied_offset"], pack(records), messages)
 
 
 def _by_partition(
-    users: Users, applied: NDArray[np.int64], values: list[bytes], messages: Mapping[int, bytes]
+    users: Users, applied: NDArray[np.int64], values: list[bytes], messages: Mapping[int, bytes | None]
 ) -> dict[int, Changes]:
     changes, first = {}, 0
     for partition, keys in users.items():

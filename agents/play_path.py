@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from agents.commit import Committer
-from agents.fold import Changes, fold, refold
+from agents.fold import Changes, drop, fold, refold
 from agents.reading import read_group
 from state.generation import Generation
 from state.ranker import Ranker
 from state.serving import Serving
+from state.user_record import is_forgotten
 from state.user_store import UserStore
 from streams.settings import Settings
 from streams.slices import Slice, acknowledge, take_group
@@ -83,6 +84,14 @@ class PlayPath:
             durable = await self._commit({partition}, partial(self._refold, partition, keys))
             return Took(self._work_s, time.monotonic() - began) if partition in durable else None
 
+    async def drop(self, partition: int, users: Sequence[bytes]) -> bool:
+        """Remove the markers of forgotten users; False if the partition is not ours any more.
+
+        A user who came back while this waited for its turn is not dropped.
+        """
+        async with self._store.lock:
+            return partition in await self._commit({partition}, partial(self._drop, partition, users))
+
     async def group_ended(self) -> None:
         """Wait until the group in hand is durable; those that follow are folded under the generation in service."""
         async with self._store.lock:
@@ -123,6 +132,15 @@ class PlayPath:
             return {}
         group = read_group(mine, self._settings.play_bytes_max)
         return fold(group, states, generation, self._settings, now_ms, self.ranker)
+
+    def _drop(
+        self, partition: int, users: Sequence[bytes], _generation: Generation | None, _now_ms: int
+    ) -> dict[int, Changes]:
+        state = self._store.partitions.get(partition)
+        if state is None:
+            return {}
+        found = zip(users, state.read(users), strict=True)
+        return drop({partition: [user for user, value in found if value is not None and is_forgotten(value)]})
 
     def _refold(
         self, partition: int, keys: Sequence[bytes], generation: Generation | None, now_ms: int

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from itertools import islice
 
 from agents.pace import Pace
 from agents.play_path import PlayPath
 from state.partition_state import PartitionState
 from state.serving import Serving
-from state.user_record import generation_key_of
+from state.user_record import generation_key_of, is_forgotten
 from state.user_store import UserStore
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,10 @@ REST = 0.5
 """While plays flow a sweep rests before its next group, for so many times what the last one took."""
 SCAN_MAX = 1000
 """Users looked at in one go, about two milliseconds."""
+MARKER_S = 24 * 3600.0
+"""How long the marker of a forgotten user is kept: no worker freezes longer and then writes a record of them."""
+FORGOTTEN_MAX = 1000
+"""Markers removed in one go."""
 PROGRESS_S = 3.0
 """Between two events that tell how far a sweep is."""
 
@@ -78,6 +83,8 @@ class Sweeper:
         while True:
             if self._store.settled and time.monotonic() - checked > TAIL_CHECK_S:
                 await self._path.check_tails()
+                for partition in list(self._store.partitions):
+                    await self.drop_forgotten(partition, time.time())
                 checked = time.monotonic()
             for partition in list(self._store.partitions) if self._store.settled else []:
                 await self.restore_outranked(partition)
@@ -97,6 +104,15 @@ class Sweeper:
                 return
             log.warning("outranked_users_restored", extra={"partition": partition, "users": len(keys)})
             state = self._state(partition)
+
+    async def drop_forgotten(self, partition: int, now_s: float) -> None:
+        """Remove the markers of users who were forgotten so long ago that no late worker can write of them."""
+        state = self._state(partition)
+        if state is None or not state.has_forgotten:
+            return
+        old = list(islice(state.forgotten_before(now_s - MARKER_S), FORGOTTEN_MAX))
+        if old and await self._path.drop(partition, old):
+            log.info("forgotten_users_dropped", extra={"partition": partition, "users": len(old)})
 
     async def sweep(self, partition: int) -> None:
         """Fold every user of a partition into the generation in service.
@@ -136,7 +152,7 @@ class Sweeper:
             found = state.users(after, wanted - len(keys))
             if not found:
                 return keys, None, seen
-            keys += [user for user, value in found if generation_key_of(value) != key]
+            keys += [user for user, value in found if generation_key_of(value) != key and not is_forgotten(value)]
             after, seen = found[-1][0], seen + len(found)
         return keys, after, seen
 

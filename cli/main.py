@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": "Send a file of plays.",
     "recommend": "Show a listener's list.",
     "related": "Show the items nearest to an item.",
+    "forget": "Remove what is known of a listener.",
 }
 OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 

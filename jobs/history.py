@@ -21,7 +21,7 @@ from aiokafka.structs import ConsumerRecord
 
 from jobs.step import Step, Watch
 from state.keys import ITEM_NAME_PREFIX, is_item_name
-from state.user_record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of
+from state.user_record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
 from state.user_records import unpack
 from streams.log_reader import partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
@@ -180,9 +180,10 @@ async def write_snapshot(settings: Settings, folder: Path, watch: Watch) -> Snap
     n_users = 0
     with pq.ParquetWriter(folder / USERS, USERS_SCHEMA, compression="zstd", compression_level=1) as file:
         async for partition, history in read_partitions(settings, watch):
-            for table in tables_of(history.users):
+            users = {user: value for user, value in history.users.items() if not is_forgotten(value)}
+            for table in tables_of(users):
                 file.write_table(table)
-            n_users += len(history.users)
+            n_users += len(users)
             item_ids |= history.item_ids
             if history.read_through:
                 read_through[partition] = history.read_through

@@ -1,13 +1,15 @@
-"""What plays change in their users' records, exactly once."""
+"""What plays, and wishes to be forgotten, change in their users' records, exactly once."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from model.arrays import Counts, Floats, Keys, Starts
-from model.history import Plays, add_plays
+from model.history import Histories, Plays, add_plays
+from state.user_record import NOTHING_APPLIED
 from state.user_records import UserRecords, new_users
 
 
@@ -59,6 +61,44 @@ def learn(
         latest = np.maximum.reduceat(plays.played_at_s[fresh], kept[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
     return UserRecords(header, histories, id_starts, ids, records.vectors), repeated
+
+
+def forget(
+    records: UserRecords, forget_offsets: NDArray[np.int64], now_s: int
+) -> tuple[UserRecords, NDArray[np.bool_]]:
+    """Empty the records of users who wish to be forgotten; each keeps its place in the plays topic.
+
+    A wish at or below a user's applied offset was delivered again, and empties nothing: what was played since stays.
+
+    Args:
+        records: The users.
+        forget_offsets: Where each wished so last, shape (n,); `NOTHING_APPLIED` for a user who did not.
+        now_s: When the records are made, in seconds since 1970.
+
+    Returns:
+        The records after it, and which users wished it, now or when it was delivered first, shape (n,).
+    """
+    wished = forget_offsets > NOTHING_APPLIED
+    emptied = forget_offsets > records.header["applied_offset"]
+    if not emptied.any():
+        return records, wished
+    header = records.header.copy()
+    header[emptied] = np.zeros((), header.dtype)
+    header["format"] = records.header["format"]
+    header["applied_offset"][emptied], header["listed_at_s"][emptied] = forget_offsets[emptied], now_s
+    starts, columns = _without(emptied, records.histories.starts, records.histories[1:])
+    id_starts, (ids,) = _without(emptied, records.play_id_starts, (records.play_ids,))
+    vectors = np.where(emptied[:, None], np.float32(0), records.vectors)
+    return UserRecords(header, Histories(starts, *columns), id_starts, ids, vectors), wished
+
+
+def _without(
+    emptied: NDArray[np.bool_], starts: Starts, columns: Sequence[NDArray[Any]]
+) -> tuple[Starts, list[NDArray[Any]]]:
+    """Return compressed rows of which some are emptied."""
+    lengths = np.diff(starts)
+    kept = ~np.repeat(emptied, lengths)
+    return np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), [column[kept] for column in columns]
 
 
 @njit(nogil=True, cache=True)

@@ -9,12 +9,20 @@ import numpy as np
 import rocksdict
 
 from state.keys import is_item_name, item_name_key
-from state.user_record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of
+from state.user_record import (
+    APPLIED_OFFSET,
+    FORGOTTEN_BYTES,
+    NOTHING_APPLIED,
+    UserRecord,
+    applied_offset_of,
+    is_forgotten,
+)
 
 PLACE_KEY = b"\x01place"
 SWEPT_KEY = b"\x01swept"
 OUTRANKED_PREFIX = b"\x02"
-FIRST_USER_KEY = b"\x03"
+FORGOTTEN_PREFIX = b"\x03"
+FIRST_USER_KEY = b"\x04"
 """Keys below this one are the store's own or item names; user ids are printable and stand above."""
 
 _PLACE = Struct("<qq")
@@ -59,6 +67,7 @@ class PartitionState:
         stored = self._db.get(PLACE_KEY)
         self.place = Place(*_PLACE.unpack(stored)) if stored else Place()
         self.has_outranked = bool(self.outranked(1))
+        self.has_forgotten = any(True for _ in self.forgotten())
         self._swept = int.from_bytes(self._db.get(SWEPT_KEY) or b"", "little")
         self._sweeping = 0
         self._named: set[bytes] = set()
@@ -163,7 +172,18 @@ class PartitionState:
 
     def outranked(self, n: int) -> list[bytes]:
         """Return at most `n` users whose winning record has to be written to the changelog again."""
-        return [key for key, _ in zip(self._outranked(), range(n), strict=False)]
+        return [key for key, _ in zip(self._marked(OUTRANKED_PREFIX), range(n), strict=False)]
+
+    def forgotten(self) -> Iterator[bytes]:
+        """Yield the users of whom nothing but a marker is kept."""
+        return self._marked(FORGOTTEN_PREFIX)
+
+    def forgotten_before(self, at_s: float) -> Iterator[bytes]:
+        """Yield those of them whose marker was made before a moment, in seconds since 1970."""
+        for user in self.forgotten():
+            (value,) = self.read([user])
+            if value is not None and UserRecord.decode(value).listed_at_s < at_s:
+                yield user
 
     def users(self, after: bytes, n: int) -> list[tuple[bytes, bytes]]:
         """Return at most `n` users with keys greater than `after`, in the order of their keys."""
@@ -207,23 +227,30 @@ class PartitionState:
         self._swept = generation_key
         self._db.put(SWEPT_KEY, generation_key.to_bytes(8, "little"), write_opt=self._unlogged)
 
-    def _outranked(self) -> Iterator[bytes]:
-        for key in self._db.keys(from_key=OUTRANKED_PREFIX):
-            if not key.startswith(OUTRANKED_PREFIX):
+    def _marked(self, prefix: bytes) -> Iterator[bytes]:
+        """Yield the users who are marked, in the order of their keys."""
+        for key in self._db.keys(from_key=prefix):
+            if not key.startswith(prefix):
                 return
-            yield key.removeprefix(OUTRANKED_PREFIX)
+            yield key.removeprefix(prefix)
 
     def _write(self, batch: rocksdict.WriteBatch, place: Place) -> None:
         batch.put(PLACE_KEY, _PLACE.pack(*place))
         self._db.write(batch, self._unlogged)
         self.place = place
         self.has_outranked = self.has_outranked and bool(self.outranked(1))
+        self.has_forgotten = self.has_forgotten and any(True for _ in self.forgotten())
 
     def _put(self, batch: rocksdict.WriteBatch, key: bytes, value: bytes | None) -> None:
         if value is None:
             batch.delete(key)
         else:
             batch.put(key, value)
+        if value is not None and len(value) == FORGOTTEN_BYTES and not is_item_name(key) and is_forgotten(value):
+            batch.put(FORGOTTEN_PREFIX + key, b"")
+            self.has_forgotten = True
+        elif self.has_forgotten:
+            batch.delete(FORGOTTEN_PREFIX + key)
         if self.has_outranked:  # what is written now stands in the changelog behind the stale record
             batch.delete(OUTRANKED_PREFIX + key)
 

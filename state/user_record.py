@@ -42,7 +42,16 @@ APPLIED_OFFSET = slice(8, 16)
 GENERATION_KEY = slice(16, 24)
 """Where the key of the vector's generation stands in a record's bytes."""
 
+PLAYS = slice(32, 36)
+"""Where the number of plays stands in a record's bytes."""
+
 NOTHING_APPLIED = -1
+
+
+FORGOTTEN_BYTES = HEADER.itemsize
+"""Length of the record of a user who was forgotten: a marker without history, ids and vector.
+
+It holds the applied offset, which outranks whatever a late worker writes, and in `listed_at_s` when it was made."""
 
 
 class RecordFormatError(ValueError):
@@ -155,6 +164,11 @@ def check_format(value: bytes) -> None:
 def applied_offset_of(value: bytes) -> int:
     """Return the applied offset of a record without reading the rest."""
     return int.from_bytes(value[APPLIED_OFFSET], "little", signed=True)
+
+
+def is_forgotten(value: bytes) -> bool:
+    """Tell whether a record is the marker of a user who was forgotten."""
+    return len(value) == FORGOTTEN_BYTES and not any(value[PLAYS])
 
 
 def generation_key_of(value: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What travels: the value of every topic but the changelog, and the one way to read a play."""
+"""What travels: the value of every topic but the changelog, and the one way to read an event of `plays`."""
 
 from typing import Annotated, Literal
 
@@ -41,6 +41,16 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     ms_played: Annotated[Duration | None, Meta(description="How long it was listened to, in milliseconds.")] = None
     duration_ms: Annotated[Duration | None, Meta(description="How long the item lasts, in milliseconds.")] = None
     private: Annotated[bool, Meta(description="True: the play is never stored, trained on or explained.")] = False
+
+
+class Forget(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="forget"):
+    """A listener's wish that everything is removed that is known of them; what they play later is a new beginning."""
+
+    user_id: UserId
+
+
+Event = Play | Forget
+"""A record of `plays`."""
 
 
 class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,14 +102,16 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnreadablePlay(ValueError):  # noqa: N818 - it names the play, which is not an error of ours
-    """A record of `plays` is not a play; its text is the reason. See the producer that wrote it."""
+    """A record of `plays` is no event; its text is the reason. See the producer that wrote it."""
 
 
 _decode_play = msgspec.json.Decoder(Play).decode
+_decode_event = msgspec.json.Decoder(Event).decode
+_OF_ANOTHER_TYPE = "- at `$.type`"
 
 
-def read_play(key: bytes | None, value: bytes | None, bytes_max: int) -> Play:
-    """Read one record of `plays`.
+def read_event(key: bytes | None, value: bytes | None, bytes_max: int) -> Event:
+    """Read one record of `plays`; without a type it is a play.
 
     Args:
         key: The record's key.
@@ -116,17 +128,34 @@ def read_play(key: bytes | None, value: bytes | None, bytes_max: int) -> Play:
         reason = f"the value has {len(value)} bytes, more than {bytes_max}"
         raise UnreadablePlay(reason)
     try:
-        play = _decode_play(value)
+        event = _decode(value)
     except (ValueError, RecursionError) as error:
         raise UnreadablePlay(_shorten(error)) from None
-    user_id = play.user_id
-    if not (user_id.isprintable() and play.item_id.isprintable()) or (play.play_id and not play.play_id.isprintable()):
+    if not _is_printable(event):
         reason = "an id has characters that are not printable"
         raise UnreadablePlay(reason)
-    if key != user_id.encode():
+    if key != event.user_id.encode():
         reason = "the key is not the user_id"
         raise UnreadablePlay(reason)
-    return play
+    return event
+
+
+def _decode(value: bytes) -> Event:
+    """Decode a play, or what says that it is something else: nearly everything is a play."""
+    try:
+        return _decode_play(value)
+    except msgspec.ValidationError as error:
+        if not str(error).endswith(_OF_ANOTHER_TYPE):
+            raise
+    event: Event = _decode_event(value)
+    return event
+
+
+def _is_printable(event: Event) -> bool:
+    if isinstance(event, Forget):
+        return event.user_id.isprintable()
+    own = event.user_id.isprintable() and event.item_id.isprintable()
+    return own and (event.play_id is None or event.play_id.isprintable())
 
 
 def _shorten(error: Exception) -> str:

@@ -8,33 +8,39 @@ from typing import Any
 import msgspec
 
 from streams import topics
-from streams.records import Announcement, Play, Recommendations, RejectedPlay, RelatedItems
+from streams.records import Announcement, Forget, Play, Recommendations, RejectedPlay, RelatedItems
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
-RECORDS: dict[str, type[msgspec.Struct]] = {
-    topics.PLAYS: Play,
-    topics.PLAYS_REJECTED: RejectedPlay,
-    topics.RECOMMENDATIONS: Recommendations,
-    topics.GENERATIONS: Announcement,
-    topics.RELATED_ITEMS: RelatedItems,
+RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    topics.PLAYS: (Play, Forget),
+    topics.PLAYS_REJECTED: (RejectedPlay,),
+    topics.RECOMMENDATIONS: (Recommendations,),
+    topics.GENERATIONS: (Announcement,),
+    topics.RELATED_ITEMS: (RelatedItems,),
 }
+DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
-def topic_schema(record: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the JSON Schema of a topic's value."""
-    _, definitions = msgspec.json.schema_components([record])
-    schema = definitions.pop(record.__name__)
-    # A single struct is read without its tag too.
-    schema["required"] = [name for name in schema["required"] if name != record.__struct_config__.tag_field]
-    rest = {"$defs": definitions} if definitions else {}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **rest}
+def topic_schema(*records: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the JSON Schema of a topic's value, which is one of some records; without a type it is the first."""
+    _, definitions = msgspec.json.schema_components(records, ref_template="#/$defs/{name}")
+    first = definitions[records[0].__name__]
+    first["required"] = [name for name in first["required"] if name != records[0].__struct_config__.tag_field]
+    if len(records) > 1:
+        return {
+            **DIALECT,
+            "anyOf": [{"$ref": f"#/$defs/{record.__name__}"} for record in records],
+            "$defs": definitions,
+        }
+    del definitions[records[0].__name__]
+    return {**DIALECT, **first, **({"$defs": definitions} if definitions else {})}
 
 
 def render_schemas() -> dict[str, str]:
     """Return the text of every schema file by its name."""
     return {
-        f"{topic}.json": json.dumps(topic_schema(record), indent=2, ensure_ascii=False) + "\n"
-        for topic, record in RECORDS.items()
+        f"{topic}.json": json.dumps(topic_schema(*records), indent=2, ensure_ascii=False) + "\n"
+        for topic, records in RECORDS.items()
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from agents import sweep
@@ -43,6 +44,7 @@ class MemoryPath:
     def __init__(self, store: MemoryStore, serving: Serving) -> None:
         """Work on the partitions of `store`."""
         self.groups: list[list[bytes]] = []
+        self.dropped: list[list[bytes]] = []
         self.took, self.n_waits = Took(0.001, 0.002), 0
         self.plays_take_s: float | None = None
         self.after_group: Callable[[], None] = lambda: None
@@ -51,6 +53,11 @@ class MemoryPath:
     async def group_ended(self) -> None:
         """Take note; there is never a group in hand."""
         self.n_waits += 1
+
+    async def drop(self, partition: int, users: Sequence[bytes]) -> bool:
+        """Take note."""
+        self.dropped.append(list(users))
+        return partition in self._store.partitions
 
     async def refold(self, partition: int, keys: Sequence[bytes]) -> Took | None:
         """Fold and commit."""
@@ -355,3 +362,36 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+async def test_who_was_forgotten_is_not_swept(scene: Scene) -> None:
+    """There is nothing to fold, and a sweep publishes no list for them."""
+    forget_user(scene, "u3", NOW_MS)
+    scene.serving.current = scene.second
+
+    await scene.sweeper().sweep(0)
+
+    assert b"u3" not in {key for group in scene.path.groups for key in group}
+    assert scene.second.key == scene.state.swept
+
+
+async def test_old_markers_are_dropped(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """A day after the wish, not before; the partition that went away meanwhile is left to its owner."""
+    caplog.set_level(logging.INFO)
+    forget_user(scene, "u3", NOW_MS)
+    forget_user(scene, "u4", NOW_MS + 10_000)
+
+    await scene.sweeper().drop_forgotten(0, NOW_MS / 1000 + sweep.MARKER_S - 1)
+    assert [] == scene.path.dropped
+    await scene.sweeper().drop_forgotten(0, NOW_MS / 1000 + sweep.MARKER_S + 1)
+    await scene.sweeper().drop_forgotten(7, NOW_MS / 1000 + sweep.MARKER_S + 1)
+
+    assert [[b"u3"]] == scene.path.dropped
+    assert 1 == sum(record.getMessage() == "forgotten_users_dropped" for record in caplog.records)
+
+
+def forget_user(scene: Scene, user: str, now_ms: int) -> None:
+    """Carry out a user's wish to be forgotten."""
+    wish = user.encode(), msgspec.json.encode({"type": "forget", "user_id": user})
+    offset = scene.state.place.applied_offset_max + 1
+    fold_slices([slice_of(0, offset, wish)], scene.store.partitions, scene.first, SETTINGS, now_ms)

@@ -16,7 +16,7 @@ from streams.latest_list import ListUnreadable, latest_list
 from streams.log_reader import read_topic
 from streams.outbox import Outbox
 from streams.play_columns import PlaysPiece
-from streams.records import Play, Recommendations, read_play
+from streams.records import Play, Recommendations, read_event
 from streams.replay import ReplayError, Sender, partition_of
 from streams.settings import Settings
 from streams.topics import TopicNames, create_topics
@@ -56,7 +56,8 @@ async def plays_on_topic(settings: Settings, names: TopicNames) -> list[Play]:
     plays = []
     async for partition, records in read_topic(settings.brokers, names.plays, 10):
         for record in records:
-            play = read_play(record.key, record.value, 4096)
+            play = read_event(record.key, record.value, 4096)
+            assert isinstance(play, Play)
             assert partition_of(play.user_id, settings.partitions) == partition
             plays.append(play)
     return sorted(plays, key=lambda play: play.played_at_ms)

@@ -25,7 +25,7 @@ class Logged:
     value: bytes | None
 
 
-def record(applied: int, plays: int = 0) -> bytes:
+def record(applied: int, plays: int = 1) -> bytes:
     """Return the bytes of a record; `plays` tells apart those of one applied offset."""
     return UserRecord(applied_offset=applied, plays=plays).encode()
 

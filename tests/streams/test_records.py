@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.records import Announcement, Play, Recommendations, RejectedPlay, UnreadablePlay, read_play
+from streams.records import Announcement, Event, Forget, Play, Recommendations, RejectedPlay, UnreadablePlay, read_event
 from streams.schemas import FOLDER, render_schemas, topic_schema, write_schemas
 
 NOW_MS = 1_700_000_000_000
@@ -37,9 +37,9 @@ anything = st.recursive(
 )
 
 
-def read(value: bytes | None, key: bytes | None = b"u1") -> Play:
+def read(value: bytes | None, key: bytes | None = b"u1") -> Event:
     """Read with the limit that stands in the settings."""
-    return read_play(key, value, 4096)
+    return read_event(key, value, 4096)
 
 
 def reason_for(value: bytes | None, key: bytes | None = b"u1") -> str:
@@ -72,10 +72,31 @@ def test_the_least_and_the_most_of_a_play_are_read() -> None:
     assert least == read(json.dumps(GOOD | {"country": "NO", "tags": [1, {"a": None}]}).encode())
 
 
+def test_a_wish_to_be_forgotten_is_read() -> None:
+    """By its type; a user is all that it needs, and what else it holds is ignored."""
+    assert Forget(user_id="u1") == read(b'{"type": "forget", "user_id": "u1"}')
+    assert Forget(user_id="u1") == read(json.dumps(FULL | {"type": "forget"}).encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b'{"type": "forget"}', "Object missing required field user_id"),
+        (b'{"type": "forget", "user_id": "u\\u0007"}', "an id has characters that are not printable"),
+        (b'{"type": "forget", "user_id": "u2"}', "the key is not the user_id"),
+        (b'{"type": "dance", "user_id": "u1"}', "type: Invalid value 'dance'"),
+        (b'{"type": 7, "user_id": "u1"}', "type: Expected str"),
+    ],
+)
+def test_a_wish_that_is_none_is_rejected(value: bytes, reason: str) -> None:
+    """Forgetting the wrong listener would be worse than forgetting nobody."""
+    assert reason == reason_for(value)
+
+
 @given(plays)
 def test_what_is_written_is_read(play: Play) -> None:
     """Encoding and reading give the same play, keyed by its listener."""
-    assert play == read_play(play.user_id.encode(), msgspec.json.encode(play), 10_000)
+    assert play == read_event(play.user_id.encode(), msgspec.json.encode(play), 10_000)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +196,16 @@ def test_the_least_play_fits_the_schema() -> None:
         jsonschema.validate(GOOD | {"played_at_ms": 1}, topic_schema(Play))
 
 
+def test_a_wish_fits_the_schema_of_plays() -> None:
+    """It is told apart from a play by its type."""
+    schema = topic_schema(Play, Forget)
+
+    jsonschema.validate(json.loads(msgspec.json.encode(Forget(user_id="u1"))), schema)
+    jsonschema.validate(GOOD, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"user_id": "u1"}, schema)
+
+
 def test_a_rejected_play_keeps_its_bytes() -> None:
     """Bytes that are no text travel in base64 and come back."""
     rejected = RejectedPlay(topic="plays", partition=3, offset=7, reason="why", key=None, value=b"\xff\x00")
@@ -217,8 +248,10 @@ def test_every_field_of_every_record_is_described() -> None:
     for text in render_schemas().values():
         schema = json.loads(text)
         jsonschema.Draft202012Validator.check_schema(schema)
-        assert schema["description"]
-        assert [name for name, field in schema["properties"].items() if "description" not in field] in ([], ["type"])
+        for record in schema["$defs"].values() if "anyOf" in schema else [schema]:
+            assert record["description"]
+            fields = record["properties"].items()
+            assert [name for name, field in fields if "description" not in field] in ([], ["type"])
 
 
 def test_schemas_are_written_where_asked(tmp_path: Path) -> None:
