@@ -7,16 +7,17 @@ CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) el
 
 .PHONY: help setup demo test lint bench docs lock clean
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 help: ## Say what there is to make.
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile
 
-setup: .venv/.dev ## Install everything into .venv: what playfold needs, and what its tests need.
+setup: .venv/.dev .venv/.kernels ## Install everything into .venv: what playfold needs, and what its tests need.
 
-demo: .venv/.runtime ## Show it on MovieLens-100K. DEMO_S=60 ends it by itself after that many seconds.
+demo: .venv/.runtime .venv/.kernels ## Show it on MovieLens-100K. DEMO_S=60 ends it by itself after that many seconds.
 	@$(BIN)/playfold demo $(if $(DEMO_S),--seconds $(DEMO_S))
 
-test: .venv/.dev ## Run the tests, with branch coverage.
+test: .venv/.dev .venv/.kernels ## Run the tests, with branch coverage.
 	@$(BIN)/pytest --cov --cov-report=term:skip-covered
 
 lint: .venv/.dev ## Check style, types and the direction of imports.
@@ -25,7 +26,7 @@ lint: .venv/.dev ## Check style, types and the direction of imports.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
+bench: .venv/.dev .venv/.kernels ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
 	$(BIN)/python -m tests.benchmarks.table --write
 
 docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
@@ -58,3 +59,9 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch .venv/.runtime $@
+
+# numba keeps what it compiled beside the sources; so the first worker starts as quickly as any other.
+.venv/.kernels: $(wildcard model/*.py state/learn.py) | .venv/.runtime
+	@echo "Compiling the kernels, once."
+	@$(BIN)/python -c 'from agents.worker import warm_up; warm_up()'
+	@touch $@

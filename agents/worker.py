@@ -13,7 +13,7 @@ from agents.commit import Committer
 from agents.metrics import MetricsServer, WorkerMetrics
 from agents.play_path import PlayPath
 from agents.sweep import Sweeper
-from model.warm_up import warm_up
+from model.warm_up import warm_up as warm_up_model
 from state import learn
 from state.disk import locked_folder
 from state.generation_store import generation_store
@@ -88,7 +88,7 @@ class Worker:
 
     async def _start(self) -> None:
         self._metrics.start()
-        warming = asyncio.get_running_loop().run_in_executor(self._thread, _warm_up)
+        warming = asyncio.get_running_loop().run_in_executor(self._thread, warm_up)
         await self._outbox.start()
         await self._announcements.start()
         await self._serving.swap()
@@ -185,7 +185,7 @@ def _spare_collector() -> None:
     gc.set_threshold(COLLECT_AFTER)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Have every kernel of the path compiled or loaded before the first play."""
-    warm_up()
+    warm_up_model()
     learn.warm_up()
