@@ -22,6 +22,7 @@ COMMANDS = {
     "retrain": "Make the next generation, judge it and announce it.",
     "nightly": "Retrain every night, and rebuild the index in between.",
     "tune": "Find the best hyperparameters.",
+    "evaluate": "See how good the lists of several models would have been.",
     "generations": "Show, verify, roll back and prune generations.",
     "replay": "Send a file of plays.",
     "recommend": "Show a listener's list.",

@@ -2,8 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -11,26 +9,24 @@ import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from jobs.evaluation import Evaluation, Figures, evaluate
+from cli.bar import watched
+from cli.figures import figures_table, told_interval
+from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
+from jobs.contest import settings_models
+from jobs.evaluation import Evaluation, evaluate
 from jobs.history import open_snapshot, write_snapshot
 from jobs.interactions import interactions_of
-from jobs.ml100k import fetch, ml100k_path
 from jobs.objective import objective_of
-from jobs.plays import events_of_file, events_of_ml100k
-from jobs.step import Step, Watch
+from jobs.step import Watch
 from jobs.tune import tune as find_best
 from jobs.tune import tune_on_histories
 from jobs.tuned import BEST, Scored, Tuned
-from model.events import Events
-from model.quality import Interval
+from model.events import Events, split_events
 from state.disk import aside_in
-from state.manifest import Estimate
 from streams.play_tables import Columns
-from streams.plays_file import PlaysFile
-from streams.settings import Settings, read_settings
+from streams.settings import Settings
 
 CHOSEN, GIVEN = "chosen setting", "settings as given"
 SHOWN = 10
@@ -45,28 +41,26 @@ def tune(
         typer.Argument(help="Plays: CSV, JSON lines (both also .gz) or Parquet; the listeners' histories if left out."),
     ] = None,
     *,
-    ml100k: Annotated[bool, typer.Option("--ml100k", help="MovieLens-100K, fetched, in place of a file.")] = False,
-    user_column: Annotated[str, typer.Option(help="Column of the user's id.")] = "user_id",
-    item_column: Annotated[str, typer.Option(help="Column of the item's id.")] = "item_id",
-    time_column: Annotated[str, typer.Option(help="Column of the time of the play.")] = "played_at",
+    ml100k: WithMl100k = False,
+    user_column: UserColumn = "user_id",
+    item_column: ItemColumn = "item_id",
+    time_column: TimeColumn = "played_at",
     first: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the file's plays that may be used.")] = 1.0,
     report: Annotated[
         bool, typer.Option("--report", help="Stream the rest of the file with what was chosen; needs --first below 1.")
     ] = False,
     budget_s: Annotated[float, typer.Option(min=0, help="Seconds; what is scored by then counts.")] = math.inf,
     trials: Annotated[int, typer.Option(min=0, help="Settings that optuna asks for after the grid.")] = 0,
-    factors: Annotated[int | None, typer.Option(min=2, max=1024, help="Length of the vectors.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
+    factors: Length = None,
+    as_json: AsJson = False,
 ) -> None:
     """Find the hyperparameters whose lists would have been best, and keep them for PLAYFOLD_HYPERPARAMETERS=tuned.
 
     Whoever stops it and starts it again on the same plays goes on with what was scored.
     """
-    settings = read_settings()
-    if factors is not None:
-        settings = msgspec.structs.replace(settings, factors=factors)
+    settings = settings_with(factors)
     limits = _Limits(budget_s, trials)
-    with _watched(quiet=as_json) as watch:
+    with watched(quiet=as_json) as watch:
         if file is None and not ml100k:
             if report or first < 1:
                 message = "--first and --report cut a file of plays: name one."
@@ -77,7 +71,7 @@ def tune(
                 message = "--report streams what --first leaves: give a share below 1, as --first 0.7."
                 raise typer.BadParameter(message)
             columns = Columns(user_id=user_column, item_id=item_column, played_at=time_column)
-            events = _read(file, columns, settings, watch)
+            events = read_events(file, columns, settings, watch)
             n_first = int(len(events.users) * first)
             tuned = _tune_on_events(events.part(slice(n_first)), settings, limits, watch)
             evaluation = _evaluate(events, n_first, tuned, settings, watch) if report else None
@@ -92,13 +86,6 @@ class _Limits(NamedTuple):
 
     budget_s: float
     trials: int
-
-
-def _read(file: Path | None, columns: Columns, settings: Settings, watch: Watch) -> Events:
-    """Read a file of plays, or MovieLens-100K for none."""
-    if file is None:
-        return events_of_ml100k(fetch(ml100k_path(settings)))
-    return events_of_file(PlaysFile(file, columns), watch)
 
 
 def _tune_on_events(events: Events, settings: Settings, limits: _Limits, watch: Watch) -> Tuned:
@@ -116,36 +103,16 @@ def _tune_on_changelog(settings: Settings, limits: _Limits, watch: Watch) -> Tun
 def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: Watch) -> Evaluation:
     """Stream what was kept from the search, beside the settings as they were."""
     rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings)}
-    return evaluate(events, n_first, rows, watch, settings.threads)
-
-
-@contextmanager
-def _watched(*, quiet: bool) -> Iterator[Watch]:
-    """Show steps as bars on stderr, so that stdout holds the answer alone; sentences stay above them."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
-        bar = bars.add_task("starting", total=None)
-
-        def watch(step: Step) -> None:
-            if step.is_note:
-                bars.console.print(step.name)
-            else:
-                bars.update(bar, description=step.name, completed=step.done, total=step.total)
-
-        yield watch
+    split = split_events(events, n_first)
+    return evaluate(split, settings_models(split, rows, settings.threads), watch)
 
 
 def _told(tuned: Tuned, evaluation: Evaluation | None) -> dict[str, Any]:
     """Return what `--json` answers."""
     told: dict[str, Any] = {"best": tuned.best, "scored": tuned.scored}
     if evaluation is not None:
-        rows = [row._asdict() | {name: found._asdict() for name, found in _figures(row)} for row in evaluation.rows]
-        told["report"] = evaluation._asdict() | {"rows": rows}
+        told["report"] = evaluation
     return told
-
-
-def _figures(row: Figures) -> list[tuple[str, Interval]]:
-    return [("hit_at_10", row.hit_at_10), ("hit_at_20", row.hit_at_20), ("mrr_at_20", row.mrr_at_20)]
 
 
 def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> None:
@@ -153,7 +120,7 @@ def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> No
     console, best = Console(), tuned.best
     console.print(_scored_table(tuned.scored))
     console.print(
-        f"Best of {best.trials}: hit@20 {_told_interval(best.hit_at_20)}, on {best.scored_on}.\n"
+        f"Best of {best.trials}: hit@20 {told_interval(best.hit_at_20)}, on {best.scored_on}.\n"
         "The best value wins; one whose interval overlaps it is as good for all that is known.\n"
         f"Kept in {settings.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it.",
         highlight=False,
@@ -166,7 +133,7 @@ def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> No
             highlight=False,
             soft_wrap=True,
         )
-        typer.echo(f"\n{_report_table(evaluation)}")
+        typer.echo(f"\n{figures_table(evaluation)}")
 
 
 def _scored_table(scored: list[Scored]) -> Table:
@@ -178,19 +145,5 @@ def _scored_table(scored: list[Scored]) -> Table:
         found = setting.objective
         numbers = (found.unobserved_weight, found.regularization, found.half_life_plays)
         cells = [f"{number:.3g}" for number in numbers] + [f"{found.window_plays or 'none'}"]
-        table.add_row(*cells, _told_interval(setting.hit_at_20), f"{setting.mrr_at_20.value:.3f}")
+        table.add_row(*cells, told_interval(setting.hit_at_20), f"{setting.mrr_at_20.value:.3f}")
     return table
-
-
-def _report_table(evaluation: Evaluation) -> str:
-    """Return the models, one a row, as a Markdown table, which no width of a terminal cuts."""
-    lines = ["| lists by | hit@10 | hit@20 | MRR@20 |", "|---|--:|--:|--:|"]
-    lines += [
-        f"| {row.name} | {' | '.join(_told_interval(found) for _, found in _figures(row))} |" for row in evaluation.rows
-    ]
-    return "\n".join(lines)
-
-
-def _told_interval(found: Interval | Estimate) -> str:
-    """Return a figure with its interval."""
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

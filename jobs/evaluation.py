@@ -1,30 +1,46 @@
-"""How good lists would have been on plays that nobody has seen: a setting beside what everybody plays."""
+"""How good the lists of several models would have been on the same plays, which none of them was chosen on."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
+import msgspec
 import numpy as np
 
 from jobs.step import Step, Watch, unwatched
 from model.arrays import Starts
-from model.events import Events, split_events
-from model.objective import Objective
-from model.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
+from model.events import Split
 from model.quality import Interval, hit_rate, mean_reciprocal_rank
+from model.unrolled import Flags
+from state.manifest import Estimate
 
-SEED = 0
-STATIC, POPULAR = "static vectors", "popular items"
+PARTS = 20
+"""Equal parts of the scored events, for figures over time."""
+HISTORIES = {"new": (1, 4), "few": (5, 19), "many": (20, np.inf)}
+"""Kinds of listeners, by the items they had played before."""
+Models = Mapping[str, Callable[[], Starts]]
+"""What ranks every scored event's item, in the order of time; by the name of its row."""
 
 
-class Figures(NamedTuple):
+class Part(msgspec.Struct, frozen=True):
+    """Some of the scored events."""
+
+    name: str
+    """Which: a number from 1 in the order of time, or a kind of listener."""
+    n_events: int
+    hit_at_20: Estimate
+
+
+class Figures(msgspec.Struct, frozen=True):
     """How well the lists of one model did."""
 
     name: str
-    hit_at_10: Interval
-    hit_at_20: Interval
-    mrr_at_20: Interval
+    hit_at_10: Estimate
+    hit_at_20: Estimate
+    mrr_at_20: Estimate
+    over_time: list[Part]
+    by_history: list[Part]
 
 
-class Evaluation(NamedTuple):
+class Evaluation(msgspec.Struct, frozen=True):
     """Some models on the same events."""
 
     n_trained: int
@@ -35,42 +51,51 @@ class Evaluation(NamedTuple):
     rows: list[Figures]
 
 
-def evaluate(
-    events: Events,
-    n_trained: int,
-    settings: dict[str, Objective],
-    watch: Watch = unwatched,
-    threads: int = 1,
-) -> Evaluation:
-    """Train on the first events and stream the rest, which must not have had a part in any choice.
+def evaluate(split: Split, models: Models, watch: Watch = unwatched) -> Evaluation:
+    """Let every model rank the scored events, one after the other.
 
     Args:
-        events: Plays of everybody in time order.
-        n_trained: How many of them are trained on.
-        settings: What to train with, by the name of its row; the first one also gives the static vectors.
+        split: The events. What streams must not have had a part in any choice.
+        models: The models by the names of their rows.
         watch: Told of every model.
-        threads: Threads of the kernels.
 
     Raises:
-        QualityError: No event can be scored.
+        QualityError: No event can be scored, or a model's scores are not finite.
         TrainingError: A training diverged.
     """
-    split = split_events(events, n_trained)
-    ranks: dict[str, Starts] = {}
-    total = len(settings) + 1
-    for done, (name, setting) in enumerate(settings.items()):
-        watch(Step(f"streaming with {name}", done, total))
-        factors = train_on(split, setting, np.random.default_rng(SEED), threads)
-        ranks[name] = fold_in_ranks(split, factors, setting, threads)
-        if not done:
-            ranks[STATIC] = static_ranks(split, factors, threads)
-    watch(Step("streaming with the popular items", total - 1, total))
-    ranks[POPULAR] = popular_ranks(split)
-    watch(Step("streamed", total, total))
-    rows = [_figures(name, ranks[name], split.n_items) for name in (*settings, STATIC, POPULAR)]
-    return Evaluation(n_trained, len(ranks[POPULAR]), split.n_items, rows)
+    by_time = np.argsort(split.places)
+    lengths = split.lengths[by_time][split.scored[by_time]]
+    rows = []
+    for done, (name, ranks) in enumerate(models.items()):
+        watch(Step(f"streaming: {name}", done, len(models)))
+        rows.append(_figures(name, ranks(), lengths, split.n_items))
+    watch(Step("streamed", len(models), len(models)))
+    return Evaluation(split.n_trained, len(lengths), split.n_items, rows)
 
 
-def _figures(name: str, ranks: Starts, n_items: int) -> Figures:
+def _figures(name: str, ranks: Starts, lengths: Starts, n_items: int) -> Figures:
     at_10, at_20 = hit_rate(ranks, 10, n_items), hit_rate(ranks, 20, n_items)
-    return Figures(name, at_10, at_20, mean_reciprocal_rank(ranks, 20, n_items))
+    parts = np.arange(len(ranks)) * PARTS // max(len(ranks), 1)
+    over_time = {f"{part + 1}": parts == part for part in range(PARTS)}
+    by_history = {kind: (low <= lengths) & (lengths <= high) for kind, (low, high) in HISTORIES.items()}
+    return Figures(
+        name,
+        _estimate(at_10),
+        _estimate(at_20),
+        _estimate(mean_reciprocal_rank(ranks, 20, n_items)),
+        _parts(over_time, ranks, n_items),
+        _parts(by_history, ranks, n_items),
+    )
+
+
+def _parts(parts: dict[str, Flags], ranks: Starts, n_items: int) -> list[Part]:
+    """Return the figures of all parts that have events."""
+    return [
+        Part(name, int(part.sum()), _estimate(hit_rate(ranks[part], 20, n_items)))
+        for name, part in parts.items()
+        if part.any()
+    ]
+
+
+def _estimate(interval: Interval) -> Estimate:
+    return Estimate(*interval)

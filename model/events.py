@@ -79,6 +79,13 @@ class Split(NamedTuple):
         """Return the item row of each event, -1 for an item outside the training."""
         return rows_of(self.items, self.n_items)
 
+    @property
+    def lengths(self) -> Starts:
+        """Return how many items the listener had played before each event."""
+        sums = np.concatenate(([0], np.cumsum(self.new)))
+        lengths: Starts = sums[:-1] - np.repeat(sums[self.starts[:-1]], np.diff(self.starts))
+        return lengths
+
 
 def rows_of(items: Rows, n_items: int) -> Rows:
     """Return the rows of items, -1 for one outside the training."""

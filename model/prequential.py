@@ -22,7 +22,7 @@ from model.fold_in import fold_in, n_known
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective
 from model.quality import MISS, ranks_of
-from model.ranks import rank_in, ranks_among
+from model.ranks import rank_new, ranks_among
 from model.solver import solve_rows_plain
 from model.training import Factors, LocalEngine, Matrix, Progress, train
 from model.unrolled import Flags, unroll
@@ -42,10 +42,12 @@ def train_on(
 ) -> Factors:
     """Train on the first events of a split, as a night does: on values as of each item's last play, not decayed since.
 
+    Plays of items outside the vocabulary, which a split may have that was cut again later, are left out.
+
     Raises:
         TrainingError: The training diverged.
     """
-    trained = split.places < split.n_trained
+    trained = (split.places < split.n_trained) & (split.rows >= 0)
     starts = np.concatenate(([0], np.cumsum(trained)))[split.starts]
     n_users = len(starts) - 1
     columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
@@ -123,7 +125,7 @@ def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
     A listener who was not in the training gets the items that were popular then. Arguments, result and errors are
     those of `fold_in_ranks`.
     """
-    popular = _plays_trained(split, _worth(split)).astype(np.float32)[:, None]
+    popular = _plays_trained(split, _worth(split, POPULAR_HALF_LIFE_S)).astype(np.float32)[:, None]
     ranks = []
     for asked in _asked(split, np.inf):
         known, played = (asked.starts, asked.known_rows), asked.played_rows
@@ -134,16 +136,20 @@ def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
     return _by_time(split, ranks)
 
 
-def popular_ranks(split: Split) -> Starts:
-    """Rank every scored event's item by all plays before it, each halved every `POPULAR_HALF_LIFE_S`.
+def popular_ranks(split: Split, half_life_s: float = POPULAR_HALF_LIFE_S) -> Starts:
+    """Rank every scored event's item by all plays before it, each halved every so many seconds.
+
+    Args:
+        split: The events.
+        half_life_s: Seconds after which a play counts half; infinite for no decay.
 
     Returns:
         1-based ranks, `MISS` for an item outside the training; in the order of time.
     """
-    worth = _worth(split)
+    worth = _worth(split, half_life_s)
     plays, order = _plays_trained(split, worth), np.argsort(split.places)
     ranks = np.full(len(order), MISS, np.int64)
-    columns = split.starts, split.users, split.rows, worth, split.new, split.scored
+    columns = split.starts[split.users], split.rows, worth, split.new, split.scored
     _rank_popular(order[split.n_trained :], *columns, plays, ranks)
     return ranks[order][split.scored[order]]
 
@@ -178,10 +184,10 @@ def _by_time(split: Split, ranks: list[Starts]) -> Starts:
     return found
 
 
-def _worth(split: Split) -> Doubles:
+def _worth(split: Split, half_life_s: float) -> Doubles:
     """Return what every event adds to its item's popularity, up to a factor that all share."""
     played_at_s = split.played_at_s.astype(np.float64)
-    worth = np.exp2((played_at_s - played_at_s.max(initial=0)) / POPULAR_HALF_LIFE_S)
+    worth = np.exp2((played_at_s - played_at_s.max(initial=0)) / half_life_s)
     return np.where(split.rows >= 0, worth, 0)
 
 
@@ -193,26 +199,12 @@ def _plays_trained(split: Split, worth: Doubles) -> Doubles:
 
 @njit(nogil=True, cache=True)
 def _rank_popular(
-    order: Starts,
-    starts: Starts,
-    users: Starts,
-    rows: Rows,
-    worth: Doubles,
-    new: Flags,
-    scored: Flags,
-    plays: Doubles,
-    ranks: Starts,
+    order: Starts, firsts: Starts, rows: Rows, worth: Doubles, new: Flags, scored: Flags, plays: Doubles, ranks: Starts
 ) -> None:
     """Walk the streamed events in time; `plays` counts on, and `ranks` gets that of every scored event."""
-    known = np.empty(len(plays), np.int32)
     for i in order:
         if rows[i] < 0:
             continue
         if scored[i]:
-            n = 0
-            for j in range(starts[users[i]], i):
-                if new[j] and rows[j] >= 0:
-                    known[n] = rows[j]
-                    n += 1
-            ranks[i] = rank_in(plays, known[:n], rows[i])
+            ranks[i] = rank_new(plays, rows, new, firsts[i], i)
         plays[rows[i]] += worth[i]

@@ -5,6 +5,7 @@ from numba import njit, prange
 
 from model.arrays import Floats, Rows, Starts, frozen
 from model.quality import MISS, QualityError
+from model.unrolled import Flags
 
 _SCORES = 1 << 18  # scores of a block of lists: 1 MB, which stays in a core's cache
 _LISTS = 16  # lists that are scored in one product at least
@@ -44,10 +45,25 @@ def ranks_among(
         _rank_every(0, 1, *arrays, ranks)
     else:
         _rank_parallel(int(threads), *arrays, ranks)
+    return finite_ranks(ranks)
+
+
+def finite_ranks(ranks: Starts) -> Starts:
+    """Return ranks that kernels gave.
+
+    Raises:
+        QualityError: A score was not finite.
+    """
     if (ranks == _BROKEN).any():
         message = "A score is not a finite number; the training that made it has diverged."
         raise QualityError(message)
     return ranks
+
+
+@njit
+def rank_new(scores: Floats, rows: Rows, new: Flags, first: int, play: int) -> int:
+    """Return the rank of a play's item among those that its listener, whose plays begin at `first`, did not know."""
+    return rank_in(scores, rows[first:play][new[first:play]], rows[play])
 
 
 @njit

@@ -13,38 +13,22 @@ from jobs.tuned import BEST, SCORED, TuningError, read_best
 from streams.play_columns import PlaysFileError
 from streams.settings import Settings
 from streams.topics import TopicNames
+from tests.cli.plays_of_tastes import COLUMNS, read_by_commands, write_plays
 from tests.jobs.snapshots import drawn_plays
-from tests.jobs.tastes import N_EVENTS, drawn_events
+from tests.jobs.tastes import N_EVENTS
 from tests.kafka.listeners import write_listeners
-
-
-def set_environment(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """Let the command read these settings, and train in no time."""
-    small = msgspec.structs.replace(settings, factors=8, iterations=2, threads=1)
-    for field in ("brokers", "data_dir", "group", "topic_prefix", "factors", "iterations", "threads"):
-        monkeypatch.setenv(f"PLAYFOLD_{field.upper()}", str(getattr(small, field)))
 
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Give settings of a data folder of its own, without a Kafka."""
-    settings = Settings(data_dir=str(tmp_path / "var"))
-    set_environment(monkeypatch, settings)
-    return settings
+    return read_by_commands(Settings(data_dir=str(tmp_path / "var")), monkeypatch)
 
 
 @pytest.fixture
 def plays(tmp_path: Path) -> Path:
     """Write a file of plays, with columns of other names."""
-    events = drawn_events()
-    rows = zip(events.users.tolist(), events.item_keys.tolist(), events.played_at_s.tolist(), strict=True)
-    path = tmp_path / "plays.csv"
-    lines = [f"u{user},i{item},{1_600_000_000 + at_s}\n" for user, item, at_s in rows]
-    path.write_text("".join(["who,what,played_at\n", *lines]))
-    return path
-
-
-COLUMNS = ("--user-column", "who", "--item-column", "what")
+    return write_plays(tmp_path / "plays.csv")
 
 
 def run(*arguments: object, status: int = 0) -> Result:
@@ -107,7 +91,7 @@ def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, own:
     assert N_EVENTS * 8 // 10 == report["n_trained"]
     assert 0 < report["n_events"] < N_EVENTS * 2 // 10
     for row in report["rows"]:
-        assert {"name", "hit_at_10", "hit_at_20", "mrr_at_20"} == set(row)
+        assert {"name", "hit_at_10", "hit_at_20", "mrr_at_20", "over_time", "by_history"} == set(row)
         assert 0 <= row["hit_at_20"]["low"] <= row["hit_at_20"]["value"] <= row["hit_at_20"]["high"] <= 1
 
 
@@ -188,7 +172,7 @@ def test_without_a_file_the_histories_are_tuned_on(
 ) -> None:
     """As workers left them in the changelog; no copy of them stays."""
     assert names.users_changelog
-    set_environment(monkeypatch, settings)
+    read_by_commands(settings, monkeypatch)
     write_listeners(settings, drawn_plays(60, 30))
 
     answer = told("--budget-s", 0)

@@ -1,80 +1,93 @@
-"""Settings beside what everybody plays, on plays that nobody has seen."""
-
-from dataclasses import replace
+"""Several models on the same plays, whole, over time and by what was known of the listener."""
 
 import numpy as np
 import pytest
 
-from jobs.evaluation import POPULAR, SEED, STATIC, evaluate
+from jobs.evaluation import PARTS, evaluate
 from jobs.step import Step
 from model.events import split_events
-from model.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
+from model.prequential import popular_ranks
 from model.quality import QualityError, hit_rate, mean_reciprocal_rank
-from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
+from state.manifest import Estimate
+from tests.jobs.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
-SETTINGS = {"chosen": replace(SMALL, half_life_plays=1.0), "given": SMALL}
 
 
-def test_the_rows_follow_the_settings() -> None:
-    """The settings in their order, then the static vectors and the popular items; the counts are of the split."""
+def test_the_rows_are_those_of_the_models() -> None:
+    """In their order, each with the figures of its ranks; the counts are of the split."""
+    split = split_events(drawn_events(), N_TRAINED)
+    ranks = popular_ranks(split)
+    best = np.ones(len(ranks), np.int64)
+
+    found = evaluate(split, {"popular": lambda: ranks, "perfect": lambda: best})
+
+    assert (N_TRAINED, int(split.scored.sum()), split.n_items) == (found.n_trained, found.n_events, found.n_items)
+    assert ["popular", "perfect"] == [row.name for row in found.rows]
+    popular, perfect = found.rows
+    assert Estimate(*hit_rate(ranks, 10, split.n_items)) == popular.hit_at_10
+    assert Estimate(*hit_rate(ranks, 20, split.n_items)) == popular.hit_at_20
+    assert Estimate(*mean_reciprocal_rank(ranks, 20, split.n_items)) == popular.mrr_at_20
+    assert 1.0 == perfect.mrr_at_20.value
+
+
+def test_equal_parts_in_the_order_of_time() -> None:
+    """The first part has the earliest events, and all parts together are all events."""
+    split = split_events(drawn_events(), N_TRAINED)
+    n = int(split.scored.sum())
+    ranks = np.zeros(n, np.int64)
+    ranks[: n // 2] = 1
+
+    (row,) = evaluate(split, {"early": lambda: ranks}).rows
+
+    sizes = [part.n_events for part in row.over_time]
+    assert (PARTS, n) == (len(sizes), sum(sizes))
+    assert max(sizes) - min(sizes) <= 1
+    assert [1.0] * 9 == [part.hit_at_20.value for part in row.over_time[:9]]
+    assert [0.0] * 9 == [part.hit_at_20.value for part in row.over_time[-9:]]
+
+
+def test_listeners_are_told_apart_by_the_items_they_had_played() -> None:
+    """Up to 4, up to 19, or more; a hit counts where it happened."""
     events = drawn_events()
-    split = split_events(events, N_TRAINED)
+    split = split_events(events, 300)
+    lengths, scored_at = [], np.sort(split.places[split.scored])
+    for place in scored_at.tolist():
+        before = events.item_keys[:place][events.users[:place] == events.users[place]]
+        lengths.append(len(np.unique(before)))
+    kinds = np.searchsorted([5, 20], lengths, side="right")
+    ranks = np.where(kinds == 1, 20, 21)
 
-    found = evaluate(events, N_TRAINED, SETTINGS)
-    turned = evaluate(events, N_TRAINED, dict(reversed(SETTINGS.items())))
+    (row,) = evaluate(split, {"few": lambda: ranks}).rows
 
-    assert ["chosen", "given", STATIC, POPULAR] == [row.name for row in found.rows]
-    assert (N_TRAINED, int(split.scored.sum()), split.n_items) == found[:3]
-    assert ["given", "chosen", STATIC, POPULAR] == [row.name for row in turned.rows]
-    assert found.rows[:2] == turned.rows[1::-1]
-    assert found.rows[3] == turned.rows[3]
-
-
-def test_the_same_plays_give_the_same_figures() -> None:
-    """To the last digit, whatever ran before."""
-    first = evaluate(drawn_events(), N_TRAINED, SETTINGS)
-    evaluate(drawn_events(seed=2), N_TRAINED, SETTINGS)
-
-    assert first == evaluate(drawn_events(), N_TRAINED, SETTINGS)
+    assert ["new", "few"] == [part.name for part in row.by_history[:2]]
+    assert np.bincount(kinds).tolist() == [part.n_events for part in row.by_history]
+    assert [0.0, 1.0] == [part.hit_at_20.value for part in row.by_history[:2]]
 
 
-def test_the_figures_are_those_of_a_training_on_the_first_plays() -> None:
-    """What streams has no part in it: the factors are the same as if it had never been."""
-    events = drawn_events()
-    split = split_events(events, N_TRAINED)
-    alone = split_events(events.part(slice(N_TRAINED)), N_TRAINED)
-    factors = train_on(alone, SMALL, np.random.default_rng(SEED))
-    ranks = [fold_in_ranks(split, factors, SMALL), static_ranks(split, factors), popular_ranks(split)]
+def test_parts_without_events_are_left_out() -> None:
+    """A part of nothing has no hit rate."""
+    split = split_events(drawn_events(), N_EVENTS - 10)
+    ranks = popular_ranks(split)
 
-    found = evaluate(events, N_TRAINED, {"given": SMALL})
+    (row,) = evaluate(split, {"popular": lambda: ranks}).rows
 
-    expected = [(hit_rate(each, 10, split.n_items), hit_rate(each, 20, split.n_items)) for each in ranks]
-    assert expected == [row[1:3] for row in found.rows]
-    assert [mean_reciprocal_rank(each, 20, split.n_items) for each in ranks] == [row.mrr_at_20 for row in found.rows]
-    assert len(set(expected)) == len(expected)
-
-
-def test_lists_that_follow_each_play_do_best_where_tastes_turn() -> None:
-    """Better than the static vectors of the same training, which know the old taste alone."""
-    found = evaluate(drawn_events(n_events=3000), 1400, {"given": SMALL})
-
-    followed, static, _ = found.rows
-    assert followed.hit_at_10.low > static.hit_at_10.high
+    assert len(ranks) == len(row.over_time)
+    assert all(part.n_events for part in (*row.over_time, *row.by_history))
 
 
 def test_every_model_is_told() -> None:
     """Whoever watches sees how many there are, and the end."""
-    told: list[Step] = []
+    split, told = split_events(drawn_events(), N_TRAINED), list[Step]()
 
-    evaluate(drawn_events(), N_TRAINED, SETTINGS, told.append)
+    evaluate(split, dict.fromkeys(("one", "other"), lambda: popular_ranks(split)), told.append)
 
-    names = ["streaming with chosen", "streaming with given", "streaming with the popular items", "streamed"]
-    assert names == [step.name for step in told]
-    assert [(0, 3), (1, 3), (2, 3), (3, 3)] == [(step.done, step.total) for step in told]
+    assert [Step("streaming: one", 0, 2), Step("streaming: other", 1, 2), Step("streamed", 2, 2)] == told
 
 
 def test_nothing_to_stream_is_an_error() -> None:
     """There is no figure of no event."""
+    split = split_events(drawn_events(), N_EVENTS)
+
     with pytest.raises(QualityError, match="There are no ranks to judge"):
-        evaluate(drawn_events(), N_EVENTS, SETTINGS)
+        evaluate(split, {"popular": lambda: popular_ranks(split)})

@@ -1,0 +1,25 @@
+"""One bar for the step that goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from jobs.step import Step, Watch
+
+
+@contextmanager
+def watched(*, quiet: bool) -> Iterator[Watch]:
+    """Show the step on stderr, so that stdout holds the answer alone; sentences stay above it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
+        bar = bars.add_task("starting", total=None)
+
+        def watch(step: Step) -> None:
+            if step.is_note:
+                bars.console.print(step.name)
+            else:
+                bars.update(bar, description=step.name, completed=step.done, total=step.total)
+
+        yield watch

@@ -1,0 +1,134 @@
+"""`playfold evaluate`: how good the lists of several models would have been on a file of plays."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from cli.bar import watched
+from cli.figures import figures_table, histories_table
+from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
+from jobs.contest import Contest, choose, contest_models
+from jobs.evaluation import Evaluation
+from jobs.evaluation import evaluate as evaluate_models
+from jobs.objective import objective_of
+from jobs.plots import draw
+from jobs.step import Watch
+from jobs.tune import tune
+from model.events import Events, split_events
+from model.objective import Objective
+from streams.play_tables import Columns
+from streams.settings import Settings
+
+FIGURES = "evaluation.json"
+app = typer.Typer(add_completion=False)
+
+
+class Source(StrEnum):
+    """Where the hyperparameters of the fold-in come from."""
+
+    SETTINGS = "settings"
+    TUNED = "tuned"
+
+
+@app.command()
+def evaluate(
+    file: Annotated[
+        Path | None, typer.Argument(help="Plays: CSV, JSON lines (both also .gz) or Parquet; or give --ml100k.")
+    ] = None,
+    *,
+    ml100k: WithMl100k = False,
+    user_column: UserColumn = "user_id",
+    item_column: ItemColumn = "item_id",
+    time_column: TimeColumn = "played_at",
+    trained: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of the plays that train.")] = 0.7,
+    source: Annotated[
+        Source,
+        typer.Option(
+            "--settings", help="Fold in by the settings, or by what tuning finds best on the plays that train."
+        ),
+    ] = Source.SETTINGS,
+    factors: Length = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for plots (PNG, SVG) and evaluation.json; none are made if left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train on the first plays, stream the rest, and see how good the lists of each model would have been.
+
+    No setting is chosen on plays that stream. The same plays give the same figures, to the digit.
+    """
+    if (file is None) != ml100k:
+        message = "Name a file of plays, or give --ml100k: one of the two."
+        raise typer.BadParameter(message)
+    settings = settings_with(factors)
+    columns = Columns(user_id=user_column, item_id=item_column, played_at=time_column)
+    with watched(quiet=as_json) as watch:
+        events = read_events(file, columns, settings, watch)
+        n_trained = int(len(events.users) * trained)
+        contest = _settle(events.part(slice(n_trained)), source, settings, watch)
+        split = split_events(events, n_trained)
+        evaluation = evaluate_models(split, contest_models(split, contest, settings.threads, watch), watch)
+    answer = msgspec.json.encode(_told(evaluation, contest))
+    written = _write(evaluation, answer, out) if out else []
+    if as_json:
+        typer.echo(answer)
+    else:
+        _show(evaluation, contest, written)
+
+
+def _settle(trained: Events, source: Source, settings: Settings, watch: Watch) -> Contest:
+    """Choose all settings, on the plays that train."""
+    objective = objective_of(settings)
+    if source is Source.TUNED:
+        # Not where tuning keeps what nights train with: that may have seen the plays that stream here.
+        store = settings.data_path / "evaluation" / "tuned"
+        objective = tune(trained, objective, float("inf"), 0, store, watch, settings.threads).objective
+    return choose(trained, objective, watch)
+
+
+def _told(evaluation: Evaluation, contest: Contest) -> dict[str, Any]:
+    """Return what `--json` answers; a half-life or window that never ends is null."""
+    return {"settings": contest, **msgspec.structs.asdict(evaluation)}
+
+
+def _write(evaluation: Evaluation, answer: bytes, folder: Path) -> list[Path]:
+    """Write plots and figures."""
+    written = draw(evaluation, folder)
+    (folder / FIGURES).write_bytes(msgspec.json.format(answer) + b"\n")
+    return [*written, folder / FIGURES]
+
+
+def _show(evaluation: Evaluation, contest: Contest, written: list[Path]) -> None:
+    """Print the figures, what they are of, and with which settings they came about."""
+    head = (
+        f"On {evaluation.n_events:,} plays of items that were new to their listeners, among {evaluation.n_items:,} "
+        f"items; trained on the {evaluation.n_trained:,} plays before them:"
+    )
+    tables = figures_table(evaluation), histories_table(evaluation), _told_settings(contest)
+    typer.echo("\n\n".join((head, *tables)))
+    for path in written:
+        typer.echo(f"Written: {path}")
+
+
+def _told_settings(contest: Contest) -> str:
+    """Return the settings in sentences."""
+    fold_in, isgd, whole, windowed = contest.fold_in, contest.isgd, contest.whole, contest.windowed
+    return (
+        f"Fold-in: {_told_objective(fold_in)}.\n"
+        f"ISGD: {isgd.factors} factors, learn rate {isgd.learn_rate:g}, regularization {isgd.regularization:g}. "
+        f"Item neighbours: a half-life of {whole.half_life_plays:g} plays; with a window of {windowed.window_plays:g} "
+        f"plays, {windowed.half_life_plays:g}. Both were chosen on the plays that train."
+    )
+
+
+def _told_objective(fold_in: Objective) -> str:
+    """Return what the fold-in minimises in words."""
+    weight = f"a0 {fold_in.unobserved_weight:g}" if fold_in.rule == "ials" else f"alpha {fold_in.alpha:g}"
+    window = f"windows of {fold_in.window_plays} plays" if fold_in.window_plays else "no windows"
+    return (
+        f"{fold_in.factors} factors, {weight}, lambda {fold_in.regularization:g}, "
+        f"a half-life of {fold_in.half_life_plays:g} plays, {window}"
+    )

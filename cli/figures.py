@@ -1,0 +1,36 @@
+"""Figures of an evaluation as Markdown tables, which no width of a terminal cuts."""
+
+from jobs.evaluation import HISTORIES, Evaluation
+from state.manifest import Estimate
+
+
+def figures_table(evaluation: Evaluation) -> str:
+    """Return the models, one a row, with all their figures."""
+    rows = [
+        [row.name, *(told_interval(found) for found in (row.hit_at_10, row.hit_at_20, row.mrr_at_20))]
+        for row in evaluation.rows
+    ]
+    return _table(["lists by", "hit@10", "hit@20", "MRR@20"], rows)
+
+
+def histories_table(evaluation: Evaluation) -> str:
+    """Return the models, one a row, with hit@20 by what was known of the listener."""
+    events = {part.name: part.n_events for part in evaluation.rows[0].by_history}
+    told = [f"{name}: {_lengths(name)} items ({events[name]:,} plays)" for name in HISTORIES if name in events]
+    rows = [[row.name, *(told_interval(part.hit_at_20) for part in row.by_history)] for row in evaluation.rows]
+    return _table(["hit@20 by", *told], rows)
+
+
+def told_interval(found: Estimate) -> str:
+    """Return a figure with its interval."""
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def _lengths(name: str) -> str:
+    low, high = HISTORIES[name]
+    return f"{low} to {high}" if high < float("inf") else f"{low} or more"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(line)} |" for line in (head, *rows)]
+    return "\n".join([lines[0], f"|---|{'--:|' * (len(head) - 1)}", *lines[1:]])

@@ -1,0 +1,137 @@
+"""Who takes part in an evaluation: what playfold does, what it is compared with, and with which settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+from typing import TypeVar
+
+import numpy as np
+
+from jobs.evaluation import Models
+from jobs.step import Step, Watch, unwatched
+from model.arrays import Starts
+from model.events import Events, Split, split_events
+from model.isgd import Isgd, isgd_ranks
+from model.neighbours import Nearness, neighbour_ranks
+from model.objective import Objective
+from model.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
+from model.quality import QualityError, hit_rate
+from model.retrained import retrained_ranks
+from model.training import Factors
+
+SEED = 0
+INNER = 0.7
+"""Share of the training's plays that train when settings are chosen; the rest of them judges."""
+RETRAININGS = 20
+STATIC, POPULAR, ALL_TIME = "static vectors", "popular items", "popular items of all time"
+LEARN_RATES, REGULARIZATIONS = (0.01, 0.03, 0.1, 0.3), (0.01, 0.1)
+WINDOWS, HALF_LIVES = (5.0, 20.0), (1.0, 2.0, 5.0)
+_Setting = TypeVar("_Setting", Isgd, Nearness)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The settings of all models."""
+
+    fold_in: Objective
+    isgd: Isgd
+    whole: Nearness
+    """Of item neighbours without a window."""
+    windowed: Nearness
+
+
+def choose(trained: Events, fold_in: Objective, watch: Watch = unwatched) -> Contest:
+    """Choose the settings that no operator gives, on the plays of the training alone.
+
+    Of a small grid, the setting with the best hit@20 is taken; the first part of the plays trains, the rest judges.
+
+    Args:
+        trained: The plays of the training, in the order of time.
+        fold_in: What the fold-in minimises.
+        watch: Told of every setting.
+    """
+    split = split_events(trained, int(len(trained.users) * INNER))
+    isgd = [Isgd(fold_in.factors, *pair) for pair in product(LEARN_RATES, REGULARIZATIONS)]
+    whole = [Nearness(np.inf, half_life) for half_life in HALF_LIVES]
+    windowed = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
+    total, done = len(isgd) + len(whole) + len(windowed), 0
+
+    def rate(ranks: Callable[[], Starts]) -> float:
+        nonlocal done
+        watch(Step("choosing settings on the plays of the training", done, total))
+        done += 1
+        try:
+            return hit_rate(ranks(), 20, split.n_items).value
+        except QualityError:
+            # It diverged: it finds nothing.
+            return 0.0
+
+    def best(settings: list[_Setting], ranks: Callable[[_Setting], Starts]) -> _Setting:
+        return max(settings, key=lambda setting: rate(lambda: ranks(setting)))
+
+    return Contest(
+        fold_in,
+        best(isgd, lambda setting: isgd_ranks(split, setting, np.random.default_rng(SEED))),
+        best(whole, lambda setting: neighbour_ranks(split, setting)),
+        best(windowed, lambda setting: neighbour_ranks(split, setting)),
+    )
+
+
+def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watch = unwatched) -> Models:
+    """Return all models, from the plainest to the one that trains all the time.
+
+    Args:
+        split: The events.
+        contest: The settings.
+        threads: Threads of the kernels.
+        watch: Told of every training of the last one.
+    """
+    fold_in = contest.fold_in
+    factors = _trained(split, fold_in, threads)
+
+    def retrained() -> Starts:
+        def told(done: int) -> None:
+            watch(Step("streaming: fold-in, training again and again", done, RETRAININGS))
+
+        return retrained_ranks(split, fold_in, SEED, RETRAININGS, threads, told)
+
+    return {
+        ALL_TIME: lambda: popular_ranks(split, np.inf),
+        f"{POPULAR}, half-life 30 days": lambda: popular_ranks(split),
+        STATIC: lambda: static_ranks(split, factors(), threads),
+        "ISGD": lambda: isgd_ranks(split, contest.isgd, np.random.default_rng(SEED)),
+        "item neighbours, no window": lambda: neighbour_ranks(split, contest.whole),
+        "item neighbours, windowed": lambda: neighbour_ranks(split, contest.windowed),
+        "fold-in, no recency": lambda: fold_in_ranks(
+            split, factors(), replace(fold_in, half_life_plays=np.inf), threads
+        ),
+        "fold-in": lambda: fold_in_ranks(split, factors(), fold_in, threads),
+        f"fold-in, retrained every {1 / RETRAININGS:.0%}": retrained,
+    }
+
+
+def settings_models(split: Split, settings: dict[str, Objective], threads: int = 1) -> Models:
+    """Return fold-ins with different settings beside what everybody plays.
+
+    Args:
+        split: The events.
+        settings: What to train with, by the name of its row; the first one also gives the static vectors.
+        threads: Threads of the kernels.
+    """
+    trained = {name: _trained(split, setting, threads) for name, setting in settings.items()}
+    first = next(iter(trained.values()))
+
+    def folded(name: str) -> Callable[[], Starts]:
+        return lambda: fold_in_ranks(split, trained[name](), settings[name], threads)
+
+    return {
+        **{name: folded(name) for name in settings},
+        STATIC: lambda: static_ranks(split, first(), threads),
+        POPULAR: lambda: popular_ranks(split),
+    }
+
+
+def _trained(split: Split, objective: Objective, threads: int) -> Callable[[], Factors]:
+    """Return what trains when it is first called, and never again."""
+    return cache(lambda: train_on(split, objective, np.random.default_rng(SEED), threads))

@@ -1,0 +1,132 @@
+"""`playfold evaluate` as an operator runs it: what it answers and writes, and what it refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner, Result
+
+import cli.plays_options
+from cli.evaluate import app
+from jobs.contest import STATIC
+from jobs.ml100k import Ml100k
+from model.quality import QualityError
+from streams.play_columns import PlaysFileError
+from streams.settings import Settings
+from tests.cli.plays_of_tastes import COLUMNS, read_by_commands, write_plays
+from tests.jobs.tastes import N_EVENTS
+
+HEAD = "| lists by | hit@10 | hit@20 | MRR@20 |"
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Give settings of a data folder of its own, without a Kafka."""
+    return read_by_commands(Settings(data_dir=str(tmp_path / "var")), monkeypatch)
+
+
+@pytest.fixture
+def plays(tmp_path: Path) -> Path:
+    """Write a file of plays, with columns of other names."""
+    return write_plays(tmp_path / "plays.csv")
+
+
+def run(*arguments: object, status: int = 0) -> Result:
+    """Run the command and see that it ends as expected."""
+    ended = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert status == ended.exit_code, ended.output
+    return ended
+
+
+def told(*arguments: object) -> dict[str, Any]:
+    """Return what the command answers with `--json`, which is one line."""
+    (line,) = run(*arguments, "--json").stdout.splitlines()
+    return msgspec.json.decode(line, type=dict[str, Any])
+
+
+def test_the_tables_tell_every_model(own: Settings, plays: Path) -> None:
+    """Whole and by what was known of the listener; then the settings; nothing is written unasked."""
+    shown = run(plays, *COLUMNS).stdout.splitlines()
+
+    first, second = shown.index(HEAD), next(at for at, line in enumerate(shown) if line.startswith("| hit@20 by |"))
+    names = [line.split("|")[1].strip() for line in shown[first + 2 : first + 11]]
+    assert shown[0].endswith(f"trained on the {N_EVENTS * 7 // 10} plays before them:")
+    assert STATIC in names
+    assert names[-2:] == ["fold-in", "fold-in, retrained every 5%"]
+    assert names == [line.split("|")[1].strip() for line in shown[second + 2 : second + 11]]
+    assert "Fold-in: 8 factors, a0 0.1, lambda 0.05, a half-life of 5 plays, no windows." in shown
+    assert not own.data_path.exists()
+
+
+def test_the_files_hold_what_machines_are_told(own: Settings, plays: Path, tmp_path: Path) -> None:
+    """Plots in both forms, and the answer of `--json`; a second run gives every byte again."""
+    assert own
+    first, again = tmp_path / "first", tmp_path / "again"
+    answer = told(plays, *COLUMNS, "--out", first, "--trained", 0.8, "--factors", 5)
+    told(plays, *COLUMNS, "--out", again, "--trained", 0.8, "--factors", 5)
+
+    names = {"evaluation.json"} | {
+        f"{name}.{form}" for name in ("hit-rate-over-time", "by-history-length") for form in ("png", "svg")
+    }
+    assert names == {path.name for path in first.iterdir()}
+    assert {name: (first / name).read_bytes() for name in names} == {
+        name: (again / name).read_bytes() for name in names
+    }
+    assert answer == msgspec.json.decode((first / "evaluation.json").read_bytes())
+    assert {"settings", "n_trained", "n_events", "n_items", "rows"} == set(answer)
+    assert (N_EVENTS * 8 // 10, 5, 5) == (
+        answer["n_trained"],
+        answer["settings"]["fold_in"]["factors"],
+        answer["settings"]["isgd"]["factors"],
+    )
+    assert answer["settings"]["whole"]["window_plays"] is None
+
+
+def test_tuned_settings_are_of_the_plays_that_train(own: Settings, plays: Path) -> None:
+    """Plays that stream change nothing of them, and what nights train with is left alone."""
+    whole = told(plays, *COLUMNS, "--settings", "tuned")
+    lines = plays.read_text().splitlines(keepends=True)
+    plays.write_text("".join(lines[: 1 + N_EVENTS * 8 // 10]))
+    cut = told(plays, *COLUMNS, "--settings", "tuned", "--trained", 0.875)
+
+    assert whole["n_trained"] == cut["n_trained"]
+    assert whole["settings"] == cut["settings"]
+    assert whole["settings"]["fold_in"] != told(plays, *COLUMNS)["settings"]["fold_in"]
+    assert not own.tuned_path.exists()
+
+
+def test_ml100k_takes_the_place_of_a_file(own: Settings, plays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched into the data folder."""
+    fetched: list[Path] = []
+
+    def fetch(folder: Path) -> Ml100k:
+        fetched.append(folder)
+        raise QualityError(str(plays))
+
+    monkeypatch.setattr(cli.plays_options, "fetch", fetch)
+
+    assert isinstance(CliRunner().invoke(app, ["--ml100k"]).exception, QualityError)
+    assert [own.data_path / "ml-100k"] == fetched
+
+
+@pytest.mark.parametrize("arguments", [(), ("plays.csv", "--ml100k")])
+def test_one_of_file_and_ml100k_is_named(arguments: tuple[str, ...]) -> None:
+    """Status 2, before anything is read."""
+    ended = run(*arguments, status=2)
+
+    sentence = "Name a file of plays, or give --ml100k: one of the two."
+    assert sentence in " ".join(ended.stderr.replace("│", " ").split())
+
+
+def test_what_cannot_be_evaluated_is_a_sentence(own: Settings, plays: Path) -> None:
+    """A file that is not there, or one whose last plays are nobody's second item; `cli/main.py` prints them."""
+    assert own
+    single = plays.with_name("single.csv")
+    single.write_text("who,what,played_at\n" + "".join(f"u{at},i{at},{1_600_000_000 + at}\n" for at in range(9)))
+    missing = CliRunner().invoke(app, [str(plays.with_name("none.csv"))]).exception
+    nobody = CliRunner().invoke(app, [str(single), *COLUMNS]).exception
+
+    assert isinstance(missing, PlaysFileError)
+    assert isinstance(nobody, QualityError)
+    assert "There are no ranks to judge" in str(nobody)

@@ -1,0 +1,109 @@
+"""Who takes part, and with which settings."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from jobs.contest import (
+    ALL_TIME,
+    HALF_LIVES,
+    INNER,
+    POPULAR,
+    SEED,
+    STATIC,
+    WINDOWS,
+    Contest,
+    choose,
+    contest_models,
+    settings_models,
+)
+from jobs.evaluation import evaluate
+from jobs.step import Step
+from model.events import split_events
+from model.isgd import Isgd
+from model.neighbours import Nearness, neighbour_ranks
+from model.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
+from model.quality import hit_rate
+from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
+
+N_TRAINED = N_EVENTS * 7 // 10
+SETTINGS = {"chosen": replace(SMALL, half_life_plays=1.0), "given": SMALL}
+CONTEST = Contest(SMALL, Isgd(8), Nearness(np.inf, 2.0), Nearness(5.0, 2.0))
+NAMES = [
+    ALL_TIME,
+    f"{POPULAR}, half-life 30 days",
+    STATIC,
+    "ISGD",
+    "item neighbours, no window",
+    "item neighbours, windowed",
+    "fold-in, no recency",
+    "fold-in",
+    "fold-in, retrained every 5%",
+]
+
+
+def test_all_models_take_part_and_give_the_same_figures_again() -> None:
+    """To the last digit, whatever ran before, on however many threads."""
+    split, told = split_events(drawn_events(), N_TRAINED), list[Step]()
+    first = evaluate(split, contest_models(split, CONTEST, watch=told.append))
+    other = split_events(drawn_events(seed=2), N_TRAINED)
+    evaluate(other, contest_models(other, CONTEST))
+
+    assert first == evaluate(split, contest_models(split, CONTEST, threads=2))
+    assert NAMES == [row.name for row in first.rows]
+    assert list(range(20)) == [step.done for step in told]
+    hits = {row.name: row.hit_at_10 for row in first.rows}
+    assert len({hit.value for hit in hits.values()}) > 5
+
+
+def test_lists_that_follow_each_play_do_best_where_tastes_turn() -> None:
+    """Better than the static vectors of the same training, and than plays that never grow old."""
+    split = split_events(drawn_events(n_events=3000), 1400)
+
+    hits = {row.name: row.hit_at_10 for row in evaluate(split, contest_models(split, CONTEST)).rows}
+
+    assert hits["fold-in"].low > hits[STATIC].high
+    assert hits["fold-in"].low > hits["fold-in, no recency"].high
+    assert hits["item neighbours, windowed"].low > hits[ALL_TIME].high
+
+
+def test_settings_are_chosen_on_the_first_plays_alone() -> None:
+    """What is chosen is the best on the last of them, and later plays have no part in it."""
+    events = drawn_events()
+    trained = events.part(slice(N_TRAINED))
+    split = split_events(trained, int(N_TRAINED * INNER))
+    grid = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
+    hits = [hit_rate(neighbour_ranks(split, nearness), 20, split.n_items).value for nearness in grid]
+    told: list[Step] = []
+
+    found = choose(trained, SMALL, told.append)
+
+    assert grid[int(np.argmax(hits))] == found.windowed
+    assert np.isinf(found.whole.window_plays)
+    assert (SMALL, SMALL.factors) == (found.fold_in, found.isgd.factors)
+    assert list(range(told[0].total or 0)) == [step.done for step in told]
+
+
+def test_plays_that_cannot_judge_choose_the_first_of_each_grid() -> None:
+    """Too few plays to choose by are no reason to stop: what cannot be streamed is said later."""
+    found = choose(drawn_events().part(slice(3)), SMALL)
+
+    assert Nearness(WINDOWS[0], HALF_LIVES[0]) == found.windowed
+
+
+def test_settings_stand_beside_what_everybody_plays() -> None:
+    """The settings in their order, then the static vectors of the first and the popular items."""
+    events = drawn_events()
+    split = split_events(events, N_TRAINED)
+    # What streams has no part in a training: the factors are the same as if it had never been.
+    alone = split_events(events.part(slice(N_TRAINED)), N_TRAINED)
+    chosen, given = (train_on(alone, setting, np.random.default_rng(SEED)) for setting in SETTINGS.values())
+
+    found = {name: ranks().tolist() for name, ranks in settings_models(split, SETTINGS).items()}
+
+    assert ["chosen", "given", STATIC, POPULAR] == list(found)
+    assert fold_in_ranks(split, chosen, SETTINGS["chosen"]).tolist() == found["chosen"]
+    assert fold_in_ranks(split, given, SMALL).tolist() == found["given"]
+    assert static_ranks(split, chosen).tolist() == found[STATIC]
+    assert popular_ranks(split).tolist() == found[POPULAR]

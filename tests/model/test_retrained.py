@@ -1,0 +1,45 @@
+"""Training again and again while the plays stream."""
+
+import numpy as np
+
+from model.events import split_events
+from model.prequential import fold_in_ranks, fold_in_ranks_plain, train_on
+from model.quality import MISS
+from model.retrained import retrained_ranks
+from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
+
+N_TRAINED, SEED = N_EVENTS * 7 // 10, 4
+
+
+def test_one_part_is_a_fold_in() -> None:
+    """The training before the stream is the first of all."""
+    split = split_events(drawn_events(), N_TRAINED)
+    factors = train_on(split, SMALL, np.random.default_rng(SEED))
+
+    assert fold_in_ranks(split, factors, SMALL).tolist() == retrained_ranks(split, SMALL, SEED, parts=1).tolist()
+
+
+def test_every_part_is_ranked_by_a_training_on_all_before_it() -> None:
+    """As if the events had been cut there from the beginning, but for the items, which stay."""
+    events, told = drawn_events(), list[int]()
+    split = split_events(events, N_TRAINED)
+    known = np.isin(events.item_keys, split.vocabulary)
+
+    found = retrained_ranks(split, SMALL, SEED, parts=3, progress=told.append)
+
+    expected = []
+    for low, high in ((N_TRAINED, 800), (800, 900), (900, N_EVENTS)):
+        alone = split_events(events.part(known & (np.arange(N_EVENTS) < low)), int(known[:low].sum()))
+        assert alone.vocabulary.tolist() == split.vocabulary.tolist()
+        factors = train_on(alone, SMALL, np.random.default_rng(SEED))
+        part = split.scored & (split.places >= low) & (split.places < high)
+        expected += fold_in_ranks_plain(split._replace(scored=part), factors, SMALL).tolist()
+    assert [0, 1, 2] == told
+    assert split.scored.sum() == len(found) == len(expected)
+    assert (np.array(expected) == found).mean() > 0.97
+    assert MISS in found
+
+
+def test_nothing_scored_is_no_rank() -> None:
+    """Whoever judges the ranks says what is wrong with that."""
+    assert [] == retrained_ranks(split_events(drawn_events(), N_EVENTS), SMALL, SEED, parts=2).tolist()
