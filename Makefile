@@ -5,7 +5,7 @@ CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) el
 	"playfold needs Python 3.11 to 3.13, but $(PYTHON) is " + sys.version.split()[0] + \
 	": name another one, as in `make setup PYTHON=python3.12`.")
 
-.PHONY: help setup demo test lint bench docs lock clean
+.PHONY: help setup demo test lint bench evaluate docs lock clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -28,6 +28,10 @@ lint: .venv/.dev ## Check style, types and the direction of imports.
 
 bench: .venv/.dev .venv/.kernels ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
 	$(BIN)/python -m tests.benchmarks.table --write
+
+evaluate: .venv/.runtime ## Stream MovieLens-100K through all models, and FILE=plays.csv if given; OPTIONS= for its columns.
+	@$(BIN)/playfold evaluate --ml100k --settings tuned --out var/evaluation/ml100k
+	@$(if $(FILE),$(BIN)/playfold evaluate $(FILE) --settings tuned --out var/evaluation/file $(OPTIONS))
 
 docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
 	$(BIN)/python -m streams.schemas

@@ -86,7 +86,7 @@ def _settle(trained: Events, source: Source, settings: Settings, watch: Watch) -
         # Not where tuning keeps what nights train with: that may have seen the plays that stream here.
         store = settings.data_path / "evaluation" / "tuned"
         objective = tune(trained, objective, float("inf"), 0, store, watch, settings.threads).objective
-    return choose(trained, objective, watch)
+    return choose(trained, objective, settings.threads, watch)
 
 
 def _told(evaluation: Evaluation, contest: Contest) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Who takes part in an evaluation: what playfold does, what it is compared with, and with which settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -41,7 +42,7 @@ class Contest:
     windowed: Nearness
 
 
-def choose(trained: Events, fold_in: Objective, watch: Watch = unwatched) -> Contest:
+def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch = unwatched) -> Contest:
     """Choose the settings that no operator gives, on the plays of the training alone.
 
     Of a small grid, the setting with the best hit@20 is taken; the first part of the plays trains, the rest judges.
@@ -49,33 +50,40 @@ def choose(trained: Events, fold_in: Objective, watch: Watch = unwatched) -> Con
     Args:
         trained: The plays of the training, in the order of time.
         fold_in: What the fold-in minimises.
+        threads: Settings that are judged at a time.
         watch: Told of every setting.
     """
     split = split_events(trained, int(len(trained.users) * INNER))
-    isgd = [Isgd(fold_in.factors, *pair) for pair in product(LEARN_RATES, REGULARIZATIONS)]
-    whole = [Nearness(np.inf, half_life) for half_life in HALF_LIVES]
-    windowed = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
-    total, done = len(isgd) + len(whole) + len(windowed), 0
-
-    def rate(ranks: Callable[[], Starts]) -> float:
-        nonlocal done
-        watch(Step("choosing settings on the plays of the training", done, total))
-        done += 1
-        try:
-            return hit_rate(ranks(), 20, split.n_items).value
-        except QualityError:
-            # It diverged: it finds nothing.
-            return 0.0
-
-    def best(settings: list[_Setting], ranks: Callable[[_Setting], Starts]) -> _Setting:
-        return max(settings, key=lambda setting: rate(lambda: ranks(setting)))
-
-    return Contest(
-        fold_in,
-        best(isgd, lambda setting: isgd_ranks(split, setting, np.random.default_rng(SEED))),
-        best(whole, lambda setting: neighbour_ranks(split, setting)),
-        best(windowed, lambda setting: neighbour_ranks(split, setting)),
+    grids = (
+        [Isgd(fold_in.factors, *pair) for pair in product(LEARN_RATES, REGULARIZATIONS)],
+        [Nearness(np.inf, half_life) for half_life in HALF_LIVES],
+        [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)],
     )
+    settings = [setting for grid in grids for setting in grid]
+    rates: dict[Isgd | Nearness, float] = {}
+    with ThreadPoolExecutor(threads) as pool:
+        for setting, rate in zip(settings, pool.map(lambda setting: _rate(split, setting), settings), strict=True):
+            watch(Step("choosing settings on the plays that train", len(rates), len(settings)))
+            rates[setting] = rate
+    isgd, whole, windowed = grids
+    return Contest(fold_in, _best(isgd, rates), _best(whole, rates), _best(windowed, rates))
+
+
+def _rate(split: Split, setting: Isgd | Nearness) -> float:
+    """Return how often a setting finds the next item; one that diverged never does."""
+    try:
+        if isinstance(setting, Isgd):
+            ranks = isgd_ranks(split, setting, np.random.default_rng(SEED))
+        else:
+            ranks = neighbour_ranks(split, setting)
+        return hit_rate(ranks, 20, split.n_items).value
+    except QualityError:
+        return 0.0
+
+
+def _best(grid: list[_Setting], rates: Mapping[Isgd | Nearness, float]) -> _Setting:
+    """Return the best of a grid, the earliest of equals."""
+    return max(grid, key=lambda setting: rates[setting])
 
 
 def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watch = unwatched) -> Models:

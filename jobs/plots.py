@@ -1,5 +1,6 @@
 """Pictures of an evaluation, which the same figures give again byte for byte."""
 
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,8 @@ def _over_time(evaluation: Evaluation) -> Figure:
     """Draw a line a model, with a band around it."""
     figure, axes = _empty()
     for color, row in zip(_colors(evaluation), evaluation.rows, strict=True):
-        ends = [float(part.name) * evaluation.n_events / len(row.over_time) for part in row.over_time]
-        middles = [end - evaluation.n_events / len(row.over_time) / 2 for end in ends]
+        sizes = [part.n_events for part in row.over_time]
+        middles = [end - size / 2 for end, size in zip(accumulate(sizes), sizes, strict=True)]
         values, lows, highs = _columns(row.over_time)
         axes.fill_between(middles, lows, highs, color=color, alpha=0.25, linewidth=0)
         axes.plot(middles, values, color=color, linewidth=1.2, label=row.name)

@@ -77,7 +77,7 @@ def test_settings_are_chosen_on_the_first_plays_alone() -> None:
     hits = [hit_rate(neighbour_ranks(split, nearness), 20, split.n_items).value for nearness in grid]
     told: list[Step] = []
 
-    found = choose(trained, SMALL, told.append)
+    found = choose(trained, SMALL, threads=2, watch=told.append)
 
     assert grid[int(np.argmax(hits))] == found.windowed
     assert np.isinf(found.whole.window_plays)

@@ -68,3 +68,12 @@ def test_only_first_plays_of_later_items_are_scored() -> None:
     assert [2, 4] == split.places[split.scored].tolist()
     assert [5, 6] == split.vocabulary.tolist()
     assert [0, 1, -1, -1, -1, 0, -1] == split.rows.tolist()
+
+
+def test_a_repeat_makes_no_history_longer() -> None:
+    """Before each play stands how many different items its listener had played, each listener from none."""
+    users, items = np.array([0, 0, 0, 1, 1, 0]), np.array([5, 6, 5, 5, 9, 7], np.uint64)
+
+    split = split_events(events_of(users, items, np.arange(6, dtype=np.uint32)), n_trained=2)
+
+    assert [0, 1, 2, 2, 0, 1] == split.lengths.tolist()

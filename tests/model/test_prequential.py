@@ -115,6 +115,17 @@ def test_popular_ranks_count_all_plays_before_an_event(split: Split) -> None:
     assert MISS in found
 
 
+def test_popular_ranks_may_count_plays_for_ever(split: Split) -> None:
+    """Without a half-life the first play of all counts as much as the last."""
+    asked = asked_in_time(split)
+    counted = [(split.places < split.places[event]) & (split.rows >= 0) for event in asked]
+    scores = np.stack([np.bincount(split.rows[plays], minlength=split.n_items) for plays in counted])
+
+    expected = one_by_one(split, scores.astype(np.float32), asked)
+
+    assert expected.tolist() == popular_ranks(split, np.inf).tolist()
+
+
 def test_static_ranks_ask_the_vectors_of_the_training(split: Split, factors: Factors) -> None:
     """A listener of the training keeps that vector; another gets what was popular when the training ended."""
     asked = asked_in_time(split)
