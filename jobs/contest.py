@@ -54,18 +54,15 @@ def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch =
         watch: Told of every setting.
     """
     split = split_events(trained, int(len(trained.users) * INNER))
-    grids = (
-        [Isgd(fold_in.factors, *pair) for pair in product(LEARN_RATES, REGULARIZATIONS)],
-        [Nearness(np.inf, half_life) for half_life in HALF_LIVES],
-        [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)],
-    )
-    settings = [setting for grid in grids for setting in grid]
+    isgd = [Isgd(fold_in.factors, *pair) for pair in product(LEARN_RATES, REGULARIZATIONS)]
+    whole = [Nearness(np.inf, half_life) for half_life in HALF_LIVES]
+    windowed = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
+    settings = [*isgd, *whole, *windowed]
     rates: dict[Isgd | Nearness, float] = {}
     with ThreadPoolExecutor(threads) as pool:
         for setting, rate in zip(settings, pool.map(lambda setting: _rate(split, setting), settings), strict=True):
             watch(Step("choosing settings on the plays that train", len(rates), len(settings)))
             rates[setting] = rate
-    isgd, whole, windowed = grids
     return Contest(fold_in, _best(isgd, rates), _best(whole, rates), _best(windowed, rates))
 
 
@@ -115,7 +112,7 @@ def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watc
             split, factors(), replace(fold_in, half_life_plays=np.inf), threads
         ),
         "fold-in": lambda: fold_in_ranks(split, factors(), fold_in, threads),
-        f"fold-in, retrained every {1 / RETRAININGS:.0%}": retrained,
+        f"fold-in, retrained every {100 // RETRAININGS} %": retrained,
     }
 
 

@@ -14,7 +14,7 @@ from state.manifest import Estimate
 
 PARTS = 20
 """Equal parts of the scored events, for figures over time."""
-HISTORIES = {"new": (1, 4), "few": (5, 19), "many": (20, np.inf)}
+HISTORIES: dict[str, tuple[float, float]] = {"new": (1, 4), "few": (5, 19), "many": (20, np.inf)}
 """Kinds of listeners, by the items they had played before."""
 Models = Mapping[str, Callable[[], Starts]]
 """What ranks every scored event's item, in the order of time; by the name of its row."""

@@ -39,7 +39,7 @@ NAMES = [
     "item neighbours, windowed",
     "fold-in, no recency",
     "fold-in",
-    "fold-in, retrained every 5%",
+    "fold-in, retrained every 5 %",
 ]
 
 
