@@ -57,7 +57,7 @@ def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch =
     isgd = [Isgd(fold_in.factors, *pair) for pair in product(LEARN_RATES, REGULARIZATIONS)]
     whole = [Nearness(np.inf, half_life) for half_life in HALF_LIVES]
     windowed = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
-    settings = [*isgd, *whole, *windowed]
+    settings: list[Isgd | Nearness] = [*isgd, *whole, *windowed]
     rates: dict[Isgd | Nearness, float] = {}
     with ThreadPoolExecutor(threads) as pool:
         for setting, rate in zip(settings, pool.map(lambda setting: _rate(split, setting), settings), strict=True):

@@ -1,9 +1,10 @@
 """Lists from what was played close together: items that stand near a listener's last plays in other listeners' plays.
 
-Every play is learnt when it is made. If a listener plays item j, and played item i `d` plays ago, `C[i, j]` and
-`C[j, i]` grow by `2^(-d / window)`. An item's score is the sum of `2^(-age / half_life) C[i, j] / sqrt(n_i n_j)` over
-the items i of the listener's history, where `age` is in the listener's plays, and `n` counts all plays of an item so
-far.
+Every play is learnt when it is made. If a listener plays item j for the first time, and played item i last `d` plays
+ago, `C[i, j]` and `C[j, i]` grow by `2^(-d / window)`. An item's score is the sum of
+`2^(-age / half_life) C[i, j] / sqrt(n_i n_j)` over the items i of the listener's history, where `age` is in the
+listener's plays, and `n` counts all plays of an item so far. A repeat counts for `age` and `n` alone: a listener who
+plays two items over and over says once that they are near.
 
 Of a small catalog all pairs are kept; of a larger one every item keeps a bounded number of neighbours, and a newcomer
 takes the place of the weakest.
@@ -72,8 +73,8 @@ def neighbour_ranks_plain(split: Split, nearness: Nearness, width: int | None = 
             ranks.append(ranks_of(scores[None], np.array([0, len(known)]), known, split.rows[event : event + 1])[0])
         if row < 0:
             continue
-        for item, distance in history.items():
-            for one, other in ((item, row), (row, item)) if item != row else ():
+        for item, distance in history.items() if row not in history else ():
+            for one, other in ((item, row), (row, item)):
                 _add_plain(strengths[one], other, 2.0 ** (-distance / nearness.window_plays), width)
         ages[user].pop(row, None)
         ages[user][row] = int(event)
@@ -90,8 +91,8 @@ def _scores_plain(
         weight = np.float32(2.0 ** (-age / nearness.half_life_plays) / np.sqrt(plays[item]))
         for other, strength in strengths[item].items():
             scores[other] += weight * strength
-    found: Floats = scores / np.sqrt(np.maximum(plays, 1)).astype(np.float32)
-    return found
+    roots: Floats = np.sqrt(np.maximum(plays, 1)).astype(np.float32)
+    return scores / roots
 
 
 def _add_plain(neighbours: dict[int, np.float32], item: int, worth: float, width: int) -> None:
@@ -144,7 +145,8 @@ def _walk(
         if scored[i]:
             _score(history, age_decay, neighbours, strengths, plays, scores)
             ranks[i] = rank_new(scores, rows, new, firsts[i], i)
-        _learn(history, window_decay, neighbours, strengths)
+        if new[i]:
+            _learn(history, window_decay, neighbours, strengths)
         plays[rows[i]] += 1
 
 
@@ -178,12 +180,12 @@ def _score(
 
 @njit
 def _learn(history: tuple[int, int, Rows, Starts], decay: float, neighbours: Rows, strengths: Floats) -> None:
-    """Bring a play's item and all items of the history before it nearer to each other."""
+    """Bring an item that is new to its listener and all items of the history nearer to each other."""
     first, play, rows, following = history
     j = rows[play]
     for p in range(first, play):
         i = rows[p]
-        if i < 0 or i == j or following[p] < play:
+        if i < 0 or following[p] < play:
             continue
         worth = 2.0 ** ((p - play) * decay)
         if len(neighbours) == 0:

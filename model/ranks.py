@@ -63,7 +63,8 @@ def finite_ranks(ranks: Starts) -> Starts:
 @njit
 def rank_new(scores: Floats, rows: Rows, new: Flags, first: int, play: int) -> int:
     """Return the rank of a play's item among those that its listener, whose plays begin at `first`, did not know."""
-    return rank_in(scores, rows[first:play][new[first:play]], rows[play])
+    rank: int = rank_in(scores, rows[first:play][new[first:play]], rows[play])
+    return rank
 
 
 @njit

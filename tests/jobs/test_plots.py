@@ -18,7 +18,9 @@ def made_up(names: tuple[str, ...]) -> Evaluation:
     rows = [
         Figures(
             name,
-            *(estimate(0.1 * at + 0.05) for _ in range(3)),
+            estimate(0.1 * at + 0.03),
+            estimate(0.1 * at + 0.05),
+            estimate(0.1 * at + 0.01),
             over_time=[Part(f"{part}", 50, estimate(0.1 * at + 0.01 * part)) for part in range(1, 5)],
             by_history=[Part("new", 40, estimate(0.05 + 0.1 * at)), Part("many", 160, estimate(0.1 + 0.1 * at))],
         )

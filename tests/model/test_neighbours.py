@@ -76,6 +76,13 @@ def test_the_last_play_counts_most() -> None:
     assert [2] == ranks_by_hand([*first, (1, 1), (1, 4), (1, 2)], 5, NEARNESS).tolist()[1:]
 
 
+def test_a_repeat_brings_nothing_nearer() -> None:
+    """One who plays 1 and 2 over and over says no more than one who played 1 and 3 once; 2 was merely played more."""
+    plays = [(0, 1), (0, 2), (0, 1), (0, 2), (0, 1), (0, 2), (3, 1), (3, 3), (9, 7)]
+
+    assert [2] == ranks_by_hand([*plays, (1, 1), (1, 2)], 9, NEARNESS).tolist()
+
+
 def test_a_play_is_learnt_after_it_is_ranked(split: Split) -> None:
     """Plays that come later change no rank before them; what is learnt while they stream is of use."""
     shorter = split_events(drawn_events().part(slice(N_EVENTS - 100)), N_TRAINED)
