@@ -81,23 +81,23 @@ async def forget(user_id: str, settings: Settings) -> Receipt:
     )
 
 
-async def _records(consumer: AIOKafkaConsumer, key: bytes) -> AsyncIterator[ConsumerRecord]:
-    """Yield what is written under a key from now on."""
+async def _records(consumer: AIOKafkaConsumer, key: bytes) -> AsyncIterator[tuple[str, ConsumerRecord]]:
+    """Yield what is written under a key from now on, each record with its topic."""
     while True:
-        for records in (await consumer.getmany(timeout_ms=100)).values():
+        for tp, records in (await consumer.getmany(timeout_ms=100)).items():
             for record in records:
                 if record.key == key:
-                    yield record
+                    yield tp.topic, record
 
 
-async def _carried_out(records: AsyncIterator[ConsumerRecord], changelog: str, at: int) -> dict[str, int]:
+async def _carried_out(records: AsyncIterator[tuple[str, ConsumerRecord]], changelog: str, at: int) -> dict[str, int]:
     """Wait for the record that reflects the wish, and for the tombstone; return their offsets by topic."""
     found: dict[str, int] = {}
-    async for record in records:
+    async for topic, record in records:
         value = record.value
-        reflects = value is not None and applied_offset_of(value) >= at if record.topic == changelog else value is None
+        reflects = value is not None and applied_offset_of(value) >= at if topic == changelog else value is None
         if reflects:
-            found[record.topic] = record.offset
+            found[topic] = record.offset
         if len(found) == 2:  # noqa: PLR2004  both topics
             break
     return found
