@@ -41,7 +41,7 @@ def list_generations(*, as_json: AsJson = False) -> None:
     if serving_id and serving_id not in {entry.generation_id for entry in entries}:
         typer.echo(f"Generation {serving_id} is in service, and is not in the store.", err=True)
     if not as_json:
-        Console().print(table_of(entries))
+        Console().print(table_of(entries), crop=False)  # a long line is better than half of one
         return
     for entry in entries:
         typer.echo(msgspec.json.encode(entry.fields))

@@ -4,10 +4,14 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from state.generation_store import GenerationStore
 from state.manifest import Manifest
+
+ID_WIDTH = 24
+"""Characters of a generation's name, as nights give it."""
 
 
 class Entry(NamedTuple):
@@ -46,16 +50,20 @@ def _entry(manifest: Manifest, serving_id: str | None) -> Entry:
 
 def table_of(entries: Iterable[Entry]) -> Table:
     """Return a table of generations."""
-    table = Table("generation", "status", "rule")
-    for name in ("factors", "listeners", "items", "plays", "hit@20"):
+    table = Table(box=SIMPLE_HEAD, padding=0)
+    table.add_column("generation", min_width=ID_WIDTH, overflow="fold")  # whole: other commands ask for it
+    table.add_column("status")
+    table.add_column("rule")
+    for name in ("listeners", "items", "plays", "hit@20"):
         table.add_column(name, justify="right")
     for generation_id, status, manifest, reason in entries:
         if manifest is None:
-            table.add_row(generation_id, f"{status}: {reason}", *[""] * 6)
+            table.add_row(generation_id, f"{status}: {reason}", *[""] * 5)
             continue
         objective, numbers = manifest.objective, (manifest.n_users, manifest.n_items, manifest.n_plays)
         shown = map("{:,}".format, numbers)
-        table.add_row(generation_id, status, objective.rule, str(objective.factors), *shown, _hits(manifest))
+        rule = f"{objective.rule} {objective.factors}"
+        table.add_row(generation_id, status, rule, *shown, _hits(manifest))
     return table
 
 
