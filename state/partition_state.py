@@ -12,8 +12,8 @@ from state.keys import is_item_name, item_name_key
 from state.user_record import (
     APPLIED_OFFSET,
     FORGOTTEN_BYTES,
+    LISTED_AT,
     NOTHING_APPLIED,
-    UserRecord,
     applied_offset_of,
     is_forgotten,
 )
@@ -26,6 +26,7 @@ FIRST_USER_KEY = b"\x04"
 """Keys below this one are the store's own or item names; user ids are printable and stand above."""
 
 _PLACE = Struct("<qq")
+_SECONDS = Struct("<I")
 
 
 class ChangelogRecord(Protocol):
@@ -172,18 +173,15 @@ class PartitionState:
 
     def outranked(self, n: int) -> list[bytes]:
         """Return at most `n` users whose winning record has to be written to the changelog again."""
-        return [key for key, _ in zip(self._marked(OUTRANKED_PREFIX), range(n), strict=False)]
+        return [user for (user, _), _ in zip(self._marked(OUTRANKED_PREFIX), range(n), strict=False)]
 
     def forgotten(self) -> Iterator[bytes]:
         """Yield the users of whom nothing but a marker is kept."""
-        return self._marked(FORGOTTEN_PREFIX)
+        return (user for user, _ in self._marked(FORGOTTEN_PREFIX))
 
     def forgotten_before(self, at_s: float) -> Iterator[bytes]:
         """Yield those of them whose marker was made before a moment, in seconds since 1970."""
-        for user in self.forgotten():
-            (value,) = self.read([user])
-            if value is not None and UserRecord.decode(value).listed_at_s < at_s:
-                yield user
+        return (user for user, made in self._marked(FORGOTTEN_PREFIX) if _SECONDS.unpack(made)[0] < at_s)
 
     def users(self, after: bytes, n: int) -> list[tuple[bytes, bytes]]:
         """Return at most `n` users with keys greater than `after`, in the order of their keys."""
@@ -227,12 +225,12 @@ class PartitionState:
         self._swept = generation_key
         self._db.put(SWEPT_KEY, generation_key.to_bytes(8, "little"), write_opt=self._unlogged)
 
-    def _marked(self, prefix: bytes) -> Iterator[bytes]:
-        """Yield the users who are marked, in the order of their keys."""
-        for key in self._db.keys(from_key=prefix):
+    def _marked(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the users who are marked, and what the mark holds, in the order of their keys."""
+        for key, held in self._db.items(from_key=prefix):
             if not key.startswith(prefix):
                 return
-            yield key.removeprefix(prefix)
+            yield key.removeprefix(prefix), held
 
     def _write(self, batch: rocksdict.WriteBatch, place: Place) -> None:
         batch.put(PLACE_KEY, _PLACE.pack(*place))
@@ -247,7 +245,7 @@ class PartitionState:
         else:
             batch.put(key, value)
         if value is not None and len(value) == FORGOTTEN_BYTES and not is_item_name(key) and is_forgotten(value):
-            batch.put(FORGOTTEN_PREFIX + key, b"")
+            batch.put(FORGOTTEN_PREFIX + key, value[LISTED_AT])
             self.has_forgotten = True
         elif self.has_forgotten:
             batch.delete(FORGOTTEN_PREFIX + key)

@@ -45,6 +45,9 @@ GENERATION_KEY = slice(16, 24)
 PLAYS = slice(32, 36)
 """Where the number of plays stands in a record's bytes."""
 
+LISTED_AT = slice(40, 44)
+"""Where the time of the list published last stands in a record's bytes; of a marker, when it was made."""
+
 NOTHING_APPLIED = -1
 
 

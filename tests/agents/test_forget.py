@@ -149,6 +149,20 @@ def test_an_old_marker_becomes_a_tombstone(states: dict[int, PartitionState]) ->
     assert [b"ben"] == [key for key, _ in states[0].users(b"", 10)]
 
 
+def test_a_tombstone_that_only_the_changelog_has_takes_the_marker_with_it(
+    states: dict[int, PartitionState], tmp_path: Path
+) -> None:
+    """The worker died between the changelog and its state: the next start reads the tombstone back."""
+    fold_slices([slice_of(0, 0, wish("ann"), wish("ben"))], states, None, SETTINGS)
+    states[0].close()
+    states[0] = PartitionState(tmp_path / "state" / "0")
+
+    states[0].apply_changelog([Logged(states[0].place.changelog_offset + 1, b"ann", None)])
+
+    assert [None] == states[0].read([b"ann"])
+    assert ([b"ben"], True) == (list(states[0].forgotten()), states[0].has_forgotten)
+
+
 def test_a_group_of_wishes_alone_is_read() -> None:
     """Users without any play."""
     group = read_group([slice_of(3, 7, wish("ann"), wish("ben"), wish("ann"))], 4096)
