@@ -90,17 +90,22 @@ def tune(
             _ask_optuna(search, base, trials, folder / JOURNAL)
     except _TimeIsUpError:
         watch(Step(f"The budget of {budget_s:g} s is spent; what is scored counts.", is_note=True))
-    best = best_of(search.kept.all)
-    found = Best(
+    found = _found(search.kept.all, bench.told)
+    write_best(store, found)
+    return Tuned(found, search.kept.all)
+
+
+def _found(scored: Sequence[Scored], scored_on: str) -> Best:
+    """Return the best of what was scored, by this search or an earlier one on the same events."""
+    best = best_of(scored)
+    return Best(
         objective=best.objective,
         hit_at_20=best.hit_at_20,
         mrr_at_20=best.mrr_at_20,
         n_events=best.n_events,
-        trials=len(search.kept.all),
-        scored_on=bench.told,
+        trials=len(scored),
+        scored_on=scored_on,
     )
-    write_best(store, found)
-    return Tuned(found, search.kept.all)
 
 
 def tune_on_histories(

@@ -9,15 +9,14 @@ import numpy as np
 
 from jobs.announce import announce
 from model.arrays import Floats
-from model.basis import diagonalise, rotate
 from model.objective import Objective
-from state.generation import Catalog, write_generation
+from state.generation import write_generation
 from state.generation_store import generation_store, new_generation_id
-from state.manifest import Manifest
 from streams.outbox import Item, Outbox
 from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
+from tests.state.builders import manifest_of, numbered
 
 FIRST_PLAY_MS = 1_700_000_000_000
 
@@ -63,24 +62,10 @@ def made_up_factors(n_items: int, factors: int, rng: np.random.Generator) -> Flo
 
 def publish(settings: Settings, item_factors: Floats) -> str:
     """Publish and announce a generation of made-up factors for items `i0`, `i1`, ...; return its id."""
-    n_items, factors = item_factors.shape
-    objective = Objective(factors=factors)
-    rotation, diagonal = diagonalise(item_factors, objective.gram_scale)
-    now_ms = time.time_ns() // 1_000_000
-    manifest = Manifest(
-        generation_id=new_generation_id(now_ms),
-        created_at_ms=now_ms,
-        parent=None,
-        trained_through={},
-        objective=objective,
-        n_users=0,
-        n_items=n_items,
-        n_plays=0,
-    )
-    ids = [f"i{number}" for number in range(n_items)]
-    catalog = Catalog(ids, rotate(item_factors, rotation), diagonal, np.ones(n_items, np.float32))
+    objective, now_ms = Objective(factors=item_factors.shape[1]), time.time_ns() // 1_000_000
+    manifest = manifest_of(new_generation_id(now_ms), objective, len(item_factors))
     folder = settings.data_path / "made-up" / manifest.generation_id
-    write_generation(folder, manifest, catalog)
+    write_generation(folder, manifest, numbered(item_factors, objective))
     generation_store(settings).publish(folder)
     asyncio.run(announce(settings, manifest.generation_id, 0, now_ms))
     return manifest.generation_id

@@ -18,16 +18,15 @@ from typing import NamedTuple
 import numpy as np
 
 from model.arrays import Floats, Rows, Starts
-from model.basis import diagonalise, rotate
 from model.fold_in import fold_in
 from model.objective import Objective
 from model.ranking import top_n, top_n_plain
-from state.generation import Catalog, Generation, open_generation, write_generation
-from state.manifest import Manifest
+from state.generation import Generation, open_generation, write_generation
 from state.ranker import from_index
 from state.recall import recall_of
 from state.revision import write_revision
 from streams.settings import Settings
+from tests.state.builders import manifest_of, numbered
 
 OBJECTIVE = Objective(factors=64)
 TASTES, N_KNOWN, N = 2000, 30, 50
@@ -59,20 +58,8 @@ def catalog(n_items: int, folder: Path, *, indexed: bool) -> Generation:
     lengths = rng.gamma(2.0, 0.2, (n_items, 1)) / 8
     directions = centres[np.arange(n_items) % TASTES] + 0.7 * rng.standard_normal((n_items, OBJECTIVE.factors))
     factors: Floats = (directions * lengths).astype(np.float32)
-    rotation, diagonal = diagonalise(factors, OBJECTIVE.gram_scale)
-    manifest = Manifest(
-        generation_id="made-up",
-        created_at_ms=0,
-        parent=None,
-        trained_through={},
-        objective=OBJECTIVE,
-        n_users=0,
-        n_items=n_items,
-        n_plays=0,
-    )
-    ids = [f"i{number}" for number in range(n_items)]
-    found = Catalog(ids, rotate(factors, rotation), diagonal, np.ones(n_items, np.float32))
-    write_generation(folder / manifest.generation_id, manifest, found)
+    manifest = manifest_of("made-up", OBJECTIVE, n_items)
+    write_generation(folder / manifest.generation_id, manifest, numbered(factors, OBJECTIVE))
     generation = open_generation(folder / manifest.generation_id)
     if indexed:
         write_revision(generation, folder / manifest.generation_id, 0, [], Settings().index_trees)

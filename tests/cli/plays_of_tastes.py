@@ -1,9 +1,12 @@
-"""A file of made-up plays, and settings that commands read: models on it are trained in no time."""
+"""Commands that take a file of plays, run on made-up ones: models on it are trained in no time."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import typer
+from typer.testing import CliRunner, Result
 
 from streams.settings import Settings
 from tests.jobs.tastes import drawn_events
@@ -26,3 +29,26 @@ def write_plays(path: Path) -> Path:
     lines = [f"u{user},i{item},{1_600_000_000 + at_s}\n" for user, item, at_s in rows]
     path.write_text("".join(["who,what,played_at\n", *lines]))
     return path
+
+
+class Command:
+    """A command as an operator runs it."""
+
+    def __init__(self, app: typer.Typer) -> None:
+        """Take the command's own app."""
+        self._app = app
+
+    def run(self, *arguments: object, status: int = 0) -> Result:
+        """Run it and see that it ends as expected."""
+        ended = CliRunner().invoke(self._app, [str(argument) for argument in arguments])
+        assert status == ended.exit_code, ended.output
+        return ended
+
+    def told(self, *arguments: object) -> dict[str, Any]:
+        """Return what it answers with `--json`, which is one line."""
+        (line,) = self.run(*arguments, "--json").stdout.splitlines()
+        return msgspec.json.decode(line, type=dict[str, Any])
+
+    def error(self, *arguments: object) -> BaseException | None:
+        """Return the error that it ends with."""
+        return CliRunner().invoke(self._app, [str(argument) for argument in arguments]).exception

@@ -1,11 +1,9 @@
 """`playfold evaluate` as an operator runs it: what it answers and writes, and what it refuses."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from typer.testing import CliRunner, Result
 
 import cli.plays_options
 from cli.evaluate import app
@@ -14,35 +12,14 @@ from jobs.ml100k import Ml100k
 from model.quality import QualityError
 from streams.play_columns import PlaysFileError
 from streams.settings import Settings
-from tests.cli.plays_of_tastes import COLUMNS, read_by_commands, write_plays
+from tests.cli.plays_of_tastes import COLUMNS, Command
 from tests.jobs.tastes import N_EVENTS
 
 HEAD = "| lists by | hit@10 | hit@20 | MRR@20 |"
 
 
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Give settings of a data folder of its own, without a Kafka."""
-    return read_by_commands(Settings(data_dir=str(tmp_path / "var")), monkeypatch)
-
-
-@pytest.fixture
-def plays(tmp_path: Path) -> Path:
-    """Write a file of plays, with columns of other names."""
-    return write_plays(tmp_path / "plays.csv")
-
-
-def run(*arguments: object, status: int = 0) -> Result:
-    """Run the command and see that it ends as expected."""
-    ended = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert status == ended.exit_code, ended.output
-    return ended
-
-
-def told(*arguments: object) -> dict[str, Any]:
-    """Return what the command answers with `--json`, which is one line."""
-    (line,) = run(*arguments, "--json").stdout.splitlines()
-    return msgspec.json.decode(line, type=dict[str, Any])
+COMMAND = Command(app)
+run, told = COMMAND.run, COMMAND.told
 
 
 def test_the_tables_tell_every_model(own: Settings, plays: Path) -> None:
@@ -106,7 +83,7 @@ def test_ml100k_takes_the_place_of_a_file(own: Settings, plays: Path, monkeypatc
 
     monkeypatch.setattr(cli.plays_options, "fetch", fetch)
 
-    assert isinstance(CliRunner().invoke(app, ["--ml100k"]).exception, QualityError)
+    assert isinstance(COMMAND.error("--ml100k"), QualityError)
     assert [own.data_path / "ml-100k"] == fetched
 
 
@@ -124,8 +101,8 @@ def test_what_cannot_be_evaluated_is_a_sentence(own: Settings, plays: Path) -> N
     assert own
     single = plays.with_name("single.csv")
     single.write_text("who,what,played_at\n" + "".join(f"u{at},i{at},{1_600_000_000 + at}\n" for at in range(9)))
-    missing = CliRunner().invoke(app, [str(plays.with_name("none.csv"))]).exception
-    nobody = CliRunner().invoke(app, [str(single), *COLUMNS]).exception
+    missing = COMMAND.error(plays.with_name("none.csv"))
+    nobody = COMMAND.error(single, *COLUMNS)
 
     assert isinstance(missing, PlaysFileError)
     assert isinstance(nobody, QualityError)

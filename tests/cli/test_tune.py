@@ -2,46 +2,22 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from typer.testing import CliRunner, Result
 
 from cli.tune import app
 from jobs.tuned import BEST, SCORED, TuningError, read_best
 from streams.play_columns import PlaysFileError
 from streams.settings import Settings
 from streams.topics import TopicNames
-from tests.cli.plays_of_tastes import COLUMNS, read_by_commands, write_plays
+from tests.cli.plays_of_tastes import COLUMNS, Command, read_by_commands
 from tests.jobs.snapshots import drawn_plays
 from tests.jobs.tastes import N_EVENTS
 from tests.kafka.listeners import write_listeners
 
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Give settings of a data folder of its own, without a Kafka."""
-    return read_by_commands(Settings(data_dir=str(tmp_path / "var")), monkeypatch)
-
-
-@pytest.fixture
-def plays(tmp_path: Path) -> Path:
-    """Write a file of plays, with columns of other names."""
-    return write_plays(tmp_path / "plays.csv")
-
-
-def run(*arguments: object, status: int = 0) -> Result:
-    """Run the command and see that it ends as expected."""
-    ended = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert status == ended.exit_code, ended.output
-    return ended
-
-
-def told(*arguments: object) -> dict[str, Any]:
-    """Return what the command answers with `--json`, which is one line."""
-    (line,) = run(*arguments, "--json").stdout.splitlines()
-    return msgspec.json.decode(line, type=dict[str, Any])
+COMMAND = Command(app)
+run, told = COMMAND.run, COMMAND.told
 
 
 def test_the_answer_for_machines_tells_every_setting(own: Settings, plays: Path) -> None:
@@ -146,7 +122,7 @@ def test_a_report_needs_plays_that_are_left(own: Settings, arguments: tuple[str,
 
 def error_of(*arguments: object) -> Exception:
     """Return the error with which the command ends; `cli/main.py` makes it a sentence."""
-    error = CliRunner().invoke(app, [str(argument) for argument in arguments]).exception
+    error = COMMAND.error(*arguments)
     assert isinstance(error, Exception)
     return error
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Doubles
+from model.arrays import Doubles, Floats
 from model.basis import diagonalise, gram, rotate
 from model.objective import Objective, Rule
 from state.generation import Catalog, Generation, open_generation, write_generation
@@ -78,6 +78,14 @@ def manifest_of(generation_id: str, objective: Objective, n_items: int) -> Manif
     )
 
 
+def numbered(item_factors: Floats, objective: Objective) -> Catalog:
+    """Return items `i0`, `i1`, ... with these factors, each worth 1, in the basis that a generation keeps them in."""
+    rotation, diagonal = diagonalise(item_factors, objective.gram_scale)
+    n_items = len(item_factors)
+    ids = [f"i{number}" for number in range(n_items)]
+    return Catalog(ids, rotate(item_factors, rotation), diagonal, np.ones(n_items, np.float32))
+
+
 def catalog_of(
     n_items: int = 40,
     factors: int = 8,
@@ -87,10 +95,9 @@ def catalog_of(
 ) -> Catalog:
     """Return items `i0`, `i1`, ... with made-up factors; an item is worth 1, or what `popularity` tells."""
     drawn = np.random.default_rng(seed).standard_normal((n_items, factors)).astype(np.float32) * np.float32(0.4)
-    rotation, diagonal = diagonalise(drawn, Objective(rule).gram_scale)
-    ids = [f"i{number}" for number in range(n_items)]
-    worth = np.array([(popularity or {}).get(item_id, 1.0) for item_id in ids], np.float32)
-    return Catalog(ids, rotate(drawn, rotation), diagonal, worth)
+    found = numbered(drawn, Objective(rule))
+    worth = [(popularity or {}).get(item_id, 1.0) for item_id in found.item_ids]
+    return found._replace(popularity=np.array(worth, np.float32))
 
 
 def make_generation(
