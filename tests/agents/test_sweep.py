@@ -2,97 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import msgspec
 import pytest
 
 from agents import sweep
 from agents.fold import refold
 from agents.pace import USERS_MIN
-from agents.play_path import PlayPath, Took
-from agents.sweep import Sweeper
-from state.generation import Generation
-from state.generation_store import GenerationStore
-from state.partition_state import PartitionState
-from state.serving import Serving
-from state.user_record import UserRecord, generation_key_of
-from state.user_store import UserStore
-from streams.settings import Settings
+from agents.play_path import Took
+from state.user_record import UserRecord
 from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, slice_of
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
-
-SETTINGS = Settings(factors=8, list_n=5)
-USERS = [f"u{number}".encode() for number in range(7)]
-
-
-class MemoryStore:
-    """What a sweeper sees of the user store."""
-
-    def __init__(self, partitions: dict[int, PartitionState]) -> None:
-        """Own these partitions."""
-        self.partitions, self.settled = partitions, True
-
-
-class MemoryPath:
-    """Folds users into the states at once, in the seconds that are asked for."""
-
-    def __init__(self, store: MemoryStore, serving: Serving) -> None:
-        """Work on the partitions of `store`."""
-        self.groups: list[list[bytes]] = []
-        self.dropped: list[list[bytes]] = []
-        self.took, self.n_waits = Took(0.001, 0.002), 0
-        self.plays_take_s: float | None = None
-        self.after_group: Callable[[], None] = lambda: None
-        self._store, self._serving = store, serving
-
-    async def group_ended(self) -> None:
-        """Take note; there is never a group in hand."""
-        self.n_waits += 1
-
-    async def drop(self, partition: int, users: Sequence[bytes]) -> bool:
-        """Take note."""
-        self.dropped.append(list(users))
-        return partition in self._store.partitions
-
-    async def refold(self, partition: int, keys: Sequence[bytes]) -> Took | None:
-        """Fold and commit."""
-        if partition not in self._store.partitions:
-            return None
-        self.groups.append(list(keys))
-        current = self._serving.current
-        self._store.partitions[partition].folds_under(current.key if current else 0)
-        changes = refold({partition: keys}, self._store.partitions, current, SETTINGS, NOW_MS)
-        make_durable(changes, self._store.partitions)
-        self.after_group()
-        return self.took
-
-
-class Scene:
-    """Seven users of one partition, folded under the first generation, and two generations to serve."""
-
-    def __init__(self, folder: Path) -> None:
-        """Prepare."""
-        self.first = make_generation(folder / "generations", FIRST_ID)
-        self.second = make_generation(folder / "generations", SECOND_ID, seed=1)
-        self.state = PartitionState(folder / "state")
-        self.store = MemoryStore({0: self.state})
-        self.serving = Serving(GenerationStore(folder / "generations"))
-        self.path = MemoryPath(self.store, self.serving)
-        plays = [played(user.decode(), "i1") for user in USERS]
-        fold_slices([slice_of(0, 0, *plays)], self.store.partitions, self.first, SETTINGS)
-
-    def sweeper(self, group_users: int = 3) -> Sweeper:
-        """Return a new sweeper, as a new process has it."""
-        return Sweeper(cast(UserStore, self.store), self.serving, cast(PlayPath, self.path), group_users)
-
-    def under(self, generation: Generation) -> list[bytes]:
-        """Return the users folded under a generation."""
-        return [key for key, value in self.state.users(b"", 1000) if generation_key_of(value) == generation.key]
+from tests.agents.sweep_scene import SETTINGS, USERS, Scene
+from tests.state.builders import SECOND_ID
 
 
 @pytest.fixture
@@ -362,36 +287,3 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-
-
-async def test_who_was_forgotten_is_not_swept(scene: Scene) -> None:
-    """There is nothing to fold, and a sweep publishes no list for them."""
-    forget_user(scene, "u3", NOW_MS)
-    scene.serving.current = scene.second
-
-    await scene.sweeper().sweep(0)
-
-    assert b"u3" not in {key for group in scene.path.groups for key in group}
-    assert scene.second.key == scene.state.swept
-
-
-async def test_old_markers_are_dropped(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """A day after the wish, not before; the partition that went away meanwhile is left to its owner."""
-    caplog.set_level(logging.INFO)
-    forget_user(scene, "u3", NOW_MS)
-    forget_user(scene, "u4", NOW_MS + 10_000)
-
-    await scene.sweeper().drop_forgotten(0, NOW_MS / 1000 + sweep.MARKER_S - 1)
-    assert [] == scene.path.dropped
-    await scene.sweeper().drop_forgotten(0, NOW_MS / 1000 + sweep.MARKER_S + 1)
-    await scene.sweeper().drop_forgotten(7, NOW_MS / 1000 + sweep.MARKER_S + 1)
-
-    assert [[b"u3"]] == scene.path.dropped
-    assert 1 == sum(record.getMessage() == "forgotten_users_dropped" for record in caplog.records)
-
-
-def forget_user(scene: Scene, user: str, now_ms: int) -> None:
-    """Carry out a user's wish to be forgotten."""
-    wish = user.encode(), msgspec.json.encode({"type": "forget", "user_id": user})
-    offset = scene.state.place.applied_offset_max + 1
-    fold_slices([slice_of(0, offset, wish)], scene.store.partitions, scene.first, SETTINGS, now_ms)

@@ -1,0 +1,86 @@
+"""A partition of seven users to sweep, with a real state and a path in memory."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+from agents.fold import refold
+from agents.play_path import PlayPath, Took
+from agents.sweep import Sweeper
+from state.generation import Generation
+from state.generation_store import GenerationStore
+from state.partition_state import PartitionState
+from state.serving import Serving
+from state.user_record import generation_key_of
+from state.user_store import UserStore
+from streams.settings import Settings
+from tests.agents.deliveries import NOW_MS, fold_slices, make_durable, played, slice_of
+from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+
+SETTINGS = Settings(factors=8, list_n=5)
+USERS = [f"u{number}".encode() for number in range(7)]
+
+
+class MemoryStore:
+    """What a sweeper sees of the user store."""
+
+    def __init__(self, partitions: dict[int, PartitionState]) -> None:
+        """Own these partitions."""
+        self.partitions, self.settled = partitions, True
+
+
+class MemoryPath:
+    """Folds users into the states at once, in the seconds that are asked for."""
+
+    def __init__(self, store: MemoryStore, serving: Serving) -> None:
+        """Work on the partitions of `store`."""
+        self.groups: list[list[bytes]] = []
+        self.dropped: list[list[bytes]] = []
+        self.took, self.n_waits = Took(0.001, 0.002), 0
+        self.plays_take_s: float | None = None
+        self.after_group: Callable[[], None] = lambda: None
+        self._store, self._serving = store, serving
+
+    async def group_ended(self) -> None:
+        """Take note; there is never a group in hand."""
+        self.n_waits += 1
+
+    async def drop(self, partition: int, users: Sequence[bytes]) -> bool:
+        """Take note."""
+        self.dropped.append(list(users))
+        return partition in self._store.partitions
+
+    async def refold(self, partition: int, keys: Sequence[bytes]) -> Took | None:
+        """Fold and commit."""
+        if partition not in self._store.partitions:
+            return None
+        self.groups.append(list(keys))
+        current = self._serving.current
+        self._store.partitions[partition].folds_under(current.key if current else 0)
+        changes = refold({partition: keys}, self._store.partitions, current, SETTINGS, NOW_MS)
+        make_durable(changes, self._store.partitions)
+        self.after_group()
+        return self.took
+
+
+class Scene:
+    """Seven users of one partition, folded under the first generation, and two generations to serve."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare."""
+        self.first = make_generation(folder / "generations", FIRST_ID)
+        self.second = make_generation(folder / "generations", SECOND_ID, seed=1)
+        self.state = PartitionState(folder / "state")
+        self.store = MemoryStore({0: self.state})
+        self.serving = Serving(GenerationStore(folder / "generations"))
+        self.path = MemoryPath(self.store, self.serving)
+        plays = [played(user.decode(), "i1") for user in USERS]
+        fold_slices([slice_of(0, 0, *plays)], self.store.partitions, self.first, SETTINGS)
+
+    def sweeper(self, group_users: int = 3) -> Sweeper:
+        """Return a new sweeper, as a new process has it."""
+        return Sweeper(cast(UserStore, self.store), self.serving, cast(PlayPath, self.path), group_users)
+
+    def under(self, generation: Generation) -> list[bytes]:
+        """Return the users folded under a generation."""
+        return [key for key, value in self.state.users(b"", 1000) if generation_key_of(value) == generation.key]
