@@ -35,11 +35,11 @@ def test_help_lists_every_command_without_importing_any(
     """A command's heavy imports wait until it runs."""
     for name in cli.main.COMMANDS:
         monkeypatch.delitem(sys.modules, f"cli.{name}", raising=False)
-    before = time.perf_counter()
+    before = time.process_time()
 
     assert run_main(monkeypatch, "--help") == 0
 
-    assert time.perf_counter() - before < 0.5
+    assert time.process_time() - before < 0.5
     printed = capsys.readouterr().out
     assert all(name in printed and text in printed for name, text in cli.main.COMMANDS.items())
     assert not {f"cli.{name}" for name in cli.main.COMMANDS} & set(sys.modules)

@@ -17,6 +17,7 @@ from tests.kafka.watching import await_true, lists, play, send, worker
 from tests.made_up import made_up_factors, publish
 
 USERS, ITEMS, FACTORS = 2000, 50, 8
+GROUP = 10
 
 
 def swept(process: WorkerProcess, generation_id: str) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
     """The next start refolds whom the first one left, and nobody else; then every list names the new generation."""
     assert names.plays == topic_names(settings).plays
     rng = np.random.default_rng(1)
-    slow = msgspec.structs.replace(settings, factors=FACTORS, list_n=10, sweep_users=10, rank="exact")
+    slow = msgspec.structs.replace(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact")
     publish(slow, made_up_factors(ITEMS, FACTORS, rng))
     with worker(slow) as process:
         send(slow, [play(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
@@ -56,7 +57,9 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
         assert 0 < done < USERS
         process.start()
         assert await_true(lambda: len(swept(process, second)) == slow.partitions, 20)
-        assert USERS - done == sum(event["users"] for event in swept(process, second))
+        left = sum(event["users"] for event in swept(process, second))
+        # What was on its way to Kafka when the first one died, one group at most, may be written after the look.
+        assert USERS - done - GROUP <= left <= USERS - done
     assert {second: USERS} == count([told.generation for told in lists(slow).values()])
     assert USERS == folded_under(slow, second)
 
