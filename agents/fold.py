@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from agents.lists import encode_lists
 from agents.reading import Group
+from agents.tally import Tally
 from state.generation import Generation
 from state.keys import item_name_key
 from state.learn import forget, learn
 from state.partition_state import PartitionState
 from state.ranker import Ranker
-from state.relist import fingerprints, relist
+from state.relist import fingerprints, relist, remember
 from state.user_records import UserRecords, pack, unpack
 from streams.outbox import Item
 from streams.settings import Settings
@@ -44,6 +45,7 @@ def fold(
     settings: Settings,
     now_ms: int,
     ranker: Ranker | None = None,
+    tally: Tally | None = None,
 ) -> dict[int, Changes]:
     """Fold a group's events into its users' records.
 
@@ -53,9 +55,9 @@ def fold(
     """
     records = _read(group.users, states, generation, settings)
     records, wished = forget(records, group.forget_offsets, now_ms // 1000)
-    records, repeated = learn(
-        records, group.plays, settings.history_max, settings.play_ids_max, settings.half_life_plays
-    )
+    records, repeated, outcomes = learn(records, group.events, settings)
+    if tally is not None:
+        tally.count(outcomes)
     changes = _settle(group.users, records, repeated | wished, generation, settings, now_ms, ranker)
     for partition, ids in group.item_ids.items():
         names = [(item_name_key(key), ids[key].encode()) for key in states[partition].unnamed(ids)]
@@ -100,18 +102,22 @@ def _settle(
 ) -> dict[int, Changes]:
     """Make the lists of all users at once, decide which go out, and write the records."""
     header = records.header
-    forgotten = header["plays"] == 0
-    messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(forgotten & again).tolist())
+    blank = records.blank
+    unlisted = blank & (again | (header["list_fingerprint"] != 0))
+    messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(unlisted).tolist())
+    header["listed_at_s"][blank & (header["listed_at_s"] == 0)] = now_ms // 1000
     if generation is not None and len(records):
         again = again | (header["generation_key"] != generation.key)  # a published list names a generation
-        lists = relist(records, generation, settings.list_n, ranker)
+        lists = relist(records, generation, settings, ranker)
         found = fingerprints(lists, generation)
         age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
         due = again | (found != header["list_fingerprint"]) | (age_s >= settings.list_heartbeat_s)
-        due &= ~forgotten
-        header["list_fingerprint"] = np.where(forgotten, 0, found)
-        header["generation_key"][forgotten] = 0
+        due &= ~blank
+        header["list_fingerprint"] = np.where(blank, 0, found)
+        header["generation_key"][blank] = 0
         header["listed_at_s"][due] = header["last_played_s"][due]
+        header["listed_at_clock_s"][due] = now_ms // 1000
+        records.listed = remember(records.listed, lists, due, generation)
         messages |= encode_lists(users, header["applied_offset"], lists, due, generation, settings, now_ms)
     else:
         header["generation_key"] = 0

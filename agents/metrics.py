@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agents.tally import Tally
 from state.ranker import Ranker
 from state.serving import Serving
 from state.user_store import UserStore
@@ -25,14 +26,21 @@ class MetricsError(RuntimeError):
 class WorkerMetrics(Collector):
     """Turns the present state of a worker into samples; no part of the worker knows of it."""
 
-    def __init__(self, ranker: Ranker, serving: Serving, store: UserStore) -> None:
+    def __init__(self, ranker: Ranker, serving: Serving, store: UserStore, tally: Tally) -> None:
         """Read these parts."""
-        self._ranker, self._serving, self._store = ranker, serving, store
+        self._ranker, self._serving, self._store, self._tally = ranker, serving, store, tally
 
     def collect(self) -> Iterator[Metric]:
         """Give one sample of everything."""
+        yield from self._of_events()
         yield from self._of_ranking()
         yield from self._of_serving()
+
+    def _of_events(self) -> Iterator[Metric]:
+        events = CounterMetricFamily("playfold_events", "Events, by what became of them.", labels=["outcome"])
+        for outcome, n in self._tally.n_events.items():
+            events.add_metric([outcome], n)
+        yield events
 
     def _of_ranking(self) -> Iterator[Metric]:
         ranker = self._ranker

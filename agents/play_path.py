@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from agents.commit import Committer
 from agents.fold import Changes, drop, fold, refold
 from agents.reading import read_group
+from agents.tally import Tally
 from state.generation import Generation
 from state.ranker import Ranker
 from state.serving import Serving
@@ -53,7 +54,7 @@ class PlayPath:
         """Commit into the partitions of `store`; `fail` is told of an error that the worker cannot go on after."""
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
-        self.ranker = Ranker(settings)
+        self.ranker, self.tally = Ranker(settings), Tally()
         self._work_s = 0.0
         self._played_at, self._plays_take_s = float("-inf"), 0.0
 
@@ -130,8 +131,8 @@ class PlayPath:
         mine = [part for part in slices if part.partition in states]
         if not mine:
             return {}
-        group = read_group(mine, self._settings.play_bytes_max)
-        return fold(group, states, generation, self._settings, now_ms, self.ranker)
+        group = read_group(mine, self._settings)
+        return fold(group, states, generation, self._settings, now_ms, self.ranker, self.tally)
 
     def _drop(
         self, partition: int, users: Sequence[bytes], _generation: Generation | None, _now_ms: int

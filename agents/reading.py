@@ -7,12 +7,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from state.events import Action, EventColumns
 from state.keys import item_key, play_id_key
-from state.learn import PlayColumns
 from state.user_record import NOTHING_APPLIED
 from streams.outbox import Item
-from streams.records import Event, Forget, RejectedPlay, UnreadablePlay, read_event
+from streams.records import Event, Forget, Hide, Pause, Play, RejectedPlay, Shown, Unhide, UnreadablePlay, read_event
+from streams.settings import Settings
 from streams.slices import Record, Slice
+from streams.worth import Worth
 
 Offsets = NDArray[np.int64]
 
@@ -22,7 +24,7 @@ class Group(NamedTuple):
 
     users: dict[int, list[bytes]]
     """Keys of the touched users, per partition; user number `u` counts through all of them."""
-    plays: PlayColumns
+    events: EventColumns
     """Without those before a user's wish to be forgotten."""
     forget_offsets: Offsets
     """Where each user wished last to be forgotten, shape (n,); `NOTHING_APPLIED` for most."""
@@ -32,51 +34,59 @@ class Group(NamedTuple):
     """Per partition, what goes to the rejected plays."""
 
 
-def read_group(slices: Sequence[Slice], play_bytes_max: int) -> Group:
+def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
     """Decode and check the events of a group, and group them by user.
 
     A private play is neither kept nor rejected: nothing of it is written anywhere.
     """
-    parts = {number: _Part() for number in sorted(part.partition for part in slices)}
+    worth, remembers_shown = Worth(settings), settings.cooldown_shows > 0
+    parts = {number: _Part(worth) for number in sorted(part.partition for part in slices)}
     for topic, partition, records, _ in slices:
         part = parts[partition]
         for record in records:
             try:
-                event = read_event(record.key, record.value, play_bytes_max)
+                event = read_event(record.key, record.value, settings.play_bytes_max, worth.types)
             except UnreadablePlay as error:
                 part.reject(topic, partition, record, str(error))
                 continue
-            part.take(event, record.offset)
-    plays, forget_offsets = _columns(parts.values())
+            if remembers_shown or not isinstance(event, Shown):
+                part.take(event, record.offset)
+    events, forget_offsets = _columns(parts.values())
     return Group(
         {number: list(part.users) for number, part in parts.items()},
-        plays,
+        events,
         forget_offsets,
         {number: part.item_ids for number, part in parts.items()},
         {number: part.rejects for number, part in parts.items()},
     )
 
 
+_Row = tuple[int, int, int, float, int, int, int]
+
+
 class _Part:
     """What a group has of one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, worth: Worth) -> None:
         """Begin with nothing."""
         self.users: dict[bytes, int] = {}
-        self.rows: list[tuple[int, int, int, int, int]] = []
+        self.rows: list[_Row] = []
         self.forgets: dict[int, int] = {}
         self.item_ids: dict[int, str] = {}
         self.rejects: list[Item] = []
+        self._worth = worth
+        self._shown = set[int]()
 
     def take(self, event: Event, offset: int) -> None:
         """Take an event in."""
-        if isinstance(event, Forget):
-            self.forgets[self._user(event)] = offset
+        if not isinstance(event, Play):
+            self._take_wish(event, offset)
         elif not event.private:
-            key = item_key(event.item_id)
-            self.item_ids[key] = event.item_id
+            key = self._item(event.item_id)
             play_id = play_id_key(event.play_id) if event.play_id is not None else 0
-            self.rows.append((self._user(event), offset, key, event.played_at_ms // 1000, play_id))
+            action = Action.PLAY if event.type == "play" else Action.SIGNAL
+            at_s = event.played_at_ms // 1000
+            self.rows.append((self._user(event), offset, key, self._worth.of(event), at_s, play_id, action))
 
     def reject(self, topic: str, partition: int, record: Record, reason: str) -> None:
         """Set aside what cannot be read."""
@@ -86,33 +96,58 @@ class _Part:
         )
         self.rejects.append((key or b"", msgspec.json.encode(rejected)))
 
+    def _take_wish(self, event: Event, offset: int) -> None:
+        user = self._user(event)
+        if isinstance(event, Forget):
+            self.forgets[user] = offset
+        elif isinstance(event, Shown):
+            if offset not in self._shown:  # a slice may wait twice
+                self._shown.add(offset)
+                for item_id in event.item_ids:
+                    self.rows.append((user, offset, self._item(item_id), 0.0, 0, 0, Action.SHOWN))
+        elif isinstance(event, Hide | Unhide):
+            action = Action.HIDE if isinstance(event, Hide) else Action.UNHIDE
+            self.rows.append((user, offset, self._item(event.item_id), 0.0, 0, 0, action))
+        else:
+            action = Action.PAUSE if isinstance(event, Pause) else Action.RESUME
+            self.rows.append((user, offset, 0, 0.0, 0, 0, action))
+
+    def _item(self, item_id: str) -> int:
+        key = item_key(item_id)
+        self.item_ids[key] = item_id
+        return key
+
     def _user(self, event: Event) -> int:
         return self.users.setdefault(event.user_id.encode(), len(self.users))
 
 
-_PLAY = np.dtype([("user", "i8"), ("offset", "i8"), ("item_key", "u8"), ("played_at_s", "u4"), ("play_id", "u8")])
+_EVENT = np.dtype(
+    [
+        ("user", "i8"),
+        ("offset", "i8"),
+        ("item_key", "u8"),
+        ("weight", "f4"),
+        ("at_s", "u4"),
+        ("play_id", "u8"),
+        ("action", "u1"),
+    ]
+)
 
 
-def _columns(parts: Iterable[_Part]) -> tuple[PlayColumns, Offsets]:
-    """Order plays by user and, for a user, by offset; leave out those that a wish to be forgotten came after."""
+def _columns(parts: Iterable[_Part]) -> tuple[EventColumns, Offsets]:
+    """Order events by user and, for a user, by offset; leave out those that a wish to be forgotten came after."""
     found, wishes, first = [], list[Offsets](), 0
     for part in parts:
-        plays = np.array(part.rows, _PLAY)
-        plays["user"] += first
+        events = np.array(part.rows, _EVENT)
+        events["user"] += first
         first += len(part.users)
-        found.append(plays)
+        found.append(events)
         forgets = np.full(len(part.users), NOTHING_APPLIED, np.int64)
         forgets[list(part.forgets)] = list(part.forgets.values())
         wishes.append(forgets)
-    plays, forget_offsets = np.concatenate(found), np.concatenate(wishes)
-    plays = plays[plays["offset"] > forget_offsets[plays["user"]]]
-    plays = plays[np.lexsort((plays["offset"], plays["user"]))]
-    columns = PlayColumns(
-        np.searchsorted(plays["user"], np.arange(first + 1)),
-        np.ascontiguousarray(plays["offset"]),
-        np.ascontiguousarray(plays["item_key"]),
-        np.ones(len(plays), np.float32),
-        np.ascontiguousarray(plays["played_at_s"]),
-        np.ascontiguousarray(plays["play_id"]),
-    )
-    return columns, forget_offsets
+    events, forget_offsets = np.concatenate(found), np.concatenate(wishes)
+    events = events[events["offset"] > forget_offsets[events["user"]]]
+    events = events[np.lexsort((events["offset"], events["user"]))]
+    starts = np.searchsorted(events["user"], np.arange(first + 1))
+    columns = (np.ascontiguousarray(events[name]) for name in (_EVENT.names or ())[1:])
+    return EventColumns(starts, *columns), forget_offsets

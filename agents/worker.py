@@ -57,7 +57,7 @@ class Worker:
         self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail)
         self._sweeper = Sweeper(self._store, self._serving, self._path, settings.sweep_users)
         self._metrics = MetricsServer(
-            WorkerMetrics(self._path.ranker, self._serving, self._store), settings.metrics_port
+            WorkerMetrics(self._path.ranker, self._serving, self._store, self._path.tally), settings.metrics_port
         )
         plays = topic_of_bytes(self._app, names.plays, settings.partitions)
         self._app.agent(plays, name="fold")(self._path.fold_plays)

@@ -6,10 +6,9 @@ import msgspec
 import numpy as np
 
 from jobs.step import Step, Watch, unwatched
-from model.arrays import Starts
+from model.arrays import Flags, Starts
 from model.events import Split
 from model.quality import Interval, hit_rate, mean_reciprocal_rank
-from model.unrolled import Flags
 from state.manifest import Estimate
 
 PARTS = 20

@@ -33,6 +33,8 @@ class Asked(NamedTuple):
     """The number of the play before it, shape (n,)."""
     held_out: Keys
     """The key of the held-out item, shape (n,)."""
+    at_s: Counts
+    """When it was played last, in seconds since 1970, shape (n,)."""
 
 
 class Side(NamedTuple):
@@ -76,7 +78,8 @@ def asked_of(found: TrainingSet) -> Asked:
     kept = entries != np.repeat(held_out, lengths)
     columns = (column[entries[kept]] for column in old[1:])
     histories = Histories(starts - np.arange(len(starts)), *columns)
-    return Asked(histories, old.touched_at_play[held_out] - np.uint32(1), old.item_keys[held_out])
+    before = old.touched_at_play[held_out] - np.uint32(1)
+    return Asked(histories, before, old.item_keys[held_out], old.last_played_s[held_out])
 
 
 class Scored(NamedTuple):
@@ -116,7 +119,9 @@ def score(side: Side, asked: Asked) -> Scored:
     ages = np.repeat(asked.plays_before.astype(np.int64), lengths) - histories.touched_at_play
     # What was played again later is known, but says nothing about that moment.
     rows = np.where(ages >= 0, known, np.int32(-1))
-    weights = decayed(histories.values, np.maximum(ages, 0), side.objective.half_life_plays)
+    ages_s = np.repeat(asked.at_s.astype(np.int64), lengths) - histories.last_played_s
+    half_lives = side.objective.half_life_plays, side.objective.half_life_s
+    weights = decayed(histories.values, np.maximum(ages, 0), half_lives[0], np.maximum(ages_s, 0), half_lives[1])
     users = np.zeros((len(lengths), side.objective.factors), np.float32)
     fold_in(histories.starts, rows, weights, side.item_factors, side.gram_diagonal, side.objective, users)
     played, ranks = side.rows_of(asked.held_out), [np.zeros(0, np.int64)]

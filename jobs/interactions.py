@@ -161,7 +161,7 @@ def hold_out(histories: Histories, asked: NDArray[np.bool_]) -> Starts:
     has to stand before it, from which a listener can be folded in.
     """
     starts = histories.starts
-    once = np.flatnonzero(histories.values <= 1)
+    once = np.flatnonzero((histories.values > 0) & (histories.values <= 1))
     if not len(once):
         return np.full(len(asked), NOTHING_HELD_OUT, np.int64)
     last = np.searchsorted(once, starts[1:]) - 1

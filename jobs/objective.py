@@ -15,4 +15,6 @@ def objective_of(settings: Settings) -> Objective:
         half_life_plays=settings.half_life_plays,
         iterations=settings.iterations,
         window_plays=settings.window_plays,
+        half_life_days=settings.half_life_days,
+        growth=settings.growth,
     )

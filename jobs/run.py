@@ -29,7 +29,8 @@ WITHOUT_EFFECT = {
     "data_dir", "instance", "replication", "broker_heap_mb", "broker_ready_s", "ready_s", "session_timeout_s",
     "kafka_timeout_s", "slice_plays_max", "group_plays_max", "play_bytes_max", "threads", "play_ids_max",
     "item_names_cached_max", "list_n", "list_heartbeat_s", "list_expires_s", "sweep_users", "rank", "probe_share",
-    "recall_floor", "metrics_port", "generations_max", "index_rebuild_s",
+    "recall_floor", "metrics_port", "generations_max", "index_rebuild_s", "hidden_max", "shown_max", "cooldown_shows",
+    "cooldown_plays",
 }  # fmt: skip
 """Settings that change nothing in a generation; every other one decides, so a new setting does too."""
 

@@ -5,7 +5,6 @@
 `<fingerprint>/optuna.log`         the journal of optuna's study, if it was asked
 """
 
-import math
 import os
 import shutil
 from pathlib import Path
@@ -15,7 +14,7 @@ import msgspec
 
 from model.objective import Objective
 from state.disk import fsync_folder, write_file
-from state.manifest import Estimate
+from state.manifest import Estimate, endless
 from streams.settings import Settings, SettingsError
 
 BEST, SCORED, JOURNAL = "best.json", "scored.jsonl", "optuna.log"
@@ -159,9 +158,4 @@ def prune(store: Path) -> None:
 
 
 def _decode(content: bytes, kind: type[_Record]) -> _Record:
-    """Read a record; JSON has no infinity, so a half-life that never ends is written as null."""
-    fields = msgspec.json.decode(content, type=dict[str, Any])
-    objective = fields.get("objective")
-    if isinstance(objective, dict) and objective.get("half_life_plays", 0) is None:
-        objective["half_life_plays"] = math.inf
-    return msgspec.convert(fields, kind)
+    return msgspec.convert(endless(msgspec.json.decode(content, type=dict[str, Any])), kind)

@@ -11,6 +11,8 @@ Rows = NDArray[np.int32]  # item rows of a generation, -1 where it does not know
 Starts = NDArray[np.int64]  # compressed rows: those of user u are starts[u]:starts[u + 1]
 Keys = NDArray[np.uint64]  # item keys
 Counts = NDArray[np.uint32]  # plays, or seconds since 1970
+Codes = NDArray[np.uint8]  # which of a few kinds
+Flags = NDArray[np.bool_]  # one for each of something
 
 
 def frozen(array: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Counts, Floats, Keys, Rows, Starts
+from model.arrays import Counts, Flags, Floats, Keys, Rows, Starts
 from model.history import Histories
-from model.unrolled import Flags
 
 
 class Events(NamedTuple):

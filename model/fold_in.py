@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.arrays import Floats, Rows, Starts
-from model.objective import Objective
+from model.objective import Objective, against
 from model.solver import STEPS_MAX, TOLERANCE, solve_rows
 
 
@@ -24,7 +24,7 @@ def fold_in(
     Args:
         starts: Compressed rows over users, shape (n_users + 1,).
         rows: Item rows of every user's history; -1 for an item that this generation does not know, which is ignored.
-        weights: Decayed counts of plays, one for each of `rows`.
+        weights: What the signals of each of `rows` are worth now; below 0: against the item.
         item_factors: Item vectors in the diagonal basis, shape (n_items, f).
         gram_diagonal: Diagonal of their gram, scaled by the objective, shape (f,).
         objective: What is minimised.
@@ -43,7 +43,7 @@ def fold_in(
         objective.targets(weights),
         item_factors,
         gram_diagonal,
-        objective.row_regularization(n_known(starts, rows)),
+        objective.row_regularization(n_known(starts, np.where(against(weights), -1, rows))),
         x,
         tolerance,
         steps_max,

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from model.arrays import Floats, Rows, Starts, frozen
+from model.arrays import Flags, Floats, Rows, Starts, frozen
 from model.events import Split
 from model.quality import MISS, ranks_of
 from model.ranks import finite_ranks, rank_new
-from model.unrolled import Flags
 
 _SPREAD = 0.1
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from model.arrays import Floats, Rows, Starts, frozen
+from model.arrays import Flags, Floats, Rows, Starts, frozen
 from model.events import Split
 from model.quality import MISS, ranks_of
 from model.ranks import finite_ranks, rank_new
-from model.unrolled import Flags
 
 PAIRS_MAX = 1 << 27
 """Pairs that are all kept, at most: 512 MB, of 11,585 items."""

@@ -6,10 +6,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from model.arrays import Floats
+from model.arrays import Flags, Floats
 
 Rule = Literal["ials", "hkv"]
+Growth = Literal["rule", "log", "linear"]
+DAY_S = 86_400
 _LOG_2 = np.float32(np.log(2))
+
+
+def against(weights: ArrayLike) -> Flags:
+    """Tell which weights are of signals against an item, even where decay has left nothing but the sign.
+
+    >>> against([1.0, 0.0, -0.0, -1.0]).tolist()
+    [False, False, True, True]
+    """
+    signs: Flags = np.signbit(np.asarray(weights, np.float32))
+    return signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,13 @@ class Objective:
     `sum_all (1 + alpha weight) (p - x.y)^2 + lambda (|x|^2 + |y|^2)`, `p = 1` where played.
 
     Either way a row solves `(gram_scale * gram + regularization I + sum c y y') x = sum b y` over its played items,
-    where `weight` is the decayed count of plays.
+    where `weight` is what their signals are worth after decay.
+
+    A weight below 0 is of signals against an item: confidence in preference 0 (Hu, Koren and Volinsky's `p = 0`),
+    so its `c` is that of the weight without its sign, its `b` is 0, and `n_row` does not count it.
+
+    `growth` tells how confidence grows with the weight: `log`, as `log2(1 + weight)`, `linear`, or as the rule's own
+    paper has it, which is `log` for `ials` and `linear` for `hkv` (their equation 6 is the other way).
     """
 
     rule: Rule = "ials"
@@ -36,6 +54,13 @@ class Objective:
     window_plays: int = (
         0  # plays in a window that is trained on beside the whole histories (`model/windows.py`); 0: none
     )
+    half_life_days: float = float("inf")  # of event time
+    growth: Growth = "rule"
+
+    @property
+    def half_life_s(self) -> float:
+        """Return the seconds of event time after which a play counts half."""
+        return self.half_life_days * DAY_S
 
     @property
     def gram_scale(self) -> float:
@@ -43,14 +68,18 @@ class Objective:
         return self.unobserved_weight if self.rule == "ials" else 1.0
 
     def confidences(self, weights: ArrayLike) -> Floats:
-        """Return `c`, the weight of every played item in the matrix of the row's equations."""
-        weights = np.asarray(weights, np.float32)
-        return np.log1p(weights) / _LOG_2 if self.rule == "ials" else np.float32(self.alpha) * weights
+        """Return `c`, the weight of every item of a history in the matrix of the row's equations."""
+        weights = np.abs(np.asarray(weights, np.float32))
+        logarithmic = self.growth == "log" or (self.growth == "rule" and self.rule == "ials")
+        grown = (np.log1p(weights) / _LOG_2).astype(np.float32) if logarithmic else weights
+        return grown if self.rule == "ials" else np.float32(self.alpha) * grown
 
     def targets(self, weights: ArrayLike) -> Floats:
-        """Return `b`, the weight of every played item on the right-hand side of the row's equations."""
+        """Return `b`, the weight of every item of a history on the right-hand side of the row's equations."""
+        weights = np.asarray(weights, np.float32)
         confidences = self.confidences(weights)
-        return confidences if self.rule == "ials" else 1 + confidences
+        wanted: Floats = confidences if self.rule == "ials" else np.float32(1) + confidences
+        return np.where(against(weights), np.float32(0), wanted)
 
     def row_regularization(self, n_row: ArrayLike) -> Floats:
         """Return the regularization of rows with `n_row` played items each."""

@@ -10,7 +10,7 @@ from model.weights import decayed
 def popularity(
     histories: Histories, plays_so_far: Counts, item_rows: Rows, n_items: int, half_life_plays: float = np.inf
 ) -> Floats:
-    """Sum the plays of every item over the users.
+    """Sum what the plays of every item are worth over the users; signals against an item take nothing from it.
 
     Args:
         histories: Histories of n users.
@@ -25,5 +25,5 @@ def popularity(
     """
     plays_now = np.repeat(plays_so_far.astype(np.int64), np.diff(histories.starts))
     weights = decayed(histories.values, plays_now - histories.touched_at_play, half_life_plays)
-    known = item_rows >= 0
+    known = (item_rows >= 0) & (weights > 0)
     return np.bincount(item_rows[known], weights[known], n_items).astype(np.float32)

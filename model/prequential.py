@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Floats, Rows, Starts
+from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.events import Split, rows_of
 from model.fold_in import fold_in, n_known
 from model.history import Histories, Plays, add_plays
@@ -25,7 +25,7 @@ from model.quality import MISS, ranks_of
 from model.ranks import rank_new, ranks_among
 from model.solver import solve_rows_plain
 from model.training import Factors, LocalEngine, Matrix, Progress, train
-from model.unrolled import Flags, unroll
+from model.unrolled import unroll
 from model.windows import with_windows
 
 POPULAR_HALF_LIFE_S = 30 * 86_400

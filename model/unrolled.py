@@ -9,11 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows, Starts, frozen
-
-Flags = NDArray[np.bool_]
+from model.arrays import Flags, Floats, Rows, Starts, frozen
 
 
 class Unrolled(NamedTuple):

@@ -26,13 +26,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Floats, Keys, Rows
+from model.arrays import Counts, Floats, Keys, Rows
 from state.disk import fsync_folder, write_file
 from state.errors import GenerationError
 from state.file_set import checksum, missing, verify_file_set, verify_files
 from state.keys import generation_key, item_key
 from state.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
 from state.revision import Revision, open_revision
+from state.user_record import MARK
 
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")
 ITEM_IDS = "item_ids.json"
@@ -88,6 +89,11 @@ class Generation:
         return rows[~np.isin(rows, withdrawn)][:POPULAR_N]
 
     @cached_property
+    def marks(self) -> Counts:
+        """Return by what user records remember the items of a list, shape (n,)."""
+        return (self.item_keys & np.uint64(MARK)).astype(np.uint32)
+
+    @cached_property
     def _sorted_keys(self) -> Keys:
         keys: Keys = self.item_keys[self.key_order]
         return keys
@@ -95,7 +101,7 @@ class Generation:
     def with_revision(self, revision: Revision) -> "Generation":
         """Return the same items with another revision; what was computed of them is kept."""
         other = replace(self, revision=revision)
-        computed = ("key", "norms", "_sorted_keys")
+        computed = ("key", "norms", "marks", "_sorted_keys")
         vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
         return other
 

@@ -1,66 +1,103 @@
-"""What plays, and wishes to be forgotten, change in their users' records, exactly once."""
+"""What events change in their users' records, exactly once."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Floats, Keys, Starts
+from model.arrays import Codes, Counts, Flags, Keys, Starts
 from model.history import Histories, Plays, add_plays
-from state.user_record import NOTHING_APPLIED
-from state.user_records import UserRecords, new_users
+from model.objective import DAY_S
+from state.events import Action, EventColumns
+from state.user_record import NOTHING_APPLIED, PAUSED
+from state.user_records import Ragged, Shown, UserRecords, new_users
+from state.wishes import hide, remember_shown
+from streams.settings import Settings
+
+_PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN = (
+    int(action) for action in (Action.PLAY, Action.SIGNAL, Action.PAUSE, Action.RESUME, Action.SHOWN)
+)
+OUTCOMES = ("learnt", "wished", "redelivered", "retried", "paused", "capped", "trimmed")
+"""What became of an event: its number is the place here. What is trimmed is learnt, up to what an item may be worth."""
+_LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, _TRIMMED = range(len(OUTCOMES))
 
 
-class PlayColumns(NamedTuple):
-    """Plays of `n` users as they came: user after user, each user's by offset."""
+class Learnt(NamedTuple):
+    """What a group's events changed."""
 
-    starts: Starts  # (n + 1,)
-    offsets: NDArray[np.int64]  # (p,), place in the plays topic
-    item_keys: Keys  # (p,)
-    weights: Floats  # (p,)
-    played_at_s: Counts  # (p,)
-    play_ids: Keys  # (p,), 0: the client gave none
+    records: UserRecords
+    """The records after the events."""
+    repeated: Flags
+    """Which users had an event that was delivered again, shape (n,)."""
+    outcomes: Codes
+    """What became of every event, shape (p,), a place in `OUTCOMES`."""
 
 
-def learn(
-    records: UserRecords, plays: PlayColumns, history_max: int, play_ids_max: int, half_life_plays: float
-) -> tuple[UserRecords, NDArray[np.bool_]]:
-    """Apply plays to the records of their users; a play that a record contains already is skipped.
+def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Learnt:
+    """Apply events to the records of their users; one that a record contains already is skipped.
 
-    A play at or below the user's applied offset was delivered again. A play whose id is remembered is a client's own
-    retry: it moves the applied offset and changes nothing else.
-
-    Returns:
-        The records after the plays, and which users had a play that was delivered again, shape (n,).
+    An event at or below the user's applied offset was delivered again. A signal whose id is remembered is a client's
+    own retry, one of a paused user is not learnt, nor one over the day's limit: it moves the applied offset and
+    changes nothing else.
     """
     header = records.header.copy()
-    applied = np.repeat(header["applied_offset"], np.diff(plays.starts))
-    repeated = np.add.reduceat(np.append(plays.offsets <= applied, False), plays.starts[:-1]) > 0
-    repeated &= np.diff(plays.starts) > 0
-    fresh, id_starts, ids = _fresh(
-        plays.starts, plays.offsets, plays.play_ids, header["applied_offset"].copy(),
-        records.play_id_starts, records.play_ids, play_ids_max,
-    )  # fmt: skip
-    kept = np.concatenate(([0], np.cumsum(fresh)))[plays.starts]
-    histories, plays_now = add_plays(
+    repeated = _repeated(events, header["applied_offset"])
+    state = _columns_of(header)
+    limits = settings.play_ids_max, settings.user_signals_per_day_max
+    told = events.starts, events.offsets, events.at_s, events.play_ids, events.actions
+    outcomes, *ids = _admit(*told, *state.values(), *records.play_ids, *limits)
+    taken = outcomes <= _WISHED
+    wishes = events.starts, events.item_keys, events.actions, events.weights
+    cooldown = settings.cooldown_shows, settings.cooldown_plays
+    shown = remember_shown(records.shown, header["plays"], wishes, taken, settings.shown_max, cooldown)
+    for name, column in state.items():
+        header[name] = column
+    fresh = outcomes == _LEARNT
+    kept = np.concatenate(([0], np.cumsum(fresh)))[events.starts]
+    columns = (column[fresh] for column in (events.item_keys, events.weights, events.at_s, events.actions == _PLAY))
+    histories, header["plays"] = add_plays(
         records.histories,
         header["plays"].copy(),
-        Plays(kept, plays.item_keys[fresh], plays.weights[fresh], plays.played_at_s[fresh]),
-        history_max,
-        half_life_plays,
-    )
-    header["plays"] = plays_now
-    touched = np.flatnonzero(np.diff(plays.starts))
-    header["applied_offset"][touched] = np.maximum(
-        header["applied_offset"][touched], plays.offsets[plays.starts[touched + 1] - 1]
+        Plays(kept, *columns),
+        settings.history_max,
+        settings.half_life_plays,
+        settings.half_life_days * DAY_S,
+        settings.item_weight_max,
     )
     changed = np.diff(kept) > 0
     if fresh.any():
-        latest = np.maximum.reduceat(plays.played_at_s[fresh], kept[:-1][changed])
+        latest = np.maximum.reduceat(events.at_s[fresh], kept[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
-    return UserRecords(header, histories, id_starts, ids, records.vectors), repeated
+    _mark_trimmed(outcomes, events, histories, settings.item_weight_max)
+    hidden = hide(records.hidden, wishes, taken, settings.hidden_max)
+    after = UserRecords(header, histories, Ragged(*ids), hidden, shown, records.listed, records.vectors)
+    return Learnt(after, repeated, outcomes)
+
+
+def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
+    """Tell which users have an event that their record contains already."""
+    n_events = np.diff(events.starts)
+    at_or_below = np.append(events.offsets <= np.repeat(applied, n_events), False)
+    repeated: Flags = (np.add.reduceat(at_or_below, events.starts[:-1]) > 0) & (n_events > 0)
+    return repeated
+
+
+def _mark_trimmed(outcomes: Codes, events: EventColumns, histories: Histories, weight_max: float) -> None:
+    """Mark the signals of items that are worth the most that they may be."""
+    full = np.flatnonzero(np.abs(histories.values) >= weight_max)
+    if len(full):
+        owners = np.searchsorted(histories.starts, full, side="right") - 1
+        pairs = {*zip(owners.tolist(), histories.item_keys[full].tolist(), strict=True)}
+        users = np.repeat(np.arange(len(events.starts) - 1), np.diff(events.starts))
+        found = zip(users.tolist(), events.item_keys.tolist(), strict=True)
+        trimmed = np.array([pair in pairs for pair in found], np.bool_)
+        outcomes[trimmed & (outcomes == _LEARNT)] = _TRIMMED
+
+
+def _columns_of(header: NDArray[np.void]) -> dict[str, NDArray[Any]]:
+    """Return copies of the header's fields that a kernel counts on, each contiguous."""
+    return {name: header[name].copy() for name in ("applied_offset", "flags", "day", "day_signals")}
 
 
 def forget(
@@ -86,26 +123,91 @@ def forget(
     header[emptied] = np.zeros((), header.dtype)
     header["format"] = records.header["format"]
     header["applied_offset"][emptied], header["listed_at_s"][emptied] = forget_offsets[emptied], now_s
-    starts, columns = _without(emptied, records.histories.starts, records.histories[1:])
-    id_starts, (ids,) = _without(emptied, records.play_id_starts, (records.play_ids,))
-    vectors = np.where(emptied[:, None], np.float32(0), records.vectors)
-    return UserRecords(header, Histories(starts, *columns), id_starts, ids, vectors), wished
+    left = UserRecords(
+        header,
+        Histories(*_without(emptied, *records.histories)),
+        Ragged(*_without(emptied, *records.play_ids)),
+        Ragged(*_without(emptied, *records.hidden)),
+        Shown(*_without(emptied, *records.shown)),
+        Ragged(*_without(emptied, *records.listed)),
+        np.where(emptied[:, None], np.float32(0), records.vectors),
+    )
+    return left, wished
 
 
-def _without(
-    emptied: NDArray[np.bool_], starts: Starts, columns: Sequence[NDArray[Any]]
-) -> tuple[Starts, list[NDArray[Any]]]:
-    """Return compressed rows of which some are emptied."""
+def _without(emptied: Flags, starts: Starts, *columns: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return compressed rows of which some are emptied: where they begin, and their columns."""
     lengths = np.diff(starts)
     kept = ~np.repeat(emptied, lengths)
-    return np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), [column[kept] for column in columns]
+    return [np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), *(column[kept] for column in columns)]
+
+
+@njit
+def _pause(flags: int, action: int) -> int:
+    """Return the flags of a user after an event."""
+    if action == _PAUSE:
+        return flags | PAUSED
+    return flags & ~PAUSED if action == _RESUME else flags
+
+
+@njit
+def _is_known(ids: Keys, head: int, tail: int, play_id: int) -> bool:
+    """Tell whether a client's own id is remembered."""
+    known = False
+    for j in range(head, tail):
+        known = known or ids[j] == play_id
+    return known and play_id != 0
+
+
+@njit
+def _outcome(action: int, flags: int, known: bool) -> int:  # noqa: FBT001  numba takes no keywords
+    """Tell what becomes of an event that is new, the day's limit left out."""
+    if action not in (_PLAY, _SIGNAL, _SHOWN):
+        return _WISHED
+    if flags & PAUSED:
+        return _PAUSED
+    if action == _SHOWN:
+        return _WISHED
+    return _RETRIED if known else _LEARNT
+
+
+@njit
+def _is_over(day: Counts, day_signals: Counts, u: int, at_s: int, day_max: int) -> bool:
+    """Count a signal on its day; tell whether that day has had enough of them already."""
+    today = at_s // DAY_S
+    if today > day[u]:
+        day[u], day_signals[u] = today, 0
+    if day_max > 0 and day_signals[u] >= day_max:
+        return True
+    day_signals[u] += 1
+    return False
+
+
+@njit
+def _continues(i: int, first: int, offsets: Starts, actions: Codes) -> bool:
+    """Tell whether an item was shown by the same event as the one before it."""
+    return i > first and actions[i] == _SHOWN and actions[i - 1] == _SHOWN and offsets[i] == offsets[i - 1]
 
 
 @njit(nogil=True, cache=True)
-def _fresh(starts, offsets, new_ids, applied, old_starts, old_ids, ids_max):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  numba infers the types
-    """Tell which plays are neither delivered again nor retried, and return the remembered ids after them."""
+def _admit(
+    starts: Starts,
+    offsets: Starts,
+    at_s: Counts,
+    new_ids: Keys,
+    actions: Codes,
+    applied: Starts,
+    flags: Codes,
+    day: Counts,
+    day_signals: Counts,
+    old_starts: Starts,
+    old_ids: Keys,
+    ids_max: int,
+    day_max: int,
+) -> tuple[Codes, Starts, Keys]:
+    """Tell what becomes of every event, count on what the header holds, and return the remembered ids after them."""
     n = len(starts) - 1
-    fresh = np.zeros(len(offsets), np.bool_)
+    outcomes = np.empty(len(offsets), np.uint8)
     id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(old_ids) + len(new_ids), np.uint64)
     for u in range(n):
         head = tail = id_starts[u]
@@ -113,27 +215,31 @@ def _fresh(starts, offsets, new_ids, applied, old_starts, old_ids, ids_max):  # 
             ids[tail] = old_ids[i]
             tail += 1
         for i in range(starts[u], starts[u + 1]):
-            if offsets[i] <= applied[u]:
+            if _continues(i, starts[u], offsets, actions):
+                outcomes[i] = outcomes[i - 1]
                 continue
-            applied[u] = offsets[i]
-            known = False
-            if new_ids[i] != 0:
-                for j in range(head, tail):
-                    known = known or ids[j] == new_ids[i]
-                if not known:
-                    ids[tail] = new_ids[i]
-                    tail += 1
-                    head = max(head, tail - ids_max)
-            fresh[i] = not known
+            if offsets[i] <= applied[u]:
+                outcomes[i] = _REDELIVERED
+                continue
+            applied[u], flags[u] = offsets[i], _pause(flags[u], actions[i])
+            known = _is_known(ids, head, tail, new_ids[i])
+            outcomes[i] = _outcome(actions[i], flags[u], known)
+            if outcomes[i] == _LEARNT and _is_over(day, day_signals, u, at_s[i], day_max):
+                outcomes[i] = _CAPPED
+            if outcomes[i] == _LEARNT and new_ids[i] != 0:
+                ids[tail] = new_ids[i]
+                tail += 1
+                head = max(head, tail - ids_max)
         for j in range(head, tail):
             ids[id_starts[u] + j - head] = ids[j]
         id_starts[u + 1] = id_starts[u] + tail - head
-    return fresh, id_starts, ids[: id_starts[n]]
+    return outcomes, id_starts, ids[: id_starts[n]]
 
 
 def warm_up() -> None:
     """Load the kernels of `learn` from numba's cache, or compile them."""
-    one = np.ones(1, np.uint64)
-    starts, seconds = np.array([0, 1], np.int64), np.ones(1, np.uint32)
-    plays = PlayColumns(starts, np.zeros(1, np.int64), one, np.ones(1, np.float32), seconds, one)
-    learn(new_users(1, 2), plays, history_max=1, play_ids_max=1, half_life_plays=1.0)
+    one, seconds, place = np.ones(1, np.uint64), np.ones(1, np.uint32), np.zeros(1, np.int64)
+    for action in (Action.PLAY, Action.HIDE, Action.SHOWN):
+        worth, actions = np.ones(1, np.float32), np.full(1, action, np.uint8)
+        events = EventColumns(np.array([0, 1], np.int64), place, one, worth, seconds, one, actions)
+        learn(new_users(1, 2), events, Settings())

@@ -1,5 +1,6 @@
 """What a generation says of itself: how it was made, how it was judged, and the checksum of every file."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,15 @@ def decode_manifest(generation_id: str, content: bytes, seal: bytes | None) -> M
 
 
 def _decode(content: bytes) -> Manifest:
-    """Read a manifest; JSON has no infinity, so a half-life that never ends is written as null."""
     fields = msgspec.json.decode(content, type=dict[str, Any])
+    return msgspec.convert(endless(fields), Manifest, str_keys=True)
+
+
+def endless(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields of a record with an objective; JSON has no infinity, so what never ends was written as null."""
     objective = fields.get("objective")
-    if isinstance(objective, dict) and objective.get("half_life_plays", 0) is None:
-        objective["half_life_plays"] = float("inf")
-    return msgspec.convert(fields, Manifest, str_keys=True)
+    if isinstance(objective, dict):
+        for name in ("half_life_plays", "half_life_days"):
+            if objective.get(name, 0) is None:
+                objective[name] = math.inf
+    return fields

@@ -244,7 +244,7 @@ class PartitionState:
             batch.delete(key)
         else:
             batch.put(key, value)
-        if value is not None and len(value) == FORGOTTEN_BYTES and not is_item_name(key) and is_forgotten(value):
+        if value is not None and len(value) <= FORGOTTEN_BYTES and not is_item_name(key) and is_forgotten(value):
             batch.put(FORGOTTEN_PREFIX + key, value[LISTED_AT])
             self.has_forgotten = True
         elif self.has_forgotten:

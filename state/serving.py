@@ -69,7 +69,12 @@ class Serving:
         generation = self._store.open(announced.generation_id, announced.revision)
         if present is not None and present.id == generation.id:
             generation = present.with_revision(generation.revision)
-        _ = generation.norms, generation.popular_rows, generation.key  # computed here, beside the event loop
+        _ = (
+            generation.norms,
+            generation.popular_rows,
+            generation.key,
+            generation.marks,
+        )  # computed here, beside the event loop
         generation.rows_of(generation.item_keys[:1])
         return generation
 

@@ -2,28 +2,35 @@
 
 Layout, little-endian, every part a multiple of four bytes:
 
-    header             48 bytes, `HEADER`
+    header             72 bytes, `HEADER`
     item_keys          u64 x n_history, ordered by touched_at_play
-    values             f32 x n_history
+    values             f32 x n_history, below 0 for confidence in "no"
     touched_at_play    u32 x n_history
     last_played_s      u32 x n_history
     play_ids           u64 x n_play_ids, the latest last
+    hidden             u64 x n_hidden, the latest last
+    shown_keys         u64 x n_shown, the latest last
+    shows              u32 x n_shown
+    shown_at_play      u32 x n_shown
+    listed             u32 x n_listed, best first
     vector             f32 x factors
+
+Format 1 had a header of 48 bytes and nothing between play_ids and vector; `upgraded` makes one of it that reads alike.
 
 `state/user_records.py` reads and writes whole groups of records with arrays; this is its readable twin.
 """
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 
 HEADER = np.dtype(
     [
         ("format", "u1"),
-        ("reserved", "u1"),
+        ("flags", "u1"),
         ("factors", "<u2"),
         ("n_history", "<u4"),
         ("applied_offset", "<i8"),
@@ -33,6 +40,14 @@ HEADER = np.dtype(
         ("last_played_s", "<u4"),
         ("listed_at_s", "<u4"),
         ("n_play_ids", "<u4"),
+        ("listed_at_clock_s", "<u4"),
+        ("day", "<u4"),
+        ("day_signals", "<u4"),
+        ("list_score", "<f4"),
+        ("n_hidden", "<u2"),
+        ("n_shown", "<u2"),
+        ("n_listed", "<u2"),
+        ("reserved", "<u2"),
     ]
 )
 
@@ -42,6 +57,9 @@ APPLIED_OFFSET = slice(8, 16)
 GENERATION_KEY = slice(16, 24)
 """Where the key of the vector's generation stands in a record's bytes."""
 
+FLAGS = 1
+"""Where the flags stand in a record's bytes."""
+
 PLAYS = slice(32, 36)
 """Where the number of plays stands in a record's bytes."""
 
@@ -50,6 +68,31 @@ LISTED_AT = slice(40, 44)
 
 NOTHING_APPLIED = -1
 
+
+WORDS_OF = {"n_history": 5, "n_play_ids": 2, "n_hidden": 2, "n_shown": 4, "n_listed": 1, "factors": 1}
+"""How many four-byte words an entry of every part takes."""
+
+PAUSED = 1
+"""Bit of the flags: nothing is learnt from the user's signals."""
+
+_PLAIN_FIELDS = (
+    "applied_offset",
+    "generation_key",
+    "list_fingerprint",
+    "plays",
+    "last_played_s",
+    "listed_at_s",
+    "listed_at_clock_s",
+    "day",
+    "day_signals",
+    "list_score",
+)
+"""Fields that stand in the header under their own names."""
+
+MARK = 0xFFFF_FFFF
+"""The items of the list published last are remembered by so many low bits of their keys."""
+
+_FORMAT_1_BYTES = 48
 
 FORGOTTEN_BYTES = HEADER.itemsize
 """Length of the record of a user who was forgotten: a marker without history, ids and vector.
@@ -67,11 +110,21 @@ class HistoryEntry:
 
     item_key: int
     value: float
-    """Decayed plays, as of the play that touched it last."""
+    """What its signals are worth as of `touched_at_play` and `last_played_s`; below 0 for confidence in "no"."""
     touched_at_play: int
-    """The user's own play number at which it was touched last, counted from 1."""
+    """How many plays the user had made when it was touched last."""
     last_played_s: int
-    """Event time of its last play, in seconds since 1970."""
+    """Latest event time of its signals, in seconds since 1970."""
+
+
+@dataclass
+class ShownItem:
+    """An item that was shown to a user, and not played since."""
+
+    item_key: int
+    shows: int
+    at_play: int
+    """How many plays the user had made when it was shown last."""
 
 
 @dataclass
@@ -88,8 +141,23 @@ class UserRecord:
     """Fingerprint of the list published last; 0: none was."""
     listed_at_s: int = 0
     """Event time of the list published last, in seconds since 1970."""
+    listed_at_clock_s: int = 0
+    """When that list was made by the worker's clock, in seconds since 1970."""
+    list_score: float = 0.0
+    """Mean score of the first items of that list."""
+    paused: bool = False
+    """Nothing is learnt from the user's signals."""
+    day: int = 0
+    """The latest day of event time that a signal was of, in days since 1970."""
+    day_signals: int = 0
+    """Signals learnt on that day."""
     history: list[HistoryEntry] = field(default_factory=list)
     play_ids: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    """Keys of items that the user never wants to see in a list."""
+    shown: list[ShownItem] = field(default_factory=list)
+    listed: list[int] = field(default_factory=list)
+    """The items of the list published last, best first, each by its `MARK`."""
     vector: tuple[float, ...] = ()
 
     def encode(self) -> bytes:
@@ -97,9 +165,10 @@ class UserRecord:
         header = np.zeros(1, HEADER)
         header["format"] = FORMAT
         header["factors"] = len(self.vector)
-        header["n_history"] = len(self.history)
-        header["n_play_ids"] = len(self.play_ids)
-        for name in ("applied_offset", "generation_key", "list_fingerprint", "plays", "last_played_s", "listed_at_s"):
+        header["flags"] = PAUSED * self.paused
+        for name in ("history", "play_ids", "hidden", "shown", "listed"):
+            header[f"n_{name}"] = len(getattr(self, name))
+        for name in _PLAIN_FIELDS:
             header[name] = getattr(self, name)
         return b"".join(
             [
@@ -109,6 +178,11 @@ class UserRecord:
                 np.array([entry.touched_at_play for entry in self.history], "<u4").tobytes(),
                 np.array([entry.last_played_s for entry in self.history], "<u4").tobytes(),
                 np.array(self.play_ids, "<u8").tobytes(),
+                np.array(self.hidden, "<u8").tobytes(),
+                np.array([item.item_key for item in self.shown], "<u8").tobytes(),
+                np.array([item.shows for item in self.shown], "<u4").tobytes(),
+                np.array([item.at_play for item in self.shown], "<u4").tobytes(),
+                np.array(self.listed, "<u4").tobytes(),
                 np.array(self.vector, "<f4").tobytes(),
             ]
         )
@@ -120,32 +194,39 @@ class UserRecord:
         Raises:
             RecordFormatError: The bytes are of another format, or cut short.
         """
+        value = upgraded(value)
         check_format(value)
         header = np.frombuffer(value, HEADER, 1)[0]
-        n, n_play_ids, factors = int(header["n_history"]), int(header["n_play_ids"]), int(header["factors"])
+        counts = {name: int(header[f"n_{name}"]) for name in ("history", "play_ids", "hidden", "shown", "listed")}
         at = HEADER.itemsize
 
-        def take(kind: str, count: int) -> list[int] | list[float]:
+        def take(kind: str, count: int) -> list[Any]:
             nonlocal at
             found = np.frombuffer(value, kind, count, at)
             at += found.nbytes
-            return found.tolist()  # type: ignore[no-any-return]
+            return list(found.tolist())
 
-        columns = (take("<u8", n), take("<f4", n), take("<u4", n), take("<u4", n))
+        entries = [take(kind, counts["history"]) for kind in ("<u8", "<f4", "<u4", "<u4")]
+        play_ids, hidden = take("<u8", counts["play_ids"]), take("<u8", counts["hidden"])
+        shown = [take(kind, counts["shown"]) for kind in ("<u8", "<u4", "<u4")]
         return cls(
-            applied_offset=int(header["applied_offset"]),
-            plays=int(header["plays"]),
-            last_played_s=int(header["last_played_s"]),
-            generation_key=int(header["generation_key"]),
-            list_fingerprint=int(header["list_fingerprint"]),
-            listed_at_s=int(header["listed_at_s"]),
-            history=[
-                HistoryEntry(int(key), float(worth), int(touched), int(played))
-                for key, worth, touched, played in zip(*columns, strict=True)
-            ],
-            play_ids=[int(play_id) for play_id in take("<u8", n_play_ids)],
-            vector=tuple(take("<f4", factors)),
+            **{name: header[name].item() for name in _PLAIN_FIELDS},
+            paused=bool(header["flags"] & PAUSED),
+            history=[HistoryEntry(*entry) for entry in zip(*entries, strict=True)],
+            play_ids=play_ids,
+            hidden=hidden,
+            shown=[ShownItem(*item) for item in zip(*shown, strict=True)],
+            listed=take("<u4", counts["listed"]),
+            vector=tuple(take("<f4", int(header["factors"]))),
         )
+
+
+def upgraded(value: bytes) -> bytes:
+    """Return the bytes of format 2 that say the same as those of format 1; others as they are."""
+    if value[:1] != b"\x01" or len(value) < _FORMAT_1_BYTES:
+        return value
+    added = bytes(HEADER.itemsize - _FORMAT_1_BYTES)
+    return bytes([FORMAT]) + value[1:_FORMAT_1_BYTES] + added + value[_FORMAT_1_BYTES:]
 
 
 def check_format(value: bytes) -> None:
@@ -155,10 +236,13 @@ def check_format(value: bytes) -> None:
         RecordFormatError: They are not.
     """
     if len(value) < HEADER.itemsize or value[0] != FORMAT:
-        message = f"A user record of {len(value)} bytes begins with {value[:1]!r}; this version reads format {FORMAT}."
+        message = (
+            f"A user record of {len(value)} bytes begins with {value[:1]!r}; this version reads formats 1 and {FORMAT}."
+        )
         raise RecordFormatError(message)
     header = np.frombuffer(value, HEADER, 1)[0]
-    body = 20 * int(header["n_history"]) + 8 * int(header["n_play_ids"]) + 4 * int(header["factors"])
+    words = sum(count * int(header[name]) for name, count in WORDS_OF.items())
+    body = 4 * words
     if len(value) != HEADER.itemsize + body:
         message = f"A user record is cut short: {len(value)} bytes where its header tells {HEADER.itemsize + body}."
         raise RecordFormatError(message)
@@ -171,7 +255,7 @@ def applied_offset_of(value: bytes) -> int:
 
 def is_forgotten(value: bytes) -> bool:
     """Tell whether a record is the marker of a user who was forgotten."""
-    return len(value) == FORGOTTEN_BYTES and not any(value[PLAYS])
+    return len(value) in (FORGOTTEN_BYTES, _FORMAT_1_BYTES) and not any(value[PLAYS]) and not value[FLAGS]
 
 
 def generation_key_of(value: bytes) -> int:

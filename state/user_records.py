@@ -3,17 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import Counts, Keys, Starts
 from model.history import Histories
-from state.user_record import FORMAT, HEADER, NOTHING_APPLIED, RecordFormatError, UserRecord
+from state.user_record import FORMAT, HEADER, WORDS_OF, RecordFormatError, UserRecord, upgraded
 
 WORD = 4
 HEADER_WORDS = HEADER.itemsize // WORD
 NEW_USER = UserRecord().encode()
-_UNREADABLE = f"A user record is not of format {FORMAT}, or it is cut short."
+_CURRENT = bytes([FORMAT])
+_UNREADABLE = f"A user record is not of formats 1 to {FORMAT}, or it is cut short."
+
+
+class Ragged(NamedTuple):
+    """Some values of each of `n` users, one user after the other."""
+
+    starts: Starts  # (n + 1,): the values of user u are starts[u]:starts[u + 1]
+    values: NDArray[Any]
+
+
+class Shown(NamedTuple):
+    """The items that were shown to each of `n` users and not played since, the latest last."""
+
+    starts: Starts  # (n + 1,)
+    item_keys: Keys
+    shows: Counts
+    at_play: Counts  # plays that the user had made when an item was shown last
 
 
 @dataclass(slots=True)
@@ -23,20 +42,34 @@ class UserRecords:
     Attributes:
         header: `HEADER` of every user, shape (n,); its counts are set when packed.
         histories: Every user's history.
-        play_id_starts: i64, shape (n + 1,).
-        play_ids: u64; those of user `u` are `play_ids[play_id_starts[u]:play_id_starts[u + 1]]`.
+        play_ids: Keys of the latest play ids, u64.
+        hidden: Keys of the items that are never listed, u64.
+        shown: The shown items.
+        listed: Marks of the items of the list published last, u32.
         vectors: f32, shape (n, factors).
     """
 
     header: NDArray[np.void]
     histories: Histories
-    play_id_starts: NDArray[np.int64]
-    play_ids: NDArray[np.uint64]
+    play_ids: Ragged
+    hidden: Ragged
+    shown: Shown
+    listed: Ragged
     vectors: NDArray[np.float32]
 
     def __len__(self) -> int:
         """Return the number of users."""
         return len(self.header)
+
+    @property
+    def blank(self) -> NDArray[np.bool_]:
+        """Tell of whom nothing is known and nothing is wished, shape (n,)."""
+        header = self.header
+        known = (header["plays"] > 0) | (header["flags"] > 0)
+        for starts in (self.histories.starts, self.hidden.starts, self.shown.starts):
+            known |= np.diff(starts) > 0
+        blank: NDArray[np.bool_] = ~known
+        return blank
 
 
 def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
@@ -47,7 +80,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     Raises:
         RecordFormatError: A record is of another format or cut short.
     """
-    whole = [NEW_USER if value is None else value for value in values]
+    whole = [NEW_USER if value is None else value if value[:1] == _CURRENT else upgraded(value) for value in values]
     n_bytes = np.fromiter(map(len, whole), np.int64, len(whole))
     if (n_bytes % WORD).any() or (n_bytes < HEADER.itemsize).any():
         raise RecordFormatError(_UNREADABLE)
@@ -55,43 +88,77 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     first = _starts(n_words)[:-1]
     words = np.frombuffer(b"".join(whole), np.uint32)
     header = _rows(words, first, HEADER_WORDS).view(HEADER)[:, 0]
-    n, n_play_ids, found = (header[name].astype(np.int64) for name in ("n_history", "n_play_ids", "factors"))
-    if (header["format"] != FORMAT).any() or (HEADER_WORDS + 5 * n + 2 * n_play_ids + found != n_words).any():
+    lengths = {name: header[name].astype(np.int64) for name in WORDS_OF}
+    body = sum((length * WORDS_OF[name] for name, length in lengths.items()), np.zeros(len(whole), np.int64))
+    if (header["format"] != FORMAT).any() or (HEADER_WORDS + body != n_words).any():
         raise RecordFormatError(_UNREADABLE)
     at = first + HEADER_WORDS
-    histories = Histories(
-        _starts(n),
-        _ragged(words, at, 2 * n).view(np.uint64),
-        _ragged(words, at + 2 * n, n).view(np.float32),
-        _ragged(words, at + 3 * n, n),
-        _ragged(words, at + 4 * n, n),
-    )
+
+    def take(lengths: NDArray[np.int64], width: int, kind: type[Any]) -> NDArray[Any]:
+        """Return the next part of every record."""
+        nonlocal at
+        if not lengths.any():
+            return np.zeros(0, kind)
+        found: NDArray[Any] = _ragged(words, at, width * lengths).view(kind)
+        at = at + width * lengths
+        return found
+
+    n = lengths["n_history"]
+    history = [take(n, 2, np.uint64), take(n, 1, np.float32), take(n, 1, np.uint32), take(n, 1, np.uint32)]
+    play_ids = Ragged(_starts(lengths["n_play_ids"]), take(lengths["n_play_ids"], 2, np.uint64))
+    hidden = Ragged(_starts(lengths["n_hidden"]), take(lengths["n_hidden"], 2, np.uint64))
+    n_shown = lengths["n_shown"]
+    shown = [take(n_shown, 2, np.uint64), take(n_shown, 1, np.uint32), take(n_shown, 1, np.uint32)]
+    listed = Ragged(_starts(lengths["n_listed"]), take(lengths["n_listed"], 1, np.uint32))
     vectors = np.zeros((len(whole), factors), np.float32)
-    fitting = np.flatnonzero(found == factors)
-    vectors[fitting] = _rows(words, (at + 5 * n + 2 * n_play_ids)[fitting], factors).view(np.float32)
-    play_ids = _ragged(words, at + 5 * n, 2 * n_play_ids).view(np.uint64)
-    return UserRecords(header.copy(), histories, _starts(n_play_ids), play_ids, vectors)
+    fitting = np.flatnonzero(lengths["factors"] == factors)
+    vectors[fitting] = _rows(words, at[fitting], factors).view(np.float32)
+    return UserRecords(
+        header.copy(),
+        Histories(_starts(n), *history),
+        play_ids,
+        hidden,
+        Shown(_starts(n_shown), *shown),
+        listed,
+        vectors,
+    )
 
 
 def pack(records: UserRecords) -> list[bytes]:
     """Write records, one value a user; a user without a generation has no vector in it."""
-    header, histories = records.header, records.histories
-    n, n_play_ids = np.diff(histories.starts), np.diff(records.play_id_starts)
+    header, histories, shown = records.header, records.histories, records.shown
     with_vector = header["generation_key"] != 0
-    factors = np.where(with_vector, records.vectors.shape[1], 0)
-    header["format"], header["n_history"], header["n_play_ids"], header["factors"] = FORMAT, n, n_play_ids, factors
-    starts = _starts(HEADER_WORDS + 5 * n + 2 * n_play_ids + factors)
+    lengths = {
+        "n_history": np.diff(histories.starts),
+        "n_play_ids": np.diff(records.play_ids.starts),
+        "n_hidden": np.diff(records.hidden.starts),
+        "n_shown": np.diff(shown.starts),
+        "n_listed": np.diff(records.listed.starts),
+        "factors": np.where(with_vector, records.vectors.shape[1], 0),
+    }
+    header["format"] = FORMAT
+    for name, length in lengths.items():
+        header[name] = length
+    starts = _starts(
+        sum((length * WORDS_OF[name] for name, length in lengths.items()), np.full(len(header), HEADER_WORDS))
+    )
     first = starts[:-1]
     words = np.empty(starts[-1], np.uint32)
     words[first[:, None] + np.arange(HEADER_WORDS)] = _words(header)
     at = first + HEADER_WORDS
-    words[_positions(at, 2 * n)] = histories.item_keys.view(np.uint32)
-    words[_positions(at + 2 * n, n)] = histories.values.view(np.uint32)
-    words[_positions(at + 3 * n, n)] = histories.touched_at_play
-    words[_positions(at + 4 * n, n)] = histories.last_played_s
-    words[_positions(at + 5 * n, 2 * n_play_ids)] = records.play_ids.view(np.uint32)
-    vector_at = (at + 5 * n + 2 * n_play_ids)[with_vector]
-    words[vector_at[:, None] + np.arange(records.vectors.shape[1])] = records.vectors[with_vector].view(np.uint32)
+    parts: list[tuple[str, NDArray[Any]]] = [
+        *(("n_history", column) for column in histories[1:]),
+        ("n_play_ids", records.play_ids.values),
+        ("n_hidden", records.hidden.values),
+        *(("n_shown", column) for column in shown[1:]),
+        ("n_listed", records.listed.values),
+    ]
+    for name, column in parts:
+        if len(column):
+            length = lengths[name] * (column.itemsize // WORD)
+            words[_positions(at, length)] = column.view(np.uint32)
+            at = at + length
+    words[at[with_vector][:, None] + np.arange(records.vectors.shape[1])] = records.vectors[with_vector].view(np.uint32)
     packed, bounds = words.tobytes(), (starts * WORD).tolist()
     return [packed[low:high] for low, high in pairwise(bounds)]
 
@@ -125,6 +192,3 @@ def _words(header: NDArray[np.void]) -> NDArray[np.uint32]:
 def _rows(words: NDArray[np.uint32], first: NDArray[np.int64], n_words: int) -> NDArray[np.uint32]:
     rows: NDArray[np.uint32] = words[first[:, None] + np.arange(n_words)]
     return rows
-
-
-__all__ = ["NOTHING_APPLIED", "UserRecords", "new_users", "pack", "unpack"]

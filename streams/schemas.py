@@ -8,11 +8,23 @@ from typing import Any
 import msgspec
 
 from streams import topics
-from streams.records import Announcement, Forget, Play, Recommendations, RejectedPlay, RelatedItems
+from streams.records import (
+    Announcement,
+    Forget,
+    Hide,
+    Pause,
+    Play,
+    Recommendations,
+    RejectedPlay,
+    RelatedItems,
+    Resume,
+    Shown,
+    Unhide,
+)
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
-    topics.PLAYS: (Play, Forget),
+    topics.PLAYS: (Play, Hide, Unhide, Shown, Pause, Resume, Forget),
     topics.PLAYS_REJECTED: (RejectedPlay,),
     topics.RECOMMENDATIONS: (Recommendations,),
     topics.GENERATIONS: (Announcement,),
@@ -25,7 +37,6 @@ def topic_schema(*records: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema of a topic's value, which is one of some records; without a type it is the first."""
     _, definitions = msgspec.json.schema_components(records, ref_template="#/$defs/{name}")
     first = definitions[records[0].__name__]
-    first["required"] = [name for name in first["required"] if name != records[0].__struct_config__.tag_field]
     if len(records) > 1:
         return {
             **DIALECT,

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from streams.records import WISHES
+
 PREFIX = "PLAYFOLD_"
 
 
@@ -79,9 +81,48 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1, description="Threads of the training kernels; the worker's kernels use one.")
     ] = 2
 
+    # What a signal is worth.
+    event_weights: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z][a-z0-9_-]{0,31}=-?[0-9]{1,3}(\.[0-9]{1,6})?"
+            r"(,[a-z][a-z0-9_-]{0,31}=-?[0-9]{1,3}(\.[0-9]{1,6})?)*$",
+            description="What a signal of each type is worth, `play` among them; below 0: it speaks against the item. "
+            "A type that is not named is rejected.",
+        ),
+    ] = "play=1,like=2,skip=-1"
+    completion: Annotated[
+        Literal["scale", "ignore"],
+        Meta(description="`scale`: what a play is worth is times `ms_played / duration_ms`, where it has both."),
+    ] = "scale"
+    skip_below: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of `duration_ms` below which a play is worth what a `skip` is; 0: never."),
+    ] = 0.0
+    user_signals_per_day_max: Annotated[
+        int,
+        Meta(ge=0, description="Signals of a listener learnt from one day of event time; 0: all. Holds robots back."),
+    ] = 2000
+    item_weight_max: Annotated[
+        float, Meta(gt=0, description="Most that a listener's signals of one item are worth together.")
+    ] = 1000.0
+
     # A listener's state.
     history_max: Annotated[int, Meta(ge=1, le=65535, description="Items kept in a listener's history.")] = 500
     play_ids_max: Annotated[int, Meta(ge=0, le=65535, description="Latest `play_id`s remembered for a listener.")] = 32
+    hidden_max: Annotated[
+        int, Meta(ge=0, le=65535, description="Items that a listener can hide; over it the first hidden come back.")
+    ] = 1000
+    shown_max: Annotated[
+        int, Meta(ge=0, le=65535, description="Shown items remembered for a listener, the latest; 0: none.")
+    ] = 200
+    cooldown_shows: Annotated[
+        int,
+        Meta(ge=0, description="Times that an item is shown without a play before it is left out; 0: never left out."),
+    ] = 0
+    cooldown_plays: Annotated[
+        int, Meta(ge=1, description="The listener's own plays for which it is left out then.")
+    ] = 20
     item_names_cached_max: Annotated[
         int, Meta(ge=1000, description="Item names a worker remembers as written, per partition.")
     ] = 1_000_000
@@ -129,6 +170,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     half_life_plays: Annotated[
         float, Meta(gt=0, description="A listener's own plays after which a play counts half; `inf`: never.")
     ] = 5.0
+
+    half_life_days: Annotated[
+        float, Meta(gt=0, description="Days of event time after which a play counts half as well; `inf`: never.")
+    ] = float("inf")
+    growth: Annotated[
+        Literal["rule", "log", "linear"],
+        Meta(description="How confidence grows with repeats: `log`, `linear`, or as the rule's own paper has it."),
+    ] = "rule"
 
     # The night: how generations are made and kept.
     hyperparameters: Annotated[
@@ -178,6 +227,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(gt=0, description="Seconds between two revisions of the index; `inf`: only when items change.")
     ] = 21_600.0
     related_n: Annotated[int, Meta(ge=0, le=1000, description="Related items kept for every item; 0: none.")] = 20
+
+    def __post_init__(self) -> None:
+        """Check what no single setting tells."""
+        weights = self.weights
+        if "play" not in weights or WISHES & weights.keys() or len(weights) < self.event_weights.count("="):
+            message = (
+                f"PLAYFOLD_EVENT_WEIGHTS is {self.event_weights!r}, which does not fit: name play and other types, "
+                f"each once, and none of {', '.join(sorted(WISHES))}."
+            )
+            raise ValueError(message)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Return what a signal of each type is worth."""
+        return {
+            name: float(worth) for name, _, worth in (pair.partition("=") for pair in self.event_weights.split(","))
+        }
 
     @property
     def data_path(self) -> Path:
@@ -234,6 +300,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         return msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
+        if not path:
+            raise SettingsError(reason) from None
         name = f"{PREFIX}{path.rstrip('`').upper()}"
         message = f"{name} is {environment[name]!r}, which does not fit: {reason[:1].lower()}{reason[1:]}."
         raise SettingsError(message) from None

@@ -35,15 +35,9 @@ def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
             slices.setdefault(partition, []).extend(records)
         return [Slice("plays", partition, records, None) for partition, records in sorted(slices.items())]
 
-    group = read_group(asyncio.run(read()), settings.play_bytes_max)
+    group = read_group(asyncio.run(read()), settings)
     keys = [key for users in group.users.values() for key in users]
-    records, _ = learn(
-        new_users(len(keys), settings.factors),
-        group.plays,
-        settings.history_max,
-        settings.play_ids_max,
-        settings.half_life_plays,
-    )
+    records = learn(new_users(len(keys), settings.factors), group.events, settings).records
     return {key: UserRecord.decode(value) for key, value in zip(keys, pack(records), strict=True)}
 
 

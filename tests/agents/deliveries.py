@@ -53,7 +53,7 @@ def fold_slices(
     now_ms: int = NOW_MS,
 ) -> dict[int, Changes]:
     """Fold slices, and take what changed into the states as a commit does."""
-    changes = fold(read_group(slices, settings.play_bytes_max), states, generation, settings, now_ms)
+    changes = fold(read_group(slices, settings), states, generation, settings, now_ms)
     make_durable(changes, states)
     return changes
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agents.fold import Changes, refold
+from model.arrays import Keys
 from state.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key
 from state.partition_state import PartitionState
@@ -33,6 +34,11 @@ def states(tmp_path: Path) -> Iterator[States]:
 def generation(tmp_path: Path) -> Generation:
     """Give a generation of items `i0` to `i39`."""
     return make_generation(tmp_path / "generations")
+
+
+def item_keys_of(item_ids: list[str]) -> Keys:
+    """Return the keys of items."""
+    return np.array([item_key(item_id) for item_id in item_ids], np.uint64)
 
 
 def record_of(states: States, user: str) -> UserRecord:
@@ -205,7 +211,9 @@ def test_a_refold_moves_users_to_a_generation(states: States, generation: Genera
         generation_key=generation.key,
         vector=before.vector,
         list_fingerprint=before.list_fingerprint,
+        listed=before.listed,
     )
+    assert [int(other.marks[row]) for row in other.rows_of(item_keys_of(found["ann"].items))] == after.listed
     np.testing.assert_allclose(after.vector, dense_vector(after, other), atol=1e-5)
 
 

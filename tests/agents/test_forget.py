@@ -165,7 +165,7 @@ def test_a_tombstone_that_only_the_changelog_has_takes_the_marker_with_it(
 
 def test_a_group_of_wishes_alone_is_read() -> None:
     """Users without any play."""
-    group = read_group([slice_of(3, 7, wish("ann"), wish("ben"), wish("ann"))], 4096)
+    group = read_group([slice_of(3, 7, wish("ann"), wish("ben"), wish("ann"))], Settings())
 
     assert ({3: [b"ann", b"ben"]}, [9, 8]) == (group.users, group.forget_offsets.tolist())
-    assert [0, 0, 0] == group.plays.starts.tolist()
+    assert [0, 0, 0] == group.events.starts.tolist()

@@ -14,9 +14,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
+from agents.tally import Tally
 from model.arrays import Floats
 from state.generation import Generation
 from state.generation_store import GenerationStore
+from state.learn import OUTCOMES
 from state.ranker import Ranker
 from state.revision import write_revision
 from state.serving import Serving
@@ -58,9 +60,9 @@ class Scene:
         settings = Settings(data_dir=str(folder), rank="annoy", probe_share=probe_share)
         self.store: UserStore = add_user_table(create_app(settings), settings)
         self.serving = Serving(self.generations)
-        self.ranker = Ranker(settings)
+        self.ranker, self.tally = Ranker(settings), Tally()
         self.port = free_port()
-        self.server = MetricsServer(WorkerMetrics(self.ranker, self.serving, self.store), self.port)
+        self.server = MetricsServer(WorkerMetrics(self.ranker, self.serving, self.store, self.tally), self.port)
 
     def samples(self) -> dict[str, float]:
         """Return what is served now."""
@@ -97,6 +99,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> None:
     """Every counter is there before the first event; what is not known yet is not told as zero."""
     assert {
+        **{f"playfold_events_total outcome={outcome}": 0 for outcome in OUTCOMES},
         "playfold_lists_total ranking=exact": 0,
         "playfold_lists_total ranking=annoy": 0,
         "playfold_index_probes_total": 0,
@@ -119,6 +122,17 @@ async def test_what_is_served_is_told(scene: Scene) -> None:
     assert 2 == found["playfold_items_withdrawn"]
     assert 2 == found["playfold_partitions"]
     assert 1 == found["playfold_partitions_swept"]
+
+
+async def test_what_became_of_events_is_told(scene: Scene) -> None:
+    """By the way they went."""
+    scene.tally.count(
+        np.array([OUTCOMES.index("capped"), OUTCOMES.index("learnt"), OUTCOMES.index("capped")], np.uint8)
+    )
+
+    found = scene.samples()
+
+    assert (2, 1) == (found["playfold_events_total outcome=capped"], found["playfold_events_total outcome=learnt"])
 
 
 async def test_how_lists_were_ranked_is_told(scene: Scene) -> None:
@@ -149,7 +163,7 @@ async def test_every_metric_says_what_it_is(scene: Scene) -> None:
 
     families = list(text_string_to_metric_families(get(scene.port)))
 
-    assert 9 == len(families)
+    assert 10 == len(families)
     assert {"counter", "gauge"} == {family.type for family in families}
     assert all(family.documentation.endswith(".") for family in families)
 
@@ -168,7 +182,7 @@ async def test_where_metrics_are_is_logged(tmp_path: Path, caplog: pytest.LogCap
 
 async def test_a_taken_port_is_a_sentence(scene: Scene) -> None:
     """It names the setting; whoever has the port goes on serving."""
-    second = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store), scene.port)
+    second = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.tally), scene.port)
 
     with pytest.raises(MetricsError) as caught:
         second.start()
@@ -183,7 +197,7 @@ async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptur
     """No port is taken, no thread is started, and stopping it is nothing."""
     caplog.set_level(logging.INFO)
     scene, before = Scene(tmp_path), threading.enumerate()
-    server = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store), 0)
+    server = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.tally), 0)
 
     server.start()
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from agents.reading import Group, read_group
 from state.keys import item_key, play_id_key
 from streams.records import RejectedPlay
+from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, play, played, slice_of
 
-BYTES_MAX = 4096
+SETTINGS = Settings()
 N_FUZZED = 10_000
 
 Item = tuple[bytes | None, bytes | None]
@@ -28,8 +29,8 @@ def rejected(group: Group, partition: int = 0) -> list[RejectedPlay]:
 def by_user(group: Group) -> dict[tuple[int, bytes], list[int]]:
     """Return the offsets of every user's plays."""
     users = [(partition, key) for partition, keys in group.users.items() for key in keys]
-    starts = group.plays.starts
-    return {user: group.plays.offsets[starts[u] : starts[u + 1]].tolist() for u, user in enumerate(users)}
+    starts = group.events.starts
+    return {user: group.events.offsets[starts[u] : starts[u + 1]].tolist() for u, user in enumerate(users)}
 
 
 def test_plays_stand_user_after_user_by_offset() -> None:
@@ -40,32 +41,30 @@ def test_plays_stand_user_after_user_by_offset() -> None:
         slice_of(2, 10, played("ben", "i4")),
     ]
 
-    group = read_group(slices, BYTES_MAX)
+    group = read_group(slices, SETTINGS)
 
     assert {(0, b"cem"): [4], (2, b"ann"): [7, 9], (2, b"ben"): [8, 10]} == by_user(group)
-    assert [item_key(item_id) for item_id in ("i1", "i1", "i3", "i2", "i4")] == group.plays.item_keys.tolist()
+    assert [item_key(item_id) for item_id in ("i1", "i1", "i3", "i2", "i4")] == group.events.item_keys.tolist()
     assert {0: {item_key("i1"): "i1"}, 2: {item_key(f"i{n}"): f"i{n}" for n in (1, 2, 3, 4)}} == group.item_ids
     assert {0: [], 2: []} == group.rejects
 
 
 def test_every_column_comes_from_the_play() -> None:
     """Seconds of event time, a weight of 1, the key of the client's own id or 0."""
-    group = read_group([slice_of(0, 5, played("ann", "ï", FIRST_S, play_id="p-1"), played("ann", "i2"))], BYTES_MAX)
+    group = read_group([slice_of(0, 5, played("ann", "ï", FIRST_S, play_id="p-1"), played("ann", "i2"))], SETTINGS)
 
-    assert [FIRST_S, FIRST_S] == group.plays.played_at_s.tolist()
-    assert [play_id_key("p-1"), 0] == group.plays.play_ids.tolist()
+    assert [FIRST_S, FIRST_S] == group.events.at_s.tolist()
+    assert [play_id_key("p-1"), 0] == group.events.play_ids.tolist()
     assert ([1.0, 1.0], [5, 6], [0, 2]) == (
-        group.plays.weights.tolist(),
-        group.plays.offsets.tolist(),
-        group.plays.starts.tolist(),
+        group.events.weights.tolist(),
+        group.events.offsets.tolist(),
+        group.events.starts.tolist(),
     )
 
 
 def test_a_reject_keeps_the_original_bytes_and_its_place() -> None:
     """Topic, partition, offset, reason, key and value; the reject travels under the play's key."""
-    group = read_group(
-        [slice_of(3, 8, played("ann", "i1"), (b"\xffkey", b"\x00\xff no play"), (None, None))], BYTES_MAX
-    )
+    group = read_group([slice_of(3, 8, played("ann", "i1"), (b"\xffkey", b"\x00\xff no play"), (None, None))], SETTINGS)
 
     first, second = rejected(group, 3)
     assert ("plays", 3, 9, b"\xffkey", b"\x00\xff no play") == (
@@ -88,18 +87,18 @@ def test_a_private_play_leaves_no_trace() -> None:
         slice_of(1, 0, played("ann", "secret", private=True)),
     ]
 
-    group = read_group(slices, BYTES_MAX)
+    group = read_group(slices, SETTINGS)
 
     assert {0: [b"ann"], 1: []} == group.users
     assert {0: {item_key("i1"): "i1"}, 1: {}} == group.item_ids
     assert {0: [], 1: []} == group.rejects
-    assert item_key("secret") not in group.plays.item_keys.tolist()
+    assert item_key("secret") not in group.events.item_keys.tolist()
 
 
 @pytest.mark.parametrize("key", [None, b"", b"ben"])
 def test_a_play_under_another_key_is_rejected(key: bytes | None) -> None:
     """One user's plays stay in one partition, in order."""
-    (found,) = rejected(read_group([slice_of(0, 0, (key, play("ann", "i1")))], BYTES_MAX))
+    (found,) = rejected(read_group([slice_of(0, 0, (key, play("ann", "i1")))], SETTINGS))
 
     assert ("the key is not the user_id", play("ann", "i1")) == (found.reason, found.value)
 
@@ -130,9 +129,9 @@ def test_ten_thousand_fuzzed_events_are_counted_or_rejected() -> None:
     rng = random.Random(0)
     items = [fuzzed(rng) for _ in range(N_FUZZED)]
 
-    group = read_group([slice_of(0, 0, *items)], BYTES_MAX)
+    group = read_group([slice_of(0, 0, *items)], SETTINGS)
 
-    kept = set(group.plays.offsets.tolist())
+    kept = set(group.events.offsets.tolist())
     set_aside = {found.offset: (found.key, found.value) for found in rejected(group)}
     private = {offset for offset, (_, value) in enumerate(items) if value and b'"private": true' in value}
     assert set(range(N_FUZZED)) - private <= kept | set(set_aside) <= set(range(N_FUZZED))
@@ -154,9 +153,9 @@ JSON = st.recursive(
 @given(st.lists(st.tuples(st.none() | BINARY, st.none() | BINARY | JSON), max_size=20))
 def test_no_bytes_stop_the_stream(items: list[Item]) -> None:
     """What is not counted is set aside, byte for byte."""
-    group = read_group([slice_of(0, 0, *items)], BYTES_MAX)
+    group = read_group([slice_of(0, 0, *items)], SETTINGS)
 
-    assert len(items) == len(group.plays.offsets) + len(group.rejects[0])
+    assert len(items) == len(group.events.offsets) + len(group.rejects[0])
     assert [items[found.offset] for found in rejected(group)] == [(found.key, found.value) for found in rejected(group)]
 
 
@@ -164,14 +163,14 @@ def test_a_value_over_the_limit_is_rejected_unread() -> None:
     """The reason has both sizes."""
     value = play("ann", "i1") + b" " * 100
 
-    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], 100))
+    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], Settings(play_bytes_max=100)))
 
     assert f"the value has {len(value)} bytes, more than 100" == found.reason
 
 
 def test_a_deeply_nested_value_is_rejected() -> None:
-    """A megabyte of brackets is no reason to die."""
-    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", b'{"x":' * 100_000))], 1 << 20))
+    """A hundred kilobytes of brackets is no reason to die."""
+    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", b'{"x":' * 20_000))], Settings(play_bytes_max=131_072)))
 
     assert "the value is nested too deeply" == found.reason
 
@@ -179,7 +178,7 @@ def test_a_deeply_nested_value_is_rejected() -> None:
 def test_the_columns_have_the_types_of_the_kernels() -> None:
     """Also when a group has no plays at all, or no slices with any."""
     for slices in ([slice_of(0, 0)], [slice_of(0, 0, (None, b"")), slice_of(1, 0, played("ann", "i1"))]):
-        plays = read_group(slices, BYTES_MAX).plays
+        plays = read_group(slices, SETTINGS).events
 
         found = [str(np.asarray(column).dtype) for column in plays]
-        assert ["int64", "int64", "uint64", "float32", "uint32", "uint64"] == found
+        assert ["int64", "int64", "uint64", "float32", "uint32", "uint64", "uint8"] == found

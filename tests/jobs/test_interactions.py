@@ -167,7 +167,7 @@ def test_folding_in_gives_the_trained_vectors(
     write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, found.n_items), catalog)
 
     records = unpack(records_of(plays), settings.factors)
-    relist(records, open_generation(tmp_path / FIRST_ID), 5)
+    relist(records, open_generation(tmp_path / FIRST_ID), settings)
 
     trained = factors.user_factors[: found.active.sum()]
     scale = float(np.abs(trained).max())

@@ -17,6 +17,8 @@ def test_the_objective_is_that_of_the_settings() -> None:
         iterations=2,
         half_life_plays=7.0,
         window_plays=9,
+        half_life_days=11.0,
+        growth="linear",
     )
 
     assert names <= set(Settings.__struct_fields__)

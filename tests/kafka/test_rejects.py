@@ -31,7 +31,7 @@ def test_whatever_comes_arrives_among_the_rejects(settings: Settings, names: Top
         async with Outbox(settings) as outbox:
             await (await outbox.send(names.plays, 2, items)).written()
 
-    with worker(settings) as process:
+    with worker(msgspec.structs.replace(settings, user_signals_per_day_max=0)) as process:
         asyncio.run(produce())
         assert await_true(lambda: plays_of(settings, b"ann") == len(bad), 20)
         assert process.running

@@ -1,8 +1,9 @@
 """Both rules, in the words of their papers."""
 
 import numpy as np
+import pytest
 
-from model.objective import Objective
+from model.objective import Objective, Rule
 
 
 def test_ials_weighs_a_play_by_the_logarithm_of_its_count() -> None:
@@ -36,3 +37,19 @@ def test_unobserved_items_weigh_a0_under_ials_and_one_under_hkv() -> None:
     """The gram is scaled by the weight of what was not played."""
     assert Objective("ials", unobserved_weight=0.3).gram_scale == 0.3
     assert Objective("hkv", unobserved_weight=0.3).gram_scale == 1
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+def test_a_weight_below_zero_is_confidence_in_no(rule: Rule) -> None:
+    """It pulls the score to 0 with the confidence that a play of the same worth pulls it to 1 with."""
+    objective = Objective(rule, alpha=2.0)
+
+    np.testing.assert_array_equal(objective.confidences([0.5, 3]), objective.confidences([-0.5, -3]))
+    np.testing.assert_array_equal([0, 0, 0], objective.targets([-0.5, -3, -0.0]))
+
+
+def test_confidence_grows_as_the_operator_wishes() -> None:
+    """Each rule may grow as the other one's paper has it."""
+    np.testing.assert_allclose([1, 3], Objective("ials", growth="linear").confidences([1, 3]))
+    np.testing.assert_allclose([2, 4], Objective("hkv", growth="log", alpha=2.0).confidences([1, 3]))
+    np.testing.assert_allclose([1, 2], Objective("ials", growth="log").confidences([1, 3]))

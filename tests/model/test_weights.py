@@ -23,3 +23,9 @@ def test_what_is_long_past_is_worth_nothing_and_still_a_number() -> None:
 def test_weights_are_single_precision() -> None:
     """The kernels take float32; nothing widens on the way."""
     assert np.float32 == decayed(np.ones(1), np.ones(1, np.uint32), half_life_plays=5).dtype
+
+
+def test_time_halves_as_plays_do() -> None:
+    """Both at once, whichever passes; without a half-life in time, time does nothing."""
+    np.testing.assert_allclose([0.25, -0.25], decayed([1, -1], [3, 0], 3, [10, 20], half_life_s=10))
+    np.testing.assert_array_equal([1], decayed([1], [0], 3, [10**9]))

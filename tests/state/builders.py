@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model.arrays import Doubles, Floats
+from model.arrays import Doubles, Floats, Starts
 from model.basis import diagonalise, gram, rotate
 from model.objective import Objective, Rule
+from state.events import Action, EventColumns
 from state.generation import Catalog, Generation, open_generation, write_generation
-from state.learn import PlayColumns
 from state.manifest import Manifest
-from state.user_record import HistoryEntry, UserRecord
+from state.user_record import HEADER, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords
 
 FIRST_ID = "2026-01-01T00-00-00.000Z"
@@ -26,42 +27,49 @@ class Played(NamedTuple):
     item_key: int
     played_at_s: int = 1_700_000_000
     play_id: int = 0
+    weight: float = 1.0
+    action: Action = Action.PLAY
 
 
-def columns_of(plays: Sequence[Sequence[Played]]) -> PlayColumns:
-    """Return the plays of users, a sequence a user, as columns."""
+def columns_of(plays: Sequence[Sequence[Played]]) -> EventColumns:
+    """Return the events of users, a sequence a user, as columns."""
     flat = [play for found in plays for play in found]
-    return PlayColumns(
+    return EventColumns(
         np.cumsum([0, *map(len, plays)]).astype(np.int64),
         np.array([play.offset for play in flat], np.int64),
         np.array([play.item_key for play in flat], np.uint64),
-        np.ones(len(flat), np.float32),
+        np.array([play.weight for play in flat], np.float32),
         np.array([play.played_at_s for play in flat], np.uint32),
         np.array([play.play_id for play in flat], np.uint64),
+        np.array([play.action for play in flat], np.uint8),
     )
 
 
 def plain(records: UserRecords) -> list[UserRecord]:
     """Return records as their plain twins, each with the vector that its row of the matrix holds."""
-    found, starts, columns = [], records.histories.starts, records.histories[1:]
-    for u, header in enumerate(records.header):
-        part = slice(starts[u], starts[u + 1])
-        entries = zip(*(column[part].tolist() for column in columns), strict=True)
-        ids = records.play_ids[records.play_id_starts[u] : records.play_id_starts[u + 1]]
-        found.append(
-            UserRecord(
-                applied_offset=int(header["applied_offset"]),
-                plays=int(header["plays"]),
-                last_played_s=int(header["last_played_s"]),
-                generation_key=int(header["generation_key"]),
-                list_fingerprint=int(header["list_fingerprint"]),
-                listed_at_s=int(header["listed_at_s"]),
-                history=[HistoryEntry(*entry) for entry in entries],
-                play_ids=ids.tolist(),
-                vector=tuple(records.vectors[u].tolist()),
-            )
-        )
-    return found
+    return [plain_one(records, u) for u in range(len(records))]
+
+
+def plain_one(records: UserRecords, u: int) -> UserRecord:
+    """Return one of them."""
+    header = records.header[u]
+
+    def part(starts: Starts, *columns: NDArray[Any]) -> list[tuple[Any, ...]]:
+        """Return what user `u` has of some columns."""
+        mine = slice(starts[u], starts[u + 1])
+        return list(zip(*(column[mine].tolist() for column in columns), strict=True))
+
+    names = (field for field in HEADER.names or () if field in UserRecord.__dataclass_fields__)
+    return UserRecord(
+        **{name: header[name].item() for name in names},
+        paused=bool(header["flags"] & PAUSED),
+        history=[HistoryEntry(*entry) for entry in part(*records.histories)],
+        play_ids=[found for (found,) in part(*records.play_ids)],
+        hidden=[found for (found,) in part(*records.hidden)],
+        shown=[ShownItem(*item) for item in part(*records.shown)],
+        listed=[found for (found,) in part(*records.listed)],
+        vector=tuple(records.vectors[u].tolist()),
+    )
 
 
 def manifest_of(generation_id: str, objective: Objective, n_items: int) -> Manifest:
@@ -122,9 +130,12 @@ def dense_vector(record: UserRecord, generation: Generation) -> Doubles:
     rows = {int(key): row for row, key in enumerate(generation.item_keys)}
     known = [entry for entry in record.history if entry.item_key in rows]
     ages = np.array([record.plays - entry.touched_at_play for entry in known])
-    weights = np.array([entry.value for entry in known]) * 0.5 ** (ages / objective.half_life_plays)
+    ages_s = np.array([record.last_played_s - entry.last_played_s for entry in known])
+    halvings = ages / objective.half_life_plays + ages_s / objective.half_life_s
+    weights = np.array([entry.value for entry in known]) * 0.5**halvings
     y = np.array([generation.item_factors[rows[entry.item_key]] for entry in known], np.float64)
     confidences, targets = objective.confidences(weights), objective.targets(weights)
     left = objective.gram_scale * gram(generation.item_factors) + (y.T * confidences) @ y
-    left += float(objective.row_regularization(len(known))) * np.eye(objective.factors)
+    n_row = sum(entry.value > 0 for entry in known)
+    left += float(objective.row_regularization(n_row)) * np.eye(objective.factors)
     return np.asarray(np.linalg.solve(left, y.T @ targets), np.float64)

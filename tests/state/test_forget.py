@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from state.learn import forget, learn
 from state.user_record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
 from state.user_records import UserRecords, new_users, pack
+from streams.settings import Settings
 from tests.state.builders import Played, columns_of, plain
 
 NOW_S = 1_800_000_000
+SETTINGS = Settings(history_max=4, play_ids_max=2, half_life_plays=3.0)
 WISH = 0
 """An item key that stands for a wish to be forgotten."""
 
@@ -21,7 +23,7 @@ def apply(records: UserRecords, events: list[Played]) -> tuple[UserRecords, bool
     wish = max((event.offset for event in events if event.item_key == WISH), default=NOTHING_APPLIED)
     plays = [event for event in events if event.item_key != WISH and event.offset > wish]
     records, wished = forget(records, np.array([wish]), NOW_S)
-    records, _ = learn(records, columns_of([plays]), history_max=4, play_ids_max=2, half_life_plays=3.0)
+    records = learn(records, columns_of([plays]), SETTINGS).records
     return records, bool(wished[0])
 
 
@@ -74,7 +76,7 @@ def test_a_wish_delivered_again_takes_nothing_that_came_after_it() -> None:
 def test_others_are_left_as_they_are() -> None:
     """In the same group, on both sides of who is forgotten."""
     plays = columns_of([[Played(0, 1)], [Played(1, 2, play_id=5), Played(2, 3)], [Played(3, 4, play_id=6)]])
-    records, _ = learn(new_users(3, 2), plays, 4, 2, 3.0)
+    records = learn(new_users(3, 2), plays, SETTINGS).records
 
     after, wished = forget(records, np.array([NOTHING_APPLIED, 9, NOTHING_APPLIED]), NOW_S)
 

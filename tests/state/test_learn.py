@@ -3,59 +3,122 @@
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.learn import learn
-from state.user_record import HistoryEntry, UserRecord
+from state.events import Action
+from state.learn import OUTCOMES, learn
+from state.user_record import HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords, new_users
+from streams.settings import Settings
 from tests.state.builders import Played, columns_of, plain
 
 N_USERS = 3
 HALF_LIFE = 3.0
 
 
-def learn_plain(record: UserRecord, plays: list[Played], history_max: int, play_ids_max: int) -> UserRecord:
-    """Apply plays to one record, in a few lines that anybody can check."""
-    history, ids = {entry.item_key: entry for entry in record.history}, list(record.play_ids)
-    applied, n, last_s = record.applied_offset, record.plays, record.last_played_s
-    for play in plays:
-        if play.offset <= applied:
+LIMITS = Settings(
+    half_life_plays=HALF_LIFE,
+    half_life_days=20.0,
+    user_signals_per_day_max=4,
+    item_weight_max=2.5,
+    hidden_max=2,
+    shown_max=3,
+    cooldown_shows=2,
+    cooldown_plays=2,
+)
+DAY_S = 86_400
+OF_TWO = Settings(play_ids_max=2)
+
+
+def learn_plain(record: UserRecord, events: list[Played], settings: Settings) -> UserRecord:
+    """Apply events to one record, one at a time, in lines that anybody can check."""
+    found = replace(record, play_ids=[*record.play_ids], vector=(0.0, 0.0))
+    for event in events:
+        if event.offset <= found.applied_offset:
             continue
-        applied = play.offset
-        if play.play_id in ids:
-            continue
-        if play.play_id:
-            ids = [*ids, play.play_id][-play_ids_max:] if play_ids_max else []
-        n, last_s = n + 1, max(last_s, play.played_at_s)
-        old = history.pop(play.item_key, HistoryEntry(play.item_key, 0.0, n, 0))
-        value = float(np.float32(old.value * math.exp2((old.touched_at_play - n) * (1.0 / HALF_LIFE)) + 1))
-        history[play.item_key] = HistoryEntry(play.item_key, value, n, max(old.last_played_s, play.played_at_s))
-        while len(history) > history_max:
-            del history[next(iter(history))]
-    kept = list(history.values())
-    return replace(
-        record, applied_offset=applied, plays=n, last_played_s=last_s, history=kept, play_ids=ids, vector=(0.0, 0.0)
-    )
+        found.applied_offset = event.offset
+        if event.action in (Action.PAUSE, Action.RESUME):
+            found.paused = event.action == Action.PAUSE
+        elif event.action in (Action.HIDE, Action.UNHIDE):
+            left = [key for key in found.hidden if key != event.item_key]
+            kept = [*left, event.item_key] if event.action == Action.HIDE else left
+            found.hidden = kept[max(0, len(kept) - settings.hidden_max) :]
+        elif event.action == Action.SHOWN:
+            show_plain(found, event.item_key, settings)
+        else:
+            signal_plain(found, event, settings)
+    return found
+
+
+def show_plain(found: UserRecord, key: int, settings: Settings) -> None:
+    """Count that an item was shown."""
+    if found.paused:
+        return
+    old = next((item for item in found.shown if item.item_key == key), ShownItem(key, 0, 0))
+    cooled = old.shows >= settings.cooldown_shows and found.plays - old.at_play >= settings.cooldown_plays
+    left = [item for item in found.shown if item.item_key != key]
+    found.shown = [*left, ShownItem(key, 1 if cooled else old.shows + 1, found.plays)][-settings.shown_max :]
+
+
+def signal_plain(found: UserRecord, event: Played, settings: Settings) -> None:
+    """Learn a signal, unless there is a reason not to."""
+    if found.paused or (event.play_id and event.play_id in found.play_ids):
+        return
+    if event.played_at_s // DAY_S > found.day:
+        found.day, found.day_signals = event.played_at_s // DAY_S, 0
+    if 0 < settings.user_signals_per_day_max <= found.day_signals:
+        return
+    found.day_signals += 1
+    if event.play_id:
+        kept = [*found.play_ids, event.play_id]
+        found.play_ids = kept[max(0, len(kept) - settings.play_ids_max) :]
+    found.plays += event.action == Action.PLAY
+    found.last_played_s = max(found.last_played_s, event.played_at_s)
+    if event.weight > 0:
+        found.shown = [item for item in found.shown if item.item_key != event.item_key]
+    found.history = history_plain(found, event, settings)
+
+
+def history_plain(found: UserRecord, event: Played, settings: Settings) -> list[HistoryEntry]:
+    """Return the history after a signal."""
+    same = [entry for entry in found.history if (entry.item_key, entry.value < 0) == (event.item_key, event.weight < 0)]
+    value, as_of_s = 0.0, event.played_at_s
+    for entry in same:
+        as_of_s = max(as_of_s, entry.last_played_s)
+        plays, seconds = entry.touched_at_play - found.plays, entry.last_played_s - as_of_s
+        halvings = plays * (1.0 / settings.half_life_plays) + seconds * (1.0 / (settings.half_life_days * DAY_S))
+        value = entry.value * math.exp2(halvings)
+    value += event.weight * math.exp2((event.played_at_s - as_of_s) * (1.0 / (settings.half_life_days * DAY_S)))
+    value = float(np.float32(max(-settings.item_weight_max, min(settings.item_weight_max, value))))
+    left = [entry for entry in found.history if entry not in same]
+    return [*left, HistoryEntry(event.item_key, value, found.plays, as_of_s)][-settings.history_max :]
 
 
 def learned(
-    records: UserRecords, plays: list[list[Played]], history_max: int = 4, play_ids_max: int = 2
+    records: UserRecords, plays: list[list[Played]], settings: Settings | None = None
 ) -> tuple[UserRecords, list[bool]]:
     """Apply plays, a list a user; return who had a play that was delivered again, too."""
-    after, repeated = learn(records, columns_of(plays), history_max, play_ids_max, HALF_LIFE)
+    settings = settings or Settings(history_max=4, play_ids_max=2, half_life_plays=HALF_LIFE)
+    after, repeated, _ = learn(records, columns_of(plays), settings)
     return after, repeated.tolist()
 
 
 @st.composite
 def topics(draw: st.DrawFn) -> list[tuple[int, Played]]:
-    """Draw a partition of plays: users, items, times and a few retried ids, in the order of their offsets."""
+    """Draw a partition of events: users, items, times, worths and a few retried ids, in the order of their offsets."""
     one = st.tuples(
-        st.integers(0, N_USERS - 1), st.integers(1, 6), st.integers(0, 2**32 - 1), st.sampled_from([0, 0, 7, 8, 9, 10])
+        st.integers(0, N_USERS - 1),
+        st.integers(1, 6),
+        st.integers(0, 90 * DAY_S),
+        st.sampled_from([0, 0, 7, 8, 9, 10]),
+        st.sampled_from([1.0, 1.0, 2.0, 0.25, -1.0]),
+        st.sampled_from([Action.PLAY] * 5 + list(Action)),
     )
     drawn = draw(st.lists(one, max_size=30))
-    return [(user, Played(offset, key, at_s, play_id)) for offset, (user, key, at_s, play_id) in enumerate(drawn)]
+    return [(user, Played(offset, *rest)) for offset, (user, *rest) in enumerate(drawn)]
 
 
 def of_each(topic: list[tuple[int, Played]]) -> list[list[Played]]:
@@ -63,15 +126,16 @@ def of_each(topic: list[tuple[int, Played]]) -> list[list[Played]]:
     return [[play for owner, play in topic if owner == user] for user in range(N_USERS)]
 
 
-@given(topics(), st.integers(1, 5), st.integers(0, 3))
+@given(topics(), st.integers(1, 5), st.integers(0, 3), st.integers(0, 3))
 def test_learning_equals_the_plain_reference(
-    topic: list[tuple[int, Played]], history_max: int, play_ids_max: int
+    topic: list[tuple[int, Played]], history_max: int, play_ids_max: int, hidden_max: int
 ) -> None:
-    """Offsets, counts, histories and remembered ids are those of the few lines above, bit for bit."""
-    plays = of_each(topic)
-    expected = [learn_plain(UserRecord(), found, history_max, play_ids_max) for found in plays]
+    """Offsets, counts, histories, memories and wishes are those of the few lines above, bit for bit."""
+    limits = {"history_max": history_max, "play_ids_max": play_ids_max, "hidden_max": hidden_max}
+    settings, plays = msgspec.structs.replace(LIMITS, **limits), of_each(topic)
+    expected = [learn_plain(UserRecord(), found, settings) for found in plays]
 
-    after, repeated = learned(new_users(N_USERS, 2), plays, history_max, play_ids_max)
+    after, repeated = learned(new_users(N_USERS, 2), plays, settings)
 
     assert expected == plain(after)
     assert [False] * N_USERS == repeated
@@ -82,11 +146,12 @@ def test_groups_and_deliveries_do_not_matter(
     topic: list[tuple[int, Played]], cuts: list[tuple[int, int]], play_ids_max: int
 ) -> None:
     """However plays are split into groups, and however much of them comes again, the records are the same."""
-    expected = plain(learned(new_users(N_USERS, 2), of_each(topic), 4, play_ids_max)[0])
+    settings = msgspec.structs.replace(LIMITS, history_max=4, play_ids_max=play_ids_max)
+    expected = plain(learned(new_users(N_USERS, 2), of_each(topic), settings)[0])
 
     records, begin = new_users(N_USERS, 2), 0
     for end, again in [*sorted(cuts), (len(topic), 3)]:
-        records, _ = learned(records, of_each(topic[max(0, begin - again) : end]), 4, play_ids_max)
+        records, _ = learned(records, of_each(topic[max(0, begin - again) : end]), settings)
         begin = min(end, len(topic))
 
     assert expected == plain(records)
@@ -137,8 +202,8 @@ def test_the_oldest_play_ids_are_forgotten() -> None:
     """At `play_ids_max` a retry of a play longer ago counts again: the memory is bounded."""
     plays = [Played(offset, 1, play_id=offset + 1) for offset in range(5)]
 
-    after, _ = learned(new_users(1, 2), [plays], play_ids_max=2)
-    again, _ = learned(after, [[Played(5, 1, play_id=1)]], play_ids_max=2)
+    after, _ = learned(new_users(1, 2), [plays], OF_TWO)
+    again, _ = learned(after, [[Played(5, 1, play_id=1)]], OF_TWO)
 
     assert [4, 5] == plain(after)[0].play_ids
     assert ([5, 1], 6) == (plain(again)[0].play_ids, plain(again)[0].plays)
@@ -146,7 +211,7 @@ def test_the_oldest_play_ids_are_forgotten() -> None:
 
 def test_no_play_ids_are_remembered_if_so_wished() -> None:
     """With `play_ids_max` 0 every retry counts, within a group too."""
-    after, _ = learned(new_users(1, 2), [[Played(0, 1, play_id=7), Played(1, 1, play_id=7)]], play_ids_max=0)
+    after, _ = learned(new_users(1, 2), [[Played(0, 1, play_id=7), Played(1, 1, play_id=7)]], Settings(play_ids_max=0))
 
     assert (2, []) == (plain(after)[0].plays, plain(after)[0].play_ids)
 
@@ -158,3 +223,44 @@ def test_nobody_and_nothing_is_learnt() -> None:
 
     assert ([], []) == (plain(nobody), no_flags)
     assert ([replace(UserRecord(), vector=(0.0, 0.0))], [False]) == (plain(alone), repeated)
+
+
+def outcomes_of(events: list[Played], settings: Settings) -> list[str]:
+    """Return what becomes of one user's events."""
+    return [OUTCOMES[code] for code in learn(new_users(1, 2), columns_of([events]), settings).outcomes]
+
+
+def test_robots_are_held_back_and_it_is_told() -> None:
+    """Over the day's limit signals are not learnt, and an item is worth no more than its limit; the next day counts."""
+    settings = Settings(user_signals_per_day_max=3, item_weight_max=1.5, half_life_plays=float("inf"))
+    events = [Played(offset, 1, DAY_S * (offset // 5)) for offset in range(7)]
+
+    (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
+
+    assert (5, 1.5) == (record.plays, record.history[0].value)
+    assert ["trimmed"] * 3 + ["capped"] * 2 + ["trimmed"] * 2 == outcomes_of(events, settings)
+
+
+def test_nothing_is_learnt_between_pause_and_resume() -> None:
+    """Not a play, not what was shown; wishes are carried out, and each of them is told apart."""
+    settings = Settings(cooldown_shows=1)
+    actions = [Action.PLAY, Action.PAUSE, Action.PLAY, Action.SHOWN, Action.HIDE, Action.RESUME, Action.PLAY]
+    events = [Played(offset, offset + 1, action=action) for offset, action in enumerate(actions)]
+
+    (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
+
+    assert [1, 7] == [entry.item_key for entry in record.history]
+    assert (6, 2, [5], []) == (record.applied_offset, record.plays, record.hidden, record.shown)
+    assert ["learnt", "wished", "paused", "paused", "wished", "wished", "learnt"] == outcomes_of(events, settings)
+
+
+def test_all_items_of_one_event_were_shown() -> None:
+    """They share its offset; delivered again, none of them counts."""
+    settings = Settings(cooldown_shows=3)
+    events = [Played(4, key, action=Action.SHOWN) for key in (1, 2, 1)]
+
+    once, _ = learned(new_users(1, 2), [events], settings)
+    twice, repeated = learned(once, [events], settings)
+
+    assert [ShownItem(2, 1, 0), ShownItem(1, 2, 0)] == plain(once)[0].shown
+    assert (plain(once), [True]) == (plain(twice), repeated)

@@ -14,8 +14,9 @@ from model.objective import Rule
 from state.generation import Generation
 from state.keys import item_key
 from state.relist import Lists, fingerprints, relist
-from state.user_record import HistoryEntry, UserRecord
+from state.user_record import HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords, unpack
+from streams.settings import Settings
 from tests.state.builders import SECOND_ID, dense_vector, make_generation
 
 FACTORS = 8
@@ -44,7 +45,7 @@ def test_a_list_is_the_dense_solution(tmp_path: Path, rule: Rule) -> None:
     users = [listener(3, 14, 15, 3), listener(9), listener(*range(20))]
     records = unpacked(*users)
 
-    lists = relist(records, generation, 10)
+    lists = relist(records, generation, Settings(list_n=10))
 
     assert [True] * 3 == lists.personal.tolist()
     for number, user in enumerate(users):
@@ -62,7 +63,7 @@ def test_a_user_of_whom_no_item_is_known_gets_the_popular_list(tmp_path: Path) -
     generation = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
     unknown = replace(listener(), history=[HistoryEntry(12345, 1.0, 1, 100)], plays=1)
 
-    lists = relist(unpacked(UserRecord(), listener(7), unknown), generation, 3)
+    lists = relist(unpacked(UserRecord(), listener(7), unknown), generation, Settings(list_n=3))
 
     assert [False, True, False] == lists.personal.tolist()
     third = next(str(item_id) for item_id in generation.item_ids if item_id not in {"i7", "i21"})
@@ -75,7 +76,7 @@ def test_a_list_that_runs_out_of_items_is_padded(tmp_path: Path) -> None:
     """A catalog smaller than the list, a listener who knows most of it."""
     generation = make_generation(tmp_path, n_items=5)
 
-    lists = relist(unpacked(listener(0, 1, 2), UserRecord()), generation, 8)
+    lists = relist(unpacked(listener(0, 1, 2), UserRecord()), generation, Settings(list_n=8))
 
     assert {"i3", "i4"} == set(rows_of(lists, generation)[0])
     assert [2, 5] == (lists.rows >= 0).sum(axis=1).tolist()
@@ -89,7 +90,7 @@ def test_a_vector_of_another_generation_is_no_start(tmp_path: Path) -> None:
     stale.header["generation_key"] = generation.key ^ 1
     stale.vectors[:] = np.nan
 
-    expected, found = relist(cold, generation, 5), relist(stale, generation, 5)
+    expected, found = relist(cold, generation, Settings(list_n=5)), relist(stale, generation, Settings(list_n=5))
 
     np.testing.assert_array_equal(expected.rows, found.rows)
     np.testing.assert_array_equal(cold.vectors, stale.vectors)
@@ -100,10 +101,10 @@ def test_folding_again_changes_nothing(tmp_path: Path) -> None:
     """A warm start from the solution stays at it within the solver's tolerance."""
     generation = make_generation(tmp_path)
     records = unpacked(listener(1, 2, 3))
-    first = relist(records, generation, 5)
+    first = relist(records, generation, Settings(list_n=5))
     before = records.vectors.copy()
 
-    again = relist(records, generation, 5)
+    again = relist(records, generation, Settings(list_n=5))
 
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_allclose(before, records.vectors, rtol=1e-4, atol=1e-6)
@@ -113,7 +114,7 @@ def test_factors_of_another_generation_give_other_scores(tmp_path: Path) -> None
     """The lists of two generations are told apart by their scores, even for the same items."""
     first, second = make_generation(tmp_path, seed=0), make_generation(tmp_path, SECOND_ID, seed=1)
 
-    found = [relist(unpacked(listener(1, 2)), generation, 5).scores for generation in (first, second)]
+    found = [relist(unpacked(listener(1, 2)), generation, Settings(list_n=5)).scores for generation in (first, second)]
 
     assert not np.allclose(found[0], found[1])
 
@@ -148,3 +149,57 @@ def shared_generation(folders: pytest.TempPathFactory) -> Generation:
     if not _SHARED:
         _SHARED.append(make_generation(folders.mktemp("relist")))
     return _SHARED[0]
+
+
+def ids(lists: Lists, generation: Generation, user: int = 0) -> list[str]:
+    """Return the items of one list."""
+    return rows_of(lists, generation)[user]
+
+
+def test_a_hidden_item_is_in_no_list(tmp_path: Path) -> None:
+    """Personal or popular, whoever else gets it."""
+    generation, settings = make_generation(tmp_path), Settings(list_n=5)
+    known, new = listener(3, 14), UserRecord(plays=1)
+    before = relist(unpacked(known, new, known), generation, settings)
+    first = [item_key(ids(before, generation, user)[0]) for user in (0, 1)]
+
+    after = relist(unpacked(replace(known, hidden=first), replace(new, hidden=first), known), generation, settings)
+
+    for user in (0, 1):
+        assert not set(first) & {item_key(item_id) for item_id in ids(after, generation, user)}
+        assert 5 == len(ids(after, generation, user))
+    assert ids(before, generation, 2) == ids(after, generation, 2)
+
+
+def test_an_item_that_was_shown_too_often_is_left_out(tmp_path: Path) -> None:
+    """Until the listener has played on."""
+    generation, settings = make_generation(tmp_path), Settings(list_n=5, cooldown_shows=3, cooldown_plays=2)
+    first = ids(relist(unpacked(listener(3, 14)), generation, settings), generation)[0]
+
+    for at_play, left_out in ((2, True), (1, True), (0, False)):
+        user = replace(listener(3, 14), shown=[ShownItem(item_key(first), 3, at_play)])
+        assert left_out == (first not in ids(relist(unpacked(user), generation, settings), generation))
+
+
+@given(st.integers(0, 39))
+def test_a_skip_pulls_a_score_to_no_and_a_like_to_yes(tmp_path_factory: pytest.TempPathFactory, item: int) -> None:
+    """A skip takes from the size of an item's score and leaves its sign; a like takes from its distance to 1."""
+    generation = make_generation(tmp_path_factory.mktemp("generation"))
+    history = [HistoryEntry(item_key(f"i{number}"), 1.0, 2, 100) for number in (3, 14)]
+    signals = {"none": [], "skip": [HistoryEntry(item_key(f"i{item}"), -1.0, 2, 100)]}
+    played = [entry for entry in history if entry.item_key == item_key(f"i{item}")]
+    if played:
+        liked = [HistoryEntry(item_key(f"i{item}"), 3.0, 2, 100)]
+        signals |= {"like": [*liked, *(entry for entry in history if entry not in played)]}
+    scores = {}
+    for name, entries in signals.items():
+        own = entries if name == "like" else [*history, *entries]
+        records = unpacked(UserRecord(plays=2, last_played_s=100, history=own))
+        relist(records, generation, Settings(list_n=5))
+        row = generation.rows_of(np.array([item_key(f"i{item}")], np.uint64))[0]
+        scores[name] = float(generation.item_factors[row] @ records.vectors[0])
+
+    assert abs(scores["skip"]) <= abs(scores["none"]) + 1e-6
+    assert scores["skip"] * scores["none"] >= -1e-9
+    if played:
+        assert abs(1 - scores["like"]) <= abs(1 - scores["none"]) + 1e-6

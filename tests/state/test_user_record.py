@@ -10,11 +10,16 @@ from state.user_record import (
     HEADER,
     HistoryEntry,
     RecordFormatError,
+    ShownItem,
     UserRecord,
     applied_offset_of,
     check_format,
     generation_key_of,
+    is_forgotten,
+    upgraded,
 )
+from state.user_records import pack, unpack
+from tests.state.builders import plain
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 F32 = st.floats(width=32, allow_nan=False)
@@ -26,8 +31,16 @@ RECORDS = st.builds(
     generation_key=U64,
     list_fingerprint=U64,
     listed_at_s=U32,
+    listed_at_clock_s=U32,
+    list_score=F32,
+    paused=st.booleans(),
+    day=U32,
+    day_signals=U32,
     history=st.lists(st.builds(HistoryEntry, U64, F32, U32, U32), max_size=5),
     play_ids=st.lists(U64, max_size=3),
+    hidden=st.lists(U64, max_size=3),
+    shown=st.lists(st.builds(ShownItem, U64, U32, U32), max_size=3),
+    listed=st.lists(U32, max_size=3),
     vector=st.lists(F32, max_size=4).map(tuple),
 )
 VERSION_1 = Path(__file__).parent / "fixtures" / "user_record_v1.hex"
@@ -74,10 +87,25 @@ def test_a_record_of_format_1_still_loads() -> None:
     )
 
     assert expected == UserRecord.decode(value)
-    assert value == expected.encode()
+    assert upgraded(value) == expected.encode()
+    assert ([expected], [upgraded(value)]) == (plain(unpack([value], 4)), pack(unpack([value], 4)))
 
 
-@given(RECORDS, st.integers(1, 47))
+def test_a_marker_of_format_1_is_still_one() -> None:
+    """Whoever was forgotten by the version before stays so."""
+    marker = UserRecord(applied_offset=7, listed_at_s=5).encode()
+    old = b"\x01" + marker[1:48]
+
+    assert is_forgotten(old)
+    assert upgraded(old) == marker
+
+
+def test_who_paused_is_not_forgotten() -> None:
+    """The wish is all that is kept of them, and is kept."""
+    assert not is_forgotten(UserRecord(applied_offset=7, paused=True).encode())
+
+
+@given(RECORDS, st.integers(1, 71))
 def test_a_record_cut_short_is_a_sentence(record: UserRecord, cut: int) -> None:
     """The sentence has both lengths."""
     record.history.append(HistoryEntry(1, 1.0, 1, 1))
@@ -91,17 +119,17 @@ def test_a_record_cut_short_is_a_sentence(record: UserRecord, cut: int) -> None:
 
 def test_a_record_of_another_format_is_a_sentence() -> None:
     """A later version's record is not mistaken for one of ours."""
-    value = b"\x02" + UserRecord().encode()[1:]
+    value = b"\x03" + UserRecord().encode()[1:]
 
-    assert "A user record of 48 bytes begins with b'\\x02'; this version reads format 1." == said(value)
+    assert "A user record of 72 bytes begins with b'\\x03'; this version reads formats 1 and 2." == said(value)
 
 
 def test_less_than_a_header_is_a_sentence() -> None:
     """Nothing is read behind the end."""
-    expected = f"A user record of {HEADER.itemsize - 1} bytes begins with b'\\x01'; this version reads format 1."
+    expected = f"A user record of {HEADER.itemsize - 1} bytes begins with b'\\x02'; this version reads formats 1 and 2."
 
     assert expected == said(UserRecord().encode()[:-1])
-    assert "A user record of 0 bytes begins with b''; this version reads format 1." == said(b"")
+    assert "A user record of 0 bytes begins with b''; this version reads formats 1 and 2." == said(b"")
 
 
 def test_a_whole_record_passes_the_check() -> None:
@@ -109,4 +137,4 @@ def test_a_whole_record_passes_the_check() -> None:
     value = UserRecord().encode()
 
     check_format(value)
-    assert 48 == len(value)
+    assert 72 == len(value)

@@ -12,12 +12,29 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.records import Announcement, Event, Forget, Play, Recommendations, RejectedPlay, UnreadablePlay, read_event
+from streams.records import (
+    Announcement,
+    Event,
+    Forget,
+    Hide,
+    Pause,
+    Play,
+    Recommendations,
+    RejectedPlay,
+    Resume,
+    Shown,
+    Unhide,
+    UnreadablePlay,
+    read_event,
+)
 from streams.schemas import FOLDER, render_schemas, topic_schema, write_schemas
 
 NOW_MS = 1_700_000_000_000
 GOOD = {"user_id": "u1", "item_id": "i1", "played_at_ms": NOW_MS}
 FULL = GOOD | {"type": "play", "play_id": "p1", "ms_played": 30_000, "duration_ms": 200_000, "private": True}
+
+TOO_LONG = "x" * 33
+NONE_OF = "which is none of forget, hide, pause, play, resume, shown, unhide"
 
 printable = st.text(min_size=1, max_size=128).filter(str.isprintable)
 plays = st.builds(
@@ -72,10 +89,35 @@ def test_the_least_and_the_most_of_a_play_are_read() -> None:
     assert least == read(json.dumps(GOOD | {"country": "NO", "tags": [1, {"a": None}]}).encode())
 
 
-def test_a_wish_to_be_forgotten_is_read() -> None:
-    """By its type; a user is all that it needs, and what else it holds is ignored."""
-    assert Forget(user_id="u1") == read(b'{"type": "forget", "user_id": "u1"}')
-    assert Forget(user_id="u1") == read(json.dumps(FULL | {"type": "forget"}).encode())
+WISHED: list[tuple[dict[str, Any], Event]] = [
+    ({"type": "forget"}, Forget(user_id="u1")),
+    ({"type": "pause"}, Pause(user_id="u1")),
+    ({"type": "resume"}, Resume(user_id="u1")),
+    ({"type": "hide", "item_id": "i1"}, Hide(user_id="u1", item_id="i1")),
+    ({"type": "unhide", "item_id": "i1"}, Unhide(user_id="u1", item_id="i1")),
+    ({"type": "shown", "item_ids": ["i1", "i2"]}, Shown(user_id="u1", item_ids=["i1", "i2"])),
+]
+
+
+@pytest.mark.parametrize(("fields", "wish"), WISHED)
+def test_a_wish_is_read_by_its_type(fields: dict[str, Any], wish: Event) -> None:
+    """What else it holds is ignored, even where that would make a play."""
+    assert wish == read(json.dumps({"user_id": "u1"} | fields).encode())
+    assert wish == read(json.dumps(FULL | fields).encode())
+
+
+def test_a_signal_is_read_if_its_type_is_named() -> None:
+    """Other types than `play` are the operator's to choose."""
+    like = Play(user_id="u1", item_id="i1", played_at_ms=NOW_MS, type="like")
+
+    assert like == read_event(b"u1", json.dumps(GOOD | {"type": "like"}).encode(), 4096, {"play", "like"})
+
+
+@pytest.mark.parametrize("item_ids", [[], ["i"] * 101, ["i\u0007"], "i1"])
+def test_what_was_shown_is_1_to_100_printable_items(item_ids: Any) -> None:
+    """So that one event cannot hold a group up."""
+    with pytest.raises(UnreadablePlay):
+        read(json.dumps({"type": "shown", "user_id": "u1", "item_ids": item_ids}).encode())
 
 
 @pytest.mark.parametrize(
@@ -84,8 +126,8 @@ def test_a_wish_to_be_forgotten_is_read() -> None:
         (b'{"type": "forget"}', "Object missing required field user_id"),
         (b'{"type": "forget", "user_id": "u\\u0007"}', "an id has characters that are not printable"),
         (b'{"type": "forget", "user_id": "u2"}', "the key is not the user_id"),
-        (b'{"type": "dance", "user_id": "u1"}', "type: Invalid value 'dance'"),
-        (b'{"type": 7, "user_id": "u1"}', "type: Expected str"),
+        (b'{"type": "dance", "user_id": "u1"}', f"type: Invalid value 'dance', {NONE_OF}"),
+        (b'{"type": 7, "user_id": "u1"}', "type: Expected str, got int"),
     ],
 )
 def test_a_wish_that_is_none_is_rejected(value: bytes, reason: str) -> None:
@@ -126,7 +168,8 @@ def test_what_is_written_is_read(play: Play) -> None:
         (encode(ms_played=-1), "ms_played: Expected int >= 0"),
         (encode(duration_ms=86_400_001), "duration_ms: Expected int <= 86400000"),
         (encode(private="yes"), "private: Expected bool, got str"),
-        (encode(type="like"), "type: Invalid value 'like'"),
+        (encode(type="like"), f"type: Invalid value 'like', {NONE_OF}"),
+        (encode(type=TOO_LONG), f"type: Invalid value '{TOO_LONG}', {NONE_OF}"),
         (encode(item_id="a\nb"), "an id has characters that are not printable"),
         (encode(user_id="a\x00"), "an id has characters that are not printable"),
         (encode(play_id="\u202e"), "an id has characters that are not printable"),
@@ -153,7 +196,10 @@ def test_lone_surrogates_are_rejected() -> None:
 
 def test_a_reason_is_short_whatever_it_quotes() -> None:
     """The reason travels with the value, and into a log."""
-    assert len(reason_for(encode(type="x" * 3000))) == 200
+    with pytest.raises(UnreadablePlay) as caught:
+        read_event(b"u1", encode(type="dance"), 4096, {f"type-{number}" for number in range(100)})
+
+    assert len(str(caught.value)) == 200
 
 
 @given(st.binary(max_size=200) | st.none(), st.binary(max_size=10) | st.none())

@@ -100,7 +100,7 @@ async def test_a_users_plays_stay_in_order_under_their_key() -> None:
         expected = [
             (
                 f"user-{row % 2}".encode(),
-                f'{{"type":"play","user_id":"user-{row % 2}","item_id":"item-{row}",'
+                f'{{"user_id":"user-{row % 2}","item_id":"item-{row}",'
                 f'"played_at_ms":{1_600_000_000_000 + 1000 * row}}}'.encode(),
             )
             for row in part.rows

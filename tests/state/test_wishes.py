@@ -1,0 +1,70 @@
+"""Which items are left out of a list because their listener wished it, or never played them."""
+
+import numpy as np
+
+from state.events import Action
+from state.learn import learn
+from state.user_records import UserRecords, new_users
+from state.wishes import cooling
+from streams.settings import Settings
+from tests.state.builders import Played, columns_of
+
+SETTINGS = Settings(cooldown_shows=2, cooldown_plays=3)
+
+
+def after(*events: tuple[Action, int], settings: Settings = SETTINGS) -> UserRecords:
+    """Return the record of a user after events, each an action and an item."""
+    columns = columns_of([[Played(offset, key, action=action) for offset, (action, key) in enumerate(events)]])
+    return learn(new_users(1, 2), columns, settings).records
+
+
+def cooled(records: UserRecords, settings: Settings = SETTINGS) -> list[int]:
+    """Return the items that are left out for now."""
+    cooldown = settings.cooldown_shows, settings.cooldown_plays
+    return records.shown.item_keys[cooling(records.shown, records.header["plays"], cooldown)].tolist()  # type: ignore[no-any-return]
+
+
+def test_an_item_that_is_shown_again_and_again_is_left_out_for_a_while() -> None:
+    """From the second show on, for three plays of other items; then its shows are counted anew."""
+    shown, play = (Action.SHOWN, 9), (Action.PLAY, 1)
+
+    assert [] == cooled(after(shown))
+    assert [9] == cooled(after(shown, shown))
+    assert [9] == cooled(after(shown, shown, play, play))
+    assert [] == cooled(after(shown, shown, play, play, play))
+    assert [] == cooled(after(shown, shown, play, play, play, shown))
+    assert [9] == cooled(after(shown, shown, play, play, play, shown, shown))
+
+
+def test_a_play_ends_a_cool_down() -> None:
+    """A like does, too; a skip does not."""
+    shown = [(Action.SHOWN, 9), (Action.SHOWN, 9)]
+
+    assert [] == cooled(after(*shown, (Action.PLAY, 9)))
+    assert [] == cooled(after(*shown, (Action.SIGNAL, 9)))
+
+
+def test_the_settings_decide_whether_items_cool_down() -> None:
+    """Without shows to wait for nothing does, whatever is remembered."""
+    records = after((Action.SHOWN, 9), (Action.SHOWN, 9))
+
+    assert [] == cooled(records, Settings())
+
+
+def test_memories_are_bounded() -> None:
+    """The latest are kept; what was hidden first comes back."""
+    settings = Settings(hidden_max=2, shown_max=2, cooldown_shows=1)
+
+    hidden = after(*((Action.HIDE, key) for key in (1, 2, 1, 3)), settings=settings).hidden
+    shown = after(*((Action.SHOWN, key) for key in (1, 2, 1, 3)), settings=settings).shown
+
+    assert ([1, 3], [1, 3]) == (hidden.values.tolist(), shown.item_keys.tolist())
+    np.testing.assert_array_equal([0, 2], hidden.starts)
+    np.testing.assert_array_equal([2, 1], shown.shows)
+
+
+def test_what_is_hidden_is_shown_again_on_wish() -> None:
+    """Others stay hidden; to show what is not hidden changes nothing."""
+    assert [2] == after(
+        (Action.HIDE, 1), (Action.HIDE, 2), (Action.UNHIDE, 1), (Action.UNHIDE, 7)
+    ).hidden.values.tolist()
