@@ -16,8 +16,10 @@ from state.generation import Generation
 from state.keys import item_name_key
 from state.learn import forget, learn
 from state.partition_state import PartitionState
+from state.publishing import published, publishing, unlist
 from state.ranker import Ranker
-from state.relist import fingerprints, relist, remember
+from state.relist import relist
+from state.user_record import OWED
 from state.user_records import UserRecords, pack, unpack
 from streams.outbox import Item
 from streams.settings import Settings
@@ -50,8 +52,9 @@ def fold(
     """Fold a group's events into its users' records.
 
     A user who wished to be forgotten has an empty record, and a tombstone in the place of a list, unless they have
-    played since. Every other touched user's list is published if it changed, names another generation than the last
-    one, or is due, or if an event of the user was delivered again: the crash that caused it may have lost the list.
+    played since. Every other touched user's list is published if it changed (`state/publishing.py`), names another
+    generation than the last one, or grows old, or if an event of the user was delivered again: the crash that caused
+    it may have lost the list.
     """
     records = _read(group.users, states, generation, settings)
     records, wished = forget(records, group.forget_offsets, now_ms // 1000)
@@ -78,10 +81,15 @@ def refold(
     settings: Settings,
     now_ms: int,
     ranker: Ranker | None = None,
+    *,
+    again: bool = True,
 ) -> dict[int, Changes]:
-    """Fold users again under a generation, without any play, and publish their lists."""
+    """Fold users again under a generation, without any play.
+
+    Their lists are published, or, if not `again`, those that changed, have waited for it, or grow old.
+    """
     records = _read(users, states, generation, settings)
-    return _settle(users, records, np.ones(len(records), np.bool_), generation, settings, now_ms, ranker)
+    return _settle(users, records, np.full(len(records), again), generation, settings, now_ms, ranker)
 
 
 def _read(
@@ -101,27 +109,18 @@ def _settle(
     ranker: Ranker | None,
 ) -> dict[int, Changes]:
     """Make the lists of all users at once, decide which go out, and write the records."""
-    header = records.header
-    blank = records.blank
-    unlisted = blank & (again | (header["list_fingerprint"] != 0))
+    unlisted = records.blank & (again | (records.header["listed_at_ms"] > 0))
     messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(unlisted).tolist())
-    header["listed_at_s"][blank & (header["listed_at_s"] == 0)] = now_ms // 1000
     if generation is not None and len(records):
-        again = again | (header["generation_key"] != generation.key)  # a published list names a generation
         lists = relist(records, generation, settings, ranker)
-        found = fingerprints(lists, generation)
-        age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
-        due = again | (found != header["list_fingerprint"]) | (age_s >= settings.list_heartbeat_s)
-        due &= ~blank
-        header["list_fingerprint"] = np.where(blank, 0, found)
-        header["generation_key"][blank] = 0
-        header["listed_at_s"][due] = header["last_played_s"][due]
-        header["listed_at_clock_s"][due] = now_ms // 1000
-        records.listed = remember(records.listed, lists, due, generation)
-        messages |= encode_lists(users, header["applied_offset"], lists, due, generation, settings, now_ms)
+        found = publishing(records, lists, generation, settings, again, now_ms)
+        published(records, found, lists, generation, now_ms)
+        messages |= encode_lists(users, records.header, lists, found, generation, settings, now_ms)
     else:
-        header["generation_key"] = 0
-    return _by_partition(users, header["applied_offset"], pack(records), messages)
+        records.header["generation_key"] = 0
+        records.header["flags"] &= ~np.uint8(OWED)
+    unlist(records, now_ms)
+    return _by_partition(users, records.header["applied_offset"], pack(records), messages)
 
 
 def _by_partition(

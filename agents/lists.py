@@ -7,15 +7,16 @@ import orjson
 from numpy.typing import NDArray
 
 from state.generation import Generation
+from state.publishing import REASONS, Publishing
 from state.relist import Lists
 from streams.settings import Settings
 
 
 def encode_lists(
     users: Mapping[int, Sequence[bytes]],
-    applied_offsets: NDArray[np.int64],
+    header: NDArray[np.void],
     lists: Lists,
-    due: NDArray[np.bool_],
+    found: Publishing,
     generation: Generation,
     settings: Settings,
     now_ms: int,
@@ -23,11 +24,12 @@ def encode_lists(
     """Write the lists that are due, as JSON of `streams.records.Recommendations`.
 
     Returns:
-        The message of every due user, by the user's number.
+        The message of every user whose list is due, by the user's number.
     """
     item_ids, personal = generation.item_ids[lists.rows], lists.personal.tolist()
     lengths = (lists.rows >= 0).sum(axis=1).tolist()
-    offsets, wanted = applied_offsets.tolist(), due.tolist()
+    wanted, reasons = found.due.tolist(), [REASONS[code] for code in found.reasons.tolist()]
+    offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
     head = {"generation": generation.id, "revision": generation.revision.number, "made_at_ms": now_ms,
             "expires_at_ms": now_ms + 1000 * settings.list_expires_s}  # fmt: skip
     messages, number = {}, 0
@@ -42,6 +44,8 @@ def encode_lists(
                         **head,
                         "partition": partition,
                         "offset": offsets[number],
+                        "plays": plays[number],
+                        "reason": reasons[number],
                         "items": item_ids[number, :n].tolist(),
                         "scores": lists.scores[number, :n],
                     },

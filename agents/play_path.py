@@ -74,15 +74,15 @@ class PlayPath:
             self._fail(error)
             await asyncio.Event().wait()
 
-    async def refold(self, partition: int, keys: Sequence[bytes]) -> Took | None:
-        """Fold users of a partition again and commit them.
+    async def refold(self, partition: int, keys: Sequence[bytes], *, again: bool = True) -> Took | None:
+        """Fold users of a partition again and commit them; unless `again`, only lists that are due are published.
 
         Returns:
             What it took; None if the partition is not ours any more.
         """
         async with self._store.lock:
             began = time.monotonic()
-            durable = await self._commit({partition}, partial(self._refold, partition, keys))
+            durable = await self._commit({partition}, partial(self._refold, partition, keys, again))
             return Took(self._work_s, time.monotonic() - began) if partition in durable else None
 
     async def drop(self, partition: int, users: Sequence[bytes]) -> bool:
@@ -144,9 +144,14 @@ class PlayPath:
         return drop({partition: [user for user, value in found if value is not None and is_forgotten(value)]})
 
     def _refold(
-        self, partition: int, keys: Sequence[bytes], generation: Generation | None, now_ms: int
+        self,
+        partition: int,
+        keys: Sequence[bytes],
+        again: bool,  # noqa: FBT001  bound by `partial`
+        generation: Generation | None,
+        now_ms: int,
     ) -> dict[int, Changes]:
         states = self._store.partitions
         if partition not in states:
             return {}
-        return refold({partition: keys}, states, generation, self._settings, now_ms, self.ranker)
+        return refold({partition: keys}, states, generation, self._settings, now_ms, self.ranker, again=again)

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from agents.pace import Pace
 from agents.play_path import PlayPath
 from state.partition_state import PartitionState
+from state.publishing import RENEWED_AT
 from state.serving import Serving
-from state.user_record import generation_key_of, is_forgotten
+from state.user_record import generation_key_of, is_forgotten, listed_at_ms_of
 from state.user_store import UserStore
+from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ MARKER_S = 24 * 3600.0
 """How long the marker of a forgotten user is kept: no worker freezes longer and then writes a record of them."""
 FORGOTTEN_MAX = 1000
 """Markers removed in one go."""
+LOOKS = 20
+"""Looks for lists that grow old within the time in which a list expires."""
 PROGRESS_S = 3.0
 """Between two events that tell how far a sweep is."""
 
@@ -67,19 +71,21 @@ class Sweeper:
     was folded under, and an outranked user is marked. So it can be killed and goes on where it was.
 
     Every user's list names a generation, so after a swap every list goes out again, whether its items changed or not.
-    Another revision of the same generation is no reason to sweep.
+    Another revision of the same generation is no reason to sweep. A list that nobody changed is renewed before it
+    expires.
     """
 
-    def __init__(self, store: UserStore, serving: Serving, path: PlayPath, group_users: int) -> None:
-        """Sweep the partitions of `store` in groups of at most `group_users`, in the pauses of the plays' `path`."""
+    def __init__(self, store: UserStore, serving: Serving, path: PlayPath, settings: Settings) -> None:
+        """Sweep the partitions of `store` in small groups, in the pauses of the plays' `path`."""
         self._store, self._serving, self._path = store, serving, path
-        self._pace = Pace(group_users)
+        self._pace = Pace(settings.sweep_users)
+        self._expires_s = settings.list_expires_s
         self._users: dict[int, int] = {}
         """Users that the last whole sweep of a partition came past."""
 
     async def run(self) -> None:
         """Sweep for ever."""
-        checked = time.monotonic()
+        checked = renewed = time.monotonic()
         while True:
             if self._store.settled and time.monotonic() - checked > TAIL_CHECK_S:
                 await self._path.check_tails()
@@ -89,6 +95,10 @@ class Sweeper:
             for partition in list(self._store.partitions) if self._store.settled else []:
                 await self.restore_outranked(partition)
                 await self.sweep(partition)
+            if self._store.settled and time.monotonic() - renewed > self._expires_s / LOOKS:
+                renewed = time.monotonic()
+                for partition in list(self._store.partitions):
+                    await self.renew(partition, time.time_ns() // 1_000_000)
             self._serving.swapped.clear()
             try:
                 await asyncio.wait_for(self._serving.swapped.wait(), PAUSE_S)
@@ -127,9 +137,8 @@ class Sweeper:
             return
         state.begin_sweep(generation.key)
         progress = Progress(partition, generation.id, self._users.get(partition, state.n_keys_about))
-        after: bytes | None = b""
-        while after is not None:
-            keys, after, seen = self._next_group(state, after, generation.key)
+        another = _folded_under_another(generation.key)
+        for seen, keys in self._walk(state, another):
             if keys and not await self._refold(partition, keys):
                 return
             progress.seen, progress.refolded = progress.seen + seen, progress.refolded + len(keys)
@@ -141,27 +150,52 @@ class Sweeper:
             self._users[partition] = progress.seen
             progress.end()
 
-    def _next_group(self, state: PartitionState, after: bytes, key: int) -> tuple[list[bytes], bytes | None, int]:
-        """Return the next users folded under another generation, the last user looked at, and how many were.
+    async def renew(self, partition: int, now_ms: int) -> None:
+        """Publish again the lists of a partition that would expire before the next look."""
+        state, n_renewed = self._state(partition), 0
+        if state is None or self._serving.current is None:
+            return
+        old = _listed_before(now_ms - int(1000 * RENEWED_AT * self._expires_s))
+        for _, keys in self._walk(state, old):
+            if keys and not await self._refold(partition, keys, again=False):
+                return
+            n_renewed += len(keys)
+            await asyncio.sleep(0)
+            if self._state(partition) is not state:
+                return
+        if n_renewed:
+            log.info("lists_renewed", extra={"partition": partition, "users": n_renewed})
+
+    def _walk(self, state: PartitionState, wanted: Callable[[bytes], bool]) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield, group after group, how many users were looked at and which of them are wanted by their records."""
+        after: bytes | None = b""
+        while after is not None:
+            keys, after, seen = self._next_group(state, after, wanted)
+            yield seen, keys
+
+    def _next_group(
+        self, state: PartitionState, after: bytes, wanted: Callable[[bytes], bool]
+    ) -> tuple[list[bytes], bytes | None, int]:
+        """Return the next users who are wanted, the last user looked at, and how many were.
 
         The last user is None at the end of the partition.
         """
         keys: list[bytes] = []
-        seen, wanted = 0, self._pace.users
-        while len(keys) < wanted and seen < SCAN_MAX:
-            found = state.users(after, wanted - len(keys))
+        seen, n = 0, self._pace.users
+        while len(keys) < n and seen < SCAN_MAX:
+            found = state.users(after, n - len(keys))
             if not found:
                 return keys, None, seen
-            keys += [user for user, value in found if generation_key_of(value) != key and not is_forgotten(value)]
+            keys += [user for user, value in found if not is_forgotten(value) and wanted(value)]
             after, seen = found[-1][0], seen + len(found)
         return keys, after, seen
 
-    async def _refold(self, partition: int, keys: Sequence[bytes]) -> bool:
+    async def _refold(self, partition: int, keys: Sequence[bytes], *, again: bool = True) -> bool:
         """Fold a group, learn from what it took, and rest if plays flow; False if the partition is not ours any more.
 
         Plays that come meanwhile are the next group, all of them, so a sweep never takes two turns in a row.
         """
-        took = await self._path.refold(partition, keys)
+        took = await self._path.refold(partition, keys, again=again)
         if took is None:
             return False
         plays_take_s = self._path.plays_take_s
@@ -178,3 +212,11 @@ class Sweeper:
     def _state(self, partition: int) -> PartitionState | None:
         """Return a partition's state, None while the partition is not surely ours."""
         return self._store.partitions.get(partition) if self._store.settled else None
+
+
+def _folded_under_another(generation_key: int) -> Callable[[bytes], bool]:
+    return lambda value: generation_key_of(value) != generation_key
+
+
+def _listed_before(at_ms: int) -> Callable[[bytes], bool]:
+    return lambda value: listed_at_ms_of(value) <= at_ms

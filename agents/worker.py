@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from agents.commit import Committer
+from agents.debounce import Debouncer
 from agents.metrics import MetricsServer, WorkerMetrics
 from agents.play_path import PlayPath
 from agents.sweep import Sweeper
@@ -55,7 +56,8 @@ class Worker:
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail)
-        self._sweeper = Sweeper(self._store, self._serving, self._path, settings.sweep_users)
+        self._sweeper = Sweeper(self._store, self._serving, self._path, settings)
+        self._debouncer = Debouncer(self._store, self._path, settings)
         self._metrics = MetricsServer(
             WorkerMetrics(self._path.ranker, self._serving, self._store, self._path.tally), settings.metrics_port
         )
@@ -108,6 +110,7 @@ class Worker:
             self._announcements.failed(),
             self._serving.follow(),
             self._sweeper.run(),
+            self._debouncer.run(),
             self._app_stopped(),
         ]
         stop = asyncio.create_task(self._stop.wait())

@@ -30,7 +30,7 @@ WITHOUT_EFFECT = {
     "kafka_timeout_s", "slice_plays_max", "group_plays_max", "play_bytes_max", "threads", "play_ids_max",
     "item_names_cached_max", "list_n", "list_heartbeat_s", "list_expires_s", "sweep_users", "rank", "probe_share",
     "recall_floor", "metrics_port", "generations_max", "index_rebuild_s", "hidden_max", "shown_max", "cooldown_shows",
-    "cooldown_plays",
+    "cooldown_plays", "list_change_n", "list_overlap_min", "list_score_change", "debounce_ms",
 }  # fmt: skip
 """Settings that change nothing in a generation; every other one decides, so a new setting does too."""
 

@@ -11,7 +11,7 @@ from model.history import Histories, Plays, add_plays
 from model.objective import DAY_S
 from state.events import Action, EventColumns
 from state.user_record import NOTHING_APPLIED, PAUSED
-from state.user_records import Ragged, Shown, UserRecords, new_users
+from state.user_records import Ragged, Shown, UserRecords, new_users, without
 from state.wishes import hide, remember_shown
 from streams.settings import Settings
 
@@ -125,21 +125,14 @@ def forget(
     header["applied_offset"][emptied], header["listed_at_s"][emptied] = forget_offsets[emptied], now_s
     left = UserRecords(
         header,
-        Histories(*_without(emptied, *records.histories)),
-        Ragged(*_without(emptied, *records.play_ids)),
-        Ragged(*_without(emptied, *records.hidden)),
-        Shown(*_without(emptied, *records.shown)),
-        Ragged(*_without(emptied, *records.listed)),
+        Histories(*without(emptied, *records.histories)),
+        Ragged(*without(emptied, *records.play_ids)),
+        Ragged(*without(emptied, *records.hidden)),
+        Shown(*without(emptied, *records.shown)),
+        Ragged(*without(emptied, *records.listed)),
         np.where(emptied[:, None], np.float32(0), records.vectors),
     )
     return left, wished
-
-
-def _without(emptied: Flags, starts: Starts, *columns: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return compressed rows of which some are emptied: where they begin, and their columns."""
-    lengths = np.diff(starts)
-    kept = ~np.repeat(emptied, lengths)
-    return [np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), *(column[kept] for column in columns)]
 
 
 @njit

@@ -13,20 +13,25 @@ from state.user_record import (
     APPLIED_OFFSET,
     FORGOTTEN_BYTES,
     LISTED_AT,
+    LISTED_AT_MS,
     NOTHING_APPLIED,
     applied_offset_of,
     is_forgotten,
+    is_owed,
+    upgraded,
 )
 
 PLACE_KEY = b"\x01place"
 SWEPT_KEY = b"\x01swept"
 OUTRANKED_PREFIX = b"\x02"
 FORGOTTEN_PREFIX = b"\x03"
-FIRST_USER_KEY = b"\x04"
+OWED_PREFIX = b"\x04"
+FIRST_USER_KEY = b"\x05"
 """Keys below this one are the store's own or item names; user ids are printable and stand above."""
 
 _PLACE = Struct("<qq")
 _SECONDS = Struct("<I")
+_MILLISECONDS = Struct("<q")
 
 
 class ChangelogRecord(Protocol):
@@ -69,6 +74,7 @@ class PartitionState:
         self.place = Place(*_PLACE.unpack(stored)) if stored else Place()
         self.has_outranked = bool(self.outranked(1))
         self.has_forgotten = any(True for _ in self.forgotten())
+        self.has_owed = any(True for _ in self._marked(OWED_PREFIX))
         self._swept = int.from_bytes(self._db.get(SWEPT_KEY) or b"", "little")
         self._sweeping = 0
         self._named: set[bytes] = set()
@@ -183,6 +189,10 @@ class PartitionState:
         """Yield those of them whose marker was made before a moment, in seconds since 1970."""
         return (user for user, made in self._marked(FORGOTTEN_PREFIX) if _SECONDS.unpack(made)[0] < at_s)
 
+    def owed_since(self, listed_at_ms: int) -> Iterator[bytes]:
+        """Yield the users whose changed list waits, and whose list before it was made no later than a moment."""
+        return (user for user, at in self._marked(OWED_PREFIX) if _MILLISECONDS.unpack(at)[0] <= listed_at_ms)
+
     def users(self, after: bytes, n: int) -> list[tuple[bytes, bytes]]:
         """Return at most `n` users with keys greater than `after`, in the order of their keys."""
         start = max(after + b"\x00", FIRST_USER_KEY)
@@ -238,17 +248,24 @@ class PartitionState:
         self.place = place
         self.has_outranked = self.has_outranked and bool(self.outranked(1))
         self.has_forgotten = self.has_forgotten and any(True for _ in self.forgotten())
+        self.has_owed = self.has_owed and any(True for _ in self._marked(OWED_PREFIX))
 
     def _put(self, batch: rocksdict.WriteBatch, key: bytes, value: bytes | None) -> None:
         if value is None:
             batch.delete(key)
         else:
             batch.put(key, value)
-        if value is not None and len(value) <= FORGOTTEN_BYTES and not is_item_name(key) and is_forgotten(value):
-            batch.put(FORGOTTEN_PREFIX + key, value[LISTED_AT])
+        record = None if value is None or is_item_name(key) else value
+        if record is not None and len(record) <= FORGOTTEN_BYTES and is_forgotten(record):
+            batch.put(FORGOTTEN_PREFIX + key, upgraded(record)[LISTED_AT])
             self.has_forgotten = True
         elif self.has_forgotten:
             batch.delete(FORGOTTEN_PREFIX + key)
+        if record is not None and is_owed(record):
+            batch.put(OWED_PREFIX + key, record[LISTED_AT_MS])
+            self.has_owed = True
+        elif self.has_owed:
+            batch.delete(OWED_PREFIX + key)
         if self.has_outranked:  # what is written now stands in the changelog behind the stale record
             batch.delete(OUTRANKED_PREFIX + key)
 

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Flags, Floats, Rows, Starts
+from model.arrays import Floats, Rows, Starts
 from model.fold_in import fold_in, n_known
 from model.objective import Objective, against
 from model.weights import decayed
 from state.generation import Generation
 from state.ranker import Ranker, exact
-from state.user_records import Ragged, UserRecords
+from state.user_records import UserRecords
 from state.wishes import cooling
 from streams.settings import Settings
 
@@ -27,7 +27,7 @@ class Lists(NamedTuple):
 def relist(records: UserRecords, generation: Generation, settings: Settings, ranker: Ranker | None = None) -> Lists:
     """Fold users into a generation, in place, and rank its items for them.
 
-    The vectors, and the generation that they belong to, are written into `records`. A user of whom the generation
+    The vectors are written into `records`. A user of whom the generation
     knows no item gets the popular list; its scores are the items' popularity.
 
     Args:
@@ -43,7 +43,6 @@ def relist(records: UserRecords, generation: Generation, settings: Settings, ran
     fold_in(
         histories.starts, rows, weights, generation.item_factors, generation.gram_diagonal, objective, records.vectors
     )
-    header["generation_key"] = generation.key
     rank = ranker.top_n if ranker is not None else exact
     unwanted = unwanted_rows(records, generation, settings)
     best, scores = rank(generation, records.vectors, *joined((histories.starts, rows), unwanted), list_n)
@@ -85,24 +84,3 @@ def joined(some: tuple[Starts, Rows], others: tuple[Starts, Rows]) -> tuple[Star
     owners = [np.repeat(np.arange(len(starts) - 1), np.diff(starts)) for starts, _ in (some, others)]
     order = np.argsort(np.concatenate(owners), kind="stable")
     return some[0] + others[0], np.concatenate((some[1], others[1]))[order]
-
-
-def remember(listed: Ragged, lists: Lists, due: Flags, generation: Generation) -> Ragged:
-    """Return the marks of the lists that users have once those that are due are published."""
-    lengths = np.where(due, (lists.rows >= 0).sum(axis=1), np.diff(listed.starts))
-    width = max(lists.rows.shape[1], int(np.diff(listed.starts).max(initial=0)))
-    marks, places = np.zeros((len(due), width), np.uint32), np.arange(width)
-    marks[places < np.diff(listed.starts)[:, None]] = listed.values
-    marks[due, : lists.rows.shape[1]] = generation.marks[lists.rows[due]]
-    return Ragged(np.concatenate(([0], np.cumsum(lengths))), marks[places < lengths[:, None]])
-
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: Knuth's multiplicative hash
-
-
-def fingerprints(lists: Lists, generation: Generation) -> NDArray[np.uint64]:
-    """Return a number for every list that tells one sequence of items from another; never 0."""
-    keys = np.where(lists.rows >= 0, generation.item_keys[lists.rows], np.uint64(0))
-    places = np.cumprod(np.full(lists.rows.shape[1], _GOLDEN))
-    mixed: NDArray[np.uint64] = np.maximum((keys * places).sum(axis=1, dtype=np.uint64), np.uint64(1))
-    return mixed

@@ -2,7 +2,7 @@
 
 Layout, little-endian, every part a multiple of four bytes:
 
-    header             72 bytes, `HEADER`
+    header             68 bytes, `HEADER`
     item_keys          u64 x n_history, ordered by touched_at_play
     values             f32 x n_history, below 0 for confidence in "no"
     touched_at_play    u32 x n_history
@@ -15,7 +15,8 @@ Layout, little-endian, every part a multiple of four bytes:
     listed             u32 x n_listed, best first
     vector             f32 x factors
 
-Format 1 had a header of 48 bytes and nothing between play_ids and vector; `upgraded` makes one of it that reads alike.
+Format 1 had a header of 48 bytes, eight of them a fingerprint of the list published last, and nothing between play_ids
+and vector; `upgraded` makes one of it that reads alike.
 
 `state/user_records.py` reads and writes whole groups of records with arrays; this is its readable twin.
 """
@@ -35,12 +36,11 @@ HEADER = np.dtype(
         ("n_history", "<u4"),
         ("applied_offset", "<i8"),
         ("generation_key", "<u8"),
-        ("list_fingerprint", "<u8"),
         ("plays", "<u4"),
         ("last_played_s", "<u4"),
         ("listed_at_s", "<u4"),
         ("n_play_ids", "<u4"),
-        ("listed_at_clock_s", "<u4"),
+        ("listed_at_ms", "<i8"),
         ("day", "<u4"),
         ("day_signals", "<u4"),
         ("list_score", "<f4"),
@@ -60,11 +60,14 @@ GENERATION_KEY = slice(16, 24)
 FLAGS = 1
 """Where the flags stand in a record's bytes."""
 
-PLAYS = slice(32, 36)
+PLAYS = slice(24, 28)
 """Where the number of plays stands in a record's bytes."""
 
-LISTED_AT = slice(40, 44)
+LISTED_AT = slice(32, 36)
 """Where the time of the list published last stands in a record's bytes; of a marker, when it was made."""
+
+LISTED_AT_MS = slice(40, 48)
+"""Where the worker's clock of the list published last stands in a record's bytes."""
 
 NOTHING_APPLIED = -1
 
@@ -72,27 +75,28 @@ NOTHING_APPLIED = -1
 WORDS_OF = {"n_history": 5, "n_play_ids": 2, "n_hidden": 2, "n_shown": 4, "n_listed": 1, "factors": 1}
 """How many four-byte words an entry of every part takes."""
 
-PAUSED = 1
-"""Bit of the flags: nothing is learnt from the user's signals."""
+PAUSED, OWED = 1, 2
+"""Bits of the flags: nothing is learnt from the user's signals; their list has changed and is not published yet."""
 
 _PLAIN_FIELDS = (
     "applied_offset",
     "generation_key",
-    "list_fingerprint",
     "plays",
     "last_played_s",
     "listed_at_s",
-    "listed_at_clock_s",
+    "listed_at_ms",
     "day",
     "day_signals",
     "list_score",
 )
 """Fields that stand in the header under their own names."""
 
+_CURRENT = bytes([FORMAT])
+
 MARK = 0xFFFF_FFFF
 """The items of the list published last are remembered by so many low bits of their keys."""
 
-_FORMAT_1_BYTES = 48
+_FORMAT_1_BYTES, _FORMAT_1_FINGERPRINT = 48, slice(24, 32)
 
 FORGOTTEN_BYTES = HEADER.itemsize
 """Length of the record of a user who was forgotten: a marker without history, ids and vector.
@@ -137,16 +141,16 @@ class UserRecord:
     last_played_s: int = 0
     generation_key: int = 0
     """Key of the generation that the vector belongs to; 0: no vector."""
-    list_fingerprint: int = 0
-    """Fingerprint of the list published last; 0: none was."""
     listed_at_s: int = 0
     """Event time of the list published last, in seconds since 1970."""
-    listed_at_clock_s: int = 0
-    """When that list was made by the worker's clock, in seconds since 1970."""
+    listed_at_ms: int = 0
+    """When that list was made by the worker's clock, in milliseconds since 1970."""
     list_score: float = 0.0
     """Mean score of the first items of that list."""
     paused: bool = False
     """Nothing is learnt from the user's signals."""
+    owed: bool = False
+    """Their list has changed since, and waits to be published."""
     day: int = 0
     """The latest day of event time that a signal was of, in days since 1970."""
     day_signals: int = 0
@@ -165,7 +169,7 @@ class UserRecord:
         header = np.zeros(1, HEADER)
         header["format"] = FORMAT
         header["factors"] = len(self.vector)
-        header["flags"] = PAUSED * self.paused
+        header["flags"] = PAUSED * self.paused | OWED * self.owed
         for name in ("history", "play_ids", "hidden", "shown", "listed"):
             header[f"n_{name}"] = len(getattr(self, name))
         for name in _PLAIN_FIELDS:
@@ -212,6 +216,7 @@ class UserRecord:
         return cls(
             **{name: header[name].item() for name in _PLAIN_FIELDS},
             paused=bool(header["flags"] & PAUSED),
+            owed=bool(header["flags"] & OWED),
             history=[HistoryEntry(*entry) for entry in zip(*entries, strict=True)],
             play_ids=play_ids,
             hidden=hidden,
@@ -225,8 +230,8 @@ def upgraded(value: bytes) -> bytes:
     """Return the bytes of format 2 that say the same as those of format 1; others as they are."""
     if value[:1] != b"\x01" or len(value) < _FORMAT_1_BYTES:
         return value
-    added = bytes(HEADER.itemsize - _FORMAT_1_BYTES)
-    return bytes([FORMAT]) + value[1:_FORMAT_1_BYTES] + added + value[_FORMAT_1_BYTES:]
+    kept = value[1 : _FORMAT_1_FINGERPRINT.start] + value[_FORMAT_1_FINGERPRINT.stop : _FORMAT_1_BYTES]
+    return (bytes([FORMAT]) + kept).ljust(HEADER.itemsize, b"\x00") + value[_FORMAT_1_BYTES:]
 
 
 def check_format(value: bytes) -> None:
@@ -255,9 +260,20 @@ def applied_offset_of(value: bytes) -> int:
 
 def is_forgotten(value: bytes) -> bool:
     """Tell whether a record is the marker of a user who was forgotten."""
-    return len(value) in (FORGOTTEN_BYTES, _FORMAT_1_BYTES) and not any(value[PLAYS]) and not value[FLAGS]
+    value = upgraded(value)
+    return len(value) == FORGOTTEN_BYTES and not any(value[PLAYS]) and not value[FLAGS]
+
+
+def is_owed(value: bytes) -> bool:
+    """Tell whether the user's list has changed and waits to be published."""
+    return value[:1] == _CURRENT and bool(value[FLAGS] & OWED)
 
 
 def generation_key_of(value: bytes) -> int:
     """Return the key of the generation that a record's vector belongs to without reading the rest."""
     return int.from_bytes(value[GENERATION_KEY], "little")
+
+
+def listed_at_ms_of(value: bytes) -> int:
+    """Return when the list published last was made, in milliseconds since 1970, without reading the rest."""
+    return int.from_bytes(upgraded(value)[LISTED_AT_MS], "little", signed=True)

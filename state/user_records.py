@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Keys, Starts
+from model.arrays import Counts, Flags, Keys, Starts
 from model.history import Histories
-from state.user_record import FORMAT, HEADER, WORDS_OF, RecordFormatError, UserRecord, upgraded
+from state.user_record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
 
 WORD = 4
 HEADER_WORDS = HEADER.itemsize // WORD
@@ -65,7 +65,7 @@ class UserRecords:
     def blank(self) -> NDArray[np.bool_]:
         """Tell of whom nothing is known and nothing is wished, shape (n,)."""
         header = self.header
-        known = (header["plays"] > 0) | (header["flags"] > 0)
+        known = (header["plays"] > 0) | (header["flags"] & PAUSED > 0)
         for starts in (self.histories.starts, self.hidden.starts, self.shown.starts):
             known |= np.diff(starts) > 0
         blank: NDArray[np.bool_] = ~known
@@ -161,6 +161,17 @@ def pack(records: UserRecords) -> list[bytes]:
     words[at[with_vector][:, None] + np.arange(records.vectors.shape[1])] = records.vectors[with_vector].view(np.uint32)
     packed, bounds = words.tobytes(), (starts * WORD).tolist()
     return [packed[low:high] for low, high in pairwise(bounds)]
+
+
+def without(emptied: Flags, starts: Starts, *columns: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return compressed rows of which some are emptied: where they begin, and their columns.
+
+    >>> [found.tolist() for found in without(np.array([True, False]), np.array([0, 1, 3]), np.array([7, 8, 9]))]
+    [[0, 0, 2], [8, 9]]
+    """
+    lengths = np.diff(starts)
+    kept = ~np.repeat(emptied, lengths)
+    return [np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), *(column[kept] for column in columns)]
 
 
 def new_users(n: int, factors: int) -> UserRecords:

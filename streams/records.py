@@ -113,6 +113,14 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
     revision: Annotated[int, Meta(ge=0, description="Revision of that generation.")]
     partition: Annotated[int, Meta(ge=0, description="Partition of `plays` that the latest play came from.")]
     offset: Annotated[int, Meta(ge=-1, description="Offset of the latest play that the list reflects; -1: none.")]
+    plays: Annotated[int, Meta(ge=0, description="Plays of the listener that the list reflects.")] = 0
+    reason: Annotated[
+        Literal["first", "generation", "repeated", "changed", "renewed"],
+        Meta(
+            description="Why it was published: the `first` one of its listener; another `generation`; a play that was "
+            "delivered again, so the list is `repeated`; it `changed`; it grew old and is `renewed`."
+        ),
+    ] = "changed"
     made_at_ms: Annotated[EpochMs, Meta(description="When the list was made.")]
     expires_at_ms: Annotated[EpochMs, Meta(description="When the list should no longer be shown.")]
     items: Annotated[list[str], Meta(description="Item ids, best first.")]

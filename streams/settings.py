@@ -129,10 +129,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     # Lists.
     list_n: Annotated[int, Meta(ge=1, le=1000, description="Items in a published list.")] = 50
+    list_change_n: Annotated[
+        int, Meta(ge=1, le=1000, description="First items of a list by which it is decided whether it changed.")
+    ] = 10
+    list_overlap_min: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of them that were among them before, below which a list has changed."),
+    ] = 1.0
+    list_score_change: Annotated[
+        float,
+        Meta(ge=0, description="Change of their mean score, as a share of it, above which a list has changed."),
+    ] = 0.05
+    debounce_ms: Annotated[
+        int,
+        Meta(ge=0, description="Milliseconds between two lists of a listener that changed; plays in between wait."),
+    ] = 0
     list_heartbeat_s: Annotated[
         int, Meta(ge=1, description="Seconds of event time after which an unchanged list is published again.")
     ] = 86_400
-    list_expires_s: Annotated[int, Meta(ge=1, description="Seconds after which a list should not be shown.")] = 604_800
+    list_expires_s: Annotated[
+        int, Meta(ge=1, description="Seconds after which a list should not be shown; it is renewed before.")
+    ] = 604_800
     sweep_users: Annotated[int, Meta(ge=1, description="Listeners in one commit group of a sweep.")] = 500
     rank: Annotated[
         Literal["auto", "exact", "annoy"],

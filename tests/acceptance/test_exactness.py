@@ -7,10 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from state.generation_store import generation_store
-from state.keys import generation_key
-from state.relist import Lists, fingerprints
-from state.user_record import UserRecord
+from state.keys import generation_key, item_key
+from state.user_record import MARK, UserRecord
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.topics import TopicNames, create_topics
@@ -96,16 +94,11 @@ def test_state_equals_sequential_reference_after_kills_wipes_freeze_and_rebalanc
 
 def assert_lists_are_those_of(found: dict[bytes, UserRecord], settings: Settings) -> None:
     """See that the list of every user is the one that the user's record tells of, under the generation it names."""
-    store = generation_store(settings)
-    generation = store.open(store.manifests()[-1].generation_id)
-    row_of = {item_id: row for row, item_id in enumerate(generation.item_ids)}
     lists = latest_lists(settings)
     assert set(found) == set(lists)
     for key, told in lists.items():
-        rows = np.array([[row_of[item] for item in told.items]], np.int32)
-        one = Lists(rows, np.zeros_like(rows, np.float32), np.ones(1, np.bool_))
         assert found[key].generation_key == generation_key(told.generation)
-        assert found[key].list_fingerprint == fingerprints(one, generation)[0], key
+        assert found[key].listed == [item_key(item) & MARK for item in told.items], key
 
 
 def replay_into_empty_system(settings: Settings) -> dict[bytes, UserRecord]:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
+import msgspec
+
 from agents.fold import refold
 from agents.play_path import PlayPath, Took
 from agents.sweep import Sweeper
@@ -35,6 +37,7 @@ class MemoryPath:
     def __init__(self, store: MemoryStore, serving: Serving) -> None:
         """Work on the partitions of `store`."""
         self.groups: list[list[bytes]] = []
+        self.now_ms = NOW_MS
         self.dropped: list[list[bytes]] = []
         self.took, self.n_waits = Took(0.001, 0.002), 0
         self.plays_take_s: float | None = None
@@ -50,14 +53,14 @@ class MemoryPath:
         self.dropped.append(list(users))
         return partition in self._store.partitions
 
-    async def refold(self, partition: int, keys: Sequence[bytes]) -> Took | None:
+    async def refold(self, partition: int, keys: Sequence[bytes], *, again: bool = True) -> Took | None:
         """Fold and commit."""
         if partition not in self._store.partitions:
             return None
         self.groups.append(list(keys))
         current = self._serving.current
         self._store.partitions[partition].folds_under(current.key if current else 0)
-        changes = refold({partition: keys}, self._store.partitions, current, SETTINGS, NOW_MS)
+        changes = refold({partition: keys}, self._store.partitions, current, SETTINGS, self.now_ms, again=again)
         make_durable(changes, self._store.partitions)
         self.after_group()
         return self.took
@@ -79,7 +82,12 @@ class Scene:
 
     def sweeper(self, group_users: int = 3) -> Sweeper:
         """Return a new sweeper, as a new process has it."""
-        return Sweeper(cast(UserStore, self.store), self.serving, cast(PlayPath, self.path), group_users)
+        return Sweeper(
+            cast(UserStore, self.store),
+            self.serving,
+            cast(PlayPath, self.path),
+            msgspec.structs.replace(SETTINGS, sweep_users=group_users),
+        )
 
     def under(self, generation: Generation) -> list[bytes]:
         """Return the users folded under a generation."""

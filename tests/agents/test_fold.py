@@ -17,7 +17,7 @@ from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, NOW_MS, fold_slices, lists_of, make_durable, played, slice_of
 from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, make_generation
 
-SETTINGS = Settings(factors=8, list_n=5, list_heartbeat_s=1000)
+SETTINGS = Settings(factors=8, list_n=5, list_heartbeat_s=1000, list_score_change=float("inf"))
 States = dict[int, PartitionState]
 
 
@@ -177,7 +177,7 @@ def test_without_a_generation_plays_are_counted_and_no_list_is_made(states: Stat
 
     record = record_of(states, "ann")
     assert [] == changes[0].lists
-    assert (1, 0, 0, ()) == (record.plays, record.generation_key, record.list_fingerprint, record.vector)
+    assert (1, 0, 0, ()) == (record.plays, record.generation_key, record.listed_at_ms, record.vector)
 
 
 def test_a_group_of_nothing_but_rejects_is_folded(states: States, generation: Generation) -> None:
@@ -210,7 +210,7 @@ def test_a_refold_moves_users_to_a_generation(states: States, generation: Genera
         after,
         generation_key=generation.key,
         vector=before.vector,
-        list_fingerprint=before.list_fingerprint,
+        list_score=before.list_score,
         listed=before.listed,
     )
     assert [int(other.marks[row]) for row in other.rows_of(item_keys_of(found["ann"].items))] == after.listed

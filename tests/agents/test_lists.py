@@ -6,7 +6,9 @@ import msgspec
 import numpy as np
 
 from agents.lists import encode_lists
+from state.publishing import Publishing, Reason
 from state.relist import Lists
+from state.user_record import HEADER
 from streams.records import Recommendations
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, make_generation
@@ -23,11 +25,14 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
         np.array([True, False, True]),
     )
     users = {0: [b"ann", "ü".encode()], 3: [b"cem"]}
-    due = np.array([True, True, False])
+    due, reasons = np.array([True, True, False]), np.array([Reason.CHANGED, Reason.FIRST, Reason.FIRST], np.uint8)
+    header = np.zeros(3, HEADER)
+    header["applied_offset"], header["plays"] = [5, -1, 9], [2, 0, 7]
 
-    messages = encode_lists(users, np.array([5, -1, 9]), lists, due, generation, SETTINGS, 1_000_000)
+    found = Publishing(due, ~due, reasons, np.zeros(3, np.float32))
+    messages = encode_lists(users, header, lists, found, generation, SETTINGS, 1_000_000)
 
-    found = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
+    told = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
     ids = generation.item_ids.tolist()
     assert {
         0: Recommendations(
@@ -37,10 +42,12 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
             revision=0,
             partition=0,
             offset=5,
+            plays=2,
+            reason="changed",
             made_at_ms=1_000_000,
             expires_at_ms=1_060_000,
             items=ids[:3],
-            scores=found[0].scores,
+            scores=told[0].scores,
         ),
         1: Recommendations(
             user_id="ü",
@@ -49,13 +56,15 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
             revision=0,
             partition=0,
             offset=-1,
+            plays=0,
+            reason="first",
             made_at_ms=1_000_000,
             expires_at_ms=1_060_000,
             items=[ids[3]],
             scores=[7.0],
         ),
-    } == found
-    np.testing.assert_array_equal(lists.scores[0], np.array(found[0].scores, np.float32))
+    } == told
+    np.testing.assert_array_equal(lists.scores[0], np.array(told[0].scores, np.float32))
 
 
 def test_nobody_due_is_no_message(tmp_path: Path) -> None:
@@ -63,6 +72,6 @@ def test_nobody_due_is_no_message(tmp_path: Path) -> None:
     nobody = np.zeros(1, np.bool_)
     lists = Lists(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32), nobody)
 
-    assert {} == encode_lists(
-        {0: [b"ann"]}, np.zeros(1, np.int64), lists, nobody, make_generation(tmp_path), SETTINGS, 0
-    )
+    found = Publishing(nobody, nobody, np.zeros(1, np.uint8), np.zeros(1, np.float32))
+
+    assert {} == encode_lists({0: [b"ann"]}, np.zeros(1, HEADER), lists, found, make_generation(tmp_path), SETTINGS, 0)

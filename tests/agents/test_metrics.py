@@ -196,7 +196,7 @@ async def test_a_taken_port_is_a_sentence(scene: Scene) -> None:
 async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """No port is taken, no thread is started, and stopping it is nothing."""
     caplog.set_level(logging.INFO)
-    scene, before = Scene(tmp_path), threading.enumerate()
+    scene, before = Scene(tmp_path), threads()
     server = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.tally), 0)
 
     server.start()
@@ -206,13 +206,18 @@ async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptur
     await server.stop()
 
 
+def threads() -> list[threading.Thread]:
+    """Return the threads of this process, those left out in which the event loop waits for others."""
+    return [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")]
+
+
 async def test_a_stopped_server_frees_its_port(tmp_path: Path) -> None:
     """Nobody is answered any more, its thread has ended, and the next worker can serve there."""
-    scene, before = Scene(tmp_path), threading.enumerate()
+    scene, before = Scene(tmp_path), threads()
     scene.server.start()
     await scene.server.stop()
 
-    assert before == [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")]
+    assert before == threads()
     with pytest.raises(ConnectionRefusedError):
         get(scene.port)
     with socket.create_server((HOST, scene.port)):

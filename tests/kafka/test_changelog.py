@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import msgspec
 import pytest
 
 from agents.commit import Committer
@@ -85,16 +86,18 @@ class OwnPath:
         """Commit as `worker`."""
         self._worker, self._settings = worker, settings
 
-    async def refold(self, partition: int, keys: list[bytes]) -> Took | None:
+    async def refold(self, partition: int, keys: list[bytes], *, again: bool = True) -> Took | None:
         """Fold and commit."""
-        found = refold({partition: keys}, {partition: self._worker.state}, None, self._settings, NOW_MS)
+        found = refold({partition: keys}, {partition: self._worker.state}, None, self._settings, NOW_MS, again=again)
         return Took(0.0, 0.0) if partition in await self._worker.committer.commit(found) else None
 
 
 def sweeper(worker: Worker, settings: Settings) -> Sweeper:
     """Return the sweeper of a worker."""
     serving = Serving(generation_store(settings))
-    return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, cast(PlayPath, OwnPath(worker, settings)), 10)
+    path = cast(PlayPath, OwnPath(worker, settings))
+    groups = msgspec.structs.replace(settings, sweep_users=10)
+    return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, path, groups)
 
 
 async def test_a_strangers_stale_record_is_outranked_and_overwritten(

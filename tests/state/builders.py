@@ -13,7 +13,7 @@ from model.objective import Objective, Rule
 from state.events import Action, EventColumns
 from state.generation import Catalog, Generation, open_generation, write_generation
 from state.manifest import Manifest
-from state.user_record import HEADER, PAUSED, HistoryEntry, ShownItem, UserRecord
+from state.user_record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords
 
 FIRST_ID = "2026-01-01T00-00-00.000Z"
@@ -63,6 +63,7 @@ def plain_one(records: UserRecords, u: int) -> UserRecord:
     return UserRecord(
         **{name: header[name].item() for name in names},
         paused=bool(header["flags"] & PAUSED),
+        owed=bool(header["flags"] & OWED),
         history=[HistoryEntry(*entry) for entry in part(*records.histories)],
         play_ids=[found for (found,) in part(*records.play_ids)],
         hidden=[found for (found,) in part(*records.hidden)],

@@ -53,7 +53,7 @@ def test_who_was_forgotten_is_as_if_they_had_just_begun(topic: list[Played], cut
 def test_nothing_but_a_marker_is_left() -> None:
     """The place in the topic, and when it was made; no history, no id, no vector, no list."""
     played, _ = apply(new_users(1, 2), [Played(4, 1, play_id=7), Played(5, 2)])
-    played.header["generation_key"], played.header["list_fingerprint"], played.vectors[:] = 9, 9, 1
+    played.header["generation_key"], played.header["listed_at_ms"], played.vectors[:] = 9, 9, 1
 
     records, wished = apply(played, [Played(6, WISH)])
 

@@ -1,0 +1,146 @@
+"""Which lists go out: those that changed so much that somebody would want to know, and those that have grown old."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from model.arrays import Codes, Counts, Flags, Floats, Starts
+from state.generation import Generation
+from state.relist import Lists
+from state.user_record import OWED
+from state.user_records import Ragged, UserRecords, without
+from streams.settings import Settings
+
+RENEWED_AT = 0.9
+"""A list that nobody changed is published again after so much of the time until it expires."""
+_LEAST = np.float32(1e-6)
+
+
+class Reason(IntEnum):
+    """Why a list is published, the strongest last."""
+
+    RENEWED = 0
+    CHANGED = 1
+    REPEATED = 2
+    GENERATION = 3
+    FIRST = 4
+
+
+REASONS = tuple(reason.name.lower() for reason in Reason)
+
+
+class Publishing(NamedTuple):
+    """What goes out, and what waits, of the lists of `n` users."""
+
+    due: Flags
+    """The lists that are published."""
+    owed: Flags
+    """The lists that changed and wait, lest a burst of plays publishes as many lists."""
+    reasons: Codes
+    """Why each one that is due is, of `Reason`."""
+    scores: Floats
+    """Mean score of the first items of every list."""
+
+
+def publishing(
+    records: UserRecords, lists: Lists, generation: Generation, settings: Settings, again: Flags, now_ms: int
+) -> Publishing:
+    """Decide which lists are published.
+
+    A list is if too few of its first items were among the first ones before, or their mean score is another; if it
+    grows old, by the listener's own event time or by the clock; or if it has to be `again`. A list that only changed
+    waits until `debounce_ms` after the one before it, by the clock.
+
+    Args:
+        records: The users, with what was published last.
+        lists: Their lists.
+        generation: What the lists were made with.
+        settings: What counts as a change, and as old.
+        again: The lists that go out at any rate, shape (n,).
+        now_ms: The clock, in milliseconds since 1970.
+    """
+    header, k = records.header, settings.list_change_n
+    scores = mean_scores(lists.scores[:, :k])
+    changed = shared(records.listed, lists, generation, k) < settings.list_overlap_min
+    changed |= np.abs(scores - header["list_score"]) > settings.list_score_change * np.maximum(
+        np.abs(header["list_score"]), _LEAST
+    )
+    age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
+    age_ms = now_ms - header["listed_at_ms"]
+    old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
+    first = header["listed_at_ms"] == 0
+    swept = header["generation_key"] != generation.key
+    blank = records.blank
+    reasons = np.select(
+        [first, swept, again, changed],
+        [Reason.FIRST, Reason.GENERATION, Reason.REPEATED, Reason.CHANGED],
+        Reason.RENEWED,
+    ).astype(np.uint8)
+    due = (first | swept | again | changed | old) & ~blank
+    owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.debounce_ms)
+    return Publishing(due & ~owed, owed, reasons, scores)
+
+
+def mean_scores(scores: Floats) -> Floats:
+    """Return the mean of every row, its padding left out; 0 for an empty one."""
+    there = np.isfinite(scores)
+    sums = np.where(there, scores, 0).sum(axis=1, dtype=np.float32)
+    means: Floats = sums / np.maximum(there.sum(axis=1), 1).astype(np.float32)
+    return means
+
+
+def shared(listed: Ragged, lists: Lists, generation: Generation, k: int) -> Floats:
+    """Return which share of the first `k` items of every list was among the first `k` of the one before."""
+    before = padded(listed, k)
+    rows = lists.rows[:, :k]
+    now = np.where(rows >= 0, generation.marks[rows], 0).astype(np.uint32)
+    both = np.sort(np.concatenate((before, now), axis=1), axis=1)
+    twice = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] > 0)).sum(axis=1)
+    share: Floats = twice / np.maximum((rows >= 0).sum(axis=1), 1)
+    return share
+
+
+def padded(listed: Ragged, k: int) -> Counts:
+    """Return the first `k` marks of every list, 0 where it has fewer.
+
+    >>> padded(Ragged(np.array([0, 3, 3]), np.array([7, 8, 9], np.uint32)), 2).tolist()
+    [[7, 8], [0, 0]]
+    """
+    lengths = np.minimum(np.diff(listed.starts), k)
+    found, places = np.zeros((len(lengths), k), np.uint32), np.arange(k)
+    at: Starts = listed.starts[:-1, None] + places
+    there = places < lengths[:, None]
+    found[there] = listed.values[at[there]]
+    return found
+
+
+def published(records: UserRecords, found: Publishing, lists: Lists, generation: Generation, now_ms: int) -> None:
+    """Write into the records what is published of their lists, what waits, and what their vectors belong to."""
+    header, due = records.header, found.due
+    header["generation_key"] = generation.key
+    header["listed_at_s"][due] = header["last_played_s"][due]
+    header["listed_at_ms"][due] = now_ms
+    header["list_score"][due] = found.scores[due]
+    header["flags"] = np.where(found.owed, header["flags"] | OWED, header["flags"] & ~np.uint8(OWED))
+    records.listed = remember(records.listed, lists, due, generation)
+
+
+def unlist(records: UserRecords, now_ms: int) -> None:
+    """Make markers of the records of whom nothing is known: no list, no generation, and when that was so."""
+    header, blank = records.header, records.blank
+    if blank.any():
+        records.listed = Ragged(*without(blank, *records.listed))
+        unmarked = blank & (header["listed_at_s"] == 0)
+        header["listed_at_s"][unmarked] = now_ms // 1000
+        for name in ("generation_key", "listed_at_ms", "list_score", "flags"):
+            header[name][blank] = 0
+
+
+def remember(listed: Ragged, lists: Lists, due: Flags, generation: Generation) -> Ragged:
+    """Return the marks of the lists that users have once those that are due are published."""
+    width = max(lists.rows.shape[1], int(np.diff(listed.starts).max(initial=0)))
+    marks, places = padded(listed, width), np.arange(width)
+    lengths = np.where(due, (lists.rows >= 0).sum(axis=1), np.diff(listed.starts))
+    marks[due, : lists.rows.shape[1]] = generation.marks[lists.rows[due]]
+    return Ragged(np.concatenate(([0], np.cumsum(lengths))), marks[places < lengths[:, None]])

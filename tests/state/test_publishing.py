@@ -1,0 +1,177 @@
+"""Which lists go out, and which wait."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.arrays import Floats, Rows
+from state.generation import Generation
+from state.publishing import REASONS, Publishing, mean_scores, published, publishing, shared, unlist
+from state.relist import Lists
+from state.user_record import UserRecord
+from state.user_records import Ragged, UserRecords, unpack
+from streams.settings import Settings
+from tests.state.builders import make_generation, plain
+
+NOW_MS = 1_800_000_000_000
+SETTINGS = Settings(list_n=4, list_change_n=3, list_score_change=0.1, list_heartbeat_s=100, list_expires_s=1000)
+
+
+@pytest.fixture(scope="module")
+def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
+    """Give a generation of forty items."""
+    return make_generation(tmp_path_factory.mktemp("generations"))
+
+
+def lists_of(rows: Sequence[Sequence[int]], score: float = 1.0) -> Lists:
+    """Return lists of items, each scored alike."""
+    found: Rows = np.full((len(rows), 4), -1, np.int32)
+    for number, row in enumerate(rows):
+        found[number, : len(row)] = row
+    scores: Floats = np.where(found >= 0, score, -np.inf).astype(np.float32)
+    return Lists(found, scores, np.ones(len(rows), np.bool_))
+
+
+def listed(generation: Generation, *rows: int, ago_ms: int = 50_000) -> UserRecord:
+    """Return a user who got a list some time ago."""
+    return UserRecord(
+        plays=3,
+        last_played_s=500,
+        listed_at_s=500,
+        listed_at_ms=NOW_MS - ago_ms,
+        list_score=1.0,
+        generation_key=generation.key,
+        listed=[int(generation.marks[row]) for row in rows],
+        vector=(0.0,) * 8,
+    )
+
+
+def records_of(*users: UserRecord) -> UserRecords:
+    """Return users as arrays."""
+    return unpack([user.encode() for user in users], 8)
+
+
+def decided(
+    user: UserRecord, lists: Lists, generation: Generation, settings: Settings = SETTINGS, *, again: bool = False
+) -> str:
+    """Return why a user's list goes out, or that it waits, or that it does not."""
+    found = publishing(records_of(user), lists, generation, settings, np.array([again]), NOW_MS)
+    if found.owed[0]:
+        return "owed"
+    return REASONS[found.reasons[0]] if found.due[0] else "-"
+
+
+def test_a_list_that_is_the_same_is_not_published(generation: Generation) -> None:
+    """Nor one whose first items changed places, nor one that changed behind them."""
+    user = listed(generation, 1, 2, 3, 4)
+
+    assert "-" == decided(user, lists_of([[1, 2, 3, 4]]), generation)
+    assert "-" == decided(user, lists_of([[3, 1, 2, 4]]), generation)
+    assert "-" == decided(user, lists_of([[1, 2, 3, 9]]), generation)
+
+
+def test_a_newcomer_among_the_first_items_is_a_change(generation: Generation) -> None:
+    """As many as the settings allow are none."""
+    user = listed(generation, 1, 2, 3, 4)
+
+    assert "changed" == decided(user, lists_of([[1, 2, 9, 3]]), generation)
+    patient = Settings(list_n=4, list_change_n=3, list_overlap_min=0.6)
+    assert "-" == decided(user, lists_of([[1, 2, 9, 3]]), generation, patient)
+
+
+def test_another_mean_score_is_a_change(generation: Generation) -> None:
+    """In either direction, beyond the share that the settings allow."""
+    user = listed(generation, 1, 2, 3, 4)
+
+    found = [decided(user, lists_of([[1, 2, 3, 4]], score), generation) for score in (0.85, 0.95, 1.05, 1.15)]
+
+    assert ["changed", "-", "-", "changed"] == found
+
+
+def test_a_first_list_another_generation_and_a_repeat_go_out_at_once(generation: Generation) -> None:
+    """The strongest reason is told; none of them waits for a burst to end."""
+    settings = Settings(list_n=4, list_change_n=3, debounce_ms=60_000)
+    user, same = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 4]])
+
+    assert "repeated" == decided(user, same, generation, settings, again=True)
+    assert "generation" == decided(replace(user, generation_key=7), same, generation, settings, again=True)
+    assert "first" == decided(UserRecord(plays=1), same, generation, settings)
+
+
+def test_an_old_list_is_renewed(generation: Generation) -> None:
+    """By the listener's own event time, or shortly before it expires by the clock."""
+    same = lists_of([[1, 2, 3, 4]])
+
+    assert "renewed" == decided(replace(listed(generation, 1, 2, 3, 4), last_played_s=600), same, generation)
+    assert "-" == decided(listed(generation, 1, 2, 3, 4, ago_ms=899_999), same, generation)
+    assert "renewed" == decided(listed(generation, 1, 2, 3, 4, ago_ms=900_000), same, generation)
+
+
+def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) -> None:
+    """Counted from the list before it; the wait is written into the record, and ends with the list."""
+    settings = Settings(list_n=4, list_change_n=3, debounce_ms=500)
+    lists = lists_of([[1, 2, 9, 3]])
+    early, late = listed(generation, 1, 2, 3, 4, ago_ms=499), listed(generation, 1, 2, 3, 4, ago_ms=500)
+
+    assert "owed" == decided(early, lists, generation, settings)
+    assert "changed" == decided(late, lists, generation, settings)
+    records = records_of(early)
+    found = publishing(records, lists, generation, settings, np.array([False]), NOW_MS)
+    published(records, found, lists, generation, NOW_MS)
+    (waiting,) = plain(records)
+    assert (True, early.listed, early.listed_at_ms) == (waiting.owed, waiting.listed, waiting.listed_at_ms)
+    found = publishing(records, lists, generation, settings, np.array([False]), NOW_MS + 1)
+    published(records, found, lists, generation, NOW_MS + 1)
+    (done,) = plain(records)
+    assert (False, NOW_MS + 1, generation.key) == (done.owed, done.listed_at_ms, done.generation_key)
+    assert [int(generation.marks[row]) for row in (1, 2, 9, 3)] == done.listed
+
+
+def test_who_is_nobody_has_no_list(generation: Generation) -> None:
+    """Nothing goes out, and what the record held of one is removed; its marker tells since when."""
+    nobody = replace(listed(generation, 1, 2), plays=0, listed_at_s=0, owed=True)
+    records = records_of(nobody)
+
+    assert "-" == decided(nobody, lists_of([[1, 2, 3, 4]]), generation)
+    unlist(records, NOW_MS)
+
+    expected = UserRecord(last_played_s=500, listed_at_s=NOW_MS // 1000, vector=(0.0,) * 8)
+    assert [expected] == plain(records)
+
+
+@given(
+    st.lists(st.integers(0, 39), unique=True, max_size=9),
+    st.lists(st.integers(0, 39), unique=True, max_size=4),
+    st.integers(1, 6),
+)
+def test_what_is_shared_is_what_sets_share(generation: Generation, before: list[int], now: list[int], k: int) -> None:
+    """Whatever the order, and however many there are."""
+    marks = Ragged(np.array([0, len(before)]), generation.marks[np.array(before, np.int64)])
+
+    (share,) = shared(marks, lists_of([now]), generation, k)
+
+    assert len({*before[:k]} & {*now[:k]}) / max(1, len(now[:k])) == share
+
+
+def test_padding_has_no_score() -> None:
+    """A mean is that of the items that are there."""
+    scores = np.array([[1, 2, -np.inf], [-np.inf] * 3], np.float32)
+
+    np.testing.assert_array_equal([1.5, 0], mean_scores(scores))
+
+
+def test_only_what_is_published_is_remembered(generation: Generation) -> None:
+    """Users beside each other keep their own; a list may be shorter or longer than the one before."""
+    users = [listed(generation, 1, 2, 3, 4), listed(generation, 5), listed(generation, 6, 7)]
+    records, lists = records_of(*users), lists_of([[8], [9, 10, 11, 12], [13]])
+    due = np.array([True, True, False])
+
+    nothing = np.zeros(3, np.float32)
+    published(records, Publishing(due, ~due & False, np.zeros(3, np.uint8), nothing), lists, generation, NOW_MS)
+
+    rows = {int(mark): row for row, mark in enumerate(generation.marks)}
+    assert [[8], [9, 10, 11, 12], [6, 7]] == [[rows[mark] for mark in user.listed] for user in plain(records)]
