@@ -14,7 +14,7 @@ from streams.outbox import Item
 from streams.records import Event, Forget, Hide, Pause, Play, RejectedPlay, Shown, Unhide, UnreadablePlay, read_event
 from streams.settings import Settings
 from streams.slices import Record, Slice
-from streams.worth import Worth
+from streams.worth import PLAY, Worth
 
 Offsets = NDArray[np.int64]
 
@@ -84,9 +84,10 @@ class _Part:
         elif not event.private:
             key = self._item(event.item_id)
             play_id = play_id_key(event.play_id) if event.play_id is not None else 0
-            action = Action.PLAY if event.type == "play" else Action.SIGNAL
+            action = Action.PLAY if event.type == PLAY else Action.SIGNAL
+            worth = self._worth.of(event.type, event.ms_played, event.duration_ms)
             at_s = event.played_at_ms // 1000
-            self.rows.append((self._user(event), offset, key, self._worth.of(event), at_s, play_id, action))
+            self.rows.append((self._user(event), offset, key, worth, at_s, play_id, action))
 
     def reject(self, topic: str, partition: int, record: Record, reason: str) -> None:
         """Set aside what cannot be read."""

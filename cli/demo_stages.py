@@ -189,7 +189,9 @@ def pieces_of(films: Ml100k, start: int, n_plays: int) -> Iterator[PlaysPiece]:
         nothing = [None] * part.num_rows
         played_at_ms = [1000 * played_at_s for played_at_s in part["played_at_s"].to_pylist()]
         users, items = part["user_id"].to_pylist(), part["item_id"].to_pylist()
-        yield PlaysPiece(first + 1, users, items, played_at_ms, list(nothing), list(nothing), list(nothing))
+        yield PlaysPiece(
+            first + 1, users, items, played_at_ms, list(nothing), list(nothing), list(nothing), list(nothing)
+        )
 
 
 def _ignore(*_: object) -> None:

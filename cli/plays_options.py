@@ -32,4 +32,4 @@ def read_events(file: Path | None, columns: Columns, settings: Settings, watch: 
     """Read a file of plays, or MovieLens-100K for none."""
     if file is None:
         return events_of_ml100k(fetch(ml100k_path(settings)))
-    return events_of_file(PlaysFile(file, columns), watch)
+    return events_of_file(PlaysFile(file, columns), settings, watch)

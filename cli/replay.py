@@ -66,6 +66,7 @@ def replay_file(
     ms_played_column: Annotated[str, typer.Option(help="Column of how long was listened.")] = "ms_played",
     duration_column: Annotated[str, typer.Option(help="Column of how long the item lasts, in ms.")] = "duration_ms",
     play_id_column: Annotated[str, typer.Option(help="Column of the client's id of the play.")] = "play_id",
+    type_column: Annotated[str, typer.Option(help="Column of what each is, as like or skip; empty: play.")] = "type",
     rate: Annotated[float | None, typer.Option(min=0.001, help="Plays per second; flat out if left out.")] = None,
     speed: Annotated[float | None, typer.Option(min=1e-6, help="Times the pace of the plays' own times.")] = None,
     from_row: Annotated[int, typer.Option("--from", min=1, help="Row to begin with.")] = 1,
@@ -86,6 +87,7 @@ def replay_file(
         ms_played=ms_played_column,
         duration_ms=duration_column,
         play_id=play_id_column,
+        type=type_column,
     )
     settings = read_settings()
     plays = PlaysFile(file, columns)

@@ -103,7 +103,7 @@ def _tune_on_changelog(settings: Settings, limits: _Limits, watch: Watch) -> Tun
 def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: Watch) -> Evaluation:
     """Stream what was kept from the search, beside the settings as they were."""
     rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings)}
-    split = split_events(events, n_first)
+    split = split_events(events, n_first).with_signals()
     return evaluate(split, settings_models(split, rows, settings.threads), watch)
 
 

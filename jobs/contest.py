@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from typing import TypeVar
 
@@ -25,6 +25,9 @@ SEED = 0
 INNER = 0.7
 """Share of the training's plays that train when settings are chosen; the rest of them judges."""
 RETRAININGS = 20
+DAYS = {1: "1 day", 7: "7 days", 30: "30 days"}
+"""Half-lives of a recency by event time, which is shown beside that by the listener's own plays."""
+SIGNALS = "fold-in, with signals"
 STATIC, POPULAR, ALL_TIME = "static vectors", "popular items", "popular items of all time"
 LEARN_RATES, REGULARIZATIONS = (0.01, 0.03, 0.1, 0.3), (0.01, 0.1)
 WINDOWS, HALF_LIVES = (5.0, 20.0), (1.0, 2.0, 5.0)
@@ -92,8 +95,14 @@ def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watc
         threads: Threads of the kernels.
         watch: Told of every training of the last one.
     """
-    fold_in = contest.fold_in
+    fold_in, with_signals = contest.fold_in, split.with_signals()
+    signals = _trained(with_signals, fold_in, threads) if split.has_signals else None
+    split = split.plays_alone()
     factors = _trained(split, fold_in, threads)
+
+    def by_days(half_life_days: float) -> Starts:
+        setting = replace(fold_in, half_life_plays=np.inf, half_life_days=half_life_days)
+        return fold_in_ranks(split, factors(), setting, threads)
 
     def retrained() -> Starts:
         def told(done: int) -> None:
@@ -108,10 +117,10 @@ def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watc
         "ISGD": lambda: isgd_ranks(split, contest.isgd, np.random.default_rng(SEED)),
         "item neighbours, no window": lambda: neighbour_ranks(split, contest.whole),
         "item neighbours, windowed": lambda: neighbour_ranks(split, contest.windowed),
-        "fold-in, no recency": lambda: fold_in_ranks(
-            split, factors(), replace(fold_in, half_life_plays=np.inf), threads
-        ),
+        "fold-in, no recency": partial(by_days, np.inf),
+        **{f"fold-in, half-life {days}": partial(by_days, n) for n, days in DAYS.items()},
         "fold-in": lambda: fold_in_ranks(split, factors(), fold_in, threads),
+        **({SIGNALS: lambda: fold_in_ranks(with_signals, signals(), fold_in, threads)} if signals else {}),
         f"fold-in, retrained every {100 // RETRAININGS} %": retrained,
     }
 

@@ -36,7 +36,8 @@ class Ml100k(NamedTuple):
     """MovieLens-100K as plays."""
 
     plays: pa.Table
-    """Columns `user_id` (string), `item_id` (string) and `played_at_s` (int64); by time, then in the file's order."""
+    """Columns `user_id`, `item_id` (string), `played_at_s` and `stars`, 1 to 5 (int64); by time, then in the file's
+    order."""
     titles: dict[str, str]
     """Title and year of every film by its item id."""
 
@@ -103,11 +104,12 @@ def _sha256(path: Path) -> str | None:
 
 
 def _read_plays(path: Path) -> pa.Table:
-    columns = ["user_id:token", "item_id:token", "timestamp:float"]
-    ratings = _read_columns(path, columns).rename_columns(["user_id", "item_id", "played_at_s"])
+    columns = ["user_id:token", "item_id:token", "timestamp:float", "rating:float"]
+    ratings = _read_columns(path, columns).rename_columns(["user_id", "item_id", "played_at_s", "stars"])
     seconds = ratings["played_at_s"].cast(pa.int64())
     # Arrow's sort is stable: ratings of one second stay in the file's order.
-    return ratings.set_column(2, "played_at_s", seconds).sort_by("played_at_s")
+    stars = ratings["stars"].cast(pa.int64())
+    return ratings.set_column(2, "played_at_s", seconds).set_column(3, "stars", stars).sort_by("played_at_s")
 
 
 def _read_titles(path: Path) -> dict[str, str]:

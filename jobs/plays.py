@@ -6,38 +6,70 @@ import pyarrow.compute as pc
 
 from jobs.ml100k import Ml100k
 from jobs.step import Step, Watch, unwatched
-from model.arrays import Keys
+from model.arrays import Flags, Floats, Keys
 from model.events import Events, events_of
 from state.keys import item_key
+from streams.play_columns import PlaysFileError, PlaysPiece
 from streams.plays_file import PlaysFile
+from streams.settings import Settings
+from streams.worth import PLAY, Worth
+
+STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
+"""What a film of so many stars is worth as a signal: three and more speak for it, fewer against it."""
 
 
-def events_of_file(plays: PlaysFile, watch: Watch = unwatched) -> Events:
-    """Read all plays of a file.
+def events_of_file(plays: PlaysFile, settings: Settings, watch: Watch = unwatched) -> Events:
+    """Read all plays and other signals of a file.
+
+    Args:
+        plays: The file.
+        settings: What signals are worth.
+        watch: Told of every piece.
 
     Raises:
         PlaysFileError: The file or a value in it cannot be read.
     """
-    tables, n_read, total = [], 0, plays.n_plays
+    tables, n_read, total, worth = [], 0, plays.n_plays, Worth(settings)
     for piece in plays.pieces():
         columns = (pa.array(piece.user_ids), pa.array(piece.item_ids), pa.array(piece.played_at_ms))
-        tables.append(pa.table(columns, ["user_id", "item_id", "played_at_ms"]))
+        signals = (pa.array(_signals(piece, worth, plays)), pa.array([kind in (None, PLAY) for kind in piece.types]))
+        tables.append(pa.table([*columns, *signals], ["user_id", "item_id", "played_at_ms", "signal", "is_play"]))
         n_read += piece.n_plays
         watch(Step(f"reading {plays.path.name}", n_read, total))
     if not tables:
         return events_of(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint32))
     table = pa.concat_tables(tables)
-    return _events(table, table["played_at_ms"].to_numpy() // 1000)
+    signals = table["signal"].to_numpy().astype(np.float32), table["is_play"].to_numpy()
+    return _events(table, table["played_at_ms"].to_numpy() // 1000, *signals)
+
+
+def _signals(piece: PlaysPiece, worth: Worth, plays: PlaysFile) -> list[float]:
+    """Return what each signal of a piece is worth."""
+    found = []
+    for row, (kind, *lengths) in enumerate(zip(piece.types, piece.ms_played, piece.duration_ms, strict=True)):
+        if (kind or PLAY) not in worth.types:
+            message = (
+                f"Row {piece.first_row + row} of {plays.path}: type is {kind!r}, which is none of "
+                f"{', '.join(sorted(worth.types))}: set PLAYFOLD_EVENT_WEIGHTS."
+            )
+            raise PlaysFileError(message)
+        found.append(worth.of(kind or PLAY, *lengths))
+    return found
 
 
 def events_of_ml100k(found: Ml100k) -> Events:
-    """Return the ratings of MovieLens-100K."""
-    return _events(found.plays, found.plays["played_at_s"].to_numpy())
+    """Return the ratings of MovieLens-100K: plays, each worth as a signal what the stars say (`STARS`)."""
+    stars = found.plays["stars"].to_numpy()
+    signals = np.array([STARS[star] for star in stars.tolist()], np.float32)
+    return _events(found.plays, found.plays["played_at_s"].to_numpy(), signals)
 
 
-def _events(table: pa.Table, played_at_s: np.ndarray) -> Events:
+def _events(
+    table: pa.Table, played_at_s: np.ndarray, signals: Floats | None = None, counted: Flags | None = None
+) -> Events:
     """Number the listeners, and give items their keys."""
     users = pc.dictionary_encode(table["user_id"].combine_chunks()).indices.to_numpy()
     items = pc.dictionary_encode(table["item_id"].combine_chunks())
     keys: Keys = np.array([item_key(item_id) for item_id in items.dictionary.to_pylist()], np.uint64)
-    return events_of(users.astype(np.int64), keys[items.indices.to_numpy()], played_at_s.astype(np.uint32))
+    at_s = played_at_s.astype(np.uint32)
+    return events_of(users.astype(np.int64), keys[items.indices.to_numpy()], at_s, signals, counted)

@@ -129,7 +129,7 @@ class _Bench:
         """Cut the events in two."""
         self._base, self._threads = base, threads
         n_trained = int(len(events.users) * TRAINED)
-        self._split = split_events(events, n_trained)
+        self._split = split_events(events, n_trained).with_signals()
         n_scored = int(self._split.scored.sum())
         if not n_trained or not n_scored:
             message = (
@@ -141,7 +141,7 @@ class _Bench:
             # Listeners do not touch each other's lists, so some of them stream as they would among all.
             drawn = np.random.default_rng(SEED).random(len(self._split.starts) - 1) < SCORED_MAX / n_scored
             trained = np.arange(len(events.users)) < n_trained
-            self._split = split_events(events.part(trained | drawn[events.users]), n_trained)
+            self._split = split_events(events.part(trained | drawn[events.users]), n_trained).with_signals()
         self._trained: tuple[Objective, Factors] | None = None
         n_scored, n_streamed = int(self._split.scored.sum()), len(events.users) - n_trained
         self.told = f"{n_scored:,} of the last {n_streamed:,} plays, trained on the {n_trained:,} before them"

@@ -1,6 +1,6 @@
 """Plays of everybody in time, and the cut between what is trained on and what streams."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,16 +15,35 @@ class Events(NamedTuple):
     item_keys: Keys  # (e,)
     played_at_s: Counts  # (e,), seconds since 1970
     weights: Floats  # (e,), what each is worth before any decay; more than 1: several plays, only the last of them told
+    signals: Floats  # (e,), what each is worth as a signal: by its type, and by how much was listened to
+    counted: Flags  # (e,), which are plays; the others are signals alone, such as likes and skips
 
     def part(self, where: slice | Flags | Starts) -> "Events":
         """Return some of the events."""
-        return Events(self.users[where], self.item_keys[where], self.played_at_s[where], self.weights[where])
+        columns: tuple[Any, ...] = self
+        return Events(*(column[where] for column in columns))
 
 
-def events_of(users: Starts, item_keys: Keys, played_at_s: Counts) -> Events:
-    """Return plays that are worth 1 each, sorted by time; those of one second stay in their order."""
-    order = np.argsort(played_at_s, kind="stable")
-    return Events(users[order], item_keys[order], played_at_s[order], np.ones(len(order), np.float32))
+def events_of(
+    users: Starts,
+    item_keys: Keys,
+    played_at_s: Counts,
+    signals: Floats | None = None,
+    counted: Flags | None = None,
+) -> Events:
+    """Return plays that are worth 1 each, sorted by time; those of one second stay in their order.
+
+    Args:
+        users: Whose they are, from 0.
+        item_keys: Keys of their items.
+        played_at_s: When they were, in seconds since 1970.
+        signals: What each is worth as a signal; as much as a play if left out.
+        counted: Which are plays; all of them if left out.
+    """
+    order, ones = np.argsort(played_at_s, kind="stable"), np.ones(len(users), np.float32)
+    plays = np.ones(len(users), np.bool_) if counted is None else counted
+    worth = ones if signals is None else signals
+    return Events(users, item_keys, played_at_s, ones, worth, plays).part(order)
 
 
 def events_of_histories(histories: Histories, kept: Flags | None = None) -> Events:
@@ -40,7 +59,8 @@ def events_of_histories(histories: Histories, kept: Flags | None = None) -> Even
         Events by time, those of one user in the order in which the history was touched.
     """
     users = np.repeat(np.arange(len(histories.starts) - 1), np.diff(histories.starts))
-    events = Events(users, histories.item_keys, histories.last_played_s, histories.values)
+    values = histories.values
+    events = Events(users, histories.item_keys, histories.last_played_s, values, values, values > 0)
     if kept is not None:
         events = events.part(kept)
     # A play may arrive after later ones: it is learnt when it arrives. Users come one after the other, so a running
@@ -57,6 +77,8 @@ class Split(NamedTuple):
     items: Rows  # (e,), numbered so that those of the training come first
     weights: Floats  # (e,)
     played_at_s: Counts  # (e,)
+    signals: Floats  # (e,), as in `Events`
+    counted: Flags  # (e,)
     places: Starts  # (e,), where an event stands in time
     new: Flags  # (e,), the first event of its listener with its item
     scored: Flags  # (e,)
@@ -85,6 +107,39 @@ class Split(NamedTuple):
         lengths: Starts = sums[:-1] - np.repeat(sums[self.starts[:-1]], np.diff(self.starts))
         return lengths
 
+    @property
+    def has_signals(self) -> bool:
+        """Tell whether there is anything but plays that are worth what all plays are."""
+        return not (self.counted.all() and np.array_equal(self.signals, self.weights))
+
+    def with_signals(self) -> "Split":
+        """Return the same events, each worth what it is as a signal."""
+        return self._replace(weights=self.signals)
+
+    def plays_alone(self) -> "Split":
+        """Return the plays, each worth what all plays are; those that are scored stay so."""
+        if self.counted.all():
+            return self
+        kept = self.counted
+        starts = np.concatenate(([0], np.cumsum(kept)))[self.starts]
+        columns = {name: getattr(self, name)[kept] for name in _COLUMNS}
+        order = np.argsort(columns["places"])
+        places = np.empty(len(order), np.int64)
+        places[order] = np.arange(len(order))
+        n_trained = int((columns["places"] < self.n_trained).sum())
+        changed = {"places": places, "new": _first_of_pairs(self.users[kept], columns["items"])}
+        return self._replace(starts=starts, n_trained=n_trained, **(columns | changed))
+
+
+_COLUMNS = ("items", "weights", "played_at_s", "signals", "counted", "places", "new", "scored")
+
+
+def _first_of_pairs(users: Starts, items: Rows) -> Flags:
+    """Tell which events are the first of their listener with their item."""
+    first = np.zeros(len(items), np.bool_)
+    first[np.unique(users.astype(np.int64) << 32 | items, return_index=True)[1]] = True
+    return first
+
 
 def rows_of(items: Rows, n_items: int) -> Rows:
     """Return the rows of items, -1 for one outside the training."""
@@ -101,9 +156,10 @@ def split_events(events: Events, n_trained: int) -> Split:
     places = np.argsort(events.users, kind="stable")
     users = events.users[places]
     starts = np.searchsorted(users, np.arange(int(users.max(initial=-1)) + 2))
-    new = np.zeros(len(places), np.bool_)
-    new[np.unique(users * len(keys) + items[places], return_index=True)[1]] = True
-    scored = new & (places >= n_trained) & (events.weights[places] <= 1)
-    scored[starts[:-1][np.diff(starts) > 0]] = False
-    items, weights, played_at_s = items[places], events.weights[places], events.played_at_s[places]
-    return Split(starts, items, weights, played_at_s, places, new, scored, vocabulary, n_trained)
+    new = _first_of_pairs(users, items[places])
+    found = events.part(places)
+    scored = new & (places >= n_trained) & found.counted & (found.weights <= 1)
+    played = np.flatnonzero(found.counted)
+    scored[played[np.unique(users[played], return_index=True)[1]]] = False  # no list exists before the first play
+    columns = found.weights, found.played_at_s, found.signals, found.counted
+    return Split(starts, items[places], *columns, places, new, scored, vocabulary, n_trained)

@@ -20,12 +20,12 @@ from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.events import Split, rows_of
 from model.fold_in import fold_in, n_known
 from model.history import Histories, Plays, add_plays
-from model.objective import Objective
+from model.objective import Objective, against
 from model.quality import MISS, ranks_of
 from model.ranks import rank_new, ranks_among
 from model.solver import solve_rows_plain
 from model.training import Factors, LocalEngine, Matrix, Progress, train
-from model.unrolled import unroll
+from model.unrolled import Signals, unroll
 from model.windows import with_windows
 
 POPULAR_HALF_LIFE_S = 30 * 86_400
@@ -40,7 +40,7 @@ def train_on(
     threads: int = 1,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Factors:
-    """Train on the first events of a split, as a night does: on values as of each item's last play, not decayed since.
+    """Train on the first events of a split, as a night does: on values as of an item's last signal, not decayed since.
 
     Plays of items outside the vocabulary, which a split may have that was cut again later, are left out.
 
@@ -53,8 +53,9 @@ def train_on(
     columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
     nobody = Histories(np.zeros(n_users + 1, np.int64), *columns)
     items = split.items[trained].astype(np.uint64)
-    plays = Plays(starts, items, split.weights[trained], split.played_at_s[trained])
-    histories, _ = add_plays(nobody, np.zeros(n_users, np.uint32), plays, _HISTORY_MAX, objective.half_life_plays)
+    plays = Plays(starts, items, split.weights[trained], split.played_at_s[trained], split.counted[trained])
+    half_lives = objective.half_life_plays, objective.half_life_s
+    histories, _ = add_plays(nobody, np.zeros(n_users, np.uint32), plays, _HISTORY_MAX, *half_lives)
     matrix = Matrix(histories.starts, histories.item_keys.astype(np.int32), histories.values)
     matrix = with_windows(matrix, histories.touched_at_play, objective.window_plays)
     found = train(matrix, split.n_items, objective, rng, progress, LocalEngine(threads))
@@ -77,11 +78,11 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
         QualityError: A score is not finite.
     """
     ranks = []
-    for asked in _asked(split, objective.half_life_plays):
+    for asked in _asked(split, objective.half_life_plays, objective.half_life_s):
         x, item_factors = factors.user_factors[asked.users], factors.item_factors
-        known = asked.starts, asked.known_rows
+        known = asked.starts, asked.rows
         fold_in(*known, asked.weights, item_factors, factors.gram_diagonal, objective, x, threads)
-        ranks.append(ranks_among(x, item_factors, *known, asked.played_rows, threads))
+        ranks.append(ranks_among(x, item_factors, asked.starts, asked.known_rows, asked.played_rows, threads))
     return _by_time(split, ranks)
 
 
@@ -159,12 +160,23 @@ class _Asked(NamedTuple):
 
     users: Starts
     starts: Starts
-    known_rows: Rows
+    rows: Rows  # of all entries of the histories
     weights: Floats
     played_rows: Rows
 
+    @property
+    def known_rows(self) -> Rows:
+        """Return the rows of the histories, each once in one; -1 in the place of an item's second entry."""
+        if not against(self.weights).any():
+            return self.rows
+        owners = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        once = np.full(len(self.rows), -1, np.int32)
+        kept = np.unique(owners << 32 | self.rows, return_index=True)[1]
+        once[kept] = self.rows[kept]
+        return once
 
-def _asked(split: Split, half_life_plays: float) -> Iterator[_Asked]:
+
+def _asked(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[_Asked]:
     """Yield the scored events in parts of bounded size, listener after listener."""
     # No history is longer than its listener's plays so far.
     plays = np.arange(len(split.items)) - np.repeat(split.starts[:-1], np.diff(split.starts))
@@ -173,7 +185,8 @@ def _asked(split: Split, half_life_plays: float) -> Iterator[_Asked]:
     for low, high in pairwise(np.unique(np.append(cuts, len(entries) - 1)).tolist()):
         part = slice(split.starts[low], split.starts[high])
         starts, scored = split.starts[low : high + 1] - split.starts[low], split.scored[part]
-        found = unroll(starts, split.items[part], split.weights[part], scored, half_life_plays)
+        columns = split.items[part], split.weights[part], split.played_at_s[part], split.counted[part]
+        found = unroll(Signals(starts, *columns), scored, half_life_plays, half_life_s)
         rows = rows_of(found.items, split.n_items)
         yield _Asked(split.users[part][scored], found.starts, rows, found.weights, split.rows[part][scored])
 

@@ -4,56 +4,78 @@ With item factors that stay as they are, a list depends on nobody's plays but it
 walked event by event: the history before every event is written down first, and all vectors are solved at once.
 """
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from model.arrays import Flags, Floats, Rows, Starts, frozen
+from model.arrays import Counts, Doubles, Flags, Floats, Rows, Starts, frozen
+
+
+class Signals(NamedTuple):
+    """Signals of listeners, one listener after the other, each one's in order."""
+
+    starts: Starts  # (n_users + 1,)
+    items: Rows  # (p,)
+    weights: Floats  # (p,), what each is worth before any decay; below 0: against the item
+    at_s: Counts  # (p,), event time, seconds since 1970
+    counted: Flags  # (p,), which are plays, by which age is counted
 
 
 class Unrolled(NamedTuple):
     """Histories as of n moments, one after the other."""
 
     starts: Starts  # (n + 1,): the history before moment m is starts[m]:starts[m + 1]
-    items: Rows  # (h,), each once in a history
+    items: Rows  # (h,), each once in a history, or twice: with a weight for and one against it
     weights: Floats  # (h,), decayed to the moment
 
 
-def unroll(starts: Starts, items: Rows, weights: Floats, moments: Flags, half_life_plays: float) -> Unrolled:
-    """Write down every listener's history before each of their plays that is a moment.
+def unroll(signals: Signals, moments: Flags, half_life_plays: float, half_life_s: float = np.inf) -> Unrolled:
+    """Write down every listener's history before each of their signals that is a moment.
 
     Args:
-        starts: Compressed rows over listeners, shape (n_users + 1,).
-        items: What they played, each listener's plays in order, shape (p,).
-        weights: What each play is worth before any decay, shape (p,).
-        moments: The plays before which a history is asked for, shape (p,).
-        half_life_plays: Plays after which a play counts half; infinite for no decay.
+        signals: What the listeners did.
+        moments: The signals before which a history is asked for, shape (p,).
+        half_life_plays: Plays after which a signal counts half; infinite for no decay.
+        half_life_s: Seconds of event time after which it does; infinite for no decay. Time is that of the listener's
+            latest signal before the moment.
 
     Returns:
-        One history for each moment, in the order of the plays.
+        One history for each moment, in the order of the signals.
     """
-    starts, items, moments = frozen(starts, np.int64), frozen(items, np.int32), frozen(moments, np.bool_)
-    lengths = _lengths(starts, items)
+    columns = (
+        frozen(signals.starts, np.int64),
+        frozen(signals.items, np.int32),
+        frozen(signals.weights, np.float32),
+        frozen(signals.at_s, np.uint32),
+        frozen(signals.counted, np.bool_),
+    )
+    moments = frozen(moments, np.bool_)
+    lengths = _lengths(*columns[:3])
     ends = np.concatenate(([0], np.cumsum(lengths[moments])))
     found = Unrolled(ends, np.empty(ends[-1], np.int32), np.empty(ends[-1], np.float32))
-    _unroll(starts, items, frozen(weights, np.float32), moments, 1.0 / half_life_plays, *found)
+    _unroll(columns, moments, (1.0 / half_life_plays, 1.0 / half_life_s), found)
     return found
 
 
-def unroll_plain(starts: Starts, items: Rows, weights: Floats, moments: Flags, half_life_plays: float) -> Unrolled:
-    """Do the same by summing over all plays at every moment: what the kernel is tested against."""
-    histories: list[dict[int, float]] = []
-    for start, end in pairwise(starts.tolist()):
+def unroll_plain(signals: Signals, moments: Flags, half_life_plays: float, half_life_s: float = np.inf) -> Unrolled:
+    """Do the same by summing over all signals at every moment: what the kernel is tested against."""
+    histories: list[dict[tuple[int, bool], float]] = []
+    for start, end in pairwise(signals.starts.tolist()):
         for moment in start + np.flatnonzero(moments[start:end]):
-            history: dict[int, float] = {}
-            for play in range(start, moment):
-                worth = float(weights[play]) * 2.0 ** -((moment - 1 - play) / half_life_plays)
-                history[int(items[play])] = history.get(int(items[play]), 0.0) + worth
+            history: dict[tuple[int, bool], float] = {}
+            now_s = max(signals.at_s[start:moment].tolist(), default=0)
+            for place in range(start, moment):
+                plays = int(signals.counted[place + 1 : moment].sum())
+                halvings = plays / half_life_plays + (now_s - int(signals.at_s[place])) / half_life_s
+                weight = float(signals.weights[place])
+                key = int(signals.items[place]), math.copysign(1, weight) < 0
+                history[key] = history.get(key, 0.0) + weight * 2.0**-halvings
             histories.append(history)
     ends = np.cumsum([0, *(len(history) for history in histories)])
-    found = [(item, worth) for history in histories for item, worth in history.items()]
+    found = [(item, worth) for history in histories for (item, _), worth in history.items()]
     return Unrolled(
         ends.astype(np.int64),
         np.array([item for item, _ in found], np.int32),
@@ -62,55 +84,69 @@ def unroll_plain(starts: Starts, items: Rows, weights: Floats, moments: Flags, h
 
 
 @njit
-def _find(items: Rows, n: int, item: int) -> int:
-    """Return where an item stands among the first n, the latest first, or n."""
+def _find(items: Rows, against: Flags, n: int, item: int, weight: float) -> int:
+    """Return where an item stands among the first n with a weight of that sign, the latest first, or n."""
     for i in range(n - 1, -1, -1):
-        if items[i] == item:
+        if items[i] == item and against[i] == (math.copysign(1.0, weight) < 0):
             return i
     return n
 
 
 @njit(nogil=True, cache=True)
-def _lengths(starts: Starts, items: Rows) -> Starts:
-    """Return how many items a listener had played before each play."""
-    lengths, known = np.zeros(len(items), np.int64), np.empty_like(items)
+def _lengths(starts: Starts, items: Rows, weights: Floats) -> Starts:
+    """Return how many entries a listener's history had before each signal."""
+    lengths, known, against = np.zeros(len(items), np.int64), np.empty_like(items), np.zeros(len(items), np.bool_)
     for u in range(len(starts) - 1):
         n = 0
         for i in range(starts[u], starts[u + 1]):
             lengths[i] = n
-            at = _find(known, n, items[i])
-            known[at] = items[i]
+            at = _find(known, against, n, items[i], weights[i])
+            known[at], against[at] = items[i], math.copysign(1.0, weights[i]) < 0
             n += at == n
     return lengths
 
 
+@njit
+def _decayed(value: float, plays: int, seconds: int, decay: tuple[float, float]) -> float:
+    """Return what a value is worth so many plays and seconds later."""
+    worth: float = value * 2.0 ** (-plays * decay[0] - seconds * decay[1])
+    return worth
+
+
 @njit(nogil=True, cache=True)
 def _unroll(
-    starts: Starts,
-    items: Rows,
-    weights: Floats,
+    signals: tuple[Starts, Rows, Floats, Counts, Flags],
     moments: Flags,
-    decay: float,
-    ends: Starts,
-    known_items: Rows,
-    known_weights: Floats,
+    decay: tuple[float, float],
+    found: tuple[Starts, Rows, Floats],
 ) -> None:
-    """Walk every listener's plays and copy the history, decayed, wherever there is a moment."""
+    """Walk every listener's signals and copy the history, decayed, wherever there is a moment."""
+    starts, items, weights, at_s, counted = signals
+    ends, known_items, known_weights = found
     longest = 0
     for u in range(len(starts) - 1):
         longest = max(longest, starts[u + 1] - starts[u])
-    known, values, touched = np.empty(longest, np.int32), np.empty(longest, np.float64), np.empty(longest, np.int64)
+    known, against = np.empty(longest, np.int32), np.zeros(longest, np.bool_)
+    values: Doubles = np.empty(longest, np.float64)
+    touched, played = np.empty(longest, np.int64), np.empty(longest, np.int64)
     moment = 0
     for u in range(len(starts) - 1):
-        n = 0
+        n, plays, now_s = 0, 0, np.int64(0)
         for i in range(starts[u], starts[u + 1]):
             if moments[i]:
                 first = ends[moment]
                 for j in range(n):
                     known_items[first + j] = known[j]
-                    known_weights[first + j] = values[j] * 2.0 ** ((touched[j] - i + 1) * decay)
+                    known_weights[first + j] = _decayed(values[j], plays - touched[j], now_s - played[j], decay)
                 moment += 1
-            at = _find(known, n, items[i])
-            value = values[at] * 2.0 ** ((touched[at] - i) * decay) if at < n else 0.0
-            known[at], values[at], touched[at] = items[i], value + weights[i], i
+            plays += counted[i]
+            at = _find(known, against, n, items[i], weights[i])
+            as_of, value = np.int64(at_s[i]), 0.0
+            if at < n:
+                as_of = max(played[at], as_of)
+                value = _decayed(values[at], plays - touched[at], as_of - played[at], decay)
+            value += _decayed(weights[i], 0, as_of - np.int64(at_s[i]), decay)
+            known[at], values[at], touched[at], played[at] = items[i], value, plays, as_of
+            against[at] = math.copysign(1.0, weights[i]) < 0
+            now_s = max(now_s, np.int64(at_s[i]))
             n += at == n

@@ -11,7 +11,8 @@ from msgspec import Meta
 
 from streams.records import DAY_MS, Play
 
-ID_LENGTH_MAX = 128
+ID_LENGTH_MAX, TYPE_LENGTH_MAX = 128, 32
+_TYPE = f"^[a-z][a-z0-9_-]{{0,{TYPE_LENGTH_MAX - 1}}}$"
 # What the worker takes for plausible, so that a wrong time is told with its row instead of being rejected later.
 _TIMES: Meta = get_type_hints(Play, include_extras=True)["played_at_ms"].__metadata__[0]
 EARLIEST_MS, LATEST_MS = int(_TIMES.ge or 0), int(_TIMES.lt or 0) - 1
@@ -34,6 +35,8 @@ class PlaysPiece(NamedTuple):
     ms_played: list[int | None]
     duration_ms: list[int | None]
     play_ids: list[str | None]
+    types: list[str | None]
+    """What each is, None for a play."""
 
     @property
     def n_plays(self) -> int:
@@ -102,6 +105,19 @@ def to_play_ids(column: pa.Array) -> pa.Array:
     return to_ids(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
 
 
+def to_types(column: pa.Array) -> pa.Array:
+    """Return types as text; an empty one is a missing one.
+
+    Raises:
+        ArrowInvalid: One has other characters than types have.
+    """
+    text = column.cast(pa.string())
+    types = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    if not pc.all(pc.match_substring_regex(types.drop_null(), _TYPE)).as_py() and len(types.drop_null()):
+        raise pa.ArrowInvalid
+    return types
+
+
 class _Rule(NamedTuple):
     """What a column holds."""
 
@@ -121,6 +137,7 @@ RULES = {
     "ms_played": _Rule(to_durations, needed=False, said=_DURATION),
     "duration_ms": _Rule(to_durations, needed=False, said=_DURATION),
     "play_id": _Rule(to_play_ids, needed=False, said=_ID),
+    "type": _Rule(to_types, needed=False, said=f"is no type of 1 to {TYPE_LENGTH_MAX} small letters, digits, _ and -"),
 }
 
 

@@ -30,6 +30,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     ms_played: str = "ms_played"
     duration_ms: str = "duration_ms"
     play_id: str = "play_id"
+    type: str = "type"
 
     def among(self, found: list[str], path: Path) -> dict[str, str]:
         """Return the columns that the file has, by what they hold.

@@ -90,7 +90,7 @@ class Sender:
         n_partitions = self._settings.partitions
         rows: dict[int, list[int]] = {}
         items: dict[int, list[Item]] = {}
-        for row, (user_id, item_id, played_at_ms, ms_played, duration_ms, play_id) in enumerate(
+        for row, (user_id, item_id, played_at_ms, ms_played, duration_ms, play_id, kind) in enumerate(
             zip(*piece[1:], strict=True)
         ):
             play = Play(
@@ -100,6 +100,7 @@ class Sender:
                 ms_played=ms_played,
                 duration_ms=duration_ms,
                 play_id=play_id,
+                type=kind or "play",
             )
             partition = partition_of(user_id, n_partitions)
             rows.setdefault(partition, []).append(row)

@@ -1,9 +1,8 @@
 """What a signal is worth: by its type, and by how much of the item was listened to."""
 
-from streams.records import Play
 from streams.settings import Settings
 
-SKIP = "skip"
+PLAY, SKIP = "play", "skip"
 SKIP_WORTH = -1.0
 """What a play that was cut short is worth where the settings name no skips."""
 
@@ -22,15 +21,20 @@ class Worth:
         self._scaled, self._skip_below = settings.completion == "scale", settings.skip_below
         self._skip = self._weights.get(SKIP, SKIP_WORTH)
 
-    def of(self, signal: Play) -> float:
+    def of(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> float:
         """Return what a signal is worth before any decay; below 0 if it speaks against the item.
 
         Completion is counted of plays alone: a like of a song that was cut short is a whole like.
+
+        Args:
+            kind: Its type, one of `types`.
+            ms_played: How long was listened to, in milliseconds, if that is known.
+            duration_ms: How long the item lasts, in milliseconds, if that is known.
         """
-        worth = self._weights[signal.type]
-        if signal.type != "play" or signal.ms_played is None or not signal.duration_ms:
+        worth = self._weights[kind]
+        if kind != PLAY or ms_played is None or not duration_ms:
             return worth
-        completion = min(1.0, signal.ms_played / signal.duration_ms)
+        completion = min(1.0, ms_played / duration_ms)
         if completion < self._skip_below:
             return self._skip
         return worth * completion if self._scaled else worth

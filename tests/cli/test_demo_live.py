@@ -18,7 +18,7 @@ PAST = [("ann", "x"), ("bob", "y")]
 def piece_of(user_id: str, item_id: str) -> PlaysPiece:
     """Return one play."""
     nothing: list[Any] = [None]
-    return PlaysPiece(1, [user_id], [item_id], [1_600_000_000_000], nothing, nothing, nothing)
+    return PlaysPiece(1, [user_id], [item_id], [1_600_000_000_000], nothing, nothing, nothing, nothing)
 
 
 def list_of(user_id: str, offset: int, items: list[str]) -> Recommendations:

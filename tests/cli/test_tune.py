@@ -27,7 +27,7 @@ def test_the_answer_for_machines_tells_every_setting(own: Settings, plays: Path)
     best = read_best(own.tuned_path)
     assert best is not None
     assert {"best", "scored"} == set(answer)
-    assert msgspec.to_builtins(best) == answer["best"]
+    assert msgspec.json.decode(msgspec.json.encode(best)) == answer["best"]
     assert best.trials == len(answer["scored"]) > 30
     hits = [scored["hit_at_20"]["value"] for scored in answer["scored"]]
     assert max(hits) == answer["best"]["hit_at_20"]["value"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.events import Events
+from model.events import Events, events_of
 from model.objective import Objective
 
 N_EVENTS, N_USERS, N_ITEMS, N_TASTES = 1000, 50, 150, 5
@@ -16,4 +16,4 @@ def drawn_events(seed: int = 1, n_events: int = N_EVENTS) -> Events:
     tastes = (users + np.arange(n_events) * 5 // n_events) % N_TASTES
     items = tastes * (N_ITEMS // N_TASTES) + (rng.pareto(0.8, n_events) % (N_ITEMS // N_TASTES)).astype(np.int64)
     times = np.sort(rng.integers(0, 90 * 86_400, n_events)).astype(np.uint32)
-    return Events(users, items.astype(np.uint64) * 977, times, np.ones(n_events, np.float32))
+    return events_of(users, items.astype(np.uint64) * 977, times)

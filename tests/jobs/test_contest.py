@@ -11,6 +11,7 @@ from jobs.contest import (
     INNER,
     POPULAR,
     SEED,
+    SIGNALS,
     STATIC,
     WINDOWS,
     Contest,
@@ -38,6 +39,7 @@ NAMES = [
     "item neighbours, no window",
     "item neighbours, windowed",
     "fold-in, no recency",
+    *(f"fold-in, half-life {days}" for days in ("1 day", "7 days", "30 days")),
     "fold-in",
     "fold-in, retrained every 5 %",
 ]
@@ -107,3 +109,17 @@ def test_settings_stand_beside_what_everybody_plays() -> None:
     assert fold_in_ranks(split, given, SMALL).tolist() == found["given"]
     assert static_ranks(split, chosen).tolist() == found[STATIC]
     assert popular_ranks(split).tolist() == found[POPULAR]
+
+
+def test_signals_have_a_row_where_there_are_any() -> None:
+    """On the same scored plays; who skips a taste again and again is not offered it."""
+    events = drawn_events()
+    skipped = events._replace(signals=np.where(events.item_keys % 3 == 0, np.float32(-1), events.signals))
+    split = split_events(skipped, N_TRAINED)
+
+    models = contest_models(split, CONTEST)
+    rows = {row.name: row for row in evaluate(split, {name: models[name] for name in (SIGNALS, "fold-in")}).rows}
+
+    assert [*NAMES[:-1], SIGNALS, NAMES[-1]] == list(models)
+    assert rows[SIGNALS].hit_at_20 != rows["fold-in"].hit_at_20
+    assert SIGNALS not in contest_models(split_events(events, N_TRAINED), CONTEST)

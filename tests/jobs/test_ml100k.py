@@ -62,9 +62,9 @@ def test_ratings_become_plays_by_time_and_then_by_place(tmp_path: Path) -> None:
     films = fetch(tmp_path / "ml")
 
     expected = [
-        {"user_id": "8", "item_id": "1", "played_at_s": 10},
-        {"user_id": "7", "item_id": "2", "played_at_s": 30},
-        {"user_id": "7", "item_id": "1", "played_at_s": 30},
+        {"user_id": "8", "item_id": "1", "played_at_s": 10, "stars": 5},
+        {"user_id": "7", "item_id": "2", "played_at_s": 30, "stars": 3},
+        {"user_id": "7", "item_id": "1", "played_at_s": 30, "stars": 1},
     ]
     assert expected == films.plays.to_pylist()
     assert {"1": 'A "b (1995)', "2": "C"} == films.titles

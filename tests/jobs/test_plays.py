@@ -12,6 +12,7 @@ from model.events import Events
 from state.keys import item_key
 from streams.play_columns import PlaysFileError
 from streams.plays_file import PlaysFile
+from streams.settings import Settings
 
 AT_S = 1_600_000_000
 PLAYS = [("ann", "x", 3), ("bob", "y", 1), ("ann", "y", 2), ("cat", "x", 2), ("bob", "z", 1)]
@@ -38,19 +39,19 @@ EXPECTED = [(BOB, "y", 1), (BOB, "z", 1), (ANN, "y", 2), (CAT, "x", 2), (ANN, "x
 
 def test_the_plays_of_a_file_become_events_by_time(tmp_path: Path) -> None:
     """Listeners are numbered as they come; two plays of one second stay in the file's order."""
-    events = events_of_file(write_plays(tmp_path, PLAYS))
+    events = events_of_file(write_plays(tmp_path, PLAYS), Settings())
 
     assert [(user, item_key(item), after_s, 1.0) for user, item, after_s in EXPECTED] == told(events)
-    assert ["int64", "uint64", "uint32", "float32"] == [column.dtype.name for column in events]
+    assert ["int64", "uint64", "uint32", "float32", "float32", "bool"] == [column.dtype.name for column in events]
 
 
 def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listener or an item has one number through all pieces; every piece is told."""
     plays, seen = write_plays(tmp_path, PLAYS), list[Step]()
-    whole = events_of_file(plays)
+    whole = events_of_file(plays, Settings())
     monkeypatch.setattr("streams.plays_file.PIECE_ROWS", 2)
 
-    pieces = events_of_file(plays, seen.append)
+    pieces = events_of_file(plays, Settings(), seen.append)
 
     assert told(whole) == told(pieces)
     assert [Step("reading plays.csv", n, None) for n in (2, 4, 5)] == seen
@@ -58,10 +59,10 @@ def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pyt
 
 def test_a_file_without_plays_has_no_events(tmp_path: Path) -> None:
     """Its columns are of the same kinds."""
-    events = events_of_file(write_plays(tmp_path, []))
+    events = events_of_file(write_plays(tmp_path, []), Settings())
 
     assert [] == told(events)
-    assert ["int64", "uint64", "uint32", "float32"] == [column.dtype.name for column in events]
+    assert ["int64", "uint64", "uint32", "float32", "float32", "bool"] == [column.dtype.name for column in events]
 
 
 def test_a_value_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
@@ -69,14 +70,32 @@ def test_a_value_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     plays = write_plays(tmp_path, [*PLAYS, ("", "x", 4)])
 
     with pytest.raises(PlaysFileError, match=f"Row 6 of {plays.path}: user_id is ''"):
-        events_of_file(plays)
+        events_of_file(plays, Settings())
 
 
 def test_ratings_become_the_events_of_a_file_of_them(tmp_path: Path) -> None:
     """MovieLens-100K is one more source of the same plays."""
     users, items, after_s = zip(*PLAYS, strict=True)
-    columns = {"user_id": users, "item_id": items, "played_at_s": [AT_S + moment for moment in after_s]}
+    times = [AT_S + moment for moment in after_s]
+    columns = {"user_id": users, "item_id": items, "played_at_s": times, "stars": [1, 2, 3, 4, 5]}
 
     events = events_of_ml100k(Ml100k(pa.table(columns), {}))
 
-    assert told(events_of_file(write_plays(tmp_path, PLAYS))) == told(events)
+    assert told(events_of_file(write_plays(tmp_path, PLAYS), Settings())) == told(events)
+    assert [-0.5, 2.0, 0.5, 1.0, -1.0] == events.signals.tolist()
+    assert events.counted.all()
+
+
+def test_signals_of_a_file_are_worth_what_the_settings_say(tmp_path: Path) -> None:
+    """A like or a skip is no play; what was cut short is worth less; a type without a worth is told with its row."""
+    path = tmp_path / "plays.csv"
+    path.write_text(
+        f"user_id,item_id,played_at,type,ms_played,duration_ms\nann,x,{AT_S},,50,200\nann,x,{AT_S + 1},like,,\n"
+        f"ann,y,{AT_S + 2},skip,,\n"
+    )
+
+    events = events_of_file(PlaysFile(path), Settings(event_weights="play=1,like=3,skip=-2"))
+
+    assert ([0.25, 3, -2], [True, False, False]) == (events.signals.tolist(), events.counted.tolist())
+    with pytest.raises(PlaysFileError, match=r"Row 2 of .*: type is 'like', which is none of play: set PLAYFOLD_"):
+        events_of_file(PlaysFile(path), Settings(event_weights="play=1"))

@@ -114,8 +114,7 @@ def test_a_bad_row_names_the_row_to_go_on_from(settings: Settings, tmp_path: Pat
 async def test_a_kafka_that_is_gone_names_the_row_to_go_on_from(tmp_path: Path) -> None:
     """When no acknowledgement comes in time, the replay ends with a sentence."""
     settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), kafka_timeout_s=2.0)
-    nothing: list[None] = [None]
-    piece = PlaysPiece(41, ["ann"], ["x"], [1_600_000_000_000], list(nothing), list(nothing), list(nothing))
+    piece = PlaysPiece(41, ["ann"], ["x"], [1_600_000_000_000], [None], [None], [None], [None])
     broker = Broker(tmp_path / "broker", JARS, int(settings.brokers.rpartition(":")[2]))
     with broker:
         create_topics(settings)

@@ -60,6 +60,8 @@ def test_only_first_plays_of_later_items_are_scored() -> None:
         np.array([5, 6, 7, 5, 9, 7, 8], np.uint64),
         np.arange(7, dtype=np.uint32),
         np.array([1, 1, 1, 1, 1, 1, 2], np.float32),
+        np.ones(7, np.float32),
+        np.ones(7, np.bool_),
     )
 
     split = split_events(events, n_trained=2)
@@ -77,3 +79,41 @@ def test_a_repeat_makes_no_history_longer() -> None:
     split = split_events(events_of(users, items, np.arange(6, dtype=np.uint32)), n_trained=2)
 
     assert [0, 1, 2, 2, 0, 1] == split.lengths.tolist()
+
+
+def with_likes() -> Events:
+    """Return plays of two listeners with a like and a skip between them."""
+    users, keys = np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.array([5, 6, 5, 6, 7, 7, 6, 7], np.uint64)
+    signals = np.array([1, 1, -1, 0.5, 3, 1, 1, 1], np.float32)
+    counted = np.array([True, True, False, True, False, True, True, True])
+    return events_of(users, keys, np.arange(8, dtype=np.uint32), signals, counted)
+
+
+def test_only_plays_of_what_nothing_was_known_of_are_scored() -> None:
+    """Who liked something before has no use for it in a list; a listener's first play is not scored, nor a like."""
+    split = split_events(with_likes(), n_trained=3)
+
+    assert [7] == split.places[split.scored].tolist()
+    assert split.has_signals
+
+
+def test_plays_alone_are_the_same_plays() -> None:
+    """In the same order, with the same scored ones, without the signals between them."""
+    split = split_events(with_likes(), n_trained=3)
+
+    alone = split.plays_alone()
+
+    assert ([0, 3, 6], 2) == (alone.starts.tolist(), alone.n_trained)
+    assert [0, 1, 3, 2, 4, 5] == alone.places.tolist()
+    assert [False, False, False, False, False, True] == alone.scored.tolist()
+    assert [True, True, True, True, False, True] == alone.new.tolist()
+    assert np.array_equal(split.vocabulary, alone.vocabulary)
+    assert split.with_signals().weights.tolist() == split.signals.tolist()
+
+
+def test_without_signals_nothing_is_left_out() -> None:
+    """A file of plays alone is what it was."""
+    split = split_events(events_of(np.array([0, 0]), np.array([5, 6], np.uint64), np.arange(2, dtype=np.uint32)), 1)
+
+    assert not split.has_signals
+    assert split is split.plays_alone()

@@ -5,7 +5,7 @@ import pytest
 
 from model import neighbours
 from model.arrays import Starts
-from model.events import Events, Split, split_events
+from model.events import Split, events_of, split_events
 from model.neighbours import Nearness, neighbour_ranks, neighbour_ranks_plain
 from model.quality import MISS, hit_rate
 from tests.jobs.tastes import N_EVENTS, drawn_events
@@ -48,7 +48,7 @@ def ranks_by_hand(plays: list[tuple[int, int]], n_trained: int, nearness: Nearne
     """Rank plays of (listener, item), one a second."""
     users, items = (np.array(column) for column in zip(*plays, strict=True))
     times = np.arange(len(plays), dtype=np.uint32)
-    events = Events(users, items.astype(np.uint64), times, np.ones(len(plays), np.float32))
+    events = events_of(users, items.astype(np.uint64), times)
     return neighbour_ranks(split_events(events, n_trained), nearness)
 
 

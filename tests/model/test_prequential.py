@@ -7,7 +7,7 @@ import pytest
 
 from model import prequential
 from model.arrays import Floats, Starts
-from model.events import Events, Split, split_events
+from model.events import Events, Split, events_of, split_events
 from model.objective import Objective
 from model.prequential import (
     POPULAR_HALF_LIFE_S,
@@ -31,7 +31,7 @@ def drawn() -> Events:
     taste = (users + np.arange(N_EVENTS) // 700) % 5
     items = taste * (N_ITEMS // 5) + (rng.pareto(0.8, N_EVENTS) % (N_ITEMS // 5)).astype(np.int64)
     times = np.sort(rng.integers(0, 90 * 86_400, N_EVENTS)).astype(np.uint32)
-    return Events(users, items.astype(np.uint64) * 977, times, np.ones(N_EVENTS, np.float32))
+    return events_of(users, items.astype(np.uint64) * 977, times)
 
 
 @pytest.fixture(scope="module")

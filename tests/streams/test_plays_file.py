@@ -60,7 +60,7 @@ def test_every_format_tells_the_same_plays(tmp_path: Path, ending: str) -> None:
 
     pieces = read_all(write_rows(tmp_path, ending))
 
-    assert [(1, ["ann", "bob", "ann"], ["x", "y", "z"], [AT_MS] * 3, nothing, nothing, nothing)] == pieces
+    assert [(1, ["ann", "bob", "ann"], ["x", "y", "z"], [AT_MS] * 3, nothing, nothing, nothing, nothing)] == pieces
 
 
 def test_only_parquet_tells_its_length(tmp_path: Path) -> None:
@@ -116,7 +116,10 @@ def test_other_columns_are_named_and_optional_ones_read(tmp_path: Path) -> None:
 
     (piece,) = read_all(path, user_id="u", item_id="i", played_at="t")
 
-    assert PlaysPiece(1, ["ann", "bob"], ["x", "y"], [AT_MS] * 2, [1500, None], [None] * 2, ["p1", None]) == piece
+    assert (
+        PlaysPiece(1, ["ann", "bob"], ["x", "y"], [AT_MS] * 2, [1500, None], [None] * 2, ["p1", None], [None] * 2)
+        == piece
+    )
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
@@ -250,3 +253,15 @@ def test_a_file_of_another_kind_is_a_sentence(tmp_path: Path) -> None:
         ".csv, .csv.gz, .jsonl, .jsonl.gz, .ndjson, .ndjson.gz, .parquet."
     )
     assert expected == fault_of(path)
+
+
+def test_what_each_is_may_be_told(tmp_path: Path) -> None:
+    """In a column of its own; an empty one is a play, and what is no type is told with its row."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,type\nann,x,{AT},like\nbob,y,{AT},\n")
+
+    (piece,) = read_all(path)
+
+    assert ["like", None] == piece.types
+    bad = write_csv(tmp_path, f"user_id,item_id,played_at,type\nann,x,{AT},like\nbob,y,{AT},No Type\n")
+    said = "type is 'No Type', which is no type of 1 to 32 small letters, digits, _ and -."
+    assert f"Row 2 of {bad}: {said}" == fault_of(bad)

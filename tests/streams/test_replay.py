@@ -59,7 +59,7 @@ def piece_of(n: int, first_row: int = 1, step_ms: int = 1000) -> PlaysPiece:
     nothing: list[Any] = [None] * n
     at_ms = [1_600_000_000_000 + step_ms * row for row in range(n)]
     users, items = [f"user-{row % 2}" for row in range(n)], [f"item-{row}" for row in range(n)]
-    return PlaysPiece(first_row, users, items, at_ms, nothing, nothing, nothing)
+    return PlaysPiece(first_row, users, items, at_ms, nothing, nothing, nothing, nothing)
 
 
 async def replayed(pieces: list[PlaysPiece], pace: Pace, stop: asyncio.Event | None = None) -> list[tuple[int, int]]:

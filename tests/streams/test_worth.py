@@ -2,7 +2,6 @@
 
 import pytest
 
-from streams.records import Play
 from streams.settings import Settings
 from streams.worth import Worth
 
@@ -11,9 +10,7 @@ WEIGHTS = "play=2,like=3,skip=-1.5,purchase=10"
 
 def worth(settings: Settings, kind: str = "play", ms_played: int | None = None, ms: int | None = None) -> float:
     """Return what a signal is worth."""
-    at_ms = 1_700_000_000_000
-    signal = Play(user_id="u", item_id="i", played_at_ms=at_ms, type=kind, ms_played=ms_played, duration_ms=ms)
-    return Worth(settings).of(signal)
+    return Worth(settings).of(kind, ms_played, ms)
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("play", 2), ("like", 3), ("skip", -1.5), ("purchase", 10)])
