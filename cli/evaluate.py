@@ -118,9 +118,11 @@ def _told_settings(contest: Contest) -> str:
     fold_in, isgd, whole, windowed = contest.fold_in, contest.isgd, contest.whole, contest.windowed
     return (
         f"Fold-in: {_told_objective(fold_in)}.\n"
+        f"Blended with what is popular: strength {contest.blend.strength:g}, up to {contest.blend.items_max} known "
+        f"items.\n"
         f"ISGD: {isgd.factors} factors, learn rate {isgd.learn_rate:g}, regularization {isgd.regularization:g}. "
         f"Item neighbours: a half-life of {whole.half_life_plays:g} plays; with a window of {windowed.window_plays:g} "
-        f"plays, {windowed.half_life_plays:g}. Both were chosen on the plays that train."
+        f"plays, {windowed.half_life_plays:g}. These and the strength were chosen on the plays that train."
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import product
 from typing import TypeVar
@@ -12,6 +12,8 @@ import numpy as np
 from jobs.evaluation import Models
 from jobs.step import Step, Watch, unwatched
 from model.arrays import Starts
+from model.blend import Blend
+from model.blended_ranks import blended_ranks
 from model.events import Events, Split, split_events
 from model.isgd import Isgd, isgd_ranks
 from model.neighbours import Nearness, neighbour_ranks
@@ -19,7 +21,7 @@ from model.objective import Objective
 from model.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
 from model.quality import QualityError, hit_rate
 from model.retrained import retrained_ranks
-from model.training import Factors
+from model.training import Factors, TrainingError
 
 SEED = 0
 INNER = 0.7
@@ -30,6 +32,7 @@ DAYS = {1: "1 day", 7: "7 days", 30: "30 days"}
 SIGNALS = "fold-in, with signals"
 STATIC, POPULAR, ALL_TIME = "static vectors", "popular items", "popular items of all time"
 LEARN_RATES, REGULARIZATIONS = (0.01, 0.03, 0.1, 0.3), (0.01, 0.1)
+STRENGTHS = (0.0, 0.3, 1.0, 3.0)
 WINDOWS, HALF_LIVES = (5.0, 20.0), (1.0, 2.0, 5.0)
 _Setting = TypeVar("_Setting", Isgd, Nearness)
 
@@ -43,6 +46,8 @@ class Contest:
     whole: Nearness
     """Of item neighbours without a window."""
     windowed: Nearness
+    blend: Blend = field(default_factory=Blend)
+    """Of the fold-in's lists of listeners of whom little is known."""
 
 
 def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch = unwatched) -> Contest:
@@ -62,11 +67,30 @@ def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch =
     windowed = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
     settings: list[Isgd | Nearness] = [*isgd, *whole, *windowed]
     rates: dict[Isgd | Nearness, float] = {}
+
+    def told(done: int) -> None:
+        total = len(settings) + len(STRENGTHS)
+        watch(Step("choosing settings on the plays that train", len(rates) + done, total))
+
     with ThreadPoolExecutor(threads) as pool:
         for setting, rate in zip(settings, pool.map(lambda setting: _rate(split, setting), settings), strict=True):
-            watch(Step("choosing settings on the plays that train", len(rates), len(settings)))
+            told(0)
             rates[setting] = rate
-    return Contest(fold_in, _best(isgd, rates), _best(whole, rates), _best(windowed, rates))
+    blend = _choose_blend(split, fold_in, threads, told)
+    return Contest(fold_in, _best(isgd, rates), _best(whole, rates), _best(windowed, rates), blend)
+
+
+def _choose_blend(split: Split, fold_in: Objective, threads: int, told: Callable[[int], None]) -> Blend:
+    """Return how strongly to blend, the weakest of equals."""
+    factors, n_items, blends, rates = _trained(split, fold_in, threads), split.n_items, list[Blend](), list[float]()
+    for strength in STRENGTHS:
+        told(len(blends))
+        blends.append(replace(Blend(), strength=strength))
+        try:
+            rates.append(hit_rate(blended_ranks(split, factors(), fold_in, blends[-1], threads), 20, n_items).value)
+        except (QualityError, TrainingError):
+            rates.append(0.0)
+    return blends[int(np.argmax(rates))]
 
 
 def _rate(split: Split, setting: Isgd | Nearness) -> float:
@@ -120,6 +144,7 @@ def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watc
         "fold-in, no recency": partial(by_days, np.inf),
         **{f"fold-in, half-life {days}": partial(by_days, n) for n, days in DAYS.items()},
         "fold-in": lambda: fold_in_ranks(split, factors(), fold_in, threads),
+        "fold-in, blended": lambda: blended_ranks(split, factors(), fold_in, contest.blend, threads),
         **({SIGNALS: lambda: fold_in_ranks(with_signals, signals(), fold_in, threads)} if signals else {}),
         f"fold-in, retrained every {100 // RETRAININGS} %": retrained,
     }

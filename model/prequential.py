@@ -78,12 +78,12 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
         QualityError: A score is not finite.
     """
     ranks = []
-    for asked in _asked(split, objective.half_life_plays, objective.half_life_s):
+    for asked in asked_of(split, objective.half_life_plays, objective.half_life_s):
         x, item_factors = factors.user_factors[asked.users], factors.item_factors
         known = asked.starts, asked.rows
         fold_in(*known, asked.weights, item_factors, factors.gram_diagonal, objective, x, threads)
         ranks.append(ranks_among(x, item_factors, asked.starts, asked.known_rows, asked.played_rows, threads))
-    return _by_time(split, ranks)
+    return by_time(split, ranks)
 
 
 def fold_in_ranks_plain(split: Split, factors: Factors, objective: Objective) -> Starts:
@@ -126,15 +126,15 @@ def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
     A listener who was not in the training gets the items that were popular then. Arguments, result and errors are
     those of `fold_in_ranks`.
     """
-    popular = _plays_trained(split, _worth(split, POPULAR_HALF_LIFE_S)).astype(np.float32)[:, None]
+    popular = plays_trained(split, worth_of(split, POPULAR_HALF_LIFE_S)).astype(np.float32)[:, None]
     ranks = []
-    for asked in _asked(split, np.inf):
+    for asked in asked_of(split, np.inf):
         known, played = (asked.starts, asked.known_rows), asked.played_rows
         x = factors.user_factors[asked.users]
         personal = ranks_among(x, factors.item_factors, *known, played, threads)
         same = ranks_among(np.ones((len(x), 1), np.float32), popular, *known, played, threads)
         ranks.append(np.where(x.any(axis=1), personal, same))
-    return _by_time(split, ranks)
+    return by_time(split, ranks)
 
 
 def popular_ranks(split: Split, half_life_s: float = POPULAR_HALF_LIFE_S) -> Starts:
@@ -147,15 +147,15 @@ def popular_ranks(split: Split, half_life_s: float = POPULAR_HALF_LIFE_S) -> Sta
     Returns:
         1-based ranks, `MISS` for an item outside the training; in the order of time.
     """
-    worth = _worth(split, half_life_s)
-    plays, order = _plays_trained(split, worth), np.argsort(split.places)
+    worth = worth_of(split, half_life_s)
+    plays, order = plays_trained(split, worth), np.argsort(split.places)
     ranks = np.full(len(order), MISS, np.int64)
     columns = split.starts[split.users], split.rows, worth, split.new, split.scored
     _rank_popular(order[split.n_trained :], *columns, plays, ranks)
     return ranks[order][split.scored[order]]
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """Some scored events, with what their listeners had played before."""
 
     users: Starts
@@ -176,7 +176,7 @@ class _Asked(NamedTuple):
         return once
 
 
-def _asked(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[_Asked]:
+def asked_of(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[Asked]:
     """Yield the scored events in parts of bounded size, listener after listener."""
     # No history is longer than its listener's plays so far.
     plays = np.arange(len(split.items)) - np.repeat(split.starts[:-1], np.diff(split.starts))
@@ -188,23 +188,23 @@ def _asked(split: Split, half_life_plays: float, half_life_s: float = np.inf) ->
         columns = split.items[part], split.weights[part], split.played_at_s[part], split.counted[part]
         found = unroll(Signals(starts, *columns), scored, half_life_plays, half_life_s)
         rows = rows_of(found.items, split.n_items)
-        yield _Asked(split.users[part][scored], found.starts, rows, found.weights, split.rows[part][scored])
+        yield Asked(split.users[part][scored], found.starts, rows, found.weights, split.rows[part][scored])
 
 
-def _by_time(split: Split, ranks: list[Starts]) -> Starts:
+def by_time(split: Split, ranks: list[Starts]) -> Starts:
     """Return the ranks of all parts in the order of time."""
     found: Starts = np.concatenate([np.zeros(0, np.int64), *ranks])[np.argsort(split.places[split.scored])]
     return found
 
 
-def _worth(split: Split, half_life_s: float) -> Doubles:
+def worth_of(split: Split, half_life_s: float) -> Doubles:
     """Return what every event adds to its item's popularity, up to a factor that all share."""
     played_at_s = split.played_at_s.astype(np.float64)
     worth = np.exp2((played_at_s - played_at_s.max(initial=0)) / half_life_s)
     return np.where(split.rows >= 0, worth, 0)
 
 
-def _plays_trained(split: Split, worth: Doubles) -> Doubles:
+def plays_trained(split: Split, worth: Doubles) -> Doubles:
     """Return the popularity of every item at the end of the training, summed in the order of time."""
     trained = np.argsort(split.places)[: split.n_trained]
     return np.bincount(split.rows[trained], worth[trained], split.n_items).astype(np.float64)

@@ -27,11 +27,11 @@ def test_the_tables_tell_every_model(own: Settings, plays: Path) -> None:
     shown = run(plays, *COLUMNS).stdout.splitlines()
 
     first, second = shown.index(HEAD), next(at for at, line in enumerate(shown) if line.startswith("| hit@20 by |"))
-    names = [line.split("|")[1].strip() for line in shown[first + 2 : first + 14]]
+    names = [line.split("|")[1].strip() for line in shown[first + 2 : first + 15]]
     assert shown[0].endswith(f"trained on the {N_EVENTS * 7 // 10} plays before them:")
     assert STATIC in names
-    assert names[-2:] == ["fold-in", "fold-in, retrained every 5 %"]
-    assert names == [line.split("|")[1].strip() for line in shown[second + 2 : second + 14]]
+    assert names[-3:] == ["fold-in", "fold-in, blended", "fold-in, retrained every 5 %"]
+    assert names == [line.split("|")[1].strip() for line in shown[second + 2 : second + 15]]
     assert "Fold-in: 8 factors, a0 0.1, lambda 0.05, a half-life of 5 plays, no windows." in shown
     assert not own.data_path.exists()
 

@@ -13,6 +13,7 @@ from jobs.contest import (
     SEED,
     SIGNALS,
     STATIC,
+    STRENGTHS,
     WINDOWS,
     Contest,
     choose,
@@ -21,6 +22,8 @@ from jobs.contest import (
 )
 from jobs.evaluation import evaluate
 from jobs.step import Step
+from model.blend import Blend
+from model.blended_ranks import blended_ranks
 from model.events import split_events
 from model.isgd import Isgd
 from model.neighbours import Nearness, neighbour_ranks
@@ -41,6 +44,7 @@ NAMES = [
     "fold-in, no recency",
     *(f"fold-in, half-life {days}" for days in ("1 day", "7 days", "30 days")),
     "fold-in",
+    "fold-in, blended",
     "fold-in, retrained every 5 %",
 ]
 
@@ -123,3 +127,15 @@ def test_signals_have_a_row_where_there_are_any() -> None:
     assert [*NAMES[:-1], SIGNALS, NAMES[-1]] == list(models)
     assert rows[SIGNALS].hit_at_20 != rows["fold-in"].hit_at_20
     assert SIGNALS not in contest_models(split_events(events, N_TRAINED), CONTEST)
+
+
+def test_how_strongly_lists_are_blended_is_chosen_on_the_first_plays_alone() -> None:
+    """The strength with the most hits on the last of them, the weakest of equals."""
+    trained = drawn_events().part(slice(N_TRAINED))
+    split = split_events(trained, int(N_TRAINED * INNER))
+    factors = train_on(split, SMALL, np.random.default_rng(SEED))
+    blends = [replace(Blend(), strength=strength) for strength in STRENGTHS]
+    hits = [hit_rate(blended_ranks(split, factors, SMALL, blend), 20, split.n_items).value for blend in blends]
+
+    assert blends[int(np.argmax(hits))] == choose(trained, SMALL).blend
+    assert len(set(hits)) > 1

@@ -1,0 +1,125 @@
+"""Lists of listeners of whom little is known: their own scores, and what everybody plays, by how much is unknown.
+
+    blended(y) = x . y + popular_part * preference(y),   popular_part = strength * left * best
+
+`preference(y)` is how many of the item's plays an average listener makes, at most 1: what a score, whose target is 1
+for what is played, says of a listener. `best` is the listener's best score, since a vector that one play made is so
+short that any preference would drown it. `left` is the share of the variance that is left (`model/uncertainty.py`).
+
+The own scores are not multiplied by `1 - left`: the solve has shortened the vector by as much already, so doubt would
+count twice. `docs/decisions.md` has the figures.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.arrays import Doubles, Floats, Rows, Starts
+from model.ranking import NONE, best_of, top_n
+
+_TINY = 1e-30
+_LONG = np.float32(1e18)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How much of the popular list stands in a personal one."""
+
+    strength: float = 1.0
+    """0: none."""
+    items_max: int = 9
+    """Known items up to which a listener's list is blended."""
+
+
+NO_BLEND = Blend(0.0, 0)
+
+
+def preferences(plays: Floats | Doubles, plays_per_listener: float) -> Floats:
+    """Return how many plays of every item an average listener makes, at most 1.
+
+    >>> preferences(np.array([6.0, 1.0, 1.0]), plays_per_listener=4.0).tolist()
+    [1.0, 0.5, 0.5]
+    """
+    shares = np.asarray(plays, np.float64) / max(float(np.sum(plays, dtype=np.float64)), _TINY)
+    return np.minimum(shares * plays_per_listener, 1.0).astype(np.float32)
+
+
+def popular_parts(best: Floats, left: Floats, strength: float) -> Floats:
+    """Return what a preference of 1 adds to a score.
+
+    Args:
+        best: The best score of every listener, shape (n,); nothing is added where there is no positive one.
+        left: The share of variance left, shape (n,).
+        strength: `Blend.strength`.
+    """
+    return (np.float32(strength) * left * np.maximum(best, 0)).astype(np.float32)
+
+
+def blended_top_n(
+    queries: Floats,
+    item_factors: Floats,
+    parts: Floats,
+    preference: Floats,
+    personal: tuple[Rows, Floats],
+    popular_rows: Rows,
+    starts: Starts,
+    known_rows: Rows,
+    n: int,
+    withdrawn_rows: Rows = NONE,
+) -> tuple[Rows, Floats]:
+    """Return the best n items of every user by blended score, exactly.
+
+    Only the best of both lists are scored: another item has less of either part than the last of each (Fagin, Lotem
+    and Naor 2003, the threshold algorithm). Where that leaves a doubt, the whole catalog is scored.
+
+    Args:
+        queries: User vectors, shape (n_users, f).
+        item_factors: Item vectors, shape (n_items, f).
+        parts: What a preference of 1 adds to each user's scores, shape (n_users,).
+        preference: Preference of every item, shape (n_items,).
+        personal: Rows and scores of each user's best items by their own score, n of them or more, as of `top_n`.
+        popular_rows: Rows of the most preferred items, descending, without withdrawn ones.
+        starts: Compressed rows of `known_rows`, shape (n_users + 1,).
+        known_rows: Item rows to leave out; -1 is ignored.
+        n: Length of a list.
+        withdrawn_rows: Item rows that nobody gets, ascending.
+
+    Returns:
+        Item rows and scores as of `top_n`.
+    """
+    popular = _without_known(popular_rows, len(item_factors), starts, known_rows)
+    candidates = np.concatenate((personal[0], popular), axis=1)
+    chosen, places = np.unique(candidates, return_inverse=True)  # the first is -1 where there is padding
+    places = np.where(candidates >= 0, places.reshape(candidates.shape), -1)
+    widened = np.column_stack((queries, parts)).astype(np.float32)
+    ends = np.arange(len(queries) + 1) * candidates.shape[1]
+    flat: Rows = places.astype(np.int32).ravel()
+    found, scores = best_of(widened, _widened(item_factors, preference, chosen), ends, flat, n)
+    rows = np.where(found >= 0, chosen[found], -1).astype(np.int32)
+    least = preference[popular_rows[-1]] if len(popular_rows) else np.float32(1)
+    doubtful = np.flatnonzero(personal[1][:, -1] + parts * least > scores[:, -1])
+    if len(doubtful):
+        everything = _widened(item_factors, preference, np.arange(len(item_factors)))
+        known = [known_rows[starts[u] : starts[u + 1]] for u in doubtful]
+        bounds = np.cumsum([0, *map(len, known)])
+        endless = np.full(len(item_factors), _LONG, np.float32)  # in no order that a scan could end early by
+        rows[doubtful], scores[doubtful] = top_n(
+            widened[doubtful], everything, endless, bounds, np.concatenate(known), n, withdrawn_rows=withdrawn_rows
+        )
+    return rows, scores
+
+
+def _without_known(popular_rows: Rows, n_items: int, starts: Starts, known_rows: Rows) -> Rows:
+    """Return the popular rows once for every user, -1 where the user knows the item."""
+    place = np.full(n_items, -1)
+    place[popular_rows] = np.arange(len(popular_rows))
+    users = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    at = np.where(known_rows >= 0, place[known_rows], -1)
+    rows = np.tile(popular_rows, (len(starts) - 1, 1))
+    rows[users[at >= 0], at[at >= 0]] = -1
+    return rows
+
+
+def _widened(item_factors: Floats, preference: Floats, rows: Rows | Starts) -> Floats:
+    """Return item vectors with their preference as one more number."""
+    return np.column_stack((item_factors[rows], preference[rows]))

@@ -1,0 +1,116 @@
+"""How good blended lists would have been, by the protocol of `model/prequential.py`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from model.arrays import Doubles, Floats, Rows, Starts
+from model.blend import Blend
+from model.events import Split
+from model.fold_in import fold_in, n_known
+from model.objective import Objective
+from model.prequential import POPULAR_HALF_LIFE_S, Asked, asked_of, by_time, plays_trained, worth_of
+from model.ranks import finite_ranks, rank_in, ranks_among
+from model.training import Factors
+from model.uncertainty import variance_left
+from model.unrolled import Flags
+
+
+def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: Blend, threads: int = 1) -> Starts:
+    """Rank every scored event's item as `fold_in_ranks` does, but blend the lists of listeners little is known of.
+
+    What is popular is what all plays before an event are worth, each halved every 30 days. A listener of whom no item
+    is known gets that. Arguments, result and errors are those of `fold_in_ranks`.
+    """
+    ranks, newcomers, n_asked = [np.zeros(0, np.int64)], [], 0
+    for asked in asked_of(split, objective.half_life_plays):
+        x, known = factors.user_factors[asked.users], (asked.starts, asked.known_rows)
+        fold_in(*known, asked.weights, factors.item_factors, factors.gram_diagonal, objective, x, threads)
+        ranks.append(ranks_among(x, factors.item_factors, *known, asked.played_rows, threads))
+        few = np.flatnonzero(n_known(*known) <= blend.items_max)
+        newcomers.append(_Newcomers(n_asked + few, x[few], _left_of(asked, few, factors, objective)))
+        n_asked += len(x)
+    found = np.concatenate(ranks)
+    if newcomers:
+        _rank_in_time(split, newcomers, factors.item_factors, blend.strength, found)
+    return by_time(split, [finite_ranks(found)])
+
+
+class _Newcomers(NamedTuple):
+    """Scored events of listeners little is known of."""
+
+    asked: Starts  # (n,), their numbers among all scored events, listener after listener
+    x: Floats  # (n, f)
+    left: Floats  # (n,), the share of variance left
+
+
+def _left_of(asked: Asked, few: Starts, factors: Factors, objective: Objective) -> Floats:
+    """Return the share of variance left of some of the events asked."""
+    lengths = np.diff(asked.starts)[few]
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    entries = np.repeat(asked.starts[few] - starts[:-1], lengths) + np.arange(starts[-1])
+    rows = asked.known_rows[entries]
+    return variance_left(
+        starts,
+        rows,
+        objective.confidences(asked.weights[entries]),
+        factors.item_factors,
+        factors.gram_diagonal,
+        objective.row_regularization(n_known(starts, rows)),
+        float(objective.row_regularization(1)),
+    )
+
+
+def _rank_in_time(
+    split: Split, newcomers: list[_Newcomers], item_factors: Floats, strength: float, ranks: Starts
+) -> None:
+    """Rank newcomers' items again, by blended scores as of each event's moment, into `ranks`."""
+    asked, x, left = (np.concatenate([part[i] for part in newcomers]) for i in range(3))
+    which = np.full(len(split.items), -1)
+    which[np.flatnonzero(split.scored)[asked]] = np.arange(len(asked))
+    worth, order = worth_of(split, POPULAR_HALF_LIFE_S), np.argsort(split.places)
+    found, plays = ranks[asked], plays_trained(split, worth)
+    trained = split.places < split.n_trained
+    per_listener = trained.sum() / max(len(np.unique(split.users[trained])), 1)
+    columns = split.starts[split.users], split.rows, worth, split.new, which
+    _rank_blended(
+        order[split.n_trained :], *columns, x, left * np.float32(strength), item_factors, plays, per_listener, found
+    )
+    ranks[asked] = found
+
+
+@njit(nogil=True, cache=True)
+def _rank_blended(
+    order: Starts,
+    firsts: Starts,
+    rows: Rows,
+    worth: Doubles,
+    new: Flags,
+    which: Starts,
+    x: Floats,
+    doubt: Floats,
+    item_factors: Floats,
+    plays: Doubles,
+    per_listener: float,
+    ranks: Starts,
+) -> None:
+    """Walk the streamed events in time; `plays` counts on, and `ranks` gets that of every newcomer's event."""
+    open_to = np.ones(len(plays), np.bool_)
+    for i in order:
+        if rows[i] < 0:
+            continue
+        u = which[i]
+        if u >= 0:
+            known = rows[firsts[i] : i][new[firsts[i] : i]]
+            known = known[known >= 0]
+            scores, part = np.dot(item_factors, x[u]), np.float32(1)
+            if len(known) > 0:
+                open_to[known] = False
+                part = doubt[u] * max(scores[open_to].max(), np.float32(0))
+                open_to[known] = True
+            scale = per_listener / plays.sum()
+            for item in range(len(scores)):
+                scores[item] += part * min(plays[item] * scale, 1.0)
+            ranks[u] = rank_in(scores, known, rows[i])
+        plays[rows[i]] += worth[i]

@@ -1,0 +1,82 @@
+"""How much is unknown of a listener: the variance that their scores have left.
+
+A listener's vector solves `A x = b` with `A = diag(d) + reg I + sum_j c_j y_j y_j'` (`model/solver.py`), which is ridge
+regression. Read as Bayes does (Bishop 2006, Pattern Recognition and Machine Learning, eq. 3.53 and 3.59), `A` is the
+precision of the vector, so the score of an item `y` has the variance `y' A^-1 y`, up to a factor that all share; before
+the first play it is `y' D0^-1 y`, with `D0 = diag(d) + reg0 I`.
+
+Where the regularization grows with the row, an empty row would have none, and a catalog of fewer directions than
+factors no finite variance. So `reg0` is that of a row of one play, the least that the objective ever gives: a first
+play then takes variance away by what it tells, and every further one by what it tells and by its regularization.
+"""
+
+import numpy as np
+
+from model.arrays import Doubles, Floats, Rows, Starts
+
+_TINY = 1e-30
+
+
+def variance_left(
+    starts: Starts,
+    rows: Rows,
+    confidences: Floats,
+    item_factors: Floats,
+    gram_diagonal: Floats,
+    row_regularization: Floats,
+    prior_regularization: float,
+) -> Floats:
+    """Return the share of the scores' variance over the whole catalog that listeners' plays have left.
+
+    The mean of `y' A^-1 y` over all items is `tr(A^-1 G) / n` with their gram `G`, so no item has to be looked at but
+    those played: by Woodbury's identity a listener with k of them costs a system of size k.
+
+    Args:
+        starts: Compressed rows over listeners, shape (n + 1,).
+        rows: Item rows that each knows; a negative one is left out.
+        confidences: `c`, one for each of `rows`.
+        item_factors: Item vectors in the basis that diagonalises their gram, shape (n_items, f).
+        gram_diagonal: `d`, the gram's diagonal with its scale applied, shape (f,).
+        row_regularization: Regularization of every listener's system, shape (n,).
+        prior_regularization: `reg0`, that of a listener with one play.
+
+    Returns:
+        Shares from 0 to 1, shape (n,); 1 for a listener without known items.
+
+    >>> item, ones = np.ones((1, 1), np.float32), np.ones(1, np.float32)
+    >>> variance_left(np.array([0, 1, 1]), np.zeros(1, np.int32), ones, item, ones, np.zeros(2), 0.0).tolist()
+    [0.5, 1.0]
+    """
+    gram = np.asarray(gram_diagonal, np.float64)
+    known = np.asarray(rows) >= 0
+    ends = np.concatenate(([0], np.cumsum(known)))[starts]
+    n_known = np.diff(ends)
+    base = gram + np.where(n_known > 0, row_regularization, prior_regularization)[:, None]
+    weighted = _padded(ends, rows[known], confidences[known], item_factors)
+    solved = weighted / base[:, None, :]
+    system = np.eye(weighted.shape[1]) + solved @ weighted.transpose(0, 2, 1)
+    told = np.trace(np.linalg.solve(system, (solved * gram) @ solved.transpose(0, 2, 1)), axis1=1, axis2=2)
+    prior = (gram / np.maximum(gram + prior_regularization, _TINY)).sum()
+    left = ((gram / np.maximum(base, _TINY)).sum(axis=1) - told) / max(prior, _TINY)
+    return np.clip(np.where(n_known > 0, left, 1.0), 0.0, 1.0).astype(np.float32)
+
+
+def _padded(ends: Starts, rows: Rows, confidences: Floats, item_factors: Floats) -> Doubles:
+    """Return `sqrt(c) y` of every listener's known items, shape (n, k, f); zeros pad the shorter ones."""
+    lengths = np.diff(ends)
+    users = np.repeat(np.arange(len(lengths)), lengths)
+    padded = np.zeros((len(lengths), int(lengths.max(initial=0)), item_factors.shape[1]))
+    scale = np.sqrt(np.asarray(confidences, np.float64))
+    padded[users, np.arange(len(rows)) - ends[users]] = item_factors[rows] * scale[:, None]
+    return padded
+
+
+def score_variances_plain(
+    rows: Rows, confidences: Floats, item_factors: Floats, gram_diagonal: Floats, regularization: float
+) -> Doubles:
+    """Return `y' A^-1 y` of one listener for every item, by inverting `A`: what `variance_left` is tested against."""
+    y = item_factors[rows[rows >= 0]].astype(np.float64)
+    c = confidences[rows >= 0].astype(np.float64)
+    a = np.diag(gram_diagonal.astype(np.float64) + regularization) + (y.T * c) @ y
+    items = item_factors.astype(np.float64)
+    return np.asarray(((items @ np.linalg.inv(a)) * items).sum(axis=1))

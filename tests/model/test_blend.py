@@ -1,0 +1,106 @@
+"""Lists between what a listener's plays say and what everybody plays."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.arrays import Floats, Rows, Starts
+from model.blend import blended_top_n, popular_parts, preferences
+from model.ranking import top_n, top_n_plain
+
+N_ITEMS, FACTORS, N = 300, 8, 10
+
+
+class Scene:
+    """Users, items sorted by norm, and what is popular, drawn by a seed."""
+
+    def __init__(self, seed: int, n_users: int = 6) -> None:
+        """Draw everything."""
+        rng = np.random.default_rng(seed)
+        items = rng.standard_normal((N_ITEMS, FACTORS)).astype(np.float32) * rng.gamma(1.0, 0.3, (N_ITEMS, 1))
+        self.items: Floats = items[np.argsort(-np.linalg.norm(items, axis=1))].astype(np.float32)
+        self.norms: Floats = np.linalg.norm(self.items, axis=1)
+        self.queries: Floats = rng.standard_normal((n_users, FACTORS)).astype(np.float32)
+        self.preference = preferences(rng.pareto(1.0, N_ITEMS), 1.0)
+        self.withdrawn: Rows = np.sort(rng.choice(N_ITEMS, 20, replace=False)).astype(np.int32)
+        order = np.argsort(-self.preference, kind="stable").astype(np.int32)
+        self.popular: Rows = order[~np.isin(order, self.withdrawn)]
+        self.starts: Starts = np.arange(n_users + 1) * 4
+        self.known: Rows = rng.integers(-1, N_ITEMS, n_users * 4).astype(np.int32)
+
+    def personal(self, n: int) -> tuple[Rows, Floats]:
+        """Return the best by own scores."""
+        lists = self.starts, self.known, n
+        return top_n(self.queries, self.items, self.norms, *lists, withdrawn_rows=self.withdrawn)
+
+    def blended(self, parts: Floats, n_personal: int, n_popular: int) -> tuple[Rows, Floats]:
+        """Return the best by blended scores, found among so many of each list."""
+        return blended_top_n(
+            self.queries, self.items, parts, self.preference, self.personal(n_personal),
+            self.popular[:n_popular], self.starts, self.known, N, self.withdrawn,
+        )  # fmt: skip
+
+    def by_sorting(self, parts: Floats) -> tuple[Rows, Floats]:
+        """Return the same by scoring and sorting everything."""
+        widened = np.column_stack((self.queries, parts)).astype(np.float32)
+        items = np.column_stack((self.items, self.preference))
+        return top_n_plain(widened, items, self.starts, self.known, N, self.withdrawn)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 3.0, 100.0]), st.sampled_from([10, 40]))
+def test_a_blended_list_is_that_of_all_blended_scores(seed: int, part: float, n_candidates: int) -> None:
+    """However few candidates it is looked for in, and however strong the popular part; known and withdrawn are out."""
+    scene = Scene(seed)
+    parts = np.linspace(0, part, len(scene.queries)).astype(np.float32)
+
+    rows, scores = scene.blended(parts, n_candidates, n_candidates)
+
+    _, expected = scene.by_sorting(parts)
+    np.testing.assert_allclose(expected, scores, rtol=1e-4, atol=1e-4)
+    blended = (scene.queries @ scene.items.T + parts[:, None] * scene.preference)[np.arange(len(rows))[:, None], rows]
+    np.testing.assert_allclose(blended, scores, rtol=1e-4, atol=1e-4)
+    assert not np.isin(rows, scene.withdrawn).any()
+    for user, found in enumerate(rows):
+        assert not np.isin(found, scene.known[scene.starts[user] : scene.starts[user + 1]]).any()
+        assert N == len(set(found.tolist()))
+
+
+def test_the_ends_are_the_two_lists() -> None:
+    """Without a popular part a list is the listener's own, with a huge one it is the popular list."""
+    scene = Scene(1)
+
+    own, _ = scene.blended(np.zeros(6, np.float32), 40, 40)
+    popular, _ = scene.blended(np.full(6, 1e6, np.float32), 40, 40)
+
+    assert scene.personal(N)[0].tolist() == own.tolist()
+    for user, found in enumerate(popular.tolist()):
+        known = scene.known[scene.starts[user] : scene.starts[user + 1]]
+        assert scene.popular[~np.isin(scene.popular, known)][:N].tolist() == found
+
+
+def test_a_list_that_runs_out_of_items_is_padded() -> None:
+    """Fewer items than places."""
+    scene = Scene(2, n_users=1)
+    scene.known = np.arange(5, N_ITEMS, dtype=np.int32)
+    scene.starts = np.array([0, len(scene.known)])
+    scene.withdrawn = np.array([1], np.int32)
+
+    rows, scores = scene.blended(np.ones(1, np.float32), 20, 20)
+
+    assert {0, 2, 3, 4, -1} == set(rows[0].tolist())
+    assert (scores[rows < 0] == -np.inf).all()
+
+
+def test_a_preference_is_the_plays_of_an_average_listener() -> None:
+    """Its share of all plays times a listener's plays, at most 1; nothing where nothing was played."""
+    np.testing.assert_allclose([1, 0.5, 0], preferences(np.array([9.0, 1.0, 0.0]), 5.0))
+    assert [0.0, 0.0] == preferences(np.zeros(2), 5.0).tolist()
+
+
+@pytest.mark.parametrize(("best", "expected"), [(0.5, 0.2), (0.0, 0.0), (-1.0, 0.0)])
+def test_a_popular_part_is_of_the_size_of_the_best_score(best: float, expected: float) -> None:
+    """It shrinks with the variance left; where no score is positive there is none."""
+    found = popular_parts(np.array([best], np.float32), np.array([0.2], np.float32), 2.0)
+
+    assert pytest.approx(expected) == found[0]
