@@ -4,6 +4,7 @@ Nothing here is durable yet and nothing waits: these are functions from records 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from agents.reading import Group
 from agents.tally import Tally
 from state.generation import Generation
 from state.keys import item_name_key
-from state.learn import forget, learn
+from state.learn import LEARNT, forget, learn
 from state.partition_state import PartitionState
+from state.popular import LivePopular
 from state.publishing import published, publishing, unlist
 from state.ranker import Ranker
 from state.relist import relist
@@ -48,6 +50,7 @@ def fold(
     now_ms: int,
     ranker: Ranker | None = None,
     tally: Tally | None = None,
+    popular: LivePopular | None = None,
 ) -> dict[int, Changes]:
     """Fold a group's events into its users' records.
 
@@ -61,7 +64,11 @@ def fold(
     records, repeated, outcomes = learn(records, group.events, settings)
     if tally is not None:
         tally.count(outcomes)
-    changes = _settle(group.users, records, repeated | wished, generation, settings, now_ms, ranker)
+    if generation is not None and popular is not None:
+        fresh = outcomes == LEARNT
+        signals = group.events.item_keys[fresh], group.events.weights[fresh], group.events.at_s[fresh]
+        popular.learn(generation, *signals, now_ms // 1000)
+    changes = _settle(group.users, records, repeated | wished, generation, settings, now_ms, ranker, popular)
     for partition, ids in group.item_ids.items():
         names = [(item_name_key(key), ids[key].encode()) for key in states[partition].unnamed(ids)]
         found = changes[partition]
@@ -81,6 +88,7 @@ def refold(
     settings: Settings,
     now_ms: int,
     ranker: Ranker | None = None,
+    popular: LivePopular | None = None,
     *,
     again: bool = True,
 ) -> dict[int, Changes]:
@@ -89,7 +97,7 @@ def refold(
     Their lists are published, or, if not `again`, those that changed, have waited for it, or grow old.
     """
     records = _read(users, states, generation, settings)
-    return _settle(users, records, np.full(len(records), again), generation, settings, now_ms, ranker)
+    return _settle(users, records, np.full(len(records), again), generation, settings, now_ms, ranker, popular)
 
 
 def _read(
@@ -107,12 +115,14 @@ def _settle(
     settings: Settings,
     now_ms: int,
     ranker: Ranker | None,
+    popular: LivePopular | None,
 ) -> dict[int, Changes]:
     """Make the lists of all users at once, decide which go out, and write the records."""
     unlisted = records.blank & (again | (records.header["listed_at_ms"] > 0))
     messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(unlisted).tolist())
     if generation is not None and len(records):
-        lists = relist(records, generation, settings, ranker)
+        popular_now = partial(popular.now, generation, now_ms) if popular is not None else None
+        lists = relist(records, generation, settings, ranker, popular_now)
         found = publishing(records, lists, generation, settings, again, now_ms)
         published(records, found, lists, generation, now_ms)
         messages |= encode_lists(users, records.header, lists, found, generation, settings, now_ms)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from state.generation import Generation
 from state.publishing import REASONS, Publishing
-from state.relist import Lists
+from state.relist import Lists, kinds_of
 from streams.settings import Settings
 
 
@@ -26,7 +26,7 @@ def encode_lists(
     Returns:
         The message of every user whose list is due, by the user's number.
     """
-    item_ids, personal = generation.item_ids[lists.rows], lists.personal.tolist()
+    item_ids, kinds = generation.item_ids[lists.rows], kinds_of(lists)
     lengths = (lists.rows >= 0).sum(axis=1).tolist()
     wanted, reasons = found.due.tolist(), [REASONS[code] for code in found.reasons.tolist()]
     offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
@@ -40,7 +40,7 @@ def encode_lists(
                 messages[number] = orjson.dumps(
                     {
                         "user_id": key.decode(),
-                        "kind": "personal" if personal[number] else "popular",
+                        "kind": kinds[number],
                         **head,
                         "partition": partition,
                         "offset": offsets[number],

@@ -12,6 +12,7 @@ from agents.fold import Changes, drop, fold, refold
 from agents.reading import read_group
 from agents.tally import Tally
 from state.generation import Generation
+from state.popular import LivePopular
 from state.ranker import Ranker
 from state.serving import Serving
 from state.user_record import is_forgotten
@@ -54,7 +55,7 @@ class PlayPath:
         """Commit into the partitions of `store`; `fail` is told of an error that the worker cannot go on after."""
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
-        self.ranker, self.tally = Ranker(settings), Tally()
+        self.ranker, self.tally, self.popular = Ranker(settings), Tally(), LivePopular(settings)
         self._work_s = 0.0
         self._played_at, self._plays_take_s = float("-inf"), 0.0
 
@@ -132,7 +133,7 @@ class PlayPath:
         if not mine:
             return {}
         group = read_group(mine, self._settings)
-        return fold(group, states, generation, self._settings, now_ms, self.ranker, self.tally)
+        return fold(group, states, generation, self._settings, now_ms, self.ranker, self.tally, self.popular)
 
     def _drop(
         self, partition: int, users: Sequence[bytes], _generation: Generation | None, _now_ms: int
@@ -154,4 +155,5 @@ class PlayPath:
         states = self._store.partitions
         if partition not in states:
             return {}
-        return refold({partition: keys}, states, generation, self._settings, now_ms, self.ranker, again=again)
+        own = self._settings, now_ms, self.ranker, self.popular
+        return refold({partition: keys}, states, generation, *own, again=again)

@@ -13,6 +13,7 @@ from agents.commit import Committer
 from agents.debounce import Debouncer
 from agents.metrics import MetricsServer, WorkerMetrics
 from agents.play_path import PlayPath
+from agents.popular import PopularPublisher
 from agents.sweep import Sweeper
 from model.warm_up import warm_up as warm_up_model
 from state import learn
@@ -58,6 +59,9 @@ class Worker:
         self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail)
         self._sweeper = Sweeper(self._store, self._serving, self._path, settings)
         self._debouncer = Debouncer(self._store, self._path, settings)
+        self._publisher = PopularPublisher(
+            self._store, self._serving, self._path.popular, self._outbox, self._thread, settings
+        )
         self._metrics = MetricsServer(
             WorkerMetrics(self._path.ranker, self._serving, self._store, self._path.tally), settings.metrics_port
         )
@@ -111,6 +115,7 @@ class Worker:
             self._serving.follow(),
             self._sweeper.run(),
             self._debouncer.run(),
+            self._publisher.run(),
             self._app_stopped(),
         ]
         stop = asyncio.create_task(self._stop.wait())

@@ -56,7 +56,7 @@ class LiveFigures:
 
     def _settled(self, user_id: str, held: Recommendations) -> bool:
         """Return whether a list is the listener's own and none of their plays is on its way."""
-        return held.kind == "personal" and held.offset >= self._last_offset.get(user_id, -1)
+        return held.kind != "popular" and held.offset >= self._last_offset.get(user_id, -1)
 
     def after(self, piece: PlaysPiece, sent: Sequence[Sent], produced_at: float) -> None:
         """Note where the plays came to stand."""

@@ -25,7 +25,8 @@ COMMANDS = {
     "evaluate": "See how good the lists of several models would have been.",
     "generations": "Show, verify, roll back and prune generations.",
     "replay": "Send a file of plays.",
-    "recommend": "Show a listener's list.",
+    "recommend": "Show a listener's list, or what goes with some items.",
+    "popular": "Show what listeners play most.",
     "related": "Show the items nearest to an item.",
     "forget": "Remove what is known of a listener.",
 }

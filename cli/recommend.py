@@ -1,4 +1,4 @@
-"""`playfold recommend`: a listener's list, as it stands on the topic."""
+"""`playfold recommend`: a listener's list, as it stands on the topic; or what goes with some items."""
 
 import asyncio
 import time
@@ -9,52 +9,104 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from state.anonymous import anonymous_list, open_latest
 from streams.latest_list import latest_list
-from streams.records import Recommendations
-from streams.settings import read_settings
+from streams.latest_popular import latest_popular
+from streams.records import ALL_KINDS, Recommendations
+from streams.replay import partition_of
+from streams.settings import Settings, read_settings
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+KINDS = {
+    "personal": "their own list",
+    "blended": "their own list, blended with the popular one, since little is known of them",
+    "popular": "the popular list, since nothing usable is known of them",
+}
 app = typer.Typer(add_completion=False)
 
 
 class NoListError(LookupError):
-    """Nothing was recommended to this listener. See that they have played something, and that a worker runs."""
+    """There is nothing to recommend. See that a generation was made, and that a worker runs."""
 
 
 @app.command()
 def recommend(
-    user: Annotated[str, typer.Argument(help="The listener's id.")],
+    user: Annotated[str | None, typer.Argument(help="The listener's id; or give --items.")] = None,
     *,
+    items: Annotated[
+        str | None,
+        typer.Option(
+            help="Ids of items, separated by commas: the list of somebody who has played these, by the latest "
+            "generation in the store. Nobody is asked, Kafka neither, and nothing is kept."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
 ) -> None:
-    """Show a listener's list, the one that reflects most of their plays."""
-    found = asyncio.run(latest_list(user, read_settings()))
-    if found is None:
-        message = (
-            f"There is no list for {user!r}: either they played nothing yet, or no worker served a generation since."
-        )
+    """Show a listener's list, the one that reflects most of their plays; the popular list to one who has none."""
+    if (user is None) == (items is None):
+        message = "Name a listener, or give --items: one of the two."
+        raise typer.BadParameter(message)
+    if items is not None:
+        _show_anonymous([item for item in items.split(",") if item], read_settings(), as_json=as_json)
+    elif user is not None:
+        found = asyncio.run(_list_of(user, read_settings()))
+        if as_json:
+            typer.echo(msgspec.json.encode(found))
+        else:
+            typer.echo(head(found, time.time_ns() // 1_000_000))
+            Console().print(show_list(found.items, found.scores))
+
+
+async def _list_of(user: str, settings: Settings) -> Recommendations:
+    """Return a listener's list, or the popular one as theirs."""
+    found = await latest_list(user, settings)
+    if found is not None:
+        return found
+    popular = await latest_popular(ALL_KINDS, settings)
+    if popular is None:
+        message = f"There is no list for {user!r}, nor a popular one: no worker has served a generation yet."
         raise NoListError(message)
+    return Recommendations(
+        user_id=user,
+        kind="popular",
+        generation=popular.generation,
+        revision=popular.revision,
+        partition=partition_of(user, settings.partitions),
+        offset=-1,
+        made_at_ms=popular.made_at_ms,
+        expires_at_ms=popular.made_at_ms + 1000 * settings.list_expires_s,
+        items=popular.items,
+        scores=popular.plays,
+    )
+
+
+def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> None:
+    """Show what goes with some items."""
+    generation = open_latest(settings)
+    found = anonymous_list(generation, settings, items)
     if as_json:
-        typer.echo(msgspec.json.encode(found))
-    else:
-        typer.echo(head(found, time.time_ns() // 1_000_000))
-        Console().print(show_list(found))
+        typer.echo(msgspec.json.encode({"generation": generation.id, **found._asdict()}))
+        return
+    unknown = f"; unknown to it: {', '.join(found.unknown)}" if found.unknown else ""
+    kind = "the popular list, since none of the items is known" if found.kind == "popular" else "what goes with these"
+    typer.echo(f"{kind}, by generation {generation.id}{unknown}")
+    Console().print(show_list(found.items, found.scores))
 
 
-def show_list(found: Recommendations) -> Table:
+def show_list(items: list[str], scores: list[float]) -> Table:
     """Return a list as a table, best first."""
     table = Table()
     table.add_column("rank", justify="right")
     table.add_column("item")
     table.add_column("score", justify="right")
-    for rank, (item, score) in enumerate(zip(found.items, found.scores, strict=True), 1):
+    for rank, (item, score) in enumerate(zip(items, scores, strict=True), 1):
         table.add_row(str(rank), item, f"{score:.4g}")
     return table
 
 
 def head(found: Recommendations, now_ms: int) -> str:
     """Return what a list is: its kind, where it comes from, how old it is."""
-    kind = "their own list" if found.kind == "personal" else "the popular list, since nothing usable is known of them"
+    kind = KINDS[found.kind]
     reflects = f"offset {found.offset} of partition {found.partition}" if found.offset >= 0 else "no play yet"
     expired = found.expires_at_ms <= now_ms
     until = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jobs.history import Snapshot
 from model.arrays import Counts, Floats, Keys, Rows, Starts
 from model.history import Histories
-from model.popularity import popularity
+from model.popularity import popularity_in_time
 from model.training import Matrix
 from model.windows import with_windows
 from state.keys import user_key
@@ -73,9 +73,13 @@ class TrainingSet(NamedTuple):
         plays = Matrix(starts, self.rows[kept], histories.values[kept])
         return with_windows(plays, histories.touched_at_play[kept], window_plays)
 
-    def popularity(self) -> Floats:
-        """Return what all listeners' plays of every item are worth, shape (n_items,)."""
-        return popularity(self.histories, self.plays, self.rows, self.n_items)
+    def popularity(self, half_life_days: float, now_s: int) -> tuple[Floats, int]:
+        """Return what all listeners' plays of every item are worth, shape (n_items,), and as of when.
+
+        All plays of an entry count as of the last of them: a history knows no other time.
+        """
+        values, played_s = self.histories.values, self.histories.last_played_s
+        return popularity_in_time(values, played_s, self.rows, self.n_items, half_life_days * DAY_S, now_s)
 
     def save(self, folder: Path) -> None:
         """Write it into a folder that is there."""

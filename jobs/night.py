@@ -204,10 +204,11 @@ class Write(StepTask):
         """Write it under its own name, as it will be published."""
         found = TrainingSet.load(self.night.path("interactions"))
         trained = Trained.load(self.night.path("train"))
-        record = trained.record
+        record, now_ms = trained.record, time.time_ns() // 1_000_000
+        popularity, as_of_s = found.popularity(self.night.settings.popular_half_life_days, now_ms // 1000)
         manifest = Manifest(
             generation_id=self.night.generation_id,
-            created_at_ms=time.time_ns() // 1_000_000,
+            created_at_ms=now_ms,
             parent=record.parent,
             started_from=record.started_from,
             trained_through=open_snapshot(self.night.path("snapshot")).record.read_through,
@@ -217,9 +218,10 @@ class Write(StepTask):
             n_users_trained=int(found.active.sum()),
             n_items=found.n_items,
             n_plays=int(found.plays.sum()),
+            popularity_as_of_s=as_of_s,
             gate=verdict_of(self.night),
         )
-        catalog = Catalog(found.item_ids, trained.item_factors, trained.gram_diagonal, found.popularity())
+        catalog = Catalog(found.item_ids, trained.item_factors, trained.gram_diagonal, popularity)
         write_generation(folder / self.night.generation_id, manifest, catalog)
 
 

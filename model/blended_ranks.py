@@ -5,16 +5,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Floats, Rows, Starts
+from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.blend import Blend
 from model.events import Split
 from model.fold_in import fold_in, n_known
-from model.objective import Objective
+from model.objective import Objective, against
 from model.prequential import POPULAR_HALF_LIFE_S, Asked, asked_of, by_time, plays_trained, worth_of
 from model.ranks import finite_ranks, rank_in, ranks_among
 from model.training import Factors
 from model.uncertainty import variance_left
-from model.unrolled import Flags
 
 
 def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: Blend, threads: int = 1) -> Starts:
@@ -50,14 +49,14 @@ def _left_of(asked: Asked, few: Starts, factors: Factors, objective: Objective) 
     lengths = np.diff(asked.starts)[few]
     starts = np.concatenate(([0], np.cumsum(lengths)))
     entries = np.repeat(asked.starts[few] - starts[:-1], lengths) + np.arange(starts[-1])
-    rows = asked.known_rows[entries]
+    rows, weights = asked.known_rows[entries], asked.weights[entries]
     return variance_left(
         starts,
         rows,
-        objective.confidences(asked.weights[entries]),
+        objective.confidences(weights),
         factors.item_factors,
         factors.gram_diagonal,
-        objective.row_regularization(n_known(starts, rows)),
+        objective.row_regularization(n_known(starts, np.where(against(weights), -1, rows))),
         float(objective.row_regularization(1)),
     )
 

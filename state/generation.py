@@ -7,7 +7,8 @@ item_keys.npy        u64 (n,), keys in row order
 key_order.npy        i32 (n,), rows in the order of their keys
 item_factors.npy     f32 (n, f), rows by descending norm, in the basis in which the gram is diagonal
 gram_diagonal.npy    f32 (f,), scaled by the objective
-popularity.npy       f32 (n,), what all listeners' plays of an item are worth
+popularity.npy       f32 (n,), what all listeners' plays of an item are worth, halved with time up to a moment that the
+                     manifest names
 
 Parts are folders in it, each with a record of its own checksums, that may be added later:
 

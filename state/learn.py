@@ -20,7 +20,7 @@ _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN = (
 )
 OUTCOMES = ("learnt", "wished", "redelivered", "retried", "paused", "capped", "trimmed")
 """What became of an event: its number is the place here. What is trimmed is learnt, up to what an item may be worth."""
-_LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, _TRIMMED = range(len(OUTCOMES))
+LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, _TRIMMED = range(len(OUTCOMES))
 
 
 class Learnt(NamedTuple):
@@ -53,7 +53,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Lea
     shown = remember_shown(records.shown, header["plays"], wishes, taken, settings.shown_max, cooldown)
     for name, column in state.items():
         header[name] = column
-    fresh = outcomes == _LEARNT
+    fresh = outcomes == LEARNT
     kept = np.concatenate(([0], np.cumsum(fresh)))[events.starts]
     columns = (column[fresh] for column in (events.item_keys, events.weights, events.at_s, events.actions == _PLAY))
     histories, header["plays"] = add_plays(
@@ -92,7 +92,7 @@ def _mark_trimmed(outcomes: Codes, events: EventColumns, histories: Histories, w
         users = np.repeat(np.arange(len(events.starts) - 1), np.diff(events.starts))
         found = zip(users.tolist(), events.item_keys.tolist(), strict=True)
         trimmed = np.array([pair in pairs for pair in found], np.bool_)
-        outcomes[trimmed & (outcomes == _LEARNT)] = _TRIMMED
+        outcomes[trimmed & (outcomes == LEARNT)] = _TRIMMED
 
 
 def _columns_of(header: NDArray[np.void]) -> dict[str, NDArray[Any]]:
@@ -161,7 +161,7 @@ def _outcome(action: int, flags: int, known: bool) -> int:  # noqa: FBT001  numb
         return _PAUSED
     if action == _SHOWN:
         return _WISHED
-    return _RETRIED if known else _LEARNT
+    return _RETRIED if known else LEARNT
 
 
 @njit
@@ -217,9 +217,9 @@ def _admit(
             applied[u], flags[u] = offsets[i], _pause(flags[u], actions[i])
             known = _is_known(ids, head, tail, new_ids[i])
             outcomes[i] = _outcome(actions[i], flags[u], known)
-            if outcomes[i] == _LEARNT and _is_over(day, day_signals, u, at_s[i], day_max):
+            if outcomes[i] == LEARNT and _is_over(day, day_signals, u, at_s[i], day_max):
                 outcomes[i] = _CAPPED
-            if outcomes[i] == _LEARNT and new_ids[i] != 0:
+            if outcomes[i] == LEARNT and new_ids[i] != 0:
                 ids[tail] = new_ids[i]
                 tail += 1
                 head = max(head, tail - ids_max)

@@ -67,10 +67,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Listeners whose histories were trained on; the others are folded in."""
     n_items: int
     n_plays: int
+    popularity_as_of_s: int = 0
+    """As of when plays count what `popularity.npy` says, in seconds since 1970: the latest play of all. 0: of no time,
+    as older versions wrote it, which did not halve plays with time."""
     gate: Gate | None = None
     """None: nobody judged it."""
     checksums: dict[str, str] = {}
     """SHA-256 of every other file, parts left out."""
+
+    @property
+    def plays_per_listener(self) -> float:
+        """Return how many plays a listener has made on average."""
+        return self.n_plays / max(self.n_users, 1)
 
     @property
     def rejected(self) -> bool:

@@ -9,7 +9,9 @@ from model.arrays import Floats, Rows, Starts
 from model.fold_in import fold_in, n_known
 from model.objective import Objective, against
 from model.weights import decayed
+from state.blended import Newcomers, blended_lists, part_of
 from state.generation import Generation
+from state.popular import Popular, PopularNow, popular_as_trained
 from state.ranker import Ranker, exact
 from state.user_records import UserRecords
 from state.wishes import cooling
@@ -22,19 +24,28 @@ class Lists(NamedTuple):
     rows: Rows  # (n, list_n), item rows; -1 pads a list that ran out of items
     scores: Floats  # (n, list_n)
     personal: NDArray[np.bool_]  # (n,), False where the list is the popular one
+    blended: NDArray[np.bool_]  # (n,), True where a personal list is blended with the popular one
 
 
-def relist(records: UserRecords, generation: Generation, settings: Settings, ranker: Ranker | None = None) -> Lists:
+def relist(
+    records: UserRecords,
+    generation: Generation,
+    settings: Settings,
+    ranker: Ranker | None = None,
+    popular_now: PopularNow | None = None,
+) -> Lists:
     """Fold users into a generation, in place, and rank its items for them.
 
-    The vectors are written into `records`. A user of whom the generation
-    knows no item gets the popular list; its scores are the items' popularity.
+    The vectors are written into `records`. A user of whom the generation knows no item gets the popular list; its
+    scores are what the items' plays are worth. A user of whom it knows few gets a blended one (`model/blend.py`), whose
+    scores are own scores and the popular part of them.
 
     Args:
         records: The users.
         generation: The generation, at the revision that says which items are withdrawn.
-        settings: How long a list is, and what is left out of it.
+        settings: How long a list is, what is left out of it, and whose is blended.
         ranker: Ranks the lists; exactly if left out.
+        popular_now: Tells what is popular; what was so in the training if left out.
     """
     header, histories, list_n = records.header, records.histories, settings.list_n
     objective = generation.manifest.objective
@@ -45,14 +56,41 @@ def relist(records: UserRecords, generation: Generation, settings: Settings, ran
     )
     rank = ranker.top_n if ranker is not None else exact
     unwanted = unwanted_rows(records, generation, settings)
-    best, scores = rank(generation, records.vectors, *joined((histories.starts, rows), unwanted), list_n)
-    personal = n_known(histories.starts, np.where(against(weights), -1, rows)) > 0
-    for u in np.flatnonzero(~personal):
-        mine = unwanted[1][unwanted[0][u] : unwanted[0][u + 1]]
-        popular = generation.popular_rows[~np.isin(generation.popular_rows, mine)][:list_n]
-        best[u], scores[u] = -1, -np.inf
-        best[u, : len(popular)], scores[u, : len(popular)] = popular, generation.popularity[popular]
-    return Lists(best, scores, personal)
+    left_out = joined((histories.starts, rows), unwanted)
+    best, scores = rank(generation, records.vectors, *left_out, list_n)
+    n_liked = n_known(histories.starts, np.where(against(weights), -1, rows))
+    few = (0 < n_liked) & (n_liked <= settings.blend_items_max) & (settings.popular_blend > 0)
+    lists = Lists(best, scores, n_liked > 0, few)
+    if few.any() or not n_liked.all():
+        popular = popular_now() if popular_now is not None else popular_as_trained(generation)
+        _give_popular(lists, popular, unwanted)
+        few &= popular.preference.any()
+        users = np.flatnonzero(few)
+        if len(users):
+            vectors = records.vectors[users], *part_of(users, histories.starts, rows, weights)
+            best[users], scores[users] = blended_lists(
+                Newcomers(*vectors, *part_of(users, *left_out)), scores[users, 0], generation, popular, settings, rank
+            )
+    return lists
+
+
+def _give_popular(lists: Lists, popular: Popular, unwanted: tuple[Starts, Rows]) -> None:
+    """Give users of whom nothing is known what is popular, without what they do not want."""
+    starts, rows = unwanted
+    for u in np.flatnonzero(~lists.personal):
+        wanted = ~np.isin(popular.rows, rows[starts[u] : starts[u + 1]])
+        n = min(lists.rows.shape[1], int(wanted.sum()))
+        lists.rows[u], lists.scores[u] = -1, -np.inf
+        lists.rows[u, :n], lists.scores[u, :n] = popular.rows[wanted][:n], popular.plays[wanted][:n]
+
+
+_KINDS = np.array(["popular", "personal", "blended"])
+
+
+def kinds_of(lists: Lists) -> list[str]:
+    """Return the kind of every list, as of `streams.records.Recommendations`."""
+    kinds: list[str] = _KINDS[lists.personal + lists.blended.astype(np.int8)].tolist()
+    return kinds
 
 
 def weights_now(records: UserRecords, objective: Objective) -> Floats:

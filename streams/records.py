@@ -8,6 +8,8 @@ from msgspec import Meta
 
 DAY_MS = 86_400_000
 REASON_LENGTH_MAX = 200
+ALL_KINDS = "all"
+"""The name of the popular list of items of whatever kind; a kind of that name has none of its own."""
 
 UserId = Annotated[
     str,
@@ -106,8 +108,11 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: UserId
     kind: Annotated[
-        Literal["personal", "popular"],
-        Meta(description="`personal`: from the listener's own plays; `popular`: nothing is known of them yet."),
+        Literal["personal", "blended", "popular"],
+        Meta(
+            description="`personal`: from the listener's own plays; `blended`: from these and from what is popular, as "
+            "long as little is known of them; `popular`: nothing is known of them yet."
+        ),
     ]
     generation: Annotated[str, Meta(description="Id of the generation that every score was computed with.")]
     revision: Annotated[int, Meta(ge=0, description="Revision of that generation.")]
@@ -124,7 +129,29 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
     made_at_ms: Annotated[EpochMs, Meta(description="When the list was made.")]
     expires_at_ms: Annotated[EpochMs, Meta(description="When the list should no longer be shown.")]
     items: Annotated[list[str], Meta(description="Item ids, best first.")]
-    scores: Annotated[list[float], Meta(description="The score of each item.")]
+    scores: Annotated[
+        list[float],
+        Meta(
+            description="What the list is sorted by: the listener's vector times the item's; `blended`: more than that "
+            "by the item's popular part; `popular`: what all plays of the item are worth."
+        ),
+    ]
+
+
+class PopularItems(msgspec.Struct, frozen=True, kw_only=True):
+    """What listeners play most, as the worker that owns a partition knows it; `items` and `plays` are parallel."""
+
+    kind: Annotated[str, Meta(description="Kind of the items by the catalog, or `all`; also the record's key.")]
+    generation: Annotated[str, Meta(description="Id of the generation that knows these items.")]
+    revision: Annotated[int, Meta(ge=0, description="Revision of that generation.")]
+    as_of_ms: Annotated[
+        EpochMs, Meta(description="When a play counts 1: that of the latest play counted; 0: not known.")
+    ]
+    made_at_ms: Annotated[EpochMs, Meta(description="When the list was made.")]
+    items: Annotated[list[str], Meta(description="Item ids, most popular first.")]
+    plays: Annotated[
+        list[float], Meta(description="What the plays of each are worth, halved with the time before `as_of_ms`.")
+    ]
 
 
 class RelatedItems(msgspec.Struct, frozen=True, kw_only=True):

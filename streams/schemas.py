@@ -14,6 +14,7 @@ from streams.records import (
     Hide,
     Pause,
     Play,
+    PopularItems,
     Recommendations,
     RejectedPlay,
     RelatedItems,
@@ -29,6 +30,7 @@ RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.RECOMMENDATIONS: (Recommendations,),
     topics.GENERATIONS: (Announcement,),
     topics.RELATED_ITEMS: (RelatedItems,),
+    topics.POPULAR_ITEMS: (PopularItems,),
 }
 DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

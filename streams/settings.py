@@ -150,6 +150,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     list_expires_s: Annotated[
         int, Meta(ge=1, description="Seconds after which a list should not be shown; it is renewed before.")
     ] = 604_800
+    popular_blend: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="How much of what is popular there is in lists of listeners of whom little is known; 0: none.",
+        ),
+    ] = 1.0
+    blend_items_max: Annotated[
+        int, Meta(ge=0, le=100, description="Items known of a listener up to which their lists are blended so.")
+    ] = 9
+    popular_half_life_days: Annotated[
+        float, Meta(gt=0, description="Days after which a play counts half in what is popular; `inf`: never.")
+    ] = 30.0
+    popular_publish_s: Annotated[
+        float, Meta(gt=0, description="Seconds at least between two looks whether the popular lists changed.")
+    ] = 60.0
     sweep_users: Annotated[int, Meta(ge=1, description="Listeners in one commit group of a sweep.")] = 500
     rank: Annotated[
         Literal["auto", "exact", "annoy"],

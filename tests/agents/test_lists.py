@@ -23,6 +23,7 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
         np.array([[0, 1, 2], [3, -1, -1], [4, 5, -1]], np.int32),
         np.array([[0.1, 0.05, 1e-9], [7, -np.inf, -np.inf], [2, 1, -np.inf]], np.float32),
         np.array([True, False, True]),
+        np.array([False, False, True]),
     )
     users = {0: [b"ann", "ü".encode()], 3: [b"cem"]}
     due, reasons = np.array([True, True, False]), np.array([Reason.CHANGED, Reason.FIRST, Reason.FIRST], np.uint8)
@@ -70,7 +71,7 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
 def test_nobody_due_is_no_message(tmp_path: Path) -> None:
     """Nothing is written."""
     nobody = np.zeros(1, np.bool_)
-    lists = Lists(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32), nobody)
+    lists = Lists(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32), nobody, nobody)
 
     found = Publishing(nobody, nobody, np.zeros(1, np.uint8), np.zeros(1, np.float32))
 

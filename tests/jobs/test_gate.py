@@ -149,7 +149,7 @@ def test_the_same_again_passes(found: TrainingSet, tmp_path: Path) -> None:
 
 def as_generation(found: TrainingSet, good: Trained, folder: Path) -> Side:
     """Write a training to the disk and open it as a side."""
-    catalog = Catalog(found.item_ids, good.item_factors, good.gram_diagonal, found.popularity())
+    catalog = Catalog(found.item_ids, good.item_factors, good.gram_diagonal, found.popularity(np.inf, 2_000_000_000)[0])
     write_generation(folder / FIRST_ID, manifest_of(FIRST_ID, OBJECTIVE, found.n_items), catalog)
     return Side.of_generation(open_generation(folder / FIRST_ID))
 

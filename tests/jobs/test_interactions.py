@@ -26,6 +26,7 @@ from streams.settings import Settings
 from tests.jobs.snapshots import drawn_plays, records_of, snapshot_of
 from tests.state.builders import FIRST_ID, manifest_of
 
+NOW_S = 2_000_000_000
 SETTINGS = Settings(factors=8, half_life_plays=float("inf"), iterations=3, gate_share=0.0)
 DAY_S = 86_400
 
@@ -53,7 +54,7 @@ def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
     assert (["y", "y", "x"], [0, 1, 3]) == (played, matrix.starts.tolist())
     assert [1.0, 1.0, 2.0] == matrix.weights.tolist()
     assert [item_key(item_id) for item_id in found.item_ids] == found.item_keys.tolist()
-    assert {"x": 2.0, "y": 2.0} == dict(zip(found.item_ids, found.popularity().tolist(), strict=True))
+    assert {"x": 2.0, "y": 2.0} == dict(zip(found.item_ids, found.popularity(np.inf, NOW_S)[0].tolist(), strict=True))
 
 
 def test_windows_come_behind_the_listeners(tmp_path: Path) -> None:
@@ -93,7 +94,9 @@ def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
     matrix = found.matrix(0)
     assert (2, 3) == (len(found), found.n_items)
     assert ([0, 2], ["z", "y"]) == (matrix.starts.tolist(), [found.item_ids[row] for row in matrix.rows])
-    assert {"x": 1.0, "y": 3.0, "z": 1.0} == dict(zip(found.item_ids, found.popularity().tolist(), strict=True))
+    assert {"x": 1.0, "y": 3.0, "z": 1.0} == dict(
+        zip(found.item_ids, found.popularity(np.inf, NOW_S)[0].tolist(), strict=True)
+    )
 
 
 def test_the_latest_item_played_once_is_held_out() -> None:
@@ -163,7 +166,7 @@ def test_folding_in_gives_the_trained_vectors(
     found = interactions_of(snapshot_of(tmp_path, plays), settings)
     objective = Objective(rule, factors=8, window_plays=window_plays, half_life_plays=float("inf"), iterations=3)
     factors = train(found.matrix(window_plays), found.n_items, objective, np.random.default_rng(0))
-    catalog = Catalog(found.item_ids, factors.item_factors, factors.gram_diagonal, found.popularity())
+    catalog = Catalog(found.item_ids, factors.item_factors, factors.gram_diagonal, found.popularity(np.inf, NOW_S)[0])
     write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, found.n_items), catalog)
 
     records = unpack(records_of(plays), settings.factors)

@@ -1,34 +1,103 @@
 """Plays summed over everybody."""
 
+from random import Random
+
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from model.history import Histories
-from model.popularity import popularity
+from model.arrays import Counts, Floats, Rows
+from model.popularity import HALF_LIVES_MAX, LivePlays, popularity_in_time
 
-HISTORIES = Histories(
-    np.array([0, 2, 3]),
-    np.array([7, 8, 7], np.uint64),
-    np.array([1, 2, 4], np.float32),
-    np.array([1, 3, 5], np.uint32),
-    np.zeros(3, np.uint32),
+HALF_LIFE_S, NOW_S = 100.0, 1_000_000
+
+
+def test_plays_decay_with_time() -> None:
+    """An entry counts by how long before the latest one its last play was; a time to come counts as now.
+
+    Neither an unknown item nor a dislike counts at all.
+    """
+    values = np.array([1, 2, 4, 8, -5], np.float32)
+    played, rows = np.array([900, 1000, 5000, 100, 100], np.uint32), np.array([0, 1, 1, -1, 1], np.int32)
+
+    found, as_of_s = popularity_in_time(values, played, rows, 3, HALF_LIFE_S, now_s=1100)
+
+    assert 1100 == as_of_s
+    np.testing.assert_allclose([0.25, 2 * 0.5 + 4, 0], found)
+
+
+def test_nothing_played_is_no_popularity() -> None:
+    """Zeros as of no time."""
+    nothing = np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.int32)
+
+    found, as_of_s = popularity_in_time(*nothing, 2, HALF_LIFE_S, NOW_S)
+
+    assert ([0.0, 0.0], 0) == (found.tolist(), as_of_s)
+
+
+def live(plays: list[tuple[int, float, int]]) -> tuple[Rows, Floats, Counts]:
+    """Return plays as columns: item row, weight, time."""
+    columns = list(zip(*plays, strict=True)) or [(), (), ()]
+    return np.array(columns[0], np.int32), np.array(columns[1], np.float32), np.array(columns[2], np.uint32)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1, 4), st.floats(0.125, 8, width=32), st.integers(1, 50_000)), min_size=1),
+    st.randoms(use_true_random=False),
+    st.integers(1, 7),
 )
-PLAYS_NOW = np.array([3, 10], np.uint32)
+def test_live_plays_are_exact_in_any_order(plays: list[tuple[int, float, int]], random: Random, size: int) -> None:
+    """Whatever the order and the groups, the sum of every play halved by its age, however often it is scaled down."""
+    begun, as_of_s = np.array([3, 0, 1, 0, 2], np.float32), 20_000
+    counted = [(row, weight, at) for row, weight, at in plays if row >= 0]
+    latest = max([as_of_s, *(at for _, _, at in counted)])
+    expected = begun.astype(np.float64) * 2.0 ** ((as_of_s - latest) / HALF_LIFE_S)
+    for row, weight, at in counted:
+        expected[row] += weight * 2.0 ** ((at - latest) / HALF_LIFE_S)
+    shuffled = random.sample(plays, len(plays))
+
+    found = LivePlays.begin(begun, as_of_s)
+    for low in range(0, len(shuffled), size):
+        found.add(*live(shuffled[low : low + size]), HALF_LIFE_S, NOW_S)
+
+    np.testing.assert_allclose(expected, found.plays(HALF_LIFE_S), rtol=1e-9, atol=1e-9)
+    assert latest == found.latest_s
+    assert found.latest_s - found.reference_s <= HALF_LIVES_MAX * HALF_LIFE_S
 
 
-def test_plays_are_summed_over_users() -> None:
-    """Without decay an item is as popular as the sum of its values."""
-    assert [5, 2, 0] == popularity(HISTORIES, PLAYS_NOW, np.array([0, 1, 0], np.int32), n_items=3).tolist()
+def test_what_is_of_no_known_time_counts_as_of_the_first_plays() -> None:
+    """A generation that does not say when its popularity was: it is neither all nor nothing beside them."""
+    found = LivePlays.begin(np.array([4.0, 0.0], np.float32), 0)
+
+    found.add(*live([(1, 1.0, 500), (1, 1.0, 400)]), HALF_LIFE_S, NOW_S)
+
+    np.testing.assert_allclose([4, 1.5], found.plays(HALF_LIFE_S))
 
 
-def test_plays_decay_with_what_their_listeners_played_since() -> None:
-    """With a half-life an entry counts by its age in its own listener's plays."""
-    rows = np.array([0, 1, 0], np.int32)
+def test_a_wrong_clock_cannot_make_other_plays_worthless() -> None:
+    """A play of the year 2099 counts as one of now."""
+    found = LivePlays.begin(np.array([4.0, 0.0], np.float32), NOW_S)
 
-    np.testing.assert_allclose(
-        [0.75**0 * 0.5 ** (2 / 5) + 2, 2], popularity(HISTORIES, PLAYS_NOW, rows, n_items=2, half_life_plays=5)
-    )
+    found.add(*live([(1, 1.0, 4_000_000_000)]), HALF_LIFE_S, NOW_S)
+
+    assert [4.0, 1.0] == found.plays(HALF_LIFE_S).tolist()
 
 
-def test_items_outside_the_catalog_are_left_out() -> None:
-    """An entry without a row counts nowhere."""
-    assert [0, 2] == popularity(HISTORIES, PLAYS_NOW, np.array([-1, 1, -1], np.int32), n_items=2).tolist()
+@pytest.mark.parametrize("play", [(-1, 1.0, 500), (0, -2.0, 500), (0, 0.0, 500)])
+def test_neither_unknown_items_nor_dislikes_count(play: tuple[int, float, int]) -> None:
+    """Nor do they move the time."""
+    found = LivePlays.begin(np.array([1.0], np.float32), 400)
+
+    found.add(*live([play]), HALF_LIFE_S, NOW_S)
+
+    assert ([1.0], 400) == (found.plays(HALF_LIFE_S).tolist(), found.latest_s)
+
+
+def test_plays_may_count_for_ever() -> None:
+    """With an infinite half-life they are a plain sum."""
+    found = LivePlays.begin(np.array([1.0], np.float32), 400)
+
+    found.add(*live([(0, 1.0, 100), (0, 1.0, 900_000)]), np.inf, NOW_S)
+
+    assert [3.0] == found.plays(np.inf).tolist()

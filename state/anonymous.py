@@ -1,0 +1,97 @@
+"""A list for a handful of items: nobody is asked who likes them, and nothing is kept."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from model.arrays import Floats
+from model.history import Histories
+from state.errors import GenerationError
+from state.generation import Generation
+from state.generation_store import generation_store
+from state.keys import item_key
+from state.popular import PopularNow
+from state.ranker import Ranker
+from state.relist import Lists, kinds_of, relist
+from state.user_records import UserRecords, new_users
+from streams.settings import Settings
+
+
+def open_latest(settings: Settings) -> Generation:
+    """Open the latest generation in the store that was not turned down: the store alone is asked.
+
+    After a rollback that is not the one in service, which only the topic of announcements knows.
+
+    Raises:
+        GenerationError: There is none, or it is damaged.
+    """
+    store = generation_store(settings)
+    accepted = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
+    if not accepted:
+        message = f"There is no generation in {store.path}: run `playfold retrain` first."
+        raise GenerationError(message)
+    return store.open(accepted[-1])
+
+
+class AnonymousList(NamedTuple):
+    """What goes with some items, best first."""
+
+    kind: str
+    """As of `streams.records.Recommendations`; `popular` if none of the items is known."""
+    items: list[str]
+    scores: list[float]
+    unknown: list[str]
+    """Those of the given items that the generation does not know."""
+
+
+def anonymous_list(
+    generation: Generation,
+    settings: Settings,
+    item_ids: Sequence[str],
+    weights: Sequence[float] | None = None,
+    ranker: Ranker | None = None,
+    popular_now: PopularNow | None = None,
+) -> AnonymousList:
+    """Return the list of a listener who has played these items and nothing else.
+
+    It is the list that a worker would give such a listener: none of the items is in it, nor a withdrawn one.
+
+    Args:
+        generation: The generation to ask.
+        settings: How long a list is, and how much of what is popular is in it.
+        item_ids: Some items; one that is named twice counts twice.
+        weights: What each counts, more than 0; a play each if left out. All are as recent.
+        ranker: Ranks the list; exactly if left out.
+        popular_now: Tells what is popular; what was so in the training if left out.
+
+    Raises:
+        ValueError: There are not as many weights as items, or one is not above 0.
+    """
+    worth = np.ones(len(item_ids), np.float32) if weights is None else np.asarray(weights, np.float32)
+    if worth.shape != (len(item_ids),) or not (worth > 0).all():
+        message = f"{len(item_ids)} items need as many weights above 0, not {list(weights or ())}."
+        raise ValueError(message)
+    known = generation.rows_of(np.array([item_key(item_id) for item_id in item_ids], np.uint64)) >= 0
+    records = _listener_of(item_ids, worth, generation.manifest.objective.factors)
+    lists = relist(records, generation, settings, ranker, popular_now)
+    unknown = [item_id for item_id, there in zip(item_ids, known.tolist(), strict=True) if not there]
+    return _told(lists, generation, list(dict.fromkeys(unknown)))
+
+
+def _listener_of(item_ids: Sequence[str], weights: Floats, factors: int) -> UserRecords:
+    """Return the record of a listener whose last play was of all items at once."""
+    names, places = np.unique(np.array(item_ids, dtype=str), return_inverse=True)
+    keys = np.array([item_key(str(name)) for name in names], np.uint64)
+    values = np.bincount(places, weights, len(names)).astype(np.float32)
+    records = new_users(1, factors)
+    records.header["plays"] = 1
+    times = np.ones(len(names), np.uint32)
+    records.histories = Histories(np.array([0, len(names)]), keys, values, times, times)
+    return records
+
+
+def _told(lists: Lists, generation: Generation, unknown: list[str]) -> AnonymousList:
+    rows = lists.rows[0][lists.rows[0] >= 0]
+    items: list[str] = generation.item_ids[rows].tolist()
+    return AnonymousList(kinds_of(lists)[0], items, lists.scores[0][: len(rows)].tolist(), unknown)

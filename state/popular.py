@@ -1,0 +1,130 @@
+"""What everybody plays, under one generation: as it was trained, and kept live as plays are learnt.
+
+A worker sees the plays of its own partitions alone, and a restart begins with the generation again: it is an
+approximation by design, of which nothing has to be recovered. One number an item is all that is held.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from model.arrays import Counts, Doubles, Floats, Keys, Rows
+from model.blend import preferences
+from model.popularity import LivePlays
+from state.generation import POPULAR_N, Generation
+from streams.records import ALL_KINDS
+from streams.settings import Settings
+
+DAY_S = 86_400
+REFRESH_MS = 1000
+"""Between two looks for what is popular now."""
+
+
+class Popular(NamedTuple):
+    """What is popular at a moment."""
+
+    rows: Rows  # at most `POPULAR_N`, the most popular first; none withdrawn
+    plays: Floats  # what the plays of each of `rows` are worth
+    preference: Floats  # (n_items,), how many plays of every item an average listener makes, at most 1
+
+
+PopularNow = Callable[[], Popular]
+"""Looks for what is popular, which is not done where nobody needs it."""
+
+
+class Kinds(NamedTuple):
+    """Which kind of thing every item is."""
+
+    names: Sequence[str]
+    codes: Rows  # (n_items,), places in `names`, -1 where the kind is not known
+
+
+class PopularList(NamedTuple):
+    """The most popular items of a kind."""
+
+    rows: Rows
+    plays: Floats
+
+
+def popular_as_trained(generation: Generation) -> Popular:
+    """Return what was popular when a generation was trained."""
+    rows, plays = generation.popular_rows, generation.popularity
+    return Popular(rows, plays[rows], preferences(plays, generation.manifest.plays_per_listener))
+
+
+class LivePopular:
+    """Counts the plays that a worker learns on top of the generation in service.
+
+    One thread at a time uses it. Another generation begins anew, with what was popular in its training.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Halve plays as the settings say."""
+        self._half_life_s = settings.popular_half_life_days * DAY_S
+        self._generation_id = ""
+        self._live = LivePlays.begin(np.zeros(0, np.float32), 0)
+        self._found: Popular | None = None
+        self._found_under, self._found_at_ms = -1, 0
+
+    def learn(self, generation: Generation, item_keys: Keys, weights: Floats, played_at_s: Counts, now_s: int) -> None:
+        """Count plays that were learnt; those of items that the generation does not know are ignored."""
+        self._follow(generation)
+        self._live.add(generation.rows_of(item_keys), weights, played_at_s, self._half_life_s, now_s)
+
+    def now(self, generation: Generation, now_ms: int) -> Popular:
+        """Return what is popular, as of at most a second ago."""
+        self._follow(generation)
+        found, revision = self._found, generation.revision.number
+        if found is None or self._found_under != revision or now_ms - self._found_at_ms >= REFRESH_MS:
+            plays = self._live.plays(self._half_life_s)
+            rows = most_played(plays, POPULAR_N, generation.revision.withdrawn_rows)
+            preference = preferences(plays, generation.manifest.plays_per_listener)
+            found = Popular(rows, plays[rows].astype(np.float32), preference)
+            self._found, self._found_under, self._found_at_ms = found, revision, now_ms
+        return found
+
+    def lists(self, generation: Generation, n: int, kinds: Kinds | None = None) -> dict[str, PopularList]:
+        """Return the n most popular items of all, and of every kind that has any."""
+        self._follow(generation)
+        return popular_lists(generation, self._live.plays(self._half_life_s), n, kinds)
+
+    @property
+    def as_of_s(self) -> int:
+        """Return the time as of which plays are worth what is told, that of the latest one; 0 if it is not known."""
+        return self._live.latest_s
+
+    def _follow(self, generation: Generation) -> None:
+        """Begin anew if another generation is in service."""
+        if self._generation_id != generation.id:
+            self._generation_id, self._found = generation.id, None
+            self._live = LivePlays.begin(generation.popularity, generation.manifest.popularity_as_of_s)
+
+
+def popular_lists(generation: Generation, plays: Doubles, n: int, kinds: Kinds | None = None) -> dict[str, PopularList]:
+    """Return the n most popular items of all, and of every kind that has any, without withdrawn ones."""
+    withdrawn = generation.revision.withdrawn_rows
+    chosen = {ALL_KINDS: most_played(plays, n, withdrawn)}
+    for code, name in enumerate(kinds.names if kinds is not None else ()):
+        others = np.flatnonzero(kinds.codes != code) if kinds is not None else withdrawn
+        rows = most_played(plays, n, np.union1d(others, withdrawn).astype(np.int32))
+        if len(rows):
+            chosen.setdefault(name, rows)
+    return {name: PopularList(rows, plays[rows].astype(np.float32)) for name, rows in chosen.items()}
+
+
+def most_played(plays: Doubles, n: int, left_out: Rows) -> Rows:
+    """Return the rows of the n items that are worth most, ties by row, without those left out.
+
+    >>> most_played(np.array([1.0, 5.0, 5.0, 9.0]), 2, np.array([3], np.int32)).tolist()
+    [1, 2]
+    """
+    worth = plays.copy()
+    worth[left_out] = -np.inf
+    n = min(n, len(worth) - len(left_out))
+    if not n:
+        return np.zeros(0, np.int32)
+    least = np.partition(worth, len(worth) - n)[len(worth) - n]
+    rows = np.flatnonzero(worth >= least)
+    best: Rows = rows[np.argsort(-worth[rows], kind="stable")][:n].astype(np.int32)
+    return best
