@@ -1,0 +1,93 @@
+"""A list for some items, of nobody."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from state.anonymous import AnonymousList, anonymous_list, open_latest
+from state.errors import GenerationError
+from state.generation import Generation, open_generation
+from state.generation_store import GenerationStore
+from state.keys import item_key
+from state.relist import kinds_of, relist
+from state.revision import write_revision
+from state.user_record import HistoryEntry, UserRecord
+from state.user_records import unpack
+from streams.settings import Settings
+from tests.state.builders import FIRST_ID, make_generation
+from tests.state.stores import judged, write_night
+
+SETTINGS = Settings(factors=8, list_n=6)
+
+
+@pytest.fixture
+def generation(tmp_path: Path) -> Generation:
+    """Give a generation in which item `i7` is withdrawn."""
+    found = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
+    write_revision(found, tmp_path / FIRST_ID, 1, ["i7"], 1)
+    return open_generation(tmp_path / FIRST_ID)
+
+
+@pytest.mark.parametrize(
+    ("items", "weights", "values"),
+    [
+        (["i3", "i9"], None, {"i3": 1.0, "i9": 1.0}),
+        (["i3", "i9", "i3"], None, {"i3": 2.0, "i9": 1.0}),
+        (["i3", "i9", "i3"], [0.5, 2.0, 1.0], {"i3": 1.5, "i9": 2.0}),
+    ],
+)
+def test_it_is_the_list_of_a_listener_who_played_them(
+    generation: Generation, items: list[str], weights: list[float] | None, values: dict[str, float]
+) -> None:
+    """All just now; an item that is named twice counts twice."""
+    history = [HistoryEntry(item_key(item), value, 1, 100) for item, value in values.items()]
+    lists = relist(unpack([UserRecord(plays=1, history=history).encode()], 8), generation, SETTINGS)
+
+    found = anonymous_list(generation, SETTINGS, items, weights)
+
+    assert (kinds_of(lists)[0], generation.item_ids[lists.rows[0]].tolist(), []) == (
+        found.kind,
+        found.items,
+        found.unknown,
+    )
+    assert pytest.approx(lists.scores[0].tolist(), abs=1e-6) == found.scores
+    assert not {"i3", "i7", "i9"} & set(found.items)
+
+
+def test_unknown_items_are_named(generation: Generation) -> None:
+    """Once each; the others make the list."""
+    found = anonymous_list(generation, SETTINGS, ["what?", "i3", "who?", "what?"])
+
+    assert ["what?", "who?"] == found.unknown
+    assert anonymous_list(generation, SETTINGS, ["i3"])._replace(unknown=["what?", "who?"]) == found
+
+
+@pytest.mark.parametrize("items", [[], ["what?"]])
+def test_nothing_known_gives_the_popular_list(generation: Generation, items: list[str]) -> None:
+    """Without what is withdrawn."""
+    found = anonymous_list(generation, SETTINGS, items)
+
+    assert AnonymousList("popular", ["i21", *found.items[1:]], [5.0, *[1.0] * 5], items) == found
+
+
+@pytest.mark.parametrize(("weights", "told"), [([1.0], "[1.0]"), ([1.0, 0.0], "[1.0, 0.0]"), ([], "[]")])
+def test_weights_that_do_not_fit_are_refused(generation: Generation, weights: list[float], told: str) -> None:
+    """One for each item, above 0."""
+    with pytest.raises(ValueError, match="need as many weights") as caught:
+        anonymous_list(generation, SETTINGS, ["i1", "i2"], weights)
+
+    assert f"2 items need as many weights above 0, not {told}." == str(caught.value)
+
+
+def test_the_latest_generation_that_was_not_turned_down_is_asked(tmp_path: Path) -> None:
+    """The store alone tells; an empty one is a sentence."""
+    settings = msgspec.structs.replace(SETTINGS, data_dir=str(tmp_path))
+    store = GenerationStore(tmp_path / "generations")
+    with pytest.raises(GenerationError) as caught:
+        open_latest(settings)
+    for day, accepted in ((1, True), (2, True), (3, False)):
+        store.publish(write_night(tmp_path, f"2026-03-0{day}", judged(accepted=accepted)))
+
+    assert "2026-03-02" == open_latest(settings).id
+    assert f"There is no generation in {store.path}: run `playfold retrain` first." == str(caught.value)

@@ -1,0 +1,108 @@
+"""Lists of users of whom little is known, held against the definition."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from model.arrays import Doubles
+from model.blend import preferences
+from model.objective import Objective
+from model.uncertainty import score_variances_plain
+from state.generation import Generation, open_generation, write_generation
+from state.keys import item_key
+from state.popular import popular_as_trained
+from state.relist import kinds_of, relist
+from state.user_record import HistoryEntry, UserRecord
+from state.user_records import unpack
+from streams.settings import Settings
+from tests.state.builders import FIRST_ID, catalog_of, dense_vector, manifest_of
+
+FACTORS = 8
+SETTINGS = Settings(factors=FACTORS, list_n=10, popular_blend=1.5, blend_items_max=2)
+WORTH = {f"i{number}": 100.0 / (1 + number) for number in range(40)}
+
+
+@pytest.fixture
+def generation(tmp_path: Path) -> Generation:
+    """Give a generation of 40 items, of listeners who made four plays each."""
+    manifest = manifest_of(FIRST_ID, Objective(factors=FACTORS), 40)
+    manifest = msgspec.structs.replace(manifest, n_users=10, n_plays=40)
+    write_generation(tmp_path / FIRST_ID, manifest, catalog_of(popularity=WORTH))
+    return open_generation(tmp_path / FIRST_ID)
+
+
+def listener(*items: int, value: float = 1.0) -> UserRecord:
+    """Return a user who played items in this order, once each."""
+    history = [HistoryEntry(item_key(f"i{item}"), value, number, 100) for number, item in enumerate(items, 1)]
+    return UserRecord(plays=len(items), history=history)
+
+
+def blended_scores(user: UserRecord, generation: Generation, strength: float) -> Doubles:
+    """Return every item's blended score, from dense solutions in double precision."""
+    objective = generation.manifest.objective
+    x = dense_vector(user, generation)
+    own = generation.item_factors.astype(np.float64) @ x
+    rows = generation.rows_of(np.array([entry.item_key for entry in user.history], np.uint64))
+    own[rows] = -np.inf
+    ages = np.array([user.plays - entry.touched_at_play for entry in user.history])
+    weights = np.array([entry.value for entry in user.history]) * 0.5 ** (ages / objective.half_life_plays)
+    fixed = generation.item_factors, generation.gram_diagonal
+    c = objective.confidences(weights)
+    variance = score_variances_plain(rows, c, *fixed, float(objective.row_regularization(len(rows)))).sum()
+    none = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    prior = score_variances_plain(*none, *fixed, float(objective.row_regularization(1))).sum()
+    preference = preferences(generation.popularity, generation.manifest.plays_per_listener)
+    return np.asarray(own + strength * variance / prior * own.max() * preference)
+
+
+def test_a_newcomer_gets_a_blended_list(generation: Generation) -> None:
+    """Own scores and popular parts by the variance left; others' lists are as they were; nobody known: the popular."""
+    users = [listener(3), listener(9, 14), listener(1, 2, 3), UserRecord(), listener(30)]
+    records, plain = (unpack([user.encode() for user in users], FACTORS) for _ in range(2))
+
+    lists = relist(records, generation, SETTINGS)
+    own = relist(plain, generation, msgspec.structs.replace(SETTINGS, popular_blend=0.0))
+
+    assert ["blended", "blended", "personal", "popular", "blended"] == kinds_of(lists)
+    assert ["personal", "personal", "personal", "popular", "personal"] == kinds_of(own)
+    for number in (0, 1, 4):
+        scores = blended_scores(users[number], generation, SETTINGS.popular_blend)
+        np.testing.assert_allclose(np.sort(scores)[::-1][:10], lists.scores[number], atol=1e-5)
+        np.testing.assert_allclose(scores[lists.rows[number]], lists.scores[number], atol=1e-5)
+        assert own.rows[number].tolist() != lists.rows[number].tolist()
+    for number in (2, 3):
+        assert own.rows[number].tolist() == lists.rows[number].tolist()
+        assert own.scores[number].tolist() == lists.scores[number].tolist()
+    np.testing.assert_array_equal(plain.vectors, records.vectors)
+
+
+def test_what_a_newcomer_hid_is_not_in_a_blended_list(generation: Generation) -> None:
+    """However popular it is, whatever its score; nor what was withdrawn or is known."""
+    hidden = [item_key(f"i{number}") for number in (0, 1, 5)]
+    user = replace(listener(2), hidden=hidden)
+
+    lists = relist(unpack([user.encode()], FACTORS), generation, SETTINGS)
+
+    items = generation.item_ids[lists.rows[0]].tolist()
+    assert ["blended"] == kinds_of(lists)
+    assert not {"i0", "i1", "i2", "i5"} & set(items)
+    assert 10 == len(set(items))
+
+
+def test_a_skip_alone_makes_nobody_known(generation: Generation) -> None:
+    """Who has nothing but signals against items gets the popular list."""
+    lists = relist(unpack([listener(0, value=-1.0).encode()], FACTORS), generation, SETTINGS)
+
+    assert ["popular"] == kinds_of(lists)
+
+
+def test_where_nothing_is_popular_nothing_is_blended(generation: Generation) -> None:
+    """A generation that does not know how much listeners play has no preferences."""
+    popular = popular_as_trained(generation)._replace(preference=np.zeros(40, np.float32))
+
+    lists = relist(unpack([listener(3).encode()], FACTORS), generation, SETTINGS, popular_now=lambda: popular)
+
+    assert ["personal"] == kinds_of(lists)

@@ -1,0 +1,154 @@
+"""What is popular under a generation: as trained, kept live, and by kind."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from model.objective import Objective
+from model.popularity import popularity_in_time
+from state.generation import Generation, open_generation, write_generation
+from state.keys import item_key
+from state.popular import DAY_S, REFRESH_MS, Kinds, LivePopular, most_played, popular_as_trained
+from state.revision import write_revision
+from streams.settings import Settings
+from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
+
+DAYS = 30.0
+SETTINGS = Settings(popular_half_life_days=DAYS)
+AS_OF_S = 1_700_000_000
+NOW_MS = 1000 * (AS_OF_S + 400 * DAY_S)
+WORTH = {"i7": 9.0, "i21": 5.0, "i3": 4.0}
+
+
+@pytest.fixture
+def generation(tmp_path: Path) -> Generation:
+    """Give a generation whose plays are as of a moment, of listeners who made ten plays each."""
+    return written(tmp_path, FIRST_ID)
+
+
+def written(folder: Path, generation_id: str) -> Generation:
+    """Write a generation and open it."""
+    manifest = msgspec.structs.replace(
+        manifest_of(generation_id, Objective(factors=8), 40), n_users=5, n_plays=50, popularity_as_of_s=AS_OF_S
+    )
+    write_generation(folder / generation_id, manifest, catalog_of(popularity=WORTH))
+    return open_generation(folder / generation_id)
+
+
+def learn(live: LivePopular, generation: Generation, *plays: tuple[str, float, float]) -> None:
+    """Have plays learnt: item, weight, days since the moment of the generation."""
+    keys = np.array([item_key(item) for item, _, _ in plays], np.uint64)
+    weights = np.array([weight for _, weight, _ in plays], np.float32)
+    times = np.array([AS_OF_S + days * DAY_S for _, _, days in plays], np.uint32)
+    live.learn(generation, keys, weights, times, NOW_MS // 1000)
+
+
+def told(generation: Generation, live: LivePopular, n: int = 3) -> dict[str, float]:
+    """Return the n most popular items, and what their plays are worth."""
+    found = live.lists(generation, n)["all"]
+    return dict(zip(generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
+
+
+def test_it_begins_with_the_generation(generation: Generation) -> None:
+    """The same items, plays and preferences as were trained: ten plays a listener, by the items' shares."""
+    live = LivePopular(SETTINGS)
+
+    trained, found = popular_as_trained(generation), live.now(generation, NOW_MS)
+
+    assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(generation, live)
+    assert AS_OF_S == live.as_of_s
+    for expected, column in zip(trained, found, strict=True):
+        np.testing.assert_allclose(expected, column)
+    total = 9 + 5 + 4 + 37
+    np.testing.assert_allclose(10 * np.array([5, 4]) / total, found.preference[found.rows[1:3]], rtol=1e-6)
+    assert 1.0 == found.preference[found.rows[0]]
+
+
+def test_plays_count_by_their_age(generation: Generation) -> None:
+    """A month later the old ones count half; a play of that time counts in full, an older one as its time says."""
+    live = LivePopular(SETTINGS)
+
+    learn(live, generation, ("i21", 3.0, DAYS), ("i3", 2.0, 0.0), ("i7", -8.0, DAYS), ("nobody knows", 50.0, DAYS))
+
+    assert AS_OF_S + DAYS * DAY_S == live.as_of_s
+    assert pytest.approx({"i21": 5.5, "i7": 4.5, "i3": 3.0}) == told(generation, live)
+
+
+def test_what_is_popular_is_looked_for_now_and_then(generation: Generation) -> None:
+    """Not at every play, since that is a look at the whole catalog."""
+    live = LivePopular(SETTINGS)
+    before = live.now(generation, NOW_MS)
+    learn(live, generation, ("i21", 30.0, 0.0))
+
+    assert live.now(generation, NOW_MS + REFRESH_MS - 1) is before
+    assert ["i21", "i7"] == generation.item_ids[live.now(generation, NOW_MS + REFRESH_MS).rows[:2]].tolist()
+
+
+def test_another_generation_begins_anew(generation: Generation, tmp_path: Path) -> None:
+    """Its own plays, in its own rows, hold what was learnt until its training."""
+    live, other = LivePopular(SETTINGS), written(tmp_path, SECOND_ID)
+    learn(live, generation, ("i3", 100.0, 0.0))
+
+    assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(other, live)
+
+
+def test_withdrawn_items_are_not_popular(generation: Generation, tmp_path: Path) -> None:
+    """From the revision on that leaves them out."""
+    live = LivePopular(SETTINGS)
+    live.now(generation, NOW_MS)
+    write_revision(generation, tmp_path / FIRST_ID, 1, ["i7"], 1)
+
+    revised = open_generation(tmp_path / FIRST_ID)
+
+    assert ["i21", "i3"] == revised.item_ids[live.now(revised, NOW_MS).rows[:2]].tolist()
+    assert ["i21", "i3"] == list(told(revised, live, 2))
+
+
+def test_every_kind_has_its_own_list(generation: Generation) -> None:
+    """The most popular of its items; a kind without items has none; an item of no known kind is in the list of all."""
+    ids = generation.item_ids.tolist()
+    codes = np.full(len(ids), -1, np.int32)
+    for item, code in {"i21": 0, "i3": 0, "i1": 2}.items():
+        codes[ids.index(item)] = code
+
+    found = LivePopular(SETTINGS).lists(generation, 2, Kinds(("song", "none", "film", "all"), codes))
+
+    assert {"all": ["i7", "i21"], "song": ["i21", "i3"], "film": ["i1"]} == {
+        kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
+    }
+
+
+def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) -> None:
+    """They count beside the first plays that are learnt as if they were of the same time."""
+    old, live = make_generation(tmp_path, popularity=WORTH), LivePopular(SETTINGS)
+    assert 0 == old.manifest.popularity_as_of_s
+
+    learn(live, old, ("i3", 2.0, -3000.0))
+
+    assert pytest.approx({"i7": 9.0, "i3": 6.0, "i21": 5.0}) == told(old, live)
+
+
+def test_live_plays_are_those_of_the_next_training(generation: Generation) -> None:
+    """One play an item: what a worker counts is what the histories of the same plays would give."""
+    live, ids = LivePopular(SETTINGS), ["i7", "i21", "i3", "i21"]
+    days, rows = [3.0, 40.0, 90.0, 12.0], generation.rows_of(np.array([item_key(i) for i in ids], np.uint64))
+    learn(live, generation, *((item, 1.0, day) for item, day in zip(ids, days, strict=True)))
+    times = np.array([AS_OF_S + day * DAY_S for day in days], np.uint32)
+    half_life_s = DAYS * DAY_S
+
+    expected, as_of_s = popularity_in_time(np.ones(4, np.float32), times, rows, 40, half_life_s, NOW_MS // 1000)
+
+    begun = generation.popularity * 0.5 ** ((as_of_s - AS_OF_S) / half_life_s)
+    found = live.lists(generation, 40)["all"]
+    np.testing.assert_allclose((expected + begun)[found.rows], found.plays, rtol=1e-5)
+
+
+def test_ties_stand_by_row_and_nothing_left_is_no_row() -> None:
+    """However many are wanted."""
+    plays = np.array([1.0, 2.0, 1.0, 2.0])
+
+    assert [1, 3, 0] == most_played(plays, 3, np.zeros(0, np.int32)).tolist()
+    assert [3, 2] == most_played(plays, 9, np.array([0, 1], np.int32)).tolist()
+    assert [] == most_played(plays, 9, np.arange(4, dtype=np.int32)).tolist()
