@@ -1,0 +1,204 @@
+"""The popular lists go to every partition that a worker owns, when they changed."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import pytest
+from aiokafka.errors import KafkaError
+
+from agents.popular import KindsOf, PopularPublisher, no_kinds
+from state.generation import Generation
+from state.generation_store import GenerationStore
+from state.keys import item_key
+from state.popular import Kinds, LivePopular
+from state.serving import Serving
+from state.user_store import UserStore
+from streams.outbox import OutboxError
+from streams.records import PopularItems
+from streams.settings import Settings
+from streams.topics import topic_names
+from tests.agents.memory_outbox import MemoryOutbox
+from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+
+SETTINGS = Settings(factors=8, list_n=2, kafka_timeout_s=1, popular_publish_s=60)
+TOPIC = topic_names(SETTINGS).popular_items
+AT_S = 1_700_000_000
+
+
+class Scene:
+    """A publisher with two partitions, and a generation in which `i7` is popular, then `i21`."""
+
+    def __init__(self, folder: Path, kinds_of: KindsOf = no_kinds, settings: Settings = SETTINGS) -> None:
+        """Prepare."""
+        self.folder, self.outbox, self.popular = folder, MemoryOutbox(settings), LivePopular(settings)
+        self.store = SimpleNamespace(partitions={0: None, 3: None}, settled=True)
+        self.serving, self.thread = Serving(GenerationStore(folder)), ThreadPoolExecutor(1)
+        store = cast(UserStore, self.store)
+        self.publisher = PopularPublisher(
+            store, self.serving, self.popular, self.outbox, self.thread, settings, kinds_of
+        )
+
+    def serve(self, generation_id: str = FIRST_ID) -> Generation:
+        """Take a generation into service."""
+        self.serving.current = make_generation(
+            self.folder, generation_id, popularity={"i7": 9.0, "i21": 5.0, "i3": 4.0}
+        )
+        return self.serving.current
+
+    def play(self, item: str, n: int) -> None:
+        """Have plays of an item learnt."""
+        keys, times = np.full(n, item_key(item), np.uint64), np.full(n, AT_S, np.uint32)
+        assert self.serving.current is not None
+        self.popular.learn(self.serving.current, keys, np.ones(n, np.float32), times, AT_S)
+
+    async def publish(self) -> int:
+        """Publish once."""
+        await self.outbox.start()
+        return await self.publisher.publish(1_000_000)
+
+    def written(self, partition: int) -> list[tuple[str, list[str] | None]]:
+        """Return keys and items of what was written to a partition, None for a tombstone."""
+        found = self.outbox.logs.get((TOPIC, partition), [])
+        return [(key.decode(), decoded(value).items if value else None) for key, value in found]
+
+
+def decoded(value: bytes | None) -> PopularItems:
+    """Return a record."""
+    return msgspec.json.decode(value or b"", type=PopularItems)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """Give a scene."""
+    found = Scene(tmp_path)
+    yield found
+    found.thread.shutdown()
+
+
+async def test_every_partition_gets_the_list_when_it_changed(scene: Scene) -> None:
+    """Before a generation nothing; then once, and again when another order comes of plays, not when counts alone do."""
+    assert 0 == await scene.publish()
+    scene.serve()
+
+    assert 2 == await scene.publish()
+    scene.play("i7", 1)
+    assert 0 == await scene.publish()
+    scene.play("i3", 3)
+    assert 2 == await scene.publish()
+
+    assert [("all", ["i7", "i21"]), ("all", ["i7", "i3"])] == scene.written(0) == scene.written(3)
+
+
+async def test_a_list_travels_as_its_record(scene: Scene) -> None:
+    """Generation, revision, times, and what the plays are worth."""
+    scene.serve()
+    scene.play("i7", 1)
+    await scene.publish()
+
+    (record,) = scene.outbox.logs[TOPIC, 0]
+    assert b"all" == record[0]
+    assert PopularItems(
+        kind="all",
+        generation=FIRST_ID,
+        revision=0,
+        as_of_ms=1000 * AT_S,
+        made_at_ms=1_000_000,
+        items=["i7", "i21"],
+        plays=[10.0, 5.0],
+    ) == decoded(record[1])
+
+
+async def test_a_partition_that_comes_gets_the_list(scene: Scene) -> None:
+    """Those that stay do not get it again; one that went and came back does: another worker may have written there."""
+    scene.serve()
+    await scene.publish()
+    scene.store.partitions = {3: None, 5: None}
+    assert 1 == await scene.publish()
+    scene.store.partitions = {0: None, 3: None, 5: None}
+    assert 1 == await scene.publish()
+
+    assert [2, 1, 1] == [len(scene.written(partition)) for partition in (0, 3, 5)]
+
+
+async def test_another_generation_is_another_list(scene: Scene) -> None:
+    """Though its items are the same: the record names the generation."""
+    scene.serve()
+    await scene.publish()
+    scene.serve(SECOND_ID)
+    await scene.publish()
+
+    assert [FIRST_ID, SECOND_ID] == [decoded(value).generation for _, value in scene.outbox.logs[TOPIC, 0]]
+
+
+async def test_a_kind_that_is_no_more_gets_a_tombstone(tmp_path: Path) -> None:
+    """What nobody keeps up to date should not be shown."""
+    kinds = ["song"]
+    scene = Scene(tmp_path, lambda generation: Kinds(kinds, np.zeros(len(generation.item_ids), np.int32)))
+    scene.serve()
+    await scene.publish()
+    kinds[0] = "track"
+    await scene.publish()
+    scene.thread.shutdown()
+
+    songs = ["i7", "i21"]
+    assert [("all", songs), ("song", songs), ("song", None), ("track", songs)] == scene.written(0)
+
+
+async def test_kafka_that_does_not_acknowledge_is_a_sentence(scene: Scene) -> None:
+    """And the list is written again the next time."""
+    scene.serve()
+    scene.outbox.refused[TOPIC] = KafkaError("no")
+
+    with pytest.raises(OutboxError) as caught:
+        await scene.publish()
+    scene.outbox.refused.clear()
+
+    assert (
+        "Kafka at 127.0.0.1:19092 did not acknowledge the popular lists within 1 s (KafkaError('no')). "
+        "Nothing is lost: the next start writes them again." == str(caught.value)
+    )
+    assert 2 == await scene.publish()
+
+
+async def running(scene: Scene, seconds: float, then: Any = None) -> None:
+    """Run the publisher for a while; do something in the middle."""
+    await scene.outbox.start()
+    task = asyncio.create_task(scene.publisher.run())
+    await asyncio.sleep(seconds)
+    if then is not None:
+        then()
+        await asyncio.sleep(seconds)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_it_looks_at_once_and_then_seldom(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generation or a partition that is new is published without waiting; plays wait for `popular_publish_s`."""
+    monkeypatch.setattr("agents.popular.PAUSE_S", 0.01)
+    scene.serve()
+
+    await running(scene, 0.3, lambda: scene.play("i3", 30))
+    await running(scene, 0.3, lambda: scene.store.partitions.update({5: None}))
+
+    assert [["i7", "i21"], ["i3", "i7"]] == [items for _, items in scene.written(0)]
+    assert [["i3", "i7"]] == [items for _, items in scene.written(5)]
+
+
+async def test_plays_are_published_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After as long as the setting says."""
+    monkeypatch.setattr("agents.popular.PAUSE_S", 0.01)
+    scene = Scene(tmp_path, settings=msgspec.structs.replace(SETTINGS, popular_publish_s=0.05))
+    scene.serve()
+
+    await running(scene, 0.4, lambda: scene.play("i3", 30))
+    scene.thread.shutdown()
+
+    assert [["i7", "i21"], ["i3", "i7"]] == [items for _, items in scene.written(0)]

@@ -1,0 +1,116 @@
+"""What is popular, on a real Kafka: counted by workers, on its topic, and in what commands say."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from cli.processes import ProcessError, run_command
+from jobs.announce import announce
+from model.basis import diagonalise, rotate
+from model.objective import Objective
+from state.generation import Catalog, write_generation
+from state.generation_store import generation_store
+from streams.latest_popular import latest_popular
+from streams.records import PopularItems, Recommendations
+from streams.settings import Settings
+from streams.topics import TopicNames
+from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.made_up import made_up_factors
+from tests.state.builders import manifest_of
+
+GENERATION_ID = "2026-01-01T00-00-00.000Z"
+AS_OF_S = 1_700_000_000
+
+
+@pytest.fixture
+def small(settings: Settings, names: TopicNames) -> Settings:
+    """Give settings under which popular lists go out soon."""
+    assert names.plays
+    return msgspec.structs.replace(settings, factors=8, list_n=4, popular_publish_s=0.2)
+
+
+def publish(settings: Settings) -> None:
+    """Publish and announce a generation in which `i5` is most popular, then `i4`, and so on."""
+    factors, objective = made_up_factors(20, 8, np.random.default_rng(0)), Objective(factors=8)
+    rotation, diagonal = diagonalise(factors, objective.gram_scale)
+    manifest = msgspec.structs.replace(
+        manifest_of(GENERATION_ID, objective, 20), n_users=10, n_plays=100, popularity_as_of_s=AS_OF_S
+    )
+    plays = np.array([*range(1, 7), *[0] * 14], np.float32)
+    catalog = Catalog([f"i{number}" for number in range(20)], rotate(factors, rotation), diagonal, plays)
+    folder = settings.data_path / "made-up" / GENERATION_ID
+    write_generation(folder, manifest, catalog)
+    generation_store(settings).publish(folder)
+    asyncio.run(announce(settings, GENERATION_ID, 0, 1))
+
+
+def popular_in(settings: Settings, names: TopicNames, n: int) -> bool:
+    """Tell whether n records stand on the topic, or more."""
+    return len(values(settings, names.popular_items)) >= n
+
+
+def run(settings: Settings, *arguments: str) -> str:
+    """Return the last line that a command says."""
+    return asyncio.run(run_command(settings, *arguments, log_file=settings.data_path / "command.log")).strip()
+
+
+def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -> None:
+    """On every partition, before any play and after; who has no list is shown it, who knows nothing usable gets it."""
+    publish(small)
+    with pytest.raises(ProcessError, match="There is no list for 'ann', nor a popular one"):
+        run(small, "recommend", "ann")
+    with worker(small):
+        assert await_true(lambda: popular_in(small, names, 4), 20)
+        first = asyncio.run(latest_popular("all", small))
+        assert first is not None
+        assert (["i5", "i4", "i3", "i2"], [6.0, 5.0, 4.0, 3.0]) == (first.items, first.plays)
+        assert (GENERATION_ID, 0, 1000 * AS_OF_S) == (first.generation, first.revision, first.as_of_ms)
+
+        told = msgspec.json.decode(run(small, "recommend", "ann", "--json"), type=Recommendations)
+
+        assert ("ann", "popular", -1, first.items) == (told.user_id, told.kind, told.offset, told.items)
+
+        # The same play again and again, by the id that the client gave it, counts once.
+        retried = msgspec.json.encode(
+            {"user_id": "ben", "item_id": "i1", "played_at_ms": 1000 * AS_OF_S, "play_id": "one"}
+        )
+        send(small, [play(f"u{number}", "i0", 1000 * AS_OF_S) for number in range(8)] + [(b"ben", retried)] * 20)
+
+        assert await_true(lambda: top_of(small) == "i0", 20)
+        found = msgspec.json.decode(run(small, "popular", "--json"), type=PopularItems)
+        assert (["i0", "i5", "i4", "i3"], [9.0, 6.0, 5.0, 4.0]) == (found.items, found.plays)
+        assert {"blended"} == {lists(small)[f"u{number}"].kind for number in range(8)}
+
+        send(small, [play("cem", "what nobody knows")])
+
+        assert await_true(lambda: "cem" in lists(small), 10)
+        cem = lists(small)["cem"]
+        assert ("popular", found.items, found.plays) == (cem.kind, cem.items, cem.scores)
+        assert 0 == len([key for key, _ in values(small, names.popular_items) if key != b"all"])
+    with pytest.raises(ProcessError, match="There is no popular list of kind 'film'"):
+        run(small, "popular", "--kind", "film")
+
+
+def top_of(settings: Settings) -> str:
+    """Return the most popular item."""
+    found = asyncio.run(latest_popular("all", settings))
+    return found.items[0] if found else ""
+
+
+def test_what_goes_with_some_items_needs_the_store_alone(tmp_path: Path) -> None:
+    """No Kafka is there; the command tells what is unknown."""
+    own = Settings(data_dir=str(tmp_path), brokers="127.0.0.1:1", kafka_timeout_s=0.5, factors=8, list_n=4)
+    (tmp_path / "made-up").mkdir()
+    factors, objective = made_up_factors(20, 8, np.random.default_rng(0)), Objective(factors=8)
+    rotation, diagonal = diagonalise(factors, objective.gram_scale)
+    catalog = Catalog([f"i{n}" for n in range(20)], rotate(factors, rotation), diagonal, np.ones(20, np.float32))
+    write_generation(tmp_path / GENERATION_ID, manifest_of(GENERATION_ID, objective, 20), catalog)
+    generation_store(own).publish(tmp_path / GENERATION_ID)
+
+    told = msgspec.json.decode(run(own, "recommend", "--items", "i1,i2,what?", "--json"))
+
+    assert (GENERATION_ID, "personal", ["what?"]) == (told["generation"], told["kind"], told["unknown"])
+    assert 4 == len(set(told["items"]) - {"i1", "i2"})
