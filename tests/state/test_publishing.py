@@ -33,7 +33,7 @@ def lists_of(rows: Sequence[Sequence[int]], score: float = 1.0) -> Lists:
     for number, row in enumerate(rows):
         found[number, : len(row)] = row
     scores: Floats = np.where(found >= 0, score, -np.inf).astype(np.float32)
-    return Lists(found, scores, np.ones(len(rows), np.bool_))
+    return Lists(found, scores, np.ones(len(rows), np.bool_), np.zeros(len(rows), np.bool_))
 
 
 def listed(generation: Generation, *rows: int, ago_ms: int = 50_000) -> UserRecord:

@@ -1,0 +1,85 @@
+"""What a group's plays do to what is popular."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.fold import fold
+from agents.reading import read_group
+from state.generation import Generation
+from state.partition_state import PartitionState
+from state.popular import LivePopular
+from streams.settings import Settings
+from streams.slices import Slice
+from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of
+from tests.state.builders import make_generation
+
+SETTINGS = Settings(factors=8, list_n=3, item_weight_max=4.0)
+
+
+class Scene:
+    """A partition under a generation in which `i7` is popular, then `i21`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare."""
+        self.states = {0: PartitionState(folder / "state")}
+        self.generation: Generation = make_generation(folder, popularity={"i7": 9.0, "i21": 5.0})
+        self.popular = LivePopular(SETTINGS)
+
+    def fold(self, part: Slice) -> dict[str, list[str]]:
+        """Fold a slice; return the lists that go out."""
+        group = read_group([part], SETTINGS)
+        changes = fold(group, self.states, self.generation, SETTINGS, NOW_MS, popular=self.popular)
+        make_durable(changes, self.states)
+        return {user: found.items for user, found in lists_of(changes).items()}
+
+    def worth(self, item: str) -> float:
+        """Return what the plays of an item are worth."""
+        found = self.popular.lists(self.generation, 40)["all"]
+        plays = dict(zip(self.generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
+        return float(plays[item])
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """Give a scene."""
+    found = Scene(tmp_path)
+    yield found
+    found.states[0].close()
+
+
+def test_a_play_counts_once(scene: Scene) -> None:
+    """Delivered again, or sent again by a client under the same id, it adds nothing; nor does a skip."""
+    part = slice_of(0, 0, played("ann", "i3"), played("ann", "i3", play_id="x"), played("ben", "i3", type="skip"))
+    scene.fold(part)
+    before = scene.worth("i3")
+    scene.fold(part)
+    scene.fold(slice_of(0, 3, played("ann", "i3", play_id="x")))
+
+    assert pytest.approx(1.0 + 2.0) == before == scene.worth("i3")
+
+
+def test_what_a_robot_plays_too_often_does_not_count(scene: Scene) -> None:
+    """Above what an item may be worth for one listener, signals add nothing here either."""
+    scene.fold(slice_of(0, 0, *[played("robot", "i3")] * 200))
+    once = scene.worth("i3")
+    scene.fold(slice_of(0, 200, *[played("robot", "i3")] * 200))
+
+    assert once == scene.worth("i3")
+
+
+def test_a_play_is_in_the_popular_list_of_the_same_group(scene: Scene) -> None:
+    """Who knows nothing usable sees what is popular now, not when the generation was trained."""
+    lists = scene.fold(slice_of(0, 0, *(played(f"u{n}", "i3") for n in range(20)), played("cem", "nobody knows")))
+
+    assert ["i3", "i7", "i21"] == lists["cem"]
+
+
+def test_before_a_generation_nothing_is_counted(scene: Scene) -> None:
+    """There are no rows to count in."""
+    group = read_group([slice_of(0, 0, played("ann", "i3", FIRST_S))], SETTINGS)
+
+    fold(group, scene.states, None, SETTINGS, NOW_MS, popular=scene.popular)
+
+    assert 1.0 == scene.worth("i3")
