@@ -89,12 +89,10 @@ def blended_top_n(
     """
     popular = _without_known(popular_rows, len(item_factors), starts, known_rows)
     candidates = np.concatenate((personal[0], popular), axis=1)
-    chosen, places = np.unique(candidates, return_inverse=True)  # the first is -1 where there is padding
-    places = np.where(candidates >= 0, places.reshape(candidates.shape), -1)
+    chosen, places = _numbered(candidates, len(item_factors))
     widened = np.column_stack((queries, parts)).astype(np.float32)
     ends = np.arange(len(queries) + 1) * candidates.shape[1]
-    flat: Rows = places.astype(np.int32).ravel()
-    found, scores = best_of(widened, _widened(item_factors, preference, chosen), ends, flat, n)
+    found, scores = best_of(widened, _widened(item_factors, preference, chosen), ends, places.ravel(), n)
     rows = np.where(found >= 0, chosen[found], -1).astype(np.int32)
     least = preference[popular_rows[-1]] if len(popular_rows) else np.float32(1)
     doubtful = np.flatnonzero(personal[1][:, -1] + parts * least > scores[:, -1])
@@ -118,6 +116,16 @@ def _without_known(popular_rows: Rows, n_items: int, starts: Starts, known_rows:
     rows = np.tile(popular_rows, (len(starts) - 1, 1))
     rows[users[at >= 0], at[at >= 0]] = -1
     return rows
+
+
+def _numbered(rows: Rows, n_items: int) -> tuple[Rows, Rows]:
+    """Return the rows that occur, ascending, and the place of every one among them, -1 where there is none."""
+    occurs = np.zeros(n_items + 1, np.bool_)
+    occurs[rows] = True  # -1 is the last
+    chosen: Rows = np.flatnonzero(occurs[:-1]).astype(np.int32)
+    places = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
+    places[-1] = -1
+    return chosen, places[rows]
 
 
 def _widened(item_factors: Floats, preference: Floats, rows: Rows | Starts) -> Floats:

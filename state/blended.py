@@ -14,7 +14,7 @@ from state.generation import Generation
 from state.popular import Popular
 from streams.settings import Settings
 
-CANDIDATES = 4
+CANDIDATES = 2
 """So many times as many items as a list has are looked at by either score: a list that more could be in is rare, and
 costs a look at the whole catalog."""
 
