@@ -23,11 +23,11 @@ def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: B
     is known gets that. Arguments, result and errors are those of `fold_in_ranks`.
     """
     ranks, newcomers, n_asked = [np.zeros(0, np.int64)], [], 0
-    for asked in asked_of(split, objective.half_life_plays):
-        x, known = factors.user_factors[asked.users], (asked.starts, asked.known_rows)
-        fold_in(*known, asked.weights, factors.item_factors, factors.gram_diagonal, objective, x, threads)
-        ranks.append(ranks_among(x, factors.item_factors, *known, asked.played_rows, threads))
-        few = np.flatnonzero(n_known(*known) <= blend.items_max)
+    for asked in asked_of(split, objective.half_life_plays, objective.half_life_s):
+        x, item_factors = factors.user_factors[asked.users], factors.item_factors
+        fold_in(asked.starts, asked.rows, asked.weights, item_factors, factors.gram_diagonal, objective, x, threads)
+        ranks.append(ranks_among(x, item_factors, asked.starts, asked.known_rows, asked.played_rows, threads))
+        few = np.flatnonzero(_n_liked(asked.starts, asked.rows, asked.weights) <= blend.items_max)
         newcomers.append(_Newcomers(n_asked + few, x[few], _left_of(asked, few, factors, objective)))
         n_asked += len(x)
     found = np.concatenate(ranks)
@@ -49,16 +49,21 @@ def _left_of(asked: Asked, few: Starts, factors: Factors, objective: Objective) 
     lengths = np.diff(asked.starts)[few]
     starts = np.concatenate(([0], np.cumsum(lengths)))
     entries = np.repeat(asked.starts[few] - starts[:-1], lengths) + np.arange(starts[-1])
-    rows, weights = asked.known_rows[entries], asked.weights[entries]
+    rows, weights = asked.rows[entries], asked.weights[entries]
     return variance_left(
         starts,
         rows,
         objective.confidences(weights),
         factors.item_factors,
         factors.gram_diagonal,
-        objective.row_regularization(n_known(starts, np.where(against(weights), -1, rows))),
+        objective.row_regularization(_n_liked(starts, rows, weights)),
         float(objective.row_regularization(1)),
     )
+
+
+def _n_liked(starts: Starts, rows: Rows, weights: Floats) -> Starts:
+    """Return of how many known items each history tells anything for."""
+    return n_known(starts, np.where(against(weights), -1, rows))
 
 
 def _rank_in_time(

@@ -8,7 +8,7 @@ import pytest
 from model.arrays import Starts
 from model.blend import Blend, preferences
 from model.blended_ranks import blended_ranks
-from model.events import Events, Split, split_events
+from model.events import Split, events_of, split_events
 from model.objective import Objective
 from model.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, train_on
 from model.quality import ranks_of
@@ -28,7 +28,7 @@ def split() -> Split:
     users = (np.arange(N_EVENTS) / 12 + rng.integers(0, 12, N_EVENTS)).astype(np.int64)
     items = (rng.pareto(0.8, N_EVENTS) % (N_ITEMS + np.arange(N_EVENTS) // 100)).astype(np.uint64)
     times = np.sort(rng.integers(0, 90 * 86_400, N_EVENTS)).astype(np.uint32)
-    return split_events(Events(users, items, times, np.ones(N_EVENTS, np.float32)), N_TRAINED)
+    return split_events(events_of(users, items, times), N_TRAINED)
 
 
 @pytest.fixture(scope="module")
