@@ -103,9 +103,7 @@ def test_without_strength_the_lists_are_those_of_the_fold_in(split: Split, facto
 
 def test_nothing_scored_is_no_rank(factors: Factors) -> None:
     """A stream without a scored event has no ranks, and no error either."""
-    events = Events(
-        np.zeros(3, np.int64), np.arange(3, dtype=np.uint64), np.arange(3, dtype=np.uint32), np.ones(3, np.float32)
-    )
+    events = events_of(np.zeros(3, np.int64), np.arange(3, dtype=np.uint64), np.arange(3, dtype=np.uint32))
     split = split_events(events, 3)
 
     assert [] == blended_ranks(split, factors, OBJECTIVE, BLEND).tolist()
