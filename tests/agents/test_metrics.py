@@ -201,7 +201,7 @@ async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptur
 
     server.start()
 
-    assert before == threading.enumerate()
+    assert before == threads()
     assert "metrics_served" not in caplog.text
     await server.stop()
 
