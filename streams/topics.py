@@ -18,6 +18,7 @@ PLAYS_REJECTED = "plays-rejected"
 RECOMMENDATIONS = "recommendations"
 GENERATIONS = "generations"
 RELATED_ITEMS = "related-items"
+CATALOG = "catalog"
 # Faust names the changelog of the table `users`: <app id>-users-changelog.
 USERS_TABLE = "users"
 
@@ -47,6 +48,7 @@ class TopicNames(msgspec.Struct, frozen=True):
     recommendations: str
     generations: str
     related_items: str
+    catalog: str
     users_changelog: str
 
 
@@ -80,6 +82,7 @@ def topic_names(settings: Settings) -> TopicNames:
         recommendations=prefix + RECOMMENDATIONS,
         generations=prefix + GENERATIONS,
         related_items=prefix + RELATED_ITEMS,
+        catalog=prefix + CATALOG,
         users_changelog=f"{settings.group}-{USERS_TABLE}-changelog",
     )
 
@@ -97,6 +100,7 @@ def declare_topics(settings: Settings) -> list[Topic]:
         Topic(names.recommendations, partitions, COMPACT | {"max.message.bytes": str(4 * MIB)}),
         Topic(names.generations, 1, COMPACT),
         Topic(names.related_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
+        Topic(names.catalog, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         # The same number again, as Faust demands. The longest history fits. The lag gives a successor an hour to
         # write its record again before compaction can prefer what a worker that froze and woke up wrote after it.
         Topic(

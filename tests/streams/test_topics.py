@@ -41,6 +41,7 @@ def test_names_carry_the_prefix_but_the_changelog_carries_the_group() -> None:
         recommendations="eu.recommendations",
         generations="eu.generations",
         related_items="eu.related-items",
+        catalog="eu.catalog",
         users_changelog="radio-users-changelog",
     )
 
@@ -73,7 +74,8 @@ def test_plays_lists_and_changelog_have_equal_partitions() -> None:
 
     partitions = {topic.name: topic.partitions for topic in declare_topics(Settings(partitions=6))}
 
-    alike = {names.plays, names.plays_rejected, names.recommendations, names.related_items, names.users_changelog}
+    alike = {names.plays, names.plays_rejected, names.recommendations, names.related_items, names.catalog}
+    alike.add(names.users_changelog)
     assert dict.fromkeys(alike, 6) | {names.generations: 1} == partitions
 
 
