@@ -112,7 +112,7 @@ def _settle(
     unlisted = records.blank & (again | (records.header["listed_at_ms"] > 0))
     messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(unlisted).tolist())
     if generation is not None and len(records):
-        lists = relist(records, generation, settings, ranker)
+        lists = relist(records, generation, settings, ranker, now_ms)
         found = publishing(records, lists, generation, settings, again, now_ms)
         published(records, found, lists, generation, now_ms)
         messages |= encode_lists(users, records.header, lists, found, generation, settings, now_ms)
