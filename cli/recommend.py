@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.catalog_item import titles_of
 from streams.latest_list import latest_list
 from streams.records import Recommendations
 from streams.settings import read_settings
@@ -28,7 +30,8 @@ def recommend(
     as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
 ) -> None:
     """Show a listener's list, the one that reflects most of their plays."""
-    found = asyncio.run(latest_list(user, read_settings()))
+    settings = read_settings()
+    found = asyncio.run(latest_list(user, settings))
     if found is None:
         message = (
             f"There is no list for {user!r}: either they played nothing yet, or no worker served a generation since."
@@ -38,17 +41,24 @@ def recommend(
         typer.echo(msgspec.json.encode(found))
     else:
         typer.echo(head(found, time.time_ns() // 1_000_000))
-        Console().print(show_list(found))
+        Console().print(show_list(found, asyncio.run(titles_of(found.items, settings))))
 
 
-def show_list(found: Recommendations) -> Table:
+def show_list(found: Recommendations, titles: Mapping[str, str]) -> Table:
     """Return a list as a table, best first."""
+    return table_of_items(found.items, titles, "score", [f"{score:.4g}" for score in found.scores])
+
+
+def table_of_items(items: Sequence[str], titles: Mapping[str, str], figure: str, told: Sequence[str]) -> Table:
+    """Return items as a table in their order, each with a figure, and with its title where any has one."""
     table = Table()
     table.add_column("rank", justify="right")
     table.add_column("item")
-    table.add_column("score", justify="right")
-    for rank, (item, score) in enumerate(zip(found.items, found.scores, strict=True), 1):
-        table.add_row(str(rank), item, f"{score:.4g}")
+    if titles:
+        table.add_column("title")
+    table.add_column(figure, justify="right")
+    for rank, (item, figure_told) in enumerate(zip(items, told, strict=True), 1):
+        table.add_row(str(rank), item, *([titles.get(item, "")] if titles else []), figure_told)
     return table
 
 

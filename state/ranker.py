@@ -76,7 +76,7 @@ class Ranker:
     def __init__(self, settings: Settings, catalog: ItemCatalog | None = None) -> None:
         """Rank as the settings say, what `catalog` says is available; everything if left out."""
         self.left_out = LeftOut()
-        self.catalog = catalog or ItemCatalog()
+        self.catalog = ItemCatalog() if catalog is None else catalog
         self.n_lists: dict[Ranking, int] = {"exact": 0, "annoy": 0}
         self.n_probes = 0
         self.n_fallbacks = 0

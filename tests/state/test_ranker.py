@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts
 from model.ranking import top_n_plain
+from state.catalog import ItemCatalog
 from state.generation import Generation, open_generation
 from state.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
 from state.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
@@ -337,3 +338,12 @@ def test_where_most_is_unavailable_lists_are_ranked_exactly(generation: Generati
 
     np.testing.assert_array_equal(exact_listed(generation, batch, unlisted), rows)
     assert {"exact": 7, "annoy": 7} == ranker.n_lists
+
+
+def test_a_catalog_that_is_still_empty_is_the_one_that_is_asked(generation: Generation) -> None:
+    """It is filled only after a worker is put together."""
+    catalog = ItemCatalog()
+    ranker = Ranker(settings_of(), catalog)
+    catalog.on_record(b"i1", b'{"item_id": "i1", "available_until_ms": 1}')
+
+    assert 1 == len(ranker.catalog.unlisted(generation, 10).unavailable_rows)
