@@ -49,7 +49,7 @@ def run(settings: Settings, *arguments: str) -> str:
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings of a small generation in service, with topics."""
     assert names.catalog
-    ours = msgspec.structs.replace(settings, factors=FACTORS, list_n=N_ITEMS)
+    ours = msgspec.structs.replace(settings, factors=FACTORS, list_n=N_ITEMS, list_change_n=N_ITEMS)
     publish(ours, made_up_factors(N_ITEMS, FACTORS, np.random.default_rng(0)))
     return ours
 
