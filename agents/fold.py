@@ -122,7 +122,7 @@ def _settle(
     messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(unlisted).tolist())
     if generation is not None and len(records):
         popular_now = partial(popular.now, generation, now_ms) if popular is not None else None
-        lists = relist(records, generation, settings, ranker, popular_now)
+        lists = relist(records, generation, settings, ranker, popular_now, now_ms)
         found = publishing(records, lists, generation, settings, again, now_ms)
         published(records, found, lists, generation, now_ms)
         messages |= encode_lists(users, records.header, lists, found, generation, settings, now_ms)

@@ -34,6 +34,7 @@ class WorkerMetrics(Collector):
         """Give one sample of everything."""
         yield from self._of_events()
         yield from self._of_ranking()
+        yield from self._of_catalog()
         yield from self._of_serving()
 
     def _of_events(self) -> Iterator[Metric]:
@@ -56,6 +57,19 @@ class WorkerMetrics(Collector):
         if recall is not None:
             what = "Share of the exact first ten that the index found, over the last probes."
             yield GaugeMetricFamily("playfold_index_recall_ratio", what, value=recall)
+
+    def _of_catalog(self) -> Iterator[Metric]:
+        left_out, catalog = self._ranker.left_out, self._ranker.catalog
+        counts = CounterMetricFamily(
+            "playfold_items_left_out", "Items left out of lists, summed over the lists, by reason.", labels=["reason"]
+        )
+        for reason, n in left_out.counts.items():
+            counts.add_metric([reason], n)
+        yield counts
+        what = "Items of which the catalog tells kind or availability."
+        yield GaugeMetricFamily("playfold_catalog_items", what, value=len(catalog))
+        what = "Records of the catalog that could not be read."
+        yield CounterMetricFamily("playfold_catalog_unreadable", what, value=catalog.n_unreadable)
 
     def _of_serving(self) -> Iterator[Metric]:
         generation, partitions = self._serving.current, list(self._store.partitions.values())

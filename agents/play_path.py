@@ -11,6 +11,7 @@ from agents.commit import Committer
 from agents.fold import Changes, drop, fold, refold
 from agents.reading import read_group
 from agents.tally import Tally
+from state.catalog import ItemCatalog
 from state.generation import Generation
 from state.popular import LivePopular
 from state.ranker import Ranker
@@ -51,11 +52,15 @@ class PlayPath:
         thread: ThreadPoolExecutor,
         settings: Settings,
         fail: Callable[[Exception], None],
+        catalog: ItemCatalog | None = None,
     ) -> None:
-        """Commit into the partitions of `store`; `fail` is told of an error that the worker cannot go on after."""
+        """Commit into the partitions of `store`; `fail` is told of an error that the worker cannot go on after.
+
+        Lists hold what `catalog` says is available when they are made; everything if it is left out.
+        """
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
-        self.ranker, self.tally, self.popular = Ranker(settings), Tally(), LivePopular(settings)
+        self.ranker, self.tally, self.popular = Ranker(settings, catalog), Tally(), LivePopular(settings)
         self._work_s = 0.0
         self._played_at, self._plays_take_s = float("-inf"), 0.0
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 from aiokafka.errors import KafkaError
 
+from state.catalog import ItemCatalog
 from state.generation import Generation
 from state.popular import Kinds, LivePopular, PopularList
 from state.serving import Serving
@@ -19,13 +20,6 @@ from streams.topics import topic_names
 
 PAUSE_S = 0.5
 """Between two looks whether it is time, or another generation or partition is there."""
-
-KindsOf = Callable[[Generation], Kinds | None]
-"""Returns which kind of thing every item of a generation is, None if nobody knows."""
-
-
-def no_kinds(_generation: Generation) -> None:
-    """Know nothing of kinds."""
 
 
 class PopularPublisher:
@@ -43,11 +37,11 @@ class PopularPublisher:
         outbox: Outbox,
         thread: ThreadPoolExecutor,
         settings: Settings,
-        kinds_of: KindsOf = no_kinds,
+        catalog: ItemCatalog,
     ) -> None:
-        """Publish what `popular` counts, which only `thread` touches."""
+        """Publish what `popular` counts, which only `thread` touches, of what `catalog` says is available."""
         self._store, self._serving, self._popular = store, serving, popular
-        self._outbox, self._thread, self._settings, self._kinds_of = outbox, thread, settings, kinds_of
+        self._outbox, self._thread, self._settings, self._catalog = outbox, thread, settings, catalog
         self._topic = topic_names(settings).popular_items
         self._written: dict[int, dict[str, tuple[str, int, bytes]]] = {}
         """Per partition and kind, generation, revision and items of what was written last."""
@@ -98,7 +92,8 @@ class PopularPublisher:
 
     def _made(self, generation: Generation, now_ms: int) -> dict[str, tuple[tuple[str, int, bytes], bytes]]:
         """Return every kind's list: what tells it from another, and its message."""
-        lists = self._popular.lists(generation, self._settings.list_n, self._kinds_of(generation))
+        unlisted, kinds = self._catalog.unlisted(generation, now_ms), Kinds(*self._catalog.kinds_of(generation))
+        lists = self._popular.lists(generation, self._settings.list_n, unlisted, kinds)
         as_of_ms = 1000 * self._popular.as_of_s
         return {
             kind: (

@@ -17,6 +17,7 @@ from agents.popular import PopularPublisher
 from agents.sweep import Sweeper
 from model.warm_up import warm_up as warm_up_model
 from state import learn
+from state.catalog import ItemCatalog
 from state.disk import locked_folder
 from state.generation_store import generation_store
 from state.serving import Serving
@@ -49,18 +50,20 @@ class Worker:
         self._app = create_app(settings)
         self._store = add_user_table(self._app, settings)
         self._outbox = Outbox(settings)
-        self._serving = Serving(generation_store(settings))
+        self._catalog = ItemCatalog()
+        self._serving = Serving(generation_store(settings), self._catalog.prepare)
         self._announcements = Broadcast(
             settings.brokers, names.generations, self._serving.announce, settings.kafka_timeout_s
         )
+        self._items = Broadcast(settings.brokers, names.catalog, self._catalog.on_record, settings.kafka_timeout_s)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail)
+        self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail, self._catalog)
         self._sweeper = Sweeper(self._store, self._serving, self._path, settings)
         self._debouncer = Debouncer(self._store, self._path, settings)
         self._publisher = PopularPublisher(
-            self._store, self._serving, self._path.popular, self._outbox, self._thread, settings
+            self._store, self._serving, self._path.popular, self._outbox, self._thread, settings, self._catalog
         )
         self._metrics = MetricsServer(
             WorkerMetrics(self._path.ranker, self._serving, self._store, self._path.tally), settings.metrics_port
@@ -97,6 +100,7 @@ class Worker:
         warming = asyncio.get_running_loop().run_in_executor(self._thread, warm_up)
         await self._outbox.start()
         await self._announcements.start()
+        await self._read_catalog()
         await self._serving.swap()
         await warming
         _spare_collector()
@@ -107,11 +111,18 @@ class Worker:
             raise self._not_ready()
         starting.result()
 
+    async def _read_catalog(self) -> None:
+        """Read the catalog to its end: the first list is not to hold what is unavailable."""
+        began = time.monotonic()
+        await self._items.start()
+        log.info("catalog_read", extra={"items": len(self._catalog), "seconds": round(time.monotonic() - began, 3)})
+
     async def _watch(self) -> None:
         """Wait until the worker is told to stop; raise as soon as a part of it fails."""
         parts = [
             self._say_ready(),
             self._announcements.failed(),
+            self._items.failed(),
             self._serving.follow(),
             self._sweeper.run(),
             self._debouncer.run(),
@@ -182,6 +193,7 @@ class Worker:
     async def _stop_parts(self) -> None:
         await self._app.stop()
         await self._announcements.stop()
+        await self._items.stop()
         await self._outbox.stop()
         await self._metrics.stop()
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "See how good the lists of several models would have been.",
     "generations": "Show, verify, roll back and prune generations.",
     "replay": "Send a file of plays.",
+    "catalog": "Load and show what is known of items.",
     "recommend": "Show a listener's list, or what goes with some items.",
     "popular": "Show what listeners play most.",
     "related": "Show the items nearest to an item.",

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -9,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from state.anonymous import anonymous_list, open_latest
+from state.anonymous import AnonymousList, anonymous_list, open_latest
+from streams.catalog_item import titles_of
 from streams.latest_list import latest_list
 from streams.latest_popular import latest_popular
 from streams.records import ALL_KINDS, Recommendations
@@ -54,7 +56,7 @@ def recommend(
             typer.echo(msgspec.json.encode(found))
         else:
             typer.echo(head(found, time.time_ns() // 1_000_000))
-            Console().print(show_list(found.items, found.scores))
+            Console().print(show_list(found, asyncio.run(titles_of(found.items, read_settings()))))
 
 
 async def _list_of(user: str, settings: Settings) -> Recommendations:
@@ -90,17 +92,24 @@ def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> N
     unknown = f"; unknown to it: {', '.join(found.unknown)}" if found.unknown else ""
     kind = "the popular list, since none of the items is known" if found.kind == "popular" else "what goes with these"
     typer.echo(f"{kind}, by generation {generation.id}{unknown}")
-    Console().print(show_list(found.items, found.scores))
+    Console().print(show_list(found, {}))  # titles stand in Kafka
 
 
-def show_list(items: list[str], scores: list[float]) -> Table:
+def show_list(found: Recommendations | AnonymousList, titles: Mapping[str, str]) -> Table:
     """Return a list as a table, best first."""
+    return table_of_items(found.items, titles, "score", [f"{score:.4g}" for score in found.scores])
+
+
+def table_of_items(items: Sequence[str], titles: Mapping[str, str], figure: str, told: Sequence[str]) -> Table:
+    """Return items as a table in their order, each with a figure, and with its title where any has one."""
     table = Table()
     table.add_column("rank", justify="right")
     table.add_column("item")
-    table.add_column("score", justify="right")
-    for rank, (item, score) in enumerate(zip(items, scores, strict=True), 1):
-        table.add_row(str(rank), item, f"{score:.4g}")
+    if titles:
+        table.add_column("title")
+    table.add_column(figure, justify="right")
+    for rank, (item, figure_told) in enumerate(zip(items, told, strict=True), 1):
+        table.add_row(str(rank), item, *([titles.get(item, "")] if titles else []), figure_told)
     return table
 
 

@@ -1,6 +1,7 @@
 """`playfold related`: the items nearest to an item, as they stand on the topic."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -8,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.recommend import table_of_items
+from streams.catalog_item import titles_of
 from streams.latest_related import latest_related
 from streams.records import RelatedItems
 from streams.settings import read_settings
@@ -26,7 +29,8 @@ def related(
     as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
 ) -> None:
     """Show the items nearest to an item under the generation in service."""
-    found = asyncio.run(latest_related(item, read_settings()))
+    settings = read_settings()
+    found = asyncio.run(latest_related(item, settings))
     if found is None:
         message = f"Nothing is related to {item!r}: either nobody had played it at the last retrain, or there was none."
         raise NothingRelatedError(message)
@@ -34,15 +38,9 @@ def related(
         typer.echo(msgspec.json.encode(found))
     else:
         typer.echo(f"Nearest to {found.item_id} under generation {found.generation}:")
-        Console().print(show_related(found))
+        Console().print(show_related(found, asyncio.run(titles_of(found.items, settings))))
 
 
-def show_related(found: RelatedItems) -> Table:
+def show_related(found: RelatedItems, titles: Mapping[str, str]) -> Table:
     """Return related items as a table, nearest first."""
-    table = Table()
-    table.add_column("rank", justify="right")
-    table.add_column("item")
-    table.add_column("cosine", justify="right")
-    for rank, (item, cosine) in enumerate(zip(found.items, found.cosines, strict=True), 1):
-        table.add_row(str(rank), item, f"{cosine:.3f}")
-    return table
+    return table_of_items(found.items, titles, "cosine", [f"{cosine:.3f}" for cosine in found.cosines])

@@ -32,6 +32,7 @@ WITHOUT_EFFECT = {
     "recall_floor", "metrics_port", "generations_max", "index_rebuild_s", "hidden_max", "shown_max", "cooldown_shows",
     "cooldown_plays", "list_change_n", "list_overlap_min", "list_score_change", "debounce_ms",
     "popular_blend", "blend_items_max", "popular_publish_s",
+    "known_items", "repeat_after_plays",
 }  # fmt: skip
 """Settings that change nothing in a generation; every other one decides, so a new setting does too."""
 

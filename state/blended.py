@@ -12,13 +12,14 @@ from model.objective import against
 from model.uncertainty import variance_left
 from state.generation import Generation
 from state.popular import Popular
+from state.unlisted import Unlisted
 from streams.settings import Settings
 
 CANDIDATES = 2
 """So many times as many items as a list has are looked at by either score: a list that more could be in is rare, and
 costs a look at the whole catalog."""
 
-Rank = Callable[[Generation, Floats, Starts, Rows, int], tuple[Rows, Floats]]
+Rank = Callable[[Generation, Floats, Starts, Rows, int, Unlisted], tuple[Rows, Floats]]
 """Returns the best n items of users, as `state.ranker.exact` does."""
 
 
@@ -47,7 +48,13 @@ def part_of(users: Starts, starts: Starts, *columns: Any) -> tuple[Any, ...]:
 
 
 def blended_lists(
-    found: Newcomers, best: Floats, generation: Generation, popular: Popular, settings: Settings, rank: Rank
+    found: Newcomers,
+    best: Floats,
+    generation: Generation,
+    popular: Popular,
+    settings: Settings,
+    rank: Rank,
+    unlisted: Unlisted,
 ) -> tuple[Rows, Floats]:
     """Return the lists of users by blended score.
 
@@ -58,6 +65,7 @@ def blended_lists(
         popular: What is popular.
         settings: How long a list is, and how much of what is popular is in it.
         rank: Ranks by their own scores.
+        unlisted: What nobody gets.
 
     Returns:
         Item rows and scores, as of `model.ranking.top_n`.
@@ -70,11 +78,11 @@ def blended_lists(
         generation.item_factors,
         parts,
         popular.preference,
-        rank(generation, found.vectors, *left_out, n),
+        rank(generation, found.vectors, *left_out, n, unlisted),
         popular.rows[:n],
         *left_out,
         settings.list_n,
-        generation.revision.withdrawn_rows,
+        unlisted.rows,
     )
 
 

@@ -40,7 +40,6 @@ ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity
 ITEM_IDS = "item_ids.json"
 FILES = (ITEM_IDS, *(f"{name}.npy" for name in ARRAYS))
 """Every file beside the manifest, parts left out."""
-POPULAR_N = 1000
 REVISION_PREFIX = "revision-"
 
 
@@ -83,11 +82,9 @@ class Generation:
         return norms
 
     @cached_property
-    def popular_rows(self) -> Rows:
-        """Return the rows of the most popular items, the first being the most popular; ties by row; none withdrawn."""
-        withdrawn = self.revision.withdrawn_rows
-        rows = np.argsort(-self.popularity, kind="stable")[: POPULAR_N + len(withdrawn)].astype(np.int32)
-        return rows[~np.isin(rows, withdrawn)][:POPULAR_N]
+    def popular_order(self) -> Rows:
+        """Return all rows, the first being the most popular; ties by row; withdrawn items are among them."""
+        return np.argsort(-self.popularity, kind="stable").astype(np.int32)
 
     @cached_property
     def marks(self) -> Counts:
@@ -102,7 +99,7 @@ class Generation:
     def with_revision(self, revision: Revision) -> "Generation":
         """Return the same items with another revision; what was computed of them is kept."""
         other = replace(self, revision=revision)
-        computed = ("key", "norms", "marks", "_sorted_keys")
+        computed = ("key", "norms", "marks", "popular_order", "_sorted_keys")
         vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
         return other
 

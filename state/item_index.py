@@ -38,12 +38,17 @@ class ItemIndex:
         self.n_long = n_long
         self._annoy = annoy
 
-    def find(self, query: Floats, n: int) -> Rows:
-        """Return the rows of items for a user vector, so many that the best n are among them as a rule.
+    def find(self, query: Floats, n: int, listed_share: float = 1.0) -> Rows:
+        """Return the rows of items for a user vector, so many that the best n listed ones are among them as a rule.
 
         Their order says nothing: an angle is no score. So all that was looked at is returned, to be scored.
+
+        Args:
+            query: The user vector.
+            n: How many are wanted.
+            listed_share: Share of its items that may be in a list; the fewer, the more of them are looked at.
         """
-        n_search = SEARCH + SEARCH_AN_ITEM * n
+        n_search = int((SEARCH + SEARCH_AN_ITEM * n) / listed_share)
         found = self._annoy.get_nns_by_vector([*query.tolist(), 0.0], n_search, n_search)
         return np.array(found, np.int32)
 

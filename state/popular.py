@@ -8,15 +8,20 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.arrays import Counts, Doubles, Floats, Keys, Rows
 from model.blend import preferences
 from model.popularity import LivePlays
-from state.generation import POPULAR_N, Generation
+from model.ranking import NONE
+from state.generation import Generation
+from state.unlisted import Unlisted
 from streams.records import ALL_KINDS
 from streams.settings import Settings
 
 DAY_S = 86_400
+POPULAR_N = 1000
+"""Items that are looked for as the most popular."""
 REFRESH_MS = 1000
 """Between two looks for what is popular now."""
 
@@ -24,20 +29,20 @@ REFRESH_MS = 1000
 class Popular(NamedTuple):
     """What is popular at a moment."""
 
-    rows: Rows  # at most `POPULAR_N`, the most popular first; none withdrawn
+    rows: Rows  # at most `POPULAR_N`, the most popular first; all of them listed
     plays: Floats  # what the plays of each of `rows` are worth
     preference: Floats  # (n_items,), how many plays of every item an average listener makes, at most 1
 
 
-PopularNow = Callable[[], Popular]
-"""Looks for what is popular, which is not done where nobody needs it."""
+PopularNow = Callable[[Unlisted], Popular]
+"""Looks for what is popular of what is listed, which is not done where nobody needs it."""
 
 
 class Kinds(NamedTuple):
     """Which kind of thing every item is."""
 
     names: Sequence[str]
-    codes: Rows  # (n_items,), places in `names`, -1 where the kind is not known
+    codes: NDArray[np.int16]  # (n_items,), places in `names`, -1 where the kind is not known
 
 
 class PopularList(NamedTuple):
@@ -47,9 +52,9 @@ class PopularList(NamedTuple):
     plays: Floats
 
 
-def popular_as_trained(generation: Generation) -> Popular:
+def popular_as_trained(generation: Generation, unlisted: Unlisted) -> Popular:
     """Return what was popular when a generation was trained."""
-    rows, plays = generation.popular_rows, generation.popularity
+    rows, plays = unlisted.popular_rows(generation, POPULAR_N), generation.popularity
     return Popular(rows, plays[rows], preferences(plays, generation.manifest.plays_per_listener))
 
 
@@ -65,29 +70,31 @@ class LivePopular:
         self._generation_id = ""
         self._live = LivePlays.begin(np.zeros(0, np.float32), 0)
         self._found: Popular | None = None
-        self._found_under, self._found_at_ms = -1, 0
+        self._found_without, self._found_at_ms = NONE, 0
 
     def learn(self, generation: Generation, item_keys: Keys, weights: Floats, played_at_s: Counts, now_s: int) -> None:
         """Count plays that were learnt; those of items that the generation does not know are ignored."""
         self._follow(generation)
         self._live.add(generation.rows_of(item_keys), weights, played_at_s, self._half_life_s, now_s)
 
-    def now(self, generation: Generation, now_ms: int) -> Popular:
-        """Return what is popular, as of at most a second ago."""
+    def now(self, generation: Generation, now_ms: int, unlisted: Unlisted) -> Popular:
+        """Return what is popular of what is listed, as of at most a second ago."""
         self._follow(generation)
-        found, revision = self._found, generation.revision.number
-        if found is None or self._found_under != revision or now_ms - self._found_at_ms >= REFRESH_MS:
+        found = self._found
+        if found is None or self._found_without is not unlisted.rows or now_ms - self._found_at_ms >= REFRESH_MS:
             plays = self._live.plays(self._half_life_s)
-            rows = most_played(plays, POPULAR_N, generation.revision.withdrawn_rows)
+            rows = most_played(plays, POPULAR_N, unlisted.rows)
             preference = preferences(plays, generation.manifest.plays_per_listener)
             found = Popular(rows, plays[rows].astype(np.float32), preference)
-            self._found, self._found_under, self._found_at_ms = found, revision, now_ms
+            self._found, self._found_without, self._found_at_ms = found, unlisted.rows, now_ms
         return found
 
-    def lists(self, generation: Generation, n: int, kinds: Kinds | None = None) -> dict[str, PopularList]:
+    def lists(
+        self, generation: Generation, n: int, unlisted: Unlisted, kinds: Kinds | None = None
+    ) -> dict[str, PopularList]:
         """Return the n most popular items of all, and of every kind that has any."""
         self._follow(generation)
-        return popular_lists(generation, self._live.plays(self._half_life_s), n, kinds)
+        return popular_lists(self._live.plays(self._half_life_s), n, unlisted.rows, kinds)
 
     @property
     def as_of_s(self) -> int:
@@ -101,13 +108,12 @@ class LivePopular:
             self._live = LivePlays.begin(generation.popularity, generation.manifest.popularity_as_of_s)
 
 
-def popular_lists(generation: Generation, plays: Doubles, n: int, kinds: Kinds | None = None) -> dict[str, PopularList]:
-    """Return the n most popular items of all, and of every kind that has any, without withdrawn ones."""
-    withdrawn = generation.revision.withdrawn_rows
-    chosen = {ALL_KINDS: most_played(plays, n, withdrawn)}
+def popular_lists(plays: Doubles, n: int, unlisted: Rows, kinds: Kinds | None = None) -> dict[str, PopularList]:
+    """Return the n most popular items of all, and of every kind that has any, without what nobody gets."""
+    chosen = {ALL_KINDS: most_played(plays, n, unlisted)}
     for code, name in enumerate(kinds.names if kinds is not None else ()):
-        others = np.flatnonzero(kinds.codes != code) if kinds is not None else withdrawn
-        rows = most_played(plays, n, np.union1d(others, withdrawn).astype(np.int32))
+        others = np.flatnonzero(kinds.codes != code) if kinds is not None else unlisted
+        rows = most_played(plays, n, np.union1d(others, unlisted).astype(np.int32))
         if len(rows):
             chosen.setdefault(name, rows)
     return {name: PopularList(rows, plays[rows].astype(np.float32)) for name, rows in chosen.items()}

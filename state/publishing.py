@@ -8,6 +8,7 @@ import numpy as np
 from model.arrays import Codes, Counts, Flags, Floats, Starts
 from state.generation import Generation
 from state.relist import Lists
+from state.unlisted import Unlisted
 from state.user_record import OWED
 from state.user_records import Ragged, UserRecords, without
 from streams.settings import Settings
@@ -48,9 +49,10 @@ def publishing(
 ) -> Publishing:
     """Decide which lists are published.
 
-    A list is if too few of its first items were among the first ones before, or their mean score is another; if it
-    grows old, by the listener's own event time or by the clock; or if it has to be `again`. A list that only changed
-    waits until `debounce_ms` after the one before it, by the clock.
+    A list is if too few of its first items were among the first ones before, or their mean score is another; if the
+    one before holds an item that nobody gets any more; if it grows old, by the listener's own event time or by the
+    clock; or if it has to be `again`. A list that only changed waits until `debounce_ms` after the one before it, by
+    the clock.
 
     Args:
         records: The users, with what was published last.
@@ -66,6 +68,8 @@ def publishing(
     changed |= np.abs(scores - header["list_score"]) > settings.list_score_change * np.maximum(
         np.abs(header["list_score"]), _LEAST
     )
+    if lists.unlisted is not None:
+        changed |= holding(records.listed, lists.unlisted, generation)
     age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
     age_ms = now_ms - header["listed_at_ms"]
     old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
@@ -99,6 +103,13 @@ def shared(listed: Ragged, lists: Lists, generation: Generation, k: int) -> Floa
     twice = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] > 0)).sum(axis=1)
     share: Floats = twice / np.maximum((rows >= 0).sum(axis=1), 1)
     return share
+
+
+def holding(listed: Ragged, unlisted: Unlisted, generation: Generation) -> Flags:
+    """Tell which of the lists before hold an item that nobody gets any more."""
+    n_held = np.concatenate(([0], np.cumsum(unlisted.among(listed.values, generation))))
+    held: Flags = np.diff(n_held[listed.starts]) > 0
+    return held
 
 
 def padded(listed: Ragged, k: int) -> Counts:

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts
 from model.ranking import best_of, top_n
+from state.catalog import ItemCatalog
 from state.generation import Generation
 from state.item_index import ItemIndex
+from state.left_out import LeftOut
 from state.recall import AT, RecallWindow, recall_of
+from state.unlisted import Unlisted
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,10 @@ the item vectors once for a whole batch, while the index looks every user up by 
 500,000 items              4.4       7.1       3.8       1.9        0.9     5.0
 1,000,000 items            7.2       9.7       4.6       3.1        1.3     5.0
 """
+LISTED_SHARE_MIN = 0.5
+"""Where fewer items may be in a list, looking for them in the index takes longer than ranking exactly."""
+FOUND_SHARE_MIN = 0.5
+"""Of the listed items that an index should find in its share of all; with fewer, they lie elsewhere than the query."""
 ROUNDING = np.float32(1.0001)
 """A computed score may exceed its bound by so much."""
 
@@ -62,10 +69,14 @@ class Ranker:
         n_lists: Lists ranked so far, by how.
         n_probes: Lists from the index that were ranked exactly, too.
         n_fallbacks: Revisions that were found to find too little.
+        left_out: How many items were left out of lists, by reason; filled by whoever knows the reasons.
+        catalog: What is available.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Rank as the settings say."""
+    def __init__(self, settings: Settings, catalog: ItemCatalog | None = None) -> None:
+        """Rank as the settings say, what `catalog` says is available; everything if left out."""
+        self.left_out = LeftOut()
+        self.catalog = ItemCatalog() if catalog is None else catalog
         self.n_lists: dict[Ranking, int] = {"exact": 0, "annoy": 0}
         self.n_probes = 0
         self.n_fallbacks = 0
@@ -79,36 +90,54 @@ class Ranker:
         return self._window.mean
 
     def top_n(
-        self, generation: Generation, queries: Floats, starts: Starts, known_rows: Rows, n: int
+        self,
+        generation: Generation,
+        queries: Floats,
+        starts: Starts,
+        known_rows: Rows,
+        n: int,
+        unlisted: Unlisted | None = None,
     ) -> tuple[Rows, Floats]:
-        """Return the best n items of every user, as `model.ranking.top_n` does, without known and withdrawn ones."""
-        index = self._index_for(generation, len(queries))
+        """Return the best n items of every user, as `model.ranking.top_n` does, without known and unlisted ones.
+
+        Without `unlisted` everything is available that is not withdrawn.
+        """
+        unlisted = unlisted or Unlisted.of(generation)
+        index = self._index_for(generation, len(queries), unlisted)
         self.n_lists["exact" if index is None else "annoy"] += len(queries)
         if index is None:
-            return exact(generation, queries, starts, known_rows, n)
-        found = from_index(generation, index, queries, starts, known_rows, n)
-        self._probe(generation, queries, starts, known_rows, found[0])
+            return exact(generation, queries, starts, known_rows, n, unlisted)
+        found = from_index(generation, index, queries, starts, known_rows, n, unlisted)
+        self._probe(generation, queries, starts, known_rows, found[0], unlisted)
         return found
 
-    def _index_for(self, generation: Generation, n_users: int) -> ItemIndex | None:
+    def _index_for(self, generation: Generation, n_users: int, unlisted: Unlisted) -> ItemIndex | None:
         """Return the index to rank a batch from, None for exact ranking."""
         revision = generation.revision
         if self._ranked != (generation.id, revision.number):
             self._ranked = generation.id, revision.number
             self._window, self._trusted = RecallWindow(), True
-        if revision.index is None or not self._trusted:
+        if revision.index is None or not self._trusted or listed_share(unlisted) < LISTED_SHARE_MIN:
             return None
         ranking = ranking_for(self._mode, len(generation.item_factors), n_users)
         return revision.index if ranking == "annoy" else None
 
-    def _probe(self, generation: Generation, queries: Floats, starts: Starts, known_rows: Rows, found: Rows) -> None:
+    def _probe(
+        self,
+        generation: Generation,
+        queries: Floats,
+        starts: Starts,
+        known_rows: Rows,
+        found: Rows,
+        unlisted: Unlisted,
+    ) -> None:
         """Rank some of the lists exactly, too, and stop trusting an index that finds too little."""
         n_before = self.n_lists["annoy"] - len(queries)
         chosen = np.flatnonzero(probed(n_before, len(queries), self._share))
         if not len(chosen):
             return
         known = [known_rows[starts[u] : starts[u + 1]] for u in chosen]
-        best, _ = exact(generation, queries[chosen], _starts_of(known), np.concatenate(known), AT)
+        best, _ = exact(generation, queries[chosen], _starts_of(known), np.concatenate(known), AT, unlisted)
         self.n_probes += len(chosen)
         self._window.add(recall_of(found[chosen], best))
         if self._window.is_below(self._floor):
@@ -127,44 +156,73 @@ class Ranker:
         }
 
 
-def exact(generation: Generation, queries: Floats, starts: Starts, known_rows: Rows, n: int) -> tuple[Rows, Floats]:
-    """Return the best n items of every user exactly, without known and withdrawn ones."""
-    return top_n(
-        queries,
-        generation.item_factors,
-        generation.norms,
-        starts,
-        known_rows,
-        n,
-        withdrawn_rows=generation.revision.withdrawn_rows,
-    )
+def exact(
+    generation: Generation,
+    queries: Floats,
+    starts: Starts,
+    known_rows: Rows,
+    n: int,
+    unlisted: Unlisted | None = None,
+) -> tuple[Rows, Floats]:
+    """Return the best n items of every user exactly, without known and unlisted ones."""
+    rows = generation.revision.withdrawn_rows if unlisted is None else unlisted.rows
+    return top_n(queries, generation.item_factors, generation.norms, starts, known_rows, n, withdrawn_rows=rows)
+
+
+def listed_share(unlisted: Unlisted) -> float:
+    """Return the share of the items that are available: an index holds all of them, save those withdrawn with it."""
+    return 1 - len(unlisted.unavailable_rows) / max(1, len(unlisted.mask))
 
 
 def from_index(
-    generation: Generation, index: ItemIndex, queries: Floats, starts: Starts, known_rows: Rows, n: int
+    generation: Generation,
+    index: ItemIndex,
+    queries: Floats,
+    starts: Starts,
+    known_rows: Rows,
+    n: int,
+    unlisted: Unlisted | None = None,
 ) -> tuple[Rows, Floats]:
-    """Return about the best n items of every user, with exact scores, without known and withdrawn ones.
+    """Return about the best n items of every user, with exact scores, without known and unlisted ones.
 
     The longest items, which the index does not hold, are ranked exactly. Who cannot gain from a shorter one any more
-    (Cauchy and Schwarz) is done; for the others the index names the rest of the candidates.
+    (Cauchy and Schwarz) is done; for the others the index names the rest of the candidates. It does not know which
+    items are unavailable: it is asked for the more of them, and for whom it names too few, everything is ranked.
     """
+    unlisted = unlisted or Unlisted.of(generation)
     item_factors, norms, longest = generation.item_factors, generation.norms, slice(index.n_long)
-    withdrawn = generation.revision.withdrawn_rows
     rows, scores = top_n(
-        queries, item_factors[longest], norms[longest], starts, known_rows, n, withdrawn_rows=withdrawn
+        queries, item_factors[longest], norms[longest], starts, known_rows, n, withdrawn_rows=unlisted.rows
     )
     bounds = np.linalg.norm(queries, axis=1) * norms[index.n_long] * ROUNDING
-    left = np.flatnonzero(scores[:, -1] < bounds)
-    if len(left):
-        candidates = []
-        for u in left:
-            known = known_rows[starts[u] : starts[u + 1]]
-            found = index.find(queries[u], n + len(known))
-            candidates.append(np.concatenate([rows[u], found[~np.isin(found, known)]]))
-        rows[left], scores[left] = best_of(
-            queries[left], item_factors, _starts_of(candidates), np.concatenate(candidates), n
+    asked, candidates, lost = [], [], []
+    for u in np.flatnonzero(scores[:, -1] < bounds):
+        known = known_rows[starts[u] : starts[u + 1]]
+        found = _found(index, queries[u], known, n, unlisted)
+        if found is None:
+            lost.append(u)
+        else:
+            asked.append(u)
+            candidates.append(np.concatenate([rows[u], found]))
+    if asked:
+        rows[asked], scores[asked] = best_of(
+            queries[asked], item_factors, _starts_of(candidates), np.concatenate(candidates), n
         )
+    if lost:
+        known_of = [known_rows[starts[u] : starts[u + 1]] for u in lost]
+        rest = queries[lost], _starts_of(known_of), np.concatenate(known_of)
+        rows[lost], scores[lost] = exact(generation, *rest, n, unlisted)
     return rows, scores
+
+
+def _found(index: ItemIndex, query: Floats, known: Rows, n: int, unlisted: Unlisted) -> Rows | None:
+    """Return listed items of the index that a user does not know; None if too few of those near them are available."""
+    share = listed_share(unlisted)
+    found = index.find(query, n + len(known), share)
+    listed = found[~unlisted.mask[found]]
+    if len(listed) < FOUND_SHARE_MIN * share * len(found):
+        return None
+    return listed[~np.isin(listed, known)]
 
 
 def _starts_of(parts: Sequence[Rows]) -> Starts:

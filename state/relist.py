@@ -1,5 +1,6 @@
 """Users folded in and ranked under one generation."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,11 +9,14 @@ from numpy.typing import NDArray
 from model.arrays import Floats, Rows, Starts
 from model.fold_in import fold_in, n_known
 from model.objective import Objective, against
+from model.repeats import kept_out
 from model.weights import decayed
 from state.blended import Newcomers, blended_lists, part_of
 from state.generation import Generation
+from state.left_out import LeftOut, Reason
 from state.popular import Popular, PopularNow, popular_as_trained
 from state.ranker import Ranker, exact
+from state.unlisted import Unlisted
 from state.user_records import UserRecords
 from state.wishes import cooling
 from streams.settings import Settings
@@ -25,6 +29,7 @@ class Lists(NamedTuple):
     scores: Floats  # (n, list_n)
     personal: NDArray[np.bool_]  # (n,), False where the list is the popular one
     blended: NDArray[np.bool_]  # (n,), True where a personal list is blended with the popular one
+    unlisted: Unlisted | None = None  # what is in none of them
 
 
 def relist(
@@ -33,6 +38,7 @@ def relist(
     settings: Settings,
     ranker: Ranker | None = None,
     popular_now: PopularNow | None = None,
+    now_ms: int = 0,
 ) -> Lists:
     """Fold users into a generation, in place, and rank its items for them.
 
@@ -44,8 +50,9 @@ def relist(
         records: The users.
         generation: The generation, at the revision that says which items are withdrawn.
         settings: How long a list is, what is left out of it, and whose is blended.
-        ranker: Ranks the lists; exactly if left out.
+        ranker: Ranks the lists, what its catalog says is available; exactly, and everything, if left out.
         popular_now: Tells what is popular; what was so in the training if left out.
+        now_ms: When the lists are made: what is not available then is in none of them.
     """
     header, histories, list_n = records.header, records.histories, settings.list_n
     objective = generation.manifest.objective
@@ -55,21 +62,26 @@ def relist(
         histories.starts, rows, weights, generation.item_factors, generation.gram_diagonal, objective, records.vectors
     )
     rank = ranker.top_n if ranker is not None else exact
-    unwanted = unwanted_rows(records, generation, settings)
-    left_out = joined((histories.starts, rows), unwanted)
-    best, scores = rank(generation, records.vectors, *left_out, list_n)
+    unlisted = ranker.catalog.unlisted(generation, now_ms) if ranker is not None else Unlisted.of(generation)
+    known, (hidden, cooled) = known_rows(records, rows, settings), unwanted_rows(records, generation, settings)
+    if ranker is not None:
+        _count(ranker.left_out, len(records), {"known": known, "hidden": hidden[1], "cooldown": cooled[1]}, unlisted)
+    unwanted = joined(hidden, cooled)
+    left_out = joined((histories.starts, known), unwanted)
+    best, scores = rank(generation, records.vectors, *left_out, list_n, unlisted)
     n_liked = n_known(histories.starts, np.where(against(weights), -1, rows))
     few = (0 < n_liked) & (n_liked <= settings.blend_items_max) & (settings.popular_blend > 0)
-    lists = Lists(best, scores, n_liked > 0, few)
+    lists = Lists(best, scores, n_liked > 0, few, unlisted)
     if few.any() or not n_liked.all():
-        popular = popular_now() if popular_now is not None else popular_as_trained(generation)
+        popular = popular_now(unlisted) if popular_now is not None else popular_as_trained(generation, unlisted)
         _give_popular(lists, popular, unwanted)
         few &= popular.preference.any()
         users = np.flatnonzero(few)
         if len(users):
             vectors = records.vectors[users], *part_of(users, histories.starts, rows, weights)
+            found = Newcomers(*vectors, *part_of(users, *left_out))
             best[users], scores[users] = blended_lists(
-                Newcomers(*vectors, *part_of(users, *left_out)), scores[users, 0], generation, popular, settings, rank
+                found, scores[users, 0], generation, popular, settings, rank, unlisted
             )
     return lists
 
@@ -93,21 +105,43 @@ def kinds_of(lists: Lists) -> list[str]:
     return kinds
 
 
+def _count(left_out: LeftOut, n_lists: int, rows_of: Mapping[Reason, Rows], unlisted: Unlisted) -> None:
+    """Count what is left out of lists by reason: here every reason is known."""
+    counts = {reason: int((rows >= 0).sum()) for reason, rows in rows_of.items()}
+    counts["withdrawn"] = n_lists * len(unlisted.withdrawn_rows)
+    counts["unavailable"] = n_lists * len(unlisted.unavailable_rows)
+    left_out.add(counts)
+
+
+def known_rows(records: UserRecords, rows: Rows, settings: Settings) -> Rows:
+    """Return those rows of the users' histories that are left out of their lists, -1 for the others."""
+    ages = _ages_in_plays(records)
+    return np.where(kept_out(ages, settings.known_items, settings.repeat_after_plays), rows, np.int32(-1))
+
+
+def _ages_in_plays(records: UserRecords) -> NDArray[np.int64]:
+    """Return their users' plays since the entries of the histories were touched, shape (h,)."""
+    histories = records.histories
+    plays_now = np.repeat(records.header["plays"].astype(np.int64), np.diff(histories.starts))
+    ages: NDArray[np.int64] = plays_now - histories.touched_at_play
+    return ages
+
+
 def weights_now(records: UserRecords, objective: Objective) -> Floats:
     """Return what every entry of the users' histories is worth now, shape (h,)."""
     header, histories = records.header, records.histories
-    n_entries = np.diff(histories.starts)
-    plays = np.repeat(header["plays"].astype(np.int64), n_entries) - histories.touched_at_play
-    seconds = np.repeat(header["last_played_s"].astype(np.int64), n_entries) - histories.last_played_s
-    return decayed(histories.values, plays, objective.half_life_plays, seconds, objective.half_life_s)
+    seconds = np.repeat(header["last_played_s"].astype(np.int64), np.diff(histories.starts)) - histories.last_played_s
+    return decayed(histories.values, _ages_in_plays(records), objective.half_life_plays, seconds, objective.half_life_s)
 
 
-def unwanted_rows(records: UserRecords, generation: Generation, settings: Settings) -> tuple[Starts, Rows]:
-    """Return the rows of what users have hidden, and of what was shown to them too often, user after user."""
+def unwanted_rows(
+    records: UserRecords, generation: Generation, settings: Settings
+) -> tuple[tuple[Starts, Rows], tuple[Starts, Rows]]:
+    """Return the rows of what users have hidden, and of what was shown to them too often, each user after user."""
     shown, cooldown = records.shown, (settings.cooldown_shows, settings.cooldown_plays)
     out = cooling(shown, records.header["plays"], cooldown)
     cooled = np.concatenate(([0], np.cumsum(out)))[shown.starts], generation.rows_of(shown.item_keys[out])
-    return joined((records.hidden.starts, generation.rows_of(records.hidden.values)), cooled)
+    return (records.hidden.starts, generation.rows_of(records.hidden.values)), cooled
 
 
 def joined(some: tuple[Starts, Rows], others: tuple[Starts, Rows]) -> tuple[Starts, Rows]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import msgspec
 
@@ -19,9 +20,12 @@ class Serving:
     A commit group reads `current` once, when it begins; so a swap happens between two groups.
     """
 
-    def __init__(self, store: GenerationStore) -> None:
-        """Serve generations of `store`; none at first."""
+    def __init__(
+        self, store: GenerationStore, prepare: Callable[[Generation], None] = lambda _generation: None
+    ) -> None:
+        """Serve generations of `store`, none at first; `prepare` is called, in a thread, with each before it serves."""
         self.current: Generation | None = None
+        self._prepare = prepare
         self.swapped = asyncio.Event()
         self._store = store
         self._announced: Announcement | None = None
@@ -71,11 +75,12 @@ class Serving:
             generation = present.with_revision(generation.revision)
         _ = (
             generation.norms,
-            generation.popular_rows,
+            generation.popular_order,
             generation.key,
             generation.marks,
         )  # computed here, beside the event loop
         generation.rows_of(generation.item_keys[:1])
+        self._prepare(generation)
         return generation
 
 

@@ -8,6 +8,8 @@ from aiokafka import AIOKafkaConsumer
 
 from streams.log_reader import partitions_of, reader
 
+RECORDS_AT_ONCE = 500
+"""Records taken in before others have their turn on the event loop: a few milliseconds."""
 OnRecord = Callable[[bytes | None, bytes | None], None]
 
 
@@ -66,7 +68,8 @@ class Broadcast:
             while True:
                 if not caught_up.is_set() and await _reached(consumer, ends):
                     caught_up.set()
-                for records in (await consumer.getmany(timeout_ms=200)).values():
+                await asyncio.sleep(0)  # what is fetched already comes without any wait
+                for records in (await consumer.getmany(timeout_ms=200, max_records=RECORDS_AT_ONCE)).values():
                     for record in records:
                         self._on_record(record.key, record.value)
 

@@ -21,7 +21,7 @@ SECONDS_MAX = 1e11
 
 
 class PlaysFileError(ValueError):
-    """A file of plays cannot be read; the message names the column or the row. Mend it, or name the right column."""
+    """A file of plays or items cannot be read; the message names the column or the row. Mend it, or name the column."""
 
 
 class PlaysPiece(NamedTuple):
@@ -56,7 +56,7 @@ def to_ids(column: pa.Array) -> pa.Array:
         ArrowInvalid: One is empty, too long, not UTF-8 or not printable.
     """
     ids = column.cast(pa.string())
-    _check_range(pc.utf8_length(ids), 1, ID_LENGTH_MAX)
+    check_range(pc.utf8_length(ids), 1, ID_LENGTH_MAX)
     # Not Arrow's own test: its Unicode is of another version than that of Python, by which the worker decides.
     if not "".join(ids.drop_null().to_pylist()).isprintable():
         raise pa.ArrowInvalid
@@ -81,7 +81,7 @@ def to_epoch_ms(column: pa.Array) -> pa.Array:
         except pa.ArrowInvalid:
             moments = column.cast(pa.timestamp("ns", "UTC"))
             times = moments.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
-    _check_range(times, EARLIEST_MS, LATEST_MS)
+    check_range(times, EARLIEST_MS, LATEST_MS)
     return times
 
 
@@ -92,17 +92,15 @@ def to_durations(column: pa.Array) -> pa.Array:
         ArrowInvalid: One is not a whole number, negative or longer than a day.
     """
     if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
-        text = column.cast(pa.string())
-        column = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text).cast(pa.float64())
+        column = without_empty(column.cast(pa.string())).cast(pa.float64())
     durations = column.cast(pa.int64())
-    _check_range(durations, 0, DAY_MS)
+    check_range(durations, 0, DAY_MS)
     return durations
 
 
 def to_play_ids(column: pa.Array) -> pa.Array:
     """Return ids as text; an empty one is a missing one."""
-    text = column.cast(pa.string())
-    return to_ids(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
+    return to_ids(without_empty(column.cast(pa.string())))
 
 
 def to_types(column: pa.Array) -> pa.Array:
@@ -111,14 +109,18 @@ def to_types(column: pa.Array) -> pa.Array:
     Raises:
         ArrowInvalid: One has other characters than types have.
     """
-    text = column.cast(pa.string())
-    types = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    types = without_empty(column.cast(pa.string()))
     if not pc.all(pc.match_substring_regex(types.drop_null(), _TYPE)).as_py() and len(types.drop_null()):
         raise pa.ArrowInvalid
     return types
 
 
-class _Rule(NamedTuple):
+def without_empty(text: pa.Array) -> pa.Array:
+    """Return texts, of which an empty one is a missing one."""
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+class Rule(NamedTuple):
     """What a column holds."""
 
     convert: Callable[[pa.Array], pa.Array]
@@ -131,13 +133,13 @@ _YEARS = [datetime.fromtimestamp(ms / 1000, UTC).year for ms in (EARLIEST_MS, LA
 _TIME = f"is no time from {_YEARS[0]} to {_YEARS[1]}, in RFC 3339 with its zone or in epoch seconds or milliseconds"
 _DURATION = "is no whole number of milliseconds of at most a day"
 RULES = {
-    "user_id": _Rule(to_ids, needed=True, said=_ID),
-    "item_id": _Rule(to_ids, needed=True, said=_ID),
-    "played_at": _Rule(to_epoch_ms, needed=True, said=_TIME),
-    "ms_played": _Rule(to_durations, needed=False, said=_DURATION),
-    "duration_ms": _Rule(to_durations, needed=False, said=_DURATION),
-    "play_id": _Rule(to_play_ids, needed=False, said=_ID),
-    "type": _Rule(to_types, needed=False, said=f"is no type of 1 to {TYPE_LENGTH_MAX} small letters, digits, _ and -"),
+    "user_id": Rule(to_ids, needed=True, said=_ID),
+    "item_id": Rule(to_ids, needed=True, said=_ID),
+    "played_at": Rule(to_epoch_ms, needed=True, said=_TIME),
+    "ms_played": Rule(to_durations, needed=False, said=_DURATION),
+    "duration_ms": Rule(to_durations, needed=False, said=_DURATION),
+    "play_id": Rule(to_play_ids, needed=False, said=_ID),
+    "type": Rule(to_types, needed=False, said=f"is no type of 1 to {TYPE_LENGTH_MAX} small letters, digits, _ and -"),
 }
 
 
@@ -152,10 +154,15 @@ def check_piece(table: pa.Table, first_row: int, path: Path) -> PlaysPiece:
     Raises:
         PlaysFileError: A value is not what its column should hold.
     """
-    return PlaysPiece(first_row, *(_read(table, field, rule, first_row, path) for field, rule in RULES.items()))
+    return PlaysPiece(first_row, *(read_column(table, field, rule, first_row, path) for field, rule in RULES.items()))
 
 
-def _read(table: pa.Table, field: str, rule: _Rule, first_row: int, path: Path) -> list[Any]:
+def read_column(table: pa.Table, field: str, rule: Rule, first_row: int, path: Path) -> list[Any]:
+    """Return what a column holds, a value a row, None for all where there is no such column.
+
+    Raises:
+        PlaysFileError: A value is not what the column should hold.
+    """
     if field not in table.column_names:
         return [None] * len(table)
     column = pa.concat_arrays(table[field].chunks)
@@ -175,14 +182,19 @@ def _read(table: pa.Table, field: str, rule: _Rule, first_row: int, path: Path) 
     return values
 
 
-def _convert(column: pa.Array, rule: _Rule) -> pa.Array:
+def _convert(column: pa.Array, rule: Rule) -> pa.Array:
     converted = rule.convert(column)
     if rule.needed and converted.null_count:
         raise pa.ArrowInvalid
     return converted
 
 
-def _check_range(numbers: pa.Array, low: int, high: int) -> None:
+def check_range(numbers: pa.Array, low: int, high: int) -> None:
+    """See that all numbers that are there lie between two.
+
+    Raises:
+        ArrowInvalid: One does not.
+    """
     found = pc.min_max(numbers).as_py()
     if found["min"] is not None and not low <= found["min"] <= found["max"] <= high:
         raise pa.ArrowInvalid

@@ -1,11 +1,11 @@
-"""The formats of files of plays: each is read as tables of bounded size, whose columns are named as ours."""
+"""The formats of files of rows: each is read as tables of bounded size, whose columns are named as ours."""
 
 import csv
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, ClassVar, cast
 
 import msgspec
 import pyarrow as pa
@@ -21,8 +21,40 @@ OPTIONS = {"user_id": "--user-column", "item_id": "--item-column", "played_at": 
 """What every play needs, and the option that names its column."""
 
 
-class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """Which column of the file holds what."""
+LIST_SEPARATOR = "|"
+"""Stands between the parts of a value that is a list."""
+
+
+class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """Which column of a file holds what: a field for each, whose value is the column's name."""
+
+    noun: ClassVar[str]
+    """What a row is."""
+    options: ClassVar[dict[str, str]]
+    """The fields that every row needs, and the options that name their columns."""
+    lists: ClassVar[frozenset[str]] = frozenset()
+    """The fields that may be lists of texts."""
+
+    def among(self, found: list[str], path: Path) -> dict[str, str]:
+        """Return the columns that the file has, by what they hold.
+
+        Raises:
+            PlaysFileError: One that every row needs is missing.
+        """
+        wanted = msgspec.structs.asdict(self)
+        for field, option in self.options.items():
+            if wanted[field] not in found:
+                there = ", ".join(found)[:300] or "none at all"
+                message = f"{path} has no column {wanted[field]}, only {there}: name the right one with {option}."
+                raise PlaysFileError(message)
+        return {field: column for field, column in wanted.items() if column in found}
+
+
+class Columns(FileColumns, frozen=True, kw_only=True):
+    """The columns of a file of plays."""
+
+    noun: ClassVar[str] = "play"
+    options: ClassVar[dict[str, str]] = OPTIONS
 
     user_id: str = "user_id"
     item_id: str = "item_id"
@@ -31,20 +63,6 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: str = "duration_ms"
     play_id: str = "play_id"
     type: str = "type"
-
-    def among(self, found: list[str], path: Path) -> dict[str, str]:
-        """Return the columns that the file has, by what they hold.
-
-        Raises:
-            PlaysFileError: One that every play needs is missing.
-        """
-        wanted = msgspec.structs.asdict(self)
-        for field, option in OPTIONS.items():
-            if wanted[field] not in found:
-                there = ", ".join(found)[:300] or "none at all"
-                message = f"{path} has no column {wanted[field]}, only {there}: name the right one with {option}."
-                raise PlaysFileError(message)
-        return {field: column for field, column in wanted.items() if column in found}
 
 
 @contextmanager
@@ -61,7 +79,7 @@ def naming(path: Path, what: str) -> Iterator[None]:
         raise PlaysFileError(message) from None
 
 
-def read_csv(path: Path, columns: Columns) -> Iterator[pa.Table]:
+def read_csv(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     """Read comma-separated values as bytes: what they mean is decided where a fault can be told with its row."""
     with naming(path, "opened"), _open(path) as file:
         header = file.readline(BLOCK_BYTES).decode("utf-8-sig")
@@ -102,7 +120,7 @@ def _open_csv(file: IO[bytes], columns: list[str], bad_rows: list[Any]) -> Any:
     )
 
 
-def read_parquet(path: Path, columns: Columns) -> Iterator[pa.Table]:
+def read_parquet(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     """Read Parquet in batches; a row group is not held whole."""
     with naming(path, "read"), pq.ParquetFile(path) as file:
         wanted = columns.among(file.schema_arrow.names, path)
@@ -110,14 +128,15 @@ def read_parquet(path: Path, columns: Columns) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch]).select(list(wanted.values())).rename_columns(list(wanted))
 
 
-def read_json_lines(path: Path, columns: Columns) -> Iterator[pa.Table]:
+def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     """Read one JSON object a line; blank lines are no rows.
 
     Not by Arrow, which fixes the type of a column by its first block: a time may be text here and a number there.
     """
     spelled = msgspec.structs.asdict(columns)
     kinds: dict[str, Any] = dict.fromkeys(spelled, str | int | float | None)
-    fields = [(name, kinds[name]) if name in OPTIONS else (name, kinds[name], None) for name in spelled]
+    kinds |= dict.fromkeys(columns.lists, str | int | float | list[str] | None)
+    fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in spelled]
     row_type = msgspec.defstruct("Row", fields, rename=spelled, gc=False)
     decode = msgspec.json.Decoder(row_type).decode
     n_read = 0
@@ -128,14 +147,18 @@ def read_json_lines(path: Path, columns: Columns) -> Iterator[pa.Table]:
                 rows.append(decode(line))
             except (ValueError, RecursionError) as error:
                 reason = str(error).replace("`", "")
-                message = f"Row {n_read + len(rows) + 1} of {path} is no play ({reason}): mend the line."
+                message = f"Row {n_read + len(rows) + 1} of {path} is no {columns.noun} ({reason}): mend the line."
                 raise PlaysFileError(message) from None
         n_read += len(rows)
         yield pa.table({name: _as_text([getattr(row, name) for row in rows]) for name in spelled})
 
 
 def _as_text(values: list[Any]) -> pa.Array:
-    return pa.array([value if value is None else str(value) for value in values], pa.string())
+    return pa.array([None if value is None else _text_of(value) for value in values], pa.string())
+
+
+def _text_of(value: str | float | list[str]) -> str:
+    return LIST_SEPARATOR.join(value) if isinstance(value, list) else str(value)
 
 
 def _blocks_of_lines(path: Path) -> Iterator[list[bytes]]:

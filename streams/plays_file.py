@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.play_columns import PlaysFileError, PlaysPiece, check_piece
-from streams.play_tables import Columns, naming, read_csv, read_json_lines, read_parquet
+from streams.play_tables import Columns, FileColumns, naming, read_csv, read_json_lines, read_parquet
 
 PIECE_ROWS = 20_000
-_READERS: dict[str, Callable[[Path, Columns], Iterator[pa.Table]]] = {
+_READERS: dict[str, Callable[[Path, FileColumns], Iterator[pa.Table]]] = {
     ".csv": read_csv,
     ".csv.gz": read_csv,
     ".jsonl": read_json_lines,
@@ -35,10 +35,7 @@ class PlaysFile(NamedTuple):
         Raises:
             PlaysFileError: The file cannot be read.
         """
-        if self._ending() != ".parquet":
-            return None
-        with naming(self.path, "opened"):
-            return int(pq.read_metadata(self.path).num_rows)
+        return n_rows_of(self.path)
 
     def pieces(self, first_row: int = 1) -> Iterator[PlaysPiece]:
         """Read the plays from a row on; rows are counted from 1, without a header.
@@ -46,18 +43,41 @@ class PlaysFile(NamedTuple):
         Raises:
             PlaysFileError: The file or a value in it cannot be read.
         """
-        row = 1
-        for table in _READERS[self._ending()](self.path, self.columns):
-            for start in range(0, len(table), PIECE_ROWS):
-                part = table.slice(start, PIECE_ROWS)
-                n_skipped = max(0, first_row - row)
-                if n_skipped < len(part):
-                    yield check_piece(part.slice(n_skipped), row + n_skipped, self.path)
-                row += len(part)
+        for row, part in tables_of(self.path, self.columns):
+            n_skipped = max(0, first_row - row)
+            if n_skipped < len(part):
+                yield check_piece(part.slice(n_skipped), row + n_skipped, self.path)
 
-    def _ending(self) -> str:
-        for ending in _READERS:
-            if self.path.name.endswith(ending):
-                return ending
-        message = f"{self.path} is no file of plays: its name should end in {', '.join(_READERS)}."
-        raise PlaysFileError(message)
+
+def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]]:
+    """Read a file in tables of bounded size, each with the row that it begins with, counted from 1.
+
+    Raises:
+        PlaysFileError: The file cannot be read.
+    """
+    row = 1
+    for table in _READERS[_ending(path, columns)](path, columns):
+        for start in range(0, len(table), PIECE_ROWS):
+            part = table.slice(start, PIECE_ROWS)
+            yield row, part
+            row += len(part)
+
+
+def n_rows_of(path: Path) -> int | None:
+    """Return the number of rows where the file tells it, which only Parquet does.
+
+    Raises:
+        PlaysFileError: The file cannot be read.
+    """
+    if not path.name.endswith(".parquet"):
+        return None
+    with naming(path, "opened"):
+        return int(pq.read_metadata(path).num_rows)
+
+
+def _ending(path: Path, columns: FileColumns) -> str:
+    for ending in _READERS:
+        if path.name.endswith(ending):
+            return ending
+    message = f"{path} is no file of {columns.noun}s: its name should end in {', '.join(_READERS)}."
+    raise PlaysFileError(message)

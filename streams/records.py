@@ -22,6 +22,9 @@ ItemId = Annotated[
 ]
 EpochMs = Annotated[int, Meta(description="Milliseconds since 1970-01-01T00:00:00Z.")]
 Duration = Annotated[int, Meta(ge=0, le=DAY_MS)]
+Text = Annotated[str, Meta(max_length=512)]
+Moment = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
+"""Milliseconds from 1970 until the end of the year 9999, by which many say that something has no end."""
 
 
 class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -161,6 +164,32 @@ class RelatedItems(msgspec.Struct, frozen=True, kw_only=True):
     generation: Annotated[str, Meta(description="Id of the generation whose item vectors were compared.")]
     items: Annotated[list[str], Meta(description="Item ids, nearest first.")]
     cosines: Annotated[list[float], Meta(description="The cosine of the angle between the vectors, at most 1.")]
+
+
+class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of an item besides its plays; all but `item_id` may be left out, unknown fields are ignored."""
+
+    item_id: Annotated[
+        str, Meta(min_length=1, max_length=128, description="The id of its plays; also the record's key.")
+    ]
+    title: Annotated[Text | None, Meta(description="What it is called, at most 512 characters.")] = None
+    artist: Annotated[Text | None, Meta(description="Who made it, at most 512 characters.")] = None
+    kind: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64)] | None,
+        Meta(description="What it is, as `song` or `podcast`: 1 to 64 characters, the same for all of its kind."),
+    ] = None
+    available_from_ms: Annotated[
+        Moment | None,
+        Meta(description="From when on it may be in lists, in milliseconds since 1970; left out: since ever."),
+    ] = None
+    available_until_ms: Annotated[
+        Moment | None,
+        Meta(description="From when on it may not be in lists any more, in milliseconds since 1970; left out: never."),
+    ] = None
+    tags: Annotated[
+        Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=32)],
+        Meta(description="At most 32 words of 1 to 64 characters."),
+    ] = ()
 
 
 class RejectedPlay(msgspec.Struct, frozen=True, kw_only=True):

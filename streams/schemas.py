@@ -10,6 +10,7 @@ import msgspec
 from streams import topics
 from streams.records import (
     Announcement,
+    CatalogItem,
     Forget,
     Hide,
     Pause,
@@ -31,6 +32,7 @@ RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.GENERATIONS: (Announcement,),
     topics.RELATED_ITEMS: (RelatedItems,),
     topics.POPULAR_ITEMS: (PopularItems,),
+    topics.CATALOG: (CatalogItem,),
 }
 DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

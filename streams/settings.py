@@ -144,6 +144,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int,
         Meta(ge=0, description="Milliseconds between two lists of a listener that changed; plays in between wait."),
     ] = 0
+    known_items: Annotated[
+        Literal["exclude", "include"],
+        Meta(
+            description="Whether items that a listener has played are kept out of their list: `exclude` or `include`."
+        ),
+    ] = "exclude"
+    repeat_after_plays: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="A listener's own plays after which an item that they played may be in their list again, under "
+            "`exclude`; 0: never.",
+        ),
+    ] = 0
     list_heartbeat_s: Annotated[
         int, Meta(ge=1, description="Seconds of event time after which an unchanged list is published again.")
     ] = 86_400

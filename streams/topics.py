@@ -19,6 +19,7 @@ RECOMMENDATIONS = "recommendations"
 GENERATIONS = "generations"
 RELATED_ITEMS = "related-items"
 POPULAR_ITEMS = "popular-items"
+CATALOG = "catalog"
 # Faust names the changelog of the table `users`: <app id>-users-changelog.
 USERS_TABLE = "users"
 
@@ -49,6 +50,7 @@ class TopicNames(msgspec.Struct, frozen=True):
     generations: str
     related_items: str
     popular_items: str
+    catalog: str
     users_changelog: str
 
 
@@ -83,6 +85,7 @@ def topic_names(settings: Settings) -> TopicNames:
         generations=prefix + GENERATIONS,
         related_items=prefix + RELATED_ITEMS,
         popular_items=prefix + POPULAR_ITEMS,
+        catalog=prefix + CATALOG,
         users_changelog=f"{settings.group}-{USERS_TABLE}-changelog",
     )
 
@@ -102,6 +105,7 @@ def declare_topics(settings: Settings) -> list[Topic]:
         Topic(names.related_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         # As many as `plays`: who owns a partition there writes to the one here.
         Topic(names.popular_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
+        Topic(names.catalog, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         # The same number again, as Faust demands. The longest history fits. The lag gives a successor an hour to
         # write its record again before compaction can prefer what a worker that froze and woke up wrote after it.
         Topic(

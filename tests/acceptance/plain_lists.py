@@ -97,7 +97,7 @@ def fault_of(told: Recommendations, history: Histories, generation: Generation, 
         return f"it is {told.kind}"
     if scores is not None:
         return _fault_of_ranking(rows, np.array(told.scores), scores, settings.list_n)
-    expected = generation.popular_rows[: settings.list_n]
+    expected = generation.popular_order[: settings.list_n]
     if rows.tolist() != expected.tolist() or told.scores != generation.popularity[expected].tolist():
         return "it is not that of the most popular items"
     return None

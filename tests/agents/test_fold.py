@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from model.arrays import Keys
 from state.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key
 from state.partition_state import PartitionState
+from state.ranker import Ranker
 from state.user_record import UserRecord, applied_offset_of
 from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, NOW_MS, fold_slices, lists_of, make_durable, played, slice_of
@@ -220,3 +223,30 @@ def test_a_refold_moves_users_to_a_generation(states: States, generation: Genera
 def test_nobody_is_refolded(states: States, generation: Generation) -> None:
     """An empty group changes nothing."""
     assert {0: Changes([], -1, [], [])} == refold({0: []}, states, generation, SETTINGS, NOW_MS)
+
+
+def test_a_list_may_hold_what_its_listener_knows(states: States, generation: Generation) -> None:
+    """Where the settings say so: at once, or after so many plays."""
+    slices = [slice_of(0, 0, played("ann", "i3"), played("ann", "i9"))]
+    told: list[dict[str, Any]] = [{"known_items": "include"}, {"repeat_after_plays": 1}, {}]
+    found = []
+    for options in told:
+        settings = msgspec.structs.replace(SETTINGS, list_n=40, **options)
+        found.append({"i3", "i9"} & set(lists_of(fold_slices(slices, states, generation, settings))["ann"].items))
+
+    assert [{"i3", "i9"}, {"i3"}, set()] == found
+
+
+def test_a_list_holds_what_is_available_when_it_is_made(states: States, generation: Generation) -> None:
+    """Refolded without any play, too."""
+    ranker = Ranker(SETTINGS)
+    ranker.catalog.on_record(b"i5", f'{{"item_id": "i5", "available_from_ms": {NOW_MS}}}'.encode())
+    settings = msgspec.structs.replace(SETTINGS, list_n=40)
+    fold_slices([slice_of(0, 0, played("ann", "i3"))], states, generation, settings)
+
+    found = [
+        "i5" in lists_of(refold({0: [b"ann"]}, states, generation, settings, now_ms, ranker))["ann"].items
+        for now_ms in (NOW_MS - 1, NOW_MS)
+    ]
+
+    assert [False, True] == found

@@ -10,6 +10,7 @@ from agents.reading import read_group
 from state.generation import Generation
 from state.partition_state import PartitionState
 from state.popular import LivePopular
+from state.unlisted import Unlisted
 from streams.settings import Settings
 from streams.slices import Slice
 from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of
@@ -36,7 +37,7 @@ class Scene:
 
     def worth(self, item: str) -> float:
         """Return what the plays of an item are worth."""
-        found = self.popular.lists(self.generation, 40)["all"]
+        found = self.popular.lists(self.generation, 40, Unlisted.of(self.generation))["all"]
         plays = dict(zip(self.generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
         return float(plays[item])
 

@@ -19,6 +19,7 @@ from model.arrays import Floats
 from state.generation import Generation
 from state.generation_store import GenerationStore
 from state.learn import OUTCOMES
+from state.left_out import REASONS
 from state.ranker import Ranker
 from state.revision import write_revision
 from state.serving import Serving
@@ -104,6 +105,13 @@ async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> 
         "playfold_lists_total ranking=annoy": 0,
         "playfold_index_probes_total": 0,
         "playfold_index_fallbacks_total": 0,
+        "playfold_items_left_out_total reason=known": 0,
+        "playfold_items_left_out_total reason=withdrawn": 0,
+        "playfold_items_left_out_total reason=unavailable": 0,
+        "playfold_items_left_out_total reason=hidden": 0,
+        "playfold_items_left_out_total reason=cooldown": 0,
+        "playfold_catalog_items": 0,
+        "playfold_catalog_unreadable_total": 0,
         "playfold_partitions": 0,
     } == scene.samples()
 
@@ -150,6 +158,19 @@ async def test_how_lists_were_ranked_is_told(scene: Scene) -> None:
     assert 5 == scene.samples()["playfold_lists_total ranking=exact"]
 
 
+async def test_what_was_left_out_is_told_by_reason(scene: Scene) -> None:
+    """And what is held of the catalog, and what of it could not be read."""
+    scene.ranker.catalog.on_record(b"i3", b'{"item_id": "i3", "kind": "song"}')
+    scene.ranker.catalog.on_record(b"i4", b"no item")
+    scene.ranker.left_out.add({"known": 5, "unavailable": 7})
+
+    found = scene.samples()
+
+    told = {reason: found[f"playfold_items_left_out_total reason={reason}"] for reason in REASONS}
+    assert {"known": 5, "withdrawn": 0, "unavailable": 7, "hidden": 0, "cooldown": 0} == told
+    assert (1, 1) == (found["playfold_catalog_items"], found["playfold_catalog_unreadable_total"])
+
+
 async def test_a_revision_that_found_too_little_is_counted(scene: Scene) -> None:
     """An alarm can be set on it."""
     scene.ranker.n_fallbacks = 2
@@ -163,7 +184,7 @@ async def test_every_metric_says_what_it_is(scene: Scene) -> None:
 
     families = list(text_string_to_metric_families(get(scene.port)))
 
-    assert 10 == len(families)
+    assert 13 == len(families)
     assert {"counter", "gauge"} == {family.type for family in families}
     assert all(family.documentation.endswith(".") for family in families)
 

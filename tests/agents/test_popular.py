@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.popular import KindsOf, PopularPublisher, no_kinds
+from agents.popular import PopularPublisher
+from state.catalog import ItemCatalog
 from state.generation import Generation
 from state.generation_store import GenerationStore
 from state.keys import item_key
-from state.popular import Kinds, LivePopular
+from state.popular import LivePopular
 from state.serving import Serving
 from state.user_store import UserStore
 from streams.outbox import OutboxError
-from streams.records import PopularItems
+from streams.records import CatalogItem, PopularItems
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
@@ -35,14 +36,15 @@ AT_S = 1_700_000_000
 class Scene:
     """A publisher with two partitions, and a generation in which `i7` is popular, then `i21`."""
 
-    def __init__(self, folder: Path, kinds_of: KindsOf = no_kinds, settings: Settings = SETTINGS) -> None:
+    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         """Prepare."""
         self.folder, self.outbox, self.popular = folder, MemoryOutbox(settings), LivePopular(settings)
         self.store = SimpleNamespace(partitions={0: None, 3: None}, settled=True)
         self.serving, self.thread = Serving(GenerationStore(folder)), ThreadPoolExecutor(1)
         store = cast(UserStore, self.store)
+        self.catalog = ItemCatalog()
         self.publisher = PopularPublisher(
-            store, self.serving, self.popular, self.outbox, self.thread, settings, kinds_of
+            store, self.serving, self.popular, self.outbox, self.thread, settings, self.catalog
         )
 
     def serve(self, generation_id: str = FIRST_ID) -> Generation:
@@ -51,6 +53,11 @@ class Scene:
             self.folder, generation_id, popularity={"i7": 9.0, "i21": 5.0, "i3": 4.0}
         )
         return self.serving.current
+
+    def name_kinds(self, kind: str) -> None:
+        """Have the catalog say what `i7` and `i21` are."""
+        for item_id in ("i7", "i21"):
+            self.catalog.on_record(item_id.encode(), msgspec.json.encode(CatalogItem(item_id=item_id, kind=kind)))
 
     def play(self, item: str, n: int) -> None:
         """Have plays of an item learnt."""
@@ -137,15 +144,13 @@ async def test_another_generation_is_another_list(scene: Scene) -> None:
     assert [FIRST_ID, SECOND_ID] == [decoded(value).generation for _, value in scene.outbox.logs[TOPIC, 0]]
 
 
-async def test_a_kind_that_is_no_more_gets_a_tombstone(tmp_path: Path) -> None:
+async def test_a_kind_that_is_no_more_gets_a_tombstone(scene: Scene) -> None:
     """What nobody keeps up to date should not be shown."""
-    kinds = ["song"]
-    scene = Scene(tmp_path, lambda generation: Kinds(kinds, np.zeros(len(generation.item_ids), np.int32)))
     scene.serve()
+    scene.name_kinds("song")
     await scene.publish()
-    kinds[0] = "track"
+    scene.name_kinds("track")
     await scene.publish()
-    scene.thread.shutdown()
 
     songs = ["i7", "i21"]
     assert [("all", songs), ("song", songs), ("song", None), ("track", songs)] == scene.written(0)

@@ -45,6 +45,28 @@ async def test_what_stands_there_is_known_at_start(settings: Settings, names: To
     assert (b"serving", b"4") == seen[-1]
 
 
+async def test_others_have_their_turn_while_much_is_read(
+    settings: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large topic is taken in a few records at a time, in order."""
+    monkeypatch.setattr("streams.broadcast.RECORDS_AT_ONCE", 5)
+    await announce(settings, names.generations, *(str(number).encode() for number in range(100)))
+    turns, seen = 0, []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    others = asyncio.create_task(take_turns())
+    async with broadcast(settings, names.generations, lambda _key, value: seen.append((value, turns))):
+        others.cancel()
+
+    assert [str(number).encode() for number in range(100)] == [value for value, _ in seen]
+    assert 20 == len({turn for _, turn in seen})
+
+
 async def test_every_process_gets_every_record(settings: Settings, names: TopicNames) -> None:
     """No consumer group shares them out; an empty topic is ready at once."""
     seen: tuple[Seen, Seen] = [], []

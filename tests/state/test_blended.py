@@ -15,6 +15,7 @@ from state.generation import Generation, open_generation, write_generation
 from state.keys import item_key
 from state.popular import popular_as_trained
 from state.relist import kinds_of, relist
+from state.unlisted import Unlisted
 from state.user_record import HistoryEntry, UserRecord
 from state.user_records import unpack
 from streams.settings import Settings
@@ -101,8 +102,8 @@ def test_a_skip_alone_makes_nobody_known(generation: Generation) -> None:
 
 def test_where_nothing_is_popular_nothing_is_blended(generation: Generation) -> None:
     """A generation that does not know how much listeners play has no preferences."""
-    popular = popular_as_trained(generation)._replace(preference=np.zeros(40, np.float32))
+    popular = popular_as_trained(generation, Unlisted.of(generation))._replace(preference=np.zeros(40, np.float32))
 
-    lists = relist(unpack([listener(3).encode()], FACTORS), generation, SETTINGS, popular_now=lambda: popular)
+    lists = relist(unpack([listener(3).encode()], FACTORS), generation, SETTINGS, popular_now=lambda _: popular)
 
     assert ["personal"] == kinds_of(lists)

@@ -58,7 +58,7 @@ def test_what_was_written_is_what_is_opened(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.linalg.norm(generation.item_factors, axis=1), generation.norms)
     assert (np.diff(generation.norms) <= 0).all()
     assert (FIRST_ID, generation_key(FIRST_ID)) == (generation.id, generation.key)
-    assert "i3" == generation.item_ids[generation.popular_rows[0]]
+    assert "i3" == generation.item_ids[generation.popular_order[0]]
 
 
 def test_a_generation_is_mapped_read_only(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_generation_of_format_1_is_opened() -> None:
     )
     assert (float("inf"), {0: 5, 3: 9}) == (manifest.objective.half_life_plays, manifest.trained_through)
     assert ["i0", "i1", "i2", "i3", "i4"] == sorted(generation.item_ids)
-    assert "i3" == generation.item_ids[generation.popular_rows[0]]
+    assert "i3" == generation.item_ids[generation.popular_order[0]]
     assert 0 == generation.revision.number
 
 

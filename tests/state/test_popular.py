@@ -12,6 +12,7 @@ from state.generation import Generation, open_generation, write_generation
 from state.keys import item_key
 from state.popular import DAY_S, REFRESH_MS, Kinds, LivePopular, most_played, popular_as_trained
 from state.revision import write_revision
+from state.unlisted import Unlisted
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
 
@@ -47,15 +48,15 @@ def learn(live: LivePopular, generation: Generation, *plays: tuple[str, float, f
 
 def told(generation: Generation, live: LivePopular, n: int = 3) -> dict[str, float]:
     """Return the n most popular items, and what their plays are worth."""
-    found = live.lists(generation, n)["all"]
+    found = live.lists(generation, n, Unlisted.of(generation))["all"]
     return dict(zip(generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
 
 
 def test_it_begins_with_the_generation(generation: Generation) -> None:
     """The same items, plays and preferences as were trained: ten plays a listener, by the items' shares."""
-    live = LivePopular(SETTINGS)
+    live, unlisted = LivePopular(SETTINGS), Unlisted.of(generation)
 
-    trained, found = popular_as_trained(generation), live.now(generation, NOW_MS)
+    trained, found = popular_as_trained(generation, unlisted), live.now(generation, NOW_MS, unlisted)
 
     assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(generation, live)
     assert AS_OF_S == live.as_of_s
@@ -78,12 +79,12 @@ def test_plays_count_by_their_age(generation: Generation) -> None:
 
 def test_what_is_popular_is_looked_for_now_and_then(generation: Generation) -> None:
     """Not at every play, since that is a look at the whole catalog."""
-    live = LivePopular(SETTINGS)
-    before = live.now(generation, NOW_MS)
+    live, unlisted = LivePopular(SETTINGS), Unlisted.of(generation)
+    before = live.now(generation, NOW_MS, unlisted)
     learn(live, generation, ("i21", 30.0, 0.0))
 
-    assert live.now(generation, NOW_MS + REFRESH_MS - 1) is before
-    assert ["i21", "i7"] == generation.item_ids[live.now(generation, NOW_MS + REFRESH_MS).rows[:2]].tolist()
+    assert live.now(generation, NOW_MS + REFRESH_MS - 1, unlisted) is before
+    assert ["i21", "i7"] == generation.item_ids[live.now(generation, NOW_MS + REFRESH_MS, unlisted).rows[:2]].tolist()
 
 
 def test_another_generation_begins_anew(generation: Generation, tmp_path: Path) -> None:
@@ -94,26 +95,30 @@ def test_another_generation_begins_anew(generation: Generation, tmp_path: Path) 
     assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(other, live)
 
 
-def test_withdrawn_items_are_not_popular(generation: Generation, tmp_path: Path) -> None:
-    """From the revision on that leaves them out."""
+def test_what_nobody_gets_is_not_popular(generation: Generation, tmp_path: Path) -> None:
+    """From the revision on that leaves it out, and from the moment on at which it is not available."""
     live = LivePopular(SETTINGS)
-    live.now(generation, NOW_MS)
+    live.now(generation, NOW_MS, Unlisted.of(generation))
     write_revision(generation, tmp_path / FIRST_ID, 1, ["i7"], 1)
 
     revised = open_generation(tmp_path / FIRST_ID)
 
-    assert ["i21", "i3"] == revised.item_ids[live.now(revised, NOW_MS).rows[:2]].tolist()
+    assert ["i21", "i3"] == revised.item_ids[live.now(revised, NOW_MS, Unlisted.of(revised)).rows[:2]].tolist()
     assert ["i21", "i3"] == list(told(revised, live, 2))
+    unavailable = Unlisted.of(revised, revised.rows_of(np.array([item_key("i21")], np.uint64)))
+    assert "i3" == revised.item_ids[live.now(revised, NOW_MS, unavailable).rows[0]]
 
 
 def test_every_kind_has_its_own_list(generation: Generation) -> None:
     """The most popular of its items; a kind without items has none; an item of no known kind is in the list of all."""
     ids = generation.item_ids.tolist()
-    codes = np.full(len(ids), -1, np.int32)
+    codes = np.full(len(ids), -1, np.int16)
     for item, code in {"i21": 0, "i3": 0, "i1": 2}.items():
         codes[ids.index(item)] = code
 
-    found = LivePopular(SETTINGS).lists(generation, 2, Kinds(("song", "none", "film", "all"), codes))
+    found = LivePopular(SETTINGS).lists(
+        generation, 2, Unlisted.of(generation), Kinds(("song", "none", "film", "all"), codes)
+    )
 
     assert {"all": ["i7", "i21"], "song": ["i21", "i3"], "film": ["i1"]} == {
         kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
@@ -141,7 +146,7 @@ def test_live_plays_are_those_of_the_next_training(generation: Generation) -> No
     expected, as_of_s = popularity_in_time(np.ones(4, np.float32), times, rows, 40, half_life_s, NOW_MS // 1000)
 
     begun = generation.popularity * 0.5 ** ((as_of_s - AS_OF_S) / half_life_s)
-    found = live.lists(generation, 40)["all"]
+    found = live.lists(generation, 40, Unlisted.of(generation))["all"]
     np.testing.assert_allclose((expected + begun)[found.rows], found.plays, rtol=1e-5)
 
 

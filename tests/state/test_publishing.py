@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from model.arrays import Floats, Rows
 from state.generation import Generation
-from state.publishing import REASONS, Publishing, mean_scores, published, publishing, shared, unlist
+from state.publishing import REASONS, Publishing, holding, mean_scores, published, publishing, shared, unlist
 from state.relist import Lists
+from state.unlisted import Unlisted
 from state.user_record import UserRecord
 from state.user_records import Ragged, UserRecords, unpack
 from streams.settings import Settings
@@ -81,6 +82,21 @@ def test_a_newcomer_among_the_first_items_is_a_change(generation: Generation) ->
     assert "changed" == decided(user, lists_of([[1, 2, 9, 3]]), generation)
     patient = Settings(list_n=4, list_change_n=3, list_overlap_min=0.6)
     assert "-" == decided(user, lists_of([[1, 2, 9, 3]]), generation, patient)
+
+
+def test_a_list_that_holds_what_nobody_gets_any_more_is_a_change(generation: Generation) -> None:
+    """However far down, and only then."""
+    users = [listed(generation, 1, 2, 3, 4), listed(generation), listed(generation, 1, 2, 3, 5)]
+    found = {}
+    for rows in ((4, 30), (3, 5), (9,), ()):
+        unlisted = Unlisted.of(generation, np.array(rows, np.int32))
+        found[rows] = holding(records_of(*users).listed, unlisted, generation).tolist()
+    assert {(4, 30): [True, False, False], (3, 5): [True, False, True], (9,): [False] * 3, (): [False] * 3} == found
+
+    same = lists_of([[1, 2, 3, 9]])
+    gone = Unlisted.of(generation, np.array([4], np.int32))
+    assert "-" == decided(users[0], same, generation)
+    assert "changed" == decided(users[0], same._replace(unlisted=gone), generation)
 
 
 def test_another_mean_score_is_a_change(generation: Generation) -> None:

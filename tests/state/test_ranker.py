@@ -3,20 +3,23 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts
 from model.ranking import top_n_plain
+from state.catalog import ItemCatalog
 from state.generation import Generation, open_generation
 from state.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
 from state.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
 from state.recall import ENOUGH, recall_of
 from state.revision import Revision, write_revision
+from state.unlisted import Unlisted
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
@@ -260,3 +263,87 @@ def test_another_revision_or_generation_is_trusted_again(
     assert [(FIRST_ID, 2), (SECOND_ID, 2)] == [(told["generation"], told["revision"]) for told in recall_lows(caplog)]
     assert 2 == ranker.n_fallbacks
     assert max(recalls[:2]) < 0.9 < recalls[2]
+
+
+def unavailable_of(generation: Generation, rows: NDArray[Any]) -> Unlisted:
+    """Return what is in nobody's list if these rows are unavailable."""
+    return Unlisted.of(generation, np.unique(rows).astype(np.int32))
+
+
+def exact_listed(generation: Generation, batch: Batch, unlisted: Unlisted) -> Rows:
+    """Rank by sorting all scores, without unlisted items."""
+    return top_n_plain(batch.queries, generation.item_factors, *batch[1:], N, withdrawn_rows=unlisted.rows)[0]
+
+
+@pytest.mark.parametrize("mode", ["exact", "annoy"])
+def test_what_is_unavailable_is_in_no_list(generation: Generation, mode: str) -> None:
+    """Nor what is withdrawn; exactly, and from the index, which does not know of it."""
+    ranker, batch = Ranker(settings_of(mode, 1.0)), listeners(40)
+    best = np.concatenate([exact_lists(generation, batch)[:, ::2].ravel(), np.arange(0, N_ITEMS, 7)])
+    unlisted = unavailable_of(generation, best)
+
+    rows, scores = ranker.top_n(generation, *batch, N, unlisted)
+
+    assert (rows >= 0).all()
+    assert not np.isin(rows, unlisted.unavailable_rows).any()
+    assert not np.isin(rows, generation.revision.withdrawn_rows).any()
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert recall_of(rows, exact_listed(generation, batch, unlisted)).mean() >= (1 if mode == "exact" else 0.95)
+    assert 40 == ranker.n_lists["exact" if mode == "exact" else "annoy"]
+
+
+def test_whoever_likes_what_is_unavailable_is_ranked_exactly(generation: Generation) -> None:
+    """An index would look at nothing else where a listener points to; others in the batch keep theirs."""
+    batch = fans(generation, 8, 0)
+    nearest = np.argsort(-batch.queries[3] @ generation.item_factors.T)[:2400]
+    unlisted = unavailable_of(generation, nearest)
+    index = Cut(index_of(generation), 400)
+
+    rows, _ = from_index(generation, cast(ItemIndex, index), *batch, N, unlisted)
+
+    assert exact_listed(generation, batch, unlisted)[3].tolist() == rows[3].tolist()
+    assert not np.isin(rows, unlisted.rows).any()
+    assert (rows >= 0).all()
+
+
+class Cut:
+    """An index that looks at less, as one of millions of items does beside their number."""
+
+    def __init__(self, index: ItemIndex, n: int) -> None:
+        """Find so many of what `index` finds, the nearest."""
+        self.n_long = index.n_long
+        self._index, self._n = index, n
+
+    def find(self, query: Floats, n: int, listed_share: float) -> Rows:
+        """Return the first of them."""
+        return self._index.find(query, n, listed_share)[: self._n]
+
+
+def test_the_more_is_unavailable_the_more_is_looked_at(generation: Generation) -> None:
+    """So that as many remain that may be in a list."""
+    index = index_of(generation)
+    found = [len(index.find(generation.item_factors[0], 10, share)) for share in (1.0, 0.9, 0.75)]
+
+    assert sorted(found) == found
+    assert found[2] > 1.2 * found[0]
+
+
+def test_where_most_is_unavailable_lists_are_ranked_exactly(generation: Generation) -> None:
+    """Whatever the settings want; it comes back with what is available."""
+    ranker, batch = Ranker(settings_of("annoy")), listeners(7)
+    unlisted = unavailable_of(generation, np.arange(N_ITEMS * 6 // 10))
+
+    rows, _ = ranker.top_n(generation, *batch, N, unlisted)
+    ranker.top_n(generation, *batch, N)
+
+    np.testing.assert_array_equal(exact_listed(generation, batch, unlisted), rows)
+    assert {"exact": 7, "annoy": 7} == ranker.n_lists
+
+
+def test_a_catalog_that_is_still_empty_is_the_one_that_is_asked(generation: Generation) -> None:
+    """It is filled only after a worker is put together."""
+    catalog = ItemCatalog()
+    ranker = Ranker(settings_of(), catalog)
+    catalog.on_record(b"i1", b'{"item_id": "i1", "available_until_ms": 1}')
+
+    assert 1 == len(ranker.catalog.unlisted(generation, 10).unavailable_rows)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from model.objective import Rule
 from state.generation import Generation
 from state.keys import item_key
+from state.ranker import Ranker
 from state.relist import Lists, relist
 from state.user_record import HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords, unpack
@@ -18,6 +20,7 @@ from streams.settings import Settings
 from tests.state.builders import SECOND_ID, dense_vector, make_generation
 
 FACTORS = 8
+ALL = {f"i{number}" for number in range(40)}
 
 
 def listener(*items: int) -> UserRecord:
@@ -178,3 +181,87 @@ def test_a_skip_pulls_a_score_to_no_and_a_like_to_yes(tmp_path_factory: pytest.T
     assert scores["skip"] * scores["none"] >= -1e-9
     if played:
         assert abs(1 - scores["like"]) <= abs(1 - scores["none"]) + 1e-6
+
+
+def listed(generation: Generation, *users: UserRecord, **options: Any) -> list[set[str]]:
+    """Return the items of every user's list, long enough for all."""
+    settings = Settings(list_n=40, **options)
+    return [set(items) for items in rows_of(relist(unpacked(*users), generation, settings), generation)]
+
+
+def test_known_items_are_in_the_list_where_that_is_wanted(tmp_path: Path) -> None:
+    """Left out by default, listed under `include`; the vector is the same."""
+    generation = make_generation(tmp_path)
+    records = [unpacked(listener(3, 14)) for _ in range(2)]
+
+    found = [
+        relist(records[0], generation, Settings(list_n=40)),
+        relist(records[1], generation, Settings(list_n=40, known_items="include")),
+    ]
+
+    assert [{"i3", "i14"}, set()] == [ALL - set(rows_of(lists, generation)[0]) for lists in found]
+    assert [True, True] == [bool(lists.personal[0]) for lists in found]
+    np.testing.assert_array_equal(records[0].vectors, records[1].vectors)
+
+
+def test_an_item_may_come_again_after_so_many_plays(tmp_path: Path) -> None:
+    """Counted from its last play, in the listener's own plays."""
+    generation = make_generation(tmp_path)
+
+    found = [listed(generation, listener(1, 2, 3, 4), repeat_after_plays=n)[0] for n in (0, 1, 3, 4)]
+
+    assert [{"i1", "i2", "i3", "i4"}, {"i4"}, {"i2", "i3", "i4"}, {"i1", "i2", "i3", "i4"}] == [
+        ALL - items for items in found
+    ]
+
+
+def test_what_is_unavailable_when_the_list_is_made_is_not_in_it(tmp_path: Path) -> None:
+    """Neither in a list of one's own nor in the popular one, before or after."""
+    generation = make_generation(tmp_path)
+    ranker = Ranker(Settings())
+    ranker.catalog.on_record(b"i7", b'{"item_id": "i7", "available_from_ms": 1000, "available_until_ms": 2000}')
+
+    found = []
+    for now_ms in (999, 1000, 2000):
+        lists = relist(unpacked(listener(3), UserRecord()), generation, Settings(list_n=40), ranker, now_ms=now_ms)
+        found.append([ALL - set(items) for items in rows_of(lists, generation)])
+
+    assert [[{"i3", "i7"}, {"i7"}], [{"i3"}, set()], [{"i3", "i7"}, {"i7"}]] == found
+
+
+def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
+    """Over all lists of a batch; a known item that the generation lacks was never left out."""
+    generation = make_generation(tmp_path)
+    generation = generation.with_revision(replace(generation.revision, withdrawn_rows=np.array([0, 5], np.int32)))
+    ranker = Ranker(Settings())
+    ranker.catalog.on_record(b"i7", b'{"item_id": "i7", "available_until_ms": 1}')
+
+    settings = Settings(list_n=5, cooldown_shows=3, repeat_after_plays=1)
+    hidden = [item_key("i8"), item_key("i9"), 12345]
+    tired = replace(
+        listener(99), hidden=hidden, shown=[ShownItem(item_key("i10"), 3, 1), ShownItem(item_key("i11"), 2, 1)]
+    )
+
+    relist(
+        unpacked(listener(3, 4), tired, UserRecord()),
+        generation,
+        Settings(list_n=5, cooldown_shows=3),
+        ranker,
+        now_ms=10,
+    )
+    relist(unpacked(listener(3, 4)), generation, settings, ranker, now_ms=10)
+
+    assert {"known": 3, "withdrawn": 8, "unavailable": 4, "hidden": 2, "cooldown": 1} == ranker.left_out.counts
+
+
+def test_unavailable_items_make_the_list_shorter_only_at_the_end(tmp_path: Path) -> None:
+    """Everything else moves up."""
+    generation = make_generation(tmp_path)
+    ranker = Ranker(Settings())
+    whole = rows_of(relist(unpacked(listener(3)), generation, Settings(list_n=10)), generation)[0]
+    for item in whole[:3]:
+        ranker.catalog.on_record(item.encode(), f'{{"item_id": "{item}", "available_until_ms": 1}}'.encode())
+
+    found = rows_of(relist(unpacked(listener(3)), generation, Settings(list_n=10), ranker, now_ms=10), generation)[0]
+
+    assert (whole[3:], 10) == (found[:7], len(found))

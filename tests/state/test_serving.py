@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from state.generation import Generation
 from state.generation_store import GenerationStore
 from state.serving import Serving
 from streams.records import Announcement
@@ -47,6 +49,21 @@ async def test_the_generation_announced_last_is_served(store: GenerationStore) -
 
     assert SECOND_ID == await swap_to(serving, "no-such", SECOND_ID)
     assert serving.swapped.is_set()
+
+
+async def test_a_generation_is_prepared_before_it_serves(store: GenerationStore) -> None:
+    """Beside the event loop, and while the one before it still serves."""
+    prepared: list[tuple[str, str | None, bool]] = []
+
+    def prepare(generation: Generation) -> None:
+        serving_id = serving.current.id if serving.current else None
+        prepared.append((generation.id, serving_id, threading.current_thread() is threading.main_thread()))
+
+    serving = Serving(store, prepare)
+    await swap_to(serving, FIRST_ID)
+    await swap_to(serving, SECOND_ID)
+
+    assert [(FIRST_ID, None, False), (SECOND_ID, FIRST_ID, False)] == prepared
 
 
 async def test_an_older_generation_is_announced_to_roll_back(store: GenerationStore) -> None:

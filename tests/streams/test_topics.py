@@ -42,6 +42,7 @@ def test_names_carry_the_prefix_but_the_changelog_carries_the_group() -> None:
         generations="eu.generations",
         related_items="eu.related-items",
         popular_items="eu.popular-items",
+        catalog="eu.catalog",
         users_changelog="radio-users-changelog",
     )
 
@@ -75,7 +76,7 @@ def test_plays_lists_and_changelog_have_equal_partitions() -> None:
     partitions = {topic.name: topic.partitions for topic in declare_topics(Settings(partitions=6))}
 
     alike = {names.plays, names.plays_rejected, names.recommendations, names.users_changelog}
-    alike |= {names.related_items, names.popular_items}
+    alike |= {names.related_items, names.popular_items, names.catalog}
     assert dict.fromkeys(alike, 6) | {names.generations: 1} == partitions
 
 

@@ -1,0 +1,150 @@
+"""A file of items, CSV, JSON lines or Parquet, sent to the catalog: every item acknowledged before it is counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from aiokafka.errors import KafkaError
+
+from streams.outbox import Item, Outbox
+from streams.play_columns import Rule, check_range, read_column, to_epoch_ms, to_ids, without_empty
+from streams.play_tables import LIST_SEPARATOR, FileColumns
+from streams.plays_file import tables_of
+from streams.records import CatalogItem
+from streams.replay import partition_of
+from streams.settings import Settings
+from streams.topics import topic_names
+
+TEXT_LENGTH_MAX, WORD_LENGTH_MAX, TAGS_MAX = 512, 64, 32
+_encode = msgspec.json.Encoder().encode
+
+
+class CatalogLoadError(ConnectionError):
+    """Items could not be sent. Load the file again when Kafka is back: an item that stands there already stays."""
+
+
+class CatalogColumns(FileColumns, frozen=True, kw_only=True):
+    """The columns of a file of items."""
+
+    noun: ClassVar[str] = "item"
+    options: ClassVar[dict[str, str]] = {"item_id": "--item-column"}
+    lists: ClassVar[frozenset[str]] = frozenset({"tags"})
+
+    item_id: str = "item_id"
+    title: str = "title"
+    artist: str = "artist"
+    kind: str = "kind"
+    available_from: str = "available_from"
+    available_until: str = "available_until"
+    tags: str = "tags"
+
+
+def to_texts(column: pa.Array) -> pa.Array:
+    """Return texts as a title is; an empty one is a missing one."""
+    return _texts(column, TEXT_LENGTH_MAX)
+
+
+def to_words(column: pa.Array) -> pa.Array:
+    """Return texts as a kind is; an empty one is a missing one."""
+    return _texts(column, WORD_LENGTH_MAX)
+
+
+def to_moments(column: pa.Array) -> pa.Array:
+    """Return times as milliseconds since 1970; an empty one is a missing one."""
+    if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
+        column = without_empty(column.cast(pa.string()))
+    return to_epoch_ms(column)
+
+
+def to_tags(column: pa.Array) -> pa.Array:
+    """Return lists of words, which a text separates by `|`.
+
+    Raises:
+        ArrowInvalid: There are too many of an item, or one is too long.
+    """
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        text = without_empty(column.cast(pa.string()))
+        column = pc.split_pattern(text, LIST_SEPARATOR)
+    check_range(pc.list_value_length(column), 0, TAGS_MAX)
+    check_range(pc.utf8_length(pc.list_flatten(column).cast(pa.string())), 1, WORD_LENGTH_MAX)
+    return column
+
+
+def _texts(column: pa.Array, length_max: int) -> pa.Array:
+    texts = without_empty(column.cast(pa.string()))
+    check_range(pc.utf8_length(texts), 1, length_max)
+    return texts
+
+
+_TEXT = f"is no text of at most {TEXT_LENGTH_MAX} characters"
+_WORD = f"is no text of at most {WORD_LENGTH_MAX} characters"
+_MOMENT = "is no time from 1990 to 2099, in RFC 3339 with its zone or in epoch seconds or milliseconds"
+_TAGS = f"is no list of at most {TAGS_MAX} words of at most {WORD_LENGTH_MAX} characters, separated by {LIST_SEPARATOR}"
+RULES = {
+    "item_id": Rule(to_ids, needed=True, said="is no id of 1 to 128 printable characters"),
+    "title": Rule(to_texts, needed=False, said=_TEXT),
+    "artist": Rule(to_texts, needed=False, said=_TEXT),
+    "kind": Rule(to_words, needed=False, said=_WORD),
+    "available_from": Rule(to_moments, needed=False, said=_MOMENT),
+    "available_until": Rule(to_moments, needed=False, said=_MOMENT),
+    "tags": Rule(to_tags, needed=False, said=_TAGS),
+}
+
+
+def read_items(path: Path, columns: CatalogColumns) -> Iterator[list[CatalogItem]]:
+    """Read a file of items in pieces of bounded size.
+
+    Raises:
+        PlaysFileError: The file or a value in it cannot be read; the sentence names the row.
+    """
+    for first_row, table in tables_of(path, columns):
+        values = [read_column(table, field, rule, first_row, path) for field, rule in RULES.items()]
+        yield [
+            CatalogItem(
+                item_id=item_id,
+                title=title,
+                artist=artist,
+                kind=kind,
+                available_from_ms=from_ms,
+                available_until_ms=until_ms,
+                tags=tuple(tags or ()),
+            )
+            for item_id, title, artist, kind, from_ms, until_ms, tags in zip(*values, strict=True)
+        ]
+
+
+async def send_items(pieces: Iterator[list[CatalogItem]], outbox: Outbox, settings: Settings) -> AsyncIterator[int]:
+    """Send items to the catalog, keyed by their ids; yield how many of them Kafka has, piece by piece.
+
+    Raises:
+        CatalogLoadError: Kafka did not acknowledge in time.
+    """
+    topic, n_sent = topic_names(settings).catalog, 0
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        try:
+            async with asyncio.timeout(settings.kafka_timeout_s):
+                sent = [
+                    await outbox.send(topic, partition, items)
+                    for partition, items in _by_partition(piece, settings.partitions).items()
+                ]
+                for pending in sent:
+                    await pending.written()
+        except (KafkaError, TimeoutError) as error:
+            message = (
+                f"Kafka at {settings.brokers} did not acknowledge items within {settings.kafka_timeout_s:g} s "
+                f"({error!r}), after {n_sent:,} of them: load the file again when it does."
+            )
+            raise CatalogLoadError(message) from error
+        n_sent += len(piece)
+        yield n_sent
+
+
+def _by_partition(piece: list[CatalogItem], n_partitions: int) -> dict[int, list[Item]]:
+    items: dict[int, list[Item]] = {}
+    for item in piece:
+        items.setdefault(partition_of(item.item_id, n_partitions), []).append((item.item_id.encode(), _encode(item)))
+    return items

@@ -1,0 +1,150 @@
+"""The catalog on a real topic: loaded from a file, shown, and obeyed by a worker."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from cli.processes import ProcessError, run_command
+from streams import catalog_item
+from streams.catalog_item import titles_of
+from streams.outbox import Outbox
+from streams.records import CatalogItem
+from streams.replay import partition_of
+from streams.settings import Settings
+from streams.topics import TopicNames, topic_names
+from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.made_up import made_up_factors, publish
+
+N_ITEMS, FACTORS = 60, 8
+
+
+def tell(settings: Settings, items: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Write to the catalog what is said of items; None is a tombstone."""
+
+    async def write() -> None:
+        async with Outbox(settings) as outbox:
+            for item, fields in items.items():
+                value = None if fields is None else msgspec.json.encode({"item_id": item, **fields})
+                partition = partition_of(item, settings.partitions)
+                sent = await outbox.send(topic_names(settings).catalog, partition, [(item.encode(), value)])
+                await sent.written()
+
+    asyncio.run(write())
+
+
+def run(settings: Settings, *arguments: str) -> str:
+    """Run `playfold catalog` or another command, and return all that it says."""
+    log_file = settings.data_path / "command.log"
+    asyncio.run(run_command(settings, *arguments, log_file=log_file))
+    return log_file.read_text()
+
+
+@pytest.fixture
+def small(settings: Settings, names: TopicNames) -> Settings:
+    """Give settings of a small generation in service, with topics."""
+    assert names.catalog
+    ours = msgspec.structs.replace(settings, factors=FACTORS, list_n=N_ITEMS, list_change_n=N_ITEMS)
+    publish(ours, made_up_factors(N_ITEMS, FACTORS, np.random.default_rng(0)))
+    return ours
+
+
+def test_a_worker_lists_what_is_available_when_the_list_is_made(small: Settings) -> None:
+    """From its first list on; what goes and comes back while it runs does so in the next lists, personal and popular.
+
+    What it cannot read it ignores.
+    """
+    tell(small, {"i3": {"available_until_ms": 1}, "i4": {"available_until_ms": 4_000_000_000_000}, "i5": {"title": 7}})
+    numbers = count(1_700_000_000_000, 1000)
+
+    def listed(condition: Callable[[set[str]], bool]) -> bool:
+        """Play something, and tell how it is in the lists of both."""
+        at_ms = next(numbers)
+        send(small, [play("ann", "i1", at_ms), play("new", "unknown", at_ms)])
+        found = lists(small)
+        return {"ann", "new"} <= set(found) and all(condition(set(found[user].items)) for user in ("ann", "new"))
+
+    with worker(small) as process:
+        assert await_true(lambda: listed(lambda items: {"i4", "i5", "i9"} <= items), 20)
+        assert {"personal", "popular"} == {found.kind for found in lists(small).values()}
+        first = [set(items) for items in all_lists(small)]
+        assert not [items for items in first if "i3" in items]
+
+        tell(small, {"i9": {"available_until_ms": 1}})
+        assert await_true(lambda: listed(lambda items: "i9" not in items), 20)
+        tell(small, {"i9": {"kind": "song"}, "i3": None})
+        assert await_true(lambda: listed(lambda items: {"i9", "i3"} <= items), 20)
+        tell(small, {"i9": {"available_from_ms": 4_000_000_000_000}})
+        assert await_true(lambda: listed(lambda items: "i9" not in items), 20)
+
+        events = {event["event"]: event for event in process.events()}
+        assert (2, "i5") == (events["catalog_read"]["items"], events["catalog_item_unreadable"]["key"][2:4])
+        assert process.running
+
+
+def all_lists(settings: Settings) -> list[list[str]]:
+    """Return the items of every list that was published."""
+    found = values(settings, topic_names(settings).recommendations)
+    return [msgspec.json.decode(value)["items"] for _, value in found]
+
+
+def test_a_worker_without_the_topic_is_a_sentence(small: Settings) -> None:
+    """It does not list what nobody can play because it could not ask."""
+    elsewhere = msgspec.structs.replace(small, topic_prefix=f"{small.topic_prefix}x.")
+
+    with pytest.raises(ProcessError, match=r"Topic .*plays is missing: run `playfold topics create`"):
+        run(elsewhere, "worker")
+
+
+def test_a_file_is_loaded_and_an_item_is_shown(small: Settings, tmp_path: Path) -> None:
+    """What the file says of an item takes the place of what was said before."""
+    tell(small, {"i1": {"title": "Before", "kind": "song"}})
+    file = tmp_path / "items.csv"
+    file.write_text("id,title,available_from,tags\ni1,One,2020-09-13T12:26:40Z,slow|jazz\ni2,Two,,\n")
+
+    told = run(small, "catalog", "load", str(file), "--item-column", "id", "--json")
+    shown = run(small, "catalog", "show", "i1", "--json")
+
+    expected = CatalogItem(item_id="i1", title="One", available_from_ms=1_600_000_000_000, tags=("slow", "jazz"))
+    assert {"items": 2} == msgspec.json.decode(told)
+    assert expected == msgspec.json.decode(shown, type=CatalogItem)
+    lines = [line.split() for line in run(small, "catalog", "show", "i2").splitlines()]
+    assert [["item", "i2"], ["title", "Two"]] == lines
+    with pytest.raises(ProcessError, match="The catalog says nothing of 'i3'"):
+        run(small, "catalog", "show", "i3")
+
+
+def test_a_row_that_is_wrong_is_named_and_ends_the_loading(small: Settings, tmp_path: Path) -> None:
+    """As one sentence and a status."""
+    file = tmp_path / "items.csv"
+    file.write_text("item_id,available_until\ni1,\ni2,tomorrow\n")
+
+    with pytest.raises(ProcessError, match=r"Row 2 of .*items\.csv: available_until is 'tomorrow', which is no time"):
+        run(small, "catalog", "load", str(file))
+
+
+def test_titles_are_shown_beside_lists(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of items that have one; where the topic holds too much to be read through, lists are shown without."""
+    tell(small, {"i7": {"title": "Before"}, "i8": {"kind": "song"}, "i9": {"title": "Nine"}})
+    tell(small, {"i7": {"title": "Seven"}, "i9": None})
+    with worker(small):
+        send(small, [play("ann", "i1")])
+        assert await_true(lambda: "ann" in lists(small), 20)
+
+    shown = run(small, "recommend", "ann")
+    found = asyncio.run(titles_of(["i7", "i8", "i9", "i10"], small))
+    monkeypatch.setattr(catalog_item, "TITLES_RECORDS_MAX", 4)
+
+    assert ["Seven"] == [line.split("│")[3].strip() for line in shown.splitlines() if "│ i7 " in line]
+    assert {"i7": "Seven"} == found
+    assert {} == asyncio.run(titles_of(["i7"], small))
+
+
+def test_titles_are_no_reason_to_fail(settings: Settings) -> None:
+    """Where there is no catalog, lists are shown without."""
+    assert {} == asyncio.run(titles_of(["i7"], settings))
