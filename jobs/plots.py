@@ -19,7 +19,23 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-COLORS = ("#bab0ac", "#79706e", "#9c755f", "#f28e2b", "#86bcb6", "#17807a", "#a0cbe8", "#1f5fa8", "#d62728", "#b6992d")
+COLORS = (
+    "#bab0ac",
+    "#79706e",
+    "#9c755f",
+    "#f28e2b",
+    "#86bcb6",
+    "#17807a",
+    "#a0cbe8",
+    "#c7c7e8",
+    "#8f8fd0",
+    "#5f5fae",
+    "#1f5fa8",
+    "#b07aa1",
+    "#59a14f",
+    "#d62728",
+)
+"""One for every model that takes part, in their order."""
 
 
 def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
