@@ -1,0 +1,81 @@
+"""Signals, wishes and bursts on a real Kafka: what a worker makes of them."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from state.user_record import UserRecord
+from streams.outbox import Item
+from streams.records import Recommendations
+from streams.settings import Settings
+from streams.topics import TopicNames
+from tests.kafka.watching import await_true, lists, send, values, worker
+from tests.made_up import made_up_factors, publish
+
+AT_MS = 1_700_000_000_000
+ITEMS, FACTORS = 60, 8
+
+
+def event(kind: str, **fields: Any) -> Item:
+    """Return an event of ann's as it travels."""
+    return b"ann", msgspec.json.encode({"user_id": "ann", "type": kind, **fields})
+
+
+def signal(kind: str, item: str) -> Item:
+    """Return a play or another signal."""
+    return event(kind, item_id=item, played_at_ms=AT_MS)
+
+
+def prepared(settings: Settings, **changed: Any) -> Settings:
+    """Return settings with a generation of made-up items in service."""
+    own = msgspec.structs.replace(settings, factors=FACTORS, list_n=10, rank="exact", popular_blend=0.0, **changed)
+    publish(own, made_up_factors(ITEMS, FACTORS, np.random.default_rng(4)))
+    return own
+
+
+def record_of(settings: Settings, names: TopicNames) -> UserRecord:
+    """Return ann's record."""
+    found = [value for key, value in values(settings, names.users_changelog) if key == b"ann"]
+    return UserRecord.decode(found[-1])
+
+
+def sent_through(settings: Settings, names: TopicNames, *events: Item) -> Recommendations:
+    """Send events, wait until the record has them, and return the list that stands then."""
+    before = len(values(settings, names.plays))
+    send(settings, events)
+    offset = before + len(events) - 1
+    assert await_true(lambda: any(key == b"ann" for key, _ in values(settings, names.users_changelog)), 20)
+    assert await_true(lambda: record_of(settings, names).applied_offset >= offset, 20)
+    return lists(settings)["ann"]
+
+
+def test_a_listener_is_heard(settings: Settings, names: TopicNames) -> None:
+    """Hidden items leave the list, skips and likes weigh, and nothing is learnt while paused."""
+    own = prepared(settings, cooldown_shows=2)
+    with worker(own):
+        first = sent_through(own, names, signal("play", "i3"))
+        hidden, shown = first.items[0], first.items[1]
+        second = sent_through(own, names, event("hide", item_id=hidden))
+        third = sent_through(own, names, *[event("shown", item_ids=[shown])] * 2, signal("like", "i4"))
+        fourth = sent_through(own, names, event("pause"), signal("play", "i5"), event("resume"), signal("skip", "i6"))
+
+    assert hidden not in second.items
+    assert not {hidden, shown} & set(third.items)
+    assert "i6" not in fourth.items
+    record = record_of(own, names)
+    assert (1, False, 1) == (record.plays, record.paused, len(record.hidden))
+    assert [1, 2, -1] == [entry.value for entry in record.history]
+
+
+def test_a_burst_of_plays_is_few_lists(settings: Settings, names: TopicNames) -> None:
+    """The last one comes by itself when the burst is over, and reflects all plays."""
+    own = prepared(settings, debounce_ms=1000, list_score_change=0.0, slice_plays_max=1, group_plays_max=1)
+    with worker(own):
+        sent_through(own, names, signal("play", "i3"))
+        sent_through(own, names, *(signal("play", f"i{number}") for number in range(4, 24)))
+        assert await_true(lambda: lists(own)["ann"].plays == 21, 20)
+
+    published = [value for _, value in values(own, names.recommendations)]
+    assert len(published) <= 6
+    assert ("changed", 20) == (lists(own)["ann"].reason, lists(own)["ann"].offset)
