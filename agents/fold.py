@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.lists import encode_lists
+from agents.live_quality import LiveQuality
 from agents.reading import Group
 from agents.tally import Tally
 from state.generation import Generation
@@ -51,6 +52,7 @@ def fold(
     ranker: Ranker | None = None,
     tally: Tally | None = None,
     popular: LivePopular | None = None,
+    quality: LiveQuality | None = None,
 ) -> dict[int, Changes]:
     """Fold a group's events into its users' records.
 
@@ -60,10 +62,13 @@ def fold(
     it may have lost the list.
     """
     records = _read(group.users, states, generation, settings)
-    records, wished = forget(records, group.forget_offsets, now_ms // 1000)
-    records, repeated, outcomes = learn(records, group.events, settings)
+    before, wished = forget(records, group.forget_offsets, now_ms // 1000)
+    records, repeated, outcomes = learn(before, group.events, settings)
     if tally is not None:
         tally.count(outcomes)
+    if generation is not None and quality is not None:
+        rows = quality.popular_rows(generation, popular, ranker, now_ms)
+        quality.score(before, group.events, outcomes, generation, rows, settings)
     if generation is not None and popular is not None:
         fresh = outcomes == LEARNT
         signals = group.events.item_keys[fresh], group.events.weights[fresh], group.events.at_s[fresh]

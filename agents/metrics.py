@@ -9,7 +9,12 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agents.live_quality import LISTS, LiveQuality
+from agents.pulse import Pulses
+from agents.quality_window import compared
 from agents.tally import Tally
+from model.arrays import Doubles
+from model.quality import HISTORIES
 from state.ranker import Ranker
 from state.serving import Serving
 from state.user_store import UserStore
@@ -26,9 +31,18 @@ class MetricsError(RuntimeError):
 class WorkerMetrics(Collector):
     """Turns the present state of a worker into samples; no part of the worker knows of it."""
 
-    def __init__(self, ranker: Ranker, serving: Serving, store: UserStore, tally: Tally) -> None:
+    def __init__(
+        self,
+        ranker: Ranker,
+        serving: Serving,
+        store: UserStore,
+        tally: Tally,
+        quality: LiveQuality | None = None,
+        pulses: Pulses | None = None,
+    ) -> None:
         """Read these parts."""
         self._ranker, self._serving, self._store, self._tally = ranker, serving, store, tally
+        self._quality, self._pulses = quality, pulses
 
     def collect(self) -> Iterator[Metric]:
         """Give one sample of everything."""
@@ -36,6 +50,12 @@ class WorkerMetrics(Collector):
         yield from self._of_ranking()
         yield from self._of_catalog()
         yield from self._of_serving()
+        if self._quality is not None:
+            yield from _of_counts(self._quality)
+            yield from _of_window(self._quality)
+        if self._pulses is not None:
+            what = "Pulses that Kafka did not take in time."
+            yield CounterMetricFamily("playfold_pulses_failed", what, value=self._pulses.n_failed)
 
     def _of_events(self) -> Iterator[Metric]:
         events = CounterMetricFamily("playfold_events", "Events, by what became of them.", labels=["outcome"])
@@ -85,6 +105,48 @@ class WorkerMetrics(Collector):
         swept = sum(state.swept == generation.key for state in partitions)
         what = "Partitions of which every user was folded under the generation in service."
         yield GaugeMetricFamily("playfold_partitions_swept", what, value=swept)
+
+
+KINDS = ("list", "generation", "history", "fresh")
+
+
+def _of_counts(quality: LiveQuality) -> Iterator[Metric]:
+    """Give what was counted since the worker was started; the sum over a label is the figure without it."""
+    plays = CounterMetricFamily("playfold_scored_plays", "Plays looked for in the list of before.", labels=KINDS)
+    hits = CounterMetricFamily("playfold_hits", "Those of which the item was in it.", labels=[*KINDS, "at"])
+    what = "Sum of 1 / rank of the item in it, 0 beyond the 50th."
+    reciprocal = CounterMetricFamily("playfold_reciprocal_rank", what, labels=KINDS)
+    for generation, counts in quality.counts.items():
+        for kinds, (n, at_10, at_50, ranks) in _by_kinds(generation, counts):
+            plays.add_metric(kinds, n)
+            hits.add_metric([*kinds, "10"], at_10)
+            hits.add_metric([*kinds, "50"], at_50)
+            reciprocal.add_metric(kinds, ranks)
+    yield from (plays, hits, reciprocal)
+
+
+def _by_kinds(generation: str, counts: Doubles) -> Iterator[tuple[list[str], list[float]]]:
+    """Yield the labels and the figures of every kind of plays."""
+    for which, name in enumerate(LISTS):
+        for kind, history in enumerate(HISTORIES):
+            for fresh, told in enumerate(("no", "yes")):
+                yield [name, generation, history, told], counts[which, kind, fresh].tolist()
+
+
+def _of_window(quality: LiveQuality) -> Iterator[Metric]:
+    """Give how good the lists were by the last plays, with 95 % intervals."""
+    what = "Share of the last 10,000 scored plays of which the item was in the list of before."
+    hits = GaugeMetricFamily("playfold_hit_ratio", what, labels=["list", "at", "bound"])
+    what = "Mean of 1 / rank of the item in it, over the same plays."
+    ranks = GaugeMetricFamily("playfold_reciprocal_rank_ratio", what, labels=["list", "bound"])
+    found = compared(quality.window.entries)
+    for name in LISTS if found is not None else ():
+        figures = getattr(found, name)
+        for bound in ("value", "low", "high"):
+            hits.add_metric([name, "10", bound], getattr(figures.hit_at_10, bound))
+            hits.add_metric([name, "50", bound], getattr(figures.hit_at_50, bound))
+            ranks.add_metric([name, bound], getattr(figures.mrr_at_50, bound))
+    yield from (hits, ranks)
 
 
 class MetricsServer:

@@ -7,8 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from agents.commit import Committer
+from agents.delays import Delays
 from agents.fold import Changes, drop, fold, refold
+from agents.live_quality import LiveQuality
 from agents.reading import read_group
 from agents.tally import Tally
 from state.catalog import ItemCatalog
@@ -61,6 +65,8 @@ class PlayPath:
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
         self.ranker, self.tally, self.popular = Ranker(settings, catalog), Tally(), LivePopular(settings)
+        self.delays = Delays()
+        self.quality = LiveQuality() if settings.live_quality else None
         self._work_s = 0.0
         self._played_at, self._plays_take_s = float("-inf"), 0.0
 
@@ -75,6 +81,7 @@ class PlayPath:
                     began = time.monotonic()
                     durable = await self._commit({part.partition for part in group}, partial(self._fold, group))
                     self._note_plays(began)
+                    self._note_delays([part for part in group if part.partition in durable])
                     acknowledge([part for part in group if part.partition in durable], stream.app.consumer)
         except Exception as error:  # noqa: BLE001  whatever it is, it stops the worker
             self._fail(error)
@@ -119,6 +126,11 @@ class PlayPath:
         took_s, self._played_at = time.monotonic() - began, time.monotonic()
         self._plays_take_s += SMOOTHING * (took_s - self._plays_take_s)
 
+    def _note_delays(self, slices: Sequence[Slice]) -> None:
+        """Take note of how long plays took from their arrival, by the broker's clock, until they were durable."""
+        arrived = [record.timestamp for part in slices for record in part.records]
+        self.delays.add(time.time_ns() // 1_000_000 - np.array(arrived, np.int64))
+
     async def _commit(
         self, partitions: Iterable[int], work: Callable[[Generation | None, int], dict[int, Changes]]
     ) -> set[int]:
@@ -138,7 +150,8 @@ class PlayPath:
         if not mine:
             return {}
         group = read_group(mine, self._settings)
-        return fold(group, states, generation, self._settings, now_ms, self.ranker, self.tally, self.popular)
+        watched = self.ranker, self.tally, self.popular, self.quality
+        return fold(group, states, generation, self._settings, now_ms, *watched)
 
     def _drop(
         self, partition: int, users: Sequence[bytes], _generation: Generation | None, _now_ms: int

@@ -14,6 +14,7 @@ from agents.debounce import Debouncer
 from agents.metrics import MetricsServer, WorkerMetrics
 from agents.play_path import PlayPath
 from agents.popular import PopularPublisher
+from agents.pulse import Pulses
 from agents.sweep import Sweeper
 from model.warm_up import warm_up as warm_up_model
 from state import learn
@@ -65,9 +66,11 @@ class Worker:
         self._publisher = PopularPublisher(
             self._store, self._serving, self._path.popular, self._outbox, self._thread, settings, self._catalog
         )
-        self._metrics = MetricsServer(
-            WorkerMetrics(self._path.ranker, self._serving, self._store, self._path.tally), settings.metrics_port
+        self._pulses = Pulses(self._path, self._serving, self._store, settings)
+        metrics = WorkerMetrics(
+            self._path.ranker, self._serving, self._store, self._path.tally, self._path.quality, self._pulses
         )
+        self._metrics = MetricsServer(metrics, settings.metrics_port)
         plays = topic_of_bytes(self._app, names.plays, settings.partitions)
         self._app.agent(plays, name="fold")(self._path.fold_plays)
         self._stop = asyncio.Event()
@@ -127,6 +130,7 @@ class Worker:
             self._sweeper.run(),
             self._debouncer.run(),
             self._publisher.run(),
+            self._pulses.run(),
             self._app_stopped(),
         ]
         stop = asyncio.create_task(self._stop.wait())

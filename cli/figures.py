@@ -1,6 +1,7 @@
 """Figures of an evaluation as Markdown tables, which no width of a terminal cuts."""
 
-from jobs.evaluation import HISTORIES, Evaluation
+from jobs.evaluation import Evaluation
+from model.quality import HISTORIES
 from state.manifest import Estimate
 
 

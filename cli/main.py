@@ -29,6 +29,7 @@ COMMANDS = {
     "recommend": "Show a listener's list, or what goes with some items.",
     "popular": "Show what listeners play most.",
     "related": "Show the items nearest to an item.",
+    "pulse": "See how the workers are, and how good their lists.",
     "forget": "Remove what is known of a listener.",
 }
 OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}

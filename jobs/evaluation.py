@@ -8,13 +8,11 @@ import numpy as np
 from jobs.step import Step, Watch, unwatched
 from model.arrays import Flags, Starts
 from model.events import Split
-from model.quality import Interval, hit_rate, mean_reciprocal_rank
+from model.quality import HISTORIES, Interval, hit_rate, mean_reciprocal_rank
 from state.manifest import Estimate
 
 PARTS = 20
 """Equal parts of the scored events, for figures over time."""
-HISTORIES: dict[str, tuple[float, float]] = {"new": (1, 4), "few": (5, 19), "many": (20, np.inf)}
-"""Kinds of listeners, by the items they had played before."""
 Models = Mapping[str, Callable[[], Starts]]
 """What ranks every scored event's item, in the order of time; by the name of its row."""
 

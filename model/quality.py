@@ -10,6 +10,8 @@ from model.arrays import Doubles, Floats, Rows, Starts
 
 _Z = 1.959963984540054  # 95 % of a normal distribution lie within so many standard deviations
 MISS = 0  # the rank of an item that is in no list
+HISTORIES: dict[str, tuple[float, float]] = {"new": (1, 4), "few": (5, 19), "many": (20, math.inf)}
+"""Kinds of listeners, by the items that they knew before a play."""
 
 
 class Interval(NamedTuple):
@@ -27,6 +29,16 @@ class QualityError(ValueError):
     """
 
 
+def kinds_of(lengths: ArrayLike) -> Starts:
+    """Return which of `HISTORIES` histories are, by how many items they hold; one without any is `new`.
+
+    >>> kinds_of([0, 4, 5, 19, 20]).tolist()
+    [0, 0, 1, 1, 2]
+    """
+    kinds: Starts = np.searchsorted([low for low, _ in HISTORIES.values()][1:], lengths, side="right")
+    return kinds
+
+
 def hit_rate(ranks: ArrayLike, k: int, n_items: int) -> Interval:
     """Return how often the next item stood among the first `k`, with Wilson's interval (1927).
 
@@ -42,8 +54,12 @@ def hit_rate(ranks: ArrayLike, k: int, n_items: int) -> Interval:
     0.5
     """
     checked = check_ranks(ranks, n_items)
-    n = len(checked)
-    p = float(((checked != MISS) & (checked <= k)).mean())
+    return share_of(int(((checked != MISS) & (checked <= k)).sum()), len(checked))
+
+
+def share_of(hits: int, n: int) -> Interval:
+    """Return the share of hits among `n`, at least one, with Wilson's interval (1927)."""
+    p = hits / n
     spread = _Z * math.sqrt(p * (1 - p) / n + _Z * _Z / (4 * n * n))
     centre, scale = p + _Z * _Z / (2 * n), 1 + _Z * _Z / n
     return Interval(p, max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale))
@@ -68,6 +84,18 @@ def mean_reciprocal_rank(ranks: ArrayLike, k: int, n_items: int) -> Interval:
     reciprocals = np.where(hit, 1.0 / np.maximum(checked, 1), 0.0)
     mean = float(reciprocals.mean())
     spread = _Z * float(reciprocals.std()) / math.sqrt(len(reciprocals))
+    return Interval(mean, max(0.0, mean - spread), min(1.0, mean + spread))
+
+
+def mean_of(values: Doubles, counts: Starts) -> Interval:
+    """Return the mean of values that occur so often, once at least in all, with a normal interval.
+
+    >>> mean_of(np.array([0.0, 1.0]), np.array([3, 1])).value
+    0.25
+    """
+    n = counts.sum()
+    mean = float(values @ counts / n)
+    spread = _Z * math.sqrt(float((values - mean) ** 2 @ counts / n) / n)
     return Interval(mean, max(0.0, mean - spread), min(1.0, mean + spread))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
+from model.live_quality import Signals, live_ranks
 from model.objective import Objective
 from model.ranking import best_of, top_n
 
@@ -19,3 +20,6 @@ def warm_up() -> None:
     x = fold_in(starts, rows, ones, items, ones, Objective(factors=1), np.zeros((1, 1), np.float32))
     top_n(x, items, ones, starts, rows, n=1)
     best_of(x, items, starts, rows, n=1)
+    flags = np.ones(1, np.bool_)
+    known = starts, keys
+    live_ranks(Signals(starts, keys, times, flags, flags), known, known, known, (starts, times), keys)

@@ -1,7 +1,7 @@
 """Users folded in and ranked under one generation."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +144,7 @@ def unwanted_rows(
     return (records.hidden.starts, generation.rows_of(records.hidden.values)), cooled
 
 
-def joined(some: tuple[Starts, Rows], others: tuple[Starts, Rows]) -> tuple[Starts, Rows]:
+def joined(some: tuple[Starts, NDArray[Any]], others: tuple[Starts, NDArray[Any]]) -> tuple[Starts, NDArray[Any]]:
     """Return compressed rows that hold those of both, for each user.
 
     >>> starts, rows = joined((np.array([0, 1, 2]), np.array([5, 6])), (np.array([0, 0, 1]), np.array([7])))

@@ -213,6 +213,64 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     announced_at_ms: Annotated[EpochMs, Meta(description="When it was announced.")]
 
 
+class Share(msgspec.Struct, frozen=True):
+    """An estimate with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ListQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """How often, and how high, the item that was played stood in one kind of list."""
+
+    hit_at_10: Annotated[Share, Meta(description="Share of the plays whose item stood among the first 10.")]
+    hit_at_50: Annotated[Share, Meta(description="The same for the first 50, or the whole list if it is shorter.")]
+    mrr_at_50: Annotated[Share, Meta(description="Mean of 1 / rank, 0 beyond the 50th.")]
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """Listeners' own lists beside the popular one, by the same plays."""
+
+    plays: Annotated[int, Meta(ge=1, description="Plays that were scored.")]
+    own: ListQuality
+    popular: ListQuality
+
+
+class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How good the lists were by the plays that a worker scored last, at most 10,000."""
+
+    every: Annotated[Compared, Meta(description="By all of them.")]
+    by_history: Annotated[
+        dict[str, Compared],
+        Meta(description="By what was known of the listener: `new` up to 4 items, `few` up to 19, or `many`."),
+    ]
+    fresh: Annotated[Compared | None, Meta(description="By plays of items with fewer than 20 plays in the training.")]
+    by_generation: Annotated[dict[str, Compared], Meta(description="By the generation that made the list.")]
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker tells of itself again and again; it says nothing of any listener. Counts are since its start."""
+
+    instance: Annotated[str, Meta(description="Name of the worker; also the record's key.")]
+    at_ms: Annotated[EpochMs, Meta(description="When it was told.")]
+    started_at_ms: Annotated[EpochMs, Meta(description="When the worker was started.")]
+    generation: Annotated[str | None, Meta(description="Id of the generation in service.")]
+    revision: Annotated[int, Meta(ge=0, description="Its revision.")]
+    partitions: Annotated[list[int], Meta(description="Partitions that the worker owns.")]
+    partitions_swept: Annotated[
+        list[int], Meta(description="Those of which every user was folded under the generation.")
+    ]
+    events: Annotated[dict[str, int], Meta(description="Events of `plays`, by what became of them.")]
+    events_per_s: Annotated[float, Meta(ge=0, description="Events a second since the pulse before.")]
+    p50_ms: Annotated[
+        float | None,
+        Meta(description="Milliseconds from a play's arrival to its list, for half of the plays since then."),
+    ]
+    p99_ms: Annotated[float | None, Meta(description="The same for 99 % of them.")]
+    quality: Annotated[LiveFigures | None, Meta(description="How good the lists were; none before the first play.")]
+
+
 class UnreadablePlay(ValueError):  # noqa: N818 - it names the play, which is not an error of ours
     """A record of `plays` is no event; its text is the reason. See the producer that wrote it."""
 

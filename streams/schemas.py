@@ -16,6 +16,7 @@ from streams.records import (
     Pause,
     Play,
     PopularItems,
+    Pulse,
     Recommendations,
     RejectedPlay,
     RelatedItems,
@@ -33,6 +34,7 @@ RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.RELATED_ITEMS: (RelatedItems,),
     topics.POPULAR_ITEMS: (PopularItems,),
     topics.CATALOG: (CatalogItem,),
+    topics.PULSE: (Pulse,),
 }
 DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

@@ -195,6 +195,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=0, le=65535, description="Port of this process's Prometheus metrics on 127.0.0.1; 0: none.")
     ] = 0
 
+    # How it goes.
+    live_quality: Annotated[
+        bool,
+        Meta(description="Whether plays are looked for in the lists of before, so that it is told how good these are."),
+    ] = True
+    pulse_s: Annotated[
+        float, Meta(ge=0, description="Seconds between two pulses of a worker on the topic `pulse`; 0: none.")
+    ] = 1.0
+
     # The maths: what the next generation is trained with.
     rule: Annotated[
         Literal["ials", "hkv"], Meta(description="Objective: `ials` (Rendle et al. 2021) or `hkv` (Hu et al. 2008).")

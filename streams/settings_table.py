@@ -39,6 +39,8 @@ def _row(field: inspect.Field) -> tuple[str, str, str, str]:
 
 
 def _default(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`" if value != "" else "empty"
 
 
@@ -48,6 +50,8 @@ def _values(kind: inspect.Type) -> str:
         return " or ".join(f"`{value}`" for value in kind.values)
     if isinstance(kind, inspect.StrType):
         return f"matches `{kind.pattern}`" if kind.pattern else "any text"
+    if isinstance(kind, inspect.BoolType):
+        return "`true` or `false`"
     noun = "whole number" if isinstance(kind, inspect.IntType) else "number"
     limits = [f"{words} {limit:g}" for name, words in LIMITS if (limit := getattr(kind, name)) is not None]
     return ", ".join([noun, *limits])

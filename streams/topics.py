@@ -20,6 +20,7 @@ GENERATIONS = "generations"
 RELATED_ITEMS = "related-items"
 POPULAR_ITEMS = "popular-items"
 CATALOG = "catalog"
+PULSE = "pulse"
 # Faust names the changelog of the table `users`: <app id>-users-changelog.
 USERS_TABLE = "users"
 
@@ -32,6 +33,15 @@ ARRIVAL = {"message.timestamp.type": "LogAppendTime"}
 # A forgotten listener is gone from the log's files a day after the tombstone, however quiet the topic is.
 COMPACT = {**ARRIVAL, "cleanup.policy": "compact", "max.compaction.lag.ms": str(DAY_MS)}
 DELETE = {**ARRIVAL, "cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
+# Only the last pulse of a worker is wanted, and none of one that is long gone. Kafka removes nothing of the segment
+# that it writes to, hence the short ones: a reader meets minutes of pulses and not days.
+BRIEF = {
+    **ARRIVAL,
+    "cleanup.policy": "compact,delete",
+    "retention.ms": str(HOUR_MS),
+    "segment.ms": str(HOUR_MS // 6),
+    "min.cleanable.dirty.ratio": "0.1",
+}
 
 
 class TopicsError(ValueError):
@@ -51,6 +61,7 @@ class TopicNames(msgspec.Struct, frozen=True):
     related_items: str
     popular_items: str
     catalog: str
+    pulse: str
     users_changelog: str
 
 
@@ -63,7 +74,7 @@ class Topic(msgspec.Struct, frozen=True):
 
     @property
     def cleanup_policy(self) -> str:
-        """Return `compact` or `delete`."""
+        """Return `compact`, `delete` or both."""
         return self.configs["cleanup.policy"]
 
 
@@ -86,6 +97,7 @@ def topic_names(settings: Settings) -> TopicNames:
         related_items=prefix + RELATED_ITEMS,
         popular_items=prefix + POPULAR_ITEMS,
         catalog=prefix + CATALOG,
+        pulse=prefix + PULSE,
         users_changelog=f"{settings.group}-{USERS_TABLE}-changelog",
     )
 
@@ -106,6 +118,7 @@ def declare_topics(settings: Settings) -> list[Topic]:
         # As many as `plays`: who owns a partition there writes to the one here.
         Topic(names.popular_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         Topic(names.catalog, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
+        Topic(names.pulse, 1, BRIEF),
         # The same number again, as Faust demands. The longest history fits. The lag gives a successor an hour to
         # write its record again before compaction can prefer what a worker that froze and woke up wrote after it.
         Topic(
@@ -207,13 +220,21 @@ def _compare_topic(topic: Topic, found: FoundTopic | None) -> None:
             f"delete the topic and run `playfold topics create`, or correct the setting."
         )
         raise TopicsError(message)
-    if found.cleanup_policy != topic.cleanup_policy:
-        loss = "plays would vanish" if topic.cleanup_policy == "delete" else "records would age out"
+    if _policies(found.cleanup_policy) != _policies(topic.cleanup_policy):
+        loss = _LOSSES.get(topic.cleanup_policy, "records would stay for ever")
         message = (
             f"Topic {topic.name} has cleanup.policy={found.cleanup_policy}, under which {loss}: "
             f"alter the topic to cleanup.policy={topic.cleanup_policy}."
         )
         raise TopicsError(message)
+
+
+_LOSSES = {"delete": "plays would vanish", "compact": "records would age out"}
+
+
+def _policies(told: str) -> set[str]:
+    """Return what a cleanup policy asks for; brokers give the words in an order of their own."""
+    return {word.strip() for word in told.split(",")}
 
 
 def _describe(admin: Any, names: set[str]) -> dict[str, FoundTopic]:

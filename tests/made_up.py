@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -10,13 +11,13 @@ import numpy as np
 from jobs.announce import announce
 from model.arrays import Floats
 from model.objective import Objective
-from state.generation import write_generation
+from state.generation import Generation, open_generation, write_generation
 from state.generation_store import generation_store, new_generation_id
 from streams.outbox import Item, Outbox
 from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
-from tests.state.builders import manifest_of, numbered
+from tests.state.builders import FIRST_ID, manifest_of, numbered
 
 FIRST_PLAY_MS = 1_700_000_000_000
 
@@ -62,10 +63,23 @@ def made_up_factors(n_items: int, factors: int, rng: np.random.Generator) -> Flo
 
 def publish(settings: Settings, item_factors: Floats) -> str:
     """Publish and announce a generation of made-up factors for items `i0`, `i1`, ...; return its id."""
-    objective, now_ms = Objective(factors=item_factors.shape[1]), time.time_ns() // 1_000_000
-    manifest = manifest_of(new_generation_id(now_ms), objective, len(item_factors))
-    folder = settings.data_path / "made-up" / manifest.generation_id
-    write_generation(folder, manifest, numbered(item_factors, objective))
+    now_ms = time.time_ns() // 1_000_000
+    generation_id = new_generation_id(now_ms)
+    folder = settings.data_path / "made-up" / generation_id
+    write_made_up(folder, generation_id, item_factors)
     generation_store(settings).publish(folder)
-    asyncio.run(announce(settings, manifest.generation_id, 0, now_ms))
-    return manifest.generation_id
+    asyncio.run(announce(settings, generation_id, 0, now_ms))
+    return generation_id
+
+
+def open_made_up(folder: Path, item_factors: Floats) -> Generation:
+    """Write such a generation into a folder and open it, without Kafka."""
+    write_made_up(folder, FIRST_ID, item_factors)
+    return open_generation(folder)
+
+
+def write_made_up(folder: Path, generation_id: str, item_factors: Floats) -> None:
+    """Write a generation of made-up factors."""
+    objective = Objective(factors=item_factors.shape[1])
+    manifest = manifest_of(generation_id, objective, len(item_factors))
+    write_generation(folder, manifest, numbered(item_factors, objective))

@@ -7,13 +7,18 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agents.live_quality import LiveQuality
 from agents.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
+from agents.pulse import Pulses
+from agents.quality_window import ENTRY
 from agents.tally import Tally
 from model.arrays import Floats
 from state.generation import Generation
@@ -63,7 +68,8 @@ class Scene:
         self.serving = Serving(self.generations)
         self.ranker, self.tally = Ranker(settings), Tally()
         self.port = free_port()
-        self.server = MetricsServer(WorkerMetrics(self.ranker, self.serving, self.store, self.tally), self.port)
+        self.metrics = WorkerMetrics(self.ranker, self.serving, self.store, self.tally)
+        self.server = MetricsServer(self.metrics, self.port)
 
     def samples(self) -> dict[str, float]:
         """Return what is served now."""
@@ -178,13 +184,65 @@ async def test_a_revision_that_found_too_little_is_counted(scene: Scene) -> None
     assert 2 == scene.samples()["playfold_index_fallbacks_total"]
 
 
+def scored(scene: Scene) -> LiveQuality:
+    """Return what three scored plays leave; its metrics are served."""
+    quality = LiveQuality()
+    entries = np.zeros(3, ENTRY)
+    entries["own"], entries["popular"] = [1, 20, 0], [0, 4, 0]
+    entries["history"], entries["fresh"] = [0, 0, 2], [False, False, True]
+    quality.window.add(entries)
+    quality.counts = {"older": np.zeros((2, 3, 2, 4))}
+    quality.counts["older"][0, 0, 0] = [2, 1, 2, 1.05]
+    scene.metrics._quality = quality  # noqa: SLF001
+    return quality
+
+
+async def test_how_good_lists_are_is_told(scene: Scene) -> None:
+    """As counters by every kind of plays, and by the last plays with an interval."""
+    scored(scene)
+
+    found = scene.samples()
+
+    kinds = "fresh=no generation=older history=new list=own"
+    counted = {name: n for name, n in found.items() if kinds in name}
+    assert {
+        f"playfold_scored_plays_total {kinds}": 2,
+        f"playfold_hits_total at=10 {kinds}": 1,
+        f"playfold_hits_total at=50 {kinds}": 2,
+        f"playfold_reciprocal_rank_total {kinds}": 1.05,
+    } == counted
+    low, high = (found[f"playfold_hit_ratio at=50 bound={bound} list=own"] for bound in ("low", "high"))
+    assert 2 / 3 == found["playfold_hit_ratio at=50 bound=value list=own"]
+    assert 0.2 < low < 2 / 3 < high < 1
+    assert 1 / 3 == found["playfold_hit_ratio at=10 bound=value list=popular"]
+    assert 0.25 / 3 == pytest.approx(found["playfold_reciprocal_rank_ratio bound=value list=popular"])
+    assert 12 == sum(name.startswith("playfold_scored_plays_total") for name in found)
+
+
+async def test_nothing_is_told_of_lists_before_the_first_play(scene: Scene) -> None:
+    """A rate of nothing is no rate."""
+    scored(scene).counts = {}
+    scene.metrics._quality = LiveQuality()  # noqa: SLF001
+
+    assert not [name for name in scene.samples() if "hit" in name or "scored" in name]
+
+
+async def test_failed_pulses_are_counted(scene: Scene) -> None:
+    """Whoever watches pulses wants to know that some are missing."""
+    scene.metrics._pulses = cast(Pulses, SimpleNamespace(n_failed=3))  # noqa: SLF001
+
+    assert 3 == scene.samples()["playfold_pulses_failed_total"]
+
+
 async def test_every_metric_says_what_it_is(scene: Scene) -> None:
     """In a sentence, and with its kind."""
     scene.rank(await scene.serve(), 1)
+    scored(scene)
+    scene.metrics._pulses = cast(Pulses, SimpleNamespace(n_failed=0))  # noqa: SLF001
 
     families = list(text_string_to_metric_families(get(scene.port)))
 
-    assert 13 == len(families)
+    assert 19 == len(families)
     assert {"counter", "gauge"} == {family.type for family in families}
     assert all(family.documentation.endswith(".") for family in families)
 

@@ -14,7 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-BENCHMARKS = ("stream", "latency", "recovery", "fold_in", "quality", "train", "rank", "sweep", "snapshot")
+BENCHMARKS = (
+    "stream",
+    "latency",
+    "recovery",
+    "fold_in",
+    "quality",
+    "train",
+    "rank",
+    "sweep",
+    "snapshot",
+    "live_quality",
+)
 """Every module of this folder that measures."""
 ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "docs" / "benchmarks.md"

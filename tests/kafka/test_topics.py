@@ -51,7 +51,7 @@ def administrate(settings: Settings, act: Callable[[Any], Any]) -> None:
 def every_name(names: TopicNames) -> list[str]:
     """Return the names of all topics, in the order in which they are created."""
     own = [names.plays, names.plays_rejected, names.recommendations, names.generations, names.related_items]
-    return [*own, names.catalog, names.users_changelog]
+    return [*own, names.popular_items, names.catalog, names.pulse, names.users_changelog]
 
 
 def test_create_makes_every_topic_once(settings: Settings) -> None:

@@ -43,6 +43,7 @@ def test_names_carry_the_prefix_but_the_changelog_carries_the_group() -> None:
         related_items="eu.related-items",
         popular_items="eu.popular-items",
         catalog="eu.catalog",
+        pulse="eu.pulse",
         users_changelog="radio-users-changelog",
     )
 
@@ -77,7 +78,7 @@ def test_plays_lists_and_changelog_have_equal_partitions() -> None:
 
     alike = {names.plays, names.plays_rejected, names.recommendations, names.users_changelog}
     alike |= {names.related_items, names.popular_items, names.catalog}
-    assert dict.fromkeys(alike, 6) | {names.generations: 1} == partitions
+    assert dict.fromkeys(alike, 6) | {names.generations: 1, names.pulse: 1} == partitions
 
 
 def test_no_stale_record_can_win_before_an_hour() -> None:
@@ -107,14 +108,23 @@ def test_every_wrong_policy_is_named(topic: msgspec.structs.FieldInfo) -> None:
     found = as_declared(Settings())
     name = getattr(topic_names(Settings()), topic.name)
     right = found[name].cleanup_policy
-    wrong = {"delete": "compact", "compact": "delete"}[right]
+    wrong = {"delete": "compact", "compact": "delete", "compact,delete": "compact"}[right]
     found[name] = msgspec.structs.replace(found[name], cleanup_policy=wrong)
-    loss = "plays would vanish" if right == "delete" else "records would age out"
+    losses = {"delete": "plays would vanish", "compact": "records would age out"}
+    loss = losses.get(right, "records would stay for ever")
 
     expected = (
         f"Topic {name} has cleanup.policy={wrong}, under which {loss}: alter the topic to cleanup.policy={right}."
     )
     assert expected == said_of(Settings(), found)
+
+
+def test_a_policy_of_two_words_is_theirs_in_any_order() -> None:
+    """Brokers give them in an order of their own."""
+    found = as_declared(Settings())
+    found["pulse"] = msgspec.structs.replace(found["pulse"], cleanup_policy="delete, compact")
+
+    compare_topics(Settings(), found)
 
 
 def test_one_partition_of_plays_is_counted_right() -> None:

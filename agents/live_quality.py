@@ -1,0 +1,163 @@
+"""How good the lists are that listeners get: every play is looked for in the list of before, and then learnt."""
+
+import numpy as np
+
+from agents.quality_window import ENTRY, OLDER, QualityWindow
+from model.arrays import Codes, Doubles, Flags, Keys, Rows, Starts
+from model.live_quality import DEPTH, Scored, Signals, live_ranks
+from model.quality import HISTORIES, MISS, kinds_of
+from state.events import Action, EventColumns
+from state.generation import Generation
+from state.learn import OUTCOMES
+from state.popular import LivePopular, popular_as_trained
+from state.ranker import Ranker
+from state.relist import joined, known_rows
+from state.unlisted import Unlisted
+from state.user_record import MARK
+from state.user_records import UserRecords
+from state.wishes import cooling
+from streams.settings import Settings
+
+LISTS = ("own", "popular")
+FIGURES = ("plays", "hits_at_10", "hits_at_50", "reciprocal_ranks")
+"""What is counted of every list; the mean of reciprocal ranks is that of the first 50 places."""
+FRESH_PLAYS = 20
+"""An item is fresh while the generation knows fewer plays of it."""
+GENERATIONS_MAX = 3
+"""Generations of which counts are kept, the latest in service."""
+LOOK_MS = 10_000
+"""Between two looks for what is popular: each takes 40 ms among a million items."""
+_LEARNT = np.array([outcome in {"learnt", "trimmed"} for outcome in OUTCOMES])
+_WORTH = np.array([[1, MISS < rank <= 10, rank != MISS, 1 / rank if rank else 0] for rank in range(DEPTH + 1)])  # noqa: PLR2004  hit@10
+"""What a rank adds to `FIGURES`, shape (ranks, figures)."""
+
+
+class LiveQuality:
+    """Scores groups of plays; one thread scores, others may read.
+
+    A play that is delivered again is not scored again, for the record tells that it was learnt; a group that is
+    done again after a failure is. What is not learnt, such as a paused listener's plays, is not scored.
+
+    Attributes:
+        counts: By the generation that made the lists: counts of shape (lists, histories, fresh, figures), in the order
+            of `LISTS`, `HISTORIES`, no and yes, and `FIGURES`.
+        window: The plays scored last.
+        names: Ids of the generations that were in service last, by their keys, the latest last.
+    """
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.counts: dict[str, Doubles] = {}
+        self.window = QualityWindow()
+        self.names: dict[int, str] = {}
+        self._rows: Rows = np.zeros(0, np.int32)
+        self._generation: Generation | None = None
+        self._looked_at_ms = 0
+
+    def popular_rows(
+        self, generation: Generation, popular: LivePopular | None, ranker: Ranker | None, now_ms: int
+    ) -> Rows:
+        """Return the rows of what is popular and listed, as of the last seconds.
+
+        Args:
+            generation: The generation in service.
+            popular: Counts what is played; what was popular in the training if left out.
+            ranker: Has the catalog that says what is available; everything if left out.
+            now_ms: The clock, in milliseconds since 1970.
+        """
+        if self._generation is not generation or now_ms - self._looked_at_ms >= LOOK_MS:
+            self._generation, self._looked_at_ms = generation, now_ms
+            unlisted = Unlisted.of(generation) if ranker is None else ranker.catalog.unlisted(generation, now_ms)
+            if popular is None:
+                self._rows = popular_as_trained(generation, unlisted).rows
+            else:
+                self._rows = popular.now(generation, now_ms, unlisted).rows
+        return self._rows
+
+    def score(
+        self,
+        records: UserRecords,
+        events: EventColumns,
+        outcomes: Codes,
+        generation: Generation,
+        popular_rows: Rows,
+        settings: Settings,
+    ) -> None:
+        """Score the plays of a group.
+
+        Args:
+            records: The users' records before the group.
+            events: What came.
+            outcomes: What became of every event.
+            generation: The generation in service.
+            popular_rows: What is popular, the most popular first.
+            settings: How long items are left out of lists.
+        """
+        if not len(events.offsets):
+            return
+        self._note(generation)
+        found = _ranks(records, events, outcomes, generation.item_keys[popular_rows], settings)
+        users = np.searchsorted(events.starts, found.places, side="right") - 1
+        entries = np.zeros(len(found.places), ENTRY)
+        entries["own"], entries["popular"] = found.own, found.popular
+        entries["history"] = kinds_of(np.diff(records.histories.starts)[users])
+        entries["fresh"] = _fresh(events.item_keys[found.places], generation)
+        entries["generation"] = records.header["generation_key"][users]
+        self.window.add(entries)
+        for key in np.unique(entries["generation"]).tolist():
+            self._count(self.names.get(key, OLDER), entries[entries["generation"] == key])
+
+    def _note(self, generation: Generation) -> None:
+        """Remember which generations were in service last; others may read meanwhile, so nothing changes in place."""
+        if next(reversed(self.names), None) == generation.key:
+            return
+        others = {key: name for key, name in self.names.items() if key != generation.key}
+        self.names = dict(list((others | {generation.key: generation.id}).items())[-GENERATIONS_MAX:])
+        kept = {*self.names.values(), OLDER}
+        self.counts = {name: found for name, found in self.counts.items() if name in kept}
+
+    def _count(self, name: str, entries: np.ndarray[tuple[int], np.dtype[np.void]]) -> None:
+        """Add plays to what lists of a generation are counted for."""
+        if name not in self.counts:
+            self.counts = self.counts | {name: np.zeros((len(LISTS), len(HISTORIES), 2, len(FIGURES)))}
+        for counts, which in zip(self.counts[name], LISTS, strict=True):
+            np.add.at(counts, (entries["history"], entries["fresh"].view(np.uint8)), _WORTH[entries[which]])
+
+
+def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular: Keys, settings: Settings) -> Scored:
+    """Rank the plays of a group that were learnt, if they are new for their listeners."""
+    learnt: Flags = _LEARNT[outcomes]
+    plays: Flags = learnt & (events.actions == Action.PLAY) & (events.weights > 0)
+    marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
+    known = learnt & (events.actions <= Action.SIGNAL)
+    return live_ranks(
+        Signals(events.starts, events.item_keys, marks, known, plays),
+        records.histories[:2],
+        _kept_out(records, settings),
+        _left_out(records, settings),
+        (records.listed.starts, records.listed.values),
+        popular,
+    )
+
+
+def _kept_out(records: UserRecords, settings: Settings) -> tuple[Starts, Keys]:
+    """Return the keys of what users know and are not to be shown again, user after user: all of it, by default."""
+    starts, keys = records.histories[:2]
+    if settings.known_items == "exclude" and not settings.repeat_after_plays:
+        return starts, keys
+    kept = known_rows(records, np.zeros(len(keys), np.int32), settings) >= 0
+    return np.concatenate(([0], np.cumsum(kept)))[starts], keys[kept]
+
+
+def _left_out(records: UserRecords, settings: Settings) -> tuple[Starts, Keys]:
+    """Return the keys of what users have hidden, and of what was shown to them too often, user after user."""
+    out = cooling(records.shown, records.header["plays"], (settings.cooldown_shows, settings.cooldown_plays))
+    cooled = np.concatenate(([0], np.cumsum(out)))[records.shown.starts], records.shown.item_keys[out]
+    return joined((records.hidden.starts, records.hidden.values), cooled)
+
+
+def _fresh(item_keys: Keys, generation: Generation) -> Flags:
+    """Tell which items the generation knows too few plays of, or none."""
+    rows = generation.rows_of(item_keys)
+    fresh: Flags = (rows < 0) | (generation.popularity[rows] < FRESH_PLAYS)
+    return fresh

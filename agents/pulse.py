@@ -1,0 +1,105 @@
+"""The pulse: what a worker tells of itself again and again, on a topic, for whoever watches."""
+
+import asyncio
+import logging
+import time
+
+import msgspec
+from aiokafka.errors import KafkaError
+
+from agents.play_path import PlayPath
+from agents.quality_window import by_generation, by_history, compared
+from state.serving import Serving
+from state.user_store import UserStore
+from streams.outbox import Outbox, OutboxError
+from streams.records import LiveFigures, Pulse
+from streams.settings import Settings
+from streams.topics import topic_names
+
+log = logging.getLogger(__name__)
+
+SEND_S = 5.0
+"""Longest wait for a pulse to be acknowledged; the next one tells more than a late one."""
+
+
+class Pulses:
+    """Tells how a worker is, on a connection of its own: whatever becomes of it, plays know nothing of it.
+
+    Attributes:
+        n_failed: Pulses that Kafka did not acknowledge in time.
+    """
+
+    def __init__(
+        self, path: PlayPath, serving: Serving, store: UserStore, settings: Settings, outbox: Outbox | None = None
+    ) -> None:
+        """Tell of these parts; `outbox` is one that nothing else is sent through."""
+        self._path, self._serving, self._store, self._settings = path, serving, store, settings
+        self._outbox = Outbox(settings) if outbox is None else outbox
+        self._started_at_ms = time.time_ns() // 1_000_000
+        self._told_at, self._told_events = time.monotonic(), 0
+        self.n_failed = 0
+
+    async def run(self) -> None:
+        """Send a pulse every `pulse_s`; one that fails is logged if the one before did not."""
+        if not self._settings.pulse_s:
+            return
+        connected, failing = False, False
+        try:
+            while True:
+                await asyncio.sleep(self._settings.pulse_s)
+                try:
+                    if not connected:
+                        await self._outbox.start()
+                        connected = True
+                    await self._send(self.beat())
+                    failing = False
+                except (KafkaError, OutboxError, TimeoutError) as error:
+                    self.n_failed += 1
+                    if not failing:
+                        log.warning("pulse_failed", extra={"reason": repr(error), "failed": self.n_failed})
+                    await self._outbox.stop(patience_s=0.0)  # what an idempotent producer lost, it does not get over
+                    connected, failing = False, True
+        finally:
+            await self._outbox.stop(patience_s=0.0)
+
+    def beat(self) -> Pulse:
+        """Return how the worker is; what is told by the second is counted from the pulse before."""
+        generation, states = self._serving.current, dict(self._store.partitions)
+        key = generation.key if generation else None
+        events, now = dict(self._path.tally.n_events), time.monotonic()
+        n_events = sum(events.values())
+        per_s = (n_events - self._told_events) / max(now - self._told_at, 1e-3)
+        self._told_at, self._told_events = now, n_events
+        p50_ms, p99_ms = self._path.delays.take(0.5, 0.99)
+        return Pulse(
+            instance=self._settings.instance,
+            at_ms=time.time_ns() // 1_000_000,
+            started_at_ms=self._started_at_ms,
+            generation=generation.id if generation else None,
+            revision=generation.revision.number if generation else 0,
+            partitions=sorted(states),
+            partitions_swept=sorted(number for number, state in states.items() if state.swept == key),
+            events=events,
+            events_per_s=round(per_s, 1),
+            p50_ms=p50_ms,
+            p99_ms=p99_ms,
+            quality=self._figures(),
+        )
+
+    def _figures(self) -> LiveFigures | None:
+        quality = self._path.quality
+        entries = quality.window.entries if quality is not None else None
+        every = compared(entries) if entries is not None else None
+        if quality is None or entries is None or every is None:
+            return None
+        return LiveFigures(
+            every=every,
+            by_history=by_history(entries),
+            fresh=compared(entries[entries["fresh"]]),
+            by_generation=by_generation(entries, quality.names),
+        )
+
+    async def _send(self, pulse: Pulse) -> None:
+        topic, key = topic_names(self._settings).pulse, pulse.instance.encode()
+        async with asyncio.timeout(min(SEND_S, self._settings.kafka_timeout_s)):
+            await (await self._outbox.send(topic, 0, [(key, msgspec.json.encode(pulse))])).written()

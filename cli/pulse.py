@@ -1,0 +1,172 @@
+"""`playfold pulse`: how the workers are, by the last that each told of itself."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable
+from contextlib import suppress
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from cli.recommend import tell_span
+from streams.broadcast import Broadcast
+from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.settings import Settings, read_settings
+from streams.topics import topic_names
+
+LOOK_S = 0.5
+"""Between two looks at what has come."""
+KNOWN = {"new": "up to 4", "few": "up to 19", "many": "more"}
+"""What is said of the kinds of listeners."""
+app = typer.Typer(add_completion=False)
+_decode = msgspec.json.Decoder(Pulse).decode
+
+
+class NoPulseError(LookupError):
+    """No worker told anything lately. See that one runs, and that PLAYFOLD_PULSE_S is not 0."""
+
+
+class Heard:
+    """The last pulse of every worker."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.latest: dict[str, Pulse] = {}
+
+    def take(self, key: bytes | None, value: bytes | None) -> None:
+        """Take a record of the topic; what is no pulse is nobody's."""
+        try:
+            pulse = _decode(value or b"")
+        except (ValueError, RecursionError):
+            return
+        if key == pulse.instance.encode():
+            self.latest[pulse.instance] = pulse
+
+
+@app.command()
+def pulse(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer with a line of JSON a worker.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay, and show what comes, until Ctrl-C.")] = False,
+) -> None:
+    """Show what every worker told of itself last."""
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_show(read_settings(), as_json=as_json, follow=follow))
+
+
+async def _show(settings: Settings, *, as_json: bool, follow: bool) -> None:
+    heard = Heard()
+    topic = topic_names(settings).pulse
+    async with Broadcast(settings.brokers, topic, heard.take, settings.kafka_timeout_s) as followed:
+        if not heard.latest and not follow:
+            message = "No worker has told anything in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0."
+            raise NoPulseError(message)
+        if follow:
+            await _until_failed(_follow(heard, as_json=as_json), followed.failed())
+        elif as_json:
+            for found in in_order(heard.latest.values()):
+                typer.echo(msgspec.json.encode(found))
+        else:
+            Console().print(table_of(heard.latest.values(), time.time_ns() // 1_000_000))
+
+
+async def _until_failed(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run some parts for ever, until one of them fails."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _follow(heard: Heard, *, as_json: bool) -> None:
+    """Show what comes for ever: every pulse as a line, or the last ones in a table that changes."""
+    if as_json:
+        told: dict[str, int] = {}
+        while True:
+            for found in in_order(heard.latest.values()):
+                if told.get(found.instance) != found.at_ms:
+                    told[found.instance] = found.at_ms
+                    typer.echo(msgspec.json.encode(found))
+            await asyncio.sleep(LOOK_S)
+    with Live(auto_refresh=False) as live:
+        while True:
+            live.update(table_of(heard.latest.values(), time.time_ns() // 1_000_000), refresh=True)
+            await asyncio.sleep(LOOK_S)
+
+
+def in_order(pulses: Iterable[Pulse]) -> list[Pulse]:
+    """Return pulses by the names of their workers."""
+    return sorted(pulses, key=lambda found: found.instance)
+
+
+def table_of(pulses: Iterable[Pulse], now_ms: int) -> Table:
+    """Return a table of pulses, a column a worker: so many figures are read downwards."""
+    found = in_order(pulses)
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("worker")
+    for told in found:
+        table.add_column(told.instance, justify="right")
+    columns = [_cells(told, now_ms) for told in found]
+    for name in columns[0] if columns else ():
+        table.add_row(name, *(column[name] for column in columns))
+    return table
+
+
+def _cells(told: Pulse, now_ms: int) -> dict[str, str]:
+    """Return what a table says of a worker."""
+    every = told.quality.every if told.quality else None
+    own, popular = (every.own, every.popular) if every else (None, None)
+    serving = f"{told.generation}, revision {told.revision}" if told.generation else "none"
+    return {
+        "told": f"{tell_span(now_ms - told.at_ms)} ago",
+        "runs for": tell_span(told.at_ms - told.started_at_ms),
+        "generation": serving,
+        "partitions": f"{len(told.partitions)}, {len(told.partitions_swept)} swept",
+        "events": f"{sum(told.events.values()):,}",
+        "events/s": f"{told.events_per_s:,.1f}",
+        "play to list, p50": _milliseconds(told.p50_ms),
+        "play to list, p99": _milliseconds(told.p99_ms),
+        "scored plays": _scored(every),
+        "hit@10, own list": _share(own, "hit_at_10"),
+        "hit@10, popular list": _share(popular, "hit_at_10"),
+        "hit@50, own list": _share(own, "hit_at_50"),
+        "hit@50, popular list": _share(popular, "hit_at_50"),
+        "MRR@50, own list": _share(own, "mrr_at_50"),
+        "MRR@50, popular list": _share(popular, "mrr_at_50"),
+    } | {f"hit@10, {what}: own, popular": _pair(found) for what, found in _parts(told.quality).items()}
+
+
+def _parts(quality: LiveFigures | None) -> dict[str, Compared | None]:
+    """Return the figures of some of the scored plays, by what they are; every worker has all of these."""
+    by_history = quality.by_history if quality else {}
+    parts = {f"{kind} items known": by_history.get(name) for name, kind in KNOWN.items()}
+    return parts | {"fresh items": quality.fresh if quality else None}
+
+
+def _pair(found: Compared | None) -> str:
+    return f"{found.own.hit_at_10.value:.3f}, {found.popular.hit_at_10.value:.3f}" if found else ""
+
+
+def _scored(every: Compared | None) -> str:
+    return f"the last {every.plays:,}" if every else "none"
+
+
+def _milliseconds(found: float | None) -> str:
+    return "" if found is None else f"{found:,.1f} ms"
+
+
+def _share(quality: ListQuality | None, name: str) -> str:
+    """Return a figure with its 95 % interval."""
+    if quality is None:
+        return ""
+    found: Share = getattr(quality, name)
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"

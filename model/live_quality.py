@@ -1,0 +1,211 @@
+"""At which ranks the items that are played stood in the lists that listeners had, for a whole group of plays at once.
+
+The protocol is that of `model/prequential.py`: recommend, score, then learn. Scored is a play whose item is new for its
+listener, who had a list. All plays of a group are looked for in the list from before the group, which the listener had
+when they were made: what the group teaches is published after it. The popular list is what would have stood in its
+place: the most popular items without those that the listener's own list may not hold.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from model.arrays import Codes, Counts, Flags, Keys, Rows, Starts, frozen
+from model.quality import MISS
+
+DEPTH = 50
+"""A rank beyond it is a miss."""
+_UNSCORED = -1
+
+
+class Signals(NamedTuple):
+    """What came from `n` users, user after user, each one's in order."""
+
+    starts: Starts  # (n + 1,)
+    item_keys: Keys  # (p,)
+    marks: Counts  # (p,), by which a list remembers the item
+    learnt: Flags  # (p,), after which the listener knows the item
+    plays: Flags  # (p,), of these, the plays that count as such
+
+
+class Scored(NamedTuple):
+    """The scored plays of a group."""
+
+    places: Starts  # (s,), which of the signals
+    own: Starts  # (s,), 1-based ranks in the listener's own list, `MISS` beyond `DEPTH`
+    popular: Starts  # (s,), the same in the popular list
+
+
+def live_ranks(
+    signals: Signals,
+    history: tuple[Starts, Keys],
+    kept_out: tuple[Starts, Keys],
+    left_out: tuple[Starts, Keys],
+    listed: tuple[Starts, Counts],
+    popular: Keys,
+) -> Scored:
+    """Rank every scored play in the list that its listener had, and in the popular list.
+
+    Args:
+        signals: What came.
+        history: The items that users knew before, as compressed rows.
+        kept_out: Those of them that are in none of their lists, as compressed rows.
+        left_out: Other items that are in none of their lists, as compressed rows.
+        listed: The lists that they had, best first, by marks, as compressed rows.
+        popular: Keys of the most popular items, the first being the most popular.
+    """
+    keys, places = place_table(popular)
+    own = np.full(len(signals.item_keys), _UNSCORED, np.int64)
+    same = np.full(len(signals.item_keys), _UNSCORED, np.int64)
+    _rank(
+        frozen(signals.starts, np.int64),
+        frozen(signals.item_keys, np.uint64),
+        frozen(signals.marks, np.uint32),
+        frozen(signals.learnt, np.bool_),
+        frozen(signals.plays, np.bool_),
+        frozen(history[0], np.int64),
+        frozen(history[1], np.uint64),
+        frozen(kept_out[0], np.int64),
+        frozen(kept_out[1], np.uint64),
+        frozen(left_out[0], np.int64),
+        frozen(left_out[1], np.uint64),
+        frozen(listed[0], np.int64),
+        frozen(listed[1], np.uint32),
+        frozen(keys, np.uint64),
+        frozen(places, np.int32),
+        len(popular),
+        own,
+        same,
+    )
+    scored = np.flatnonzero(own != _UNSCORED)
+    return Scored(scored, own[scored], same[scored])
+
+
+def place_table(popular: Keys) -> tuple[Keys, Rows]:
+    """Return a hash table of open addressing from an item's key to its place, from 0, among the popular ones.
+
+    Keys are hashes already, so their low bits say where to look first. It stays in a core's cache, where a binary
+    search through the keys of a whole catalog, for every item of every history, would not.
+
+    Returns:
+        Keys, and places, -1 where the table is empty; as long as each other, a power of two.
+    """
+    size = 1 << (2 * len(popular) + 1).bit_length()
+    keys, places = np.zeros(size, np.uint64), np.full(size, -1, np.int32)
+    _fill(frozen(popular, np.uint64), keys, places)
+    return keys, places
+
+
+@njit(nogil=True, cache=True)
+def _fill(popular: Keys, keys: Keys, places: Rows) -> None:
+    mask = np.uint64(len(keys) - 1)
+    for place in range(len(popular)):
+        slot = popular[place] & mask
+        while places[slot] >= 0:
+            slot = (slot + np.uint64(1)) & mask
+        keys[slot], places[slot] = popular[place], place
+
+
+@njit
+def _place(keys: Keys, places: Rows, key: int) -> int:
+    """Return an item's place among the popular ones, -1 for one that is not among them."""
+    mask = np.uint64(len(keys) - 1)
+    slot = key & mask
+    while places[slot] >= 0:
+        if keys[slot] == key:
+            return places[slot]  # type: ignore[no-any-return]
+        slot = (slot + np.uint64(1)) & mask
+    return -1
+
+
+@njit
+def _holds(some: Keys, key: int) -> bool:
+    held = False
+    for i in range(len(some)):
+        held |= some[i] == key  # without a branch, several at a time
+    return held
+
+
+@njit
+def _rank_listed(listed: Counts, mark: int) -> int:
+    for i in range(min(len(listed), DEPTH)):
+        if listed[i] == mark:
+            return i + 1
+    return MISS
+
+
+@njit
+def _rank_popular(place: int, out: Codes) -> int:
+    """Return the rank of a popular item among those that the user may be shown."""
+    if place < 0 or out[place]:
+        return MISS
+    rank = 1
+    for i in range(place):
+        rank += out[i] == 0
+        if rank > DEPTH:
+            return MISS
+    return rank
+
+
+@njit
+def _mark(some: Keys, keys: Keys, places: Rows, out: Codes, marked: Rows, n_marked: int) -> int:
+    """Say of the popular ones among some items that they are out, and note which; return how many are noted."""
+    for i in range(len(some)):
+        place = _place(keys, places, some[i])
+        if place >= 0 and out[place] == 0:
+            out[place] = 1
+            marked[n_marked] = place
+            n_marked += 1
+    return n_marked
+
+
+@njit(nogil=True, cache=True)
+def _rank(
+    starts: Starts,
+    item_keys: Keys,
+    marks: Counts,
+    learnt: Flags,
+    plays: Flags,
+    history_starts: Starts,
+    history: Keys,
+    kept_starts: Starts,
+    kept: Keys,
+    left_starts: Starts,
+    left: Keys,
+    listed_starts: Starts,
+    listed: Counts,
+    keys: Keys,
+    places: Rows,
+    n_popular: int,
+    own: Starts,
+    popular: Starts,
+) -> None:
+    """Write the ranks of scored plays into `own` and `popular`."""
+    out, marked = np.zeros(n_popular, np.uint8), np.empty(n_popular, np.int32)
+    for u in range(len(starts) - 1):
+        mine = listed[listed_starts[u] : listed_starts[u + 1]]
+        known = history[history_starts[u] : history_starts[u + 1]]
+        n_popular_scored = 0
+        for i in range(starts[u], starts[u + 1]):
+            if len(mine) == 0 or not plays[i] or _holds(known, item_keys[i]):
+                continue
+            again = False  # an item is new once
+            for j in range(starts[u], i):
+                again = again or (learnt[j] and item_keys[j] == item_keys[i])
+            if again:
+                continue
+            own[i] = _rank_listed(mine, marks[i])
+            popular[i] = _place(keys, places, item_keys[i])
+            n_popular_scored += popular[i] >= 0
+        n_marked = 0
+        if n_popular_scored > 0:
+            unlisted = kept[kept_starts[u] : kept_starts[u + 1]]
+            n_marked = _mark(unlisted, keys, places, out, marked, n_marked)
+            unlisted = left[left_starts[u] : left_starts[u + 1]]
+            n_marked = _mark(unlisted, keys, places, out, marked, n_marked)
+        for i in range(starts[u], starts[u + 1]):
+            if own[i] != _UNSCORED:
+                popular[i] = _rank_popular(popular[i], out)
+        for i in range(n_marked):
+            out[marked[i]] = 0

@@ -1,0 +1,41 @@
+"""How long plays took, beside the delays themselves."""
+
+import numpy as np
+import pytest
+
+from agents.delays import PER_DOUBLING, Delays
+
+
+def test_a_share_is_found_within_a_step() -> None:
+    """Never too low, and at most a step too high."""
+    delays, found = Delays(), np.random.default_rng(0).lognormal(3, 1, 5000) + 1
+    for part in np.array_split(found, 7):
+        delays.add(part)
+
+    p50, p99 = delays.take(0.5, 0.99)
+
+    assert p50 is not None
+    assert p99 is not None
+    for told, exact in ((p50, np.quantile(found, 0.5)), (p99, np.quantile(found, 0.99))):
+        assert exact <= 1.01 * told
+        assert told <= 1.01 * exact * 2 ** (1 / PER_DOUBLING)
+
+
+def test_what_was_told_is_not_told_again() -> None:
+    """A pulse tells of the plays since the one before."""
+    delays = Delays()
+    delays.add([100.0])
+
+    assert [107.6] == delays.take(0.5)
+    assert [None, None] == delays.take(0.5, 0.99)
+
+
+@pytest.mark.parametrize(
+    ("delay", "told"), [(-5.0, 1.0), (0.0, 1.0), (1.0, 1.0), (1e15, pytest.approx(2**31.9, rel=0.1))]
+)
+def test_odd_delays_are_counted(delay: float, told: float) -> None:
+    """Two clocks may differ, and a play may have waited for weeks."""
+    delays = Delays()
+    delays.add([delay])
+
+    assert [told] == delays.take(0.99)

@@ -1,0 +1,194 @@
+"""What a worker tells of itself, and that whatever becomes of that holds nothing up."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import pytest
+from aiokafka.errors import KafkaError
+
+from agents.delays import Delays
+from agents.live_quality import LiveQuality
+from agents.play_path import PlayPath
+from agents.pulse import Pulses
+from agents.quality_window import ENTRY
+from agents.tally import Tally
+from state.generation_store import GenerationStore
+from state.serving import Serving
+from state.user_store import UserStore
+from streams.outbox import OutboxError
+from streams.records import Pulse
+from streams.settings import Settings
+from streams.topics import topic_names
+from tests.agents.memory_outbox import MemoryOutbox
+from tests.state.builders import FIRST_ID, make_generation
+
+SETTINGS = Settings(factors=8, pulse_s=0.01, instance="west", kafka_timeout_s=0.05)
+TOPIC = topic_names(SETTINGS).pulse
+
+
+class Scene:
+    """The parts that a pulse tells of."""
+
+    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
+        """Prepare; nothing has happened yet."""
+        self.outbox = MemoryOutbox(settings)
+        self.tally, self.delays, self.quality = Tally(), Delays(), LiveQuality()
+        path = SimpleNamespace(tally=self.tally, delays=self.delays, quality=self.quality)
+        self.states = dict[int, Any]()
+        store = cast(UserStore, SimpleNamespace(partitions=self.states))
+        self.serving = Serving(GenerationStore(folder))
+        self.pulses = Pulses(cast(PlayPath, path), self.serving, store, settings, self.outbox)
+        self.running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Have it told."""
+        self.running = asyncio.create_task(self.pulses.run())
+
+    def told(self) -> list[Pulse]:
+        """Return what was told."""
+        log = self.outbox.logs.get((TOPIC, 0), [])
+        assert {b"west"} >= {key for key, _ in log}
+        return [msgspec.json.decode(value or b"", type=Pulse) for _, value in log]
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """Give the scene."""
+    prepared = Scene(tmp_path)
+    yield prepared
+    if prepared.running is not None:
+        prepared.running.cancel()
+        with suppress(asyncio.CancelledError):
+            await prepared.running
+
+
+async def until(condition: Any) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  any condition
+            await asyncio.sleep(0.001)
+
+
+async def test_a_worker_that_does_nothing_has_a_pulse(scene: Scene) -> None:
+    """Again and again, under its name; what it does not know it does not tell."""
+    scene.start()
+
+    await until(lambda: len(scene.told()) >= 3)
+
+    first = scene.told()[0]
+    assert ("west", None, 0, [], [], 0.0) == (
+        first.instance,
+        first.generation,
+        first.revision,
+        first.partitions,
+        first.partitions_swept,
+        first.events_per_s,
+    )
+    assert (None, None, None) == (first.p50_ms, first.p99_ms, first.quality)
+
+
+async def test_a_pulse_tells_what_is_in_service(scene: Scene, tmp_path: Path) -> None:
+    """And of which partitions every user was folded under it."""
+    scene.serving.current = generation = make_generation(tmp_path)
+    scene.states |= {3: SimpleNamespace(swept=generation.key), 1: SimpleNamespace(swept=0)}
+
+    found = scene.pulses.beat()
+
+    assert (FIRST_ID, [1, 3], [3]) == (found.generation, found.partitions, found.partitions_swept)
+
+
+async def test_what_is_told_by_the_second_is_counted_from_the_pulse_before(scene: Scene) -> None:
+    """Counts are since the start; a rate and delays are of the time in between."""
+    scene.tally.count(np.array([0, 0, 1], np.uint8))
+    scene.delays.add([10.0, 10.0, 1000.0])
+
+    first, second = scene.pulses.beat(), scene.pulses.beat()
+
+    assert (3, 3) == (sum(first.events.values()), sum(second.events.values()))
+    assert (2, 1) == (first.events["learnt"], first.events["wished"])
+    assert first.events_per_s > 0
+    assert 0 == second.events_per_s
+    assert (10.0 <= (first.p50_ms or 0) < 11.0, 1000.0 <= (first.p99_ms or 0) < 1091.0) == (True, True)
+    assert (None, None) == (second.p50_ms, second.p99_ms)
+
+
+async def test_a_pulse_tells_how_good_the_lists_are(scene: Scene) -> None:
+    """By all plays, by kinds of listeners, by fresh items and by generations."""
+    entries = np.zeros(4, ENTRY)
+    entries["own"], entries["history"], entries["fresh"] = [1, 20, 0, 0], [0, 0, 2, 2], [False, False, False, True]
+    entries["generation"], scene.quality.names = [7, 7, 7, 8], {7: "seven"}
+    scene.quality.window.add(entries)
+
+    found = scene.pulses.beat().quality
+
+    assert found is not None
+    assert (4, 0.25, 0.5) == (found.every.plays, found.every.own.hit_at_10.value, found.every.own.hit_at_50.value)
+    assert {"new": 2, "many": 2} == {name: kind.plays for name, kind in found.by_history.items()}
+    assert {"seven": 3, "older": 1} == {name: kind.plays for name, kind in found.by_generation.items()}
+    assert found.fresh is not None
+    assert 1 == found.fresh.plays
+
+
+async def test_without_live_quality_a_pulse_tells_the_rest(scene: Scene) -> None:
+    """The setting is off."""
+    scene.pulses._path.quality = None  # noqa: SLF001
+
+    assert scene.pulses.beat().quality is None
+
+
+async def test_a_refused_pulse_is_counted_and_logged_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Until one arrives again; the task goes on."""
+    scene.outbox.refused = {TOPIC: KafkaError("gone")}
+    scene.start()
+
+    await until(lambda: scene.pulses.n_failed >= 3)
+    scene.outbox.refused = {}
+    await until(scene.told)
+
+    assert 1 == sum(record.getMessage() == "pulse_failed" for record in caplog.records)
+
+
+async def test_a_pulse_that_is_not_acknowledged_is_given_up(scene: Scene) -> None:
+    """The next one tells more."""
+    scene.outbox.held = {TOPIC}
+    scene.start()
+
+    await until(lambda: scene.pulses.n_failed >= 2)
+
+    assert scene.running is not None
+    assert not scene.running.done()
+
+
+async def test_a_kafka_that_cannot_be_reached_is_asked_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the next pulse."""
+    caplog.set_level(logging.WARNING)
+    start, failures = scene.outbox.start, [OutboxError("gone"), OutboxError("gone")]
+
+    async def starting() -> None:
+        if failures:
+            raise failures.pop()
+        await start()
+
+    monkeypatch.setattr(scene.outbox, "start", starting)
+    scene.start()
+    await until(scene.told)
+
+    assert 2 == scene.pulses.n_failed
+
+
+async def test_an_interval_of_zero_is_none(tmp_path: Path) -> None:
+    """Nothing is connected, nothing is sent."""
+    scene = Scene(tmp_path, msgspec.structs.replace(SETTINGS, pulse_s=0.0))
+
+    await scene.pulses.run()
+
+    assert [] == scene.told()

@@ -1,0 +1,66 @@
+"""The plays scored last, and the figures of their lists."""
+
+import numpy as np
+import pytest
+
+from agents.quality_window import ENTRY, OLDER, WINDOW, Entries, QualityWindow, by_generation, by_history, compared
+from model.quality import hit_rate, mean_reciprocal_rank
+
+
+def entries_of(own: list[int], popular: list[int] | None = None, history: list[int] | None = None) -> Entries:
+    """Return scored plays."""
+    entries = np.zeros(len(own), ENTRY)
+    entries["own"], entries["popular"] = own, popular or own
+    entries["history"] = history or 0
+    return entries
+
+
+def test_the_latest_plays_are_remembered() -> None:
+    """However many come at a time."""
+    window, ranks = QualityWindow(), np.random.default_rng(0).integers(0, 51, 3 * WINDOW)
+    at = 0
+    for n in (1, 7, WINDOW - 3, 100, WINDOW + 5, 40):
+        window.add(entries_of(ranks[at : at + n].tolist()))
+        at += n
+        held = window.entries["own"]
+        assert sorted(ranks[max(0, at - WINDOW) : at].tolist()) == sorted(held.tolist())
+
+
+def test_figures_are_those_of_an_evaluation() -> None:
+    """With its intervals: Wilson's for hit rates."""
+    ranks = [1, 10, 11, 50, 0, 0, 3]
+
+    found = compared(entries_of(ranks, [0] * 6 + [2]))
+
+    assert found is not None
+    assert len(ranks) == found.plays
+    own = found.own
+    assert hit_rate(ranks, 10, 50) == (own.hit_at_10.value, own.hit_at_10.low, own.hit_at_10.high)
+    assert hit_rate(ranks, 50, 50) == (own.hit_at_50.value, own.hit_at_50.low, own.hit_at_50.high)
+    told = own.mrr_at_50.value, own.mrr_at_50.low, own.mrr_at_50.high
+    assert pytest.approx(mean_reciprocal_rank(ranks, 50, 50)) == told
+    assert 1 / 7 == found.popular.hit_at_10.value
+    assert 0.5 / 7 == pytest.approx(found.popular.mrr_at_50.value)
+
+
+def test_figures_by_what_was_known_of_listeners() -> None:
+    """Kinds without any play have none."""
+    found = by_history(entries_of([1, 0, 1], history=[0, 0, 2]))
+
+    assert {"new": 0.5, "many": 1.0} == {name: kind.own.hit_at_10.value for name, kind in found.items()}
+
+
+def test_figures_by_the_generation_that_made_the_list() -> None:
+    """Those without a name are one."""
+    entries = entries_of([1, 0, 1, 0])
+    entries["generation"] = [2**64 - 1, 2**64 - 1, 5, 6]
+
+    found = by_generation(entries, {2**64 - 1: "latest", 7: "unused"})
+
+    told = {name: (figures.plays, figures.own.hit_at_10.value) for name, figures in found.items()}
+    assert {"latest": (2, 0.5), OLDER: (2, 0.5)} == told
+
+
+def test_no_plays_have_no_figures() -> None:
+    """Before the first."""
+    assert compared(QualityWindow().entries) is None

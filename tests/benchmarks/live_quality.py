@@ -1,0 +1,94 @@
+"""What it costs to look for every play in the list of before: plays folded a second with it, and without.
+
+Histories, items and the length of the lists are those of `full_path` in `tests/benchmarks/stream.py`. Groups of plays
+are read, folded and ranked as in a worker, and committed to states on disk; Kafka is left out, so that what is compared
+is all there is to compare. Both ways fold the same groups in turn, on states of their own. Seconds are those of the
+processor, which one thread uses: others on the machine would move a ratio of a few per cent by more than that.
+"""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.benchmarks.report import Row, report  # isort: skip  before numpy is loaded
+
+import msgspec
+import numpy as np
+
+from agents.fold import fold
+from agents.live_quality import LiveQuality
+from agents.reading import read_group
+from agents.tally import Tally
+from agents.worker import warm_up
+from state.generation import Generation
+from state.partition_state import PartitionState
+from state.popular import LivePopular
+from state.ranker import Ranker
+from streams.outbox import Item
+from streams.settings import Settings
+from streams.slices import Slice
+from tests.agents.deliveries import Delivered, make_durable
+from tests.benchmarks.stream import FACTORS, HISTORY, ITEMS, made_up_histories, plays_of
+from tests.made_up import made_up_factors, made_up_plays, open_made_up
+
+USERS, GROUP, ROUNDS = 5_000, 2_000, 60
+
+
+class Side:
+    """A worker's work without Kafka."""
+
+    def __init__(self, folder: Path, settings: Settings, generation: Generation) -> None:
+        """Begin with nobody."""
+        self._settings, self._generation = settings, generation
+        self._state, self._ranker = PartitionState(folder), Ranker(settings)
+        self._tally, self._popular = Tally(), LivePopular(settings)
+        self.quality = LiveQuality() if settings.live_quality else None
+        self._offset = 0
+
+    def take(self, plays: Sequence[Item]) -> float:
+        """Fold plays and commit them; return the seconds of the processor that it took."""
+        records = [Delivered(offset, *play) for offset, play in enumerate(plays, self._offset)]
+        self._offset += len(records)
+        began = time.thread_time()
+        group = read_group([Slice("plays", 0, records, None)], self._settings)
+        states = {0: self._state}
+        watched = self._ranker, self._tally, self._popular, self.quality
+        changes = fold(group, states, self._generation, self._settings, time.time_ns() // 1_000_000, *watched)
+        make_durable(changes, states)
+        return time.thread_time() - began
+
+    def close(self) -> None:
+        """End."""
+        self._state.close()
+
+
+def rows() -> list[Row]:
+    """Measure both ways in turn."""
+    warm_up()
+    rng, settings = np.random.default_rng(3), Settings()
+    with tempfile.TemporaryDirectory() as folder:
+        generation = open_made_up(Path(folder) / "generation", made_up_factors(ITEMS, FACTORS, rng))
+        both = {
+            name: Side(Path(folder) / name, msgspec.structs.replace(settings, live_quality=name == "with"), generation)
+            for name in ("with", "without")
+        }
+        before = plays_of(made_up_histories(USERS, rng))
+        for low in range(0, len(before), GROUP * HISTORY):
+            for side in both.values():
+                side.take(before[low : low + GROUP * HISTORY])
+        seconds: dict[str, list[float]] = {name: [] for name in both}
+        for number in range(ROUNDS):
+            plays = made_up_plays(GROUP, USERS, ITEMS, rng, first=number * GROUP)
+            for name in sorted(both, reverse=bool(number % 2)):
+                seconds[name].append(both[name].take(plays))
+        quality = both["with"].quality
+        scored = sum(int(counts[0, :, :, 0].sum()) for counts in quality.counts.values()) if quality else 0
+        for side in both.values():
+            side.close()
+    looked, without = (GROUP * ROUNDS / sum(found) for found in seconds.values())
+    return [Row("live_quality", looked, "plays/s", without, looked / without, scored=scored)]
+
+
+if __name__ == "__main__":
+    report(rows())

@@ -1,0 +1,70 @@
+"""`playfold pulse`: what is shown of what workers told; without Kafka."""
+
+import io
+
+import msgspec
+from rich.console import Console
+
+from cli.pulse import Heard, table_of
+from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
+
+HIT = Share(0.25, 0.2, 0.3)
+LIST = ListQuality(hit_at_10=HIT, hit_at_50=HIT, mrr_at_50=HIT)
+QUALITY = LiveFigures(
+    every=Compared(plays=1200, own=LIST, popular=LIST),
+    by_history={"few": Compared(plays=7, own=LIST, popular=LIST)},
+    fresh=None,
+    by_generation={},
+)
+
+
+def pulse_of(instance: str, at_ms: int = 10_000, quality: LiveFigures | None = QUALITY) -> Pulse:
+    """Return what a worker told."""
+    return Pulse(
+        instance=instance,
+        at_ms=at_ms,
+        started_at_ms=4_000,
+        generation="2026-01-01T00-00-00.000Z",
+        revision=2,
+        partitions=[0, 1, 2],
+        partitions_swept=[1],
+        events={"learnt": 1000, "retried": 234},
+        events_per_s=17.25,
+        p50_ms=8.0,
+        p99_ms=None,
+        quality=quality,
+    )
+
+
+def shown(*pulses: Pulse) -> dict[str, list[str]]:
+    """Return the cells of the table by what stands before them."""
+    file = io.StringIO()
+    Console(width=200, file=file).print(table_of(pulses, now_ms=12_500))
+    lines = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in file.getvalue().splitlines()]
+    return {line[0]: line[1:] for line in lines if line}
+
+
+def test_the_table_has_a_column_a_worker() -> None:
+    """By their names; how long ago each told it stands first, for a worker that is gone tells nothing more."""
+    found = shown(pulse_of("west"), pulse_of("east", at_ms=12_400, quality=None))
+
+    assert ["east", "west"] == found["worker"]
+    assert ["0.1 s ago", "2.5 s ago"] == found["told"]
+    assert ["3, 1 swept", "3, 1 swept"] == found["partitions"]
+    assert ["1,234", "1,234"] == found["events"]
+    assert ["8.0 ms", "8.0 ms"] == found["play to list, p50"]
+    assert ["none", "the last 1,200"] == found["scored plays"]
+    assert ["0.250 (0.200 to 0.300)"] == found["hit@10, own list"]
+    assert ["0.250, 0.250"] == found["hit@10, up to 19 items known: own, popular"]
+    assert [] == found["hit@10, fresh items: own, popular"]
+
+
+def test_the_last_pulse_of_a_worker_counts() -> None:
+    """What is no pulse, or stands under another key, is left aside."""
+    heard = Heard()
+    for key, told in (("a", pulse_of("a", 1)), ("a", pulse_of("a", 2)), ("b", pulse_of("c", 3))):
+        heard.take(key.encode(), msgspec.json.encode(told))
+    heard.take(b"a", b"no pulse")
+    heard.take(b"a", None)
+
+    assert {"a": 2} == {name: told.at_ms for name, told in heard.latest.items()}

@@ -1,0 +1,183 @@
+"""How good the lists are, as a worker tells it, beside the lists that it published; on a real Kafka."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+
+import msgspec
+import numpy as np
+import pytest
+from kafka import KafkaAdminClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from cli.processes import ProcessError, WorkerProcess, environment_of, run_command
+from streams.broker import free_port
+from streams.log_reader import read_topic
+from streams.records import Pulse, Recommendations
+from streams.settings import Settings
+from streams.topics import TopicNames, create_topics
+from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.made_up import made_up_factors, publish
+
+N_ITEMS, N_USERS, ROUNDS = 120, 15, 12
+Ranks = list[int]
+
+
+@pytest.fixture
+def running(settings: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
+    """Give a worker with a generation, which has a pulse five times a second."""
+    assert names.pulse.endswith("pulse")
+    own = msgspec.structs.replace(settings, factors=8, metrics_port=free_port(), pulse_s=0.2, instance="west")
+    publish(own, made_up_factors(N_ITEMS, 8, np.random.default_rng(0)))
+    with worker(own) as process:
+        yield process
+
+
+def served(settings: Settings) -> str:
+    """Return what a worker tells Prometheus."""
+    with closing(HTTPConnection("127.0.0.1", settings.metrics_port, timeout=5)) as connection:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+
+
+def metrics(settings: Settings) -> dict[tuple[str, str, str], float]:
+    """Return what a worker tells of its lists, summed over the kinds of plays: name, list, depth."""
+    found: dict[tuple[str, str, str], float] = {}
+    for family in text_string_to_metric_families(served(settings)):
+        for sample in family.samples:
+            if "generation" in sample.labels and "list" in sample.labels:
+                key = sample.name, sample.labels["list"], sample.labels.get("at", "")
+                found[key] = found.get(key, 0.0) + sample.value
+    return found
+
+
+def published(settings: Settings, topic: str) -> dict[str, list[Recommendations]]:
+    """Return every list that was published, by listener, in order."""
+    found: dict[str, list[Recommendations]] = {}
+    for key, value in values(settings, topic):
+        found.setdefault(key.decode(), []).append(msgspec.json.decode(value, type=Recommendations))
+    return found
+
+
+def offsets_of(settings: Settings, topic: str) -> dict[str, list[tuple[int, str]]]:
+    """Return every play of every listener: its offset, its item."""
+
+    async def read() -> dict[str, list[tuple[int, str]]]:
+        found: dict[str, list[tuple[int, str]]] = {}
+        async for _, records in read_topic(settings.brokers, topic, 10):
+            for record in records:
+                event = json.loads(record.value)
+                found.setdefault(event["user_id"], []).append((record.offset, event["item_id"]))
+        return found
+
+    return asyncio.run(read())
+
+
+def ranks_by_hand(settings: Settings, names: TopicNames) -> Ranks:
+    """Rank every play of a new item in the last list that was published before it."""
+    ranks, told = Ranks(), published(settings, names.recommendations)
+    for user, plays in offsets_of(settings, names.plays).items():
+        known = set[str]()
+        for offset, item in plays:
+            before = [found.items for found in told[user] if found.offset < offset]
+            if before and item not in known:
+                ranks.append(1 + before[-1].index(item) if item in before[-1] else 0)
+            known.add(item)
+    return ranks
+
+
+def test_what_a_worker_counts_is_what_its_lists_say(running: WorkerProcess, names: TopicNames) -> None:
+    """Hit by hit, by the lists on the topic: in the metrics, and in the pulse."""
+    settings, rng = running.settings, np.random.default_rng(1)
+    for number in range(ROUNDS):  # one play of everybody a round, so that each has the list of the round before
+        items = rng.integers(0, N_ITEMS + 10, N_USERS)
+        send(settings, [play(f"u{user}", f"i{item}") for user, item in enumerate(items)])
+        done = N_USERS * (number + 1)
+        assert await_true(lambda done=done: handled(settings, names) >= done, 10)  # type: ignore[misc]
+    expected = ranks_by_hand(settings, names)
+
+    found, (pulse,) = metrics(settings), pulses(settings, names).values()
+
+    assert len(expected) > N_USERS * (ROUNDS - 4)
+    at_10, at_50 = sum(0 < rank <= 10 for rank in expected), sum(rank > 0 for rank in expected)
+    assert 0 < at_10 < at_50 < len(expected)
+    assert len(expected) == found["playfold_scored_plays_total", "own", ""]
+    assert at_10 == found["playfold_hits_total", "own", "10"]
+    assert at_50 == found["playfold_hits_total", "own", "50"]
+    reciprocal = sum(1 / rank for rank in expected if rank)
+    assert reciprocal == pytest.approx(found["playfold_reciprocal_rank_total", "own", ""])
+    assert len(expected) == found["playfold_scored_plays_total", "popular", ""]
+    assert pulse.quality is not None
+    assert len(expected) == pulse.quality.every.plays
+    assert at_10 / len(expected) == pulse.quality.every.own.hit_at_10.value
+    assert set(lists(settings)) == {f"u{user}" for user in range(N_USERS)}
+
+
+def handled(settings: Settings, names: TopicNames) -> int:
+    """Return how many events the last pulse tells of."""
+    return max((sum(found.events.values()) for found in pulses(settings, names).values()), default=0)
+
+
+def pulses(settings: Settings, names: TopicNames) -> dict[bytes, Pulse]:
+    """Return the last pulse of every worker."""
+    return {key: msgspec.json.decode(value, type=Pulse) for key, value in values(settings, names.pulse)}
+
+
+def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNames) -> None:
+    """What it serves and owns, what it did, and how long plays took; `playfold pulse` shows it."""
+    settings = running.settings
+    send(settings, [play(f"u{user}", "i7") for user in range(20)])
+    assert await_true(lambda: handled(settings, names) == 20, 10)
+    told = [msgspec.json.decode(value, type=Pulse) for _, value in values(settings, names.pulse)]
+
+    timed = [found.p50_ms for found in told if found.p50_ms is not None]
+    assert 0 < timed[0] < 1000
+    assert ([0, 1, 2, 3], [0, 1, 2, 3]) == (told[-1].partitions, told[-1].partitions_swept)
+    assert told[-1].generation is not None
+    assert any(found.events_per_s > 0 for found in told)
+    line = asyncio.run(run_command(settings, "pulse", "--json", log_file=settings.data_path / "pulse.log"))
+    assert "west" == msgspec.json.decode(line, type=Pulse).instance
+
+
+def test_pulses_can_be_followed(running: WorkerProcess) -> None:
+    """A line each, until Ctrl-C, which is no error."""
+    command = [sys.executable, "-m", "cli.main", "pulse", "--json", "--follow"]
+    following = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment_of(running.settings))
+    assert following.stdout is not None
+    lines = [msgspec.json.decode(following.stdout.readline(), type=Pulse) for _ in range(3)]
+    following.send_signal(signal.SIGINT)
+    following.stdout.close()
+
+    assert 0 == following.wait(10)
+    assert ["west"] * 3 == [line.instance for line in lines]
+    assert lines[0].at_ms < lines[1].at_ms < lines[2].at_ms
+
+
+def test_plays_go_on_without_the_topic_of_pulses(running: WorkerProcess, names: TopicNames) -> None:
+    """Its pulses fail, and are counted; nothing else is held up; and they come again when it does."""
+    with closing(KafkaAdminClient(bootstrap_servers=running.settings.brokers)) as admin:
+        admin.delete_topics([names.pulse])
+    assert await_true(lambda: "playfold_pulses_failed_total 0.0" not in served(running.settings), 20)
+
+    send(running.settings, [play(f"late{user}", "i7") for user in range(20)])
+
+    assert await_true(lambda: {f"late{user}" for user in range(20)} <= set(lists(running.settings)), 5)
+    assert running.running
+    create_topics(running.settings)
+    assert await_true(lambda: bool(pulses(running.settings, names)), 20)
+
+
+def test_without_a_worker_there_is_a_sentence(settings: Settings, names: TopicNames) -> None:
+    """Instead of an empty table."""
+    assert names.pulse
+    with pytest.raises(ProcessError) as caught:
+        asyncio.run(run_command(settings, "pulse", log_file=settings.data_path / "pulse.log"))
+
+    assert "No worker has told anything in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0" in str(
+        caught.value
+    )

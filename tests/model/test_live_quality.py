@@ -1,0 +1,187 @@
+"""Ranks of what is played in the lists that listeners had, against a walk through one play at a time."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model import live_quality
+from model.live_quality import DEPTH, Scored, Signals, live_ranks, place_table
+from model.quality import HISTORIES, MISS, kinds_of
+from model.warm_up import warm_up
+
+MARK = 0xFFFF_FFFF
+
+
+class Came(NamedTuple):
+    """A signal of a listener."""
+
+    item: int
+    learnt: bool = True
+    is_play: bool = True
+
+
+class Listener(NamedTuple):
+    """A listener before a group, and what came from them in it."""
+
+    came: Sequence[Came]
+    history: Sequence[int] = ()
+    left_out: Sequence[int] = ()
+    listed: Sequence[int] = ()
+    listable: Sequence[int] = ()
+
+
+def ragged(parts: Sequence[Sequence[int]], kind: type = np.uint64) -> tuple[np.ndarray, np.ndarray]:
+    """Return lists as compressed rows."""
+    return np.cumsum([0, *map(len, parts)]), np.array([value for part in parts for value in part], kind)
+
+
+def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> Scored:
+    """Rank by the kernel."""
+    came = [signal for listener in listeners for signal in listener.came]
+    starts, keys = ragged([[signal.item for signal in listener.came] for listener in listeners])
+    learnt = np.array([signal.learnt for signal in came], np.bool_)
+    plays = learnt & np.array([signal.is_play for signal in came], np.bool_)
+    marks = [[item & MARK for item in listener.listed] for listener in listeners]
+    return live_ranks(
+        Signals(starts, keys, (keys & np.uint64(MARK)).astype(np.uint32), learnt, plays),
+        ragged([listener.history for listener in listeners]),
+        ragged([[item for item in listener.history if item not in listener.listable] for listener in listeners]),
+        ragged([listener.left_out for listener in listeners]),
+        ragged(marks, np.uint32),
+        np.array(popular, np.uint64),
+    )
+
+
+def ranked_plain(listeners: Sequence[Listener], popular: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Do the same play by play: where it stands, its rank in the own list, and in the popular one."""
+    found, place = list[tuple[int, int, int]](), 0
+    for listener in listeners:
+        known = set(listener.history)
+        unwanted = known - set(listener.listable) | set(listener.left_out)
+        same = [item for item in popular if item not in unwanted]
+        for signal in listener.came:
+            if listener.listed and signal.learnt and signal.is_play and signal.item not in known:
+                found.append((place, rank_in(listener.listed, signal.item), rank_in(same, signal.item)))
+            if signal.learnt:
+                known.add(signal.item)
+            place += 1
+    return found
+
+
+def rank_in(items: Sequence[int], item: int) -> int:
+    """Return the rank of an item in a list, of which so many places count."""
+    first = list(items)[:DEPTH]
+    return first.index(item) + 1 if item in first else MISS
+
+
+def told(scored: Scored) -> list[tuple[int, int, int]]:
+    """Return ranks as the plain twin does."""
+    return list(zip(scored.places.tolist(), scored.own.tolist(), scored.popular.tolist(), strict=True))
+
+
+ITEMS = st.integers(1, 90).map(lambda number: number * 0x9E37_79B9_7F4A_7C15 % 2**64)
+LISTENERS = st.builds(
+    Listener,
+    st.lists(st.builds(Came, ITEMS, st.booleans(), st.booleans()), max_size=6),
+    st.lists(ITEMS, max_size=30, unique=True),
+    st.lists(ITEMS, max_size=8, unique=True),
+    st.lists(ITEMS, max_size=60, unique=True),
+    st.lists(ITEMS, max_size=10),
+)
+
+
+@given(st.lists(LISTENERS, max_size=5), st.lists(ITEMS, max_size=90, unique=True))
+def test_a_group_is_ranked_as_one_play_at_a_time(listeners: list[Listener], popular: list[int]) -> None:
+    """Whatever is known, left out, listed and popular."""
+    assert ranked_plain(listeners, popular) == told(ranked(listeners, popular))
+
+
+def test_a_large_group_is_ranked_as_one_play_at_a_time() -> None:
+    """What one listener knows is nothing to the next."""
+    rng = np.random.default_rng(0)
+
+    def some(n: int) -> list[int]:
+        return [int(item) for item in rng.choice(200, rng.integers(0, n), replace=False)]
+
+    listeners = [Listener([Came(item) for item in some(8)], some(60), some(9), some(80), some(20)) for _ in range(300)]
+
+    assert ranked_plain(listeners, range(150)) == told(ranked(listeners, range(150)))
+
+
+def test_a_play_is_ranked_in_the_list_of_before() -> None:
+    """Best first; in the popular list without what the listener knows and what is left out."""
+    ann = Listener([Came(7), Came(8)], history=[1, 2], left_out=[3], listed=[9, 8, 7])
+
+    assert [(0, 3, 1), (1, 2, 2)] == told(ranked([ann], popular=[1, 2, 3, 7, 8]))
+
+
+def test_what_is_in_neither_list_is_a_miss() -> None:
+    """It is scored all the same."""
+    assert [(0, MISS, MISS)] == told(ranked([Listener([Came(7)], listed=[9])], popular=[8]))
+
+
+@pytest.mark.parametrize(
+    "listener",
+    [
+        Listener([Came(7)]),
+        Listener([Came(7)], history=[7], listed=[9]),
+        Listener([Came(7, learnt=False)], listed=[7]),
+        Listener([Came(7, is_play=False)], listed=[7]),
+        Listener([Came(7, is_play=False), Came(7)], listed=[7]),
+    ],
+    ids=["no list", "known", "not learnt", "no play", "liked just before"],
+)
+def test_what_is_not_scored(listener: Listener) -> None:
+    """As in an evaluation."""
+    assert [] == told(ranked([listener], popular=[7]))
+
+
+def test_an_item_is_new_once_in_a_group() -> None:
+    """The second play of it is a repeat; a play that was not learnt makes nothing known."""
+    ann = Listener([Came(7, learnt=False), Came(7), Came(7)], listed=[7])
+
+    assert [(1, 1, 1)] == told(ranked([ann], popular=[7]))
+
+
+def test_all_plays_of_a_group_are_looked_for_in_the_same_list() -> None:
+    """What the first of them teaches is published after the group."""
+    ann = Listener([Came(5), Came(6)], listed=[5, 6])
+
+    assert [(0, 1, 1), (1, 2, 2)] == told(ranked([ann], popular=[5, 6]))
+
+
+def test_places_are_found_though_keys_collide() -> None:
+    """Keys that begin at the same slot go to the next free one."""
+    popular = np.array([64, 128, 192, 1, 2**64 - 1], np.uint64)
+    keys, places = place_table(popular)
+
+    held = {int(key): int(place) for key, place in zip(keys, places, strict=True) if place >= 0}
+    assert {64: 0, 128: 1, 192: 2, 1: 3, 2**64 - 1: 4} == held
+    others = [Listener([Came(item)], listed=[1]) for item in (64, 128, 192, 1, 2**64 - 1, 256)]
+    assert [1, 2, 3, 4, 5, MISS] == ranked(others, popular.tolist()).popular.tolist()
+
+
+def test_histories_are_of_the_kinds_that_evaluations_have() -> None:
+    """A listener who has a list and no history is new as well."""
+    for kind, (low, high) in enumerate(HISTORIES.values()):
+        assert [kind, kind] == kinds_of([low, min(high, 10**6)]).tolist()
+    assert [0] == kinds_of([0]).tolist()
+
+
+def test_a_warm_worker_compiles_nothing_more() -> None:
+    """Read-only and strided arrays run in the code that the warm-up compiled."""
+    kernels = live_quality._rank, live_quality._fill  # noqa: SLF001
+    warm_up()
+    compiled = [len(kernel.signatures) for kernel in kernels]
+
+    ranked([Listener([Came(7)], [1, 2], [3], [7])], [1, 2, 3, 4])
+    keys = np.frombuffer(np.arange(8, dtype=np.uint64).tobytes(), np.uint64)[::2]
+    starts, marks, flags = np.arange(5), np.arange(4, dtype=np.uint32), np.ones(8, np.bool_)[::2]
+    rows = starts, keys
+    live_ranks(Signals(starts, keys, marks, flags, flags), rows, rows, rows, (starts, marks), keys)
+
+    assert compiled == [len(kernel.signatures) for kernel in kernels]
