@@ -207,5 +207,5 @@ def test_the_command_creates_and_verifies(settings: Settings) -> None:
     expected = every_name(names)
     assert {"created": expected} == json.loads(created.stdout)
     assert again.stdout == "Every topic is there already.\n"
-    assert verified.stdout == "7 topics are as they should be.\n"
+    assert verified.stdout == "9 topics are as they should be.\n"
     assert (created.returncode, again.returncode, verified.returncode) == (0, 0, 0)
