@@ -1,10 +1,28 @@
 """A user's vector from what the user played, item factors held fixed."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from model.arrays import Floats, Rows, Starts
 from model.objective import Objective, against
 from model.solver import STEPS_MAX, TOLERANCE, solve_rows
+
+
+class Equations(NamedTuple):
+    """What users' vectors solve, beside the items' side of it: the arguments of `solver.solve_rows` and `explain`."""
+
+    starts: Starts  # (n_users + 1,)
+    rows: Rows  # (h,), item rows, -1 is ignored
+    confidences: Floats  # (h,)
+    targets: Floats  # (h,)
+    row_regularization: Floats  # (n_users,)
+
+
+def equations_of(starts: Starts, rows: Rows, weights: Floats, objective: Objective) -> Equations:
+    """Return the equations of users whose history is `rows`, each worth its `weights`, below 0 against the item."""
+    regs = objective.row_regularization(n_known(starts, np.where(against(weights), -1, rows)))
+    return Equations(starts, rows, objective.confidences(weights), objective.targets(weights), regs)
 
 
 def fold_in(
@@ -36,19 +54,23 @@ def fold_in(
     Returns:
         `x`; a user without known items has a vector of zeros.
     """
-    solve_rows(
-        starts,
-        rows,
-        objective.confidences(weights),
-        objective.targets(weights),
-        item_factors,
-        gram_diagonal,
-        objective.row_regularization(n_known(starts, np.where(against(weights), -1, rows))),
-        x,
-        tolerance,
-        steps_max,
-        threads,
-    )
+    equations = equations_of(starts, rows, weights, objective)
+    return solve_users(equations, item_factors, gram_diagonal, x, threads, tolerance, steps_max)
+
+
+def solve_users(
+    equations: Equations,
+    item_factors: Floats,
+    gram_diagonal: Floats,
+    x: Floats,
+    threads: int = 1,
+    tolerance: float = TOLERANCE,
+    steps_max: int = STEPS_MAX,
+) -> Floats:
+    """Solve users' equations, as `fold_in` does; `x` is overwritten with the result, and returned."""
+    starts, rows, confidences, targets, regs = equations
+    fixed = item_factors, gram_diagonal
+    solve_rows(starts, rows, confidences, targets, *fixed, regs, x, tolerance, steps_max, threads)
     return x
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from model.fold_in import fold_in
+from model.explain import explain
+from model.fold_in import equations_of, fold_in
 from model.history import Histories, Plays, add_plays
 from model.live_quality import Signals, live_ranks
 from model.objective import Objective
@@ -18,6 +19,7 @@ def warm_up() -> None:
     add_plays(histories, times, Plays(starts, keys, ones, times), history_max=1, half_life_plays=1.0)
     rows, items = np.zeros(1, np.int32), np.ones((1, 1), np.float32)
     x = fold_in(starts, rows, ones, items, ones, Objective(factors=1), np.zeros((1, 1), np.float32))
+    explain(equations_of(starts, rows, ones, Objective(factors=1)), items, ones, starts[:1], rows[None], m=1)
     top_n(x, items, ones, starts, rows, n=1)
     best_of(x, items, starts, rows, n=1)
     flags = np.ones(1, np.bool_)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from model import history, ranking, solver
-from model.fold_in import fold_in
+from model import explain, history, ranking, solver
+from model.fold_in import equations_of, fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective
 from model.ranking import top_n
@@ -12,7 +12,7 @@ from model.warm_up import warm_up
 
 def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
     """Mapped, decoded and strided arrays all run in the code that the warm-up compiled."""
-    kernels = history._add_plays, ranking._top_n, solver._solve_every  # noqa: SLF001
+    kernels = history._add_plays, ranking._top_n, solver._solve_every, explain._explain  # noqa: SLF001
     warm_up()
     compiled = [len(kernel.signatures) for kernel in kernels]
 
@@ -20,6 +20,8 @@ def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
     starts, rows = np.arange(4) * 2, np.arange(12, dtype=np.int32)[::2]
     x = np.zeros((3, 4), np.float32)
     fold_in(starts, rows, np.ones(12, np.float32)[::2], items, items[0], Objective(factors=4), x)
+    equations = equations_of(starts, rows, np.ones(12, np.float32)[::2], Objective(factors=4))
+    explain.explain(equations, items, items[0], np.arange(6)[::2][:2], np.zeros((2, 9), np.int32)[:, ::2], 2)
     top_n(x[:, :], items, items[:, 0], starts, rows, 3)
     odd = np.frombuffer(bytes(25), np.uint64, count=3, offset=1)
     times, values = np.ones(3, np.uint32), np.ones(3, np.float32)

@@ -1,0 +1,200 @@
+"""Scores split over the plays behind them: the sum, the dense twin, and what has no share."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from implicit.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
+
+from model.arrays import Doubles, Floats, Rows, Starts
+from model.explain import Reasons, explain, explain_plain, split
+from model.fold_in import Equations, equations_of
+from model.objective import Objective, Rule
+from model.ranking import top_n
+from model.solver import solve_rows_plain
+from model.training import Factors
+from tests.model.conftest import Draw, Trained, draw_rows, train_drawn
+
+CLOSE = 1e-5
+
+
+def arguments(
+    equations: Equations, factors: Factors, lists: Rows, m: int = 3, users: Starts | None = None
+) -> tuple[Equations, Floats, Floats, Starts, Rows, int]:
+    """Return what `explain` and its twin both take."""
+    who = np.arange(len(lists)) if users is None else users
+    return equations, factors.item_factors, factors.gram_diagonal, who, lists, m
+
+
+def drawn(objective: Objective, n_users: int, n_row: int, seed: int = 0) -> Equations:
+    """Draw users and return their equations."""
+    starts, rows, weights = draw_rows(n_users, n_row, seed)
+    return equations_of(starts, rows, weights, objective)
+
+
+def vectors_of(equations: Equations, factors: Factors) -> Doubles:
+    """Return the users' vectors, solved densely in double precision."""
+    starts, rows, confidences, targets, regs = equations
+    return solve_rows_plain(starts, rows, confidences, targets, factors.item_factors, factors.gram_diagonal, regs)
+
+
+def score_of(equations: Equations, factors: Factors, lists: Rows) -> Floats:
+    """Return the scores of lists from dense vectors in double precision, 0 where a list is padded."""
+    x = vectors_of(equations, factors)
+    scores = np.einsum("nlf,nf->nl", factors.item_factors[lists].astype(np.float64), x)
+    return np.where(lists >= 0, scores, 0).astype(np.float32)
+
+
+def assert_same(expected: Reasons, found: Reasons, scale: Floats) -> None:
+    """No share and no rest is further off than 1e-5 of its item's scale."""
+    assert (np.abs(expected.shares - found.shares) <= CLOSE * scale[:, :, None]).all()
+    assert (np.abs(expected.rest - found.rest) <= CLOSE * scale).all()
+    np.testing.assert_array_equal(expected.entries < 0, found.entries < 0)
+
+
+def absolute(equations: Equations, factors: Factors, lists: Rows) -> Floats:
+    """Return the sum of the absolute shares of every item: what a rounding is small beside."""
+    found = explain_plain(*arguments(equations, factors, lists, len(equations.rows)))
+    summed: Floats = np.abs(found.shares).sum(axis=2)
+    return summed
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+@pytest.mark.parametrize("n_row", [1, 7, 31, 32, 90])
+def test_the_shares_of_a_list_sum_to_its_scores(draw: Draw, trained: Trained, rule: Rule, n_row: int) -> None:
+    """Whichever system is solved: the best items of every user, to 1e-5 of each score."""
+    objective, factors = trained(rule)
+    starts, rows, weights = draw(20, n_row)
+    equations = equations_of(starts, rows, weights, objective)
+    x = vectors_of(equations, factors).astype(np.float32)
+    norms = np.linalg.norm(factors.item_factors, axis=1)
+    order = np.argsort(-norms, kind="stable")
+    best, _ = top_n(x, factors.item_factors[order], norms[order], starts, np.argsort(order)[rows].astype(np.int32), 20)
+    lists = order[best].astype(np.int32)
+
+    found = explain(*arguments(equations, factors, lists))
+
+    np.testing.assert_allclose(
+        found.shares.sum(axis=2, dtype=np.float64) + found.rest, score_of(equations, factors, lists), rtol=CLOSE
+    )
+    twin = explain_plain(*arguments(equations, factors, lists))
+    assert_same(twin, found, np.abs(score_of(equations, factors, lists)))
+
+
+def test_the_hkv_rule_equals_implicits_explain(draw: Draw, trained: Trained) -> None:
+    """Its author's library splits the same scores; it takes `1 + alpha * weight` for the confidence."""
+    objective, factors = trained("hkv")
+    starts, rows, weights = draw(4, 25)
+    oracle = AlternatingLeastSquares(factors=32, regularization=2.0, alpha=1.0, num_threads=1)
+    oracle.item_factors = factors.item_factors
+    confidences = csr_matrix((1 + objective.alpha * weights, rows, starts), (4, len(factors.item_factors)))
+    lists = np.arange(40, dtype=np.int32).reshape(4, 10)
+
+    found = explain(*arguments(equations_of(starts, rows, weights, objective), factors, lists, 25))
+
+    for user, item in np.ndindex(lists.shape):
+        score, theirs, _ = oracle.explain(user, confidences, int(lists[user, item]), N=25)
+        ours = dict(zip(rows[found.entries[user, item]].tolist(), found.shares[user, item].tolist(), strict=True))
+        scale = sum(abs(share) for _, share in theirs)
+        assert score == pytest.approx(sum(ours.values()), abs=CLOSE * scale)
+        assert dict(theirs) == pytest.approx(ours, abs=CLOSE * scale)
+
+
+@given(st.integers(0, 1000), st.sampled_from(["ials", "hkv"]), st.integers(1, 70), st.integers(1, 5), st.data())
+def test_shares_and_rest_are_the_twins_and_sum_to_the_score(
+    seed: int, rule: Rule, n_row: int, m: int, data: st.DataObject
+) -> None:
+    """Any items, any histories: entries that say no, that count nothing, that are unknown, the same item twice."""
+    objective, factors = train_drawn(rule)
+    equations = drawn(objective, 3, n_row, seed)
+    n = len(equations.rows)
+    places = st.lists(st.integers(0, n - 1), max_size=n)
+    rows, confidences, targets = equations.rows.copy(), equations.confidences.copy(), equations.targets.copy()
+    targets[data.draw(places)] = 0
+    confidences[data.draw(places)] = 0
+    rows[data.draw(places)] = -1
+    rows[data.draw(places)] = rows[0]
+    equations = equations._replace(rows=rows, confidences=confidences, targets=targets)
+    lists = np.array(data.draw(st.lists(st.lists(st.integers(0, 699), min_size=9, max_size=9), min_size=3, max_size=3)))
+    for own, length in zip(lists, data.draw(st.lists(st.integers(0, 9), min_size=3, max_size=3)), strict=True):
+        own[length:] = -1
+    lists = lists.astype(np.int32)
+
+    found = explain(*arguments(equations, factors, lists, m))
+
+    scale = absolute(equations, factors, lists)
+    assert_same(explain_plain(*arguments(equations, factors, lists, m)), found, scale)
+    total = found.shares.sum(axis=2, dtype=np.float64) + found.rest
+    assert (np.abs(total - score_of(equations, factors, lists)) <= CLOSE * scale).all()
+    assert not found.shares[lists < 0].any()
+    assert not found.rest[lists < 0].any()
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+def test_both_forms_agree_at_the_switch(trained: Trained, rule: Rule) -> None:
+    """A play that counts nothing makes the history as long as a vector, and the other system is solved."""
+    objective, factors = trained(rule)
+    shorter = drawn(objective, 1, objective.factors - 1)
+    longer = Equations(
+        np.array([0, objective.factors]),
+        np.append(shorter.rows, 5).astype(np.int32),
+        np.append(shorter.confidences, 0).astype(np.float32),
+        np.append(shorter.targets, 0).astype(np.float32),
+        shorter.row_regularization,
+    )
+    lists = np.arange(40, dtype=np.int32)[None]
+
+    one, other = (explain(*arguments(equations, factors, lists)) for equations in (shorter, longer))
+
+    assert_same(one, other, absolute(shorter, factors, lists))
+    np.testing.assert_array_equal(one.entries, other.entries)
+
+
+def test_the_largest_come_first_and_each_entry_has_its_own_share(trained: Trained) -> None:
+    """By absolute share; what is named is what the whole split says of that entry."""
+    objective, factors = trained("ials")
+    equations = drawn(objective, 2, 25)
+    lists = np.arange(60, dtype=np.int32).reshape(2, 30)
+
+    found = explain(*arguments(equations, factors, lists, 4))
+
+    for user in range(2):
+        whole = split(equations, factors.item_factors, factors.gram_diagonal, user, lists[user])
+        named = np.take_along_axis(whole, found.entries[user] - equations.starts[user], axis=1)
+        np.testing.assert_allclose(named, found.shares[user], atol=CLOSE * np.abs(whole).sum())
+    assert (np.diff(np.abs(found.shares), axis=2) <= 0).all()
+
+
+def test_an_entry_without_a_target_is_no_reason_and_still_counts(trained: Trained) -> None:
+    """Who says no to an item lowers what is like it, through the others' shares; its own is 0 and is not named."""
+    objective, factors = trained("ials")
+    equations = drawn(objective, 1, 2)
+    refused = equations._replace(targets=np.array([equations.targets[0], 0], np.float32))
+    ignored = refused._replace(rows=np.array([equations.rows[0], -1], np.int32))
+    like = equations.rows[1:][None].astype(np.int32)
+
+    with_no, without = (explain(*arguments(found, factors, like)) for found in (refused, ignored))
+
+    assert [0, -1, -1] == with_no.entries[0, 0].tolist()
+    assert [0, -1, -1] == without.entries[0, 0].tolist()
+    assert abs(with_no.shares[0, 0, 0]) < abs(without.shares[0, 0, 0])
+
+
+def test_only_the_chosen_users_are_explained(trained: Trained) -> None:
+    """Their lists stand side by side; a user without known items has none of it, and nobody at all is no error."""
+    objective, factors = trained("hkv")
+    equations = drawn(objective, 4, 12)
+    rows = equations.rows.copy()
+    rows[12:24] = -1
+    equations = equations._replace(rows=rows)
+    lists = np.arange(20, dtype=np.int32).reshape(2, 10)
+
+    found = explain(*arguments(equations, factors, lists, users=np.array([1, 3])))
+
+    assert (found.entries[0] == -1).all()
+    assert not found.shares[0].any()
+    assert not found.rest[0].any()
+    assert ((found.entries[1] >= 36) & (found.entries[1] < 48)).all()
+    nobody = explain(*arguments(equations, factors, lists[:0], users=np.zeros(0, np.int64)))
+    assert (0, 10, 3) == nobody.entries.shape
