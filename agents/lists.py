@@ -1,11 +1,14 @@
 """Recommendations as they travel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from model.arrays import Rows
+from state.because import Because, explain_lists
 from state.generation import Generation
 from state.publishing import REASONS, Publishing
 from state.relist import Lists, kinds_of
@@ -21,7 +24,7 @@ def encode_lists(
     settings: Settings,
     now_ms: int,
 ) -> dict[int, bytes]:
-    """Write the lists that are due, as JSON of `streams.records.Recommendations`.
+    """Write the lists that are due, as JSON of `streams.records.Recommendations`, and why: only these are explained.
 
     Returns:
         The message of every user whose list is due, by the user's number.
@@ -32,6 +35,9 @@ def encode_lists(
     offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
     head = {"generation": generation.id, "revision": generation.revision.number, "made_at_ms": now_ms,
             "expires_at_ms": now_ms + 1000 * settings.list_expires_s}  # fmt: skip
+    because = explain_lists(lists, found.due, generation, settings.because_n)
+    explained = np.isin(np.arange(len(header)), because.users).tolist()
+    splits = _splits(because, lists.rows[because.users], generation)
     messages, number = {}, 0
     for partition, keys in users.items():
         for key in keys:
@@ -48,8 +54,30 @@ def encode_lists(
                         "reason": reasons[number],
                         "items": item_ids[number, :n].tolist(),
                         "scores": lists.scores[number, :n],
+                        **(next(splits) if explained[number] else _NOTHING),
                     },
                     option=orjson.OPT_SERIALIZE_NUMPY,
                 )
             number += 1
     return messages
+
+
+_NOTHING: dict[str, Any] = {"because": [], "because_scores": [], "because_rest": []}
+
+
+def _splits(because: Because, listed: Rows, generation: Generation) -> Iterator[dict[str, Any]]:
+    """Yield how the scores of every explained list, whose item rows are given, are split, as it travels.
+
+    One at a time: so many lists at once would call the garbage collector, again and again.
+    """
+    ids = generation.item_ids[because.rows]
+    counts, lengths = (because.rows >= 0).sum(axis=2), (listed >= 0).sum(axis=1).tolist()
+    full = ((counts == because.rows.shape[2]) | (listed < 0)).all(axis=1).tolist()
+    for place, n in enumerate(lengths):
+        own: list[Any] = ids[place, :n].tolist()
+        shares: Iterable[Any] = because.shares[place, :n]
+        if not full[place]:  # somebody with fewer plays than an item may have reasons
+            kept = counts[place, :n].tolist()
+            own = [found[:k] for found, k in zip(own, kept, strict=True)]
+            shares = [found[:k] for found, k in zip(shares, kept, strict=True)]
+        yield {"because": own, "because_scores": shares, "because_rest": because.rest[place, :n]}

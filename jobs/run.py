@@ -33,7 +33,7 @@ WITHOUT_EFFECT = {
     "cooldown_plays", "list_change_n", "list_overlap_min", "list_score_change", "debounce_ms",
     "popular_blend", "blend_items_max", "popular_publish_s",
     "known_items", "repeat_after_plays",
-    "live_quality", "pulse_s",
+    "live_quality", "pulse_s", "because_n",
 }  # fmt: skip
 """Settings that change nothing in a generation; every other one decides, so a new setting does too."""
 

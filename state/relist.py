@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts
-from model.fold_in import fold_in, n_known
+from model.fold_in import Equations, equations_of, n_known, solve_users
 from model.objective import Objective, against
 from model.repeats import kept_out
 from model.weights import decayed
@@ -30,6 +30,7 @@ class Lists(NamedTuple):
     personal: NDArray[np.bool_]  # (n,), False where the list is the popular one
     blended: NDArray[np.bool_]  # (n,), True where a personal list is blended with the popular one
     unlisted: Unlisted | None = None  # what is in none of them
+    equations: Equations | None = None  # what the users' vectors were solved from; None: scores cannot be split
 
 
 def relist(
@@ -54,31 +55,30 @@ def relist(
         popular_now: Tells what is popular; what was so in the training if left out.
         now_ms: When the lists are made: what is not available then is in none of them.
     """
-    header, histories, list_n = records.header, records.histories, settings.list_n
-    objective = generation.manifest.objective
-    rows, weights = generation.rows_of(histories.item_keys), weights_now(records, objective)
+    header, list_n = records.header, settings.list_n
+    weights = weights_now(records, generation.manifest.objective)
+    equations = equations_under(records, weights, generation)
+    starts, rows = equations.starts, equations.rows
     records.vectors[header["generation_key"] != generation.key] = 0  # another generation's vector means nothing here
-    fold_in(
-        histories.starts, rows, weights, generation.item_factors, generation.gram_diagonal, objective, records.vectors
-    )
+    solve_users(equations, generation.item_factors, generation.gram_diagonal, records.vectors)
     rank = ranker.top_n if ranker is not None else exact
     unlisted = ranker.catalog.unlisted(generation, now_ms) if ranker is not None else Unlisted.of(generation)
     known, (hidden, cooled) = known_rows(records, rows, settings), unwanted_rows(records, generation, settings)
     if ranker is not None:
         _count(ranker.left_out, len(records), {"known": known, "hidden": hidden[1], "cooldown": cooled[1]}, unlisted)
     unwanted = joined(hidden, cooled)
-    left_out = joined((histories.starts, known), unwanted)
+    left_out = joined((starts, known), unwanted)
     best, scores = rank(generation, records.vectors, *left_out, list_n, unlisted)
-    n_liked = n_known(histories.starts, np.where(against(weights), -1, rows))
+    n_liked = n_known(starts, np.where(against(weights), -1, rows))
     few = (0 < n_liked) & (n_liked <= settings.blend_items_max) & (settings.popular_blend > 0)
-    lists = Lists(best, scores, n_liked > 0, few, unlisted)
+    lists = Lists(best, scores, n_liked > 0, few, unlisted, equations)
     if few.any() or not n_liked.all():
         popular = popular_now(unlisted) if popular_now is not None else popular_as_trained(generation, unlisted)
         _give_popular(lists, popular, unwanted)
         few &= popular.preference.any()
         users = np.flatnonzero(few)
         if len(users):
-            vectors = records.vectors[users], *part_of(users, histories.starts, rows, weights)
+            vectors = records.vectors[users], *part_of(users, starts, rows, weights)
             found = Newcomers(*vectors, *part_of(users, *left_out))
             best[users], scores[users] = blended_lists(
                 found, scores[users, 0], generation, popular, settings, rank, unlisted
@@ -125,6 +125,12 @@ def _ages_in_plays(records: UserRecords) -> NDArray[np.int64]:
     plays_now = np.repeat(records.header["plays"].astype(np.int64), np.diff(histories.starts))
     ages: NDArray[np.int64] = plays_now - histories.touched_at_play
     return ages
+
+
+def equations_under(records: UserRecords, weights: Floats, generation: Generation) -> Equations:
+    """Return what users' vectors under a generation solve: their histories, each entry worth its weight."""
+    rows = generation.rows_of(records.histories.item_keys)
+    return equations_of(records.histories.starts, rows, weights, generation.manifest.objective)
 
 
 def weights_now(records: UserRecords, objective: Objective) -> Floats:

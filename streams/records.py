@@ -107,7 +107,10 @@ WISHES = frozenset(str(wish.__struct_config__.tag) for wish in (Hide, Unhide, Sh
 
 
 class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
-    """A listener's list, best first; `items` and `scores` are parallel."""
+    """A listener's list, best first; `items`, `scores` and, where the list is explained, `because...` are parallel.
+
+    A score is split over the listener's own plays, exactly: `sum(because_scores[i]) + because_rest[i] = scores[i]`.
+    """
 
     user_id: UserId
     kind: Annotated[
@@ -139,6 +142,23 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
             "by the item's popular part; `popular`: what all plays of the item are worth."
         ),
     ]
+    because: Annotated[
+        list[list[str]],
+        Meta(
+            description="For each item the played items that add most to its score, or take most from it, at most "
+            "`because_n`; empty if the list is popular, or not explained."
+        ),
+    ] = []
+    because_scores: Annotated[
+        list[list[float]],
+        Meta(description="What each of them adds to the item's score, below 0 if it takes; the largest first."),
+    ] = []
+    because_rest: Annotated[
+        list[float],
+        Meta(
+            description="For each item what all other plays together add to its score; `blended`: and its popular part."
+        ),
+    ] = []
 
 
 class PopularItems(msgspec.Struct, frozen=True, kw_only=True):

@@ -158,6 +158,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "`exclude`; 0: never.",
         ),
     ] = 0
+    because_n: Annotated[
+        int,
+        Meta(ge=0, le=5, description="Played items named as reasons for each item of a list; 0: no list is explained."),
+    ] = 3
     list_heartbeat_s: Annotated[
         int, Meta(ge=1, description="Seconds of event time after which an unchanged list is published again.")
     ] = 86_400

@@ -7,13 +7,19 @@ import numpy as np
 
 from agents.lists import encode_lists
 from state.publishing import Publishing, Reason
-from state.relist import Lists
-from state.user_record import HEADER
+from state.relist import Lists, relist
+from state.user_record import HEADER, UserRecord
 from streams.records import Recommendations
 from streams.settings import Settings
-from tests.state.builders import FIRST_ID, make_generation
+from tests.state.builders import FIRST_ID, listener, make_generation, unpacked
 
 SETTINGS = Settings(list_expires_s=60)
+
+
+def published(n_users: int, n_due: int) -> Publishing:
+    """Return that the lists of the first users go out."""
+    due = np.arange(n_users) < n_due
+    return Publishing(due, ~due, np.full(n_users, Reason.CHANGED, np.uint8), np.zeros(n_users, np.float32))
 
 
 def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
@@ -66,6 +72,40 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
         ),
     } == told
     np.testing.assert_array_equal(lists.scores[0], np.array(told[0].scores, np.float32))
+
+
+def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
+    """The shares of the listener's plays, largest first, and the rest sum to each score; fewer plays, fewer reasons."""
+    generation = make_generation(tmp_path)
+    records = unpacked(listener(3, 14, 15, 9, 26), listener(9, 5), UserRecord(), listener(1, 2, 3, 4))
+    lists = relist(records, generation, Settings(list_n=12))
+    users = {1: [b"ann", b"ben", b"new", b"quiet"]}
+
+    messages = encode_lists(users, records.header, lists, published(4, 3), generation, SETTINGS, 0)
+
+    found = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
+    assert {0, 1, 2} == set(found)
+    for number, played in ((0, {"i3", "i14", "i15", "i9", "i26"}), (1, {"i9", "i5"})):
+        made = found[number]
+        assert [min(3, len(played))] * 12 == [len(names) for names in made.because]
+        assert {name for names in made.because for name in names} <= played
+        assert all(len(set(names)) == len(names) for names in made.because)
+        sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
+        np.testing.assert_allclose(made.scores, sums, rtol=1e-6)
+    assert max(map(abs, found[1].because_rest)) < 1e-5
+    assert ("popular", [], [], []) == (found[2].kind, found[2].because, found[2].because_scores, found[2].because_rest)
+
+
+def test_a_list_need_not_say_why(tmp_path: Path) -> None:
+    """With `because_n` 0 the fields are empty."""
+    generation = make_generation(tmp_path)
+    records, settings = unpacked(listener(3, 14, 15)), Settings(list_n=5, because_n=0)
+    lists = relist(records, generation, settings)
+
+    messages = encode_lists({0: [b"ann"]}, records.header, lists, published(1, 1), generation, settings, 0)
+
+    found = msgspec.json.decode(messages[0], type=Recommendations)
+    assert (5, [], [], []) == (len(found.items), found.because, found.because_scores, found.because_rest)
 
 
 def test_nobody_due_is_no_message(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from model.basis import diagonalise, gram, rotate
 from model.objective import Objective, Rule
 from state.events import Action, EventColumns
 from state.generation import Catalog, Generation, open_generation, write_generation
+from state.keys import item_key
 from state.manifest import Manifest
 from state.user_record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
-from state.user_records import UserRecords
+from state.user_records import UserRecords, unpack
 
 FIRST_ID = "2026-01-01T00-00-00.000Z"
 SECOND_ID = "2026-01-02T00-00-00.000Z"
@@ -71,6 +72,17 @@ def plain_one(records: UserRecords, u: int) -> UserRecord:
         listed=[found for (found,) in part(*records.listed)],
         vector=tuple(records.vectors[u].tolist()),
     )
+
+
+def listener(*items: int) -> UserRecord:
+    """Return a user who played items `i0`, `i1`, ... in this order, once each."""
+    history = [HistoryEntry(item_key(f"i{item}"), 1.0, number, 100) for number, item in enumerate(items, 1)]
+    return UserRecord(plays=len(items), history=history)
+
+
+def unpacked(*users: UserRecord, factors: int = 8) -> UserRecords:
+    """Return users as arrays."""
+    return unpack([user.encode() for user in users], factors)
 
 
 def manifest_of(generation_id: str, objective: Objective, n_items: int) -> Manifest:

@@ -15,23 +15,10 @@ from state.keys import item_key
 from state.ranker import Ranker
 from state.relist import Lists, relist
 from state.user_record import HistoryEntry, ShownItem, UserRecord
-from state.user_records import UserRecords, unpack
 from streams.settings import Settings
-from tests.state.builders import SECOND_ID, dense_vector, make_generation
+from tests.state.builders import SECOND_ID, dense_vector, listener, make_generation, unpacked
 
-FACTORS = 8
 ALL = {f"i{number}" for number in range(40)}
-
-
-def listener(*items: int) -> UserRecord:
-    """Return a user who played items in this order, once each."""
-    history = [HistoryEntry(item_key(f"i{item}"), 1.0, number, 100) for number, item in enumerate(items, 1)]
-    return UserRecord(plays=len(items), history=history)
-
-
-def unpacked(*users: UserRecord) -> UserRecords:
-    """Return users as arrays."""
-    return unpack([user.encode() for user in users], FACTORS)
 
 
 def rows_of(lists: Lists, generation: Generation) -> list[list[str]]:

@@ -1,0 +1,49 @@
+"""Why the items of lists that go out are in them: the listener's own plays that add most to each score."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Floats, Rows, Starts
+from model.explain import explain
+from state.generation import Generation
+from state.relist import Lists
+
+
+class Because(NamedTuple):
+    """The reasons of some of the lists of a group, the explained ones, by descending absolute share."""
+
+    users: Starts  # (n,), the numbers of those whose lists are explained, ascending
+    places: Starts  # (n_users,), where a user stands among them, or -1
+    rows: Rows  # (n, list_n, m), item rows of the listener's plays; -1 where fewer have a share
+    shares: Floats  # (n, list_n, m), what each adds to the item's score
+    rest: Floats  # (n, list_n), the score without those shares
+
+
+def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generation, because_n: int) -> Because:
+    """Find the reasons of the chosen lists; one that is not personal has none.
+
+    The rest is what all other plays add, and with it what the solver of the vector left open, 1e-5 of the score at
+    most: so shares and rest sum to the score as it is published.
+
+    Args:
+        lists: Lists of a group of users.
+        chosen: Whose lists are explained, shape (n_users,).
+        generation: What they were made under.
+        because_n: Most reasons of an item; 0: nothing is explained.
+    """
+    explained = lists.equations is not None and because_n > 0
+    users = np.flatnonzero(chosen & lists.personal) if explained else np.zeros(0, np.int64)
+    places = np.full(len(chosen), -1)
+    places[users] = np.arange(len(users))
+    if lists.equations is None or not len(users):
+        shape = 0, lists.rows.shape[1], because_n
+        nothing = np.zeros(shape, np.float32)
+        return Because(users, places, nothing.astype(np.int32), nothing, nothing.sum(axis=2))
+    listed = lists.rows[users]
+    fixed = generation.item_factors, generation.gram_diagonal
+    entries, shares, _ = explain(lists.equations, *fixed, users, listed, because_n)
+    rows = np.where(entries >= 0, lists.equations.rows[entries], np.int32(-1))
+    open_ = lists.scores[users] - shares.sum(axis=2, dtype=np.float64)
+    return Because(users, places, rows, shares, np.where(listed >= 0, open_, 0).astype(np.float32))

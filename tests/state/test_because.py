@@ -1,0 +1,56 @@
+"""The reasons of lists that go out, held against the whole splits of their scores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.explain import split
+from model.objective import Rule
+from state.because import explain_lists
+from state.relist import relist
+from state.user_record import UserRecord
+from streams.settings import Settings
+from tests.state.builders import listener, make_generation, unpacked
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+@pytest.mark.parametrize("n_plays", [2, 6, 20])
+def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule, n_plays: int) -> None:
+    """Rows of the listener's plays; with the rest they sum to the published score."""
+    generation = make_generation(tmp_path, rule=rule)
+    lists = relist(unpacked(listener(39, 38), listener(*range(n_plays))), generation, Settings(list_n=10))
+    assert lists.equations is not None
+
+    found = explain_lists(lists, np.array([False, True]), generation, 4)
+
+    fixed = generation.item_factors, generation.gram_diagonal
+    whole = split(lists.equations, *fixed, 1, lists.rows[1])
+    best = np.argsort(-np.abs(whole), axis=1)[:, :4]
+    largest, own_rows = np.take_along_axis(whole, best, axis=1), lists.equations.rows[lists.equations.starts[1] :]
+    assert ([1], [-1, 0]) == (found.users.tolist(), found.places.tolist())
+    n = min(4, n_plays)
+    np.testing.assert_array_equal(own_rows[best], found.rows[0][:, :n])
+    np.testing.assert_allclose(largest, found.shares[0][:, :n], atol=1e-5 * lists.scores[1].max())
+    assert (found.rows[0][:, n:] == -1).all()
+    np.testing.assert_allclose(
+        lists.scores[1], found.shares[0].sum(axis=1, dtype=np.float64) + found.rest[0], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        whole.sum(axis=1) - largest.sum(axis=1), found.rest[0], atol=1e-5 * np.abs(lists.scores[1]).max()
+    )
+
+
+def test_what_is_not_personal_or_not_chosen_is_not_explained(tmp_path: Path) -> None:
+    """Nor is anything if no reason is asked for; padding has no rest."""
+    generation = make_generation(tmp_path, n_items=5)
+    lists = relist(unpacked(UserRecord(), listener(0, 1), listener(2)), generation, Settings(list_n=8))
+    everybody, nobody = np.ones(3, np.bool_), np.zeros(3, np.bool_)
+
+    assert [1, 2] == explain_lists(lists, everybody, generation, 1).users.tolist()
+    assert [] == explain_lists(lists, nobody, generation, 1).users.tolist()
+    assert [] == explain_lists(lists, everybody, generation, 0).users.tolist()
+    found = explain_lists(lists, everybody, generation, 1)
+    assert not found.rest[lists.rows[1:] < 0].any()
+    assert (found.rows[lists.rows[1:] < 0] == -1).all()
+    assert [-1, -1, -1] == explain_lists(lists._replace(equations=None), everybody, generation, 1).places.tolist()
