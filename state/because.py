@@ -15,7 +15,6 @@ class Because(NamedTuple):
     """The reasons of some of the lists of a group, the explained ones, by descending absolute share."""
 
     users: Starts  # (n,), the numbers of those whose lists are explained, ascending
-    places: Starts  # (n_users,), where a user stands among them, or -1
     rows: Rows  # (n, list_n, m), item rows of the listener's plays; -1 where fewer have a share
     shares: Floats  # (n, list_n, m), what each adds to the item's score
     rest: Floats  # (n, list_n), the score without those shares
@@ -35,15 +34,13 @@ def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generatio
     """
     explained = lists.equations is not None and because_n > 0
     users = np.flatnonzero(chosen & lists.personal) if explained else np.zeros(0, np.int64)
-    places = np.full(len(chosen), -1)
-    places[users] = np.arange(len(users))
     if lists.equations is None or not len(users):
         shape = 0, lists.rows.shape[1], because_n
         nothing = np.zeros(shape, np.float32)
-        return Because(users, places, nothing.astype(np.int32), nothing, nothing.sum(axis=2))
+        return Because(users, nothing.astype(np.int32), nothing, nothing.sum(axis=2))
     listed = lists.rows[users]
     fixed = generation.item_factors, generation.gram_diagonal
     entries, shares, _ = explain(lists.equations, *fixed, users, listed, because_n)
     rows = np.where(entries >= 0, lists.equations.rows[entries], np.int32(-1))
     open_ = lists.scores[users] - shares.sum(axis=2, dtype=np.float64)
-    return Because(users, places, rows, shares, np.where(listed >= 0, open_, 0).astype(np.float32))
+    return Because(users, rows, shares, np.where(listed >= 0, open_, 0).astype(np.float32))

@@ -19,6 +19,7 @@ BENCHMARKS = (
     "latency",
     "recovery",
     "fold_in",
+    "explain",
     "quality",
     "train",
     "rank",

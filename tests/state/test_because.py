@@ -28,7 +28,7 @@ def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule
     whole = split(lists.equations, *fixed, 1, lists.rows[1])
     best = np.argsort(-np.abs(whole), axis=1)[:, :4]
     largest, own_rows = np.take_along_axis(whole, best, axis=1), lists.equations.rows[lists.equations.starts[1] :]
-    assert ([1], [-1, 0]) == (found.users.tolist(), found.places.tolist())
+    assert [1] == found.users.tolist()
     n = min(4, n_plays)
     np.testing.assert_array_equal(own_rows[best], found.rows[0][:, :n])
     np.testing.assert_allclose(largest, found.shares[0][:, :n], atol=1e-5 * lists.scores[1].max())
@@ -53,4 +53,4 @@ def test_what_is_not_personal_or_not_chosen_is_not_explained(tmp_path: Path) -> 
     found = explain_lists(lists, everybody, generation, 1)
     assert not found.rest[lists.rows[1:] < 0].any()
     assert (found.rows[lists.rows[1:] < 0] == -1).all()
-    assert [-1, -1, -1] == explain_lists(lists._replace(equations=None), everybody, generation, 1).places.tolist()
+    assert [] == explain_lists(lists._replace(equations=None), everybody, generation, 1).users.tolist()
