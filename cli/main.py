@@ -28,6 +28,7 @@ COMMANDS = {
     "catalog": "Load and show what is known of items.",
     "recommend": "Show a listener's list, or what goes with some items.",
     "popular": "Show what listeners play most.",
+    "explain": "Show which plays make an item's score with a listener.",
     "related": "Show the items nearest to an item.",
     "pulse": "See how the workers are, and how good their lists.",
     "forget": "Remove what is known of a listener.",

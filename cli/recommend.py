@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -56,7 +57,8 @@ def recommend(
             typer.echo(msgspec.json.encode(found))
         else:
             typer.echo(head(found, time.time_ns() // 1_000_000))
-            Console().print(show_list(found, asyncio.run(titles_of(found.items, read_settings()))))
+            named = [*found.items, *chain.from_iterable(found.because)]
+            Console().print(show_list(found, asyncio.run(titles_of(named, read_settings()))))
 
 
 async def _list_of(user: str, settings: Settings) -> Recommendations:
@@ -96,21 +98,42 @@ def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> N
 
 
 def show_list(found: Recommendations | AnonymousList, titles: Mapping[str, str]) -> Table:
-    """Return a list as a table, best first."""
-    return table_of_items(found.items, titles, "score", [f"{score:.4g}" for score in found.scores])
+    """Return a list as a table, best first, with the first reason of each item where it is explained."""
+    reasons = first_reasons(found, titles) if isinstance(found, Recommendations) else []
+    return table_of_items(found.items, titles, "score", [f"{score:.4g}" for score in found.scores], reasons)
 
 
-def table_of_items(items: Sequence[str], titles: Mapping[str, str], figure: str, told: Sequence[str]) -> Table:
-    """Return items as a table in their order, each with a figure, and with its title where any has one."""
+def table_of_items(
+    items: Sequence[str], titles: Mapping[str, str], figure: str, told: Sequence[str], reasons: Sequence[str] = ()
+) -> Table:
+    """Return items as a table in their order, each with a figure, and with title and reason where any has one."""
     table = Table()
     table.add_column("rank", justify="right")
     table.add_column("item")
     if titles:
         table.add_column("title")
     table.add_column(figure, justify="right")
-    for rank, (item, figure_told) in enumerate(zip(items, told, strict=True), 1):
-        table.add_row(str(rank), item, *([titles.get(item, "")] if titles else []), figure_told)
+    if reasons:
+        table.add_column("because of")
+    for i, (item, figure_told) in enumerate(zip(items, told, strict=True)):
+        title = [titles.get(item, "")] if titles else []
+        table.add_row(str(i + 1), item, *title, figure_told, *reasons[i : i + 1])
     return table
+
+
+def first_reasons(found: Recommendations, titles: Mapping[str, str]) -> list[str]:
+    """Return the play that adds most to each item's score, and how much of it that is; nothing where none adds."""
+    parts = zip(found.scores, found.because, found.because_scores, strict=bool(found.because))
+    return [
+        _first_reason(score, [titles.get(name, name) for name in played], shares) for score, played, shares in parts
+    ]
+
+
+def _first_reason(score: float, played: list[str], shares: list[float]) -> str:
+    for name, share in zip(played, shares, strict=True):
+        if share > 0:
+            return f"{name} ({share / score:.0%})" if score > 0 else name
+    return ""
 
 
 def head(found: Recommendations, now_ms: int) -> str:

@@ -1,0 +1,66 @@
+"""Why an item scores what it does with a listener, from what stands in Kafka and in the generation store."""
+
+import asyncio
+
+from jobs.announce import announced
+from state.explanation import Explanation, ExplanationError, explanation
+from state.generation import Generation
+from state.generation_store import generation_store
+from state.keys import generation_key
+from state.user_record import applied_offset_of, generation_key_of, is_forgotten
+from streams.latest_record import records_of
+from streams.settings import Settings
+from streams.topics import topic_names
+
+
+def explain(user_id: str, item_id: str, settings: Settings) -> Explanation:
+    """Split an item's score over all of a listener's plays, as of their record on the users changelog.
+
+    Raises:
+        ExplanationError: There is no such score; the message says why.
+        GenerationError: The vector's generation is damaged, or the store does not answer.
+        LogReadError: Kafka or a topic is not there.
+    """
+    value = asyncio.run(latest_record(user_id, settings))
+    if value is None or is_forgotten(value):
+        message = (
+            f"Nothing is known of {user_id!r}: either no worker has folded a play of theirs, or they were forgotten."
+        )
+        raise ExplanationError(message)
+    announcement = asyncio.run(announced(settings))
+    serving = announcement.generation_id if announcement else None
+    generation = _generation_of(user_id, generation_key_of(value), serving, settings)
+    return explanation(user_id, item_id, value, generation, serving, settings)
+
+
+async def latest_record(user_id: str, settings: Settings) -> bytes | None:
+    """Return the record of a listener that counts: the one with the highest applied offset; None if there is none.
+
+    Raises:
+        LogReadError: Kafka or the topic is not there.
+    """
+    latest: bytes | None = None
+    async for value in records_of(topic_names(settings).users_changelog, user_id, settings):
+        if value is None or latest is None or applied_offset_of(value) >= applied_offset_of(latest):
+            latest = value
+    return latest
+
+
+def _generation_of(user_id: str, key: int, serving: str | None, settings: Settings) -> Generation:
+    """Open the generation that a vector belongs to."""
+    if not key:
+        message = (
+            f"There is no vector of {user_id!r} yet, since no generation has been served: run `playfold retrain`."
+            if serving is None
+            else f"There is no vector of {user_id!r} yet: a worker that serves generation {serving} will fold it."
+        )
+        raise ExplanationError(message)
+    store = generation_store(settings)
+    for manifest in store.manifests():
+        if generation_key(manifest.generation_id) == key:
+            return store.open(manifest.generation_id)
+    message = (
+        f"The vector of {user_id!r} belongs to an older generation, which is not in the store any more: "
+        f"it can be explained once a worker has folded it under generation {serving}."
+    )
+    raise ExplanationError(message)

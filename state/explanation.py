@@ -1,0 +1,149 @@
+"""The whole split of one score: every play of a listener's history and what it adds to an item."""
+
+import msgspec
+import numpy as np
+
+from model.arrays import Doubles, Floats, Rows
+from model.explain import split
+from model.objective import against
+from state.generation import Generation
+from state.keys import item_key
+from state.relist import equations_under, known_rows, unwanted_rows, weights_now
+from state.user_records import UserRecords, unpack
+from streams.settings import Settings
+
+
+class ExplanationError(LookupError):
+    """A score cannot be explained, for there is none; the message says what is missing, and when it will be there."""
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plays of one item add to a score."""
+
+    item_id: str
+    last_played_s: int
+    """Event time of the last play of the item, in seconds since 1970."""
+    weight: float
+    """What the plays of the item are worth now."""
+    share: float
+    """What they add to the score; below 0: what they take from it."""
+    percent: float | None
+    """The share in percent of the sum; None if that is 0."""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """A score and its split, the largest share first."""
+
+    user_id: str
+    item_id: str
+    generation: str
+    """Id of the generation that the listener's vector belongs to."""
+    serving: str | None
+    """Id of the generation announced last; None: there is none."""
+    score: float
+    """The score by the listener's vector, as in their list, unless that is blended."""
+    sum: float
+    """The sum of all shares; it differs from the score by what the solver of the vector left open."""
+    rank: int | None
+    """The item's rank among those that the listener may get; None if it is none of them."""
+    reason_without_rank: str | None
+    """Why the item has no rank."""
+    n_unknown: int
+    """Played items that the generation does not know, and that have no share."""
+    shares: list[Share]
+
+
+def explanation(
+    user_id: str, item_id: str, value: bytes, generation: Generation, serving: str | None, settings: Settings
+) -> Explanation:
+    """Explain what an item scores with a listener.
+
+    Args:
+        user_id: The listener.
+        item_id: The item.
+        value: The listener's record.
+        generation: The generation that the vector in it belongs to.
+        serving: Id of the generation announced last.
+        settings: What is left out of lists.
+
+    Raises:
+        ExplanationError: The generation does not know the item, or nothing that they played.
+    """
+    records = unpack([value], generation.manifest.objective.factors)
+    row = _row_of(user_id, item_id, records, generation)
+    weights = weights_now(records, generation.manifest.objective)
+    equations = equations_under(records, weights, generation)
+    known = equations.rows >= 0
+    if not (known & ~against(records.histories.values)).any():
+        message = f"Nothing that {user_id!r} played is in generation {generation.id}: their list is the popular one."
+        raise ExplanationError(message)
+    shares = split(equations, generation.item_factors, generation.gram_diagonal, 0, np.array([row], np.int32))[0]
+    score, rank, reason = _standing(records, equations.rows, row, generation, settings)
+    return Explanation(
+        user_id=user_id,
+        item_id=item_id,
+        generation=generation.id,
+        serving=serving,
+        score=score,
+        sum=float(shares.sum()),
+        rank=rank,
+        reason_without_rank=reason,
+        n_unknown=len(np.unique(records.histories.item_keys[~known])),
+        shares=_shares(records, weights, equations.rows, shares, generation),
+    )
+
+
+def _row_of(user_id: str, item_id: str, records: UserRecords, generation: Generation) -> int:
+    """Return the item's row."""
+    key = np.array([item_key(item_id)], np.uint64)
+    row = int(generation.rows_of(key)[0])
+    if row >= 0:
+        return row
+    if key[0] in records.histories.item_keys:
+        message = (
+            f"Item {item_id!r} is not in generation {generation.id}, though {user_id!r} has played it: it has no score "
+            "until a generation is trained with it."
+        )
+    else:
+        message = (
+            f"Item {item_id!r} is not in generation {generation.id}: either nobody had played it when that was "
+            "trained, or there is no such item."
+        )
+    raise ExplanationError(message)
+
+
+def _standing(
+    records: UserRecords, known: Rows, row: int, generation: Generation, settings: Settings
+) -> tuple[float, int | None, str | None]:
+    """Return an item's score, its rank among all that a list may hold, and why it has none."""
+    scores = generation.item_factors.astype(np.float64) @ records.vectors[0]
+    score, open_ = float(scores[row]), np.ones(len(scores), np.bool_)
+    (_, hidden), (_, cooled) = unwanted_rows(records, generation, settings)
+    left_out = {
+        "they know it": known_rows(records, known, settings),
+        "it is withdrawn": generation.revision.withdrawn_rows,
+        "they have hidden it": hidden,
+        "it was shown to them too often": cooled,
+    }
+    for reason, rows in left_out.items():
+        if row in rows:
+            return score, None, reason
+        open_[rows[rows >= 0]] = False
+    return score, 1 + int((scores[open_] > score).sum()), None
+
+
+def _shares(records: UserRecords, weights: Floats, rows: Rows, shares: Doubles, generation: Generation) -> list[Share]:
+    """Return the shares of all entries that the generation knows, the largest first."""
+    played = records.histories.last_played_s
+    order = [int(i) for i in np.argsort(-np.abs(shares), kind="stable") if rows[i] >= 0]
+    total = float(shares.sum())
+    return [
+        Share(
+            item_id=str(generation.item_ids[rows[i]]),
+            last_played_s=int(played[i]),
+            weight=float(weights[i]),
+            share=float(shares[i]),
+            percent=100 * float(shares[i]) / total if total else None,
+        )
+        for i in order
+    ]

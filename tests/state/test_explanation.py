@@ -1,0 +1,154 @@
+"""One score and its whole split, out of a listener's record."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from state.explanation import Explanation, ExplanationError, explanation
+from state.generation import Generation
+from state.keys import item_key
+from state.relist import relist
+from state.revision import Revision
+from state.user_record import HistoryEntry, ShownItem, UserRecord
+from state.user_records import pack
+from streams.settings import Settings
+from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, listener, make_generation, unpacked
+
+SETTINGS = Settings(cooldown_shows=3, cooldown_plays=10)
+
+
+def folded(record: UserRecord, generation: Generation) -> bytes:
+    """Return a record as a worker leaves it."""
+    records = unpacked(record)
+    relist(records, generation, Settings(list_n=5))
+    return pack(records)[0]
+
+
+def explained(record: UserRecord, generation: Generation, item_id: str) -> Explanation:
+    """Explain an item to `ann`, while the generation is in service."""
+    return explanation("ann", item_id, folded(record, generation), generation, generation.id, SETTINGS)
+
+
+def reason_against(record: UserRecord, generation: Generation, item_id: str) -> str:
+    """Return why there is no explanation."""
+    with pytest.raises(ExplanationError) as caught:
+        explained(record, generation, item_id)
+    return str(caught.value)
+
+
+def test_a_score_is_the_sum_of_the_shares_of_every_play(tmp_path: Path) -> None:
+    """Largest first, with what each play is worth now; the rank counts what may be recommended."""
+    generation = make_generation(tmp_path)
+    played = listener(3, 14, 15, 9, 26)
+
+    found = explained(played, generation, "i5")
+
+    scores = generation.item_factors.astype(np.float64) @ dense_vector(played, generation)
+    own = scores[generation.item_ids.tolist().index("i5")]
+    assert own == pytest.approx(found.sum, rel=1e-6)
+    assert own == pytest.approx(found.score, abs=1e-5 * np.abs(scores).max())
+    assert found.sum == pytest.approx(sum(share.share for share in found.shares), rel=1e-12)
+    assert 100 == pytest.approx(sum(share.percent or 0 for share in found.shares))
+    assert ("ann", "i5", FIRST_ID, FIRST_ID, 0) == (
+        found.user_id, found.item_id, found.generation, found.serving, found.n_unknown,
+    )  # fmt: skip
+    assert {"i3": 0.574, "i14": 0.66, "i15": 0.758, "i9": 0.871, "i26": 1.0} == {
+        share.item_id: round(share.weight, 3) for share in found.shares
+    }
+    assert {100} == {share.last_played_s for share in found.shares}
+    sizes = [abs(share.share) for share in found.shares]
+    assert sorted(sizes, reverse=True) == sizes
+    unknown = [
+        row for row, item_id in enumerate(generation.item_ids) if item_id not in {"i3", "i14", "i15", "i9", "i26"}
+    ]
+    assert found.rank == 1 + sum(scores[row] > own for row in unknown)
+
+
+def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
+    """And the score that the list tells."""
+    generation = make_generation(tmp_path)
+    played = listener(3, 14, 15)
+    lists = relist(unpacked(played), generation, Settings(list_n=3))
+
+    ranks = [explained(played, generation, str(generation.item_ids[row])) for row in lists.rows[0]]
+
+    assert [1, 2, 3] == [found.rank for found in ranks]
+    np.testing.assert_allclose(lists.scores[0], [found.score for found in ranks], rtol=1e-5)
+
+
+def test_what_no_list_may_hold_has_no_rank(tmp_path: Path) -> None:
+    """It has a score and a split all the same; a withdrawn item is in nobody's way."""
+    generation = make_generation(tmp_path)
+    played = listener(3, 14)
+    first, second = (
+        str(generation.item_ids[row]) for row in relist(unpacked(played), generation, Settings(list_n=2)).rows[0]
+    )
+    row = generation.item_ids.tolist().index(first)
+    withdrawn = generation.with_revision(
+        replace(Revision.none(), withdrawn=(first,), withdrawn_rows=np.array([row], np.int32))
+    )
+
+    known, gone = explained(played, generation, "i3"), explained(played, withdrawn, first)
+
+    assert (None, "they know it") == (known.rank, known.reason_without_rank)
+    assert (None, "it is withdrawn") == (gone.rank, gone.reason_without_rank)
+    assert explained(played, generation, first).score == pytest.approx(gone.score)
+    assert 1 == explained(played, withdrawn, second).rank
+
+
+def test_a_listeners_wishes_leave_items_without_a_rank(tmp_path: Path) -> None:
+    """What they have hidden, what was shown to them in vain; others move up."""
+    generation = make_generation(tmp_path)
+    played = listener(3, 14)
+    best = relist(unpacked(played), generation, Settings(list_n=3)).rows[0]
+    first, second, third = (str(generation.item_ids[row]) for row in best)
+    wishes = replace(played, hidden=[item_key(first)], shown=[ShownItem(item_key(second), 3, 2)])
+
+    hidden, tired, left = (explained(wishes, generation, item_id) for item_id in (first, second, third))
+
+    assert (None, "they have hidden it") == (hidden.rank, hidden.reason_without_rank)
+    assert (None, "it was shown to them too often") == (tired.rank, tired.reason_without_rank)
+    assert 1 == left.rank
+
+
+def test_a_skip_has_a_weight_below_0_and_no_share(tmp_path: Path) -> None:
+    """It is part of the split all the same: the shares of what is like it shrink."""
+    generation = make_generation(tmp_path)
+    played = listener(3, 14)
+    skipped = replace(played, history=[*played.history, HistoryEntry(item_key("i5"), -1.0, 2, 100)])
+
+    before, after = explained(played, generation, "i5"), explained(skipped, generation, "i5")
+
+    assert {"i3": 0.87, "i14": 1.0, "i5": -1.0} == {share.item_id: round(share.weight, 2) for share in after.shares}
+    assert 0 == {share.item_id: share.share for share in after.shares}["i5"]
+    assert abs(after.score) < abs(before.score)
+    assert after.sum == pytest.approx(sum(share.share for share in after.shares))
+
+
+def test_items_that_the_generation_does_not_know_have_no_share(tmp_path: Path) -> None:
+    """They are counted; and one of them cannot be explained."""
+    generation = make_generation(tmp_path, SECOND_ID)
+    played = listener(3, 77, 14)
+
+    found = explained(played, generation, "i5")
+
+    assert (1, {"i3", "i14"}) == (found.n_unknown, {share.item_id for share in found.shares})
+    assert reason_against(played, generation, "i77") == (
+        f"Item 'i77' is not in generation {SECOND_ID}, though 'ann' has played it: it has no score until a generation "
+        "is trained with it."
+    )
+    assert reason_against(played, generation, "i78") == (
+        f"Item 'i78' is not in generation {SECOND_ID}: either nobody had played it when that was trained, or there is "
+        "no such item."
+    )
+
+
+def test_a_popular_list_has_no_explanation(tmp_path: Path) -> None:
+    """Who played nothing that the generation knows has no score of their own."""
+    played = UserRecord(plays=1, history=[HistoryEntry(12345, 1.0, 1, 100)])
+
+    said = reason_against(played, make_generation(tmp_path), "i5")
+
+    assert f"Nothing that 'ann' played is in generation {FIRST_ID}: their list is the popular one." == said
