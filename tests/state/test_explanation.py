@@ -23,6 +23,7 @@ def folded(record: UserRecord, generation: Generation) -> bytes:
     """Return a record as a worker leaves it."""
     records = unpacked(record)
     relist(records, generation, Settings(list_n=5))
+    records.header["generation_key"] = generation.key
     return pack(records)[0]
 
 
