@@ -23,8 +23,8 @@ class Because(NamedTuple):
 def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generation, because_n: int) -> Because:
     """Find the reasons of the chosen lists; one that is not personal has none.
 
-    The rest is what all other plays add, and with it what the solver of the vector left open, 1e-5 of the score at
-    most: so shares and rest sum to the score as it is published.
+    The rest is what all other plays add, with it what the solver of the vector left open, 1e-5 of the score at most,
+    and in a blended list the popular part: so shares and rest sum to the score as it is published.
 
     Args:
         lists: Lists of a group of users.

@@ -1,5 +1,6 @@
 """Recommendations as they travel."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -78,7 +79,7 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
     """The shares of the listener's plays, largest first, and the rest sum to each score; fewer plays, fewer reasons."""
     generation = make_generation(tmp_path)
     records = unpacked(listener(3, 14, 15, 9, 26), listener(9, 5), UserRecord(), listener(1, 2, 3, 4))
-    lists = relist(records, generation, Settings(list_n=12))
+    lists = relist(records, generation, Settings(list_n=12, popular_blend=0))
     users = {1: [b"ann", b"ben", b"new", b"quiet"]}
 
     messages = encode_lists(users, records.header, lists, published(4, 3), generation, SETTINGS, 0)
@@ -94,6 +95,22 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
         np.testing.assert_allclose(made.scores, sums, rtol=1e-6)
     assert max(map(abs, found[1].because_rest)) < 1e-5
     assert ("popular", [], [], []) == (found[2].kind, found[2].because, found[2].because_scores, found[2].because_rest)
+
+
+def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
+    """What is popular in a score is part of the rest."""
+    made_up = make_generation(tmp_path, popularity={f"i{number}": 100.0 / (1 + number) for number in range(40)})
+    generation = replace(made_up, manifest=msgspec.structs.replace(made_up.manifest, n_users=10, n_plays=40))
+    records = unpacked(listener(3, 14))
+    lists = relist(records, generation, Settings(list_n=12))
+
+    messages = encode_lists({0: [b"ann"]}, records.header, lists, published(1, 1), generation, SETTINGS, 0)
+
+    made = msgspec.json.decode(messages[0], type=Recommendations)
+    sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
+    assert "blended" == made.kind
+    np.testing.assert_allclose(made.scores, sums, rtol=1e-6)
+    assert max(map(abs, made.because_rest)) > 0.01
 
 
 def test_a_list_need_not_say_why(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ BEN = [play("ben", "i8"), play("ben", "i2")]
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings with small vectors and lists."""
     assert names.plays
-    return msgspec.structs.replace(settings, factors=8, list_n=10)
+    return msgspec.structs.replace(settings, factors=8, list_n=10, popular_blend=0)
 
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,9 @@ from tests.state.builders import listener, make_generation, unpacked
 def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule, n_plays: int) -> None:
     """Rows of the listener's plays; with the rest they sum to the published score."""
     generation = make_generation(tmp_path, rule=rule)
-    lists = relist(unpacked(listener(39, 38), listener(*range(n_plays))), generation, Settings(list_n=10))
+    lists = relist(
+        unpacked(listener(39, 38), listener(*range(n_plays))), generation, Settings(list_n=10, popular_blend=0)
+    )
     assert lists.equations is not None
 
     found = explain_lists(lists, np.array([False, True]), generation, 4)

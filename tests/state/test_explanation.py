@@ -16,7 +16,7 @@ from state.user_records import pack
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, listener, make_generation, unpacked
 
-SETTINGS = Settings(cooldown_shows=3, cooldown_plays=10)
+SETTINGS = Settings(popular_blend=0, cooldown_shows=3, cooldown_plays=10)
 
 
 def folded(record: UserRecord, generation: Generation) -> bytes:
@@ -71,7 +71,7 @@ def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
     """And the score that the list tells."""
     generation = make_generation(tmp_path)
     played = listener(3, 14, 15)
-    lists = relist(unpacked(played), generation, Settings(list_n=3))
+    lists = relist(unpacked(played), generation, Settings(list_n=3, popular_blend=0))
 
     ranks = [explained(played, generation, str(generation.item_ids[row])) for row in lists.rows[0]]
 
@@ -84,7 +84,8 @@ def test_what_no_list_may_hold_has_no_rank(tmp_path: Path) -> None:
     generation = make_generation(tmp_path)
     played = listener(3, 14)
     first, second = (
-        str(generation.item_ids[row]) for row in relist(unpacked(played), generation, Settings(list_n=2)).rows[0]
+        str(generation.item_ids[row])
+        for row in relist(unpacked(played), generation, Settings(list_n=2, popular_blend=0)).rows[0]
     )
     row = generation.item_ids.tolist().index(first)
     withdrawn = generation.with_revision(
@@ -103,7 +104,7 @@ def test_a_listeners_wishes_leave_items_without_a_rank(tmp_path: Path) -> None:
     """What they have hidden, what was shown to them in vain; others move up."""
     generation = make_generation(tmp_path)
     played = listener(3, 14)
-    best = relist(unpacked(played), generation, Settings(list_n=3)).rows[0]
+    best = relist(unpacked(played), generation, Settings(list_n=3, popular_blend=0)).rows[0]
     first, second, third = (str(generation.item_ids[row]) for row in best)
     wishes = replace(played, hidden=[item_key(first)], shown=[ShownItem(item_key(second), 3, 2)])
 
