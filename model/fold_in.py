@@ -21,7 +21,8 @@ class Equations(NamedTuple):
 
 def equations_of(starts: Starts, rows: Rows, weights: Floats, objective: Objective) -> Equations:
     """Return the equations of users whose history is `rows`, each worth its `weights`, below 0 against the item."""
-    regs = objective.row_regularization(n_known(starts, np.where(against(weights), -1, rows)))
+    n_played = n_known(starts, np.where(against(weights), -1, rows))
+    regs = objective.row_regularization(np.maximum(n_played, 1))  # with signals against items alone it is 0, not broken
     return Equations(starts, rows, objective.confidences(weights), objective.targets(weights), regs)
 
 

@@ -97,3 +97,17 @@ def test_unknown_items_change_nothing(seed: int, n_row: int, places: list[int]) 
     folded = fold(objective, factors, more, np.insert(rows, at, -1), np.insert(weights, at, 7))
 
     np.testing.assert_array_equal(fold(objective, factors, starts, rows, weights), folded)
+
+
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+def test_who_has_skipped_everything_has_a_vector_of_zeros(rule: Rule) -> None:
+    """Whatever it was before, and even where no item has anything of some factor, so that nothing but lambda is left."""
+    items = np.zeros((3, 4), np.float32)
+    items[:, 0] = [1, 2, 3]
+    objective = Objective(rule, factors=4)
+    gram_diagonal = (items**2).sum(axis=0) * np.float32(objective.gram_scale)
+    x = np.full((1, 4), 7, np.float32)
+
+    fold_in(np.array([0, 2]), np.array([0, 2], np.int32), -np.ones(2, np.float32), items, gram_diagonal, objective, x)
+
+    np.testing.assert_allclose(x, 0, atol=1e-5)
