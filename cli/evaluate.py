@@ -80,13 +80,13 @@ def evaluate(
 
 
 def _settle(trained: Events, source: Source, settings: Settings, watch: Watch) -> Contest:
-    """Choose all settings, on the plays that train."""
+    """Choose all settings, on the plays that train; those of the row with signals are the same."""
     objective = objective_of(settings)
     if source is Source.TUNED:
         # Not where tuning keeps what nights train with: that may have seen the plays that stream here.
         store = settings.data_path / "evaluation" / "tuned"
-        objective = tune(trained, objective, float("inf"), 0, store, watch, settings.threads).objective
-    return choose(trained, objective, settings.threads, watch)
+        objective = tune(trained.plays_alone(), objective, float("inf"), 0, store, watch, settings.threads).objective
+    return choose(trained.plays_alone(), objective, settings.threads, watch)
 
 
 def _told(evaluation: Evaluation, contest: Contest) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def tune(
                 raise typer.BadParameter(message)
             columns = Columns(user_id=user_column, item_id=item_column, played_at=time_column)
             events = read_events(file, columns, settings, watch)
+            if ml100k:
+                events = events.plays_alone()  # every rating is a play, as in what others measured
             n_first = int(len(events.users) * first)
             tuned = _tune_on_events(events.part(slice(n_first)), settings, limits, watch)
             evaluation = _evaluate(events, n_first, tuned, settings, watch) if report else None

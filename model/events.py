@@ -23,6 +23,11 @@ class Events(NamedTuple):
         columns: tuple[Any, ...] = self
         return Events(*(column[where] for column in columns))
 
+    def plays_alone(self) -> "Events":
+        """Return the plays, each worth what all plays are."""
+        plays = self.part(self.counted)
+        return plays._replace(signals=plays.weights)
+
 
 def events_of(
     users: Starts,

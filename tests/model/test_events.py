@@ -117,3 +117,11 @@ def test_without_signals_nothing_is_left_out() -> None:
 
     assert not split.has_signals
     assert split is split.plays_alone()
+
+
+def test_events_without_signals_are_plays_that_are_worth_one() -> None:
+    """In their order; the others are gone."""
+    alone = with_likes().plays_alone()
+
+    assert [0, 1, 3, 5, 6, 7] == alone.played_at_s.tolist()
+    assert [1] * 6 == alone.signals.tolist() == alone.weights.tolist()
