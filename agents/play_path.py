@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from agents.commit import Committer
 from agents.fold import Changes, drop, fold, refold
+from agents.private import PrivateSessions, add_private_lists
 from agents.reading import read_group
 from agents.tally import Tally
 from state.generation import Generation
@@ -22,6 +23,7 @@ from streams.slices import Slice, acknowledge, take_group
 FLOW_S = 1.0
 """Plays flow if there was one within so many seconds."""
 SMOOTHING = 0.2
+EXPIRE_EVERY_S = 1.0
 
 
 class Took(NamedTuple):
@@ -54,7 +56,7 @@ class PlayPath:
         """Commit into the partitions of `store`; `fail` is told of an error that the worker cannot go on after."""
         self._store, self._serving, self._committer = store, serving, committer
         self._thread, self._settings, self._fail = thread, settings, fail
-        self.ranker, self.tally = Ranker(settings), Tally()
+        self.ranker, self.tally, self.private = Ranker(settings), Tally(), PrivateSessions(settings)
         self._work_s = 0.0
         self._played_at, self._plays_take_s = float("-inf"), 0.0
 
@@ -98,6 +100,13 @@ class PlayPath:
         async with self._store.lock:
             pass
 
+    async def expire_private(self) -> None:
+        """Let go of private sessions in time, for ever: also of those that nobody's play comes after."""
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY_S)
+            async with self._store.lock:
+                self.private.expire()
+
     async def check_tails(self) -> None:
         """See that nobody else wrote to the changelogs of our partitions since we did."""
         async with self._store.lock:
@@ -132,7 +141,8 @@ class PlayPath:
         if not mine:
             return {}
         group = read_group(mine, self._settings)
-        return fold(group, states, generation, self._settings, now_ms, self.ranker, self.tally)
+        changes = fold(group, states, generation, self._settings, now_ms, self.ranker, self.tally)
+        return add_private_lists(changes, group, self.private, states, generation, self._settings, now_ms, self.ranker)
 
     def _drop(
         self, partition: int, users: Sequence[bytes], _generation: Generation | None, _now_ms: int

@@ -111,6 +111,7 @@ class Worker:
             self._serving.follow(),
             self._sweeper.run(),
             self._debouncer.run(),
+            self._path.expire_private(),
             self._app_stopped(),
         ]
         stop = asyncio.create_task(self._stop.wait())

@@ -31,6 +31,7 @@ WITHOUT_EFFECT = {
     "item_names_cached_max", "list_n", "list_heartbeat_s", "list_expires_s", "sweep_users", "rank", "probe_share",
     "recall_floor", "metrics_port", "generations_max", "index_rebuild_s", "hidden_max", "shown_max", "cooldown_shows",
     "cooldown_plays", "list_change_n", "list_overlap_min", "list_score_change", "debounce_ms",
+    "private_sessions_max", "private_plays_max", "private_s", "private_expires_s",
 }  # fmt: skip
 """Settings that change nothing in a generation; every other one decides, so a new setting does too."""
 

@@ -27,6 +27,7 @@ RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.PLAYS: (Play, Hide, Unhide, Shown, Pause, Resume, Forget),
     topics.PLAYS_REJECTED: (RejectedPlay,),
     topics.RECOMMENDATIONS: (Recommendations,),
+    topics.PRIVATE_RECOMMENDATIONS: (Recommendations,),
     topics.GENERATIONS: (Announcement,),
     topics.RELATED_ITEMS: (RelatedItems,),
 }

@@ -16,6 +16,7 @@ from streams.settings import Settings
 PLAYS = "plays"
 PLAYS_REJECTED = "plays-rejected"
 RECOMMENDATIONS = "recommendations"
+PRIVATE_RECOMMENDATIONS = "private-recommendations"
 GENERATIONS = "generations"
 RELATED_ITEMS = "related-items"
 # Faust names the changelog of the table `users`: <app id>-users-changelog.
@@ -23,6 +24,7 @@ USERS_TABLE = "users"
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+MINUTE_MS = 60_000
 MIB = 1_048_576
 # Time on the wire is arrival, event time stands in the value: so the clock of a client cannot make Kafka refuse a play
 # or drop it early, and every lag below counts from when a record was written.
@@ -30,6 +32,15 @@ ARRIVAL = {"message.timestamp.type": "LogAppendTime"}
 # A forgotten listener is gone from the log's files a day after the tombstone, however quiet the topic is.
 COMPACT = {**ARRIVAL, "cleanup.policy": "compact", "max.compaction.lag.ms": str(DAY_MS)}
 DELETE = {**ARRIVAL, "cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
+# A segment goes as a whole once its youngest record is old enough, so the short ones of a busy topic go soon, too; the
+# files are not kept for readers that have them open.
+FLEETING = {
+    **ARRIVAL,
+    "cleanup.policy": "delete",
+    "retention.ms": str(10 * MINUTE_MS),
+    "segment.ms": str(5 * MINUTE_MS),
+    "file.delete.delay.ms": "1000",
+}
 
 
 class TopicsError(ValueError):
@@ -45,6 +56,7 @@ class TopicNames(msgspec.Struct, frozen=True):
     plays: str
     plays_rejected: str
     recommendations: str
+    private_recommendations: str
     generations: str
     related_items: str
     users_changelog: str
@@ -78,6 +90,7 @@ def topic_names(settings: Settings) -> TopicNames:
         plays=prefix + PLAYS,
         plays_rejected=prefix + PLAYS_REJECTED,
         recommendations=prefix + RECOMMENDATIONS,
+        private_recommendations=prefix + PRIVATE_RECOMMENDATIONS,
         generations=prefix + GENERATIONS,
         related_items=prefix + RELATED_ITEMS,
         users_changelog=f"{settings.group}-{USERS_TABLE}-changelog",
@@ -95,6 +108,7 @@ def declare_topics(settings: Settings) -> list[Topic]:
         Topic(names.plays_rejected, partitions, DELETE | {"max.message.bytes": str(2 * MIB)}),
         # As many partitions as `plays`: a list goes to the partition of its play. A list of 1,000 long ids fits.
         Topic(names.recommendations, partitions, COMPACT | {"max.message.bytes": str(4 * MIB)}),
+        Topic(names.private_recommendations, partitions, FLEETING | {"max.message.bytes": str(4 * MIB)}),
         Topic(names.generations, 1, COMPACT),
         Topic(names.related_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         # The same number again, as Faust demands. The longest history fits. The lag gives a successor an hour to
@@ -199,7 +213,8 @@ def _compare_topic(topic: Topic, found: FoundTopic | None) -> None:
         )
         raise TopicsError(message)
     if found.cleanup_policy != topic.cleanup_policy:
-        loss = "plays would vanish" if topic.cleanup_policy == "delete" else "records would age out"
+        compacted = "private lists would stay" if topic.configs.items() >= FLEETING.items() else "plays would vanish"
+        loss = compacted if topic.cleanup_policy == "delete" else "records would age out"
         message = (
             f"Topic {topic.name} has cleanup.policy={found.cleanup_policy}, under which {loss}: "
             f"alter the topic to cleanup.policy={topic.cleanup_policy}."

@@ -39,6 +39,7 @@ def test_names_carry_the_prefix_but_the_changelog_carries_the_group() -> None:
         plays="eu.plays",
         plays_rejected="eu.plays-rejected",
         recommendations="eu.recommendations",
+        private_recommendations="eu.private-recommendations",
         generations="eu.generations",
         related_items="eu.related-items",
         users_changelog="radio-users-changelog",
@@ -74,6 +75,7 @@ def test_plays_lists_and_changelog_have_equal_partitions() -> None:
     partitions = {topic.name: topic.partitions for topic in declare_topics(Settings(partitions=6))}
 
     alike = {names.plays, names.plays_rejected, names.recommendations, names.related_items, names.users_changelog}
+    alike |= {names.private_recommendations}
     assert dict.fromkeys(alike, 6) | {names.generations: 1} == partitions
 
 
@@ -86,6 +88,17 @@ def test_no_stale_record_can_win_before_an_hour() -> None:
     assert changelog.configs["cleanup.policy"] == "compact"
     assert changelog.configs["min.compaction.lag.ms"] == "3600000"
     assert changelog.configs["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_private_lists_really_go() -> None:
+    """Never compacted; old after minutes, in segments that are soon full and files that are not kept."""
+    name = topic_names(Settings()).private_recommendations
+
+    (found,) = [topic.configs for topic in declare_topics(Settings()) if topic.name == name]
+
+    assert ("delete", "600000") == (found["cleanup.policy"], found["retention.ms"])
+    assert int(found["segment.ms"]) <= int(found["retention.ms"])
+    assert int(found["file.delete.delay.ms"]) <= 1000
 
 
 @pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)
@@ -106,7 +119,8 @@ def test_every_wrong_policy_is_named(topic: msgspec.structs.FieldInfo) -> None:
     right = found[name].cleanup_policy
     wrong = {"delete": "compact", "compact": "delete"}[right]
     found[name] = msgspec.structs.replace(found[name], cleanup_policy=wrong)
-    loss = "plays would vanish" if right == "delete" else "records would age out"
+    losses = {"private_recommendations": "private lists would stay"}
+    loss = losses.get(topic.name, "plays would vanish" if right == "delete" else "records would age out")
 
     expected = (
         f"Topic {name} has cleanup.policy={wrong}, under which {loss}: alter the topic to cleanup.policy={right}."
