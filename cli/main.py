@@ -27,7 +27,12 @@ COMMANDS = {
     "replay": "Send a file of plays.",
     "recommend": "Show a listener's list.",
     "related": "Show the items nearest to an item.",
+    "hide": "Leave an item out of a listener's lists.",
+    "unhide": "Let an item be in a listener's lists again.",
+    "pause": "Learn nothing from a listener for now.",
+    "resume": "Learn from a listener again.",
     "forget": "Remove what is known of a listener.",
+    "export": "Give out all that is held of a listener.",
 }
 OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 

@@ -307,9 +307,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.data_path / "tuned" / self.group
 
     @property
+    def workers_path(self) -> Path:
+        """Return the folder of the states of all workers on this machine."""
+        return self.data_path / "workers" / self.group
+
+    @property
     def worker_path(self) -> Path:
         """Return the folder of this worker's state."""
-        return self.data_path / "workers" / self.group / self.instance
+        return self.workers_path / self.instance
 
 
 class SettingsError(ValueError):
