@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from agents.fold import Changes
+from agents.fold import Changes, fold
 from agents.private import PrivateSessions, add_private_lists
 from agents.reading import read_group
 from state.generation import Generation
@@ -19,7 +19,7 @@ from streams.outbox import Item
 from streams.records import Recommendations
 from streams.settings import Settings
 from streams.slices import Slice
-from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, played, slice_of
+from tests.agents.deliveries import NOW_MS, lists_of, make_durable, played, slice_of
 from tests.state.builders import make_generation
 
 SETTINGS = Settings(factors=8, list_n=5, private_sessions_max=3, private_plays_max=4, private_s=100.0)
@@ -42,9 +42,11 @@ class Scene:
 
     def fold(self, *slices: Slice) -> dict[int, Changes]:
         """Fold slices, the private plays among them."""
-        changes = fold_slices(slices, self.states, self.generation, self.settings)
         group = read_group(slices, self.settings)
-        return add_private_lists(changes, group, self.sessions, self.states, self.generation, self.settings, NOW_MS)
+        changes = fold(group, self.states, self.generation, self.settings, NOW_MS)
+        changes = add_private_lists(changes, group, self.sessions, self.states, self.generation, self.settings, NOW_MS)
+        make_durable(changes, self.states)
+        return changes
 
     def record(self, user: str) -> bytes | None:
         """Return what is stored of a user."""
