@@ -71,6 +71,9 @@ class Committer:
                 logged[partition] = await self._outbox.send(self._names.users_changelog, partition, found.changelog)
             if found.lists:
                 others.append(await self._outbox.send(self._names.recommendations, partition, found.lists))
+            if found.private:
+                topic = self._names.private_recommendations
+                others.append(await self._outbox.send(topic, partition, found.private))
             if found.rejects:
                 others.append(await self._outbox.send(self._names.plays_rejected, partition, found.rejects))
         for pending in (*logged.values(), *others):

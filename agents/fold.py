@@ -41,6 +41,8 @@ class Changes(NamedTuple):
     lists: list[Item]
     """A tombstone for a user who was forgotten."""
     rejects: list[Item]
+    private: Sequence[Item] = ()
+    """Lists that private plays shape."""
 
 
 def fold(

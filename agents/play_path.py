@@ -13,6 +13,7 @@ from agents.commit import Committer
 from agents.delays import Delays
 from agents.fold import Changes, drop, fold, refold
 from agents.live_quality import LiveQuality
+from agents.private import PrivateSessions, add_private_lists
 from agents.reading import read_group
 from agents.tally import Tally
 from state.catalog import ItemCatalog
@@ -28,6 +29,7 @@ from streams.slices import Slice, acknowledge, take_group
 FLOW_S = 1.0
 """Plays flow if there was one within so many seconds."""
 SMOOTHING = 0.2
+EXPIRE_EVERY_S = 1.0
 
 
 class Took(NamedTuple):
@@ -67,6 +69,7 @@ class PlayPath:
         self.ranker, self.tally, self.popular = Ranker(settings, catalog), Tally(), LivePopular(settings)
         self.delays = Delays()
         self.quality = LiveQuality() if settings.live_quality else None
+        self.private = PrivateSessions(settings)
         self._work_s = 0.0
         self._played_at, self._plays_take_s = float("-inf"), 0.0
 
@@ -111,6 +114,13 @@ class PlayPath:
         async with self._store.lock:
             pass
 
+    async def expire_private(self) -> None:
+        """Let go of private sessions in time, for ever: also of those that nobody's play comes after."""
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY_S)
+            async with self._store.lock:
+                self.private.expire()
+
     async def check_tails(self) -> None:
         """See that nobody else wrote to the changelogs of our partitions since we did."""
         async with self._store.lock:
@@ -151,7 +161,9 @@ class PlayPath:
             return {}
         group = read_group(mine, self._settings)
         watched = self.ranker, self.tally, self.popular, self.quality
-        return fold(group, states, generation, self._settings, now_ms, *watched)
+        changes = fold(group, states, generation, self._settings, now_ms, *watched)
+        by = self.ranker, self.popular
+        return add_private_lists(changes, group, self.private, states, generation, self._settings, now_ms, *by)
 
     def _drop(
         self, partition: int, users: Sequence[bytes], _generation: Generation | None, _now_ms: int

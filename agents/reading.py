@@ -1,5 +1,6 @@
 """A commit group's events as columns, user after user; what cannot be read is set aside."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -32,12 +33,14 @@ class Group(NamedTuple):
     """Per partition, the id behind every item key."""
     rejects: dict[int, list[Item]]
     """Per partition, what goes to the rejected plays."""
+    private: dict[int, dict[bytes, NDArray[np.void]]]
+    """Per partition, the private plays of users, of `EVENT`; those users need not be among the touched ones."""
 
 
 def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
     """Decode and check the events of a group, and group them by user.
 
-    A private play is neither kept nor rejected: nothing of it is written anywhere.
+    A private play is set apart: none of what becomes of the others becomes of it, so nothing of it is written anywhere.
     """
     worth, remembers_shown = Worth(settings), settings.cooldown_shows > 0
     parts = {number: _Part(worth) for number in sorted(part.partition for part in slices)}
@@ -58,10 +61,12 @@ def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
         forget_offsets,
         {number: part.item_ids for number, part in parts.items()},
         {number: part.rejects for number, part in parts.items()},
+        {number: part.private_plays() for number, part in parts.items()},
     )
 
 
 _Row = tuple[int, int, int, float, int, int, int]
+_SAYS_PRIVATE = re.compile(rb'"private"\s*:(?!\s*(?:false|null))')
 
 
 class _Part:
@@ -74,6 +79,7 @@ class _Part:
         self.forgets: dict[int, int] = {}
         self.item_ids: dict[int, str] = {}
         self.rejects: list[Item] = []
+        self._private: dict[bytes, list[_Row]] = {}
         self._worth = worth
         self._shown = set[int]()
 
@@ -81,17 +87,32 @@ class _Part:
         """Take an event in."""
         if not isinstance(event, Play):
             self._take_wish(event, offset)
-        elif not event.private:
-            key = self._item(event.item_id)
-            play_id = play_id_key(event.play_id) if event.play_id is not None else 0
-            action = Action.PLAY if event.type == PLAY else Action.SIGNAL
-            worth = self._worth.of(event.type, event.ms_played, event.duration_ms)
-            at_s = event.played_at_ms // 1000
-            self.rows.append((self._user(event), offset, key, worth, at_s, play_id, action))
+            return
+        key = item_key(event.item_id) if event.private else self._item(event.item_id)
+        play_id = play_id_key(event.play_id) if event.play_id is not None else 0
+        action = Action.PLAY if event.type == PLAY else Action.SIGNAL
+        worth = self._worth.of(event.type, event.ms_played, event.duration_ms)
+        played = offset, key, worth, event.played_at_ms // 1000, play_id, action
+        if event.private:
+            self._private.setdefault(event.user_id.encode(), []).append((0, *played))
+        else:
+            self.rows.append((self._user(event), *played))
+
+    def private_plays(self) -> dict[bytes, NDArray[np.void]]:
+        """Return every user's private plays, without those that a wish to be forgotten came after."""
+        found = {}
+        for user, rows in self._private.items():
+            wish = self.forgets.get(self.users.get(user, -1), NOTHING_APPLIED)
+            kept = [row for row in rows if row[1] > wish]
+            if kept:
+                found[user] = np.array(kept, EVENT)
+        return found
 
     def reject(self, topic: str, partition: int, record: Record, reason: str) -> None:
-        """Set aside what cannot be read."""
+        """Set aside what cannot be read; of what says that it is private, the place and no more."""
         key, value = record.key, record.value
+        if value is not None and _SAYS_PRIVATE.search(value):
+            key, value, reason = None, None, "a private play cannot be read; what it says stands at its place alone"
         rejected = RejectedPlay(
             topic=topic, partition=partition, offset=record.offset, reason=reason, key=key, value=value
         )
@@ -122,7 +143,7 @@ class _Part:
         return self.users.setdefault(event.user_id.encode(), len(self.users))
 
 
-_EVENT = np.dtype(
+EVENT = np.dtype(
     [
         ("user", "i8"),
         ("offset", "i8"),
@@ -133,13 +154,14 @@ _EVENT = np.dtype(
         ("action", "u1"),
     ]
 )
+"""An event before it is laid out: the number of its user, then what `EventColumns` has of it."""
 
 
 def _columns(parts: Iterable[_Part]) -> tuple[EventColumns, Offsets]:
     """Order events by user and, for a user, by offset; leave out those that a wish to be forgotten came after."""
     found, wishes, first = [], list[Offsets](), 0
     for part in parts:
-        events = np.array(part.rows, _EVENT)
+        events = np.array(part.rows, EVENT)
         events["user"] += first
         first += len(part.users)
         found.append(events)
@@ -148,7 +170,10 @@ def _columns(parts: Iterable[_Part]) -> tuple[EventColumns, Offsets]:
         wishes.append(forgets)
     events, forget_offsets = np.concatenate(found), np.concatenate(wishes)
     events = events[events["offset"] > forget_offsets[events["user"]]]
-    events = events[np.lexsort((events["offset"], events["user"]))]
-    starts = np.searchsorted(events["user"], np.arange(first + 1))
-    columns = (np.ascontiguousarray(events[name]) for name in (_EVENT.names or ())[1:])
-    return EventColumns(starts, *columns), forget_offsets
+    return laid_out(events[np.lexsort((events["offset"], events["user"]))], first), forget_offsets
+
+
+def laid_out(events: NDArray[np.void], n_users: int) -> EventColumns:
+    """Return events of `EVENT`, ordered by user and by offset, as columns."""
+    starts = np.searchsorted(events["user"], np.arange(n_users + 1))
+    return EventColumns(starts, *(np.ascontiguousarray(events[name]) for name in (EVENT.names or ())[1:]))

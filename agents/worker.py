@@ -131,6 +131,7 @@ class Worker:
             self._debouncer.run(),
             self._publisher.run(),
             self._pulses.run(),
+            self._path.expire_private(),
             self._app_stopped(),
         ]
         stop = asyncio.create_task(self._stop.wait())

@@ -6,8 +6,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from jobs.forget import Receipt, Trace, look_for
-from jobs.forget import forget as send_wish
+from cli.wishes import AsJson, User, wish_for
+from jobs.traces import Trace, look_for
+from streams.records import Forget
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
@@ -15,39 +16,32 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def forget(
-    user: Annotated[str, typer.Argument(help="The listener's id.")],
+    user: User,
     *,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Send nothing; read every topic for what is left of them.")
+        bool, typer.Option("--verify", help="Send nothing; read every topic and store for what is left of them.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with JSON, one line a receipt or a topic.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Have a listener's history, vector, list and remembered ids removed, and print where that stands.
 
     The next generation is free of them; it trains on what is kept. With --verify it ends with status 1 if anything
-    stands.
+    stands, or could not be read; with --json it gives a line a topic or folder then.
     """
     if not verify:
-        receipt = asyncio.run(send_wish(user, read_settings()))
-        typer.echo(msgspec.json.encode(receipt) if as_json else told(receipt))
+        wish_for(Forget(user_id=user), as_json=as_json)
         return
     traces = asyncio.run(look_for(user, read_settings()))
     for trace in traces:
         typer.echo(msgspec.json.encode(trace) if as_json else told_trace(trace))
-    if any(trace.stands for trace in traces):
+    if any(trace.stands or trace.unread for trace in traces):
         raise typer.Exit(1)
 
 
-def told(receipt: Receipt) -> str:
-    """Return a receipt in sentences."""
-    return (
-        f"{receipt.user_id} is forgotten, in partition {receipt.partition}: the wish stands at offset "
-        f"{receipt.plays_offset} of plays, the empty record at {receipt.changelog_offset} of the users changelog, "
-        f"the tombstone at {receipt.recommendations_offset} of recommendations."
-    )
-
-
 def told_trace(trace: Trace) -> str:
-    """Return what a topic holds as a sentence."""
-    older = f"{trace.older:,} older records go with compaction or retention" if trace.older else "no older record"
-    return f"{trace.topic}: {'something of them stands' if trace.stands else 'nothing of them stands'}; {older}."
+    """Return what a topic or a folder holds as a sentence."""
+    if trace.unread:
+        return f"{trace.place}: it is not known what stands there. {trace.unread}"
+    records = "1 older record goes" if trace.older == 1 else f"{trace.older:,} older records go"
+    older = f"{records} with compaction, retention or a worker's catching up" if trace.older else "no older record"
+    return f"{trace.place}: {'something of them stands' if trace.stands else 'nothing of them stands'}; {older}."

@@ -31,7 +31,12 @@ COMMANDS = {
     "explain": "Show which plays make an item's score with a listener.",
     "related": "Show the items nearest to an item.",
     "pulse": "See how the workers are, and how good their lists.",
+    "hide": "Leave an item out of a listener's lists.",
+    "unhide": "Let an item be in a listener's lists again.",
+    "pause": "Learn nothing from a listener for now.",
+    "resume": "Learn from a listener again.",
     "forget": "Remove what is known of a listener.",
+    "export": "Give out all that is held of a listener.",
 }
 OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 

@@ -34,6 +34,7 @@ WITHOUT_EFFECT = {
     "popular_blend", "blend_items_max", "popular_publish_s",
     "known_items", "repeat_after_plays",
     "live_quality", "pulse_s", "because_n",
+    "private_sessions_max", "private_plays_max", "private_s", "private_expires_s",
 }  # fmt: skip
 """Settings that change nothing in a generation; every other one decides, so a new setting does too."""
 

@@ -51,6 +51,11 @@ class Place(NamedTuple):
     """Highest applied offset of any user."""
 
 
+def place_of(stored: bytes | None) -> Place:
+    """Read a place as it is stored."""
+    return Place(*_PLACE.unpack(stored)) if stored else Place()
+
+
 class PartitionState:
     """One RocksDB; every change of it is one WriteBatch that carries its place in the changelog."""
 
@@ -70,8 +75,7 @@ class PartitionState:
         # The changelog is the log: what a crash takes from memory is read back from the place that the disk has.
         self._unlogged = rocksdict.WriteOptions()
         self._unlogged.disable_wal = True
-        stored = self._db.get(PLACE_KEY)
-        self.place = Place(*_PLACE.unpack(stored)) if stored else Place()
+        self.place = place_of(self._db.get(PLACE_KEY))
         self.has_outranked = bool(self.outranked(1))
         self.has_forgotten = any(True for _ in self.forgotten())
         self.has_owed = any(True for _ in self._marked(OWED_PREFIX))

@@ -1,7 +1,7 @@
 """Users folded in and ranked under one generation."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +96,13 @@ def _give_popular(lists: Lists, popular: Popular, unwanted: tuple[Starts, Rows])
         lists.rows[u, :n], lists.scores[u, :n] = popular.rows[wanted][:n], popular.plays[wanted][:n]
 
 
+Kind = Literal["popular", "personal", "blended"]
 _KINDS = np.array(["popular", "personal", "blended"])
 
 
-def kinds_of(lists: Lists) -> list[str]:
+def kinds_of(lists: Lists) -> list[Kind]:
     """Return the kind of every list, as of `streams.records.Recommendations`."""
-    kinds: list[str] = _KINDS[lists.personal + lists.blended.astype(np.int8)].tolist()
+    kinds: list[Kind] = _KINDS[lists.personal + lists.blended.astype(np.int8)].tolist()
     return kinds
 
 

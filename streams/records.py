@@ -56,7 +56,12 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     ] = None
     ms_played: Annotated[Duration | None, Meta(description="How long it was listened to, in milliseconds.")] = None
     duration_ms: Annotated[Duration | None, Meta(description="How long the item lasts, in milliseconds.")] = None
-    private: Annotated[bool, Meta(description="True: the play is never stored, trained on or explained.")] = False
+    private: Annotated[
+        bool,
+        Meta(
+            description="True: the play is never stored, trained on or explained; it shapes a private list for a while."
+        ),
+    ] = False
 
 
 class Hide(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="hide"):
@@ -159,6 +164,10 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
             description="For each item what all other plays together add to its score; `blended`: and its popular part."
         ),
     ] = []
+    private: Annotated[
+        bool | msgspec.UnsetType,
+        Meta(description="True: it reflects what was played in private, and must be kept nowhere; else left out."),
+    ] = msgspec.UNSET
 
 
 class PopularItems(msgspec.Struct, frozen=True, kw_only=True):

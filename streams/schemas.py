@@ -1,4 +1,4 @@
-"""JSON Schema of every topic's value, generated from the structs: `python -m streams.schemas` writes docs/schemas."""
+"""JSON Schema of every topic's value, and of the export, from the structs: `python -m streams.schemas` writes them."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from streams import topics
+from streams.holdings import Holdings
 from streams.records import (
     Announcement,
     CatalogItem,
@@ -30,12 +31,15 @@ RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.PLAYS: (Play, Hide, Unhide, Shown, Pause, Resume, Forget),
     topics.PLAYS_REJECTED: (RejectedPlay,),
     topics.RECOMMENDATIONS: (Recommendations,),
+    topics.PRIVATE_RECOMMENDATIONS: (Recommendations,),
     topics.GENERATIONS: (Announcement,),
     topics.RELATED_ITEMS: (RelatedItems,),
     topics.POPULAR_ITEMS: (PopularItems,),
     topics.CATALOG: (CatalogItem,),
     topics.PULSE: (Pulse,),
 }
+SCHEMAS: dict[str, tuple[type[msgspec.Struct], ...]] = {**RECORDS, "export": (Holdings,)}
+"""The export stands on no topic: `playfold export` gives it out."""
 DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
@@ -57,7 +61,7 @@ def render_schemas() -> dict[str, str]:
     """Return the text of every schema file by its name."""
     return {
         f"{topic}.json": json.dumps(topic_schema(*records), indent=2, ensure_ascii=False) + "\n"
-        for topic, records in RECORDS.items()
+        for topic, records in SCHEMAS.items()
     }
 
 

@@ -127,6 +127,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1000, description="Item names a worker remembers as written, per partition.")
     ] = 1_000_000
 
+    # Private sessions: what is played in private, in a worker's memory alone.
+    private_sessions_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Listeners whose private plays a worker holds, those who played last; 0: none, and no list.",
+        ),
+    ] = 10_000
+    private_plays_max: Annotated[
+        int, Meta(ge=1, le=65535, description="Private plays held of a listener, the latest.")
+    ] = 100
+    private_s: Annotated[
+        float,
+        Meta(gt=0, le=86_400, description="Seconds after the last private play when everything of the session goes."),
+    ] = 1800.0
+    private_expires_s: Annotated[
+        int, Meta(ge=1, le=86_400, description="Seconds after which a private list should not be shown.")
+    ] = 600
+
     # Lists.
     list_n: Annotated[int, Meta(ge=1, le=1000, description="Items in a published list.")] = 50
     list_change_n: Annotated[
@@ -331,9 +350,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.data_path / "tuned" / self.group
 
     @property
+    def workers_path(self) -> Path:
+        """Return the folder of the states of all workers on this machine."""
+        return self.data_path / "workers" / self.group
+
+    @property
     def worker_path(self) -> Path:
         """Return the folder of this worker's state."""
-        return self.data_path / "workers" / self.group / self.instance
+        return self.workers_path / self.instance
 
 
 class SettingsError(ValueError):

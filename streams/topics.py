@@ -16,6 +16,7 @@ from streams.settings import Settings
 PLAYS = "plays"
 PLAYS_REJECTED = "plays-rejected"
 RECOMMENDATIONS = "recommendations"
+PRIVATE_RECOMMENDATIONS = "private-recommendations"
 GENERATIONS = "generations"
 RELATED_ITEMS = "related-items"
 POPULAR_ITEMS = "popular-items"
@@ -26,6 +27,7 @@ USERS_TABLE = "users"
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+MINUTE_MS = 60_000
 MIB = 1_048_576
 # Time on the wire is arrival, event time stands in the value: so the clock of a client cannot make Kafka refuse a play
 # or drop it early, and every lag below counts from when a record was written.
@@ -42,6 +44,15 @@ BRIEF = {
     "segment.ms": str(HOUR_MS // 6),
     "min.cleanable.dirty.ratio": "0.1",
 }
+# A segment goes as a whole once its youngest record is old enough, so the short ones of a busy topic go soon, too; the
+# files are not kept for readers that have them open.
+FLEETING = {
+    **ARRIVAL,
+    "cleanup.policy": "delete",
+    "retention.ms": str(10 * MINUTE_MS),
+    "segment.ms": str(5 * MINUTE_MS),
+    "file.delete.delay.ms": "1000",
+}
 
 
 class TopicsError(ValueError):
@@ -57,6 +68,7 @@ class TopicNames(msgspec.Struct, frozen=True):
     plays: str
     plays_rejected: str
     recommendations: str
+    private_recommendations: str
     generations: str
     related_items: str
     popular_items: str
@@ -93,6 +105,7 @@ def topic_names(settings: Settings) -> TopicNames:
         plays=prefix + PLAYS,
         plays_rejected=prefix + PLAYS_REJECTED,
         recommendations=prefix + RECOMMENDATIONS,
+        private_recommendations=prefix + PRIVATE_RECOMMENDATIONS,
         generations=prefix + GENERATIONS,
         related_items=prefix + RELATED_ITEMS,
         popular_items=prefix + POPULAR_ITEMS,
@@ -113,6 +126,7 @@ def declare_topics(settings: Settings) -> list[Topic]:
         Topic(names.plays_rejected, partitions, DELETE | {"max.message.bytes": str(2 * MIB)}),
         # As many partitions as `plays`: a list goes to the partition of its play. A list of 1,000 long ids fits.
         Topic(names.recommendations, partitions, COMPACT | {"max.message.bytes": str(4 * MIB)}),
+        Topic(names.private_recommendations, partitions, FLEETING | {"max.message.bytes": str(4 * MIB)}),
         Topic(names.generations, 1, COMPACT),
         Topic(names.related_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         # As many as `plays`: who owns a partition there writes to the one here.
@@ -221,7 +235,10 @@ def _compare_topic(topic: Topic, found: FoundTopic | None) -> None:
         )
         raise TopicsError(message)
     if _policies(found.cleanup_policy) != _policies(topic.cleanup_policy):
-        loss = _LOSSES.get(topic.cleanup_policy, "records would stay for ever")
+        fleeting = topic.configs.items() >= FLEETING.items()
+        loss = (
+            "private lists would stay" if fleeting else _LOSSES.get(topic.cleanup_policy, "records would stay for ever")
+        )
         message = (
             f"Topic {topic.name} has cleanup.policy={found.cleanup_policy}, under which {loss}: "
             f"alter the topic to cleanup.policy={topic.cleanup_policy}."

@@ -19,7 +19,7 @@ from tests.agents.memory_outbox import MemoryOutbox
 SETTINGS = Settings(kafka_timeout_s=0.2)
 NAMES = topic_names(SETTINGS)
 VALUE = UserRecord(applied_offset=7).encode()
-WHOLE = Changes([(b"ann", VALUE)], 7, [(b"ann", b"list")], [(b"ben", b"reject")])
+WHOLE = Changes([(b"ann", VALUE)], 7, [(b"ann", b"list")], [(b"ben", b"reject")], [(b"eve", b"private list")])
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def last_log(outbox: MemoryOutbox) -> dict[str, int]:
 
 
 async def test_a_group_is_written_everywhere(outbox: MemoryOutbox, state: PartitionState) -> None:
-    """Changelog, lists and rejects to the partition of the plays; the state at its place behind them."""
+    """Changelog, lists, private ones, and rejects to the partition of the plays; the state at its place behind them."""
     committer = Committer(outbox, {1: state}, SETTINGS)
 
     assert {1} == await committer.commit({1: WHOLE})
@@ -52,18 +52,21 @@ async def test_a_group_is_written_everywhere(outbox: MemoryOutbox, state: Partit
     assert [(b"ann", VALUE), (b"a", b""), (b"ben", VALUE)] == outbox.logs[NAMES.users_changelog, 1]
     assert [(b"ann", b"list")] * 2 == outbox.logs[NAMES.recommendations, 1]
     assert [(b"ben", b"reject")] * 2 == outbox.logs[NAMES.plays_rejected, 1]
+    assert [(b"eve", b"private list")] * 2 == outbox.logs[NAMES.private_recommendations, 1]
     assert [VALUE, VALUE] == state.read([b"ann", b"ben"])
     assert Place(2, 7) == state.place
 
 
-@pytest.mark.parametrize("topic", [NAMES.users_changelog, NAMES.recommendations, NAMES.plays_rejected])
+@pytest.mark.parametrize(
+    "topic", [NAMES.users_changelog, NAMES.recommendations, NAMES.plays_rejected, NAMES.private_recommendations]
+)
 async def test_nothing_is_in_the_state_before_every_acknowledgement(
     outbox: MemoryOutbox, state: PartitionState, topic: str
 ) -> None:
     """A list or a reject that Kafka does not have yet holds the group back just as a record does."""
     outbox.held = {topic}
     committing = asyncio.create_task(Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE}))
-    while len(outbox.logs) < 3:  # noqa: ASYNC110  the outbox is polled
+    while len(outbox.logs) < 4:  # noqa: ASYNC110  the outbox is polled
         await asyncio.sleep(0)
     await asyncio.sleep(0.02)
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 from aiokafka.errors import KafkaError
 
 from agents import play_path
 from agents.commit import Committer
 from agents.play_path import PlayPath
+from agents.private import PrivateSessions
 from state.generation_store import GenerationStore
 from state.partition_state import PartitionState
 from state.serving import Serving
@@ -35,9 +37,9 @@ GENERATION_ID = 7
 class Message:
     """A slice on its way through Faust."""
 
-    def __init__(self, partition: int, first: int, *users: str) -> None:
+    def __init__(self, partition: int, first: int, *users: str, **fields: Any) -> None:
         """Hold a play of every user."""
-        part = slice_of(partition, first, *(played(user, "i1") for user in users))
+        part = slice_of(partition, first, *(played(user, "i1", **fields) for user in users))
         self.topic, self.partition, self.value, self.generation_id = "plays", partition, part.records, GENERATION_ID
         self.tracked, self.acked = True, False
 
@@ -122,6 +124,31 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
 
     lists = scene.outbox.logs[NAMES.recommendations, 0]
     assert (1, True) == (len(lists), first.acked)
+
+
+async def test_private_sessions_end_though_nobody_plays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too old is let go of between groups, too."""
+    monkeypatch.setattr(play_path, "EXPIRE_EVERY_S", 0.001)
+    scene.path.private = PrivateSessions(msgspec.structs.replace(SETTINGS, private_s=0.05))
+    scene.deliver(message := Message(0, 0, "ann", private=True))
+    await until(lambda: message.acked)
+    assert 1 == len(scene.path.private)
+
+    expiring = asyncio.create_task(scene.path.expire_private())
+
+    await until(lambda: not len(scene.path.private))
+    expiring.cancel()
+
+
+async def test_private_plays_are_acknowledged_and_leave_a_list_alone(scene: Scene, tmp_path: Path) -> None:
+    """On the topic of its own; no record is written."""
+    scene.serving.current = make_generation(tmp_path)
+
+    scene.deliver(message := Message(0, 0, "ann", private=True))
+    await until(lambda: message.acked)
+
+    assert [(NAMES.private_recommendations, 0)] == list(scene.outbox.logs)
+    assert [None] == scene.state.read([b"ann"])
 
 
 async def test_a_failure_acknowledges_nothing_and_is_told_once(scene: Scene) -> None:

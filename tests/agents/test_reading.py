@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.reading import Group, read_group
+from state.events import Action
 from state.keys import item_key, play_id_key
 from streams.records import RejectedPlay
 from streams.settings import Settings
@@ -95,6 +96,47 @@ def test_a_private_play_leaves_no_trace() -> None:
     assert item_key("secret") not in group.events.item_keys.tolist()
 
 
+def test_a_private_play_is_set_apart_with_all_that_a_play_has() -> None:
+    """By partition and user; what came before a wish to be forgotten is not there."""
+    wish = b"ann", msgspec.json.encode({"type": "forget", "user_id": "ann"})
+    private = [played("ann", "s1", private=True), played("ann", "s2", private=True, type="skip", play_id="p")]
+
+    group = read_group([slice_of(0, 5, private[0], wish, private[1]), slice_of(1, 0, played("ben", "i1"))], SETTINGS)
+
+    assert {0: [b"ann"], 1: []} == {partition: list(plays) for partition, plays in group.private.items()}
+    expected = [(0, 7, item_key("s2"), -1.0, FIRST_S, play_id_key("p"), Action.SIGNAL)]
+    assert expected == group.private[0][b"ann"].tolist()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"user_id": "ann", "item_id": "secret", "private": true}',
+        b'{"user_id": "ann", "item_id": "secret", "private" : "yes", "played_at_ms": 1700000000000}',
+        b'{"user_id": "ann", "item_id": "secret", "private":true, "played_at_ms": 17000',
+        play("ann", "secret", private=True, type="secret"),
+    ],
+    ids=["no time", "no boolean", "cut", "unknown type"],
+)
+def test_a_private_play_that_cannot_be_read_is_rejected_without_its_bytes(value: bytes) -> None:
+    """Nor its key, nor a reason that quotes it: the place tells its client enough."""
+    (message,) = read_group([slice_of(2, 9, (b"ann", value))], SETTINGS).rejects[2]
+
+    found = msgspec.json.decode(message[1] or b"", type=RejectedPlay)
+    assert (b"", None, None, 2, 9) == (message[0], found.key, found.value, found.partition, found.offset)
+    assert "a private play cannot be read; what it says stands at its place alone" == found.reason
+
+
+@pytest.mark.parametrize("private", [b"false", b" false", b"null", b"\n null"])
+def test_what_says_that_it_is_not_private_is_rejected_with_its_bytes(private: bytes) -> None:
+    """Like any other."""
+    value = b'{"user_id": "ann", "private":' + private + b"}"
+
+    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], SETTINGS))
+
+    assert (b"ann", value) == (found.key, found.value)
+
+
 @pytest.mark.parametrize("key", [None, b"", b"ben"])
 def test_a_play_under_another_key_is_rejected(key: bytes | None) -> None:
     """One user's plays stay in one partition, in order."""
@@ -133,10 +175,12 @@ def test_ten_thousand_fuzzed_events_are_counted_or_rejected() -> None:
 
     kept = set(group.events.offsets.tolist())
     set_aside = {found.offset: (found.key, found.value) for found in rejected(group)}
-    private = {offset for offset, (_, value) in enumerate(items) if value and b'"private": true' in value}
+    private = {offset for offset, (_, value) in enumerate(items) if value and b'"private":' in value}
     assert set(range(N_FUZZED)) - private <= kept | set(set_aside) <= set(range(N_FUZZED))
     assert not kept & set(set_aside)
-    assert {offset: items[offset] for offset in set_aside} == set_aside
+    told = {offset: what for offset, what in set_aside.items() if what != (None, None)}
+    assert {offset: items[offset] for offset in told} == told
+    assert {offset for offset in set_aside.keys() - told.keys() if items[offset][1]} <= private
     assert min(len(kept), len(set_aside)) > 400
     assert [b"ann"] == group.users[0]
     assert all(0 < len(found.reason) <= 200 for found in rejected(group))
@@ -156,7 +200,8 @@ def test_no_bytes_stop_the_stream(items: list[Item]) -> None:
     group = read_group([slice_of(0, 0, *items)], SETTINGS)
 
     assert len(items) == len(group.events.offsets) + len(group.rejects[0])
-    assert [items[found.offset] for found in rejected(group)] == [(found.key, found.value) for found in rejected(group)]
+    told = [found for found in rejected(group) if b'"private":' not in (items[found.offset][1] or b"")]
+    assert [items[found.offset] for found in told] == [(found.key, found.value) for found in told]
 
 
 def test_a_value_over_the_limit_is_rejected_unread() -> None:

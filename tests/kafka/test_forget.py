@@ -3,16 +3,19 @@
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from cli.processes import environment_of
-from jobs.forget import ForgetError, Receipt, forget, look_for
 from jobs.history import open_snapshot, write_snapshot
 from jobs.retrain import retrain
 from jobs.step import unwatched
+from jobs.traces import Trace, look_for
+from jobs.wish import Receipt, WishError, carry_out
 from state.user_record import UserRecord, is_forgotten
+from streams.records import Forget
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import await_true, play, send, values, worker
@@ -41,16 +44,19 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         assert await_true(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         assert any(trace.stands for trace in asyncio.run(look_for("u3", small)))
 
-        receipt = asyncio.run(forget("u3", small))
+        receipt = asyncio.run(carry_out(Forget(user_id="u3"), small))
 
         marker = latest(small, names.users_changelog, "u3")
         assert marker is not None
         assert is_forgotten(marker)
         assert receipt.plays_offset == UserRecord.decode(marker).applied_offset
         assert latest(small, names.recommendations, "u3") is None
-        traces = {trace.topic: (trace.stands, trace.older) for trace in asyncio.run(look_for("u3", small))}
-        assert {names.users_changelog, names.recommendations, names.plays, names.plays_rejected} == set(traces)
-        assert [False] * 4 == [stands for stands, _ in traces.values()]
+        traces = {trace.place: (trace.stands, trace.older) for trace in asyncio.run(look_for("u3", small))}
+        topics = {names.users_changelog, names.recommendations, names.private_recommendations}
+        topics |= {names.plays, names.plays_rejected}
+        (on_disk,) = traces.keys() - topics
+        assert small.worker_path / "users" == Path(on_disk).parent
+        assert [False] * 6 == [stands for stands, _ in traces.values()]
         assert (5, 0) == (traces[names.plays][1], traces[names.plays_rejected][1])
         folder = tmp_path_factory.mktemp("snapshot")
         asyncio.run(write_snapshot(small, folder, unwatched))
@@ -69,13 +75,58 @@ def test_without_a_worker_the_wish_is_kept(small: Settings, names: TopicNames) -
     send(small, [play("ann", "i1")])
     hasty = msgspec.structs.replace(small, kafka_timeout_s=1.0)
 
-    with pytest.raises(ForgetError) as caught:
-        asyncio.run(forget("ann", hasty))
+    with pytest.raises(WishError) as caught:
+        asyncio.run(carry_out(Forget(user_id="ann"), hasty))
 
     assert str(caught.value).startswith("The wish of 'ann' stands at offset 1 of partition ")
     assert str(caught.value).endswith("and no worker carried it out within 1 s: it will be when one runs.")
     with worker(small):
         assert await_true(lambda: is_forgotten(latest(small, names.users_changelog, "ann") or b""), 20)
+
+
+def test_what_a_worker_left_on_the_disk_is_found(small: Settings, names: TopicNames) -> None:
+    """Its own state, of whoever is not forgotten; what it has not written out since is overtaken; damage is told."""
+    send(small, [play("ann", "i1"), play("ben", "i1")])
+    with worker(small):
+        assert await_true(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
+    with worker(small):
+        asyncio.run(carry_out(Forget(user_id="ann"), small))
+        found = {user: on_disk(small, user) for user in ("ann", "ben")}
+
+    assert [(False, 1, None)] == [(trace.stands, trace.older, trace.unread) for trace in found["ann"]]
+    assert [(True, 0, None)] == [(trace.stands, trace.older, trace.unread) for trace in found["ben"]]
+    assert [(False, 0)] == [(trace.stands, trace.older) for trace in on_disk(small, "ann")]
+
+    for manifest in Path(found["ben"][0].place).glob("MANIFEST-*"):
+        manifest.write_bytes(b"nothing")
+    (damaged,) = on_disk(small, "ben")
+    assert f"The state in {damaged.place} cannot be read: " in (damaged.unread or "")
+
+
+def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicNames) -> None:
+    """The snapshot that a retrain died after: its generation would be made of them."""
+    assert names.plays
+    send(small, [play("ann", "i1"), play("ben", "i1")])
+    with worker(small):
+        assert await_true(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
+        asyncio.run(carry_out(Forget(user_id="ann"), small))
+    folder = small.nights_path / "run" / "snapshot"
+    folder.mkdir(parents=True)
+    asyncio.run(write_snapshot(small, folder, unwatched))
+
+    found = {
+        user: [trace for trace in on_disk(small, user) if trace.place.startswith(str(folder))]
+        for user in ("ann", "ben")
+    }
+
+    assert {"ann": [False], "ben": [True]} == {
+        user: [trace.stands for trace in traces] for user, traces in found.items()
+    }
+
+
+def on_disk(settings: Settings, user: str) -> list[Trace]:
+    """Return what is found of a user on this machine."""
+    return [trace for trace in asyncio.run(look_for(user, settings)) if trace.place.startswith(settings.data_dir)]
 
 
 def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicNames) -> None:
@@ -87,8 +138,8 @@ def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicN
         clean, found = run(small, "ann", "--verify"), run(small, "ben", "--verify", "--json")
 
     receipt = msgspec.json.decode(given.stdout, type=Receipt)
-    assert ("ann", 0) == (receipt.user_id, given.returncode)
-    assert (0, 4) == (clean.returncode, clean.stdout.count("nothing of them stands"))
+    assert ("forget", "ann", 0) == (receipt.wish, receipt.user_id, given.returncode)
+    assert (0, 6) == (clean.returncode, clean.stdout.count("nothing of them stands"))
     assert (1, True) == (found.returncode, msgspec.json.decode(found.stdout.splitlines()[0])["stands"])
 
 

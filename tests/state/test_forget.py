@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state.events import Action
 from state.learn import forget, learn
 from state.user_record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
-from state.user_records import UserRecords, new_users, pack
+from state.user_records import Ragged, UserRecords, new_users, pack
 from streams.settings import Settings
 from tests.state.builders import Played, columns_of, plain
 
@@ -51,14 +52,20 @@ def test_who_was_forgotten_is_as_if_they_had_just_begun(topic: list[Played], cut
 
 
 def test_nothing_but_a_marker_is_left() -> None:
-    """The place in the topic, and when it was made; no history, no id, no vector, no list."""
-    played, _ = apply(new_users(1, 2), [Played(4, 1, play_id=7), Played(5, 2)])
+    """The place in the topic, and when it was made; no history, id, vector or list, nothing hidden, shown or wished."""
+    wishes = [Played(offset, 9, action=action) for offset, action in enumerate((Action.HIDE, Action.SHOWN))]
+    signals = [Played(4, 1, play_id=7), Played(5, 2), Played(6, 9, action=Action.PAUSE)]
+    played, _ = apply(new_users(1, 2), [*wishes, *signals])
+    played.listed = Ragged(np.array([0, 2]), np.array([5, 6], np.uint32))
     played.header["generation_key"], played.header["listed_at_ms"], played.vectors[:] = 9, 9, 1
 
-    records, wished = apply(played, [Played(6, WISH)])
+    (before,) = plain(played)
+    assert all((before.history, before.play_ids, before.hidden, before.shown, before.listed, before.paused))
+
+    records, wished = apply(played, [Played(7, WISH)])
 
     (record,) = plain(records)
-    assert UserRecord(applied_offset=6, listed_at_s=NOW_S, vector=(0.0, 0.0)) == record
+    assert UserRecord(applied_offset=7, listed_at_s=NOW_S, vector=(0.0, 0.0)) == record
     (value,) = pack(records)
     assert (True, FORGOTTEN_BYTES, True) == (wished, len(value), is_forgotten(value))
 

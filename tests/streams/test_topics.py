@@ -39,6 +39,7 @@ def test_names_carry_the_prefix_but_the_changelog_carries_the_group() -> None:
         plays="eu.plays",
         plays_rejected="eu.plays-rejected",
         recommendations="eu.recommendations",
+        private_recommendations="eu.private-recommendations",
         generations="eu.generations",
         related_items="eu.related-items",
         popular_items="eu.popular-items",
@@ -77,7 +78,7 @@ def test_plays_lists_and_changelog_have_equal_partitions() -> None:
     partitions = {topic.name: topic.partitions for topic in declare_topics(Settings(partitions=6))}
 
     alike = {names.plays, names.plays_rejected, names.recommendations, names.users_changelog}
-    alike |= {names.related_items, names.popular_items, names.catalog}
+    alike |= {names.related_items, names.popular_items, names.catalog, names.private_recommendations}
     assert dict.fromkeys(alike, 6) | {names.generations: 1, names.pulse: 1} == partitions
 
 
@@ -90,6 +91,17 @@ def test_no_stale_record_can_win_before_an_hour() -> None:
     assert changelog.configs["cleanup.policy"] == "compact"
     assert changelog.configs["min.compaction.lag.ms"] == "3600000"
     assert changelog.configs["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_private_lists_really_go() -> None:
+    """Never compacted; old after minutes, in segments that are soon full and files that are not kept."""
+    name = topic_names(Settings()).private_recommendations
+
+    (found,) = [topic.configs for topic in declare_topics(Settings()) if topic.name == name]
+
+    assert ("delete", "600000") == (found["cleanup.policy"], found["retention.ms"])
+    assert int(found["segment.ms"]) <= int(found["retention.ms"])
+    assert int(found["file.delete.delay.ms"]) <= 1000
 
 
 @pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)
@@ -112,6 +124,7 @@ def test_every_wrong_policy_is_named(topic: msgspec.structs.FieldInfo) -> None:
     found[name] = msgspec.structs.replace(found[name], cleanup_policy=wrong)
     losses = {"delete": "plays would vanish", "compact": "records would age out"}
     loss = losses.get(right, "records would stay for ever")
+    loss = "private lists would stay" if topic.name == "private_recommendations" else loss
 
     expected = (
         f"Topic {name} has cleanup.policy={wrong}, under which {loss}: alter the topic to cleanup.policy={right}."

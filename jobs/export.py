@@ -1,0 +1,98 @@
+"""Everything held of one listener, read from the topics into one document."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import msgspec
+from aiokafka.structs import ConsumerRecord
+
+from jobs.held_record import FoundRecord
+from streams.holdings import HeldEvent, HeldList, HeldReject, Holdings
+from streams.latest_list import fresher, read_list
+from streams.log_reader import read_topic
+from streams.records import RejectedPlay
+from streams.replay import partition_of
+from streams.settings import Settings
+from streams.topics import topic_names
+
+_read_object = msgspec.json.Decoder(dict[str, object]).decode
+_read_reject = msgspec.json.Decoder(RejectedPlay).decode
+
+
+async def holdings(user_id: str, settings: Settings, now_ms: int) -> Holdings:
+    """Return all that is held of a listener.
+
+    Raises:
+        LogReadError: Kafka or a topic is not there.
+        ListUnreadable: A list of theirs is none.
+        StoreUnavailableError: The generation store does not answer.
+    """
+    names, partition, key = topic_names(settings), partition_of(user_id, settings.partitions), user_id.encode()
+    found = FoundRecord(key, partition)
+    async for record in _all(names.users_changelog, partition, settings):
+        found.take(record)
+    listed: HeldList | None = None
+    async for record in _mine(names.recommendations, key, partition, settings):
+        listed = _fresher(listed, None if record.value is None else _list(record, partition))
+    private = [
+        _list(record, partition) async for record in _mine(names.private_recommendations, key, partition, settings)
+    ]
+    plays = [_event(record, partition) async for record in _mine(names.plays, key, partition, settings)]
+    rejects = [_reject(record, partition) async for record in _mine(names.plays_rejected, key, partition, settings)]
+    record_held = found.told(settings, listed.recommendations.items if listed else [])
+    return Holdings(
+        user_id=user_id,
+        made_at_ms=now_ms,
+        anything=any((record_held, listed, private, plays, rejects)),
+        record=record_held,
+        recommendations=listed,
+        private_recommendations=private,
+        plays=plays,
+        plays_rejected=rejects,
+    )
+
+
+async def _all(topic: str, partition: int, settings: Settings) -> AsyncIterator[ConsumerRecord]:
+    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s, [partition]):
+        for record in records:
+            yield record
+
+
+async def _mine(topic: str, key: bytes, partition: int, settings: Settings) -> AsyncIterator[ConsumerRecord]:
+    async for record in _all(topic, partition, settings):
+        if record.key == key:
+            yield record
+
+
+def _list(record: ConsumerRecord, partition: int) -> HeldList:
+    return HeldList(partition=partition, offset=record.offset, recommendations=read_list(record.value or b""))
+
+
+def _fresher(held: HeldList | None, found: HeldList | None) -> HeldList | None:
+    """Return which of two lists counts, as `latest_list` has it; a tombstone leaves none."""
+    if held is None or found is None:
+        return found
+    return found if fresher(held.recommendations, found.recommendations) is found.recommendations else held
+
+
+def _event(record: ConsumerRecord, partition: int) -> HeldEvent:
+    """Return a record of `plays` as what it says, or else as its bytes."""
+    event = None
+    with suppress(ValueError, RecursionError):
+        event = _read_object(record.value or b"")
+    return HeldEvent(
+        partition=partition,
+        offset=record.offset,
+        arrived_at_ms=record.timestamp,
+        event=event,
+        value=record.value if event is None else None,
+    )
+
+
+def _reject(record: ConsumerRecord, partition: int) -> HeldReject:
+    """Return a record of `plays-rejected` as what it says, or else as its bytes."""
+    rejected = None
+    with suppress(ValueError, RecursionError):
+        rejected = _read_reject(record.value or b"")
+    value = record.value if rejected is None else None
+    return HeldReject(partition=partition, offset=record.offset, rejected=rejected, value=value)

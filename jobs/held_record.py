@@ -1,0 +1,120 @@
+"""A listener's user record, as the changelog has it, told so that they can read it."""
+
+from collections.abc import Iterable
+
+from aiokafka.structs import ConsumerRecord
+
+from jobs.objective import objective_of
+from model.objective import Objective
+from model.weights import decayed
+from state.generation_store import generation_store
+from state.keys import ITEM_NAME_PREFIX, generation_key, is_item_name, item_key
+from state.user_record import MARK, UserRecord, applied_offset_of, is_forgotten
+from streams.holdings import HeldEntry, HeldItem, HeldMark, HeldRecord, HeldShown
+from streams.settings import Settings
+
+ALIKE = (
+    "applied_offset", "plays", "last_played_s", "listed_at_s", "listed_at_ms", "list_score", "paused", "owed", "day",
+    "day_signals",
+)  # fmt: skip
+"""Fields that the document has as the record has them."""
+
+
+class FoundRecord:
+    """What a partition of the changelog holds of one listener, and the names of items that stand there."""
+
+    def __init__(self, key: bytes, partition: int) -> None:
+        """Look for the records under a key."""
+        self._key, self._partition = key, partition
+        self._value: bytes | None = None
+        self._offset = -1
+        self._older_offsets: list[int] = []
+        self._item_ids: dict[int, str] = {}
+
+    def take(self, record: ConsumerRecord) -> None:
+        """Take in a record of the partition; they come in order."""
+        if is_item_name(record.key):
+            if record.value is not None:
+                self._item_ids[int.from_bytes(record.key.removeprefix(ITEM_NAME_PREFIX), "big")] = record.value.decode()
+        elif record.key == self._key:
+            self._take_own(record.value, record.offset)
+
+    def _take_own(self, value: bytes | None, offset: int) -> None:
+        """Keep the record with the highest applied offset, of equals the later one; after a tombstone, none."""
+        held = self._value
+        if value is not None and held is not None and applied_offset_of(value) < applied_offset_of(held):
+            self._older_offsets.append(offset)
+            return
+        if held is not None:
+            self._older_offsets.append(self._offset)
+        self._value, self._offset = value, offset
+
+    def told(self, settings: Settings, listed_ids: Iterable[str]) -> HeldRecord | None:
+        """Return what is held, None for nothing.
+
+        Args:
+            settings: Where generations are, and how long a play counts if that of the record is gone.
+            listed_ids: Items of the listener's list, by which its marks are known.
+        """
+        if self._value is None:
+            return None
+        record = UserRecord.decode(self._value)
+        generation, objective = _generation_of(record, settings)
+        by_mark = {key & MARK: item_id for key, item_id in self._item_ids.items()}
+        by_mark |= {item_key(item_id) & MARK: item_id for item_id in listed_ids}
+        return HeldRecord(
+            **{name: getattr(record, name) for name in ALIKE},
+            partition=self._partition,
+            offset=self._offset,
+            older_offsets=self._older_offsets,
+            forgotten=is_forgotten(self._value),
+            generation_key=_hex(record.generation_key) if record.generation_key else None,
+            generation=generation,
+            history=self._history(record, objective),
+            play_ids=[_hex(key) for key in record.play_ids],
+            hidden=[HeldItem(item_key=_hex(key), item_id=self._item_ids.get(key)) for key in record.hidden],
+            shown=[
+                HeldShown(
+                    item_key=_hex(item.item_key),
+                    item_id=self._item_ids.get(item.item_key),
+                    shows=item.shows,
+                    at_play=item.at_play,
+                )
+                for item in record.shown
+            ],
+            listed=[HeldMark(mark=f"{mark:08x}", item_id=by_mark.get(mark)) for mark in record.listed],
+            vector=list(record.vector),
+        )
+
+    def _history(self, record: UserRecord, objective: Objective) -> list[HeldEntry]:
+        """Return the history, the item played last first."""
+        now = decayed(
+            [entry.value for entry in record.history],
+            [record.plays - entry.touched_at_play for entry in record.history],
+            objective.half_life_plays,
+            [record.last_played_s - entry.last_played_s for entry in record.history],
+            objective.half_life_s,
+        )
+        return [
+            HeldEntry(
+                item_key=_hex(entry.item_key),
+                item_id=self._item_ids.get(entry.item_key),
+                value=entry.value,
+                value_now=value_now,
+                touched_at_play=entry.touched_at_play,
+                last_played_s=entry.last_played_s,
+            )
+            for entry, value_now in zip(reversed(record.history), reversed(now.tolist()), strict=True)
+        ]
+
+
+def _hex(key: int) -> str:
+    return f"{key:016x}"
+
+
+def _generation_of(record: UserRecord, settings: Settings) -> tuple[str | None, Objective]:
+    """Return the id of the record's generation, if it is held, and what it minimises, else what the settings say."""
+    for manifest in generation_store(settings).manifests() if record.generation_key else ():
+        if generation_key(manifest.generation_id) == record.generation_key:
+            return manifest.generation_id, manifest.objective
+    return None, objective_of(settings)

@@ -1,0 +1,137 @@
+"""A user record told to its listener: nothing of it is missing."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jobs.held_record import FoundRecord
+from state.keys import generation_key, item_key, item_name_key
+from state.user_record import MARK, HistoryEntry, ShownItem, UserRecord
+from streams.holdings import HeldEntry, HeldRecord, HeldShown
+from streams.settings import Settings
+from tests.state.builders import FIRST_ID, make_generation
+
+RECORD = UserRecord(
+    applied_offset=17,
+    plays=5,
+    last_played_s=1_700_000_900,
+    generation_key=generation_key(FIRST_ID),
+    listed_at_s=1_700_000_800,
+    listed_at_ms=1_800_000_000_000,
+    list_score=0.5,
+    paused=True,
+    owed=True,
+    day=19_675,
+    day_signals=3,
+    history=[
+        HistoryEntry(item_key("i1"), -1.0, 2, 1_700_000_000),
+        HistoryEntry(item_key("i2"), 2.0, 5, 1_700_000_900),
+    ],
+    play_ids=[7, 2**64 - 1],
+    hidden=[item_key("i3")],
+    shown=[ShownItem(item_key("i4"), 3, 4)],
+    listed=[item_key("i5") & MARK, item_key("i6") & MARK],
+    vector=(0.5, -0.25),
+)
+
+
+class Written(msgspec.Struct):
+    """A record of the changelog."""
+
+    offset: int
+    key: bytes
+    value: bytes | None
+
+
+def found(*written: tuple[bytes, bytes | None]) -> FoundRecord:
+    """Return what is found of `ann` in records that stand one after the other."""
+    record = FoundRecord(b"ann", 3)
+    for offset, (key, value) in enumerate(written):
+        record.take(Written(offset, key, value))
+    return record
+
+
+def named(*items: str) -> list[tuple[bytes, bytes]]:
+    """Return the names of items as the changelog has them."""
+    return [(item_name_key(item_key(item)), item.encode()) for item in items]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Give settings with a store that holds one generation."""
+    made = Settings(data_dir=str(tmp_path), half_life_plays=1.0)
+    make_generation(made.generations_path)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("record", "told"), [(UserRecord, HeldRecord), (HistoryEntry, HeldEntry), (ShownItem, HeldShown)]
+)
+def test_no_field_of_a_record_is_missing(record: type, told: type[msgspec.Struct]) -> None:
+    """A new field of the record has to be told, too, under its own name."""
+    assert set() == {field.name for field in fields(record)} - set(told.__struct_fields__)
+
+
+def test_every_field_is_told_as_it_is(settings: Settings) -> None:
+    """Keys as hexadecimal digits, with the ids of items that a name is held of, or that are in the list."""
+    written = [*named("i1", "i3", "i4", "i5"), (b"ben", RECORD.encode()), (b"ann", RECORD.encode())]
+
+    told = found(*written).told(settings, ["i6"])
+
+    assert told is not None
+    numbers = {field.name: getattr(RECORD, field.name) for field in fields(UserRecord)}
+    numbers = {name: value for name, value in numbers.items() if isinstance(value, int | float)}
+    del numbers["generation_key"]
+    assert numbers == {name: getattr(told, name) for name in numbers}
+    assert (3, 5, [], False, FIRST_ID) == (
+        told.partition,
+        told.offset,
+        told.older_offsets,
+        told.forgotten,
+        told.generation,
+    )
+    assert f"{RECORD.generation_key:016x}" == told.generation_key
+    assert ["0000000000000007", "ffffffffffffffff"] == told.play_ids
+    assert [("i3", f"{item_key('i3'):016x}")] == [(item.item_id, item.item_key) for item in told.hidden]
+    assert [("i4", 3, 4)] == [(item.item_id, item.shows, item.at_play) for item in told.shown]
+    assert ["i5", "i6"] == [mark.item_id for mark in told.listed]
+    assert [0.5, -0.25] == told.vector
+
+
+def test_the_history_says_what_its_entries_are_worth_now(settings: Settings) -> None:
+    """The item played last first; by the half-life of the generation, or by that of the settings if it is gone."""
+    half_lives = {generation_key(FIRST_ID): 5.0, generation_key("gone"): 1.0}
+    for key, half_life in half_lives.items():
+        told = found((b"ann", replace(RECORD, generation_key=key).encode())).told(settings, [])
+
+        assert told is not None
+        assert [None, None] == [entry.item_id for entry in told.history]
+        assert [(5, 2.0, 2.0), (2, -1.0, pytest.approx(-(0.5 ** (3 / half_life))))] == [
+            (entry.touched_at_play, entry.value, entry.value_now) for entry in told.history
+        ]
+
+
+def test_what_it_was_before_is_counted(settings: Settings) -> None:
+    """A record of a late worker does not count; a marker tells that it is one; a tombstone leaves nothing."""
+    older, late, marker = (
+        UserRecord(applied_offset=4, plays=1),
+        UserRecord(applied_offset=3, plays=1),
+        UserRecord(applied_offset=9, listed_at_s=5),
+    )
+    written: list[tuple[bytes, bytes | None]] = [(b"ann", record.encode()) for record in (older, RECORD, late, marker)]
+
+    told = [found(*written[:n]).told(settings, []) for n in (3, 4)]
+
+    assert [(1, [0, 2], False)] == [(a.offset, a.older_offsets, a.forgotten) for a in told[:1] if a]
+    marker_told = found(*written[:1], written[3]).told(settings, [])
+    assert marker_told is not None
+    assert (1, [0], True, []) == (
+        marker_told.offset,
+        marker_told.older_offsets,
+        marker_told.forgotten,
+        marker_told.history,
+    )
+    assert found(*written, (b"ann", None)).told(settings, []) is None
+    assert found().told(settings, []) is None

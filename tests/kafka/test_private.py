@@ -1,0 +1,193 @@
+"""A private session on a real Kafka: its list arrives, and nothing of it is found in any other file or topic."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+import rocksdict
+
+from jobs.history import open_snapshot, write_snapshot
+from jobs.retrain import retrain
+from jobs.step import unwatched
+from state.generation_store import generation_store
+from state.keys import item_key, play_id_key, user_key
+from streams.broker import Broker
+from streams.log_reader import read_topic
+from streams.outbox import Item
+from streams.records import Recommendations
+from streams.settings import Settings
+from streams.topics import TopicNames, topic_names
+from tests.kafka.watching import await_true, lists, play, rejects, send, values, worker
+
+
+class Secret(NamedTuple):
+    """What no test but one knows of."""
+
+    item: str
+    play_id: str
+    listener: str
+
+    @property
+    def traces(self) -> list[bytes]:
+        """Return the bytes by which item and play may be found."""
+        return [*traces_of(self.item, item_key(self.item)), *traces_of(self.play_id, play_id_key(self.play_id))]
+
+
+@pytest.fixture
+def secret() -> Secret:
+    """Give a secret."""
+    return Secret(*(f"secret-{what}-{uuid.uuid4().hex}" for what in Secret._fields))
+
+
+def private(user: str, item: str, **fields: Any) -> Item:
+    """Return a private play."""
+    played = {"user_id": user, "item_id": item, "played_at_ms": 1_700_000_000_000, "private": True, **fields}
+    return user.encode(), msgspec.json.encode(played)
+
+
+@pytest.fixture
+def small(settings: Settings, names: TopicNames) -> Settings:
+    """Give settings under which a generation is made in no time."""
+    assert names.plays
+    return msgspec.structs.replace(settings, factors=8, iterations=2, index_trees=2, related_n=0, list_n=5)
+
+
+def traces_of(text: str, key: int) -> list[bytes]:
+    """Return the bytes by which something may be found: as text, as its key either way round, as JSON has the key."""
+    forms = [text.encode(), key.to_bytes(8, "big"), key.to_bytes(8, "little")]
+    return [*forms, str(key).encode(), f"{key:016x}".encode()]
+
+
+def private_lists(settings: Settings) -> dict[str, Recommendations]:
+    """Return every user's latest private list."""
+    found = values(settings, topic_names(settings).private_recommendations)
+    return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in found}
+
+
+def searched(settings: Settings, broker: Broker) -> Iterator[tuple[str, bytes]]:
+    """Yield everything that is kept, by where it stands, but for the topic of the plays."""
+    names = topic_names(settings)
+    for path in [path for path in settings.data_path.rglob("*") if path.is_file()]:
+        yield str(path), path.read_bytes()
+    for folder in [path.parent for path in settings.workers_path.rglob("CURRENT")]:
+        yield from entries_of(folder)  # what RocksDB has packed
+    for name in msgspec.structs.asdict(names).values():
+        if name != names.plays:
+            yield from records_of(settings, name)  # what a producer has packed
+    for path in [path for path in broker.folder.rglob("*") if path.is_file()]:
+        if path.parent.name.rpartition("-")[0] != names.plays:
+            with suppress(FileNotFoundError):  # the broker goes on, with topics of other tests
+                yield str(path), path.read_bytes()
+
+
+def entries_of(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield keys and values of a state that nobody has open."""
+    access = rocksdict.AccessType.read_only(error_if_log_file_exist=False)
+    database = rocksdict.Rdict(str(folder), rocksdict.Options(raw_mode=True), access_type=access)
+    for key, value in database.items():
+        yield f"entry of {folder}", key + b" " + value
+    database.close()
+
+
+def records_of(settings: Settings, topic: str) -> list[tuple[str, bytes]]:
+    """Return keys and values of a topic."""
+
+    async def read() -> list[tuple[str, bytes]]:
+        found = read_topic(settings.brokers, topic, 10)
+        return [
+            (f"topic {topic}", (record.key or b"") + b" " + (record.value or b""))
+            async for _, records in found
+            for record in records
+        ]
+
+    return asyncio.run(read())
+
+
+def found_in(settings: Settings, broker: Broker, *wanted: list[bytes]) -> list[set[str]]:
+    """Return where each of some things stands."""
+    found: list[set[str]] = [set() for _ in wanted]
+    for place, content in searched(settings, broker):
+        for places, traces in zip(found, wanted, strict=True):
+            if any(trace in content for trace in traces):
+                places.add(place)
+    return found
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
+def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, secret: Secret, killed: bool) -> None:  # noqa: FBT001
+    """Not its item, not the client's id, not who only ever played in private; the private lists have arrived."""
+    names = topic_names(small)
+    send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
+    with worker(small) as process:
+        assert await_true(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9, 60)
+        made = retrain(small, unwatched)
+        assert await_true(lambda: {found.generation for found in lists(small).values()} == {made.generation}, 20)
+        before = lists(small)
+        record = dict(values(small, names.users_changelog))[b"u0"]
+        item = before["u0"].items[0]
+
+        session = [
+            private("u0", secret.item, play_id=secret.play_id),
+            private("u0", item),
+            private(secret.listener, "i2"),
+        ]
+        unreadable = private("u0", secret.item, type="secret"), private(secret.listener, secret.item, play_id=3)
+        send(small, [*session, *unreadable])
+        assert await_true(lambda: {"u0", secret.listener} <= private_lists(small).keys(), 20)
+        assert await_true(lambda: len(rejects(small)) == 2, 10)
+
+        found = private_lists(small)
+        assert {True} == {a_list.private for a_list in found.values()}
+        assert not {item, secret.item} & set(found["u0"].items)
+        assert before == lists(small)
+        assert record == dict(values(small, names.users_changelog))[b"u0"]
+        if killed:
+            process.kill()
+        else:
+            process.stop()
+
+    listener = traces_of(secret.listener, user_key(secret.listener))
+    of_play, places = found_in(small, broker, secret.traces, listener)
+    assert set() == of_play
+    own = {f"topic {names.private_recommendations}"}
+    assert own <= places
+    logs = {Path(place).parent.name.rpartition("-")[0] for place in places - own}
+    assert logs == {names.private_recommendations}
+    assert_next_generation_knows_nothing(small, secret)
+
+
+def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> None:
+    """Look into a snapshot, a generation and the lists that are made after a session."""
+    with worker(settings):
+        send(settings, [play("u0", "i8")])
+        folder = settings.data_path / "snapshot"
+        folder.mkdir()
+        snapshot = asyncio.run(write_snapshot(settings, folder, unwatched))
+        assert secret.item not in open_snapshot(folder).item_ids().values()
+        assert secret.listener not in snapshot.users()["user_id"].to_pylist()
+        made = retrain(settings, unwatched)
+        assert await_true(lambda: lists(settings)["u0"].generation == made.generation, 20)
+    generation = generation_store(settings).open(made.generation)
+    assert secret.item not in generation.item_ids.tolist()
+    assert secret.listener not in lists(settings)
+    assert all(secret.item not in json.dumps(msgspec.to_builtins(found)) for found in lists(settings).values())
+
+
+def test_the_search_finds_what_is_kept(small: Settings, broker: Broker, secret: Secret) -> None:
+    """Of the same play without the flag: on every way on which it could have leaked."""
+    names = topic_names(small)
+    send(small, [play(secret.listener, secret.item)])
+    with worker(small):
+        assert await_true(lambda: secret.listener.encode() in dict(values(small, names.users_changelog)), 20)
+
+    (found,) = found_in(small, broker, secret.traces)
+
+    assert f"topic {names.users_changelog}" in found
+    assert any(place.startswith("entry of ") for place in found)
+    assert any(f"{names.users_changelog}-" in place for place in found)

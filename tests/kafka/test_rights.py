@@ -1,0 +1,167 @@
+"""A listener pauses, resumes, hides an item and asks what is held of them, on a real Kafka."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import msgspec
+import pytest
+
+from cli.processes import environment_of
+from jobs.retrain import retrain
+from jobs.step import unwatched
+from jobs.wish import Receipt, WishInvalidError, carry_out
+from state.user_record import UserRecord
+from streams.outbox import Outbox
+from streams.records import Hide, Pause
+from streams.schemas import FOLDER
+from streams.settings import Settings
+from streams.topics import create_topics, topic_names
+from tests.kafka.watching import await_true, lists, play, send, values, worker
+
+
+@pytest.fixture
+def small(settings: Settings) -> Settings:
+    """Give settings under which a generation is made in no time, and topics of one partition."""
+    made = msgspec.structs.replace(
+        settings, factors=8, iterations=2, index_trees=2, related_n=0, list_n=5, cooldown_shows=9, partitions=1
+    )
+    create_topics(made)
+    return made
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of playfold."""
+    command = [sys.executable, "-m", "cli.main", *arguments]
+    return subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
+
+
+def record_of(settings: Settings, user: str) -> UserRecord:
+    """Return what stands last under a user's key."""
+    return UserRecord.decode(dict(values(settings, topic_names(settings).users_changelog))[user.encode()])
+
+
+def exported(settings: Settings, user: str) -> dict[str, Any]:
+    """Return what the command gives out of a user, which is as its schema says."""
+    ended = run(settings, "export", user)
+    assert (0, "") == (ended.returncode, ended.stderr)
+    document: dict[str, Any] = json.loads(ended.stdout)
+    jsonschema.validate(document, json.loads((FOLDER / "export.json").read_text()))
+    return document
+
+
+def test_a_listener_who_pauses_is_not_learnt_from_until_they_resume(small: Settings) -> None:
+    """The receipts say where wish and record stand; in a sentence, or in JSON."""
+    with worker(small):
+        send(small, [play("ann", "i1")])
+        paused = run(small, "pause", "ann")
+        send(small, [play("ann", "i2")])
+        resumed = run(small, "resume", "ann", "--json")
+        send(small, [play("ann", "i3")])
+        assert await_true(lambda: record_of(small, "ann").applied_offset == 4, 20)
+
+    assert paused.stdout.startswith(
+        "Nothing is learnt from ann any more, in partition 0: the wish stands at offset 1 of"
+    )
+    receipt = msgspec.json.decode(resumed.stdout, type=Receipt)
+    assert ("resume", "ann", 0, 3) == (receipt.wish, receipt.user_id, receipt.partition, receipt.plays_offset)
+    assert "recommendations_offset" not in resumed.stdout
+    stood = values(small, topic_names(small).users_changelog)
+    (at,) = [offset for offset, (key, _) in enumerate(stood) if offset == receipt.changelog_offset and key == b"ann"]
+    assert (3, False) == (UserRecord.decode(stood[at][1]).applied_offset, UserRecord.decode(stood[at][1]).paused)
+    assert (2, 2) == (record_of(small, "ann").plays, len(record_of(small, "ann").history))
+
+
+def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
+    """From lists, by name."""
+    send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
+    with worker(small):
+        assert await_true(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
+        retrain(small, unwatched)
+        assert await_true(lambda: "u0" in lists(small), 20)
+        item = lists(small)["u0"].items[0]
+
+        hidden = run(small, "hide", "u0", item)
+        assert await_true(lambda: item not in lists(small)["u0"].items, 10)
+        back = run(small, "unhide", "u0", item)
+        assert await_true(lambda: item in lists(small)["u0"].items, 10)
+
+    assert hidden.stdout.startswith(f"{item} is in no list of u0 any more, in partition 0: ")
+    assert back.stdout.startswith(f"{item} may be in lists of u0 again, in partition 0: ")
+
+
+def test_a_wish_that_no_worker_could_read_is_not_sent(small: Settings) -> None:
+    """It would be waited for in vain."""
+    for wish in (Pause(user_id="a" * 129), Hide(user_id="ann", item_id="")):
+        with pytest.raises(WishInvalidError, match=r"^The wish cannot be sent, for no worker would read it: "):
+            asyncio.run(carry_out(wish, small))
+
+    assert [] == values(small, topic_names(small).plays)
+
+
+def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: Path) -> None:
+    """Record, list, events and rejects, with their places; other listeners are not in it."""
+    now_ms = 1_700_000_000_000
+    own: list[dict[str, Any]] = [
+        {"item_id": "i1", "played_at_ms": now_ms, "play_id": "p"},
+        {"type": "skip", "item_id": "i2", "played_at_ms": now_ms},
+        {"type": "hide", "item_id": "i3"},
+        {"type": "shown", "item_ids": ["i4", "i5"]},
+        {"item_id": "i6", "played_at_ms": now_ms, "private": True},
+        {"type": "nonsense"},
+        {"type": "pause"},
+    ]
+    others = [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)]
+    with worker(small):
+        send(small, others)
+        assert await_true(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
+        retrain(small, unwatched)
+        send(small, [(b"ann", msgspec.json.encode({"user_id": "ann", **event})) for event in own])
+        assert await_true(lambda: "ann" in lists(small) and record_of(small, "ann").paused, 20)
+
+        found = exported(small, "ann")
+
+    record = found["record"]
+    assert [("i2", -1.0), ("i1", 1.0)] == [(entry["item_id"], entry["value"]) for entry in record["history"]]
+    assert (["i3"], ["i4", "i5"], 1, True) == (
+        [item["item_id"] for item in record["hidden"]],
+        [item["item_id"] for item in record["shown"]],
+        len(record["play_ids"]),
+        record["paused"],
+    )
+    listed = found["recommendations"]["recommendations"]
+    assert (listed["items"], listed["generation"]) == (
+        [mark["item_id"] for mark in record["listed"]],
+        record["generation"],
+    )
+    first = len(others)
+    assert [(0, first + number, event) for number, event in enumerate(own)] == [
+        (held["partition"], held["offset"], {name: value for name, value in held["event"].items() if name != "user_id"})
+        for held in found["plays"]
+    ]
+    assert [first + 5] == [held["rejected"]["offset"] for held in found["plays_rejected"]]
+    assert [True] == [held["recommendations"]["private"] for held in found["private_recommendations"]]
+    assert "u1" not in json.dumps(found)
+
+    ended = run(small, "export", "ann", "--out", str(tmp_path / "ann.json"))
+    assert f"What is held of ann stands in {tmp_path / 'ann.json'}.\n" == ended.stdout
+    assert {**found, "made_at_ms": 0} == {**json.loads((tmp_path / "ann.json").read_text()), "made_at_ms": 0}
+
+
+def test_of_who_is_unknown_the_document_says_that_nothing_is_held(small: Settings) -> None:
+    """With status 0; bytes that are no event are given out as they are."""
+    found = exported(small, "eve")
+
+    assert (False, None, None, [], [], []) == tuple(found[name] for name in list(found)[3:])
+
+    async def produce() -> None:
+        async with Outbox(small) as outbox:
+            await (await outbox.send(topic_names(small).plays, 0, [(b"eve", b"\xff")])).written()
+
+    asyncio.run(produce())
+    (held,) = exported(small, "eve")["plays"]
+    assert (None, "/w==") == (held["event"], held["value"])
