@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from state.events import Action, EventColumns
 from state.keys import item_key, play_id_key
 from state.user_record import NOTHING_APPLIED
+from streams.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
 from streams.outbox import Item
-from streams.records import Event, Forget, Hide, Pause, Play, RejectedPlay, Shown, Unhide, UnreadablePlay, read_event
+from streams.records import RejectedPlay
 from streams.settings import Settings
 from streams.slices import Record, Slice
 from streams.worth import PLAY, Worth

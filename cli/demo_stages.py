@@ -20,7 +20,7 @@ from streams.outbox import Outbox
 from streams.play_columns import PlaysPiece
 from streams.replay import Pace, Sender, replay
 from streams.settings import Settings
-from streams.topics import create_topics
+from streams.topic_admin import create_topics
 
 PAST_SHARE = 0.8
 PIECE_ROWS = 10_000

@@ -8,7 +8,7 @@ import typer
 
 from cli.wishes import AsJson, User, wish_for
 from jobs.traces import Trace, look_for
-from streams.records import Forget
+from streams.events import Forget
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

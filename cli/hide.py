@@ -3,7 +3,7 @@
 import typer
 
 from cli.wishes import AsJson, Item, User, wish_for
-from streams.records import Hide
+from streams.events import Hide
 
 app = typer.Typer(add_completion=False)
 

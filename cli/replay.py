@@ -26,7 +26,7 @@ from streams.play_tables import Columns
 from streams.plays_file import PlaysFile
 from streams.replay import Pace, Sender, Sent, limit_pieces, replay
 from streams.settings import Settings, read_settings
-from streams.topics import verify_topics
+from streams.topic_admin import verify_topics
 
 INTERRUPTED = 130
 app = typer.Typer(add_completion=False)

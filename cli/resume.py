@@ -3,7 +3,7 @@
 import typer
 
 from cli.wishes import AsJson, User, wish_for
-from streams.records import Resume
+from streams.events import Resume
 
 app = typer.Typer(add_completion=False)
 

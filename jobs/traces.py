@@ -13,8 +13,8 @@ from state.errors import StateError
 from state.partition_state import OUTRANKED_PREFIX, OWED_PREFIX
 from state.state_on_disk import read_on_disk
 from state.user_record import is_forgotten
+from streams.events import Forget, UnreadablePlay, read_event
 from streams.log_reader import read_topic
-from streams.records import Forget, UnreadablePlay, read_event
 from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import USERS_TABLE, topic_names

@@ -8,9 +8,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from state.user_record import applied_offset_of
+from streams.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.log_reader import partitions_of, reader, spans_of
 from streams.outbox import Outbox
-from streams.records import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names

@@ -11,9 +11,9 @@ import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from streams.events import Play
 from streams.outbox import Item, Outbox, Written
 from streams.play_columns import PlaysPiece
-from streams.records import Play
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -1,4 +1,7 @@
-"""Every setting of playfold, and the only reader of the environment."""
+"""Every setting of playfold, and the only reader of the environment.
+
+The file is long because an operator looks for a setting in one place.
+"""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.records import WISHES
+from streams.events import WISHES
 
 PREFIX = "PLAYFOLD_"
 

@@ -10,7 +10,8 @@ import pytest
 from streams.broker import Broker, free_port
 from streams.jars import jars_path
 from streams.settings import Settings
-from streams.topics import TopicNames, create_topics, delete_topics, topic_names
+from streams.topic_admin import create_topics, delete_topics
+from streams.topics import TopicNames, topic_names
 
 # Read when numpy and numba are first imported, which nothing above does: one thread each, so that tests that run
 # processes of their own do not fight over the cores, and implicit has nothing to warn of.

@@ -13,8 +13,9 @@ from model.solver import solve_rows_plain
 from model.weights import decayed
 from state.generation import Generation
 from state.keys import item_key
+from streams.events import Play
 from streams.log_reader import read_topic
-from streams.records import Play, Recommendations
+from streams.records import Recommendations
 from streams.settings import Settings
 from streams.topics import topic_names
 

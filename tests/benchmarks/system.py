@@ -15,7 +15,8 @@ from cli.processes import environment_of
 from streams.broker import Broker, free_port
 from streams.jars import jars_path
 from streams.settings import Settings
-from streams.topics import create_topics, topic_names
+from streams.topic_admin import create_topics
+from streams.topics import topic_names
 
 ENGINE_S = 300.0
 

@@ -15,7 +15,7 @@ import pytest
 from streams.broker import HOST, Broker, BrokerError, answers, free_port
 from streams.jars import JarsError, resolve_jars
 from streams.settings import Settings
-from streams.topics import create_topics, verify_topics
+from streams.topic_admin import create_topics, verify_topics
 
 PROJECT = Path(__file__).parent.parent.parent
 JARS = PROJECT / "var" / "kafka-jars-4.3.1"

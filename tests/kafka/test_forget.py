@@ -15,7 +15,7 @@ from jobs.step import unwatched
 from jobs.traces import Trace, look_for
 from jobs.wish import Receipt, WishError, carry_out
 from state.user_record import UserRecord, is_forgotten
-from streams.records import Forget
+from streams.events import Forget
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import await_true, play, send, values, worker

@@ -20,7 +20,8 @@ from streams.broker import free_port
 from streams.log_reader import read_topic
 from streams.records import Pulse, Recommendations
 from streams.settings import Settings
-from streams.topics import TopicNames, create_topics
+from streams.topic_admin import create_topics
+from streams.topics import TopicNames
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
 

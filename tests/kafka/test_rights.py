@@ -16,11 +16,12 @@ from jobs.retrain import retrain
 from jobs.step import unwatched
 from jobs.wish import Receipt, WishInvalidError, carry_out
 from state.user_record import UserRecord
+from streams.events import Hide, Pause
 from streams.outbox import Outbox
-from streams.records import Hide, Pause
 from streams.schemas import FOLDER
 from streams.settings import Settings
-from streams.topics import create_topics, topic_names
+from streams.topic_admin import create_topics
+from streams.topics import topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 
 
