@@ -35,6 +35,11 @@ def fsync_tree(folder: Path) -> None:
         fsync_folder(found)
 
 
+def last_written_s(folder: Path) -> float | None:
+    """Return when a file of a folder was written last, in seconds since 1970; None if there is no file."""
+    return max((path.stat().st_mtime for path in folder.glob("*") if path.is_file()), default=None)
+
+
 def link_folder(source: Path, target: Path) -> None:
     """Give a folder's files another name each, or copy them where that is another disk; hidden files stay behind.
 

@@ -1,6 +1,8 @@
 """The Faust store of users: opens and closes partitions with rebalances, recovers them in bulk."""
 
 import asyncio
+import logging
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +14,7 @@ from faust.stores.base import Store
 from faust.tables.table import Table
 from faust.types.tuples import TP
 
+from state.disk import last_written_s
 from state.errors import StateError
 from state.partition_state import PartitionState
 from streams.settings import Settings
@@ -21,6 +24,18 @@ CACHE_BYTES = 64 << 20
 OPEN_TRIES = 30
 OPEN_RETRY_S = 0.5
 RECOVERY_SLICES = 4
+STATE_S_MAX = 36 * 3600.0
+"""A state that nobody has written to for longer is rebuilt from the changelog. A listener who was forgotten has a
+marker there for a day, and then a tombstone for another (`delete.retention.ms`): an older state would miss both."""
+log = logging.getLogger(__name__)
+
+
+def _drop_old(folder: Path, now_s: float) -> None:
+    """Remove a state that is so old that the changelog may have dropped the tombstone of somebody who stands in it."""
+    written_s = last_written_s(folder)
+    if written_s is not None and now_s - written_s > STATE_S_MAX:
+        shutil.rmtree(folder)
+        log.warning("old_state_dropped", extra={"folder": str(folder), "age_s": round(now_s - written_s)})
 
 
 class UserStore(Store[bytes, bytes]):
@@ -63,7 +78,9 @@ class UserStore(Store[bytes, bytes]):
     def partition(self, number: int) -> PartitionState:
         """Return the state of a partition, opened if need be."""
         if number not in self.partitions:
-            self.partitions[number] = PartitionState(self.folder / str(number), self._cache, self._named_max)
+            folder = self.folder / str(number)
+            _drop_old(folder, time.time())
+            self.partitions[number] = PartitionState(folder, self._cache, self._named_max)
         return self.partitions[number]
 
     async def on_rebalance(

@@ -114,6 +114,11 @@ def declare_topics(settings: Settings) -> list[Topic]:
         Topic(
             names.users_changelog,
             partitions,
-            COMPACT | {"min.compaction.lag.ms": str(HOUR_MS), "max.message.bytes": str(4 * MIB)},
+            COMPACT
+            | {
+                "min.compaction.lag.ms": str(HOUR_MS),
+                "delete.retention.ms": str(DAY_MS),
+                "max.message.bytes": str(4 * MIB),
+            },
         ),
     ]
