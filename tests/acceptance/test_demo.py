@@ -69,7 +69,7 @@ async def test_the_demo_ends_in_time(tmp_path: Path) -> None:
 
     await perform(stages, deadline=before + 4)
 
-    assert time.monotonic() - before < 15
+    assert time.monotonic() - before < 30
     assert "The time is up while " in said.getvalue()
     assert not answers(int(stages._settings.brokers.rpartition(":")[2]))  # noqa: SLF001
 
