@@ -81,14 +81,16 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
 
         assert await_true(lambda: top_of(small) == "i0", 20)
         found = msgspec.json.decode(run(small, "popular", "--json"), type=PopularItems)
-        assert (["i0", "i5", "i4", "i3"], [9.0, 6.0, 5.0, 4.0]) == (found.items, found.plays)
+        assert (["i0", "i5", "i4", "i3"], [6.0, 5.0, 4.0]) == (found.items, found.plays[1:])
+        assert 6 < found.plays[0] <= 9  # it went out when it came first, maybe before the last of its plays
         assert {"blended"} == {lists(small)[f"u{number}"].kind for number in range(8)}
 
         send(small, [play("cem", "what nobody knows")])
 
         assert await_true(lambda: "cem" in lists(small), 10)
         cem = lists(small)["cem"]
-        assert ("popular", found.items, found.plays) == (cem.kind, cem.items, cem.scores)
+        assert ("popular", found.items, found.plays[1:]) == (cem.kind, cem.items, cem.scores[1:])
+        assert found.plays[0] <= cem.scores[0] <= 9
         assert 0 == len([key for key, _ in values(small, names.popular_items) if key != b"all"])
     with pytest.raises(ProcessError, match="There is no popular list of kind 'film'"):
         run(small, "popular", "--kind", "film")
