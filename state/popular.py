@@ -5,6 +5,7 @@ approximation by design, of which nothing has to be recovered. One number an ite
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ class LivePopular:
         self._generation_id = ""
         self._live = LivePlays.begin(np.zeros(0, np.float32), 0)
         self._found: Popular | None = None
-        self._found_without, self._found_at_ms = NONE, 0
+        self._found_under, self._found_at_ms = -1, 0
 
     def learn(self, generation: Generation, item_keys: Keys, weights: Floats, played_at_s: Counts, now_s: int) -> None:
         """Count plays that were learnt; those of items that the generation does not know are ignored."""
@@ -78,23 +79,28 @@ class LivePopular:
         self._live.add(generation.rows_of(item_keys), weights, played_at_s, self._half_life_s, now_s)
 
     def now(self, generation: Generation, now_ms: int, unlisted: Unlisted) -> Popular:
-        """Return what is popular of what is listed, as of at most a second ago."""
+        """Return what is popular of what is listed now, as of at most a second ago.
+
+        An item that came back may be missed for as long: where items come and go with every group, a look at all of
+        them each time would take longer than the group.
+        """
         self._follow(generation)
-        found = self._found
-        if found is None or self._found_without is not unlisted.rows or now_ms - self._found_at_ms >= REFRESH_MS:
+        found, revision = self._found, generation.revision.number
+        if found is None or self._found_under != revision or now_ms - self._found_at_ms >= REFRESH_MS:
             plays = self._live.plays(self._half_life_s)
             rows = most_played(plays, POPULAR_N, unlisted.rows)
             preference = preferences(plays, generation.manifest.plays_per_listener)
             found = Popular(rows, plays[rows].astype(np.float32), preference)
-            self._found, self._found_without, self._found_at_ms = found, unlisted.rows, now_ms
-        return found
+            self._found, self._found_under, self._found_at_ms = found, revision, now_ms
+        gone = unlisted.mask[found.rows]
+        return found._replace(rows=found.rows[~gone], plays=found.plays[~gone]) if gone.any() else found
 
     def lists(
         self, generation: Generation, n: int, unlisted: Unlisted, kinds: Kinds | None = None
     ) -> dict[str, PopularList]:
         """Return the n most popular items of all, and of every kind that has any."""
         self._follow(generation)
-        return popular_lists(self._live.plays(self._half_life_s), n, unlisted.rows, kinds)
+        return popular_lists(self._live.plays(self._half_life_s), n, unlisted, kinds)
 
     @property
     def as_of_s(self) -> int:
@@ -108,15 +114,19 @@ class LivePopular:
             self._live = LivePlays.begin(generation.popularity, generation.manifest.popularity_as_of_s)
 
 
-def popular_lists(plays: Doubles, n: int, unlisted: Rows, kinds: Kinds | None = None) -> dict[str, PopularList]:
+def popular_lists(plays: Doubles, n: int, unlisted: Unlisted, kinds: Kinds | None = None) -> dict[str, PopularList]:
     """Return the n most popular items of all, and of every kind that has any, without what nobody gets."""
-    chosen = {ALL_KINDS: most_played(plays, n, unlisted)}
-    for code, name in enumerate(kinds.names if kinds is not None else ()):
-        others = np.flatnonzero(kinds.codes != code) if kinds is not None else unlisted
-        rows = most_played(plays, n, np.union1d(others, unlisted).astype(np.int32))
-        if len(rows):
-            chosen.setdefault(name, rows)
-    return {name: PopularList(rows, plays[rows].astype(np.float32)) for name, rows in chosen.items()}
+    listed = np.flatnonzero(~unlisted.mask)
+    chosen = {ALL_KINDS: listed}
+    if kinds is not None:
+        codes = kinds.codes[listed]
+        by_kind = np.argsort(codes, kind="stable")  # one pass, however many kinds there are
+        bounds = np.searchsorted(codes[by_kind], np.arange(len(kinds.names) + 1))
+        for name, (low, high) in zip(kinds.names, pairwise(bounds), strict=True):
+            if high > low:
+                chosen.setdefault(name, listed[by_kind[low:high]])
+    best = {name: rows[most_played(plays[rows], n, NONE)].astype(np.int32) for name, rows in chosen.items()}
+    return {name: PopularList(rows, plays[rows].astype(np.float32)) for name, rows in best.items()}
 
 
 def most_played(plays: Doubles, n: int, left_out: Rows) -> Rows:

@@ -14,6 +14,7 @@ from model.uncertainty import score_variances_plain
 from state.generation import Generation, open_generation, write_generation
 from state.keys import item_key
 from state.popular import popular_as_trained
+from state.ranker import Ranker
 from state.relist import kinds_of, relist
 from state.unlisted import Unlisted
 from state.user_record import HistoryEntry, UserRecord
@@ -91,6 +92,22 @@ def test_what_a_newcomer_hid_is_not_in_a_blended_list(generation: Generation) ->
     assert ["blended"] == kinds_of(lists)
     assert not {"i0", "i1", "i2", "i5"} & set(items)
     assert 10 == len(set(items))
+
+
+def test_what_is_unavailable_is_not_in_a_blended_list(generation: Generation) -> None:
+    """However popular it is; the list is the best of all others."""
+    ranker, user = Ranker(SETTINGS), listener(2)
+    for item in ("i0", "i1", "i5"):
+        ranker.catalog.on_record(item.encode(), f'{{"item_id": "{item}", "available_until_ms": 9}}'.encode())
+
+    lists = [relist(unpack([user.encode()], FACTORS), generation, SETTINGS, ranker, now_ms=now_ms) for now_ms in (8, 9)]
+
+    scores = blended_scores(user, generation, SETTINGS.popular_blend)
+    gone = np.isin(generation.item_ids.astype(str), ["i0", "i1", "i5"])
+    assert ["blended", "blended"] == [kinds_of(found)[0] for found in lists]
+    assert gone[lists[0].rows[0]].any()
+    assert not gone[lists[1].rows[0]].any()
+    np.testing.assert_allclose(np.sort(np.where(gone, -np.inf, scores))[::-1][:10], lists[1].scores[0], atol=1e-5)
 
 
 def test_a_skip_alone_makes_nobody_known(generation: Generation) -> None:

@@ -125,6 +125,35 @@ def test_every_kind_has_its_own_list(generation: Generation) -> None:
     }
 
 
+def without(generation: Generation, *items: str) -> Unlisted:
+    """Return what nobody gets while some items are unavailable."""
+    return Unlisted.of(generation, np.flatnonzero(np.isin(generation.item_ids.astype(str), items)).astype(np.int32))
+
+
+def test_what_goes_is_popular_no_more_at_once(generation: Generation) -> None:
+    """Though what is popular is looked for once a second; the places of those that went are filled by the next look."""
+    live = LivePopular(SETTINGS)
+    live.now(generation, NOW_MS, Unlisted.of(generation))
+
+    at_once = live.now(generation, NOW_MS + 1, without(generation, "i7"))
+    later = live.now(generation, NOW_MS + REFRESH_MS, without(generation, "i7", "i3"))
+
+    assert (["i21", "i3"], [5.0, 4.0]) == (generation.item_ids[at_once.rows[:2]].tolist(), at_once.plays[:2].tolist())
+    assert (39, 38) == (len(at_once.rows), len(later.rows))
+    assert "i3" not in generation.item_ids[later.rows]
+
+
+def test_lists_of_kinds_are_without_unavailable_items(generation: Generation) -> None:
+    """So is that of all; a kind of which nothing is available has none."""
+    codes = np.where(generation.item_ids == "i1", 1, 0).astype(np.int16)
+
+    found = LivePopular(SETTINGS).lists(generation, 2, without(generation, "i7", "i1"), Kinds(("song", "film"), codes))
+
+    assert {"all": ["i21", "i3"], "song": ["i21", "i3"]} == {
+        kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
+    }
+
+
 def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) -> None:
     """They count beside the first plays that are learnt as if they were of the same time."""
     old, live = make_generation(tmp_path, popularity=WORTH), LivePopular(SETTINGS)
