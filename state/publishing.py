@@ -9,7 +9,7 @@ from model.arrays import Codes, Counts, Flags, Floats, Starts
 from state.generation import Generation
 from state.relist import Lists
 from state.unlisted import Unlisted
-from state.user_record import OWED
+from state.user_record import MARK, OWED
 from state.user_records import Ragged, UserRecords, without
 from streams.settings import Settings
 
@@ -50,7 +50,7 @@ def publishing(
     """Decide which lists are published.
 
     A list is if too few of its first items were among the first ones before, or their mean score is another; if the
-    one before holds an item that nobody gets any more; if it grows old, by the listener's own event time or by the
+    one before holds an item that nobody gets any more, or that its user has hidden; if it grows old, by the listener's own event time or by the
     clock; or if it has to be `again`. A list that only changed waits until `debounce_ms` after the one before it, by
     the clock.
 
@@ -70,6 +70,7 @@ def publishing(
     )
     if lists.unlisted is not None:
         changed |= holding(records.listed, lists.unlisted, generation)
+    changed |= holding_hidden(records.listed, records.hidden)
     age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
     age_ms = now_ms - header["listed_at_ms"]
     old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
@@ -103,6 +104,23 @@ def shared(listed: Ragged, lists: Lists, generation: Generation, k: int) -> Floa
     twice = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] > 0)).sum(axis=1)
     share: Floats = twice / np.maximum((rows >= 0).sum(axis=1), 1)
     return share
+
+
+def holding_hidden(listed: Ragged, hidden: Ragged) -> Flags:
+    """Tell which of the lists before hold an item that their user has hidden since.
+
+    >>> own = np.array([0, 2, 4]), np.array([7, 8, 7, 9], np.uint32)
+    >>> holding_hidden(Ragged(*own), Ragged(np.array([0, 0, 1]), np.array([7], np.uint64))).tolist()
+    [False, True]
+    """
+    n = len(listed.starts) - 1
+    if not len(hidden.values):
+        return np.zeros(n, np.bool_)
+    owners, hiders = (np.repeat(np.arange(n), np.diff(starts)) for starts in (listed.starts, hidden.starts))
+    wished = hiders << 32 | (hidden.values & np.uint64(MARK)).astype(np.int64)
+    held = np.isin(owners << 32 | listed.values.astype(np.int64), wished)
+    holds: Flags = np.bincount(owners[held], minlength=n) > 0
+    return holds
 
 
 def holding(listed: Ragged, unlisted: Unlisted, generation: Generation) -> Flags:

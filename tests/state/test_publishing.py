@@ -99,6 +99,14 @@ def test_a_list_that_holds_what_nobody_gets_any_more_is_a_change(generation: Gen
     assert "changed" == decided(users[0], same._replace(unlisted=gone), generation)
 
 
+def test_a_hidden_item_is_a_change_however_far_down_it_stands(generation: Generation) -> None:
+    """Of its own user's list alone: whoever hides an item does not want to see it once more."""
+    user, lists = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 9]])
+
+    assert "changed" == decided(replace(user, hidden=[int(generation.item_keys[4])]), lists, generation)
+    assert "-" == decided(replace(user, hidden=[int(generation.item_keys[5])]), lists, generation)
+
+
 def test_another_mean_score_is_a_change(generation: Generation) -> None:
     """In either direction, beyond the share that the settings allow."""
     user = listed(generation, 1, 2, 3, 4)
