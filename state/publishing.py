@@ -50,9 +50,9 @@ def publishing(
     """Decide which lists are published.
 
     A list is if too few of its first items were among the first ones before, or their mean score is another; if the
-    one before holds an item that nobody gets any more, or that its user has hidden; if it grows old, by the listener's own event time or by the
-    clock; or if it has to be `again`. A list that only changed waits until `debounce_ms` after the one before it, by
-    the clock.
+    one before holds an item that nobody gets any more, or that its user has hidden; if it grows old, by the listener's
+    own event time or by the clock; or if it has to be `again`. A list that only changed waits until `debounce_ms` after
+    the one before it, by the clock.
 
     Args:
         records: The users, with what was published last.
