@@ -176,7 +176,7 @@ def test_no_list_is_a_sentence(settings: Settings) -> None:
     """And exit status 1."""
     ended = run(settings, "recommend", "ann")
 
-    expected = "There is no list for 'ann': either they played nothing yet, or no worker served a generation since.\n"
+    expected = "There is no list for 'ann', nor a popular one: no worker has served a generation yet.\n"
     assert (1, "", expected) == (ended.returncode, ended.stdout, ended.stderr)
 
 
