@@ -128,20 +128,21 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
     assert ([USERS[:3]], 0) == (scene.path.groups, scene.state.swept)
 
 
-async def test_a_sweep_rests_while_plays_flow(scene: Scene) -> None:
+async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """For half of what its group took, so that it leaves a share of the machine to them; else it goes straight on."""
     scene.serving.current, scene.path.took = scene.second, Took(0.01, 0.04)
-    loop = asyncio.get_running_loop()
+    rests: list[float] = []
 
-    began = loop.time()
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     await scene.sweeper().sweep(0)
-    quiet = loop.time() - began
+    quiet = [seconds for seconds in rests if seconds]
     scene.path.plays_take_s, scene.serving.current = 0.01, scene.first
-    began = loop.time()
     await scene.sweeper().sweep(0)
 
-    assert quiet < 0.04
-    assert loop.time() - began >= 3 * 0.02
+    assert ([], [0.02] * 3) == (quiet, [seconds for seconds in rests if seconds])
 
 
 async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
