@@ -125,18 +125,19 @@ def _settle(
     popular: LivePopular | None,
 ) -> dict[int, Changes]:
     """Make the lists of all users at once, decide which go out, and write the records."""
-    unlisted = records.blank & (again | (records.header["listed_at_ms"] > 0))
+    blank = records.blank
+    unlisted = blank & (again | (records.header["listed_at_ms"] > 0))
     messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(unlisted).tolist())
     if generation is not None and len(records):
         popular_now = partial(popular.now, generation, now_ms) if popular is not None else None
         lists = relist(records, generation, settings, ranker, popular_now, now_ms)
-        found = publishing(records, lists, generation, settings, again, now_ms)
+        found = publishing(records, lists, generation, settings, again, blank, now_ms)
         published(records, found, lists, generation, now_ms)
         messages |= encode_lists(users, records.header, lists, found, generation, settings, now_ms)
     else:
         records.header["generation_key"] = 0
         records.header["flags"] &= ~np.uint8(OWED)
-    unlist(records, now_ms)
+    unlist(records, blank, now_ms)
     return _by_partition(users, records.header["applied_offset"], pack(records), messages)
 
 

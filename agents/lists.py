@@ -23,8 +23,19 @@ def encode_lists(
     generation: Generation,
     settings: Settings,
     now_ms: int,
+    **marks: bool,
 ) -> dict[int, bytes]:
     """Write the lists that are due, as JSON of `streams.records.Recommendations`, and why: only these are explained.
+
+    Args:
+        users: The users, by partition.
+        header: Their records' headers.
+        lists: Their lists.
+        found: Which go out.
+        generation: What the lists were made with.
+        settings: When lists expire, and how many reasons an item has.
+        now_ms: The clock, in milliseconds since 1970.
+        marks: More fields that all of them have.
 
     Returns:
         The message of every user whose list is due, by the user's number.
@@ -34,7 +45,7 @@ def encode_lists(
     wanted, reasons = found.due.tolist(), [REASONS[code] for code in found.reasons.tolist()]
     offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
     head = {"generation": generation.id, "revision": generation.revision.number, "made_at_ms": now_ms,
-            "expires_at_ms": now_ms + 1000 * settings.list_expires_s}  # fmt: skip
+            "expires_at_ms": now_ms + 1000 * settings.list_expires_s, **marks}  # fmt: skip
     because = explain_lists(lists, found.due, generation, settings.because_n)
     explained = np.isin(np.arange(len(header)), because.users).tolist()
     splits = _splits(because, lists.rows[because.users], generation)

@@ -3,19 +3,19 @@
 import numpy as np
 
 from agents.quality_window import ENTRY, OLDER, QualityWindow
-from model.arrays import Codes, Doubles, Flags, Keys, Rows, Starts
+from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.live_quality import DEPTH, Scored, Signals, live_ranks
 from model.quality import HISTORIES, MISS, kinds_of
+from model.repeats import kept_out
 from state.events import Action, EventColumns
 from state.generation import Generation
 from state.learn import OUTCOMES
 from state.popular import LivePopular, popular_as_trained
 from state.ranker import Ranker
-from state.relist import joined, known_rows
 from state.unlisted import Unlisted
+from state.unwanted import chosen, joined, unwanted
 from state.user_record import MARK
-from state.user_records import UserRecords
-from state.wishes import cooling
+from state.user_records import Ragged, UserRecords
 from streams.settings import Settings
 
 LISTS = ("own", "popular")
@@ -130,30 +130,15 @@ def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular:
     plays: Flags = learnt & (events.actions == Action.PLAY) & (events.weights > 0)
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
     known = learnt & (events.actions <= Action.SIGNAL)
+    known_out = kept_out(records.ages_in_plays, settings.known_items, settings.repeat_after_plays)
     return live_ranks(
         Signals(events.starts, events.item_keys, marks, known, plays),
         records.histories[:2],
-        _kept_out(records, settings),
-        _left_out(records, settings),
+        chosen(Ragged(*records.histories[:2]), known_out),
+        joined(*unwanted(records, settings)),
         (records.listed.starts, records.listed.values),
         popular,
     )
-
-
-def _kept_out(records: UserRecords, settings: Settings) -> tuple[Starts, Keys]:
-    """Return the keys of what users know and are not to be shown again, user after user: all of it, by default."""
-    starts, keys = records.histories[:2]
-    if settings.known_items == "exclude" and not settings.repeat_after_plays:
-        return starts, keys
-    kept = known_rows(records, np.zeros(len(keys), np.int32), settings) >= 0
-    return np.concatenate(([0], np.cumsum(kept)))[starts], keys[kept]
-
-
-def _left_out(records: UserRecords, settings: Settings) -> tuple[Starts, Keys]:
-    """Return the keys of what users have hidden, and of what was shown to them too often, user after user."""
-    out = cooling(records.shown, records.header["plays"], (settings.cooldown_shows, settings.cooldown_plays))
-    cooled = np.concatenate(([0], np.cumsum(out)))[records.shown.starts], records.shown.item_keys[out]
-    return joined((records.hidden.starts, records.hidden.values), cooled)
 
 
 def _fresh(item_keys: Keys, generation: Generation) -> Flags:

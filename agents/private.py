@@ -15,21 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.fold import Changes, Users
+from agents.lists import encode_lists
 from agents.reading import Group, laid_out
 from state.events import EventColumns
 from state.generation import Generation
 from state.learn import learn
 from state.partition_state import PartitionState
 from state.popular import LivePopular
+from state.publishing import Publishing, Reason
 from state.ranker import Ranker
-from state.relist import Lists, kinds_of, relist
+from state.relist import Lists, relist
 from state.user_record import NOTHING_APPLIED
 from state.user_records import UserRecords, unpack
 from streams.outbox import Item
-from streams.records import Recommendations
 from streams.settings import Settings
-
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass
@@ -149,7 +148,7 @@ def add_private_lists(
     records = _on_copies(users, sessions, changes, states, generation, settings)
     popular_now = partial(popular.now, generation, now_ms) if popular is not None else None
     lists = relist(records, generation, settings, ranker, popular_now, now_ms)
-    found = _encode_lists(users, records.header, lists, generation, settings, now_ms)
+    found = _encode(users, records.header, lists, generation, settings, now_ms)
     return {partition: made._replace(private=found.get(partition, [])) for partition, made in changes.items()}
 
 
@@ -176,27 +175,12 @@ def _on_copies(
     return learnt
 
 
-def _encode_lists(
+def _encode(
     users: Users, header: NDArray[np.void], lists: Lists, generation: Generation, settings: Settings, now_ms: int
 ) -> dict[int, list[Item]]:
-    """Write all lists, each marked as private, without a reason for any item."""
-    messages: dict[int, list[Item]] = {partition: [] for partition in users}
-    places, kinds = [(partition, user) for partition, keys in users.items() for user in keys], kinds_of(lists)
-    for u, (partition, user) in enumerate(places):
-        n = int((lists.rows[u] >= 0).sum())
-        made = Recommendations(
-            user_id=user.decode(),
-            kind=kinds[u],
-            generation=generation.id,
-            revision=generation.revision.number,
-            partition=partition,
-            offset=header["applied_offset"][u].item(),
-            plays=header["plays"][u].item(),
-            made_at_ms=now_ms,
-            expires_at_ms=now_ms + 1000 * settings.private_expires_s,
-            items=generation.item_ids[lists.rows[u, :n]].tolist(),
-            scores=lists.scores[u, :n].tolist(),
-            private=True,
-        )
-        messages[partition].append((user, _encode(made)))
-    return messages
+    """Write all lists, each marked as private, without a reason for any item: no private play is named."""
+    everybody = np.ones(len(header), np.bool_)
+    found = Publishing(everybody, ~everybody, np.full(len(header), Reason.CHANGED, np.uint8), lists.scores[:, 0])
+    settings = msgspec.structs.replace(settings, because_n=0, list_expires_s=settings.private_expires_s)
+    messages = iter(encode_lists(users, header, lists, found, generation, settings, now_ms, private=True).values())
+    return {partition: list(zip(keys, messages, strict=False)) for partition, keys in users.items()}

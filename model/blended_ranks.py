@@ -8,9 +8,9 @@ from numba import njit
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.blend import Blend
 from model.events import Split
-from model.fold_in import fold_in, n_known
-from model.objective import Objective, against
-from model.prequential import POPULAR_HALF_LIFE_S, Asked, asked_of, by_time, plays_trained, worth_of
+from model.fold_in import equations_of, solve_users
+from model.objective import Objective
+from model.prequential import POPULAR_HALF_LIFE_S, asked_of, by_time, plays_trained, worth_of
 from model.ranks import finite_ranks, rank_in, ranks_among
 from model.training import Factors
 from model.uncertainty import variance_left
@@ -23,12 +23,13 @@ def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: B
     is known gets that. Arguments, result and errors are those of `fold_in_ranks`.
     """
     ranks, newcomers, n_asked = [np.zeros(0, np.int64)], [], 0
+    fixed, prior = (factors.item_factors, factors.gram_diagonal), float(objective.row_regularization(1))
     for asked in asked_of(split, objective.half_life_plays, objective.half_life_s):
-        x, item_factors = factors.user_factors[asked.users], factors.item_factors
-        fold_in(asked.starts, asked.rows, asked.weights, item_factors, factors.gram_diagonal, objective, x, threads)
-        ranks.append(ranks_among(x, item_factors, asked.starts, asked.known_rows, asked.played_rows, threads))
-        few = np.flatnonzero(_n_liked(asked.starts, asked.rows, asked.weights) <= blend.items_max)
-        newcomers.append(_Newcomers(n_asked + few, x[few], _left_of(asked, few, factors, objective)))
+        equations = equations_of(asked.starts, asked.rows, asked.weights, objective)
+        x = solve_users(equations, *fixed, factors.user_factors[asked.users], threads)
+        ranks.append(ranks_among(x, fixed[0], asked.starts, asked.known_rows, asked.played_rows, threads))
+        few = np.flatnonzero(equations.n_liked <= blend.items_max)
+        newcomers.append(_Newcomers(n_asked + few, x[few], variance_left(equations.of(few), *fixed, prior)))
         n_asked += len(x)
     found = np.concatenate(ranks)
     if newcomers:
@@ -42,28 +43,6 @@ class _Newcomers(NamedTuple):
     asked: Starts  # (n,), their numbers among all scored events, listener after listener
     x: Floats  # (n, f)
     left: Floats  # (n,), the share of variance left
-
-
-def _left_of(asked: Asked, few: Starts, factors: Factors, objective: Objective) -> Floats:
-    """Return the share of variance left of some of the events asked."""
-    lengths = np.diff(asked.starts)[few]
-    starts = np.concatenate(([0], np.cumsum(lengths)))
-    entries = np.repeat(asked.starts[few] - starts[:-1], lengths) + np.arange(starts[-1])
-    rows, weights = asked.rows[entries], asked.weights[entries]
-    return variance_left(
-        starts,
-        rows,
-        objective.confidences(weights),
-        factors.item_factors,
-        factors.gram_diagonal,
-        objective.row_regularization(_n_liked(starts, rows, weights)),
-        float(objective.row_regularization(1)),
-    )
-
-
-def _n_liked(starts: Starts, rows: Rows, weights: Floats) -> Starts:
-    """Return of how many known items each history tells anything for."""
-    return n_known(starts, np.where(against(weights), -1, rows))
 
 
 def _rank_in_time(

@@ -56,7 +56,7 @@ def explain(
     n, list_n = lists.shape
     entries, shares = np.full((n, list_n, m), -1, np.int32), np.zeros((n, list_n, m), np.float32)
     rest = np.zeros((n, list_n), np.float32)
-    starts, rows, *pairs, regs = equations
+    starts, rows, *pairs, regs, _ = equations
     played = frozen(starts, np.int64), frozen(rows, np.int32), *(frozen(column, np.float32) for column in pairs)
     fixed = frozen(item_factors, np.float32), frozen(gram_diagonal, np.float32)
     _explain(
@@ -85,7 +85,7 @@ def split(equations: Equations, item_factors: Floats, gram_diagonal: Floats, use
     Returns:
         Shares, shape (n, k) for a history of k entries; each row sums to the item's score. A row of -1 has no share.
     """
-    starts, rows, confidences, targets, regs = equations
+    starts, rows, confidences, targets, regs, _ = equations
     part = slice(starts[user], starts[user + 1])
     rows, confidences, targets = rows[part], confidences[part], targets[part]
     known = np.where(rows >= 0, 1.0, 0.0)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Floats, Rows, Starts, part_of
 from model.objective import Objective, against
 from model.solver import STEPS_MAX, TOLERANCE, solve_rows
 
@@ -17,13 +17,19 @@ class Equations(NamedTuple):
     confidences: Floats  # (h,)
     targets: Floats  # (h,)
     row_regularization: Floats  # (n_users,)
+    n_liked: Starts  # (n_users,), items of `rows` that signals speak for
+
+    def of(self, users: Starts) -> "Equations":
+        """Return the equations of some users."""
+        starts, rows, confidences, targets = part_of(users, self.starts, self.rows, self.confidences, self.targets)
+        return Equations(starts, rows, confidences, targets, self.row_regularization[users], self.n_liked[users])
 
 
 def equations_of(starts: Starts, rows: Rows, weights: Floats, objective: Objective) -> Equations:
     """Return the equations of users whose history is `rows`, each worth its `weights`, below 0 against the item."""
-    n_played = n_known(starts, np.where(against(weights), -1, rows))
-    regs = objective.row_regularization(np.maximum(n_played, 1))  # with signals against items alone it is 0, not broken
-    return Equations(starts, rows, objective.confidences(weights), objective.targets(weights), regs)
+    n_liked = n_known(starts, np.where(against(weights), -1, rows))
+    regs = objective.row_regularization(np.maximum(n_liked, 1))  # with signals against items alone it is 0, not broken
+    return Equations(starts, rows, objective.confidences(weights), objective.targets(weights), regs, n_liked)
 
 
 def fold_in(
@@ -69,7 +75,7 @@ def solve_users(
     steps_max: int = STEPS_MAX,
 ) -> Floats:
     """Solve users' equations, as `fold_in` does; `x` is overwritten with the result, and returned."""
-    starts, rows, confidences, targets, regs = equations
+    starts, rows, confidences, targets, regs, _ = equations
     fixed = item_factors, gram_diagonal
     solve_rows(starts, rows, confidences, targets, *fixed, regs, x, tolerance, steps_max, threads)
     return x

@@ -13,18 +13,13 @@ play then takes variance away by what it tells, and every further one by what it
 import numpy as np
 
 from model.arrays import Doubles, Floats, Rows, Starts
+from model.fold_in import Equations
 
 _TINY = 1e-30
 
 
 def variance_left(
-    starts: Starts,
-    rows: Rows,
-    confidences: Floats,
-    item_factors: Floats,
-    gram_diagonal: Floats,
-    row_regularization: Floats,
-    prior_regularization: float,
+    equations: Equations, item_factors: Floats, gram_diagonal: Floats, prior_regularization: float
 ) -> Floats:
     """Return the share of the scores' variance over the whole catalog that listeners' plays have left.
 
@@ -32,33 +27,32 @@ def variance_left(
     those played: by Woodbury's identity a listener with k of them costs a system of size k.
 
     Args:
-        starts: Compressed rows over listeners, shape (n + 1,).
-        rows: Item rows that each knows; a negative one is left out.
-        confidences: `c`, one for each of `rows`.
+        equations: What the vectors of `n` listeners solve; one without known items has `reg0` there.
         item_factors: Item vectors in the basis that diagonalises their gram, shape (n_items, f).
         gram_diagonal: `d`, the gram's diagonal with its scale applied, shape (f,).
-        row_regularization: Regularization of every listener's system, shape (n,).
         prior_regularization: `reg0`, that of a listener with one play.
 
     Returns:
         Shares from 0 to 1, shape (n,); 1 for a listener without known items.
 
     >>> item, ones = np.ones((1, 1), np.float32), np.ones(1, np.float32)
-    >>> variance_left(np.array([0, 1, 1]), np.zeros(1, np.int32), ones, item, ones, np.zeros(2), 0.0).tolist()
+    >>> played, regs = (np.array([0, 1, 1]), np.zeros(1, np.int32), ones, ones), np.zeros(2, np.float32)
+    >>> variance_left(Equations(*played, regs, np.array([1, 0])), item, ones, prior_regularization=0.0).tolist()
     [0.5, 1.0]
     """
+    starts, rows, confidences, _, regs, _ = equations
     gram = np.asarray(gram_diagonal, np.float64)
     known = np.asarray(rows) >= 0
     ends = np.concatenate(([0], np.cumsum(known)))[starts]
-    n_known = np.diff(ends)
-    base = gram + np.where(n_known > 0, row_regularization, prior_regularization)[:, None]
+    base = gram + regs[:, None]
     weighted = _padded(ends, rows[known], confidences[known], item_factors)
     solved = weighted / base[:, None, :]
     system = np.eye(weighted.shape[1]) + solved @ weighted.transpose(0, 2, 1)
     told = np.trace(np.linalg.solve(system, (solved * gram) @ solved.transpose(0, 2, 1)), axis1=1, axis2=2)
     prior = (gram / np.maximum(gram + prior_regularization, _TINY)).sum()
     left = ((gram / np.maximum(base, _TINY)).sum(axis=1) - told) / max(prior, _TINY)
-    return np.clip(np.where(n_known > 0, left, 1.0), 0.0, 1.0).astype(np.float32)
+    shares: Floats = np.clip(left, 0.0, 1.0).astype(np.float32)
+    return shares
 
 
 def _padded(ends: Starts, rows: Rows, confidences: Floats, item_factors: Floats) -> Doubles:

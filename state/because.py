@@ -32,9 +32,8 @@ def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generatio
         generation: What they were made under.
         because_n: Most reasons of an item; 0: nothing is explained.
     """
-    explained = lists.equations is not None and because_n > 0
-    users = np.flatnonzero(chosen & lists.personal) if explained else np.zeros(0, np.int64)
-    if lists.equations is None or not len(users):
+    users = np.flatnonzero(chosen & lists.personal & (because_n > 0))
+    if not len(users):
         shape = 0, lists.rows.shape[1], because_n
         nothing = np.zeros(shape, np.float32)
         return Because(users, nothing.astype(np.int32), nothing, nothing.sum(axis=2))

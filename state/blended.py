@@ -1,14 +1,11 @@
 """Lists of users of whom little is known, blended with what is popular."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from model.arrays import Floats, Rows, Starts
 from model.blend import blended_top_n, popular_parts
-from model.fold_in import n_known
-from model.objective import against
+from model.fold_in import Equations
 from model.uncertainty import variance_left
 from state.generation import Generation
 from state.popular import Popular
@@ -27,24 +24,9 @@ class Newcomers(NamedTuple):
     """Users of whom little is known, n of them."""
 
     vectors: Floats  # (n, f)
-    starts: Starts  # (n + 1,)
-    rows: Rows  # item rows of their histories
-    weights: Floats  # what each of `rows` is worth now
+    equations: Equations  # what these solve
     left_out_starts: Starts  # (n + 1,)
     left_out: Rows  # item rows that they do not get
-
-
-def part_of(users: Starts, starts: Starts, *columns: Any) -> tuple[Any, ...]:
-    """Return the parts that some users have of compressed columns, behind where each of them begins.
-
-    >>> starts, rows = part_of(np.array([0, 2]), np.array([0, 1, 2, 4]), np.array([5, 6, 7, 8]))
-    >>> starts.tolist(), rows.tolist()
-    ([0, 1, 3], [5, 7, 8])
-    """
-    lengths = np.diff(starts)[users]
-    own = np.concatenate(([0], np.cumsum(lengths)))
-    entries = np.repeat(starts[users] - own[:-1], lengths) + np.arange(own[-1])
-    return own, *(column[entries] for column in columns)
 
 
 def blended_lists(
@@ -70,7 +52,9 @@ def blended_lists(
     Returns:
         Item rows and scores, as of `model.ranking.top_n`.
     """
-    parts = popular_parts(best, _left_of(found, generation), settings.popular_blend)
+    fixed = generation.item_factors, generation.gram_diagonal
+    left = variance_left(found.equations, *fixed, float(generation.manifest.objective.row_regularization(1)))
+    parts = popular_parts(best, left, settings.popular_blend)
     n = min(CANDIDATES * settings.list_n, len(generation.item_factors))
     left_out = found.left_out_starts, found.left_out
     return blended_top_n(
@@ -83,18 +67,4 @@ def blended_lists(
         *left_out,
         settings.list_n,
         unlisted.rows,
-    )
-
-
-def _left_of(found: Newcomers, generation: Generation) -> Floats:
-    """Return the share of the scores' variance that is left of each user."""
-    objective = generation.manifest.objective
-    return variance_left(
-        found.starts,
-        found.rows,
-        objective.confidences(found.weights),
-        generation.item_factors,
-        generation.gram_diagonal,
-        objective.row_regularization(n_known(found.starts, np.where(against(found.weights), -1, found.rows))),
-        float(objective.row_regularization(1)),
     )

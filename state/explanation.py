@@ -6,9 +6,11 @@ import numpy as np
 from model.arrays import Doubles, Floats, Rows
 from model.explain import split
 from model.objective import against
+from model.repeats import kept_out
 from state.generation import Generation
 from state.keys import item_key
-from state.relist import equations_under, known_rows, unwanted_rows, weights_now
+from state.relist import equations_under, weights_now
+from state.unwanted import rows_under, unwanted
 from state.user_records import UserRecords, unpack
 from streams.settings import Settings
 
@@ -71,7 +73,7 @@ def explanation(
     """
     records = unpack([value], generation.manifest.objective.factors)
     row = _row_of(user_id, item_id, records, generation)
-    weights = weights_now(records, generation.manifest.objective)
+    weights = weights_now(records, records.ages_in_plays, generation.manifest.objective)
     equations = equations_under(records, weights, generation)
     known = equations.rows >= 0
     if not (known & ~against(records.histories.values)).any():
@@ -118,12 +120,13 @@ def _standing(
     """Return an item's score, its rank among all that a list may hold, and why it has none."""
     scores = generation.item_factors.astype(np.float64) @ records.vectors[0]
     score, open_ = float(scores[row]), np.ones(len(scores), np.bool_)
-    (_, hidden), (_, cooled) = unwanted_rows(records, generation, settings)
+    hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
+    known_out = kept_out(records.ages_in_plays, settings.known_items, settings.repeat_after_plays)
     left_out = {
-        "they know it": known_rows(records, known, settings),
+        "they know it": known[known_out],
         "it is withdrawn": generation.revision.withdrawn_rows,
-        "they have hidden it": hidden,
-        "it was shown to them too often": cooled,
+        "they have hidden it": hidden.values,
+        "it was shown to them too often": cooled.values,
     }
     for reason, rows in left_out.items():
         if row in rows:

@@ -45,7 +45,13 @@ class Publishing(NamedTuple):
 
 
 def publishing(
-    records: UserRecords, lists: Lists, generation: Generation, settings: Settings, again: Flags, now_ms: int
+    records: UserRecords,
+    lists: Lists,
+    generation: Generation,
+    settings: Settings,
+    again: Flags,
+    blank: Flags,
+    now_ms: int,
 ) -> Publishing:
     """Decide which lists are published.
 
@@ -60,6 +66,7 @@ def publishing(
         generation: What the lists were made with.
         settings: What counts as a change, and as old.
         again: The lists that go out at any rate, shape (n,).
+        blank: Of whom nothing is known: they get no list, shape (n,).
         now_ms: The clock, in milliseconds since 1970.
     """
     header, k = records.header, settings.list_change_n
@@ -68,15 +75,13 @@ def publishing(
     changed |= np.abs(scores - header["list_score"]) > settings.list_score_change * np.maximum(
         np.abs(header["list_score"]), _LEAST
     )
-    if lists.unlisted is not None:
-        changed |= holding(records.listed, lists.unlisted, generation)
+    changed |= holding(records.listed, lists.unlisted, generation)
     changed |= holding_hidden(records.listed, records.hidden)
     age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
     age_ms = now_ms - header["listed_at_ms"]
     old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
     first = header["listed_at_ms"] == 0
     swept = header["generation_key"] != generation.key
-    blank = records.blank
     reasons = np.select(
         [first, swept, again, changed],
         [Reason.FIRST, Reason.GENERATION, Reason.REPEATED, Reason.CHANGED],
@@ -155,9 +160,9 @@ def published(records: UserRecords, found: Publishing, lists: Lists, generation:
     records.listed = remember(records.listed, lists, due, generation)
 
 
-def unlist(records: UserRecords, now_ms: int) -> None:
+def unlist(records: UserRecords, blank: Flags, now_ms: int) -> None:
     """Make markers of the records of whom nothing is known: no list, no generation, and when that was so."""
-    header, blank = records.header, records.blank
+    header = records.header
     if blank.any():
         records.listed = Ragged(*without(blank, *records.listed))
         unmarked = blank & (header["listed_at_s"] == 0)

@@ -71,6 +71,13 @@ class UserRecords:
         blank: NDArray[np.bool_] = ~known
         return blank
 
+    @property
+    def ages_in_plays(self) -> Starts:
+        """Return their users' plays since the entries of the histories were touched, shape (h,)."""
+        plays_now = np.repeat(self.header["plays"].astype(np.int64), np.diff(self.histories.starts))
+        ages: Starts = plays_now - self.histories.touched_at_play
+        return ages
+
 
 def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     """Read records; None stands for a user who has none yet.

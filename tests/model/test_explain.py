@@ -35,7 +35,7 @@ def drawn(objective: Objective, n_users: int, n_row: int, seed: int = 0) -> Equa
 
 def vectors_of(equations: Equations, factors: Factors) -> Doubles:
     """Return the users' vectors, solved densely in double precision."""
-    starts, rows, confidences, targets, regs = equations
+    starts, rows, confidences, targets, regs, _ = equations
     return solve_rows_plain(starts, rows, confidences, targets, factors.item_factors, factors.gram_diagonal, regs)
 
 
@@ -59,7 +59,7 @@ def bounds(equations: Equations, factors: Factors, lists: Rows) -> Floats:
     By Cauchy and Schwarz in the inner product of the inverse of the users' matrices.
     """
     found, items = np.zeros(lists.shape), factors.item_factors.astype(np.float64)
-    starts, rows, confidences, targets, regs = equations
+    starts, rows, confidences, targets, regs, _ = equations
     for user, reg in enumerate(regs):
         own = np.flatnonzero(rows[starts[user] : starts[user + 1]] >= 0) + starts[user]
         y = items[rows[own]]
@@ -151,6 +151,7 @@ def test_both_forms_agree_at_the_switch(trained: Trained, rule: Rule) -> None:
         np.append(shorter.confidences, 0).astype(np.float32),
         np.append(shorter.targets, 0).astype(np.float32),
         shorter.row_regularization,
+        shorter.n_liked,
     )
     lists = np.arange(40, dtype=np.int32)[None]
 

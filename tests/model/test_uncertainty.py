@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from model.arrays import Floats
 from model.basis import diagonalise, rotate
+from model.fold_in import equations_of
 from model.objective import Objective
 from model.uncertainty import score_variances_plain, variance_left
 
@@ -34,9 +35,7 @@ def left_of(*users: list[tuple[int, float]]) -> Floats:
     rows = np.array([row for user in users for row, _ in user], np.int32)
     weights = np.array([weight for user in users for _, weight in user], np.float32)
     starts = np.cumsum([0, *map(len, users)])
-    known = np.array([sum(row >= 0 for row, _ in user) for user in users])
-    regularization = OBJECTIVE.row_regularization(known)
-    return variance_left(starts, rows, OBJECTIVE.confidences(weights), ITEMS, DIAGONAL, regularization, PRIOR)
+    return variance_left(equations_of(starts, rows, weights, OBJECTIVE), ITEMS, DIAGONAL, PRIOR)
 
 
 @given(histories)

@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Doubles, Floats, Starts
+from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.basis import diagonalise, gram, rotate
+from model.fold_in import equations_of
 from model.objective import Objective, Rule
 from state.events import Action, EventColumns
 from state.generation import Catalog, Generation, open_generation, write_generation
 from state.keys import item_key
 from state.manifest import Manifest
+from state.relist import Lists
+from state.unlisted import Unlisted
 from state.user_record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords, unpack
 
@@ -44,6 +47,14 @@ def columns_of(plays: Sequence[Sequence[Played]]) -> EventColumns:
         np.array([play.play_id for play in flat], np.uint64),
         np.array([play.action for play in flat], np.uint8),
     )
+
+
+def unexplained(rows: Rows, scores: Floats, personal: Flags, generation: Generation) -> Lists:
+    """Return lists, none of them blended, that nobody's plays are behind."""
+    n = len(rows)
+    nothing = np.zeros(n + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    equations = equations_of(*nothing, generation.manifest.objective)
+    return Lists(rows, scores, personal, np.zeros(n, np.bool_), Unlisted.of(generation), equations)
 
 
 def plain(records: UserRecords) -> list[UserRecord]:

@@ -55,4 +55,3 @@ def test_what_is_not_personal_or_not_chosen_is_not_explained(tmp_path: Path) -> 
     found = explain_lists(lists, everybody, generation, 1)
     assert not found.rest[lists.rows[1:] < 0].any()
     assert (found.rows[lists.rows[1:] < 0] == -1).all()
-    assert [] == explain_lists(lists._replace(equations=None), everybody, generation, 1).users.tolist()

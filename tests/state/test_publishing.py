@@ -16,9 +16,10 @@ from state.unlisted import Unlisted
 from state.user_record import UserRecord
 from state.user_records import Ragged, UserRecords, unpack
 from streams.settings import Settings
-from tests.state.builders import make_generation, plain
+from tests.state.builders import make_generation, plain, unexplained
 
 NOW_MS = 1_800_000_000_000
+NOBODY = np.zeros(1, np.bool_)
 SETTINGS = Settings(list_n=4, list_change_n=3, list_score_change=0.1, list_heartbeat_s=100, list_expires_s=1000)
 
 
@@ -28,13 +29,13 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
     return make_generation(tmp_path_factory.mktemp("generations"))
 
 
-def lists_of(rows: Sequence[Sequence[int]], score: float = 1.0) -> Lists:
+def lists_of(rows: Sequence[Sequence[int]], generation: Generation, score: float = 1.0) -> Lists:
     """Return lists of items, each scored alike."""
     found: Rows = np.full((len(rows), 4), -1, np.int32)
     for number, row in enumerate(rows):
         found[number, : len(row)] = row
     scores: Floats = np.where(found >= 0, score, -np.inf).astype(np.float32)
-    return Lists(found, scores, np.ones(len(rows), np.bool_), np.zeros(len(rows), np.bool_))
+    return unexplained(found, scores, np.ones(len(rows), np.bool_), generation)
 
 
 def listed(generation: Generation, *rows: int, ago_ms: int = 50_000) -> UserRecord:
@@ -60,7 +61,8 @@ def decided(
     user: UserRecord, lists: Lists, generation: Generation, settings: Settings = SETTINGS, *, again: bool = False
 ) -> str:
     """Return why a user's list goes out, or that it waits, or that it does not."""
-    found = publishing(records_of(user), lists, generation, settings, np.array([again]), NOW_MS)
+    records = records_of(user)
+    found = publishing(records, lists, generation, settings, np.array([again]), records.blank, NOW_MS)
     if found.owed[0]:
         return "owed"
     return REASONS[found.reasons[0]] if found.due[0] else "-"
@@ -70,18 +72,18 @@ def test_a_list_that_is_the_same_is_not_published(generation: Generation) -> Non
     """Nor one whose first items changed places, nor one that changed behind them."""
     user = listed(generation, 1, 2, 3, 4)
 
-    assert "-" == decided(user, lists_of([[1, 2, 3, 4]]), generation)
-    assert "-" == decided(user, lists_of([[3, 1, 2, 4]]), generation)
-    assert "-" == decided(user, lists_of([[1, 2, 3, 9]]), generation)
+    assert "-" == decided(user, lists_of([[1, 2, 3, 4]], generation), generation)
+    assert "-" == decided(user, lists_of([[3, 1, 2, 4]], generation), generation)
+    assert "-" == decided(user, lists_of([[1, 2, 3, 9]], generation), generation)
 
 
 def test_a_newcomer_among_the_first_items_is_a_change(generation: Generation) -> None:
     """As many as the settings allow are none."""
     user = listed(generation, 1, 2, 3, 4)
 
-    assert "changed" == decided(user, lists_of([[1, 2, 9, 3]]), generation)
+    assert "changed" == decided(user, lists_of([[1, 2, 9, 3]], generation), generation)
     patient = Settings(list_n=4, list_change_n=3, list_overlap_min=0.6)
-    assert "-" == decided(user, lists_of([[1, 2, 9, 3]]), generation, patient)
+    assert "-" == decided(user, lists_of([[1, 2, 9, 3]], generation), generation, patient)
 
 
 def test_a_list_that_holds_what_nobody_gets_any_more_is_a_change(generation: Generation) -> None:
@@ -93,7 +95,7 @@ def test_a_list_that_holds_what_nobody_gets_any_more_is_a_change(generation: Gen
         found[rows] = holding(records_of(*users).listed, unlisted, generation).tolist()
     assert {(4, 30): [True, False, False], (3, 5): [True, False, True], (9,): [False] * 3, (): [False] * 3} == found
 
-    same = lists_of([[1, 2, 3, 9]])
+    same = lists_of([[1, 2, 3, 9]], generation)
     gone = Unlisted.of(generation, np.array([4], np.int32))
     assert "-" == decided(users[0], same, generation)
     assert "changed" == decided(users[0], same._replace(unlisted=gone), generation)
@@ -101,7 +103,7 @@ def test_a_list_that_holds_what_nobody_gets_any_more_is_a_change(generation: Gen
 
 def test_a_hidden_item_is_a_change_however_far_down_it_stands(generation: Generation) -> None:
     """Of its own user's list alone: whoever hides an item does not want to see it once more."""
-    user, lists = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 9]])
+    user, lists = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 9]], generation)
 
     assert "changed" == decided(replace(user, hidden=[int(generation.item_keys[4])]), lists, generation)
     assert "-" == decided(replace(user, hidden=[int(generation.item_keys[5])]), lists, generation)
@@ -111,7 +113,9 @@ def test_another_mean_score_is_a_change(generation: Generation) -> None:
     """In either direction, beyond the share that the settings allow."""
     user = listed(generation, 1, 2, 3, 4)
 
-    found = [decided(user, lists_of([[1, 2, 3, 4]], score), generation) for score in (0.85, 0.95, 1.05, 1.15)]
+    found = [
+        decided(user, lists_of([[1, 2, 3, 4]], generation, score), generation) for score in (0.85, 0.95, 1.05, 1.15)
+    ]
 
     assert ["changed", "-", "-", "changed"] == found
 
@@ -119,7 +123,7 @@ def test_another_mean_score_is_a_change(generation: Generation) -> None:
 def test_a_first_list_another_generation_and_a_repeat_go_out_at_once(generation: Generation) -> None:
     """The strongest reason is told; none of them waits for a burst to end."""
     settings = Settings(list_n=4, list_change_n=3, debounce_ms=60_000)
-    user, same = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 4]])
+    user, same = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 4]], generation)
 
     assert "repeated" == decided(user, same, generation, settings, again=True)
     assert "generation" == decided(replace(user, generation_key=7), same, generation, settings, again=True)
@@ -128,7 +132,7 @@ def test_a_first_list_another_generation_and_a_repeat_go_out_at_once(generation:
 
 def test_an_old_list_is_renewed(generation: Generation) -> None:
     """By the listener's own event time, or shortly before it expires by the clock."""
-    same = lists_of([[1, 2, 3, 4]])
+    same = lists_of([[1, 2, 3, 4]], generation)
 
     assert "renewed" == decided(replace(listed(generation, 1, 2, 3, 4), last_played_s=600), same, generation)
     assert "-" == decided(listed(generation, 1, 2, 3, 4, ago_ms=899_999), same, generation)
@@ -138,17 +142,17 @@ def test_an_old_list_is_renewed(generation: Generation) -> None:
 def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) -> None:
     """Counted from the list before it; the wait is written into the record, and ends with the list."""
     settings = Settings(list_n=4, list_change_n=3, debounce_ms=500)
-    lists = lists_of([[1, 2, 9, 3]])
+    lists = lists_of([[1, 2, 9, 3]], generation)
     early, late = listed(generation, 1, 2, 3, 4, ago_ms=499), listed(generation, 1, 2, 3, 4, ago_ms=500)
 
     assert "owed" == decided(early, lists, generation, settings)
     assert "changed" == decided(late, lists, generation, settings)
     records = records_of(early)
-    found = publishing(records, lists, generation, settings, np.array([False]), NOW_MS)
+    found = publishing(records, lists, generation, settings, NOBODY, NOBODY, NOW_MS)
     published(records, found, lists, generation, NOW_MS)
     (waiting,) = plain(records)
     assert (True, early.listed, early.listed_at_ms) == (waiting.owed, waiting.listed, waiting.listed_at_ms)
-    found = publishing(records, lists, generation, settings, np.array([False]), NOW_MS + 1)
+    found = publishing(records, lists, generation, settings, NOBODY, NOBODY, NOW_MS + 1)
     published(records, found, lists, generation, NOW_MS + 1)
     (done,) = plain(records)
     assert (False, NOW_MS + 1, generation.key) == (done.owed, done.listed_at_ms, done.generation_key)
@@ -160,8 +164,8 @@ def test_who_is_nobody_has_no_list(generation: Generation) -> None:
     nobody = replace(listed(generation, 1, 2), plays=0, listed_at_s=0, owed=True)
     records = records_of(nobody)
 
-    assert "-" == decided(nobody, lists_of([[1, 2, 3, 4]]), generation)
-    unlist(records, NOW_MS)
+    assert "-" == decided(nobody, lists_of([[1, 2, 3, 4]], generation), generation)
+    unlist(records, records.blank, NOW_MS)
 
     expected = UserRecord(last_played_s=500, listed_at_s=NOW_MS // 1000, vector=(0.0,) * 8)
     assert [expected] == plain(records)
@@ -176,7 +180,7 @@ def test_what_is_shared_is_what_sets_share(generation: Generation, before: list[
     """Whatever the order, and however many there are."""
     marks = Ragged(np.array([0, len(before)]), generation.marks[np.array(before, np.int64)])
 
-    (share,) = shared(marks, lists_of([now]), generation, k)
+    (share,) = shared(marks, lists_of([now], generation), generation, k)
 
     assert len({*before[:k]} & {*now[:k]}) / max(1, len(now[:k])) == share
 
@@ -191,7 +195,7 @@ def test_padding_has_no_score() -> None:
 def test_only_what_is_published_is_remembered(generation: Generation) -> None:
     """Users beside each other keep their own; a list may be shorter or longer than the one before."""
     users = [listed(generation, 1, 2, 3, 4), listed(generation, 5), listed(generation, 6, 7)]
-    records, lists = records_of(*users), lists_of([[8], [9, 10, 11, 12], [13]])
+    records, lists = records_of(*users), lists_of([[8], [9, 10, 11, 12], [13]], generation)
     due = np.array([True, True, False])
 
     nothing = np.zeros(3, np.float32)
