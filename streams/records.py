@@ -159,9 +159,9 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 class Share(msgspec.Struct, frozen=True):
     """An estimate with its 95 % interval."""
 
-    value: float
-    low: float
-    high: float
+    value: Annotated[float, Meta(description="The estimate.")]
+    low: Annotated[float, Meta(description="Where its interval begins.")]
+    high: Annotated[float, Meta(description="Where its interval ends.")]
 
 
 class ListQuality(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,8 +176,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """Listeners' own lists beside the popular one, by the same plays."""
 
     plays: Annotated[int, Meta(ge=1, description="Plays that were scored.")]
-    own: ListQuality
-    popular: ListQuality
+    own: Annotated[ListQuality, Meta(description="Of their own lists.")]
+    popular: Annotated[ListQuality, Meta(description="Of the popular one.")]
 
 
 class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):

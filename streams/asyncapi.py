@@ -1,0 +1,183 @@
+"""The topics as AsyncAPI 3.0, from the structs and the declared topics: `python -m streams.asyncapi` writes it."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from streams.channels import BINARY, CHANNELS, Channel, Operation
+from streams.examples import EXAMPLES, Example
+from streams.schemas import RECORDS
+from streams.settings import Settings
+from streams.topics import Topic, declare_topics
+
+FILE = Path(__file__).parent.parent / "docs" / "asyncapi.yaml"
+HEAD = """\
+# Generated from streams/records.py, streams/events.py, streams/topics.py and streams/channels.py:
+# change it there and run `python -m streams.asyncapi`.
+"""
+BINDING = {"bindingVersion": "0.5.0"}
+DESCRIPTION = """\
+Recommendations that change with the play you just made: plays go in, lists come out.
+
+Names, partitions and limits are those of the settings as they come.
+`PLAYFOLD_TOPIC_PREFIX` stands before every name but that of the users changelog, and `PLAYFOLD_PARTITIONS` changes
+the number for all topics but `generations` and `pulse`.
+Values are JSON in UTF-8; those of the users changelog are not. Records have no headers.
+Time on the wire is arrival (`LogAppendTime`); event time stands in the value.
+A tombstone is a record with a key and without a value, which is not the JSON text `null`.
+"""
+NULL = {"type": "null", "description": "No value at all: a tombstone."}
+OF_USERS = {"name": "Record", "title": "A listener's record, or an item's name", "payload": BINARY}
+
+
+def render_document() -> str:
+    """Return the text of docs/asyncapi.yaml."""
+    return HEAD + yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=118)
+
+
+def document() -> dict[str, Any]:
+    """Return the topics as an AsyncAPI document."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "playfold",
+            "version": version("playfold"),
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "local": {
+                "host": Settings().brokers,
+                "protocol": "kafka",
+                "description": "The Kafka that `playfold up` starts. `PLAYFOLD_BROKERS` names another one.",
+            }
+        },
+        "channels": {topic.name: _channel(topic, CHANNELS[topic.name]) for topic in declare_topics(Settings())},
+        "operations": {
+            operation.name: _operation(name, operation)
+            for name, channel in CHANNELS.items()
+            for operation in channel.operations
+        },
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _channel(topic: Topic, channel: Channel) -> dict[str, Any]:
+    """Return a topic with what stands on it."""
+    return {
+        "address": topic.name,
+        "title": channel.title,
+        "summary": channel.summary,
+        "description": channel.description,
+        "tags": [{"name": channel.audience}],
+        "messages": _messages(topic.name, channel),
+        "bindings": {
+            "kafka": {
+                "topic": topic.name,
+                "partitions": topic.partitions,
+                "topicConfiguration": {name: _config(name, value) for name, value in sorted(topic.configs.items())},
+                **BINDING,
+            }
+        },
+    }
+
+
+def _config(name: str, value: str) -> Any:
+    """Return a topic's setting as the binding has it: a list of policies, a number or text."""
+    if name == "cleanup.policy":
+        return value.split(",")
+    if value.isdecimal():
+        return int(value)
+    return float(value) if value.replace(".", "", 1).isdecimal() else value
+
+
+def _messages(topic: str, channel: Channel) -> dict[str, Any]:
+    """Return the kinds of record that stand on a topic."""
+    found = [_message(record, topic) for record in RECORDS.get(topic, ())]
+    found = found or [OF_USERS | {"summary": channel.summary, "contentType": "application/octet-stream"}]
+    if channel.tombstone:
+        found.append({"name": "Tombstone", "title": "Tombstone", "summary": channel.tombstone, "payload": NULL})
+    keyed = {"bindings": {"kafka": {"key": channel.key, **BINDING}}}
+    return {message["name"]: message | keyed for message in found}
+
+
+def _message(record: type[msgspec.Struct], topic: str) -> dict[str, Any]:
+    """Return one kind of record with its examples."""
+    examples = [_example(example) for example in EXAMPLES[topic] if type(example.record) is record]
+    return {
+        "name": record.__name__,
+        "title": record.__name__,
+        "summary": (record.__doc__ or "").partition("\n")[0],
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{record.__name__}"},
+        "examples": examples,
+    }
+
+
+def _example(example: Example) -> dict[str, Any]:
+    return {"name": example.name, "summary": example.summary, "payload": example.payload}
+
+
+def _operation(topic: str, operation: Operation) -> dict[str, Any]:
+    """Return what playfold does with a topic."""
+    group = {"groupId": {"type": "string", "enum": [operation.group]}, **BINDING}
+    return {
+        "action": operation.action,
+        "channel": {"$ref": f"#/channels/{topic}"},
+        "title": operation.title,
+        "summary": operation.summary,
+        **({"bindings": {"kafka": group}} if operation.group else {}),
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    """Return the schema of every record and of what it is made of."""
+    records = dict.fromkeys(record for found in RECORDS.values() for record in found)
+    _, schemas = msgspec.json.schema_components(records, ref_template="#/components/schemas/{name}")
+    found: dict[str, Any] = _apart(schemas)
+    return found
+
+
+def _apart(schema: Any) -> Any:
+    """Return a schema in which nothing stands beside a `$ref`: AsyncAPI's dialect, draft 07, ignores it there."""
+    if isinstance(schema, dict):
+        parts = {name: _apart(part) for name, part in schema.items()}
+        if len(parts) > 1 and isinstance(parts.get("$ref"), str):
+            target = parts.pop("$ref")
+            return {**parts, "allOf": [{"$ref": target}]}
+        return parts
+    return [_apart(part) for part in schema] if isinstance(schema, list | tuple) else schema
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes YAML for readers: text of several lines as such, and the same thing twice where it is the same."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Write everything out."""
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        """Indent lists, too."""
+        super().increase_indent(flow, indentless=False)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Write text of several lines as it stands."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def write_document(file: Path) -> None:
+    """Write docs/asyncapi.yaml."""
+    file.write_text(render_document())
+
+
+if __name__ == "__main__":
+    write_document(Path(sys.argv[1]) if sys.argv[1:] else FILE)
