@@ -1,0 +1,76 @@
+/**
+ * What the page asks of the gateway, besides its stream.
+ * @module gateway
+ */
+
+/** An answer that is no success; its message is a sentence for the reader. */
+export class GatewayError extends Error {}
+
+/**
+ * Ask, and return the JSON of the answer.
+ * @param {string} path
+ * @param {RequestInit} [options]
+ * @returns {Promise<Object>}
+ */
+async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new GatewayError("The gateway does not answer; is it still running?");
+  }
+  const found = await answer.json().catch(() => ({}));
+  if (answer.status === 401) throw new GatewayError("The session has ended: load the page again to log in.");
+  if (!answer.ok) throw new GatewayError(refusal(answer, found));
+  return found;
+}
+
+/**
+ * Say why the gateway refused.
+ * @param {Response} answer
+ * @param {{title?: string, detail?: string, results?: Array<{error?: string}>}} problem
+ * @returns {string}
+ */
+function refusal(answer, problem) {
+  const why = problem.results?.find((result) => result.error)?.error ?? problem.detail ?? problem.title;
+  const later = answer.headers.get("Retry-After");
+  return `${why ?? `The gateway answered ${answer.status}.`}${later ? ` Try again in ${later} s.` : ""}`;
+}
+
+/**
+ * Send a play.
+ * @param {string} user
+ * @param {string} item
+ * @returns {Promise<{partition: number, offset: number}>} where it stands
+ */
+export async function sendPlay(user, item) {
+  const answer = await ask("/v1/plays", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ user_id: user, item_id: item, played_at_ms: Date.now() }),
+  });
+  const [result] = answer.results;
+  if (result.error) throw new GatewayError(result.error);
+  return result;
+}
+
+/**
+ * Find items by a part of their title or artist.
+ * @param {string} query
+ * @param {AbortSignal} signal
+ * @returns {Promise<Array<{item_id: string, title: ?string, artist: ?string, kind: ?string}>>}
+ */
+export async function findItems(query, signal) {
+  return (await ask(`/v1/items?query=${encodeURIComponent(query)}&limit=8`, { signal })).items;
+}
+
+/**
+ * Find listeners whose id begins so.
+ * @param {string} query
+ * @param {AbortSignal} signal
+ * @returns {Promise<string[]>}
+ */
+export async function findListeners(query, signal) {
+  return (await ask(`/live/listeners?query=${encodeURIComponent(query)}&limit=12`, { signal })).listeners;
+}

@@ -1,0 +1,238 @@
+/**
+ * The list of the chosen listener: its rows move when it changes.
+ * @module list
+ */
+
+import { element, playButton, setText } from "./element.js";
+import { agoWords, durationWords, movement, nameOf, numberWords, reasons, shareWords } from "./words.js";
+
+const FEW = 10;
+const MOVE = { duration: 480, easing: "cubic-bezier(.2, .8, .2, 1)" };
+const APPEAR = { duration: 640, easing: "ease-out" };
+const REASONS_MAX = 2;
+
+const KINDS = {
+  personal: "from their own plays",
+  blended: "from their own plays and from what is popular",
+  popular: "what everybody plays; the first play makes it theirs",
+};
+const WHY = {
+  first: "the first list",
+  generation: "another generation came into service",
+  repeated: "a play was delivered again",
+  changed: "a play changed it",
+  renewed: "it grew old and was renewed",
+};
+
+/** Rows by item, so that a row that stays is the same element, moved. */
+export class ListView {
+  /**
+   * @param {{rows: HTMLElement, facts: HTMLElement, left: HTMLElement, empty: HTMLElement, more: HTMLElement}} parts
+   */
+  constructor(parts) {
+    this.parts = parts;
+    this.calm = matchMedia("(prefers-reduced-motion: reduce)");
+    this.all = false;
+    this.clear("");
+    parts.more.addEventListener("click", () => this.toggle());
+  }
+
+  /** The number of entries that are shown. */
+  get nShown() {
+    return this.all ? (this.list?.entries.length ?? FEW) : FEW;
+  }
+
+  /**
+   * Show that there is no list, and what to do.
+   * @param {string} why
+   */
+  clear(why) {
+    /** @type {?import("./words.js").List} */
+    this.list = null;
+    /** @type {Map<string, HTMLElement>} */
+    this.rowOf = new Map();
+    this.parts.rows.replaceChildren();
+    this.parts.facts.replaceChildren();
+    this.parts.left.replaceChildren();
+    this.parts.more.hidden = true;
+    this.parts.empty.hidden = why === "";
+    setText(this.parts.empty, why);
+  }
+
+  /** Show all entries, or the first few again. */
+  toggle() {
+    this.all = !this.all;
+    if (this.list) this.show(this.list);
+  }
+
+  /**
+   * Show a list. Rows that stay slide to their new place, new ones appear.
+   * @param {import("./words.js").List} list
+   */
+  show(list) {
+    this.list = list;
+    this.parts.empty.hidden = list.entries.length > 0;
+    if (list.entries.length === 0) setText(this.parts.empty, "The list is empty: nothing can be recommended at the moment.");
+    const before = this.tops();
+    this.keepingFocus(() => this.place(list));
+    this.animate(before);
+    this.showFacts(list);
+    this.showLeft(list);
+    this.showMore(list);
+  }
+
+  /** Return where every row stands, by item. */
+  tops() {
+    return new Map([...this.rowOf].map(([item, row]) => [item, row.getBoundingClientRect().top]));
+  }
+
+  /**
+   * Put the rows of a list in its order.
+   * @param {import("./words.js").List} list
+   */
+  place(list) {
+    const rows = list.entries.slice(0, this.nShown).map((entry) => {
+      const row = this.rowOf.get(entry.item_id) ?? element("li", { class: "row", "data-item": entry.item_id });
+      row.replaceChildren(...cells(entry, list.first, row.querySelector("button")));
+      return row;
+    });
+    this.rowOf = new Map(rows.map((row) => [row.dataset.item, row]));
+    this.parts.rows.replaceChildren(...rows);
+  }
+
+  /**
+   * Change rows, and leave the focus where it was: on the same item, or on the one now at its place.
+   * @param {function(): void} change
+   */
+  keepingFocus(change) {
+    const focused = document.activeElement;
+    const row = this.parts.rows.contains(focused) ? focused.closest(".row") : null;
+    const place = row ? [...this.parts.rows.children].indexOf(row) : -1;
+    change();
+    if (!row) return;
+    const { children } = this.parts.rows;
+    const next = row.isConnected ? row : children[Math.min(place, children.length - 1)];
+    next?.querySelector("button")?.focus({ preventScroll: true });
+  }
+
+  /**
+   * Let the rows travel from where they stood (FLIP: first, last, invert, play).
+   * @param {Map<string, number>} before
+   */
+  animate(before) {
+    if (this.calm.matches || before.size === 0) return;
+    for (const [item, top] of this.tops()) {
+      const row = this.rowOf.get(item);
+      if (!before.has(item)) {
+        row.animate([{ opacity: 0, transform: "translateX(-12px)" }, { opacity: 1, transform: "none" }], APPEAR);
+      } else if (before.get(item) !== top) {
+        row.animate([{ transform: `translateY(${before.get(item) - top}px)` }, { transform: "none" }], MOVE);
+      }
+    }
+  }
+
+  /**
+   * Say what the list as a whole is.
+   * @param {import("./words.js").List} list
+   */
+  showFacts(list) {
+    const fact = (name, ...value) => element("div", {}, element("dt", {}, name), element("dd", {}, ...value));
+    this.at = element("span", {});
+    this.parts.facts.replaceChildren(
+      fact("Play to list", element("strong", { class: "took" }, durationWords(list.took_ms))),
+      fact("Kind", `${list.kind}: ${KINDS[list.kind] ?? ""}`),
+      fact("Made", this.at, ` – ${WHY[list.reason] ?? list.reason}`),
+      fact("Plays", numberWords(list.plays)),
+      fact("Generation", element("code", {}, list.generation), ` revision ${list.revision}`),
+    );
+    this.tick(Date.now());
+  }
+
+  /**
+   * Say again how old the list is.
+   * @param {number} nowMs
+   */
+  tick(nowMs) {
+    if (this.list && this.at) setText(this.at, agoWords(nowMs - this.list.made_at_ms));
+  }
+
+  /**
+   * Name what left the list.
+   * @param {import("./words.js").List} list
+   */
+  showLeft(list) {
+    const chips = list.left
+      .filter((item) => item.rank_before <= this.nShown)
+      .map((item) => element("li", { class: "chip" }, nameOf(item), element("small", {}, ` was ${item.rank_before}`)));
+    const label = element("span", { class: "label" }, "Left the list");
+    this.parts.left.replaceChildren(...(chips.length ? [label, element("ul", {}, ...chips)] : []));
+  }
+
+  /**
+   * Offer the rest of the list.
+   * @param {import("./words.js").List} list
+   */
+  showMore(list) {
+    this.parts.more.hidden = list.entries.length <= FEW;
+    setText(this.parts.more, this.all ? `Show the first ${FEW}` : `Show all ${list.entries.length}`);
+    this.parts.more.setAttribute("aria-expanded", String(this.all));
+  }
+}
+
+/**
+ * Make what stands in a row.
+ * @param {import("./words.js").Entry} entry
+ * @param {boolean} first
+ * @param {?HTMLElement} button that of the row, if it stands already: it may have the focus
+ * @returns {HTMLElement[]}
+ */
+function cells(entry, first, button) {
+  const name = nameOf(entry);
+  const moved = movement(entry, first);
+  return [
+    element("span", { class: "rank" }, String(entry.rank)),
+    element(
+      "div",
+      { class: "item" },
+      element("p", { class: "title" }, name),
+      entry.artist ? element("p", { class: "artist" }, entry.artist) : null,
+      whyOf(entry),
+    ),
+    element("span", { class: `move move-${moved.kind}` }, moved.words),
+    button ?? playButton(entry, name),
+  ];
+}
+
+/**
+ * Say why an entry is in the list.
+ * @param {import("./words.js").Entry} entry
+ * @returns {?HTMLElement}
+ */
+function whyOf(entry) {
+  const { supporting, opposing } = reasons(entry.because);
+  const told = supporting.slice(0, REASONS_MAX).map(withShare);
+  const against = opposing.slice(0, 1).map(withShare);
+  if (told.length + against.length === 0) return null;
+  const words = told.length ? ["because you played ", ...between(told, " and ")] : [];
+  if (against.length) words.push(told.length ? ", in spite of " : "in spite of ", ...against[0]);
+  return element("p", { class: "why" }, ...words);
+}
+
+/**
+ * Name a played item with its share of the score.
+ * @param {import("./words.js").Reason} reason
+ * @returns {Array<Node|string>}
+ */
+function withShare(reason) {
+  return [element("b", {}, nameOf(reason)), "\u00a0", element("span", { class: "share" }, shareWords(reason.share))];
+}
+
+/**
+ * Put words between parts.
+ * @param {Array<Array<Node|string>>} parts
+ * @param {string} words
+ * @returns {Array<Node|string>}
+ */
+function between(parts, words) {
+  return parts.flatMap((part, place) => (place ? [words, ...part] : part));
+}

@@ -1,0 +1,122 @@
+/**
+ * The plays pressed on this page: sent, told, and found again in the list that reflects them.
+ * @module plays
+ */
+
+import { element, setText } from "./element.js";
+import { sendPlay } from "./gateway.js";
+import { changeSentence, changeWords, clockWords, durationWords, reflects } from "./words.js";
+
+const KEPT_MAX = 8;
+const PATIENCE_MS = 5000;
+
+/**
+ * @typedef {{user: string, name: string, atMs: number, startedMs: number, partition: ?number, offset: ?number,
+ *   playsBefore: number, open: boolean, told: HTMLElement}} Press
+ */
+
+/** The log, and one sentence of what the last press did. */
+export class Plays {
+  /**
+   * @param {{log: HTMLElement, empty: HTMLElement, status: HTMLElement}} parts
+   * @param {function(): string} whyLate says why no list may have come
+   */
+  constructor(parts, whyLate) {
+    this.parts = parts;
+    this.whyLate = whyLate;
+    /** @type {Press[]} */
+    this.presses = [];
+    /** @type {?{list: import("./words.js").List, seenMs: number}} */
+    this.latest = null;
+  }
+
+  /**
+   * Send a play and follow what becomes of it.
+   * @param {string} user
+   * @param {string} item
+   * @param {string} name
+   * @returns {Promise<void>}
+   */
+  async press(user, item, name) {
+    const press = this.begin(user, name);
+    try {
+      Object.assign(press, await sendPlay(user, item));
+    } catch (error) {
+      this.end(press, error.message);
+      setText(this.parts.status, `${name} was not played. ${error.message}`);
+      return;
+    }
+    if (press.open) setText(press.told, "stands on the topic; its list is on the way");
+    if (this.latest) this.settle(this.latest);
+    setTimeout(() => this.late(press), PATIENCE_MS);
+  }
+
+  /**
+   * Note a play in the log.
+   * @param {string} user
+   * @param {string} name
+   * @returns {Press}
+   */
+  begin(user, name) {
+    const told = element("span", { class: "told" }, "being sent");
+    const atMs = Date.now();
+    const playsBefore = this.latest?.list.plays ?? 0;
+    const press = { user, name, atMs, startedMs: performance.now(), partition: null, offset: null, playsBefore, told };
+    const time = element("time", {}, clockWords(atMs));
+    this.parts.log.prepend(element("li", {}, time, element("span", { class: "title" }, name), told));
+    while (this.parts.log.children.length > KEPT_MAX) this.parts.log.lastElementChild.remove();
+    this.presses.push(Object.assign(press, { open: true }));
+    this.parts.empty.hidden = true;
+    return press;
+  }
+
+  /**
+   * Close a press.
+   * @param {Press} press
+   * @param {string} words
+   */
+  end(press, words) {
+    press.open = false;
+    setText(press.told, words);
+    this.presses = this.presses.filter((other) => other !== press);
+  }
+
+  /**
+   * Find the presses that a list reflects, and say what it changed.
+   * @param {{list: import("./words.js").List, seenMs: number}} latest
+   */
+  settle(latest) {
+    this.latest = latest;
+    const { list, seenMs } = latest;
+    const found = this.presses.filter((press) => press.user === list.user_id && reflects(list, press));
+    for (const press of found) {
+      const words = [`list ${durationWords(list.took_ms)}`, `on this page ${durationWords(seenMs - press.startedMs)}`];
+      this.end(press, `${words.join(", ")}; ${changeWords(list, this.nShown()) || "the same items"}`);
+    }
+    if (found.length) {
+      setText(this.parts.status, changeSentence(found[found.length - 1].name, list, this.nShown()));
+    }
+  }
+
+  /** Return how many entries are shown; the page sets it to the list's own. */
+  nShown() {
+    return 10;
+  }
+
+  /**
+   * Say that no list came.
+   * @param {Press} press
+   */
+  late(press) {
+    if (!press.open) return;
+    const words = this.whyLate();
+    setText(press.told, words);
+    setText(this.parts.status, `You played ${press.name}. ${words}`);
+  }
+
+  /** Forget the list of the listener before. */
+  reset() {
+    this.latest = null;
+    setText(this.parts.status, "");
+  }
+}

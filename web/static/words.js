@@ -1,0 +1,215 @@
+/**
+ * What the page says, as pure functions: no DOM, no clock, no randomness.
+ * @module words
+ */
+
+/**
+ * @typedef {{item_id: string, title: string, share: number}} Reason
+ * @typedef {{item_id: string, title: string, artist: string, score: number, rank: number, before: ?number,
+ *   because: Reason[]}} Entry
+ * @typedef {{item_id: string, title: string, rank_before: number}} Leaver
+ * @typedef {{user_id: string, kind: string, generation: string, revision: number, plays: number, reason: string,
+ *   made_at_ms: number, took_ms: ?number, entries: Entry[], left: Leaver[], first: boolean,
+ *   partition?: number, offset?: number}} List
+ * @typedef {{kind: "new"|"up"|"down"|"same"|"none", words: string}} Movement
+ */
+
+const LETTERS = "23456789abcdefghjkmnpqrstvwxyz"; // none that are mistaken for one another
+const MINUTE_MS = 60_000;
+
+/**
+ * Say how an entry moved since the list before.
+ * @param {Entry} entry
+ * @param {boolean} first whether there is no list to compare with
+ * @returns {Movement}
+ */
+export function movement(entry, first) {
+  if (first) return { kind: "none", words: "" };
+  if (entry.before === null) return { kind: "new", words: "new" };
+  const steps = entry.before - entry.rank;
+  if (steps > 0) return { kind: "up", words: `up ${steps}` };
+  if (steps < 0) return { kind: "down", words: `down ${-steps}` };
+  return { kind: "same", words: "as before" };
+}
+
+/**
+ * Say a share of a score in percent, with a true minus.
+ * @param {number} share part of the score, 1 is all of it
+ * @returns {string}
+ */
+export function shareWords(share) {
+  const percent = Math.round(Math.abs(share) * 100);
+  const sign = share < 0 ? "−" : "";
+  return percent === 0 ? `${sign}<1 %` : `${sign}${percent} %`;
+}
+
+/**
+ * Part reasons into those for an item and those against it, the weightiest first.
+ * @param {Reason[]} because
+ * @returns {{supporting: Reason[], opposing: Reason[]}}
+ */
+export function reasons(because) {
+  const sorted = [...because].sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
+  return {
+    supporting: sorted.filter((reason) => reason.share >= 0),
+    opposing: sorted.filter((reason) => reason.share < 0),
+  };
+}
+
+/**
+ * Name an item by its title, or by its id where the catalog says nothing of it.
+ * @param {{item_id: string, title: ?string}} item
+ * @returns {string}
+ */
+export function nameOf(item) {
+  return item.title || item.item_id;
+}
+
+/**
+ * Join words as a sentence does.
+ * @param {string[]} words
+ * @returns {string}
+ */
+export function joined(words) {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}
+
+/**
+ * Count what changed among the entries that are shown.
+ * @param {List} list
+ * @param {number} nShown
+ * @returns {string} such as `2 new, 3 up, 1 down`; empty if nothing moved
+ */
+export function changeWords(list, nShown) {
+  const counts = { new: 0, up: 0, down: 0 };
+  for (const entry of list.entries.slice(0, nShown)) {
+    const { kind } = movement(entry, list.first);
+    if (kind in counts) counts[kind] += 1;
+  }
+  return Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(", ");
+}
+
+/**
+ * Tell what a play did to the list, in sentences to be read aloud.
+ * @param {string} played name of the item
+ * @param {List} list
+ * @param {number} nShown entries that are shown
+ * @returns {string}
+ */
+export function changeSentence(played, list, nShown) {
+  const took = list.took_ms === null ? "" : ` after ${durationWords(list.took_ms)}`;
+  if (list.first) return `You played ${played}. The first list came${took}.`;
+  const changes = changeWords(list, nShown);
+  const leavers = list.left.filter((item) => item.rank_before <= nShown).map(nameOf);
+  const left = leavers.length > 3 ? `${leavers.length} items` : joined(leavers);
+  const parts = [changes, left && `${left} left`].filter(Boolean).join("; ");
+  return `You played ${played}. The list changed${took}: ${parts || "the same items, with new scores"}.`;
+}
+
+/**
+ * Say a duration.
+ * @param {?number} ms
+ * @returns {string}
+ */
+export function durationWords(ms) {
+  if (ms === null || ms === undefined) return "–";
+  if (ms < 9.95) return `${ms.toFixed(1)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return ms < MINUTE_MS ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / MINUTE_MS)} min`;
+}
+
+/**
+ * Say how long ago something was.
+ * @param {number} ms
+ * @returns {string}
+ */
+export function agoWords(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 2) return "just now";
+  if (seconds < 100) return `${seconds} s ago`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 100) return `${minutes} min ago`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`;
+}
+
+/**
+ * Say a number: whole ones with separators, small ones with a decimal.
+ * @param {?number} value
+ * @returns {string}
+ */
+export function numberWords(value) {
+  if (value === null || value === undefined) return "–";
+  const digits = Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : 1;
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/**
+ * Say a rate in percent.
+ * @param {?number} value 1 is always
+ * @returns {string}
+ */
+export function rateWords(value) {
+  return value === null || value === undefined ? "–" : `${(value * 100).toFixed(1)} %`;
+}
+
+/**
+ * Say a rate with its 95 % interval.
+ * @param {?{value: number, low: number, high: number}} rate
+ * @returns {string}
+ */
+export function intervalWords(rate) {
+  if (!rate) return "–";
+  return `${rateWords(rate.value)} (${(rate.low * 100).toFixed(1)} to ${(rate.high * 100).toFixed(1)})`;
+}
+
+/**
+ * Say numbers with runs drawn together.
+ * @param {number[]} numbers
+ * @returns {string} such as `0–3, 6`
+ */
+export function runWords(numbers) {
+  const runs = [];
+  for (const number of [...numbers].sort((one, other) => one - other)) {
+    const last = runs[runs.length - 1];
+    if (last && last[1] === number - 1) last[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(", ");
+}
+
+/**
+ * Say a time of the day, as a clock on the wall does.
+ * @param {number} ms since 1970
+ * @param {boolean} [seconds]
+ * @returns {string}
+ */
+export function clockWords(ms, seconds = true) {
+  const at = new Date(ms);
+  const parts = [at.getHours(), at.getMinutes(), ...(seconds ? [at.getSeconds()] : [])];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+/**
+ * Make an id for a new listener out of random bytes.
+ * @param {Uint8Array} bytes
+ * @returns {string} such as `visitor-x7k2`
+ */
+export function visitorId(bytes) {
+  return `visitor-${Array.from(bytes, (byte) => LETTERS[byte % LETTERS.length]).join("")}`;
+}
+
+/**
+ * Tell whether a list knows of a play that was pressed.
+ * @param {List} list
+ * @param {{partition: ?number, offset: ?number, playsBefore: number}} press offset: null until the gateway has answered
+ * @returns {boolean}
+ */
+export function reflects(list, press) {
+  if (list.offset === undefined) return list.plays > press.playsBefore;
+  return press.offset !== null && list.partition === press.partition && list.offset >= press.offset;
+}

@@ -1,0 +1,51 @@
+/**
+ * The workers and their partitions.
+ * @module workers
+ */
+
+import { element } from "./element.js";
+import { agoWords, durationWords, numberWords, runWords } from "./words.js";
+
+const SILENT_MS = 5000;
+
+/**
+ * Show workers by name.
+ * @param {HTMLElement} place
+ * @param {Array<Object>} workers
+ */
+export function showWorkers(place, workers) {
+  const sorted = [...workers].sort((one, other) => one.instance.localeCompare(other.instance));
+  place.replaceChildren(...sorted.map(cardOf));
+}
+
+/** One worker. */
+function cardOf(worker) {
+  const silent = worker.told_ms_ago > SILENT_MS;
+  const heard = silent ? `not heard since ${agoWords(worker.told_ms_ago)}` : "heard";
+  const figures = `${numberWords(worker.events_per_s)} events/s, p50 ${durationWords(worker.p50_ms)}, p99 ${durationWords(worker.p99_ms)}`;
+  return element(
+    "li",
+    { class: "card worker" },
+    element("p", { class: "head" }, element("b", {}, worker.instance), element("span", { class: `badge ${silent ? "badge-warn" : "badge-on"}` }, heard)),
+    element("p", { class: "quiet" }, figures),
+    tilesOf(worker),
+    element("p", { class: "quiet" }, partitionWords(worker)),
+    element("p", { class: "quiet" }, worker.generation ? element("code", {}, worker.generation) : "no generation in service", worker.generation ? ` revision ${worker.revision}` : ""),
+  );
+}
+
+/** Say which partitions a worker owns, and which of them wait for their sweep. */
+function partitionWords({ partitions, partitions_swept: swept, generation }) {
+  if (partitions.length === 0) return "no partition: others own them all";
+  const owned = `partition${partitions.length > 1 ? "s" : ""} ${runWords(partitions)}`;
+  const waiting = generation ? partitions.filter((partition) => !swept.includes(partition)) : [];
+  return waiting.length ? `${owned}; being refolded: ${runWords(waiting)}` : owned;
+}
+
+/** A tile a partition: full once everybody of it was folded under the generation. */
+function tilesOf({ partitions, partitions_swept: swept }) {
+  const tiles = [...partitions]
+    .sort((one, other) => one - other)
+    .map((partition) => element("span", { class: `tile${swept.includes(partition) ? " is-swept" : ""}` }, String(partition)));
+  return element("div", { class: "tiles", "aria-hidden": "true" }, ...tiles);
+}
