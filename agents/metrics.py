@@ -1,20 +1,23 @@
 """What a worker tells Prometheus, read from its parts whenever it is asked."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agents.delays import Delays
 from agents.live_quality import LISTS, LiveQuality
 from agents.pulse import Pulses
 from agents.quality_window import compared
 from agents.tally import Tally
 from model.arrays import Doubles
 from model.quality import HISTORIES
+from state.disk_metrics import DiskMetrics
 from state.ranker import Ranker
 from state.serving import Serving
 from state.user_store import UserStore
@@ -22,10 +25,14 @@ from state.user_store import UserStore
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
+"""Nobody but this machine is answered, unless a setting says otherwise."""
 
 
 class MetricsError(RuntimeError):
-    """The metrics cannot be served. Give the process a port of its own in PLAYFOLD_METRICS_PORT, or none with 0."""
+    """The metrics cannot be served. Give the process a port of its own in PLAYFOLD_METRICS_PORT, or none with 0.
+
+    PLAYFOLD_METRICS_HOST has to be an address of its machine.
+    """
 
 
 class WorkerMetrics(Collector):
@@ -39,10 +46,12 @@ class WorkerMetrics(Collector):
         tally: Tally,
         quality: LiveQuality | None = None,
         pulses: Pulses | None = None,
+        delays: Delays | None = None,
+        disk: DiskMetrics | None = None,
     ) -> None:
         """Read these parts."""
         self._ranker, self._serving, self._store, self._tally = ranker, serving, store, tally
-        self._quality, self._pulses = quality, pulses
+        self._quality, self._pulses, self._delays, self._disk = quality, pulses, delays, disk
 
     def collect(self) -> Iterator[Metric]:
         """Give one sample of everything."""
@@ -56,6 +65,10 @@ class WorkerMetrics(Collector):
         if self._pulses is not None:
             what = "Pulses that Kafka did not take in time."
             yield CounterMetricFamily("playfold_pulses_failed", what, value=self._pulses.n_failed)
+        if self._delays is not None:
+            yield _of_delays(self._delays)
+        if self._disk is not None:
+            yield from self._disk.collect()
 
     def _of_events(self) -> Iterator[Metric]:
         events = CounterMetricFamily("playfold_events", "Events, by what became of them.", labels=["outcome"])
@@ -107,6 +120,14 @@ class WorkerMetrics(Collector):
         yield GaugeMetricFamily("playfold_partitions_swept", what, value=swept)
 
 
+def _of_delays(delays: Delays) -> Metric:
+    """Give how long plays took, as Prometheus wants a histogram."""
+    found = delays.all()
+    what = "Seconds from a play's arrival in Kafka until its list was durable."
+    buckets = [*((f"{bound:g}", float(n)) for bound, n in found.up_to.items()), ("+Inf", float(found.n))]
+    return HistogramMetricFamily("playfold_play_to_list_seconds", what, buckets=buckets, sum_value=found.sum_s)
+
+
 KINDS = ("list", "generation", "history", "fresh")
 
 
@@ -150,11 +171,11 @@ def _of_window(quality: LiveQuality) -> Iterator[Metric]:
 
 
 class MetricsServer:
-    """Serves samples on this machine, to whoever asks, from a thread of its own."""
+    """Serves samples to whoever asks, from a thread of its own."""
 
-    def __init__(self, collector: Collector, port: int) -> None:
+    def __init__(self, collector: Collector, port: int, host: str = HOST) -> None:
         """Serve what `collector` gives at a port; 0 serves nothing."""
-        self._port = port
+        self._port, self._host = port, host
         self._registry = CollectorRegistry()
         self._registry.register(collector)
         self._running: tuple[Any, Any] | None = None
@@ -163,16 +184,25 @@ class MetricsServer:
         """Begin.
 
         Raises:
-            MetricsError: The port is taken.
+            MetricsError: The port is taken, or the address is none of this machine.
         """
         if not self._port:
             return
         try:
-            self._running = start_http_server(self._port, HOST, self._registry)
+            self._running = start_http_server(self._port, self._host, self._registry)
         except OSError as error:
-            message = f"Metrics cannot be served on port {self._port} ({error.strerror}): set PLAYFOLD_METRICS_PORT."
-            raise MetricsError(message) from None
-        log.info("metrics_served", extra={"url": f"http://{HOST}:{self._port}/metrics"})
+            raise self._unservable(error) from None
+        log.info("metrics_served", extra={"url": f"http://{self._host}:{self._port}/metrics"})
+
+    def _unservable(self, error: OSError) -> MetricsError:
+        if error.errno == errno.EADDRINUSE:
+            return MetricsError(
+                f"Metrics cannot be served on port {self._port} ({error.strerror}): set PLAYFOLD_METRICS_PORT."
+            )
+        return MetricsError(
+            f"Metrics cannot be served at {self._host} ({error.strerror}): "
+            "set PLAYFOLD_METRICS_HOST to an address of this machine."
+        )
 
     async def stop(self) -> None:
         """End, if it was begun."""

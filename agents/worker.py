@@ -20,6 +20,7 @@ from model.warm_up import warm_up as warm_up_model
 from state import learn
 from state.catalog import ItemCatalog
 from state.disk import locked_folder
+from state.disk_metrics import DiskMetrics
 from state.generation_store import generation_store
 from state.serving import Serving
 from state.user_store import add_user_table
@@ -68,9 +69,16 @@ class Worker:
         )
         self._pulses = Pulses(self._path, self._serving, self._store, settings)
         metrics = WorkerMetrics(
-            self._path.ranker, self._serving, self._store, self._path.tally, self._path.quality, self._pulses
+            self._path.ranker,
+            self._serving,
+            self._store,
+            self._path.tally,
+            self._path.quality,
+            self._pulses,
+            self._path.delays,
+            DiskMetrics(settings.data_path),
         )
-        self._metrics = MetricsServer(metrics, settings.metrics_port)
+        self._metrics = MetricsServer(metrics, settings.metrics_port, settings.metrics_host)
         plays = topic_of_bytes(self._app, names.plays, settings.partitions)
         self._app.agent(plays, name="fold")(self._path.fold_plays)
         self._stop = asyncio.Event()

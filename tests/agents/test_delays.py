@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.delays import PER_DOUBLING, Delays
+from agents.delays import DOUBLINGS, PER_DOUBLING, Delays
 
 
 def test_a_share_is_found_within_a_step() -> None:
@@ -39,3 +39,25 @@ def test_odd_delays_are_counted(delay: float, told: float) -> None:
     delays.add([delay])
 
     assert [told] == delays.take(0.99)
+
+
+def test_all_delays_are_counted_up_to_every_doubling() -> None:
+    """Exactly, at the bounds too, and whatever a pulse took of them meanwhile."""
+    delays, found = Delays(), np.random.default_rng(1).lognormal(3, 3, 5000) + 1
+    found[:3] = [1.0, 16.0, 1024.0]
+    for part in np.array_split(found, 5):
+        delays.add(part)
+        delays.take(0.5)
+
+    told = delays.all()
+
+    assert {2**k / 1000: int(np.sum(found <= 2**k)) for k in range(DOUBLINGS)} == told.up_to
+    assert 5000 == told.n > told.up_to[65.536]
+    assert found.sum() / 1000 == pytest.approx(told.sum_s)
+
+
+def test_no_delays_are_a_histogram_too() -> None:
+    """Of nothing: a rate is then told from the first play on."""
+    told = Delays().all()
+
+    assert ({0}, 0, 0.0) == (set(told.up_to.values()), told.n, told.sum_s)

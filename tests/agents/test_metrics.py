@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agents.delays import DOUBLINGS, Delays
 from agents.live_quality import LiveQuality
 from agents.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
 from agents.pulse import Pulses
 from agents.quality_window import ENTRY
 from agents.tally import Tally
 from model.arrays import Floats
+from state.disk_metrics import DiskMetrics
 from state.generation import Generation
 from state.generation_store import GenerationStore
 from state.learn import OUTCOMES
@@ -234,16 +236,50 @@ async def test_failed_pulses_are_counted(scene: Scene) -> None:
     assert 3 == scene.samples()["playfold_pulses_failed_total"]
 
 
+def served_delays(scene: Scene) -> Delays:
+    """Return delays that the metrics of a scene tell of."""
+    delays = Delays()
+    scene.metrics._delays = delays  # noqa: SLF001
+    return delays
+
+
+async def test_how_long_plays_took_is_a_histogram(scene: Scene) -> None:
+    """In seconds, up to every doubling of a millisecond; a pulse takes nothing from it."""
+    delays = served_delays(scene)
+    delays.add([3.0, 900.0, 100_000.0])
+    delays.take(0.5)
+
+    found = scene.samples()
+
+    name = "playfold_play_to_list_seconds"
+    told = {bound: found[f"{name}_bucket le={bound}"] for bound in ("0.002", "0.004", "0.512", "1.024", "65.536")}
+    assert {"0.002": 0, "0.004": 1, "0.512": 1, "1.024": 2, "65.536": 2} == told
+    assert (3, 3) == (found[f"{name}_bucket le=+Inf"], found[f"{name}_count"])
+    assert 100.903 == pytest.approx(found[f"{name}_sum"])
+    assert DOUBLINGS + 1 == sum(key.startswith(f"{name}_bucket") for key in found)
+
+
+async def test_the_disk_of_the_data_folder_is_told(scene: Scene) -> None:
+    """An alert goes by the share that is free."""
+    scene.metrics._disk = DiskMetrics(scene.generations.path)  # noqa: SLF001
+
+    found = scene.samples()
+
+    assert 0 < found["playfold_disk_free_bytes"] <= found["playfold_disk_size_bytes"]
+
+
 async def test_every_metric_says_what_it_is(scene: Scene) -> None:
     """In a sentence, and with its kind."""
     scene.rank(await scene.serve(), 1)
     scored(scene)
     scene.metrics._pulses = cast(Pulses, SimpleNamespace(n_failed=0))  # noqa: SLF001
+    scene.metrics._disk = DiskMetrics(scene.generations.path)  # noqa: SLF001
+    served_delays(scene)
 
     families = list(text_string_to_metric_families(get(scene.port)))
 
-    assert 19 == len(families)
-    assert {"counter", "gauge"} == {family.type for family in families}
+    assert 22 == len(families)
+    assert {"counter", "gauge", "histogram"} == {family.type for family in families}
     assert all(family.documentation.endswith(".") for family in families)
 
 
@@ -270,6 +306,35 @@ async def test_a_taken_port_is_a_sentence(scene: Scene) -> None:
     expected = f"Metrics cannot be served on port {scene.port} (Address already in use): set PLAYFOLD_METRICS_PORT."
     assert expected == str(caught.value)
     assert 0 == scene.samples()["playfold_partitions"]
+
+
+async def test_an_address_that_is_not_ours_is_a_sentence(scene: Scene) -> None:
+    """It names the other setting; 192.0.2.1 is nobody's."""
+    second = MetricsServer(scene.metrics, free_port(), "192.0.2.1")
+
+    with pytest.raises(MetricsError) as caught:
+        second.start()
+
+    expected = (
+        "Metrics cannot be served at 192.0.2.1 (Cannot assign requested address): "
+        "set PLAYFOLD_METRICS_HOST to an address of this machine."
+    )
+    assert expected == str(caught.value)
+
+
+async def test_another_host_can_be_served(tmp_path: Path) -> None:
+    """In a container, Prometheus asks from beside it; the whole of 127.0.0.0/8 is this machine."""
+    scene = Scene(tmp_path)
+    server = MetricsServer(scene.metrics, scene.port, "127.0.0.2")
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.2", scene.port), timeout=5):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            get(scene.port)
+    finally:
+        await server.stop()
+        await scene.store.on_stop()
 
 
 async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,43 @@
+"""The room on a disk, beside what the system itself says of it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from state import disk_metrics
+from state.disk_metrics import DiskMetrics, room_of
+
+
+def test_the_room_is_that_of_the_folders_disk(tmp_path: Path) -> None:
+    """Free is what a process without special rights may write; another process may write meanwhile."""
+    found = os.statvfs(tmp_path)
+
+    room = room_of(tmp_path)
+
+    assert found.f_blocks * found.f_frsize == room.size_bytes
+    assert found.f_bavail * found.f_frsize == pytest.approx(room.free_bytes, rel=0.01)
+
+
+def test_a_folder_that_is_not_there_yet_has_the_room_of_its_parent(tmp_path: Path) -> None:
+    """A worker tells of its disk before it has written anything."""
+    assert room_of(tmp_path).size_bytes == room_of(tmp_path / "data" / "workers").size_bytes
+
+
+def test_both_samples_are_told(tmp_path: Path) -> None:
+    """By the names that alerts and dashboards know."""
+    found = {family.name: family.samples[0].value for family in DiskMetrics(tmp_path).collect()}
+
+    assert {"playfold_disk_free_bytes", "playfold_disk_size_bytes"} == set(found)
+    assert 0 < found["playfold_disk_free_bytes"] <= found["playfold_disk_size_bytes"]
+
+
+def test_a_disk_that_does_not_answer_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other samples of the process are told all the same."""
+
+    def broken(_: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(disk_metrics, "room_of", broken)
+
+    assert [] == list(DiskMetrics(tmp_path).collect())
