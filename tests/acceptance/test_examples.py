@@ -1,0 +1,401 @@
+"""Every program of docs/producers.md, docs/consumers.md and the README does what its page says."""
+
+import asyncio
+import json
+import re
+import sys
+import threading
+import time
+import uuid
+import zlib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaProducer
+
+from cli.processes import WorkerProcess, environment_of
+from jobs.retrain import retrain
+from jobs.step import unwatched
+from streams.broker import Broker
+from streams.child import Child
+from streams.examples import EXAMPLES
+from streams.latest_list import latest_list
+from streams.records import CatalogItem, Recommendations
+from streams.replay import partition_of
+from streams.settings import Settings
+from streams.topic_admin import create_topics, delete_topics
+from streams.topics import topic_names
+from tests.acceptance.examples import PAGES, README, Desk, Program, blocks_of, program, programs
+from tests.kafka.watching import await_true, rejects, send, values, worker
+
+N_SONGS, N_LISTENERS = 16, 12
+HERE = Path(__file__)
+
+
+class Scene(msgspec.Struct):
+    """A playfold whose topics have their plain names, as a reader's have, with lists of songs."""
+
+    settings: Settings
+    process: WorkerProcess
+    generation: str
+    producer: Any
+
+    def tell(self, topic: str, key: str, value: Any, partition: int | None = None) -> None:
+        """Write a record, and wait until Kafka has it; None is a tombstone."""
+        encoded = None if value is None else msgspec.json.encode(value)
+        self.producer.send(topic, key=key.encode(), value=encoded, partition=partition).get(timeout=10)
+
+    def list_of(self, user: str) -> Recommendations:
+        """Return the list of a listener that counts, once they have one."""
+        assert await_true(lambda: asyncio.run(latest_list(user, self.settings)) is not None, 10), f"{user} has no list"
+        found = asyncio.run(latest_list(user, self.settings))
+        assert found is not None
+        return found
+
+    def lists(self) -> dict[str, Recommendations]:
+        """Return everybody's last list, on whatever partition."""
+        found = values(self.settings, "recommendations")
+        return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in found if value}
+
+    def plays(self) -> list[dict[str, Any]]:
+        """Return what stands on `plays`, as far as it is JSON objects with a listener."""
+        return [json.loads(value) for _, value in values(self.settings, "plays") if b"user_id" in value]
+
+
+@pytest.fixture(scope="module")
+def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Run one worker with one generation, trained on songs, for all programs."""
+    settings = Settings(
+        brokers=broker.bootstrap,
+        data_dir=str(tmp_path_factory.mktemp("examples")),
+        group="test-examples",
+        factors=8,
+        iterations=2,
+        index_trees=2,
+        related_n=5,
+        list_n=5,
+        popular_publish_s=0.2,
+    )
+    create_topics(settings)
+    producer = KafkaProducer(bootstrap_servers=settings.brokers)
+    send(settings, [song(f"u{user}", number) for user in range(N_LISTENERS) for number in songs_of(user)])
+    with worker(settings) as process:
+        changelog = topic_names(settings).users_changelog
+        assert await_true(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS, 30)
+        found = Scene(settings, process, retrain(settings, unwatched).generation, producer)
+        for number in range(N_SONGS):
+            item = CatalogItem(item_id=f"song-{number}", title=f"Title {number}", kind="song")
+            found.tell("catalog", item.item_id, item)
+        assert await_true(lambda: {one.generation for one in found.lists().values()} == {found.generation}, 20)
+        yield found
+    producer.close()
+    delete_topics(settings)
+
+
+def songs_of(user: int) -> list[int]:
+    """Return the songs that a listener plays: neighbours of each other."""
+    return [(user + step) % N_SONGS for step in range(5)]
+
+
+def song(user: str, number: int) -> tuple[bytes, bytes]:
+    """Return a play as it travels."""
+    play = {"user_id": user, "item_id": f"song-{number}", "played_at_ms": 1_700_000_000_000}
+    return user.encode(), msgspec.json.encode(play)
+
+
+@pytest.fixture
+def desk(scene: Scene, tmp_path: Path) -> Desk:
+    """Give a test a place to run programs at."""
+    return Desk(tmp_path, {"BROKERS": scene.settings.brokers})
+
+
+def test_no_program_is_left_out() -> None:
+    """Every one of the pages is named by a test here, and whatever looks like one has a name."""
+    named = set(re.findall(r'program\("(\w+\.\w+)"\)', HERE.read_text()))
+
+    assert set(programs()) == named
+    n_fences = sum(page.read_text().count("\n```") for page in PAGES)
+    assert 2 * len(programs()) == n_fences
+
+
+def test_a_missing_client_is_a_failure(desk: Desk) -> None:
+    """Where kcat is not installed, a program fails, and says so."""
+    with pytest.raises(AssertionError, match=r"send\.sh ended with 127: .*not-kcat"):
+        desk.run(Program("send.sh", "sh", "not-kcat -P\n"))
+
+
+def test_python_sends_events(scene: Scene, desk: Desk) -> None:
+    """Each to its listener's partition, where the program says; a wish is carried out."""
+    said = desk.run(program("send_plays.py")).splitlines()
+
+    assert ["anna", "anna", "ben", "ben"] == [line.split()[0] for line in said]
+    places = [line.split()[-1] for line in said]
+    assert [partition_of(user, 4) for user in ("anna", "anna", "ben", "ben")] == [
+        int(place.partition(":")[0]) for place in places
+    ]
+    last = int(places[-1].partition(":")[2])
+    assert await_true(lambda: scene.list_of("ben").offset >= last, 10)
+    assert "song-3" not in scene.list_of("ben").items
+    assert "blended" == scene.list_of("anna").kind
+
+
+def test_the_shell_sends_to_the_partitions_of_the_listeners(scene: Scene, desk: Desk) -> None:
+    """As the Java client would; a private play is not counted."""
+    desk.run(program("send_plays.sh"))
+
+    assert scene.list_of("carla").partition == partition_of("carla", 4)
+    assert scene.list_of("dora").partition == partition_of("dora", 4)
+    assert 1 == scene.list_of("carla").plays
+    assert 2 == len([play for play in scene.plays() if play["user_id"] == "carla"])
+
+
+def test_without_the_partitioner_kcat_sends_elsewhere(scene: Scene, desk: Desk) -> None:
+    """So the page says rightly that it has to be named: by CRC32 these listeners' plays stand on other partitions."""
+    sender = program("send_plays.sh")
+    text = sender.text.replace("-X partitioner=murmur2_random ", "").replace("carla", "clara").replace("dora", "flora")
+    assert text != sender.text
+    lost = [user for user in ("clara", "flora") if zlib.crc32(user.encode()) % 4 != partition_of(user, 4)]
+    assert lost
+
+    desk.run(sender._replace(text=text))
+
+    assert await_true(lambda: set(lost) <= scene.lists().keys(), 10)
+    for user in lost:
+        assert zlib.crc32(user.encode()) % 4 == scene.lists()[user].partition
+        assert asyncio.run(latest_list(user, scene.settings)) is None  # where everybody looks for it, it is not
+
+
+def test_python_watches_rejects(scene: Scene, desk: Desk) -> None:
+    """Reason and bytes of what was rejected; of a private play the place alone."""
+    with desk.running(program("watch_rejects.py")) as watching:
+        scene.tell("plays", "greta", {"user_id": "greta", "item_id": 7, "played_at_ms": 1_700_000_000_000})
+        scene.tell("plays", "greta", {"user_id": "greta", "item_id": 7, "private": True})
+
+        watching.await_line('item_id: Expected str, got int: b\'{"user_id":"greta"')
+        private = watching.await_line("a private play cannot be read")
+
+    assert private.endswith("stands at its place alone: b''")
+
+
+def test_the_shell_counts_reasons(scene: Scene, desk: Desk) -> None:
+    """The most frequent first."""
+    n_before = len(rejects(scene.settings))
+    for _ in range(20):
+        scene.tell("plays", "nobody", {"user_id": "hans", "item_id": "song-1", "played_at_ms": 1_700_000_000_000})
+    assert await_true(lambda: len(rejects(scene.settings)) == n_before + 20, 10)
+
+    said = desk.run(program("watch_rejects.sh")).splitlines()
+
+    assert ["20", "the key is not the user_id"] == said[0].split(maxsplit=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"item_id": "song-1"}, "Object missing required field"),
+        ({"item_id": "song-1", "played_at_ms": 1_700_000_000}, "played_at_ms: Expected int"),
+        ({"item_id": "song-1", "played_at_ms": 1_700_000_000_000, "type": "burp"}, "type: Invalid value"),
+        ("{nothing}", "JSON is malformed"),
+    ],
+    ids=lambda found: found if isinstance(found, str) else "",
+)
+def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) -> None:
+    """A producer finds what to do by the words that the worker uses."""
+    user = uuid.uuid4().hex
+    value = wrong.encode() if isinstance(wrong, str) else msgspec.json.encode({"user_id": user, **wrong})
+    scene.producer.send("plays", key=user.encode(), value=value).get(timeout=10)
+
+    assert await_true(lambda: any(found.key == user.encode() for found in rejects(scene.settings)), 10)
+
+    (found,) = [found.reason for found in rejects(scene.settings) if found.key == user.encode()]
+    assert found.startswith(reason)
+    assert f"| `{reason} ...` |" in PAGES[0].read_text()
+
+
+def test_python_shows_a_list(scene: Scene, desk: Desk) -> None:
+    """In its order, under titles, with the reason that matters most, and with what is related to its first item."""
+    held = scene.list_of("u1")
+
+    said = desk.run(program("show_list.py"), "u1").splitlines()
+
+    assert f"u1: {held.kind}" == said[0]
+    assert [
+        f"  {title(item)}, because of {title(because[0])}"
+        for item, because in zip(held.items, held.because, strict=True)
+    ] == said[1:6]
+    assert said[6].startswith(f"related to {title(held.items[0])}: Title ")
+    assert 7 == len(said)
+
+
+def title(item: str) -> str:
+    """Return what the catalog calls a song."""
+    return item.replace("song-", "Title ")
+
+
+def test_what_is_gone_is_not_shown(scene: Scene, desk: Desk) -> None:
+    """Though it stands in the list: nobody's list is made again because an item went."""
+    gone = scene.list_of("u2").items[1]
+    whole = scene.list_of("u2").items
+    scene.tell("catalog", gone, CatalogItem(item_id=gone, title=title(gone), available_until_ms=1))
+    try:
+        said = desk.run(program("show_list.py"), "u2").splitlines()
+    finally:
+        scene.tell("catalog", gone, CatalogItem(item_id=gone, title=title(gone), kind="song"))
+
+    assert whole == scene.list_of("u2").items
+    assert [title(item) for item in whole if item != gone] == [line.strip().partition(",")[0] for line in said[1:5]]
+
+
+def test_the_list_that_counts_is_shown(scene: Scene, desk: Desk) -> None:
+    """Not an older one that a late worker wrote behind it, not after a tombstone, not once it expired."""
+    made, now_ms = partition_of("zoe", 4), time.time_ns() // 1_000_000
+    template = msgspec.structs.replace(
+        next(example.record for example in EXAMPLES["recommendations"] if isinstance(example.record, Recommendations)),
+        user_id="zoe",
+        partition=made,
+        expires_at_ms=now_ms + 600_000,
+    )
+
+    def shown(*items: str, **fields: Any) -> list[str]:
+        if items:
+            told = msgspec.structs.replace(template, items=list(items), **fields)
+            scene.tell("recommendations", "zoe", told, made)
+        return [line.partition(",")[0].strip() for line in desk.run(program("show_list.py"), "zoe").splitlines()[:2]]
+
+    assert ["zoe: personal", "Title 1"] == shown("song-1", "song-2", offset=90)
+    assert ["zoe: personal", "Title 1"] == shown("song-3", "song-4", offset=89)
+    assert ["zoe: personal", "Title 5"] == shown("song-5", "song-6", offset=90)
+    assert "zoe: popular" == shown("song-7", "song-8", offset=91, expires_at_ms=now_ms)[0]
+    scene.tell("recommendations", "zoe", None, made)
+    assert "zoe: popular" == shown()[0]
+    assert ["zoe: personal", "Title 9"] == shown("song-9", "song-10", offset=3)
+
+
+def test_the_shell_looks_at_lists(scene: Scene, desk: Desk) -> None:
+    """Of one listener, without their tombstones."""
+    held = scene.list_of("u3")
+
+    said = desk.run(program("read_lists.sh"), "u3").splitlines()
+
+    assert [held.kind, held.plays, held.offset, held.items[:3]] == json.loads(said[-1])
+
+
+def test_python_watches_private_lists(scene: Scene, desk: Desk) -> None:
+    """As they come."""
+    with desk.running(program("watch_private.py")) as watching:
+        watching.await_line("watching")
+        play = {"user_id": "u4", "item_id": "song-12", "played_at_ms": 1_700_000_000_000, "private": True}
+        scene.tell("plays", "u4", play)
+
+        found = watching.await_line("u4")
+
+    assert found.startswith("u4 True ['song-")
+
+
+@pytest.fixture(scope="module")
+def gateway(scene: Scene) -> Iterator[str]:
+    """Run one gateway for all programs, and give its URL."""
+    settings = msgspec.structs.replace(scene.settings, gateway_port=0, instance="window")
+    log_file = settings.data_path / "gateway.log"
+    with log_file.open("wb") as log:
+        child = Child([sys.executable, "-m", "cli.main", "gateway", "--json"], log, 10, environment_of(settings))
+    try:
+        assert await_true(lambda: not child.running or b"gateway_ready" in log_file.read_bytes(), 30)
+        ready = [line for line in log_file.read_bytes().splitlines() if b"gateway_ready" in line]
+        assert ready, f"The gateway is not ready: {log_file.read_text()}"
+        yield json.loads(ready[0])["url"]
+    finally:
+        child.stop()
+
+
+@pytest.fixture
+def web_desk(scene: Scene, gateway: str, tmp_path: Path) -> Desk:
+    """Give a test a place at which programs find the gateway, too."""
+    return Desk(tmp_path, {"BROKERS": scene.settings.brokers, "GATEWAY": gateway})
+
+
+def test_javascript_sends_events(scene: Scene, web_desk: Desk) -> None:
+    """Where each stands is told, and what is wrong with the one that stands nowhere."""
+    said = web_desk.run(program("send_plays.mjs")).splitlines()
+
+    held = scene.list_of("emil")
+    assert [f"stands at {held.partition}:{held.offset}", "refused: item_id: Expected str, got int"] == said
+    (play,) = [play for play in scene.plays() if play["user_id"] == "emil"]
+    assert 36 == len(play["play_id"])
+
+
+def test_javascript_sends_again_what_a_busy_gateway_refused(tmp_path: Path) -> None:
+    """The same plays with the same ids; a token goes with each request."""
+    taken: list[tuple[str | None, bytes]] = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append((self.headers["Authorization"], self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response((503, 429, 200)[len(taken) - 1])
+            self.send_header("Retry-After", "0")
+            self.end_headers()
+            self.wfile.write(b'{"accepted":1,"rejected":0,"results":[{"partition":2,"offset":7}]}')
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            desk = Desk(tmp_path, {"GATEWAY": url, "GATEWAY_TOKEN": "a token of ours"})
+            said = desk.run(program("send_plays.mjs"))
+        finally:
+            server.shutdown()
+
+    assert "stands at 2:7\n" == said
+    assert 3 == len(taken)
+    assert 1 == len(set(taken))
+    assert "Bearer a token of ours" == taken[0][0]
+
+
+def test_javascript_shows_the_list_that_reflects_a_play(scene: Scene, web_desk: Desk) -> None:
+    """In its order; asked again it is unchanged, a stranger gets what is popular, and an item has neighbours."""
+    said = web_desk.run(program("show_list.mjs"), "u6").splitlines()
+
+    held = scene.list_of("u6")
+    assert f"{held.kind}, reflected: true" == said[0]
+    ranked = zip(held.items, held.scores, strict=True)
+    assert [f"{rank}. {item} {score:.3f}" for rank, (item, score) in enumerate(ranked, 1)] == said[1:6]
+    assert ["asked again: 304", "nobody-yet: popular, offset -1"] == said[6:8]
+    assert re.fullmatch(r"related to song-4: song-\d+, song-\d+, song-\d+", said[8])
+
+
+def of_readme(scene: Scene, *numbers: int) -> Program:
+    """Return Python of the README as one program, which finds the test's Kafka where it names that of `up`."""
+    texts = [text for language, text in blocks_of(README) if language == "python"]
+    assert 3 == len(texts), "The README has another program: run it here, too."
+    text = "\n".join(texts[number] for number in numbers)
+    assert "127.0.0.1:19092" in text
+    return Program("readme.py", "python", text.replace("127.0.0.1:19092", scene.settings.brokers))
+
+
+def test_the_readme_sends_a_play_and_says_what_an_item_is(scene: Scene, desk: Desk) -> None:
+    """The second program goes on where the first ended."""
+    n_before = len([play for play in scene.plays() if play["user_id"] == "anna"])
+
+    desk.run(of_readme(scene, 0, 1))
+
+    assert n_before + 1 == len([play for play in scene.plays() if play["user_id"] == "anna"])
+    told = msgspec.json.decode(dict(values(scene.settings, "catalog"))[b"song-7"], type=CatalogItem)
+    assert ("Seven", "song") == (told.title, told.kind)
+    scene.tell("catalog", "song-7", CatalogItem(item_id="song-7", title=title("song-7"), kind="song"))
+
+
+def test_the_readme_reads_lists(scene: Scene, desk: Desk) -> None:
+    """Everybody's, from the beginning, and past the tombstones of those who were forgotten."""
+    for partition in range(scene.settings.partitions):
+        scene.tell("recommendations", "forgotten", None, partition)
+    held = scene.list_of("u5")
+
+    with desk.running(of_readme(scene, 2)) as reading:
+        assert f"u5 {held.kind} {held.items}" == reading.await_line("u5 ", str(held.items))
