@@ -19,6 +19,7 @@ COMMANDS = {
     "broker": "Run Kafka on this machine, in the foreground.",
     "topics": "Create and verify the topics.",
     "worker": "Fold plays into lists.",
+    "gateway": "Answer clients by HTTP, and show the live page.",
     "retrain": "Make the next generation, judge it and announce it.",
     "nightly": "Retrain every night, and rebuild the index in between.",
     "tune": "Find the best hyperparameters.",

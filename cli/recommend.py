@@ -14,9 +14,8 @@ from rich.table import Table
 from state.anonymous import AnonymousList, anonymous_list, open_latest
 from streams.catalog_item import titles_of
 from streams.latest_list import latest_list
-from streams.latest_popular import latest_popular
+from streams.latest_popular import as_list_of, latest_popular
 from streams.records import ALL_KINDS, Recommendations
-from streams.replay import partition_of
 from streams.settings import Settings, read_settings
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -70,18 +69,7 @@ async def _list_of(user: str, settings: Settings) -> Recommendations:
     if popular is None:
         message = f"There is no list for {user!r}, nor a popular one: no worker has served a generation yet."
         raise NoListError(message)
-    return Recommendations(
-        user_id=user,
-        kind="popular",
-        generation=popular.generation,
-        revision=popular.revision,
-        partition=partition_of(user, settings.partitions),
-        offset=-1,
-        made_at_ms=popular.made_at_ms,
-        expires_at_ms=popular.made_at_ms + 1000 * settings.list_expires_s,
-        items=popular.items,
-        scores=popular.plays,
-    )
+    return as_list_of(user, popular, settings)
 
 
 def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> None:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Floats
+from model.arrays import Floats, Keys, Rows
+from model.fold_in import fold_in
 from model.history import Histories
 from state.errors import GenerationError
 from state.generation import Generation
@@ -52,6 +53,7 @@ def anonymous_list(
     weights: Sequence[float] | None = None,
     ranker: Ranker | None = None,
     popular_now: PopularNow | None = None,
+    now_ms: int = 0,
 ) -> AnonymousList:
     """Return the list of a listener who has played these items and nothing else.
 
@@ -64,6 +66,7 @@ def anonymous_list(
         weights: What each counts, more than 0; a play each if left out. All are as recent.
         ranker: Ranks the list; exactly if left out.
         popular_now: Tells what is popular; what was so in the training if left out.
+        now_ms: When the list is made: what `ranker` says is not available then is not in it.
 
     Raises:
         ValueError: There are not as many weights as items, or one is not above 0.
@@ -72,17 +75,54 @@ def anonymous_list(
     if worth.shape != (len(item_ids),) or not (worth > 0).all():
         message = f"{len(item_ids)} items need as many weights above 0, not {list(weights or ())}."
         raise ValueError(message)
-    known = generation.rows_of(np.array([item_key(item_id) for item_id in item_ids], np.uint64)) >= 0
+    known = generation.rows_of(_keys(item_ids)) >= 0
     records = _listener_of(item_ids, worth, generation.manifest.objective.factors)
-    lists = relist(records, generation, settings, ranker, popular_now)
+    lists = relist(records, generation, settings, ranker, popular_now, now_ms)
     unknown = [item_id for item_id, there in zip(item_ids, known.tolist(), strict=True) if not there]
     return _told(lists, generation, list(dict.fromkeys(unknown)))
+
+
+def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_ids: Sequence[str]) -> AnonymousList:
+    """Rank some candidates for a listener who has played these items and nothing else, all of them, best first.
+
+    If none of the played items is known, the candidates are ranked by their plays in the training, and the list is
+    `popular`. Candidates that the generation does not know are left out, and named among the unknown items.
+    """
+    names = list(dict.fromkeys(candidate_ids))
+    played, candidates = generation.rows_of(_keys(item_ids)), generation.rows_of(_keys(names))
+    unknown = [
+        item_id
+        for item_id, row in zip([*item_ids, *names], [*played.tolist(), *candidates.tolist()], strict=True)
+        if row < 0
+    ]
+    there = candidates[candidates >= 0]
+    is_known = bool((played >= 0).any())
+    scores = generation.item_factors[there] @ _vector(generation, played) if is_known else generation.popularity[there]
+    order = np.argsort(-scores, kind="stable")
+    kind = "personal" if is_known else "popular"
+    return AnonymousList(
+        kind, generation.item_ids[there[order]].tolist(), scores[order].tolist(), list(dict.fromkeys(unknown))
+    )
+
+
+def _vector(generation: Generation, rows: Rows) -> Floats:
+    """Return the vector of a listener whose last play was of all these items at once, each as often as it stands."""
+    played, counts = np.unique(rows[rows >= 0], return_counts=True)
+    objective, starts = generation.manifest.objective, np.array([0, len(played)])
+    x = np.zeros((1, objective.factors), np.float32)
+    fixed = generation.item_factors, generation.gram_diagonal
+    found: Floats = fold_in(starts, played, counts.astype(np.float32), *fixed, objective, x)[0]
+    return found
+
+
+def _keys(item_ids: Sequence[str]) -> Keys:
+    return np.array([item_key(item_id) for item_id in item_ids], np.uint64)
 
 
 def _listener_of(item_ids: Sequence[str], weights: Floats, factors: int) -> UserRecords:
     """Return the record of a listener whose last play was of all items at once."""
     names, places = np.unique(np.array(item_ids, dtype=str), return_inverse=True)
-    keys = np.array([item_key(str(name)) for name in names], np.uint64)
+    keys = _keys(names.tolist())
     values = np.bincount(places, weights, len(names)).astype(np.float32)
     records = new_users(1, factors)
     records.header["plays"] = 1

@@ -72,6 +72,18 @@ class ItemCatalog:
             return
         self._set(item_key(name), entry)
 
+    def is_available(self, item_id: str, now_ms: int) -> bool:
+        """Tell whether an item may be shown at a moment; one of which nothing is said always may."""
+        if not self._entries:
+            return True
+        entry = self._entries.get(item_key(item_id), NOTHING)
+        return entry.from_ms <= now_ms < entry.until_ms
+
+    def kind_of(self, item_id: str) -> str | None:
+        """Return which kind of thing an item is, None if that is not known."""
+        code = self._entries.get(item_key(item_id), NOTHING).kind
+        return None if code == NO_KIND else list(self._kinds)[code]
+
     def prepare(self, generation: Generation) -> None:
         """Lay the catalog out by the rows of a generation that is to come: a second for a million items."""
         self._view_of(generation)

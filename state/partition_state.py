@@ -9,6 +9,7 @@ import numpy as np
 import rocksdict
 
 from state.keys import is_item_name, item_name_key
+from state.rocks import rocks_options
 from state.user_record import (
     APPLIED_OFFSET,
     FORGOTTEN_BYTES,
@@ -71,7 +72,7 @@ class PartitionState:
             Exception: RocksDB's own, when another process holds the folder or a file is damaged.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._db = rocksdict.Rdict(str(folder), _options(cache))
+        self._db = rocksdict.Rdict(str(folder), rocks_options(cache))
         # The changelog is the log: what a crash takes from memory is read back from the place that the disk has.
         self._unlogged = rocksdict.WriteOptions()
         self._unlogged.disable_wal = True
@@ -272,17 +273,3 @@ class PartitionState:
             batch.delete(OWED_PREFIX + key)
         if self.has_outranked:  # what is written now stands in the changelog behind the stale record
             batch.delete(OUTRANKED_PREFIX + key)
-
-
-def _options(cache: rocksdict.Cache | None) -> rocksdict.Options:
-    options = rocksdict.Options(raw_mode=True)
-    options.create_if_missing(True)  # noqa: FBT003  rocksdict's own signature
-    options.set_write_buffer_size(16 << 20)
-    options.set_max_write_buffer_number(3)
-    options.set_max_open_files(256)
-    options.set_keep_log_file_num(2)
-    table = rocksdict.BlockBasedOptions()
-    table.set_bloom_filter(10, False)  # noqa: FBT003  rocksdict's own signature
-    table.set_block_cache(cache or rocksdict.Cache(8 << 20))
-    options.set_block_based_table_factory(table)
-    return options

@@ -31,6 +31,11 @@ class Serving:
         self._announced: Announcement | None = None
         self._changed = asyncio.Event()
 
+    @property
+    def announced_at_ms(self) -> int | None:
+        """Return when what was announced last was, in milliseconds since 1970; None if nothing was."""
+        return self._announced.announced_at_ms if self._announced else None
+
     def announce(self, _key: bytes | None, value: bytes | None) -> None:
         """Take note of a record of the generations topic; the last one counts."""
         try:
@@ -73,12 +78,8 @@ class Serving:
         generation = self._store.open(announced.generation_id, announced.revision)
         if present is not None and present.id == generation.id:
             generation = present.with_revision(generation.revision)
-        _ = (
-            generation.norms,
-            generation.popular_order,
-            generation.key,
-            generation.marks,
-        )  # computed here, beside the event loop
+        # Computed here, beside the event loop.
+        _ = generation.norms, generation.popular_order, generation.key, generation.marks
         generation.rows_of(generation.item_keys[:1])
         self._prepare(generation)
         return generation

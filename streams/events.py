@@ -123,6 +123,15 @@ def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Co
     Raises:
         UnreadablePlay: Whatever else the bytes are.
     """
+    event = read_value(value, bytes_max, types)
+    if key != event.user_id.encode():
+        reason = "the key is not the user_id"
+        raise UnreadablePlay(reason)
+    return event
+
+
+def read_value(value: bytes | None, bytes_max: int, types: Collection[str] = PLAYS_ALONE) -> Event:
+    """Read the value of a record of `plays` that is yet to get its key, the `user_id`; else as `read_event`."""
     if not value:
         reason = "the value is empty"
         raise UnreadablePlay(reason)
@@ -135,9 +144,6 @@ def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Co
         raise UnreadablePlay(_shorten(error)) from None
     if not _is_printable(event):
         reason = "an id has characters that are not printable"
-        raise UnreadablePlay(reason)
-    if key != event.user_id.encode():
-        reason = "the key is not the user_id"
         raise UnreadablePlay(reason)
     return event
 

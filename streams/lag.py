@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from streams.log_reader import partitions_of, reader
+from streams.log_reader import Span, partitions_of, reader
 from streams.settings import Settings
 from streams.topics import topic_names
 
@@ -20,10 +20,16 @@ class Lag:
 
     async def plays(self) -> int:
         """Return the lag of all partitions together, as of the last commit: workers commit every second."""
+        return sum(span.end - span.start for span in (await self.spans()).values())
+
+    async def spans(self) -> dict[int, Span]:
+        """Return from where to where each partition of `plays` is not committed yet."""
         tps = await partitions_of(self._consumer, topic_names(self._settings).plays)
         committed = await self._admin.list_consumer_group_offsets(self._settings.group)
         ends = await self._consumer.end_offsets(tps)
-        return sum(end - (committed[tp].offset if tp in committed else 0) for tp, end in ends.items())
+        return {
+            tp.partition: Span(max(committed[tp].offset, 0) if tp in committed else 0, end) for tp, end in ends.items()
+        }
 
 
 @asynccontextmanager

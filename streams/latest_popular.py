@@ -3,7 +3,8 @@
 import msgspec
 
 from streams.log_reader import read_topic
-from streams.records import PopularItems
+from streams.records import PopularItems, Recommendations
+from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
 
@@ -32,6 +33,22 @@ async def latest_popular(kind: str, settings: Settings) -> PopularItems | None:
                 latest[partition] = record.value
     found = [_read(kind, value) for value in latest.values() if value is not None]
     return max(found, key=lambda popular: popular.made_at_ms, default=None)
+
+
+def as_list_of(user_id: str, popular: PopularItems, settings: Settings) -> Recommendations:
+    """Return a popular list as that of a listener who has none of their own."""
+    return Recommendations(
+        user_id=user_id,
+        kind="popular",
+        generation=popular.generation,
+        revision=popular.revision,
+        partition=partition_of(user_id, settings.partitions),
+        offset=-1,
+        made_at_ms=popular.made_at_ms,
+        expires_at_ms=popular.made_at_ms + 1000 * settings.list_expires_s,
+        items=popular.items,
+        scores=popular.plays,
+    )
 
 
 def _read(kind: str, value: bytes) -> PopularItems:

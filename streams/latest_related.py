@@ -24,8 +24,17 @@ async def latest_related(item_id: str, settings: Settings) -> RelatedItems | Non
     latest: bytes | None = None
     async for value in records_of(topic_names(settings).related_items, item_id, settings):
         latest = value
+    return None if latest is None else read_related(item_id, latest)
+
+
+def read_related(item_id: str, value: bytes) -> RelatedItems:
+    """Read the record of an item's related items.
+
+    Raises:
+        RelatedUnreadable: Whatever else the bytes are.
+    """
     try:
-        return None if latest is None else _decode(latest)
+        return _decode(value)
     except (ValueError, RecursionError) as error:
         message = f"The record of related items of {item_id!r} cannot be read: {str(error).replace('`', '')[:200]}."
         raise RelatedUnreadable(message) from None

@@ -221,6 +221,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=0, le=65535, description="Port of this process's Prometheus metrics on 127.0.0.1; 0: none.")
     ] = 0
 
+    metrics_host: Annotated[
+        str, Meta(min_length=1, description="Address at which these metrics are served; `0.0.0.0` in a container.")
+    ] = "127.0.0.1"
+
     # How it goes.
     live_quality: Annotated[
         bool,
@@ -229,6 +233,53 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pulse_s: Annotated[
         float, Meta(ge=0, description="Seconds between two pulses of a worker on the topic `pulse`; 0: none.")
     ] = 1.0
+
+    # The gateway.
+    gateway_host: Annotated[
+        str,
+        Meta(min_length=1, description="Address that the gateway listens on; beyond this machine it wants a token."),
+    ] = "127.0.0.1"
+    gateway_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port of the gateway; 0: a free one, which it tells.")
+    ] = 8080
+    gateway_hosts: Annotated[
+        str,
+        Meta(
+            description="Names, separated by commas, under which clients reach the gateway beside `localhost` and "
+            "`gateway_host`; a request for another one is refused. `*`: any.",
+        ),
+    ] = ""
+    gateway_token: Annotated[
+        str,
+        Meta(
+            pattern=r"^([!-~]{16,512})?$",
+            description="Token that every client of the gateway has to bring, 16 characters at least; empty: none.",
+        ),
+    ] = ""
+    gateway_token_file: Annotated[
+        str, Meta(description="File whose first line is that token; for secrets that are mounted.")
+    ] = ""
+    gateway_batch_max: Annotated[int, Meta(ge=1, le=10_000, description="Most events in one request.")] = 500
+    gateway_body_bytes_max: Annotated[
+        int, Meta(ge=1024, le=64 << 20, description="Largest body of a request, in bytes.")
+    ] = 1 << 20
+    gateway_header_bytes_max: Annotated[
+        int, Meta(ge=1024, le=1 << 20, description="Largest head of a request, in bytes.")
+    ] = 16_384
+    gateway_requests_per_s: Annotated[
+        float,
+        Meta(ge=0, description="Requests a second of one client, by its address; twice as many at once. 0: any."),
+    ] = 2000.0
+    gateway_connections_max: Annotated[
+        int, Meta(ge=1, description="Connections that are served at a time; over it the answer is 503.")
+    ] = 1000
+    gateway_plays_waiting_max: Annotated[
+        int, Meta(ge=1, description="Plays that may wait for Kafka; over it the answer is 503.")
+    ] = 20_000
+    gateway_wait_ms_max: Annotated[
+        int, Meta(ge=0, le=60_000, description="Longest that a read may wait for a play to be reflected.")
+    ] = 10_000
+    gateway_streams_max: Annotated[int, Meta(ge=0, description="Live pages that are open at a time.")] = 50
 
     # The maths: what the next generation is trained with.
     rule: Annotated[
@@ -351,6 +402,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def tuned_path(self) -> Path:
         """Return the folder of what tuning found."""
         return self.data_path / "tuned" / self.group
+
+    @property
+    def gateway_path(self) -> Path:
+        """Return the folder of what this gateway holds of the topics."""
+        return self.data_path / "gateways" / self.group / self.instance
 
     @property
     def workers_path(self) -> Path:

@@ -79,6 +79,18 @@ def delete_topics(settings: Settings) -> list[str]:
     return there
 
 
+def topic_ids(settings: Settings) -> dict[str, str]:
+    """Return the ids that Kafka gave the topics that are there, by name: a topic that is made anew has another.
+
+    Raises:
+        TopicsError: Kafka cannot be reached.
+    """
+    declared = {topic.name for topic in declare_topics(settings)}
+    with _admin(settings) as admin:
+        there = sorted(declared & set(admin.list_topics()))
+        return {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics(there)} if there else {}
+
+
 def verify_topics(settings: Settings) -> None:
     """See that every topic is there and as playfold needs it.
 

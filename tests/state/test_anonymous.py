@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from state.anonymous import AnonymousList, anonymous_list, open_latest
+from state.anonymous import AnonymousList, anonymous_list, open_latest, rank_candidates
 from state.errors import GenerationError
 from state.generation import Generation, open_generation
 from state.generation_store import GenerationStore
@@ -91,3 +91,27 @@ def test_the_latest_generation_that_was_not_turned_down_is_asked(tmp_path: Path)
 
     assert "2026-03-02" == open_latest(settings).id
     assert f"There is no generation in {store.path}: run `playfold retrain` first." == str(caught.value)
+
+
+def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation) -> None:
+    """Ranked for the same plays, each scores what it does among all items; the unknown are named, twice counts once."""
+    whole = anonymous_list(
+        generation, msgspec.structs.replace(SETTINGS, list_n=30, popular_blend=0), ["i3", "i9", "i3"]
+    )
+    wanted = [whole.items[4], "nowhere", whole.items[0], whole.items[2], whole.items[0]]
+
+    found = rank_candidates(generation, ["i3", "i9", "i3", "gone"], wanted)
+
+    assert ("personal", [whole.items[0], whole.items[2], whole.items[4]], ["gone", "nowhere"]) == (
+        found.kind,
+        found.items,
+        found.unknown,
+    )
+    assert found.scores == pytest.approx([whole.scores[0], whole.scores[2], whole.scores[4]], abs=1e-5)
+
+
+def test_candidates_for_nothing_known_stand_by_their_plays(generation: Generation) -> None:
+    """Nobody can tell what goes with items that no training has seen."""
+    found = rank_candidates(generation, ["gone"], ["i21", "i3", "i7"])
+
+    assert ("popular", ["i7", "i21", "i3"]) == (found.kind, found.items)

@@ -1,0 +1,44 @@
+"""`playfold gateway`: answer clients by HTTP until told to stop."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+import uvloop
+
+from cli.event_log import start_event_log
+from jobs.explain import explain
+from jobs.export import holdings
+from jobs.wish import carry_out
+from streams.events import Forget
+from streams.settings import Settings, read_settings
+from streams.topic_admin import verify_topics
+from web.gateway import Gateway
+from web.parts import Rights
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write events as JSON.")] = False) -> None:
+    """Answer clients by HTTP, and show the live page, until Ctrl-C or SIGTERM.
+
+    Any number of gateways may run; each needs a PLAYFOLD_INSTANCE of its own, and on one machine a port.
+    """
+    settings = read_settings()
+    verify_topics(settings)
+    start_event_log(as_json=as_json)
+
+    async def run() -> None:
+        await Gateway(settings, RIGHTS).run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+async def forget(user_id: str, settings: Settings) -> object:
+    """Have a listener forgotten, and return the receipt."""
+    return await carry_out(Forget(user_id=user_id), settings)
+
+
+RIGHTS = Rights(explain=explain, export=holdings, forget=forget)

@@ -1,0 +1,190 @@
+"""What a gateway holds of the topics: lists, related items, the catalog. It is on its disk, so it outlives workers."""
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple
+
+import msgspec
+import rocksdict
+
+from state.disk import last_written_s
+from state.errors import StateError
+from state.rocks import rocks_options
+
+log = logging.getLogger(__name__)
+
+VIEW_S_MAX = 12 * 3600.0
+"""A view that nobody has written to for longer is read anew: the topics keep a tombstone for a day, and an older view
+would miss that of a listener who was forgotten."""
+LIST, RELATED, ITEM = b"L", b"R", b"I"
+"""What keys begin with, by what stands under them."""
+PLACE = b"\x00"
+"""What keys of places begin with: how far a partition was read."""
+FORMAT_KEY = b"\x01format"
+IDENTITY_KEY = b"\x01identity"
+FORMAT = b"1"
+_NUMBER = Struct(">q")
+CACHE_BYTES = 64 << 20
+
+
+class _Reflects(msgspec.Struct):
+    """The one field by which two lists of a listener are compared."""
+
+    offset: int
+
+
+_decode_reflects = msgspec.json.Decoder(_Reflects).decode
+
+
+class HeldList(NamedTuple):
+    """A listener's list as it stands on the topic."""
+
+    offset: int
+    """Offset of the latest play that it reflects."""
+    value: bytes
+    """The record, JSON."""
+
+
+class View:
+    """A RocksDB of what stands on compacted topics; every change of it carries how far the partition was read.
+
+    Taking a record twice changes nothing.
+    """
+
+    def __init__(self, folder: Path, identity: bytes = b"") -> None:
+        """Open or create the view in `folder`, of the topics with some identity.
+
+        Raises:
+            StateError: A file is damaged, or it was written by another version.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = rocksdict.Rdict(str(folder), rocks_options(rocksdict.Cache(CACHE_BYTES)))
+        except Exception as error:
+            message = f"The view in {folder} cannot be opened ({error}): remove the folder, and it is read anew."
+            raise StateError(message) from error
+        # The topics are the log: what a crash takes from memory is read again from the place that the disk has.
+        self._unlogged = rocksdict.WriteOptions()
+        self._unlogged.disable_wal = True
+        found = self._db.get(FORMAT_KEY)
+        if found not in (None, FORMAT):
+            message = f"The view in {folder} is of format {found!r}: remove the folder, and it is read anew."
+            raise StateError(message)
+        self._db[FORMAT_KEY] = FORMAT
+        self.identity: bytes = self._db.get(IDENTITY_KEY) or identity
+        """Which topics were read."""
+        self._db[IDENTITY_KEY] = self.identity
+
+    def close(self) -> None:
+        """Write what is in memory to the disk and close; nothing else may be called afterwards."""
+        self._db.flush()
+        self._db.close()
+
+    def place(self, topic: str, partition: int) -> int:
+        """Return the offset after the last record taken from a partition, 0 for none."""
+        found = self._db.get(_place_key(topic, partition))
+        return int(_NUMBER.unpack(found)[0]) if found else 0
+
+    def take(
+        self, kind: bytes, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes | None]], place: int
+    ) -> list[tuple[str, int]]:
+        """Take in records of a partition, keys and values in order, up to a place, at once.
+
+        Of a listener's lists the one that reflects most counts, as in `streams.latest_list`.
+
+        Returns:
+            The listeners whose list changed, each with the offset that it reflects, -1 where there is none any more.
+        """
+        newest = {key: value for key, value in records if key}
+        batch, changed = rocksdict.WriteBatch(raw_mode=True), []
+        for key, value, offset in self._lists(newest) if kind == LIST else ((*item, -1) for item in newest.items()):
+            if value is None:
+                batch.delete(kind + key)
+            else:
+                batch.put(kind + key, value)
+            if kind == LIST:
+                changed.append((key.decode(errors="replace"), offset))
+        batch.put(_place_key(topic, partition), _NUMBER.pack(place))
+        self._db.write(batch, self._unlogged)
+        return changed
+
+    def _lists(self, newest: dict[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes | None, int]]:
+        """Yield what is to stand under keys: the plays' offset, then the list. A staler list changes nothing."""
+        keys = list(newest)
+        for key, held in zip(keys, self._db.get([LIST + key for key in keys]), strict=True):
+            value = newest[key]
+            if value is None:
+                yield key, None, -1
+                continue
+            try:
+                offset = _decode_reflects(value).offset
+            except (ValueError, RecursionError):
+                continue  # no list, so nobody's
+            if held is None or offset >= _NUMBER.unpack_from(held)[0]:
+                yield key, _NUMBER.pack(offset) + value, offset
+
+    def list_of(self, user_id: str) -> HeldList | None:
+        """Return a listener's list, None if there is none."""
+        found = self._db.get(LIST + user_id.encode())
+        return HeldList(int(_NUMBER.unpack_from(found)[0]), found[_NUMBER.size :]) if found else None
+
+    def related_to(self, item_id: str) -> bytes | None:
+        """Return the record of the items related to an item, JSON; None if there is none."""
+        found: bytes | None = self._db.get(RELATED + item_id.encode())
+        return found
+
+    def items(self, item_ids: Sequence[str]) -> list[bytes | None]:
+        """Return what the catalog says of items, JSON; None of those it does not know."""
+        found: list[bytes | None] = self._db.get([ITEM + item_id.encode() for item_id in item_ids])
+        return found
+
+    def all_items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the ids and records of all items of the catalog."""
+        for key, value in self._under(ITEM):
+            yield key[len(ITEM) :], value
+
+    def listeners(self, begin: str, n: int) -> list[str]:
+        """Return the first n listeners with a list whose ids begin so."""
+        found: list[str] = []
+        for key, _ in self._under(LIST + begin.encode()):
+            if len(found) == n:
+                break
+            found.append(key[len(LIST) :].decode(errors="replace"))
+        return found
+
+    def has_lists(self) -> bool:
+        """Tell whether anybody has a list."""
+        return bool(self.listeners("", 1))
+
+    def _under(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values whose keys begin so."""
+        for key, value in self._db.items(from_key=prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, value
+
+
+def open_view(folder: Path, identity: bytes, now_s: float) -> View:
+    """Open the view of some topics; one that is of others, or too old to know of all tombstones, is begun anew.
+
+    Raises:
+        StateError: It cannot be opened.
+    """
+    written_s = last_written_s(folder)
+    if written_s is not None and now_s - written_s > VIEW_S_MAX:
+        shutil.rmtree(folder)
+        log.warning("old_view_dropped", extra={"folder": str(folder), "age_s": round(now_s - written_s)})
+    view = View(folder, identity)
+    if view.identity != identity:
+        view.close()
+        shutil.rmtree(folder)
+        log.warning("view_of_other_topics_dropped", extra={"folder": str(folder)})
+        view = View(folder, identity)
+    return view
+
+
+def _place_key(topic: str, partition: int) -> bytes:
+    return PLACE + f"{topic}:{partition}".encode()

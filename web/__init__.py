@@ -1,0 +1,1 @@
+"""The window: the HTTP gateway and the live page."""

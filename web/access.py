@@ -1,0 +1,123 @@
+"""Who may ask the gateway: the token, the names it is reached under, and pages of other sites, which may not."""
+
+import hmac
+from collections.abc import Mapping
+from hashlib import sha256
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from streams.settings import Settings
+from web.problems import Problem
+
+COOKIE = "playfold"
+OPEN = frozenset({"/healthz", "/readyz", "/session", "/login"})
+"""Paths that need no token; files of the page do not, either."""
+OPEN_PREFIX = "/static/"
+TOKEN_LENGTH_MIN = 16
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class AccessError(ValueError):
+    """The gateway would be open to others than this machine. Give it a token, or have it listen on 127.0.0.1."""
+
+
+class Access:
+    """Decides whether a request may be answered."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Decide as the settings say.
+
+        Raises:
+            AccessError: It listens beyond this machine without a token, or the token's file is not usable.
+        """
+        self._token = _token(settings)
+        if self._token is None and not _is_local(settings.gateway_host):
+            message = (
+                f"PLAYFOLD_GATEWAY_HOST is {settings.gateway_host}, which others than this machine can reach: set "
+                "PLAYFOLD_GATEWAY_TOKEN or PLAYFOLD_GATEWAY_TOKEN_FILE, or listen on 127.0.0.1."
+            )
+            raise AccessError(message)
+        named = {name.strip().lower() for name in settings.gateway_hosts.split(",") if name.strip()}
+        self._names = named | LOCAL | {settings.gateway_host.lower()}
+
+    @property
+    def needs_token(self) -> bool:
+        """Tell whether clients have to bring a token."""
+        return self._token is not None
+
+    @property
+    def cookie(self) -> str:
+        """Return what the page's cookie holds: proof of the token, from which it cannot be told."""
+        return hmac.new(self._token or b"", b"playfold page", sha256).hexdigest()
+
+    def is_token(self, given: str) -> bool:
+        """Tell whether a token is the right one, in a time that says nothing of it."""
+        return self._token is not None and hmac.compare_digest(given.encode(), self._token)
+
+    def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+        """See whether a request may be answered.
+
+        Raises:
+            Problem: It may not.
+        """
+        host = headers.get("host", "")
+        if "*" not in self._names and _name_of(host) not in self._names:
+            raise Problem(403, "This gateway is not reached under that name: add it to PLAYFOLD_GATEWAY_HOSTS.")
+        if method not in SAFE and not _is_same_site(headers, host):
+            raise Problem(403, "A page of another site may not send anything here.")
+        if self._token is None or path in OPEN or path.startswith(OPEN_PREFIX):
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.is_token(given.strip()):
+            return
+        if hmac.compare_digest(_cookie_of(headers).encode(), self.cookie.encode()):
+            return
+        raise Problem(401, "Send the token: `Authorization: Bearer ...`.", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _token(settings: Settings) -> bytes | None:
+    if not settings.gateway_token_file:
+        return settings.gateway_token.encode() or None
+    path = Path(settings.gateway_token_file)
+    try:
+        token = path.read_text().partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"PLAYFOLD_GATEWAY_TOKEN_FILE {path} cannot be read ({error}): put the token into its first line."
+        raise AccessError(message) from None
+    if len(token) < TOKEN_LENGTH_MIN or not token.isascii() or not token.isprintable():
+        message = f"The token in {path} has to have {TOKEN_LENGTH_MIN} or more printable characters of ASCII."
+        raise AccessError(message)
+    return token.encode()
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _name_of(host: str) -> str:
+    """Return the name in a Host header, without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _is_same_site(headers: Mapping[str, str], host: str) -> bool:
+    """Tell whether a request comes from no page, or from one of this gateway."""
+    if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _cookie_of(headers: Mapping[str, str]) -> str:
+    for part in headers.get("cookie", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""

@@ -1,0 +1,115 @@
+"""What the gateway takes and gives out, beside what travels on the topics."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from streams.records import Recommendations
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an event stands, now that Kafka has it."""
+
+    partition: Annotated[int, Meta(ge=0, description="Partition of `plays`.")]
+    offset: Annotated[int, Meta(ge=0, description="Its offset there; `after=partition:offset` waits for it.")]
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an event was not taken."""
+
+    error: Annotated[str, Meta(description="What is wrong with it, or that Kafka did not acknowledge it.")]
+
+
+class PlaysAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of some events, in their order."""
+
+    accepted: Annotated[int, Meta(ge=0, description="Events that Kafka has.")]
+    rejected: Annotated[int, Meta(ge=0, description="Events that it has not.")]
+    results: list[Placed | Refused]
+
+
+class ListAnswer(Recommendations, frozen=True, kw_only=True):
+    """A listener's list as it stands on `recommendations`, or the popular one, cut to what was asked for."""
+
+    reflected: Annotated[
+        bool | msgspec.UnsetType,
+        Meta(description="With `after`: whether the list, as it should be, knows of that play; else left out."),
+    ] = msgspec.UNSET
+
+
+class ItemsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some items of nobody, or of a session."""
+
+    items: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=128)]],
+        Meta(min_length=1, max_length=500, description="What was played; an item that stands twice counts twice."),
+    ]
+    candidates: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=128)]] | None,
+        Meta(max_length=5000, description="Rank these, and nothing else; left out: the whole catalog."),
+    ] = None
+    n: Annotated[int | None, Meta(ge=1, le=1000, description="Items in the answer.")] = None
+
+
+class ItemsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes with some items, best first; `items` and `scores` are parallel. Nothing is kept."""
+
+    kind: Annotated[
+        str, Meta(description="As of a listener's list; `popular`: the generation knows none of the items.")
+    ]
+    generation: Annotated[str, Meta(description="Id of the generation that every score was computed with.")]
+    items: list[str]
+    scores: list[float]
+    unknown: Annotated[list[str], Meta(description="Items of the request that the generation does not know.")]
+
+
+class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item, by what the catalog says of it."""
+
+    item_id: str
+    title: str | None = None
+    artist: str | None = None
+    kind: str | None = None
+
+
+class FoundItems(msgspec.Struct, frozen=True, kw_only=True):
+    """Items that match a query, those that are played most first."""
+
+    items: list[FoundItem]
+
+
+class FoundListeners(msgspec.Struct, frozen=True, kw_only=True):
+    """Listeners who have a list."""
+
+    listeners: list[str]
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """A play, and what it adds to a score."""
+
+    item_id: str
+    share: Annotated[float, Meta(description="What it adds to the score; below 0: what it takes.")]
+
+
+class BecauseAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an item scores what it does with a listener: `score` is the sum of all shares and of `rest`."""
+
+    user_id: str
+    item_id: str
+    generation: str
+    score: float
+    rank: Annotated[int | None, Meta(description="1 for the best; none: it may not be in their list.")]
+    reasons: list[Reason]
+    rest: Annotated[
+        float, Meta(description="What all that is not named adds; in a blended list its popular part, too.")
+    ]
+    whole: Annotated[bool, Meta(description="Whether every play is named, or only those that the list names.")]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the gateway is."""
+
+    status: str
+    records_left: Annotated[int, Meta(ge=0, description="Records of the topics that it has yet to read.")] = 0
+    generation: str | None = None

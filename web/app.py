@@ -1,0 +1,54 @@
+"""The app: every path, behind the guard."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from web.access import Access
+from web.guard import Guard
+from web.openapi import describe
+from web.page import Page
+from web.parts import Parts
+from web.paths_health import HealthPath
+from web.paths_items import ItemsPath
+from web.paths_listeners import ListenersPath
+from web.paths_lists import ListsPath
+from web.paths_plays import PlaysPath
+from web.problems import add_problems
+
+DESCRIPTION = """\
+Plays go in, lists come out; whatever a play changes is in its listener's list milliseconds later.
+
+Lists are read from what this gateway holds of the topics: they are there whether or not a worker runs.
+Ids in a path are percent-encoded, slashes too. Errors are problem documents (RFC 9457).
+"""
+
+
+def create_api(parts: Parts, access: Access) -> FastAPI:
+    """Return the paths alone."""
+    app = FastAPI(
+        title="playfold",
+        version=version("playfold"),
+        description=DESCRIPTION,
+        docs_url=None,  # their pages load files from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for paths in (
+        PlaysPath(parts),
+        ListsPath(parts),
+        ItemsPath(parts),
+        ListenersPath(parts),
+        HealthPath(parts),
+        Page(parts, access),
+    ):
+        app.include_router(paths.router())
+    add_problems(app)
+    describe(app)
+    return app
+
+
+def create_app(parts: Parts, access: Access) -> ASGIApp:
+    """Return the whole app of a gateway."""
+    return Guard(create_api(parts, access), parts.settings, access, parts.metrics)

@@ -1,0 +1,57 @@
+"""The body of a request: JSON, of a bounded size, read in a bounded time."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from fastapi import Request
+
+from web.problems import Problem
+
+BODY_S = 20.0
+"""Seconds that a body may take to come."""
+
+
+async def json_body(request: Request, bytes_max: int) -> bytes:
+    """Return the body of a request that is to be JSON.
+
+    Raises:
+        Problem: It is of another type, too large, or does not come.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(415, f"The body has to be application/json, not {kind[:80] or 'of no type'}.")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > bytes_max:
+        raise _too_large(bytes_max)
+    parts, n_bytes = [], 0
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                n_bytes += len(part)
+                if n_bytes > bytes_max:
+                    raise _too_large(bytes_max)
+                parts.append(part)
+    except TimeoutError:
+        raise Problem(408, f"The body did not come within {BODY_S:g} s.") from None
+    return b"".join(parts)
+
+
+def decode(content: bytes, kind: Any) -> Any:
+    """Return what a body says.
+
+    Raises:
+        Problem: It is no JSON, or says something else.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(422, f"The body does not fit: {str(error).replace('`', '')[:300]}.") from None
+    except (ValueError, RecursionError):
+        raise Problem(400, "The body is no JSON.") from None
+
+
+def _too_large(bytes_max: int) -> Problem:
+    return Problem(
+        413, f"The body has more than {bytes_max:,} bytes: send less at once.", headers={"Connection": "close"}
+    )

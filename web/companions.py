@@ -1,0 +1,81 @@
+"""What goes with some items, by the generation in service; worked out in a thread, one request at a time."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from model.warm_up import warm_up
+from state.anonymous import anonymous_list, rank_candidates
+from state.catalog import ItemCatalog
+from state.generation import Generation
+from state.ranker import Ranker
+from state.serving import Serving
+from streams.settings import Settings
+from web.answers import ItemsAnswer, ItemsRequest
+
+WAITING_MAX = 200
+"""Requests that may wait for the thread."""
+
+
+class NoGenerationError(LookupError):
+    """No generation is in service, so nothing can be ranked. Run `playfold retrain`."""
+
+
+class CompanionsBusyError(TimeoutError):
+    """Too many requests wait to be ranked already. Try again later."""
+
+
+class Companions:
+    """Ranks items for requests that name no listener; nothing of them is kept."""
+
+    def __init__(self, settings: Settings, serving: Serving, catalog: ItemCatalog) -> None:
+        """Rank under what `serving` has, what `catalog` says is available."""
+        self._settings, self._serving = settings, serving
+        self._ranker = Ranker(settings, catalog)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rank")
+        self._n_waiting = 0
+
+    async def warm_up(self) -> None:
+        """Load the kernels."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, warm_up)
+
+    async def answer(self, wanted: ItemsRequest) -> ItemsAnswer:
+        """Return what goes with some items.
+
+        Raises:
+            NoGenerationError: There is nothing to rank by.
+            CompanionsBusyError: Too many wait already.
+        """
+        generation = self._serving.current
+        if generation is None:
+            message = "No generation is in service yet, so nothing can be ranked: `playfold retrain` makes one."
+            raise NoGenerationError(message)
+        if self._n_waiting >= WAITING_MAX:
+            message = f"{WAITING_MAX:,} requests wait to be ranked already."
+            raise CompanionsBusyError(message)
+        self._n_waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._ranked, generation, wanted)
+        finally:
+            self._n_waiting -= 1
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _ranked(self, generation: Generation, wanted: ItemsRequest) -> ItemsAnswer:
+        n, now_ms = wanted.n or self._settings.list_n, time.time_ns() // 1_000_000
+        if wanted.candidates is not None:
+            found = rank_candidates(generation, wanted.items, wanted.candidates)
+        else:
+            settings = msgspec.structs.replace(self._settings, list_n=n)
+            found = anonymous_list(generation, settings, wanted.items, ranker=self._ranker, now_ms=now_ms)
+        return ItemsAnswer(
+            kind=found.kind,
+            generation=generation.id,
+            items=found.items[:n],
+            scores=found.scores[:n],
+            unknown=found.unknown,
+        )

@@ -1,0 +1,151 @@
+"""The figures of the live page: what workers tell, how far they are, what is served, what was rejected."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from model.quality import share_of
+from state.errors import GenerationError
+from state.generation_store import generation_store
+from state.manifest import Manifest
+from state.serving import Serving
+from streams.records import ListQuality, Pulse, Share
+from streams.settings import Settings
+from web.progress import Progress
+
+log = logging.getLogger(__name__)
+
+HISTORY_S = 600
+"""Seconds of figures that are held, one point each."""
+SILENT_MS = 10_000
+"""A worker that told nothing for so long does not count in the figures; it is still shown."""
+GONE_MS = 3_600_000
+WORKERS_MAX = 200
+GENERATIONS = 7
+STORE_S = 15.0
+"""Between two looks into the generation store."""
+_decode = msgspec.json.Decoder(Pulse).decode
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one second."""
+
+    at_ms: int
+    plays_per_s: float
+    lag: int | None
+    p50_ms: float | None
+    p99_ms: float | None
+    own: Share | None
+    popular: Share | None
+    scored_plays: int
+
+
+class Figures:
+    """Holds the last pulse of every worker and a point for each of the last seconds."""
+
+    def __init__(self, settings: Settings, progress: Progress, serving: Serving) -> None:
+        """Ask these parts."""
+        self._settings, self._progress, self._serving = settings, progress, serving
+        self._pulses: dict[str, Pulse] = {}
+        self._manifests: list[Manifest] = []
+        self.points: deque[Point] = deque(maxlen=HISTORY_S)
+
+    def on_pulse(self, key: bytes | None, value: bytes | None) -> None:
+        """Take in a record of the topic; what is no pulse is nobody's."""
+        try:
+            pulse = _decode(value or b"")
+        except (ValueError, RecursionError):
+            return
+        if key == pulse.instance.encode() and (pulse.instance in self._pulses or len(self._pulses) < WORKERS_MAX):
+            self._pulses[pulse.instance] = pulse
+
+    async def run(self) -> None:
+        """Take a point every second, for ever."""
+        looked = float("-inf")
+        while True:
+            if time.monotonic() - looked > STORE_S:
+                looked = time.monotonic()
+                await self._look_into_store()
+            self.points.append(self.point(time.time_ns() // 1_000_000))
+            await asyncio.sleep(1)
+
+    async def _look_into_store(self) -> None:
+        try:
+            store = await asyncio.to_thread(generation_store, self._settings)
+            self._manifests = (await asyncio.to_thread(store.manifests))[-GENERATIONS:]
+        except GenerationError as error:
+            log.warning("generations_unread", extra={"reason": str(error)})
+
+    def point(self, now_ms: int) -> Point:
+        """Return the figures of now, of all workers together."""
+        live = [pulse for pulse in self._pulses.values() if now_ms - pulse.at_ms < SILENT_MS]
+        per_s = sum(pulse.events_per_s for pulse in live)
+        medians = [(pulse.p50_ms, pulse.events_per_s) for pulse in live if pulse.p50_ms is not None]
+        weight = sum(share for _, share in medians)
+        own, n_scored = _together(live, lambda found: found.own)
+        popular, _ = _together(live, lambda found: found.popular)
+        return Point(
+            at_ms=now_ms,
+            plays_per_s=round(per_s, 1),
+            lag=self._progress.lag,
+            p50_ms=sum(median * share for median, share in medians) / weight if weight else None,
+            p99_ms=max((pulse.p99_ms for pulse in live if pulse.p99_ms is not None), default=None),
+            own=own,
+            popular=popular,
+            scored_plays=n_scored,
+        )
+
+    def workers(self, now_ms: int) -> list[dict[str, Any]]:
+        """Return how every worker is that told anything in the last hour."""
+        return [
+            {
+                "instance": pulse.instance,
+                "partitions": pulse.partitions,
+                "partitions_swept": pulse.partitions_swept,
+                "generation": pulse.generation,
+                "revision": pulse.revision,
+                "events_per_s": pulse.events_per_s,
+                "p50_ms": pulse.p50_ms,
+                "p99_ms": pulse.p99_ms,
+                "told_ms_ago": max(0, now_ms - pulse.at_ms),
+            }
+            for _, pulse in sorted(self._pulses.items())
+            if now_ms - pulse.at_ms < GONE_MS
+        ]
+
+    def generations(self) -> list[dict[str, Any]]:
+        """Return the generations in the store, the newest first, each with how it was judged."""
+        serving = self._serving.current
+        return [
+            {
+                "generation_id": manifest.generation_id,
+                "created_at": datetime.fromtimestamp(manifest.created_at_ms / 1000, UTC).isoformat(),
+                "serving": serving is not None and serving.id == manifest.generation_id,
+                "rejected": manifest.rejected,
+                "n_items": manifest.n_items,
+                "n_listeners": manifest.n_users,
+                "quality": _judged(manifest),
+            }
+            for manifest in reversed(self._manifests)
+        ]
+
+
+def _judged(manifest: Manifest) -> dict[str, Any] | None:
+    found = manifest.gate.candidate if manifest.gate is not None else None
+    return None if found is None else msgspec.to_builtins(found)
+
+
+def _together(pulses: Sequence[Pulse], which: Callable[[Any], ListQuality]) -> tuple[Share | None, int]:
+    """Return how often the item was among the first ten of the plays that all workers scored last, and their number."""
+    told = [pulse.quality.every for pulse in pulses if pulse.quality is not None]
+    n = sum(found.plays for found in told)
+    if not n:
+        return None, 0
+    hits = round(sum(which(found).hit_at_10.value * found.plays for found in told))
+    return Share(*share_of(hits, n)), n

@@ -1,0 +1,127 @@
+"""One gateway process: it reads its topics, answers clients, and stops with a sentence."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from state.disk import locked_folder
+from state.view import View, open_view
+from streams.broadcast import Broadcast
+from streams.settings import Settings
+from streams.topic_admin import topic_ids
+from streams.topics import topic_names
+from web.access import Access
+from web.app import create_app
+from web.assembly import make_parts
+from web.http import listen, server_of, url_of
+from web.parts import Parts, Rights
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Assembles the parts of a gateway and runs them until it is told to stop or one of them fails."""
+
+    def __init__(self, settings: Settings, rights: Rights) -> None:
+        """Prepare a gateway; it is used once, inside a running event loop."""
+        self._settings, self._rights = settings, rights
+        self._access = Access(settings)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.
+
+        Raises:
+            StateError: Another process uses the folder of this instance, or the view is damaged.
+            PortTakenError: The address is taken.
+            LogReadError, OutboxError, TopicsError: Kafka did not answer, or a topic is missing.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        folder = self._settings.gateway_path
+        with locked_folder(folder, f"Another gateway uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."):
+            bound = listen(self._settings)
+            view = await asyncio.to_thread(open_own_view, self._settings)
+            try:
+                await self._serve(view, bound)
+            finally:
+                bound.close()
+                view.close()
+                log.info("gateway_stopped")
+
+    async def _serve(self, view: View, bound: Any) -> None:
+        """Answer clients, from the first moment on: what is not ready says so."""
+        parts, names = make_parts(self._settings, self._rights, view), topic_names(self._settings)
+        followed = partial(Broadcast, self._settings.brokers, timeout_s=self._settings.kafka_timeout_s)
+        broadcasts = [
+            followed(names.generations, parts.serving.announce),
+            followed(names.popular_items, parts.popular.on_record),
+            followed(names.pulse, parts.figures.on_pulse),
+        ]
+        server = server_of(create_app(parts, self._access), self._settings)
+        serving = asyncio.create_task(server.serve([bound]), name="http")
+        try:
+            log.info("gateway_listening", extra={"url": url_of(bound)})
+            await parts.intake.start()
+            for broadcast in broadcasts:
+                await broadcast.start()
+            await asyncio.gather(parts.serving.swap(), parts.companions.warm_up())
+            await self._watch(parts, broadcasts, serving, url_of(bound))
+        finally:
+            parts.stopping.set()
+            parts.arrivals.tell_all()
+            server.should_exit = True
+            await asyncio.gather(serving, return_exceptions=True)
+            for broadcast in broadcasts:
+                await broadcast.stop()
+            await parts.intake.stop()
+            parts.companions.stop()
+
+    async def _watch(
+        self, parts: Parts, broadcasts: Sequence[Broadcast], serving: "asyncio.Task[None]", url: str
+    ) -> None:
+        """Wait until the gateway is told to stop; raise as soon as a part of it fails."""
+        running = [
+            parts.following.run(),
+            parts.progress.run(),
+            parts.rejects.run(),
+            parts.figures.run(),
+            parts.serving.follow(),
+            say_ready(parts, url),
+            *(broadcast.failed() for broadcast in broadcasts),
+        ]
+        stop = asyncio.create_task(self._stop.wait())
+        tasks: set[asyncio.Task[Any]] = {stop, *map(asyncio.create_task, running)}
+        try:
+            waiting: set[asyncio.Task[Any]] = {*tasks, serving}
+            while not stop.done() and not serving.done():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def say_ready(parts: Parts, url: str) -> None:
+    """Say when the topics are read."""
+    began = time.monotonic()
+    await parts.following.caught_up.wait()
+    log.info("gateway_ready", extra={"url": url, "seconds": round(time.monotonic() - began, 3)})
+
+
+def open_own_view(settings: Settings) -> View:
+    """Open the view of this gateway.
+
+    Raises:
+        TopicsError: Kafka cannot be reached.
+        StateError: The view cannot be opened.
+    """
+    ids, names = topic_ids(settings), topic_names(settings)
+    identity = ",".join(ids.get(name, "") for name in (names.recommendations, names.related_items, names.catalog))
+    return open_view(settings.gateway_path / "view", identity.encode(), time.time())

@@ -1,0 +1,190 @@
+"""Events on their way to `plays`: those of many requests share a batch, and each request learns where its own stand."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from aiokafka.errors import KafkaError
+
+from streams.outbox import BATCH_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError
+from streams.settings import Settings
+from streams.topics import topic_names
+
+log = logging.getLogger(__name__)
+
+RECONNECT_S = 1.0
+"""Between two tries to reach a Kafka that is gone."""
+BATCH_BYTES = BATCH_BYTES_MAX * 3 // 4
+"""Bytes of events that go at once: one batch, so that its offsets are one run."""
+
+
+class IntakeError(ConnectionError):
+    """Kafka does not take events now. Send them again later; with a `play_id` each counts once, whatever arrived."""
+
+
+class IntakeFullError(IntakeError):
+    """More events wait for Kafka than may. Send them again later."""
+
+
+class _Parcel(NamedTuple):
+    """Events of one request for one partition."""
+
+    items: list[Item]
+    first: asyncio.Future[int]
+    """The offset of the first of them."""
+    n_bytes: int
+
+
+class Intake:
+    """Produces events, a batch a partition at a time: while one is on its way, what comes joins the next."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare; nothing is sent before `start`."""
+        self._settings, self._topic = settings, topic_names(settings).plays
+        self._lanes: dict[int, deque[_Parcel]] = {}
+        self._senders: set[asyncio.Task[None]] = set()
+        self._busy: set[int] = set()
+        self._outbox: Outbox | None = None
+        self._n_waiting = 0
+        self._reconnecting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            OutboxError: No broker answered.
+        """
+        outbox = Outbox(self._settings)
+        await outbox.start()
+        self._outbox = outbox
+
+    async def stop(self) -> None:
+        """Send what waits, for a bounded time, and disconnect."""
+        if self._senders:
+            await asyncio.wait(self._senders, timeout=self._settings.kafka_timeout_s)
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+            await asyncio.gather(self._reconnecting, return_exceptions=True)
+        if self._outbox is not None:
+            await self._outbox.stop()
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether events are taken, as far as is known."""
+        return self._outbox is not None
+
+    async def put(self, partition: int, items: Sequence[Item]) -> list[int]:
+        """Send events of one partition and wait until Kafka has them; return their offsets.
+
+        Raises:
+            IntakeFullError: Too many wait already; none of these was sent.
+            IntakeError: Kafka did not acknowledge; they may have arrived all the same.
+        """
+        if self._outbox is None:
+            message = f"Kafka at {self._settings.brokers} does not answer; nothing was sent."
+            raise IntakeError(message)
+        if self._n_waiting + len(items) > self._settings.gateway_plays_waiting_max:
+            message = f"{self._n_waiting:,} events wait for Kafka already; nothing was sent."
+            raise IntakeFullError(message)
+        parcels = [
+            _Parcel(part, asyncio.get_running_loop().create_future(), n_bytes) for part, n_bytes in _cut(list(items))
+        ]
+        self._n_waiting += len(items)
+        self._lanes.setdefault(partition, deque()).extend(parcels)
+        if partition not in self._busy:
+            self._busy.add(partition)
+            sender = asyncio.create_task(self._send_all(partition), name=f"intake-{partition}")
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
+        try:
+            firsts = await asyncio.gather(*(parcel.first for parcel in parcels))
+        finally:
+            self._n_waiting -= len(items)
+        return [first + at for first, parcel in zip(firsts, parcels, strict=True) for at in range(len(parcel.items))]
+
+    async def _send_all(self, partition: int) -> None:
+        """Send what waits for a partition, batch after batch, until nothing does."""
+        lane = self._lanes[partition]
+        try:
+            while lane:
+                await self._send(partition, _take(lane))
+        finally:
+            self._busy.discard(partition)
+
+    async def _send(self, partition: int, parcels: Sequence[_Parcel]) -> None:
+        """Send one batch and tell everybody in it where their events stand, or that they may not."""
+        outbox = self._outbox
+        if outbox is None:
+            _fail(parcels, f"Kafka at {self._settings.brokers} does not answer; these events were not sent.")
+            return
+        items = (item for parcel in parcels for item in parcel.items)
+        try:
+            async with asyncio.timeout(self._settings.kafka_timeout_s):
+                written = await (await outbox.send(self._topic, partition, items)).written()
+        except (KafkaError, TimeoutError) as error:
+            _fail(
+                parcels,
+                f"Kafka at {self._settings.brokers} did not acknowledge events ({type(error).__name__}), though it may "
+                "have them: send them again; with a play_id each counts once.",
+            )
+            self._lose(outbox, error)
+            return
+        offset = written.first
+        for parcel in parcels:
+            if not parcel.first.done():
+                parcel.first.set_result(offset)
+            offset += len(parcel.items)
+
+    def _lose(self, lost: Outbox, error: Exception) -> None:
+        """Take note that Kafka is gone: what an idempotent producer lost it does not get over, so another is made."""
+        if self._outbox is lost:
+            log.warning("intake_lost_kafka", extra={"reason": repr(error)})
+            self._outbox = None
+            self._reconnecting = asyncio.create_task(self._reconnect(lost), name="intake-reconnect")
+
+    async def _reconnect(self, lost: Outbox) -> None:
+        await lost.stop(patience_s=0.0)
+        while self._outbox is None:
+            with suppress(OutboxError):
+                await self.start()
+                log.info("intake_found_kafka")
+                return
+            await asyncio.sleep(RECONNECT_S)
+
+
+def _fail(parcels: Sequence[_Parcel], message: str) -> None:
+    for parcel in parcels:
+        if not parcel.first.done():
+            parcel.first.set_exception(IntakeError(message))
+
+
+def _size(item: Item) -> int:
+    return len(item[0]) + len(item[1] or b"") + RECORD_OVERHEAD_BYTES
+
+
+def _cut(items: list[Item]) -> list[tuple[list[Item], int]]:
+    """Cut events into parts of which each goes into a batch, with their bytes."""
+    parts: list[tuple[list[Item], int]] = []
+    part: list[Item] = []
+    n_bytes = 0
+    for item in items:
+        size = _size(item)
+        if part and n_bytes + size > BATCH_BYTES:
+            parts.append((part, n_bytes))
+            part, n_bytes = [], 0
+        part.append(item)
+        n_bytes += size
+    return [*parts, (part, n_bytes)]
+
+
+def _take(lane: deque[_Parcel]) -> list[_Parcel]:
+    """Take from a lane what goes into the next batch, one parcel at least."""
+    taken: list[_Parcel] = []
+    n_bytes = 0
+    while lane and (not taken or n_bytes + lane[0].n_bytes <= BATCH_BYTES):
+        taken.append(lane.popleft())
+        n_bytes += taken[-1].n_bytes
+    return taken

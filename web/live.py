@@ -1,0 +1,123 @@
+"""The stream of one open page: the figures every second, and its listener's list as it moves."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from streams.records import Recommendations
+from web.figures import Figures, Point
+from web.parts import Parts
+
+KEEP_ALIVE_S = 15.0
+STREAM_S = 3600.0
+FIGURES_S = 1.0
+_BOUNDS = ("value", "low", "high")
+
+
+class LiveStream:
+    """Writes server-sent events, until the page goes or an hour is over."""
+
+    def __init__(self, parts: Parts, user_id: str) -> None:
+        """Tell of a listener, of nobody if the id is empty."""
+        self._parts, self._user_id = parts, user_id
+        self._shown: dict[str, int] | None = None
+        self._place = (-1, -1)
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield what the page gets."""
+        yield event("history", columns(list(self._parts.figures.points)))
+        ends = time.monotonic() + STREAM_S
+        due = told = time.monotonic()
+        with self._parts.arrivals.of(self._user_id) as came:
+            while (now := time.monotonic()) < ends and not self._parts.stopping.is_set():
+                if self._user_id and (found := self._changed()) is not None:
+                    yield event("list", found)
+                    told = now
+                if now >= due:
+                    yield event("figures", figures_of(self._parts))
+                    due, told = now + FIGURES_S, now
+                if now - told > KEEP_ALIVE_S:
+                    yield b": here\n\n"
+                    told = now
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                        await came.wait()
+                came.clear()
+
+    def _changed(self) -> dict[str, Any] | None:
+        """Return the listener's list, as the page shows it, if it is another one than before."""
+        held = self._parts.lists.held(self._user_id)
+        if held is None or (held.offset, held.made_at_ms) == self._place:
+            return None
+        self._place = held.offset, held.made_at_ms
+        before, self._shown = self._shown, {item_id: rank for rank, item_id in enumerate(held.items, 1)}
+        titles = self._parts.search
+        gone = sorted((before or {}).keys() - self._shown.keys(), key=(before or {}).__getitem__)
+        return {
+            **{name: getattr(held, name) for name in ("user_id", "kind", "generation", "revision", "plays", "reason")},
+            "made_at_ms": held.made_at_ms,
+            "took_ms": self._parts.timings.took_ms(held.partition, held.offset),
+            "first": before is None,
+            "entries": [self._entry(held, at, before or {}) for at in range(len(held.items))],
+            "left": [
+                {"item_id": item_id, "title": titles.of(item_id).title, "rank_before": (before or {})[item_id]}
+                for item_id in gone
+            ],
+        }
+
+    def _entry(self, held: Recommendations, at: int, before: dict[str, int]) -> dict[str, Any]:
+        item = self._parts.search.of(held.items[at])
+        return {
+            "item_id": item.item_id,
+            "title": item.title,
+            "artist": item.artist,
+            "score": held.scores[at],
+            "rank": at + 1,
+            "before": before.get(item.item_id),
+            "because": list(self._reasons(held, at)),
+        }
+
+    def _reasons(self, held: Recommendations, at: int) -> Iterator[dict[str, Any]]:
+        score = held.scores[at]
+        for played, share in (
+            zip(held.because[at], held.because_scores[at], strict=True) if held.because and score > 0 else ()
+        ):
+            found = self._parts.search.of(played)
+            yield {"item_id": played, "title": found.title, "share": max(-1.0, min(1.0, share / score))}
+
+
+def event(name: str, told: Any) -> bytes:
+    """Return a server-sent event."""
+    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(told) + b"\n\n"
+
+
+def columns(points: Sequence[Point]) -> dict[str, list[Any]]:
+    """Return points as columns, as charts want them."""
+    found: dict[str, list[Any]] = {
+        name: [getattr(point, name) for point in points] for name in ("at_ms", "plays_per_s", "lag", "p50_ms", "p99_ms")
+    }
+    for which in ("own", "popular"):
+        for bound in _BOUNDS:
+            name = which if bound == "value" else f"{which}_{bound}"
+            shares = [getattr(point, which) for point in points]
+            found[name] = [None if share is None else getattr(share, bound) for share in shares]
+    return found
+
+
+def figures_of(parts: Parts) -> dict[str, Any]:
+    """Return the figures of now."""
+    now_ms = time.time_ns() // 1_000_000
+    figures: Figures = parts.figures
+    return {
+        **msgspec.to_builtins(figures.point(now_ms)),
+        "workers": figures.workers(now_ms),
+        "generations": figures.generations(),
+        "rejects": {
+            "total": parts.rejects.n_seen,
+            "latest": [reject._asdict() for reject in reversed(parts.rejects.latest)],
+        },
+    }

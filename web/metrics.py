@@ -1,0 +1,100 @@
+"""What a gateway tells Prometheus."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+OTHER = "other"
+"""What stands for a path that there is not: a label is one of a bounded number."""
+
+
+class GatewayMetrics:
+    """Counts requests and events; what is a present state is read when it is asked for."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "playfold_gateway_requests",
+            "Requests answered.",
+            ["route", "method", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "playfold_gateway_request_seconds",
+            "Seconds until a request was answered.",
+            ["route"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._plays = Counter(
+            "playfold_gateway_plays", "Events, by what became of them.", ["outcome"], registry=self.registry
+        )
+        self._limited = Counter(
+            "playfold_gateway_rate_limited", "Requests of clients that sent too many.", registry=self.registry
+        )
+        self._known: dict[tuple[str, str, int], Callable[[float], None]] = {}
+
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request and its time; the route is a template, never what was asked for."""
+        key = route, method, status
+        count = self._known.get(key)
+        if count is None:
+            counter, histogram = self._requests.labels(route, method, str(status)), self._seconds.labels(route)
+
+            def count(seconds: float) -> None:
+                counter.inc()
+                histogram.observe(seconds)
+
+            self._known[key] = count
+        count(seconds)
+
+    def count_plays(self, outcome: str, n: int) -> None:
+        """Count events that were `accepted`, `invalid` or `failed`."""
+        if n:
+            self._plays.labels(outcome).inc(n)
+
+    def count_limited(self) -> None:
+        """Count a request that was one too many."""
+        self._limited.inc()
+
+
+class GatewayState(Collector):
+    """Turns the present state of a gateway into samples."""
+
+    def __init__(
+        self,
+        ready: Callable[[], bool],
+        behind: Callable[[], int],
+        lags: Callable[[], dict[int, int] | None],
+        streams: Callable[[], int],
+        announced_at_ms: Callable[[], int | None],
+        rejects: Callable[[], int],
+    ) -> None:
+        """Ask these when samples are wanted."""
+        self._ready, self._behind, self._lags, self._streams = ready, behind, lags, streams
+        self._announced_at_ms, self._rejects = announced_at_ms, rejects
+
+    def collect(self) -> Iterator[Metric]:
+        """Give one sample of everything."""
+        yield GaugeMetricFamily("playfold_gateway_ready", "1 if it answers from all topics.", value=self._ready())
+        what = "Records of the topics that are not held yet."
+        yield GaugeMetricFamily("playfold_gateway_view_lag_records", what, value=self._behind())
+        yield GaugeMetricFamily("playfold_gateway_streams", "Live pages that are open.", value=self._streams())
+        what = "Plays that are not committed by the workers."
+        lags = GaugeMetricFamily("playfold_lag_plays", what, labels=["partition"])
+        for partition, lag in (self._lags() or {}).items():
+            lags.add_metric([str(partition)], lag)
+        yield lags
+        what = "Rejected records that were seen since the start."
+        rejects = GaugeMetricFamily("playfold_rejects_total", what, value=self._rejects())
+        rejects.type = "counter"
+        yield rejects
+        announced = self._announced_at_ms()
+        if announced is not None:
+            age_s = max(0.0, time.time() - announced / 1000)
+            yield GaugeMetricFamily("playfold_generation_age_seconds", "Age of what was announced last.", value=age_s)

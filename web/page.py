@@ -1,0 +1,84 @@
+"""The live page and what it asks for: HTML from templates, its own files, a stream, and the names of listeners."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.staticfiles import StaticFiles
+
+from web.access import COOKIE, Access
+from web.answers import FoundListeners
+from web.live import LiveStream
+from web.parts import Parts
+from web.paths_lists import as_json, not_ready
+from web.problems import RETRY_S, Problem
+
+HERE = Path(__file__).parent
+WEEK_S = 604_800
+User = Annotated[str, Query(max_length=128, description="A listener.")]
+Begin = Annotated[str, Query(alias="query", max_length=128, description="How their ids begin.")]
+Limit = Annotated[int, Query(ge=1, le=50, description="Listeners at most.")]
+
+
+class Page:
+    """Shows people how it goes."""
+
+    def __init__(self, parts: Parts, access: Access) -> None:
+        """Show these parts."""
+        self._parts, self._access = parts, access
+        self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape())
+
+    def router(self) -> APIRouter:
+        """Return the paths, which are none of the API's."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/", self.page, methods=["GET"])
+        router.add_api_route("/login", self.login, methods=["GET"])
+        router.add_api_route("/session", self.open_session, methods=["POST"])
+        router.add_api_route("/live/listeners", self.listeners, methods=["GET"])
+        router.add_api_route("/live/events", self.events, methods=["GET"])
+        router.mount("/static", StaticFiles(directory=HERE / "static"))
+        return router
+
+    async def page(self, user: User = "") -> Response:
+        """Return the page."""
+        serving = self._parts.serving.current
+        text = self._templates.get_template("page.html").render(
+            user=user, version=version("playfold"), generation=serving.id if serving else None
+        )
+        return HTMLResponse(text, headers={"Cache-Control": "no-cache"})
+
+    async def login(self) -> Response:
+        """Return the form that asks for the token."""
+        return self._form(wrong=False)
+
+    async def open_session(self, request: Request) -> Response:
+        """Give a browser that brings the token a cookie, and the page."""
+        async with request.form(max_files=0, max_fields=1, max_part_size=4096) as form:
+            token = form.get("token")
+        if not self._access.needs_token:
+            return RedirectResponse("/", 303)
+        if not isinstance(token, str) or not self._access.is_token(token.strip()):
+            return self._form(wrong=True)
+        found = RedirectResponse("/", 303)
+        found.set_cookie(COOKIE, self._access.cookie, max_age=WEEK_S, httponly=True, samesite="strict")
+        return found
+
+    async def listeners(self, begin: Begin = "", limit: Limit = 20) -> Response:
+        """Return listeners who have a list and whose ids begin so."""
+        return as_json(FoundListeners(listeners=self._parts.view.listeners(begin, limit)))
+
+    async def events(self, user: User = "") -> Response:
+        """Return the stream of a page."""
+        if not self._parts.caught_up:
+            raise not_ready(self._parts)
+        if self._parts.streams.n_open >= self._parts.settings.gateway_streams_max:
+            raise Problem(503, "As many live pages are open as may be.", retry_s=RETRY_S)
+        stream = self._parts.streams.counted(LiveStream(self._parts, user).events())
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    def _form(self, *, wrong: bool) -> Response:
+        text = self._templates.get_template("login.html").render(wrong=wrong)
+        return HTMLResponse(text, 401 if wrong else 200, headers={"Cache-Control": "no-store"})

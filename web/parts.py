@@ -1,0 +1,68 @@
+"""What the paths of the gateway answer from."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from state.catalog import ItemCatalog
+from state.explanation import Explanation
+from state.serving import Serving
+from state.view import View
+from streams.holdings import Holdings
+from streams.settings import Settings
+from web.arrivals import Arrivals
+from web.companions import Companions
+from web.figures import Figures
+from web.following import Following
+from web.intake import Intake
+from web.metrics import GatewayMetrics
+from web.open_streams import OpenStreams
+from web.popular import PopularHeld
+from web.progress import Progress
+from web.reading import Lists
+from web.rejects import Rejects
+from web.search import ItemSearch
+from web.timings import Timings
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What takes reading whole topics; the command gives it, since `web` and `jobs` know nothing of each other."""
+
+    explain: Callable[[str, str, Settings], Explanation]
+    """Splits a score over all plays, in a thread. Raises LookupError where there is no such score."""
+    export: Callable[[str, Settings, int], Awaitable[Holdings]]
+    forget: Callable[[str, Settings], Awaitable[Any]]
+    """Has a listener forgotten, and returns the receipt. Raises TimeoutError if no worker did it in time."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one gateway."""
+
+    settings: Settings
+    rights: Rights
+    view: View
+    following: Following
+    arrivals: Arrivals
+    progress: Progress
+    intake: Intake
+    serving: Serving
+    catalog: ItemCatalog
+    popular: PopularHeld
+    lists: Lists
+    search: ItemSearch
+    companions: Companions
+    figures: Figures
+    rejects: Rejects
+    streams: OpenStreams
+    timings: Timings
+    metrics: GatewayMetrics
+    stopping: asyncio.Event
+    """Set when the gateway ends."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Tell whether everything has been read that stood on the topics at the start."""
+        return self.following.caught_up.is_set()

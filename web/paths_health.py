@@ -1,0 +1,60 @@
+"""Whether the gateway lives, is ready, and what it counted."""
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from web.answers import Health
+from web.openapi import responses
+from web.parts import Parts
+from web.paths_lists import as_json, not_ready
+from web.problems import RETRY_S, Problem
+
+_EXAMPLE = {"status": "ready", "records_left": 0, "generation": "2026-11-23T03-00-00.000Z"}
+
+
+class HealthPath:
+    """Answers supervisors and Prometheus."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Tell of these parts."""
+        self._parts = parts
+
+    def router(self) -> APIRouter:
+        """Return the paths."""
+        router = APIRouter(tags=["health"])
+        router.add_api_route(
+            "/healthz",
+            self.healthz,
+            methods=["GET"],
+            operation_id="get_health",
+            summary="See that it lives",
+            responses=responses("Health", {"status": "alive"}, "The process answers."),
+        )
+        router.add_api_route(
+            "/readyz",
+            self.readyz,
+            methods=["GET"],
+            operation_id="get_readiness",
+            summary="See that it is ready",
+            responses=responses("Health", _EXAMPLE, "It answers from all topics."),
+        )
+        router.add_api_route("/metrics", self.metrics, methods=["GET"], include_in_schema=False)
+        return router
+
+    async def healthz(self) -> Response:
+        """Answer as long as the process does."""
+        return as_json(Health(status="alive"))
+
+    async def readyz(self) -> Response:
+        """Answer once the topics are read, and as long as plays are taken."""
+        if not self._parts.caught_up:
+            raise not_ready(self._parts)
+        if not self._parts.intake.connected:
+            raise Problem(503, "Kafka takes no plays; lists are given out as they stand.", retry_s=RETRY_S)
+        serving = self._parts.serving.current
+        return as_json(Health(status="ready", generation=serving.id if serving else None))
+
+    async def metrics(self) -> Response:
+        """Return everything that is counted, as Prometheus wants it."""
+        return Response(generate_latest(self._parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)

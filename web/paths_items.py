@@ -1,0 +1,117 @@
+"""Items: what goes with some, what is related to one, what the catalog says, and how to find one."""
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from streams.examples import EXAMPLES
+from streams.latest_related import read_related
+from streams.topics import CATALOG, RELATED_ITEMS
+from web.answers import FoundItems, ItemsRequest
+from web.body import decode, json_body
+from web.companions import NoGenerationError
+from web.ids import ItemId
+from web.openapi import body, ref, responses
+from web.parts import Parts
+from web.paths_lists import as_json, not_ready, with_tag
+from web.problems import RETRY_S, Problem
+
+N = Annotated[int | None, Query(ge=1, le=1000, description="Items at most; all if left out.")]
+Words = Annotated[str, Query(alias="query", min_length=1, max_length=128, description="Part of a title or artist.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="Items at most.")]
+_LIST = {
+    "kind": "personal", "generation": "2026-11-23T03-00-00.000Z", "items": ["song-12"], "scores": [0.71], "unknown": [],
+}  # fmt: skip
+_FOUND = {"items": [{"item_id": "song-7", "title": "Seven", "artist": None, "kind": "song"}]}
+
+
+class ItemsPath:
+    """Answers about items; of no listener."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Answer from these parts."""
+        self._parts = parts
+
+    def router(self) -> APIRouter:
+        """Return the paths."""
+        router = APIRouter(tags=["items"])
+        router.add_api_route(
+            "/v1/recommendations",
+            self.post,
+            methods=["POST"],
+            operation_id="rank_items",
+            summary="Get what goes with some items",
+            responses=responses("ItemsAnswer", _LIST, "What goes with them.", 400, 415, 422),
+            openapi_extra=body(
+                ref("ItemsRequest"),
+                {
+                    "session": {"items": ["song-7", "song-9"], "n": 20},
+                    "rank": {"items": ["song-7"], "candidates": ["song-12", "song-3"]},
+                },
+            ),
+        )
+        router.add_api_route(
+            "/v1/items/{item_id}/related",
+            self.related,
+            methods=["GET"],
+            operation_id="get_related",
+            summary="Get the items nearest to an item",
+            responses=responses("RelatedItems", EXAMPLES[RELATED_ITEMS][0].payload, "The items.", 304, 404, 422),
+        )
+        router.add_api_route(
+            "/v1/items/{item_id}",
+            self.item,
+            methods=["GET"],
+            operation_id="get_item",
+            summary="Get what the catalog says of an item",
+            responses=responses("CatalogItem", EXAMPLES[CATALOG][0].payload, "The item.", 304, 404, 422),
+        )
+        router.add_api_route(
+            "/v1/items",
+            self.find,
+            methods=["GET"],
+            operation_id="find_items",
+            summary="Find items by title, artist or id",
+            responses=responses("FoundItems", _FOUND, "The items, most played first.", 422),
+        )
+        return router
+
+    async def post(self, request: Request) -> Response:
+        """Return what goes with some items, as for somebody who has played these and nothing else; nothing is kept.
+
+        With `candidates` only these are ranked, and all of them that the generation knows are in the answer.
+        """
+        content = await json_body(request, self._parts.settings.gateway_body_bytes_max)
+        wanted: ItemsRequest = decode(content, ItemsRequest)
+        try:
+            return as_json(await self._parts.companions.answer(wanted))
+        except NoGenerationError as error:
+            raise Problem(503, str(error), retry_s=RETRY_S) from None
+
+    async def related(self, request: Request, item_id: ItemId, n: N = None) -> Response:
+        """Return the items nearest to an item, nearest first."""
+        if not self._parts.caught_up:
+            raise not_ready(self._parts)
+        value = self._parts.view.related_to(item_id)
+        if value is None:
+            raise Problem(404, "No item is related to this one: no generation knows it, or it is withdrawn.")
+        found = read_related(item_id, value)
+        cut = msgspec.structs.replace(found, items=found.items[:n], cosines=found.cosines[:n])
+        return with_tag(request, msgspec.json.encode(cut))
+
+    async def item(self, request: Request, item_id: ItemId) -> Response:
+        """Return what the catalog says of an item."""
+        if not self._parts.caught_up:
+            raise not_ready(self._parts)
+        (value,) = self._parts.view.items([item_id])
+        if value is None:
+            raise Problem(404, "The catalog says nothing of this item.")
+        return with_tag(request, value)
+
+    async def find(self, query: Words, limit: Limit = 20) -> Response:
+        """Return items whose title, artist or id has these words in it, those that are played most first."""
+        found = await asyncio.to_thread(self._parts.search.find, query, limit)
+        return as_json(FoundItems(items=found))

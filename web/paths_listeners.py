@@ -1,0 +1,160 @@
+"""A listener's questions and rights: why an item is in their list, all that is held of them, and that it goes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from state.explanation import Explanation
+from streams.records import Recommendations
+from web.answers import BecauseAnswer, Reason
+from web.ids import ItemId, UserId
+from web.openapi import responses
+from web.parts import Parts
+from web.paths_lists import as_json, not_ready
+from web.problems import RETRY_S, Problem
+
+READS_AT_ONCE = 2
+"""Requests that read whole topics, at a time: they take seconds, and a share of the machine."""
+READ_S = 60.0
+Whole = Annotated[bool, Query(alias="full", description="Name every play; this reads a topic and takes a while.")]
+_RECEIPT = {
+    "wish": "forget", "user_id": "anna", "partition": 2, "plays_offset": 41_874, "changelog_offset": 52_133,
+    "recommendations_offset": 40_021,
+}  # fmt: skip
+_RECEIPT_SCHEMA = {
+    "type": "object",
+    "description": "Where the wish, the empty record and the tombstone stand.",
+    "properties": {
+        name: {"type": "string" if isinstance(value, str) else "integer"} for name, value in _RECEIPT.items()
+    },
+    "required": list(_RECEIPT),
+}
+_BECAUSE = {
+    "user_id": "anna", "item_id": "song-12", "generation": "2026-11-23T03-00-00.000Z", "score": 0.75, "rank": 1,
+    "reasons": [{"item_id": "song-7", "share": 0.5}], "rest": 0.25, "whole": False,
+}  # fmt: skip
+
+
+class ListenersPath:
+    """Answers about one listener."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Answer from these parts."""
+        self._parts, self._rights = parts, parts.rights
+        self._reading = 0
+
+    def router(self) -> APIRouter:
+        """Return the paths."""
+        router = APIRouter(tags=["listeners"])
+        router.add_api_route(
+            "/v1/users/{user_id}/because/{item_id}",
+            self.because,
+            methods=["GET"],
+            operation_id="get_because",
+            summary="Get why an item is in a listener's list",
+            responses=responses("BecauseAnswer", _BECAUSE, "The reasons, the largest first.", 404, 422),
+        )
+        forgotten = responses("Receipt", _RECEIPT, "They are forgotten; where that stands.", 422, 504)
+        forgotten[200]["content"]["application/json"]["schema"] = _RECEIPT_SCHEMA
+        router.add_api_route(
+            "/v1/users/{user_id}",
+            self.forget,
+            methods=["DELETE"],
+            operation_id="forget_user",
+            summary="Have a listener forgotten",
+            responses=forgotten,
+        )
+        router.add_api_route(
+            "/v1/users/{user_id}/export",
+            self.export,
+            methods=["GET"],
+            operation_id="export_user",
+            summary="Get all that is held of a listener",
+            responses=responses("Holdings", NOTHING_HELD, "One document.", 422),
+        )
+        return router
+
+    async def because(self, user_id: UserId, item_id: ItemId, *, whole: Whole = False) -> Response:
+        """Return the plays that make an item's score.
+
+        Without `full` it answers at once, from the listener's list, if the item is in it; else every play is named.
+        """
+        if not self._parts.caught_up:
+            raise not_ready(self._parts)
+        held = self._parts.lists.held(user_id)
+        if not whole and held is not None and held.because and item_id in held.items:
+            return as_json(by_list(held, item_id))
+        async with self._turn():
+            try:
+                found = await asyncio.to_thread(self._rights.explain, user_id, item_id, self._parts.settings)
+            except LookupError as error:
+                raise Problem(404, str(error)) from None
+        return as_json(by_plays(found))
+
+    async def forget(self, user_id: UserId) -> Response:
+        """Have everything removed that is known of a listener; wait until a worker has done it, and tell where."""
+        try:
+            receipt: Any = await self._rights.forget(user_id, self._parts.settings)
+        except TimeoutError as error:
+            raise Problem(504, str(error)) from None
+        except ValueError as error:
+            raise Problem(422, str(error)) from None
+        return as_json(receipt)
+
+    async def export(self, user_id: UserId) -> Response:
+        """Return all that is held of a listener, read from the topics: it takes a while."""
+        async with self._turn():
+            return as_json(await self._rights.export(user_id, self._parts.settings, time.time_ns() // 1_000_000))
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Let a few requests read whole topics at a time, each for a bounded time."""
+        if self._reading >= READS_AT_ONCE:
+            raise Problem(503, f"{READS_AT_ONCE} requests read whole topics already.", retry_s=RETRY_S)
+        self._reading += 1
+        try:
+            async with asyncio.timeout(READ_S):
+                yield
+        finally:
+            self._reading -= 1
+
+
+def by_list(held: Recommendations, item_id: str) -> BecauseAnswer:
+    """Return the reasons that a list names for one of its items."""
+    at = held.items.index(item_id)
+    named = zip(held.because[at], held.because_scores[at], strict=True)
+    return BecauseAnswer(
+        user_id=held.user_id,
+        item_id=item_id,
+        generation=held.generation,
+        score=held.scores[at],
+        rank=at + 1,
+        reasons=[Reason(item_id=played, share=share) for played, share in named],
+        rest=held.because_rest[at],
+        whole=False,
+    )
+
+
+def by_plays(found: Explanation) -> BecauseAnswer:
+    """Return the reasons that the split over all plays names."""
+    return BecauseAnswer(
+        user_id=found.user_id,
+        item_id=found.item_id,
+        generation=found.generation,
+        score=found.score,
+        rank=found.rank,
+        reasons=[Reason(item_id=share.item_id, share=share.share) for share in found.shares],
+        rest=found.score - found.sum,
+        whole=True,
+    )
+
+
+NOTHING_HELD = {
+    "user_id": "anna", "made_at_ms": 1_795_478_400_021, "anything": False, "record": None, "recommendations": None,
+    "private_recommendations": [], "plays": [], "plays_rejected": [],
+}  # fmt: skip

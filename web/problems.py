@@ -1,0 +1,99 @@
+"""How a request that cannot be answered is answered: as a problem document (RFC 9457)."""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from state.errors import GenerationError
+from streams.log_reader import LogReadError
+from streams.outbox import OutboxError
+from web.arrivals import TooManyWaitError
+from web.intake import IntakeError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_S = 2
+UNAVAILABLE = (IntakeError, LogReadError, OutboxError, GenerationError, TooManyWaitError, TimeoutError)
+"""Errors of which a later try may know nothing."""
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is wrong with a request, or with its answer."""
+
+    type: str = "about:blank"
+    title: str
+    """The same for all problems of a status."""
+    status: int
+    detail: str
+    """What is wrong this time, and the way out."""
+    errors: list[dict[str, str]] = []
+    """Where in the request it is wrong, and why."""
+    results: list[Any] = []
+    """What became of each event of a batch."""
+
+
+class Problem(Exception):  # noqa: N818  it is what the client gets, which is not an error of ours
+    """A request that is answered with a problem document."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        retry_s: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        """Answer with a status, a sentence and, if trying again may help, when."""
+        super().__init__(detail)
+        self.status, self.detail, self.extra = status, detail, extra
+        self.headers = dict(headers or {}) | ({} if retry_s is None else {"Retry-After": str(retry_s)})
+
+
+def answer(problem: Problem) -> Response:
+    """Return a problem as a response."""
+    title = HTTPStatus(problem.status).phrase
+    document = ProblemDocument(title=title, status=problem.status, detail=problem.detail, **problem.extra)
+    return Response(msgspec.json.encode(document), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what the client is told of one of the errors that are answered."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RequestValidationError):
+        errors = [{"where": ".".join(map(str, found["loc"])), "why": str(found["msg"])} for found in error.errors()]
+        where = "; ".join(f"{found['where']}: {found['why']}" for found in errors)
+        return Problem(422, f"The request does not fit: {where[:500]}.", errors=errors[:20])
+    if isinstance(error, HTTPException):
+        detail = {404: "There is nothing at this path.", 405: "This path does not take this method."}
+        told = detail.get(error.status_code, f"{error.detail}.")
+        return Problem(error.status_code, told, headers=error.headers)
+    return Problem(503, str(error) or "The answer took too long.", retry_s=RETRY_S)
+
+
+def failure(error: Exception) -> Response:
+    """Answer an error that nobody foresaw, and log where it came from, but nothing of the request."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    told = {"error": type(error).__name__, "at": f"{frame.filename}:{frame.lineno}"}
+    log.error("request_failed", extra=told)
+    return answer(Problem(500, "The gateway failed; its log says where."))
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    return answer(problem_of(error))
+
+
+def add_problems(app: FastAPI) -> None:
+    """Have every error of an app answered with a problem document."""
+    for kind in (Problem, RequestValidationError, HTTPException, *UNAVAILABLE):
+        app.add_exception_handler(kind, _answer_error)

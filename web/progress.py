@@ -1,0 +1,74 @@
+"""How far the workers have come on `plays`: for the lag, and for those who wait until a play is settled."""
+
+import asyncio
+import logging
+
+from aiokafka.errors import KafkaError
+
+from streams.lag import lag_of
+from streams.log_reader import LogReadError
+from streams.settings import Settings
+from web.arrivals import Arrivals
+from web.following import Following
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 1.0
+AWAITED_S = 0.1
+"""Between two looks, if nobody waits and if somebody does: workers commit once a second."""
+LOOK_S = 5.0
+
+
+class Progress:
+    """Looks again and again at what the workers have committed.
+
+    A play that changes nothing in its listener's list leaves no list behind. It is settled once the workers have
+    committed it and every list that stood then is held.
+
+    Attributes:
+        lags: Plays of each partition that are not committed; None while Kafka does not tell.
+    """
+
+    def __init__(self, settings: Settings, following: Following, arrivals: Arrivals) -> None:
+        """Wake `arrivals` whenever something is settled."""
+        self._settings, self._following, self._arrivals = settings, following, arrivals
+        self._settled: dict[int, int] = {}
+        self.lags: dict[int, int] | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """Return how many plays are not committed."""
+        return None if self.lags is None else sum(self.lags.values())
+
+    def is_settled(self, partition: int, offset: int) -> bool:
+        """Tell whether whatever follows from a play is held."""
+        return self._settled.get(partition, 0) > offset
+
+    async def run(self) -> None:
+        """Look for ever; a Kafka that does not answer is asked again."""
+        failing = False
+        while True:
+            try:
+                await self._look()
+            except (KafkaError, LogReadError, TimeoutError, ConnectionError) as error:
+                self.lags = None
+                if not failing:
+                    log.warning("progress_unknown", extra={"reason": repr(error)})
+                failing = True
+                await asyncio.sleep(QUIET_S)
+            else:
+                failing = False
+
+    async def _look(self) -> None:
+        """Look until Kafka fails."""
+        async with lag_of(self._settings) as lag:
+            while True:
+                async with asyncio.timeout(LOOK_S):
+                    spans = await lag.spans()
+                    self.lags = {partition: span.end - span.start for partition, span in spans.items()}
+                    reached = await self._following.reached() if self._arrivals.awaited else frozenset()
+                settled = {partition: spans[partition].start for partition in reached if partition in spans}
+                if settled:
+                    self._settled |= settled
+                    self._arrivals.tell_all()
+                await asyncio.sleep(AWAITED_S if self._arrivals.awaited else QUIET_S)

@@ -1,0 +1,128 @@
+"""A listener's list as it is given out: the one that is held, or what is popular, cut to what was asked for."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from state.catalog import ItemCatalog
+from state.view import View
+from streams.latest_list import read_list
+from streams.latest_popular import as_list_of
+from streams.records import ALL_KINDS, Recommendations
+from streams.replay import partition_of
+from streams.settings import Settings
+from web.answers import ListAnswer
+from web.arrivals import Arrivals
+from web.popular import PopularHeld
+from web.progress import Progress
+
+_PARALLEL = ("items", "scores", "because", "because_scores", "because_rest")
+
+
+class Wanted(NamedTuple):
+    """What a reader asks for."""
+
+    n: int | None = None
+    """Items; all that there are if left out."""
+    kind: str | None = None
+    """Of items; of all kinds if left out."""
+    exclude: Collection[str] = ()
+    """Items to leave out."""
+
+
+class NoListError(LookupError):
+    """There is no list for a listener, nor a popular one: no worker has served a generation yet."""
+
+
+class Lists:
+    """Answers who asks for a list, from what this gateway holds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        view: View,
+        catalog: ItemCatalog,
+        popular: PopularHeld,
+        arrivals: Arrivals,
+        progress: Progress,
+    ) -> None:
+        """Read from these parts."""
+        self._settings, self._view, self._catalog, self._popular = settings, view, catalog, popular
+        self._arrivals, self._progress = arrivals, progress
+
+    def read(self, user_id: str, wanted: Wanted, now_ms: int) -> Recommendations:
+        """Return a listener's list, or the popular one where they have none or an expired one.
+
+        Raises:
+            NoListError: There is none of either.
+            ListUnreadable: What stands under their id is no list.
+        """
+        found = self.held(user_id)
+        if found is None or found.expires_at_ms <= now_ms:
+            popular = self._popular.of(wanted.kind or ALL_KINDS)
+            if popular is not None:
+                found, wanted = as_list_of(user_id, popular, self._settings), wanted._replace(kind=None)
+        if found is None:
+            message = "There is no list for this listener, nor a popular one: no worker has served a generation yet."
+            raise NoListError(message)
+        return cut(found, wanted, lambda item_id: self._catalog.is_available(item_id, now_ms), self._catalog.kind_of)
+
+    def held(self, user_id: str) -> Recommendations | None:
+        """Return a listener's own list, whole, as it stands on the topic."""
+        found = self._view.list_of(user_id)
+        return None if found is None else read_list(found.value)
+
+    async def reflects(self, user_id: str, offset: int, wait_s: float) -> bool:
+        """Wait until a listener's list reflects the play at an offset of their partition, or the time is up.
+
+        A play that changes nothing leaves no list: then it is enough that workers have committed it.
+        """
+        partition = partition_of(user_id, self._settings.partitions)
+        with self._arrivals.of(user_id) as came:
+            try:
+                async with asyncio.timeout(wait_s):
+                    while not self._is_reflected(user_id, partition, offset):
+                        await came.wait()
+                        came.clear()
+            except TimeoutError:
+                return False
+        return True
+
+    def _is_reflected(self, user_id: str, partition: int, offset: int) -> bool:
+        held = self._view.list_of(user_id)
+        return (held is not None and held.offset >= offset) or self._progress.is_settled(partition, offset)
+
+
+def cut(
+    found: Recommendations,
+    wanted: Wanted,
+    is_available: Callable[[str], bool],
+    kind_of: Callable[[str], str | None],
+) -> Recommendations:
+    """Return a list without what is not wanted and cannot be played now; what stays keeps its order."""
+    kept = [
+        at
+        for at, item_id in enumerate(found.items)
+        if is_available(item_id)
+        and item_id not in wanted.exclude
+        and (wanted.kind is None or kind_of(item_id) == wanted.kind)
+    ][: wanted.n]
+    if len(kept) == len(found.items):
+        return found
+    return msgspec.structs.replace(found, **dict(_picked(found, kept)))
+
+
+def _picked(found: Recommendations, kept: Sequence[int]) -> Iterator[tuple[str, list[Any]]]:
+    for name in _PARALLEL:
+        column = getattr(found, name)
+        yield name, [column[at] for at in kept] if column else column
+
+
+def told(found: Recommendations, *, reflected: bool | None) -> bytes:
+    """Return a list as it is given out."""
+    if reflected is None:
+        return msgspec.json.encode(found)
+    fields = {name: getattr(found, name) for name in found.__struct_fields__}
+    return msgspec.json.encode(ListAnswer(**fields, reflected=reflected))

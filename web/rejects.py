@@ -1,0 +1,74 @@
+"""The records that workers could not read, the latest of them."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import NamedTuple
+
+import msgspec
+from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
+
+from streams.log_reader import partitions_of, reader, spans_of
+from streams.records import RejectedPlay
+from streams.settings import Settings
+from streams.topics import topic_names
+
+log = logging.getLogger(__name__)
+
+SHOWN = 20
+RETRY_S = 5.0
+_decode = msgspec.json.Decoder(RejectedPlay).decode
+
+
+class Reject(NamedTuple):
+    """A record that could not be read; of what it says, nothing."""
+
+    at_ms: int
+    partition: int
+    offset: int
+    reason: str
+
+
+class Rejects:
+    """Follows `plays-rejected`.
+
+    Attributes:
+        n_seen: Records that came since the start.
+        latest: The latest ones, also of before the start.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Begin with none."""
+        self._settings = settings
+        self.n_seen = 0
+        self.latest: deque[Reject] = deque(maxlen=SHOWN)
+
+    async def run(self) -> None:
+        """Follow for ever; a Kafka that does not answer is asked again."""
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, ConnectionError) as error:
+                log.warning("rejects_unread", extra={"reason": repr(error)})
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow(self) -> None:
+        async with reader(self._settings.brokers, self._settings.kafka_timeout_s) as consumer:
+            tps = await partitions_of(consumer, topic_names(self._settings).plays_rejected)
+            spans = await spans_of(consumer, tps)
+            consumer.assign(tps)
+            for tp, span in spans.items():
+                consumer.seek(tp, max(span.start, span.end - SHOWN))
+            while True:
+                for tp, records in (await consumer.getmany(timeout_ms=500, max_records=1000)).items():
+                    self._take(records, spans[tp].end)
+
+    def _take(self, records: list[ConsumerRecord], before: int) -> None:
+        self.n_seen += sum(record.offset >= before for record in records)
+        for record in records[-SHOWN:]:
+            try:
+                found = _decode(record.value or b"")
+            except (ValueError, RecursionError):
+                continue
+            self.latest.append(Reject(record.timestamp, found.partition, found.offset, found.reason))
