@@ -9,6 +9,7 @@ Frozen item factors make every listener a stream of their own, so all scored eve
 not ask for the half-life of a fold-in, and streaming asks for nothing else: one training serves many half-lives.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from numba import njit
 
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.events import Split, rows_of
-from model.fold_in import fold_in, n_known
+from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective, against
 from model.quality import MISS, ranks_of
@@ -88,35 +89,50 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
 
 def fold_in_ranks_plain(split: Split, factors: Factors, objective: Objective) -> Starts:
     """Do the same one event at a time: what all else is tested against."""
-    users, rows, n_users = split.users, split.rows, len(split.starts) - 1
-    values: list[dict[int, float]] = [{} for _ in range(n_users)]
-    ranks = []
+    histories: list[_PlainHistory] = [_PlainHistory() for _ in split.starts[1:]]
+    users, ranks = split.users, []
     for event in np.argsort(split.places):
-        history, item = values[users[event]], int(split.items[event])
-        if event in set(np.flatnonzero(split.scored)):
-            known = np.array(list(history), np.int32)
-            known_rows, weights = rows_of(known, split.n_items), np.array(list(history.values()), np.float32)
-            scores = (_vector_plain(known_rows, weights, factors, objective) @ factors.item_factors.T).astype(
-                np.float32
-            )
-            ranks.append(ranks_of(scores, np.array([0, len(known)]), known_rows, rows[event : event + 1])[0])
-        for key in history:
-            history[key] *= 2 ** (-1 / objective.half_life_plays)
-        history[item] = history.get(item, 0.0) + float(split.weights[event])
+        history = histories[users[event]]
+        if split.scored[event]:
+            known = rows_of(np.array([item for item, _ in history.values], np.int32), split.n_items)
+            scores = (_vector_plain(known, history, factors, objective) @ factors.item_factors.T).astype(np.float32)
+            ranks.append(ranks_of(scores, np.array([0, len(known)]), known, split.rows[event : event + 1])[0])
+        history.learn(split, int(event), objective)
     return np.array(ranks, np.int64)
 
 
-def _vector_plain(rows: Rows, weights: Floats, factors: Factors, objective: Objective) -> Doubles:
+class _PlainHistory:
+    """What one listener's signals are worth at their latest event time."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.values: dict[tuple[int, bool], float] = {}  # by item, and by whether the signals are against it
+        self._now_s = 0
+
+    def learn(self, split: Split, event: int, objective: Objective) -> None:
+        """Let all that is there grow older by what has happened, and add an event."""
+        at_s, weight = int(split.played_at_s[event]), float(split.weights[event])
+        plays, seconds = int(split.counted[event]), max(0, at_s - self._now_s)
+        for key in self.values:
+            self.values[key] *= 2 ** (-plays / objective.half_life_plays - seconds / objective.half_life_s)
+        self._now_s = max(self._now_s, at_s)
+        key = int(split.items[event]), math.copysign(1, weight) < 0
+        late_s = self._now_s - at_s
+        self.values[key] = self.values.get(key, 0.0) + weight * 2 ** (-late_s / objective.half_life_s)
+
+
+def _vector_plain(rows: Rows, history: _PlainHistory, factors: Factors, objective: Objective) -> Doubles:
     """Fold one listener in, shape (1, f)."""
-    starts = np.array([0, len(rows)])
+    weights = np.array(list(history.values.values()), np.float32)
+    n_liked = sum(row >= 0 and not no for row, (_, no) in zip(rows.tolist(), history.values, strict=True))
     return solve_rows_plain(
-        starts,
+        np.array([0, len(rows)]),
         rows,
         objective.confidences(weights),
         objective.targets(weights),
         factors.item_factors,
         factors.gram_diagonal,
-        objective.row_regularization(n_known(starts, rows)),
+        objective.row_regularization([max(n_liked, 1)]),
     )
 
 

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model import prequential
 from model.arrays import Floats, Starts
 from model.events import Events, Split, events_of, split_events
-from model.objective import Objective
+from model.objective import Objective, Rule
 from model.prequential import (
     POPULAR_HALF_LIFE_S,
     fold_in_ranks,
@@ -62,6 +64,48 @@ def test_the_ranks_are_those_of_one_event_at_a_time(split: Split, factors: Facto
 
     assert split.scored.sum() == len(expected) == len(found)
     assert_same_ranks(expected, found)
+
+
+WORTH = np.array([1.0, 1.0, 0.5, 2.0, -1.0, -0.5], np.float32)
+
+
+def signals_of(seed: int) -> Split:
+    """Return plays, likes, skips and dislikes, some of which come late; all items are in the training."""
+    rng = np.random.default_rng(seed)
+    n, n_users, n_items = 400, 12, 80
+    items = np.concatenate((np.arange(n_items), rng.integers(0, n_items, n - n_items))).astype(np.uint64)
+    signals = rng.choice(WORTH, n)
+    counted = (signals > 0) & (rng.random(n) < 0.8)
+    split = split_events(
+        events_of(rng.integers(0, n_users, n), items, np.arange(n, dtype=np.uint32), signals, counted), 150
+    )
+    late = np.sort(rng.integers(0, 60 * 86_400, n)) - rng.choice([0, 0, 0, 86_400], n)
+    return split.with_signals()._replace(played_at_s=np.maximum(late, 0).astype(np.uint32)[split.places])
+
+
+def some_factors(split: Split, rng: np.random.Generator) -> Factors:
+    """Return factors that no training made: all ways to rank are asked under the same ones."""
+    item_factors = rng.standard_normal((split.n_items, 6)).astype(np.float32)
+    return Factors(np.zeros((len(split.starts) - 1, 6), np.float32), item_factors, np.full(6, 8, np.float32))
+
+
+@given(
+    st.integers(0, 1 << 32),
+    st.sampled_from([1.0, 3.0, np.inf]),
+    st.sampled_from([2.0, 20.0, np.inf]),
+    st.sampled_from(["ials", "hkv"]),
+)
+def test_signals_against_items_and_days_are_those_of_one_event_at_a_time(
+    seed: int, half_life_plays: float, half_life_days: float, rule: Rule
+) -> None:
+    """Skips and likes, events that come late and a half-life in days change no rank of one way and not of the other."""
+    split = signals_of(seed)
+    factors = some_factors(split, np.random.default_rng(seed))
+    objective = replace(OBJECTIVE, rule=rule, half_life_plays=half_life_plays, half_life_days=half_life_days)
+
+    expected = fold_in_ranks_plain(split, factors, objective)
+
+    assert_same_ranks(expected, fold_in_ranks(split, factors, objective))
 
 
 def test_small_parts_give_the_same_ranks(split: Split, factors: Factors, monkeypatch: pytest.MonkeyPatch) -> None:
