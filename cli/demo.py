@@ -33,13 +33,17 @@ def demo(
         float, typer.Option(min=0, help="Seconds in total after which it ends; 0: when all is played.")
     ] = 0,
     rate: Annotated[float, typer.Option(min=0.1, max=5000, help="Plays per second of the live part.")] = 100,
+    opens_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the live page, where there is a screen.")
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="Answer with one line of JSON; the rest goes to stderr.")
     ] = False,
 ) -> None:
     """Replay MovieLens-100K: the first 80 % flat out, a retrain, then the rest before your eyes.
 
-    It uses a broker, a port and a folder of its own, and leaves nothing behind. Ctrl-C ends it with the summary.
+    The live page shows it as well. It uses a broker, ports and a folder of its own, and leaves nothing behind.
+    Ctrl-C ends it with the summary.
     """
     began, base, console = time.monotonic(), read_settings(), Console(stderr=as_json)
     with demo_folder(base.data_path / "demo") as folder:
@@ -48,7 +52,7 @@ def demo(
         broker = Broker(settings.broker_path, jars_path(base), port, base.broker_heap_mb, base.broker_ready_s)
         with console.status("Fetching MovieLens-100K"):
             films = fetch(ml100k_path(base))
-        stages = Stages(settings, broker, films, console, rate)
+        stages = Stages(settings, broker, films, console, rate, opens_page=opens_page and console.is_terminal)
         asyncio.run(perform(stages, began + seconds - STOP_RESERVE_S if seconds else None))
     summary = stages.summary()
     if stages.figures.spotlight is not None:
@@ -85,6 +89,8 @@ def demo_settings(base: Settings, folder: Path) -> Settings:
         brokers=f"{HOST}:{free_port()}",
         data_dir=str(folder),
         instance="demo",
+        gateway_host=HOST,
+        gateway_port=0,
         group="playfold-demo",
         replication=1,
     )

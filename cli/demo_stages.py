@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
@@ -10,14 +11,17 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
+from cli.browser import open_in_browser
 from cli.demo_live import JudgingSender, LiveFigures, follow_lists
 from cli.demo_view import Summary, show_live, summarize, tell_line
-from cli.processes import ProcessError, WorkerProcess, run_command
+from cli.processes import GatewayProcess, ProcessError, Service, WorkerProcess, run_command, stop_all
 from jobs.ml100k import Ml100k
 from streams.broker import Broker
+from streams.catalog_file import send_items
 from streams.lag import Lag, lag_of
 from streams.outbox import Outbox
 from streams.play_columns import PlaysPiece
+from streams.records import CatalogItem
 from streams.replay import Pace, Sender, replay
 from streams.settings import Settings
 from streams.topic_admin import create_topics
@@ -29,6 +33,8 @@ TICK_S = 0.25
 VIEW_S = 0.5
 LINE_S = 5.0
 LAST_LISTS_S = 2.0
+SOON_PLAYS = 2000
+"""Of so many plays to come, whoever makes most is shown on the page."""
 FLAT_OUT = Pace()
 
 
@@ -40,8 +46,11 @@ class Stages:
         doing: The stage it is in, as the rest of `while ...`.
     """
 
-    def __init__(self, settings: Settings, broker: Broker, films: Ml100k, console: Console, rate: float) -> None:
+    def __init__(
+        self, settings: Settings, broker: Broker, films: Ml100k, console: Console, rate: float, *, opens_page: bool
+    ) -> None:
         """Prepare; nothing is started yet."""
+        self._opens_page = opens_page
         self.console = console
         self._settings, self._broker, self._films, self._rate = settings, broker, films, rate
         self._n_past = int(PAST_SHARE * films.plays.num_rows)
@@ -50,7 +59,7 @@ class Stages:
         self.figures = LiveFigures(zip(past["user_id"].to_pylist(), past["item_id"].to_pylist(), strict=True))
         self.doing = "starting"
         self._live_plays_per_s = 0.0
-        self._worker = WorkerProcess(settings)
+        self._worker, self._gateway = WorkerProcess(settings), GatewayProcess(settings)
         self._following: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -65,23 +74,46 @@ class Stages:
                 stack.enter_context(self._broker)
                 create_topics(self._settings)
                 done(f"Kafka runs at {self._broker.bootstrap}, its topics are created.")
-            with self._step("starting a worker") as done:
-                stack.callback(self._worker.stop)
-                self._worker.start()
-                await asyncio.to_thread(self._worker.await_ready, STEP_S)
-                done("A worker is ready.")
             outbox = await stack.enter_async_context(Outbox(self._settings))
+            with self._step("starting a worker and a gateway") as done:
+                stack.callback(stop_all, self._services)
+                for service in self._services:
+                    service.start()
+                n_films = await self._send_catalog(outbox)
+                for service in self._services:
+                    await asyncio.to_thread(service.await_ready, STEP_S)
+                done(f"A worker and a gateway are ready, and the catalog knows {n_films:,} films.")
             lag = await stack.enter_async_context(lag_of(self._settings))
             self._following = asyncio.create_task(follow_lists(self._settings, self.figures))
             stack.push_async_callback(_end, self._following)
             await self._replay_past(outbox, lag)
             await self._retrain()
+            self._show_page()
             await self._play_live(outbox, lag)
 
     def summary(self) -> Summary:
         """Return the figures of the whole live part."""
         summary = summarize(self.figures, time.monotonic(), whole=True)
         return msgspec.structs.replace(summary, plays_per_s=round(self._live_plays_per_s, 1), lag=None)
+
+    @property
+    def _services(self) -> list[Service]:
+        return [self._worker, self._gateway]
+
+    async def _send_catalog(self, outbox: Outbox) -> int:
+        """Tell what the films are called; return how many there are."""
+        films = [
+            CatalogItem(item_id=item_id, title=title, kind="film") for item_id, title in self._films.titles.items()
+        ]
+        sent = [n async for n in send_items(iter([films]), outbox, self._settings)]
+        return sent[-1]
+
+    def _show_page(self) -> None:
+        """Open the live page of a listener who is about to play, where there is a browser, and tell where it is."""
+        coming = Counter(self._films.plays["user_id"].slice(self._n_past).to_pylist()[:SOON_PLAYS])
+        url = f"{self._gateway.url}/?user={coming.most_common(1)[0][0]}"
+        opened = self._opens_page and open_in_browser(url)
+        self._say(f"The live page {'is open' if opened else 'is there for you'}: {url}")
 
     async def _replay_past(self, outbox: Outbox, lag: Lag) -> None:
         n_past = self._n_past
@@ -159,8 +191,9 @@ class Stages:
 
     def _check(self) -> None:
         """Raise if what runs beside has ended."""
-        if not self._worker.running:
-            raise ProcessError(self._worker.told_end())
+        for service in self._services:
+            if not service.running:
+                raise ProcessError(service.told_end())
         if self._following is not None and self._following.done():
             self._following.result()
 

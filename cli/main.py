@@ -14,7 +14,7 @@ from streams.settings import read_settings
 # One file each, `cli/<command>.py`, which defines `app`, a `typer.Typer(add_completion=False)` with one command or
 # several. It is imported only when it runs: so the help is quick, however heavy the imports of a command are.
 COMMANDS = {
-    "up": "Run broker, topics and workers in one terminal.",
+    "up": "Run broker, topics, workers and a gateway in one terminal.",
     "demo": "See it work on MovieLens-100K.",
     "broker": "Run Kafka on this machine, in the foreground.",
     "topics": "Create and verify the topics.",

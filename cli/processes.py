@@ -1,4 +1,4 @@
-"""Processes of playfold: workers and other commands, started, awaited until they are ready, stopped, killed."""
+"""Processes of playfold: workers, gateways and other commands; started, awaited until ready, stopped, killed."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ import msgspec
 from streams.child import Child
 from streams.settings import PREFIX, Settings
 
-WORKER_STOP_S = 25
+SERVICE_STOP_S = 25
 COMMAND_STOP_S = 2
 POLL_S = 0.05
 TAIL_BYTES = 8192
@@ -30,18 +30,21 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | ours
 
 
-class WorkerProcess:
-    """One `playfold worker` and its log, a file of events as JSON.
+class Service:
+    """One process that stays, such as `playfold worker`, and its log, a file of events as JSON.
 
     Attributes:
         settings: Those it runs under, `instance` among them.
         log_file: What it writes, under `logs` in the data folder; begun anew with this object, not with its restarts.
     """
 
+    command: str
+    """The command that it runs; its event `<command>_ready` says that it is ready."""
+
     def __init__(self, settings: Settings) -> None:
-        """Describe a worker; nothing is started yet."""
+        """Describe a process; nothing is started yet."""
         self.settings = settings
-        self.log_file = settings.data_path / "logs" / f"worker-{settings.instance}.log"
+        self.log_file = settings.data_path / "logs" / f"{self.command}-{settings.instance}.log"
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         self.log_file.write_bytes(b"")
         self._began_at = 0
@@ -49,8 +52,8 @@ class WorkerProcess:
 
     @property
     def name(self) -> str:
-        """Return what the worker is called."""
-        return f"Worker {self.settings.instance}"
+        """Return what the process is called."""
+        return f"{self.command.capitalize()} {self.settings.instance}"
 
     @property
     def child(self) -> Child:
@@ -66,20 +69,20 @@ class WorkerProcess:
 
     @property
     def running(self) -> bool:
-        """Return whether the worker was started and has not ended."""
+        """Return whether the process was started and has not ended."""
         return self._child is not None and self._child.running
 
     @property
     def ready(self) -> bool:
-        """Return whether the worker has said that it is ready since it was started last."""
-        return any(event.get("event") == "worker_ready" for event in self.events())
+        """Return whether the process has said that it is ready since it was started last."""
+        return self.told(f"{self.command}_ready") is not None
 
     def start(self) -> None:
-        """Start the worker, for the first time or again."""
+        """Start the process, for the first time or again."""
         with self.log_file.open("ab") as log:
             self._began_at = log.tell()
-            command = [sys.executable, "-m", "cli.main", "worker", "--json"]
-            self._child = Child(command, log, WORKER_STOP_S, environment_of(self.settings))
+            command = [sys.executable, "-m", "cli.main", self.command, "--json"]
+            self._child = Child(command, log, SERVICE_STOP_S, environment_of(self.settings))
 
     def events(self) -> list[dict[str, Any]]:
         """Return what it has said since it was started last; a line that is no event is left out."""
@@ -93,8 +96,12 @@ class WorkerProcess:
                     continue
             return found
 
+    def told(self, name: str) -> dict[str, Any] | None:
+        """Return the first event of a name since the process was started last, None if there is none."""
+        return next((event for event in self.events() if event.get("event") == name), None)
+
     def await_ready(self, timeout_s: float) -> None:
-        """Wait until the worker is ready.
+        """Wait until the process is ready.
 
         Raises:
             ProcessError: It ended, or was not ready in time.
@@ -113,22 +120,47 @@ class WorkerProcess:
         return f"{self.name} ended with status {self.child.status} ({last_line(self.log_file)}): read {self.log_file}."
 
     def stop(self) -> None:
-        """Stop the worker: it finishes its commit group and leaves the consumer group."""
+        """Stop the process: a worker finishes its commit group and leaves the consumer group."""
         if self._child is not None:
             self._child.stop()
 
     def kill(self) -> None:
-        """End the worker with SIGKILL."""
+        """End the process with SIGKILL."""
         self.child.kill()
 
 
-def stop_all(workers: Iterable[WorkerProcess]) -> None:
-    """Stop workers, all at the same time."""
-    running = [worker for worker in workers if worker.running]
-    for worker in running:
-        worker.child.begin_stop()
-    for worker in running:
-        worker.stop()
+class WorkerProcess(Service):
+    """One `playfold worker`."""
+
+    command = "worker"
+
+
+class GatewayProcess(Service):
+    """One `playfold gateway`."""
+
+    command = "gateway"
+
+    @property
+    def url(self) -> str:
+        """Return where it is reached.
+
+        Raises:
+            ProcessError: It is not ready.
+        """
+        ready = self.told("gateway_ready")
+        if ready is None:
+            message = f"{self.name} is not ready, so it is not known where it is reached."
+            raise ProcessError(message)
+        return str(ready["url"])
+
+
+def stop_all(services: Iterable[Service]) -> None:
+    """Stop processes, all at the same time."""
+    running = [service for service in services if service.running]
+    for service in running:
+        service.child.begin_stop()
+    for service in running:
+        service.stop()
 
 
 async def run_command(settings: Settings, *arguments: str, log_file: Path) -> str:

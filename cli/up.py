@@ -1,4 +1,4 @@
-"""`playfold up`: broker, topics and workers in one terminal."""
+"""`playfold up`: broker, topics, workers and a gateway in one terminal."""
 
 import contextlib
 import signal
@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.processes import WorkerProcess, stop_all
+from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
 from streams.broker import HOST, Broker, answers, embedded_broker
 from streams.settings import Settings, read_settings
 from streams.topic_admin import create_topics, verify_topics
@@ -40,44 +40,53 @@ class Teller:
 
 
 class Watched:
-    """A worker that is started again when it ends by itself, a bounded number of times."""
+    """A process that is started again when it ends by itself, a bounded number of times."""
 
-    def __init__(self, worker: WorkerProcess, teller: Teller) -> None:
-        """Start the worker."""
-        self.worker = worker
+    def __init__(self, service: Service, teller: Teller) -> None:
+        """Start the process."""
+        self.service = service
         self._teller = teller
         self._ends: deque[float] = deque()
         self._start_at: float | None = None
         self.ready = False
-        worker.start()
+        service.start()
 
     def look(self, now: float) -> None:
-        """See how the worker does at a time in seconds, and start it again if it has been down for a pause.
+        """See how the process does at a time in seconds, and start it again if it has been down for a pause.
 
         Raises:
             UpError: It has ended too often.
         """
-        instance = self.worker.settings.instance
+        instance = self.service.settings.instance
         if self._start_at is not None:
             if now >= self._start_at:
                 self._start_at = None
-                self.worker.start()
-        elif not self.worker.running:
+                self.service.start()
+        elif not self.service.running:
             self.ready = False
             self._note_end(now)
             self._start_at = now + RESTART_PAUSE_S
-            text = f"{self.worker.told_end()} It starts again."
-            self._teller.tell("worker_ended", text, instance=instance, status=self.worker.child.status)
-        elif not self.ready and self.worker.ready:
+            text = f"{self.service.told_end()} It starts again."
+            event = f"{self.service.command}_ended"
+            self._teller.tell(event, text, instance=instance, status=self.service.child.status)
+        elif not self.ready and self.service.ready:
             self.ready = True
-            self._teller.tell("worker_ready", f"{self.worker.name} is ready.", instance=instance)
+            self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        service = self.service
+        event, instance = f"{service.command}_ready", service.settings.instance
+        if isinstance(service, GatewayProcess):
+            self._teller.tell(event, f"{service.name} is ready at {service.url}", instance=instance, url=service.url)
+        else:
+            self._teller.tell(event, f"{service.name} is ready.", instance=instance)
 
     def _note_end(self, now: float) -> None:
         self._ends.append(now)
         while self._ends[0] < now - RESTARTS_WITHIN_S:
             self._ends.popleft()
         if len(self._ends) > RESTARTS_MAX:
-            message = f"{self.worker.told_end()} It has ended {len(self._ends)} times in a minute and stays down."
+            message = f"{self.service.told_end()} It has ended {len(self._ends)} times in a minute and stays down."
             raise UpError(message)
 
 
@@ -85,9 +94,10 @@ class Watched:
 def up(
     *,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    gateway: Annotated[bool, typer.Option(help="Whether to run a gateway, with the live page, too.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Tell events as JSON.")] = False,
 ) -> None:
-    """Run broker, topics and workers until Ctrl-C or SIGTERM.
+    """Run broker, topics, workers and a gateway until Ctrl-C or SIGTERM.
 
     A Kafka that answers at PLAYFOLD_BROKERS already, or on another machine, is used as it is.
     """
@@ -99,7 +109,11 @@ def up(
         teller.tell("broker_ready", f"Kafka answers at {settings.brokers} ({where}).", brokers=settings.brokers)
         create_topics(settings)
         verify_topics(settings)
-        processes = [WorkerProcess(worker_settings(settings, number)) for number in range(1, workers + 1)]
+        processes: list[Service] = [
+            WorkerProcess(worker_settings(settings, number)) for number in range(1, workers + 1)
+        ]
+        if gateway:
+            processes.append(GatewayProcess(settings))
         stack.callback(stop_all, processes)
         stack.callback(ignore_interrupts)
         watch([Watched(process, teller) for process in processes], broker, teller)
@@ -117,20 +131,20 @@ def worker_settings(settings: Settings, number: int) -> Settings:
     return msgspec.structs.replace(settings, instance=instance)
 
 
-def watch(workers: Sequence[Watched], broker: Broker | None, teller: Teller) -> None:
-    """Keep the workers up until interrupted.
+def watch(services: Sequence[Watched], broker: Broker | None, teller: Teller) -> None:
+    """Keep the processes up until interrupted.
 
     Raises:
-        UpError: A worker ended too often.
+        UpError: A process ended too often.
         BrokerError: The embedded broker ended.
     """
     told = False
     while True:
         if broker is not None and not broker.running:
             broker.wait()
-        for worker in workers:
-            worker.look(time.monotonic())
-        if not told and all(worker.ready for worker in workers):
+        for service in services:
+            service.look(time.monotonic())
+        if not told and all(service.ready for service in services):
             told = True
             teller.tell("up", "playfold is up; Ctrl-C stops it.")
         time.sleep(WATCH_S)

@@ -30,7 +30,7 @@ from streams.settings import Settings
 from streams.slices import LeanRecords
 
 PROJECT = Path(__file__).parent.parent
-PACKAGES = {"agents", "cli", "jobs", "model", "state", "streams"}
+PACKAGES = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 
 
 def test_imports_go_down_the_house() -> None:

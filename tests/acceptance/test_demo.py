@@ -38,7 +38,7 @@ def make_stages(folder: Path, said: io.StringIO) -> Stages:
     """Return a demo of the made-up films."""
     settings = demo_settings(Settings(factors=8), folder)
     broker = Broker(settings.broker_path, JARS, int(settings.brokers.rpartition(":")[2]))
-    return Stages(settings, broker, make_films(), Console(file=said), rate=300)
+    return Stages(settings, broker, make_films(), Console(file=said), rate=300, opens_page=False)
 
 
 async def test_the_demo_plays_to_the_end_and_tells_its_figures(tmp_path: Path) -> None:

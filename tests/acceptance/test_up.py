@@ -24,7 +24,7 @@ JARS = PROJECT / "var" / "kafka-jars-4.3.1"
 def own(tmp_path: Path) -> Settings:
     """Give a test a port and a folder, with the jars that were resolved once for all."""
     (tmp_path / JARS.name).symlink_to(JARS)
-    return Settings(brokers=f"{HOST}:{free_port()}", data_dir=str(tmp_path), partitions=2)
+    return Settings(brokers=f"{HOST}:{free_port()}", data_dir=str(tmp_path), partitions=2, gateway_port=0)
 
 
 @contextmanager
@@ -50,23 +50,25 @@ def await_event(process: subprocess.Popen[str], name: str) -> dict[str, object]:
     raise AssertionError(message)
 
 
-def workers_of(folder: Path) -> list[int]:
-    """Return the worker processes that keep their data in a folder, without the shells around them."""
+def workers_of(folder: Path, command: str = "worker") -> list[int]:
+    """Return the processes of a command that keep their data in a folder, without the shells around them."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            environment, command = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
+            environment, told = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
         except OSError:
             continue
         of_folder = f"PLAYFOLD_DATA_DIR={folder}\0".encode() in environment
-        if of_folder and b"cli.main\0worker\0" in command and not command.startswith(b"sh\0"):
+        if of_folder and f"cli.main\0{command}\0".encode() in told and not told.startswith(b"sh\0"):
             found.append(int(process.name))
     return found
 
 
 def ended(settings: Settings) -> bool:
     """Return whether broker and workers are gone."""
-    return not answers(int(settings.brokers.rpartition(":")[2])) and not workers_of(settings.data_path)
+    folder = settings.data_path
+    left = [*workers_of(folder), *workers_of(folder, "gateway")]
+    return not answers(int(settings.brokers.rpartition(":")[2])) and not left
 
 
 def test_up_starts_a_killed_worker_again_and_stops_all(own: Settings) -> None:

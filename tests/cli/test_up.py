@@ -15,6 +15,7 @@ from streams.settings import Settings, read_settings
 class FakeWorker:
     """A worker that runs until it is told to end."""
 
+    command = "worker"
     name = "Worker a"
     settings = Settings()
 
