@@ -1,0 +1,43 @@
+"""A list that waits for a burst of plays to end, on a real Kafka."""
+
+import asyncio
+
+import msgspec
+import numpy as np
+import pytest
+
+from streams.lag import lag_of
+from streams.settings import Settings
+from tests.kafka.watching import await_true, lists, play, send, worker
+from tests.made_up import made_up_factors, publish
+
+HOUR_MS = 3_600_000
+
+
+def n_waiting(settings: Settings) -> int:
+    """Return how many plays the workers have not committed."""
+
+    async def asked() -> int:
+        async with lag_of(settings) as lag:
+            return await lag.plays()
+
+    return asyncio.run(asked())
+
+
+@pytest.mark.usefixtures("names")
+def test_a_list_that_waits_outlives_the_worker(settings: Settings) -> None:
+    """Whoever starts after a SIGKILL publishes it: nothing but the record tells that it waits."""
+    patient = msgspec.structs.replace(settings, factors=8, list_n=10, list_score_change=0.0, debounce_ms=HOUR_MS)
+    publish(patient, made_up_factors(60, 8, np.random.default_rng(4)))
+    with worker(patient) as process:
+        send(patient, [play("ann", "i3")])
+        assert await_true(lambda: "ann" in lists(patient), 20)
+        send(patient, [play("ann", "i4")])
+        assert await_true(lambda: n_waiting(patient) == 0, 20)  # the play will not be delivered again
+        process.kill()
+    assert (0, "first") == (lists(patient)["ann"].offset, lists(patient)["ann"].reason)
+
+    with worker(msgspec.structs.replace(patient, debounce_ms=500)):
+        assert await_true(lambda: lists(patient)["ann"].plays == 2, 20)
+
+    assert (1, "changed") == (lists(patient)["ann"].offset, lists(patient)["ann"].reason)
