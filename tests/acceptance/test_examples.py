@@ -122,10 +122,10 @@ def test_no_program_is_left_out() -> None:
     assert 2 * len(programs()) == n_fences
 
 
-def test_a_missing_client_is_a_failure(desk: Desk) -> None:
+def test_a_missing_client_is_a_failure(tmp_path: Path) -> None:
     """Where kcat is not installed, a program fails, and says so."""
     with pytest.raises(AssertionError, match=r"send\.sh ended with 127: .*not-kcat"):
-        desk.run(Program("send.sh", "sh", "not-kcat -P\n"))
+        Desk(tmp_path, {}).run(Program("send.sh", "sh", "not-kcat -P\n"))
 
 
 def test_python_sends_events(scene: Scene, desk: Desk) -> None:
@@ -151,6 +151,14 @@ def test_the_shell_sends_to_the_partitions_of_the_listeners(scene: Scene, desk: 
     assert scene.list_of("dora").partition == partition_of("dora", 4)
     assert 1 == scene.list_of("carla").plays
     assert 2 == len([play for play in scene.plays() if play["user_id"] == "carla"])
+
+
+def test_partitions_are_those_of_the_page() -> None:
+    """Whoever writes a client has something to compare it with."""
+    anna, ben, carla, dora = (partition_of(user, 4) for user in ("anna", "ben", "carla", "dora"))
+
+    told = f"Of 4 partitions `anna` has the number {anna}, `ben` {ben}, `carla` {carla} and `dora` {dora}:"
+    assert told in PAGES[0].read_text()
 
 
 def test_without_the_partitioner_kcat_sends_elsewhere(scene: Scene, desk: Desk) -> None:
@@ -393,9 +401,12 @@ def test_the_readme_sends_a_play_and_says_what_an_item_is(scene: Scene, desk: De
 
 def test_the_readme_reads_lists(scene: Scene, desk: Desk) -> None:
     """Everybody's, from the beginning, and past the tombstones of those who were forgotten."""
+    held = scene.list_of("u5")
     for partition in range(scene.settings.partitions):
         scene.tell("recommendations", "forgotten", None, partition)
-    held = scene.list_of("u5")
+        later = msgspec.structs.replace(held, user_id=f"behind-{partition}", partition=partition)
+        scene.tell("recommendations", later.user_id, later, partition)
 
     with desk.running(of_readme(scene, 2)) as reading:
-        assert f"u5 {held.kind} {held.items}" == reading.await_line("u5 ", str(held.items))
+        for user in ("u5", *(f"behind-{partition}" for partition in range(scene.settings.partitions))):
+            assert f"{user} {held.kind} {held.items}" == reading.await_line(f"{user} ", str(held.items))
