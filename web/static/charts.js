@@ -5,14 +5,14 @@
 
 import uPlot from "./vendor/uplot/uPlot.esm.js";
 import { setText } from "./element.js";
-import { clockWords, durationWords, intervalWords, numberWords, rateWords } from "./words.js";
+import { bandWords, clockWords, durationWords, numberWords, rateWords } from "./words.js";
 
 const HEIGHT = 148;
 const SHORT_S = 240;
 
 /** What every chart shows; the template has a figure `chart-<name>` with a readout a series. */
 const CHARTS = {
-  plays: { series: [{ column: "plays_per_s", line: "accent", fill: true }], words: numberWords, atLeast: 1 },
+  plays: { series: [{ column: "plays_per_s", line: "accent", fill: true }], words: numberWords, atLeast: 1, zeroIsNone: true },
   lag: { series: [{ column: "lag", line: "accent", fill: true }], words: numberWords, atLeast: 10 },
   latency: {
     series: [{ column: "p50_ms", line: "accent" }, { column: "p99_ms", line: "quiet" }],
@@ -64,6 +64,9 @@ class Chart {
     this.figure = document.getElementById(`chart-${name}`);
     this.spec = spec;
     this.frames = frames;
+    this.readouts = Object.fromEntries(
+      [...this.figure.querySelectorAll("[data-column]")].map((found) => [found.dataset.column, found]),
+    );
     const canvas = this.figure.querySelector(".plot");
     this.columns = spec.series.flatMap(({ column, band }) => (band ? [`${column}_low`, `${column}_high`, column] : [column]));
     this.plot = new uPlot(this.options(canvas.clientWidth || 300), [[], ...this.columns.map(() => [])], canvas);
@@ -73,7 +76,7 @@ class Chart {
   /** Give uPlot the frames, and the reader the newest figures in words. */
   draw() {
     const { frames } = this;
-    const empty = !this.spec.series.some(({ column }) => frames.has(column));
+    const empty = !this.spec.series.some(({ column }) => frames.has(column, this.spec.zeroIsNone));
     this.figure.classList.toggle("is-empty", empty);
     this.plot.setData([frames.atS, ...this.columns.map((column) => frames.columns[column])]);
     if (this.plot.cursor.idx === null || this.plot.cursor.idx === undefined) this.read(frames.atS.length - 1);
@@ -87,8 +90,8 @@ class Chart {
     for (const { column, band } of this.spec.series) {
       const at = (name) => this.frames.columns[name]?.[row] ?? null;
       const value = at(column);
-      const rate = value === null ? null : { value, low: at(`${column}_low`), high: at(`${column}_high`) };
-      setText(this.figure.querySelector(`[data-column=${column}]`), band ? intervalWords(rate) : this.spec.words(value));
+      setText(this.readouts[column], this.spec.words(value));
+      if (band) setText(this.readouts[`${column}_band`], bandWords(at(`${column}_low`), at(`${column}_high`)));
     }
   }
 
@@ -99,14 +102,14 @@ class Chart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "playfold" }, points: { size: 7 } },
-      padding: [8, 4, 0, 0],
+      padding: [8, 24, 0, 0],
       series: [{}, ...this.spec.series.flatMap(linesOf)],
       bands: this.spec.series.flatMap((series, place) => bandsOf(series, place)),
       scales: {
         x: { time: true, range: () => this.frames.span() },
         y: { range: (_, low, high) => [0, Math.max(this.spec.atLeast, (high ?? 0) * 1.12)] },
       },
-      axes: [axis(timesOf, 28), axis((_, values) => values.map((value) => this.tick(value)), 54)],
+      axes: [axis(timesOf, () => 26), axis((_, values) => values.map((value) => this.tick(value)), widthOf)],
       hooks: { setCursor: [(plot) => this.read(plot.cursor.idx ?? this.frames.atS.length - 1)] },
     };
   }
@@ -114,7 +117,7 @@ class Chart {
   /** Say a value at the axis. */
   tick(value) {
     if (this.spec.words === rateWords) return `${+(value * 100).toFixed(1)} %`;
-    if (this.spec.words === durationWords) return value < 1000 ? `${+value.toFixed(1)} ms` : `${value / 1000} s`;
+    if (this.spec.words === durationWords) return value < 1000 ? `${+value.toFixed(1)} ms` : `${+(value / 1000).toFixed(1)} s`;
     return value >= 10_000 ? `${value / 1000}k` : String(+value.toFixed(2));
   }
 }
@@ -123,6 +126,11 @@ class Chart {
 function timesOf(plot, values) {
   const short = plot.scales.x.max - plot.scales.x.min < SHORT_S;
   return values.map((atS) => clockWords(atS * 1000, short));
+}
+
+/** The width of an axis: that of its longest label, about. */
+function widthOf(_, labels) {
+  return 12 + 6.8 * Math.max(2, ...(labels ?? []).map((label) => label.length));
 }
 
 /** An axis in the colours of the page. */

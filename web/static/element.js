@@ -44,5 +44,6 @@ export function setText(node, text) {
  * @returns {HTMLElement}
  */
 export function playButton(item, name) {
-  return element("button", { type: "button", class: "play", "data-play": item.item_id, "aria-label": `Play ${name}` }, "Play");
+  const label = `Play ${name}`;
+  return element("button", { type: "button", class: "play", "data-play": item.item_id, "aria-label": label, title: label });
 }

@@ -68,9 +68,10 @@ export class Frames {
   /**
    * Return whether a column has a number.
    * @param {string} name
+   * @param {boolean} [zeroIsNone]
    * @returns {boolean}
    */
-  has(name) {
-    return this.columns[name].some((value) => value !== null);
+  has(name, zeroIsNone = false) {
+    return this.columns[name].some((value) => value !== null && !(zeroIsNone && value === 0));
   }
 }

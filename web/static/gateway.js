@@ -21,7 +21,7 @@ async function ask(path, options = {}) {
     throw new GatewayError("The gateway does not answer; is it still running?");
   }
   const found = await answer.json().catch(() => ({}));
-  if (answer.status === 401) throw new GatewayError("The session has ended: load the page again to log in.");
+  if (answer.status === 401) throw new GatewayError("You are logged out: load the page again to log in.");
   if (!answer.ok) throw new GatewayError(refusal(answer, found));
   return found;
 }
@@ -36,6 +36,15 @@ function refusal(answer, problem) {
   const why = problem.results?.find((result) => result.error)?.error ?? problem.detail ?? problem.title;
   const later = answer.headers.get("Retry-After");
   return `${why ?? `The gateway answered ${answer.status}.`}${later ? ` Try again in ${later} s.` : ""}`;
+}
+
+/**
+ * Tell whether the gateway wants its token again, which an event source cannot see.
+ * @returns {Promise<boolean>}
+ */
+export async function isLoggedOut() {
+  const answer = await fetch("/live/listeners?limit=1", { credentials: "same-origin" }).catch(() => null);
+  return answer?.status === 401;
 }
 
 /**

@@ -10,6 +10,7 @@ const FEW = 10;
 const MOVE = { duration: 480, easing: "cubic-bezier(.2, .8, .2, 1)" };
 const APPEAR = { duration: 640, easing: "ease-out" };
 const REASONS_MAX = 2;
+const SHARE_MIN = 0.05;
 
 const KINDS = {
   personal: "from their own plays",
@@ -27,7 +28,8 @@ const WHY = {
 /** Rows by item, so that a row that stays is the same element, moved. */
 export class ListView {
   /**
-   * @param {{rows: HTMLElement, facts: HTMLElement, left: HTMLElement, empty: HTMLElement, more: HTMLElement}} parts
+   * @param {{rows: HTMLElement, facts: HTMLElement, took: HTMLElement, left: HTMLElement, empty: HTMLElement,
+   *   more: HTMLElement}} parts
    */
   constructor(parts) {
     this.parts = parts;
@@ -53,6 +55,7 @@ export class ListView {
     this.rowOf = new Map();
     this.parts.rows.replaceChildren();
     this.parts.facts.replaceChildren();
+    this.parts.took.hidden = true;
     this.parts.left.replaceChildren();
     this.parts.more.hidden = true;
     this.parts.empty.hidden = why === "";
@@ -138,10 +141,11 @@ export class ListView {
   showFacts(list) {
     const fact = (name, ...value) => element("div", {}, element("dt", {}, name), element("dd", {}, ...value));
     this.at = element("span", {});
+    this.parts.took.hidden = list.took_ms === null;
+    setText(this.parts.took.querySelector("strong"), durationWords(list.took_ms));
     this.parts.facts.replaceChildren(
-      fact("Play to list", element("strong", { class: "took" }, durationWords(list.took_ms))),
-      fact("Kind", `${list.kind}: ${KINDS[list.kind] ?? ""}`),
-      fact("Made", this.at, ` – ${WHY[list.reason] ?? list.reason}`),
+      fact("Kind", element("b", {}, list.kind), `: ${KINDS[list.kind] ?? ""}`),
+      fact("Made", this.at, `: ${WHY[list.reason] ?? list.reason}`),
       fact("Plays", numberWords(list.plays)),
       fact("Generation", element("code", {}, list.generation), ` revision ${list.revision}`),
     );
@@ -210,7 +214,8 @@ function cells(entry, first, button) {
  */
 function whyOf(entry) {
   const { supporting, opposing } = reasons(entry.because);
-  const told = supporting.slice(0, REASONS_MAX).map(withShare);
+  const weighty = (reason, place) => place === 0 || Math.abs(reason.share) >= SHARE_MIN;
+  const told = supporting.filter(weighty).slice(0, REASONS_MAX).map(withShare);
   const against = opposing.slice(0, 1).map(withShare);
   if (told.length + against.length === 0) return null;
   const words = told.length ? ["because you played ", ...between(told, " and ")] : [];

@@ -22,7 +22,7 @@ const SECOND_MS = 1000;
 const frames = new Frames();
 const charts = new Charts(frames);
 const list = new ListView({
-  rows: byId("rows"), facts: byId("facts"), left: byId("left"), empty: byId("list-empty"), more: byId("more"),
+  rows: byId("rows"), facts: byId("facts"), took: byId("took"), left: byId("left"), empty: byId("list-empty"), more: byId("more"),
 });
 const plays = new Plays({ log: byId("log"), empty: byId("log-empty"), status: byId("status") }, whyLate);
 plays.nShown = () => list.nShown;
@@ -46,7 +46,8 @@ function choose(chosen, remember) {
   document.title = user ? `${user} · playfold` : "playfold";
   if (remember) history.pushState({}, "", user ? `/?user=${encodeURIComponent(user)}` : "/");
   plays.reset();
-  list.clear(user ? "" : "Choose a listener above, or play as a new one: their list stands here and changes with every play.");
+  list.clear("");
+  byId("steps").hidden = user !== "";
   stream.follow(user);
   setTimeout(() => explainMissing(user), NO_LIST_MS);
 }
@@ -59,8 +60,8 @@ function explainMissing(chosen) {
 
 /** Say why a play's list may not have come. */
 function whyLate() {
-  if (figures && figures.workers.length === 0) return "No worker is heard: the play stands on the topic until one runs, as by `playfold worker`.";
-  if (figures && figures.generations.length === 0) return "There is no generation yet: `playfold retrain` makes the first.";
+  if (figures && figures.workers.length === 0) return "No worker is heard: the play stands on the topic until one runs, as by “playfold worker”.";
+  if (figures && figures.generations.length === 0) return "There is no generation yet: “playfold retrain” makes the first.";
   return "The list stands as it is: this play did not change it, or it is still on its way.";
 }
 
@@ -79,7 +80,7 @@ function showFigures(found) {
   const words = JSON.stringify([found.workers.map(({ told_ms_ago: ago, ...rest }) => [rest, ago > SECOND_MS * 5 && ago]), found.generations, found.rejects]);
   if (words !== told) showTables(found);
   told = words;
-  setText(byId("scored"), `over the last ${numberWords(found.scored_plays)} plays that were looked for`);
+  if (found.scored_plays) setText(byId("scored"), `, by the last ${numberWords(found.scored_plays)} plays`);
 }
 
 /** Show what changes seldom. */
@@ -102,10 +103,11 @@ function showList(found) {
 
 /** Say how the connection is. */
 function showState(state) {
-  const words = { connecting: "connecting", live: "live", lost: "connection lost" };
+  const words = { connecting: "connecting", live: "live", lost: "connection lost", ended: "logged out" };
   setText(byId("connection"), words[state]);
   byId("connection").dataset.state = state;
   byId("lost").hidden = state !== "lost";
+  byId("ended").hidden = state !== "ended";
   if (state === "lost") setText(byId("lost-since"), clockWords(figuresSeenMs));
 }
 

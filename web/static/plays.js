@@ -43,7 +43,7 @@ export class Plays {
       Object.assign(press, await sendPlay(user, item));
     } catch (error) {
       this.end(press, error.message);
-      setText(this.parts.status, `${name} was not played. ${error.message}`);
+      this.say(`${name} was not played. ${error.message}`, "warn");
       return;
     }
     if (press.open) setText(press.told, "stands on the topic; its list is on the way");
@@ -94,7 +94,7 @@ export class Plays {
       this.end(press, `${words.join(", ")}; ${changeWords(list, this.nShown()) || "the same items"}`);
     }
     if (found.length) {
-      setText(this.parts.status, changeSentence(found[found.length - 1].name, list, this.nShown()));
+      this.say(changeSentence(found[found.length - 1].name, list, this.nShown()));
     }
   }
 
@@ -111,12 +111,22 @@ export class Plays {
     if (!press.open) return;
     const words = this.whyLate();
     setText(press.told, words);
-    setText(this.parts.status, `You played ${press.name}. ${words}`);
+    this.say(`You played ${press.name}. ${words}`, "warn");
+  }
+
+  /**
+   * Say a sentence, aloud where a screen reader listens.
+   * @param {string} sentence
+   * @param {"plain"|"warn"} [tone]
+   */
+  say(sentence, tone = "plain") {
+    this.parts.status.dataset.tone = tone;
+    setText(this.parts.status, sentence);
   }
 
   /** Forget the list of the listener before. */
   reset() {
     this.latest = null;
-    setText(this.parts.status, "");
+    this.say("");
   }
 }

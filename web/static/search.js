@@ -37,7 +37,7 @@ export class Search {
     if (!query) return this.show([], "");
     try {
       const items = await findItems(query, this.asked.signal);
-      this.show(items, items.length ? "" : `Nothing is called “${query}”. The catalog holds what \`playfold catalog load\` told.`);
+      this.show(items, items.length ? "" : `Nothing is called “${query}”. Items get their names by “playfold catalog load FILE”.`);
     } catch (error) {
       if (error.name !== "AbortError") this.show([], error.message);
     }

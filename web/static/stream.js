@@ -3,15 +3,17 @@
  * @module stream
  */
 
+import { isLoggedOut } from "./gateway.js";
+
 const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 15_000;
 const EVENTS = ["history", "figures", "list"];
 
-/** One listener's stream. It tells `live`, `connecting` or `lost`, and every event by its name. */
+/** One listener's stream. It tells `live`, `connecting`, `lost` or `ended`, and every event by its name. */
 export class Stream {
   /**
    * @param {Object<string, function(Object): void>} handlers by the event's name
-   * @param {function("connecting"|"live"|"lost"): void} onState
+   * @param {function("connecting"|"live"|"lost"|"ended"): void} onState
    */
   constructor(handlers, onState) {
     this.handlers = handlers;
@@ -53,10 +55,14 @@ export class Stream {
    * Say that the connection is lost. The browser tries again by itself, unless the gateway answered with an error.
    * @param {EventSource} source
    */
-  lost(source) {
+  async lost(source) {
     if (source !== this.source) return;
     this.onState("lost");
     if (source.readyState !== EventSource.CLOSED) return;
+    if (await isLoggedOut()) {
+      this.onState("ended");
+      return;
+    }
     this.timer = setTimeout(() => this.open(), this.retryMs);
     this.retryMs = Math.min(2 * this.retryMs, RETRY_MAX_MS);
   }

@@ -119,7 +119,8 @@ export function durationWords(ms) {
   if (ms === null || ms === undefined) return "–";
   if (ms < 9.95) return `${ms.toFixed(1)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
-  return ms < MINUTE_MS ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / MINUTE_MS)} min`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  return ms < MINUTE_MS ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / MINUTE_MS)} min`;
 }
 
 /**
@@ -158,13 +159,22 @@ export function rateWords(value) {
 }
 
 /**
+ * Say the interval of a rate, in percent.
+ * @param {?number} low
+ * @param {?number} high
+ * @returns {string} empty if there is none
+ */
+export function bandWords(low, high) {
+  return low === null || high === null ? "" : `${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)}`;
+}
+
+/**
  * Say a rate with its 95 % interval.
  * @param {?{value: number, low: number, high: number}} rate
  * @returns {string}
  */
 export function intervalWords(rate) {
-  if (!rate) return "–";
-  return `${rateWords(rate.value)} (${(rate.low * 100).toFixed(1)} to ${(rate.high * 100).toFixed(1)})`;
+  return rate ? `${rateWords(rate.value)} (${bandWords(rate.low, rate.high)})` : "–";
 }
 
 /**

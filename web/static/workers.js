@@ -4,7 +4,7 @@
  */
 
 import { element } from "./element.js";
-import { agoWords, durationWords, numberWords, runWords } from "./words.js";
+import { durationWords, numberWords, runWords } from "./words.js";
 
 const SILENT_MS = 5000;
 
@@ -21,7 +21,7 @@ export function showWorkers(place, workers) {
 /** One worker. */
 function cardOf(worker) {
   const silent = worker.told_ms_ago > SILENT_MS;
-  const heard = silent ? `not heard since ${agoWords(worker.told_ms_ago)}` : "heard";
+  const heard = silent ? `not heard for ${durationWords(worker.told_ms_ago)}` : "heard";
   const figures = `${numberWords(worker.events_per_s)} events/s, p50 ${durationWords(worker.p50_ms)}, p99 ${durationWords(worker.p99_ms)}`;
   return element(
     "li",

@@ -1,0 +1,75 @@
+"""A window on the page in a real browser, which hears what the browser complains of and what it asks others for."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
+
+Scheme = Literal["light", "dark"]
+TIMEOUT_MS = 10_000
+
+
+class Complaints:
+    """What must not happen on the page."""
+
+    def __init__(self, page: Page, host: str) -> None:
+        """Listen to a page that may talk to `host` alone."""
+        self.found: list[str] = []
+        self._host = host
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
+        page.on("dialog", self._on_dialog)
+        page.on("request", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.found.append(f"{message.type}: {message.text}")
+
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self.found.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _on_request(self, request: Request) -> None:
+        if urlsplit(request.url).netloc != self._host:
+            self.found.append(f"request: {request.url}")
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """Wait until an expression is true; Playwright's own waiting evaluates strings, which the page's policy forbids.
+
+    Raises:
+        TimeoutError: It was not within ten seconds.
+    """
+    end_s = time.monotonic() + TIMEOUT_MS / 1000
+    while not page.evaluate(condition):
+        if time.monotonic() > end_s:
+            message = f"The page never came to {condition}."
+            raise TimeoutError(message)
+        page.wait_for_timeout(20)
+
+
+@contextmanager
+def window(
+    browser: Browser,
+    address: str,
+    *,
+    width: int = 1280,
+    scheme: Scheme = "light",
+    expected: tuple[str, ...] = (),
+    **options: Any,
+) -> Iterator[Page]:
+    """Open an address, and after the block see that the browser complained of nothing but what is `expected`."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+    context.set_default_timeout(TIMEOUT_MS)
+    page = context.new_page()
+    complaints = Complaints(page, urlsplit(address).netloc)
+    try:
+        page.goto(address)
+        yield page
+        unexpected = [found for found in complaints.found if not any(words in found for words in expected)]
+        assert not unexpected, unexpected
+    finally:
+        context.close()

@@ -1,0 +1,300 @@
+"""The live page in a real browser: a listener is chosen, something is played, and their list moves."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from streams.broker import free_port
+from tests.acceptance.browser import chromium
+from tests.acceptance.page_events import GENERATION, HOSTILE, REJECTED
+from tests.acceptance.page_feed import Feed, serving
+from tests.acceptance.page_window import wait_until, window
+
+PATIENCE_MS = 5000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run one Chromium for this module."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def feed() -> Feed:
+    """Give the page a stream that runs."""
+    return Feed(full=True)
+
+
+@pytest.fixture
+def address(feed: Feed) -> Iterator[str]:
+    """Serve the page with the test's feed."""
+    with serving(feed, free_port()) as served:
+        yield served
+
+
+def titles(page: Page) -> list[str]:
+    """Return the titles of the list as it is shown."""
+    return page.locator("#rows .title").all_inner_texts()
+
+
+def search(page: Page, words: str) -> None:
+    """Search an item and wait until something is found."""
+    page.get_by_label("What they play").fill(words)
+    page.locator("#found li").first.wait_for()
+
+
+def test_choosing_a_listener_shows_their_list(browser: Browser, address: str) -> None:
+    """The field suggests who has a list; the list tells rank, title, artist, reasons, time and generation."""
+    with window(browser, address) as page:
+        expect(page.locator("#steps")).to_be_visible()
+        page.get_by_label("Listener", exact=True).fill("71")
+        expect(page.locator("#listeners option")).to_have_count(2)
+        page.get_by_label("Listener", exact=True).fill("711")
+        page.get_by_role("button", name="Show list").click()
+
+        expect(page.get_by_role("heading", name="The list of 711")).to_be_visible()
+        expect(page.locator("#rows .row")).to_have_count(10)
+        row = page.locator("#rows .row").nth(5)
+        expect(row.locator(".rank")).to_have_text("6")
+        expect(row.locator(".title")).to_have_text("Mrs. Brown (Her Majesty, Mrs. Brown) (1997)")
+        expect(row.locator(".artist")).to_have_text("Director 6")
+        expected = "because you played Titanic (1997)\u00a037 %, in spite of Gattaca (1997)\u00a0\N{MINUS SIGN}12 %"
+        assert expected == row.locator(".why").inner_text()
+        expect(page.locator("#took")).to_have_text("12 ms from play to list")
+        expect(page.locator("#facts")).to_contain_text(f"{GENERATION} revision 0")
+        expect(page.locator("#steps")).to_be_hidden()
+        assert page.url == f"{address}/?user=711"
+
+
+def test_a_play_moves_the_list_and_tells_what_changed(browser: Browser, address: str, feed: Feed) -> None:
+    """The play goes out; entries say how they moved; one sentence in a live region sums it up, and the log times it."""
+    with window(browser, f"{address}/?user=711") as page:
+        page.get_by_role("button", name="Play Jackie Brown (1997)").click()
+
+        status = page.locator("#status")
+        changes = "1 new, 4 up, 1 down; Jackie Brown (1997) left."
+        expect(status).to_have_text(f"You played Jackie Brown (1997). The list changed after 12 ms: {changes}")
+        assert "polite" == status.get_attribute("aria-live")
+        assert ["Tomorrow Never Dies (1997)", "Wag the Dog (1997)"] == titles(page)[:2]
+        assert ["up 1", "down 1"] == page.locator("#rows .move").all_inner_texts()[:2]
+        expect(page.locator("#rows .row", has_text="Dangerous Beauty").locator(".move")).to_have_text("new")
+        expect(page.locator("#left")).to_have_text(re.compile(r"Left the list\s*Jackie Brown \(1997\) was 3"))
+        expect(page.locator("#log li")).to_have_text(
+            re.compile(r"Jackie Brown.*list 12 ms, on this page \d+ ms; 1 new")
+        )
+
+    (play,) = feed.plays
+    assert {"user_id": "711", "item_id": "i3", "played_at_ms": play["played_at_ms"]} == play
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
+def test_rows_travel_unless_motion_is_unwanted(browser: Browser, address: str, motion: str, moves: bool) -> None:  # noqa: FBT001
+    """A row that stays is animated from its old place; who asked the system for less motion sees it at once."""
+    with window(browser, f"{address}/?user=711", reduced_motion=motion) as page:
+        expect(page.locator("#rows .row")).to_have_count(10)
+        page.evaluate(
+            "() => { window.moved = 0; const animate = Element.prototype.animate; Element.prototype.animate ="
+            " function (...given) { window.moved += 1; return animate.apply(this, given); }; }"
+        )
+        page.get_by_role("button", name="Play Jackie Brown (1997)").click()
+        expect(page.locator("#status")).to_contain_text("The list changed")
+        assert moves == (page.evaluate("window.moved") > 0)
+
+
+def test_a_new_listener_gets_a_first_list(browser: Browser, address: str, feed: Feed) -> None:
+    """An id is made up, the page says how to begin, and the first play brings the first list."""
+    with window(browser, address) as page:
+        page.get_by_role("button", name="Play as a new listener").click()
+        field = page.get_by_label("Listener", exact=True)
+        expect(field).to_have_value(re.compile(r"^visitor-[2-9a-z]{4}$"))
+        user = field.input_value()
+        expect(page.locator("#list-empty")).to_contain_text(f"Nobody called {user} has a list yet.")
+        search(page, "titanic")
+        page.locator("#found").get_by_role("button", name="Play Titanic (1997)").click()
+        expect(page.locator("#status")).to_have_text("You played Titanic (1997). The first list came after 12 ms.")
+        expect(page.locator("#rows .row")).to_have_count(10)
+        expect(page.locator("#list-empty")).to_be_hidden()
+
+    assert [user] == [play["user_id"] for play in feed.plays]
+
+
+def test_who_plays_without_a_listener_is_a_new_one(browser: Browser, address: str, feed: Feed) -> None:
+    """Nobody has to choose first: a play makes a visitor."""
+    with window(browser, address) as page:
+        search(page, "gattaca")
+        page.locator("#found").get_by_role("button").click()
+        expect(page.get_by_role("heading", name="The list of visitor-")).to_be_visible()
+        expect(page.locator("#status")).to_contain_text("The first list came")
+
+    assert feed.plays[0]["user_id"].startswith("visitor-")
+
+
+def test_going_back_shows_the_listener_before(browser: Browser, address: str) -> None:
+    """The address says who is chosen, and the browser's history works."""
+    with window(browser, f"{address}/?user=711") as page:
+        page.get_by_label("Listener", exact=True).fill("712")
+        page.keyboard.press("Enter")
+        expect(page.locator("#rows .title").first).to_have_text("Good Will Hunting (1997)")
+        page.go_back()
+        expect(page.get_by_role("heading", name="The list of 711")).to_be_visible()
+        expect(page.locator("#rows .title").first).to_have_text("Wag the Dog (1997)")
+
+
+def test_the_whole_list_can_be_shown(browser: Browser, address: str) -> None:
+    """Ten entries stand there at first; a button shows all, and says whether it does."""
+    with window(browser, f"{address}/?user=711") as page:
+        page.get_by_role("button", name="Show all 15", expanded=False).click()
+        expect(page.locator("#rows .row")).to_have_count(15)
+        page.get_by_role("button", name="Show the first 10", expanded=True).click()
+        expect(page.locator("#rows .row")).to_have_count(10)
+
+
+def test_text_from_outside_stays_text(browser: Browser, address: str) -> None:
+    """Markup in a title, a reason or a listener's id is shown as it is written, and nothing of it runs."""
+    with window(browser, f"{address}/?user={HOSTILE}") as page:
+        expect(page.get_by_role("heading", name=f"The list of {HOSTILE}")).to_be_visible()
+        search(page, "<img")
+        page.locator("#found").get_by_role("button", name=f"Play {HOSTILE}").click()
+        expect(page.locator("#status")).to_contain_text(f"You played {HOSTILE}.")
+        expect(page.locator("#log")).to_contain_text(HOSTILE)
+        expect(page.locator("#rejects")).to_contain_text(HOSTILE)
+        page.get_by_role("button", name="Show all").click()
+        expect(page.locator("#rows")).to_contain_text(f"because you played {HOSTILE}")
+        assert 0 == page.locator("img").count()
+
+
+def test_a_refused_play_says_why(browser: Browser, address: str) -> None:
+    """The gateway's own words stand in the sentence and in the log."""
+    with window(browser, f"{address}/?user=711", expected=("422",)) as page:
+        page.get_by_role("button", name="Play Good Will Hunting (1997)").click()
+        expect(page.locator("#status")).to_have_text("Good Will Hunting (1997) was not played. The item is refused.")
+        expect(page.locator("#log li")).to_contain_text("The item is refused.")
+
+
+@pytest.mark.parametrize(
+    ("full", "words"),
+    [
+        (True, "The list stands as it is: this play did not change it, or it is still on its way."),
+        (False, "No worker is heard: the play stands on the topic until one runs, as by “playfold worker”."),
+    ],
+)
+def test_a_play_without_a_list_is_explained(browser: Browser, address: str, feed: Feed, full: bool, words: str) -> None:  # noqa: FBT001
+    """After a while without a new list, the page says what may be the reason."""
+    feed.learns, feed.full = False, full
+    with window(browser, f"{address}/?user=711") as page:
+        page.get_by_role("button", name="Play Jackie Brown (1997)").click()
+        expect(page.locator("#log li")).to_contain_text("stands on the topic; its list is on the way")
+        expect(page.locator("#status")).to_have_text(
+            f"You played Jackie Brown (1997). {words}", timeout=2 * PATIENCE_MS
+        )
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_lost_connection_is_said_and_opened_again(browser: Browser, address: str, feed: Feed, status: int) -> None:
+    """Whether the stream just ends or the gateway answers with an error, the page says so and comes back."""
+    with window(browser, f"{address}/?user=711", expected=("503", "ERR_")) as page:
+        expect(page.locator("#connection")).to_have_text("live")
+        page.evaluate(
+            "() => { window.states = []; new MutationObserver(() => window.states.push(document.querySelector("
+            "'#connection').textContent)).observe(document.querySelector('#connection'), { childList: true }); }"
+        )
+        feed.status = status
+        feed.cut()
+        wait_until(page, "window.states.includes('connection lost')")
+        if status != 200:
+            expect(page.locator("#lost")).to_contain_text("The connection to the gateway is lost.")
+        feed.status = 200
+        expect(page.locator("#connection")).to_have_text("live")
+        expect(page.locator("#lost")).to_be_hidden()
+        page.get_by_role("button", name="Play Jackie Brown (1997)").click()
+        expect(page.locator("#status")).to_contain_text("The list changed")
+
+
+def test_who_is_logged_out_is_told(browser: Browser, address: str, feed: Feed) -> None:
+    """A stream that wants the token again is not tried for ever; the page offers to log in."""
+    with window(browser, f"{address}/?user=711", expected=("401",)) as page:
+        expect(page.locator("#connection")).to_have_text("live")
+        feed.status = 401
+        feed.cut()
+        expect(page.locator("#ended")).to_contain_text("You are logged out. Log in again to go on.")
+        expect(page.locator("#lost")).to_be_hidden()
+
+
+def test_figures_are_drawn_and_said(browser: Browser, address: str) -> None:
+    """Each chart has its newest figures in words beside a canvas with lines on it."""
+    with window(browser, address) as page:
+        expect(page.locator("#chart-plays [data-column=plays_per_s]")).to_have_text(re.compile(r"^\d+(\.\d)?$"))
+        expect(page.locator("#chart-latency [data-column=p99_ms]")).to_have_text(re.compile(r"^\d+ ms$"))
+        expect(page.locator("#chart-hits dl")).to_have_text(
+            re.compile(r"own list\s*1\d\.\d % 1\d\.\d to \d+\.\d\s*popular list\s*\d\.\d % \d\.\d to \d\.\d")
+        )
+        expect(page.locator("#scored")).to_have_text(", by the last 8,901 plays")
+        for name in ("plays", "lag", "latency", "hits"):
+            assert has_colour(page, name, (10, 107, 98)), name
+
+
+def has_colour(page: Page, chart: str, colour: tuple[int, int, int]) -> bool:
+    """Return whether a chart's canvas has a pixel of a colour."""
+    script = """([name, colour]) => {
+      const canvas = document.querySelector(`#chart-${name} canvas`);
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] === 255 && colour.every((value, band) => data[at + band] === value)) return true;
+      }
+      return false;
+    }"""
+    return bool(page.evaluate(script, [chart, list(colour)]))
+
+
+def test_charts_follow_the_colour_scheme(browser: Browser, address: str) -> None:
+    """Lines are drawn again in the colours of the dark page once the system turns dark."""
+    with window(browser, address, expected=("willReadFrequently",)) as page:
+        expect(page.locator("#connection")).to_have_text("live")
+        wait_until(page, "document.querySelector('[data-column=p50_ms]').textContent.endsWith('ms')")
+        assert not has_colour(page, "latency", (98, 208, 191))
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_timeout(300)
+        assert has_colour(page, "latency", (98, 208, 191))
+
+
+def test_operators_see_generations_workers_and_rejects(browser: Browser, address: str) -> None:
+    """What serves, what was rejected, who is silent, which partitions wait, and why records were rejected."""
+    with window(browser, address) as page:
+        serving_now = page.locator(".generation", has_text=GENERATION)
+        expect(serving_now).to_contain_text("in service")
+        expect(serving_now).to_contain_text("hit@20 29.0 % (25.8 to 32.2)")
+        expect(page.locator(".generation", has_text=REJECTED)).to_contain_text("rejected: worse")
+        silent = page.locator(".worker", has_text="demo-2")
+        expect(silent).to_contain_text("not heard for 12 s")
+        expect(silent).to_contain_text("partitions 4\N{EN DASH}7; being refolded: 6\N{EN DASH}7")
+        expect(page.get_by_role("heading", name="Rejects 1,402")).to_be_visible()
+        expect(page.locator("#rejects li").nth(1)).to_have_text(
+            re.compile(r"\d\d:\d\d:00\s*0:17\s*The play has no user_id\.")
+        )
+
+
+def test_where_there_is_nothing_the_page_says_what_to_do(browser: Browser) -> None:
+    """No play, no list, no generation, no worker, no reject: each place has a sentence of its own."""
+    with serving(Feed(full=False), free_port()) as address, window(browser, address) as page:
+        expect(page.locator("#connection")).to_have_text("live")
+        expect(page.locator("#chart-plays .empty")).to_contain_text("playfold replay FILE")
+        for name, words in {
+            "#chart-latency .empty": "No list was made in the last minutes: press play on something.",
+            "#chart-hits .empty": "No play was scored yet",
+            "#generations-empty": "No generation yet. playfold retrain makes the first",
+            "#workers-empty": "No worker is heard. playfold worker starts one",
+            "#rejects-empty": "None. What cannot be read goes to plays-rejected",
+            "#log-empty": "Nothing yet. Press play",
+        }.items():
+            expect(page.locator(name)).to_be_visible()
+            expect(page.locator(name)).to_contain_text(words)
+
+
+def test_what_is_not_found_is_said(browser: Browser, address: str) -> None:
+    """A search without a result says so, and where names come from."""
+    with window(browser, address) as page:
+        page.get_by_label("What they play").fill("zzz")
+        expect(page.locator("#search-note")).to_contain_text("Nothing is called “zzz”.")

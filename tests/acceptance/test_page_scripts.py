@@ -1,0 +1,180 @@
+"""The page's own scripts and what was vendored for them, looked at without a browser."""
+
+import hashlib
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WEB = Path(__file__).parent.parent.parent / "web"
+STATIC = WEB / "static"
+VENDORED = STATIC / "vendor" / "uplot"
+SCRIPTS = sorted(STATIC.glob("*.js"))
+
+
+def node(program: str, *arguments: str) -> str:
+    """Run a program in node as a module, and return what it prints."""
+    command = ["node", "--input-type=module", "--eval", program, "--", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def said(module: str, expression: str) -> Any:
+    """Return what an expression gives in which `m` is one of our modules without a DOM."""
+    source = json.dumps((STATIC / module).read_text())
+    load = f"const m = await import('data:text/javascript,' + encodeURIComponent({source}));"
+    return json.loads(node(f"{load} console.log(JSON.stringify({expression}))"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_scripts_are_whole(script: Path, tmp_path: Path) -> None:
+    """Node can read each of them as a module."""
+    module = tmp_path / f"{script.stem}.mjs"
+    module.write_bytes(script.read_bytes())
+    ended = subprocess.run(["node", "--check", module], capture_output=True, text=True, check=False, timeout=60)
+
+    assert 0 == ended.returncode, ended.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_functions_and_classes_are_documented(script: Path) -> None:
+    """A comment of JSDoc stands before each, and at the head of the file."""
+    text = script.read_text()
+    undocumented = re.findall(r"(?<!\*/\n)^(?:export )?(?:async )?(?:function|class) (\w+)", text, re.MULTILINE)
+
+    assert text.startswith("/**\n")
+    assert [] == undocumented
+
+
+@pytest.mark.parametrize("file", [*SCRIPTS, *sorted((WEB / "templates").iterdir())], ids=lambda file: file.name)
+def test_no_markup_is_made_of_text(file: Path) -> None:
+    """Nothing parses a string as markup or as code, and no template turns Jinja's escaping off or goes elsewhere."""
+    parsing = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
+    forbidden = rf"{parsing}|\| *safe|style=|\son\w+=|//\w+\.\w+"
+
+    assert [] == re.findall(forbidden, file.read_text().replace("http://www.w3.org/2000/svg", ""))
+
+
+def test_what_is_vendored_is_what_was_published() -> None:
+    """Each file has the checksum that VENDORED.md tells, and there is no other."""
+    told = dict(
+        re.findall(r"^\| `([^`]+)` \|.*`([0-9a-f]{64})` \|$", (VENDORED / "VENDORED.md").read_text(), re.MULTILINE)
+    )
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in VENDORED.iterdir()
+        if path.name != "VENDORED.md"
+    }
+
+    assert {"LICENSE", "uPlot.esm.js", "uPlot.min.css"} == set(told)
+    assert told == found
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("m.movement({ rank: 2, before: null }, false)", {"kind": "new", "words": "new"}),
+        ("m.movement({ rank: 2, before: 4 }, false)", {"kind": "up", "words": "up 2"}),
+        ("m.movement({ rank: 3, before: 2 }, false)", {"kind": "down", "words": "down 1"}),
+        ("m.movement({ rank: 3, before: 3 }, false)", {"kind": "same", "words": "as before"}),
+        ("m.movement({ rank: 3, before: null }, true)", {"kind": "none", "words": ""}),
+        ("[0.314, 1, 0.004, -0.12, -0.001].map(m.shareWords)", ["31 %", "100 %", "<1 %", "\u221212 %", "\u2212<1 %"]),
+        (
+            "m.reasons([{ share: 0.1 }, { share: -0.5 }, { share: 0.3 }])",
+            {"supporting": [{"share": 0.3}, {"share": 0.1}], "opposing": [{"share": -0.5}]},
+        ),
+        ("[m.nameOf({ item_id: 'a', title: 'A' }), m.nameOf({ item_id: 'a', title: null })]", ["A", "a"]),
+        ("[[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map(m.joined)", ["", "a", "a and b", "a, b and c"]),
+        (
+            "[null, 0.42, 12.34, 999.6, 9940, 12000, 120000].map(m.durationWords)",
+            ["\u2013", "0.4 ms", "12 ms", "1.0 s", "9.9 s", "12 s", "2 min"],
+        ),
+        (
+            "[-5, 3000, 240000, 3 * 3600000, 72 * 3600000].map(m.agoWords)",
+            ["just now", "3 s ago", "4 min ago", "3 h ago", "3 days ago"],
+        ),
+        ("[null, 0, 1605, 100.46, 3.25].map(m.numberWords)", ["\u2013", "0", "1,605", "100", "3.3"]),
+        ("[m.rateWords(null), m.rateWords(0.183)]", ["\u2013", "18.3 %"]),
+        ("m.intervalWords({ value: 0.183, low: 0.1749, high: 0.192 })", "18.3 % (17.5 to 19.2)"),
+        ("[m.intervalWords(null), m.bandWords(null, null)]", ["\u2013", ""]),
+        ("[m.runWords([]), m.runWords([7, 2, 0, 1, 3]), m.runWords([5])]", ["", "0\u20133, 7", "5"]),
+        ("[m.clockWords(new Date(2026, 0, 1, 3, 4, 5)), m.clockWords(new Date(2026, 0, 1, 3, 4, 5), false)]",
+         ["03:04:05", "03:04"]),
+        ("m.visitorId(new Uint8Array([0, 1, 30, 255]))", "visitor-232h"),
+    ],
+)  # fmt: skip
+def test_words(expression: str, expected: object) -> None:
+    """What the page says of ranks, shares, times and numbers."""
+    assert expected == said("words.js", expression)
+
+
+LIST = """{ user_id: "711", took_ms: 12.3, first: false, plays: 5,
+  entries: [{ rank: 1, before: 2 }, { rank: 2, before: 1 }, { rank: 3, before: null }, { rank: 4, before: null }],
+  left: [{ item_id: "a", title: "A", rank_before: 3 }, { item_id: "b", title: null, rank_before: 9 }] }"""
+
+
+@pytest.mark.parametrize(
+    ("change", "shown", "expected"),
+    [
+        ("{}", 3, "You played X. The list changed after 12 ms: 1 new, 1 up, 1 down; A left."),
+        ("{}", 10, "You played X. The list changed after 12 ms: 2 new, 1 up, 1 down; A and b left."),
+        ("{ took_ms: null, left: [] }", 2, "You played X. The list changed: 1 up, 1 down."),
+        ("{ first: true }", 10, "You played X. The first list came after 12 ms."),
+        (
+            "{ entries: [], left: [] }",
+            10,
+            "You played X. The list changed after 12 ms: the same items, with new scores.",
+        ),
+        (
+            "{ entries: [], left: [1, 2, 3, 4].map((rank) => ({ item_id: 'a', rank_before: rank })) }",
+            10,
+            "You played X. The list changed after 12 ms: 4 items left.",
+        ),
+    ],
+)
+def test_a_change_is_told_in_a_sentence(change: str, shown: int, expected: str) -> None:
+    """Of the entries that are shown, and no others."""
+    assert expected == said("words.js", f"m.changeSentence('X', {{ ...{LIST}, ...{change} }}, {shown})")
+
+
+@pytest.mark.parametrize(
+    ("found", "press", "expected"),
+    [
+        ("{ partition: 0, offset: 17 }", "{ partition: 0, offset: 17 }", True),
+        ("{ partition: 0, offset: 16 }", "{ partition: 0, offset: 17 }", False),
+        ("{ partition: 1, offset: 99 }", "{ partition: 0, offset: 17 }", False),
+        ("{ partition: 0, offset: 17 }", "{ partition: null, offset: null }", False),
+        ("{ plays: 5 }", "{ playsBefore: 4 }", True),
+        ("{ plays: 4 }", "{ playsBefore: 4 }", False),
+    ],
+)
+def test_a_list_reflects_a_play_by_its_offset(found: str, press: str, expected: bool) -> None:  # noqa: FBT001
+    """Where the list tells no offset, one play more of its listener counts."""
+    assert expected == said("words.js", f"m.reflects({found}, {press})")
+
+
+def test_figures_of_ten_minutes_are_kept() -> None:
+    """A history is replaced as a whole, seconds are appended once, what is older than ten minutes goes."""
+    told = said(
+        "frames.js",
+        """(() => {
+          const frames = new m.Frames();
+          const empty = [frames.span(), frames.has("lag")];
+          frames.replace({ at_ms: [0, 1000, 2000], lag: [1, 2, 3], own: [null, 0.1, 0.2] });
+          const second = { at_ms: 601500, lag: 0, own: { value: 0.3, low: 0.2, high: 0.4 } };
+          frames.push(second);
+          frames.push(second);
+          const { lag, own, own_high: high, p50_ms: p50 } = frames.columns;
+          return { empty, at: frames.atS, lag, own, high, p50, span: frames.span(), none: frames.has("p50_ms"),
+            zero: [frames.has("lag"), frames.has("lag", true)] };
+        })()""",
+    )
+
+    assert {
+        "empty": [[0, 60], False], "at": [2, 601.5], "lag": [3, 0], "own": [0.2, 0.3], "high": [None, 0.4],
+        "p50": [None, None], "span": [2, 601.5], "none": False, "zero": [True, True],
+    } == told  # fmt: skip
