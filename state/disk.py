@@ -9,6 +9,8 @@ from pathlib import Path
 
 from state.errors import StateError
 
+_REMOVED = ".removed-"
+
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file and wait until it is on the disk."""
@@ -38,6 +40,23 @@ def fsync_tree(folder: Path) -> None:
 def last_written_s(folder: Path) -> float | None:
     """Return when a file of a folder was written last, in seconds since 1970; None if there is no file."""
     return max((path.stat().st_mtime for path in folder.glob("*") if path.is_file()), default=None)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder: whoever looks for it finds all of it or none, however this process ends.
+
+    What a process that died half-way leaves aside is for `finish_removals`.
+    """
+    aside = folder.with_name(_REMOVED + folder.name)
+    folder.rename(aside)
+    fsync_folder(folder.parent)
+    shutil.rmtree(aside)
+
+
+def finish_removals(parent: Path) -> None:
+    """Remove what is left of folders of `parent` that were being removed when their process died."""
+    for aside in parent.glob(f"{_REMOVED}*"):
+        shutil.rmtree(aside)
 
 
 def link_folder(source: Path, target: Path) -> None:

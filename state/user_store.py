@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +13,7 @@ from faust.stores.base import Store
 from faust.tables.table import Table
 from faust.types.tuples import TP
 
-from state.disk import last_written_s
+from state.disk import finish_removals, last_written_s, remove_folder
 from state.errors import StateError
 from state.partition_state import PartitionState
 from streams.settings import Settings
@@ -31,10 +30,14 @@ log = logging.getLogger(__name__)
 
 
 def _drop_old(folder: Path, now_s: float) -> None:
-    """Remove a state that is so old that the changelog may have dropped the tombstone of somebody who stands in it."""
+    """Remove a state that is so old that the changelog may have dropped the tombstone of somebody who stands in it.
+
+    A removal that died half-way leaves no part of a state where one is looked for, and is finished here.
+    """
+    finish_removals(folder.parent)
     written_s = last_written_s(folder)
     if written_s is not None and now_s - written_s > STATE_S_MAX:
-        shutil.rmtree(folder)
+        remove_folder(folder)
         log.warning("old_state_dropped", extra={"folder": str(folder), "age_s": round(now_s - written_s)})
 
 

@@ -2,6 +2,9 @@
 
 import logging
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +15,22 @@ from state.user_store import STATE_S_MAX, UserStore, add_user_table
 from streams.app import create_app
 from streams.settings import Settings
 
+PROJECT = Path(__file__).parent.parent.parent
+DYING = """
+import os, signal, sys, time
+from pathlib import Path
+from state.user_store import STATE_S_MAX, _drop_old
+
+remove, seen = os.unlink, []
+def unlink(*arguments, **options):
+    seen.append(arguments)
+    if len(seen) > int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    remove(*arguments, **options)
+os.unlink = unlink
+_drop_old(Path(sys.argv[1]), time.time() + STATE_S_MAX + 600)
+"""
+
 
 def left_behind(folder: Path, age_s: float) -> None:
     """Leave the state of a user, as a worker did that was stopped some time ago."""
@@ -21,6 +40,12 @@ def left_behind(folder: Path, age_s: float) -> None:
     then = time.time() - age_s
     for path in folder.iterdir():
         os.utime(path, (then, then))
+
+
+def half_removed(folder: Path, n_removed: int) -> int:
+    """Let a process find a state too old, and kill it after so many of the files; return how it ended."""
+    command = [sys.executable, "-c", DYING, str(folder), str(n_removed)]
+    return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 
 @pytest.mark.parametrize(("age_s", "kept"), [(STATE_S_MAX - 600, True), (STATE_S_MAX + 600, False)])
@@ -38,4 +63,20 @@ async def test_a_state_that_may_have_missed_a_tombstone_is_rebuilt(
     assert kept == (state.read([b"ann"]) != [None])
     assert kept == (state.place.changelog_offset == 7)
     assert kept == ("old_state_dropped" not in caplog.text)
+    await store.on_stop()
+
+
+@pytest.mark.parametrize("n_removed", [0, 1, 3])
+async def test_a_removal_that_dies_half_way_leaves_no_half_of_a_state(tmp_path: Path, n_removed: int) -> None:
+    """The next start has an empty state that it can use, whatever the clock says by then, and the rest is gone."""
+    settings = Settings(data_dir=str(tmp_path))
+    store: UserStore = add_user_table(create_app(settings), settings)
+    left_behind(store.folder / "2", age_s=60)
+    assert -signal.SIGKILL == half_removed(store.folder / "2", n_removed)
+    assert [] != list(store.folder.iterdir())
+
+    state = store.partition(2)
+
+    assert ([None], -1) == (state.read([b"ann"]), state.place.changelog_offset)
+    assert ["2"] == [path.name for path in store.folder.iterdir()]
     await store.on_stop()
