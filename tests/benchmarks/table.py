@@ -26,6 +26,7 @@ BENCHMARKS = (
     "sweep",
     "snapshot",
     "live_quality",
+    "group",
 )
 """Every module of this folder that measures."""
 ROOT = Path(__file__).parent.parent.parent
