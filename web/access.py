@@ -112,7 +112,10 @@ def _is_same_site(headers: Mapping[str, str], host: str) -> bool:
     if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    try:
+        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
 
 
 def _cookie_of(headers: Mapping[str, str]) -> str:

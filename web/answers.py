@@ -1,6 +1,6 @@
 """What the gateway takes and gives out, beside what travels on the topics."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -26,7 +26,15 @@ class PlaysAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     accepted: Annotated[int, Meta(ge=0, description="Events that Kafka has.")]
     rejected: Annotated[int, Meta(ge=0, description="Events that it has not.")]
-    results: list[Placed | Refused]
+    results: Annotated[
+        list[Any],
+        Meta(
+            description="What became of each event, in order: where it stands, or why it was not taken.",
+            extra_json_schema={
+                "items": {"anyOf": [{"$ref": "#/components/schemas/Placed"}, {"$ref": "#/components/schemas/Refused"}]}
+            },
+        ),
+    ]
 
 
 class ListAnswer(Recommendations, frozen=True, kw_only=True):
@@ -46,10 +54,10 @@ class ItemsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(min_length=1, max_length=500, description="What was played; an item that stands twice counts twice."),
     ]
     candidates: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=128)]] | None,
-        Meta(max_length=5000, description="Rank these, and nothing else; left out: the whole catalog."),
+        Annotated[list[Annotated[str, Meta(min_length=1, max_length=128)]], Meta(max_length=5000)] | None,
+        Meta(description="Rank these, and nothing else; left out: the whole catalog."),
     ] = None
-    n: Annotated[int | None, Meta(ge=1, le=1000, description="Items in the answer.")] = None
+    n: Annotated[Annotated[int, Meta(ge=1, le=1000)] | None, Meta(description="Items in the answer.")] = None
 
 
 class ItemsAnswer(msgspec.Struct, frozen=True, kw_only=True):

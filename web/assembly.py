@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from state.catalog import ItemCatalog
+from state.disk_metrics import DiskMetrics
 from state.generation_store import generation_store
 from state.serving import Serving
 from state.view import ITEM, View
@@ -46,6 +47,7 @@ def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
     following = Following(settings, view, changed)
     progress = Progress(settings, following, arrivals)
     rejects, streams = Rejects(settings), OpenStreams()
+    metrics.registry.register(DiskMetrics(settings.data_path))
     metrics.registry.register(
         GatewayState(
             following.caught_up.is_set,

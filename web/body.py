@@ -1,10 +1,11 @@
-"""The body of a request: JSON, of a bounded size, read in a bounded time."""
+"""The body of a request: JSON or a form, of a bounded size, read in a bounded time."""
 
 import asyncio
 from typing import Any
 
 import msgspec
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from web.problems import Problem
 
@@ -18,11 +19,20 @@ async def json_body(request: Request, bytes_max: int) -> bytes:
     Raises:
         Problem: It is of another type, too large, or does not come.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Problem(415, f"The body has to be application/json, not {kind[:80] or 'of no type'}.")
+    return await read_body(request, "application/json", bytes_max)
+
+
+async def read_body(request: Request, kind: str, bytes_max: int) -> bytes:
+    """Return the body of a request that is to be of some type.
+
+    Raises:
+        Problem: It is of another type, too large, or does not come.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != kind:
+        raise Problem(415, f"The body has to be {kind}, not {given[:80] or 'of no type'}.")
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > bytes_max:
+    if length.isdecimal() and int(length) > bytes_max:
         raise _too_large(bytes_max)
     parts, n_bytes = [], 0
     try:
@@ -34,6 +44,8 @@ async def json_body(request: Request, bytes_max: int) -> bytes:
                 parts.append(part)
     except TimeoutError:
         raise Problem(408, f"The body did not come within {BODY_S:g} s.") from None
+    except ClientDisconnect:
+        raise Problem(400, "The client went away before its body was whole.") from None  # nobody hears it
     return b"".join(parts)
 
 
@@ -52,6 +64,4 @@ def decode(content: bytes, kind: Any) -> Any:
 
 
 def _too_large(bytes_max: int) -> Problem:
-    return Problem(
-        413, f"The body has more than {bytes_max:,} bytes: send less at once.", headers={"Connection": "close"}
-    )
+    return Problem(413, f"The body has more than {bytes_max:,} bytes: send less at once.")

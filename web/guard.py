@@ -1,20 +1,23 @@
 """What stands before every path: limits, access, headers for browsers, counting, and the last answer to an error."""
 
 import time
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.settings import Settings
 from web.access import Access
 from web.ids import SLASH
 from web.metrics import OTHER, GatewayMetrics
-from web.problems import RETRY_S, Problem, answer, failure
+from web.problems import RETRY_S, Problem, answer, failure, log_failure
 from web.rate import Rates
 
 ENCODED_SLASH = "%00"
+HEALTH = frozenset({"/healthz", "/readyz"})
 CONTENT = (
     b"default-src 'none'",
     b"script-src 'self'",
@@ -51,15 +54,18 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, outgoing = time.perf_counter(), _Outgoing(send)
+        began, incoming = time.perf_counter(), _Incoming(scope, receive)
+        outgoing = _Outgoing(send, incoming)
         self._n_busy += 1
         try:
             await self._admit(scope)
-            await self._app(scope, receive, outgoing)
+            await self._app(scope, incoming, outgoing)
         except Problem as problem:
-            await answer(problem)(scope, receive, outgoing)
+            await _answer(problem, scope)(scope, incoming, outgoing)
         except Exception as error:  # noqa: BLE001  whatever it is, it is logged, and the client learns that it was not them
-            await self._fail(error, scope, receive, outgoing)
+            log_failure(error)
+            if not outgoing.status:
+                await failure()(scope, incoming, outgoing)
         finally:
             self._n_busy -= 1
             route = getattr(scope.get("route"), "path", OTHER)
@@ -67,38 +73,67 @@ class Guard:
             self._metrics.count_request(route, method, outgoing.status, time.perf_counter() - began)
 
     async def _admit(self, scope: Scope) -> None:
-        """See whether a request may go on.
+        """See whether a request may go on; whether the gateway lives is told however many there are.
 
         Raises:
             Problem: It may not.
         """
-        headers, client = Headers(scope=scope), scope.get("client")
+        scope["path"] = path_of(scope)
+        if scope["path"] not in HEALTH:
+            self._check_limits(scope.get("client"))
+        self._access.check(scope["method"], scope["path"], Headers(scope=scope))
+
+    def _check_limits(self, client: tuple[str, int] | None) -> None:
+        """See whether there is room for a request.
+
+        Raises:
+            Problem: There is none.
+        """
         if self._n_busy > self._busy_max:
             raise Problem(503, f"{self._busy_max:,} requests are being answered already.", retry_s=RETRY_S)
         wait_s = self._rates.wait_s(client[0] if client else "", time.monotonic())
         if wait_s:
             self._metrics.count_limited()
             raise Problem(429, "This client sends more requests than PLAYFOLD_GATEWAY_REQUESTS_PER_S.", retry_s=wait_s)
-        scope["path"] = path_of(scope)
-        self._access.check(scope["method"], scope["path"], headers)
 
-    async def _fail(self, error: Exception, scope: Scope, receive: Receive, outgoing: "_Outgoing") -> None:
-        response = failure(error)
-        if not outgoing.status:
-            await response(scope, receive, outgoing)
+
+def _answer(problem: Problem, scope: Scope) -> Response:
+    """Return a problem as a response; whoever opens the page without the token is shown where to give it."""
+    if problem.status == HTTPStatus.UNAUTHORIZED and (scope["method"], scope["path"]) == ("GET", "/"):
+        return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+    return answer(problem)
+
+
+class _Incoming:
+    """Receives a request and knows whether all of it has come."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self.is_whole = not any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in scope["headers"]
+        )
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if not message.get("more_body", False):
+            self.is_whole = True
+        return message
 
 
 class _Outgoing:
     """Sends an answer with the headers that every one has."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, incoming: _Incoming) -> None:
+        self._send, self._incoming = send, incoming
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *SAFETY]}
+            # Nobody waits for the rest of a body that was answered already, so it must not hold the connection.
+            last = [] if self._incoming.is_whole else [(b"connection", b"close")]
+            message = {**message, "headers": [*message.get("headers", ()), *SAFETY, *last]}
         await self._send(message)
 
 
@@ -106,7 +141,7 @@ def path_of(scope: Scope) -> str:
     """Return the path of a request, in which an encoded slash is no slash.
 
     Raises:
-        Problem: It has a zero byte.
+        Problem: It has a zero byte, or is not UTF-8.
     """
     path: str = scope["path"]
     raw: Any = scope.get("raw_path") or b""
@@ -114,4 +149,7 @@ def path_of(scope: Scope) -> str:
         return path
     if SLASH in path:
         raise Problem(422, "A path cannot have a zero byte.")
-    return unquote(encoded.replace("%2F", ENCODED_SLASH).replace("%2f", ENCODED_SLASH))
+    try:
+        return unquote(encoded.replace("%2F", ENCODED_SLASH).replace("%2f", ENCODED_SLASH), errors="strict")
+    except UnicodeDecodeError:
+        raise Problem(422, "A path has to be UTF-8, percent-encoded.") from None

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
@@ -11,21 +12,15 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streams.settings import Settings
+from web.problems import MEDIA_TYPE, Problem, answer
 
 HEAD_S = 10.0
 """Seconds that the head of a request may take to come."""
 KEEP_ALIVE_S = 30
 STOP_S = 5
 BACKLOG = 1024
-_TOO_LARGE = b"\r\n".join(
-    (
-        b"HTTP/1.1 431 Request Header Fields Too Large",
-        b"content-type: application/problem+json",
-        b"connection: close",
-        b"",
-        b'{"type":"about:blank","title":"Request Header Fields Too Large","status":431,"detail":"Its head is too long."}',
-    )
-)
+WRITE_S = 30.0
+"""Seconds that a client may let an answer wait that it does not read."""
 
 
 class PortTakenError(OSError):
@@ -33,56 +28,114 @@ class PortTakenError(OSError):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Reads requests whose head is of a bounded size, and comes in a bounded time."""
+    """Reads requests whose heads are of a bounded size and come in a bounded time, on so many connections at most."""
 
     head_bytes_max = 16_384
+    connections_max = 2000
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Begin with a connection that has sent nothing."""
         super().__init__(*args, **options)
-        self._head_bytes = 0
-        self._in_head = False
+        self._told_bytes = self._pending_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Give a new connection so long for its first head."""
         super().connection_made(transport)
-        self._await_head()
+        if len(self.connections) > self.connections_max:
+            self._refuse(503, "So many connections are open that no more may be.", b"retry-after: 2\r\n")
+        else:
+            self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._stop_timer()
+        self._stop_head_timer()
+        self._stop_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in; a head that is too large ends the connection."""
-        if self._in_head or self._head_timer is not None:
-            self._head_bytes += len(data)
+        if self._head_timer is None and self.timeout_keep_alive_task is not None:
+            self._await_head()  # whatever comes after an answer belongs to a head, be it an empty line
+        timer = self._head_timer
         super().data_received(data)
-        if self._in_head and self._head_bytes > self.head_bytes_max and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+        if timer is not None and timer is self._head_timer:
+            self._pending_bytes += len(data)
+            if self._pending_bytes > self.head_bytes_max:
+                self.send_400_response("")
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request, or one with too large a head, and end the connection."""
+        if max(self._told_bytes, self._pending_bytes) > self.head_bytes_max:
+            self._refuse(431, "The head of the request is too large.")
+        else:
+            self._refuse(400, msg)
 
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
-        self._in_head = True
+        self._told_bytes = 0
         if self._head_timer is None:
             self._await_head()
 
+    def on_url(self, url: bytes) -> None:
+        """Take in a part of the path."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header, or one that stands behind a body."""
+        super().on_header(name, value)
+        self._count(len(name) + len(value))
+
     def on_headers_complete(self) -> None:
         """End a head."""
-        self._in_head, self._head_bytes = False, 0
-        self._stop_timer()
+        self._stop_head_timer()
         super().on_headers_complete()
 
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read, for a while."""
+        super().pause_writing()
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(WRITE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self._stop_write_timer()
+        super().resume_writing()
+
+    def _count(self, n_bytes: int) -> None:
+        self._told_bytes += n_bytes
+        if self._told_bytes > self.head_bytes_max:
+            message = "The head is too large."
+            raise ValueError(message)  # the parser ends with it, and calls send_400_response
+
+    def _refuse(self, status: int, detail: str, header: bytes = b"") -> None:
+        """Answer without asking the app, unless an answer is under way; end the connection."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            found = answer(Problem(status, detail))
+            head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n".encode()
+            length = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(found.body)
+            self.transport.write(b"".join((head, header, length, found.body)))
+        self.transport.close()
+
     def _await_head(self) -> None:
+        self._pending_bytes = 0
         self._head_timer = self.loop.call_later(HEAD_S, self.transport.close)
 
-    def _stop_timer(self) -> None:
+    def _stop_head_timer(self) -> None:
+        self._pending_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
 class Server(uvicorn.Server):
@@ -119,7 +172,11 @@ def url_of(bound: socket.socket) -> str:
 
 def server_of(app: ASGIApp, settings: Settings) -> Server:
     """Return a server of an app, which runs once."""
-    protocol = type("Protocol", (BoundedProtocol,), {"head_bytes_max": settings.gateway_header_bytes_max})
+    bounds = {
+        "head_bytes_max": settings.gateway_header_bytes_max,
+        "connections_max": 2 * settings.gateway_connections_max,
+    }
+    protocol = type("Protocol", (BoundedProtocol,), bounds)
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -131,6 +188,5 @@ def server_of(app: ASGIApp, settings: Settings) -> Server:
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
-        limit_concurrency=2 * settings.gateway_connections_max,
     )
     return Server(config)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -41,9 +41,9 @@ class _Parcel(NamedTuple):
 class Intake:
     """Produces events, a batch a partition at a time: while one is on its way, what comes joins the next."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make_outbox: Callable[[Settings], Outbox] = Outbox) -> None:
         """Prepare; nothing is sent before `start`."""
-        self._settings, self._topic = settings, topic_names(settings).plays
+        self._settings, self._topic, self._make_outbox = settings, topic_names(settings).plays, make_outbox
         self._lanes: dict[int, deque[_Parcel]] = {}
         self._senders: set[asyncio.Task[None]] = set()
         self._busy: set[int] = set()
@@ -57,7 +57,7 @@ class Intake:
         Raises:
             OutboxError: No broker answered.
         """
-        outbox = Outbox(self._settings)
+        outbox = self._make_outbox(self._settings)
         await outbox.start()
         self._outbox = outbox
 

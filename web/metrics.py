@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -91,9 +91,7 @@ class GatewayState(Collector):
             lags.add_metric([str(partition)], lag)
         yield lags
         what = "Rejected records that were seen since the start."
-        rejects = GaugeMetricFamily("playfold_rejects_total", what, value=self._rejects())
-        rejects.type = "counter"
-        yield rejects
+        yield CounterMetricFamily("playfold_rejects", what, value=self._rejects())
         announced = self._announced_at_ms()
         if announced is not None:
             age_s = max(0.0, time.time() - announced / 1000)

@@ -3,6 +3,7 @@
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -11,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from web.access import COOKIE, Access
 from web.answers import FoundListeners
+from web.body import read_body
 from web.live import LiveStream
 from web.parts import Parts
 from web.paths_lists import as_json, not_ready
@@ -18,6 +20,7 @@ from web.problems import RETRY_S, Problem
 
 HERE = Path(__file__).parent
 WEEK_S = 604_800
+FORM_BYTES_MAX = 4096
 User = Annotated[str, Query(max_length=128, description="A listener.")]
 Begin = Annotated[str, Query(alias="query", max_length=128, description="How their ids begin.")]
 Limit = Annotated[int, Query(ge=1, le=50, description="Listeners at most.")]
@@ -56,11 +59,11 @@ class Page:
 
     async def open_session(self, request: Request) -> Response:
         """Give a browser that brings the token a cookie, and the page."""
-        async with request.form(max_files=0, max_fields=1, max_part_size=4096) as form:
-            token = form.get("token")
+        form = await read_body(request, "application/x-www-form-urlencoded", FORM_BYTES_MAX)
         if not self._access.needs_token:
             return RedirectResponse("/", 303)
-        if not isinstance(token, str) or not self._access.is_token(token.strip()):
+        (token, *_) = parse_qs(form.decode("latin-1")).get("token", [""])
+        if not self._access.is_token(token.strip()):
             return self._form(wrong=True)
         found = RedirectResponse("/", 303)
         found.set_cookie(COOKIE, self._access.cookie, max_age=WEEK_S, httponly=True, samesite="strict")

@@ -20,6 +20,8 @@ from web.problems import RETRY_S, Problem
 
 READS_AT_ONCE = 2
 """Requests that read whole topics, at a time: they take seconds, and a share of the machine."""
+FORGOTTEN_AT_ONCE = 8
+"""Requests that have a listener forgotten, at a time: each has clients of Kafka of its own."""
 READ_S = 60.0
 Whole = Annotated[bool, Query(alias="full", description="Name every play; this reads a topic and takes a while.")]
 _RECEIPT = {
@@ -46,7 +48,7 @@ class ListenersPath:
     def __init__(self, parts: Parts) -> None:
         """Answer from these parts."""
         self._parts, self._rights = parts, parts.rights
-        self._reading = 0
+        self._reading = self._forgetting = 0
 
     def router(self) -> APIRouter:
         """Return the paths."""
@@ -98,12 +100,17 @@ class ListenersPath:
 
     async def forget(self, user_id: UserId) -> Response:
         """Have everything removed that is known of a listener; wait until a worker has done it, and tell where."""
+        if self._forgetting >= FORGOTTEN_AT_ONCE:
+            raise Problem(503, f"{FORGOTTEN_AT_ONCE} listeners are being forgotten already.", retry_s=RETRY_S)
+        self._forgetting += 1
         try:
             receipt: Any = await self._rights.forget(user_id, self._parts.settings)
         except TimeoutError as error:
             raise Problem(504, str(error)) from None
         except ValueError as error:
             raise Problem(422, str(error)) from None
+        finally:
+            self._forgetting -= 1
         return as_json(receipt)
 
     async def export(self, user_id: UserId) -> Response:

@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from state.errors import GenerationError
+from streams.latest_list import ListUnreadable
+from streams.latest_related import RelatedUnreadable
 from streams.log_reader import LogReadError
 from streams.outbox import OutboxError
 from web.arrivals import TooManyWaitError
@@ -22,14 +24,24 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_S = 2
-UNAVAILABLE = (IntakeError, LogReadError, OutboxError, GenerationError, TooManyWaitError, TimeoutError)
+UNAVAILABLE = (
+    ListUnreadable,
+    RelatedUnreadable,
+    IntakeError,
+    LogReadError,
+    OutboxError,
+    GenerationError,
+    TooManyWaitError,
+    TimeoutError,
+)
 """Errors of which a later try may know nothing."""
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is wrong with a request, or with its answer."""
 
-    type: str = "about:blank"
+    type: str
+    """`about:blank`: the status says what kind of problem it is."""
     title: str
     """The same for all problems of a status."""
     status: int
@@ -62,7 +74,9 @@ class Problem(Exception):  # noqa: N818  it is what the client gets, which is no
 def answer(problem: Problem) -> Response:
     """Return a problem as a response."""
     title = HTTPStatus(problem.status).phrase
-    document = ProblemDocument(title=title, status=problem.status, detail=problem.detail, **problem.extra)
+    document = ProblemDocument(
+        type="about:blank", title=title, status=problem.status, detail=problem.detail, **problem.extra
+    )
     return Response(msgspec.json.encode(document), problem.status, problem.headers, MEDIA_TYPE)
 
 
@@ -81,19 +95,27 @@ def problem_of(error: Exception) -> Problem:
     return Problem(503, str(error) or "The answer took too long.", retry_s=RETRY_S)
 
 
-def failure(error: Exception) -> Response:
-    """Answer an error that nobody foresaw, and log where it came from, but nothing of the request."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    told = {"error": type(error).__name__, "at": f"{frame.filename}:{frame.lineno}"}
-    log.error("request_failed", extra=told)
+def failure() -> Response:
+    """Answer an error that nobody foresaw."""
     return answer(Problem(500, "The gateway failed; its log says where."))
+
+
+def log_failure(error: Exception) -> None:
+    """Log where an error came from that nobody foresaw, but nothing of the request."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("request_failed", extra={"error": type(error).__name__, "where": f"{frame.filename}:{frame.lineno}"})
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:
     return answer(problem_of(error))
 
 
+async def _answer_failure(_: Request, __: Exception) -> Response:
+    return failure()  # the framework raises the error again, and the guard logs it
+
+
 def add_problems(app: FastAPI) -> None:
     """Have every error of an app answered with a problem document."""
     for kind in (Problem, RequestValidationError, HTTPException, *UNAVAILABLE):
         app.add_exception_handler(kind, _answer_error)
+    app.add_exception_handler(Exception, _answer_failure)
