@@ -20,11 +20,14 @@ import msgspec
 import numpy as np
 
 from agents.worker import warm_up
+from model.objective import Objective
+from state.generation import Generation, open_generation, write_generation
 from streams.outbox import Item
 from streams.settings import Settings
 from tests.benchmarks.live_quality import Side
 from tests.benchmarks.stream import FACTORS, HISTORY, ITEMS, made_up_histories, plays_of
-from tests.made_up import made_up_factors, made_up_plays, open_made_up
+from tests.made_up import made_up_factors, made_up_plays
+from tests.state.builders import FIRST_ID, manifest_of, numbered
 
 USERS, NEWCOMERS, KNOWN_TO_NEWCOMERS = 10_000, 5, 3
 FILLED = 50_000
@@ -42,6 +45,16 @@ def histories(rng: np.random.Generator) -> list[Item]:
         for number, (user, items) in enumerate(whole.items())
     }
     return plays_of(kept)
+
+
+def popular_generation(folder: Path, rng: np.random.Generator) -> Generation:
+    """Return a generation of made-up factors that knows what is popular: without, no list is blended."""
+    objective = Objective(factors=FACTORS)
+    catalog = numbered(made_up_factors(ITEMS, FACTORS, rng), objective)
+    worth = (1000 / (1 + np.arange(ITEMS))).astype(np.float32)
+    manifest = msgspec.structs.replace(manifest_of(FIRST_ID, objective, ITEMS), n_users=USERS, n_plays=USERS * HISTORY)
+    write_generation(folder, manifest, catalog._replace(popularity=worth))
+    return open_generation(folder)
 
 
 def filled(side: Side, before: list[Item]) -> Side:
@@ -65,7 +78,7 @@ def rows() -> Iterator[Row]:
     rng, whole = np.random.default_rng(3), Settings()
     plain = msgspec.structs.replace(whole, because_n=0, popular_blend=0.0)
     with tempfile.TemporaryDirectory() as folder:
-        generation = open_made_up(Path(folder) / "generation", made_up_factors(ITEMS, FACTORS, rng))
+        generation = popular_generation(Path(folder) / "generation", rng)
         before = histories(rng)
         side = filled(Side(Path(folder) / "whole", whole, generation), before)
         for size in GROUPS:
