@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from streams.broker import free_port
 from tests.acceptance.browser import chromium
-from tests.acceptance.page_events import GENERATION, HOSTILE, REJECTED
+from tests.acceptance.page_events import GENERATION, HOSTILE, REJECTED, list_of
 from tests.acceptance.page_feed import Feed, serving
 from tests.acceptance.page_window import wait_until, window
 
@@ -194,7 +194,7 @@ def test_a_play_without_a_list_is_explained(browser: Browser, address: str, feed
 
 @pytest.mark.parametrize("status", [200, 503])
 def test_a_lost_connection_is_said_and_opened_again(browser: Browser, address: str, feed: Feed, status: int) -> None:
-    """Whether the stream just ends or the gateway answers with an error, the page says so and comes back."""
+    """A stream that ends or is refused: the page says so, comes back, and moves the list from where it was."""
     with window(browser, f"{address}/?user=711", expected=("503", "ERR_")) as page:
         expect(page.locator("#connection")).to_have_text("live")
         page.evaluate(
@@ -206,8 +206,10 @@ def test_a_lost_connection_is_said_and_opened_again(browser: Browser, address: s
         wait_until(page, "window.states.includes('connection lost')")
         if status != 200:
             expect(page.locator("#lost")).to_contain_text("The connection to the gateway is lost.")
+        feed.lists["711"] = list_of("711", [2, 1, 3], None, plays=35, offset=16)
         feed.status = 200
         expect(page.locator("#connection")).to_have_text("live")
+        expect(page.locator("#rows .move")).to_have_text(["up 1", "down 1", "as before"])
         expect(page.locator("#lost")).to_be_hidden()
         page.get_by_role("button", name="Play Jackie Brown (1997)").click()
         expect(page.locator("#status")).to_contain_text("The list changed")

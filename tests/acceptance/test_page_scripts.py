@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,19 @@ def node(program: str, *arguments: str) -> str:
     return ended.stdout
 
 
-def said(module: str, expression: str) -> Any:
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Lay the scripts where node, old or new, takes them for modules, as browsers do."""
+    folder = tmp_path_factory.mktemp("modules")
+    shutil.copytree(STATIC, folder, dirs_exist_ok=True)
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
+
+
+def said(module: Path, expression: str) -> Any:
     """Return what an expression gives in which `m` is one of our modules without a DOM."""
-    source = json.dumps((STATIC / module).read_text())
-    load = f"const m = await import('data:text/javascript,' + encodeURIComponent({source}));"
-    return json.loads(node(f"{load} console.log(JSON.stringify({expression}))"))
+    program = f"const m = await import({json.dumps(module.as_uri())}); console.log(JSON.stringify({expression}))"
+    return json.loads(node(program))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -77,16 +86,7 @@ def test_what_is_vendored_is_what_was_published() -> None:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("m.movement({ rank: 2, before: null }, false)", {"kind": "new", "words": "new"}),
-        ("m.movement({ rank: 2, before: 4 }, false)", {"kind": "up", "words": "up 2"}),
-        ("m.movement({ rank: 3, before: 2 }, false)", {"kind": "down", "words": "down 1"}),
-        ("m.movement({ rank: 3, before: 3 }, false)", {"kind": "same", "words": "as before"}),
-        ("m.movement({ rank: 3, before: null }, true)", {"kind": "none", "words": ""}),
         ("[0.314, 1, 0.004, -0.12, -0.001].map(m.shareWords)", ["31 %", "100 %", "<1 %", "\u221212 %", "\u2212<1 %"]),
-        (
-            "m.reasons([{ share: 0.1 }, { share: -0.5 }, { share: 0.3 }])",
-            {"supporting": [{"share": 0.3}, {"share": 0.1}], "opposing": [{"share": -0.5}]},
-        ),
         ("[m.nameOf({ item_id: 'a', title: 'A' }), m.nameOf({ item_id: 'a', title: null })]", ["A", "a"]),
         ("[[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map(m.joined)", ["", "a", "a and b", "a, b and c"]),
         (
@@ -107,9 +107,28 @@ def test_what_is_vendored_is_what_was_published() -> None:
         ("m.visitorId(new Uint8Array([0, 1, 30, 255]))", "visitor-232h"),
     ],
 )  # fmt: skip
-def test_words(expression: str, expected: object) -> None:
-    """What the page says of ranks, shares, times and numbers."""
-    assert expected == said("words.js", expression)
+def test_words(modules: Path, expression: str, expected: object) -> None:
+    """What the page says of names, shares, times and numbers."""
+    assert expected == said(modules / "words.js", expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("m.movement({ rank: 2, before: null }, false)", {"kind": "new", "words": "new"}),
+        ("m.movement({ rank: 2, before: 4 }, false)", {"kind": "up", "words": "up 2"}),
+        ("m.movement({ rank: 3, before: 2 }, false)", {"kind": "down", "words": "down 1"}),
+        ("m.movement({ rank: 3, before: 3 }, false)", {"kind": "same", "words": "as before"}),
+        ("m.movement({ rank: 3, before: null }, true)", {"kind": "none", "words": ""}),
+        (
+            "m.reasons([{ share: 0.1 }, { share: -0.5 }, { share: 0.3 }])",
+            {"supporting": [{"share": 0.3}, {"share": 0.1}], "opposing": [{"share": -0.5}]},
+        ),
+    ],
+)
+def test_changes(modules: Path, expression: str, expected: object) -> None:
+    """How an entry moved, and which reasons speak for and against it, the weightiest first."""
+    assert expected == said(modules / "changes.js", expression)
 
 
 LIST = """{ user_id: "711", took_ms: 12.3, first: false, plays: 5,
@@ -136,9 +155,9 @@ LIST = """{ user_id: "711", took_ms: 12.3, first: false, plays: 5,
         ),
     ],
 )
-def test_a_change_is_told_in_a_sentence(change: str, shown: int, expected: str) -> None:
+def test_a_change_is_told_in_a_sentence(modules: Path, change: str, shown: int, expected: str) -> None:
     """Of the entries that are shown, and no others."""
-    assert expected == said("words.js", f"m.changeSentence('X', {{ ...{LIST}, ...{change} }}, {shown})")
+    assert expected == said(modules / "changes.js", f"m.changeSentence('X', {{ ...{LIST}, ...{change} }}, {shown})")
 
 
 @pytest.mark.parametrize(
@@ -152,15 +171,34 @@ def test_a_change_is_told_in_a_sentence(change: str, shown: int, expected: str) 
         ("{ plays: 4 }", "{ playsBefore: 4 }", False),
     ],
 )
-def test_a_list_reflects_a_play_by_its_offset(found: str, press: str, expected: bool) -> None:  # noqa: FBT001
+def test_a_list_reflects_a_play_by_its_offset(modules: Path, found: str, press: str, expected: bool) -> None:  # noqa: FBT001
     """Where the list tells no offset, one play more of its listener counts."""
-    assert expected == said("words.js", f"m.reflects({found}, {press})")
+    assert expected == said(modules / "changes.js", f"m.reflects({found}, {press})")
 
 
-def test_figures_of_ten_minutes_are_kept() -> None:
+def test_a_list_after_a_lost_connection_is_compared_with_what_is_shown(modules: Path) -> None:
+    """The gateway knows nothing of the stream before; the page still stands there."""
+    shown = """{ user_id: "711", made_at_ms: 1, first: false, left: [], entries: [
+      { item_id: "a", title: "A", rank: 1, before: 1 }, { item_id: "b", title: "B", rank: 2, before: 3 }] }"""
+    later = """{ user_id: "711", made_at_ms: 2, first: true, left: [], entries: [
+      { item_id: "b", rank: 1, before: null }, { item_id: "c", rank: 2, before: null }] }"""
+    same, found, of_another, alone = said(
+        modules / "changes.js",
+        f"""(() => {{ const shown = {shown}, later = {later}; return [
+          m.comparedWith({{ ...shown, first: true }}, shown).entries[1].before, m.comparedWith(later, shown),
+          m.comparedWith({{ ...later, user_id: "8" }}, shown).first, m.comparedWith(later, null).first ]; }})()""",
+    )
+
+    assert 3 == same
+    assert [2, None] == [entry["before"] for entry in found["entries"]]
+    assert [{"item_id": "a", "title": "A", "rank_before": 1}] == found["left"]
+    assert [False, True, True] == [found["first"], of_another, alone]
+
+
+def test_figures_of_ten_minutes_are_kept(modules: Path) -> None:
     """A history is replaced as a whole, seconds are appended once, what is older than ten minutes goes."""
     told = said(
-        "frames.js",
+        modules / "frames.js",
         """(() => {
           const frames = new m.Frames();
           const empty = [frames.span(), frames.has("lag")];

@@ -3,14 +3,13 @@
  * @module list
  */
 
-import { element, playButton, setText } from "./element.js";
-import { agoWords, durationWords, movement, nameOf, numberWords, reasons, shareWords } from "./words.js";
+import { element, setText } from "./element.js";
+import { cells } from "./row.js";
+import { agoWords, durationWords, nameOf, numberWords } from "./words.js";
 
 const FEW = 10;
 const MOVE = { duration: 480, easing: "cubic-bezier(.2, .8, .2, 1)" };
 const APPEAR = { duration: 640, easing: "ease-out" };
-const REASONS_MAX = 2;
-const SHARE_MIN = 0.05;
 
 const KINDS = {
   personal: "from their own plays",
@@ -49,7 +48,7 @@ export class ListView {
    * @param {string} why
    */
   clear(why) {
-    /** @type {?import("./words.js").List} */
+    /** @type {?import("./changes.js").List} */
     this.list = null;
     /** @type {Map<string, HTMLElement>} */
     this.rowOf = new Map();
@@ -70,7 +69,7 @@ export class ListView {
 
   /**
    * Show a list. Rows that stay slide to their new place, new ones appear.
-   * @param {import("./words.js").List} list
+   * @param {import("./changes.js").List} list
    */
   show(list) {
     this.list = list;
@@ -91,7 +90,7 @@ export class ListView {
 
   /**
    * Put the rows of a list in its order.
-   * @param {import("./words.js").List} list
+   * @param {import("./changes.js").List} list
    */
   place(list) {
     const rows = list.entries.slice(0, this.nShown).map((entry) => {
@@ -136,7 +135,7 @@ export class ListView {
 
   /**
    * Say what the list as a whole is.
-   * @param {import("./words.js").List} list
+   * @param {import("./changes.js").List} list
    */
   showFacts(list) {
     const fact = (name, ...value) => element("div", {}, element("dt", {}, name), element("dd", {}, ...value));
@@ -162,7 +161,7 @@ export class ListView {
 
   /**
    * Name what left the list.
-   * @param {import("./words.js").List} list
+   * @param {import("./changes.js").List} list
    */
   showLeft(list) {
     const chips = list.left
@@ -174,70 +173,11 @@ export class ListView {
 
   /**
    * Offer the rest of the list.
-   * @param {import("./words.js").List} list
+   * @param {import("./changes.js").List} list
    */
   showMore(list) {
     this.parts.more.hidden = list.entries.length <= FEW;
     setText(this.parts.more, this.all ? `Show the first ${FEW}` : `Show all ${list.entries.length}`);
     this.parts.more.setAttribute("aria-expanded", String(this.all));
   }
-}
-
-/**
- * Make what stands in a row.
- * @param {import("./words.js").Entry} entry
- * @param {boolean} first
- * @param {?HTMLElement} button that of the row, if it stands already: it may have the focus
- * @returns {HTMLElement[]}
- */
-function cells(entry, first, button) {
-  const name = nameOf(entry);
-  const moved = movement(entry, first);
-  return [
-    element("span", { class: "rank" }, String(entry.rank)),
-    element(
-      "div",
-      { class: "item" },
-      element("p", { class: "title" }, name),
-      entry.artist ? element("p", { class: "artist" }, entry.artist) : null,
-      whyOf(entry),
-    ),
-    element("span", { class: `move move-${moved.kind}` }, moved.words),
-    button ?? playButton(entry, name),
-  ];
-}
-
-/**
- * Say why an entry is in the list.
- * @param {import("./words.js").Entry} entry
- * @returns {?HTMLElement}
- */
-function whyOf(entry) {
-  const { supporting, opposing } = reasons(entry.because);
-  const weighty = (reason, place) => place === 0 || Math.abs(reason.share) >= SHARE_MIN;
-  const told = supporting.filter(weighty).slice(0, REASONS_MAX).map(withShare);
-  const against = opposing.slice(0, 1).map(withShare);
-  if (told.length + against.length === 0) return null;
-  const words = told.length ? ["because you played ", ...between(told, " and ")] : [];
-  if (against.length) words.push(told.length ? ", in spite of " : "in spite of ", ...against[0]);
-  return element("p", { class: "why" }, ...words);
-}
-
-/**
- * Name a played item with its share of the score.
- * @param {import("./words.js").Reason} reason
- * @returns {Array<Node|string>}
- */
-function withShare(reason) {
-  return [element("b", {}, nameOf(reason)), "\u00a0", element("span", { class: "share" }, shareWords(reason.share))];
-}
-
-/**
- * Put words between parts.
- * @param {Array<Array<Node|string>>} parts
- * @param {string} words
- * @returns {Array<Node|string>}
- */
-function between(parts, words) {
-  return parts.flatMap((part, place) => (place ? [words, ...part] : part));
 }

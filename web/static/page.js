@@ -3,6 +3,7 @@
  * @module page
  */
 
+import { comparedWith } from "./changes.js";
 import { Charts } from "./charts.js";
 import { byId, setText } from "./element.js";
 import { Frames } from "./frames.js";
@@ -13,7 +14,7 @@ import { Plays } from "./plays.js";
 import { showRejects } from "./rejects.js";
 import { Search } from "./search.js";
 import { Stream } from "./stream.js";
-import { clockWords, numberWords } from "./words.js";
+import { agoWords, clockWords, numberWords } from "./words.js";
 import { showWorkers } from "./workers.js";
 
 const NO_LIST_MS = 1500;
@@ -36,7 +37,8 @@ new Search({ form: byId("search"), field: byId("query"), found: byId("found"), n
 let user = "";
 let figures = null;
 let figuresSeenMs = Date.now();
-let told = "";
+/** What each table shows, as one string: it is made anew only if that changes, so a selection in it stays. */
+const told = new Map();
 
 /** Follow a listener, and let the address say so. */
 function choose(chosen, remember) {
@@ -77,28 +79,34 @@ function showFigures(found) {
   figuresSeenMs = Date.now();
   frames.push(found);
   charts.draw();
-  const words = JSON.stringify([found.workers.map(({ told_ms_ago: ago, ...rest }) => [rest, ago > SECOND_MS * 5 && ago]), found.generations, found.rejects]);
-  if (words !== told) showTables(found);
-  told = words;
+  showTables(found);
   if (found.scored_plays) setText(byId("scored"), `, by the last ${numberWords(found.scored_plays)} plays`);
 }
 
-/** Show what changes seldom. */
+/** Show the tables beside the charts. */
 function showTables({ workers, generations, rejects, at_ms: atMs }) {
-  showWorkers(byId("workers"), workers);
-  showGenerations(byId("generations"), generations, atMs);
-  showRejects(byId("rejects"), rejects.latest);
-  byId("workers-empty").hidden = workers.length > 0;
-  byId("generations-empty").hidden = generations.length > 0;
-  byId("rejects-empty").hidden = rejects.total > 0;
+  const ages = generations.map((each) => agoWords(atMs - Date.parse(each.created_at)));
+  showChanged("workers", workers, workers.length > 0, (place) => showWorkers(place, workers));
+  showChanged("generations", [generations, ages], generations.length > 0, (place) => showGenerations(place, generations, atMs));
+  showChanged("rejects", rejects.latest, rejects.total > 0, (place) => showRejects(place, rejects.latest));
   setText(byId("rejects-total"), rejects.total ? numberWords(rejects.total) : "");
+}
+
+/** Show a table if it changed, or the sentence that stands in its place while it is empty. */
+function showChanged(name, shown, isFull, show) {
+  const words = JSON.stringify(shown);
+  if (told.get(name) === words) return;
+  told.set(name, words);
+  show(byId(name));
+  byId(`${name}-empty`).hidden = isFull;
 }
 
 /** Event: a list of the chosen listener. */
 function showList(found) {
   if (found.user_id !== user) return;
-  list.show(found);
-  plays.settle({ list: found, seenMs: performance.now() });
+  const compared = comparedWith(found, list.list);
+  if (compared !== list.list) list.show(compared);
+  plays.settle({ list: compared, seenMs: performance.now() });
 }
 
 /** Say how the connection is. */

@@ -3,9 +3,10 @@
  * @module plays
  */
 
+import { changeSentence, changeWords, reflects } from "./changes.js";
 import { element, setText } from "./element.js";
 import { sendPlay } from "./gateway.js";
-import { changeSentence, changeWords, clockWords, durationWords, reflects } from "./words.js";
+import { clockWords, durationWords } from "./words.js";
 
 const KEPT_MAX = 8;
 const PATIENCE_MS = 5000;
@@ -26,7 +27,7 @@ export class Plays {
     this.whyLate = whyLate;
     /** @type {Press[]} */
     this.presses = [];
-    /** @type {?{list: import("./words.js").List, seenMs: number}} */
+    /** @type {?{list: import("./changes.js").List, seenMs: number}} */
     this.latest = null;
   }
 
@@ -83,7 +84,7 @@ export class Plays {
 
   /**
    * Find the presses that a list reflects, and say what it changed.
-   * @param {{list: import("./words.js").List, seenMs: number}} latest
+   * @param {{list: import("./changes.js").List, seenMs: number}} latest
    */
   settle(latest) {
     this.latest = latest;

@@ -1,36 +1,10 @@
 /**
- * What the page says, as pure functions: no DOM, no clock, no randomness.
+ * How the page says names, numbers and times: pure functions, without DOM, clock or randomness.
  * @module words
- */
-
-/**
- * @typedef {{item_id: string, title: string, share: number}} Reason
- * @typedef {{item_id: string, title: string, artist: string, score: number, rank: number, before: ?number,
- *   because: Reason[]}} Entry
- * @typedef {{item_id: string, title: string, rank_before: number}} Leaver
- * @typedef {{user_id: string, kind: string, generation: string, revision: number, plays: number, reason: string,
- *   made_at_ms: number, took_ms: ?number, entries: Entry[], left: Leaver[], first: boolean,
- *   partition?: number, offset?: number}} List
- * @typedef {{kind: "new"|"up"|"down"|"same"|"none", words: string}} Movement
  */
 
 const LETTERS = "23456789abcdefghjkmnpqrstvwxyz"; // none that are mistaken for one another
 const MINUTE_MS = 60_000;
-
-/**
- * Say how an entry moved since the list before.
- * @param {Entry} entry
- * @param {boolean} first whether there is no list to compare with
- * @returns {Movement}
- */
-export function movement(entry, first) {
-  if (first) return { kind: "none", words: "" };
-  if (entry.before === null) return { kind: "new", words: "new" };
-  const steps = entry.before - entry.rank;
-  if (steps > 0) return { kind: "up", words: `up ${steps}` };
-  if (steps < 0) return { kind: "down", words: `down ${-steps}` };
-  return { kind: "same", words: "as before" };
-}
 
 /**
  * Say a share of a score in percent, with a true minus.
@@ -41,19 +15,6 @@ export function shareWords(share) {
   const percent = Math.round(Math.abs(share) * 100);
   const sign = share < 0 ? "−" : "";
   return percent === 0 ? `${sign}<1 %` : `${sign}${percent} %`;
-}
-
-/**
- * Part reasons into those for an item and those against it, the weightiest first.
- * @param {Reason[]} because
- * @returns {{supporting: Reason[], opposing: Reason[]}}
- */
-export function reasons(because) {
-  const sorted = [...because].sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
-  return {
-    supporting: sorted.filter((reason) => reason.share >= 0),
-    opposing: sorted.filter((reason) => reason.share < 0),
-  };
 }
 
 /**
@@ -73,41 +34,6 @@ export function nameOf(item) {
 export function joined(words) {
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
-}
-
-/**
- * Count what changed among the entries that are shown.
- * @param {List} list
- * @param {number} nShown
- * @returns {string} such as `2 new, 3 up, 1 down`; empty if nothing moved
- */
-export function changeWords(list, nShown) {
-  const counts = { new: 0, up: 0, down: 0 };
-  for (const entry of list.entries.slice(0, nShown)) {
-    const { kind } = movement(entry, list.first);
-    if (kind in counts) counts[kind] += 1;
-  }
-  return Object.entries(counts)
-    .filter(([, count]) => count > 0)
-    .map(([kind, count]) => `${count} ${kind}`)
-    .join(", ");
-}
-
-/**
- * Tell what a play did to the list, in sentences to be read aloud.
- * @param {string} played name of the item
- * @param {List} list
- * @param {number} nShown entries that are shown
- * @returns {string}
- */
-export function changeSentence(played, list, nShown) {
-  const took = list.took_ms === null ? "" : ` after ${durationWords(list.took_ms)}`;
-  if (list.first) return `You played ${played}. The first list came${took}.`;
-  const changes = changeWords(list, nShown);
-  const leavers = list.left.filter((item) => item.rank_before <= nShown).map(nameOf);
-  const left = leavers.length > 3 ? `${leavers.length} items` : joined(leavers);
-  const parts = [changes, left && `${left} left`].filter(Boolean).join("; ");
-  return `You played ${played}. The list changed${took}: ${parts || "the same items, with new scores"}.`;
 }
 
 /**
@@ -211,15 +137,4 @@ export function clockWords(ms, seconds = true) {
  */
 export function visitorId(bytes) {
   return `visitor-${Array.from(bytes, (byte) => LETTERS[byte % LETTERS.length]).join("")}`;
-}
-
-/**
- * Tell whether a list knows of a play that was pressed.
- * @param {List} list
- * @param {{partition: ?number, offset: ?number, playsBefore: number}} press offset: null until the gateway has answered
- * @returns {boolean}
- */
-export function reflects(list, press) {
-  if (list.offset === undefined) return list.plays > press.playsBefore;
-  return press.offset !== null && list.partition === press.partition && list.offset >= press.offset;
 }

@@ -6,7 +6,7 @@
 import { element } from "./element.js";
 import { durationWords, numberWords, runWords } from "./words.js";
 
-const SILENT_MS = 5000;
+const SILENT_MS = 10_000; // the figures above leave it out from then on
 
 /**
  * Show workers by name.
