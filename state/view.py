@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import rocksdict
+from msgspec import Meta
 
 from state.disk import last_written_s
 from state.errors import StateError
@@ -31,9 +32,10 @@ CACHE_BYTES = 64 << 20
 
 
 class _Reflects(msgspec.Struct):
-    """The one field by which two lists of a listener are compared."""
+    """The fields that a list has to have: by the one, two of them are compared; the other tells when it is none."""
 
-    offset: int
+    offset: Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+    expires_at_ms: int
 
 
 _decode_reflects = msgspec.json.Decoder(_Reflects).decode
@@ -98,33 +100,41 @@ class View:
         Returns:
             The listeners whose list changed, each with the offset that it reflects, -1 where there is none any more.
         """
-        newest = {key: value for key, value in records if key}
         batch, changed = rocksdict.WriteBatch(raw_mode=True), []
-        for key, value, offset in self._lists(newest) if kind == LIST else ((*item, -1) for item in newest.items()):
+        if kind == LIST:
+            found = self._lists([(key, value) for key, value in records if key])
+            changed = [(key.decode(errors="replace"), offset) for key, (_, offset) in found.items()]
+            newest = {key: value for key, (value, _) in found.items()}
+        else:
+            newest = {key: value for key, value in records if key}
+        for key, value in newest.items():
             if value is None:
                 batch.delete(kind + key)
             else:
                 batch.put(kind + key, value)
-            if kind == LIST:
-                changed.append((key.decode(errors="replace"), offset))
         batch.put(_place_key(topic, partition), _NUMBER.pack(place))
         self._db.write(batch, self._unlogged)
         return changed
 
-    def _lists(self, newest: dict[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes | None, int]]:
-        """Yield what is to stand under keys: the plays' offset, then the list. A staler list changes nothing."""
-        keys = list(newest)
-        for key, held in zip(keys, self._db.get([LIST + key for key in keys]), strict=True):
-            value = newest[key]
+    def _lists(self, records: Sequence[tuple[bytes, bytes | None]]) -> dict[bytes, tuple[bytes | None, int]]:
+        """Return what is to stand under keys, each with the offset that it reflects; a staler list changes nothing."""
+        keys = list({key for key, _ in records})
+        held = dict(zip(keys, self._db.get([LIST + key for key in keys]), strict=True))
+        offsets = {key: _NUMBER.unpack_from(value)[0] for key, value in held.items() if value is not None}
+        found: dict[bytes, tuple[bytes | None, int]] = {}
+        for key, value in records:
             if value is None:
-                yield key, None, -1
+                offsets.pop(key, None)
+                found[key] = None, -1
                 continue
             try:
                 offset = _decode_reflects(value).offset
             except (ValueError, RecursionError):
                 continue  # no list, so nobody's
-            if held is None or offset >= _NUMBER.unpack_from(held)[0]:
-                yield key, _NUMBER.pack(offset) + value, offset
+            if key not in offsets or offset >= offsets[key]:
+                offsets[key] = offset
+                found[key] = _NUMBER.pack(offset) + value, offset
+        return found
 
     def list_of(self, user_id: str) -> HeldList | None:
         """Return a listener's list, None if there is none."""
