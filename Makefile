@@ -35,6 +35,8 @@ evaluate: .venv/.runtime ## Stream MovieLens-100K through all models, and FILE=p
 
 docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
 	$(BIN)/python -m streams.schemas
+	$(BIN)/python -m streams.asyncapi
+	$(BIN)/python -m web.document
 	$(BIN)/python -m streams.settings_table
 
 # Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.

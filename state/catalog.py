@@ -52,6 +52,7 @@ class ItemCatalog:
         """Begin with nothing."""
         self.n_unreadable = 0
         self._entries: dict[int, Entry] = {}
+        self._limited: set[int] = set()
         self._kinds: dict[str, int] = {}
         self._views: dict[int, _View] = {}
         self._asked: int | None = None
@@ -72,9 +73,14 @@ class ItemCatalog:
             return
         self._set(item_key(name), entry)
 
+    @property
+    def limits_any(self) -> bool:
+        """Tell whether the time of any item is limited."""
+        return bool(self._limited)
+
     def is_available(self, item_id: str, now_ms: int) -> bool:
         """Tell whether an item may be shown at a moment; one of which nothing is said always may."""
-        if not self._entries:
+        if not self.limits_any:
             return True
         entry = self._entries.get(item_key(item_id), NOTHING)
         return entry.from_ms <= now_ms < entry.until_ms
@@ -126,6 +132,10 @@ class ItemCatalog:
                 self._entries.pop(key, None)
             else:
                 self._entries[key] = entry
+            if (entry.from_ms, entry.until_ms) == (EVER, NEVER):
+                self._limited.discard(key)
+            else:
+                self._limited.add(key)
             for view in list(self._views.values()):
                 view.changed.add(key)
                 if len(view.changed) > len(self._entries) + CHANGES_MAX:

@@ -16,6 +16,7 @@ from web.paths_listeners import ListenersPath
 from web.paths_lists import ListsPath
 from web.paths_plays import PlaysPath
 from web.problems import add_problems
+from web.quick import QuickReads
 
 DESCRIPTION = """\
 Plays go in, lists come out; whatever a play changes is in its listener's list milliseconds later.
@@ -51,4 +52,5 @@ def create_api(parts: Parts, access: Access) -> FastAPI:
 
 def create_app(parts: Parts, access: Access) -> ASGIApp:
     """Return the whole app of a gateway."""
-    return Guard(create_api(parts, access), parts.settings, access, parts.metrics)
+    quick = QuickReads(create_api(parts, access), ListsPath(parts))
+    return Guard(quick, parts.settings, access, parts.metrics)

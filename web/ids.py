@@ -9,7 +9,7 @@ SLASH = "\x00"
 """Stands for an encoded slash while a path is matched: ids may have slashes, and none has this."""
 
 
-def _read(found: str) -> str:
+def read_id(found: str) -> str:
     """Return an id as it is.
 
     Raises:
@@ -23,8 +23,8 @@ def _read(found: str) -> str:
 
 
 UserId = Annotated[
-    str, AfterValidator(_read), Path(min_length=1, max_length=128, description="Who listens.", examples=["anna"])
+    str, AfterValidator(read_id), Path(min_length=1, max_length=128, description="Who listens.", examples=["anna"])
 ]
 ItemId = Annotated[
-    str, AfterValidator(_read), Path(min_length=1, max_length=128, description="The item.", examples=["song-7"])
+    str, AfterValidator(read_id), Path(min_length=1, max_length=128, description="The item.", examples=["song-7"])
 ]

@@ -18,6 +18,8 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
     RelatedItems,
     Holdings,
     ProblemDocument,
+    answers.Placed,
+    answers.Refused,
     answers.PlaysAnswer,
     answers.ListAnswer,
     answers.ItemsRequest,
@@ -70,6 +72,21 @@ def body(schema: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a path that describes the body of its requests."""
     told = {name: {"value": value} for name, value in examples.items()}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": told}}}}
+
+
+def parameters(query: type[msgspec.Struct]) -> list[dict[str, Any]]:
+    """Return what the query of a path may say, by the struct that it is read into."""
+    schema = msgspec.json.schema(query)["$defs"][query.__name__]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": told.get("description", ""),
+            "schema": {part: value for part, value in told.items() if part != "description"},
+        }
+        for name, told in schema["properties"].items()
+    ]
 
 
 def describe(app: FastAPI) -> None:

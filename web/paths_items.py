@@ -100,7 +100,7 @@ class ItemsPath:
             raise Problem(404, "No item is related to this one: no generation knows it, or it is withdrawn.")
         found = read_related(item_id, value)
         cut = msgspec.structs.replace(found, items=found.items[:n], cosines=found.cosines[:n])
-        return with_tag(request, msgspec.json.encode(cut))
+        return with_tag(request.headers.get("if-none-match", ""), msgspec.json.encode(cut))
 
     async def item(self, request: Request, item_id: ItemId) -> Response:
         """Return what the catalog says of an item."""
@@ -109,7 +109,7 @@ class ItemsPath:
         (value,) = self._parts.view.items([item_id])
         if value is None:
             raise Problem(404, "The catalog says nothing of this item.")
-        return with_tag(request, value)
+        return with_tag(request.headers.get("if-none-match", ""), value)
 
     async def find(self, query: Words, limit: Limit = 20) -> Response:
         """Return items whose title, artist or id has these words in it, those that are played most first."""

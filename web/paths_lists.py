@@ -2,36 +2,53 @@
 
 import time
 from typing import Annotated
+from urllib.parse import parse_qs
 
 import msgspec
 import xxhash
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
+from msgspec import Meta
 from starlette.responses import Response
 
 from streams.examples import EXAMPLES
 from streams.replay import partition_of
 from streams.topics import RECOMMENDATIONS
 from web.ids import UserId
-from web.openapi import responses
+from web.openapi import parameters, responses
 from web.parts import Parts
 from web.problems import RETRY_S, Problem
-from web.reading import NoListError, Wanted, told
+from web.reading import NoListError, Wanted
 
-WAIT_MS = 1000
-N = Annotated[int | None, Query(ge=1, le=1000, description="Items at most; all of the list if left out.")]
-Kind = Annotated[str | None, Query(min_length=1, max_length=64, description="Only items of this kind.")]
-Exclude = Annotated[
-    list[Annotated[str, Query(min_length=1, max_length=128)]],
-    Query(max_length=200, description="Items to leave out; may stand several times."),
-]
-After = Annotated[
-    str | None,
-    Query(
-        pattern=r"^[0-9]{1,6}:[0-9]{1,18}$",
-        description="A play's `partition:offset`: wait until the list reflects it. The answer tells whether it does.",
-    ),
-]
-WaitMs = Annotated[int, Query(ge=0, le=60_000, description="Milliseconds to wait for that, at most.")]
+FIELDS_MAX = 220
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the query of a read may say; a mistyped name is told, lest somebody believes that it was heeded."""
+
+    n: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | None, Meta(description="Items at most; all of the list if left out.")
+    ] = None
+    kind: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64)] | None, Meta(description="Only items of this kind.")
+    ] = None
+    exclude: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=128)], ...],
+        Meta(max_length=200, description="Items to leave out; may stand several times."),
+    ] = ()
+    after: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9]{1,6}:[0-9]{1,18}$")] | None,
+        Meta(description="A play's `partition:offset`: wait until the list reflects it; `reflected` tells if it does."),
+    ] = None
+    wait_ms: Annotated[int, Meta(ge=0, le=60_000, description="Milliseconds to wait for that, at most.")] = 1000
+
+    @property
+    def wanted(self) -> Wanted:
+        """Return what of the list is asked for."""
+        return Wanted(self.n, self.kind, frozenset(self.exclude))
+
+
+_NOTHING = ListQuery()
+PATH = "/v1/users/{user_id}/recommendations"
 
 
 class ListsPath:
@@ -45,38 +62,39 @@ class ListsPath:
         """Return the path."""
         router = APIRouter(tags=["lists"])
         router.add_api_route(
-            "/v1/users/{user_id}/recommendations",
+            PATH,
             self.get,
             methods=["GET"],
             operation_id="get_recommendations",
             summary="Get a listener's list",
             responses=responses("ListAnswer", EXAMPLES[RECOMMENDATIONS][0].payload, "The list.", 304, 404, 422),
+            openapi_extra={"parameters": parameters(ListQuery)},
         )
         return router
 
-    async def get(
-        self,
-        request: Request,
-        user_id: UserId,
-        n: N = None,
-        kind: Kind = None,
-        exclude: Exclude = [],  # noqa: B006  FastAPI copies it
-        after: After = None,
-        wait_ms: WaitMs = WAIT_MS,
-    ) -> Response:
+    async def get(self, request: Request, user_id: UserId) -> Response:
         """Return a listener's list, or the popular one to who has none, without what cannot be played at the moment.
 
         With `after` the answer waits, at most `wait_ms`, until the list reflects that play of the listener, and says in
         `reflected` whether it does. A list that has not changed answers `304` to who sends its `ETag` back.
         """
+        return await self.answer(user_id, request.scope["query_string"], request.headers.get("if-none-match", ""))
+
+    async def answer(self, user_id: str, query: bytes, known_tags: str) -> Response:
+        """Answer a read.
+
+        Raises:
+            Problem: It cannot be answered.
+        """
         if not self._parts.caught_up:
             raise not_ready(self._parts)
-        reflected = None if after is None else await self._reflects(user_id, after, wait_ms)
+        asked = read_query(query) if query else _NOTHING
+        reflected = None if asked.after is None else await self._reflects(user_id, asked.after, asked.wait_ms)
         try:
-            found = self._parts.lists.read(user_id, Wanted(n, kind, frozenset(exclude)), time.time_ns() // 1_000_000)
+            content = self._parts.lists.read(user_id, asked.wanted, time.time_ns() // 1_000_000, reflected=reflected)
         except NoListError as error:
             raise Problem(404, str(error)) from None
-        return with_tag(request, told(found, reflected=reflected))
+        return with_tag(known_tags, content)
 
     async def _reflects(self, user_id: str, after: str, wait_ms: int) -> bool:
         partition, offset = map(int, after.split(":"))
@@ -87,12 +105,26 @@ class ListsPath:
         return await self._parts.lists.reflects(user_id, offset, wait_s)
 
 
-def with_tag(request: Request, content: bytes) -> Response:
+def read_query(query: bytes) -> ListQuery:
+    """Return what the query of a read says.
+
+    Raises:
+        Problem: It says something else.
+    """
+    try:
+        given = parse_qs(query.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
+        # What may stand once and stands twice stays a list, which does not fit.
+        fields = {name: found if name == "exclude" or len(found) > 1 else found[0] for name, found in given.items()}
+        return msgspec.convert(fields, ListQuery, strict=False)
+    except ValueError as error:
+        raise Problem(422, f"The query does not fit: {str(error).replace('`', '')[:300]}.") from None
+
+
+def with_tag(known_tags: str, content: bytes) -> Response:
     """Answer with JSON and its tag, or with nothing to who has the same already."""
     tag = f'"{xxhash.xxh3_64_hexdigest(content)}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    known = request.headers.get("if-none-match", "")
-    if known and (known == "*" or tag in (part.strip().removeprefix("W/") for part in known.split(","))):
+    if known_tags and (known_tags == "*" or tag in (part.strip().removeprefix("W/") for part in known_tags.split(","))):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type="application/json")
 

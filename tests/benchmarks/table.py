@@ -17,6 +17,7 @@ from typing import Any
 BENCHMARKS = (
     "stream",
     "latency",
+    "gateway",
     "recovery",
     "fold_in",
     "explain",

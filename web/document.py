@@ -1,0 +1,37 @@
+"""docs/openapi.json, out of the paths of the gateway: `python -m web.document` writes it."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from state.view import View
+from streams.settings import Settings
+from web.access import Access
+from web.app import create_api
+from web.assembly import make_parts
+from web.parts import Rights
+
+FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
+
+
+def _nothing(*_: Any) -> Any:
+    """Do what is not done here."""
+
+
+def render_document() -> str:
+    """Return the text of the file, as a gateway under the settings as they come describes itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=folder)
+        view = View(settings.gateway_path / "view")
+        try:
+            rights = Rights(explain=_nothing, export=_nothing, forget=_nothing)
+            document = create_api(make_parts(settings, rights, view), Access(settings)).openapi()
+        finally:
+            view.close()
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if sys.argv[1:] else FILE).write_text(render_document())
