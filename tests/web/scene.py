@@ -1,0 +1,194 @@
+"""A gateway without Kafka: the test puts in what the topics would tell, and what is sent stays in memory."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+from httpx import ASGITransport, AsyncClient
+from starlette.types import ASGIApp, Message
+
+from state.explanation import Explanation, ExplanationError
+from state.view import ITEM, LIST, RELATED, View
+from streams.holdings import Holdings
+from streams.records import CatalogItem, PopularItems, Recommendations, RelatedItems
+from streams.replay import partition_of
+from streams.settings import Settings
+from tests.agents.memory_outbox import MemoryOutbox
+from web.access import Access
+from web.app import create_app
+from web.assembly import make_parts
+from web.intake import Intake
+from web.parts import Parts, Rights
+
+HOST = "http://localhost"
+NOW_MS = 1_795_478_400_000
+NEVER_MS = 4_000_000_000_000
+CLIENT = ("127.0.0.1", 50_000)
+
+
+class Answer(NamedTuple):
+    """What came back for a request."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """Return the body, decoded."""
+        return msgspec.json.decode(self.body)
+
+
+@dataclasses.dataclass
+class Scene:
+    """The parts of a gateway that is ready, and ways to put in what the topics would tell."""
+
+    settings: Settings
+    parts: Parts
+    access: Access
+    outbox: MemoryOutbox
+
+    @property
+    def app(self) -> ASGIApp:
+        """Return the whole app, made anew."""
+        return create_app(self.parts, self.access)
+
+    def client(self, app: ASGIApp | None = None, **headers: str) -> AsyncClient:
+        """Return a client of the app that sends some headers with everything."""
+        transport = ASGITransport(app or self.app, client=CLIENT)
+        return AsyncClient(transport=transport, base_url=HOST, headers=headers)
+
+    def take(self, kind: bytes, key: str, value: bytes | None) -> None:
+        """Have the gateway take a record of one of its topics."""
+        changed = self.parts.view.take(kind, "topic", 0, [(key.encode(), value)], 1)
+        if kind == ITEM:
+            self.parts.catalog.on_record(key.encode(), value)
+            self.parts.search.take([(key.encode(), value)])
+        self.parts.arrivals.tell(user_id for user_id, _ in changed)
+
+    def put_list(self, found: Recommendations) -> None:
+        """Have a list come."""
+        self.take(LIST, found.user_id, msgspec.json.encode(found))
+
+    def put_item(self, item_id: str, **fields: Any) -> None:
+        """Have the catalog tell of an item."""
+        self.take(ITEM, item_id, msgspec.json.encode(CatalogItem(item_id=item_id, **fields)))
+
+    def put_related(self, item_id: str, items: Sequence[str]) -> None:
+        """Have items be related to an item."""
+        cosines = [1 - rank / 10 for rank, _ in enumerate(items, 1)]
+        found = RelatedItems(item_id=item_id, generation="g", items=list(items), cosines=cosines)
+        self.take(RELATED, item_id, msgspec.json.encode(found))
+
+    def put_popular(self, items: Sequence[str], kind: str = "all", made_at_ms: int = NOW_MS) -> None:
+        """Have a popular list come."""
+        plays = [float(len(items) - rank) for rank, _ in enumerate(items)]
+        found = PopularItems(
+            kind=kind,
+            generation="g",
+            revision=0,
+            as_of_ms=NOW_MS,
+            made_at_ms=made_at_ms,
+            items=list(items),
+            plays=plays,
+        )
+        self.parts.popular.on_record(kind.encode(), msgspec.json.encode(found))
+
+
+def made_list(user_id: str = "ann", items: Sequence[str] = ("i1", "i2", "i3"), **fields: Any) -> Recommendations:
+    """Return a list with reasons."""
+    told = {
+        "user_id": user_id,
+        "kind": "personal",
+        "generation": "g",
+        "revision": 0,
+        "partition": partition_of(user_id, 4),
+        "offset": 5,
+        "plays": 3,
+        "made_at_ms": NOW_MS,
+        "expires_at_ms": NEVER_MS,
+        "items": list(items),
+        "scores": [1.0 / rank for rank, _ in enumerate(items, 1)],
+        "because": [[f"of-{item_id}"] for item_id in items],
+        "because_scores": [[0.5 / rank] for rank, _ in enumerate(items, 1)],
+        "because_rest": [0.5 / rank for rank, _ in enumerate(items, 1)],
+    }
+    return msgspec.convert(told | fields, Recommendations)
+
+
+def nothing_known(user_id: str, _item_id: str, _settings: Settings) -> Explanation:
+    """Explain nobody's scores."""
+    message = f"Nothing is known of {user_id!r}."
+    raise ExplanationError(message)
+
+
+async def nothing_held(user_id: str, _settings: Settings, now_ms: int) -> Holdings:
+    """Find nothing of anybody."""
+    return Holdings(
+        user_id=user_id,
+        made_at_ms=now_ms,
+        anything=False,
+        record=None,
+        recommendations=None,
+        private_recommendations=[],
+        plays=[],
+        plays_rejected=[],
+    )
+
+
+async def nobody_forgotten(user_id: str, _settings: Settings) -> Any:
+    """Have no worker that forgets."""
+    message = f"No worker carried out the wish of {user_id!r}."
+    raise TimeoutError(message)
+
+
+RIGHTS = Rights(nothing_known, nothing_held, nobody_forgotten)
+
+
+async def make_scene(folder: Path, rights: Rights = RIGHTS, **settings: Any) -> Scene:
+    """Return a scene whose gateway has read its topics, which were empty, and reaches Kafka."""
+    own = Settings(data_dir=str(folder), **settings)
+    outbox = MemoryOutbox(own)
+    made = make_parts(own, rights, View(folder / "view"))
+    parts = dataclasses.replace(made, intake=Intake(own, lambda _: outbox))
+    await parts.intake.start()
+    parts.following.caught_up.set()
+    return Scene(own, parts, Access(own), outbox)
+
+
+async def ask(
+    app: ASGIApp, method: str, raw_path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> Answer:
+    """Send a request as it is, with a path that no client has made nicer, and return what came back."""
+    path, _, query = raw_path.partition("?")
+    given = {"host": "localhost", **({"content-length": str(len(body))} if body else {}), **(headers or {})}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode("latin-1"),
+        "query_string": query.encode("latin-1"),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()],
+        "client": CLIENT,
+        "server": ("localhost", 80),
+        "state": {},
+    }
+    sent: list[Message] = []
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    told = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], told, b"".join(message.get("body", b"") for message in sent[1:]))

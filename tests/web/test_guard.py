@@ -1,0 +1,341 @@
+"""What stands before every path of the gateway."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from streams.settings import Settings
+from tests.web.scene import HOST, Scene, ask, made_list, make_scene
+from web.access import Access
+from web.guard import Guard
+from web.metrics import GatewayMetrics
+
+ODD_IDS = {
+    "a%2Fb": "a/b",
+    "%2f": "/",
+    "a%2fb%2F..%2Fc": "a/b/../c",
+    "..": "..",
+    "%2E%2E": "..",
+    ".": ".",
+    "a%20b": "a b",
+    "100%25": "100%",
+    "%2541": "%41",
+    "a+b": "a+b",
+    "%C3%BC": "ü",
+    "%E6%97%A5%E6%9C%AC": "日本",
+    "%F0%9F%8E%B5": "🎵",
+    "a;b,c=d&e": "a;b,c=d&e",
+    "%3F%23": "?#",
+    "a%5Cb": "a\\b",
+    "-" * 128: "-" * 128,
+    "%C3%BC" * 128: "ü" * 128,
+    "recommendations": "recommendations",
+}
+
+
+@pytest.mark.parametrize("raw", ODD_IDS)
+async def test_an_id_is_whatever_stands_percent_encoded(scene: Scene, raw: str) -> None:
+    """Slashes, dots, percent signs and other scripts: the id is the one that a play would have."""
+    user_id = ODD_IDS[raw]
+    scene.put_list(made_list(user_id))
+
+    found = await ask(scene.app, "GET", f"/v1/users/{raw}/recommendations")
+
+    assert (200, user_id, 3) == (found.status, found.json["user_id"], len(found.json["items"]))
+
+
+@pytest.mark.parametrize("raw", ODD_IDS)
+async def test_ids_of_items_are_read_alike(scene: Scene, raw: str) -> None:
+    """By every path that has one, alone or beside a listener's."""
+    item_id = ODD_IDS[raw]
+    scene.put_item(item_id, title="T")
+    scene.put_related(item_id, ["i1"])
+    scene.put_list(made_list("a/b", [item_id, "i2"]))
+
+    item = await ask(scene.app, "GET", f"/v1/items/{raw}")
+    related = await ask(scene.app, "GET", f"/v1/items/{raw}/related")
+    because = await ask(scene.app, "GET", f"/v1/users/a%2Fb/because/{raw}")
+
+    assert {"item_id": item_id, "title": "T"} == item.json
+    assert (item_id, ["i1"]) == (related.json["item_id"], related.json["items"])
+    assert ("a/b", item_id, 1) == (because.json["user_id"], because.json["item_id"], because.json["rank"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        ("%00", 422),
+        ("a%00b", 422),
+        ("%FF", 422),
+        ("%ED%A0%80", 422),
+        ("a%0Ab", 422),
+        ("%C2%A0", 422),
+        ("%E2%80%8B", 422),
+        ("-" * 129, 422),
+        ("", 404),
+        ("a/b", 404),
+    ],
+)
+async def test_what_no_id_can_be_is_refused(scene: Scene, raw: str, status: int) -> None:
+    """Zero bytes, no UTF-8, what does not print, more than 128 characters: a sentence, and nobody else's list."""
+    scene.put_popular(["i1"])
+    for path in (f"/v1/users/{raw}/recommendations", f"/v1/items/{raw}/related", f"/v1/users/{raw}/export"):
+        found = await ask(scene.app, "GET", path)
+
+        assert status == found.status
+        assert "application/problem+json" == found.headers["content-type"]
+        assert status == found.json["status"]
+
+
+async def test_a_path_without_a_server_s_raw_one_is_taken_as_it_is(scene: Scene) -> None:
+    """Not every server tells the bytes of a path."""
+    scene.put_list(made_list("ann"))
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/users/ann/recommendations", "query_string": b""}
+    await scene.app({**scope, "headers": [(b"host", b"localhost")]}, receive, send)
+
+    assert 200 == sent[0]["status"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/healthz", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/static/favicon.svg", 200),
+        ("GET", "/nowhere", 404),
+        ("HEAD", "/healthz", 405),
+        ("OPTIONS", "/v1/plays", 405),
+        ("TRACE", "/v1/plays", 405),
+        ("POST", "/v1/plays", 415),
+        ("GET", "/v1/users/%00/export", 422),
+    ],
+)
+async def test_every_answer_has_the_headers_that_browsers_heed(
+    scene: Scene, method: str, path: str, status: int
+) -> None:
+    """Whatever it is, an error too."""
+    found = await ask(scene.app, method, path)
+
+    assert status == found.status
+    assert "nosniff" == found.headers["x-content-type-options"]
+    assert "no-referrer" == found.headers["referrer-policy"]
+    assert "same-origin" == found.headers["cross-origin-resource-policy"]
+    assert "default-src 'none'; script-src 'self'" in found.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in found.headers["content-security-policy"]
+    assert "access-control-allow-origin" not in found.headers
+
+
+async def test_a_problem_is_a_document(scene: Scene) -> None:
+    """RFC 9457, with all its parts; the allowed methods are told."""
+    found = await ask(scene.app, "PUT", "/v1/plays")
+
+    assert {
+        "type": "about:blank",
+        "title": "Method Not Allowed",
+        "status": 405,
+        "detail": "This path does not take this method.",
+    } == found.json
+    assert ("application/problem+json", "POST") == (found.headers["content-type"], found.headers["allow"])
+
+
+@pytest.mark.parametrize("path", ["/static/a%2Fb", "/static/..%2Faccess.py", "/static/../access.py", "/static/%2e%2e"])
+async def test_nothing_but_its_own_files_is_given_out(scene: Scene, path: str) -> None:
+    """However the path is written."""
+    found = await ask(scene.app, "GET", path)
+
+    assert 404 == found.status
+    assert b"hmac" not in found.body
+
+
+async def test_a_client_that_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
+    """429 with whole seconds; it is counted; whether the gateway lives is told to everybody all the same."""
+    scene = await make_scene(tmp_path, gateway_requests_per_s=2)
+    async with scene.client() as client:
+        found = [await client.get("/v1/items?query=a") for _ in range(6)]
+        health = [await client.get("/healthz") for _ in range(20)]
+        told = (await client.get("/metrics")).status_code
+
+    assert [200, 200, 200, 200, 429, 429] == [answer.status_code for answer in found]
+    assert "1" == found[4].headers["retry-after"]
+    assert "PLAYFOLD_GATEWAY_REQUESTS_PER_S" in found[4].json()["detail"]
+    assert {200} == {answer.status_code for answer in health}
+    assert 429 == told
+    assert 3 == scene.parts.metrics.registry.get_sample_value("playfold_gateway_rate_limited_total")
+
+
+class Slow:
+    """An app that answers when it is told."""
+
+    def __init__(self) -> None:
+        """Begin with nobody asking."""
+        self.may_end, self.n_asked = asyncio.Event(), 0
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Wait, then answer."""
+        self.n_asked += scope["path"] != "/healthz"
+        if scope["path"] != "/healthz":
+            await self.may_end.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def guarded(app: Any, **settings: Any) -> Guard:
+    """Return an app behind a guard."""
+    own = Settings(**settings)
+    return Guard(app, own, Access(own), GatewayMetrics())
+
+
+async def test_so_many_requests_are_answered_at_a_time_and_no_more() -> None:
+    """Over it: 503 with Retry-After, at once; then there is room again."""
+    slow = Slow()
+    guard = guarded(slow, gateway_connections_max=3)
+    busy = [asyncio.create_task(ask(guard, "GET", "/a")) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    refused = await ask(guard, "GET", "/a")
+    assert (503, "2") == (refused.status, refused.headers["retry-after"])
+    assert "3 requests are being answered already." == refused.json["detail"]
+    assert 200 == (await ask(guard, "GET", "/healthz")).status
+    slow.may_end.set()
+    assert [200] * 3 == [answer.status for answer in await asyncio.gather(*busy)]
+    assert 200 == (await ask(guard, "GET", "/a")).status
+    assert 4 == slow.n_asked
+
+
+async def failing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Fail with what the client sent."""
+    message = "secret-listener"
+    raise KeyError(message)
+
+
+async def failing_late(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Fail in the middle of an answer."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    message = "secret-listener"
+    raise KeyError(message)
+
+
+@pytest.mark.parametrize(("app", "status"), [(failing, 500), (failing_late, 200)])
+async def test_an_error_that_nobody_foresaw_is_logged_without_what_was_asked(
+    app: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client gets a problem document unless an answer has begun; the log has the place and no word of theirs."""
+    found = await ask(guarded(app), "GET", "/v1/users/secret-listener/recommendations")
+
+    assert status == found.status
+    ((record),) = caplog.records
+    assert ("request_failed", logging.ERROR, "KeyError") == (record.message, record.levelno, vars(record)["error"])
+    assert "test_guard.py:" in vars(record)["where"]
+    assert "secret-listener" not in str(vars(record))
+    if status == 500:
+        assert "The gateway failed; its log says where." == found.json["detail"]
+
+
+async def test_a_path_that_fails_answers_with_a_problem_document(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not with what the framework would say."""
+    scene.parts.view.close()
+
+    found = await ask(scene.app, "GET", "/v1/users/ann/export?x=1")
+    failed = await ask(scene.app, "GET", "/v1/items/i1/related")
+
+    assert (200, 500) == (found.status, failed.status)
+    assert ("application/problem+json", 500) == (failed.headers["content-type"], failed.json["status"])
+    assert ["request_failed"] == caplog.messages
+    scene.parts.view.__init__(Path(scene.settings.data_dir) / "view")  # type: ignore[misc]  the fixture closes it
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "closes"),
+    [
+        ({}, b"", False),
+        ({"content-type": "application/json"}, b"{}", False),
+        ({"content-type": "text/plain"}, b"{}", True),
+        ({"content-type": "text/plain", "transfer-encoding": "chunked", "content-length": "0"}, b"{}", True),
+        ({"content-type": "text/plain", "content-length": "000"}, b"", False),
+        ({"content-type": "application/json", "content-length": "9" * 17}, b"{}", True),
+    ],
+)
+async def test_a_connection_ends_with_an_answer_before_the_end_of_a_body(
+    scene: Scene, headers: Mapping[str, str], body: bytes, *, closes: bool
+) -> None:
+    """Else whoever sends the rest byte by byte would hold it for ever."""
+    found = await ask(scene.app, "POST", "/v1/plays", headers, body)
+
+    assert found.status >= 400
+    assert closes == (found.headers.get("connection") == "close")
+
+
+async def test_requests_are_counted_by_templates_of_paths(scene: Scene) -> None:
+    """Never by what was asked for: no label has an id, and no stranger can make a new one."""
+    scene.put_list(made_list("secret-ann"))
+    async with scene.client() as client:
+        await client.get("/v1/users/secret-ann/recommendations")
+        await client.get("/v1/users/secret-ben/export")
+        await client.get("/v1/users/secret-ann/because/secret-item")
+        await client.get("/v1/items/secret-item/related")
+        await client.get("/secret-path")
+        await client.request("SECRET", "/secret-path")
+        await client.get("/static/secret-file")
+        await client.get("/v1/items?query=secret-words")
+        told = (await client.get("/metrics")).text
+
+    assert "secret" not in told.lower()
+    counted = scene.parts.metrics.registry
+    for route, status in (
+        ("/v1/users/{user_id}/recommendations", "200"),
+        ("/v1/users/{user_id}/export", "200"),
+        ("/v1/users/{user_id}/because/{item_id}", "404"),
+        ("/v1/items/{item_id}/related", "404"),
+    ):
+        labels = {"route": route, "method": "GET", "status": status}
+        assert 1 == counted.get_sample_value("playfold_gateway_requests_total", labels)
+    others = {"route": "other", "method": "other", "status": "404"}
+    assert 3 == counted.get_sample_value("playfold_gateway_requests_total", others)
+
+
+async def test_whoever_opens_the_page_without_the_token_is_shown_where_to_give_it(tmp_path: Path) -> None:
+    """The page alone: everything else says 401."""
+    scene = await make_scene(tmp_path, gateway_token="correct-horse-battery")  # noqa: S106
+    async with scene.client() as client:
+        page, play = await client.get("/"), await client.post("/", json={})
+        api = await client.get("/v1/items?query=a")
+
+    assert (303, "/login") == (page.status_code, page.headers["location"])
+    assert [401, 401] == [play.status_code, api.status_code]
+    assert "Bearer" == api.headers["www-authenticate"]
+
+
+async def test_what_is_no_http_is_passed_on() -> None:
+    """Whatever else a server may tell the app."""
+    seen = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def nothing(*_: Any) -> Any:
+        return None
+
+    await guarded(app)({"type": "lifespan"}, nothing, nothing)
+
+    assert ["lifespan"] == seen
+
+
+def test_the_host_of_these_tests_is_a_name_of_the_gateway() -> None:
+    """Else every test above would be about something else."""
+    assert "http://localhost" == HOST
