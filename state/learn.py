@@ -11,7 +11,7 @@ from model.history import Histories, Plays, add_plays
 from model.objective import DAY_S
 from state.events import Action, EventColumns
 from state.user_record import NOTHING_APPLIED, PAUSED
-from state.user_records import Ragged, Shown, UserRecords, new_users, without
+from state.user_records import Ragged, Shown, UserRecords, new_users, pack, without
 from state.wishes import hide, remember_shown
 from streams.settings import Settings
 
@@ -230,9 +230,9 @@ def _admit(
 
 
 def warm_up() -> None:
-    """Load the kernels of `learn` from numba's cache, or compile them."""
+    """Load the kernels of `learn`, and those of records, from numba's cache, or compile them."""
     one, seconds, place = np.ones(1, np.uint64), np.ones(1, np.uint32), np.zeros(1, np.int64)
     for action in (Action.PLAY, Action.HIDE, Action.SHOWN):
         worth, actions = np.ones(1, np.float32), np.full(1, action, np.uint8)
         events = EventColumns(np.array([0, 1], np.int64), place, one, worth, seconds, one, actions)
-        learn(new_users(1, 2), events, Settings())
+        pack(learn(new_users(1, 2), events, Settings()).records)

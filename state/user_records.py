@@ -1,8 +1,8 @@
 """Many user records as arrays: a group's records are read, changed and written without a Python object a play."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +10,26 @@ from numpy.typing import NDArray
 
 from model.arrays import Counts, Flags, Keys, Starts
 from model.history import Histories
+from state.record_words import Lengths, Words, cut, join
 from state.user_record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
 
 WORD = 4
 HEADER_WORDS = HEADER.itemsize // WORD
 NEW_USER = UserRecord().encode()
 _CURRENT = bytes([FORMAT])
+_KINDS = (
+    ("u8", "f4", "u4", "u4"),  # a history
+    ("u8",),  # play ids
+    ("u8",),  # hidden
+    ("u8", "u4", "u4"),  # shown
+    ("u4",),  # listed
+    ("f4",),  # the vector
+)
+"""The columns of every part of a record behind its header, in the order of `WORDS_OF`."""
+_KIND_OF = [kind for kinds in _KINDS for kind in kinds]
+_PART_OF = np.repeat(np.arange(len(_KINDS)), [len(kinds) for kinds in _KINDS])
+_WIDTHS = np.array([[np.dtype(kind).itemsize // WORD] for kind in _KIND_OF])
+_WORDS = np.array(list(WORDS_OF.values()))
 _UNREADABLE = f"A user record is not of formats 1 to {FORMAT}, or it is cut short."
 
 
@@ -87,85 +101,74 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     Raises:
         RecordFormatError: A record is of another format or cut short.
     """
+    words, starts = _words_of(values)
+    n = len(values)
+    header = cut(words, starts[:-1], np.full((1, n), HEADER_WORDS))[0][: n * HEADER_WORDS].view(HEADER)
+    counts = np.empty((len(WORDS_OF), n), np.int64)
+    for count, name in zip(counts, WORDS_OF, strict=True):
+        count[:] = header[name]
+    # From here on nothing checks bounds: what the headers tell has to be what is there.
+    if (header["format"] != FORMAT).any() or (HEADER_WORDS + _WORDS @ counts != np.diff(starts)).any():
+        raise RecordFormatError(_UNREADABLE)
+    fitting = counts[-1] == factors
+    counts[-1, ~fitting] = 0
+    found = iter(_columns_of(words, starts[:-1] + HEADER_WORDS, counts))
+    bounds = np.zeros((len(counts), n + 1), np.int64)
+    np.cumsum(counts, axis=1, out=bounds[:, 1:])
+    parts = [[bounds[part], *islice(found, len(kinds))] for part, kinds in enumerate(_KINDS)]
+    vectors = np.zeros((n, factors), np.float32)
+    vectors[fitting] = parts[5][1].reshape(-1, factors)
+    return UserRecords(
+        header, Histories(*parts[0]), Ragged(*parts[1]), Ragged(*parts[2]), Shown(*parts[3]), Ragged(*parts[4]), vectors
+    )
+
+
+def _words_of(values: Sequence[bytes | None]) -> tuple[Words, Lengths]:
+    """Return the words of records, and where each begins and ends.
+
+    Raises:
+        RecordFormatError: A record has no whole header, or no whole number of words.
+    """
     whole = [NEW_USER if value is None else value if value[:1] == _CURRENT else upgraded(value) for value in values]
     n_bytes = np.fromiter(map(len, whole), np.int64, len(whole))
     if (n_bytes % WORD).any() or (n_bytes < HEADER.itemsize).any():
         raise RecordFormatError(_UNREADABLE)
-    n_words = n_bytes // WORD
-    first = _starts(n_words)[:-1]
-    words = np.frombuffer(b"".join(whole), np.uint32)
-    header = _rows(words, first, HEADER_WORDS).view(HEADER)[:, 0]
-    lengths = {name: header[name].astype(np.int64) for name in WORDS_OF}
-    body = sum((length * WORDS_OF[name] for name, length in lengths.items()), np.zeros(len(whole), np.int64))
-    if (header["format"] != FORMAT).any() or (HEADER_WORDS + body != n_words).any():
-        raise RecordFormatError(_UNREADABLE)
-    at = first + HEADER_WORDS
+    starts = np.zeros(len(whole) + 1, np.int64)
+    np.cumsum(n_bytes // WORD, out=starts[1:])
+    return np.frombuffer(b"".join(whole), np.uint32), starts
 
-    def take(lengths: NDArray[np.int64], width: int, kind: type[Any]) -> NDArray[Any]:
-        """Return the next part of every record."""
-        nonlocal at
-        if not lengths.any():
-            return np.zeros(0, kind)
-        found: NDArray[Any] = _ragged(words, at, width * lengths).view(kind)
-        at = at + width * lengths
-        return found
 
-    n = lengths["n_history"]
-    history = [take(n, 2, np.uint64), take(n, 1, np.float32), take(n, 1, np.uint32), take(n, 1, np.uint32)]
-    play_ids = Ragged(_starts(lengths["n_play_ids"]), take(lengths["n_play_ids"], 2, np.uint64))
-    hidden = Ragged(_starts(lengths["n_hidden"]), take(lengths["n_hidden"], 2, np.uint64))
-    n_shown = lengths["n_shown"]
-    shown = [take(n_shown, 2, np.uint64), take(n_shown, 1, np.uint32), take(n_shown, 1, np.uint32)]
-    listed = Ragged(_starts(lengths["n_listed"]), take(lengths["n_listed"], 1, np.uint32))
-    vectors = np.zeros((len(whole), factors), np.float32)
-    fitting = np.flatnonzero(lengths["factors"] == factors)
-    vectors[fitting] = _rows(words, at[fitting], factors).view(np.float32)
-    return UserRecords(
-        header.copy(),
-        Histories(_starts(n), *history),
-        play_ids,
-        hidden,
-        Shown(_starts(n_shown), *shown),
-        listed,
-        vectors,
-    )
+def _columns_of(words: Words, first: Lengths, counts: Lengths) -> Iterator[NDArray[Any]]:
+    """Yield every column behind the headers; `counts` are the entries of every part, shape (parts, n)."""
+    lengths = counts[_PART_OF] * _WIDTHS
+    columns, starts = cut(words, first, lengths)
+    for start, length, kind in zip(starts[:-1].tolist(), lengths.sum(axis=1).tolist(), _KIND_OF, strict=True):
+        yield columns[start : start + length].view(kind)
 
 
 def pack(records: UserRecords) -> list[bytes]:
     """Write records, one value a user; a user without a generation has no vector in it."""
-    header, histories, shown = records.header, records.histories, records.shown
+    header, n = records.header, len(records)
     with_vector = header["generation_key"] != 0
-    lengths = {
-        "n_history": np.diff(histories.starts),
-        "n_play_ids": np.diff(records.play_ids.starts),
-        "n_hidden": np.diff(records.hidden.starts),
-        "n_shown": np.diff(shown.starts),
-        "n_listed": np.diff(records.listed.starts),
-        "factors": np.where(with_vector, records.vectors.shape[1], 0),
-    }
-    header["format"] = FORMAT
-    for name, length in lengths.items():
-        header[name] = length
-    starts = _starts(
-        sum((length * WORDS_OF[name] for name, length in lengths.items()), np.full(len(header), HEADER_WORDS))
+    parts: tuple[Histories | Shown | Ragged, ...] = (
+        records.histories,
+        records.play_ids,
+        records.hidden,
+        records.shown,
+        records.listed,
     )
-    first = starts[:-1]
-    words = np.empty(starts[-1], np.uint32)
-    words[first[:, None] + np.arange(HEADER_WORDS)] = _words(header)
-    at = first + HEADER_WORDS
-    parts: list[tuple[str, NDArray[Any]]] = [
-        *(("n_history", column) for column in histories[1:]),
-        ("n_play_ids", records.play_ids.values),
-        ("n_hidden", records.hidden.values),
-        *(("n_shown", column) for column in shown[1:]),
-        ("n_listed", records.listed.values),
-    ]
-    for name, column in parts:
-        if len(column):
-            length = lengths[name] * (column.itemsize // WORD)
-            words[_positions(at, length)] = column.view(np.uint32)
-            at = at + length
-    words[at[with_vector][:, None] + np.arange(records.vectors.shape[1])] = records.vectors[with_vector].view(np.uint32)
+    counts = np.empty((len(WORDS_OF), n), np.int64)
+    for count, part in zip(counts[:-1], parts, strict=True):
+        count[:] = np.diff(part.starts)
+    counts[-1] = np.where(with_vector, records.vectors.shape[1], 0)
+    header["format"] = FORMAT
+    for name, count in zip(WORDS_OF, counts, strict=True):
+        header[name] = count
+    columns = [column for part in parts for column in part[1:]]
+    lengths = np.full((1 + len(_WIDTHS), n), HEADER_WORDS)
+    np.multiply(counts[_PART_OF], _WIDTHS, out=lengths[1:])
+    flat = [np.ascontiguousarray(column).view(np.uint32) for column in (header, *columns)]
+    words, starts = join(np.concatenate([*flat, records.vectors[with_vector].view(np.uint32).ravel()]), lengths)
     packed, bounds = words.tobytes(), (starts * WORD).tolist()
     return [packed[low:high] for low, high in pairwise(bounds)]
 
@@ -184,29 +187,3 @@ def without(emptied: Flags, starts: Starts, *columns: NDArray[Any]) -> list[NDAr
 def new_users(n: int, factors: int) -> UserRecords:
     """Return the records of users of whom nothing is known."""
     return unpack([None] * n, factors)
-
-
-def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    starts = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
-    return starts
-
-
-def _positions(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return `first[i], first[i] + 1, ...`, `lengths[i]` of them for every i, one after the other."""
-    starts = _starts(lengths)
-    return np.repeat(first - starts[:-1], lengths) + np.arange(starts[-1])
-
-
-def _ragged(words: NDArray[np.uint32], first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint32]:
-    return words[_positions(first, lengths)]
-
-
-def _words(header: NDArray[np.void]) -> NDArray[np.uint32]:
-    words: NDArray[np.uint32] = np.ascontiguousarray(header).view(np.uint32).reshape(len(header), HEADER_WORDS)
-    return words
-
-
-def _rows(words: NDArray[np.uint32], first: NDArray[np.int64], n_words: int) -> NDArray[np.uint32]:
-    rows: NDArray[np.uint32] = words[first[:, None] + np.arange(n_words)]
-    return rows
