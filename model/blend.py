@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.arrays import Doubles, Floats, Rows, Starts
+from model.arrays import Doubles, Floats, Rows, Starts, part_of
 from model.ranking import NONE, best_of, top_n
 
 _TINY = 1e-30
@@ -89,22 +89,40 @@ def blended_top_n(
     """
     popular = _without_known(popular_rows, len(item_factors), starts, known_rows)
     candidates = np.concatenate((personal[0], popular), axis=1)
-    chosen, places = _numbered(candidates, len(item_factors))
     widened = np.column_stack((queries, parts)).astype(np.float32)
-    ends = np.arange(len(queries) + 1) * candidates.shape[1]
-    found, scores = best_of(widened, _widened(item_factors, preference, chosen), ends, places.ravel(), n)
-    rows = np.where(found >= 0, chosen[found], -1).astype(np.int32)
+    rows, scores = _from_candidates(widened, item_factors, preference, candidates, n)
     least = preference[popular_rows[-1]] if len(popular_rows) else np.float32(1)
     doubtful = np.flatnonzero(personal[1][:, -1] + parts * least > scores[:, -1])
     if len(doubtful):
-        everything = _widened(item_factors, preference, np.arange(len(item_factors)))
-        known = [known_rows[starts[u] : starts[u + 1]] for u in doubtful]
-        bounds = np.cumsum([0, *map(len, known)])
-        endless = np.full(len(item_factors), _LONG, np.float32)  # in no order that a scan could end early by
-        rows[doubtful], scores[doubtful] = top_n(
-            widened[doubtful], everything, endless, bounds, np.concatenate(known), n, withdrawn_rows=withdrawn_rows
+        known = part_of(doubtful, starts, known_rows)
+        rows[doubtful], scores[doubtful] = _from_all(
+            widened[doubtful], item_factors, preference, known, n, withdrawn_rows
         )
     return rows, scores
+
+
+def _from_candidates(
+    widened: Floats, item_factors: Floats, preference: Floats, candidates: Rows, n: int
+) -> tuple[Rows, Floats]:
+    """Return the best n of every user's candidates, shape (n_users, any); an item may stand there twice."""
+    chosen, places = _numbered(candidates, len(item_factors))
+    ends = np.arange(len(candidates) + 1) * candidates.shape[1]
+    found, scores = best_of(widened, _widened(item_factors, preference, chosen), ends, places.ravel(), n)
+    return np.where(found >= 0, chosen[found], -1).astype(np.int32), scores
+
+
+def _from_all(
+    widened: Floats,
+    item_factors: Floats,
+    preference: Floats,
+    known: tuple[Starts, Rows],
+    n: int,
+    withdrawn_rows: Rows,
+) -> tuple[Rows, Floats]:
+    """Return the best n of the whole catalog; `widened` are the users' vectors with their parts as one more number."""
+    everything = _widened(item_factors, preference, np.arange(len(item_factors)))
+    endless = np.full(len(item_factors), _LONG, np.float32)  # in no order that a scan could end early by
+    return top_n(widened, everything, endless, *known, n, withdrawn_rows=withdrawn_rows)
 
 
 def _without_known(popular_rows: Rows, n_items: int, starts: Starts, known_rows: Rows) -> Rows:
