@@ -1,0 +1,170 @@
+"""Every metric that playfold exports, with its labels, and what an expression of PromQL asks of them."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import promql_parser
+import yaml
+
+from agents.delays import Delays
+from agents.live_quality import LiveQuality
+from agents.metrics import WorkerMetrics
+from agents.pulse import Pulses
+from agents.quality_window import ENTRY
+from agents.tally import Tally
+from state.catalog import ItemCatalog
+from state.disk_metrics import DiskMetrics
+from state.left_out import LeftOut
+from state.ranker import Ranker
+from state.serving import Serving
+from state.user_store import UserStore
+
+PROJECT = Path(__file__).parents[2]
+OPS = PROJECT / "ops"
+SCRAPED = {"job", "instance"}
+"""Labels that Prometheus gives every sample."""
+GATEWAY: dict[str, set[str]] = {
+    "playfold_gateway_requests_total": {"route", "method", "status"},
+    "playfold_gateway_request_seconds_bucket": {"route", "le"},
+    "playfold_gateway_request_seconds_count": {"route"},
+    "playfold_gateway_request_seconds_sum": {"route"},
+    "playfold_gateway_plays_total": {"outcome"},
+    "playfold_gateway_ready": set(),
+    "playfold_gateway_view_lag_records": set(),
+    "playfold_gateway_streams": set(),
+    "playfold_gateway_rate_limited_total": set(),
+    "playfold_lag_plays": {"partition"},
+    "playfold_rejects_total": set(),
+    "playfold_generation_age_seconds": set(),
+    "playfold_disk_free_bytes": set(),
+    "playfold_disk_size_bytes": set(),
+}
+"""What a gateway exports."""
+
+
+def worker_metrics() -> WorkerMetrics:
+    """Return the metrics of a worker that has done some of everything; the largest parts are stood in for."""
+    quality = LiveQuality()
+    quality.window.add(np.ones(3, ENTRY))
+    quality.counts = {"older": np.zeros((2, 3, 2, 4))}
+    generation = SimpleNamespace(
+        id="g", key=1, item_ids=["i"], revision=SimpleNamespace(number=1, withdrawn_rows=np.zeros(0))
+    )
+    ranker = SimpleNamespace(
+        n_lists={"exact": 1, "annoy": 1},
+        n_probes=1,
+        n_fallbacks=0,
+        recall=0.99,
+        left_out=LeftOut(),
+        catalog=ItemCatalog(),
+    )
+    return WorkerMetrics(
+        cast(Ranker, ranker),
+        cast(Serving, SimpleNamespace(current=generation)),
+        cast(UserStore, SimpleNamespace(partitions={0: SimpleNamespace(swept=1)})),
+        Tally(),
+        quality,
+        cast(Pulses, SimpleNamespace(n_failed=0)),
+        Delays(),
+        DiskMetrics(PROJECT),
+    )
+
+
+@cache
+def exported() -> dict[str, set[str]]:
+    """Return the labels of every metric by its name, Prometheus's own `up` included."""
+    found: dict[str, set[str]] = {"up": set()} | {name: set(labels) for name, labels in GATEWAY.items()}
+    for family in worker_metrics().collect():
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+class Asked(NamedTuple):
+    """One selector of an expression."""
+
+    metric: str
+    labels: set[str]
+    """Labels that it matches."""
+    over: str
+    """The function over its range; empty if it has none."""
+
+
+def parse(expression: str) -> Any:
+    """Parse an expression; what Grafana fills in is filled in.
+
+    Raises:
+        ValueError: It is none.
+    """
+    return promql_parser.parse(expression.replace("$__rate_interval", "5m"))
+
+
+def children(node: Any) -> Iterator[Any]:
+    """Yield the expressions that an expression is made of."""
+    for name in ("lhs", "rhs", "expr", "param"):
+        if isinstance(found := getattr(node, name, None), promql_parser.Expr):
+            yield found
+    yield from getattr(node, "args", ())
+
+
+def selectors(node: Any, over: str = "") -> Iterator[Asked]:
+    """Yield every selector of a parsed expression."""
+    if isinstance(node, promql_parser.MatrixSelector):
+        node = node.vector_selector
+    elif isinstance(node, promql_parser.VectorSelector):
+        over = ""
+    if isinstance(node, promql_parser.VectorSelector):
+        yield Asked(node.name or "", {matcher.name for matcher in node.matchers.matchers}, over)
+        return
+    name = node.func.name if isinstance(node, promql_parser.Call) else ""
+    for child in children(node):
+        yield from selectors(child, name)
+
+
+def grouped(node: Any) -> Iterator[set[str]]:
+    """Yield the labels by which a parsed expression groups or matches."""
+    modifier = getattr(node, "modifier", None)
+    labels = getattr(modifier, "labels", None) or getattr(getattr(modifier, "matching", None), "labels", None)
+    if labels:
+        yield set(labels)
+    for child in children(node):
+        yield from grouped(child)
+
+
+def faults(expression: str) -> list[str]:
+    """Return what is wrong with an expression, by what is exported."""
+    node, known = parse(expression), exported()
+    asked = list(selectors(node))
+    found = [f"{one.metric} is not exported" for one in asked if one.metric not in known]
+    labels = {name for one in asked for name in known.get(one.metric, set())} | SCRAPED
+    for one in asked:
+        if extra := one.labels - known.get(one.metric, set()) - SCRAPED:
+            found.append(f"{one.metric} has no label {sorted(extra)}")
+        counts = one.metric.endswith(("_total", "_bucket", "_count", "_sum"))
+        if counts and one.over not in {"rate", "increase"}:
+            found.append(f"{one.metric} is a counter and is read without a rate")
+    found += [f"nothing here has a label {sorted(names - labels)}" for names in grouped(node) if names - labels]
+    return found
+
+
+def rules() -> list[dict[str, Any]]:
+    """Return all alerts."""
+    groups = yaml.safe_load((OPS / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard() -> dict[str, Any]:
+    """Return the dashboard."""
+    found: dict[str, Any] = json.loads((OPS / "grafana" / "dashboards" / "playfold.json").read_text())
+    return found
+
+
+def legend_labels(legend: str) -> set[str]:
+    """Return the labels that a legend names."""
+    return set(re.findall(r"\{\{\s*(\w+)\s*\}\}", legend))

@@ -1,0 +1,42 @@
+"""What is looked for in expressions, in some that are wrong: the other tests of this folder lean on it."""
+
+import pytest
+
+from tests.ops.exported import exported, faults, parse
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("playfold_lag > 0", "playfold_lag is not exported"),
+        ('sum(playfold_partitions{job="a", color="red"})', "playfold_partitions has no label ['color']"),
+        ("sum by (outcome) (playfold_events_total)", "playfold_events_total is a counter and is read without a rate"),
+        ("sum by (outcome, shade) (rate(playfold_events_total[5m]))", "nothing here has a label ['shade']"),
+        ("playfold_partitions unless on (instance, hue) playfold_generation", "nothing here has a label ['hue']"),
+        ("deriv(sum(playfold_lost)[5m:1m]) > 0 and up == 1", "playfold_lost is not exported"),
+        ("histogram_quantile(0.9, sum(rate(playfold_nothing_bucket[5m])))", "playfold_nothing_bucket is not exported"),
+        ("max_over_time(playfold_events_total[5m])", "playfold_events_total is a counter and is read without a rate"),
+    ],
+)
+def test_a_fault_is_found(expression: str, fault: str) -> None:
+    """However deep in the expression it stands."""
+    assert [fault] == faults(expression)
+
+
+def test_what_is_no_expression_is_not_parsed() -> None:
+    """The parser is the one that Prometheus's grammar was written into."""
+    with pytest.raises(ValueError, match="unclosed left parenthesis"):
+        parse("sum(rate(playfold_events_total[5m])")
+
+
+def test_the_metrics_of_a_worker_are_collected() -> None:
+    """Those of every branch: what is told only once there is a generation, a recall, a scored play."""
+    assert {
+        "playfold_generation",
+        "playfold_index_recall_ratio",
+        "playfold_hit_ratio",
+        "playfold_play_to_list_seconds_bucket",
+        "playfold_pulses_failed_total",
+        "playfold_partitions_swept",
+    } <= set(exported())
+    assert {"list", "at", "bound"} == exported()["playfold_hit_ratio"]
