@@ -1,11 +1,12 @@
-# What a machine needs: Python 3.11 to 3.13, Java 17 or newer, Maven, a C++ compiler and make. `make` lists what it does.
+# What a machine needs: Python 3.11 to 3.13, Java 17 or newer, Maven, a C++ compiler and make; for the tests chromium, kcat,
+# jq and node as well. `make` lists what it does.
 PYTHON ?= python3
 BIN := .venv/bin
 CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
 	"playfold needs Python 3.11 to 3.13, but $(PYTHON) is " + sys.version.split()[0] + \
 	": name another one, as in `make setup PYTHON=python3.12`.")
 
-.PHONY: help setup demo test lint bench evaluate docs lock clean
+.PHONY: help setup demo test lint bench screenshot evaluate docs lock clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -18,6 +19,7 @@ demo: .venv/.runtime .venv/.kernels ## Show it on MovieLens-100K. DEMO_S=60 ends
 	@$(BIN)/playfold demo $(if $(DEMO_S),--seconds $(DEMO_S))
 
 test: .venv/.dev .venv/.kernels ## Run the tests, with branch coverage.
+	@sh tests/programs.sh
 	@$(BIN)/pytest --cov --cov-report=term:skip-covered
 
 lint: .venv/.dev ## Check style, types and the direction of imports.
@@ -28,6 +30,10 @@ lint: .venv/.dev ## Check style, types and the direction of imports.
 
 bench: .venv/.dev .venv/.kernels ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
 	$(BIN)/python -m tests.benchmarks.table --write
+
+screenshot: .venv/.dev .venv/.kernels ## Take the README's picture of the live page.
+	@sh tests/programs.sh
+	SCREENSHOT=docs/images/live-page.png $(BIN)/pytest -q tests/acceptance/test_live_page.py
 
 evaluate: .venv/.runtime ## Stream MovieLens-100K through all models, and FILE=plays.csv if given; OPTIONS= for its columns.
 	@$(BIN)/playfold evaluate --ml100k --settings tuned --out var/evaluation/ml100k

@@ -1,0 +1,80 @@
+"""A made-up radio for the live page: songs with titles, listeners with tastes, plays that go on."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import numpy as np
+from kafka import KafkaProducer
+
+from streams.outbox import Item
+from streams.records import CatalogItem
+from streams.settings import Settings
+from streams.topics import topic_names
+
+TASTES = {
+    "Harbour": ("Lanterns", "Tidewater", "The Long Pier", "Salt and Rope", "Gull Weather", "Low Bridge", "Ferry Song"),
+    "Orchard": ("Windfall", "Bees", "The Ladder", "Late Apples", "Rain on Leaves", "Cider Press", "Old Roots"),
+    "Night Train": ("Sleeper", "Signal Red", "Platform Nine", "Blue Windows", "Dining Car", "Milepost", "Border"),
+    "Observatory": ("Perihelion", "Dust", "Slow Comet", "The Dome", "Parallax", "Winter Sky", "Occultation"),
+    "Kitchen": ("Copper Pans", "Thyme", "Steam", "Sunday Bread", "Cold Plums", "The Table", "Peppercorn"),
+}
+"""Whose songs are played together: the artist's, and the next one's."""
+LISTENERS = 60
+PLAYS = 1500
+FIRST_PLAY_MS = 1_700_000_000_000
+
+
+def songs() -> list[CatalogItem]:
+    """Return the catalog."""
+    return [
+        CatalogItem(item_id=f"{artist}/{title}".replace(" ", "-").lower(), title=title, artist=artist, kind="song")
+        for artist, titles in TASTES.items()
+        for title in titles
+    ]
+
+
+def past_plays(n: int = PLAYS) -> list[Item]:
+    """Return plays of listeners `1`, `2`, ... who mostly keep to their taste."""
+    rng, found = np.random.default_rng(5), songs()
+    own = len(found) // len(TASTES)
+    users = rng.integers(1, LISTENERS + 1, n)
+    songs_of = (users % len(TASTES)) * own + np.minimum(rng.geometric(0.3, n) - 1, 2 * own)
+    strays = np.where(rng.random(n) < 0.1, rng.integers(0, len(found), n), songs_of % len(found))
+    return [
+        play_of(str(user), found[song].item_id, FIRST_PLAY_MS + 60_000 * number)
+        for number, (user, song) in enumerate(zip(users.tolist(), strays.tolist(), strict=True))
+    ]
+
+
+def play_of(user_id: str, item_id: str, played_at_ms: int) -> Item:
+    """Return a play as it travels."""
+    play = {"user_id": user_id, "item_id": item_id, "played_at_ms": played_at_ms}
+    return user_id.encode(), msgspec.json.encode(play)
+
+
+@contextmanager
+def playing(settings: Settings, plays_per_s: float) -> Iterator[None]:
+    """Have listeners play on while the block lasts."""
+    stop = threading.Event()
+
+    def play() -> None:
+        producer = KafkaProducer(bootstrap_servers=settings.brokers)
+        for number, (key, value) in enumerate(past_plays(100_000)):
+            if stop.wait(1 / plays_per_s):
+                break
+            told = msgspec.json.decode(value) | {"played_at_ms": time.time_ns() // 1_000_000}
+            if number % 50 == 0:
+                told = {"user_id": told["user_id"]}  # somebody always forgets something
+            producer.send(topic_names(settings).plays, key=key, value=msgspec.json.encode(told))
+        producer.close()
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
