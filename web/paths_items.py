@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from streams.catalog_item import UnreadableCatalogItem, read_catalog_item
 from streams.examples import EXAMPLES
 from streams.latest_related import read_related
 from streams.topics import CATALOG, RELATED_ITEMS
@@ -107,9 +108,13 @@ class ItemsPath:
         if not self._parts.caught_up:
             raise not_ready(self._parts)
         (value,) = self._parts.view.items([item_id])
-        if value is None:
+        try:
+            found = None if value is None else read_catalog_item(item_id.encode(), value)
+        except UnreadableCatalogItem:
+            found = None  # as for the workers, who pass it over
+        if found is None:
             raise Problem(404, "The catalog says nothing of this item.")
-        return with_tag(request.headers.get("if-none-match", ""), value)
+        return with_tag(request.headers.get("if-none-match", ""), msgspec.json.encode(found))
 
     async def find(self, query: Words, limit: Limit = 20) -> Response:
         """Return items whose title, artist or id has these words in it, those that are played most first."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -51,14 +52,14 @@ class Scene:
     access: Access
     outbox: MemoryOutbox
 
-    @property
+    @cached_property
     def app(self) -> ASGIApp:
-        """Return the whole app, made anew."""
+        """Return the whole app."""
         return create_app(self.parts, self.access)
 
-    def client(self, app: ASGIApp | None = None, **headers: str) -> AsyncClient:
+    def client(self, **headers: str) -> AsyncClient:
         """Return a client of the app that sends some headers with everything."""
-        transport = ASGITransport(app or self.app, client=CLIENT)
+        transport = ASGITransport(self.app, client=CLIENT)
         return AsyncClient(transport=transport, base_url=HOST, headers=headers)
 
     def take(self, kind: bytes, key: str, value: bytes | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from state.view import RELATED
 from streams.settings import Settings
 from tests.web.scene import HOST, Scene, ask, made_list, make_scene
 from web.access import Access
@@ -249,7 +250,7 @@ async def test_a_path_that_fails_answers_with_a_problem_document(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not with what the framework would say."""
-    scene.parts.view.close()
+    scene.take(RELATED, "i1", b"nothing that a job would write")
 
     found = await ask(scene.app, "GET", "/v1/users/ann/export?x=1")
     failed = await ask(scene.app, "GET", "/v1/items/i1/related")
@@ -257,7 +258,6 @@ async def test_a_path_that_fails_answers_with_a_problem_document(
     assert (200, 500) == (found.status, failed.status)
     assert ("application/problem+json", 500) == (failed.headers["content-type"], failed.json["status"])
     assert ["request_failed"] == caplog.messages
-    scene.parts.view.__init__(Path(scene.settings.data_dir) / "view")  # type: ignore[misc]  the fixture closes it
 
 
 @pytest.mark.parametrize(

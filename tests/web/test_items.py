@@ -1,0 +1,168 @@
+"""Items: what the catalog says, what is related, what goes with some, and how one is found."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from state.generation import Generation
+from state.view import ITEM
+from tests.state.builders import make_generation
+from tests.web.scene import Scene
+
+
+@pytest.fixture
+def generation(tmp_path: Path) -> Generation:
+    """Give a generation of 40 items, of which i3 is played most."""
+    return make_generation(tmp_path / "generations", popularity={"i3": 9.0, "i31": 5.0})
+
+
+async def get(scene: Scene, path: str, **headers: str) -> Any:
+    """Return the answer to a GET."""
+    async with scene.client(**headers) as client:
+        return await client.get(path)
+
+
+async def post(scene: Scene, body: Any) -> Any:
+    """Return the answer of what ranks items."""
+    async with scene.client() as client:
+        return await client.post("/v1/recommendations", json=body)
+
+
+async def test_the_catalog_s_item_is_given_out(scene: Scene) -> None:
+    """With a tag; what it does not know is 404."""
+    scene.put_item("i1", title="One", artist="A", kind="song", tags=("x",))
+
+    found = await get(scene, "/v1/items/i1")
+
+    assert {"item_id": "i1", "title": "One", "artist": "A", "kind": "song", "tags": ["x"]} == found.json()
+    same = await get(scene, "/v1/items/i1", **{"if-none-match": found.headers["etag"]})
+    assert (304, b"") == (same.status_code, same.content)
+    assert (404, "The catalog says nothing of this item.") == (
+        (await get(scene, "/v1/items/i2")).status_code,
+        (await get(scene, "/v1/items/i2")).json()["detail"],
+    )
+
+
+@pytest.mark.parametrize("value", [b"", b"no json", b"\xff", b"[" * 3000, b'{"item_id":7}', b'{"item_id":"i2"}'])
+async def test_a_record_that_is_no_item_is_none(scene: Scene, value: bytes) -> None:
+    """Whatever a producer put on the topic, it is not given out as if it were JSON that fits."""
+    scene.take(ITEM, "i1", value)
+
+    assert 404 == (await get(scene, "/v1/items/i1")).status_code
+
+
+async def test_related_items_are_given_out_nearest_first(scene: Scene) -> None:
+    """As many as were asked for; 404 for what no generation knows."""
+    scene.put_related("i1", ["i2", "i3", "i4"])
+
+    whole, cut = await get(scene, "/v1/items/i1/related"), await get(scene, "/v1/items/i1/related?n=2")
+
+    assert (["i2", "i3", "i4"], [0.9, 0.8, 0.7]) == (whole.json()["items"], whole.json()["cosines"])
+    assert (["i2", "i3"], [0.9, 0.8]) == (cut.json()["items"], cut.json()["cosines"])
+    assert whole.headers["etag"] != cut.headers["etag"]
+    assert [404, 422, 422] == [
+        (await get(scene, path)).status_code
+        for path in ("/v1/items/i9/related", "/v1/items/i1/related?n=0", "/v1/items/i1/related?n=x")
+    ]
+
+
+@pytest.mark.parametrize("path", ["/v1/items/i1", "/v1/items/i1/related", "/v1/users/ann/because/i1"])
+async def test_nothing_is_said_to_be_missing_before_the_topics_are_read(scene: Scene, path: str) -> None:
+    """503 with Retry-After: a 404 would be believed."""
+    scene.parts.following.caught_up.clear()
+
+    found = await get(scene, path)
+
+    assert (503, "2") == (found.status_code, found.headers["retry-after"])
+
+
+async def test_what_goes_with_some_items_is_ranked(scene: Scene, generation: Generation) -> None:
+    """None of the given ones is in it; what the generation does not know is told; nothing is kept."""
+    scene.parts.serving.current = generation
+
+    found = (await post(scene, {"items": ["i1", "i2", "stranger"], "n": 5})).json()
+
+    assert ("personal", generation.id, ["stranger"]) == (found["kind"], found["generation"], found["unknown"])
+    assert 5 == len(found["items"]) == len(found["scores"])
+    assert not {"i1", "i2"} & set(found["items"])
+    assert sorted(found["scores"], reverse=True) == found["scores"]
+    assert not scene.parts.view.has_lists()
+    assert {} == scene.outbox.logs
+
+
+async def test_only_the_candidates_are_ranked(scene: Scene, generation: Generation) -> None:
+    """All of them that are known; in the order of a list of everything."""
+    scene.parts.serving.current = generation
+    whole = (await post(scene, {"items": ["i1"], "n": 39})).json()
+
+    found = (await post(scene, {"items": ["i1"], "candidates": ["i5", "i9", "i7", "stranger"]})).json()
+    none = (await post(scene, {"items": ["i1"], "candidates": []})).json()
+
+    assert [item_id for item_id in whole["items"] if item_id in {"i5", "i7", "i9"}] == found["items"]
+    assert [] == none["items"]
+
+
+async def test_strangers_alone_give_what_is_popular(scene: Scene, generation: Generation) -> None:
+    """The generation knows none of the items."""
+    scene.parts.serving.current = generation
+
+    found = (await post(scene, {"items": ["\u200b", "x" * 128], "n": 2})).json()
+
+    assert ("popular", ["i3", "i31"]) == (found["kind"], found["items"])
+
+
+async def test_without_a_generation_nothing_is_ranked(scene: Scene) -> None:
+    """503 with Retry-After: there may be one soon."""
+    found = await post(scene, {"items": ["i1"]})
+
+    assert (503, "2") == (found.status_code, found.headers["retry-after"])
+    assert "`playfold retrain` makes one." in found.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"items": []},
+        {"items": [""]},
+        {"items": ["x" * 129]},
+        {"items": ["x"] * 501},
+        {"items": "i1"},
+        {"items": [1]},
+        {"items": ["i1"], "n": 0},
+        {"items": ["i1"], "n": 1001},
+        {"items": ["i1"], "n": 1.5},
+        {"items": ["i1"], "candidates": ["x"] * 5001},
+        {"items": ["i1"], "candidates": [None]},
+        {"items": ["i1"], "user_id": "ann"},
+    ],
+)
+async def test_a_request_that_does_not_fit_is_refused(scene: Scene, generation: Generation, body: Any) -> None:
+    """With its place; an unknown field, too, for who sends a listener expects something of it."""
+    scene.parts.serving.current = generation
+
+    found = await post(scene, body)
+
+    assert (422, "application/problem+json") == (found.status_code, found.headers["content-type"])
+
+
+async def test_items_are_found(scene: Scene, generation: Generation) -> None:
+    """By the catalog and by the generation, the most played first."""
+    scene.parts.serving.current = generation
+    scene.put_item("i31", title="Blue Moon", artist="Ella")
+    scene.put_item("new", title="Blue Monday")
+
+    found = (await get(scene, "/v1/items?query=BLUE%20%20mo&limit=5")).json()["items"]
+
+    assert [("i31", "Blue Moon"), ("new", "Blue Monday")] == [(item["item_id"], item["title"]) for item in found]
+    assert ["i3", "i31"] == [
+        item["item_id"] for item in (await get(scene, "/v1/items?query=i3&limit=2")).json()["items"]
+    ]
+
+
+@pytest.mark.parametrize("query", ["", "query=", "query=" + "x" * 129, "query=a&limit=0", "query=a&limit=101"])
+async def test_a_search_that_does_not_fit_is_refused(scene: Scene, query: str) -> None:
+    """Above all one for nothing."""
+    assert 422 == (await get(scene, f"/v1/items?{query}")).status_code

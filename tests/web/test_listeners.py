@@ -1,0 +1,209 @@
+"""A listener's questions and rights, without Kafka."""
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from state.explanation import Explanation, Share
+from streams.log_reader import LogReadError
+from streams.settings import Settings
+from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held
+from web.parts import Rights
+from web.paths_listeners import FORGOTTEN_AT_ONCE, READS_AT_ONCE
+
+
+class Receipt(msgspec.Struct):
+    """What follows from a wish."""
+
+    wish: str
+    user_id: str
+
+
+def rights(**given: Any) -> Rights:
+    """Return rights of which some are as the test wants them."""
+    return Rights(**({"explain": RIGHTS.explain, "export": RIGHTS.export, "forget": RIGHTS.forget} | given))
+
+
+def explained(user_id: str, item_id: str, _: Settings) -> Explanation:
+    """Explain a score by two plays."""
+    shares = [
+        Share(item_id=played, last_played_s=1, weight=1.0, share=share, percent=None)
+        for played, share in (("i7", 0.75), ("i8", -0.25))
+    ]
+    return Explanation(
+        user_id=user_id,
+        item_id=item_id,
+        generation="g",
+        serving="g",
+        score=0.625,
+        sum=0.5,
+        rank=4,
+        reason_without_rank=None,
+        n_unknown=0,
+        shares=shares,
+    )
+
+
+async def ask(scene: Scene, path: str, method: str = "GET") -> Any:
+    """Return an answer."""
+    async with scene.client() as client:
+        return await client.request(method, path)
+
+
+async def test_why_an_item_is_in_a_list_is_read_from_the_list(scene: Scene) -> None:
+    """At once, with nobody asked; score is the sum of the shares and the rest."""
+    scene.put_list(made_list("ann", ["i1", "i2"]))
+
+    found = (await ask(scene, "/v1/users/ann/because/i2")).json()
+
+    assert {
+        "user_id": "ann",
+        "item_id": "i2",
+        "generation": "g",
+        "score": 0.5,
+        "rank": 2,
+        "reasons": [{"item_id": "of-i2", "share": 0.25}],
+        "rest": 0.25,
+        "whole": False,
+    } == found
+
+
+@pytest.mark.parametrize("path", ["/v1/users/ann/because/i1?full=true", "/v1/users/ann/because/other"])
+async def test_every_play_is_named_who_asks_for_all_or_for_another_item(tmp_path: Path, path: str) -> None:
+    """Split over all plays; the rest is what the solver left."""
+    scene = await make_scene(tmp_path, rights(explain=explained))
+    scene.put_list(made_list())
+
+    found = (await ask(scene, path)).json()
+
+    assert [{"item_id": "i7", "share": 0.75}, {"item_id": "i8", "share": -0.25}] == found["reasons"]
+    assert (0.625, 0.125, 4, True) == (found["score"], found["rest"], found["rank"], found["whole"])
+
+
+async def test_a_list_without_reasons_is_explained_by_the_plays(tmp_path: Path) -> None:
+    """As where lists are not explained."""
+    scene = await make_scene(tmp_path, rights(explain=explained))
+    scene.put_list(made_list(because=[], because_scores=[], because_rest=[]))
+
+    assert (await ask(scene, "/v1/users/ann/because/i1")).json()["whole"]
+
+
+async def test_what_cannot_be_explained_is_said(scene: Scene) -> None:
+    """404 with the sentence."""
+    found = await ask(scene, "/v1/users/ann/because/i1")
+
+    assert (404, "Nothing is known of 'ann'.") == (found.status_code, found.json()["detail"])
+
+
+async def test_some_requests_read_whole_topics_at_a_time_and_no_more(tmp_path: Path) -> None:
+    """Explanations and exports together; who comes too many is told when to come back, and there is room again."""
+    may_end = threading.Event()
+
+    def slow(user_id: str, item_id: str, settings: Settings) -> Explanation:
+        assert may_end.wait(10)
+        return explained(user_id, item_id, settings)
+
+    scene = await make_scene(tmp_path, rights(explain=slow))
+    reading = [asyncio.create_task(ask(scene, "/v1/users/ann/because/i1")) for _ in range(READS_AT_ONCE)]
+    await asyncio.sleep(0.1)
+
+    refused = await ask(scene, "/v1/users/ann/export")
+    assert (503, "2") == (refused.status_code, refused.headers["retry-after"])
+    may_end.set()
+    assert [200] * READS_AT_ONCE == [found.status_code for found in await asyncio.gather(*reading)]
+    assert 200 == (await ask(scene, "/v1/users/ann/export")).status_code
+
+
+async def test_a_read_of_topics_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 with Retry-After, and its turn is free."""
+    monkeypatch.setattr("web.paths_listeners.READ_S", 0.05)
+
+    async def endless(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    scene = await make_scene(tmp_path, rights(export=endless))
+
+    for _ in range(READS_AT_ONCE + 1):
+        found = await ask(scene, "/v1/users/ann/export")
+        assert (503, "2") == (found.status_code, found.headers["retry-after"])
+        assert "The answer took too long." == found.json()["detail"]
+
+
+async def test_all_that_is_held_is_exported(scene: Scene) -> None:
+    """One document, made now, of the listener that the path names."""
+    found = (await ask(scene, "/v1/users/a%2Fb/export")).json()
+
+    assert ("a/b", False, []) == (found["user_id"], found["anything"], found["plays"])
+    assert found["made_at_ms"] > 1_700_000_000_000
+
+
+async def test_without_kafka_rights_are_for_later(tmp_path: Path) -> None:
+    """503 with Retry-After, and the sentence of whoever could not read."""
+
+    async def gone(*_: Any) -> Any:
+        message = "No Kafka broker answered."
+        raise LogReadError(message)
+
+    scene = await make_scene(tmp_path, rights(export=gone, forget=gone))
+
+    for found in (await ask(scene, "/v1/users/ann/export"), await ask(scene, "/v1/users/ann", "DELETE")):
+        assert (503, "2", "No Kafka broker answered.") == (
+            found.status_code,
+            found.headers["retry-after"],
+            found.json()["detail"],
+        )
+
+
+async def test_a_forgotten_listener_has_a_receipt(tmp_path: Path) -> None:
+    """What the worker did, as it is told; of the listener that the path names."""
+
+    async def forget(user_id: str, _: Settings) -> Receipt:
+        return Receipt("forget", user_id)
+
+    found = await ask(await make_scene(tmp_path, rights(forget=forget)), "/v1/users/a%2Fb", "DELETE")
+
+    assert (200, {"wish": "forget", "user_id": "a/b"}) == (found.status_code, found.json())
+
+
+async def test_without_a_worker_the_wish_stands(scene: Scene) -> None:
+    """504, which is no refusal: the sentence says so."""
+    found = await ask(scene, "/v1/users/ann", "DELETE")
+
+    assert (504, "No worker carried out the wish of 'ann'.") == (found.status_code, found.json()["detail"])
+
+
+async def test_so_many_are_forgotten_at_a_time_and_no_more(tmp_path: Path) -> None:
+    """Each holds clients of Kafka; who comes too many is told when to come back."""
+    may_end = asyncio.Event()
+
+    async def forget(user_id: str, _: Settings) -> Receipt:
+        await may_end.wait()
+        return Receipt("forget", user_id)
+
+    scene = await make_scene(tmp_path, rights(forget=forget))
+    going = [asyncio.create_task(ask(scene, f"/v1/users/u{n}", "DELETE")) for n in range(FORGOTTEN_AT_ONCE)]
+    await asyncio.sleep(0.1)
+
+    refused = await ask(scene, "/v1/users/ann", "DELETE")
+    assert (503, "2") == (refused.status_code, refused.headers["retry-after"])
+    may_end.set()
+    assert {200} == {found.status_code for found in await asyncio.gather(*going)}
+    assert 200 == (await ask(scene, "/v1/users/ann", "DELETE")).status_code
+
+
+async def test_nothing_but_get_and_delete_reaches_a_listener(scene: Scene) -> None:
+    """No GET of a listener forgets them."""
+    assert [405, 405, 405, 404] == [
+        (await ask(scene, "/v1/users/ann", method)).status_code for method in ("GET", "POST", "PUT")
+    ] + [(await ask(scene, "/v1/users/", "DELETE")).status_code]
+
+
+def test_the_scene_holds_nothing_of_anybody() -> None:
+    """The fake answers as the real one does of a stranger."""
+    assert not asyncio.run(nothing_held("ann", Settings(), 1)).anything

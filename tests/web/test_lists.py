@@ -1,0 +1,325 @@
+"""A listener's list, as it is given out."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from state.view import LIST
+from streams.replay import partition_of
+from tests.web.scene import NEVER_MS, NOW_MS, Scene, made_list, make_scene
+
+PARTITION = partition_of("ann", 4)
+OTHER = (PARTITION + 1) % 4
+
+
+async def read(scene: Scene, user_id: str = "ann", **query: Any) -> Any:
+    """Return a list, decoded."""
+    async with scene.client() as client:
+        found = await client.get(f"/v1/users/{quote(user_id, safe='')}/recommendations", params=query)
+    assert found.status_code == 200, found.text
+    return found.json()
+
+
+async def refused(scene: Scene, query: str) -> int:
+    """Return with what a query is refused."""
+    async with scene.client() as client:
+        found = await client.get(f"/v1/users/ann/recommendations?{query}")
+    assert "application/problem+json" == found.headers["content-type"]
+    return found.status_code
+
+
+async def test_a_list_is_given_out_as_it_stands(scene: Scene) -> None:
+    """With its scores and its reasons; whether it reflects anything is not said unasked."""
+    scene.put_list(made_list("ann", ["i1", "i2"]))
+
+    found = await read(scene)
+
+    assert ["i1", "i2"] == found["items"]
+    assert [1.0, 0.5] == found["scores"]
+    assert [["of-i1"], ["of-i2"]] == found["because"]
+    assert (5, "personal", NOW_MS) == (found["offset"], found["kind"], found["made_at_ms"])
+    assert "reflected" not in found
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"n": 2}, ["song", "pod"]),
+        ({"n": 1000}, ["song", "pod", "gone", "other"]),
+        ({"kind": "podcast"}, ["pod"]),
+        ({"kind": "podcast", "n": 1, "exclude": "song"}, ["pod"]),
+        ({"kind": "film"}, []),
+        ({"exclude": ["song", "pod", "nothing"]}, ["gone", "other"]),
+        ({"exclude": "song", "n": 1}, ["pod"]),
+    ],
+)
+async def test_a_list_is_cut_to_what_was_asked_for(scene: Scene, query: dict[str, Any], expected: list[str]) -> None:
+    """First what does not fit goes, then it is cut; everything beside the items is cut with them."""
+    scene.put_item("song", kind="song")
+    scene.put_item("pod", kind="podcast")
+    scene.put_list(made_list("ann", ["song", "pod", "gone", "other"]))
+    whole = await read(scene)
+
+    found = await read(scene, **query)
+
+    places = [whole["items"].index(item_id) for item_id in expected]
+    for name in ("items", "scores", "because", "because_scores", "because_rest"):
+        assert [whole[name][at] for at in places] == found[name]
+
+
+async def test_what_cannot_be_played_now_is_left_out(scene: Scene) -> None:
+    """Not yet, or not any more; the rest moves up."""
+    scene.put_list(made_list("ann", ["soon", "i1", "over", "i2"]))
+    scene.put_item("soon", available_from_ms=NEVER_MS)
+    scene.put_item("over", available_until_ms=NOW_MS - 10**11)
+
+    assert ["i1", "i2"] == (await read(scene))["items"]
+    assert ["i1"] == (await read(scene, n=1))["items"]
+    scene.put_item("soon")
+    assert ["soon", "i1", "i2"] == (await read(scene))["items"]
+
+
+async def test_who_has_no_list_gets_the_popular_one(scene: Scene) -> None:
+    """That of the kind that was asked for; it says that it reflects nothing."""
+    scene.put_popular(["i1", "i2"])
+    scene.put_popular(["p1", "p2"], kind="podcast")
+
+    found = await read(scene, "nobody/new")
+    pods = await read(scene, kind="podcast", exclude="p1")
+
+    assert ("nobody/new", "popular", -1, ["i1", "i2"]) == (
+        found["user_id"],
+        found["kind"],
+        found["offset"],
+        found["items"],
+    )
+    assert ("popular", ["p2"]) == (pods["kind"], pods["items"])
+
+
+async def test_an_expired_list_is_not_shown_while_there_is_a_popular_one(scene: Scene) -> None:
+    """An old list is better than none."""
+    scene.put_list(made_list("ann", ["i1"], expires_at_ms=NOW_MS - 10**11))
+
+    assert ("personal", ["i1"]) == ((await read(scene))["kind"], (await read(scene))["items"])
+    scene.put_popular(["p1"])
+    assert ("popular", ["p1"]) == ((await read(scene))["kind"], (await read(scene))["items"])
+
+
+async def test_without_any_list_that_is_said(scene: Scene) -> None:
+    """404, until a worker has served a generation; and 503 with Retry-After while the topics are being read."""
+    async with scene.client() as client:
+        none = await client.get("/v1/users/ann/recommendations")
+        scene.parts.following.caught_up.clear()
+        starting = await client.get("/v1/users/ann/recommendations")
+
+    assert (404, 503, "2") == (none.status_code, starting.status_code, starting.headers["retry-after"])
+    assert none.json()["detail"].endswith("no worker has served a generation yet.")
+    assert "The gateway is starting: 0 records are to be read." == starting.json()["detail"]
+
+
+async def test_a_forgotten_listener_s_list_is_gone_with_its_tombstone(scene: Scene) -> None:
+    """What is left is what everybody gets."""
+    scene.put_popular(["p1"])
+    scene.put_list(made_list())
+    assert "personal" == (await read(scene))["kind"]
+
+    scene.take(LIST, "ann", None)
+
+    assert ("popular", ["p1"]) == ((await read(scene))["kind"], (await read(scene))["items"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "n=0",
+        "n=1001",
+        "n=-1",
+        "n=x",
+        "n=1.5",
+        "n=",
+        "n=99999999999999999999999999",
+        "kind=",
+        "kind=" + "x" * 65,
+        "exclude=",
+        "exclude=" + "x" * 129,
+        "&".join(["exclude=x"] * 201),
+        "&".join(["exclude=x"] * 5000),
+        "after=1",
+        "after=1:",
+        "after=:1",
+        "after=-1:1",
+        "after=1:-1",
+        "after=1:1:1",
+        "after=1:1%0A",
+        "after=%D9%A1:1",
+        "after=1:9999999999999999999",
+        "after=9999999:1",
+        f"after={OTHER}:1",
+        "after=4:1",
+        "wait_ms=-1",
+        "wait_ms=60001",
+        "n=1&n=2",
+        "m=1",
+        "kind=%FF",
+    ],
+)
+async def test_a_query_that_does_not_fit_is_refused(scene: Scene, query: str) -> None:
+    """With a sentence, before anything waits."""
+    scene.put_list(made_list())
+
+    assert 422 == await refused(scene, query)
+
+
+async def test_a_list_that_reflects_the_play_already_is_given_at_once(scene: Scene) -> None:
+    """Also one that reflects more."""
+    scene.put_list(made_list(offset=5))
+
+    for offset in (0, 5):
+        found = await asyncio.wait_for(read(scene, after=f"{PARTITION}:{offset}", wait_ms=5000), 2)
+        assert (True, 5) == (found["reflected"], found["offset"])
+
+
+async def test_a_reader_waits_for_the_list_that_reflects_the_play(scene: Scene) -> None:
+    """Lists that come before it are not enough, nor those of others."""
+    scene.put_list(made_list(offset=5))
+    reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
+    for found in (made_list(offset=8), made_list("ben", offset=20)):
+        await asyncio.sleep(0.02)
+        scene.put_list(found)
+        assert not reading.done()
+
+    scene.put_list(made_list(items=["new"], offset=9))
+
+    told = await asyncio.wait_for(reading, 2)
+    assert (True, ["new"]) == (told["reflected"], told["items"])
+
+
+async def test_a_play_that_changes_nothing_is_settled_by_the_workers(scene: Scene) -> None:
+    """No list comes; the reader is woken when they have committed the play, and not by one before it."""
+    scene.put_list(made_list(offset=5))
+    settled = scene.parts.progress._settled  # noqa: SLF001  what Kafka would tell
+    reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
+    await asyncio.sleep(0.02)
+    settled[PARTITION] = 9
+    scene.parts.arrivals.tell_all()
+    await asyncio.sleep(0.02)
+    assert not reading.done()
+
+    settled[PARTITION] = 10
+    scene.parts.arrivals.tell_all()
+
+    told = await asyncio.wait_for(reading, 2)
+    assert (True, 5) == (told["reflected"], told["offset"])
+
+
+async def test_a_play_that_never_comes_is_waited_for_so_long(scene: Scene) -> None:
+    """Then the list is given as it is, and says that it does not reflect it; no wait at all is a wait, too."""
+    scene.put_list(made_list(offset=5))
+    loop = asyncio.get_running_loop()
+
+    for wait_ms, least in ((150, 0.15), (0, 0.0)):
+        began = loop.time()
+        found = await read(scene, after=f"{PARTITION}:999999999999999999", wait_ms=wait_ms)
+        assert (False, 5) == (found["reflected"], found["offset"])
+        assert least <= loop.time() - began < least + 1
+    assert not scene.parts.arrivals.awaited
+
+
+async def test_the_operator_bounds_how_long_anybody_waits(tmp_path: Path) -> None:
+    """Whatever the request says."""
+    scene = await make_scene(tmp_path, gateway_wait_ms_max=50)
+    scene.put_list(made_list(offset=5))
+
+    found = await asyncio.wait_for(read(scene, after=f"{PARTITION}:9", wait_ms=60_000), 2)
+
+    assert not found["reflected"]
+
+
+async def test_who_has_no_list_may_wait_for_one(scene: Scene) -> None:
+    """The first play of a new listener."""
+    scene.put_popular(["p1"])
+    reading = asyncio.create_task(read(scene, after=f"{PARTITION}:0", wait_ms=5000))
+    await asyncio.sleep(0.02)
+    scene.put_list(made_list(offset=0))
+    told = await asyncio.wait_for(reading, 2)
+
+    assert ("personal", True) == (told["kind"], told["reflected"])
+
+
+async def test_a_partition_of_another_listener_is_named(scene: Scene) -> None:
+    """Whoever computes partitions otherwise learns it at once, and does not wait in vain."""
+    async with scene.client() as client:
+        found = await client.get(f"/v1/users/ann/recommendations?after={OTHER}:1&wait_ms=5000")
+
+    assert 422 == found.status_code
+    expected = f"after: the plays of this listener stand in partition {PARTITION}, not {OTHER}."
+    assert expected == found.json()["detail"]
+
+
+async def test_many_readers_wait_and_are_all_woken(scene: Scene) -> None:
+    """Some hundreds of one listener and of many."""
+    users = ["ann"] * 100 + [f"u{number}" for number in range(200)]
+    readings = [
+        asyncio.create_task(read(scene, user, after=f"{partition_of(user, 4)}:7", wait_ms=10_000)) for user in users
+    ]
+    await asyncio.sleep(0.3)
+    for user in dict.fromkeys(users):
+        scene.put_list(made_list(user, offset=7))
+
+    found = await asyncio.wait_for(asyncio.gather(*readings), 8)
+
+    assert [(user, True) for user in users] == [(told["user_id"], told["reflected"]) for told in found]
+    assert not scene.parts.arrivals.awaited
+
+
+async def test_too_many_waiting_readers_are_told_to_come_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 with Retry-After; reading without waiting goes on."""
+    monkeypatch.setattr("web.arrivals.WAITING_MAX", 2)
+    scene.put_list(made_list(offset=5))
+    waiting = [asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=400)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    async with scene.client() as client:
+        found = await client.get(f"/v1/users/ann/recommendations?after={PARTITION}:9")
+
+    assert (503, "2") == (found.status_code, found.headers["retry-after"])
+    assert "2 requests wait for lists already." == found.json()["detail"]
+    assert 5 == (await read(scene))["offset"]
+    await asyncio.gather(*waiting)
+
+
+async def test_a_list_that_has_not_changed_is_not_sent_again(scene: Scene) -> None:
+    """304 without a body to who has the tag, in whatever form it is sent; the whole list to everybody else."""
+    scene.put_list(made_list())
+    async with scene.client() as client:
+        path = "/v1/users/ann/recommendations"
+        first = await client.get(path)
+        tag = first.headers["etag"]
+        same = [
+            await client.get(path, headers={"If-None-Match": known})
+            for known in (tag, f"W/{tag}", f'"other", {tag}', f'W/"x" ,W/{tag}', "*")
+        ]
+        other = [
+            await client.get(path, headers={b"If-None-Match": known.encode("latin-1")})
+            for known in ('"other"', tag.strip('"'), "", "W/", f"{tag}x", "\xff")
+        ]
+        scene.put_list(made_list(items=["new"], offset=6))
+        later = await client.get(path, headers={"If-None-Match": tag})
+
+    assert tag.startswith('"')
+    assert "private, no-cache" == first.headers["cache-control"]
+    assert [(304, b"", tag)] * 5 == [(found.status_code, found.content, found.headers["etag"]) for found in same]
+    assert {200} == {found.status_code for found in other}
+    assert (200, ["new"]) == (later.status_code, later.json()["items"])
+
+
+async def test_tags_tell_two_cuts_apart(scene: Scene) -> None:
+    """A shorter list is another one."""
+    scene.put_list(made_list())
+    async with scene.client() as client:
+        whole = await client.get("/v1/users/ann/recommendations")
+        cut = await client.get("/v1/users/ann/recommendations?n=1", headers={"If-None-Match": whole.headers["etag"]})
+
+    assert (200, 1) == (cut.status_code, len(cut.json()["items"]))

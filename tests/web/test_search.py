@@ -1,0 +1,101 @@
+"""Items found by part of their title, artist or id."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from state.generation import Generation
+from state.generation_store import generation_store
+from state.serving import Serving
+from streams.settings import Settings
+from tests.state.builders import make_generation
+from web.search import LOOKED_AT_MAX, ItemSearch
+
+
+def search_of(folder: Path, generation: Generation | None = None, **titles: str) -> ItemSearch:
+    """Return a search over a catalog of titles by ids."""
+    serving = Serving(generation_store(Settings(data_dir=str(folder))))
+    serving.current = generation
+    search = ItemSearch(serving)
+    search.take([record(item_id, title) for item_id, title in titles.items()])
+    return search
+
+
+def record(item_id: str, title: str | None = None, artist: str | None = None) -> tuple[bytes, bytes]:
+    """Return a record of the catalog."""
+    return item_id.encode(), msgspec.json.encode({"item_id": item_id, "title": title, "artist": artist})
+
+
+def found(search: ItemSearch, query: str, limit: int = 10) -> list[str]:
+    """Return the ids of the items found."""
+    return [item.item_id for item in search.find(query, limit)]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("moon", ["a", "b"]),
+        ("MOON", ["a", "b"]),
+        ("blue moon", ["a"]),
+        ("  blue   moon ", ["a"]),
+        ("moon ella", ["a"]),
+        ("STRASSE", ["c"]),
+        ("straße", ["c"]),
+        ("ella", ["a"]),
+        ("c", ["c"]),
+        ("moon\nblue", []),
+        ("nothing", []),
+        (".*", []),
+    ],
+)
+def test_items_are_found_by_parts_of_their_words(tmp_path: Path, query: str, expected: list[str]) -> None:
+    """Whatever the case and the spaces; across title, artist and id; nothing in a query has a meaning of its own."""
+    search = search_of(tmp_path)
+    search.take([record("a", "Blue Moon", "Ella"), record("b", "The  Moon"), record("c", "Straße 7")])
+
+    assert expected == found(search, query)
+
+
+def test_the_most_played_are_told_first(tmp_path: Path) -> None:
+    """By the generation; what it does not know comes last, and items that have no title are found by their ids."""
+    generation = make_generation(tmp_path, popularity={"i7": 9.0, "i17": 5.0})
+    search = search_of(tmp_path, generation, new="i7 song", i17="The i7 remix")
+
+    assert ["i7", "i17", "new"] == found(search, "i7")
+    assert ["i7", "i17"] == found(search, "i7", limit=2)
+
+
+def test_a_change_of_the_catalog_is_found_at_once(tmp_path: Path) -> None:
+    """A new title, a removed item, another generation; what cannot be read changes nothing."""
+    search = search_of(tmp_path, a="one", b="one")
+    assert ["a", "b"] == found(search, "one")
+    search.take([record("a", "two"), (b"b", None), (b"x", b"no item"), (None, None), (b"\xff", b"\xff")])
+
+    assert ([], ["a"]) == (found(search, "one"), found(search, "two"))
+    assert (None, "two", "x") == (search.of("b").title, search.of("a").title, search.of("x").item_id)
+    search._serving.current = make_generation(tmp_path)  # noqa: SLF001  as a swap does
+    assert ["i39"] == found(search, "i39")
+
+
+def test_a_search_looks_at_so_many_matches(tmp_path: Path) -> None:
+    """A word that stands everywhere takes no longer than that."""
+    search = search_of(tmp_path, None, **{f"n{number}": "every" for number in range(LOOKED_AT_MAX + 500)})
+
+    assert LOOKED_AT_MAX == len(found(search, "every", limit=10**6))
+
+
+@given(st.lists(st.text("ab Ä\x1fß", min_size=1, max_size=5), max_size=8), st.text("ab Äß", min_size=1, max_size=3))
+def test_what_is_found_is_what_a_plain_look_finds(
+    tmp_path_factory: pytest.TempPathFactory, titles: list[str], query: str
+) -> None:
+    """The readable twin: every item whose folded words have the folded query in them."""
+    folder = tmp_path_factory.mktemp("store")
+    search = search_of(folder)
+    search.take([record(f"#{number}", title) for number, title in enumerate(titles)])
+    wanted = " ".join(query.casefold().split())
+    lines = {f"#{number}": " ".join(f"{title}  #{number}".casefold().split()) for number, title in enumerate(titles)}
+
+    assert {item_id for item_id, line in lines.items() if wanted in line} == set(found(search, query, 100))
