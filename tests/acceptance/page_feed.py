@@ -41,6 +41,8 @@ class Feed:
         self.full = full
         self.status = 200
         """What a request for the stream is answered with."""
+        self.n_refused = 0
+        """Requests for the stream that were answered with something else than 200."""
         self.learns = True
         """Whether a play changes its listener's list."""
         self.plays: list[dict[str, Any]] = []
@@ -126,6 +128,7 @@ def _add_live(app: FastAPI, feed: Feed) -> None:
     @app.get("/live/events")
     async def events(request: Request, user: str = "") -> Response:
         if feed.status != 200:
+            feed.n_refused += 1
             return Response(status_code=feed.status)
         return StreamingResponse(feed.events(request, user), media_type="text/event-stream")
 

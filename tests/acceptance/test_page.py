@@ -206,6 +206,11 @@ def test_a_lost_connection_is_said_and_opened_again(browser: Browser, address: s
         wait_until(page, "window.states.includes('connection lost')")
         if status != 200:
             expect(page.locator("#lost")).to_contain_text("The connection to the gateway is lost.")
+            for _ in range(200):  # a browser gives up at the first refusal; the page goes on
+                page.wait_for_timeout(20)
+                if feed.n_refused >= 2:
+                    break
+            assert feed.n_refused >= 2
         feed.lists["711"] = list_of("711", [2, 1, 3], None, plays=35, offset=16)
         feed.status = 200
         expect(page.locator("#connection")).to_have_text("live")

@@ -179,7 +179,9 @@ def test_the_focus_outlives_the_row_that_was_played(browser: Browser, running: t
 def test_headings_and_landmarks_lead_through_the_page(browser: Browser, running: tuple[str, Feed]) -> None:
     """One first heading, no level left out, and a banner, a main part and a foot."""
     with window(browser, running[0]) as page:
-        levels = page.locator("h1, h2, h3, h4").evaluate_all("found => found.map(each => Number(each.tagName[1]))")
+        levels = page.locator("h1, h2, h3, h4, h5, h6").evaluate_all(
+            "found => found.map(each => Number(each.tagName[1]))"
+        )
         assert 1 == levels[0]
         assert 1 == levels.count(1)
         assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))

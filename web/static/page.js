@@ -122,7 +122,7 @@ function showState(state) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
   if (!button) return;
-  const who = user;
+  const who = user || listener.chooseNew();
   plays.press(who, button.dataset.play, button.getAttribute("aria-label").replace(/^Play /, ""));
 });
 addEventListener("popstate", () => choose(new URLSearchParams(location.search).get("user") ?? "", false));
