@@ -29,7 +29,8 @@ def equations_of(starts: Starts, rows: Rows, weights: Floats, objective: Objecti
     """Return the equations of users whose history is `rows`, each worth its `weights`, below 0 against the item."""
     n_liked = n_known(starts, np.where(against(weights), -1, rows))
     regs = objective.row_regularization(np.maximum(n_liked, 1))  # with signals against items alone it is 0, not broken
-    return Equations(starts, rows, objective.confidences(weights), objective.targets(weights), regs, n_liked)
+    confidences = objective.confidences(weights)
+    return Equations(starts, rows, confidences, objective.targets(weights, confidences), regs, n_liked)
 
 
 def fold_in(

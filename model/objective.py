@@ -74,10 +74,15 @@ class Objective:
         grown = (np.log1p(weights) / _LOG_2).astype(np.float32) if logarithmic else weights
         return grown if self.rule == "ials" else np.float32(self.alpha) * grown
 
-    def targets(self, weights: ArrayLike) -> Floats:
-        """Return `b`, the weight of every item of a history on the right-hand side of the row's equations."""
+    def targets(self, weights: ArrayLike, confidences: Floats | None = None) -> Floats:
+        """Return `b`, the weight of every item of a history on the right-hand side of the row's equations.
+
+        Args:
+            weights: What the items' signals are worth.
+            confidences: Their `confidences`, if they are known already.
+        """
         weights = np.asarray(weights, np.float32)
-        confidences = self.confidences(weights)
+        confidences = self.confidences(weights) if confidences is None else confidences
         wanted: Floats = confidences if self.rule == "ials" else np.float32(1) + confidences
         return np.where(against(weights), np.float32(0), wanted)
 

@@ -105,6 +105,8 @@ class Generation:
 
     def rows_of(self, item_keys: Keys) -> Rows:
         """Return the row of every item key, -1 for an item that this generation does not know."""
+        if not len(item_keys):
+            return np.zeros(0, np.int32)
         places = np.minimum(np.searchsorted(self._sorted_keys, item_keys), len(self._sorted_keys) - 1)
         rows: Rows = np.where(self._sorted_keys[places] == item_keys, self.key_order[places], np.int32(-1))
         return rows

@@ -82,11 +82,9 @@ def publishing(
     old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
     first = header["listed_at_ms"] == 0
     swept = header["generation_key"] != generation.key
-    reasons = np.select(
-        [first, swept, again, changed],
-        [Reason.FIRST, Reason.GENERATION, Reason.REPEATED, Reason.CHANGED],
-        Reason.RENEWED,
-    ).astype(np.uint8)
+    reasons = np.full(len(first), Reason.RENEWED, np.uint8)
+    for so, reason in zip((changed, again, swept, first), list(Reason)[1:], strict=True):
+        reasons[so] = reason
     due = (first | swept | again | changed | old) & ~blank
     owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.debounce_ms)
     return Publishing(due & ~owed, owed, reasons, scores)
@@ -130,6 +128,8 @@ def holding_hidden(listed: Ragged, hidden: Ragged) -> Flags:
 
 def holding(listed: Ragged, unlisted: Unlisted, generation: Generation) -> Flags:
     """Tell which of the lists before hold an item that nobody gets any more."""
+    if not len(unlisted.rows):
+        return np.zeros(len(listed.starts) - 1, np.bool_)
     n_held = np.concatenate(([0], np.cumsum(unlisted.among(listed.values, generation))))
     held: Flags = np.diff(n_held[listed.starts]) > 0
     return held

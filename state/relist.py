@@ -137,5 +137,7 @@ def equations_under(records: UserRecords, weights: Floats, generation: Generatio
 def weights_now(records: UserRecords, ages: Starts, objective: Objective) -> Floats:
     """Return what every entry of the users' histories, with its age in plays, is worth now, shape (h,)."""
     header, histories = records.header, records.histories
+    if objective.half_life_days == np.inf:
+        return decayed(histories.values, ages, objective.half_life_plays)
     seconds = np.repeat(header["last_played_s"].astype(np.int64), np.diff(histories.starts)) - histories.last_played_s
     return decayed(histories.values, ages, objective.half_life_plays, seconds, objective.half_life_s)
