@@ -13,6 +13,7 @@ from state.errors import StateError
 from state.partition_state import OUTRANKED_PREFIX, OWED_PREFIX
 from state.state_on_disk import read_on_disk
 from state.user_record import is_forgotten
+from state.view import list_on_disk
 from streams.events import Forget, UnreadablePlay, read_event
 from streams.log_reader import read_topic
 from streams.replay import partition_of
@@ -44,7 +45,7 @@ async def look_for(user_id: str, settings: Settings) -> list[Trace]:
     """
     names = topic_names(settings)
     changelog, changed_at = await _on_compacted(names.users_changelog, user_id, settings)
-    recommendations, _ = await _on_compacted(names.recommendations, user_id, settings)
+    recommendations, listed_at = await _on_compacted(names.recommendations, user_id, settings)
     fleeting = names.private_recommendations, names.plays, names.plays_rejected
     passing = [Trace(place=topic, stands=False, older=await _count(topic, user_id, settings)) for topic in fleeting]
     return [
@@ -52,6 +53,7 @@ async def look_for(user_id: str, settings: Settings) -> list[Trace]:
         recommendations,
         *passing,
         *_in_states(user_id, settings, changed_at),
+        *_in_views(user_id, settings, listed_at),
         *_in_nights(user_id, settings),
     ]
 
@@ -113,6 +115,19 @@ def _in_states(user_id: str, settings: Settings, changed_at: int) -> Iterator[Tr
         n_held = sum(_has_content(value) for value in found.values)
         stands = n_held > 0 and changed_at <= found.place.changelog_offset
         yield Trace(place=str(folder), stands=stands, older=0 if stands else n_held)
+
+
+def _in_views(user_id: str, settings: Settings, listed_at: int) -> Iterator[Trace]:
+    """Look into what every gateway on this machine holds; a list there is overtaken as a record in a state is."""
+    topic, partition = topic_names(settings).recommendations, partition_of(user_id, settings.partitions)
+    for folder in sorted(settings.gateways_path.glob("*/view")):
+        try:
+            found = list_on_disk(folder, user_id, topic, partition)
+        except StateError as error:
+            yield Trace(place=str(folder), stands=False, older=0, unread=str(error))
+            continue
+        stands = found.is_held and found.place > listed_at
+        yield Trace(place=str(folder), stands=stands, older=int(found.is_held and not stands))
 
 
 def _in_nights(user_id: str, settings: Settings) -> Iterator[Trace]:

@@ -1,4 +1,4 @@
-"""What stands on the disk of a partition's state, whether or not a worker has it open."""
+"""What stands on the disk of a partition's state, or of another RocksDB, whether or not a process has it open."""
 
 import shutil
 import tempfile
@@ -33,6 +33,16 @@ def read_on_disk(folder: Path, keys: Sequence[bytes]) -> OnDisk:
     Raises:
         StateError: It cannot be opened.
     """
+    place, *values = values_on_disk(folder, [PLACE_KEY, *keys])
+    return OnDisk(place_of(place), values)
+
+
+def values_on_disk(folder: Path, keys: Sequence[bytes]) -> list[bytes | None]:
+    """Read keys of a database and leave its folder alone.
+
+    Raises:
+        StateError: It cannot be opened.
+    """
     for tried in range(1, TRIES + 1):
         try:
             return _read(folder, keys)
@@ -43,7 +53,7 @@ def read_on_disk(folder: Path, keys: Sequence[bytes]) -> OnDisk:
     raise AssertionError
 
 
-def _read(folder: Path, keys: Sequence[bytes]) -> OnDisk:
+def _read(folder: Path, keys: Sequence[bytes]) -> list[bytes | None]:
     """Read through links in a folder aside, for rocksdict writes into the one that it opens, even to read."""
     with tempfile.TemporaryDirectory() as aside:
         for path in folder.absolute().iterdir():
@@ -55,6 +65,7 @@ def _read(folder: Path, keys: Sequence[bytes]) -> OnDisk:
         access = rocksdict.AccessType.read_only(error_if_log_file_exist=False)
         database = rocksdict.Rdict(aside, options, access_type=access)
         try:
-            return OnDisk(place_of(database.get(PLACE_KEY)), database.get(list(keys)))
+            found: list[bytes | None] = database.get(list(keys))
+            return found
         finally:
             database.close()

@@ -14,6 +14,7 @@ from msgspec import Meta
 from state.disk import last_written_s
 from state.errors import StateError
 from state.rocks import rocks_options
+from state.state_on_disk import values_on_disk
 
 log = logging.getLogger(__name__)
 
@@ -194,6 +195,24 @@ def open_view(folder: Path, identity: bytes, now_s: float) -> View:
         log.warning("view_of_other_topics_dropped", extra={"folder": str(folder)})
         view = View(folder, identity)
     return view
+
+
+class ListOnDisk(NamedTuple):
+    """What the files of a view hold of a listener; what a running gateway has in memory is not in them."""
+
+    is_held: bool
+    place: int
+    """The offset after the last record of their partition that is in the files."""
+
+
+def list_on_disk(folder: Path, user_id: str, topic: str, partition: int) -> ListOnDisk:
+    """Look for a listener's list in a view that a gateway may have open.
+
+    Raises:
+        StateError: It cannot be opened.
+    """
+    held, place = values_on_disk(folder, [LIST + user_id.encode(), _place_key(topic, partition)])
+    return ListOnDisk(held is not None, _NUMBER.unpack(place)[0] if place else 0)
 
 
 def _place_key(topic: str, partition: int) -> bytes:

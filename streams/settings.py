@@ -404,9 +404,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.data_path / "tuned" / self.group
 
     @property
+    def gateways_path(self) -> Path:
+        """Return the folder of what all gateways on this machine hold."""
+        return self.data_path / "gateways" / self.group
+
+    @property
     def gateway_path(self) -> Path:
         """Return the folder of what this gateway holds of the topics."""
-        return self.data_path / "gateways" / self.group / self.instance
+        return self.gateways_path / self.instance
 
     @property
     def workers_path(self) -> Path:

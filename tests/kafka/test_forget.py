@@ -15,7 +15,10 @@ from jobs.step import unwatched
 from jobs.traces import Trace, look_for
 from jobs.wish import Receipt, WishError, carry_out
 from state.user_record import UserRecord, is_forgotten
+from state.view import LIST, View
 from streams.events import Forget
+from streams.outbox import Outbox
+from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import await_true, play, send, values, worker
@@ -122,6 +125,32 @@ def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicN
     assert {"ann": [False], "ben": [True]} == {
         user: [trace.stands for trace in traces] for user, traces in found.items()
     }
+
+
+def test_lists_that_a_gateway_holds_are_found(small: Settings, names: TopicNames) -> None:
+    """One that the topic has said something later of is overtaken; another one would stay."""
+    partition, value = partition_of("ann", small.partitions), b'{"offset":0,"expires_at_ms":9}'
+
+    async def write() -> int:
+        async with Outbox(small) as outbox:
+            listed = await outbox.send(names.recommendations, partition, [(b"ann", value)])
+            return (await listed.written()).last
+
+    at = asyncio.run(write())
+    view = View(small.gateway_path / "view")
+    view.take(LIST, names.recommendations, partition, [(b"ann", value)], at)
+    overtaken = [(trace.stands, trace.older) for trace in on_disk_after(view, small, "ann")]
+    view = View(small.gateway_path / "view")
+    view.take(LIST, names.recommendations, partition, [(b"ann", value)], at + 1)
+
+    assert [(False, 1)] == overtaken
+    assert [(True, 0)] == [(trace.stands, trace.older) for trace in on_disk_after(view, small, "ann")]
+
+
+def on_disk_after(view: View, settings: Settings, user: str) -> list[Trace]:
+    """Close a view, and return what is found of a user on this machine."""
+    view.close()
+    return on_disk(settings, user)
 
 
 def on_disk(settings: Settings, user: str) -> list[Trace]:
