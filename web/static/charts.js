@@ -109,7 +109,7 @@ class Chart {
         x: { time: true, range: () => this.frames.span() },
         y: { range: (_, low, high) => [0, Math.max(this.spec.atLeast, (high ?? 0) * 1.12)] },
       },
-      axes: [axis(timesOf, () => 26), axis((_, values) => values.map((value) => this.tick(value)), widthOf)],
+      axes: [axis(timesOf, () => 26, 76), axis((_, values) => values.map((value) => this.tick(value)), widthOf, 30)],
       hooks: { setCursor: [(plot) => this.read(plot.cursor.idx ?? this.frames.atS.length - 1)] },
     };
   }
@@ -133,11 +133,12 @@ function widthOf(_, labels) {
   return 12 + 6.8 * Math.max(2, ...(labels ?? []).map((label) => label.length));
 }
 
-/** An axis in the colours of the page. */
-function axis(values, size) {
+/** An axis in the colours of the page, with a label every `space` pixels at most. */
+function axis(values, size, space) {
   return {
     values,
     size,
+    space,
     gap: 6,
     font: palette["font-small"],
     stroke: () => palette.muted,
