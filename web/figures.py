@@ -62,8 +62,11 @@ class Figures:
             pulse = _decode(value or b"")
         except (ValueError, RecursionError):
             return
-        if key == pulse.instance.encode() and (pulse.instance in self._pulses or len(self._pulses) < WORKERS_MAX):
-            self._pulses[pulse.instance] = pulse
+        if key != pulse.instance.encode():
+            return
+        self._pulses[pulse.instance] = pulse
+        if len(self._pulses) > WORKERS_MAX:
+            del self._pulses[min(self._pulses, key=lambda instance: self._pulses[instance].at_ms)]
 
     async def run(self) -> None:
         """Take a point every second, for ever."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,7 +27,7 @@ class LiveStream:
         self._shown: dict[str, int] | None = None
         self._place = (-1, -1)
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self) -> AsyncGenerator[bytes, None]:
         """Yield what the page gets."""
         yield event("history", columns(list(self._parts.figures.points)))
         ends = time.monotonic() + STREAM_S

@@ -1,6 +1,7 @@
 """How many live pages are open."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 
 class OpenStreams:
@@ -10,11 +11,12 @@ class OpenStreams:
         """Begin with none."""
         self.n_open = 0
 
-    async def counted(self, events: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    async def counted(self, events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         """Yield the events of a stream, and count it meanwhile."""
         self.n_open += 1
         try:
-            async for event in events:
-                yield event
+            async with aclosing(events):
+                async for event in events:
+                    yield event
         finally:
             self.n_open -= 1

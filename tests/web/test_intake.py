@@ -1,0 +1,222 @@
+"""Events on their way to Kafka, whose part a list in memory plays."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+from aiokafka.errors import RequestTimedOutError
+
+from streams.outbox import Item, OutboxError, Pending
+from streams.settings import Settings
+from streams.topics import topic_names
+from tests.agents.memory_outbox import MemoryOutbox
+from web.intake import BATCH_BYTES, Intake, IntakeError, IntakeFullError
+
+PLAYS = topic_names(Settings()).plays
+
+
+class CountingOutbox(MemoryOutbox):
+    """Remembers how many events went at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Begin with none."""
+        super().__init__(settings)
+        self.sizes: list[int] = []
+
+    async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
+        """Count, and keep what is sent."""
+        found = list(items)
+        self.sizes.append(len(found))
+        return await super().send(topic, partition, found)
+
+
+class GoneOutbox(MemoryOutbox):
+    """Finds no broker."""
+
+    async def start(self) -> None:
+        """Fail."""
+        message = "No Kafka broker answered."
+        raise OutboxError(message)
+
+
+def intake_of(*outboxes: MemoryOutbox, **settings: Any) -> Intake:
+    """Return an intake that gets one outbox after the other."""
+    waiting = list(outboxes)
+    return Intake(Settings(**settings), lambda _: waiting.pop(0))
+
+
+@pytest.fixture
+async def outbox() -> CountingOutbox:
+    """Give a Kafka in memory."""
+    return CountingOutbox(Settings())
+
+
+@pytest.fixture
+async def intake(outbox: CountingOutbox) -> AsyncIterator[Intake]:
+    """Give an intake that has reached it."""
+    made = intake_of(outbox)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def events(*names: str) -> list[Item]:
+    """Return small events."""
+    return [(name.encode(), b"{}") for name in names]
+
+
+def keys(outbox: MemoryOutbox, partition: int = 0) -> list[str]:
+    """Return whose events stand in a partition."""
+    return [key.decode() for key, _ in outbox.logs.get((PLAYS, partition), [])]
+
+
+async def test_events_stand_where_they_are_said_to_stand(intake: Intake, outbox: CountingOutbox) -> None:
+    """Each request learns its own offsets, partition by partition."""
+    assert [0, 1] == await intake.put(0, events("a", "b"))
+    assert [0] == await intake.put(3, events("c"))
+    assert [2] == await intake.put(0, events("d"))
+    assert (["a", "b", "d"], ["c"]) == (keys(outbox), keys(outbox, 3))
+
+
+async def test_what_comes_while_a_batch_is_on_its_way_goes_together(intake: Intake, outbox: CountingOutbox) -> None:
+    """One batch at a time, so that order is kept; nobody waits for a timer."""
+    outbox.held.add(PLAYS)
+    puts = [asyncio.create_task(intake.put(0, events(f"u{number}", f"u{number}"))) for number in range(50)]
+    await asyncio.sleep(0.01)
+    assert [100] == outbox.sizes
+    late = asyncio.create_task(intake.put(0, events("late")))
+    await asyncio.sleep(0.01)
+
+    outbox.release(PLAYS)
+
+    found = [offset for offsets in await asyncio.gather(*puts) for offset in offsets]
+    assert list(range(100)) == found
+    assert [100] == await late
+    assert [100, 1] == outbox.sizes
+
+
+async def test_partitions_do_not_wait_for_each_other(intake: Intake, outbox: CountingOutbox) -> None:
+    """A slow one holds up nobody's plays but its own."""
+    outbox.held.add(PLAYS)
+    slow = asyncio.create_task(intake.put(0, events("a")))
+    await asyncio.sleep(0.01)
+    outbox.held.discard(PLAYS)
+
+    assert [0] == await asyncio.wait_for(intake.put(1, events("b")), 1)
+
+    assert not slow.done()
+    outbox.release(PLAYS)
+    assert [0] == await slow
+
+
+async def test_large_events_are_cut_into_batches(intake: Intake, outbox: CountingOutbox) -> None:
+    """So that the offsets of each are one run; the answer knows them all."""
+    large = [(b"a", b"x" * 100_000) for _ in range(20)]
+
+    assert list(range(20)) == await intake.put(0, large)
+
+    most = BATCH_BYTES // 100_000
+    assert len(outbox.sizes) > 2
+    assert max(outbox.sizes) <= most
+
+
+async def test_more_than_may_wait_is_refused_at_once(outbox: CountingOutbox) -> None:
+    """None of it is sent; what waits is not harmed; there is room again when it has arrived."""
+    intake = intake_of(outbox, gateway_plays_waiting_max=3)
+    await intake.start()
+    outbox.held.add(PLAYS)
+    first = asyncio.create_task(intake.put(0, events("a", "b")))
+    await asyncio.sleep(0.01)
+
+    with pytest.raises(IntakeFullError, match=r"^2 events wait for Kafka already; nothing was sent\.$"):
+        await intake.put(1, events("c", "d"))
+    outbox.release(PLAYS)
+
+    assert [0, 1] == await first
+    assert ([2, 3, 4], []) == (await intake.put(0, events("c", "d", "e")), keys(outbox, 1))
+
+
+async def test_before_the_start_nothing_is_taken(outbox: CountingOutbox) -> None:
+    """Said at once."""
+    intake = intake_of(outbox)
+
+    assert not intake.connected
+    with pytest.raises(IntakeError, match=r"^Kafka at 127\.0\.0\.1:19092 does not answer; nothing was sent\.$"):
+        await intake.put(0, events("a"))
+
+
+async def test_a_kafka_that_goes_is_told_and_found_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever waits learns that their events may have arrived; then it is refused at once, until there is one again."""
+    monkeypatch.setattr("web.intake.RECONNECT_S", 0.01)
+    first, second = CountingOutbox(Settings()), CountingOutbox(Settings())
+    intake = intake_of(first, GoneOutbox(Settings()), GoneOutbox(Settings()), second)
+    await intake.start()
+    first.refused[PLAYS] = RequestTimedOutError()
+    caplog.set_level("INFO")
+
+    failed = await asyncio.gather(
+        intake.put(0, events("a")), intake.put(0, events("b")), intake.put(1, events("c")), return_exceptions=True
+    )
+
+    assert [IntakeError] * 3 == [type(error) for error in failed]
+    assert "did not acknowledge events (RequestTimedOutError)" in str(failed[0])
+    assert "with a play_id each counts once." in str(failed[0])
+    with pytest.raises(IntakeError, match="nothing was sent"):
+        await intake.put(0, events("d"))
+    async with asyncio.timeout(2):
+        while not intake.connected:  # noqa: ASYNC110  another task finds it
+            await asyncio.sleep(0.01)
+    assert [0] == await intake.put(0, events("e"))
+    assert ["e"] == keys(second)
+    assert ["intake_lost_kafka", "intake_found_kafka"] == caplog.messages
+    await intake.stop()
+
+
+async def test_a_kafka_that_does_not_answer_is_not_waited_for(outbox: CountingOutbox) -> None:
+    """So long as the setting says; those behind in the lane are told as well."""
+    intake = intake_of(outbox, CountingOutbox(Settings()), kafka_timeout_s=0.05)
+    await intake.start()
+    outbox.held.add(PLAYS)
+
+    failed = await asyncio.wait_for(
+        asyncio.gather(*(intake.put(0, events(f"u{number}")) for number in range(5)), return_exceptions=True), 2
+    )
+
+    assert {IntakeError} == {type(error) for error in failed}
+    await intake.stop()
+
+
+async def test_who_goes_away_takes_no_room(outbox: CountingOutbox) -> None:
+    """A request that was given up leaves its place to others, and its events arrive."""
+    intake = intake_of(outbox, gateway_plays_waiting_max=2)
+    await intake.start()
+    outbox.held.add(PLAYS)
+    gone = asyncio.create_task(intake.put(0, events("a", "b")))
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    outbox.release(PLAYS)
+    await asyncio.sleep(0.01)
+
+    assert [2, 3] == await intake.put(0, events("c", "d"))
+    assert ["a", "b", "c", "d"] == keys(outbox)
+
+
+async def test_a_stop_waits_for_what_is_on_its_way(outbox: CountingOutbox) -> None:
+    """Those who wait get their offsets."""
+    intake = intake_of(outbox)
+    await intake.start()
+    outbox.held.add(PLAYS)
+    put = asyncio.create_task(intake.put(0, events("a")))
+    await asyncio.sleep(0.01)
+    stopping = asyncio.create_task(intake.stop())
+    await asyncio.sleep(0.01)
+    assert not stopping.done()
+
+    outbox.release(PLAYS)
+
+    await asyncio.wait_for(stopping, 1)
+    assert [0] == await put

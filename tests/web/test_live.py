@@ -1,0 +1,159 @@
+"""The stream of an open page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.replay import partition_of
+from tests.web.scene import NOW_MS, Scene, made_list
+from web.live import LiveStream, columns
+
+PARTITION = partition_of("ann", 4)
+
+
+async def next_of(events: AsyncIterator[bytes], name: str) -> Any:
+    """Return what the next event of a name says."""
+    async with asyncio.timeout(5):
+        async for found in events:
+            head, _, told = found.partition(b"\ndata: ")
+            if head == b"event: " + name.encode():
+                assert told.endswith(b"\n\n")
+                assert b"\n" not in told[:-2]
+                return msgspec.json.decode(told)
+    raise AssertionError(name)
+
+
+async def test_a_stream_begins_with_what_was(scene: Scene) -> None:
+    """The last minutes as columns, then the figures of now, then one a second."""
+    for second in range(3):
+        scene.parts.figures.points.append(scene.parts.figures.point(NOW_MS + 1000 * second))
+
+    async with aclosing(LiveStream(scene.parts, "").events()) as events:
+        history = await next_of(events, "history")
+        first, second = await next_of(events, "figures"), await next_of(events, "figures")
+
+    assert [NOW_MS, NOW_MS + 1000, NOW_MS + 2000] == history["at_ms"]
+    assert {3} == {len(column) for column in history.values()}
+    assert {"own", "own_low", "own_high", "popular", "popular_low", "popular_high"} <= history.keys()
+    assert {"plays_per_s", "lag", "p50_ms", "p99_ms"} <= history.keys()
+    assert 900 <= second["at_ms"] - first["at_ms"] <= 2500
+    assert {"total": 0, "latest": []} == first["rejects"]
+    assert ([], []) == (first["workers"], first["generations"])
+
+
+async def test_the_listener_s_list_moves(scene: Scene) -> None:
+    """At once what is held; then every list that comes, with where each item stood before and what has left."""
+    scene.put_item("i1", title="One", artist="A")
+    scene.put_item("of-i3", title="Reason")
+    scene.put_list(made_list(items=["i1", "i2", "i9"], offset=5))
+    async with aclosing(LiveStream(scene.parts, "ann").events()) as events:
+        first = await next_of(events, "list")
+        scene.put_list(made_list(items=["i3", "i1"], offset=6, scores=[0.5, 0.25], because_scores=[[0.25], [-2.0]]))
+        second = await asyncio.wait_for(next_of(events, "list"), 0.5)
+
+    assert (True, [None] * 3, []) == (first["first"], [entry["before"] for entry in first["entries"]], first["left"])
+    assert [(1, "i1", "One", "A"), (2, "i2", None, None), (3, "i9", None, None)] == [
+        (entry["rank"], entry["item_id"], entry["title"], entry["artist"]) for entry in first["entries"]
+    ]
+    assert (False, "ann", "personal", "changed") == (
+        second["first"],
+        second["user_id"],
+        second["kind"],
+        second["reason"],
+    )
+    assert [("i3", None), ("i1", 1)] == [(entry["item_id"], entry["before"]) for entry in second["entries"]]
+    assert [("i2", 2), ("i9", 3)] == [(gone["item_id"], gone["rank_before"]) for gone in second["left"]]
+    assert [{"item_id": "of-i3", "title": "Reason", "share": 0.5}] == second["entries"][0]["because"]
+    assert -1.0 == second["entries"][1]["because"][0]["share"]
+
+
+async def test_a_play_of_the_page_tells_how_long_its_list_took(scene: Scene) -> None:
+    """From when it came here; of another's play that is not known."""
+    now_s = asyncio.get_running_loop().time()
+    scene.parts.timings.came(PARTITION, 7, now_s - 0.5)
+    async with aclosing(LiveStream(scene.parts, "ann").events()) as events:
+        scene.put_list(made_list(offset=6))
+        assert None is (await next_of(events, "list"))["took_ms"]
+        scene.put_list(made_list(offset=7))
+        assert 500 <= (await next_of(events, "list"))["took_ms"] < 3000
+
+
+async def test_nothing_is_told_of_others(scene: Scene) -> None:
+    """A stream without a listener has no list, nor one of a listener who has none."""
+    scene.put_list(made_list("ben"))
+    for user_id in ("", "ann"):
+        async with aclosing(LiveStream(scene.parts, user_id).events()) as events:
+            told = [(await anext(events)).split(b"\n")[0] for _ in range(3)]
+        assert [b"event: history", b"event: figures", b"event: figures"] == told
+
+
+async def test_the_same_list_is_told_once(scene: Scene) -> None:
+    """However often somebody is woken."""
+    scene.put_list(made_list())
+    async with aclosing(LiveStream(scene.parts, "ann").events()) as events:
+        await next_of(events, "list")
+        scene.parts.arrivals.tell(["ann"])
+        scene.put_list(made_list())
+        assert (await anext(events)).startswith(b"event: figures")
+        assert (await anext(events)).startswith(b"event: figures")
+
+
+async def test_a_stream_ends_when_the_gateway_stops(scene: Scene) -> None:
+    """At once, though nothing else happens."""
+    events = LiveStream(scene.parts, "").events()
+    await next_of(events, "figures")
+    waiting = asyncio.create_task(anext(events, None))
+    await asyncio.sleep(0.01)
+    scene.parts.stopping.set()
+    scene.parts.arrivals.tell_all()
+
+    assert None is await asyncio.wait_for(waiting, 0.5)
+
+
+async def test_a_stream_ends_after_its_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser opens it again."""
+    monkeypatch.setattr("web.live.STREAM_S", 0.1)
+
+    async with asyncio.timeout(3):
+        told = [found async for found in LiveStream(scene.parts, "").events()]
+
+    assert [b"event: history", b"event: figures"] == [found.split(b"\n")[0] for found in told[:2]]
+    assert not scene.parts.arrivals.awaited
+
+
+async def test_a_quiet_stream_says_that_it_is_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a comment, so that no proxy takes it for dead."""
+    monkeypatch.setattr("web.live.KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr("web.live.FIGURES_S", 0.2)
+    async with aclosing(LiveStream(scene.parts, "").events()) as events:
+        await next_of(events, "figures")
+        waking = asyncio.create_task(asyncio.sleep(0.1))
+        waking.add_done_callback(lambda _: scene.parts.arrivals.tell_all())
+
+        assert b": here\n\n" == await anext(events)
+
+
+async def test_so_many_pages_are_open_and_no_more(scene: Scene) -> None:
+    """Each is counted from its first event to its end; over it 503 with Retry-After."""
+    streams = scene.parts.streams
+    async with aclosing(streams.counted(LiveStream(scene.parts, "").events())) as events:
+        await anext(events)
+        assert 1 == streams.n_open
+    assert 0 == streams.n_open
+    streams.n_open = scene.settings.gateway_streams_max
+    async with scene.client() as client:
+        full = await client.get("/live/events")
+        scene.parts.following.caught_up.clear()
+        starting = await client.get("/live/events?user=ann")
+
+    assert [(503, "2")] * 2 == [(found.status_code, found.headers["retry-after"]) for found in (full, starting)]
+    assert "As many live pages are open as may be." == full.json()["detail"]
+
+
+def test_shares_become_three_columns() -> None:
+    """Nothing for seconds without one."""
+    assert [] == columns([])["own_low"]

@@ -1,0 +1,69 @@
+"""What a gateway tells Prometheus."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.web.scene import Scene, made_list
+
+NAMES = {
+    "playfold_gateway_requests": "counter",
+    "playfold_gateway_request_seconds": "histogram",
+    "playfold_gateway_plays": "counter",
+    "playfold_gateway_ready": "gauge",
+    "playfold_gateway_view_lag_records": "gauge",
+    "playfold_gateway_streams": "gauge",
+    "playfold_gateway_rate_limited": "counter",
+    "playfold_lag_plays": "gauge",
+    "playfold_rejects": "counter",
+    "playfold_generation_age_seconds": "gauge",
+    "playfold_disk_free_bytes": "gauge",
+    "playfold_disk_size_bytes": "gauge",
+}
+
+
+async def told(scene: Scene) -> str:
+    """Return what Prometheus gets."""
+    async with scene.client() as client:
+        found = await client.get("/metrics")
+    assert found.headers["content-type"].startswith("text/plain; version=")
+    return found.text
+
+
+async def test_every_metric_has_its_name_and_its_type(scene: Scene) -> None:
+    """As its documentation has them; what is not known is not told."""
+    async with scene.client() as client:
+        await client.get("/healthz")
+    assert "playfold_generation_age_seconds" not in await told(scene)
+    scene.parts.serving.announce(b"serving", b'{"generation_id":"g","revision":0,"announced_at_ms":1}')
+    scene.parts.progress.lags = {0: 5, 3: 7}
+
+    text = await told(scene)
+
+    found = {family.name: family for family in text_string_to_metric_families(text)}
+    types = {name: family.type for name, family in found.items() if not name.endswith("_created")}
+    assert NAMES == types
+    assert {"0": 5.0, "3": 7.0} == {
+        sample.labels["partition"]: sample.value for sample in found["playfold_lag_plays"].samples
+    }
+    assert "\n# TYPE playfold_rejects_total counter\nplayfold_rejects_total 0.0\n" in text
+    assert "playfold_gateway_ready 1.0" in text
+
+
+async def test_a_gateway_that_reads_is_not_ready(scene: Scene) -> None:
+    """The gauge says what /readyz says."""
+    scene.parts.following.caught_up.clear()
+    async with scene.client() as client:
+        ready, alive = await client.get("/readyz"), await client.get("/healthz")
+
+    assert (503, "2", 200) == (ready.status_code, ready.headers["retry-after"], alive.status_code)
+    assert "playfold_gateway_ready 0.0" in await told(scene)
+
+
+async def test_a_gateway_that_takes_no_plays_is_not_ready(scene: Scene) -> None:
+    """Lists are given out as they stand."""
+    scene.put_list(made_list())
+    scene.parts.intake._outbox = None  # noqa: SLF001  as when Kafka is gone
+    async with scene.client() as client:
+        ready, read = await client.get("/readyz"), await client.get("/v1/users/ann/recommendations")
+
+    assert (503, 200) == (ready.status_code, read.status_code)
+    assert "Kafka takes no plays; lists are given out as they stand." == ready.json()["detail"]
