@@ -56,9 +56,9 @@ def ref(name: str) -> dict[str, str]:
 
 def responses(schema: str, example: Any, what: str, *problems: int) -> dict[int | str, dict[str, Any]]:
     """Return what a path may answer: its own answer, and problem documents."""
-    found: dict[int | str, dict[str, Any]] = {
-        200: {"description": what, "content": {"application/json": {"schema": ref(schema), "example": example}}}
-    }
+    # As text, until `describe` reads it: the framework would leave out every null of it.
+    told = {"schema": ref(schema), "example": msgspec.json.encode(example).decode()}
+    found: dict[int | str, dict[str, Any]] = {200: {"description": what, "content": {"application/json": told}}}
     for status in sorted({*problems, *ALWAYS}):
         found[status] = {"description": WORDS[status]}
         if status != 304:  # noqa: PLR2004  it has no body
@@ -101,6 +101,10 @@ def describe(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             schemas |= found
+            for path in document["paths"].values():
+                for operation in path.values():
+                    told = operation["responses"]["200"]["content"]["application/json"]
+                    told["example"] = msgspec.json.decode(told["example"])
             document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{}, {"token": []}]
             app.openapi_schema = document
