@@ -43,7 +43,7 @@ def create_topics(settings: Settings) -> list[str]:
     # One copy may be away without a stop.
     durable = {"min.insync.replicas": str(max(1, settings.replication - 1))}
     created = []
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         there = set(admin.list_topics())
         for topic in declare_topics(settings):
             if topic.name in there:
@@ -72,7 +72,7 @@ def delete_topics(settings: Settings) -> list[str]:
         TopicsError: Kafka cannot be reached or refuses.
     """
     declared = {topic.name for topic in declare_topics(settings)}
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         there = sorted(declared & set(admin.list_topics()))
         if there:
             admin.delete_topics(there, timeout_ms=int(settings.kafka_timeout_s * 1000))
@@ -86,7 +86,7 @@ def topic_ids(settings: Settings) -> dict[str, str]:
         TopicsError: Kafka cannot be reached.
     """
     declared = {topic.name for topic in declare_topics(settings)}
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         there = sorted(declared & set(admin.list_topics()))
         return {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics(there)} if there else {}
 
@@ -97,7 +97,7 @@ def verify_topics(settings: Settings) -> None:
     Raises:
         TopicsError: One is not, or Kafka cannot be reached.
     """
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         found = _describe(admin, {topic.name for topic in declare_topics(settings)})
     compare_topics(settings, found)
 
@@ -172,7 +172,7 @@ def _describe(admin: Any, names: set[str]) -> dict[str, FoundTopic]:
 
 
 @contextmanager
-def _admin(settings: Settings) -> Iterator[Any]:
+def admin_client(settings: Settings) -> Iterator[Any]:
     """Open an admin client; what goes wrong with Kafka in the block is said in one sentence."""
     timeout_ms = int(settings.kafka_timeout_s * 1000)
     _await_connection(settings)

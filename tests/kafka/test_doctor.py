@@ -1,0 +1,199 @@
+"""What `playfold doctor` says of real parts: broker, topics, worker, generation; well, and each of them missing."""
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from kafka import KafkaAdminClient
+from typer.testing import CliRunner
+
+from cli.doctor import app
+from cli.processes import WorkerProcess, environment_of
+from jobs.announce import announce
+from jobs.doctor import Doctor
+from jobs.doctor_finding import Finding
+from model.objective import Objective
+from state.generation import write_generation
+from state.generation_store import generation_store, new_generation_id
+from streams.broker import free_port
+from streams.settings import Settings
+from streams.topics import TopicNames
+from tests.kafka.watching import await_true, play, send, worker
+from tests.made_up import made_up_factors
+from tests.state.builders import manifest_of, numbered
+
+CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "disk", "gateway"]
+UNSEEN = {"disk", "gateway"}
+"""Checks whose verdict is the machine's: of its disk, and of whatever listens at the gateway's port."""
+
+
+def examined(settings: Settings) -> dict[str, Finding]:
+    """Return the findings by their checks."""
+    return {one.check: one for one in asyncio.run(Doctor(settings).examine())}
+
+
+def verdicts(findings: dict[str, Finding]) -> dict[str, str]:
+    """Return the verdicts of the checks that ask Kafka."""
+    return {name: one.verdict for name, one in findings.items() if name not in UNSEEN}
+
+
+def generation_for(settings: Settings) -> str:
+    """Publish and announce a generation that was made just now."""
+    now_ms = time.time_ns() // 1_000_000
+    generation_id, objective = new_generation_id(now_ms), Objective(factors=8)
+    manifest = msgspec.structs.replace(manifest_of(generation_id, objective, 60), created_at_ms=now_ms)
+    item_factors = made_up_factors(60, 8, np.random.default_rng(0))
+    folder = settings.data_path / "made-up" / generation_id
+    write_generation(folder, manifest, numbered(item_factors, objective))
+    generation_store(settings).publish(folder)
+    asyncio.run(announce(settings, generation_id, 0, now_ms))
+    return generation_id
+
+
+@pytest.fixture
+def own(settings: Settings) -> Settings:
+    """Give settings under which a worker often tells of itself, and no gateway runs."""
+    return msgspec.structs.replace(settings, factors=8, pulse_s=0.2, gateway_port=free_port())
+
+
+@pytest.fixture
+def running(own: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
+    """Give a worker that serves a generation and has told of itself."""
+    assert names
+    generation_for(own)
+    with worker(own) as process:
+        send(own, [play(f"u{number}", f"i{number}") for number in range(20)])
+        assert await_true(lambda: well(own), 30)
+        yield process
+
+
+def well(settings: Settings) -> bool:
+    """Tell whether the worker is heard and has swept."""
+    return examined(settings)["workers"].verdict == "ok"
+
+
+def in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have commands read these settings."""
+    for name, value in environment_of(settings).items():
+        if name.startswith("PLAYFOLD_"):
+            monkeypatch.setenv(name, value)
+
+
+def test_when_all_is_well_nothing_is_wrong(running: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every check says so with what it saw; as lines of JSON too, with exit status 0."""
+    settings = running.settings
+    in_environment(settings, monkeypatch)
+
+    ended = CliRunner().invoke(app, ["--json"])
+    found = {line["check"]: line for line in map(json.loads, ended.stdout.splitlines())}
+
+    assert CHECKS == list(found)
+    assert {"ok"} == {line["verdict"] for name, line in found.items() if name not in UNSEEN}, ended.stdout
+    assert "note" == found["gateway"]["verdict"]
+    assert int(found["disk"]["verdict"] == "problem") == ended.exit_code
+    assert found["broker"]["says"].startswith(f"Kafka 4.3 answers at {settings.brokers}: cluster ")
+    assert "Not folded yet: 0 plays (0: 0, 1: 0, 2: 0, 3: 0)." == found["lag"]["says"]
+    assert "1 worker told something just now: a owns partitions 0, 1, 2, 3." == found["workers"]["says"]
+    assert "revision 0 is announced and opens: 60 items, " in found["generation"]["says"]
+
+
+def test_what_is_wrong_is_read_by_people(own: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a table, with what to do, and with exit status 1."""
+    assert names
+    in_environment(own, monkeypatch)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    ended = CliRunner().invoke(app)
+
+    assert 1 == ended.exit_code
+    assert "No generation is announced, so nobody gets a list." in ended.stdout
+    assert "→ Run `playfold retrain`." in ended.stdout
+    assert "2 problems, no warnings." in ended.stdout or "3 problems" in ended.stdout
+
+
+def test_no_broker_is_one_problem(tmp_path: Path) -> None:
+    """What needs it was not looked at; it does not take long."""
+    settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=free_port())
+    began = time.monotonic()
+
+    found = examined(settings)
+
+    assert time.monotonic() - began < 15
+    assert "problem" == found["broker"].verdict
+    assert {"note"} == {found[name].verdict for name in CHECKS[1:] if name not in UNSEEN}
+
+
+def test_a_missing_topic_is_a_problem(running: WorkerProcess) -> None:
+    """It is named, with the command that makes it; the checks that do not need it go on."""
+    settings = running.settings
+    topic = f"{settings.topic_prefix}related-items"
+    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    admin.delete_topics([topic])
+    admin.close()
+
+    assert await_true(lambda: examined(settings)["topics"].verdict == "problem", 20)
+    found = examined(settings)
+
+    assert f"Topic {topic} is missing: run `playfold topics create`." == found["topics"].says
+    assert {"ok"} == {verdict for name, verdict in verdicts(found).items() if name != "topics"}
+
+
+def test_no_topics_are_a_problem_of_every_check_that_reads_them(own: Settings) -> None:
+    """Nothing hangs, and the broker is well."""
+    found = verdicts(examined(own))
+
+    assert {"broker": "ok"} | dict.fromkeys(CHECKS[1:6], "problem") == found
+
+
+def test_no_generation_and_no_worker_are_problems(own: Settings, names: TopicNames) -> None:
+    """Both are told, each with what to do."""
+    assert names
+    found = examined(own)
+
+    assert {"broker": "ok", "topics": "ok", "lag": "ok", "clock": "note"}.items() <= verdicts(found).items()
+    assert ("problem", "Run `playfold retrain`.") == (found["generation"].verdict, found["generation"].do)
+    assert ("problem", "No worker told anything in the last hour.") == (found["workers"].verdict, found["workers"].says)
+
+
+def test_a_generation_that_is_gone_from_the_store_is_a_problem(own: Settings, names: TopicNames) -> None:
+    """A worker that starts now would have nothing to serve."""
+    assert names
+    generation_id = generation_for(own)
+    shutil.rmtree(own.generations_path / generation_id)
+
+    found = examined(own)["generation"]
+
+    assert "problem" == found.verdict
+    assert found.says.startswith(f"Generation {generation_id} is not in {own.generations_path};")
+    assert "rollback" in found.do
+
+
+def test_a_damaged_generation_is_a_problem(own: Settings, names: TopicNames) -> None:
+    """The file is named."""
+    assert names
+    generation_id = generation_for(own)
+    (own.generations_path / generation_id / "item_factors.npy").write_bytes(b"damaged")
+
+    found = examined(own)["generation"]
+
+    assert "problem" == found.verdict
+    assert "item_factors.npy" in found.says
+
+
+def test_a_worker_that_was_killed_is_missed(running: WorkerProcess) -> None:
+    """Once it has been silent for ten seconds; its plays wait."""
+    settings = running.settings
+    running.kill()
+    send(settings, [play("u1", "i9")])
+
+    assert await_true(lambda: examined(settings)["workers"].verdict == "problem", 30)
+    found = examined(settings)
+
+    assert found["workers"].says.startswith("No worker tells anything; the last was a, 1")
+    assert found["lag"].says.startswith("Not folded yet: 1 play (")
