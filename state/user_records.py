@@ -117,7 +117,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     np.cumsum(counts, axis=1, out=bounds[:, 1:])
     parts = [[bounds[part], *islice(found, len(kinds))] for part, kinds in enumerate(_KINDS)]
     vectors = np.zeros((n, factors), np.float32)
-    vectors[fitting] = parts[5][1].reshape(-1, factors)
+    vectors[fitting] = parts[5][1].reshape(int(fitting.sum()), factors)
     return UserRecords(
         header, Histories(*parts[0]), Ragged(*parts[1]), Ragged(*parts[2]), Shown(*parts[3]), Ragged(*parts[4]), vectors
     )

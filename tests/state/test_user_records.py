@@ -39,6 +39,14 @@ def test_the_arrays_hold_what_the_plain_twin_reads(group: list[UserRecord]) -> N
     assert expected == plain(unpack([record.encode() for record in group], FACTORS))
 
 
+@given(GROUPS)
+def test_vectors_need_not_be_read(group: list[UserRecord]) -> None:
+    """Who asks for none, 0 factors, gets everything else."""
+    expected = [replace(record, vector=()) for record in group]
+
+    assert expected == plain(unpack([record.encode() for record in group], 0))
+
+
 def test_nobody_known_is_a_new_user() -> None:
     """None stands for a user without a record."""
     assert [replace(UserRecord(), vector=(0.0,) * FACTORS)] * 2 == plain(unpack([None, None], FACTORS))
@@ -79,3 +87,13 @@ def test_a_record_of_another_format_is_a_sentence() -> None:
 
     with pytest.raises(RecordFormatError, match=SENTENCE):
         unpack([value, b"\x03" + value[1:]], FACTORS)
+
+
+def test_histories_are_read_without_any_vector() -> None:
+    """Who wants histories alone asks for vectors of no length; nobody's fits, and it may be that nobody has one."""
+    with_vector = UserRecord(plays=1, history=[HistoryEntry(7, 1.0, 1, 9)], vector=[0.5, 0.25])
+    for values in ([with_vector.encode()], [with_vector.encode(), UserRecord(plays=2).encode()]):
+        records = unpack(values, 0)
+
+        assert (len(values), 0) == records.vectors.shape
+        assert [7] == records.histories.item_keys.tolist()
