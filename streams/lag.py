@@ -41,8 +41,8 @@ async def lag_of(settings: Settings) -> AsyncIterator[Lag]:
     """
     async with reader(settings.brokers, settings.kafka_timeout_s) as consumer:
         admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
-        await admin.start()
         try:
+            await admin.start()
             yield Lag(consumer, admin, settings)
         finally:
             await admin.close()

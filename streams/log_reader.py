@@ -36,6 +36,9 @@ async def reader(brokers: str, timeout_s: float) -> AsyncIterator[AIOKafkaConsum
         await consumer.stop()
         message = f"No Kafka broker answered at {brokers} within {timeout_s:g} s: {error!r}."
         raise LogReadError(message) from error
+    except BaseException:
+        await consumer.stop()
+        raise
     try:
         yield consumer
     finally:

@@ -90,6 +90,9 @@ class Outbox:
             await producer.stop()
             message = f"No Kafka broker answered at {self._brokers} within {self._timeout_s:g} s: {error!r}."
             raise OutboxError(message) from error
+        except BaseException:
+            await producer.stop()
+            raise
         self._producer = producer
 
     async def stop(self, patience_s: float | None = None) -> None:

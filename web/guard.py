@@ -27,6 +27,7 @@ CONTENT = (
     b"form-action 'self'",
     b"base-uri 'none'",
     b"frame-ancestors 'none'",
+    b"require-trusted-types-for 'script'",
 )
 SAFETY = [
     (

@@ -15,6 +15,8 @@ from web.parts import Parts
 KEEP_ALIVE_S = 15.0
 STREAM_S = 3600.0
 FIGURES_S = 1.0
+RECONNECT = b"retry: 1000\n\n"
+_TOLD = ("user_id", "kind", "generation", "revision", "partition", "offset", "plays", "reason", "made_at_ms")
 _BOUNDS = ("value", "low", "high")
 
 
@@ -29,6 +31,7 @@ class LiveStream:
 
     async def events(self) -> AsyncGenerator[bytes, None]:
         """Yield what the page gets."""
+        yield RECONNECT
         yield event("history", columns(list(self._parts.figures.points)))
         ends = time.monotonic() + STREAM_S
         due = told = time.monotonic()
@@ -58,8 +61,7 @@ class LiveStream:
         titles = self._parts.search
         gone = sorted((before or {}).keys() - self._shown.keys(), key=(before or {}).__getitem__)
         return {
-            **{name: getattr(held, name) for name in ("user_id", "kind", "generation", "revision", "plays", "reason")},
-            "made_at_ms": held.made_at_ms,
+            **{name: getattr(held, name) for name in _TOLD},
             "took_ms": self._parts.timings.took_ms(held.partition, held.offset),
             "first": before is None,
             "entries": [self._entry(held, at, before or {}) for at in range(len(held.items))],

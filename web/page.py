@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
@@ -26,6 +26,16 @@ Begin = Annotated[str, Query(alias="query", max_length=128, description="How the
 Limit = Annotated[int, Query(ge=1, le=50, description="Listeners at most.")]
 
 
+class OwnFiles(StaticFiles):
+    """The page's own files; a browser asks each time whether one has changed, so an upgrade never mixes modules."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        """Return a file, or that it is the one that the browser has."""
+        found = super().file_response(*arguments, **options)
+        found.headers["Cache-Control"] = "no-cache"
+        return found
+
+
 class Page:
     """Shows people how it goes."""
 
@@ -42,7 +52,7 @@ class Page:
         router.add_api_route("/session", self.open_session, methods=["POST"])
         router.add_api_route("/live/listeners", self.listeners, methods=["GET"])
         router.add_api_route("/live/events", self.events, methods=["GET"])
-        router.mount("/static", StaticFiles(directory=HERE / "static"))
+        router.mount("/static", OwnFiles(directory=HERE / "static"))
         return router
 
     async def page(self, user: User = "") -> Response:

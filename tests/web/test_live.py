@@ -87,8 +87,8 @@ async def test_nothing_is_told_of_others(scene: Scene) -> None:
     scene.put_list(made_list("ben"))
     for user_id in ("", "ann"):
         async with aclosing(LiveStream(scene.parts, user_id).events()) as events:
-            told = [(await anext(events)).split(b"\n")[0] for _ in range(3)]
-        assert [b"event: history", b"event: figures", b"event: figures"] == told
+            told = [(await anext(events)).split(b"\n")[0] for _ in range(4)]
+        assert [b"retry: 1000", b"event: history", b"event: figures", b"event: figures"] == told
 
 
 async def test_the_same_list_is_told_once(scene: Scene) -> None:
@@ -121,7 +121,7 @@ async def test_a_stream_ends_after_its_time(scene: Scene, monkeypatch: pytest.Mo
     async with asyncio.timeout(3):
         told = [found async for found in LiveStream(scene.parts, "").events()]
 
-    assert [b"event: history", b"event: figures"] == [found.split(b"\n")[0] for found in told[:2]]
+    assert [b"retry: 1000", b"event: history", b"event: figures"] == [found.split(b"\n")[0] for found in told[:3]]
     assert not scene.parts.arrivals.awaited
 
 
