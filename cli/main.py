@@ -38,6 +38,7 @@ COMMANDS = {
     "resume": "Learn from a listener again.",
     "forget": "Remove what is known of a listener.",
     "export": "Give out all that is held of a listener.",
+    "doctor": "See what is wrong, and what to do about it.",
 }
 OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.user_record import HistoryEntry, RecordFormatError, UserRecord
+from state.user_record import RecordFormatError, UserRecord
 from state.user_records import new_users, pack, unpack
 from tests.state.builders import plain
 from tests.state.test_user_record import F32, RECORDS
@@ -87,13 +87,3 @@ def test_a_record_of_another_format_is_a_sentence() -> None:
 
     with pytest.raises(RecordFormatError, match=SENTENCE):
         unpack([value, b"\x03" + value[1:]], FACTORS)
-
-
-def test_histories_are_read_without_any_vector() -> None:
-    """Who wants histories alone asks for vectors of no length; nobody's fits, and it may be that nobody has one."""
-    with_vector = UserRecord(plays=1, history=[HistoryEntry(7, 1.0, 1, 9)], vector=(0.5, 0.25), generation_key=3)
-    for values in ([with_vector.encode()], [with_vector.encode(), UserRecord(plays=2).encode()]):
-        records = unpack(values, 0)
-
-        assert (len(values), 0) == records.vectors.shape
-        assert [7] == records.histories.item_keys.tolist()
