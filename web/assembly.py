@@ -46,7 +46,7 @@ def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
 
     following = Following(settings, view, changed)
     progress = Progress(settings, following, arrivals)
-    rejects, streams = Rejects(settings), OpenStreams()
+    rejects, streams = Rejects(settings), OpenStreams(settings.gateway_streams_max)
     metrics.registry.register(DiskMetrics(settings.data_path))
     metrics.registry.register(
         GatewayState(

@@ -158,7 +158,8 @@ def listen(settings: Settings) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        message = f"The gateway cannot listen on {host}:{port} ({error.strerror}): set PLAYFOLD_GATEWAY_PORT or _HOST."
+        why = str(error.strerror).partition(" (while ")[0]  # which names the address once more
+        message = f"The gateway cannot listen on {host}:{port} ({why}): set PLAYFOLD_GATEWAY_PORT or _HOST."
         raise PortTakenError(message) from None
     bound.setblocking(False)  # noqa: FBT003  the standard library's own signature
     return bound

@@ -7,16 +7,16 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from web.access import COOKIE, Access
 from web.answers import FoundListeners
 from web.body import read_body
 from web.live import LiveStream
+from web.open_streams import EventStream
 from web.parts import Parts
 from web.paths_lists import as_json, not_ready
-from web.problems import RETRY_S, Problem
 
 HERE = Path(__file__).parent
 WEEK_S = 604_800
@@ -87,10 +87,7 @@ class Page:
         """Return the stream of a page."""
         if not self._parts.caught_up:
             raise not_ready(self._parts)
-        if self._parts.streams.n_open >= self._parts.settings.gateway_streams_max:
-            raise Problem(503, "As many live pages are open as may be.", retry_s=RETRY_S)
-        stream = self._parts.streams.counted(LiveStream(self._parts, user).events())
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return EventStream(self._parts.streams, LiveStream(self._parts, user).events())
 
     def _form(self, *, wrong: bool) -> Response:
         text = self._templates.get_template("login.html").render(wrong=wrong)
