@@ -13,6 +13,10 @@ from model.sharing import even_parts, share
 
 TOLERANCE = 2e-6  # of the last correction, relative to the vector: leaves an error below 1e-5
 STEPS_MAX = 200
+_LEAST = np.finfo(np.float32).tiny  # below it a number loses digits
+_SHRUNK = np.float32(1000)
+"""A vector whose square is so many times less than that of its start is solved again from zero: the rounding of what
+the start was made of would be an error of the result. So it is for who comes back after many half-lives."""
 _FAST = {"reassoc", "contract", "nsz", "arcp"}  # sums in any order; what is not finite stays so, and is found out
 
 
@@ -122,7 +126,7 @@ def _solve_row(
         if zz <= limit * xx or rz <= 0:
             break
         pq = _multiply(factors, at, c, k, base, p, q)
-        if pq == 0:  # so small that it has vanished
+        if pq < _LEAST:  # so small that it has vanished, or is about to
             break
         step = rz / pq
         new, zz, xx = np.float32(0), np.float32(0), np.float32(0)
@@ -137,6 +141,15 @@ def _solve_row(
         rz = new
         for a in range(f):
             p[a] = r[a] * inverse[a] + turn * p[a]
+
+
+@njit(fastmath=_FAST, error_model="numpy")
+def _square(x: Floats) -> np.float32:
+    """Return `x . x`."""
+    sum_ = np.float32(0)
+    for value in x:
+        sum_ += value * value
+    return sum_
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
@@ -160,8 +173,11 @@ def _solve_every(
     space = np.empty((5, factors.shape[1]), np.float32)
     for u in range(len(x)):
         lo, hi = starts[u], starts[u + 1]
-        row = rows[lo:hi], confidences[lo:hi], targets[lo:hi]
+        row, before = (rows[lo:hi], confidences[lo:hi], targets[lo:hi]), _square(x[u])
         _solve_row(row, factors, gram_diagonal, regs[u], x[u], at, c, space, tolerance, steps_max)
+        if _square(x[u]) * _SHRUNK < before:
+            x[u] = 0
+            _solve_row(row, factors, gram_diagonal, regs[u], x[u], at, c, space, tolerance, steps_max)
 
 
 def solve_rows(

@@ -38,6 +38,38 @@ def test_every_row_is_within_1e_5_of_the_dense_solve(rule: Rule, n_row: int, dra
         assert_close(expected, x)
 
 
+@pytest.mark.parametrize("rule", ["ials", "hkv"])
+@pytest.mark.parametrize("halvings", [10, 20, 40, 60])
+def test_a_warm_start_that_is_far_too_long_costs_no_digits(
+    rule: Rule, halvings: int, draw: Draw, trained: Trained
+) -> None:
+    """Who comes back after many half-lives, and skips something, has a vector of which nearly nothing is left."""
+    objective, factors = trained(rule)
+    starts, rows, weights = draw(50, 30)
+    faded = weights * np.float32(2.0**-halvings)
+    fixed = factors.item_factors, factors.gram_diagonal, objective.row_regularization(n_known(starts, rows))
+    x = np.zeros((50, objective.factors), np.float32)
+    solve_rows(starts, rows, objective.confidences(weights), objective.targets(weights), *fixed, x)
+
+    solve_rows(starts, rows, objective.confidences(faded), objective.targets(faded), *fixed, x)
+
+    assert_close(solve_rows_plain(starts, rows, objective.confidences(faded), objective.targets(faded), *fixed), x)
+
+
+def test_what_has_nearly_vanished_is_still_a_number() -> None:
+    """Weights down to the least that a float can hold give a vector, or zeros, and never what is no number."""
+    rng = np.random.default_rng(0)
+    factors, faded = rng.standard_normal((40, 6)).astype(np.float32), np.exp2(-np.arange(50, 150, 0.1))
+    rows, starts = rng.integers(0, 40, 2 * len(faded)).astype(np.int32), np.arange(0, 2 * len(faded) + 1, 2)
+    worth = np.repeat(faded, 2).astype(np.float32)
+    against = np.where(np.arange(len(worth)) % 2, np.float32(1), worth)  # every other signal is fresh, and says no
+    targets, x = np.where(np.arange(len(worth)) % 2, np.float32(0), worth), np.zeros((len(faded), 6), np.float32)
+
+    solve_rows(starts, rows, against, targets, factors, np.full(6, 8, np.float32), np.full(len(x), 0.1), x)
+
+    assert np.isfinite(x).all()
+
+
 def test_a_row_without_known_items_becomes_zero() -> None:
     """An empty row, and one of unknown items only, lose their warm start."""
     factors, x = np.ones((3, 4), np.float32), np.ones((2, 4), np.float32)
