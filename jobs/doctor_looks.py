@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from jobs.announce import announced
 from jobs.doctor_finding import Complaint, Finding, found
@@ -15,7 +16,7 @@ from state.disk_metrics import Room, room_of
 from state.errors import GenerationError, StoreUnavailableError
 from state.generation_store import GenerationStore, generation_store
 from state.manifest import Manifest
-from streams.lag import lag_of
+from streams.lag import Lag, lag_of
 from streams.log_reader import Span, partitions_of, read_topic, reader, spans_of
 from streams.records import Pulse
 from streams.settings import Settings
@@ -23,6 +24,7 @@ from streams.topics import topic_names
 
 GROWS_S = 2.0
 """Seconds between two looks at the lag."""
+AGAIN_S = 0.2
 ANSWER_S = 3.0
 """Longest wait for the gateway."""
 ANSWER_BYTES_MAX = 65_536
@@ -49,9 +51,18 @@ async def look_at_lag(settings: Settings) -> Lags:
         tps = await partitions_of(consumer, topic_names(settings).plays)
         starts = {tp.partition: span.start for tp, span in (await spans_of(consumer, tps)).items()}
     async with lag_of(settings) as lag:
-        first = await lag.spans()
+        first = await spans_in_time(lag)
         await asyncio.sleep(GROWS_S)
         return Lags(first, await lag.spans(), starts)
+
+
+async def spans_in_time(lag: Lag) -> Mapping[int, Span]:
+    """Return the lag; a cluster on which no group ever was makes room for groups when it is first asked."""
+    while True:
+        try:
+            return await lag.spans()
+        except GroupCoordinatorNotAvailableError:
+            await asyncio.sleep(AGAIN_S)
 
 
 async def look_at_pulses(settings: Settings) -> list[Told]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import promql_parser
 import yaml
+from prometheus_client import Metric
 
 from agents.delays import Delays
 from agents.live_quality import LiveQuality
@@ -24,28 +26,30 @@ from state.left_out import LeftOut
 from state.ranker import Ranker
 from state.serving import Serving
 from state.user_store import UserStore
+from web.metrics import GatewayMetrics, GatewayState
 
 PROJECT = Path(__file__).parents[2]
 OPS = PROJECT / "ops"
 SCRAPED = {"job", "instance"}
 """Labels that Prometheus gives every sample."""
-GATEWAY: dict[str, set[str]] = {
-    "playfold_gateway_requests_total": {"route", "method", "status"},
-    "playfold_gateway_request_seconds_bucket": {"route", "le"},
-    "playfold_gateway_request_seconds_count": {"route"},
-    "playfold_gateway_request_seconds_sum": {"route"},
-    "playfold_gateway_plays_total": {"outcome"},
-    "playfold_gateway_ready": set(),
-    "playfold_gateway_view_lag_records": set(),
-    "playfold_gateway_streams": set(),
-    "playfold_gateway_rate_limited_total": set(),
-    "playfold_lag_plays": {"partition"},
-    "playfold_rejects_total": set(),
-    "playfold_generation_age_seconds": set(),
-    "playfold_disk_free_bytes": set(),
-    "playfold_disk_size_bytes": set(),
-}
-"""What a gateway exports."""
+
+
+def gateway_metrics() -> Iterator[Metric]:
+    """Yield the metrics of a gateway that has done some of everything, as `web/assembly.py` registers them."""
+    metrics = GatewayMetrics()
+    metrics.count_request("/readyz", "GET", 200, 0.01)
+    metrics.count_plays("accepted", 1)
+    metrics.count_limited()
+    state = GatewayState(
+        ready=lambda: True,
+        behind=lambda: 0,
+        lags=lambda: {0: 1},
+        streams=lambda: 0,
+        announced_at_ms=lambda: 0,
+        rejects=lambda: 0,
+    )
+    for collector in (metrics.registry, state, DiskMetrics(PROJECT)):
+        yield from collector.collect()
 
 
 def worker_metrics() -> WorkerMetrics:
@@ -79,8 +83,8 @@ def worker_metrics() -> WorkerMetrics:
 @cache
 def exported() -> dict[str, set[str]]:
     """Return the labels of every metric by its name, Prometheus's own `up` included."""
-    found: dict[str, set[str]] = {"up": set()} | {name: set(labels) for name, labels in GATEWAY.items()}
-    for family in worker_metrics().collect():
+    found: dict[str, set[str]] = {"up": set()}
+    for family in chain(worker_metrics().collect(), gateway_metrics()):
         for sample in family.samples:
             found.setdefault(sample.name, set()).update(sample.labels)
     return found

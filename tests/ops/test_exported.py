@@ -40,3 +40,24 @@ def test_the_metrics_of_a_worker_are_collected() -> None:
         "playfold_partitions_swept",
     } <= set(exported())
     assert {"list", "at", "bound"} == exported()["playfold_hit_ratio"]
+
+
+def test_the_metrics_of_a_gateway_are_collected() -> None:
+    """By the names that its clients were promised."""
+    found = {name: labels for name, labels in exported().items() if not name.endswith("_created")}
+
+    promised: dict[str, set[str]] = {
+        "playfold_gateway_requests_total": {"route", "method", "status"},
+        "playfold_gateway_request_seconds_bucket": {"route", "le"},
+        "playfold_gateway_plays_total": {"outcome"},
+        "playfold_gateway_ready": set(),
+        "playfold_gateway_view_lag_records": set(),
+        "playfold_gateway_streams": set(),
+        "playfold_gateway_rate_limited_total": set(),
+        "playfold_lag_plays": {"partition"},
+        "playfold_rejects_total": set(),
+        "playfold_generation_age_seconds": set(),
+        "playfold_disk_free_bytes": set(),
+        "playfold_disk_size_bytes": set(),
+    }
+    assert promised == {name: found.get(name) for name in promised}
