@@ -13,12 +13,17 @@ class TooManyWaitError(RuntimeError):
 
 
 class Arrivals:
-    """Tells those who wait that a list came; on the event loop alone."""
+    """Tells those who wait that a list came; on the event loop alone.
+
+    Attributes:
+        closed: Set when no list will come any more, since the gateway stops.
+    """
 
     def __init__(self) -> None:
         """Begin with nobody."""
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._n_waiting = 0
+        self.closed = False
 
     def tell(self, user_ids: Iterable[str]) -> None:
         """Wake those who wait for the lists of these listeners."""
@@ -32,6 +37,11 @@ class Arrivals:
         for events in self._waiting.values():
             for event in events:
                 event.set()
+
+    def close(self) -> None:
+        """Wake everybody for good."""
+        self.closed = True
+        self.tell_all()
 
     @property
     def awaited(self) -> bool:

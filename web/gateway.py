@@ -73,7 +73,7 @@ class Gateway:
             await self._watch(parts, broadcasts, serving, url_of(bound))
         finally:
             parts.stopping.set()
-            parts.arrivals.tell_all()
+            parts.arrivals.close()
             server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
             for broadcast in broadcasts:

@@ -110,6 +110,8 @@ class Lists:
             try:
                 async with asyncio.timeout(wait_s):
                     while not self._is_reflected(user_id, partition, offset):
+                        if self._arrivals.closed:
+                            return False
                         await came.wait()
                         came.clear()
             except TimeoutError:

@@ -238,6 +238,19 @@ async def test_the_operator_bounds_how_long_anybody_waits(tmp_path: Path) -> Non
     assert not found["reflected"]
 
 
+async def test_nobody_waits_for_a_gateway_that_stops(scene: Scene) -> None:
+    """The list is given as it is, at once; whoever comes then is not made to wait either."""
+    scene.put_list(made_list(offset=5))
+    reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=9000))
+    await asyncio.sleep(0.02)
+
+    scene.parts.arrivals.close()
+
+    assert not (await asyncio.wait_for(reading, 1))["reflected"]
+    assert not (await asyncio.wait_for(read(scene, after=f"{PARTITION}:9", wait_ms=9000), 1))["reflected"]
+    assert (await read(scene, after=f"{PARTITION}:5"))["reflected"]
+
+
 async def test_who_has_no_list_may_wait_for_one(scene: Scene) -> None:
     """The first play of a new listener."""
     scene.put_popular(["p1"])

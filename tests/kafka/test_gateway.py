@@ -1,0 +1,505 @@
+"""A gateway as a process, on a real Kafka, with a worker and a generation."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import msgspec
+import numpy as np
+import pytest
+from httpx import Client
+
+from cli.processes import GatewayProcess, ProcessError, WorkerProcess, run_command
+from streams.broker import Broker, free_port
+from streams.outbox import Item, Outbox
+from streams.records import RelatedItems
+from streams.replay import partition_of
+from streams.settings import Settings
+from streams.topic_admin import create_topics, delete_topics
+from streams.topics import TopicNames, topic_names
+from tests.conftest import JARS
+from tests.kafka.watching import await_true, lists, rejects, values, worker
+from tests.made_up import made_up_factors, publish
+from tests.web.gateway_process import client_of, events_of, gateway, good, play, post, read
+
+TOKEN = "correct-horse-battery"  # noqa: S105  nobody's
+
+
+class Running(NamedTuple):
+    """A worker and a gateway that have a generation."""
+
+    settings: Settings
+    worker: WorkerProcess
+    gateway: GatewayProcess
+    client: Client
+
+
+@pytest.fixture(scope="module")
+def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Give both, ready, to the tests that leave them as they are."""
+    settings = Settings(
+        brokers=broker.bootstrap,
+        data_dir=str(tmp_path_factory.mktemp("gateway")),
+        group="test-gateway",
+        topic_prefix="test-gateway.",
+        factors=8,
+        list_n=10,
+        popular_publish_s=0.2,
+        gateway_requests_per_s=0,
+    )
+    create_topics(settings)
+    publish(settings, made_up_factors(100, 8, np.random.default_rng(0)))
+    with worker(settings) as folding, gateway(settings) as process, client_of(process) as client:
+        place = post(client, play("first", "i1"))[0]
+        assert read(client, "first", place)["reflected"]
+        assert await_true(lambda: client.get("/v1/users/nobody/recommendations").status_code == 200, 20)
+        yield Running(settings, folding, process, client)
+        log = process.log_file.read_text()
+        assert "secret" not in log
+        assert [] == [event for event in process.events() if event["level"] in {"error", "critical"}]
+    delete_topics(settings)
+
+
+def write(settings: Settings, topic: str, items: list[Item]) -> None:
+    """Write records to a compacted topic, each to the partition of its key."""
+
+    async def send() -> None:
+        async with Outbox(settings) as outbox:
+            for partition in range(settings.partitions):
+                mine = [item for item in items if partition_of(item[0].decode(), settings.partitions) == partition]
+                if mine:
+                    await (await outbox.send(topic, partition, mine)).written()
+
+    asyncio.run(send())
+
+
+def test_a_listener_reads_what_their_play_changed(running: Running) -> None:
+    """Whoever waits for their play gets the list that reflects it: it is the one on the topic."""
+    rng = np.random.default_rng(1)
+    for number in range(20):
+        user_id = f"secret-{number}"
+        for item_id in (f"i{item}" for item in rng.choice(100, 3, replace=False)):
+            (place,) = post(running.client, play(user_id, item_id))
+            found = read(running.client, user_id, place)
+
+            assert (True, user_id) == (found["reflected"], found["user_id"])
+            assert (place["partition"], place["offset"]) == (found["partition"], found["offset"])
+            assert item_id not in found["items"]
+    on_topic = lists(running.settings)["secret-19"]
+    assert msgspec.to_builtins(on_topic) == {name: value for name, value in found.items() if name != "reflected"}
+
+
+def test_acknowledged_events_stand_where_they_are_said_to(running: Running) -> None:
+    """Hundreds of requests at a time: every place is one event's, and holds the bytes that were sent."""
+    sent = {
+        f"secret-many-{number}": [
+            play(f"secret-many-{number}", f"i{item}", play_id=f"{number}-{item}") for item in range(5)
+        ]
+        for number in range(100)
+    }
+    with ThreadPoolExecutor(16) as threads:
+        answers = dict(zip(sent, threads.map(lambda events: post(running.client, *events), sent.values()), strict=True))
+
+    places = [(place["partition"], place["offset"]) for found in answers.values() for place in found]
+    assert 500 == len(set(places))
+    read_back: dict[str, list[Any]] = {}
+    for key, value in values(running.settings, topic_names(running.settings).plays):
+        read_back.setdefault(key.decode(), []).append(msgspec.json.decode(value))
+    assert sent == {user_id: found for user_id, found in read_back.items() if user_id in sent}
+    for user_id, found in answers.items():
+        assert sorted(found, key=lambda place: place["offset"]) == found
+        assert {partition_of(user_id, 4)} == {place["partition"] for place in found}
+
+
+@pytest.mark.parametrize("user_id", ["secret/a b", "..", "secret%2F", "ü-secret", "🎵", "s" * 128])
+def test_odd_listeners_are_listeners(running: Running, user_id: str) -> None:
+    """From the play to the list and to the export."""
+    quoted = httpx.URL("http://x/", params={"q": user_id}).query.decode().removeprefix("q=").replace("+", "%20")
+    quoted = quoted.replace(".", "%2E").replace("/", "%2F")
+    (place,) = post(running.client, play(user_id, "i5"))
+
+    assert (user_id, True) == tuple(read(running.client, quoted, place)[name] for name in ("user_id", "reflected"))
+    held = good(running.client.get(f"/v1/users/{quoted}/export")).json()
+    assert (user_id, True, "i5") == (held["user_id"], held["anything"], held["plays"][0]["event"]["item_id"])
+
+
+def test_a_play_that_changes_no_list_is_settled(running: Running) -> None:
+    """The workers' commit says so; one that does not exist is waited for in vain."""
+    (place,) = post(running.client, play("secret-pausing", "i1"))
+    before = read(running.client, "secret-pausing", place)
+    (pause,) = post(running.client, {"type": "pause", "user_id": "secret-pausing"})
+    (ignored,) = post(running.client, play("secret-pausing", "i2"))
+
+    found = read(running.client, "secret-pausing", ignored)
+
+    assert (True, before["items"], before["offset"]) == (found["reflected"], found["items"], found["offset"])
+    assert pause["offset"] > found["offset"]
+    began = time.monotonic()
+    later = read(running.client, "secret-pausing", {**ignored, "offset": ignored["offset"] + 10**6}, wait_ms=300)
+    assert not later["reflected"]
+    assert 0.3 <= time.monotonic() - began < 2
+
+
+def test_many_readers_wait_at_a_time(running: Running) -> None:
+    """Each for a play of their own."""
+
+    def play_and_read(number: int) -> bool:
+        user_id = f"secret-waiting-{number}"
+        (place,) = post(running.client, play(user_id, f"i{number % 90}"))
+        return bool(read(running.client, user_id, place)["reflected"])
+
+    with ThreadPoolExecutor(40) as threads:
+        assert [True] * 200 == list(threads.map(play_and_read, range(200)))
+
+
+def test_reasons_come_from_the_list_or_from_all_plays(running: Running) -> None:
+    """Both sum to the score, and say the same of the plays that the list names."""
+    (*_, place) = post(running.client, *(play("secret-why", f"i{item}") for item in (3, 14, 15, 9, 26, 53)))
+    found = read(running.client, "secret-why", place)
+    item_id = found["items"][1]
+    path = f"/v1/users/secret-why/because/{item_id}"
+
+    short, full = good(running.client.get(path)).json(), good(running.client.get(f"{path}?full=true")).json()
+
+    assert (2, 2, False, True) == (short["rank"], full["rank"], short["whole"], full["whole"])
+    for told, n in ((short, 3), (full, 6)):
+        assert n == len(told["reasons"])
+        total = sum(reason["share"] for reason in told["reasons"]) + told["rest"]
+        assert found["scores"][1] == pytest.approx(total, rel=1e-5)
+        assert found["scores"][1] == pytest.approx(told["score"], rel=1e-5)
+    shares = {reason["item_id"]: reason["share"] for reason in full["reasons"]}
+    for reason in short["reasons"]:
+        assert reason["share"] == pytest.approx(shares[reason["item_id"]], rel=1e-4)
+    assert 404 == running.client.get("/v1/users/secret-unknown/because/i1").status_code
+
+
+def test_what_the_catalog_and_the_neighbours_say_comes_from_their_topics(running: Running) -> None:
+    """Within moments of their being written; a tombstone takes them away."""
+    names = topic_names(running.settings)
+    related = RelatedItems(item_id="song/1", generation="g", items=["i1", "i2"], cosines=[0.5, 0.25])
+    write(running.settings, names.related_items, [(b"song/1", msgspec.json.encode(related))])
+    item = {"item_id": "song/1", "title": "Blue Moon", "kind": "song"}
+    write(running.settings, names.catalog, [(b"song/1", msgspec.json.encode(item)), (b"bad", b"no item")])
+    client = running.client
+
+    assert await_true(lambda: client.get("/v1/items/song%2F1").status_code == 200, 5)
+    assert await_true(lambda: client.get("/v1/items/song%2F1/related").status_code == 200, 5)
+    assert item == client.get("/v1/items/song%2F1").json()
+    assert ["i1"] == client.get("/v1/items/song%2F1/related?n=1").json()["items"]
+    assert [{**item, "artist": None}] == client.get("/v1/items?query=blue+moon").json()["items"]
+    assert 404 == client.get("/v1/items/bad").status_code
+    write(running.settings, names.catalog, [(b"song/1", None)])
+    write(running.settings, names.related_items, [(b"song/1", None)])
+    assert await_true(lambda: client.get("/v1/items/song%2F1").status_code == 404, 5)
+    assert await_true(lambda: client.get("/v1/items/song%2F1/related").status_code == 404, 5)
+    assert [] == client.get("/v1/items?query=blue+moon").json()["items"]
+
+
+def test_what_goes_with_some_items_is_what_their_listener_would_get(running: Running) -> None:
+    """As a worker has it; strangers are named."""
+    (*_, place) = post(running.client, *(play("secret-twin", item) for item in ("i7", "i8", "stranger")))
+    theirs = read(running.client, "secret-twin", place)
+
+    body = {"items": ["i7", "i8", "stranger"], "n": 10}
+    found = good(running.client.post("/v1/recommendations", json=body)).json()
+
+    assert (["stranger"], theirs["generation"]) == (found["unknown"], found["generation"])
+    assert set(theirs["items"][:5]) <= set(found["items"])
+
+
+def test_a_listener_is_forgotten(running: Running) -> None:
+    """The receipt names the places; the list goes, an export says that nothing is known, a play begins anew."""
+    (*_, place) = post(running.client, *(play("secret-gone", f"i{item}") for item in range(4)))
+    assert "popular" != read(running.client, "secret-gone", place)["kind"]
+
+    receipt = good(running.client.delete("/v1/users/secret-gone")).json()
+
+    assert ("forget", "secret-gone", place["partition"]) == (
+        receipt["wish"],
+        receipt["user_id"],
+        receipt["partition"],
+    )
+    assert place["offset"] + 1 == receipt["plays_offset"]
+    assert min(receipt["changelog_offset"], receipt["recommendations_offset"]) >= 0
+    assert await_true(lambda: read(running.client, "secret-gone")["kind"] == "popular", 5)
+    held = good(running.client.get("/v1/users/secret-gone/export")).json()
+    assert (None, True) == (held["recommendations"], held["record"]["forgotten"])
+    (again,) = post(running.client, play("secret-gone", "i50"))
+    assert (True, 1) == tuple(read(running.client, "secret-gone", again)[name] for name in ("reflected", "plays"))
+
+
+def test_a_page_sees_its_listener_s_list_move(running: Running) -> None:
+    """Figures every second, and the list of a play that was sent here with the time that it took."""
+    (place,) = post(running.client, play("secret-page", "i1"))
+    read(running.client, "secret-page", place)
+    with running.client.stream("GET", "/live/events?user=secret-page") as stream:
+        lines = stream.iter_lines()
+        assert next(events_of(lines, "list"))["first"]
+        post(running.client, play("secret-page", "i77"))
+        moved = next(events_of(lines, "list"))
+        figures = [next(events_of(lines, "figures")) for _ in range(2)][1]
+
+    assert not moved["first"]
+    assert 0 < moved["took_ms"] < 5000
+    assert "i77" not in [entry["item_id"] for entry in moved["entries"]]
+    assert (["a"], [[0, 1, 2, 3]]) == (
+        [found["instance"] for found in figures["workers"]],
+        [found["partitions"] for found in figures["workers"]],
+    )
+    assert [True] == [found["serving"] for found in figures["generations"]]
+
+
+def test_rejects_and_lag_are_told(running: Running) -> None:
+    """A record that no worker can read, written by another producer: counted, and shown without what it says."""
+
+    def told(name: str) -> float:
+        lines = running.client.get("/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    before = told("playfold_rejects_total ")
+    write(running.settings, topic_names(running.settings).plays, [(b"secret-reject", b"secret nonsense")])
+
+    assert await_true(lambda: told("playfold_rejects_total ") == before + 1, 10)
+    assert len(rejects(running.settings)) == told("playfold_rejects_total ")
+    assert await_true(lambda: told("playfold_lag_plays{") == 0, 10)
+    assert 0 < told("playfold_generation_age_seconds ") < 600
+    with running.client.stream("GET", "/live/events") as stream:
+        figures = next(events_of(stream.iter_lines(), "figures"))
+    assert before + 1 == figures["rejects"]["total"]
+    assert figures["rejects"]["latest"][0]["reason"].startswith("JSON is malformed")
+    assert "secret" not in msgspec.json.encode(figures).decode()
+
+
+def test_metrics_name_nobody(running: Running) -> None:
+    """After everything above: neither a listener nor an item."""
+    told = running.client.get("/metrics").text
+
+    assert "secret" not in told
+    assert "song" not in told
+    assert 'playfold_gateway_plays_total{outcome="accepted"}' in told
+    assert "\nplayfold_gateway_ready 1.0\n" in told
+    assert "\nplayfold_gateway_view_lag_records 0.0\n" in told
+
+
+def test_another_gateway_has_the_same_lists(running: Running) -> None:
+    """With an instance of its own; it reads the topics by itself."""
+    second = msgspec.structs.replace(running.settings, instance="second")
+    (place,) = post(running.client, play("secret-two", "i1"))
+    expected = read(running.client, "secret-two", place)
+    with gateway(second) as process, client_of(process) as client:
+        assert expected == read(client, "secret-two", place)
+        assert running.gateway.url != process.url
+        (other,) = post(client, play("secret-two", "i2"))
+        assert read(running.client, "secret-two", other)["reflected"]
+
+
+def test_two_gateways_cannot_share_an_instance(running: Running) -> None:
+    """Said in a sentence, before a port is taken."""
+    folder = running.settings.gateway_path
+    sentence = f"Another gateway uses {folder}: give this one a PLAYFOLD_INSTANCE of its own"
+
+    assert f"`playfold gateway` ended with status 1 ({sentence})" == ended(running.settings)
+
+
+def ended(settings: Settings, within_s: float = 30) -> str:
+    """Start a gateway that cannot run, and return what is said of its end."""
+    log_file, before = settings.data_path / "ended.log", time.monotonic()
+    with pytest.raises(ProcessError) as caught:
+        asyncio.run(run_command(settings, "gateway", log_file=log_file))
+    assert time.monotonic() - before < within_s
+    return str(caught.value).removesuffix(f": read {log_file}.")
+
+
+def test_what_keeps_a_gateway_from_running_is_a_sentence(settings: Settings, names: TopicNames) -> None:
+    """A port that is taken, an address that others reach, a damaged view, topics that are not there."""
+    assert names.plays
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = ended(msgspec.structs.replace(settings, gateway_port=port))
+    assert said.endswith(
+        f"(The gateway cannot listen on 127.0.0.1:{port} (Address already in use): set PLAYFOLD_GATEWAY_PORT or _HOST)"
+    )
+    said = ended(msgspec.structs.replace(settings, gateway_host="0.0.0.0"))  # noqa: S104  that it is refused is the claim
+    assert "(PLAYFOLD_GATEWAY_HOST is 0.0.0.0, which others than this machine can reach: set " in said
+    with gateway(settings):
+        pass
+    for manifest in (settings.gateway_path / "view").glob("MANIFEST-*"):
+        manifest.write_bytes(b"nothing")
+    said = ended(msgspec.structs.replace(settings, gateway_port=0))
+    assert f"(The view in {settings.gateway_path / 'view'} cannot be opened (" in said
+    delete_topics(settings)
+    assert "is missing: run `playfold topics create`)" in ended(msgspec.structs.replace(settings, gateway_port=0))
+    create_topics(settings)
+
+
+def test_clients_bring_the_token(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
+    """From a file, in the header or by the form's cookie; the log does not tell it."""
+    assert names.plays
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    own = msgspec.structs.replace(settings, gateway_token_file=str(file))
+    with gateway(own) as process, client_of(process) as nobody, client_of(process) as browser:
+        asked = {"/v1/plays": "POST", "/metrics": "GET", "/v1/items?query=a": "GET", "/v1/users/ann": "DELETE"}
+        assert {401} == {nobody.request(method, path).status_code for path, method in asked.items()}
+        assert [200, 200, 303] == [nobody.get(path).status_code for path in ("/healthz", "/readyz", "/")]
+        with client_of(process, authorization=f"Bearer {TOKEN}") as client:
+            post(client, play("ann", "i1"))
+        assert 303 == browser.post("/session", data={"token": TOKEN}).status_code
+        post(browser, play("ben", "i1"))
+        post_from = {"origin": "http://evil.example"}
+        assert 403 == browser.post("/v1/plays", json=play("ann", "i1"), headers=post_from).status_code
+        assert 403 == browser.get("/", headers={"host": "evil.example"}).status_code
+        assert TOKEN not in process.log_file.read_text()
+
+
+def test_one_client_cannot_ask_for_everything(settings: Settings, names: TopicNames) -> None:
+    """429 with Retry-After from the first request over the limit on; it is answered again when it has waited."""
+    assert names.plays
+    limited = msgspec.structs.replace(settings, gateway_requests_per_s=5.0)
+    with gateway(limited) as process, client_of(process) as client:
+        found = [client.get("/v1/items?query=a") for _ in range(15)]
+        told = [answer.status_code for answer in found]
+        assert {200, 429} == set(told)
+        first = told.index(429)
+        assert 10 <= first <= 13
+        time.sleep(int(found[first].headers["retry-after"]))
+        assert 200 == client.get("/v1/items?query=a").status_code
+        assert 200 == client.get("/healthz").status_code
+
+
+def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> None:
+    """Whoever asks before everything is read is told how many records are left; nothing is said to be missing."""
+    n = 60_000
+    write(settings, names.related_items, [(b"r%d" % number, b"{}" + b" " * 500) for number in range(n)])
+    item = RelatedItems(item_id="last", generation="g", items=["i1"], cosines=[0.5])
+    write(settings, names.related_items, [(b"last", msgspec.json.encode(item))])
+    with gateway(settings, ready=False) as process:
+        assert await_true(lambda: process.told("gateway_listening") is not None, 30)
+        listening = process.told("gateway_listening") or {}
+        seen: dict[int, set[str]] = {}
+        with Client(base_url=listening["url"], trust_env=False) as client:
+            for _ in range(10_000):
+                found, ready = client.get("/v1/items/last/related"), client.get("/readyz")
+                seen.setdefault(ready.status_code, set()).add(ready.text)
+                assert found.status_code in {503, 200}
+                assert 200 == client.get("/healthz").status_code
+                if ready.status_code == 200:
+                    break
+                assert "2" == ready.headers["retry-after"]
+            assert {200, 503} == seen.keys()
+            assert any(" records are to be read." in text and "starting: 0 " not in text for text in seen[503])
+            assert ["i1"] == client.get("/v1/items/last/related").json()["items"]
+        process.await_ready(30)
+        assert n + 1 == (process.told("topics_read") or {})["records"]
+
+
+def test_a_restart_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
+    """What was read is not read again, and what came meanwhile is."""
+    record = RelatedItems(item_id="i1", generation="g", items=["i2"], cosines=[0.5])
+    write(settings, names.related_items, [(b"i1", msgspec.json.encode(record))])
+    with gateway(settings) as process, client_of(process) as client:
+        assert ["i2"] == good(client.get("/v1/items/i1/related")).json()["items"]
+        process.stop()
+        assert 0 == process.child.status
+        assert "gateway_stopped" == process.events()[-1]["event"]
+        later = msgspec.structs.replace(record, item_id="i3")
+        write(settings, names.related_items, [(b"i3", msgspec.json.encode(later))])
+        process.start()
+        process.await_ready(30)
+        with client_of(process) as again:
+            for item_id in ("i1", "i3"):
+                assert ["i2"] == good(again.get(f"/v1/items/{item_id}/related")).json()["items"]
+
+
+def test_a_gateway_stops_within_seconds(settings: Settings, names: TopicNames) -> None:
+    """Whatever is open: a page, a waiting reader, a connection that is kept, half a request."""
+    assert names.plays
+    with gateway(settings) as process, client_of(process) as client, ThreadPoolExecutor(1) as thread:
+        host, port = process.url.removeprefix("http://").split(":")
+        partition = partition_of("ann", settings.partitions)
+        with client.stream("GET", "/live/events") as stream, socket.create_connection((host, int(port))) as half:
+            half.sendall(b"GET /he")
+            lines = stream.iter_lines()
+            next(events_of(lines, "figures"))
+            path = f"/v1/users/ann/recommendations?after={partition}:99&wait_ms=10000"
+            waiting = thread.submit(client.get, path)
+            time.sleep(0.3)
+            began = time.monotonic()
+            process.stop()
+            took_s = time.monotonic() - began
+            assert 0 == process.child.status
+            assert [] == [line for line in lines if line.startswith("event: error")]
+        assert waiting.result(5).status_code == 404
+        assert took_s < 4
+        assert [] == [event for event in process.events() if event["level"] in {"error", "critical"}]
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[tuple[Broker, Settings]]:
+    """Give a Kafka of its own, which the test may stop, and settings on it."""
+    with Broker(tmp_path / "broker", JARS, free_port()) as own:
+        settings = Settings(
+            brokers=own.bootstrap,
+            data_dir=str(tmp_path),
+            factors=8,
+            list_n=5,
+            kafka_timeout_s=4.0,
+            popular_publish_s=0.2,
+            session_timeout_s=6.0,
+        )
+        create_topics(settings)
+        publish(settings, made_up_factors(30, 8, np.random.default_rng(0)))
+        yield own, settings
+
+
+def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(
+    mortal: tuple[Broker, Settings],
+) -> None:
+    """503 with Retry-After for plays, at once from the second on; the gateway lives, says what is wrong, recovers."""
+    broker, settings = mortal
+    with gateway(settings) as process, client_of(process) as client:
+        with worker(settings):
+            (place,) = post(client, play("ann", "i1"))
+            before = read(client, "ann", place)
+        broker.stop()
+
+        lost = client.post("/v1/plays", json=play("ann", "i2"))
+        began = time.monotonic()
+        again = client.post("/v1/plays", json=play("ann", "i2"))
+        assert time.monotonic() - began < 1
+        assert [(503, "2")] * 2 == [(found.status_code, found.headers["retry-after"]) for found in (lost, again)]
+        assert "does not answer; nothing was sent." in again.json()["detail"]
+        for _ in range(3):
+            began = time.monotonic()
+            assert {**before, "reflected": True} == read(client, "ann", place)
+            assert time.monotonic() - began < 1
+        assert (503, 200, 200) == tuple(client.get(path).status_code for path in ("/readyz", "/healthz", "/metrics"))
+        assert 503 == client.get("/v1/users/ann/export").status_code
+        later = read(client, "ann", {**place, "offset": 10**6}, wait_ms=200)
+        assert not later["reflected"]
+
+        broker.start()
+        assert await_true(lambda: client.get("/readyz").status_code == 200, 40)
+        with worker(settings):
+            (place,) = post(client, play("ann", "i3"))
+            assert read(client, "ann", place, wait_ms=10_000)["reflected"]
+        assert process.running
+        assert ["intake_lost_kafka", "intake_found_kafka"] == [
+            event["event"] for event in process.events() if event["event"].startswith("intake_")
+        ]
+
+
+def test_without_kafka_a_gateway_does_not_start(tmp_path: Path) -> None:
+    """Nor does it hang: a sentence within the time that Kafka may take."""
+    port = free_port()
+    settings = Settings(brokers=f"127.0.0.1:{port}", data_dir=str(tmp_path), kafka_timeout_s=1.0, gateway_port=0)
+
+    said = ended(settings)
+
+    assert "`playfold gateway` ended with status 1 (" in said
+    assert f"127.0.0.1:{port}" in said

@@ -1,0 +1,70 @@
+"""A gateway as a process, and what is asked of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from httpx import Client, Response
+
+from cli.processes import GatewayProcess
+from streams.settings import Settings
+
+READY_S = 60.0
+NOW_MS = 1_795_478_400_000
+
+
+@contextmanager
+def gateway(settings: Settings, *, ready: bool = True) -> Iterator[GatewayProcess]:
+    """Run a gateway at a free port, and wait until it is ready unless told not to."""
+    process = GatewayProcess(msgspec.structs.replace(settings, gateway_port=0))
+    process.start()
+    try:
+        if ready:
+            process.await_ready(READY_S)
+        yield process
+    finally:
+        process.stop()
+
+
+def client_of(process: GatewayProcess, **headers: str) -> Client:
+    """Return a client of a gateway, without whatever proxy the environment names."""
+    return Client(base_url=process.url, headers=headers, timeout=30, trust_env=False)
+
+
+def play(user_id: str, item_id: str, **fields: Any) -> dict[str, Any]:
+    """Return a play as a client writes it."""
+    return {"user_id": user_id, "item_id": item_id, "played_at_ms": NOW_MS} | fields
+
+
+def post(client: Client, *events: Any) -> list[dict[str, Any]]:
+    """Send events, all of which are accepted, and return where they stand."""
+    found = client.post("/v1/plays", json=list(events))
+    assert found.status_code == 200, found.text
+    assert (len(events), 0) == (found.json()["accepted"], found.json()["rejected"])
+    results: list[dict[str, Any]] = found.json()["results"]
+    return results
+
+
+def read(client: Client, user_id: str, place: dict[str, Any] | None = None, wait_ms: int = 10_000) -> Any:
+    """Return a listener's list, once it reflects the play at a place if one is given."""
+    query: dict[str, str | int] = (
+        {"after": f"{place['partition']}:{place['offset']}", "wait_ms": wait_ms} if place else {}
+    )
+    return good(client.get(f"/v1/users/{user_id}/recommendations", params=query)).json()
+
+
+def good(found: Response) -> Response:
+    """Return an answer that has status 200."""
+    assert found.status_code == 200, found.text
+    return found
+
+
+def events_of(stream: Iterator[str], name: str) -> Iterator[Any]:
+    """Yield what the events of a name say, from the lines of a stream."""
+    event = ""
+    for line in stream:
+        if line.startswith("event: "):
+            event = line.removeprefix("event: ")
+        elif line.startswith("data: ") and event == name:
+            yield msgspec.json.decode(line.removeprefix("data: "))
