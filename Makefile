@@ -18,9 +18,9 @@ setup: .venv/.dev .venv/.kernels ## Install everything into .venv: what playfold
 demo: .venv/.runtime .venv/.kernels ## Show it on MovieLens-100K. DEMO_S=60 ends it by itself after that many seconds.
 	@$(BIN)/playfold demo $(if $(DEMO_S),--seconds $(DEMO_S))
 
-test: .venv/.dev .venv/.kernels ## Run the tests, with branch coverage.
+test: .venv/.dev .venv/.kernels ## Run the tests, two files at a time, with branch coverage.
 	@sh tests/programs.sh
-	@$(BIN)/pytest --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
 
 lint: .venv/.dev ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
