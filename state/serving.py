@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from state.errors import GenerationError
+from state.errors import GenerationError, StoreUnavailableError
 from state.generation import Generation
 from state.generation_store import GenerationStore
 from streams.records import Announcement
 
 log = logging.getLogger(__name__)
+
+RETRY_S = 10.0
+"""Until an announced generation is asked for again, where the store did not answer."""
 
 
 class Serving:
@@ -31,11 +34,6 @@ class Serving:
         self._announced: Announcement | None = None
         self._changed = asyncio.Event()
 
-    @property
-    def announced_at_ms(self) -> int | None:
-        """Return when what was announced last was, in milliseconds since 1970; None if nothing was."""
-        return self._announced.announced_at_ms if self._announced else None
-
     def announce(self, _key: bytes | None, value: bytes | None) -> None:
         """Take note of a record of the generations topic; the last one counts."""
         try:
@@ -49,10 +47,12 @@ class Serving:
         """Swap to every announced generation; one that cannot be opened leaves the present one in service."""
         while True:
             await self._changed.wait()
-            await self.swap()
+            if not await self.swap():
+                await asyncio.sleep(RETRY_S)
+                self._changed.set()
 
-    async def swap(self) -> None:
-        """Open what was announced last, verify it and take it into service.
+    async def swap(self) -> bool:
+        """Open what was announced last, verify it and take it into service; False if the store did not answer.
 
         Another revision of the generation in service only replaces its index and what is withdrawn: users' vectors
         belong to the generation as before, and nobody has to be swept.
@@ -60,19 +60,20 @@ class Serving:
         self._changed.clear()
         announced, present = self._announced, self.current
         if announced is None or (present is not None and _is(present, announced)):
-            return
+            return True
         try:
             generation = await asyncio.to_thread(self._open, announced, present)
         except GenerationError as error:
             log.error("generation_refused", extra={"reason": f"{error} {_stays(announced, present)}"})  # noqa: TRY400  one line is enough
-            return
+            return not isinstance(error, StoreUnavailableError)
         self.current = generation
         told = {"generation": generation.id, "revision": generation.revision.number}
         if present is not None and present.id == generation.id:
             log.info("revision_swapped", extra=told | {"withdrawn": len(generation.revision.withdrawn)})
-            return
+            return True
         self.swapped.set()
         log.info("generation_swapped", extra=told | {"items": generation.manifest.n_items})
+        return True
 
     def _open(self, announced: Announcement, present: Generation | None) -> Generation:
         generation = self._store.open(announced.generation_id, announced.revision)

@@ -218,7 +218,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(ge=0, le=1, description="Recall@10 of the index below which a worker ranks exactly.")
     ] = 0.9
     metrics_port: Annotated[
-        int, Meta(ge=0, le=65535, description="Port of this process's Prometheus metrics on 127.0.0.1; 0: none.")
+        int, Meta(ge=0, le=65535, description="Port of a worker's Prometheus metrics; 0: none.")
     ] = 0
 
     metrics_host: Annotated[

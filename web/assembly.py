@@ -1,7 +1,7 @@
 """How the parts of a gateway are put together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from state.catalog import ItemCatalog
 from state.disk_metrics import DiskMetrics
@@ -12,7 +12,7 @@ from streams.settings import Settings
 from web.arrivals import Arrivals
 from web.companions import Companions
 from web.figures import Figures
-from web.following import Following
+from web.following import Following, Record
 from web.intake import Intake
 from web.metrics import GatewayMetrics, GatewayState
 from web.open_streams import OpenStreams
@@ -27,36 +27,25 @@ from web.timings import Timings
 
 def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
     """Put the parts of a gateway together."""
-    arrivals, catalog, popular, metrics = Arrivals(), ItemCatalog(), PopularHeld(), GatewayMetrics()
+    arrivals, catalog, popular = Arrivals(), ItemCatalog(), PopularHeld()
     serving = Serving(generation_store(settings), catalog.prepare)
     search = ItemSearch(serving)
-    known = list(view.all_items())
-    for key, value in known:
-        catalog.on_record(key, value)
-    search.take(known)
 
-    def changed(
-        kind: bytes, lists: Sequence[tuple[str, int]], records: Sequence[tuple[bytes | None, bytes | None]]
-    ) -> None:
+    def changed(kind: bytes, lists: Sequence[tuple[str, int]], records: Sequence[Record]) -> None:
         if kind == ITEM:
-            for key, value in records:
-                catalog.on_record(key, value)
-            search.take(records)
+            take_items(catalog, search, records)
         arrivals.tell(user_id for user_id, _ in lists)
 
     following = Following(settings, view, changed)
     progress = Progress(settings, following, arrivals)
     rejects, streams = Rejects(settings), OpenStreams(settings.gateway_streams_max)
-    metrics.registry.register(DiskMetrics(settings.data_path))
-    metrics.registry.register(
-        GatewayState(
-            following.caught_up.is_set,
-            lambda: following.behind,
-            lambda: progress.lags,
-            lambda: streams.n_open,
-            lambda: serving.announced_at_ms,
-            lambda: rejects.n_seen,
-        )
+    state = GatewayState(
+        following.caught_up.is_set,
+        lambda: following.behind,
+        lambda: progress.lags,
+        lambda: streams.n_open,
+        lambda: serving.current.manifest.created_at_ms if serving.current else None,
+        lambda: rejects.n_seen,
     )
     return Parts(
         settings=settings,
@@ -76,6 +65,14 @@ def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
         rejects=rejects,
         streams=streams,
         timings=Timings(),
-        metrics=metrics,
+        metrics=GatewayMetrics(state, DiskMetrics(settings.data_path)),
         stopping=asyncio.Event(),
     )
+
+
+def take_items(catalog: ItemCatalog, search: ItemSearch, records: Iterable[Record]) -> None:
+    """Take in records of the catalog."""
+    known = list(records)
+    for key, value in known:
+        catalog.on_record(key, value)
+    search.take(known)

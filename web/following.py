@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 RECORDS_AT_ONCE = 200
 """Records taken in before requests have their turn: two milliseconds or so."""
 PROGRESS_S = 2.0
-Changed = Callable[[bytes, Sequence[tuple[str, int]], Sequence[tuple[bytes | None, bytes | None]]], None]
+Record = tuple[bytes | None, bytes | None]
+"""Key and value."""
+Changed = Callable[[bytes, Sequence[tuple[str, int]], Sequence[Record]], None]
 """Told of what was taken: the kind, the listeners whose lists changed, and the records."""
 
 

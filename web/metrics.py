@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+OUTCOMES = ("accepted", "invalid", "failed")
 OTHER = "other"
 """What stands for a path that there is not: a label is one of a bounded number."""
 
@@ -15,9 +16,11 @@ OTHER = "other"
 class GatewayMetrics:
     """Counts requests and events; what is a present state is read when it is asked for."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, *present: Collector) -> None:
+        """Begin with nothing counted; `present` tell what is so at the moment."""
         self.registry = CollectorRegistry()
+        for collector in present:
+            self.registry.register(collector)
         self._requests = Counter(
             "playfold_gateway_requests",
             "Requests answered.",
@@ -34,6 +37,8 @@ class GatewayMetrics:
         self._plays = Counter(
             "playfold_gateway_plays", "Events, by what became of them.", ["outcome"], registry=self.registry
         )
+        for outcome in OUTCOMES:
+            self._plays.labels(outcome)  # from the start on, so that the first failure is a change
         self._limited = Counter(
             "playfold_gateway_rate_limited", "Requests of clients that sent too many.", registry=self.registry
         )
@@ -72,12 +77,12 @@ class GatewayState(Collector):
         behind: Callable[[], int],
         lags: Callable[[], dict[int, int] | None],
         streams: Callable[[], int],
-        announced_at_ms: Callable[[], int | None],
+        created_at_ms: Callable[[], int | None],
         rejects: Callable[[], int],
     ) -> None:
         """Ask these when samples are wanted."""
         self._ready, self._behind, self._lags, self._streams = ready, behind, lags, streams
-        self._announced_at_ms, self._rejects = announced_at_ms, rejects
+        self._created_at_ms, self._rejects = created_at_ms, rejects
 
     def collect(self) -> Iterator[Metric]:
         """Give one sample of everything."""
@@ -92,7 +97,9 @@ class GatewayState(Collector):
         yield lags
         what = "Rejected records that were seen since the start."
         yield CounterMetricFamily("playfold_rejects", what, value=self._rejects())
-        announced = self._announced_at_ms()
-        if announced is not None:
-            age_s = max(0.0, time.time() - announced / 1000)
-            yield GaugeMetricFamily("playfold_generation_age_seconds", "Age of what was announced last.", value=age_s)
+        created = self._created_at_ms()
+        if created is not None:
+            age_s = max(0.0, time.time() - created / 1000)
+            yield GaugeMetricFamily(
+                "playfold_generation_age_seconds", "Seconds since what is in service was made.", value=age_s
+            )

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from state.errors import StoreUnavailableError
 from state.generation import Generation
 from state.generation_store import GenerationStore
 from state.serving import Serving
@@ -155,3 +156,33 @@ async def test_following_swaps_to_every_announcement(store: GenerationStore, cap
 
     following.cancel()
     assert ["generation_swapped"] * 2 == [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
+
+
+class Away(GenerationStore):
+    """A store that does not answer the first time."""
+
+    asked = 0
+
+    def open(self, generation_id: str, revision: int | None = None) -> Generation:
+        """Answer from the second time on."""
+        self.asked += 1
+        if self.asked == 1:
+            message = "The bucket does not answer."
+            raise StoreUnavailableError(message)
+        return super().open(generation_id, revision)
+
+
+async def test_a_store_that_did_not_answer_is_asked_again(
+    store: GenerationStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody has to announce the generation once more; one that is damaged is not asked for again."""
+    monkeypatch.setattr("state.serving.RETRY_S", 0.01)
+    serving = Serving(Away(store.path))
+    serving.announce(b"serving", announcement(FIRST_ID))
+    following = asyncio.create_task(serving.follow())
+
+    await asyncio.wait_for(serving.swapped.wait(), 10)
+
+    following.cancel()
+    assert 1 == len(reasons(caplog, "generation_refused"))
+    assert await Serving(store).swap()

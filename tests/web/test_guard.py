@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from state.view import RELATED
+from state.view import RELATED, View
 from streams.settings import Settings
 from tests.web.scene import HOST, Scene, ask, made_list, make_scene
 from web.access import Access
@@ -247,15 +247,17 @@ async def test_an_error_that_nobody_foresaw_is_logged_without_what_was_asked(
 
 
 async def test_a_path_that_fails_answers_with_a_problem_document(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not with what the framework would say."""
-    scene.take(RELATED, "i1", b"nothing that a job would write")
+    """Not with what the framework would say; what stands wrongly on a topic is nobody's failure here."""
+    scene.take(RELATED, "i2", b"nothing that a job would write")
+    unreadable = await ask(scene.app, "GET", "/v1/items/i2/related")
+    monkeypatch.setattr(View, "related_to", lambda *_: 1 // 0)
 
     found = await ask(scene.app, "GET", "/v1/users/ann/export?x=1")
     failed = await ask(scene.app, "GET", "/v1/items/i1/related")
 
-    assert (200, 500) == (found.status, failed.status)
+    assert (503, 200, 500) == (unreadable.status, found.status, failed.status)
     assert ("application/problem+json", 500) == (failed.headers["content-type"], failed.json["status"])
     assert ["request_failed"] == caplog.messages
 
