@@ -36,20 +36,18 @@ SCRAPED = {"job", "instance"}
 
 def gateway_metrics() -> Iterator[Metric]:
     """Yield the metrics of a gateway that has done some of everything, as `web/assembly.py` registers them."""
-    metrics = GatewayMetrics()
-    metrics.count_request("/readyz", "GET", 200, 0.01)
-    metrics.count_plays("accepted", 1)
-    metrics.count_limited()
     state = GatewayState(
         ready=lambda: True,
         behind=lambda: 0,
         lags=lambda: {0: 1},
         streams=lambda: 0,
-        announced_at_ms=lambda: 0,
+        created_at_ms=lambda: 0,
         rejects=lambda: 0,
     )
-    for collector in (metrics.registry, state, DiskMetrics(PROJECT)):
-        yield from collector.collect()
+    metrics = GatewayMetrics(state, DiskMetrics(PROJECT))
+    metrics.count_request("/readyz", "GET", 200, 0.01)
+    metrics.count_limited()
+    yield from metrics.registry.collect()
 
 
 def worker_metrics() -> WorkerMetrics:
