@@ -7,6 +7,8 @@ from pydantic import AfterValidator
 
 SLASH = "\x00"
 """Stands for an encoded slash while a path is matched: ids may have slashes, and none has this."""
+PRINTABLE = "printable"
+"""The format of ids in schemas: without control characters, nor any space but the plain one."""
 
 
 def read_id(found: str) -> str:
@@ -23,8 +25,24 @@ def read_id(found: str) -> str:
 
 
 UserId = Annotated[
-    str, AfterValidator(read_id), Path(min_length=1, max_length=128, description="Who listens.", examples=["anna"])
+    str,
+    AfterValidator(read_id),
+    Path(
+        min_length=1,
+        max_length=128,
+        description="Who listens.",
+        examples=["anna"],
+        json_schema_extra={"format": PRINTABLE},
+    ),
 ]
 ItemId = Annotated[
-    str, AfterValidator(read_id), Path(min_length=1, max_length=128, description="The item.", examples=["song-7"])
+    str,
+    AfterValidator(read_id),
+    Path(
+        min_length=1,
+        max_length=128,
+        description="The item.",
+        examples=["song-7"],
+        json_schema_extra={"format": PRINTABLE},
+    ),
 ]

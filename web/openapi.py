@@ -1,5 +1,6 @@
 """The description of the gateway for clients: schemas from the structs that travel, one example at least of each."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from streams.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
 from streams.holdings import Holdings
 from streams.records import CatalogItem, RelatedItems
 from web import answers
+from web.ids import PRINTABLE
 from web.problems import MEDIA_TYPE, ProblemDocument
 
 EVENTS = (Play, Hide, Unhide, Shown, Pause, Resume, Forget)
@@ -89,8 +91,19 @@ def parameters(query: type[msgspec.Struct]) -> list[dict[str, Any]]:
     ]
 
 
-def describe(app: FastAPI) -> None:
-    """Have an app tell the schemas of the structs with its own."""
+def _mark_ids(properties: dict[str, Any]) -> None:
+    """Say of ids of events that they have to be printable, which no other word of a schema can say."""
+    for name, told in properties.items():
+        if name.endswith("_id"):
+            for part in told.get("anyOf", [told]):
+                if part.get("type") == "string":
+                    part["format"] = PRINTABLE
+        elif name.endswith("_ids"):
+            told["items"]["format"] = PRINTABLE
+
+
+def describe(app: FastAPI, types: Collection[str], *, needs_token: bool) -> None:
+    """Have an app tell the schemas of the structs with its own, the types that a signal may have, and the token."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -101,12 +114,15 @@ def describe(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             schemas |= found
+            schemas["Play"]["properties"]["type"]["enum"] = sorted(types)
+            for event in EVENTS:
+                _mark_ids(schemas[event.__name__]["properties"])
             for path in document["paths"].values():
                 for operation in path.values():
                     told = operation["responses"]["200"]["content"]["application/json"]
                     told["example"] = msgspec.json.decode(told["example"])
             document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{}, {"token": []}]
+            document["security"] = [{"token": []}] if needs_token else [{}, {"token": []}]
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -1,5 +1,7 @@
 """Whether the gateway lives, is ready, and what it counted."""
 
+from typing import Any
+
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
@@ -10,6 +12,8 @@ from web.parts import Parts
 from web.paths_lists import as_json, not_ready
 from web.problems import RETRY_S, Problem
 
+OPEN: dict[str, Any] = {"security": []}
+"""What is said of a path that needs no token."""
 _EXAMPLE = {"status": "ready", "records_left": 0, "generation": "2026-11-23T03-00-00.000Z"}
 
 
@@ -30,6 +34,7 @@ class HealthPath:
             operation_id="get_health",
             summary="See that it lives",
             responses=responses("Health", {"status": "alive"}, "The process answers."),
+            openapi_extra=OPEN,
         )
         router.add_api_route(
             "/readyz",
@@ -38,6 +43,7 @@ class HealthPath:
             operation_id="get_readiness",
             summary="See that it is ready",
             responses=responses("Health", _EXAMPLE, "It answers from all topics."),
+            openapi_extra=OPEN,
         )
         router.add_api_route("/metrics", self.metrics, methods=["GET"], include_in_schema=False)
         return router
