@@ -1,7 +1,6 @@
 """What a gateway holds of the topics: lists, related items, the catalog. It is on its disk, so it outlives workers."""
 
 import logging
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from struct import Struct
@@ -11,7 +10,7 @@ import msgspec
 import rocksdict
 from msgspec import Meta
 
-from state.disk import last_written_s
+from state.disk import finish_removals, remove_folder
 from state.errors import StateError
 from state.rocks import rocks_options
 from state.state_on_disk import values_on_disk
@@ -19,7 +18,7 @@ from state.state_on_disk import values_on_disk
 log = logging.getLogger(__name__)
 
 VIEW_S_MAX = 12 * 3600.0
-"""A view that nobody has written to for longer is read anew: the topics keep a tombstone for a day, and an older view
+"""A view that has not held everything for longer is read anew: the topics keep a tombstone for a day, and an older view
 would miss that of a listener who was forgotten."""
 LIST, RELATED, ITEM = b"L", b"R", b"I"
 """What keys begin with, by what stands under them."""
@@ -27,6 +26,7 @@ PLACE = b"\x00"
 """What keys of places begin with: how far a partition was read."""
 FORMAT_KEY = b"\x01format"
 IDENTITY_KEY = b"\x01identity"
+CURRENT_KEY = b"\x01current"
 FORMAT = b"1"
 _NUMBER = Struct(">q")
 CACHE_BYTES = 64 << 20
@@ -85,6 +85,19 @@ class View:
         """Write what is in memory to the disk and close; nothing else may be called afterwards."""
         self._db.flush()
         self._db.close()
+
+    @property
+    def current_at_s(self) -> float:
+        """Return when it held all that stood on the topics, or was begun, in seconds since 1970; 0: it is just begun.
+
+        The files may be younger: who opens them writes some.
+        """
+        found = self._db.get(CURRENT_KEY)
+        return float(_NUMBER.unpack(found)[0]) if found else 0.0
+
+    def mark_current(self, now_s: float) -> None:
+        """Take note that it holds all that stands on the topics."""
+        self._db.put(CURRENT_KEY, _NUMBER.pack(int(now_s)), write_opt=self._unlogged)
 
     def place(self, topic: str, partition: int) -> int:
         """Return the offset after the last record taken from a partition, 0 for none."""
@@ -184,16 +197,22 @@ def open_view(folder: Path, identity: bytes, now_s: float) -> View:
     Raises:
         StateError: It cannot be opened.
     """
-    written_s = last_written_s(folder)
-    if written_s is not None and now_s - written_s > VIEW_S_MAX:
-        shutil.rmtree(folder)
-        log.warning("old_view_dropped", extra={"folder": str(folder), "age_s": round(now_s - written_s)})
+    finish_removals(folder.parent)
+    view = _opened(folder, identity, now_s)
+    age_s = now_s - view.current_at_s
+    if view.identity == identity and age_s <= VIEW_S_MAX:
+        return view
+    view.close()
+    remove_folder(folder)
+    log.warning("view_dropped", extra={"folder": str(folder), "age_s": round(age_s)})
+    return _opened(folder, identity, now_s)
+
+
+def _opened(folder: Path, identity: bytes, now_s: float) -> View:
+    """Open a view; of one that is new, nothing is older than now."""
     view = View(folder, identity)
-    if view.identity != identity:
-        view.close()
-        shutil.rmtree(folder)
-        log.warning("view_of_other_topics_dropped", extra={"folder": str(folder)})
-        view = View(folder, identity)
+    if not view.current_at_s:
+        view.mark_current(now_s)
     return view
 
 

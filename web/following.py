@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 RECORDS_AT_ONCE = 200
 """Records taken in before requests have their turn: two milliseconds or so."""
 PROGRESS_S = 2.0
+MARK_S = 30.0
+"""Between two notes that everything is held."""
+ASK_S = 5.0
 Record = tuple[bytes | None, bytes | None]
 """Key and value."""
 Changed = Callable[[bytes, Sequence[tuple[str, int]], Sequence[Record]], None]
@@ -44,6 +48,7 @@ class Following:
         self._settings, self._view, self._changed = settings, view, changed
         self._ends: dict[TopicPartition, int] = {}
         self._places: dict[TopicPartition, int] = {}
+        self._asked_at_s = self._marked_at_s = 0.0
         self._consumer: AIOKafkaConsumer | None = None
         self.caught_up = asyncio.Event()
 
@@ -60,10 +65,12 @@ class Following:
             began = moved = told = time.monotonic()
             while True:
                 n = await self._step(consumer)
-                now = time.monotonic()
-                moved = now if n else moved
+                moved = time.monotonic() if n else moved
                 if not self.caught_up.is_set():
                     told = self._look(began, moved, told)
+                elif time.time() - self._asked_at_s > MARK_S:
+                    await self._ask_ends(consumer)
+                self._mark()
 
     async def reached(self) -> frozenset[int]:
         """Return the partitions of which every list is held that stands there now; a question to Kafka."""
@@ -84,11 +91,12 @@ class Following:
 
     @property
     def left(self) -> int:
-        """Return how many records of those that stood on the topics at the start are not held yet."""
+        """Return how many records of those are not held yet that stood on the topics when their ends were asked for."""
         return sum(max(0, end - self._places[tp]) for tp, end in self._ends.items())
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
         """Go to where each partition was read to."""
+        self._asked_at_s = time.time()
         tps = [tp for topic in self._kinds for tp in await partitions_of(consumer, topic)]
         spans = await spans_of(consumer, tps)
         consumer.assign(tps)
@@ -98,6 +106,20 @@ class Following:
             place = held if span.start <= held <= span.end else span.start
             consumer.seek(tp, place)
             self._places[tp], self._ends[tp] = place, span.end
+
+    async def _ask_ends(self, consumer: AIOKafkaConsumer) -> None:
+        """Ask anew where the topics end; a Kafka that does not answer is asked again."""
+        now_s = time.time()
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(ASK_S):
+                self._ends = await consumer.end_offsets(list(self._places))
+                self._asked_at_s = now_s
+
+    def _mark(self) -> None:
+        """Take note of when everything was held: once all is that stood on the topics when they were asked last."""
+        if self._asked_at_s > self._marked_at_s and not self.left:
+            self._marked_at_s = self._asked_at_s
+            self._view.mark_current(self._marked_at_s)
 
     async def _step(self, consumer: AIOKafkaConsumer) -> int:
         """Take in what has come, some of it; return how many records that were."""

@@ -16,7 +16,7 @@ from streams.topic_admin import topic_ids
 from streams.topics import topic_names
 from web.access import Access
 from web.app import create_app
-from web.assembly import make_parts
+from web.assembly import make_parts, take_items
 from web.http import listen, server_of, url_of
 from web.parts import Parts, Rights
 
@@ -66,6 +66,7 @@ class Gateway:
         serving = asyncio.create_task(server.serve([bound]), name="http")
         try:
             log.info("gateway_listening", extra={"url": url_of(bound)})
+            await asyncio.to_thread(take_items, parts.catalog, parts.search, view.all_items())
             await parts.intake.start()
             for broadcast in broadcasts:
                 await broadcast.start()

@@ -1,7 +1,12 @@
 """What a gateway tells Prometheus."""
 
+import time
+from pathlib import Path
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.state.builders import make_generation
 from tests.web.scene import Scene, made_list
 
 NAMES = {
@@ -28,12 +33,12 @@ async def told(scene: Scene) -> str:
     return found.text
 
 
-async def test_every_metric_has_its_name_and_its_type(scene: Scene) -> None:
+async def test_every_metric_has_its_name_and_its_type(scene: Scene, tmp_path: Path) -> None:
     """As its documentation has them; what is not known is not told."""
     async with scene.client() as client:
         await client.get("/healthz")
     assert "playfold_generation_age_seconds" not in await told(scene)
-    scene.parts.serving.announce(b"serving", b'{"generation_id":"g","revision":0,"announced_at_ms":1}')
+    scene.parts.serving.current = made = make_generation(tmp_path)
     scene.parts.progress.lags = {0: 5, 3: 7}
 
     text = await told(scene)
@@ -46,6 +51,8 @@ async def test_every_metric_has_its_name_and_its_type(scene: Scene) -> None:
     }
     assert "\n# TYPE playfold_rejects_total counter\nplayfold_rejects_total 0.0\n" in text
     assert "playfold_gateway_ready 1.0" in text
+    age_s = time.time() - made.manifest.created_at_ms / 1000
+    assert age_s == pytest.approx(found["playfold_generation_age_seconds"].samples[0].value, abs=60)
 
 
 async def test_a_gateway_that_reads_is_not_ready(scene: Scene) -> None:
