@@ -399,9 +399,10 @@ def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> N
 
 
 def test_a_restart_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
-    """What was read is not read again, and what came meanwhile is."""
+    """What was read is not read again, and what came meanwhile is; the catalog is still known by heart."""
     record = RelatedItems(item_id="i1", generation="g", items=["i2"], cosines=[0.5])
     write(settings, names.related_items, [(b"i1", msgspec.json.encode(record))])
+    write(settings, names.catalog, [(b"i1", b'{"item_id":"i1","title":"Blue Moon"}')])
     with gateway(settings) as process, client_of(process) as client:
         assert ["i2"] == good(client.get("/v1/items/i1/related")).json()["items"]
         process.stop()
@@ -414,6 +415,7 @@ def test_a_restart_goes_on_where_it_was(settings: Settings, names: TopicNames) -
         with client_of(process) as again:
             for item_id in ("i1", "i3"):
                 assert ["i2"] == good(again.get(f"/v1/items/{item_id}/related")).json()["items"]
+            assert "i1" == good(again.get("/v1/items?query=moon")).json()["items"][0]["item_id"]
 
 
 def test_a_gateway_stops_within_seconds(settings: Settings, names: TopicNames) -> None:
