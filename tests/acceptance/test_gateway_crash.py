@@ -1,0 +1,198 @@
+"""Workers and a gateway are killed under a load of plays and reads: lists stay readable, and every play counts once."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from httpx import Client, TransportError
+
+from cli.processes import GatewayProcess, WorkerProcess, stop_all
+from state.user_record import UserRecord
+from streams.broker import free_port
+from streams.lag import lag_of
+from streams.settings import Settings
+from streams.topics import TopicNames, topic_names
+from tests.acceptance.reference import latest_lists
+from tests.changelog import read_history
+from tests.kafka.watching import await_true, values
+from tests.made_up import made_up_factors, publish
+from tests.web.gateway_process import play
+
+USERS, ITEMS, POSTERS, READERS = 60, 200, 4, 3
+RETRY_S = 0.05
+
+
+@dataclass
+class Load:
+    """Clients that send plays until each is acknowledged, and clients that read lists.
+
+    Attributes:
+        acknowledged: The plays that were, by their ids.
+        n_again: How often a play was sent again, since nobody knew whether it had arrived.
+        n_read: Lists that were read.
+        unread: What else came back when a list was asked for, with the moment.
+    """
+
+    url: str
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    n_again: int = 0
+    n_read: int = 0
+    unread: list[tuple[float, str]] = field(default_factory=list)
+    ends: threading.Event = field(default_factory=threading.Event)
+
+    def send(self, number: int) -> None:
+        """Send plays of some of the listeners, one after the other."""
+        dice = random.Random(number)
+        with Client(base_url=self.url, timeout=20, trust_env=False) as client:
+            for at in range(10**9):
+                if self.ends.is_set():
+                    return
+                user_id = f"u{number + POSTERS * dice.randrange(USERS // POSTERS)}"
+                play_id = f"p{number}-{at}"
+                event = play(user_id, f"i{dice.randrange(ITEMS)}", play_id=play_id)
+                while not accepted(client, event):
+                    self.n_again += 1
+                    time.sleep(RETRY_S)
+                self.acknowledged[play_id] = user_id
+
+    def read(self, number: int) -> None:
+        """Read lists, whosesoever."""
+        dice = random.Random(number)
+        with Client(base_url=self.url, timeout=20, trust_env=False) as client:
+            while not self.ends.is_set():
+                try:
+                    found = client.get(f"/v1/users/u{dice.randrange(USERS)}/recommendations")
+                    told = "" if found.status_code == 200 else f"{found.status_code} {found.text}"
+                except TransportError as error:
+                    told = repr(error)
+                if told:
+                    self.unread.append((time.monotonic(), told))
+                    time.sleep(RETRY_S)
+                else:
+                    self.n_read += 1
+
+
+def accepted(client: Client, event: dict[str, Any]) -> bool:
+    """Send a play, and tell whether it was acknowledged."""
+    try:
+        found = client.post("/v1/plays", json=event)
+    except TransportError:
+        return False
+    assert found.status_code in {200, 429, 503}, found.text
+    return found.status_code == 200
+
+
+@contextmanager
+def loaded(url: str) -> Iterator[Load]:
+    """Put a load on a gateway while the block lasts; afterwards every play that was sent is acknowledged."""
+    load = Load(url)
+    threads = [threading.Thread(target=load.send, args=(number,), daemon=True) for number in range(POSTERS)]
+    threads += [threading.Thread(target=load.read, args=(number,), daemon=True) for number in range(READERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield load
+    finally:
+        load.ends.set()
+        for thread in threads:
+            thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.fixture
+def crowd(settings: Settings, names: TopicNames) -> Settings:
+    """Give settings with a generation, under which a killed worker is soon replaced by the other one."""
+    assert names.plays
+    own = msgspec.structs.replace(
+        settings,
+        factors=8,
+        list_n=10,
+        session_timeout_s=5.0,
+        popular_publish_s=0.2,
+        gateway_port=free_port(),
+        gateway_requests_per_s=0,
+    )
+    publish(own, made_up_factors(ITEMS, 8, np.random.default_rng(0)))
+    return own
+
+
+async def idle(settings: Settings) -> None:
+    """Wait until every play is folded and committed."""
+    async with asyncio.timeout(60), lag_of(settings) as lag:
+        while await lag.plays():  # noqa: ASYNC110  Kafka is polled
+            await asyncio.sleep(0.2)
+
+
+def given_out(url: str) -> dict[str, Any]:
+    """Return everybody's list, as the gateway gives it out."""
+    with Client(base_url=url, timeout=20, trust_env=False) as client:
+        found = {f"u{number}": client.get(f"/v1/users/u{number}/recommendations") for number in range(USERS)}
+    assert {200} == {answer.status_code for answer in found.values()}
+    return {user_id: answer.json() for user_id, answer in found.items()}
+
+
+def grows(count: Callable[[], int], by: int, seconds: float) -> bool:
+    """Tell whether something is counted so often again within a time."""
+    begin = count()
+    return await_true(lambda: count() >= begin + by, seconds)
+
+
+def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Settings) -> None:
+    """A killed worker is not noticed by readers; a killed gateway answers again with the same lists.
+
+    Whoever sends a play until it is acknowledged, under the same id, has sent it once.
+    """
+    workers = [WorkerProcess(msgspec.structs.replace(crowd, instance=name)) for name in ("a", "b")]
+    process = GatewayProcess(crowd)
+    try:
+        for service in (*workers, process):
+            service.start()
+        for service in (*workers, process):
+            service.await_ready(60)
+        with loaded(process.url) as load:
+            assert grows(lambda: len(load.acknowledged), 300, 60)
+            load.unread.clear()  # before the first lists there were none
+
+            workers[0].kill()
+            assert grows(lambda: load.n_read, 500, 30)
+            assert grows(lambda: len(load.acknowledged), 100, 30)
+            workers[0].start()
+            workers[0].await_ready(60)
+            assert [] == load.unread
+
+            for _ in range(2):
+                process.kill()
+                time.sleep(0.5)
+                process.start()
+                process.await_ready(60)
+                again_at = time.monotonic()
+                assert grows(lambda: load.n_read, 200, 30)
+                assert grows(lambda: len(load.acknowledged), 100, 30)
+                assert [] == [told for at, told in load.unread if at > again_at + 0.5]
+            assert load.n_again > 0
+            assert load.unread != []
+        asyncio.run(idle(crowd))
+        on_topic = {key.decode(): msgspec.to_builtins(found) for key, found in latest_lists(crowd).items()}
+        assert await_true(lambda: given_out(process.url) == on_topic, 10)
+        stop_all(workers)
+        process.kill()
+        process.start()
+        process.await_ready(60)
+        assert on_topic == given_out(process.url)
+    finally:
+        stop_all([*workers, process])
+
+    expected = Counter(load.acknowledged.values())
+    records = asyncio.run(read_history(crowd)).users
+    assert dict(expected) == {key.decode(): UserRecord.decode(value).plays for key, value in records.items()}
+    sent = Counter(msgspec.json.decode(value)["play_id"] for _, value in values(crowd, topic_names(crowd).plays))
+    assert load.acknowledged.keys() == sent.keys()

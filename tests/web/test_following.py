@@ -1,0 +1,141 @@
+"""The topics that a gateway holds, read from a real Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from aiokafka import TopicPartition
+
+from state.view import LIST, RELATED, View
+from streams.log_reader import LogReadError
+from streams.outbox import Item, Outbox
+from streams.settings import Settings
+from streams.topics import TopicNames
+from web.following import Following
+
+
+class Seen(NamedTuple):
+    """What was told of a step."""
+
+    kind: bytes
+    lists: list[tuple[str, int]]
+    n_records: int
+
+
+async def write(settings: Settings, topic: str, *items: Item) -> None:
+    """Write records to partition 1 of a topic."""
+    async with Outbox(settings) as outbox:
+        await (await outbox.send(topic, 1, items)).written()
+
+
+def made(user_id: str, offset: int) -> Item:
+    """Return the record of a list."""
+    return user_id.encode(), b'{"offset":%d,"expires_at_ms":1}' % offset
+
+
+@asynccontextmanager
+async def following(settings: Settings, view: View) -> AsyncIterator[tuple[Following, list[Seen]]]:
+    """Follow the topics while the block lasts, from when everything is read that stands there."""
+    seen: list[Seen] = []
+    found = Following(settings, view, lambda kind, lists, records: seen.append(Seen(kind, list(lists), len(records))))
+    task = asyncio.create_task(found.run())
+    waiting = asyncio.create_task(found.caught_up.wait())
+    await asyncio.wait({task, waiting}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        waiting.cancel()
+        task.result()
+    assert waiting.done()
+    try:
+        yield found, seen
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  a task of another makes it so
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder for a view."""
+    return tmp_path / "view"
+
+
+async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicNames, folder: Path) -> None:
+    """The view knows how far it came; another start reads what has come since and nothing else."""
+    await write(settings, names.recommendations, made("ann", 3), made("ben", 4))
+    view = View(folder)
+    async with following(settings, view) as (_, seen):
+        assert {("ann", 3), ("ben", 4)} == {told for found in seen for told in found.lists}
+    view.close()
+    await write(settings, names.recommendations, made("ann", 5))
+
+    view = View(folder)
+    async with following(settings, view) as (_, seen):
+        assert [Seen(LIST, [("ann", 5)], 1)] == seen
+        held = {user_id: view.list_of(user_id) for user_id in ("ann", "ben")}
+    view.close()
+    assert {"ann": 5, "ben": 4} == {user_id: found.offset for user_id, found in held.items() if found}
+
+
+async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNames, folder: Path) -> None:
+    """Of every topic, with its kind; tombstones, too; nothing is left behind."""
+    view = View(folder)
+    async with following(settings, view) as (found, seen):
+        assert [] == seen
+        await write(settings, names.recommendations, made("ann", 3))
+        await write(settings, names.related_items, (b"i1", b"{}"))
+        await until(lambda: len(seen) == 2)
+        assert {(LIST, (("ann", 3),)), (RELATED, ())} == {(told.kind, tuple(told.lists)) for told in seen}
+        await write(settings, names.recommendations, (b"ann", None))
+        await until(lambda: len(seen) == 3)
+        assert [("ann", -1)] == seen[-1].lists
+        assert None is view.list_of("ann")
+        assert (0, 0) == (found.left, found.behind)
+    view.close()
+
+
+async def test_it_is_known_of_which_partitions_everything_is_held(
+    settings: Settings, names: TopicNames, folder: Path
+) -> None:
+    """Of those of the lists; one that has more than was read is none of them."""
+    view = View(folder)
+    idle = Following(settings, view, lambda *_: None)
+    assert frozenset() == await idle.reached()
+    async with following(settings, view) as (found, seen):
+        assert frozenset(range(4)) == await found.reached()
+        consumer, tp = found._consumer, TopicPartition(names.recommendations, 1)  # noqa: SLF001  to hold a record back
+        assert consumer is not None
+        consumer.pause(tp)
+        await write(settings, names.recommendations, made("ann", 3))
+        assert frozenset({0, 2, 3}) == await found.reached()
+        consumer.resume(tp)
+        await until(lambda: bool(seen))
+        assert frozenset(range(4)) == await found.reached()
+    view.close()
+
+
+async def test_a_place_behind_the_end_is_no_place(settings: Settings, names: TopicNames, folder: Path) -> None:
+    """The log was cut: it is read from its beginning."""
+    await write(settings, names.recommendations, made("ann", 3))
+    view = View(folder)
+    view.take(LIST, names.recommendations, 1, [], 1000)
+    async with following(settings, view) as (_, seen):
+        assert [("ann", 3)] == seen[0].lists
+    view.close()
+
+
+async def test_a_missing_topic_is_a_sentence(settings: Settings, folder: Path) -> None:
+    """Nobody waits for it."""
+    view = View(folder)
+    with pytest.raises(LogReadError, match=r"does not exist; `playfold topics create` makes it\.$"):
+        async with following(settings, view):
+            pass
+    view.close()

@@ -1,0 +1,94 @@
+"""How far the workers are, asked of a real Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from state.view import View
+from streams.outbox import Outbox
+from streams.settings import Settings
+from streams.topics import TopicNames
+from web.arrivals import Arrivals
+from web.following import Following
+from web.progress import Progress
+
+
+@pytest.fixture
+async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> AsyncIterator[Progress]:
+    """Give what looks, beside what holds the lists, with ten plays in partition 2."""
+    async with Outbox(settings) as outbox:
+        await (await outbox.send(names.plays, 2, [(b"k", b"{}")] * 10)).written()
+    view = View(tmp_path / "view")
+    following = Following(settings, view, lambda *_: None)
+    found = Progress(settings, following, Arrivals())
+    tasks = [asyncio.create_task(following.run()), asyncio.create_task(found.run())]
+    await asyncio.wait_for(following.caught_up.wait(), 20)
+    yield found
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    view.close()
+
+
+async def commit(settings: Settings, names: TopicNames, offset: int) -> None:
+    """Have the workers' group commit its place in partition 2."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        tp = TopicPartition(names.plays, 2)
+        consumer.assign([tp])
+        await consumer.commit({tp: offset})
+    finally:
+        await consumer.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  a task of another makes it so
+            await asyncio.sleep(0.02)
+
+
+async def test_the_lag_is_what_is_not_committed(settings: Settings, names: TopicNames, progress: Progress) -> None:
+    """Partition by partition; before any commit that is everything."""
+    await until(lambda: progress.lags is not None)
+    assert ({0: 0, 1: 0, 2: 10, 3: 0}, 10) == (progress.lags, progress.lag)
+
+    await commit(settings, names, 7)
+
+    await until(lambda: progress.lag == 3)
+
+
+async def test_a_play_is_settled_once_the_workers_committed_it(
+    settings: Settings, names: TopicNames, progress: Progress
+) -> None:
+    """Whoever waits is woken by it; as long as nobody waits, nobody asks."""
+    await commit(settings, names, 7)
+    await until(lambda: progress.lag == 3)
+    assert not progress.is_settled(2, 0)
+
+    with progress._arrivals.of("ann") as came:  # noqa: SLF001  as a reader does
+        await asyncio.wait_for(came.wait(), 5)
+        assert [True, True, False, False] == [progress.is_settled(2, offset) for offset in (0, 6, 7, 10)]
+        assert not progress.is_settled(1, 0)
+        await commit(settings, names, 8)
+        await until(lambda: progress.is_settled(2, 7))
+
+
+async def test_without_kafka_the_lag_is_not_known(tmp_path: Path) -> None:
+    """Nothing is 0 that is not known, and it is asked again."""
+    settings = Settings(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
+    view = View(tmp_path / "view")
+    found = Progress(settings, Following(settings, view, lambda *_: None), Arrivals())
+    found.lags = {0: 5}
+    task = asyncio.create_task(found.run())
+    await until(lambda: found.lags is None)
+
+    assert None is found.lag
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    view.close()
