@@ -1,7 +1,6 @@
 """One worker process: it joins the group, folds plays, swaps generations, and stops with a sentence."""
 
 import asyncio
-import gc
 import logging
 import signal
 import time
@@ -26,6 +25,7 @@ from state.serving import Serving
 from state.user_store import add_user_table
 from streams.app import create_app, topic_of_bytes
 from streams.broadcast import Broadcast
+from streams.collector import spare_collector
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics import topic_names
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 STOP_S = 20.0
-COLLECT_AFTER = 50_000
-"""Objects made, less those freed, after which the garbage collector looks at the youngest."""
 
 
 class WorkerError(RuntimeError):
@@ -114,7 +112,7 @@ class Worker:
         await self._read_catalog()
         await self._serving.swap()
         await warming
-        _spare_collector()
+        spare_collector()
         starting = asyncio.create_task(self._app.start())
         # Not `wait_for`: Faust may swallow a cancellation.
         done, _ = await asyncio.wait({starting}, timeout=self._settings.ready_s)
@@ -209,13 +207,6 @@ class Worker:
         await self._items.stop()
         await self._outbox.stop()
         await self._metrics.stop()
-
-
-def _spare_collector() -> None:
-    """Keep the garbage collector from walking all modules again and again while records come in by the thousand."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
 
 
 def warm_up() -> None:

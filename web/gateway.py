@@ -11,6 +11,7 @@ from typing import Any
 from state.disk import locked_folder
 from state.view import View, open_view
 from streams.broadcast import Broadcast
+from streams.collector import spare_collector
 from streams.settings import Settings
 from streams.topic_admin import topic_ids
 from streams.topics import topic_names
@@ -71,6 +72,7 @@ class Gateway:
             for broadcast in broadcasts:
                 await broadcast.start()
             await asyncio.gather(parts.serving.swap(), parts.companions.warm_up())
+            spare_collector()
             await self._watch(parts, broadcasts, serving, url_of(bound))
         finally:
             parts.stopping.set()
