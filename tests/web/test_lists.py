@@ -153,7 +153,6 @@ async def test_a_forgotten_listener_s_list_is_gone_with_its_tombstone(scene: Sce
         "after=-1:1",
         "after=1:-1",
         "after=1:1:1",
-        "after=1:1%0A",
         "after=%D9%A1:1",
         "after=1:9999999999999999999",
         "after=9999999:1",
