@@ -27,6 +27,8 @@ from tests.kafka.watching import await_true, lists, rejects, values, worker
 from tests.made_up import made_up_factors, publish
 from tests.web.gateway_process import client_of, events_of, gateway, good, play, post, read
 
+MADE_AT_MS = 1_767_225_600_000
+"""When the made-up generation says that it was made."""
 TOKEN = "correct-horse-battery"  # noqa: S105  nobody's
 
 
@@ -267,7 +269,8 @@ def test_rejects_and_lag_are_told(running: Running) -> None:
     assert await_true(lambda: told("playfold_rejects_total ") == before + 1, 10)
     assert len(rejects(running.settings)) == told("playfold_rejects_total ")
     assert await_true(lambda: told("playfold_lag_plays{") == 0, 10)
-    assert 0 < told("playfold_generation_age_seconds ") < 600
+    made_at_s = MADE_AT_MS / 1000
+    assert told("playfold_generation_age_seconds ") == pytest.approx(time.time() - made_at_s, abs=60)
     with running.client.stream("GET", "/live/events") as stream:
         figures = next(events_of(stream.iter_lines(), "figures"))
     assert before + 1 == figures["rejects"]["total"]
