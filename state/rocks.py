@@ -3,15 +3,16 @@
 import rocksdict
 
 
-def rocks_options(cache: rocksdict.Cache | None = None) -> rocksdict.Options:
+def rocks_options(cache: rocksdict.Cache | None = None, write_buffer_bytes: int = 16 << 20) -> rocksdict.Options:
     """Return options of a database of bytes.
 
     Args:
         cache: Block cache shared with other databases; a small one of its own if left out.
+        write_buffer_bytes: What is written before it goes to a file; what was written twice by then goes there once.
     """
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)  # noqa: FBT003  rocksdict's own signature
-    options.set_write_buffer_size(16 << 20)
+    options.set_write_buffer_size(write_buffer_bytes)
     options.set_max_write_buffer_number(3)
     options.set_max_open_files(256)
     options.set_keep_log_file_num(2)

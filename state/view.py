@@ -29,14 +29,16 @@ IDENTITY_KEY = b"\x01identity"
 CURRENT_KEY = b"\x01current"
 FORMAT = b"1"
 _NUMBER = Struct(">q")
-CACHE_BYTES = 64 << 20
+_LIST = Struct(">qq")
+"""What stands before a list: the plays' offset that it reflects, and when it expires."""
+CACHE_BYTES = WRITE_BUFFER_BYTES = 64 << 20
 
 
 class _Reflects(msgspec.Struct):
     """The fields that a list has to have: by the one, two of them are compared; the other tells when it is none."""
 
     offset: Annotated[int, Meta(ge=-1, le=2**63 - 1)]
-    expires_at_ms: int
+    expires_at_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 _decode_reflects = msgspec.json.Decoder(_Reflects).decode
@@ -49,6 +51,7 @@ class HeldList(NamedTuple):
     """Offset of the latest play that it reflects."""
     value: bytes
     """The record, JSON."""
+    expires_at_ms: int
 
 
 class View:
@@ -65,7 +68,7 @@ class View:
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = rocksdict.Rdict(str(folder), rocks_options(rocksdict.Cache(CACHE_BYTES)))
+            self._db = rocksdict.Rdict(str(folder), rocks_options(rocksdict.Cache(CACHE_BYTES), WRITE_BUFFER_BYTES))
         except Exception as error:
             message = f"The view in {folder} cannot be opened ({error}): remove the folder, and it is read anew."
             raise StateError(message) from error
@@ -142,18 +145,21 @@ class View:
                 found[key] = None, -1
                 continue
             try:
-                offset = _decode_reflects(value).offset
+                offset, expires_at_ms = msgspec.structs.astuple(_decode_reflects(value))
             except (ValueError, RecursionError):
                 continue  # no list, so nobody's
             if key not in offsets or offset >= offsets[key]:
                 offsets[key] = offset
-                found[key] = _NUMBER.pack(offset) + value, offset
+                found[key] = _LIST.pack(offset, expires_at_ms) + value, offset
         return found
 
     def list_of(self, user_id: str) -> HeldList | None:
         """Return a listener's list, None if there is none."""
         found = self._db.get(LIST + user_id.encode())
-        return HeldList(int(_NUMBER.unpack_from(found)[0]), found[_NUMBER.size :]) if found else None
+        if found is None:
+            return None
+        offset, expires_at_ms = _LIST.unpack_from(found)
+        return HeldList(offset, found[_LIST.size :], expires_at_ms)
 
     def related_to(self, item_id: str) -> bytes | None:
         """Return the record of the items related to an item, JSON; None if there is none."""

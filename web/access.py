@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,6 +12,8 @@ from streams.settings import Settings
 from web.problems import Problem
 
 COOKIE = "playfold"
+HOSTS_MAX = 256
+"""Values of the header Host whose names are remembered."""
 OPEN = frozenset({"/healthz", "/readyz", "/session", "/login"})
 """Paths that need no token; files of the page do not, either."""
 OPEN_PREFIX = "/static/"
@@ -99,6 +102,7 @@ def _is_local(host: str) -> bool:
         return host == "localhost"
 
 
+@lru_cache(HOSTS_MAX)
 def _name_of(host: str) -> str:
     """Return the name in a Host header, without its port."""
     try:

@@ -19,12 +19,49 @@ HEAD_S = 10.0
 KEEP_ALIVE_S = 30
 STOP_S = 5
 BACKLOG = 1024
+HELD_BYTES = 16_384
+"""Bytes that are not held back to go out together with others."""
 WRITE_S = 30.0
 """Seconds that a client may let an answer wait that it does not read."""
 
 
 class PortTakenError(OSError):
     """The gateway's address cannot be used. Choose another in PLAYFOLD_GATEWAY_PORT, or stop who uses it."""
+
+
+class JoinedWrites:
+    """A transport on which what is written in one turn of the event loop goes out at once.
+
+    The head of an answer and its body are two writes: one packet, and one wake-up of the client, instead of two.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        """Write to `transport`."""
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the transport in everything else."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Hold bytes until the end of this turn."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+        if len(data) > HELD_BYTES:  # a large answer: it is the transport that says when a client does not read
+            self._flush()
+
+    def close(self) -> None:
+        """Close behind what was written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            joined, self._parts = b"".join(self._parts), []
+            if not self._transport.is_closing():
+                self._transport.write(joined)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -42,7 +79,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Give a new connection so long for its first head."""
-        super().connection_made(transport)
+        joined: Any = JoinedWrites(transport, self.loop)
+        super().connection_made(joined)
         if len(self.connections) > self.connections_max:
             self._refuse(503, "So many connections are open that no more may be.", b"retry-after: 2\r\n")
         else:

@@ -35,15 +35,6 @@ class Wanted(NamedTuple):
 WHOLE = Wanted(exclude=frozenset())
 
 
-class _Expiry(msgspec.Struct):
-    """The one field that tells whether a list may be given out as it stands."""
-
-    expires_at_ms: int
-
-
-_decode_expiry = msgspec.json.Decoder(_Expiry).decode
-
-
 class NoListError(LookupError):
     """There is no list for a listener, nor a popular one: no worker has served a generation yet."""
 
@@ -79,7 +70,7 @@ class Lists:
         """
         held = self._view.list_of(user_id)
         as_it_stands = wanted == WHOLE and reflected is None and not self._catalog.limits_any
-        if held is not None and as_it_stands and _decode_expiry(held.value).expires_at_ms > now_ms:
+        if held is not None and as_it_stands and held.expires_at_ms > now_ms:
             return held.value  # nearly every read
         found = self._found(user_id, wanted, now_ms)
         return told(found, reflected=reflected)

@@ -68,7 +68,7 @@ def test_what_was_taken_is_held_over_a_restart(tmp_path: Path) -> None:
 
     view = View(tmp_path / "view")
 
-    assert HeldList(7, made(7)) == view.list_of("ann")
+    assert HeldList(7, made(7), 1) == view.list_of("ann")
     assert b"related" == view.related_to("i1")
     assert [b"other", None, b"item"] == view.items(["i2", "i3", "i1"])
     assert [(b"i1", b"item"), (b"i2", b"other")] == list(view.all_items())
@@ -81,9 +81,9 @@ def test_a_staler_list_changes_nothing(view: View) -> None:
     take(view, (b"ann", made(7)))
 
     assert [] == take(view, (b"ann", made(6)))
-    assert HeldList(7, made(7)) == view.list_of("ann")
+    assert HeldList(7, made(7), 1) == view.list_of("ann")
     assert [("ann", 7)] == take(view, (b"ann", made(7, "again")))
-    assert HeldList(7, made(7, "again")) == view.list_of("ann")
+    assert HeldList(7, made(7, "again"), 1) == view.list_of("ann")
 
 
 def test_a_staler_list_in_the_same_fetch_changes_nothing(view: View) -> None:

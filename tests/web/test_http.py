@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import web.http
 from streams.settings import Settings
 from tests.web.scene import Scene, made_list
-from web.http import PortTakenError, Server, listen, server_of, url_of
+from web.http import JoinedWrites, PortTakenError, Server, listen, server_of, url_of
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ALIVE = b'{"status":"alive"'
@@ -410,3 +410,42 @@ def test_an_address_is_told_as_clients_write_it(host: str, begin: str) -> None:
 
     assert url.startswith(begin)
     assert url.rpartition(":")[2].isdigit()
+
+
+class Written(asyncio.Transport):
+    """A transport that remembers what was written at a time."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        super().__init__()
+        self.packets: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Remember bytes."""
+        self.packets.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        """Tell whether it was closed."""
+        return self.closed
+
+    def close(self) -> None:
+        """Remember that."""
+        self.closed = True
+
+
+async def test_head_and_body_go_out_at_once() -> None:
+    """What is written in one turn of the loop is one packet, what comes later another; closing forgets nothing."""
+    socket = Written()
+    joined = JoinedWrites(socket, asyncio.get_running_loop())
+
+    joined.write(b"head ")
+    joined.write(b"body")
+    assert [] == socket.packets
+    await asyncio.sleep(0)
+    joined.write(b"more")
+    joined.close()
+    joined.write(b"too late")
+    await asyncio.sleep(0)
+
+    assert ([b"head body", b"more"], True) == (socket.packets, socket.closed)
