@@ -66,7 +66,8 @@ class Access:
             Problem: It may not.
         """
         host = headers.get("host", "")
-        if "*" not in self._names and _name_of(host) not in self._names:
+        name = _name_of(host)
+        if "*" not in self._names and name not in self._names and not _is_address(name):
             raise Problem(403, "This gateway is not reached under that name: add it to PLAYFOLD_GATEWAY_HOSTS.")
         if method not in SAFE and not _is_same_site(headers, host):
             raise Problem(403, "A page of another site may not send anything here.")
@@ -109,6 +110,16 @@ def _name_of(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+@lru_cache(HOSTS_MAX)
+def _is_address(name: str) -> bool:
+    """Tell whether a name is an IP address: a page of another site cannot make a browser believe that it is one."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_same_site(headers: Mapping[str, str], host: str) -> bool:

@@ -17,8 +17,8 @@ from streams.topics import topic_names
 
 log = logging.getLogger(__name__)
 
-RECORDS_AT_ONCE = 200
-"""Records taken in before requests have their turn: two milliseconds or so."""
+RECORDS_AT_ONCE = 32
+"""Records taken in before requests have their turn: a millisecond or so."""
 PROGRESS_S = 2.0
 MARK_S = 30.0
 """Between two notes that everything is held."""

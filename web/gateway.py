@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -68,12 +68,8 @@ class Gateway:
         try:
             log.info("gateway_listening", extra={"url": url_of(bound)})
             await asyncio.to_thread(take_items, parts.catalog, parts.search, view.all_items())
-            await parts.intake.start()
-            for broadcast in broadcasts:
-                await broadcast.start()
-            await asyncio.gather(parts.serving.swap(), parts.companions.warm_up())
-            spare_collector()
-            await self._watch(parts, broadcasts, serving, url_of(bound))
+            if await self._before_stop(start_parts(parts, broadcasts)):
+                await self._watch(parts, broadcasts, serving, url_of(bound))
         finally:
             parts.stopping.set()
             parts.arrivals.close()
@@ -83,6 +79,18 @@ class Gateway:
                 await broadcast.stop()
             await parts.intake.stop()
             parts.companions.stop()
+
+    async def _before_stop(self, start: Coroutine[Any, Any, None]) -> bool:
+        """Run a start to its end; False if the gateway was told to stop before."""
+        starting, stop = asyncio.create_task(start), asyncio.create_task(self._stop.wait())
+        await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if starting.done():
+            starting.result()
+            return True
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return False
 
     async def _watch(
         self, parts: Parts, broadcasts: Sequence[Broadcast], serving: "asyncio.Task[None]", url: str
@@ -109,6 +117,19 @@ class Gateway:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def start_parts(parts: Parts, broadcasts: Sequence[Broadcast]) -> None:
+    """Start what has to be there before the topics are read.
+
+    Raises:
+        LogReadError, OutboxError: Kafka did not answer, or a topic is missing.
+    """
+    await parts.intake.start()
+    for broadcast in broadcasts:
+        await broadcast.start()
+    await asyncio.gather(parts.serving.swap(), parts.companions.warm_up())
+    spare_collector()
 
 
 async def say_ready(parts: Parts, url: str) -> None:

@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn, with bounds on the head of a request, and signals left to the gateway."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -215,6 +216,7 @@ def server_of(app: ASGIApp, settings: Settings) -> Server:
         "head_bytes_max": settings.gateway_header_bytes_max,
         "connections_max": 2 * settings.gateway_connections_max,
     }
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # or strangers' malformed requests would fill the log
     protocol = type("Protocol", (BoundedProtocol,), bounds)
     config = uvicorn.Config(
         app,

@@ -23,6 +23,8 @@ READS_AT_ONCE = 2
 FORGOTTEN_AT_ONCE = 8
 """Requests that have a listener forgotten, at a time: each has clients of Kafka of its own."""
 READ_S = 60.0
+GONE_S = 2.0
+"""Seconds in which the list of who is forgotten goes from here as well; it stands on the topic no more."""
 Whole = Annotated[bool, Query(alias="full", description="Name every play; this reads a topic and takes a while.")]
 _RECEIPT = {
     "wish": "forget", "user_id": "anna", "partition": 2, "plays_offset": 41_874, "changelog_offset": 52_133,
@@ -111,6 +113,7 @@ class ListenersPath:
             raise Problem(422, str(error)) from None
         finally:
             self._forgetting -= 1
+        await self._parts.lists.gone(user_id, GONE_S)
         return as_json(receipt)
 
     async def export(self, user_id: UserId) -> Response:

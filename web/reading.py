@@ -97,10 +97,18 @@ class Lists:
         A play that changes nothing leaves no list: then it is enough that workers have committed it.
         """
         partition = partition_of(user_id, self._settings.partitions)
+        return await self._until(user_id, lambda: self._is_reflected(user_id, partition, offset), wait_s)
+
+    async def gone(self, user_id: str, wait_s: float) -> bool:
+        """Wait until no list of a listener is held, or the time is up."""
+        return await self._until(user_id, lambda: self._view.list_of(user_id) is None, wait_s)
+
+    async def _until(self, user_id: str, is_so: Callable[[], bool], wait_s: float) -> bool:
+        """Look again whenever a list of a listener comes, until something is so, the time is up or the gateway ends."""
         with self._arrivals.of(user_id) as came:
             try:
                 async with asyncio.timeout(wait_s):
-                    while not self._is_reflected(user_id, partition, offset):
+                    while not is_so():
                         if self._arrivals.closed:
                             return False
                         await came.wait()

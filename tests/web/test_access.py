@@ -58,10 +58,20 @@ def test_on_this_machine_no_token_is_needed(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "LOCALHOST:1", "127.0.0.1:8080", "[::1]:8080", "gate.example", "gate.example:443", "Other.Example"],
+    [
+        "localhost",
+        "LOCALHOST:1",
+        "127.0.0.1:8080",
+        "[::1]:8080",
+        "gate.example",
+        "gate.example:443",
+        "Other.Example",
+        "10.1.2.3:8080",
+        "[fd00::7]",
+    ],
 )
 def test_the_gateway_answers_under_its_names(host: str) -> None:
-    """Those of this machine, and those that the setting has, in whatever case and with whatever port."""
+    """Those of this machine, those that the setting has in whatever case, and every address: no page can feign one."""
     access = Access(Settings(gateway_hosts="gate.example, other.EXAMPLE,"))
 
     assert refused(access, host=host) == 0

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from state.explanation import Explanation, Share
+from state.view import LIST
 from streams.log_reader import LogReadError
 from streams.settings import Settings
 from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held
@@ -195,6 +196,21 @@ async def test_so_many_are_forgotten_at_a_time_and_no_more(tmp_path: Path) -> No
     may_end.set()
     assert {200} == {found.status_code for found in await asyncio.gather(*going)}
     assert 200 == (await ask(scene, "/v1/users/ann", "DELETE")).status_code
+
+
+async def test_who_is_forgotten_has_no_list_here_any_more(tmp_path: Path) -> None:
+    """The receipt waits until the tombstone has come; one that does not come is not waited for long."""
+
+    async def forget(_user_id: str, _settings: Settings) -> Receipt:
+        asyncio.get_running_loop().call_later(0.05, scene.take, LIST, "ann", None)
+        return Receipt("forget", "ann")
+
+    scene = await make_scene(tmp_path, rights(forget=forget))
+    scene.put_list(made_list("ann"))
+
+    assert 200 == (await ask(scene, "/v1/users/ann", "DELETE")).status_code
+
+    assert None is scene.parts.lists.held("ann")
 
 
 async def test_nothing_but_get_and_delete_reaches_a_listener(scene: Scene) -> None:
