@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from httpx import Client, Response
+from httpx import Client, Limits, Response
 
 from cli.processes import GatewayProcess
 from streams.settings import Settings
@@ -29,7 +29,9 @@ def gateway(settings: Settings, *, ready: bool = True) -> Iterator[GatewayProces
 
 def client_of(process: GatewayProcess, **headers: str) -> Client:
     """Return a client of a gateway, without whatever proxy the environment names."""
-    return Client(base_url=process.url, headers=headers, timeout=30, trust_env=False)
+    # What threads that share it leave open is not closed beneath others.
+    limits = Limits(max_keepalive_connections=100, keepalive_expiry=None)
+    return Client(base_url=process.url, headers=headers, timeout=30, trust_env=False, limits=limits)
 
 
 def play(user_id: str, item_id: str, **fields: Any) -> dict[str, Any]:
