@@ -133,6 +133,7 @@ def test_the_page_tells_how_it_goes(browser: Browser, radio: Radio) -> None:
         expect(page.locator("#generations")).to_contain_text("in service")
         expect(page.locator("#rejects")).to_contain_text("item_id")
         assert not Axe().run(page).response["violations"]
+        page.evaluate("window.scrollTo(0, 0)")
         picture = page.screenshot(path=os.environ.get("SCREENSHOT"), animations="disabled", caret="hide")
     assert len(picture) > 50_000
 
