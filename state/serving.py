@@ -47,12 +47,12 @@ class Serving:
         """Swap to every announced generation; one that cannot be opened leaves the present one in service."""
         while True:
             await self._changed.wait()
-            if not await self.swap():
-                await asyncio.sleep(RETRY_S)
-                self._changed.set()
+            await self.swap()
 
-    async def swap(self) -> bool:
-        """Open what was announced last, verify it and take it into service; False if the store did not answer.
+    async def swap(self) -> None:
+        """Open what was announced last, verify it and take it into service.
+
+        A store that does not answer is asked again by `follow`, after a while; a generation that is damaged is not.
 
         Another revision of the generation in service only replaces its index and what is withdrawn: users' vectors
         belong to the generation as before, and nobody has to be swept.
@@ -60,20 +60,21 @@ class Serving:
         self._changed.clear()
         announced, present = self._announced, self.current
         if announced is None or (present is not None and _is(present, announced)):
-            return True
+            return
         try:
             generation = await asyncio.to_thread(self._open, announced, present)
         except GenerationError as error:
             log.error("generation_refused", extra={"reason": f"{error} {_stays(announced, present)}"})  # noqa: TRY400  one line is enough
-            return not isinstance(error, StoreUnavailableError)
+            if isinstance(error, StoreUnavailableError):
+                asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
+            return
         self.current = generation
         told = {"generation": generation.id, "revision": generation.revision.number}
         if present is not None and present.id == generation.id:
             log.info("revision_swapped", extra=told | {"withdrawn": len(generation.revision.withdrawn)})
-            return True
+            return
         self.swapped.set()
         log.info("generation_swapped", extra=told | {"items": generation.manifest.n_items})
-        return True
 
     def _open(self, announced: Announcement, present: Generation | None) -> Generation:
         generation = self._store.open(announced.generation_id, announced.revision)

@@ -172,17 +172,19 @@ class Away(GenerationStore):
         return super().open(generation_id, revision)
 
 
+@pytest.mark.parametrize("at_start", [False, True])
 async def test_a_store_that_did_not_answer_is_asked_again(
-    store: GenerationStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: GenerationStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, at_start: bool
 ) -> None:
-    """Nobody has to announce the generation once more; one that is damaged is not asked for again."""
+    """Nobody has to announce the generation once more, neither while a process runs nor when it starts."""
     monkeypatch.setattr("state.serving.RETRY_S", 0.01)
     serving = Serving(Away(store.path))
     serving.announce(b"serving", announcement(FIRST_ID))
+    if at_start:
+        await serving.swap()
     following = asyncio.create_task(serving.follow())
 
     await asyncio.wait_for(serving.swapped.wait(), 10)
 
     following.cancel()
     assert 1 == len(reasons(caplog, "generation_refused"))
-    assert await Serving(store).swap()
