@@ -14,6 +14,7 @@ from rich.text import Text
 from jobs.doctor import Doctor
 from jobs.doctor_finding import Finding, Verdict
 from streams.settings import read_settings
+from streams.words import count_of
 
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
 app = typer.Typer(add_completion=False)
@@ -59,8 +60,4 @@ def summary_of(findings: Sequence[Finding]) -> str:
     problems, warnings = (sum(one.verdict == verdict for one in findings) for verdict in ("problem", "warning"))
     if not problems and not warnings:
         return "Nothing is wrong."
-    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}."
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n or 'no'} {noun}s"
+    return f"{count_of(problems, 'problem')}, {count_of(warnings, 'warning')}."

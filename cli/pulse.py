@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from cli.recommend import tell_span
 from streams.broadcast import Broadcast
 from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.settings import Settings, read_settings
 from streams.topics import topic_names
+from streams.words import tell_span
 
 LOOK_S = 0.5
 """Between two looks at what has come."""

@@ -17,8 +17,8 @@ from streams.latest_list import latest_list
 from streams.latest_popular import as_list_of, latest_popular
 from streams.records import ALL_KINDS, Recommendations
 from streams.settings import Settings, read_settings
+from streams.words import tell_span
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 KINDS = {
     "personal": "their own list",
     "blended": "their own list, blended with the popular one, since little is known of them",
@@ -139,15 +139,3 @@ def head(found: Recommendations, now_ms: int) -> str:
         f"generation {found.generation}, revision {found.revision}; reflects {reflects}\n"
         f"made {tell_span(now_ms - found.made_at_ms)} ago, {until}"
     )
-
-
-def tell_span(span_ms: int) -> str:
-    """Return a span of time as a person says it.
-
-    >>> tell_span(90_000)
-    '1.5 min'
-    """
-    for unit_ms, unit in ((DAY_MS, "days"), (HOUR_MS, "h"), (MINUTE_MS, "min")):
-        if span_ms >= unit_ms:
-            return f"{span_ms / unit_ms:.1f} {unit}"
-    return f"{max(span_ms, 0) / 1000:.1f} s"

@@ -10,6 +10,7 @@ from streams.cluster import Cluster
 from streams.log_reader import Span
 from streams.records import Pulse
 from streams.settings import Settings
+from streams.words import count_of, tell_span
 
 LOW_SHARE, FULL_SHARE = 0.1, 0.05
 """Free share of a disk below which it is told, and below which it is a problem."""
@@ -103,7 +104,7 @@ def judge_lag(
     """
     before, now = _waiting(first), _waiting(second)
     by_partition = ", ".join(f"{part}: {span.end - span.start:,}" for part, span in sorted(second.items()))
-    fine = f"Not folded yet: {_count(now, 'play')} ({by_partition})."
+    fine = f"Not folded yet: {count_of(now, 'play')} ({by_partition})."
     complaints = []
     if now > LAG_HIGH or (now > before and now > LAG_GROWS):
         grows = f" It becomes {(now - before) / seconds:,.0f} more a second." if now > before else ""
@@ -111,7 +112,7 @@ def judge_lag(
         complaints.append(Complaint("warning", f"{fine}{grows}", do))
     lost = {part: starts[part] - span.start for part, span in second.items() if starts.get(part, 0) > span.start}
     if lost:
-        gone = f"{_count(sum(lost.values()), 'play')} of {_partitions(sorted(lost))}"
+        gone = f"{count_of(sum(lost.values()), 'play')} of {_partitions(sorted(lost))}"
         says = f"Kafka's retention ended before it was folded: {gone}."
         complaints.append(
             Complaint("problem", says, "Send them again if a client still has them; start workers in time.")
@@ -143,7 +144,7 @@ def judge_workers(told: Sequence[Told], settings: Settings, announced: str | Non
     for pulse in lively:
         complaints += _of_one(pulse, announced)
     names = ", ".join(f"{pulse.instance} owns {_partitions(pulse.partitions)}" for pulse in lively)
-    return found("workers", f"{_count(len(lively), 'worker')} told something just now: {names}.", complaints)
+    return found("workers", f"{count_of(len(lively), 'worker')} told something just now: {names}.", complaints)
 
 
 def _nobody(silent: Sequence[Told], now_ms: int) -> Complaint:
@@ -184,7 +185,7 @@ def _of_one(pulse: Pulse, announced: str | None) -> list[Complaint]:
         do = "Look for `generation_refused` in its log, and restart it once it can read the store."
         complaints.append(Complaint("warning", f"{name} {serves}, not {announced}.", do))
     elif pulse.generation and (left := len(pulse.partitions) - len(pulse.partitions_swept)):
-        complaints.append(Complaint("note", f"{name} still refolds the listeners of {_count(left, 'partition')}."))
+        complaints.append(Complaint("note", f"{name} still refolds the listeners of {count_of(left, 'partition')}."))
     if pulse.p99_ms is not None and pulse.p99_ms > SLOW_MS:
         says = f"{name} took {pulse.p99_ms / 1000:.1f} s from play to list for one play in a hundred."
         complaints.append(Complaint("warning", says, "Look at the lag, at its processor time and at Kafka's disk."))
@@ -214,18 +215,6 @@ def _off(ms: int) -> str:
     return f"{tell_span(abs(ms))} {'fast' if ms > 0 else 'slow'}"
 
 
-def tell_span(span_ms: float) -> str:
-    """Return a span of time as a person says it.
-
-    >>> tell_span(5_400_000)
-    '1.5 h'
-    """
-    for unit_ms, unit in ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min")):
-        if span_ms >= unit_ms:
-            return f"{span_ms / unit_ms:.1f} {unit}"
-    return f"{max(span_ms, 0) / 1000:.1f} s"
-
-
 def tell_bytes(size: float) -> str:
     """Return a number of bytes as a person says it.
 
@@ -243,14 +232,10 @@ def _free(room: Room) -> float:
 
 
 def _brokers(cluster: Cluster) -> str:
-    return _count(cluster.n_brokers, "broker")
+    return count_of(cluster.n_brokers, "broker")
 
 
 def _partitions(numbers: Sequence[int]) -> str:
     if not numbers:
         return "no partition"
     return f"partition{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -13,6 +13,7 @@ from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, To
 
 from streams.settings import Settings
 from streams.topics import FLEETING, Topic, declare_topics, topic_names
+from streams.words import count_of
 
 
 class TopicsError(ValueError):
@@ -129,7 +130,7 @@ def _compare_topic(topic: Topic, found: FoundTopic | None) -> None:
     if found.partitions != topic.partitions:
         rule = "it needs 1" if topic.partitions == 1 else f"PLAYFOLD_PARTITIONS is {topic.partitions} for all alike"
         message = (
-            f"Topic {topic.name} has {_count(found.partitions, 'partition')}, but {rule}: "
+            f"Topic {topic.name} has {count_of(found.partitions, 'partition')}, but {rule}: "
             f"delete the topic and run `playfold topics create`, or correct the setting."
         )
         raise TopicsError(message)
@@ -220,7 +221,3 @@ def _unanswered(settings: Settings) -> TopicsError:
         f"Kafka did not answer at {settings.brokers} within {settings.kafka_timeout_s:g} s: "
         f"start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
     )
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
