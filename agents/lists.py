@@ -42,34 +42,30 @@ def encode_lists(
     """
     item_ids, kinds = generation.item_ids[lists.rows], kinds_of(lists)
     lengths = (lists.rows >= 0).sum(axis=1).tolist()
-    wanted, reasons = found.due.tolist(), [REASONS[code] for code in found.reasons.tolist()]
     offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
     head = {"generation": generation.id, "revision": generation.revision.number, "made_at_ms": now_ms,
             "expires_at_ms": now_ms + 1000 * settings.list_expires_s, **marks}  # fmt: skip
     because = explain_lists(lists, found.due, generation, settings.because_n)
-    explained = np.isin(np.arange(len(header)), because.users).tolist()
-    splits = _splits(because, lists.rows[because.users], generation)
-    messages, number = {}, 0
-    for partition, keys in users.items():
-        for key in keys:
-            if wanted[number]:
-                n = lengths[number]
-                messages[number] = orjson.dumps(
-                    {
-                        "user_id": key.decode(),
-                        "kind": kinds[number],
-                        **head,
-                        "partition": partition,
-                        "offset": offsets[number],
-                        "plays": plays[number],
-                        "reason": reasons[number],
-                        "items": item_ids[number, :n].tolist(),
-                        "scores": lists.scores[number, :n],
-                        **(next(splits) if explained[number] else _NOTHING),
-                    },
-                    option=orjson.OPT_SERIALIZE_NUMPY,
-                )
-            number += 1
+    explained, splits = set(because.users.tolist()), _splits(because, lists.rows[because.users], generation)
+    places = [(partition, key) for partition, keys in users.items() for key in keys]
+    messages = {}
+    for number in np.flatnonzero(found.due).tolist():
+        (partition, key), n = places[number], lengths[number]
+        messages[number] = orjson.dumps(
+            {
+                "user_id": key.decode(),
+                "kind": kinds[number],
+                **head,
+                "partition": partition,
+                "offset": offsets[number],
+                "plays": plays[number],
+                "reason": REASONS[found.reasons[number]],
+                "items": item_ids[number, :n].tolist(),
+                "scores": lists.scores[number, :n],
+                **(next(splits) if number in explained else _NOTHING),
+            },
+            option=orjson.OPT_SERIALIZE_NUMPY,
+        )
     return messages
 
 

@@ -6,7 +6,6 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 
 from agents.commit import Committer
 from agents.debounce import Debouncer
@@ -28,6 +27,7 @@ from streams.broadcast import Broadcast
 from streams.collector import spare_collector
 from streams.outbox import Outbox
 from streams.settings import Settings
+from streams.together import run_together
 from streams.topics import topic_names
 
 log = logging.getLogger(__name__)
@@ -140,18 +140,7 @@ class Worker:
             self._path.expire_private(),
             self._app_stopped(),
         ]
-        stop = asyncio.create_task(self._stop.wait())
-        tasks: set[asyncio.Future[Any]] = {stop, self._failed, *map(asyncio.create_task, parts)}
-        try:
-            waiting = tasks
-            while not stop.done():
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await run_together(parts, self._stop, self._failed)
 
     async def _say_ready(self) -> None:
         """Say when the worker is ready.

@@ -11,6 +11,7 @@ from jobs.explain import explain
 from jobs.export import holdings
 from jobs.wish import carry_out
 from streams.events import Forget
+from streams.receipt import Receipt
 from streams.settings import Settings, read_settings
 from streams.topic_admin import verify_topics
 from web.gateway import Gateway
@@ -36,7 +37,7 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
         runner.run(run())
 
 
-async def forget(user_id: str, settings: Settings) -> object:
+async def forget(user_id: str, settings: Settings) -> Receipt:
     """Have a listener forgotten, and return the receipt."""
     return await carry_out(Forget(user_id=user_id), settings)
 

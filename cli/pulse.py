@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from streams.broadcast import Broadcast
+from streams.pulses import read_pulse
 from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.settings import Settings, read_settings
 from streams.topics import topic_names
@@ -24,7 +25,6 @@ LOOK_S = 0.5
 KNOWN = {"new": "up to 4", "few": "up to 19", "many": "more"}
 """What is said of the kinds of listeners."""
 app = typer.Typer(add_completion=False)
-_decode = msgspec.json.Decoder(Pulse).decode
 
 
 class NoPulseError(LookupError):
@@ -40,11 +40,8 @@ class Heard:
 
     def take(self, key: bytes | None, value: bytes | None) -> None:
         """Take a record of the topic; what is no pulse is nobody's."""
-        try:
-            pulse = _decode(value or b"")
-        except (ValueError, RecursionError):
-            return
-        if key == pulse.instance.encode():
+        pulse = read_pulse(key, value)
+        if pulse is not None:
             self.latest[pulse.instance] = pulse
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from jobs.wish import Receipt, Wish, carry_out
+from jobs.wish import Wish, carry_out
+from streams.receipt import Receipt
 from streams.settings import read_settings
 
 User = Annotated[str, typer.Argument(help="The listener's id.")]

@@ -18,7 +18,7 @@ from state.generation_store import GenerationStore, generation_store
 from state.manifest import Manifest
 from streams.lag import Lag, lag_of
 from streams.log_reader import Span, partitions_of, read_topic, reader, spans_of
-from streams.records import Pulse
+from streams.pulses import read_pulse
 from streams.settings import Settings
 from streams.topics import topic_names
 
@@ -29,7 +29,6 @@ ANSWER_S = 3.0
 """Longest wait for the gateway."""
 ANSWER_BYTES_MAX = 65_536
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound: where to ask who listens anywhere
-_decode = msgspec.json.Decoder(Pulse).decode
 
 
 class Lags(NamedTuple):
@@ -74,11 +73,8 @@ async def look_at_pulses(settings: Settings) -> list[Told]:
     told: dict[str, Told] = {}
     async for _, records in read_topic(settings.brokers, topic_names(settings).pulse, settings.kafka_timeout_s):
         for record in records:
-            try:
-                pulse = _decode(record.value or b"")
-            except (ValueError, RecursionError):  # what is no pulse is nobody's
-                continue
-            if record.key == pulse.instance.encode():
+            pulse = read_pulse(record.key, record.value)
+            if pulse is not None:
                 told[pulse.instance] = Told(pulse, record.timestamp)
     return [told[name] for name in sorted(told)]
 

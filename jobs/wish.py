@@ -11,6 +11,7 @@ from state.user_record import applied_offset_of
 from streams.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.log_reader import partitions_of, reader, spans_of
 from streams.outbox import Outbox
+from streams.receipt import Receipt
 from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
@@ -24,24 +25,6 @@ class WishError(TimeoutError):
 
 class WishInvalidError(ValueError):
     """A wish cannot be sent, since no worker would read it: the message says what is wrong with it."""
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a wish and what followed from it stand."""
-
-    wish: str
-    """Its type: `forget`, `pause`, `resume`, `hide` or `unhide`."""
-    user_id: str
-    item_id: str | None = None
-    """The item that it is about, if it is about one."""
-    partition: int
-    """Partition of every topic named here."""
-    plays_offset: int
-    """Where the wish stands on `plays`."""
-    changelog_offset: int
-    """Where the record that reflects it stands on the users changelog: an empty one of who is forgotten."""
-    recommendations_offset: int | None = None
-    """Where the tombstone of who is forgotten stands on `recommendations`."""
 
 
 async def carry_out(wish: Wish, settings: Settings) -> Receipt:

@@ -54,6 +54,7 @@ class ItemCatalog:
         self._entries: dict[int, Entry] = {}
         self._limited: set[int] = set()
         self._kinds: dict[str, int] = {}
+        self._kind_names: list[str] = []
         self._views: dict[int, _View] = {}
         self._asked: int | None = None
         self._lock = threading.Lock()
@@ -88,7 +89,7 @@ class ItemCatalog:
     def kind_of(self, item_id: str) -> str | None:
         """Return which kind of thing an item is, None if that is not known."""
         code = self._entries.get(item_key(item_id), NOTHING).kind
-        return None if code == NO_KIND else list(self._kinds)[code]
+        return None if code == NO_KIND else self._kind_names[code]
 
     def prepare(self, generation: Generation) -> None:
         """Lay the catalog out by the rows of a generation that is to come: a second for a million items."""
@@ -105,7 +106,7 @@ class ItemCatalog:
     def kinds_of(self, generation: Generation) -> tuple[list[str], Codes]:
         """Return the names of the kinds, and for every row the place of its kind among them, -1 for none."""
         view = self._asked_view(generation)
-        return list(self._kinds), view.availability.kinds
+        return self._kind_names.copy(), view.availability.kinds
 
     def _entry_of(self, key: bytes | None, value: bytes) -> Entry:
         item = read_catalog_item(key, value)
@@ -117,7 +118,10 @@ class ItemCatalog:
     def _code_of(self, kind: str) -> int:
         if kind not in self._kinds and len(self._kinds) >= KINDS_MAX:
             return NO_KIND
-        return self._kinds.setdefault(kind, len(self._kinds))
+        if kind not in self._kinds:
+            self._kinds[kind] = len(self._kinds)
+            self._kind_names.append(kind)
+        return self._kinds[kind]
 
     def _ignore(self, key: bytes | None, error: ValueError) -> None:
         """Count a record, and log the first one, the second, the fourth and so on: there may be millions."""

@@ -185,10 +185,6 @@ class View:
             found.append(key[len(LIST) :].decode(errors="replace"))
         return found
 
-    def has_lists(self) -> bool:
-        """Tell whether anybody has a list."""
-        return bool(self.listeners("", 1))
-
     def _under(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values whose keys begin so."""
         for key, value in self._db.items(from_key=prefix):

@@ -31,7 +31,7 @@ async def latest_popular(kind: str, settings: Settings) -> PopularItems | None:
         for record in records:
             if record.key == wanted:
                 latest[partition] = record.value
-    found = [_read(kind, value) for value in latest.values() if value is not None]
+    found = [read_popular(kind, value) for value in latest.values() if value is not None]
     return max(found, key=lambda popular: popular.made_at_ms, default=None)
 
 
@@ -51,7 +51,12 @@ def as_list_of(user_id: str, popular: PopularItems, settings: Settings) -> Recom
     )
 
 
-def _read(kind: str, value: bytes) -> PopularItems:
+def read_popular(kind: str, value: bytes) -> PopularItems:
+    """Read the record of a kind's popular items.
+
+    Raises:
+        PopularUnreadable: Whatever else the bytes are.
+    """
     try:
         return _decode(value)
     except (ValueError, RecursionError) as error:

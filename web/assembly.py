@@ -1,6 +1,5 @@
 """How the parts of a gateway are put together."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 
 from state.catalog import ItemCatalog
@@ -66,7 +65,6 @@ def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
         streams=streams,
         timings=Timings(),
         metrics=GatewayMetrics(state, DiskMetrics(settings.data_path)),
-        stopping=asyncio.Event(),
     )
 
 

@@ -15,6 +15,7 @@ from state.errors import GenerationError
 from state.generation_store import generation_store
 from state.manifest import Manifest
 from state.serving import Serving
+from streams.pulses import read_pulse
 from streams.records import ListQuality, Pulse, Share
 from streams.settings import Settings
 from web.progress import Progress
@@ -30,7 +31,6 @@ WORKERS_MAX = 200
 GENERATIONS = 7
 STORE_S = 15.0
 """Between two looks into the generation store."""
-_decode = msgspec.json.Decoder(Pulse).decode
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +58,8 @@ class Figures:
 
     def on_pulse(self, key: bytes | None, value: bytes | None) -> None:
         """Take in a record of the topic; what is no pulse is nobody's."""
-        try:
-            pulse = _decode(value or b"")
-        except (ValueError, RecursionError):
-            return
-        if key != pulse.instance.encode():
+        pulse = read_pulse(key, value)
+        if pulse is None:
             return
         self._pulses[pulse.instance] = pulse
         if len(self._pulses) > WORKERS_MAX:
@@ -103,6 +100,10 @@ class Figures:
             popular=popular,
             scored_plays=n_scored,
         )
+
+    def latest(self, now_ms: int) -> Point:
+        """Return the point of the last second, which every page shows, or that of now if there is none yet."""
+        return self.points[-1] if self.points else self.point(now_ms)
 
     def workers(self, now_ms: int) -> list[dict[str, Any]]:
         """Return how every worker is that told anything in the last hour."""

@@ -13,6 +13,7 @@ from state.view import View, open_view
 from streams.broadcast import Broadcast
 from streams.collector import spare_collector
 from streams.settings import Settings
+from streams.together import run_together
 from streams.topic_admin import topic_ids
 from streams.topics import topic_names
 from web.access import Access
@@ -22,6 +23,10 @@ from web.http import listen, server_of, url_of
 from web.parts import Parts, Rights
 
 log = logging.getLogger(__name__)
+
+
+class GatewayError(RuntimeError):
+    """A gateway cannot go on. Nothing is lost: start it again."""
 
 
 class Gateway:
@@ -71,7 +76,6 @@ class Gateway:
             if await self._before_stop(start_parts(parts, broadcasts)):
                 await self._watch(parts, broadcasts, serving, url_of(bound))
         finally:
-            parts.stopping.set()
             parts.arrivals.close()
             server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
@@ -103,20 +107,10 @@ class Gateway:
             parts.figures.run(),
             parts.serving.follow(),
             say_ready(parts, url),
+            ended(serving),
             *(broadcast.failed() for broadcast in broadcasts),
         ]
-        stop = asyncio.create_task(self._stop.wait())
-        tasks: set[asyncio.Task[Any]] = {stop, *map(asyncio.create_task, running)}
-        try:
-            waiting: set[asyncio.Task[Any]] = {*tasks, serving}
-            while not stop.done() and not serving.done():
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await run_together(running, self._stop)
 
 
 async def start_parts(parts: Parts, broadcasts: Sequence[Broadcast]) -> None:
@@ -130,6 +124,17 @@ async def start_parts(parts: Parts, broadcasts: Sequence[Broadcast]) -> None:
         await broadcast.start()
     await asyncio.gather(parts.serving.swap(), parts.companions.warm_up())
     spare_collector()
+
+
+async def ended(serving: "asyncio.Task[None]") -> None:
+    """Wait until the server ends by itself, which is always an error; it finishes its answers by itself, too.
+
+    Raises:
+        GatewayError: It has ended.
+    """
+    await asyncio.shield(serving)
+    message = "The HTTP server has ended by itself: start the gateway again."
+    raise GatewayError(message)
 
 
 async def say_ready(parts: Parts, url: str) -> None:

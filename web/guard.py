@@ -30,10 +30,7 @@ CONTENT = (
     b"require-trusted-types-for 'script'",
 )
 SAFETY = [
-    (
-        b"content-security-policy",
-        b"; ".join(CONTENT),
-    ),
+    (b"content-security-policy", b"; ".join(CONTENT)),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -59,7 +56,7 @@ class Guard:
         outgoing = _Outgoing(send, incoming)
         self._n_busy += 1
         try:
-            await self._admit(scope)
+            self._admit(scope)
             await self._app(scope, incoming, outgoing)
         except Problem as problem:
             await _answer(problem, scope)(scope, incoming, outgoing)
@@ -73,7 +70,7 @@ class Guard:
             method = scope["method"] if route != OTHER else OTHER
             self._metrics.count_request(route, method, outgoing.status, time.perf_counter() - began)
 
-    async def _admit(self, scope: Scope) -> None:
+    def _admit(self, scope: Scope) -> None:
         """See whether a request may go on; whether the gateway lives is told however many there are.
 
         Raises:

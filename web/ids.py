@@ -1,6 +1,6 @@
 """Ids as they stand in a path."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import AfterValidator
@@ -24,25 +24,11 @@ def read_id(found: str) -> str:
     return found
 
 
-UserId = Annotated[
-    str,
-    AfterValidator(read_id),
-    Path(
-        min_length=1,
-        max_length=128,
-        description="Who listens.",
-        examples=["anna"],
-        json_schema_extra={"format": PRINTABLE},
-    ),
-]
-ItemId = Annotated[
-    str,
-    AfterValidator(read_id),
-    Path(
-        min_length=1,
-        max_length=128,
-        description="The item.",
-        examples=["song-7"],
-        json_schema_extra={"format": PRINTABLE},
-    ),
-]
+def _in_path(description: str, example: str) -> Any:
+    """Return what is told of an id that stands in a path."""
+    told = {"format": PRINTABLE}
+    return Path(min_length=1, max_length=128, description=description, examples=[example], json_schema_extra=told)
+
+
+UserId = Annotated[str, AfterValidator(read_id), _in_path("Who listens.", "anna")]
+ItemId = Annotated[str, AfterValidator(read_id), _in_path("The item.", "song-7")]

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from streams.latest_list import read_list
 from streams.records import Recommendations
-from web.figures import Figures, Point
+from web.figures import Point
 from web.parts import Parts
 
 KEEP_ALIVE_S = 15.0
@@ -27,7 +28,7 @@ class LiveStream:
         """Tell of a listener, of nobody if the id is empty."""
         self._parts, self._user_id = parts, user_id
         self._shown: dict[str, int] | None = None
-        self._place = (-1, -1)
+        self._value = b""
 
     async def events(self) -> AsyncGenerator[bytes, None]:
         """Yield what the page gets."""
@@ -36,7 +37,7 @@ class LiveStream:
         ends = time.monotonic() + STREAM_S
         due = told = time.monotonic()
         with self._parts.arrivals.of(self._user_id) as came:
-            while (now := time.monotonic()) < ends and not self._parts.stopping.is_set():
+            while (now := time.monotonic()) < ends and not self._parts.arrivals.closed:
                 if self._user_id and (found := self._changed()) is not None:
                     yield event("list", found)
                     told = now
@@ -53,10 +54,10 @@ class LiveStream:
 
     def _changed(self) -> dict[str, Any] | None:
         """Return the listener's list, as the page shows it, if it is another one than before."""
-        held = self._parts.lists.held(self._user_id)
-        if held is None or (held.offset, held.made_at_ms) == self._place:
+        found = self._parts.view.list_of(self._user_id)
+        if found is None or found.value == self._value:
             return None
-        self._place = held.offset, held.made_at_ms
+        self._value, held = found.value, read_list(found.value)
         before, self._shown = self._shown, {item_id: rank for rank, item_id in enumerate(held.items, 1)}
         titles = self._parts.search
         gone = sorted((before or {}).keys() - self._shown.keys(), key=(before or {}).__getitem__)
@@ -113,9 +114,9 @@ def columns(points: Sequence[Point]) -> dict[str, list[Any]]:
 def figures_of(parts: Parts) -> dict[str, Any]:
     """Return the figures of now."""
     now_ms = time.time_ns() // 1_000_000
-    figures: Figures = parts.figures
+    figures = parts.figures
     return {
-        **msgspec.to_builtins(figures.point(now_ms)),
+        **msgspec.to_builtins(figures.latest(now_ms)),
         "workers": figures.workers(now_ms),
         "generations": figures.generations(),
         "rejects": {

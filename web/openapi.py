@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from streams.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
 from streams.holdings import Holdings
+from streams.receipt import Receipt
 from streams.records import CatalogItem, RelatedItems
 from web import answers
 from web.ids import PRINTABLE
@@ -19,6 +20,7 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
     CatalogItem,
     RelatedItems,
     Holdings,
+    Receipt,
     ProblemDocument,
     answers.Placed,
     answers.Refused,

@@ -1,15 +1,14 @@
 """What the paths of the gateway answer from."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from state.catalog import ItemCatalog
 from state.explanation import Explanation
 from state.serving import Serving
 from state.view import View
 from streams.holdings import Holdings
+from streams.receipt import Receipt
 from streams.settings import Settings
 from web.arrivals import Arrivals
 from web.companions import Companions
@@ -33,7 +32,7 @@ class Rights:
     explain: Callable[[str, str, Settings], Explanation]
     """Splits a score over all plays, in a thread. Raises LookupError where there is no such score."""
     export: Callable[[str, Settings, int], Awaitable[Holdings]]
-    forget: Callable[[str, Settings], Awaitable[Any]]
+    forget: Callable[[str, Settings], Awaitable[Receipt]]
     """Has a listener forgotten, and returns the receipt. Raises TimeoutError if no worker did it in time."""
 
 
@@ -59,8 +58,6 @@ class Parts:
     streams: OpenStreams
     timings: Timings
     metrics: GatewayMetrics
-    stopping: asyncio.Event
-    """Set when the gateway ends."""
 
     @property
     def caught_up(self) -> bool:

@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from state.explanation import Explanation
+from streams.receipt import Receipt
 from streams.records import Recommendations
 from web.answers import BecauseAnswer, Reason
 from web.ids import ItemId, UserId
@@ -26,18 +27,14 @@ READ_S = 60.0
 GONE_S = 2.0
 """Seconds in which the list of who is forgotten goes from here as well; it stands on the topic no more."""
 Whole = Annotated[bool, Query(alias="full", description="Name every play; this reads a topic and takes a while.")]
-_RECEIPT = {
-    "wish": "forget", "user_id": "anna", "partition": 2, "plays_offset": 41_874, "changelog_offset": 52_133,
-    "recommendations_offset": 40_021,
-}  # fmt: skip
-_RECEIPT_SCHEMA = {
-    "type": "object",
-    "description": "Where the wish, the empty record and the tombstone stand.",
-    "properties": {
-        name: {"type": "string" if isinstance(value, str) else "integer"} for name, value in _RECEIPT.items()
-    },
-    "required": list(_RECEIPT),
-}
+_RECEIPT = Receipt(
+    wish="forget",
+    user_id="anna",
+    partition=2,
+    plays_offset=41_874,
+    changelog_offset=52_133,
+    recommendations_offset=40_021,
+)
 _BECAUSE = {
     "user_id": "anna", "item_id": "song-12", "generation": "2026-11-23T03-00-00.000Z", "score": 0.75, "rank": 1,
     "reasons": [{"item_id": "song-7", "share": 0.5}], "rest": 0.25, "whole": False,
@@ -63,15 +60,13 @@ class ListenersPath:
             summary="Get why an item is in a listener's list",
             responses=responses("BecauseAnswer", _BECAUSE, "The reasons, the largest first.", 404, 422),
         )
-        forgotten = responses("Receipt", _RECEIPT, "They are forgotten; where that stands.", 422, 504)
-        forgotten[200]["content"]["application/json"]["schema"] = _RECEIPT_SCHEMA
         router.add_api_route(
             "/v1/users/{user_id}",
             self.forget,
             methods=["DELETE"],
             operation_id="forget_user",
             summary="Have a listener forgotten",
-            responses=forgotten,
+            responses=responses("Receipt", _RECEIPT, "They are forgotten; where that stands.", 422, 504),
         )
         router.add_api_route(
             "/v1/users/{user_id}/export",
@@ -106,7 +101,7 @@ class ListenersPath:
             raise Problem(503, f"{FORGOTTEN_AT_ONCE} listeners are being forgotten already.", retry_s=RETRY_S)
         self._forgetting += 1
         try:
-            receipt: Any = await self._rights.forget(user_id, self._parts.settings)
+            receipt = await self._rights.forget(user_id, self._parts.settings)
         except TimeoutError as error:
             raise Problem(504, str(error)) from None
         except ValueError as error:

@@ -1,10 +1,7 @@
 """The popular lists that a gateway holds, one a kind of items."""
 
-import msgspec
-
+from streams.latest_popular import PopularUnreadable, read_popular
 from streams.records import PopularItems
-
-_decode = msgspec.json.Decoder(PopularItems).decode
 
 
 class PopularHeld:
@@ -21,8 +18,8 @@ class PopularHeld:
             self._lists.pop(kind, None)
             return
         try:
-            found = _decode(value)
-        except (ValueError, RecursionError):
+            found = read_popular(kind, value)
+        except PopularUnreadable:
             return
         held = self._lists.get(kind)
         if found.kind == kind and (held is None or found.made_at_ms >= held.made_at_ms):

@@ -28,11 +28,11 @@ class Wanted(NamedTuple):
     """Items; all that there are if left out."""
     kind: str | None = None
     """Of items; of all kinds if left out."""
-    exclude: Collection[str] = ()
+    exclude: Collection[str] = frozenset()
     """Items to leave out."""
 
 
-WHOLE = Wanted(exclude=frozenset())
+WHOLE = Wanted()
 
 
 class NoListError(LookupError):
@@ -72,11 +72,11 @@ class Lists:
         as_it_stands = wanted == WHOLE and reflected is None and not self._catalog.limits_any
         if held is not None and as_it_stands and held.expires_at_ms > now_ms:
             return held.value  # nearly every read
-        found = self._found(user_id, wanted, now_ms)
-        return told(found, reflected=reflected)
+        found = None if held is None else read_list(held.value)
+        return told(self._cut(user_id, found, wanted, now_ms), reflected=reflected)
 
-    def _found(self, user_id: str, wanted: Wanted, now_ms: int) -> Recommendations:
-        found = self.held(user_id)
+    def _cut(self, user_id: str, found: Recommendations | None, wanted: Wanted, now_ms: int) -> Recommendations:
+        """Return what is wanted of a listener's own list, or of the popular one if that is none, or expired."""
         if found is None or found.expires_at_ms <= now_ms:
             popular = self._popular.of(wanted.kind or ALL_KINDS)
             if popular is not None:

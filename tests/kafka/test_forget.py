@@ -13,11 +13,12 @@ from jobs.history import open_snapshot, write_snapshot
 from jobs.retrain import retrain
 from jobs.step import unwatched
 from jobs.traces import Trace, look_for
-from jobs.wish import Receipt, WishError, carry_out
+from jobs.wish import WishError, carry_out
 from state.user_record import UserRecord, is_forgotten
 from state.view import LIST, View
 from streams.events import Forget
 from streams.outbox import Outbox
+from streams.receipt import Receipt
 from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import TopicNames

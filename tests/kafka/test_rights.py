@@ -14,10 +14,11 @@ import pytest
 from cli.processes import environment_of
 from jobs.retrain import retrain
 from jobs.step import unwatched
-from jobs.wish import Receipt, WishInvalidError, carry_out
+from jobs.wish import WishInvalidError, carry_out
 from state.user_record import UserRecord
 from streams.events import Hide, Pause
 from streams.outbox import Outbox
+from streams.receipt import Receipt
 from streams.schemas import FOLDER
 from streams.settings import Settings
 from streams.topic_admin import create_topics

@@ -380,7 +380,7 @@ async def test_a_server_stops_with_connections_that_are_kept(scene: Scene) -> No
                 writer.write(asked)
             await asyncio.sleep(0.2)
             began = asyncio.get_running_loop().time()
-            scene.parts.stopping.set()
+            scene.parts.arrivals.close()
             scene.parts.arrivals.tell_all()
         assert asyncio.get_running_loop().time() - began < 2
         for stream, _ in opened:

@@ -87,7 +87,7 @@ async def test_what_goes_with_some_items_is_ranked(scene: Scene, generation: Gen
     assert 5 == len(found["items"]) == len(found["scores"])
     assert not {"i1", "i2"} & set(found["items"])
     assert sorted(found["scores"], reverse=True) == found["scores"]
-    assert not scene.parts.view.has_lists()
+    assert [] == scene.parts.view.listeners("", 1)
     assert {} == scene.outbox.logs
 
 

@@ -1,0 +1,57 @@
+"""Parts of a process that run side by side."""
+
+import asyncio
+
+import pytest
+
+from streams.together import run_together
+
+
+async def test_parts_run_until_the_stop_and_are_ended_then() -> None:
+    """One that ends before ends nothing else."""
+    ended: list[str] = []
+    stop = asyncio.Event()
+
+    async def brief() -> None:
+        ended.append("brief")
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("endless")
+
+    running = asyncio.create_task(run_together([brief(), endless()], stop))
+    await asyncio.sleep(0.01)
+    assert (["brief"], False) == (ended, running.done())
+    stop.set()
+    await asyncio.wait_for(running, 1)
+
+    assert ["brief", "endless"] == ended
+
+
+@pytest.mark.parametrize("by_future", [False, True])
+async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
+    """Of a part, or of a future that something else fails."""
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    ended = asyncio.Event()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        message = "It broke."
+        if by_future:
+            failed.set_exception(ValueError(message))
+        else:
+            raise ValueError(message)
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(ValueError, match=r"^It broke\.$"):
+        await asyncio.wait_for(run_together([fail(), endless()], asyncio.Event(), failed), 1)
+
+    assert ended.is_set()
+    assert failed.done()
