@@ -27,13 +27,14 @@ from streams.broadcast import Broadcast
 from streams.collector import spare_collector
 from streams.outbox import Outbox
 from streams.settings import Settings
-from streams.together import run_together
+from streams.together import end_anyway, run_together
 from streams.topics import topic_names
 
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 STOP_S = 20.0
+END_S = 3.0
 
 
 class WorkerError(RuntimeError):
@@ -80,6 +81,7 @@ class Worker:
         plays = topic_of_bytes(self._app, names.plays, settings.partitions)
         self._app.agent(plays, name="fold")(self._path.fold_plays)
         self._stop = asyncio.Event()
+        self._starting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT.
@@ -113,12 +115,12 @@ class Worker:
         await self._serving.swap()
         await warming
         spare_collector()
-        starting = asyncio.create_task(self._app.start())
+        self._starting = asyncio.create_task(self._app.start())
         # Not `wait_for`: Faust may swallow a cancellation.
-        done, _ = await asyncio.wait({starting}, timeout=self._settings.ready_s)
+        done, _ = await asyncio.wait({self._starting}, timeout=self._settings.ready_s)
         if not done:
             raise self._not_ready()
-        starting.result()
+        self._starting.result()
 
     async def _read_catalog(self) -> None:
         """Read the catalog to its end: the first list is not to hold what is unavailable."""
@@ -187,10 +189,13 @@ class Worker:
         await asyncio.wait({stopping}, timeout=STOP_S)
         if not stopping.done():
             log.warning("stop_took_too_long", extra={"seconds": STOP_S})
+            end_anyway(END_S)
         self._thread.shutdown(wait=False, cancel_futures=True)
         log.info("worker_stopped")
 
     async def _stop_parts(self) -> None:
+        if self._starting is not None:
+            await asyncio.wait({self._starting})  # a stop in the middle of a start would leave parts of Faust running
         await self._app.stop()
         await self._announcements.stop()
         await self._items.stop()

@@ -2,7 +2,8 @@
 
 Faust spends four asyncio tasks on a message. A slice of a changelog goes that way, once for a whole fetch; slices of
 plays go into a queue of their own, from which commit groups are taken.
-Everything private that playfold uses of Faust stands in this file and in `streams/app.py`.
+Everything private that playfold uses of Faust stands in this file, in `streams/consumer_thread.py` and in
+`streams/app.py`.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from aiokafka.consumer import fetcher
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
+
+from streams.consumer_thread import SliceConsumerThread
 
 IDLE_S = 0.01
 """Pause before looking again whether a partition may be fetched."""
@@ -84,6 +87,9 @@ class SliceConsumer(driver.Consumer):
         self._waiting_plays = 0
         self._room = asyncio.Event()
         self._read_offset = Unread()
+
+    def _new_consumer_thread(self) -> SliceConsumerThread:
+        return SliceConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """Fetch; queue the slices of plays, and yield those of a changelog as messages.

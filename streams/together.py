@@ -1,6 +1,8 @@
-"""The parts of a process, run side by side."""
+"""The parts of a process, run side by side, and its end."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -24,3 +26,14 @@ async def run_together(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def end_anyway(after_s: float) -> None:
+    """See to it that the process ends, with status 1, if it does not do so by itself within some seconds.
+
+    For a stop that took too long: the end of the event loop would wait for what does not stop, and so would the end
+    of the interpreter. What is durable by then stays so; it is an end like SIGKILL.
+    """
+    timer = threading.Timer(after_s, os._exit, (1,))
+    timer.daemon = True
+    timer.start()

@@ -72,3 +72,17 @@ async def test_what_was_not_acknowledged_is_delivered_again(settings: Settings, 
     second = take_groups(small, expected=50, acknowledged=50)
 
     assert (list(range(50, 100)), 100) == (offsets(second, 1), await committed(settings, names, 1))
+
+
+def test_a_stop_in_a_rebalance_closes_the_client_where_its_sockets_are(settings: Settings, names: TopicNames) -> None:
+    """In its own thread, or the process dies of a segmentation fault now and then; and it does not hang."""
+    assert names
+    command = [sys.executable, "-m", "tests.kafka.stop_in_rebalance"]
+
+    ended = subprocess.run(
+        command, cwd=PROJECT, env=environment_of(settings), stdout=subprocess.PIPE, timeout=60, check=True
+    )
+    told = json.loads(ended.stdout.splitlines()[-1])
+
+    assert (True, True) == (told["own_loop"], told["ended"])
+    assert told["seconds"] < 10

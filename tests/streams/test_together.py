@@ -1,6 +1,8 @@
-"""Parts of a process that run side by side."""
+"""Parts of a process that run side by side, and its end."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -55,3 +57,14 @@ async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
 
     assert ended.is_set()
     assert failed.done()
+
+
+@pytest.mark.parametrize(("held", "status"), [("threading.Thread(target=time.sleep, args=(60,)).start()", 1), ("", 0)])
+def test_a_process_that_would_not_end_is_ended(held: str, status: int) -> None:
+    """With status 1; one that ends by itself does so, whatever time it was given."""
+    after_s = 0.2 if held else 60
+    program = f"import threading, time; from streams.together import end_anyway; end_anyway({after_s}); {held}"
+
+    ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False)
+
+    assert status == ended.returncode
