@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it carries no annotations
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 
 Scheme = Literal["light", "dark"]
@@ -49,6 +50,13 @@ def wait_until(page: Page, condition: str) -> None:
             message = f"The page never came to {condition}."
             raise TimeoutError(message)
         page.wait_for_timeout(20)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds wrong, of WCAG 2.2 AA and of its own good practices, once nothing moves any more."""
+    wait_until(page, "document.getAnimations().length === 0")  # what appears has no contrast yet
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it carries no annotations
 from playwright.sync_api import Browser, Page, expect
 
 from cli.processes import GatewayProcess
@@ -20,7 +19,7 @@ from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from tests.acceptance.browser import chromium
-from tests.acceptance.page_window import window
+from tests.acceptance.page_window import violations, window
 from tests.acceptance.radio import LISTENERS, past_plays, playing, songs
 from tests.kafka.watching import await_true, lists, send, worker
 
@@ -132,7 +131,7 @@ def test_the_page_tells_how_it_goes(browser: Browser, radio: Radio) -> None:
         expect(page.locator("#workers")).to_contain_text("events/s")
         expect(page.locator("#generations")).to_contain_text("in service")
         expect(page.locator("#rejects")).to_contain_text("item_id")
-        assert not Axe().run(page).response["violations"]
+        assert [] == violations(page)
         page.evaluate("window.scrollTo(0, 0)")
         picture = page.screenshot(path=os.environ.get("SCREENSHOT"), animations="disabled", caret="hide")
     assert len(picture) > 50_000

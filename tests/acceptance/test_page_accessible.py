@@ -4,13 +4,12 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it carries no annotations
 from playwright.sync_api import Browser, Page, expect
 
 from streams.broker import free_port
 from tests.acceptance.browser import chromium
 from tests.acceptance.page_feed import Feed, serving
-from tests.acceptance.page_window import Scheme, wait_until, window
+from tests.acceptance.page_window import Scheme, violations, window
 
 WIDTHS = (360, 1280)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -48,13 +47,6 @@ def settle(page: Page) -> None:
     page.get_by_role("button", name="Play Jackie Brown (1997)").click()
     expect(page.locator("#status")).to_contain_text("The list changed")
     expect(page.locator("#generations li")).to_have_count(4)
-    wait_until(page, "document.getAnimations().length === 0")
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds wrong, of WCAG 2.2 AA and of its own good practices."""
-    found = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -76,7 +68,6 @@ def test_nobody_is_shut_out_by_troubles(browser: Browser, running: tuple[str, Fe
         feed.status = 503
         feed.cut()
         expect(page.locator("#lost")).to_be_visible()
-        wait_until(page, "document.getAnimations().length === 0")
         assert [] == violations(page)
 
 

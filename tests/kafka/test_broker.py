@@ -207,14 +207,17 @@ def test_the_command_says_ready_and_stops_cleanly(tmp_path: Path, ending: signal
     environment = os.environ | {"PLAYFOLD_BROKERS": f"{HOST}:{port}", "PLAYFOLD_DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "cli.main", "broker", "--json"]
     with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdout is not None
-        ready = json.loads(running.stdout.readline())
-        assert {"event": "broker_ready", "address": f"{HOST}:{port}", "folder": str(tmp_path / "broker")} == ready
-        assert answers(port)
+        try:
+            assert running.stdout is not None
+            ready = json.loads(running.stdout.readline())
+            assert {"event": "broker_ready", "address": f"{HOST}:{port}", "folder": str(tmp_path / "broker")} == ready
+            assert answers(port)
 
-        running.send_signal(ending)
+            running.send_signal(ending)
 
-        assert running.wait(10) == 0
+            assert running.wait(10) == 0
+        finally:
+            running.terminate()  # where it heeds no Ctrl-C, as under a shell that has it ignored
     assert leftovers(tmp_path) == []
 
 
