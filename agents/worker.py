@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 STOP_S = 20.0
+"""Longest time that a stop takes."""
 END_S = 3.0
+"""Time after it within which the process ends, whatever still runs."""
 
 
 class WorkerError(RuntimeError):

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -17,6 +17,7 @@ from streams.broadcast import Broadcast
 from streams.pulses import read_pulse
 from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.settings import Settings, read_settings
+from streams.together import run_together
 from streams.topics import topic_names
 from streams.words import tell_span
 
@@ -64,24 +65,12 @@ async def _show(settings: Settings, *, as_json: bool, follow: bool) -> None:
             message = "No worker has told anything in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0."
             raise NoPulseError(message)
         if follow:
-            await _until_failed(_follow(heard, as_json=as_json), followed.failed())
+            await run_together([_follow(heard, as_json=as_json), followed.failed()], asyncio.Event())
         elif as_json:
             for found in in_order(heard.latest.values()):
                 typer.echo(msgspec.json.encode(found))
         else:
             Console().print(table_of(heard.latest.values(), time.time_ns() // 1_000_000))
-
-
-async def _until_failed(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run some parts for ever, until one of them fails."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 async def _follow(heard: Heard, *, as_json: bool) -> None:

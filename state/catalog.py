@@ -116,12 +116,13 @@ class ItemCatalog:
         return self._shared(kind, from_ms, until_ms)
 
     def _code_of(self, kind: str) -> int:
-        if kind not in self._kinds and len(self._kinds) >= KINDS_MAX:
-            return NO_KIND
-        if kind not in self._kinds:
-            self._kinds[kind] = len(self._kinds)
+        code = self._kinds.get(kind)
+        if code is None:
+            if len(self._kind_names) >= KINDS_MAX:
+                return NO_KIND
+            code = self._kinds[kind] = len(self._kind_names)
             self._kind_names.append(kind)
-        return self._kinds[kind]
+        return code
 
     def _ignore(self, key: bytes | None, error: ValueError) -> None:
         """Count a record, and log the first one, the second, the fourth and so on: there may be millions."""

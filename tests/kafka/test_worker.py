@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from kafka import KafkaAdminClient
 
+from agents.worker import Worker, WorkerError
 from cli.processes import ProcessError, WorkerProcess, run_command
 from state.user_record import UserRecord
 from streams.broker import Broker, free_port
@@ -162,6 +163,26 @@ def test_a_worker_that_is_not_ready_in_time_is_a_sentence_and_an_exit(settings: 
 
     assert names.plays == topic_names(hasty).plays
     assert said.startswith("`playfold worker` ended with status 1 (Worker a got no partitions within 0.05 s. Look at")
+
+
+async def test_a_start_that_takes_too_long_is_stopped_once_it_ended(settings: Settings, names: TopicNames) -> None:
+    """Faust that is stopped in the middle of its start leaves parts of itself running."""
+    assert names
+    hasty, seen = Worker(msgspec.structs.replace(settings, ready_s=0.05)), []
+
+    async def start() -> None:
+        await asyncio.sleep(0.5)
+        seen.append("started")
+
+    async def stop() -> None:
+        seen.append("stopped")
+
+    hasty._app.start, hasty._app.stop = start, stop  # noqa: SLF001
+
+    with pytest.raises(WorkerError, match=r"^Worker a got no partitions within 0\.05 s\."):
+        await hasty.run()
+
+    assert ["started", "stopped"] == seen
 
 
 def test_a_damaged_state_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
