@@ -53,7 +53,7 @@ def test_every_package_is_installed_and_watched() -> None:
     folders = {path.parent.name for path in PROJECT.glob("*/__init__.py")}
 
     assert PACKAGES == folders
-    assert PACKAGES == set(settings_of("setuptools")["packages"])
+    assert {f"{name}*" for name in PACKAGES} == set(settings_of("setuptools")["packages"]["find"]["include"])
     assert PACKAGES <= set(settings_of("mypy")["packages"])
     assert PACKAGES == set(settings_of("coverage")["run"]["source"])
     assert PACKAGES == set(settings_of("importlinter")["root_packages"])
@@ -82,7 +82,7 @@ def imported(file: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("file", sorted((PROJECT / "model").glob("*.py")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted((PROJECT / "model").rglob("*.py")), ids=lambda file: str(file.relative_to(PROJECT)))
 def test_the_maths_imports_nothing_of_ours(file: Path) -> None:
     """Nothing but itself, arrays and the standard library without its clocks, loops and dice."""
     others = imported(file) - {"model"}
@@ -96,7 +96,7 @@ def test_only_streams_reads_the_environment(package: str) -> None:
     """A setting has one reader; what starts a process may pass the environment on."""
     reading = {
         str(path.relative_to(PROJECT))
-        for path in (PROJECT / package).glob("*.py")
+        for path in (PROJECT / package).rglob("*.py")
         if any(word in path.read_text() for word in ("os.environ", "os.getenv"))
     }
 
