@@ -7,13 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from agents.background.debounce import Debouncer
+from agents.background.publish_popular import PopularPublisher
+from agents.background.sweep import Sweeper
 from agents.commit import Committer
-from agents.debounce import Debouncer
 from agents.metrics import MetricsServer, WorkerMetrics
 from agents.play_path import PlayPath
-from agents.popular import PopularPublisher
 from agents.pulse import Pulses
-from agents.sweep import Sweeper
 from model.warm_up import warm_up as warm_up_model
 from state import learn
 from state.catalog import ItemCatalog

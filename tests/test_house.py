@@ -82,7 +82,9 @@ def imported(file: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("file", sorted((PROJECT / "model").rglob("*.py")), ids=lambda file: str(file.relative_to(PROJECT)))
+@pytest.mark.parametrize(
+    "file", sorted((PROJECT / "model").rglob("*.py")), ids=lambda file: str(file.relative_to(PROJECT))
+)
 def test_the_maths_imports_nothing_of_ours(file: Path) -> None:
     """Nothing but itself, arrays and the standard library without its clocks, loops and dice."""
     others = imported(file) - {"model"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agents import sweep
+from agents.background import sweep
 from tests.agents.deliveries import NOW_MS, fold_slices, slice_of
 from tests.agents.sweep_scene import SETTINGS, Scene
 

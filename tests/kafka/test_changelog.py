@@ -8,10 +8,10 @@ from typing import NamedTuple, cast
 import msgspec
 import pytest
 
+from agents.background.sweep import Sweeper
 from agents.commit import Committer
 from agents.fold import Changes, refold
 from agents.play_path import PlayPath, Took
-from agents.sweep import Sweeper
 from state.generation_store import generation_store
 from state.partition_state import PartitionState, Place
 from state.serving import Serving

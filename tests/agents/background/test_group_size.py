@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from agents.pace import GROWTH_MAX, PLAYS_SHARE, USERS_MIN, WORK_S, WORK_S_MAX, Pace
+from agents.background.group_size import GROWTH_MAX, PLAYS_SHARE, USERS_MIN, WORK_S, WORK_S_MAX, Pace
 
 
 def after(pace: Pace, seconds_per_user: float, groups: int, plays_take_s: float | None) -> float:

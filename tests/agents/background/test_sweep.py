@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from agents import sweep
+from agents.background import sweep
+from agents.background.group_size import USERS_MIN
 from agents.fold import refold
-from agents.pace import USERS_MIN
 from agents.play_path import Took
 from state.user_record import UserRecord
 from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, slice_of

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from agents.pace import Pace
+from agents.background.group_size import Pace
 from agents.play_path import PlayPath
 from state.partition_state import PartitionState
 from state.publishing import RENEWED_AT

@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 import pytest
 
-from agents.debounce import Debouncer
+from agents.background.debounce import Debouncer
 from agents.play_path import PlayPath
 from state.partition_state import PartitionState
 from state.user_record import UserRecord

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.popular import PopularPublisher
+from agents.background.publish_popular import PopularPublisher
 from state.catalog import ItemCatalog
 from state.generation import Generation
 from state.generation_store import GenerationStore
@@ -187,7 +187,7 @@ async def running(scene: Scene, seconds: float, then: Any = None) -> None:
 
 async def test_it_looks_at_once_and_then_seldom(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A generation or a partition that is new is published without waiting; plays wait for `popular_publish_s`."""
-    monkeypatch.setattr("agents.popular.PAUSE_S", 0.01)
+    monkeypatch.setattr("agents.background.publish_popular.PAUSE_S", 0.01)
     scene.serve()
 
     await running(scene, 0.3, lambda: scene.play("i3", 30))
@@ -199,7 +199,7 @@ async def test_it_looks_at_once_and_then_seldom(scene: Scene, monkeypatch: pytes
 
 async def test_plays_are_published_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After as long as the setting says."""
-    monkeypatch.setattr("agents.popular.PAUSE_S", 0.01)
+    monkeypatch.setattr("agents.background.publish_popular.PAUSE_S", 0.01)
     scene = Scene(tmp_path, settings=msgspec.structs.replace(SETTINGS, popular_publish_s=0.05))
     scene.serve()
 

@@ -1,0 +1,1 @@
+"""Work without a play behind it: sweeps, delayed lists, the popular lists."""
