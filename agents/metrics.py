@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from agents.delays import Delays
-from agents.live_quality import LISTS, LiveQuality
+from agents.observers.latency_histogram import Delays
+from agents.observers.live_quality import LISTS, LiveQuality
+from agents.observers.outcome_counts import Tally
+from agents.observers.quality_window import compared
 from agents.pulse import Pulses
-from agents.quality_window import compared
-from agents.tally import Tally
 from model.arrays import Doubles
 from model.quality import HISTORIES
 from state.disk_metrics import DiskMetrics

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.delays import Delays
-from agents.live_quality import LiveQuality
+from agents.observers.latency_histogram import Delays
+from agents.observers.live_quality import LiveQuality
+from agents.observers.outcome_counts import Tally
+from agents.observers.quality_window import ENTRY
 from agents.play_path import PlayPath
 from agents.pulse import Pulses
-from agents.quality_window import ENTRY
-from agents.tally import Tally
 from state.generation_store import GenerationStore
 from state.serving import Serving
 from state.user_store import UserStore

@@ -19,9 +19,9 @@ import msgspec
 import numpy as np
 
 from agents.fold import fold
-from agents.live_quality import LiveQuality
+from agents.observers.live_quality import LiveQuality
+from agents.observers.outcome_counts import Tally
 from agents.reading import read_group
-from agents.tally import Tally
 from agents.worker import warm_up
 from model.arrays import Rows
 from state.generation import Generation

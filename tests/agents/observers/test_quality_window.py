@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from agents.quality_window import ENTRY, OLDER, WINDOW, Entries, QualityWindow, by_generation, by_history, compared
+from agents.observers.quality_window import (
+    ENTRY,
+    OLDER,
+    WINDOW,
+    Entries,
+    QualityWindow,
+    by_generation,
+    by_history,
+    compared,
+)
 from model.quality import hit_rate, mean_reciprocal_rank
 
 

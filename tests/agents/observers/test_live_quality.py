@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agents.fold import fold, refold
-from agents.live_quality import FIGURES, GENERATIONS_MAX, LISTS, LOOK_MS, LiveQuality
-from agents.quality_window import OLDER
+from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, LOOK_MS, LiveQuality
+from agents.observers.quality_window import OLDER
 from agents.reading import read_group
 from model.quality import HISTORIES
 from state.generation import Generation

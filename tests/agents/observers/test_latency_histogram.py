@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.delays import DOUBLINGS, PER_DOUBLING, Delays
+from agents.observers.latency_histogram import DOUBLINGS, PER_DOUBLING, Delays
 
 
 def test_a_share_is_found_within_a_step() -> None:

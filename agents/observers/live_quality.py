@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agents.quality_window import ENTRY, OLDER, QualityWindow
+from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.live_quality import DEPTH, Scored, Signals, live_ranks
 from model.quality import HISTORIES, MISS, kinds_of

@@ -1,0 +1,1 @@
+"""Observers of commit groups: they count and measure, and change no state."""
