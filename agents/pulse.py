@@ -8,7 +8,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from agents.observers.quality_window import by_generation, by_history, compared
-from agents.play_path import PlayPath
+from agents.plays.pipeline import PlayPath
 from state.serving import Serving
 from state.user_store import UserStore
 from streams.outbox import Outbox, OutboxError

@@ -10,9 +10,9 @@ from contextlib import suppress
 from agents.background.debounce import Debouncer
 from agents.background.publish_popular import PopularPublisher
 from agents.background.sweep import Sweeper
-from agents.commit import Committer
 from agents.metrics import MetricsServer, WorkerMetrics
-from agents.play_path import PlayPath
+from agents.plays.commit import Committer
+from agents.plays.pipeline import PlayPath
 from agents.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state import learn

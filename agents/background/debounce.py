@@ -4,7 +4,7 @@ import asyncio
 import time
 from itertools import islice
 
-from agents.play_path import PlayPath
+from agents.plays.pipeline import PlayPath
 from state.user_store import UserStore
 from streams.settings import Settings
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from agents.background.group_size import Pace
-from agents.play_path import PlayPath
+from agents.plays.pipeline import PlayPath
 from state.partition_state import PartitionState
 from state.publishing import RENEWED_AT
 from state.serving import Serving

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agents.reading import read_group
+from agents.plays.decode import read_group
 from state.learn import learn
 from state.user_record import UserRecord, applied_offset_of
 from state.user_records import new_users, pack

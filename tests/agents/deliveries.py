@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from agents.fold import Changes, fold
-from agents.reading import read_group
+from agents.plays.decode import read_group
+from agents.plays.fold import Changes, fold
 from state.generation import Generation
 from state.partition_state import PartitionState, Place
 from streams.records import Recommendations

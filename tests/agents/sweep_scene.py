@@ -7,8 +7,8 @@ from typing import cast
 import msgspec
 
 from agents.background.sweep import Sweeper
-from agents.fold import refold
-from agents.play_path import PlayPath, Took
+from agents.plays.fold import refold
+from agents.plays.pipeline import PlayPath, Took
 from state.generation import Generation
 from state.generation_store import GenerationStore
 from state.partition_state import PartitionState

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.fold import fold
-from agents.reading import read_group
+from agents.plays.decode import read_group
+from agents.plays.fold import fold
 from state.generation import Generation
 from state.partition_state import PartitionState
 from state.popular import LivePopular

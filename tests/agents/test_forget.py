@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agents.fold import Changes, drop, refold
-from agents.reading import read_group
+from agents.plays.decode import read_group
+from agents.plays.fold import Changes, drop, refold
 from state.generation import Generation
 from state.keys import is_item_name, item_key
 from state.partition_state import PartitionState

@@ -17,7 +17,7 @@ from agents.observers.latency_histogram import Delays
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import ENTRY
-from agents.play_path import PlayPath
+from agents.plays.pipeline import PlayPath
 from agents.pulse import Pulses
 from state.generation_store import GenerationStore
 from state.serving import Serving

@@ -18,10 +18,10 @@ from tests.benchmarks.report import Row, report  # isort: skip  before numpy is 
 import msgspec
 import numpy as np
 
-from agents.fold import fold
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
-from agents.reading import read_group
+from agents.plays.decode import read_group
+from agents.plays.fold import fold
 from agents.worker import warm_up
 from model.arrays import Rows
 from state.generation import Generation

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from agents.background.sweep import Sweeper
-from agents.commit import Committer
-from agents.fold import Changes, refold
-from agents.play_path import PlayPath, Took
+from agents.plays.commit import Committer
+from agents.plays.fold import Changes, refold
+from agents.plays.pipeline import PlayPath, Took
 from state.generation_store import generation_store
 from state.partition_state import PartitionState, Place
 from state.serving import Serving
@@ -178,7 +178,7 @@ async def test_in_step_nothing_is_read_back(
     def forbidden(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("agents.commit.reader", forbidden)
+    monkeypatch.setattr("agents.plays.commit.reader", forbidden)
     async with working(settings, tmp_path / "mine") as mine:
         for applied in range(3):
             await mine.committer.commit(changes(applied, (b"ann", record(applied)), (b"big", b"x" * 700_000)))

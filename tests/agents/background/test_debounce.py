@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from agents.background.debounce import Debouncer
-from agents.play_path import PlayPath
+from agents.plays.pipeline import PlayPath
 from state.partition_state import PartitionState
 from state.user_record import UserRecord
 from state.user_store import UserStore

@@ -12,8 +12,8 @@ import pytest
 
 from agents.background import sweep
 from agents.background.group_size import USERS_MIN
-from agents.fold import refold
-from agents.play_path import Took
+from agents.plays.fold import refold
+from agents.plays.pipeline import Took
 from state.user_record import UserRecord
 from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, slice_of
 from tests.agents.sweep_scene import SETTINGS, USERS, Scene

@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from agents.fold import fold, refold
 from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, LOOK_MS, LiveQuality
 from agents.observers.quality_window import OLDER
-from agents.reading import read_group
+from agents.plays.decode import read_group
+from agents.plays.fold import fold, refold
 from model.quality import HISTORIES
 from state.generation import Generation
 from state.keys import item_key

@@ -22,8 +22,8 @@ pin_threads(1)
 import msgspec  # noqa: E402  after the threads are pinned
 import uvloop  # noqa: E402
 
-from agents.fold import Changes  # noqa: E402
-from agents.play_path import PlayPath  # noqa: E402
+from agents.plays.fold import Changes  # noqa: E402
+from agents.plays.pipeline import PlayPath  # noqa: E402
 from agents.worker import Worker  # noqa: E402
 from state.generation import Generation  # noqa: E402
 from state.partition_state import PartitionState  # noqa: E402

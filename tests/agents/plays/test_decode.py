@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.reading import Group, read_group
+from agents.plays.decode import Group, read_group
 from state.events import Action
 from state.keys import item_key, play_id_key
 from streams.records import RejectedPlay

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.fold import Changes
+from agents.plays.fold import Changes
 from state.partition_state import PartitionState, Place
 from streams.log_reader import read_span, reader
 from streams.outbox import Outbox, OutboxError, Pending

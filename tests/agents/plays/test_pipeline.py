@@ -12,10 +12,10 @@ import msgspec
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents import play_path
-from agents.commit import Committer
-from agents.play_path import PlayPath
-from agents.private import PrivateSessions
+from agents.plays import pipeline as play_path
+from agents.plays.commit import Committer
+from agents.plays.pipeline import PlayPath
+from agents.plays.private_sessions import PrivateSessions
 from state.generation_store import GenerationStore
 from state.partition_state import PartitionState
 from state.serving import Serving

@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.fold import Changes, Users
 from agents.lists import encode_lists
-from agents.reading import Group, laid_out
+from agents.plays.decode import Group, laid_out
+from agents.plays.fold import Changes, Users
 from state.events import EventColumns
 from state.generation import Generation
 from state.learn import learn
@@ -36,7 +36,7 @@ class _Session:
     """What one listener played in private."""
 
     plays: NDArray[np.void]
-    """Of `agents.reading.EVENT`, by offset."""
+    """Of `agents.plays.decode.EVENT`, by offset."""
     at_s: float
     """When the latest of them came, by the clock of the sessions."""
 

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from agents.fold import Changes, fold
-from agents.private import PrivateSessions, add_private_lists
-from agents.reading import read_group
+from agents.plays.decode import read_group
+from agents.plays.fold import Changes, fold
+from agents.plays.private_sessions import PrivateSessions, add_private_lists
 from state.generation import Generation
 from state.keys import item_key
 from state.partition_state import PartitionState

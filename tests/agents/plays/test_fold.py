@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from agents.fold import Changes, refold
+from agents.plays.fold import Changes, refold
 from model.arrays import Keys
 from state.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key

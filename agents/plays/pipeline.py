@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.commit import Committer
-from agents.fold import Changes, drop, fold, refold
 from agents.observers.latency_histogram import Delays
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
-from agents.private import PrivateSessions, add_private_lists
-from agents.reading import read_group
+from agents.plays.commit import Committer
+from agents.plays.decode import read_group
+from agents.plays.fold import Changes, drop, fold, refold
+from agents.plays.private_sessions import PrivateSessions, add_private_lists
 from state.catalog import ItemCatalog
 from state.generation import Generation
 from state.popular import LivePopular

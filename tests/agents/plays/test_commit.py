@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.commit import Committer
-from agents.fold import Changes
+from agents.plays.commit import Committer
+from agents.plays.fold import Changes
 from state.partition_state import PartitionState, Place
 from state.user_record import UserRecord
 from streams.outbox import OutboxError

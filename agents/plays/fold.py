@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.lists import encode_lists
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
-from agents.reading import Group
+from agents.plays.decode import Group
 from state.generation import Generation
 from state.keys import item_name_key
 from state.learn import LEARNT, forget, learn

@@ -1,0 +1,1 @@
+"""The path of a play: decode, learn, fold in, rank, commit."""
