@@ -10,10 +10,10 @@ from contextlib import suppress
 from agents.background.debounce import Debouncer
 from agents.background.publish_popular import PopularPublisher
 from agents.background.sweep import Sweeper
-from agents.metrics import MetricsServer, WorkerMetrics
 from agents.plays.commit import Committer
 from agents.plays.pipeline import PlayPath
-from agents.pulse import Pulses
+from agents.telemetry.metrics import MetricsServer, WorkerMetrics
+from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state import learn
 from state.catalog import ItemCatalog

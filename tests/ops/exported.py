@@ -14,12 +14,12 @@ import promql_parser
 import yaml
 from prometheus_client import Metric
 
-from agents.metrics import WorkerMetrics
 from agents.observers.latency_histogram import Delays
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import ENTRY
-from agents.pulse import Pulses
+from agents.telemetry.metrics import WorkerMetrics
+from agents.telemetry.pulse import Pulses
 from state.catalog import ItemCatalog
 from state.disk_metrics import DiskMetrics
 from state.left_out import LeftOut

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
 from agents.observers.latency_histogram import DOUBLINGS, Delays
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import ENTRY
-from agents.pulse import Pulses
+from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
+from agents.telemetry.pulse import Pulses
 from model.arrays import Floats
 from state.disk_metrics import DiskMetrics
 from state.generation import Generation

@@ -18,7 +18,7 @@ from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import ENTRY
 from agents.plays.pipeline import PlayPath
-from agents.pulse import Pulses
+from agents.telemetry.pulse import Pulses
 from state.generation_store import GenerationStore
 from state.serving import Serving
 from state.user_store import UserStore

@@ -14,7 +14,7 @@ from agents.observers.latency_histogram import Delays
 from agents.observers.live_quality import LISTS, LiveQuality
 from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import compared
-from agents.pulse import Pulses
+from agents.telemetry.pulse import Pulses
 from model.arrays import Doubles
 from model.quality import HISTORIES
 from state.disk_metrics import DiskMetrics

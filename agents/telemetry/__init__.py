@@ -1,0 +1,1 @@
+"""Metrics and the heartbeat of a worker."""
