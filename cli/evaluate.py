@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.bar import watched
-from cli.figures import figures_table, histories_table
 from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
+from cli.progress_bar import watched
+from cli.quality_tables import figures_table, histories_table
 from jobs.contest import Contest, choose, contest_models
 from jobs.evaluation import Evaluation
 from jobs.evaluation import evaluate as evaluate_models

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.wishes import User
+from cli.user_requests import User
 from jobs.export import holdings
 from streams.settings import read_settings
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.wishes import AsJson, User, wish_for
+from cli.user_requests import AsJson, User, wish_for
 from jobs.traces import Trace, look_for
 from streams.events import Forget
 from streams.settings import read_settings

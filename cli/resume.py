@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.wishes import AsJson, User, wish_for
+from cli.user_requests import AsJson, User, wish_for
 from streams.events import Resume
 
 app = typer.Typer(add_completion=False)

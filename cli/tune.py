@@ -11,9 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from cli.bar import watched
-from cli.figures import figures_table, told_interval
 from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
+from cli.progress_bar import watched
+from cli.quality_tables import figures_table, told_interval
 from jobs.contest import settings_models
 from jobs.evaluation import Evaluation, evaluate
 from jobs.history import open_snapshot, write_snapshot
