@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from cli.demo import demo_folder, demo_settings, locked, perform
+from cli.commands.demo import demo_folder, demo_settings, locked, perform
 from cli.demo_stages import Stages
 from jobs.ml100k import Ml100k
 from streams.broker import Broker, answers

@@ -14,7 +14,7 @@ import pytest
 from kafka import KafkaAdminClient
 from typer.testing import CliRunner
 
-from cli.doctor import app
+from cli.commands.doctor import app
 from cli.processes import WorkerProcess, environment_of
 from jobs.announce import announce
 from jobs.doctor import Doctor

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from cli.retrain import Bars, told
+from cli.commands.retrain import Bars, told
 from jobs.retrain import Report
 from jobs.step import Step
 from state.manifest import Gate

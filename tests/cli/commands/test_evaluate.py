@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 import cli.plays_options
-from cli.evaluate import app
+from cli.commands.evaluate import app
 from jobs.contest import STATIC
 from jobs.ml100k import Ml100k
 from model.quality import QualityError

@@ -13,17 +13,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli.nightly import TimeError, parse_time
+from cli.commands.nightly import TimeError, parse_time
 from cli.processes import environment_of
 from streams.broker import free_port
 from streams.settings import Settings
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 SOON = """
 import asyncio, sys
 from datetime import UTC, datetime, time, timedelta
 from cli.event_log import start_event_log
-from cli.nightly import reside
+from cli.commands.nightly import reside
 from jobs.nightly import Agenda
 from streams.settings import read_settings
 now = datetime.now(UTC)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.recommend import table_of_items
+from cli.commands.recommend import table_of_items
 from streams.catalog_item import titles_of
 from streams.latest_related import latest_related
 from streams.records import RelatedItems

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.generations import RollbackError, app
+from cli.commands.generations import RollbackError, app
 from jobs.announce import announce, announced
 from state.errors import GenerationError
 from state.generation_store import GenerationStore, generation_store

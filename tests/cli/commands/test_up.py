@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cli.commands.up import UpError, Watched, served_already, worker_settings
 from cli.processes import environment_of, last_line
-from cli.up import UpError, Watched, served_already, worker_settings
 from streams.broker import free_port
 from streams.settings import Settings, read_settings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.tune import app
+from cli.commands.tune import app
 from jobs.tuned import BEST, SCORED, TuningError, read_best
 from streams.play_columns import PlaysFileError
 from streams.settings import Settings

@@ -4,8 +4,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from cli.explain import head, show_shares
-from cli.recommend import show_list
+from cli.commands.explain import head, show_shares
+from cli.commands.recommend import show_list
 from state.explanation import Explanation, Share
 from streams.records import Recommendations
 

@@ -5,7 +5,7 @@ import io
 import msgspec
 from rich.console import Console
 
-from cli.pulse import Heard, table_of
+from cli.commands.pulse import Heard, table_of
 from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
 
 HIT = Share(0.25, 0.2, 0.3)
