@@ -15,8 +15,8 @@ import msgspec
 import typer
 from rich.console import Console
 
-from cli.demo_stages import Stages
-from cli.demo_view import show_figures, show_spotlight
+from cli.demo.stages import Stages
+from cli.demo.view import show_figures, show_spotlight
 from jobs.ml100k import fetch, ml100k_path
 from streams.broker import HOST, Broker, free_port
 from streams.jars import jars_path

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from cli.commands.demo import demo_folder, demo_settings, locked, perform
-from cli.demo_stages import Stages
+from cli.demo.stages import Stages
 from jobs.ml100k import Ml100k
 from streams.broker import Broker, answers
 from streams.settings import Settings

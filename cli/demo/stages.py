@@ -11,9 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
-from cli.browser import open_in_browser
-from cli.demo_live import JudgingSender, LiveFigures, follow_lists
-from cli.demo_view import Summary, show_live, summarize, tell_line
+from cli.demo.browser import open_in_browser
+from cli.demo.live import JudgingSender, LiveFigures, follow_lists
+from cli.demo.view import Summary, show_live, summarize, tell_line
 from cli.processes import GatewayProcess, ProcessError, Service, WorkerProcess, run_command, stop_all
 from jobs.ml100k import Ml100k
 from streams.broker import Broker

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.demo_score import HitRates, Latencies, Place, compare_lists, quantile_ms
+from cli.demo.scores import HitRates, Latencies, Place, compare_lists, quantile_ms
 
 PAST = [("ann", "x"), ("bob", "x"), ("bob", "y"), ("cat", "y"), ("cat", "z"), ("dan", "x")]
 
@@ -62,7 +62,7 @@ def test_old_latencies_leave_the_window() -> None:
 
 def test_plays_that_are_never_answered_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that stays the same is not sent again, so what waits for one is bounded."""
-    monkeypatch.setattr("cli.demo_score.WAITING_MAX", 2)
+    monkeypatch.setattr("cli.demo.scores.WAITING_MAX", 2)
     latencies = Latencies()
     for offset in range(3):
         latencies.produced(Place(0, offset), 1.0)

@@ -8,8 +8,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cli.demo_live import LiveFigures, Spotlight
-from cli.demo_score import K, compare_lists, quantile_ms
+from cli.demo.live import LiveFigures, Spotlight
+from cli.demo.scores import K, compare_lists, quantile_ms
 from model.quality import Interval
 
 COLOURS = {"up": "green", "new": "bold green", "down": "yellow", "out": "red"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from cli.demo_score import HitRates, Latencies, Place
+from cli.demo.scores import HitRates, Latencies, Place
 from streams.latest_list import fresher, read_list
 from streams.log_reader import partitions_of, reader
 from streams.outbox import Outbox

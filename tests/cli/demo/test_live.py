@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.demo_live import LiveFigures
-from cli.demo_view import show_figures, show_spotlight, summarize, tell_line
+from cli.demo.live import LiveFigures
+from cli.demo.view import show_figures, show_spotlight, summarize, tell_line
 from streams.outbox import Written
 from streams.play_columns import PlaysPiece
 from streams.records import Recommendations

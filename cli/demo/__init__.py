@@ -1,0 +1,1 @@
+"""The stages of `playfold demo`, and its view."""
