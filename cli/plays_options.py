@@ -8,7 +8,7 @@ import typer
 
 from jobs.ml100k import fetch, ml100k_path
 from jobs.plays import events_of_file, events_of_ml100k
-from jobs.step import Watch
+from jobs.progress import Watch
 from model.events import Events
 from streams.play_tables import Columns
 from streams.plays_file import PlaysFile

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from jobs.evaluation import Models
-from jobs.step import Step, Watch, unwatched
+from jobs.progress import Step, Watch, unwatched
 from model.arrays import Starts
 from model.blend import Blend
 from model.blended_ranks import blended_ranks

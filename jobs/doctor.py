@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from jobs.announce import announced
+from jobs.announcement import announced
 from jobs.doctor_finding import Complaint, Finding, found
 from jobs.doctor_looks import (
     GROWS_S,

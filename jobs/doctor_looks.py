@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from jobs.announce import announced
+from jobs.announcement import announced
 from jobs.doctor_finding import Complaint, Finding, found
 from jobs.doctor_verdicts import Serving, Told
 from state.disk_metrics import Room, room_of

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import numpy as np
 
-from jobs.step import Step, Watch, unwatched
+from jobs.progress import Step, Watch, unwatched
 from model.arrays import Flags, Starts
 from model.events import Split
 from model.quality import HISTORIES, Interval, hit_rate, mean_reciprocal_rank

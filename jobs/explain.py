@@ -2,7 +2,7 @@
 
 import asyncio
 
-from jobs.announce import announced
+from jobs.announcement import announced
 from state.explanation import Explanation, ExplanationError, explanation
 from state.generation import Generation
 from state.generation_store import generation_store

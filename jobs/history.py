@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from aiokafka.structs import ConsumerRecord
 
-from jobs.step import Step, Watch
+from jobs.progress import Step, Watch
 from state.keys import ITEM_NAME_PREFIX, is_item_name
 from state.user_record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
 from state.user_records import unpack

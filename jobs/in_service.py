@@ -3,8 +3,8 @@
 import asyncio
 from typing import NamedTuple
 
-from jobs.announce import announced
-from jobs.step import Step, Watch
+from jobs.announcement import announced
+from jobs.progress import Step, Watch
 from state.errors import GenerationError, StoreUnavailableError
 from state.generation import Generation
 from state.generation_store import generation_store

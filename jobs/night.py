@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from jobs.announce import announce, announced
+from jobs.announcement import announce, announced
 from jobs.answers import Answers
 from jobs.gate import Side, asked_of, judge, score
 from jobs.history import open_snapshot, write_snapshot
@@ -27,9 +27,9 @@ from jobs.in_service import open_in_service
 from jobs.interactions import TrainingSet, interactions_of
 from jobs.objective import objective_of
 from jobs.pipeline import MarkTask, StepTask, run_to
+from jobs.progress import Step
 from jobs.related import publish_related, relate
 from jobs.run import Run
-from jobs.step import Step
 from jobs.trained import Trained, train_next
 from jobs.tune import tune_on_histories
 from jobs.tuned import tuned_objective

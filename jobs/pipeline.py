@@ -9,8 +9,8 @@ import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
+from jobs.progress import Step
 from jobs.run import Run
-from jobs.step import Step
 
 with warnings.catch_warnings():
     # Luigi asks for a configuration file before it could be given a configuration.

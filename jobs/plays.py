@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.ml100k import Ml100k
-from jobs.step import Step, Watch, unwatched
+from jobs.progress import Step, Watch, unwatched
 from model.arrays import Flags, Floats, Keys
 from model.events import Events, events_of
 from state.keys import item_key

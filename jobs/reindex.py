@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jobs.announce import announce, announced
+from jobs.announcement import announce, announced
 from state.disk import aside_in
 from state.errors import GenerationError
 from state.generation import Generation

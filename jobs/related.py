@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from aiokafka.errors import KafkaError
 
-from jobs.step import Step, Watch, unwatched
+from jobs.progress import Step, Watch, unwatched
 from model.arrays import Floats, Rows
 from model.related import related_items
 from state.generation import Generation

@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 
 from jobs.night import make_generation
+from jobs.progress import Watch
 from jobs.run import open_run
-from jobs.step import Watch
 from state.manifest import Gate
 from streams.settings import Settings
 

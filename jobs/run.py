@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from jobs.step import Step, Watch
+from jobs.progress import Step, Watch
 from state.disk import fsync_folder, locked_folder, write_file
 from state.errors import StoreUnavailableError
 from state.generation_store import new_generation_id

@@ -17,7 +17,7 @@ import xxhash
 
 from jobs.interactions import TrainingSet
 from jobs.objective import objective_of
-from jobs.step import Step, Watch, unwatched
+from jobs.progress import Step, Watch, unwatched
 from jobs.trials import Trials
 from jobs.tuned import FORMAT, JOURNAL, Best, Scored, ScoredFile, Tuned, TuningError, prune, read_best, write_best
 from model.events import Events, events_of_histories, split_events

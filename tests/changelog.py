@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from jobs.history import read_partitions
-from jobs.step import unwatched
+from jobs.progress import unwatched
 from streams.settings import Settings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from jobs.announce import announce
+from jobs.announcement import announce
 from model.arrays import Floats
 from model.objective import Objective
 from state.generation import Generation, open_generation, write_generation

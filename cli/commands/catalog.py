@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.progress_bar import watched
-from jobs.step import Step, Watch
+from jobs.progress import Step, Watch
 from streams.catalog_file import CatalogColumns, read_items, send_items
 from streams.catalog_item import latest_catalog_item
 from streams.outbox import Outbox

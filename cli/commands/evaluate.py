@@ -15,7 +15,7 @@ from jobs.evaluation import Evaluation
 from jobs.evaluation import evaluate as evaluate_models
 from jobs.objective import objective_of
 from jobs.plots import draw
-from jobs.step import Watch
+from jobs.progress import Watch
 from jobs.tune import tune
 from model.events import Events, split_events
 from model.objective import Objective

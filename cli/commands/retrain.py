@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from jobs.progress import Step
 from jobs.retrain import Report
 from jobs.retrain import retrain as make_generation
-from jobs.step import Step
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

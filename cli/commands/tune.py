@@ -19,7 +19,7 @@ from jobs.evaluation import Evaluation, evaluate
 from jobs.history import open_snapshot, write_snapshot
 from jobs.interactions import interactions_of
 from jobs.objective import objective_of
-from jobs.step import Watch
+from jobs.progress import Watch
 from jobs.tune import tune as find_best
 from jobs.tune import tune_on_histories
 from jobs.tuned import BEST, Scored, Tuned

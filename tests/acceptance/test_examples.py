@@ -18,8 +18,8 @@ import pytest
 from kafka import KafkaProducer
 
 from cli.processes import WorkerProcess, environment_of
+from jobs.progress import unwatched
 from jobs.retrain import retrain
-from jobs.step import unwatched
 from streams.broker import Broker
 from streams.child import Child
 from streams.examples import EXAMPLES

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cli.processes import GatewayProcess
+from jobs.progress import unwatched
 from jobs.retrain import retrain
-from jobs.step import unwatched
 from streams.broker import Broker
 from streams.catalog_file import send_items
 from streams.outbox import Outbox

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cli.processes import WorkerProcess
-from jobs.announce import announce
+from jobs.announcement import announce
 from state.generation import Generation
 from state.generation_store import generation_store
 from streams.settings import Settings

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from jobs.history import USERS, write_snapshot
-from jobs.step import unwatched
+from jobs.progress import unwatched
 from tests.benchmarks.changelog import user_records, write_changelog
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.system import system

@@ -14,7 +14,7 @@ import numpy as np
 import uvloop
 
 from cli.processes import WorkerProcess
-from jobs.announce import announce
+from jobs.announcement import announce
 from model.history import Histories
 from state.keys import item_key
 from state.user_records import new_users, pack

@@ -21,7 +21,7 @@ from jobs.contest import (
     settings_models,
 )
 from jobs.evaluation import evaluate
-from jobs.step import Step
+from jobs.progress import Step
 from model.blend import Blend
 from model.blended_ranks import blended_ranks
 from model.events import split_events

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jobs.evaluation import PARTS, evaluate
-from jobs.step import Step
+from jobs.progress import Step
 from model.events import split_events
 from model.prequential import popular_ranks
 from model.quality import QualityError, hit_rate, mean_reciprocal_rank

@@ -11,8 +11,8 @@ from typing import ClassVar
 import pytest
 
 from jobs.pipeline import PipelineError, StepTask, run_to
+from jobs.progress import Step
 from jobs.run import Run, open_run
-from jobs.step import Step
 from streams.settings import Settings
 
 PROJECT = Path(__file__).parent.parent.parent

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.ml100k import Ml100k
 from jobs.plays import events_of_file, events_of_ml100k
-from jobs.step import Step
+from jobs.progress import Step
 from model.events import Events
 from state.keys import item_key
 from streams.play_columns import PlaysFileError

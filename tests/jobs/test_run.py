@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from jobs import run as runs
+from jobs.progress import Step, Watch, unwatched
 from jobs.run import WITHOUT_EFFECT, Run, open_run
-from jobs.step import Step, Watch, unwatched
 from state.errors import StateError, StoreUnavailableError
 from streams.settings import Settings
 
@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parent.parent.parent
 KILLED = """
 import os, signal, sys
 from jobs.run import open_run
-from jobs.step import unwatched
+from jobs.progress import unwatched
 from streams.settings import Settings
 with open_run(Settings(data_dir=sys.argv[1], generations_max=2), unwatched) as run:
     with run.writing("snapshot") as folder:

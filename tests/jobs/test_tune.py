@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jobs import tune as tuning
-from jobs.step import Step, Watch, unwatched
+from jobs.progress import Step, Watch, unwatched
 from jobs.trials import Trials
 from jobs.tune import HALF_LIVES, SEED, UNOBSERVED_AND_REGULARIZATION, tune
 from jobs.tuned import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best

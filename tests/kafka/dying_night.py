@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jobs.progress import unwatched
 from jobs.retrain import retrain
 from jobs.run import Run
-from jobs.step import unwatched
 from streams.settings import Settings, read_settings
 
 STEPS = [

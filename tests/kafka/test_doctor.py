@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cli.commands.doctor import app
 from cli.processes import WorkerProcess, environment_of
-from jobs.announce import announce
+from jobs.announcement import announce
 from jobs.doctor import Doctor
 from jobs.doctor_finding import Finding
 from model.objective import Objective

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs.announce import announce
+from jobs.announcement import announce
 from jobs.objective import objective_of
 from jobs.plays import events_of_file
 from model.arrays import Starts

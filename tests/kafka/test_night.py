@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cli.processes import environment_of, run_command
+from jobs.progress import Step, unwatched
 from jobs.retrain import retrain
 from jobs.run import open_run
-from jobs.step import Step, unwatched
 from state.generation_store import generation_store
 from streams.records import Announcement
 from streams.settings import Settings

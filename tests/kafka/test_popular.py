@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cli.processes import ProcessError, run_command
-from jobs.announce import announce
+from jobs.announcement import announce
 from model.basis import diagonalise, rotate
 from model.objective import Objective
 from state.generation import Catalog, write_generation

@@ -13,8 +13,8 @@ import pytest
 import rocksdict
 
 from jobs.history import open_snapshot, write_snapshot
+from jobs.progress import unwatched
 from jobs.retrain import retrain
-from jobs.step import unwatched
 from state.generation_store import generation_store
 from state.keys import item_key, play_id_key, user_key
 from streams.broker import Broker

@@ -11,7 +11,7 @@ import pytest
 
 from cli.processes import WorkerProcess, run_command
 from jobs import reindex as reindexing
-from jobs.announce import announced
+from jobs.announcement import announced
 from jobs.reindex import TRIES, Changes, ReindexError, reindex
 from state.errors import GenerationError
 from state.generation_store import generation_store

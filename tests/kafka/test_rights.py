@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from cli.processes import environment_of
+from jobs.progress import unwatched
 from jobs.retrain import retrain
-from jobs.step import unwatched
 from jobs.wish import WishInvalidError, carry_out
 from state.user_record import UserRecord
 from streams.events import Hide, Pause

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.commands.generations import RollbackError, app
-from jobs.announce import announce, announced
+from jobs.announcement import announce, announced
 from state.errors import GenerationError
 from state.generation_store import GenerationStore, generation_store
 from state.manifest import Estimate, Gate, Quality

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.commands.retrain import Bars, told
+from jobs.progress import Step
 from jobs.retrain import Report
-from jobs.step import Step
 from state.manifest import Gate
 
 
