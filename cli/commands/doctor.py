@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs.doctor import Doctor
-from jobs.doctor_finding import Finding, Verdict
+from jobs.doctor.doctor import Doctor
+from jobs.doctor.finding import Finding, Verdict
 from streams.settings import read_settings
 from streams.words import count_of
 

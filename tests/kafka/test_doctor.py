@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from cli.commands.doctor import app
 from cli.processes import WorkerProcess, environment_of
 from jobs.announcement import announce
-from jobs.doctor import Doctor
-from jobs.doctor_finding import Finding
+from jobs.doctor.doctor import Doctor
+from jobs.doctor.finding import Finding
 from model.objective import Objective
 from state.generation import write_generation
 from state.generation_store import generation_store, new_generation_id

@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from jobs import doctor as doctor_module
-from jobs.doctor import Doctor, in_thread
-from jobs.doctor_finding import Complaint, Finding, found
-from jobs.doctor_looks import judge_answer, look_at_disks, look_at_gateway, size_of, spans_in_time
-from jobs.doctor_verdicts import (
+from jobs.doctor import doctor as doctor_module
+from jobs.doctor.doctor import Doctor, in_thread
+from jobs.doctor.finding import Complaint, Finding, found
+from jobs.doctor.probes import judge_answer, look_at_disks, look_at_gateway, size_of, spans_in_time
+from jobs.doctor.rules import (
     Serving,
     Told,
     judge_clocks,

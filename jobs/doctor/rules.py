@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from jobs.doctor_finding import Complaint, Finding, Verdict, found
+from jobs.doctor.finding import Complaint, Finding, Verdict, found
 from state.disk_metrics import Room
 from streams.cluster import Cluster
 from streams.log_reader import Span

@@ -10,8 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from jobs.announcement import announced
-from jobs.doctor_finding import Complaint, Finding, found
-from jobs.doctor_looks import (
+from jobs.doctor.finding import Complaint, Finding, found
+from jobs.doctor.probes import (
     GROWS_S,
     look_at_disks,
     look_at_gateway,
@@ -19,7 +19,7 @@ from jobs.doctor_looks import (
     look_at_lag,
     look_at_pulses,
 )
-from jobs.doctor_verdicts import (
+from jobs.doctor.rules import (
     Told,
     judge_clocks,
     judge_cluster,

@@ -10,8 +10,8 @@ import msgspec
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from jobs.announcement import announced
-from jobs.doctor_finding import Complaint, Finding, found
-from jobs.doctor_verdicts import Serving, Told
+from jobs.doctor.finding import Complaint, Finding, found
+from jobs.doctor.rules import Serving, Told
 from state.disk_metrics import Room, room_of
 from state.errors import GenerationError, StoreUnavailableError
 from state.generation_store import GenerationStore, generation_store

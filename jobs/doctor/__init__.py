@@ -1,0 +1,1 @@
+"""Diagnosis of a running system: probes, rules, findings."""
