@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from jobs.ml100k import fetch, ml100k_path
-from jobs.plays import events_of_file, events_of_ml100k
+from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
+from jobs.evaluation.movielens import fetch, ml100k_path
 from jobs.progress import Watch
 from model.events import Events
 from streams.play_tables import Columns

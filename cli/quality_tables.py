@@ -1,6 +1,6 @@
 """Figures of an evaluation as Markdown tables, which no width of a terminal cuts."""
 
-from jobs.evaluation import Evaluation
+from jobs.evaluation.evaluate import Evaluation
 from model.quality import HISTORIES
 from state.manifest import Estimate
 

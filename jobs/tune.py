@@ -3,7 +3,7 @@
 Every setting is scored by the prequential protocol on the plays that are given, cut in two: the first 70 % train, the
 rest streams. The best value of hit@20 wins; settings whose intervals overlap it are as good for all that is known.
 Figures of the best flatter it, since it was chosen by them: only later plays tell how good it is
-(`jobs/evaluation.py`).
+(`jobs/evaluation/evaluate.py`).
 """
 
 import time

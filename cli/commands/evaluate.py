@@ -10,11 +10,11 @@ import typer
 from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.quality_tables import figures_table, histories_table
-from jobs.contest import Contest, choose, contest_models
-from jobs.evaluation import Evaluation
-from jobs.evaluation import evaluate as evaluate_models
+from jobs.evaluation.baselines import Contest, choose, contest_models
+from jobs.evaluation.evaluate import Evaluation
+from jobs.evaluation.evaluate import evaluate as evaluate_models
+from jobs.evaluation.plots import draw
 from jobs.objective import objective_of
-from jobs.plots import draw
 from jobs.progress import Watch
 from jobs.tune import tune
 from model.events import Events, split_events

@@ -14,8 +14,8 @@ from rich.table import Table
 from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.quality_tables import figures_table, told_interval
-from jobs.contest import settings_models
-from jobs.evaluation import Evaluation, evaluate
+from jobs.evaluation.baselines import settings_models
+from jobs.evaluation.evaluate import Evaluation, evaluate
 from jobs.history import open_snapshot, write_snapshot
 from jobs.interactions import interactions_of
 from jobs.objective import objective_of

@@ -15,7 +15,7 @@ from cli.demo.browser import open_in_browser
 from cli.demo.live import JudgingSender, LiveFigures, follow_lists
 from cli.demo.view import Summary, show_live, summarize, tell_line
 from cli.processes import GatewayProcess, ProcessError, Service, WorkerProcess, run_command, stop_all
-from jobs.ml100k import Ml100k
+from jobs.evaluation.movielens import Ml100k
 from streams.broker import Broker
 from streams.catalog_file import send_items
 from streams.lag import Lag, lag_of

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cli.commands.demo import demo_folder, demo_settings, locked, perform
 from cli.demo.stages import Stages
-from jobs.ml100k import Ml100k
+from jobs.evaluation.movielens import Ml100k
 from streams.broker import Broker, answers
 from streams.settings import Settings
 

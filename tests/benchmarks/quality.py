@@ -16,7 +16,7 @@ from dataclasses import asdict
 import numpy as np
 import pyarrow.compute as pc
 
-from jobs.ml100k import fetch, ml100k_path
+from jobs.evaluation.movielens import fetch, ml100k_path
 from model.arrays import Starts
 from model.events import Events, events_of, split_events
 from model.objective import Objective

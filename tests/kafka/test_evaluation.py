@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jobs.announcement import announce
+from jobs.evaluation.event_sources import events_of_file
 from jobs.objective import objective_of
-from jobs.plays import events_of_file
 from model.arrays import Starts
 from model.events import Split, split_events
 from model.prequential import fold_in_ranks, train_on

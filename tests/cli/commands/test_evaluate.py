@@ -7,8 +7,8 @@ import pytest
 
 import cli.plays_options
 from cli.commands.evaluate import app
-from jobs.contest import STATIC
-from jobs.ml100k import Ml100k
+from jobs.evaluation.baselines import STATIC
+from jobs.evaluation.movielens import Ml100k
 from model.quality import QualityError
 from streams.play_columns import PlaysFileError
 from streams.settings import Settings

@@ -3,8 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from jobs.evaluation import Evaluation, Figures, Part
-from jobs.plots import BY_HISTORY, OVER_TIME, draw
+from jobs.evaluation.evaluate import Evaluation, Figures, Part
+from jobs.evaluation.plots import BY_HISTORY, OVER_TIME, draw
 from state.manifest import Estimate
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from jobs.evaluation import Models
+from jobs.evaluation.evaluate import Models
 from jobs.progress import Step, Watch, unwatched
 from model.arrays import Starts
 from model.blend import Blend

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from jobs.evaluation import Evaluation, Part
+from jobs.evaluation.evaluate import Evaluation, Part
 from model.quality import HISTORIES
 
 OVER_TIME, BY_HISTORY = "hit-rate-over-time", "by-history-length"

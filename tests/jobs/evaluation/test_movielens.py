@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jobs import ml100k
-from jobs.ml100k import Ml100kError, fetch
+from jobs.evaluation import movielens as ml100k
+from jobs.evaluation.movielens import Ml100kError, fetch
 
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t2\t3\t30\n8\t1\t5\t10\n7\t1\t1\t30\n"
 ITEM = 'item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n1\tA "b\t1995\tDrama\n2\tC\t\tWar\n'

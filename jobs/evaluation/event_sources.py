@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.ml100k import Ml100k
+from jobs.evaluation.movielens import Ml100k
 from jobs.progress import Step, Watch, unwatched
 from model.arrays import Flags, Floats, Keys
 from model.events import Events, events_of

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from jobs.contest import (
+from jobs.evaluation.baselines import (
     ALL_TIME,
     HALF_LIVES,
     INNER,
@@ -20,7 +20,7 @@ from jobs.contest import (
     contest_models,
     settings_models,
 )
-from jobs.evaluation import evaluate
+from jobs.evaluation.evaluate import evaluate
 from jobs.progress import Step
 from model.blend import Blend
 from model.blended_ranks import blended_ranks

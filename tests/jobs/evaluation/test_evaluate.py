@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jobs.evaluation import PARTS, evaluate
+from jobs.evaluation.evaluate import PARTS, evaluate
 from jobs.progress import Step
 from model.events import split_events
 from model.prequential import popular_ranks

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from jobs.ml100k import Ml100k
-from jobs.plays import events_of_file, events_of_ml100k
+from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
+from jobs.evaluation.movielens import Ml100k
 from jobs.progress import Step
 from model.events import Events
 from state.keys import item_key
