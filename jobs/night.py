@@ -1,7 +1,7 @@
 """The night: the steps from the listeners' histories to an announced generation, each a folder of its run.
 
-snapshot        the changelog as Parquet (`jobs/history.py`)
-interactions    what is trained on, and what is kept to judge by (`jobs/interactions.py`)
+snapshot        the changelog as Parquet (`jobs/histories/snapshot.py`)
+interactions    what is trained on, and what is kept to judge by (`jobs/histories/training_set.py`)
 tune            the hyperparameters that were found best (`jobs/tune.py`); only if PLAYFOLD_TUNE_S allows it
 train           item factors (`jobs/trained.py`)
 quality         how well they, and those in service, find what listeners played next (`jobs/gate.py`)
@@ -22,9 +22,9 @@ import numpy as np
 from jobs.announcement import announce, announced
 from jobs.answers import Answers
 from jobs.gate import Side, asked_of, judge, score
-from jobs.history import open_snapshot, write_snapshot
+from jobs.histories.snapshot import open_snapshot, write_snapshot
+from jobs.histories.training_set import TrainingSet, interactions_of
 from jobs.in_service import open_in_service
-from jobs.interactions import TrainingSet, interactions_of
 from jobs.objective import objective_of
 from jobs.pipeline import MarkTask, StepTask, run_to
 from jobs.progress import Step

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from aiokafka.structs import ConsumerRecord
 
-from jobs.history import USERS
+from jobs.histories.snapshot import USERS
 from state.errors import StateError
 from state.partition_state import OUTRANKED_PREFIX, OWED_PREFIX
 from state.state_on_disk import read_on_disk

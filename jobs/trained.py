@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from jobs.histories.training_set import TrainingSet
 from jobs.in_service import InService
-from jobs.interactions import TrainingSet
 from model.arrays import Floats, Keys
 from model.objective import Objective
 from model.training import Factors, LocalEngine, Progress, train

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import xxhash
 
-from jobs.interactions import TrainingSet
+from jobs.histories.training_set import TrainingSet
 from jobs.objective import objective_of
 from jobs.progress import Step, Watch, unwatched
 from jobs.trials import Trials

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from jobs.history import read_partitions
+from jobs.histories.snapshot import read_partitions
 from jobs.progress import unwatched
 from streams.settings import Settings
 

@@ -16,8 +16,8 @@ from cli.progress_bar import watched
 from cli.quality_tables import figures_table, told_interval
 from jobs.evaluation.baselines import settings_models
 from jobs.evaluation.evaluate import Evaluation, evaluate
-from jobs.history import open_snapshot, write_snapshot
-from jobs.interactions import interactions_of
+from jobs.histories.snapshot import open_snapshot, write_snapshot
+from jobs.histories.training_set import interactions_of
 from jobs.objective import objective_of
 from jobs.progress import Watch
 from jobs.tune import tune as find_best

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from jobs.history import USERS, write_snapshot
+from jobs.histories.snapshot import USERS, write_snapshot
 from jobs.progress import unwatched
 from tests.benchmarks.changelog import user_records, write_changelog
 from tests.benchmarks.report import Row, report

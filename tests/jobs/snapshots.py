@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from jobs.history import ITEMS, USERS, USERS_SCHEMA, Snapshot, SnapshotRecord, tables_of, write_items
+from jobs.histories.snapshot import ITEMS, USERS, USERS_SCHEMA, Snapshot, SnapshotRecord, tables_of, write_items
 from state.keys import item_key
 from state.user_record import HistoryEntry, UserRecord
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jobs.gate import LISTENERS_MIN, Asked, K, Scored, Side, asked_of, judge, score
-from jobs.interactions import TrainingSet, interactions_of
+from jobs.histories.training_set import TrainingSet, interactions_of
 from jobs.trained import Trained, TrainingRecord
 from model.arrays import Floats
 from model.basis import diagonalise, rotate

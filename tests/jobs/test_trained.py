@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.interactions import TrainingSet, interactions_of
+from jobs.histories.training_set import TrainingSet, interactions_of
 from jobs.trained import Trained, TrainingRecord, train_on, warm_start
 from model.objective import Objective
 from model.training import Progress, TrainingError

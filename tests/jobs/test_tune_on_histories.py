@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs.interactions import interactions_of
+from jobs.histories.training_set import interactions_of
 from jobs.tune import tune_on_histories
 from jobs.tuned import SCORED, Tuned, TuningError, read_best
 from streams.settings import Settings

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from cli.processes import environment_of
-from jobs.history import open_snapshot, write_snapshot
+from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import unwatched
 from jobs.retrain import retrain
 from jobs.traces import Trace, look_for

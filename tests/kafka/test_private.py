@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import rocksdict
 
-from jobs.history import open_snapshot, write_snapshot
+from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import unwatched
 from jobs.retrain import retrain
 from state.generation_store import generation_store

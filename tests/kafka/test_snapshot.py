@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.history import open_snapshot, write_snapshot
+from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import Step, unwatched
 from state.keys import item_key, item_name_key
 from state.user_record import HistoryEntry, UserRecord

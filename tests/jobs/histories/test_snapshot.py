@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.history import GROUP_USERS, USERS_SCHEMA, PartitionHistory, tables_of
+from jobs.histories.snapshot import GROUP_USERS, USERS_SCHEMA, PartitionHistory, tables_of
 from state.keys import item_key, item_name_key
 from state.user_record import HistoryEntry, UserRecord, applied_offset_of
 

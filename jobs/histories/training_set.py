@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from jobs.history import Snapshot
+from jobs.histories.snapshot import Snapshot
 from model.arrays import Counts, Floats, Keys, Rows, Starts
 from model.history import Histories
 from model.popularity import popularity_in_time

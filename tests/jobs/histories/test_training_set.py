@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs.interactions import (
+from jobs.histories.training_set import (
     NOTHING_HELD_OUT,
     NothingToTrainError,
     TrainingSet,

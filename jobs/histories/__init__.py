@@ -1,0 +1,1 @@
+"""The snapshot of all histories, and the training set made of it."""
