@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from jobs.reindex import Changes, reindex
+from jobs.retraining.reindex import Changes, reindex
 from streams.settings import read_settings
 
 Items = Annotated[list[str] | None, typer.Option(help="An item that no list has any more; may be repeated.")]

@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.generations_table import entries_of, table_of
 from cli.reindex import reindex_serving
 from jobs.announcement import announce, announced
-from jobs.related import publish_related
+from jobs.retraining.related import publish_related
 from state.errors import GenerationError, StoreUnavailableError
 from state.generation_store import GenerationStore, generation_store
 from state.manifest import Manifest

@@ -13,7 +13,7 @@ import typer
 
 from cli.event_log import start_event_log
 from cli.processes import ProcessError, run_command
-from jobs.nightly import Agenda, Task
+from jobs.retraining.schedule import Agenda, Task
 from streams.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from jobs.progress import Step
-from jobs.retrain import Report
-from jobs.retrain import retrain as make_generation
+from jobs.retraining.retrain import Report
+from jobs.retraining.retrain import retrain as make_generation
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

@@ -19,7 +19,7 @@ from kafka import KafkaProducer
 
 from cli.processes import WorkerProcess, environment_of
 from jobs.progress import unwatched
-from jobs.retrain import retrain
+from jobs.retraining.retrain import retrain
 from streams.broker import Broker
 from streams.child import Child
 from streams.examples import EXAMPLES

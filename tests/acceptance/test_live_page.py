@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from cli.processes import GatewayProcess
 from jobs.progress import unwatched
-from jobs.retrain import retrain
+from jobs.retraining.retrain import retrain
 from streams.broker import Broker
 from streams.catalog_file import send_items
 from streams.outbox import Outbox

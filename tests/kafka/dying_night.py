@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.progress import unwatched
-from jobs.retrain import retrain
-from jobs.run import Run
+from jobs.retraining.retrain import retrain
+from jobs.retraining.run import Run
 from streams.settings import Settings, read_settings
 
 STEPS = [

@@ -11,7 +11,7 @@ import pytest
 from cli.processes import environment_of
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import unwatched
-from jobs.retrain import retrain
+from jobs.retraining.retrain import retrain
 from jobs.traces import Trace, look_for
 from jobs.wish import WishError, carry_out
 from state.user_record import UserRecord, is_forgotten

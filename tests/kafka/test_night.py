@@ -12,8 +12,8 @@ import pytest
 
 from cli.processes import environment_of, run_command
 from jobs.progress import Step, unwatched
-from jobs.retrain import retrain
-from jobs.run import open_run
+from jobs.retraining.retrain import retrain
+from jobs.retraining.run import open_run
 from state.generation_store import generation_store
 from streams.records import Announcement
 from streams.settings import Settings

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cli.processes import WorkerProcess, run_command
-from jobs import reindex as reindexing
 from jobs.announcement import announced
-from jobs.reindex import TRIES, Changes, ReindexError, reindex
+from jobs.retraining import reindex as reindexing
+from jobs.retraining.reindex import TRIES, Changes, ReindexError, reindex
 from state.errors import GenerationError
 from state.generation_store import generation_store
 from state.revision import Items, write_revision

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cli.processes import ProcessError, run_command
-from jobs.related import publish_related, relate
+from jobs.retraining.related import publish_related, relate
 from model.arrays import Floats
 from model.basis import diagonalise, rotate
 from model.objective import Objective

@@ -13,7 +13,7 @@ import pytest
 
 from cli.processes import environment_of
 from jobs.progress import unwatched
-from jobs.retrain import retrain
+from jobs.retraining.retrain import retrain
 from jobs.wish import WishInvalidError, carry_out
 from state.user_record import UserRecord
 from streams.events import Hide, Pause

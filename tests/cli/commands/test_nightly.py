@@ -24,7 +24,7 @@ import asyncio, sys
 from datetime import UTC, datetime, time, timedelta
 from cli.event_log import start_event_log
 from cli.commands.nightly import reside
-from jobs.nightly import Agenda
+from jobs.retraining.schedule import Agenda
 from streams.settings import read_settings
 now = datetime.now(UTC)
 soon = now + timedelta(seconds=float(sys.argv[1]))

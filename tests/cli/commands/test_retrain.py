@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.commands.retrain import Bars, told
 from jobs.progress import Step
-from jobs.retrain import Report
+from jobs.retraining.retrain import Report
 from state.manifest import Gate
 
 

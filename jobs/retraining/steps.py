@@ -3,8 +3,8 @@
 snapshot        the changelog as Parquet (`jobs/histories/snapshot.py`)
 interactions    what is trained on, and what is kept to judge by (`jobs/histories/training_set.py`)
 tune            the hyperparameters that were found best (`jobs/tune.py`); only if PLAYFOLD_TUNE_S allows it
-train           item factors (`jobs/trained.py`)
-quality         how well they, and those in service, find what listeners played next (`jobs/gate.py`)
+train           item factors (`jobs/retraining/train.py`)
+quality         how well they, and those in service, find what listeners played next (`jobs/retraining/gate.py`)
 gate            the verdict
 generation      the generation's folder, as it will be published
 index, related  marks: the parts lie in the generation's folder
@@ -20,17 +20,17 @@ import msgspec
 import numpy as np
 
 from jobs.announcement import announce, announced
-from jobs.answers import Answers
-from jobs.gate import Side, asked_of, judge, score
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.histories.training_set import TrainingSet, interactions_of
-from jobs.in_service import open_in_service
 from jobs.objective import objective_of
-from jobs.pipeline import MarkTask, StepTask, run_to
 from jobs.progress import Step
-from jobs.related import publish_related, relate
-from jobs.run import Run
-from jobs.trained import Trained, train_next
+from jobs.retraining.gate import Side, asked_of, judge, score
+from jobs.retraining.gate_ranks import Answers
+from jobs.retraining.luigi_steps import MarkTask, StepTask, run_to
+from jobs.retraining.related import publish_related, relate
+from jobs.retraining.run import Run
+from jobs.retraining.serving_generation import open_in_service
+from jobs.retraining.train import Trained, train_next
 from jobs.tune import tune_on_histories
 from jobs.tuned import tuned_objective
 from model.objective import Objective

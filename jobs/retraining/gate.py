@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from jobs.histories.training_set import TrainingSet
-from jobs.trained import Trained
+from jobs.retraining.train import Trained
 from model.arrays import Counts, Floats, Keys, Rows, Starts
 from model.fold_in import fold_in
 from model.history import Histories

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.answers import Answers
-from jobs.gate import Scored
+from jobs.retraining.gate import Scored
+from jobs.retraining.gate_ranks import Answers
 
 
 @pytest.mark.parametrize("serving", [None, Scored(np.array([3, 0]), 8)])

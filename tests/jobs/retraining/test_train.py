@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jobs.histories.training_set import TrainingSet, interactions_of
-from jobs.trained import Trained, TrainingRecord, train_on, warm_start
+from jobs.retraining.train import Trained, TrainingRecord, train_on, warm_start
 from model.objective import Objective
 from model.training import Progress, TrainingError
 from state.generation import Catalog, Generation, open_generation, write_generation

@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs import run as runs
 from jobs.progress import Step, Watch, unwatched
-from jobs.run import WITHOUT_EFFECT, Run, open_run
+from jobs.retraining import run as runs
+from jobs.retraining.run import WITHOUT_EFFECT, Run, open_run
 from state.errors import StateError, StoreUnavailableError
 from streams.settings import Settings
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 KILLED = """
 import os, signal, sys
-from jobs.run import open_run
+from jobs.retraining.run import open_run
 from jobs.progress import unwatched
 from streams.settings import Settings
 with open_run(Settings(data_dir=sys.argv[1], generations_max=2), unwatched) as run:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from jobs.progress import Step
-from jobs.run import Run
+from jobs.retraining.run import Run
 
 with warnings.catch_warnings():
     # Luigi asks for a configuration file before it could be given a configuration.

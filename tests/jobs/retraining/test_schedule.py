@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.nightly import Agenda, Due, next_moment
+from jobs.retraining.schedule import Agenda, Due, next_moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = timedelta(hours=1)

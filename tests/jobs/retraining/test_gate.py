@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs.gate import LISTENERS_MIN, Asked, K, Scored, Side, asked_of, judge, score
 from jobs.histories.training_set import TrainingSet, interactions_of
-from jobs.trained import Trained, TrainingRecord
+from jobs.retraining.gate import LISTENERS_MIN, Asked, K, Scored, Side, asked_of, judge, score
+from jobs.retraining.train import Trained, TrainingRecord
 from model.arrays import Floats
 from model.basis import diagonalise, rotate
 from model.history import Histories

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import pytest
 
-from jobs.pipeline import PipelineError, StepTask, run_to
 from jobs.progress import Step
-from jobs.run import Run, open_run
+from jobs.retraining.luigi_steps import PipelineError, StepTask, run_to
+from jobs.retraining.run import Run, open_run
 from streams.settings import Settings
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 
 
 class First(StepTask):
@@ -123,7 +123,7 @@ def test_nothing_is_heard_of_luigi(
 
 def test_importing_it_warns_of_nothing() -> None:
     """Luigi asks for a configuration file when it is imported; ours has none."""
-    command = [sys.executable, "-W", "error", "-c", "import jobs.pipeline"]
+    command = [sys.executable, "-W", "error", "-c", "import jobs.retraining.luigi_steps"]
     ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
     assert (0, "", "") == (ended.returncode, ended.stdout, ended.stderr)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from jobs.histories.training_set import TrainingSet
-from jobs.in_service import InService
+from jobs.retraining.serving_generation import InService
 from model.arrays import Floats, Keys
 from model.objective import Objective
 from model.training import Factors, LocalEngine, Progress, train

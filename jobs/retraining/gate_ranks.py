@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from jobs.gate import Scored
+from jobs.retraining.gate import Scored
 
 RECORD = "answers.json"
 

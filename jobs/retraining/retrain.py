@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from jobs.night import make_generation
 from jobs.progress import Watch
-from jobs.run import open_run
+from jobs.retraining.run import open_run
+from jobs.retraining.steps import make_generation
 from state.manifest import Gate
 from streams.settings import Settings
 
