@@ -16,7 +16,7 @@ from jobs.evaluation.evaluate import evaluate as evaluate_models
 from jobs.evaluation.plots import draw
 from jobs.objective import objective_of
 from jobs.progress import Watch
-from jobs.tune import tune
+from jobs.tuning.search import tune
 from model.events import Events, split_events
 from model.objective import Objective
 from streams.play_tables import Columns

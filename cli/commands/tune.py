@@ -20,9 +20,9 @@ from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.histories.training_set import interactions_of
 from jobs.objective import objective_of
 from jobs.progress import Watch
-from jobs.tune import tune as find_best
-from jobs.tune import tune_on_histories
-from jobs.tuned import BEST, Scored, Tuned
+from jobs.tuning.results import BEST, Scored, Tuned
+from jobs.tuning.search import tune as find_best
+from jobs.tuning.search import tune_on_histories
 from model.events import Events, split_events
 from state.disk import aside_in
 from streams.play_tables import Columns

@@ -2,7 +2,7 @@
 
 snapshot        the changelog as Parquet (`jobs/histories/snapshot.py`)
 interactions    what is trained on, and what is kept to judge by (`jobs/histories/training_set.py`)
-tune            the hyperparameters that were found best (`jobs/tune.py`); only if PLAYFOLD_TUNE_S allows it
+tune            the hyperparameters that were found best (`jobs/tuning/search.py`); only if PLAYFOLD_TUNE_S allows it
 train           item factors (`jobs/retraining/train.py`)
 quality         how well they, and those in service, find what listeners played next (`jobs/retraining/gate.py`)
 gate            the verdict
@@ -31,8 +31,8 @@ from jobs.retraining.related import publish_related, relate
 from jobs.retraining.run import Run
 from jobs.retraining.serving_generation import open_in_service
 from jobs.retraining.train import Trained, train_next
-from jobs.tune import tune_on_histories
-from jobs.tuned import tuned_objective
+from jobs.tuning.results import tuned_objective
+from jobs.tuning.search import tune_on_histories
 from model.objective import Objective
 from model.training import Progress
 from state.errors import GenerationError

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jobs.histories.training_set import interactions_of
-from jobs.tune import tune_on_histories
-from jobs.tuned import SCORED, Tuned, TuningError, read_best
+from jobs.tuning.results import SCORED, Tuned, TuningError, read_best
+from jobs.tuning.search import tune_on_histories
 from streams.settings import Settings
 from tests.jobs.snapshots import Played, snapshot_of
 

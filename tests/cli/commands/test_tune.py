@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from cli.commands.tune import app
-from jobs.tuned import BEST, SCORED, TuningError, read_best
+from jobs.tuning.results import BEST, SCORED, TuningError, read_best
 from streams.play_columns import PlaysFileError
 from streams.settings import Settings
 from streams.topics import TopicNames

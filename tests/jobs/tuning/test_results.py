@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.tuned import (
+from jobs.tuning.results import (
     BEST,
     FOLDERS_MAX,
     SCORED,

@@ -11,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
-from jobs.tuned import Scored
+from jobs.tuning.results import Scored
 from model.objective import Objective
 
 NAME = "playfold"

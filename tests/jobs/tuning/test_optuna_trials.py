@@ -14,18 +14,18 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from jobs.trials import NAME, Trials
-from jobs.tuned import Scored
+from jobs.tuning.optuna_trials import NAME, Trials
+from jobs.tuning.results import Scored
 from model.objective import Objective
 from state.manifest import Estimate
 from tests.jobs.tastes import SMALL
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 SEED = 3
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from jobs.trials import Trials
+from jobs.tuning.optuna_trials import Trials
 from tests.jobs.tastes import SMALL
 Trials(Path(sys.argv[1]), SMALL, [], 3).ask()
 os.kill(os.getpid(), signal.SIGKILL)

@@ -18,8 +18,19 @@ import xxhash
 from jobs.histories.training_set import TrainingSet
 from jobs.objective import objective_of
 from jobs.progress import Step, Watch, unwatched
-from jobs.trials import Trials
-from jobs.tuned import FORMAT, JOURNAL, Best, Scored, ScoredFile, Tuned, TuningError, prune, read_best, write_best
+from jobs.tuning.optuna_trials import Trials
+from jobs.tuning.results import (
+    FORMAT,
+    JOURNAL,
+    Best,
+    Scored,
+    ScoredFile,
+    Tuned,
+    TuningError,
+    prune,
+    read_best,
+    write_best,
+)
 from model.events import Events, events_of_histories, split_events
 from model.objective import Objective
 from model.prequential import fold_in_ranks, train_on

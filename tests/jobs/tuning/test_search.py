@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs import tune as tuning
 from jobs.progress import Step, Watch, unwatched
-from jobs.trials import Trials
-from jobs.tune import HALF_LIVES, SEED, UNOBSERVED_AND_REGULARIZATION, tune
-from jobs.tuned import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best
+from jobs.tuning import search as tuning
+from jobs.tuning.optuna_trials import Trials
+from jobs.tuning.results import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best
+from jobs.tuning.search import HALF_LIVES, SEED, UNOBSERVED_AND_REGULARIZATION, tune
 from model.events import split_events
 from model.objective import Objective
 from model.prequential import fold_in_ranks, train_on
