@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from jobs.wish import Wish, carry_out
+from jobs.user_requests.send import Wish, carry_out
 from streams.receipt import Receipt
 from streams.settings import read_settings
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jobs.explain import explain as explain_score
+from jobs.user_requests.explain import explain as explain_score
 from state.explanation import Explanation
 from streams.settings import read_settings
 

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from cli.user_requests import User
-from jobs.export import holdings
+from jobs.user_requests.export import holdings
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

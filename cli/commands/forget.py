@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from cli.user_requests import AsJson, User, wish_for
-from jobs.traces import Trace, look_for
+from jobs.user_requests.verify_erasure import Trace, look_for
 from streams.events import Forget
 from streams.settings import read_settings
 

@@ -7,9 +7,9 @@ import typer
 import uvloop
 
 from cli.event_log import start_event_log
-from jobs.explain import explain
-from jobs.export import holdings
-from jobs.wish import carry_out
+from jobs.user_requests.explain import explain
+from jobs.user_requests.export import holdings
+from jobs.user_requests.send import carry_out
 from streams.events import Forget
 from streams.receipt import Receipt
 from streams.settings import Settings, read_settings

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cli.processes import environment_of
-from jobs.explain import explain
+from jobs.user_requests.explain import explain
 from state.explanation import Explanation, ExplanationError
 from state.generation_store import generation_store
 from streams.settings import Settings

@@ -12,8 +12,8 @@ from cli.processes import environment_of
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
-from jobs.traces import Trace, look_for
-from jobs.wish import WishError, carry_out
+from jobs.user_requests.send import WishError, carry_out
+from jobs.user_requests.verify_erasure import Trace, look_for
 from state.user_record import UserRecord, is_forgotten
 from state.view import LIST, View
 from streams.events import Forget

@@ -14,7 +14,7 @@ import pytest
 from cli.processes import environment_of
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
-from jobs.wish import WishInvalidError, carry_out
+from jobs.user_requests.send import WishInvalidError, carry_out
 from state.user_record import UserRecord
 from streams.events import Hide, Pause
 from streams.outbox import Outbox

@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from jobs.held_record import FoundRecord
+from jobs.user_requests.exported_record import FoundRecord
 from streams.holdings import HeldEvent, HeldList, HeldReject, Holdings
 from streams.latest_list import fresher, read_list
 from streams.log_reader import read_topic

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.held_record import FoundRecord
+from jobs.user_requests.exported_record import FoundRecord
 from state.keys import generation_key, item_key, item_name_key
 from state.user_record import MARK, HistoryEntry, ShownItem, UserRecord
 from streams.holdings import HeldEntry, HeldRecord, HeldShown

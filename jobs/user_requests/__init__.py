@@ -1,0 +1,1 @@
+"""Requests of a user: pause, hide, forget, export, explain."""
