@@ -4,7 +4,7 @@
 
 `preference(y)` is how many of the item's plays an average listener makes, at most 1: what a score, whose target is 1
 for what is played, says of a listener. `best` is the listener's best score, since a vector that one play made is so
-short that any preference would drown it. `left` is the share of the variance that is left (`model/uncertainty.py`).
+short that any preference would drown it. `left` is the share of the variance that is left (`model/score_variance.py`).
 
 The own scores are not multiplied by `1 - left`: the solve has shortened the vector by as much already, so doubt would
 count twice. `docs/decisions.md` has the figures.

@@ -12,8 +12,8 @@ from model.fold_in import equations_of, solve_users
 from model.objective import Objective
 from model.prequential import POPULAR_HALF_LIFE_S, asked_of, by_time, plays_trained, worth_of
 from model.ranks import finite_ranks, rank_in, ranks_among
+from model.score_variance import variance_left
 from model.training import Factors
-from model.uncertainty import variance_left
 
 
 def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: Blend, threads: int = 1) -> Starts:

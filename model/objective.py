@@ -52,7 +52,7 @@ class Objective:
     half_life_plays: float = 5.0
     iterations: int = 10
     window_plays: int = (
-        0  # plays in a window that is trained on beside the whole histories (`model/windows.py`); 0: none
+        0  # plays in a window that is trained on beside the whole histories (`model/training_windows.py`); 0: none
     )
     half_life_days: float = float("inf")  # of event time
     growth: Growth = "rule"

@@ -26,8 +26,8 @@ from model.quality import MISS, ranks_of
 from model.ranks import rank_new, ranks_among
 from model.solver import solve_rows_plain
 from model.training import Factors, LocalEngine, Matrix, Progress, train
+from model.training_windows import with_windows
 from model.unrolled import Signals, unroll
-from model.windows import with_windows
 
 POPULAR_HALF_LIFE_S = 30 * 86_400
 _HISTORY_MAX = 1 << 32  # a history is as long as a listener's plays

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Counts, Floats, Keys, Rows, Starts, frozen
-from model.sharing import share
+from model.thread_pool import share
 
 _USERS = 128  # queries that share a product with a block of items
 _BLOCK = 4096  # items in it: 2 MB of scores, which stay in a core's second cache

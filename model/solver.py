@@ -1,7 +1,7 @@
 """Many small symmetric systems at once: the kernel under both training and fold-in.
 
 A row's system is `(diag(d) + reg I + sum_j c_j y_j y_j') x = sum_j b_j y_j` over its played items, in the basis where
-the gram is diagonal (`model/basis.py`). It is solved by conjugate gradients from a warm start, preconditioned with the
+the gram is diagonal (`model/diagonal_basis.py`). It is solved by conjugate gradients from a warm start, preconditioned with the
 system's own diagonal (Jacobi; Saad, Iterative Methods for Sparse Linear Systems, 2nd ed., algorithm 9.1).
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Doubles, Floats, Rows, Starts, frozen
-from model.sharing import even_parts, share
+from model.thread_pool import even_parts, share
 
 TOLERANCE = 2e-6  # of the last correction, relative to the vector: leaves an error below 1e-5
 STEPS_MAX = 200

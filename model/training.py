@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from model.arrays import Floats, Rows, Starts
-from model.basis import diagonalise, rotate
+from model.diagonal_basis import diagonalise, rotate
 from model.fold_in import fold_in
 from model.objective import Objective
 

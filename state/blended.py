@@ -6,7 +6,7 @@ from typing import NamedTuple
 from model.arrays import Floats, Rows, Starts
 from model.blend import blended_top_n, popular_parts
 from model.fold_in import Equations
-from model.uncertainty import variance_left
+from model.score_variance import variance_left
 from state.generation import Generation
 from state.popular import Popular
 from state.unlisted import Unlisted

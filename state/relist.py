@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts, part_of
+from model.decay import decayed
 from model.fold_in import Equations, equations_of, solve_users
 from model.objective import Objective
-from model.repeats import kept_out
-from model.weights import decayed
+from model.repeat_rule import kept_out
 from state.blended import Newcomers, Rank, blended_lists
 from state.generation import Generation
 from state.left_out import LeftOut, Reason

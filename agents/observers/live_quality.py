@@ -6,7 +6,7 @@ from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.live_quality import DEPTH, Scored, Signals, live_ranks
 from model.quality import HISTORIES, MISS, kinds_of
-from model.repeats import kept_out
+from model.repeat_rule import kept_out
 from state.events import Action, EventColumns
 from state.generation import Generation
 from state.learn import OUTCOMES

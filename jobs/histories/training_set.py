@@ -13,7 +13,7 @@ from model.arrays import Counts, Floats, Keys, Rows, Starts
 from model.history import Histories
 from model.popularity import popularity_in_time
 from model.training import Matrix
-from model.windows import with_windows
+from model.training_windows import with_windows
 from state.keys import user_key
 from streams.settings import Settings
 

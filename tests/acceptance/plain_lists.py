@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Doubles
+from model.decay import decayed
 from model.history import Histories, Plays, add_plays_plain
 from model.solver import solve_rows_plain
-from model.weights import decayed
 from state.generation import Generation
 from state.keys import item_key
 from streams.events import Play

@@ -23,7 +23,7 @@ from irspack.recommenders.ials import IALSRecommender
 from scipy.sparse import csr_array, csr_matrix
 
 from model.arrays import Floats, Rows
-from model.basis import gram
+from model.diagonal_basis import gram
 from model.objective import Objective
 from model.ranking import top_n
 from model.training import LocalEngine, Matrix, Progress, train

@@ -10,7 +10,7 @@ import pytest
 from cli.processes import ProcessError, run_command
 from jobs.retraining.related import publish_related, relate
 from model.arrays import Floats
-from model.basis import diagonalise, rotate
+from model.diagonal_basis import diagonalise, rotate
 from model.objective import Objective
 from state.generation import Catalog, write_generation
 from state.generation_store import generation_store

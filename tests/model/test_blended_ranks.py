@@ -12,9 +12,9 @@ from model.events import Split, events_of, split_events
 from model.objective import Objective
 from model.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, train_on
 from model.quality import ranks_of
+from model.score_variance import score_variances_plain
 from model.solver import solve_rows_plain
 from model.training import Factors
-from model.uncertainty import score_variances_plain
 
 N_EVENTS, N_TRAINED, N_ITEMS = 1500, 900, 60
 OBJECTIVE = Objective(factors=8, half_life_plays=3.0, iterations=3)

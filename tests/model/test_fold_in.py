@@ -10,7 +10,7 @@ from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
 from model.arrays import Floats, Rows, Starts
-from model.basis import diagonalise, rotate
+from model.diagonal_basis import diagonalise, rotate
 from model.fold_in import fold_in
 from model.objective import Objective, Rule
 from model.training import Factors

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.arrays import Doubles
-from model.basis import gram
+from model.diagonal_basis import gram
 from model.objective import Objective, Rule
 from model.training import Factors, LocalEngine, Matrix, Progress, TrainingError, train
 from tests.model.conftest import Draw

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
-from model.basis import diagonalise, gram, rotate
+from model.diagonal_basis import diagonalise, gram, rotate
 from model.fold_in import equations_of
 from model.objective import Objective, Rule
 from state.events import Action, EventColumns

@@ -10,7 +10,7 @@ import pytest
 from model.arrays import Doubles
 from model.blend import preferences
 from model.objective import Objective
-from model.uncertainty import score_variances_plain
+from model.score_variance import score_variances_plain
 from state.generation import Generation, open_generation, write_generation
 from state.keys import item_key
 from state.popular import popular_as_trained

@@ -10,7 +10,7 @@ from jobs.histories.training_set import TrainingSet, interactions_of
 from jobs.retraining.gate import LISTENERS_MIN, Asked, K, Scored, Side, asked_of, judge, score
 from jobs.retraining.train import Trained, TrainingRecord
 from model.arrays import Floats
-from model.basis import diagonalise, rotate
+from model.diagonal_basis import diagonalise, rotate
 from model.history import Histories
 from model.objective import Objective
 from model.quality import MISS, QualityError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.weights import decayed
+from model.decay import decayed
 
 
 def test_a_half_life_halves() -> None:

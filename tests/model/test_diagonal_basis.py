@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.basis import diagonalise, gram, rotate
+from model.diagonal_basis import diagonalise, gram, rotate
 
 
 @pytest.fixture

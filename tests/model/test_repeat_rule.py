@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.repeats import KnownItems, kept_out
+from model.repeat_rule import KnownItems, kept_out
 
 AGES = np.array([0, 1, 9, 10, 500], np.int64)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.sharing import PARTS_A_THREAD, even_parts, share
+from model.thread_pool import PARTS_A_THREAD, even_parts, share
 
 PARTS = [slice(low, low + 1) for low in range(7)]
 

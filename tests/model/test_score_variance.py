@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.arrays import Floats
-from model.basis import diagonalise, rotate
+from model.diagonal_basis import diagonalise, rotate
 from model.fold_in import equations_of
 from model.objective import Objective
-from model.uncertainty import score_variances_plain, variance_left
+from model.score_variance import score_variances_plain, variance_left
 
 N_ITEMS, FACTORS = 60, 8
 OBJECTIVE = Objective(factors=FACTORS)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.training import Matrix
-from model.windows import with_windows
+from model.training_windows import with_windows
 
 MATRIX = Matrix(np.array([0, 2, 2, 5]), np.array([1, 2, 3, 4, 5], np.int32), np.arange(5, dtype=np.float32))
 TOUCHED = np.array([9, 10, 11, 12, 25], np.uint32)
