@@ -9,7 +9,7 @@ import typer
 from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
 from jobs.evaluation.movielens import fetch, ml100k_path
 from jobs.progress import Watch
-from model.events import Events
+from model.evaluation.event_log import Events
 from streams.play_tables import Columns
 from streams.plays_file import PlaysFile
 from streams.settings import Settings, read_settings

@@ -1,7 +1,7 @@
 """Figures of an evaluation as Markdown tables, which no width of a terminal cuts."""
 
 from jobs.evaluation.evaluate import Evaluation
-from model.quality import HISTORIES
+from model.evaluation.rank_metrics import HISTORIES
 from state.manifest import Estimate
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from model.evaluation.live_ranks import Signals, live_ranks
 from model.explain import explain
 from model.fold_in import equations_of, fold_in
 from model.history import Histories, Plays, add_plays
-from model.live_quality import Signals, live_ranks
 from model.objective import Objective
 from model.ranking import best_of, top_n
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from model.quality import share_of
+from model.evaluation.rank_metrics import share_of
 from state.errors import GenerationError
 from state.generation_store import generation_store
 from state.manifest import Manifest

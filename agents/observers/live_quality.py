@@ -4,8 +4,8 @@ import numpy as np
 
 from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
-from model.live_quality import DEPTH, Scored, Signals, live_ranks
-from model.quality import HISTORIES, MISS, kinds_of
+from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks
+from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
 from model.repeat_rule import kept_out
 from state.events import Action, EventColumns
 from state.generation import Generation

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Codes, Flags
-from model.live_quality import DEPTH
-from model.quality import HISTORIES, MISS, mean_of, share_of
+from model.evaluation.live_ranks import DEPTH
+from model.evaluation.rank_metrics import HISTORIES, MISS, mean_of, share_of
 from streams.records import Compared, ListQuality, Share
 
 WINDOW = 10_000

@@ -16,7 +16,7 @@ from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import compared
 from agents.telemetry.pulse import Pulses
 from model.arrays import Doubles
-from model.quality import HISTORIES
+from model.evaluation.rank_metrics import HISTORIES
 from state.disk_metrics import DiskMetrics
 from state.ranker import Ranker
 from state.serving import Serving

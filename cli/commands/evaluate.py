@@ -17,7 +17,7 @@ from jobs.evaluation.plots import draw
 from jobs.objective import objective_of
 from jobs.progress import Watch
 from jobs.tuning.search import tune
-from model.events import Events, split_events
+from model.evaluation.event_log import Events, split_events
 from model.objective import Objective
 from streams.play_tables import Columns
 from streams.settings import Settings

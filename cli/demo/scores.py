@@ -7,7 +7,7 @@ from itertools import islice
 import msgspec
 import numpy as np
 
-from model.quality import MISS, Interval, hit_rate
+from model.evaluation.rank_metrics import MISS, Interval, hit_rate
 
 K = 10
 WINDOW_S = 30.0

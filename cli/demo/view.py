@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cli.demo.live import LiveFigures, Spotlight
 from cli.demo.scores import K, compare_lists, quantile_ms
-from model.quality import Interval
+from model.evaluation.rank_metrics import Interval
 
 COLOURS = {"up": "green", "new": "bold green", "down": "yellow", "out": "red"}
 

@@ -13,14 +13,14 @@ from jobs.evaluation.evaluate import Models
 from jobs.progress import Step, Watch, unwatched
 from model.arrays import Starts
 from model.blend import Blend
-from model.blended_ranks import blended_ranks
-from model.events import Events, Split, split_events
-from model.isgd import Isgd, isgd_ranks
-from model.neighbours import Nearness, neighbour_ranks
+from model.evaluation.blended_ranks import blended_ranks
+from model.evaluation.event_log import Events, Split, split_events
+from model.evaluation.isgd import Isgd, isgd_ranks
+from model.evaluation.neighbours import Nearness, neighbour_ranks
+from model.evaluation.periodic_retraining import retrained_ranks
+from model.evaluation.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
+from model.evaluation.rank_metrics import QualityError, hit_rate
 from model.objective import Objective
-from model.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
-from model.quality import QualityError, hit_rate
-from model.retrained import retrained_ranks
 from model.training import Factors, TrainingError
 
 SEED = 0

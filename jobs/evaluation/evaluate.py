@@ -7,8 +7,8 @@ import numpy as np
 
 from jobs.progress import Step, Watch, unwatched
 from model.arrays import Flags, Starts
-from model.events import Split
-from model.quality import HISTORIES, Interval, hit_rate, mean_reciprocal_rank
+from model.evaluation.event_log import Split
+from model.evaluation.rank_metrics import HISTORIES, Interval, hit_rate, mean_reciprocal_rank
 from state.manifest import Estimate
 
 PARTS = 20

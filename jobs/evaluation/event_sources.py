@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from jobs.evaluation.movielens import Ml100k
 from jobs.progress import Step, Watch, unwatched
 from model.arrays import Flags, Floats, Keys
-from model.events import Events, events_of
+from model.evaluation.event_log import Events, events_of
 from state.keys import item_key
 from streams.play_columns import PlaysFileError, PlaysPiece
 from streams.plays_file import PlaysFile

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from jobs.evaluation.evaluate import Evaluation, Part
-from model.quality import HISTORIES
+from model.evaluation.rank_metrics import HISTORIES
 
 OVER_TIME, BY_HISTORY = "hit-rate-over-time", "by-history-length"
 STYLE = {

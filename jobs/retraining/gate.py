@@ -8,10 +8,10 @@ from jobs.histories.training_set import TrainingSet
 from jobs.retraining.train import Trained
 from model.arrays import Counts, Floats, Keys, Rows, Starts
 from model.decay import decayed
+from model.evaluation.rank_metrics import Interval, hit_rate, mean_reciprocal_rank, paired_bootstrap, ranks_of
 from model.fold_in import fold_in
 from model.history import Histories
 from model.objective import Objective
-from model.quality import Interval, hit_rate, mean_reciprocal_rank, paired_bootstrap, ranks_of
 from state.generation import Generation
 from state.manifest import Estimate, Gate, Quality
 

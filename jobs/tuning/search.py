@@ -31,10 +31,10 @@ from jobs.tuning.results import (
     read_best,
     write_best,
 )
-from model.events import Events, events_of_histories, split_events
+from model.evaluation.event_log import Events, events_of_histories, split_events
+from model.evaluation.prequential import fold_in_ranks, train_on
+from model.evaluation.rank_metrics import Interval, QualityError, hit_rate, mean_reciprocal_rank
 from model.objective import Objective
-from model.prequential import fold_in_ranks, train_on
-from model.quality import Interval, QualityError, hit_rate, mean_reciprocal_rank
 from model.training import Factors, TrainingError
 from state.manifest import Estimate
 from streams.settings import Settings

@@ -1,6 +1,6 @@
 """How good the lists are on MovieLens-100K, every rating taken as a play.
 
-The protocol is that of `model/prequential.py`: the first 70 % train the item factors, the last 30 % stream, and every
+The protocol is that of `model/evaluation/prequential.py`: the first 70 % train the item factors, the last 30 % stream, and every
 streamed event whose item is new for its listener is scored and then learnt.
 
 `ml100k_fold_in` learns from every event; `ml100k_fold_in_windows` does so with item factors that were trained on
@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 
 from jobs.evaluation.movielens import fetch, ml100k_path
 from model.arrays import Starts
-from model.events import Events, events_of, split_events
+from model.evaluation.event_log import Events, events_of, split_events
+from model.evaluation.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, popular_ranks, static_ranks, train_on
+from model.evaluation.rank_metrics import hit_rate, mean_reciprocal_rank
 from model.objective import Objective
-from model.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, popular_ranks, static_ranks, train_on
-from model.quality import hit_rate, mean_reciprocal_rank
 from streams.settings import read_settings
 
 # Chosen on the first 70 % alone (trained on the first 49 % of all events, judged on the next 21 %), among a0 of .01 to

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.events import Events, events_of
+from model.evaluation.event_log import Events, events_of
 from model.objective import Objective
 
 N_EVENTS, N_USERS, N_ITEMS, N_TASTES = 1000, 50, 150, 5

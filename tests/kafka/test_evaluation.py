@@ -12,8 +12,8 @@ from jobs.announcement import announce
 from jobs.evaluation.event_sources import events_of_file
 from jobs.objective import objective_of
 from model.arrays import Starts
-from model.events import Split, split_events
-from model.prequential import fold_in_ranks, train_on
+from model.evaluation.event_log import Split, split_events
+from model.evaluation.prequential import fold_in_ranks, train_on
 from model.training import Factors
 from state.generation import Catalog, write_generation
 from state.generation_store import generation_store, new_generation_id

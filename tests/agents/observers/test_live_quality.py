@@ -11,7 +11,7 @@ from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, LOOK_
 from agents.observers.quality_window import OLDER
 from agents.plays.decode import read_group
 from agents.plays.fold import fold, refold
-from model.quality import HISTORIES
+from model.evaluation.rank_metrics import HISTORIES
 from state.generation import Generation
 from state.keys import item_key
 from state.partition_state import PartitionState

@@ -13,7 +13,7 @@ from agents.observers.quality_window import (
     by_history,
     compared,
 )
-from model.quality import hit_rate, mean_reciprocal_rank
+from model.evaluation.rank_metrics import hit_rate, mean_reciprocal_rank
 
 
 def entries_of(own: list[int], popular: list[int] | None = None, history: list[int] | None = None) -> Entries:

@@ -9,7 +9,7 @@ import cli.plays_options
 from cli.commands.evaluate import app
 from jobs.evaluation.baselines import STATIC
 from jobs.evaluation.movielens import Ml100k
-from model.quality import QualityError
+from model.evaluation.rank_metrics import QualityError
 from streams.play_columns import PlaysFileError
 from streams.settings import Settings
 from tests.cli.plays_of_tastes import COLUMNS, Command

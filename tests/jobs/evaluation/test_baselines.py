@@ -23,12 +23,12 @@ from jobs.evaluation.baselines import (
 from jobs.evaluation.evaluate import evaluate
 from jobs.progress import Step
 from model.blend import Blend
-from model.blended_ranks import blended_ranks
-from model.events import split_events
-from model.isgd import Isgd
-from model.neighbours import Nearness, neighbour_ranks
-from model.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
-from model.quality import hit_rate
+from model.evaluation.blended_ranks import blended_ranks
+from model.evaluation.event_log import split_events
+from model.evaluation.isgd import Isgd
+from model.evaluation.neighbours import Nearness, neighbour_ranks
+from model.evaluation.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
+from model.evaluation.rank_metrics import hit_rate
 from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10

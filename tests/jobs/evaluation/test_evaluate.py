@@ -5,9 +5,9 @@ import pytest
 
 from jobs.evaluation.evaluate import PARTS, evaluate
 from jobs.progress import Step
-from model.events import split_events
-from model.prequential import popular_ranks
-from model.quality import QualityError, hit_rate, mean_reciprocal_rank
+from model.evaluation.event_log import split_events
+from model.evaluation.prequential import popular_ranks
+from model.evaluation.rank_metrics import QualityError, hit_rate, mean_reciprocal_rank
 from state.manifest import Estimate
 from tests.jobs.tastes import N_EVENTS, drawn_events
 

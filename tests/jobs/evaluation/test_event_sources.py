@@ -8,7 +8,7 @@ import pytest
 from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
 from jobs.evaluation.movielens import Ml100k
 from jobs.progress import Step
-from model.events import Events
+from model.evaluation.event_log import Events
 from state.keys import item_key
 from streams.play_columns import PlaysFileError
 from streams.plays_file import PlaysFile

@@ -11,9 +11,9 @@ from jobs.retraining.gate import LISTENERS_MIN, Asked, K, Scored, Side, asked_of
 from jobs.retraining.train import Trained, TrainingRecord
 from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
+from model.evaluation.rank_metrics import MISS, QualityError
 from model.history import Histories
 from model.objective import Objective
-from model.quality import MISS, QualityError
 from model.training import train
 from state.generation import Catalog, open_generation, write_generation
 from streams.settings import Settings

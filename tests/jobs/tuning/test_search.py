@@ -13,10 +13,10 @@ from jobs.tuning import search as tuning
 from jobs.tuning.optuna_trials import Trials
 from jobs.tuning.results import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best
 from jobs.tuning.search import HALF_LIVES, SEED, UNOBSERVED_AND_REGULARIZATION, tune
-from model.events import split_events
+from model.evaluation.event_log import split_events
+from model.evaluation.prequential import fold_in_ranks, train_on
+from model.evaluation.rank_metrics import hit_rate, mean_reciprocal_rank
 from model.objective import Objective
-from model.prequential import fold_in_ranks, train_on
-from model.quality import hit_rate, mean_reciprocal_rank
 from state.manifest import Estimate
 from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
 

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import prequential
 from model.arrays import Floats, Starts
-from model.events import Events, Split, events_of, split_events
-from model.objective import Objective, Rule
-from model.prequential import (
+from model.evaluation import prequential
+from model.evaluation.event_log import Events, Split, events_of, split_events
+from model.evaluation.prequential import (
     POPULAR_HALF_LIFE_S,
     fold_in_ranks,
     fold_in_ranks_plain,
@@ -19,7 +18,8 @@ from model.prequential import (
     static_ranks,
     train_on,
 )
-from model.quality import MISS, hit_rate, ranks_of
+from model.evaluation.rank_metrics import MISS, hit_rate, ranks_of
+from model.objective import Objective, Rule
 from model.training import Factors
 
 N_EVENTS, N_USERS, N_ITEMS, N_TRAINED = 3000, 60, 150, 2000

@@ -1,4 +1,4 @@
-"""How good blended lists would have been, by the protocol of `model/prequential.py`."""
+"""How good blended lists would have been, by the protocol of `model/evaluation/prequential.py`."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ from numba import njit
 
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.blend import Blend
-from model.events import Split
+from model.evaluation.event_log import Split
+from model.evaluation.next_item_ranks import finite_ranks, rank_in, ranks_among
+from model.evaluation.prequential import POPULAR_HALF_LIFE_S, asked_of, by_time, plays_trained, worth_of
 from model.fold_in import equations_of, solve_users
 from model.objective import Objective
-from model.prequential import POPULAR_HALF_LIFE_S, asked_of, by_time, plays_trained, worth_of
-from model.ranks import finite_ranks, rank_in, ranks_among
 from model.score_variance import variance_left
 from model.training import Factors
 

@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Flags, Floats, Rows, Starts, frozen
-from model.events import Split
-from model.quality import MISS, ranks_of
-from model.ranks import finite_ranks, rank_new
+from model.evaluation.event_log import Split
+from model.evaluation.next_item_ranks import finite_ranks, rank_new
+from model.evaluation.rank_metrics import MISS, ranks_of
 
 _SPREAD = 0.1
 

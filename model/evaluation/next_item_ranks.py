@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from model.arrays import Flags, Floats, Rows, Starts, frozen
-from model.quality import MISS, QualityError
+from model.evaluation.rank_metrics import MISS, QualityError
 
 _SCORES = 1 << 18  # scores of a block of lists: 1 MB, which stays in a core's cache
 _LISTS = 16  # lists that are scored in one product at least

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.events import Events, events_of, events_of_histories, split_events
+from model.evaluation.event_log import Events, events_of, events_of_histories, split_events
 from model.history import Histories, Plays, add_plays
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from model.arrays import Floats, Rows, Starts
-from model.quality import MISS, QualityError, ranks_of
-from model.ranks import ranks_among
+from model.evaluation.next_item_ranks import ranks_among
+from model.evaluation.rank_metrics import MISS, QualityError, ranks_of
 
 N_LISTS, N_ITEMS = 500, 700
 Draw = Callable[[int, int], tuple[Starts, Rows, Floats]]

@@ -17,9 +17,9 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Flags, Floats, Rows, Starts, frozen
-from model.events import Split
-from model.quality import MISS, ranks_of
-from model.ranks import finite_ranks, rank_new
+from model.evaluation.event_log import Split
+from model.evaluation.next_item_ranks import finite_ranks, rank_new
+from model.evaluation.rank_metrics import MISS, ranks_of
 
 PAIRS_MAX = 1 << 27
 """Pairs that are all kept, at most: 512 MB, of 11,585 items."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.unrolled import Signals, Unrolled, unroll, unroll_plain
+from model.evaluation.history_replay import Signals, Unrolled, unroll, unroll_plain
 
 SIGNALS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 50), st.sampled_from([1.0, 0.5, -1.0, -0.0])),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.quality import MISS, QualityError, hit_rate, mean_reciprocal_rank, ranks_of
+from model.evaluation.rank_metrics import MISS, QualityError, hit_rate, mean_reciprocal_rank, ranks_of
 
 NO_ROWS = np.zeros(0, np.int32)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from model.events import Split, split_events
-from model.isgd import Isgd, isgd_ranks, isgd_ranks_plain
-from model.quality import MISS, QualityError, hit_rate
+from model.evaluation.event_log import Split, split_events
+from model.evaluation.isgd import Isgd, isgd_ranks, isgd_ranks_plain
+from model.evaluation.rank_metrics import MISS, QualityError, hit_rate
 from tests.jobs.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10

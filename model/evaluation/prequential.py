@@ -18,16 +18,16 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
-from model.events import Split, rows_of
+from model.evaluation.event_log import Split, rows_of
+from model.evaluation.history_replay import Signals, unroll
+from model.evaluation.next_item_ranks import rank_new, ranks_among
+from model.evaluation.rank_metrics import MISS, ranks_of
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective, against
-from model.quality import MISS, ranks_of
-from model.ranks import rank_new, ranks_among
 from model.solver import solve_rows_plain
 from model.training import Factors, LocalEngine, Matrix, Progress, train
 from model.training_windows import with_windows
-from model.unrolled import Signals, unroll
 
 POPULAR_HALF_LIFE_S = 30 * 86_400
 _HISTORY_MAX = 1 << 32  # a history is as long as a listener's plays

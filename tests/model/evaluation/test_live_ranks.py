@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import live_quality
-from model.live_quality import DEPTH, Scored, Signals, live_ranks, place_table
-from model.quality import HISTORIES, MISS, kinds_of
+from model.evaluation import live_ranks as live_quality
+from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks, place_table
+from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
 from model.warm_up import warm_up
 
 MARK = 0xFFFF_FFFF

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from model import neighbours
 from model.arrays import Starts
-from model.events import Split, events_of, split_events
-from model.neighbours import Nearness, neighbour_ranks, neighbour_ranks_plain
-from model.quality import MISS, hit_rate
+from model.evaluation import neighbours
+from model.evaluation.event_log import Split, events_of, split_events
+from model.evaluation.neighbours import Nearness, neighbour_ranks, neighbour_ranks_plain
+from model.evaluation.rank_metrics import MISS, hit_rate
 from tests.jobs.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10

@@ -7,11 +7,11 @@ import pytest
 
 from model.arrays import Starts
 from model.blend import Blend, preferences
-from model.blended_ranks import blended_ranks
-from model.events import Split, events_of, split_events
+from model.evaluation.blended_ranks import blended_ranks
+from model.evaluation.event_log import Split, events_of, split_events
+from model.evaluation.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, train_on
+from model.evaluation.rank_metrics import ranks_of
 from model.objective import Objective
-from model.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, train_on
-from model.quality import ranks_of
 from model.score_variance import score_variances_plain
 from model.solver import solve_rows_plain
 from model.training import Factors

@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 
 from model.arrays import Starts
-from model.events import Split
+from model.evaluation.event_log import Split
+from model.evaluation.prequential import fold_in_ranks, train_on
 from model.objective import Objective
-from model.prequential import fold_in_ranks, train_on
 
 
 def retrained_ranks(
