@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from state.view import View
+from state.gateway_view import View
 from streams.settings import Settings
 from web.access import Access
 from web.app import create_api

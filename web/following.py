@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from state.view import ITEM, LIST, RELATED, View
+from state.gateway_view import ITEM, LIST, RELATED, View
 from streams.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names

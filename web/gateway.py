@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from state.disk import locked_folder
-from state.view import View, open_view
+from state.gateway_view import View, open_view
 from streams.broadcast import Broadcast
 from streams.collector import spare_collector
 from streams.settings import Settings

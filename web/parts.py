@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from state.catalog import ItemCatalog
 from state.explanation import Explanation
+from state.gateway_view import View
 from state.serving import Serving
-from state.view import View
 from streams.holdings import Holdings
 from streams.receipt import Receipt
 from streams.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from state.catalog import ItemCatalog
-from state.view import View
+from state.gateway_view import View
 from streams.latest_list import read_list
 from streams.latest_popular import as_list_of
 from streams.records import ALL_KINDS, Recommendations

@@ -14,8 +14,8 @@ from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
 from jobs.user_requests.send import WishError, carry_out
 from jobs.user_requests.verify_erasure import Trace, look_for
+from state.gateway_view import LIST, View
 from state.user_record import UserRecord, is_forgotten
-from state.view import LIST, View
 from streams.events import Forget
 from streams.outbox import Outbox
 from streams.receipt import Receipt

@@ -12,7 +12,7 @@ from httpx import ASGITransport, AsyncClient
 from starlette.types import ASGIApp, Message
 
 from state.explanation import Explanation, ExplanationError
-from state.view import ITEM, LIST, RELATED, View
+from state.gateway_view import ITEM, LIST, RELATED, View
 from streams.holdings import Holdings
 from streams.records import CatalogItem, PopularItems, Recommendations, RelatedItems
 from streams.replay import partition_of

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from aiokafka import TopicPartition
 
-from state.view import LIST, RELATED, View
+from state.gateway_view import LIST, RELATED, View
 from streams.log_reader import LogReadError
 from streams.outbox import Item, Outbox
 from streams.settings import Settings

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from state.view import RELATED, View
+from state.gateway_view import RELATED, View
 from streams.settings import Settings
 from tests.web.scene import HOST, Scene, ask, made_list, make_scene
 from web.access import Access

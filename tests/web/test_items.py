@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from state.gateway_view import ITEM
 from state.generation import Generation
-from state.view import ITEM
 from tests.state.builders import make_generation
 from tests.web.scene import Scene
 

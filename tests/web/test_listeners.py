@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from state.explanation import Explanation, Share
-from state.view import LIST
+from state.gateway_view import LIST
 from streams.log_reader import LogReadError
 from streams.settings import Settings
 from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from state.view import LIST
+from state.gateway_view import LIST
 from streams.replay import partition_of
 from tests.web.scene import NEVER_MS, NOW_MS, Scene, made_list, make_scene
 

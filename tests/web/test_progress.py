@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from state.view import View
+from state.gateway_view import View
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics import TopicNames

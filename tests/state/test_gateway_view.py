@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.errors import StateError
-from state.view import FORMAT_KEY, ITEM, LIST, RELATED, VIEW_S_MAX, HeldList, View, open_view
+from state.gateway_view import FORMAT_KEY, ITEM, LIST, RELATED, VIEW_S_MAX, HeldList, View, open_view
 
 TOPIC = "recommendations"
 Pair = tuple[bytes | None, bytes | None]
@@ -24,7 +24,7 @@ Pair = tuple[bytes | None, bytes | None]
 TAKING = """
 import sys
 from pathlib import Path
-from state.view import LIST, View
+from state.gateway_view import LIST, View
 view = View(Path(sys.argv[1]))
 for number in range(10**9):
     value = b'{"offset":%d,"expires_at_ms":1}' % number + b" " * 20_000  # so that memory is written out now and then
