@@ -16,7 +16,7 @@ from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state import learn
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.disk import locked_folder
 from state.disk_metrics import DiskMetrics
 from state.generation_store import generation_store

@@ -7,9 +7,9 @@ from model.arrays import Floats, Rows, Starts
 from model.blend import blended_top_n, popular_parts
 from model.fold_in import Equations
 from model.score_variance import variance_left
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation
 from state.popular import Popular
-from state.unlisted import Unlisted
 from streams.settings import Settings
 
 CANDIDATES = 2

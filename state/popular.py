@@ -15,8 +15,8 @@ from model.arrays import Counts, Doubles, Floats, Keys, Rows
 from model.blend import preferences
 from model.popularity import LivePlays
 from model.ranking import NONE
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation
-from state.unlisted import Unlisted
 from streams.records import ALL_KINDS
 from streams.settings import Settings
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts
 from model.ranking import best_of, top_n
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation
 from state.item_index import ItemIndex
 from state.left_out import LeftOut
 from state.recall import AT, RecallWindow, recall_of
-from state.unlisted import Unlisted
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.disk_metrics import DiskMetrics
 from state.gateway_view import ITEM, View
 from state.generation_store import generation_store

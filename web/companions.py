@@ -8,7 +8,7 @@ import msgspec
 
 from model.warm_up import warm_up
 from state.anonymous import anonymous_list, rank_candidates
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.generation import Generation
 from state.ranker import Ranker
 from state.serving import Serving

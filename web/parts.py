@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.explanation import Explanation
 from state.gateway_view import View
 from state.serving import Serving

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.gateway_view import View
 from streams.latest_list import read_list
 from streams.latest_popular import as_list_of

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 from aiokafka.errors import KafkaError
 
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.generation import Generation
 from state.popular import Kinds, LivePopular, PopularList
 from state.serving import Serving

@@ -7,12 +7,12 @@ from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks
 from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
 from model.repeat_rule import kept_out
+from state.catalog.unlisted import Unlisted
 from state.events import Action, EventColumns
 from state.generation import Generation
 from state.learn import OUTCOMES
 from state.popular import LivePopular, popular_as_trained
 from state.ranker import Ranker
-from state.unlisted import Unlisted
 from state.unwanted import chosen, joined, unwanted
 from state.user_record import MARK
 from state.user_records import Ragged, UserRecords

@@ -16,7 +16,7 @@ from agents.plays.commit import Committer
 from agents.plays.decode import read_group
 from agents.plays.fold import Changes, drop, fold, refold
 from agents.plays.private_sessions import PrivateSessions, add_private_lists
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.generation import Generation
 from state.popular import LivePopular
 from state.ranker import Ranker

@@ -7,10 +7,10 @@ import pytest
 
 from agents.plays.decode import read_group
 from agents.plays.fold import fold
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation
 from state.partition_state import PartitionState
 from state.popular import LivePopular
-from state.unlisted import Unlisted
 from streams.settings import Settings
 from streams.slices import Slice
 from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of

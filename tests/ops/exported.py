@@ -20,7 +20,7 @@ from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.pulse import Pulses
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.disk_metrics import DiskMetrics
 from state.left_out import LeftOut
 from state.ranker import Ranker

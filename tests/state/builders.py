@@ -11,12 +11,12 @@ from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.diagonal_basis import diagonalise, gram, rotate
 from model.fold_in import equations_of
 from model.objective import Objective, Rule
+from state.catalog.unlisted import Unlisted
 from state.events import Action, EventColumns
 from state.generation import Catalog, Generation, open_generation, write_generation
 from state.keys import item_key
 from state.manifest import Manifest
 from state.relist import Lists
-from state.unlisted import Unlisted
 from state.user_record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords, unpack
 

@@ -11,12 +11,12 @@ from model.arrays import Doubles
 from model.blend import preferences
 from model.objective import Objective
 from model.score_variance import score_variances_plain
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation, open_generation, write_generation
 from state.keys import item_key
 from state.popular import popular_as_trained
 from state.ranker import Ranker
 from state.relist import kinds_of, relist
-from state.unlisted import Unlisted
 from state.user_record import HistoryEntry, UserRecord
 from state.user_records import unpack
 from streams.settings import Settings

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.arrays import Floats, Rows
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation
 from state.publishing import REASONS, Publishing, holding, mean_scores, published, publishing, shared, unlist
 from state.relist import Lists
-from state.unlisted import Unlisted
 from state.user_record import UserRecord
 from state.user_records import Ragged, UserRecords, unpack
 from streams.settings import Settings

@@ -14,7 +14,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from agents.background.publish_popular import PopularPublisher
-from state.catalog import ItemCatalog
+from state.catalog.item_catalog import ItemCatalog
 from state.generation import Generation
 from state.generation_store import GenerationStore
 from state.keys import item_key

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation
-from state.unlisted import Unlisted
 from tests.state.builders import make_generation
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.catalog import KINDS_MAX, ItemCatalog
+from state.catalog.item_catalog import KINDS_MAX, ItemCatalog
 from state.generation import Generation
 from streams.records import CatalogItem
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
@@ -135,7 +135,7 @@ def test_changes_that_nobody_asks_for_are_not_kept_for_ever(
     generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker without plays lets go of the layout and makes it anew."""
-    monkeypatch.setattr("state.catalog.CHANGES_MAX", 5)
+    monkeypatch.setattr("state.catalog.item_catalog.CHANGES_MAX", 5)
     catalog = ItemCatalog()
     assert [] == unavailable(catalog, generation, 10)
     for number in range(20):

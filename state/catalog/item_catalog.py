@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from model.arrays import Rows
-from state.availability import EVER, NEVER, NO_KIND, NOTHING, Availability, Codes, Entry
+from state.catalog.availability import EVER, NEVER, NO_KIND, NOTHING, Availability, Codes, Entry
+from state.catalog.unlisted import Unlisted
 from state.generation import Generation
 from state.keys import item_key
-from state.unlisted import Unlisted
 from streams.catalog_item import UnreadableCatalogItem, read_catalog_item
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""What is known of items, and which of them are available."""
