@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Rows
 from state.because import Because, explain_lists
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.publishing import REASONS, Publishing
 from state.relist import Lists, kinds_of
 from streams.settings import Settings

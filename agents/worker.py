@@ -19,8 +19,8 @@ from state import learn
 from state.catalog.item_catalog import ItemCatalog
 from state.disk import locked_folder
 from state.disk_metrics import DiskMetrics
-from state.generation_store import generation_store
-from state.serving import Serving
+from state.generations.serving import Serving
+from state.generations.store import generation_store
 from state.user_store import add_user_table
 from streams.app import create_app, topic_of_bytes
 from streams.broadcast import Broadcast

@@ -7,8 +7,8 @@ import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from state.generation_store import GenerationStore
-from state.manifest import Manifest
+from state.generations.manifest import Manifest
+from state.generations.store import GenerationStore
 
 ID_WIDTH = 24
 """Characters of a generation's name, as nights give it."""

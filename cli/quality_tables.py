@@ -2,7 +2,7 @@
 
 from jobs.evaluation.evaluate import Evaluation
 from model.evaluation.rank_metrics import HISTORIES
-from state.manifest import Estimate
+from state.generations.manifest import Estimate
 
 
 def figures_table(evaluation: Evaluation) -> str:

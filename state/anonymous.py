@@ -9,8 +9,8 @@ from model.arrays import Floats, Keys, Rows
 from model.fold_in import fold_in
 from model.history import Histories
 from state.errors import GenerationError
-from state.generation import Generation
-from state.generation_store import generation_store
+from state.generations.generation import Generation
+from state.generations.store import generation_store
 from state.keys import item_key
 from state.popular import PopularNow
 from state.ranker import Ranker

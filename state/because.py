@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts
 from model.explain import explain
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.relist import Lists
 
 

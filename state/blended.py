@@ -8,7 +8,7 @@ from model.blend import blended_top_n, popular_parts
 from model.fold_in import Equations
 from model.score_variance import variance_left
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.popular import Popular
 from streams.settings import Settings
 

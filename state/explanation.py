@@ -7,7 +7,7 @@ from model.arrays import Doubles, Floats, Rows
 from model.explain import split
 from model.objective import against
 from model.repeat_rule import kept_out
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import item_key
 from state.relist import equations_under, weights_now
 from state.unwanted import rows_under, unwanted

@@ -16,7 +16,7 @@ from model.blend import preferences
 from model.popularity import LivePlays
 from model.ranking import NONE
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
+from state.generations.generation import Generation
 from streams.records import ALL_KINDS
 from streams.settings import Settings
 

@@ -11,8 +11,8 @@ from model.arrays import Floats, Rows, Starts
 from model.ranking import best_of, top_n
 from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
-from state.item_index import ItemIndex
+from state.generations.generation import Generation
+from state.generations.item_index import ItemIndex
 from state.left_out import LeftOut
 from state.recall import AT, RecallWindow, recall_of
 from streams.settings import Settings

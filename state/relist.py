@@ -13,7 +13,7 @@ from model.objective import Objective
 from model.repeat_rule import kept_out
 from state.blended import Newcomers, Rank, blended_lists
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.left_out import LeftOut, Reason
 from state.popular import Popular, PopularNow, popular_as_trained
 from state.ranker import Ranker, exact

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from model.arrays import Flags
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.user_records import Ragged, UserRecords
 from state.wishes import cooling
 from streams.settings import Settings

@@ -11,8 +11,8 @@ import numpy as np
 from jobs.announcement import announce
 from model.arrays import Floats
 from model.objective import Objective
-from state.generation import Generation, open_generation, write_generation
-from state.generation_store import generation_store, new_generation_id
+from state.generations.generation import Generation, open_generation, write_generation
+from state.generations.store import generation_store, new_generation_id
 from streams.outbox import Item, Outbox
 from streams.replay import partition_of
 from streams.settings import Settings

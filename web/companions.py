@@ -9,9 +9,9 @@ import msgspec
 from model.warm_up import warm_up
 from state.anonymous import anonymous_list, rank_candidates
 from state.catalog.item_catalog import ItemCatalog
-from state.generation import Generation
+from state.generations.generation import Generation
+from state.generations.serving import Serving
 from state.ranker import Ranker
-from state.serving import Serving
 from streams.settings import Settings
 from web.answers import ItemsAnswer, ItemsRequest
 

@@ -12,9 +12,9 @@ import msgspec
 
 from model.evaluation.rank_metrics import share_of
 from state.errors import GenerationError
-from state.generation_store import generation_store
-from state.manifest import Manifest
-from state.serving import Serving
+from state.generations.manifest import Manifest
+from state.generations.serving import Serving
+from state.generations.store import generation_store
 from streams.pulses import read_pulse
 from streams.records import ListQuality, Pulse, Share
 from streams.settings import Settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from state.catalog.item_catalog import ItemCatalog
 from state.explanation import Explanation
 from state.gateway_view import View
-from state.serving import Serving
+from state.generations.serving import Serving
 from streams.holdings import Holdings
 from streams.receipt import Receipt
 from streams.settings import Settings

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from state.generations.serving import Serving
 from state.keys import item_key
-from state.serving import Serving
 from streams.catalog_item import UnreadableCatalogItem, read_catalog_item
 from web.answers import FoundItem
 

@@ -9,9 +9,9 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from state.catalog.item_catalog import ItemCatalog
-from state.generation import Generation
+from state.generations.generation import Generation
+from state.generations.serving import Serving
 from state.popular import Kinds, LivePopular, PopularList
-from state.serving import Serving
 from state.user_store import UserStore
 from streams.outbox import Item, Outbox, OutboxError
 from streams.records import PopularItems

@@ -9,7 +9,7 @@ from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
 from model.repeat_rule import kept_out
 from state.catalog.unlisted import Unlisted
 from state.events import Action, EventColumns
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.learn import OUTCOMES
 from state.popular import LivePopular, popular_as_trained
 from state.ranker import Ranker

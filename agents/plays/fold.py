@@ -14,7 +14,7 @@ from agents.lists import encode_lists
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
 from agents.plays.decode import Group
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import item_name_key
 from state.learn import LEARNT, forget, learn
 from state.partition_state import PartitionState

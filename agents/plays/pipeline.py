@@ -17,10 +17,10 @@ from agents.plays.decode import read_group
 from agents.plays.fold import Changes, drop, fold, refold
 from agents.plays.private_sessions import PrivateSessions, add_private_lists
 from state.catalog.item_catalog import ItemCatalog
-from state.generation import Generation
+from state.generations.generation import Generation
+from state.generations.serving import Serving
 from state.popular import LivePopular
 from state.ranker import Ranker
-from state.serving import Serving
 from state.user_record import is_forgotten
 from state.user_store import UserStore
 from streams.settings import Settings

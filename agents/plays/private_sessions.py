@@ -18,7 +18,7 @@ from agents.lists import encode_lists
 from agents.plays.decode import Group, laid_out
 from agents.plays.fold import Changes, Users
 from state.events import EventColumns
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.learn import learn
 from state.partition_state import PartitionState
 from state.popular import LivePopular

@@ -13,8 +13,8 @@ from cli.reindex import reindex_serving
 from jobs.announcement import announce, announced
 from jobs.retraining.related import publish_related
 from state.errors import GenerationError, StoreUnavailableError
-from state.generation_store import GenerationStore, generation_store
-from state.manifest import Manifest
+from state.generations.manifest import Manifest
+from state.generations.store import GenerationStore, generation_store
 from streams.log_reader import LogReadError
 from streams.settings import Settings, read_settings
 

@@ -14,8 +14,8 @@ from jobs.doctor.finding import Complaint, Finding, found
 from jobs.doctor.rules import Serving, Told
 from state.disk_metrics import Room, room_of
 from state.errors import GenerationError, StoreUnavailableError
-from state.generation_store import GenerationStore, generation_store
-from state.manifest import Manifest
+from state.generations.manifest import Manifest
+from state.generations.store import GenerationStore, generation_store
 from streams.lag import Lag, lag_of
 from streams.log_reader import Span, partitions_of, read_topic, reader, spans_of
 from streams.pulses import read_pulse

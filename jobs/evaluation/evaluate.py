@@ -9,7 +9,7 @@ from jobs.progress import Step, Watch, unwatched
 from model.arrays import Flags, Starts
 from model.evaluation.event_log import Split
 from model.evaluation.rank_metrics import HISTORIES, Interval, hit_rate, mean_reciprocal_rank
-from state.manifest import Estimate
+from state.generations.manifest import Estimate
 
 PARTS = 20
 """Equal parts of the scored events, for figures over time."""

@@ -12,8 +12,8 @@ from model.evaluation.rank_metrics import Interval, hit_rate, mean_reciprocal_ra
 from model.fold_in import fold_in
 from model.history import Histories
 from model.objective import Objective
-from state.generation import Generation
-from state.manifest import Estimate, Gate, Quality
+from state.generations.generation import Generation
+from state.generations.manifest import Estimate, Gate, Quality
 
 K = 20
 LISTENERS_MAX = 20_000

@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError
 from jobs.progress import Step, Watch, unwatched
 from model.arrays import Floats, Rows
 from model.related import related_items
-from state.generation import Generation
-from state.generation_store import generation_store
-from state.related_items import Related, open_related, write_related
+from state.generations.generation import Generation
+from state.generations.related_items import Related, open_related, write_related
+from state.generations.store import generation_store
 from streams.log_reader import read_topic
 from streams.outbox import Item, Outbox, OutboxError
 from streams.records import RelatedItems

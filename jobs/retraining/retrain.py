@@ -8,7 +8,7 @@ import msgspec
 from jobs.progress import Watch
 from jobs.retraining.run import open_run
 from jobs.retraining.steps import make_generation
-from state.manifest import Gate
+from state.generations.manifest import Gate
 from streams.settings import Settings
 
 

@@ -18,7 +18,7 @@ import msgspec
 from jobs.progress import Step, Watch
 from state.disk import fsync_folder, locked_folder, write_file
 from state.errors import StoreUnavailableError
-from state.generation_store import new_generation_id
+from state.generations.store import new_generation_id
 from streams.settings import Settings
 
 RECORD, REPORT, TIMING = "run.json", "report.json", "step.json"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from jobs.announcement import announced
 from jobs.progress import Step, Watch
 from state.errors import GenerationError, StoreUnavailableError
-from state.generation import Generation
-from state.generation_store import generation_store
+from state.generations.generation import Generation
+from state.generations.store import generation_store
 from streams.settings import Settings
 
 

@@ -36,10 +36,10 @@ from jobs.tuning.search import tune_on_histories
 from model.objective import Objective
 from model.training import Progress
 from state.errors import GenerationError
-from state.generation import Catalog, open_generation, write_generation
-from state.generation_store import GenerationStore, generation_store
-from state.manifest import Gate, Manifest, read_manifest
-from state.revision import write_revision
+from state.generations.generation import Catalog, open_generation, write_generation
+from state.generations.manifest import Gate, Manifest, read_manifest
+from state.generations.revision import write_revision
+from state.generations.store import GenerationStore, generation_store
 
 SEED = 0
 GATE, OBJECTIVE = "gate.json", "objective.msgpack"

@@ -13,7 +13,7 @@ from jobs.retraining.serving_generation import InService
 from model.arrays import Floats, Keys
 from model.objective import Objective
 from model.training import Factors, LocalEngine, Progress, train
-from state.generation import Generation
+from state.generations.generation import Generation
 from streams.settings import Settings
 
 SEED = 0

@@ -14,7 +14,7 @@ import msgspec
 
 from model.objective import Objective
 from state.disk import fsync_folder, write_file
-from state.manifest import Estimate, endless
+from state.generations.manifest import Estimate, endless
 from streams.settings import Settings, SettingsError
 
 BEST, SCORED, JOURNAL = "best.json", "scored.jsonl", "optuna.log"

@@ -36,7 +36,7 @@ from model.evaluation.prequential import fold_in_ranks, train_on
 from model.evaluation.rank_metrics import Interval, QualityError, hit_rate, mean_reciprocal_rank
 from model.objective import Objective
 from model.training import Factors, TrainingError
-from state.manifest import Estimate
+from state.generations.manifest import Estimate
 from streams.settings import Settings
 
 SEED = 0

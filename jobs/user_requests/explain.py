@@ -4,8 +4,8 @@ import asyncio
 
 from jobs.announcement import announced
 from state.explanation import Explanation, ExplanationError, explanation
-from state.generation import Generation
-from state.generation_store import generation_store
+from state.generations.generation import Generation
+from state.generations.store import generation_store
 from state.keys import generation_key
 from state.user_record import applied_offset_of, generation_key_of, is_forgotten
 from streams.latest_record import records_of

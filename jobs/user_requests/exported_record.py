@@ -7,7 +7,7 @@ from aiokafka.structs import ConsumerRecord
 from jobs.objective import objective_of
 from model.decay import decayed
 from model.objective import Objective
-from state.generation_store import generation_store
+from state.generations.store import generation_store
 from state.keys import ITEM_NAME_PREFIX, generation_key, is_item_name, item_key
 from state.user_record import MARK, UserRecord, applied_offset_of, is_forgotten
 from streams.holdings import HeldEntry, HeldItem, HeldMark, HeldRecord, HeldShown

@@ -11,7 +11,7 @@ import numpy as np
 from model.arrays import Rows
 from state.catalog.availability import EVER, NEVER, NO_KIND, NOTHING, Availability, Codes, Entry
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import item_key
 from streams.catalog_item import UnreadableCatalogItem, read_catalog_item
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Counts, Rows
 from model.ranking import NONE
-from state.generation import Generation
+from state.generations.generation import Generation
 
 _TAIL_BITS = np.uint32(12)
 """A mark without so many of its bits tells nearly always that it is none of some."""

@@ -11,7 +11,7 @@ from model.arrays import Doubles
 from model.decay import decayed
 from model.history import Histories, Plays, add_plays_plain
 from model.solver import solve_rows_plain
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import item_key
 from streams.events import Play
 from streams.log_reader import read_topic

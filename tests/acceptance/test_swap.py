@@ -14,8 +14,8 @@ import pytest
 
 from cli.processes import WorkerProcess
 from jobs.announcement import announce
-from state.generation import Generation
-from state.generation_store import generation_store
+from state.generations.generation import Generation
+from state.generations.store import generation_store
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load

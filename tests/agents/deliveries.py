@@ -8,7 +8,7 @@ import msgspec
 
 from agents.plays.decode import read_group
 from agents.plays.fold import Changes, fold
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.partition_state import PartitionState, Place
 from streams.records import Recommendations
 from streams.settings import Settings

@@ -9,10 +9,10 @@ import msgspec
 from agents.background.sweep import Sweeper
 from agents.plays.fold import refold
 from agents.plays.pipeline import PlayPath, Took
-from state.generation import Generation
-from state.generation_store import GenerationStore
+from state.generations.generation import Generation
+from state.generations.serving import Serving
+from state.generations.store import GenerationStore
 from state.partition_state import PartitionState
-from state.serving import Serving
 from state.user_record import generation_key_of
 from state.user_store import UserStore
 from streams.settings import Settings

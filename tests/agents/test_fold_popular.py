@@ -8,7 +8,7 @@ import pytest
 from agents.plays.decode import read_group
 from agents.plays.fold import fold
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.partition_state import PartitionState
 from state.popular import LivePopular
 from streams.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 
 from agents.plays.decode import read_group
 from agents.plays.fold import Changes, drop, refold
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import is_item_name, item_key
 from state.partition_state import PartitionState
 from state.user_record import UserRecord, is_forgotten

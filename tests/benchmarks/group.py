@@ -21,7 +21,7 @@ import numpy as np
 
 from agents.worker import warm_up
 from model.objective import Objective
-from state.generation import Generation, open_generation, write_generation
+from state.generations.generation import Generation, open_generation, write_generation
 from streams.outbox import Item
 from streams.settings import Settings
 from tests.benchmarks.live_quality import Side

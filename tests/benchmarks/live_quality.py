@@ -24,7 +24,7 @@ from agents.plays.decode import read_group
 from agents.plays.fold import fold
 from agents.worker import warm_up
 from model.arrays import Rows
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.partition_state import PartitionState
 from state.popular import LivePopular
 from state.ranker import Ranker

@@ -21,10 +21,10 @@ from model.arrays import Floats, Rows, Starts
 from model.fold_in import fold_in
 from model.objective import Objective
 from model.ranking import top_n, top_n_plain
-from state.generation import Generation, open_generation, write_generation
+from state.generations.generation import Generation, open_generation, write_generation
+from state.generations.revision import write_revision
 from state.ranker import from_index
 from state.recall import recall_of
-from state.revision import write_revision
 from streams.settings import Settings
 from tests.state.builders import manifest_of, numbered
 

@@ -17,9 +17,9 @@ from moto.server import ThreadedMotoServer
 
 from state.errors import GenerationError
 from state.file_set import write_checksums
-from state.generation import FILES
-from state.manifest import read_manifest
-from state.related_items import open_related
+from state.generations.generation import FILES
+from state.generations.manifest import read_manifest
+from state.generations.related_items import open_related
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import RELATED, BucketCase, FolderCase, StoreCase, judged, write_night
@@ -33,8 +33,8 @@ PART = ["related/rows.npy", "related/cosines.npy", "related/checksums.json", "re
 PUBLISHER = """
 import os, signal, sys
 from pathlib import Path
-from state.bucket import Bucket
-from state.generation_store import generation_store
+from state.generations.bucket import Bucket
+from state.generations.store import generation_store
 from streams.settings import read_settings
 
 def dying(work, names=[]):

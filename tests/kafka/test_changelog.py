@@ -12,9 +12,9 @@ from agents.background.sweep import Sweeper
 from agents.plays.commit import Committer
 from agents.plays.fold import Changes, refold
 from agents.plays.pipeline import PlayPath, Took
-from state.generation_store import generation_store
+from state.generations.serving import Serving
+from state.generations.store import generation_store
 from state.partition_state import PartitionState, Place
-from state.serving import Serving
 from state.user_record import UserRecord
 from state.user_store import UserStore
 from streams.log_reader import read_topic

@@ -20,8 +20,8 @@ from jobs.announcement import announce
 from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding
 from model.objective import Objective
-from state.generation import write_generation
-from state.generation_store import generation_store, new_generation_id
+from state.generations.generation import write_generation
+from state.generations.store import generation_store, new_generation_id
 from streams.broker import free_port
 from streams.settings import Settings
 from streams.topics import TopicNames

@@ -15,8 +15,8 @@ from model.arrays import Starts
 from model.evaluation.event_log import Split, split_events
 from model.evaluation.prequential import fold_in_ranks, train_on
 from model.training import Factors
-from state.generation import Catalog, write_generation
-from state.generation_store import generation_store, new_generation_id
+from state.generations.generation import Catalog, write_generation
+from state.generations.store import generation_store, new_generation_id
 from state.keys import item_key
 from streams.outbox import Item
 from streams.plays_file import PlaysFile

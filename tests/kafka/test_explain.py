@@ -10,7 +10,7 @@ import pytest
 from cli.processes import environment_of
 from jobs.user_requests.explain import explain
 from state.explanation import Explanation, ExplanationError
-from state.generation_store import generation_store
+from state.generations.store import generation_store
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker

@@ -14,7 +14,7 @@ from cli.processes import environment_of, run_command
 from jobs.progress import Step, unwatched
 from jobs.retraining.retrain import retrain
 from jobs.retraining.run import open_run
-from state.generation_store import generation_store
+from state.generations.store import generation_store
 from streams.records import Announcement
 from streams.settings import Settings
 from streams.topics import TopicNames

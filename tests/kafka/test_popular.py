@@ -12,8 +12,8 @@ from cli.processes import ProcessError, run_command
 from jobs.announcement import announce
 from model.diagonal_basis import diagonalise, rotate
 from model.objective import Objective
-from state.generation import Catalog, write_generation
-from state.generation_store import generation_store
+from state.generations.generation import Catalog, write_generation
+from state.generations.store import generation_store
 from state.popular import REFRESH_MS
 from streams.latest_popular import latest_popular
 from streams.records import PopularItems, Recommendations

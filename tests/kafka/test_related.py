@@ -12,8 +12,8 @@ from jobs.retraining.related import publish_related, relate
 from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
 from model.objective import Objective
-from state.generation import Catalog, write_generation
-from state.generation_store import generation_store
+from state.generations.generation import Catalog, write_generation
+from state.generations.store import generation_store
 from streams.latest_related import latest_related
 from streams.records import RelatedItems
 from streams.settings import Settings

@@ -22,9 +22,9 @@ from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
 from state.disk_metrics import DiskMetrics
+from state.generations.serving import Serving
 from state.left_out import LeftOut
 from state.ranker import Ranker
-from state.serving import Serving
 from state.user_store import UserStore
 from web.metrics import GatewayMetrics, GatewayState
 

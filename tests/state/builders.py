@@ -13,9 +13,9 @@ from model.fold_in import equations_of
 from model.objective import Objective, Rule
 from state.catalog.unlisted import Unlisted
 from state.events import Action, EventColumns
-from state.generation import Catalog, Generation, open_generation, write_generation
+from state.generations.generation import Catalog, Generation, open_generation, write_generation
+from state.generations.manifest import Manifest
 from state.keys import item_key
-from state.manifest import Manifest
 from state.relist import Lists
 from state.user_record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords, unpack

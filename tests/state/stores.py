@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from model.objective import Objective
-from state.generation import write_generation
-from state.generation_store import GenerationStore, generation_store
-from state.manifest import Gate
-from state.related_items import Related, write_related
+from state.generations.generation import write_generation
+from state.generations.manifest import Gate
+from state.generations.related_items import Related, write_related
+from state.generations.store import GenerationStore, generation_store
 from streams.settings import Settings
 from tests.state.builders import catalog_of, manifest_of
 

@@ -7,11 +7,11 @@ import pytest
 
 from state.anonymous import AnonymousList, anonymous_list, open_latest, rank_candidates
 from state.errors import GenerationError
-from state.generation import Generation, open_generation
-from state.generation_store import GenerationStore
+from state.generations.generation import Generation, open_generation
+from state.generations.revision import write_revision
+from state.generations.store import GenerationStore
 from state.keys import item_key
 from state.relist import kinds_of, relist
-from state.revision import write_revision
 from state.user_record import HistoryEntry, UserRecord
 from state.user_records import unpack
 from streams.settings import Settings

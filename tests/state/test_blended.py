@@ -12,7 +12,7 @@ from model.blend import preferences
 from model.objective import Objective
 from model.score_variance import score_variances_plain
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation, open_generation, write_generation
+from state.generations.generation import Generation, open_generation, write_generation
 from state.keys import item_key
 from state.popular import popular_as_trained
 from state.ranker import Ranker

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from state.explanation import Explanation, ExplanationError, explanation
-from state.generation import Generation
+from state.generations.generation import Generation
+from state.generations.revision import Revision
 from state.keys import item_key
 from state.relist import relist
-from state.revision import Revision
 from state.user_record import HistoryEntry, ShownItem, UserRecord
 from state.user_records import pack
 from streams.settings import Settings

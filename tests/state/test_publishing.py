@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.arrays import Floats, Rows
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.publishing import REASONS, Publishing, holding, mean_scores, published, publishing, shared, unlist
 from state.relist import Lists
 from state.user_record import UserRecord

@@ -15,11 +15,11 @@ from model.arrays import Floats, Rows, Starts
 from model.ranking import top_n_plain
 from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation, open_generation
-from state.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
+from state.generations.generation import Generation, open_generation
+from state.generations.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
+from state.generations.revision import Revision, write_revision
 from state.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
 from state.recall import ENOUGH, recall_of
-from state.revision import Revision, write_revision
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 

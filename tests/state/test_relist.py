@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.objective import Rule
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import item_key
 from state.ranker import Ranker
 from state.relist import Lists, relist

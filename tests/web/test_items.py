@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from state.gateway_view import ITEM
-from state.generation import Generation
+from state.generations.generation import Generation
 from tests.state.builders import make_generation
 from tests.web.scene import Scene
 

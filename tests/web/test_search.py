@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.generation import Generation
-from state.generation_store import generation_store
-from state.serving import Serving
+from state.generations.generation import Generation
+from state.generations.serving import Serving
+from state.generations.store import generation_store
 from streams.settings import Settings
 from tests.state.builders import make_generation
 from web.search import LOOKED_AT_MAX, ItemSearch

@@ -15,11 +15,11 @@ from aiokafka.errors import KafkaError
 
 from agents.background.publish_popular import PopularPublisher
 from state.catalog.item_catalog import ItemCatalog
-from state.generation import Generation
-from state.generation_store import GenerationStore
+from state.generations.generation import Generation
+from state.generations.serving import Serving
+from state.generations.store import GenerationStore
 from state.keys import item_key
 from state.popular import LivePopular
-from state.serving import Serving
 from state.user_store import UserStore
 from streams.outbox import OutboxError
 from streams.records import CatalogItem, PopularItems

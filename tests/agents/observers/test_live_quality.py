@@ -12,7 +12,7 @@ from agents.observers.quality_window import OLDER
 from agents.plays.decode import read_group
 from agents.plays.fold import fold, refold
 from model.evaluation.rank_metrics import HISTORIES
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import item_key
 from state.partition_state import PartitionState
 from state.popular import LivePopular

@@ -11,7 +11,7 @@ import pytest
 
 from agents.plays.fold import Changes, refold
 from model.arrays import Keys
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key
 from state.partition_state import PartitionState
 from state.ranker import Ranker

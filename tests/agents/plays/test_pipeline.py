@@ -16,9 +16,9 @@ from agents.plays import pipeline as play_path
 from agents.plays.commit import Committer
 from agents.plays.pipeline import PlayPath
 from agents.plays.private_sessions import PrivateSessions
-from state.generation_store import GenerationStore
+from state.generations.serving import Serving
+from state.generations.store import GenerationStore
 from state.partition_state import PartitionState
-from state.serving import Serving
 from state.user_record import UserRecord
 from state.user_store import UserStore
 from streams.outbox import OutboxError

@@ -11,7 +11,7 @@ import pytest
 from agents.plays.decode import read_group
 from agents.plays.fold import Changes, fold
 from agents.plays.private_sessions import PrivateSessions, add_private_lists
-from state.generation import Generation
+from state.generations.generation import Generation
 from state.keys import item_key
 from state.partition_state import PartitionState
 from state.user_record import UserRecord

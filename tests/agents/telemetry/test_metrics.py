@@ -23,13 +23,13 @@ from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMe
 from agents.telemetry.pulse import Pulses
 from model.arrays import Floats
 from state.disk_metrics import DiskMetrics
-from state.generation import Generation
-from state.generation_store import GenerationStore
+from state.generations.generation import Generation
+from state.generations.revision import write_revision
+from state.generations.serving import Serving
+from state.generations.store import GenerationStore
 from state.learn import OUTCOMES
 from state.left_out import REASONS
 from state.ranker import Ranker
-from state.revision import write_revision
-from state.serving import Serving
 from state.user_store import UserStore, add_user_table
 from streams.app import create_app
 from streams.broker import free_port

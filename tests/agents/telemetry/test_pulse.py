@@ -19,8 +19,8 @@ from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import ENTRY
 from agents.plays.pipeline import PlayPath
 from agents.telemetry.pulse import Pulses
-from state.generation_store import GenerationStore
-from state.serving import Serving
+from state.generations.serving import Serving
+from state.generations.store import GenerationStore
 from state.user_store import UserStore
 from streams.outbox import OutboxError
 from streams.records import Pulse

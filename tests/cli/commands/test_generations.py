@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 from cli.commands.generations import RollbackError, app
 from jobs.announcement import announce, announced
 from state.errors import GenerationError
-from state.generation_store import GenerationStore, generation_store
-from state.manifest import Estimate, Gate, Quality
-from state.revision import write_revision
+from state.generations.manifest import Estimate, Gate, Quality
+from state.generations.revision import write_revision
+from state.generations.store import GenerationStore, generation_store
 from streams.broker import free_port
 from streams.log_reader import read_topic
 from streams.settings import Settings

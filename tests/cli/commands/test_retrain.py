@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from cli.commands.retrain import Bars, told
 from jobs.progress import Step
 from jobs.retraining.retrain import Report
-from state.manifest import Gate
+from state.generations.manifest import Gate
 
 
 def report_of(gate: Gate | None) -> Report:

@@ -8,7 +8,7 @@ from jobs.progress import Step
 from model.evaluation.event_log import split_events
 from model.evaluation.prequential import popular_ranks
 from model.evaluation.rank_metrics import QualityError, hit_rate, mean_reciprocal_rank
-from state.manifest import Estimate
+from state.generations.manifest import Estimate
 from tests.jobs.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from jobs.evaluation.evaluate import Evaluation, Figures, Part
 from jobs.evaluation.plots import BY_HISTORY, OVER_TIME, draw
-from state.manifest import Estimate
+from state.generations.manifest import Estimate
 
 
 def estimate(value: float) -> Estimate:

@@ -18,7 +18,7 @@ from jobs.histories.training_set import (
 from model.history import Histories
 from model.objective import Objective, Rule
 from model.training import train
-from state.generation import Catalog, open_generation, write_generation
+from state.generations.generation import Catalog, open_generation, write_generation
 from state.keys import item_key
 from state.relist import relist
 from state.user_records import unpack

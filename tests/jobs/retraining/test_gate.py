@@ -15,7 +15,7 @@ from model.evaluation.rank_metrics import MISS, QualityError
 from model.history import Histories
 from model.objective import Objective
 from model.training import train
-from state.generation import Catalog, open_generation, write_generation
+from state.generations.generation import Catalog, open_generation, write_generation
 from streams.settings import Settings
 from tests.jobs.snapshots import Played, snapshot_of
 from tests.state.builders import FIRST_ID, make_generation, manifest_of

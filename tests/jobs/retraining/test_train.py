@@ -10,7 +10,7 @@ from jobs.histories.training_set import TrainingSet, interactions_of
 from jobs.retraining.train import Trained, TrainingRecord, train_on, warm_start
 from model.objective import Objective
 from model.training import Progress, TrainingError
-from state.generation import Catalog, Generation, open_generation, write_generation
+from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.keys import item_key
 from streams.settings import Settings
 from tests.jobs.snapshots import drawn_plays, snapshot_of

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from jobs.tuning.optuna_trials import NAME, Trials
 from jobs.tuning.results import Scored
 from model.objective import Objective
-from state.manifest import Estimate
+from state.generations.manifest import Estimate
 from tests.jobs.tastes import SMALL
 
 PROJECT = Path(__file__).parents[3]

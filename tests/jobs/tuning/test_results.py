@@ -22,7 +22,7 @@ from jobs.tuning.results import (
     write_best,
 )
 from model.objective import Objective
-from state.manifest import Estimate
+from state.generations.manifest import Estimate
 from streams.settings import Settings, SettingsError
 
 SETTING = Objective(factors=8, regularization=0.1, unobserved_weight=0.30000000000000004, half_life_plays=2.0)

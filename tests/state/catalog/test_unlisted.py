@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.catalog.unlisted import Unlisted
-from state.generation import Generation
+from state.generations.generation import Generation
 from tests.state.builders import make_generation
 
 

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from state.errors import StoreUnavailableError
-from state.generation import Generation
-from state.generation_store import GenerationStore
-from state.serving import Serving
+from state.generations.generation import Generation
+from state.generations.serving import Serving
+from state.generations.store import GenerationStore
 from streams.records import Announcement
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
@@ -177,7 +177,7 @@ async def test_a_store_that_did_not_answer_is_asked_again(
     store: GenerationStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, at_start: bool
 ) -> None:
     """Nobody has to announce the generation once more, neither while a process runs nor when it starts."""
-    monkeypatch.setattr("state.serving.RETRY_S", 0.01)
+    monkeypatch.setattr("state.generations.serving.RETRY_S", 0.01)
     serving = Serving(Away(store.path))
     serving.announce(b"serving", announcement(FIRST_ID))
     if at_start:

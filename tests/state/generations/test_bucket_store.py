@@ -11,14 +11,14 @@ from uuid import uuid4
 import fsspec
 import pytest
 
-from state import bucket as module
 from state.errors import GenerationError, StoreUnavailableError
 from state.file_set import verify_file_set, write_checksums
-from state.generation import open_generation
-from state.generation_store import GenerationStore
-from state.held_generations import HELD_MAX, USED
-from state.remote_store import RemoteStore
-from state.revision import write_revision
+from state.generations import bucket as module
+from state.generations.bucket_cache import HELD_MAX, USED
+from state.generations.bucket_store import RemoteStore
+from state.generations.generation import open_generation
+from state.generations.revision import write_revision
+from state.generations.store import GenerationStore
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import write_night
 

@@ -1,4 +1,4 @@
-"""The generations that are published: a folder on this machine here, a bucket in `state/remote_store.py`."""
+"""The generations that are published: a folder on this machine here, a bucket in `state/generations/bucket_store.py`."""
 
 import re
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from state.disk import aside_in, fsync_folder, link_folder
 from state.errors import GenerationError
 from state.file_set import CHECKSUMS, verify_file_set
-from state.generation import (
+from state.generations.generation import (
     REVISION_PREFIX,
     Generation,
     open_generation,
@@ -17,7 +17,7 @@ from state.generation import (
     verify_generation,
     verify_present,
 )
-from state.manifest import Manifest, read_manifest
+from state.generations.manifest import Manifest, read_manifest
 from streams.settings import Settings
 
 REVISIONS_MAX = 3
@@ -204,7 +204,7 @@ def generation_store(settings: Settings) -> GenerationStore:
     where = settings.generation_store.removeprefix("file://")
     if not _URL.match(where):
         return GenerationStore(Path(where).absolute() if where else settings.generations_path)
-    from state.remote_store import RemoteStore  # noqa: PLC0415  fsspec is imported only where there is a bucket
+    from state.generations.bucket_store import RemoteStore  # noqa: PLC0415  fsspec is imported only where there is a bucket
 
     return RemoteStore(where, settings.generations_path)
 

@@ -1,7 +1,7 @@
 """One revision of a generation: an index of its items, and the items that are no longer listed.
 
 revision.json     what it is
-items.ann         the index (`state/item_index.py`); missing where there is nothing to index
+items.ann         the index (`state/generations/item_index.py`); missing where there is nothing to index
 checksums.json    the checksum of both, sealed (`state/file_set.py`)
 """
 
@@ -17,7 +17,7 @@ from model.arrays import Floats, Keys, Rows
 from state.disk import aside_in, fsync_folder, write_file
 from state.errors import GenerationError
 from state.file_set import verify_file_set, write_checksums
-from state.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
+from state.generations.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
 from state.keys import item_key
 
 REVISION_FORMAT = 1

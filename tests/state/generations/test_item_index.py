@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from model.arrays import Floats, Rows
-from state import item_index as module
-from state.index_builder import build
-from state.item_index import (
+from state.generations import item_index as module
+from state.generations.index_builder import build
+from state.generations.item_index import (
     INDEXED_MIN,
     LONG_MAX,
     SEARCH,

@@ -1,4 +1,4 @@
-"""Builds an Annoy index, in a process of its own: `python -m state.index_builder FACTORS ROWS INDEX TREES`.
+"""Builds an Annoy index, in a process of its own: `python -m state.generations.index_builder FACTORS ROWS INDEX TREES`.
 
 FACTORS   an array file, f32 (n, f): the item vectors
 ROWS      an array file, i32 (m,): the rows of those that the index is to find, ascending

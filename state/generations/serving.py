@@ -7,8 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from state.errors import GenerationError, StoreUnavailableError
-from state.generation import Generation
-from state.generation_store import GenerationStore
+from state.generations.generation import Generation
+from state.generations.store import GenerationStore
 from streams.records import Announcement
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from state.errors import GenerationError
-from state.generation_store import GenerationStore, generation_store, new_generation_id
-from state.manifest import MANIFEST
-from state.remote_store import RemoteStore
+from state.generations.bucket_store import RemoteStore
+from state.generations.manifest import MANIFEST
+from state.generations.store import GenerationStore, generation_store, new_generation_id
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import write_night

@@ -109,7 +109,7 @@ def build_index(factors: Path, rows: Rows, target: Path, trees: int) -> None:
     """
     given, said = target.with_name("rows.npy"), target.with_name("builder.log")
     np.save(given, rows)
-    command = [sys.executable, "-m", "state.index_builder", *map(str, (factors, given, target, trees))]
+    command = [sys.executable, "-m", "state.generations.index_builder", *map(str, (factors, given, target, trees))]
     with said.open("wb") as output:
         child = Child(command, output, STOP_S)
         try:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from state.errors import GenerationError
-from state.related_items import COSINES, PART, ROWS, Related, open_related, write_related
+from state.generations.related_items import COSINES, PART, ROWS, Related, open_related, write_related
 
 FOUND = Related(
     np.array([[1, -1], [0, 2], [1, 0]], np.int32), np.array([[0.5, -1], [0.5, 0.25], [0.25, 0]], np.float32)

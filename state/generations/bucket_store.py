@@ -1,4 +1,4 @@
-"""Generations in a bucket. What is in use is held in a folder on this machine (`state/held_generations.py`).
+"""Generations in a bucket. What is in use is held in a folder on this machine (`state/generations/bucket_cache.py`).
 
 A generation lies in the bucket as it lies in a folder.
 Its manifest is created last, and so is the record of a part: what has one is whole.
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from state.bucket import Bucket
 from state.errors import GenerationError
 from state.file_set import CHECKSUMS, checksum, compare_files, decode_checksums, seal_path, verify_file_set
-from state.generation import (
+from state.generations.bucket import Bucket
+from state.generations.bucket_cache import HeldGenerations
+from state.generations.generation import (
     REVISION_PREFIX,
     Generation,
     checksums_of,
@@ -20,7 +21,8 @@ from state.generation import (
     verify_generation,
     verify_present,
 )
-from state.generation_store import (
+from state.generations.manifest import MANIFEST, Manifest, decode_manifest
+from state.generations.store import (
     REVISIONS_MAX,
     GenerationStore,
     Survey,
@@ -31,8 +33,6 @@ from state.generation_store import (
     not_there,
     verify_same,
 )
-from state.held_generations import HeldGenerations
-from state.manifest import MANIFEST, Manifest, decode_manifest
 
 MANIFEST_SEAL = seal_path(Path(MANIFEST)).name
 

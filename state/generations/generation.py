@@ -12,8 +12,8 @@ popularity.npy       f32 (n,), what all listeners' plays of an item are worth, h
 
 Parts are folders in it, each with a record of its own checksums, that may be added later:
 
-revision-<n>/        an index of the items, and which of them are withdrawn (`state/revision.py`)
-related/             the items nearest to every item (`state/related_items.py`)
+revision-<n>/        an index of the items, and which of them are withdrawn (`state/generations/revision.py`)
+related/             the items nearest to every item (`state/generations/related_items.py`)
 """
 
 import shutil
@@ -31,9 +31,9 @@ from model.arrays import Counts, Floats, Keys, Rows
 from state.disk import fsync_folder, write_file
 from state.errors import GenerationError
 from state.file_set import checksum, missing, verify_file_set, verify_files
+from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
+from state.generations.revision import Revision, open_revision
 from state.keys import generation_key, item_key
-from state.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
-from state.revision import Revision, open_revision
 from state.user_record import MARK
 
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")

@@ -1,0 +1,1 @@
+"""Generations: their files, the stores that hold them, the one in service."""
