@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from model.warm_up import warm_up
-from state.anonymous import anonymous_list, rank_candidates
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.generations.serving import Serving
-from state.ranker import Ranker
+from state.lists.ranker import Ranker
+from state.lists.session_list import anonymous_list, rank_candidates
 from streams.settings import Settings
 from web.answers import ItemsAnswer, ItemsRequest
 

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from state.catalog.item_catalog import ItemCatalog
-from state.explanation import Explanation
 from state.gateway_view import View
 from state.generations.serving import Serving
+from state.lists.explain_score import Explanation
 from streams.holdings import Holdings
 from streams.receipt import Receipt
 from streams.settings import Settings

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from state.explanation import Explanation
+from state.lists.explain_score import Explanation
 from streams.receipt import Receipt
 from streams.records import Recommendations
 from web.answers import BecauseAnswer, Reason

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.generations.serving import Serving
-from state.popular import Kinds, LivePopular, PopularList
+from state.lists.popularity import Kinds, LivePopular, PopularList
 from state.user_store import UserStore
 from streams.outbox import Item, Outbox, OutboxError
 from streams.records import PopularItems

@@ -11,9 +11,9 @@ from state.catalog.unlisted import Unlisted
 from state.events import Action, EventColumns
 from state.generations.generation import Generation
 from state.learn import OUTCOMES
-from state.popular import LivePopular, popular_as_trained
-from state.ranker import Ranker
-from state.unwanted import chosen, joined, unwanted
+from state.lists.popularity import LivePopular, popular_as_trained
+from state.lists.ranker import Ranker
+from state.lists.user_exclusions import chosen, joined, unwanted
 from state.user_record import MARK
 from state.user_records import Ragged, UserRecords
 from streams.settings import Settings

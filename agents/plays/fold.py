@@ -10,18 +10,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.lists import encode_lists
 from agents.observers.live_quality import LiveQuality
 from agents.observers.outcome_counts import Tally
 from agents.plays.decode import Group
 from state.generations.generation import Generation
 from state.keys import item_name_key
 from state.learn import LEARNT, forget, learn
+from state.lists.build import relist
+from state.lists.encode import encode_lists
+from state.lists.popularity import LivePopular
+from state.lists.publish_policy import published, publishing, unlist
+from state.lists.ranker import Ranker
 from state.partition_state import PartitionState
-from state.popular import LivePopular
-from state.publishing import published, publishing, unlist
-from state.ranker import Ranker
-from state.relist import relist
 from state.user_record import OWED
 from state.user_records import UserRecords, pack, unpack
 from streams.outbox import Item
@@ -59,7 +59,7 @@ def fold(
     """Fold a group's events into its users' records.
 
     A user who wished to be forgotten has an empty record, and a tombstone in the place of a list, unless they have
-    played since. Every other touched user's list is published if it changed (`state/publishing.py`), names another
+    played since. Every other touched user's list is published if it changed (`state/lists/publish_policy.py`), names another
     generation than the last one, or grows old, or if an event of the user was delivered again: the crash that caused
     it may have lost the list.
     """

@@ -19,8 +19,8 @@ from agents.plays.private_sessions import PrivateSessions, add_private_lists
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.generations.serving import Serving
-from state.popular import LivePopular
-from state.ranker import Ranker
+from state.lists.popularity import LivePopular
+from state.lists.ranker import Ranker
 from state.user_record import is_forgotten
 from state.user_store import UserStore
 from streams.settings import Settings

@@ -19,7 +19,7 @@ from model.arrays import Doubles
 from model.evaluation.rank_metrics import HISTORIES
 from state.disk_metrics import DiskMetrics
 from state.generations.serving import Serving
-from state.ranker import Ranker
+from state.lists.ranker import Ranker
 from state.user_store import UserStore
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.user_requests.explain import explain as explain_score
-from state.explanation import Explanation
+from state.lists.explain_score import Explanation
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

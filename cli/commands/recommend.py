@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from state.anonymous import AnonymousList, anonymous_list, open_latest
+from state.lists.session_list import AnonymousList, anonymous_list, open_latest
 from streams.catalog_item import titles_of
 from streams.latest_list import latest_list
 from streams.latest_popular import as_list_of, latest_popular

@@ -9,8 +9,8 @@ from agents.plays.decode import read_group
 from agents.plays.fold import fold
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
+from state.lists.popularity import LivePopular
 from state.partition_state import PartitionState
-from state.popular import LivePopular
 from streams.settings import Settings
 from streams.slices import Slice
 from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of

@@ -25,9 +25,9 @@ from agents.plays.fold import fold
 from agents.worker import warm_up
 from model.arrays import Rows
 from state.generations.generation import Generation
+from state.lists.popularity import LivePopular
+from state.lists.ranker import Ranker
 from state.partition_state import PartitionState
-from state.popular import LivePopular
-from state.ranker import Ranker
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.slices import Slice

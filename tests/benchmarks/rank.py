@@ -23,8 +23,8 @@ from model.objective import Objective
 from model.ranking import top_n, top_n_plain
 from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.revision import write_revision
-from state.ranker import from_index
-from state.recall import recall_of
+from state.lists.index_recall import recall_of
+from state.lists.ranker import from_index
 from streams.settings import Settings
 from tests.state.builders import manifest_of, numbered
 

@@ -9,8 +9,8 @@ import pytest
 
 from cli.processes import environment_of
 from jobs.user_requests.explain import explain
-from state.explanation import Explanation, ExplanationError
 from state.generations.store import generation_store
+from state.lists.explain_score import Explanation, ExplanationError
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker

@@ -14,7 +14,7 @@ from model.diagonal_basis import diagonalise, rotate
 from model.objective import Objective
 from state.generations.generation import Catalog, write_generation
 from state.generations.store import generation_store
-from state.popular import REFRESH_MS
+from state.lists.popularity import REFRESH_MS
 from streams.latest_popular import latest_popular
 from streams.records import PopularItems, Recommendations
 from streams.settings import Settings

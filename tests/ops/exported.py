@@ -23,8 +23,8 @@ from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
 from state.disk_metrics import DiskMetrics
 from state.generations.serving import Serving
-from state.left_out import LeftOut
-from state.ranker import Ranker
+from state.lists.exclusion_counts import LeftOut
+from state.lists.ranker import Ranker
 from state.user_store import UserStore
 from web.metrics import GatewayMetrics, GatewayState
 

@@ -16,7 +16,7 @@ from state.events import Action, EventColumns
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.generations.manifest import Manifest
 from state.keys import item_key
-from state.relist import Lists
+from state.lists.build import Lists
 from state.user_record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.user_records import UserRecords, unpack
 

@@ -11,8 +11,8 @@ import msgspec
 from httpx import ASGITransport, AsyncClient
 from starlette.types import ASGIApp, Message
 
-from state.explanation import Explanation, ExplanationError
 from state.gateway_view import ITEM, LIST, RELATED, View
+from state.lists.explain_score import Explanation, ExplanationError
 from streams.holdings import Holdings
 from streams.records import CatalogItem, PopularItems, Recommendations, RelatedItems
 from streams.replay import partition_of

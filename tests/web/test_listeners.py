@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from state.explanation import Explanation, Share
 from state.gateway_view import LIST
+from state.lists.explain_score import Explanation, Share
 from streams.log_reader import LogReadError
 from streams.settings import Settings
 from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held

@@ -19,7 +19,7 @@ from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
 from state.keys import item_key
-from state.popular import LivePopular
+from state.lists.popularity import LivePopular
 from state.user_store import UserStore
 from streams.outbox import OutboxError
 from streams.records import CatalogItem, PopularItems

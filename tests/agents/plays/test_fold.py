@@ -13,8 +13,8 @@ from agents.plays.fold import Changes, refold
 from model.arrays import Keys
 from state.generations.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key
+from state.lists.ranker import Ranker
 from state.partition_state import PartitionState
-from state.ranker import Ranker
 from state.user_record import UserRecord, applied_offset_of
 from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, NOW_MS, fold_slices, lists_of, make_durable, played, slice_of

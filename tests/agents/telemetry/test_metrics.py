@@ -28,8 +28,8 @@ from state.generations.revision import write_revision
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
 from state.learn import OUTCOMES
-from state.left_out import REASONS
-from state.ranker import Ranker
+from state.lists.exclusion_counts import REASONS
+from state.lists.ranker import Ranker
 from state.user_store import UserStore, add_user_table
 from streams.app import create_app
 from streams.broker import free_port

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from cli.commands.explain import head, show_shares
 from cli.commands.recommend import show_list
-from state.explanation import Explanation, Share
+from state.lists.explain_score import Explanation, Share
 from streams.records import Recommendations
 
 FOUND = Explanation(

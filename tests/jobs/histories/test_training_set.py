@@ -20,7 +20,7 @@ from model.objective import Objective, Rule
 from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
 from state.keys import item_key
-from state.relist import relist
+from state.lists.build import relist
 from state.user_records import unpack
 from streams.settings import Settings
 from tests.jobs.snapshots import drawn_plays, records_of, snapshot_of

@@ -12,9 +12,9 @@ from state.errors import GenerationError
 from state.generations.generation import Generation
 from state.generations.store import generation_store
 from state.keys import item_key
-from state.popular import PopularNow
-from state.ranker import Ranker
-from state.relist import Lists, kinds_of, relist
+from state.lists.build import Lists, kinds_of, relist
+from state.lists.popularity import PopularNow
+from state.lists.ranker import Ranker
 from state.user_records import UserRecords, new_users
 from streams.settings import Settings
 

@@ -18,8 +18,8 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation, open_generation
 from state.generations.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
 from state.generations.revision import Revision, write_revision
-from state.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
-from state.recall import ENOUGH, recall_of
+from state.lists.index_recall import ENOUGH, recall_of
+from state.lists.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 

@@ -8,7 +8,7 @@ import numpy as np
 from model.arrays import Codes, Counts, Flags, Floats, Starts
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.relist import Lists
+from state.lists.build import Lists
 from state.user_record import MARK, OWED
 from state.user_records import Ragged, UserRecords, without
 from streams.settings import Settings

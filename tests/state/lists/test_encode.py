@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from agents.lists import encode_lists
-from state.publishing import Publishing, Reason
-from state.relist import relist
+from state.lists.build import relist
+from state.lists.encode import encode_lists
+from state.lists.publish_policy import Publishing, Reason
 from state.user_record import HEADER, UserRecord
 from streams.records import Recommendations
 from streams.settings import Settings

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from model.arrays import Floats, Rows, Starts
 from model.explain import explain
 from state.generations.generation import Generation
-from state.relist import Lists
+from state.lists.build import Lists
 
 
 class Because(NamedTuple):

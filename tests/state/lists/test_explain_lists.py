@@ -7,8 +7,8 @@ import pytest
 
 from model.explain import split
 from model.objective import Rule
-from state.because import explain_lists
-from state.relist import relist
+from state.lists.build import relist
+from state.lists.explain_lists import explain_lists
 from state.user_record import UserRecord
 from streams.settings import Settings
 from tests.state.builders import listener, make_generation, unpacked

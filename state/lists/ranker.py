@@ -13,8 +13,8 @@ from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.generations.item_index import ItemIndex
-from state.left_out import LeftOut
-from state.recall import AT, RecallWindow, recall_of
+from state.lists.exclusion_counts import LeftOut
+from state.lists.index_recall import AT, RecallWindow, recall_of
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

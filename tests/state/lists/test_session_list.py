@@ -5,13 +5,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from state.anonymous import AnonymousList, anonymous_list, open_latest, rank_candidates
 from state.errors import GenerationError
 from state.generations.generation import Generation, open_generation
 from state.generations.revision import write_revision
 from state.generations.store import GenerationStore
 from state.keys import item_key
-from state.relist import kinds_of, relist
+from state.lists.build import kinds_of, relist
+from state.lists.session_list import AnonymousList, anonymous_list, open_latest, rank_candidates
 from state.user_record import HistoryEntry, UserRecord
 from state.user_records import unpack
 from streams.settings import Settings

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from model.objective import Rule
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.ranker import Ranker
-from state.relist import Lists, relist
+from state.lists.build import Lists, relist
+from state.lists.ranker import Ranker
 from state.user_record import HistoryEntry, ShownItem, UserRecord
 from streams.settings import Settings
 from tests.state.builders import SECOND_ID, dense_vector, listener, make_generation, unpacked

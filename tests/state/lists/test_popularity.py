@@ -12,7 +12,7 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.revision import write_revision
 from state.keys import item_key
-from state.popular import DAY_S, REFRESH_MS, Kinds, LivePopular, most_played, popular_as_trained
+from state.lists.popularity import DAY_S, REFRESH_MS, Kinds, LivePopular, most_played, popular_as_trained
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
 

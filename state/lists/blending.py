@@ -9,7 +9,7 @@ from model.fold_in import Equations
 from model.score_variance import variance_left
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.popular import Popular
+from state.lists.popularity import Popular
 from streams.settings import Settings
 
 CANDIDATES = 2
@@ -17,7 +17,7 @@ CANDIDATES = 2
 costs a look at the whole catalog."""
 
 Rank = Callable[[Generation, Floats, Starts, Rows, int, Unlisted], tuple[Rows, Floats]]
-"""Returns the best n items of users, as `state.ranker.exact` does."""
+"""Returns the best n items of users, as `state.lists.ranker.exact` does."""
 
 
 class Newcomers(NamedTuple):

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from state.explanation import Explanation, ExplanationError, explanation
 from state.generations.generation import Generation
 from state.generations.revision import Revision
 from state.keys import item_key
-from state.relist import relist
+from state.lists.build import relist
+from state.lists.explain_score import Explanation, ExplanationError, explanation
 from state.user_record import HistoryEntry, ShownItem, UserRecord
 from state.user_records import pack
 from streams.settings import Settings

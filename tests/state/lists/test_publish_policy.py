@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from model.arrays import Floats, Rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.publishing import REASONS, Publishing, holding, mean_scores, published, publishing, shared, unlist
-from state.relist import Lists
+from state.lists.build import Lists
+from state.lists.publish_policy import REASONS, Publishing, holding, mean_scores, published, publishing, shared, unlist
 from state.user_record import UserRecord
 from state.user_records import Ragged, UserRecords, unpack
 from streams.settings import Settings

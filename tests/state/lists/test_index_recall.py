@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.arrays import Rows
-from state.recall import AT, ENOUGH, WINDOW, RecallWindow, recall_of
+from state.lists.index_recall import AT, ENOUGH, WINDOW, RecallWindow, recall_of
 
 
 def lists_of(n_users: int, n: int, n_filled: int, rng: np.random.Generator) -> Rows:

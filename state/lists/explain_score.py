@@ -9,8 +9,8 @@ from model.objective import against
 from model.repeat_rule import kept_out
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.relist import equations_under, weights_now
-from state.unwanted import rows_under, unwanted
+from state.lists.build import equations_under, weights_now
+from state.lists.user_exclusions import rows_under, unwanted
 from state.user_records import UserRecords, unpack
 from streams.settings import Settings
 

@@ -11,13 +11,13 @@ from model.decay import decayed
 from model.fold_in import Equations, equations_of, solve_users
 from model.objective import Objective
 from model.repeat_rule import kept_out
-from state.blended import Newcomers, Rank, blended_lists
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.left_out import LeftOut, Reason
-from state.popular import Popular, PopularNow, popular_as_trained
-from state.ranker import Ranker, exact
-from state.unwanted import joined, rows_under, unwanted
+from state.lists.blending import Newcomers, Rank, blended_lists
+from state.lists.exclusion_counts import LeftOut, Reason
+from state.lists.popularity import Popular, PopularNow, popular_as_trained
+from state.lists.ranker import Ranker, exact
+from state.lists.user_exclusions import joined, rows_under, unwanted
 from state.user_records import Ragged, UserRecords
 from streams.settings import Settings
 

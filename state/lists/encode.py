@@ -8,10 +8,10 @@ import orjson
 from numpy.typing import NDArray
 
 from model.arrays import Rows
-from state.because import Because, explain_lists
 from state.generations.generation import Generation
-from state.publishing import REASONS, Publishing
-from state.relist import Lists, kinds_of
+from state.lists.build import Lists, kinds_of
+from state.lists.explain_lists import Because, explain_lists
+from state.lists.publish_policy import REASONS, Publishing
 from streams.settings import Settings
 
 

@@ -14,9 +14,9 @@ from model.score_variance import score_variances_plain
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation, open_generation, write_generation
 from state.keys import item_key
-from state.popular import popular_as_trained
-from state.ranker import Ranker
-from state.relist import kinds_of, relist
+from state.lists.build import kinds_of, relist
+from state.lists.popularity import popular_as_trained
+from state.lists.ranker import Ranker
 from state.user_record import HistoryEntry, UserRecord
 from state.user_records import unpack
 from streams.settings import Settings

@@ -1,0 +1,1 @@
+"""Building lists: ranking, blending, exclusions, reasons, and which lists are published."""
