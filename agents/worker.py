@@ -17,10 +17,10 @@ from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state import learn
 from state.catalog.item_catalog import ItemCatalog
-from state.disk import locked_folder
-from state.disk_metrics import DiskMetrics
 from state.generations.serving import Serving
 from state.generations.store import generation_store
+from state.storage.disk_space import DiskMetrics
+from state.storage.files import locked_folder
 from state.user_store import add_user_table
 from streams.app import create_app, topic_of_bytes
 from streams.broadcast import Broadcast

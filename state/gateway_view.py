@@ -10,10 +10,10 @@ import msgspec
 import rocksdict
 from msgspec import Meta
 
-from state.disk import finish_removals, remove_folder
 from state.errors import StateError
-from state.rocks import rocks_options
 from state.state_on_disk import values_on_disk
+from state.storage.files import finish_removals, remove_folder
+from state.storage.rocksdb_options import rocks_options
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import numpy as np
 import rocksdict
 
 from state.keys import is_item_name, item_name_key
-from state.rocks import rocks_options
+from state.storage.rocksdb_options import rocks_options
 from state.user_record import (
     APPLIED_OFFSET,
     FORGOTTEN_BYTES,

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from state.catalog.item_catalog import ItemCatalog
-from state.disk_metrics import DiskMetrics
 from state.gateway_view import ITEM, View
 from state.generations.serving import Serving
 from state.generations.store import generation_store
+from state.storage.disk_space import DiskMetrics
 from streams.settings import Settings
 from web.arrivals import Arrivals
 from web.companions import Companions

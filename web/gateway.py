@@ -8,8 +8,8 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from state.disk import locked_folder
 from state.gateway_view import View, open_view
+from state.storage.files import locked_folder
 from streams.broadcast import Broadcast
 from streams.collector import spare_collector
 from streams.settings import Settings

@@ -17,9 +17,9 @@ from agents.observers.quality_window import compared
 from agents.telemetry.pulse import Pulses
 from model.arrays import Doubles
 from model.evaluation.rank_metrics import HISTORIES
-from state.disk_metrics import DiskMetrics
 from state.generations.serving import Serving
 from state.lists.ranker import Ranker
+from state.storage.disk_space import DiskMetrics
 from state.user_store import UserStore
 
 log = logging.getLogger(__name__)

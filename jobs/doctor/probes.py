@@ -12,10 +12,10 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from jobs.announcement import announced
 from jobs.doctor.finding import Complaint, Finding, found
 from jobs.doctor.rules import Serving, Told
-from state.disk_metrics import Room, room_of
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.store import GenerationStore, generation_store
+from state.storage.disk_space import Room, room_of
 from streams.lag import Lag, lag_of
 from streams.log_reader import Span, partitions_of, read_topic, reader, spans_of
 from streams.pulses import read_pulse

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jobs.doctor.finding import Complaint, Finding, Verdict, found
-from state.disk_metrics import Room
+from state.storage.disk_space import Room
 from streams.cluster import Cluster
 from streams.log_reader import Span
 from streams.records import Pulse

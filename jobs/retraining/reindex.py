@@ -9,11 +9,11 @@ from typing import NamedTuple
 import msgspec
 
 from jobs.announcement import announce, announced
-from state.disk import aside_in
 from state.errors import GenerationError
 from state.generations.generation import Generation
 from state.generations.revision import write_revision
 from state.generations.store import GenerationStore, generation_store
+from state.storage.files import aside_in
 from streams.settings import Settings
 
 TRIES = 5

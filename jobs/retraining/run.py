@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 
 from jobs.progress import Step, Watch
-from state.disk import fsync_folder, locked_folder, write_file
 from state.errors import StoreUnavailableError
 from state.generations.store import new_generation_id
+from state.storage.files import fsync_folder, locked_folder, write_file
 from streams.settings import Settings
 
 RECORD, REPORT, TIMING = "run.json", "report.json", "step.json"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from model.objective import Objective
-from state.disk import fsync_folder, write_file
 from state.generations.manifest import Estimate, endless
+from state.storage.files import fsync_folder, write_file
 from streams.settings import Settings, SettingsError
 
 BEST, SCORED, JOURNAL = "best.json", "scored.jsonl", "optuna.log"

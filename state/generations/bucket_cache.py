@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
-from state.disk import aside_in, fsync_folder, fsync_tree
 from state.errors import GenerationError
-from state.file_set import missing, verify_file_set
 from state.generations.bucket import Bucket
 from state.generations.generation import part_words, revision_numbers, verify_base, verify_generation
 from state.generations.store import named_rightly
+from state.storage.checksums import missing, verify_file_set
+from state.storage.files import aside_in, fsync_folder, fsync_tree
 
 HELD_MAX = 2
 """Generations held: the one in service, and the one before it or to come."""

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from state.errors import GenerationError
-from state.file_set import CHECKSUMS, checksum, compare_files, decode_checksums, seal_path, verify_file_set
 from state.generations.bucket import Bucket
 from state.generations.bucket_cache import HeldGenerations
 from state.generations.generation import (
@@ -33,6 +32,7 @@ from state.generations.store import (
     not_there,
     verify_same,
 )
+from state.storage.checksums import CHECKSUMS, checksum, compare_files, decode_checksums, seal_path, verify_file_set
 
 MANIFEST_SEAL = seal_path(Path(MANIFEST)).name
 

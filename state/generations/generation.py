@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Counts, Floats, Keys, Rows
-from state.disk import fsync_folder, write_file
 from state.errors import GenerationError
-from state.file_set import checksum, missing, verify_file_set, verify_files
 from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
 from state.generations.revision import Revision, open_revision
 from state.keys import generation_key, item_key
+from state.storage.checksums import checksum, missing, verify_file_set, verify_files
+from state.storage.files import fsync_folder, write_file
 from state.user_record import MARK
 
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")

@@ -8,7 +8,7 @@ import msgspec
 
 from model.objective import Objective
 from state.errors import GenerationError
-from state.file_set import missing, seal_path, verify_seal, write_sealed
+from state.storage.checksums import missing, seal_path, verify_seal, write_sealed
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 2

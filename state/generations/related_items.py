@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from model.arrays import Floats, Rows
-from state.disk import fsync_folder
-from state.file_set import verify_file_set, write_checksums
+from state.storage.checksums import verify_file_set, write_checksums
+from state.storage.files import fsync_folder
 
 PART = "related"
 ROWS, COSINES = "rows.npy", "cosines.npy"

@@ -2,7 +2,7 @@
 
 revision.json     what it is
 items.ann         the index (`state/generations/item_index.py`); missing where there is nothing to index
-checksums.json    the checksum of both, sealed (`state/file_set.py`)
+checksums.json    the checksum of both, sealed (`state/storage/checksums.py`)
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from model.arrays import Floats, Keys, Rows
-from state.disk import aside_in, fsync_folder, write_file
 from state.errors import GenerationError
-from state.file_set import verify_file_set, write_checksums
 from state.generations.item_index import ItemIndex, build_index, n_long_of, open_index, rows_to_index
 from state.keys import item_key
+from state.storage.checksums import verify_file_set, write_checksums
+from state.storage.files import aside_in, fsync_folder, write_file
 
 REVISION_FORMAT = 1
 RECORD = "revision.json"

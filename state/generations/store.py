@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from state.disk import aside_in, fsync_folder, link_folder
 from state.errors import GenerationError
-from state.file_set import CHECKSUMS, verify_file_set
 from state.generations.generation import (
     REVISION_PREFIX,
     Generation,
@@ -18,6 +16,8 @@ from state.generations.generation import (
     verify_present,
 )
 from state.generations.manifest import Manifest, read_manifest
+from state.storage.checksums import CHECKSUMS, verify_file_set
+from state.storage.files import aside_in, fsync_folder, link_folder
 from streams.settings import Settings
 
 REVISIONS_MAX = 3

@@ -16,10 +16,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from state.errors import GenerationError
-from state.file_set import write_checksums
 from state.generations.generation import FILES
 from state.generations.manifest import read_manifest
 from state.generations.related_items import open_related
+from state.storage.checksums import write_checksums
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import RELATED, BucketCase, FolderCase, StoreCase, judged, write_night

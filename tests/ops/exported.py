@@ -21,10 +21,10 @@ from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
-from state.disk_metrics import DiskMetrics
 from state.generations.serving import Serving
 from state.lists.exclusion_counts import LeftOut
 from state.lists.ranker import Ranker
+from state.storage.disk_space import DiskMetrics
 from state.user_store import UserStore
 from web.metrics import GatewayMetrics, GatewayState
 

@@ -22,7 +22,6 @@ from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.arrays import Floats
-from state.disk_metrics import DiskMetrics
 from state.generations.generation import Generation
 from state.generations.revision import write_revision
 from state.generations.serving import Serving
@@ -30,6 +29,7 @@ from state.generations.store import GenerationStore
 from state.learn import OUTCOMES
 from state.lists.exclusion_counts import REASONS
 from state.lists.ranker import Ranker
+from state.storage.disk_space import DiskMetrics
 from state.user_store import UserStore, add_user_table
 from streams.app import create_app
 from streams.broker import free_port

@@ -27,7 +27,7 @@ from jobs.doctor.rules import (
     judge_room,
     judge_workers,
 )
-from state.disk_metrics import Room
+from state.storage.disk_space import Room
 from streams.broker import free_port
 from streams.cluster import Cluster
 from streams.lag import Lag

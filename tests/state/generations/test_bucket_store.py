@@ -12,13 +12,13 @@ import fsspec
 import pytest
 
 from state.errors import GenerationError, StoreUnavailableError
-from state.file_set import verify_file_set, write_checksums
 from state.generations import bucket as module
 from state.generations.bucket_cache import HELD_MAX, USED
 from state.generations.bucket_store import RemoteStore
 from state.generations.generation import open_generation
 from state.generations.revision import write_revision
 from state.generations.store import GenerationStore
+from state.storage.checksums import verify_file_set, write_checksums
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import write_night
 

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.objective import Objective
-from state.disk import fsync_folder
 from state.errors import GenerationError
-from state.file_set import write_checksums
 from state.generations import generation as module
 from state.generations.generation import FILES, Generation, open_generation, verify_generation, write_generation
 from state.generations.manifest import read_manifest, write_manifest
 from state.generations.revision import Revision, write_revision
 from state.keys import generation_key, item_key
+from state.storage.checksums import write_checksums
+from state.storage.files import fsync_folder
 from tests.state.builders import FIRST_ID, catalog_of, make_generation, manifest_of
 
 

@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from state.disk import fsync_folder
 from state.errors import GenerationError
-from state.file_set import write_checksums
 from state.generations import revision as module
 from state.generations.generation import Generation, open_generation
 from state.generations.item_index import IndexBuildError, n_long_of
 from state.generations.revision import INDEX, RECORD, Revision, open_revision, write_revision
 from state.keys import item_key
+from state.storage.checksums import write_checksums
+from state.storage.files import fsync_folder
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
 N_ITEMS, TREES = 200, 3

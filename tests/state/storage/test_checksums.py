@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from state.errors import GenerationError
-from state.file_set import read_checksums, verify_file_set, write_checksums, write_sealed
+from state.storage.checksums import read_checksums, verify_file_set, write_checksums, write_sealed
 
 CONTENT = {"first": b"1" * 100, "second": b"2"}
 ALL = [*CONTENT, "checksums.json", "checksums.sha256"]

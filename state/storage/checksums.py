@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from state.disk import fsync_folder, write_file
 from state.errors import GenerationError
+from state.storage.files import fsync_folder, write_file
 
 CHECKSUMS = "checksums.json"
 """The record of a set that has no other."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from state import disk_metrics
-from state.disk_metrics import DiskMetrics, room_of
+from state.storage import disk_space as disk_metrics
+from state.storage.disk_space import DiskMetrics, room_of
 
 
 def test_the_room_is_that_of_the_folders_disk(tmp_path: Path) -> None:

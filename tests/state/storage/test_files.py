@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from state.disk import fsync_folder, locked_folder, write_file
 from state.errors import StateError
+from state.storage.files import fsync_folder, locked_folder, write_file
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 TAKEN = "Another one holds it: wait."
 HOLDER = """
 import sys, time
 from pathlib import Path
-from state.disk import locked_folder
+from state.storage.files import locked_folder
 with locked_folder(Path(sys.argv[1]), "Held."):
     print("held", flush=True)
     time.sleep(600)
