@@ -15,13 +15,13 @@ from agents.plays.pipeline import PlayPath
 from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
-from state import learn
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.serving import Serving
 from state.generations.store import generation_store
 from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
-from state.user_store import add_user_table
+from state.users import learn
+from state.users.store import add_user_table
 from streams.app import create_app, topic_of_bytes
 from streams.broadcast import Broadcast
 from streams.collector import spare_collector

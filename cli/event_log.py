@@ -6,7 +6,7 @@ import time
 import msgspec
 
 OURS = ("agents", "cli", "jobs", "state", "streams", "web")
-FAUSTS = ("state.user_store", "streams.app", "streams.slices")
+FAUSTS = ("state.users.store", "streams.app", "streams.slices")
 """Modules whose classes are Faust's services: under these names Faust tells of its own steps."""
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

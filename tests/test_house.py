@@ -133,7 +133,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (AIOKafkaConsumerThread._ensure_consumer, ["self"]),
         (AIOKafkaConsumerThread.seek_to_beginning, ["self", "partitions"]),
         (subscriptions.Assignment.state_value, ["self", "tp"]),
-        # Overridden in state/user_store.py.
+        # Overridden in state/users/store.py.
         (Table._new_store, ["self"]),
         (Store.persisted_offset, ["self", "tp"]),
         (Store.set_persisted_offset, ["self", "tp", "offset"]),

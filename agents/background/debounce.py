@@ -5,7 +5,7 @@ import time
 from itertools import islice
 
 from agents.plays.pipeline import PlayPath
-from state.user_store import UserStore
+from state.users.store import UserStore
 from streams.settings import Settings
 
 LOOKS = 4

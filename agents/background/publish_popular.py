@@ -12,7 +12,7 @@ from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.lists.popularity import Kinds, LivePopular, PopularList
-from state.user_store import UserStore
+from state.users.store import UserStore
 from streams.outbox import Item, Outbox, OutboxError
 from streams.records import PopularItems
 from streams.settings import Settings

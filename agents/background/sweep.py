@@ -10,9 +10,9 @@ from agents.background.group_size import Pace
 from agents.plays.pipeline import PlayPath
 from state.generations.serving import Serving
 from state.lists.publish_policy import RENEWED_AT
-from state.partition_state import PartitionState
-from state.user_record import generation_key_of, is_forgotten, listed_at_ms_of
-from state.user_store import UserStore
+from state.users.partition import PartitionState
+from state.users.record import generation_key_of, is_forgotten, listed_at_ms_of
+from state.users.store import UserStore
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -8,14 +8,14 @@ from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks
 from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
 from model.repeat_rule import kept_out
 from state.catalog.unlisted import Unlisted
-from state.events import Action, EventColumns
 from state.generations.generation import Generation
-from state.learn import OUTCOMES
 from state.lists.popularity import LivePopular, popular_as_trained
 from state.lists.ranker import Ranker
 from state.lists.user_exclusions import chosen, joined, unwanted
-from state.user_record import MARK
-from state.user_records import Ragged, UserRecords
+from state.users.event_columns import Action, EventColumns
+from state.users.learn import OUTCOMES
+from state.users.record import MARK
+from state.users.record_batch import Ragged, UserRecords
 from streams.settings import Settings
 
 LISTS = ("own", "popular")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.arrays import Codes
-from state.learn import OUTCOMES
+from state.users.learn import OUTCOMES
 
 
 class Tally:
@@ -12,7 +12,7 @@ class Tally:
     A group that is done again after a failure is counted again.
 
     Attributes:
-        n_events: Events by the names of `state.learn.OUTCOMES`.
+        n_events: Events by the names of `state.users.learn.OUTCOMES`.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.plays.fold import Changes
-from state.partition_state import PartitionState, Place
+from state.users.partition import PartitionState, Place
 from streams.log_reader import read_span, reader
 from streams.outbox import Outbox, OutboxError, Pending
 from streams.settings import Settings

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.events import Action, EventColumns
 from state.keys import item_key, play_id_key
-from state.user_record import NOTHING_APPLIED
+from state.users.event_columns import Action, EventColumns
+from state.users.record import NOTHING_APPLIED
 from streams.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
 from streams.outbox import Item
 from streams.records import RejectedPlay

@@ -15,15 +15,15 @@ from agents.observers.outcome_counts import Tally
 from agents.plays.decode import Group
 from state.generations.generation import Generation
 from state.keys import item_name_key
-from state.learn import LEARNT, forget, learn
 from state.lists.build import relist
 from state.lists.encode import encode_lists
 from state.lists.popularity import LivePopular
 from state.lists.publish_policy import published, publishing, unlist
 from state.lists.ranker import Ranker
-from state.partition_state import PartitionState
-from state.user_record import OWED
-from state.user_records import UserRecords, pack, unpack
+from state.users.learn import LEARNT, forget, learn
+from state.users.partition import PartitionState
+from state.users.record import OWED
+from state.users.record_batch import UserRecords, pack, unpack
 from streams.outbox import Item
 from streams.settings import Settings
 

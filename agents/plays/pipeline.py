@@ -21,8 +21,8 @@ from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.lists.popularity import LivePopular
 from state.lists.ranker import Ranker
-from state.user_record import is_forgotten
-from state.user_store import UserStore
+from state.users.record import is_forgotten
+from state.users.store import UserStore
 from streams.settings import Settings
 from streams.slices import Slice, acknowledge, take_group
 

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from agents.plays.decode import Group, laid_out
 from agents.plays.fold import Changes, Users
-from state.events import EventColumns
 from state.generations.generation import Generation
-from state.learn import learn
 from state.lists.build import Lists, relist
 from state.lists.encode import encode_lists
 from state.lists.popularity import LivePopular
 from state.lists.publish_policy import Publishing, Reason
 from state.lists.ranker import Ranker
-from state.partition_state import PartitionState
-from state.user_record import NOTHING_APPLIED
-from state.user_records import UserRecords, unpack
+from state.users.event_columns import EventColumns
+from state.users.learn import learn
+from state.users.partition import PartitionState
+from state.users.record import NOTHING_APPLIED
+from state.users.record_batch import UserRecords, unpack
 from streams.outbox import Item
 from streams.settings import Settings
 

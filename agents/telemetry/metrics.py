@@ -20,7 +20,7 @@ from model.evaluation.rank_metrics import HISTORIES
 from state.generations.serving import Serving
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
-from state.user_store import UserStore
+from state.users.store import UserStore
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from agents.observers.quality_window import by_generation, by_history, compared
 from agents.plays.pipeline import PlayPath
 from state.generations.serving import Serving
-from state.user_store import UserStore
+from state.users.store import UserStore
 from streams.outbox import Outbox, OutboxError
 from streams.records import LiveFigures, Pulse
 from streams.settings import Settings

@@ -21,8 +21,8 @@ from aiokafka.structs import ConsumerRecord
 
 from jobs.progress import Step, Watch
 from state.keys import ITEM_NAME_PREFIX, is_item_name
-from state.user_record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
-from state.user_records import unpack
+from state.users.record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
+from state.users.record_batch import unpack
 from streams.log_reader import partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names

@@ -7,7 +7,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from state.user_record import applied_offset_of
+from state.users.record import applied_offset_of
 from streams.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.log_reader import partitions_of, reader, spans_of
 from streams.outbox import Outbox

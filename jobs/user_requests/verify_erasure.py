@@ -11,9 +11,9 @@ from aiokafka.structs import ConsumerRecord
 from jobs.histories.snapshot import USERS
 from state.errors import StateError
 from state.gateway_view import list_on_disk
-from state.partition_state import OUTRANKED_PREFIX, OWED_PREFIX
-from state.state_on_disk import read_on_disk
-from state.user_record import is_forgotten
+from state.users.partition import OUTRANKED_PREFIX, OWED_PREFIX
+from state.users.partition_on_disk import read_on_disk
+from state.users.record import is_forgotten
 from streams.events import Forget, UnreadablePlay, read_event
 from streams.log_reader import read_topic
 from streams.replay import partition_of

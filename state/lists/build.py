@@ -18,7 +18,7 @@ from state.lists.exclusion_counts import LeftOut, Reason
 from state.lists.popularity import Popular, PopularNow, popular_as_trained
 from state.lists.ranker import Ranker, exact
 from state.lists.user_exclusions import joined, rows_under, unwanted
-from state.user_records import Ragged, UserRecords
+from state.users.record_batch import Ragged, UserRecords
 from streams.settings import Settings
 
 

@@ -11,7 +11,7 @@ from state.generations.generation import Generation
 from state.keys import item_key
 from state.lists.build import equations_under, weights_now
 from state.lists.user_exclusions import rows_under, unwanted
-from state.user_records import UserRecords, unpack
+from state.users.record_batch import UserRecords, unpack
 from streams.settings import Settings
 
 

@@ -9,8 +9,8 @@ from model.arrays import Codes, Counts, Flags, Floats, Starts
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.build import Lists
-from state.user_record import MARK, OWED
-from state.user_records import Ragged, UserRecords, without
+from state.users.record import MARK, OWED
+from state.users.record_batch import Ragged, UserRecords, without
 from streams.settings import Settings
 
 RENEWED_AT = 0.9

@@ -15,7 +15,7 @@ from state.keys import item_key
 from state.lists.build import Lists, kinds_of, relist
 from state.lists.popularity import PopularNow
 from state.lists.ranker import Ranker
-from state.user_records import UserRecords, new_users
+from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from model.arrays import Flags
 from state.generations.generation import Generation
-from state.user_records import Ragged, UserRecords
-from state.wishes import cooling
+from state.users.hidden_and_shown import cooling
+from state.users.record_batch import Ragged, UserRecords
 from streams.settings import Settings
 
 

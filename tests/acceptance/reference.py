@@ -6,9 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from agents.plays.decode import read_group
-from state.learn import learn
-from state.user_record import UserRecord, applied_offset_of
-from state.user_records import new_users, pack
+from state.users.learn import learn
+from state.users.record import UserRecord, applied_offset_of
+from state.users.record_batch import new_users, pack
 from streams.log_reader import read_topic
 from streams.records import Recommendations
 from streams.settings import Settings

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from state.keys import generation_key, item_key
-from state.user_record import MARK, UserRecord
+from state.users.record import MARK, UserRecord
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.topic_admin import create_topics

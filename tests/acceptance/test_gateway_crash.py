@@ -16,7 +16,7 @@ import pytest
 from httpx import Client, Timeout, TransportError
 
 from cli.processes import GatewayProcess, WorkerProcess, stop_all
-from state.user_record import UserRecord
+from state.users.record import UserRecord
 from streams.broker import free_port
 from streams.lag import lag_of
 from streams.settings import Settings

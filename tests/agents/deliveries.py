@@ -9,7 +9,7 @@ import msgspec
 from agents.plays.decode import read_group
 from agents.plays.fold import Changes, fold
 from state.generations.generation import Generation
-from state.partition_state import PartitionState, Place
+from state.users.partition import PartitionState, Place
 from streams.records import Recommendations
 from streams.settings import Settings
 from streams.slices import Slice

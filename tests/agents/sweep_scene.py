@@ -12,9 +12,9 @@ from agents.plays.pipeline import PlayPath, Took
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
-from state.partition_state import PartitionState
-from state.user_record import generation_key_of
-from state.user_store import UserStore
+from state.users.partition import PartitionState
+from state.users.record import generation_key_of
+from state.users.store import UserStore
 from streams.settings import Settings
 from tests.agents.deliveries import NOW_MS, fold_slices, make_durable, played, slice_of
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation

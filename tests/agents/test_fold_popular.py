@@ -10,7 +10,7 @@ from agents.plays.fold import fold
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.popularity import LivePopular
-from state.partition_state import PartitionState
+from state.users.partition import PartitionState
 from streams.settings import Settings
 from streams.slices import Slice
 from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of

@@ -10,8 +10,8 @@ from agents.plays.decode import read_group
 from agents.plays.fold import Changes, drop, refold
 from state.generations.generation import Generation
 from state.keys import is_item_name, item_key
-from state.partition_state import PartitionState
-from state.user_record import UserRecord, is_forgotten
+from state.users.partition import PartitionState
+from state.users.record import UserRecord, is_forgotten
 from streams.settings import Settings
 from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, make_durable, played, slice_of
 from tests.state.builders import make_generation

@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.history import Histories
-from state.user_records import new_users, pack
+from state.users.record_batch import new_users, pack
 from streams.outbox import Item, Outbox
 from streams.replay import partition_of
 from streams.settings import Settings

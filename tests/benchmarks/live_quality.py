@@ -27,7 +27,7 @@ from model.arrays import Rows
 from state.generations.generation import Generation
 from state.lists.popularity import LivePopular
 from state.lists.ranker import Ranker
-from state.partition_state import PartitionState
+from state.users.partition import PartitionState
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.slices import Slice

@@ -17,7 +17,7 @@ from cli.processes import WorkerProcess
 from jobs.announcement import announce
 from model.history import Histories
 from state.keys import item_key
-from state.user_records import new_users, pack
+from state.users.record_batch import new_users, pack
 from streams.outbox import Item, Outbox
 from streams.replay import partition_of
 from streams.settings import Settings

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from jobs.histories.snapshot import ITEMS, USERS, USERS_SCHEMA, Snapshot, SnapshotRecord, tables_of, write_items
 from state.keys import item_key
-from state.user_record import HistoryEntry, UserRecord
+from state.users.record import HistoryEntry, UserRecord
 
 Played = dict[str, list[str]]
 """The items that listeners played, in order."""

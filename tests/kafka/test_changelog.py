@@ -14,9 +14,9 @@ from agents.plays.fold import Changes, refold
 from agents.plays.pipeline import PlayPath, Took
 from state.generations.serving import Serving
 from state.generations.store import generation_store
-from state.partition_state import PartitionState, Place
-from state.user_record import UserRecord
-from state.user_store import UserStore
+from state.users.partition import PartitionState, Place
+from state.users.record import UserRecord
+from state.users.store import UserStore
 from streams.log_reader import read_topic
 from streams.outbox import Item, Outbox
 from streams.settings import Settings

@@ -15,7 +15,7 @@ from jobs.retraining.retrain import retrain
 from jobs.user_requests.send import WishError, carry_out
 from jobs.user_requests.verify_erasure import Trace, look_for
 from state.gateway_view import LIST, View
-from state.user_record import UserRecord, is_forgotten
+from state.users.record import UserRecord, is_forgotten
 from streams.events import Forget
 from streams.outbox import Outbox
 from streams.receipt import Receipt

@@ -5,7 +5,7 @@ import random
 
 import msgspec
 
-from state.user_record import UserRecord
+from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names

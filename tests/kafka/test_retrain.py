@@ -10,7 +10,7 @@ import numpy as np
 from cli.processes import run_command
 from state.generations.store import generation_store
 from state.keys import item_key, item_name_key
-from state.user_record import UserRecord
+from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names

@@ -15,7 +15,7 @@ from cli.processes import environment_of
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
 from jobs.user_requests.send import WishInvalidError, carry_out
-from state.user_record import UserRecord
+from state.users.record import UserRecord
 from streams.events import Hide, Pause
 from streams.outbox import Outbox
 from streams.receipt import Receipt

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from state.user_record import UserRecord
+from state.users.record import UserRecord
 from streams.outbox import Item
 from streams.records import Recommendations
 from streams.settings import Settings

@@ -25,7 +25,7 @@ from state.generations.serving import Serving
 from state.lists.exclusion_counts import LeftOut
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
-from state.user_store import UserStore
+from state.users.store import UserStore
 from web.metrics import GatewayMetrics, GatewayState
 
 PROJECT = Path(__file__).parents[2]

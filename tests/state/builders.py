@@ -12,13 +12,13 @@ from model.diagonal_basis import diagonalise, gram, rotate
 from model.fold_in import equations_of
 from model.objective import Objective, Rule
 from state.catalog.unlisted import Unlisted
-from state.events import Action, EventColumns
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.generations.manifest import Manifest
 from state.keys import item_key
 from state.lists.build import Lists
-from state.user_record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
-from state.user_records import UserRecords, unpack
+from state.users.event_columns import Action, EventColumns
+from state.users.record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
+from state.users.record_batch import UserRecords, unpack
 
 FIRST_ID = "2026-01-01T00-00-00.000Z"
 SECOND_ID = "2026-01-02T00-00-00.000Z"

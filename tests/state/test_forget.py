@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.events import Action
-from state.learn import forget, learn
-from state.user_record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
-from state.user_records import Ragged, UserRecords, new_users, pack
+from state.users.event_columns import Action
+from state.users.learn import forget, learn
+from state.users.record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
+from state.users.record_batch import Ragged, UserRecords, new_users, pack
 from streams.settings import Settings
 from tests.state.builders import Played, columns_of, plain
 

@@ -9,9 +9,9 @@ import pytest
 
 from agents.background.debounce import Debouncer
 from agents.plays.pipeline import PlayPath
-from state.partition_state import PartitionState
-from state.user_record import UserRecord
-from state.user_store import UserStore
+from state.users.partition import PartitionState
+from state.users.record import UserRecord
+from state.users.store import UserStore
 from streams.settings import Settings
 from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, played, slice_of
 from tests.agents.sweep_scene import SETTINGS as SCENE_SETTINGS

@@ -20,7 +20,7 @@ from state.generations.serving import Serving
 from state.generations.store import GenerationStore
 from state.keys import item_key
 from state.lists.popularity import LivePopular
-from state.user_store import UserStore
+from state.users.store import UserStore
 from streams.outbox import OutboxError
 from streams.records import CatalogItem, PopularItems
 from streams.settings import Settings

@@ -14,7 +14,7 @@ from agents.background import sweep
 from agents.background.group_size import USERS_MIN
 from agents.plays.fold import refold
 from agents.plays.pipeline import Took
-from state.user_record import UserRecord
+from state.users.record import UserRecord
 from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, slice_of
 from tests.agents.sweep_scene import SETTINGS, USERS, Scene
 from tests.state.builders import SECOND_ID

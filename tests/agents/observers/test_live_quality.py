@@ -15,7 +15,7 @@ from model.evaluation.rank_metrics import HISTORIES
 from state.generations.generation import Generation
 from state.keys import item_key
 from state.lists.popularity import LivePopular
-from state.partition_state import PartitionState
+from state.users.partition import PartitionState
 from streams.outbox import Item
 from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of

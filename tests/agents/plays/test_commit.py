@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 
 from agents.plays.commit import Committer
 from agents.plays.fold import Changes
-from state.partition_state import PartitionState, Place
-from state.user_record import UserRecord
+from state.users.partition import PartitionState, Place
+from state.users.record import UserRecord
 from streams.outbox import OutboxError
 from streams.settings import Settings
 from streams.topics import topic_names

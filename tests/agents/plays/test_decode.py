@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.plays.decode import Group, read_group
-from state.events import Action
 from state.keys import item_key, play_id_key
+from state.users.event_columns import Action
 from streams.records import RejectedPlay
 from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, play, played, slice_of

@@ -14,8 +14,8 @@ from model.arrays import Keys
 from state.generations.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key
 from state.lists.ranker import Ranker
-from state.partition_state import PartitionState
-from state.user_record import UserRecord, applied_offset_of
+from state.users.partition import PartitionState
+from state.users.record import UserRecord, applied_offset_of
 from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, NOW_MS, fold_slices, lists_of, make_durable, played, slice_of
 from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, make_generation

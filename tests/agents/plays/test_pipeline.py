@@ -18,9 +18,9 @@ from agents.plays.pipeline import PlayPath
 from agents.plays.private_sessions import PrivateSessions
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
-from state.partition_state import PartitionState
-from state.user_record import UserRecord
-from state.user_store import UserStore
+from state.users.partition import PartitionState
+from state.users.record import UserRecord
+from state.users.store import UserStore
 from streams.outbox import OutboxError
 from streams.settings import Settings
 from streams.slices import Slice

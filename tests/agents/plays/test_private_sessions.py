@@ -13,8 +13,8 @@ from agents.plays.fold import Changes, fold
 from agents.plays.private_sessions import PrivateSessions, add_private_lists
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.partition_state import PartitionState
-from state.user_record import UserRecord
+from state.users.partition import PartitionState
+from state.users.record import UserRecord
 from streams.outbox import Item
 from streams.records import Recommendations
 from streams.settings import Settings

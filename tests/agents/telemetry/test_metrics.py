@@ -26,11 +26,11 @@ from state.generations.generation import Generation
 from state.generations.revision import write_revision
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
-from state.learn import OUTCOMES
 from state.lists.exclusion_counts import REASONS
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
-from state.user_store import UserStore, add_user_table
+from state.users.learn import OUTCOMES
+from state.users.store import UserStore, add_user_table
 from streams.app import create_app
 from streams.broker import free_port
 from streams.records import Announcement

@@ -21,7 +21,7 @@ from agents.plays.pipeline import PlayPath
 from agents.telemetry.pulse import Pulses
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
-from state.user_store import UserStore
+from state.users.store import UserStore
 from streams.outbox import OutboxError
 from streams.records import Pulse
 from streams.settings import Settings

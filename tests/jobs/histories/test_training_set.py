@@ -21,7 +21,7 @@ from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
 from state.keys import item_key
 from state.lists.build import relist
-from state.user_records import unpack
+from state.users.record_batch import unpack
 from streams.settings import Settings
 from tests.jobs.snapshots import drawn_plays, records_of, snapshot_of
 from tests.state.builders import FIRST_ID, manifest_of

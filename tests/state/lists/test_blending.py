@@ -17,8 +17,8 @@ from state.keys import item_key
 from state.lists.build import kinds_of, relist
 from state.lists.popularity import popular_as_trained
 from state.lists.ranker import Ranker
-from state.user_record import HistoryEntry, UserRecord
-from state.user_records import unpack
+from state.users.record import HistoryEntry, UserRecord
+from state.users.record_batch import unpack
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, catalog_of, dense_vector, manifest_of
 

@@ -14,7 +14,7 @@ from state.generations.generation import Generation
 from state.keys import item_key
 from state.lists.build import Lists, relist
 from state.lists.ranker import Ranker
-from state.user_record import HistoryEntry, ShownItem, UserRecord
+from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.settings import Settings
 from tests.state.builders import SECOND_ID, dense_vector, listener, make_generation, unpacked
 

@@ -9,7 +9,7 @@ from model.explain import split
 from model.objective import Rule
 from state.lists.build import relist
 from state.lists.explain_lists import explain_lists
-from state.user_record import UserRecord
+from state.users.record import UserRecord
 from streams.settings import Settings
 from tests.state.builders import listener, make_generation, unpacked
 

@@ -11,8 +11,8 @@ from state.generations.revision import Revision
 from state.keys import item_key
 from state.lists.build import relist
 from state.lists.explain_score import Explanation, ExplanationError, explanation
-from state.user_record import HistoryEntry, ShownItem, UserRecord
-from state.user_records import pack
+from state.users.record import HistoryEntry, ShownItem, UserRecord
+from state.users.record_batch import pack
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, listener, make_generation, unpacked
 

@@ -13,8 +13,8 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.build import Lists
 from state.lists.publish_policy import REASONS, Publishing, holding, mean_scores, published, publishing, shared, unlist
-from state.user_record import UserRecord
-from state.user_records import Ragged, UserRecords, unpack
+from state.users.record import UserRecord
+from state.users.record_batch import Ragged, UserRecords, unpack
 from streams.settings import Settings
 from tests.state.builders import make_generation, plain, unexplained
 

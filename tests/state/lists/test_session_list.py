@@ -12,8 +12,8 @@ from state.generations.store import GenerationStore
 from state.keys import item_key
 from state.lists.build import kinds_of, relist
 from state.lists.session_list import AnonymousList, anonymous_list, open_latest, rank_candidates
-from state.user_record import HistoryEntry, UserRecord
-from state.user_records import unpack
+from state.users.record import HistoryEntry, UserRecord
+from state.users.record_batch import unpack
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, make_generation
 from tests.state.stores import judged, write_night

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from state.partition_state import PartitionState, Place
-from state.user_store import STATE_S_MAX, UserStore, add_user_table
+from state.users.partition import PartitionState, Place
+from state.users.store import STATE_S_MAX, UserStore, add_user_table
 from streams.app import create_app
 from streams.settings import Settings
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 DYING = """
 import os, signal, sys, time
 from pathlib import Path
-from state.user_store import STATE_S_MAX, _drop_old
+from state.users.store import STATE_S_MAX, _drop_old
 
 remove, seen = os.unlink, []
 def unlink(*arguments, **options):

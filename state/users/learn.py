@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from model.arrays import Codes, Counts, Flags, Keys, Starts
 from model.history import Histories, Plays, add_plays
 from model.objective import DAY_S
-from state.events import Action, EventColumns
-from state.user_record import NOTHING_APPLIED, PAUSED
-from state.user_records import Ragged, Shown, UserRecords, new_users, pack, without
-from state.wishes import hide, remember_shown
+from state.users.event_columns import Action, EventColumns
+from state.users.hidden_and_shown import hide, remember_shown
+from state.users.record import NOTHING_APPLIED, PAUSED
+from state.users.record_batch import Ragged, Shown, UserRecords, new_users, pack, without
 from streams.settings import Settings
 
 _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN = (

@@ -18,7 +18,7 @@ Layout, little-endian, every part a multiple of four bytes:
 Format 1 had a header of 48 bytes, eight of them a fingerprint of the list published last, and nothing between play_ids
 and vector; `upgraded` makes one of it that reads alike.
 
-`state/user_records.py` reads and writes whole groups of records with arrays; this is its readable twin.
+`state/users/record_batch.py` reads and writes whole groups of records with arrays; this is its readable twin.
 """
 
 from dataclasses import dataclass, field

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateError
-from state.partition_state import PartitionState, Place
-from state.state_on_disk import OnDisk, read_on_disk
+from state.users.partition import PartitionState, Place
+from state.users.partition_on_disk import OnDisk, read_on_disk
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int]]:

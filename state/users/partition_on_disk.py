@@ -9,7 +9,7 @@ from typing import NamedTuple
 import rocksdict
 
 from state.errors import StateError
-from state.partition_state import PLACE_KEY, Place, place_of
+from state.users.partition import PLACE_KEY, Place, place_of
 
 TRIES = 3
 _COPIED = "rocksdict-config.json"

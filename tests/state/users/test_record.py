@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.user_record import (
+from state.users.record import (
     HEADER,
     HistoryEntry,
     RecordFormatError,
@@ -20,7 +20,7 @@ from state.user_record import (
     listed_at_ms_of,
     upgraded,
 )
-from state.user_records import pack, unpack
+from state.users.record_batch import pack, unpack
 from tests.state.builders import plain
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
@@ -45,7 +45,7 @@ RECORDS = st.builds(
     listed=st.lists(U32, max_size=3),
     vector=st.lists(F32, max_size=4).map(tuple),
 )
-VERSION_1 = Path(__file__).parent / "fixtures" / "user_record_v1.hex"
+VERSION_1 = Path(__file__).parents[1] / "fixtures" / "user_record_v1.hex"
 
 
 def said(value: bytes) -> str:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from state.events import Action
-from state.learn import learn
-from state.user_records import UserRecords, new_users
-from state.wishes import cooling
+from state.users.event_columns import Action
+from state.users.hidden_and_shown import cooling
+from state.users.learn import learn
+from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings
 from tests.state.builders import Played, columns_of
 

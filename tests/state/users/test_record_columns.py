@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from state.record_words import cut, join
+from state.users.record_columns import cut, join
 
 LENGTHS = np.array([[1, 2], [0, 2], [2, 0]])
 RECORDS = np.array([10, 30, 31, 11, 12, 20, 21], np.uint32)

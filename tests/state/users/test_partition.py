@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from state.keys import item_name_key
-from state.partition_state import PartitionState, Place
-from state.user_record import UserRecord, applied_offset_of
+from state.users.partition import PartitionState, Place
+from state.users.record import UserRecord, applied_offset_of
 
 
 @dataclass

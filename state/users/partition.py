@@ -10,7 +10,7 @@ import rocksdict
 
 from state.keys import is_item_name, item_name_key
 from state.storage.rocksdb_options import rocks_options
-from state.user_record import (
+from state.users.record import (
     APPLIED_OFFSET,
     FORGOTTEN_BYTES,
     LISTED_AT,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from model.arrays import Counts, Flags, Keys, Starts
 from model.history import Histories
-from state.record_words import Lengths, Words, cut, join
-from state.user_record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
+from state.users.record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
+from state.users.record_columns import Lengths, Words, cut, join
 
 WORD = 4
 HEADER_WORDS = HEADER.itemsize // WORD

@@ -14,8 +14,8 @@ from faust.tables.table import Table
 from faust.types.tuples import TP
 
 from state.errors import StateError
-from state.partition_state import PartitionState
 from state.storage.files import finish_removals, last_written_s, remove_folder
+from state.users.partition import PartitionState
 from streams.settings import Settings
 from streams.topics import USERS_TABLE
 

@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts
-from state.events import Action
-from state.user_records import Ragged, Shown
+from state.users.event_columns import Action
+from state.users.record_batch import Ragged, Shown
 
 _HIDE, _UNHIDE, _SHOWN, _PLAY, _SIGNAL = (
     int(action) for action in (Action.HIDE, Action.UNHIDE, Action.SHOWN, Action.PLAY, Action.SIGNAL)

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.events import Action
-from state.learn import OUTCOMES, learn
-from state.user_record import HistoryEntry, ShownItem, UserRecord
-from state.user_records import UserRecords, new_users
+from state.users.event_columns import Action
+from state.users.learn import OUTCOMES, learn
+from state.users.record import HistoryEntry, ShownItem, UserRecord
+from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings
 from tests.state.builders import Played, columns_of, plain
 

@@ -1,0 +1,1 @@
+"""User records: their codec, what events change in them, and their store."""
