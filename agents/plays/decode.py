@@ -15,8 +15,8 @@ from streams.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, Unre
 from streams.outbox import Item
 from streams.records import RejectedPlay
 from streams.settings import Settings
+from streams.signal_weight import PLAY, Worth
 from streams.slices import Record, Slice
-from streams.worth import PLAY, Worth
 
 Offsets = NDArray[np.int64]
 

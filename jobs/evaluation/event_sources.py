@@ -12,7 +12,7 @@ from state.keys import item_key
 from streams.play_columns import PlaysFileError, PlaysPiece
 from streams.plays_file import PlaysFile
 from streams.settings import Settings
-from streams.worth import PLAY, Worth
+from streams.signal_weight import PLAY, Worth
 
 STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 """What a film of so many stars is worth as a signal: three and more speak for it, fewer against it."""

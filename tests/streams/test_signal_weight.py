@@ -3,7 +3,7 @@
 import pytest
 
 from streams.settings import Settings
-from streams.worth import Worth
+from streams.signal_weight import Worth
 
 WEIGHTS = "play=2,like=3,skip=-1.5,purchase=10"
 
