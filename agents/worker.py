@@ -22,9 +22,9 @@ from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn
 from state.users.store import add_user_table
-from streams.app import create_app, topic_of_bytes
 from streams.broadcast import Broadcast
 from streams.collector import spare_collector
+from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.together import end_anyway, run_together

@@ -6,7 +6,7 @@ import time
 import msgspec
 
 OURS = ("agents", "cli", "jobs", "state", "streams", "web")
-FAUSTS = ("state.users.store", "streams.app", "streams.slices")
+FAUSTS = ("state.users.store", "streams.consumer.faust_app", "streams.consumer.slices")
 """Modules whose classes are Faust's services: under these names Faust tells of its own steps."""
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

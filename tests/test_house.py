@@ -25,9 +25,9 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types.tuples import ConsumerMessage
 
-from streams.app import create_app
+from streams.consumer.faust_app import create_app
+from streams.consumer.slices import LeanRecords
 from streams.settings import Settings
-from streams.slices import LeanRecords
 
 PROJECT = Path(__file__).parent.parent
 PACKAGES = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
@@ -106,7 +106,7 @@ def test_only_streams_reads_the_environment(package: str) -> None:
 
 
 def fetched_records() -> Any:
-    """Return aiokafka's own class, in whose place ours stands once streams/slices.py is imported."""
+    """Return aiokafka's own class, in whose place ours stands once streams/consumer/slices.py is imported."""
     return fetcher.PartitionRecords.__base__ if fetcher.PartitionRecords is LeanRecords else fetcher.PartitionRecords
 
 
@@ -118,7 +118,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
-        # Overridden in streams/slices.py.
+        # Overridden in streams/consumer/slices.py.
         (Consumer.getmany, ["self", "timeout"]),
         (Consumer._getmany, ["self", "active_partitions", "timeout"]),
         (Consumer.perform_seek, ["self"]),

@@ -23,8 +23,8 @@ from state.lists.popularity import LivePopular
 from state.lists.ranker import Ranker
 from state.users.record import is_forgotten
 from state.users.store import UserStore
+from streams.consumer.slices import Slice, acknowledge, take_group
 from streams.settings import Settings
-from streams.slices import Slice, acknowledge, take_group
 
 FLOW_S = 1.0
 """Plays flow if there was one within so many seconds."""

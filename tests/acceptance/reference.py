@@ -9,10 +9,10 @@ from agents.plays.decode import read_group
 from state.users.learn import learn
 from state.users.record import UserRecord, applied_offset_of
 from state.users.record_batch import new_users, pack
+from streams.consumer.slices import Record, Slice
 from streams.log_reader import read_topic
 from streams.records import Recommendations
 from streams.settings import Settings
-from streams.slices import Record, Slice
 from streams.topics import topic_names
 from tests.changelog import History, read_history
 

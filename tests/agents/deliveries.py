@@ -10,9 +10,9 @@ from agents.plays.decode import read_group
 from agents.plays.fold import Changes, fold
 from state.generations.generation import Generation
 from state.users.partition import PartitionState, Place
+from streams.consumer.slices import Slice
 from streams.records import Recommendations
 from streams.settings import Settings
-from streams.slices import Slice
 
 FIRST_S = 1_700_000_000
 NOW_MS = 1_800_000_000_000

@@ -11,8 +11,8 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.popularity import LivePopular
 from state.users.partition import PartitionState
+from streams.consumer.slices import Slice
 from streams.settings import Settings
-from streams.slices import Slice
 from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of
 from tests.state.builders import make_generation
 

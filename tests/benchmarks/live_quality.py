@@ -28,9 +28,9 @@ from state.generations.generation import Generation
 from state.lists.popularity import LivePopular
 from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
+from streams.consumer.slices import Slice
 from streams.outbox import Item
 from streams.settings import Settings
-from streams.slices import Slice
 from tests.agents.deliveries import Delivered, make_durable
 from tests.benchmarks.stream import FACTORS, HISTORY, ITEMS, made_up_histories, plays_of
 from tests.made_up import made_up_factors, made_up_plays, open_made_up

@@ -9,9 +9,9 @@ import json
 import sys
 from typing import Any
 
-from streams.app import create_app, topic_of_bytes
+from streams.consumer.faust_app import create_app, topic_of_bytes
+from streams.consumer.slices import acknowledge, take_group
 from streams.settings import Settings, read_settings
-from streams.slices import acknowledge, take_group
 from streams.topics import topic_names
 
 

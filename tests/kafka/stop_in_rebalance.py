@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 
-from streams.app import PlayfoldApp, create_app, topic_of_bytes
+from streams.consumer.faust_app import PlayfoldApp, create_app, topic_of_bytes
 from streams.settings import Settings, read_settings
 from streams.topics import topic_names
 

@@ -21,9 +21,9 @@ from state.generations.store import GenerationStore
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
+from streams.consumer.slices import Slice
 from streams.outbox import OutboxError
 from streams.settings import Settings
-from streams.slices import Slice
 from streams.topics import topic_names
 from tests.agents.deliveries import played, slice_of
 from tests.agents.memory_outbox import MemoryOutbox

@@ -27,8 +27,8 @@ from agents.plays.pipeline import PlayPath  # noqa: E402
 from agents.worker import Worker  # noqa: E402
 from state.generations.generation import Generation  # noqa: E402
 from state.users.partition import PartitionState  # noqa: E402
+from streams.consumer.slices import Slice  # noqa: E402
 from streams.outbox import Item  # noqa: E402
-from streams.slices import Slice  # noqa: E402
 from tests.benchmarks.engines.work import LIST, Heard, append_play  # noqa: E402
 
 HEAD = struct.Struct("<qqq")  # eight bytes, then the applied offset where a user record has it, then the count

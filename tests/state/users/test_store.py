@@ -12,7 +12,7 @@ import pytest
 
 from state.users.partition import PartitionState, Place
 from state.users.store import STATE_S_MAX, UserStore, add_user_table
-from streams.app import create_app
+from streams.consumer.faust_app import create_app
 from streams.settings import Settings
 
 PROJECT = Path(__file__).parents[3]

@@ -5,8 +5,8 @@ from typing import Any
 import faust
 from yarl import URL
 
+from streams.consumer.slices import SliceTransport
 from streams.settings import Settings
-from streams.slices import SliceTransport
 
 FETCH_BYTES_MAX = 4 << 20
 """Most bytes of a partition in one fetch."""

@@ -2,8 +2,8 @@
 
 Faust spends four asyncio tasks on a message. A slice of a changelog goes that way, once for a whole fetch; slices of
 plays go into a queue of their own, from which commit groups are taken.
-Everything private that playfold uses of Faust stands in this file, in `streams/consumer_thread.py` and in
-`streams/app.py`.
+Everything private that playfold uses of Faust stands in this file, in `streams/consumer/consumer_thread.py` and in
+`streams/consumer/faust_app.py`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
-from streams.consumer_thread import SliceConsumerThread
+from streams.consumer.consumer_thread import SliceConsumerThread
 
 IDLE_S = 0.01
 """Pause before looking again whether a partition may be fetched."""

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from streams import consumer_thread
-from streams.consumer_thread import BoundedThread
+from streams.consumer import consumer_thread
+from streams.consumer.consumer_thread import BoundedThread
 
 
 class Endless:

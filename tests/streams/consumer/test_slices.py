@@ -11,9 +11,9 @@ import pytest
 from faust.types.tuples import TP
 from mode import Service
 
-from streams.app import create_app
+from streams.consumer.faust_app import create_app
+from streams.consumer.slices import Slice, SliceConsumer, acknowledge, take_group
 from streams.settings import Settings
-from streams.slices import Slice, SliceConsumer, acknowledge, take_group
 
 GENERATION_ID = 4
 SLICE_MAX = 10

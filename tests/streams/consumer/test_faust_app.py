@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streams.app import create_app, topic_of_bytes
+from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.settings import Settings
 
 

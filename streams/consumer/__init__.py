@@ -1,0 +1,1 @@
+"""The Faust consumer that delivers slices."""
