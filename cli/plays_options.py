@@ -10,8 +10,8 @@ from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
 from jobs.evaluation.movielens import fetch, ml100k_path
 from jobs.progress import Watch
 from model.evaluation.event_log import Events
-from streams.play_tables import Columns
-from streams.plays_file import PlaysFile
+from streams.files.play_tables import Columns
+from streams.files.plays_file import PlaysFile
 from streams.settings import Settings, read_settings
 
 UserColumn = Annotated[str, typer.Option(help="Column of the user's id.")]

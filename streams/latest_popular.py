@@ -2,9 +2,9 @@
 
 import msgspec
 
+from streams.files.replay import partition_of
 from streams.log_reader import read_topic
 from streams.records import PopularItems, Recommendations
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

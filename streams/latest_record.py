@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
+from streams.files.replay import partition_of
 from streams.log_reader import read_topic
-from streams.replay import partition_of
 from streams.settings import Settings
 
 

@@ -13,8 +13,8 @@ from model.arrays import Floats
 from model.objective import Objective
 from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.store import generation_store, new_generation_id
+from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.state.builders import FIRST_ID, manifest_of, numbered

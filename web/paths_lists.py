@@ -11,7 +11,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from streams.examples import EXAMPLES
-from streams.replay import partition_of
+from streams.files.replay import partition_of
 from streams.topics import RECOMMENDATIONS
 from web.ids import UserId
 from web.openapi import parameters, responses

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from streams.events import UnreadablePlay, read_value
 from streams.examples import EXAMPLES
+from streams.files.replay import partition_of
 from streams.outbox import Item
-from streams.replay import partition_of
 from streams.topics import PLAYS
 from web.answers import Placed, PlaysAnswer, Refused
 from web.body import decode, json_body

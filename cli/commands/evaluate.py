@@ -19,7 +19,7 @@ from jobs.progress import Watch
 from jobs.tuning.search import tune
 from model.evaluation.event_log import Events, split_events
 from model.objective import Objective
-from streams.play_tables import Columns
+from streams.files.play_tables import Columns
 from streams.settings import Settings
 
 FIGURES = "evaluation.json"

@@ -20,11 +20,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.play_tables import Columns
+from streams.files.plays_file import PlaysFile
+from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
 from streams.outbox import Outbox
-from streams.play_columns import PlaysFileError, PlaysPiece
-from streams.play_tables import Columns
-from streams.plays_file import PlaysFile
-from streams.replay import Pace, Sender, Sent, limit_pieces, replay
 from streams.settings import Settings, read_settings
 from streams.topic_admin import verify_topics
 

@@ -25,7 +25,7 @@ from jobs.tuning.search import tune as find_best
 from jobs.tuning.search import tune_on_histories
 from model.evaluation.event_log import Events, split_events
 from state.storage.files import aside_in
-from streams.play_tables import Columns
+from streams.files.play_tables import Columns
 from streams.settings import Settings
 
 CHOSEN, GIVEN = "chosen setting", "settings as given"

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from cli.demo.scores import HitRates, Latencies, Place
+from streams.files.play_columns import PlaysPiece
+from streams.files.replay import Sender, Sent
 from streams.latest_list import fresher, read_list
 from streams.log_reader import partitions_of, reader
 from streams.outbox import Outbox
-from streams.play_columns import PlaysPiece
 from streams.records import Recommendations
-from streams.replay import Sender, Sent
 from streams.settings import Settings
 from streams.topics import topic_names
 

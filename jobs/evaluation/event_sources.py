@@ -9,8 +9,8 @@ from jobs.progress import Step, Watch, unwatched
 from model.arrays import Flags, Floats, Keys
 from model.evaluation.event_log import Events, events_of
 from state.keys import item_key
-from streams.play_columns import PlaysFileError, PlaysPiece
-from streams.plays_file import PlaysFile
+from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.plays_file import PlaysFile
 from streams.settings import Settings
 from streams.signal_weight import PLAY, Worth
 

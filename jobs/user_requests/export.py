@@ -7,11 +7,11 @@ import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from jobs.user_requests.exported_record import FoundRecord
+from streams.files.replay import partition_of
 from streams.holdings import HeldEvent, HeldList, HeldReject, Holdings
 from streams.latest_list import fresher, read_list
 from streams.log_reader import read_topic
 from streams.records import RejectedPlay
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

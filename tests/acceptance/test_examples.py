@@ -23,9 +23,9 @@ from jobs.retraining.retrain import retrain
 from streams.broker import Broker
 from streams.child import Child
 from streams.examples import EXAMPLES
+from streams.files.replay import partition_of
 from streams.latest_list import latest_list
 from streams.records import CatalogItem, Recommendations
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import topic_names

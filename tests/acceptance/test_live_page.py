@@ -14,7 +14,7 @@ from cli.processes import GatewayProcess
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
 from streams.broker import Broker
-from streams.catalog_file import send_items
+from streams.files.catalog_file import send_items
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics

@@ -16,9 +16,9 @@ from httpx import Client
 
 from cli.processes import GatewayProcess, ProcessError, WorkerProcess, run_command
 from streams.broker import Broker, free_port
+from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
 from streams.records import RelatedItems
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import TopicNames, topic_names

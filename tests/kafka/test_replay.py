@@ -13,12 +13,12 @@ import pytest
 from cli.processes import environment_of
 from streams.broker import Broker, free_port
 from streams.events import Play, read_event
+from streams.files.play_columns import PlaysPiece
+from streams.files.replay import ReplayError, Sender, partition_of
 from streams.latest_list import ListUnreadable, latest_list
 from streams.log_reader import read_topic
 from streams.outbox import Outbox
-from streams.play_columns import PlaysPiece
 from streams.records import Recommendations
-from streams.replay import ReplayError, Sender, partition_of
 from streams.settings import Settings
 from streams.topic_admin import create_topics
 from streams.topics import TopicNames

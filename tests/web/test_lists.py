@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from state.gateway_view import LIST
-from streams.replay import partition_of
+from streams.files.replay import partition_of
 from tests.web.scene import NEVER_MS, NOW_MS, Scene, made_list, make_scene
 
 PARTITION = partition_of("ann", 4)

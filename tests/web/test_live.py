@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.replay import partition_of
+from streams.files.replay import partition_of
 from tests.web.scene import NOW_MS, Scene, made_list
 from web.live import LiveStream, columns
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from streams.files.replay import partition_of
 from streams.outbox import Item
-from streams.replay import partition_of
 from streams.topics import topic_names
 from tests.web.scene import NOW_MS, Scene, ask
 from web.intake import Intake

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from streams.files.replay import partition_of
 from streams.outbox import Outbox
 from streams.records import CatalogItem, RelatedItems
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import worker

@@ -10,7 +10,7 @@ from cli.commands.evaluate import app
 from jobs.evaluation.baselines import STATIC
 from jobs.evaluation.movielens import Ml100k
 from model.evaluation.rank_metrics import QualityError
-from streams.play_columns import PlaysFileError
+from streams.files.play_columns import PlaysFileError
 from streams.settings import Settings
 from tests.cli.plays_of_tastes import COLUMNS, Command
 from tests.jobs.tastes import N_EVENTS

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from cli.demo.live import LiveFigures
 from cli.demo.view import show_figures, show_spotlight, summarize, tell_line
+from streams.files.play_columns import PlaysPiece
+from streams.files.replay import Sent
 from streams.outbox import Written
-from streams.play_columns import PlaysPiece
 from streams.records import Recommendations
-from streams.replay import Sent
 
 PAST = [("ann", "x"), ("bob", "y")]
 

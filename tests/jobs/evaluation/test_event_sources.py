@@ -10,8 +10,8 @@ from jobs.evaluation.movielens import Ml100k
 from jobs.progress import Step
 from model.evaluation.event_log import Events
 from state.keys import item_key
-from streams.play_columns import PlaysFileError
-from streams.plays_file import PlaysFile
+from streams.files.play_columns import PlaysFileError
+from streams.files.plays_file import PlaysFile
 from streams.settings import Settings
 
 AT_S = 1_600_000_000
@@ -49,7 +49,7 @@ def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pyt
     """A listener or an item has one number through all pieces; every piece is told."""
     plays, seen = write_plays(tmp_path, PLAYS), list[Step]()
     whole = events_of_file(plays, Settings())
-    monkeypatch.setattr("streams.plays_file.PIECE_ROWS", 2)
+    monkeypatch.setattr("streams.files.plays_file.PIECE_ROWS", 2)
 
     pieces = events_of_file(plays, Settings(), seen.append)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from streams.play_columns import PlaysFileError
+from streams.files.play_columns import PlaysFileError
 
 BLOCK_BYTES = 1 << 21
 """A line of a text file may not be longer."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from streams.play_columns import PlaysFileError, PlaysPiece, check_piece
-from streams.play_tables import Columns, FileColumns, naming, read_csv, read_json_lines, read_parquet
+from streams.files.play_columns import PlaysFileError, PlaysPiece, check_piece
+from streams.files.play_tables import Columns, FileColumns, naming, read_csv, read_json_lines, read_parquet
 
 PIECE_ROWS = 20_000
 _READERS: dict[str, Callable[[Path, FileColumns], Iterator[pa.Table]]] = {

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from aiokafka.errors import KafkaError
 
+from streams.files.play_columns import Rule, check_range, read_column, to_epoch_ms, to_ids, without_empty
+from streams.files.play_tables import LIST_SEPARATOR, FileColumns
+from streams.files.plays_file import tables_of
+from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
-from streams.play_columns import Rule, check_range, read_column, to_epoch_ms, to_ids, without_empty
-from streams.play_tables import LIST_SEPARATOR, FileColumns
-from streams.plays_file import tables_of
 from streams.records import CatalogItem
-from streams.replay import partition_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.play_columns import PlaysFileError, PlaysPiece
-from streams.play_tables import Columns
-from streams.plays_file import PlaysFile
+from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.play_tables import Columns
+from streams.files.plays_file import PlaysFile
 
 AT = "2020-09-13T12:26:40Z"
 AT_MS = 1_600_000_000_000
@@ -136,8 +136,8 @@ def test_a_long_file_comes_in_pieces_of_bounded_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     """No piece is longer than the bound, none overlaps another, none is missing."""
-    monkeypatch.setattr("streams.plays_file.PIECE_ROWS", 7)
-    monkeypatch.setattr("streams.play_tables.BLOCK_BYTES", 512)
+    monkeypatch.setattr("streams.files.plays_file.PIECE_ROWS", 7)
+    monkeypatch.setattr("streams.files.play_tables.BLOCK_BYTES", 512)
     path = tmp_path / f"plays{ending}"
     if ending == ".csv":
         path.write_text("user_id,item_id,played_at\n" + "".join(f"ann,{n},1600000000\n" for n in range(100)))

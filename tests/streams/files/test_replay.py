@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import DefaultPartitioner
 
+from streams.files.play_columns import PlaysPiece
+from streams.files.replay import Pace, Sender, Sent, limit_pieces, partition_of, replay
 from streams.outbox import Item, Written
-from streams.play_columns import PlaysPiece
-from streams.replay import Pace, Sender, Sent, limit_pieces, partition_of, replay
 from streams.settings import Settings
 
 

@@ -1,0 +1,1 @@
+"""Files of plays and of catalog items, and their replay into Kafka."""
