@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import Broker, free_port
-from streams.jars import jars_path
+from streams.kafka.broker import Broker, free_port
+from streams.kafka.jars import jars_path
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import TopicNames, topic_names

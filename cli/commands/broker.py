@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from streams.broker import embedded_broker
+from streams.kafka.broker import embedded_broker
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

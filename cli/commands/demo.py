@@ -18,8 +18,8 @@ from rich.console import Console
 from cli.demo.stages import Stages
 from cli.demo.view import show_figures, show_spotlight
 from jobs.evaluation.movielens import fetch, ml100k_path
-from streams.broker import HOST, Broker, free_port
-from streams.jars import jars_path
+from streams.kafka.broker import HOST, Broker, free_port
+from streams.kafka.jars import jars_path
 from streams.settings import Settings, read_settings
 
 STOP_RESERVE_S = 4.0

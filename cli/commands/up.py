@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
-from streams.broker import HOST, Broker, answers, embedded_broker
+from streams.kafka.broker import HOST, Broker, answers, embedded_broker
 from streams.settings import Settings, read_settings
 from streams.topic_admin import create_topics, verify_topics
 

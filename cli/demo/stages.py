@@ -16,10 +16,10 @@ from cli.demo.live import JudgingSender, LiveFigures, follow_lists
 from cli.demo.view import Summary, show_live, summarize, tell_line
 from cli.processes import GatewayProcess, ProcessError, Service, WorkerProcess, run_command, stop_all
 from jobs.evaluation.movielens import Ml100k
-from streams.broker import Broker
 from streams.files.catalog_file import send_items
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import Pace, Sender, replay
+from streams.kafka.broker import Broker
 from streams.lag import Lag, lag_of
 from streams.outbox import Outbox
 from streams.records import CatalogItem

@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.commands.demo import demo_folder, demo_settings, locked, perform
 from cli.demo.stages import Stages
 from jobs.evaluation.movielens import Ml100k
-from streams.broker import Broker, answers
+from streams.kafka.broker import Broker, answers
 from streams.settings import Settings
 
 JARS = Path(__file__).parent.parent.parent / "var" / "kafka-jars-4.3.1"

@@ -20,10 +20,10 @@ from kafka import KafkaProducer
 from cli.processes import WorkerProcess, environment_of
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
-from streams.broker import Broker
 from streams.child import Child
 from streams.examples import EXAMPLES
 from streams.files.replay import partition_of
+from streams.kafka.broker import Broker
 from streams.latest_list import latest_list
 from streams.records import CatalogItem, Recommendations
 from streams.settings import Settings

@@ -17,7 +17,7 @@ from httpx import Client, Timeout, TransportError
 
 from cli.processes import GatewayProcess, WorkerProcess, stop_all
 from state.users.record import UserRecord
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.lag import lag_of
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from cli.processes import GatewayProcess
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
-from streams.broker import Broker
 from streams.files.catalog_file import send_items
+from streams.kafka.broker import Broker
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics

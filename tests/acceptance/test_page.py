@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from tests.acceptance.browser import chromium
 from tests.acceptance.page_events import GENERATION, HOSTILE, REJECTED, list_of
 from tests.acceptance.page_feed import Feed, serving

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.processes import environment_of
-from streams.broker import HOST, answers, free_port
+from streams.kafka.broker import HOST, answers, free_port
 from streams.settings import Settings
 
 PROJECT = Path(__file__).parent.parent.parent

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from cli.processes import environment_of
-from streams.broker import Broker, free_port
-from streams.jars import jars_path
+from streams.kafka.broker import Broker, free_port
+from streams.kafka.jars import jars_path
 from streams.settings import Settings
 from streams.topic_admin import create_topics
 from streams.topics import topic_names

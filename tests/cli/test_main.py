@@ -9,7 +9,7 @@ import pytest
 import typer
 
 import cli.main
-from streams.broker import BrokerError
+from streams.kafka.broker import BrokerError
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:

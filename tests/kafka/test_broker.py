@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import HOST, Broker, BrokerError, answers, free_port
-from streams.jars import JarsError, resolve_jars
+from streams.kafka.broker import HOST, Broker, BrokerError, answers, free_port
+from streams.kafka.jars import JarsError, resolve_jars
 from streams.settings import Settings
 from streams.topic_admin import create_topics, verify_topics
 from streams.topics import declare_topics
@@ -25,7 +25,7 @@ JARS = PROJECT / "var" / "kafka-jars-4.3.1"
 PARENT = """
 import sys, time
 from pathlib import Path
-from streams.broker import Broker
+from streams.kafka.broker import Broker
 Broker(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])).start()
 print("ready", flush=True)
 time.sleep(600)
@@ -34,7 +34,7 @@ time.sleep(600)
 RESOLVING = """
 import sys
 from pathlib import Path
-from streams.jars import resolve_jars
+from streams.kafka.jars import resolve_jars
 print(len(resolve_jars(Path(sys.argv[1]))))
 """
 
@@ -114,7 +114,7 @@ def test_a_successor_waits_for_the_broker_of_a_dead_parent(tmp_path: Path) -> No
 
 def test_a_broker_that_does_not_heed_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stop is bounded: a frozen Java virtual machine takes SIGKILL."""
-    monkeypatch.setattr("streams.broker.STOP_S", 1)
+    monkeypatch.setattr("streams.kafka.broker.STOP_S", 1)
     broker = Broker(tmp_path, JARS, free_port())
     broker.start()
     frozen = [int(line.split()[0]) for line in leftovers(tmp_path) if "run.sh" not in line]

@@ -22,7 +22,7 @@ from jobs.doctor.finding import Finding
 from model.objective import Objective
 from state.generations.generation import write_generation
 from state.generations.store import generation_store, new_generation_id
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import await_true, play, send, worker

@@ -15,8 +15,8 @@ import pytest
 from httpx import Client
 
 from cli.processes import GatewayProcess, ProcessError, WorkerProcess, run_command
-from streams.broker import Broker, free_port
 from streams.files.replay import partition_of
+from streams.kafka.broker import Broker, free_port
 from streams.outbox import Item, Outbox
 from streams.records import RelatedItems
 from streams.settings import Settings

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.log_reader import LogReadError, partitions_of, read_span, read_topic, reader
 from streams.outbox import Item, Outbox
 from streams.settings import Settings

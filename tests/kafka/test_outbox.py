@@ -5,7 +5,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.outbox import Item, Outbox, OutboxError, Written
 from streams.settings import Settings
 from streams.topics import TopicNames

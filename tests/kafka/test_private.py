@@ -17,7 +17,7 @@ from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
 from state.generations.store import generation_store
 from state.keys import item_key, play_id_key, user_key
-from streams.broker import Broker
+from streams.kafka.broker import Broker
 from streams.log_reader import read_topic
 from streams.outbox import Item
 from streams.records import Recommendations

@@ -16,7 +16,7 @@ from kafka import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from cli.processes import ProcessError, WorkerProcess, environment_of, run_command
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.log_reader import read_topic
 from streams.records import Pulse, Recommendations
 from streams.settings import Settings

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from cli.processes import environment_of
-from streams.broker import Broker, free_port
 from streams.events import Play, read_event
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import ReplayError, Sender, partition_of
+from streams.kafka.broker import Broker, free_port
 from streams.latest_list import ListUnreadable, latest_list
 from streams.log_reader import read_topic
 from streams.outbox import Outbox

@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
 
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.records import RejectedPlay
 from streams.settings import PREFIX, Settings
 from streams.topic_admin import TopicsError, create_topics, delete_topics, verify_topics

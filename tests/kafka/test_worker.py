@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient
 from agents.worker import Worker, WorkerError
 from cli.processes import ProcessError, WorkerProcess, run_command
 from state.users.record import UserRecord
-from streams.broker import Broker, free_port
+from streams.kafka.broker import Broker, free_port
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import TopicNames, topic_names

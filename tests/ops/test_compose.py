@@ -11,8 +11,8 @@ import jsonschema  # type: ignore[import-untyped] # it comes without types
 import pytest
 import yaml
 
-from streams.broker import JVM_FLAGS
-from streams.jars import KAFKA_VERSION, resolve_jars
+from streams.kafka.broker import JVM_FLAGS
+from streams.kafka.jars import KAFKA_VERSION, resolve_jars
 from streams.settings import Settings, read_settings
 from tests.conftest import JARS
 from tests.ops.exported import OPS, PROJECT

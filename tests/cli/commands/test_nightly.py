@@ -15,7 +15,7 @@ import pytest
 
 from cli.commands.nightly import TimeError, parse_time
 from cli.processes import environment_of
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.settings import Settings
 
 PROJECT = Path(__file__).parents[3]

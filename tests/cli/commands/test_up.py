@@ -8,7 +8,7 @@ import pytest
 
 from cli.commands.up import UpError, Watched, served_already, worker_settings
 from cli.processes import environment_of, last_line
-from streams.broker import free_port
+from streams.kafka.broker import free_port
 from streams.settings import Settings, read_settings
 
 

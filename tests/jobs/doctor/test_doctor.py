@@ -28,8 +28,8 @@ from jobs.doctor.rules import (
     judge_workers,
 )
 from state.storage.disk_space import Room
-from streams.broker import free_port
 from streams.cluster import Cluster
+from streams.kafka.broker import free_port
 from streams.lag import Lag
 from streams.log_reader import Span
 from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share

@@ -9,7 +9,7 @@ from pathlib import Path
 from streams.settings import Settings
 
 KAFKA_VERSION = "4.3.1"
-KAFKA_FOLDER = Path(__file__).parent / "kafka"
+KAFKA_FOLDER = Path(__file__).parents[1] / "kafka"
 CHECKSUMS = KAFKA_FOLDER / "jars.sha256"
 
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from streams.child import Child
-from streams.jars import KAFKA_FOLDER, jars_path, resolve_jars
+from streams.kafka.jars import KAFKA_FOLDER, jars_path, resolve_jars
 from streams.settings import Settings
 
 JAVA_VERSION_MIN = 17

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import HOST, Broker, BrokerError, answers, check_java, embedded_broker, free_port
-from streams.jars import CHECKSUMS, KAFKA_FOLDER, KAFKA_VERSION, JarsError, jars_path, resolve_jars
+from streams.kafka.broker import HOST, Broker, BrokerError, answers, check_java, embedded_broker, free_port
+from streams.kafka.jars import CHECKSUMS, KAFKA_FOLDER, KAFKA_VERSION, JarsError, jars_path, resolve_jars
 from streams.settings import Settings
 
 
