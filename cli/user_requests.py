@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from jobs.user_requests.send import Wish, carry_out
-from streams.receipt import Receipt
+from streams.messages.receipt import Receipt
 from streams.settings import read_settings
 
 User = Annotated[str, typer.Argument(help="The listener's id.")]

@@ -3,8 +3,8 @@
 import msgspec
 
 from streams.log_reader import read_topic
+from streams.messages.records import Announcement
 from streams.outbox import Outbox
-from streams.records import Announcement
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -16,7 +16,7 @@ from streams.topics import Topic, declare_topics
 
 FILE = Path(__file__).parent.parent / "docs" / "asyncapi.yaml"
 HEAD = """\
-# Generated from streams/records.py, streams/events.py, streams/topics.py and streams/channels.py:
+# Generated from streams/messages/records.py, streams/messages/events.py, streams/topics.py and streams/channels.py:
 # change it there and run `python -m streams.asyncapi`.
 """
 BINDING = {"bindingVersion": "0.5.0"}

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from streams import topics
-from streams.records import ItemId, UserId
+from streams.messages.records import ItemId, UserId
 from streams.settings import Settings
 
 USERS_CHANGELOG = topics.topic_names(Settings()).users_changelog

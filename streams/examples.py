@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from streams import topics
-from streams.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
-from streams.records import (
+from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
+from streams.messages.records import (
     Announcement,
     CatalogItem,
     Compared,

@@ -4,7 +4,7 @@ import msgspec
 
 from streams.files.replay import partition_of
 from streams.log_reader import read_topic
-from streams.records import PopularItems, Recommendations
+from streams.messages.records import PopularItems, Recommendations
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from streams.latest_record import records_of
-from streams.records import RelatedItems
+from streams.messages.records import RelatedItems
 from streams.settings import Settings
 from streams.topics import topic_names
 

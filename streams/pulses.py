@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.records import Pulse
+from streams.messages.records import Pulse
 
 _decode = msgspec.json.Decoder(Pulse).decode
 

@@ -8,9 +8,17 @@ from typing import Any
 import msgspec
 
 from streams import topics
-from streams.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
-from streams.holdings import Holdings
-from streams.records import Announcement, CatalogItem, PopularItems, Pulse, Recommendations, RejectedPlay, RelatedItems
+from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
+from streams.messages.export_document import Holdings
+from streams.messages.records import (
+    Announcement,
+    CatalogItem,
+    PopularItems,
+    Pulse,
+    Recommendations,
+    RejectedPlay,
+    RelatedItems,
+)
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from streams.events import WISHES
+from streams.messages.events import WISHES
 
 PREFIX = "PLAYFOLD_"
 

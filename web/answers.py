@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from streams.records import Recommendations
+from streams.messages.records import Recommendations
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from state.errors import GenerationError
 from state.generations.manifest import Manifest
 from state.generations.serving import Serving
 from state.generations.store import generation_store
+from streams.messages.records import ListQuality, Pulse, Share
 from streams.pulses import read_pulse
-from streams.records import ListQuality, Pulse, Share
 from streams.settings import Settings
 from web.progress import Progress
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.latest_list import read_list
-from streams.records import Recommendations
+from streams.messages.records import Recommendations
 from web.figures import Point
 from web.parts import Parts
 

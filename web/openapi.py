@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from streams.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
-from streams.holdings import Holdings
-from streams.receipt import Receipt
-from streams.records import CatalogItem, RelatedItems
+from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
+from streams.messages.export_document import Holdings
+from streams.messages.receipt import Receipt
+from streams.messages.records import CatalogItem, RelatedItems
 from web import answers
 from web.ids import PRINTABLE
 from web.problems import MEDIA_TYPE, ProblemDocument

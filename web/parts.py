@@ -7,8 +7,8 @@ from state.catalog.item_catalog import ItemCatalog
 from state.gateway_view import View
 from state.generations.serving import Serving
 from state.lists.explain_score import Explanation
-from streams.holdings import Holdings
-from streams.receipt import Receipt
+from streams.messages.export_document import Holdings
+from streams.messages.receipt import Receipt
 from streams.settings import Settings
 from web.arrivals import Arrivals
 from web.companions import Companions

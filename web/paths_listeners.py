@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from state.lists.explain_score import Explanation
-from streams.receipt import Receipt
-from streams.records import Recommendations
+from streams.messages.receipt import Receipt
+from streams.messages.records import Recommendations
 from web.answers import BecauseAnswer, Reason
 from web.ids import ItemId, UserId
 from web.openapi import responses

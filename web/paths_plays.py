@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from streams.events import UnreadablePlay, read_value
 from streams.examples import EXAMPLES
 from streams.files.replay import partition_of
+from streams.messages.events import UnreadablePlay, read_value
 from streams.outbox import Item
 from streams.topics import PLAYS
 from web.answers import Placed, PlaysAnswer, Refused

@@ -1,7 +1,7 @@
 """The popular lists that a gateway holds, one a kind of items."""
 
 from streams.latest_popular import PopularUnreadable, read_popular
-from streams.records import PopularItems
+from streams.messages.records import PopularItems
 
 
 class PopularHeld:

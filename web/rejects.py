@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from streams.log_reader import partitions_of, reader, spans_of
-from streams.records import RejectedPlay
+from streams.messages.records import RejectedPlay
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -13,8 +13,8 @@ from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.lists.popularity import Kinds, LivePopular, PopularList
 from state.users.store import UserStore
+from streams.messages.records import PopularItems
 from streams.outbox import Item, Outbox, OutboxError
-from streams.records import PopularItems
 from streams.settings import Settings
 from streams.topics import topic_names
 

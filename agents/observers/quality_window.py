@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from model.arrays import Codes, Flags
 from model.evaluation.live_ranks import DEPTH
 from model.evaluation.rank_metrics import HISTORIES, MISS, mean_of, share_of
-from streams.records import Compared, ListQuality, Share
+from streams.messages.records import Compared, ListQuality, Share
 
 WINDOW = 10_000
 """Plays that are remembered. A number of them and not an hour: so a hit rate is known to one per cent, no less at night

@@ -12,9 +12,9 @@ from state.keys import item_key, play_id_key
 from state.users.event_columns import Action, EventColumns
 from state.users.record import NOTHING_APPLIED
 from streams.consumer.slices import Record, Slice
-from streams.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
+from streams.messages.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
+from streams.messages.records import RejectedPlay
 from streams.outbox import Item
-from streams.records import RejectedPlay
 from streams.settings import Settings
 from streams.signal_weight import PLAY, Worth
 

@@ -11,8 +11,8 @@ from agents.observers.quality_window import by_generation, by_history, compared
 from agents.plays.pipeline import PlayPath
 from state.generations.serving import Serving
 from state.users.store import UserStore
+from streams.messages.records import LiveFigures, Pulse
 from streams.outbox import Outbox, OutboxError
-from streams.records import LiveFigures, Pulse
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -8,7 +8,7 @@ import typer
 
 from cli.user_requests import AsJson, User, wish_for
 from jobs.user_requests.verify_erasure import Trace, look_for
-from streams.events import Forget
+from streams.messages.events import Forget
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

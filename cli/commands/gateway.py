@@ -10,8 +10,8 @@ from cli.event_log import start_event_log
 from jobs.user_requests.explain import explain
 from jobs.user_requests.export import holdings
 from jobs.user_requests.send import carry_out
-from streams.events import Forget
-from streams.receipt import Receipt
+from streams.messages.events import Forget
+from streams.messages.receipt import Receipt
 from streams.settings import Settings, read_settings
 from streams.topic_admin import verify_topics
 from web.gateway import Gateway

@@ -3,7 +3,7 @@
 import typer
 
 from cli.user_requests import AsJson, Item, User, wish_for
-from streams.events import Hide
+from streams.messages.events import Hide
 
 app = typer.Typer(add_completion=False)
 

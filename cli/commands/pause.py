@@ -3,7 +3,7 @@
 import typer
 
 from cli.user_requests import AsJson, User, wish_for
-from streams.events import Pause
+from streams.messages.events import Pause
 
 app = typer.Typer(add_completion=False)
 

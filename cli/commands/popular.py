@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.latest_popular import latest_popular
-from streams.records import ALL_KINDS, PopularItems
+from streams.messages.records import ALL_KINDS, PopularItems
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

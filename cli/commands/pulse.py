@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 
 from streams.broadcast import Broadcast
+from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.pulses import read_pulse
-from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.settings import Settings, read_settings
 from streams.together import run_together
 from streams.topics import topic_names

@@ -15,7 +15,7 @@ from state.lists.session_list import AnonymousList, anonymous_list, open_latest
 from streams.catalog_item import titles_of
 from streams.latest_list import latest_list
 from streams.latest_popular import as_list_of, latest_popular
-from streams.records import ALL_KINDS, Recommendations
+from streams.messages.records import ALL_KINDS, Recommendations
 from streams.settings import Settings, read_settings
 from streams.words import tell_span
 

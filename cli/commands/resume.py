@@ -3,7 +3,7 @@
 import typer
 
 from cli.user_requests import AsJson, User, wish_for
-from streams.events import Resume
+from streams.messages.events import Resume
 
 app = typer.Typer(add_completion=False)
 

@@ -3,7 +3,7 @@
 import typer
 
 from cli.user_requests import AsJson, Item, User, wish_for
-from streams.events import Unhide
+from streams.messages.events import Unhide
 
 app = typer.Typer(add_completion=False)
 

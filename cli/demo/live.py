@@ -11,8 +11,8 @@ from streams.files.play_columns import PlaysPiece
 from streams.files.replay import Sender, Sent
 from streams.latest_list import fresher, read_list
 from streams.log_reader import partitions_of, reader
+from streams.messages.records import Recommendations
 from streams.outbox import Outbox
-from streams.records import Recommendations
 from streams.settings import Settings
 from streams.topics import topic_names
 

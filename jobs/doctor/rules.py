@@ -8,7 +8,7 @@ from jobs.doctor.finding import Complaint, Finding, Verdict, found
 from state.storage.disk_space import Room
 from streams.cluster import Cluster
 from streams.log_reader import Span
-from streams.records import Pulse
+from streams.messages.records import Pulse
 from streams.settings import Settings
 from streams.words import count_of, tell_span
 

@@ -10,7 +10,7 @@ from model.objective import Objective
 from state.generations.store import generation_store
 from state.keys import ITEM_NAME_PREFIX, generation_key, is_item_name, item_key
 from state.users.record import MARK, UserRecord, applied_offset_of, is_forgotten
-from streams.holdings import HeldEntry, HeldItem, HeldMark, HeldRecord, HeldShown
+from streams.messages.export_document import HeldEntry, HeldItem, HeldMark, HeldRecord, HeldShown
 from streams.settings import Settings
 
 ALIKE = (

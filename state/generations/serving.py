@@ -9,7 +9,7 @@ import msgspec
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation import Generation
 from state.generations.store import GenerationStore
-from streams.records import Announcement
+from streams.messages.records import Announcement
 
 log = logging.getLogger(__name__)
 

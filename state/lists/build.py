@@ -115,7 +115,7 @@ _KINDS = np.array(["popular", "personal", "blended"])
 
 
 def kinds_of(lists: Lists) -> list[Kind]:
-    """Return the kind of every list, as of `streams.records.Recommendations`."""
+    """Return the kind of every list, as of `streams.messages.records.Recommendations`."""
     kinds: list[Kind] = _KINDS[lists.personal + lists.blended.astype(np.int8)].tolist()
     return kinds
 

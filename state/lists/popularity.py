@@ -17,7 +17,7 @@ from model.popularity import LivePlays
 from model.ranking import NONE
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from streams.records import ALL_KINDS
+from streams.messages.records import ALL_KINDS
 from streams.settings import Settings
 
 DAY_S = 86_400

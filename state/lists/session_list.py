@@ -39,7 +39,7 @@ class AnonymousList(NamedTuple):
     """What goes with some items, best first."""
 
     kind: str
-    """As of `streams.records.Recommendations`; `popular` if none of the items is known."""
+    """As of `streams.messages.records.Recommendations`; `popular` if none of the items is known."""
     items: list[str]
     scores: list[float]
     unknown: list[str]

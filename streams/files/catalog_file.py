@@ -14,8 +14,8 @@ from streams.files.play_columns import Rule, check_range, read_column, to_epoch_
 from streams.files.play_tables import LIST_SEPARATOR, FileColumns
 from streams.files.plays_file import tables_of
 from streams.files.replay import partition_of
+from streams.messages.records import CatalogItem
 from streams.outbox import Item, Outbox
-from streams.records import CatalogItem
 from streams.settings import Settings
 from streams.topics import topic_names
 

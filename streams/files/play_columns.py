@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Meta
 
-from streams.events import Play
-from streams.records import DAY_MS
+from streams.messages.events import Play
+from streams.messages.records import DAY_MS
 
 ID_LENGTH_MAX, TYPE_LENGTH_MAX = 128, 32
 _TYPE = f"^[a-z][a-z0-9_-]{{0,{TYPE_LENGTH_MAX - 1}}}$"

@@ -11,8 +11,8 @@ import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from streams.events import Play
 from streams.files.play_columns import PlaysPiece
+from streams.messages.events import Play
 from streams.outbox import Item, Outbox, Written
 from streams.settings import Settings
 from streams.topics import topic_names

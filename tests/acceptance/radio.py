@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from kafka import KafkaProducer
 
+from streams.messages.records import CatalogItem
 from streams.outbox import Item
-from streams.records import CatalogItem
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -11,7 +11,7 @@ from state.users.record import UserRecord, applied_offset_of
 from state.users.record_batch import new_users, pack
 from streams.consumer.slices import Record, Slice
 from streams.log_reader import read_topic
-from streams.records import Recommendations
+from streams.messages.records import Recommendations
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.changelog import History, read_history

@@ -25,7 +25,7 @@ from streams.examples import EXAMPLES
 from streams.files.replay import partition_of
 from streams.kafka.broker import Broker
 from streams.latest_list import latest_list
-from streams.records import CatalogItem, Recommendations
+from streams.messages.records import CatalogItem, Recommendations
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import topic_names

@@ -11,7 +11,7 @@ from agents.plays.fold import Changes, fold
 from state.generations.generation import Generation
 from state.users.partition import PartitionState, Place
 from streams.consumer.slices import Slice
-from streams.records import Recommendations
+from streams.messages.records import Recommendations
 from streams.settings import Settings
 
 FIRST_S = 1_700_000_000

@@ -14,8 +14,8 @@ from cli.processes import ProcessError, run_command
 from streams import catalog_item
 from streams.catalog_item import titles_of
 from streams.files.replay import partition_of
+from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
-from streams.records import CatalogItem
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker

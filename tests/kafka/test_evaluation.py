@@ -19,8 +19,8 @@ from state.generations.generation import Catalog, write_generation
 from state.generations.store import generation_store, new_generation_id
 from state.keys import item_key
 from streams.files.plays_file import PlaysFile
+from streams.messages.records import Recommendations
 from streams.outbox import Item
-from streams.records import Recommendations
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, send, values, worker

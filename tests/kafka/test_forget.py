@@ -16,10 +16,10 @@ from jobs.user_requests.send import WishError, carry_out
 from jobs.user_requests.verify_erasure import Trace, look_for
 from state.gateway_view import LIST, View
 from state.users.record import UserRecord, is_forgotten
-from streams.events import Forget
 from streams.files.replay import partition_of
+from streams.messages.events import Forget
+from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
-from streams.receipt import Receipt
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import await_true, play, send, values, worker

@@ -17,8 +17,8 @@ from httpx import Client
 from cli.processes import GatewayProcess, ProcessError, WorkerProcess, run_command
 from streams.files.replay import partition_of
 from streams.kafka.broker import Broker, free_port
+from streams.messages.records import RelatedItems
 from streams.outbox import Item, Outbox
-from streams.records import RelatedItems
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import TopicNames, topic_names

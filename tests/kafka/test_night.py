@@ -15,7 +15,7 @@ from jobs.progress import Step, unwatched
 from jobs.retraining.retrain import retrain
 from jobs.retraining.run import open_run
 from state.generations.store import generation_store
-from streams.records import Announcement
+from streams.messages.records import Announcement
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.jobs.snapshots import drawn_plays

@@ -16,9 +16,9 @@ from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
 from jobs.user_requests.send import WishInvalidError, carry_out
 from state.users.record import UserRecord
-from streams.events import Hide, Pause
+from streams.messages.events import Hide, Pause
+from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
-from streams.receipt import Receipt
 from streams.schemas import FOLDER
 from streams.settings import Settings
 from streams.topic_admin import create_topics

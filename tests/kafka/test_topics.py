@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource
 
 from streams.kafka.broker import free_port
-from streams.records import RejectedPlay
+from streams.messages.records import RejectedPlay
 from streams.settings import PREFIX, Settings
 from streams.topic_admin import TopicsError, create_topics, delete_topics, verify_topics
 from streams.topics import TopicNames, declare_topics, topic_names

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from state.users.record import UserRecord
+from streams.messages.records import Recommendations
 from streams.outbox import Item
-from streams.records import Recommendations
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import await_true, lists, send, values, worker

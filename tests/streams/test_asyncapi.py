@@ -14,9 +14,9 @@ import yaml
 
 from streams.asyncapi import FILE, document, render_document, write_document
 from streams.channels import CHANNELS, USERS_CHANGELOG
-from streams.events import read_event
 from streams.examples import EXAMPLES
-from streams.records import Recommendations
+from streams.messages.events import read_event
+from streams.messages.records import Recommendations
 from streams.schemas import RECORDS
 from streams.settings import Settings
 from streams.topics import declare_topics

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message
 from state.gateway_view import ITEM, LIST, RELATED, View
 from state.lists.explain_score import Explanation, ExplanationError
 from streams.files.replay import partition_of
-from streams.holdings import Holdings
-from streams.records import CatalogItem, PopularItems, Recommendations, RelatedItems
+from streams.messages.export_document import Holdings
+from streams.messages.records import CatalogItem, PopularItems, Recommendations, RelatedItems
 from streams.settings import Settings
 from tests.agents.memory_outbox import MemoryOutbox
 from web.access import Access

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from streams.files.replay import partition_of
+from streams.messages.records import CatalogItem, RelatedItems
 from streams.outbox import Outbox
-from streams.records import CatalogItem, RelatedItems
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import worker

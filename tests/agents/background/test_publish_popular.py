@@ -21,8 +21,8 @@ from state.generations.store import GenerationStore
 from state.keys import item_key
 from state.lists.popularity import LivePopular
 from state.users.store import UserStore
+from streams.messages.records import CatalogItem, PopularItems
 from streams.outbox import OutboxError
-from streams.records import CatalogItem, PopularItems
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox

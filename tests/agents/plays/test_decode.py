@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agents.plays.decode import Group, read_group
 from state.keys import item_key, play_id_key
 from state.users.event_columns import Action
-from streams.records import RejectedPlay
+from streams.messages.records import RejectedPlay
 from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, play, played, slice_of
 

@@ -16,8 +16,8 @@ from state.keys import item_key
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from streams.consumer.slices import Slice
+from streams.messages.records import Recommendations
 from streams.outbox import Item
-from streams.records import Recommendations
 from streams.settings import Settings
 from tests.agents.deliveries import NOW_MS, lists_of, make_durable, played, slice_of
 from tests.state.builders import make_generation

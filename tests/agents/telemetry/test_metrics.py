@@ -33,7 +33,7 @@ from state.users.learn import OUTCOMES
 from state.users.store import UserStore, add_user_table
 from streams.consumer.faust_app import create_app
 from streams.kafka.broker import free_port
-from streams.records import Announcement
+from streams.messages.records import Announcement
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, make_generation
 

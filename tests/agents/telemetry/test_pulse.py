@@ -22,8 +22,8 @@ from agents.telemetry.pulse import Pulses
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
 from state.users.store import UserStore
+from streams.messages.records import Pulse
 from streams.outbox import OutboxError
-from streams.records import Pulse
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox

@@ -7,7 +7,7 @@ from rich.table import Table
 from cli.commands.explain import head, show_shares
 from cli.commands.recommend import show_list
 from state.lists.explain_score import Explanation, Share
-from streams.records import Recommendations
+from streams.messages.records import Recommendations
 
 FOUND = Explanation(
     user_id="ann",

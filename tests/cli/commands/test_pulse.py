@@ -6,7 +6,7 @@ import msgspec
 from rich.console import Console
 
 from cli.commands.pulse import Heard, table_of
-from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 
 HIT = Share(0.25, 0.2, 0.3)
 LIST = ListQuality(hit_at_10=HIT, hit_at_50=HIT, mrr_at_50=HIT)

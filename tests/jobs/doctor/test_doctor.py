@@ -32,7 +32,7 @@ from streams.cluster import Cluster
 from streams.kafka.broker import free_port
 from streams.lag import Lag
 from streams.log_reader import Span
-from streams.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.settings import Settings
 
 NOW_MS = 1_800_000_000_000

@@ -12,7 +12,7 @@ from state.errors import StoreUnavailableError
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
-from streams.records import Announcement
+from streams.messages.records import Announcement
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
 

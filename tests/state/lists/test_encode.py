@@ -10,7 +10,7 @@ from state.lists.build import relist
 from state.lists.encode import encode_lists
 from state.lists.publish_policy import Publishing, Reason
 from state.users.record import HEADER, UserRecord
-from streams.records import Recommendations
+from streams.messages.records import Recommendations
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, listener, make_generation, unexplained, unpacked
 

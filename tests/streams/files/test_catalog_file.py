@@ -12,7 +12,7 @@ import pytest
 
 from streams.files.catalog_file import CatalogColumns, read_items
 from streams.files.play_columns import PlaysFileError
-from streams.records import CatalogItem
+from streams.messages.records import CatalogItem
 
 FROM, FROM_MS = "2020-09-13T12:26:40Z", 1_600_000_000_000
 UNTIL_MS = FROM_MS + 1000

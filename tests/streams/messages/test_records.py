@@ -5,7 +5,7 @@ import json
 
 import msgspec
 
-from streams.records import Announcement, Recommendations, RejectedPlay
+from streams.messages.records import Announcement, Recommendations, RejectedPlay
 
 NOW_MS = 1_700_000_000_000
 

@@ -1,4 +1,4 @@
-"""What travels: the value of every topic but `plays` (`streams/events.py`) and the changelog."""
+"""What travels: the value of every topic but `plays` (`streams/messages/events.py`) and the changelog."""
 
 from typing import Annotated, Literal
 

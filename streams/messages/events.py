@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from streams.records import Duration, ItemId, UserId
+from streams.messages.records import Duration, ItemId, UserId
 
 REASON_LENGTH_MAX = 200
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.events import Event, Forget, Hide, Pause, Play, Resume, Shown, Unhide, UnreadablePlay, read_event
+from streams.messages.events import Event, Forget, Hide, Pause, Play, Resume, Shown, Unhide, UnreadablePlay, read_event
 
 NOW_MS = 1_700_000_000_000
 GOOD = {"user_id": "u1", "item_id": "i1", "played_at_ms": NOW_MS}
