@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from streams.child import Child
+from streams.process.child_process import Child
 from streams.settings import PREFIX, Settings
 
 SERVICE_STOP_S = 25

@@ -11,9 +11,9 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
+from streams.process.format_text import count_of
 from streams.settings import Settings
 from streams.topics import FLEETING, Topic, declare_topics, topic_names
-from streams.words import count_of
 
 
 class TopicsError(ValueError):

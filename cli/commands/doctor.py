@@ -13,8 +13,8 @@ from rich.text import Text
 
 from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding, Verdict
+from streams.process.format_text import count_of
 from streams.settings import read_settings
-from streams.words import count_of
 
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
 app = typer.Typer(add_completion=False)

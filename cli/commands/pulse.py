@@ -15,11 +15,11 @@ from rich.table import Table
 
 from streams.broadcast import Broadcast
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.process.format_text import tell_span
+from streams.process.run_tasks import run_together
 from streams.pulses import read_pulse
 from streams.settings import Settings, read_settings
-from streams.together import run_together
 from streams.topics import topic_names
-from streams.words import tell_span
 
 LOOK_S = 0.5
 """Between two looks at what has come."""

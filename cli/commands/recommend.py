@@ -16,8 +16,8 @@ from streams.catalog_item import titles_of
 from streams.latest_list import latest_list
 from streams.latest_popular import as_list_of, latest_popular
 from streams.messages.records import ALL_KINDS, Recommendations
+from streams.process.format_text import tell_span
 from streams.settings import Settings, read_settings
-from streams.words import tell_span
 
 KINDS = {
     "personal": "their own list",

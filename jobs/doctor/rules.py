@@ -9,8 +9,8 @@ from state.storage.disk_space import Room
 from streams.cluster import Cluster
 from streams.log_reader import Span
 from streams.messages.records import Pulse
+from streams.process.format_text import count_of, tell_span
 from streams.settings import Settings
-from streams.words import count_of, tell_span
 
 LOW_SHARE, FULL_SHARE = 0.1, 0.05
 """Free share of a disk below which it is told, and below which it is a problem."""

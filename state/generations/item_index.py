@@ -8,7 +8,7 @@ import numpy as np
 from annoy import AnnoyIndex
 
 from model.arrays import Floats, Rows
-from streams.child import Child
+from streams.process.child_process import Child
 
 LONG_SHARE = 0.05
 LONG_MAX = 16_384

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streams.child import Child
 from streams.kafka.jars import KAFKA_FOLDER, jars_path, resolve_jars
+from streams.process.child_process import Child
 from streams.settings import Settings
 
 JAVA_VERSION_MIN = 17

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from streams.together import run_together
+from streams.process.run_tasks import run_together
 
 
 async def test_parts_run_until_the_stop_and_are_ended_then() -> None:
@@ -63,7 +63,7 @@ async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
 def test_a_process_that_would_not_end_is_ended(held: str, status: int) -> None:
     """With status 1; one that ends by itself does so, whatever time it was given."""
     after_s = 0.2 if held else 60
-    program = f"import threading, time; from streams.together import end_anyway; end_anyway({after_s}); {held}"
+    program = f"import threading, time; from streams.process.run_tasks import end_anyway; end_anyway({after_s}); {held}"
 
     ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-RUNNER = Path(__file__).parent / "kafka" / "run.sh"
+RUNNER = Path(__file__).parents[1] / "kafka" / "run.sh"
 # What the shell around the process takes to end it, on top of the seconds that it gives it.
 SHELL_S = 2
 

@@ -1,0 +1,1 @@
+"""The parts of a process: children, tasks, garbage collection, text for people."""
