@@ -22,11 +22,11 @@ from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn
 from state.users.store import add_user_table
-from streams.broadcast import Broadcast
 from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.outbox import Outbox
 from streams.process.gc_tuning import spare_collector
 from streams.process.run_tasks import end_anyway, run_together
+from streams.readers.broadcast import Broadcast
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from streams.log_reader import read_topic
 from streams.messages.records import Announcement
 from streams.outbox import Outbox
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -112,7 +112,7 @@ class View:
     ) -> list[tuple[str, int]]:
         """Take in records of a partition, keys and values in order, up to a place, at once.
 
-        Of a listener's lists the one that reflects most counts, as in `streams.latest_list`.
+        Of a listener's lists the one that reflects most counts, as in `streams.readers.latest_list`.
 
         Returns:
             The listeners whose list changed, each with the offset that it reflects, -1 where there is none any more.

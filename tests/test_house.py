@@ -140,7 +140,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (Store.on_rebalance, ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
         (Store.apply_changelog_batch, ["self", "batch", "to_key", "to_value"]),
         (Store.reset_state, ["self"]),
-        # Called in streams/log_reader.py and streams/outbox.py.
+        # Called in streams/readers/log_reader.py and streams/outbox.py.
         (aiokafka.client.AIOKafkaClient.force_metadata_update, ["self"]),
         (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
         (aiokafka.AIOKafkaProducer.create_batch, ["self"]),

@@ -16,7 +16,7 @@ from state.generations.manifest import Manifest
 from state.generations.serving import Serving
 from state.generations.store import generation_store
 from streams.messages.records import ListQuality, Pulse, Share
-from streams.pulses import read_pulse
+from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings
 from web.progress import Progress
 

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from state.gateway_view import ITEM, LIST, RELATED, View
-from streams.log_reader import LogReadError, partitions_of, reader, spans_of
+from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from state.gateway_view import View, open_view
 from state.storage.files import locked_folder
-from streams.broadcast import Broadcast
 from streams.process.gc_tuning import spare_collector
 from streams.process.run_tasks import run_together
+from streams.readers.broadcast import Broadcast
 from streams.settings import Settings
 from streams.topic_admin import topic_ids
 from streams.topics import topic_names

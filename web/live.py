@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from streams.latest_list import read_list
 from streams.messages.records import Recommendations
+from streams.readers.latest_list import read_list
 from web.figures import Point
 from web.parts import Parts
 

@@ -1,7 +1,7 @@
 """The popular lists that a gateway holds, one a kind of items."""
 
-from streams.latest_popular import PopularUnreadable, read_popular
 from streams.messages.records import PopularItems
+from streams.readers.latest_popular import PopularUnreadable, read_popular
 
 
 class PopularHeld:

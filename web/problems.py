@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from state.errors import GenerationError
-from streams.latest_list import ListUnreadable
-from streams.latest_related import RelatedUnreadable
-from streams.log_reader import LogReadError
 from streams.outbox import OutboxError
+from streams.readers.latest_list import ListUnreadable
+from streams.readers.latest_related import RelatedUnreadable
+from streams.readers.log_reader import LogReadError
 from web.arrivals import TooManyWaitError
 from web.intake import IntakeError
 

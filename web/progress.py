@@ -5,8 +5,8 @@ import logging
 
 from aiokafka.errors import KafkaError
 
-from streams.lag import lag_of
-from streams.log_reader import LogReadError
+from streams.readers.lag import lag_of
+from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from web.arrivals import Arrivals
 from web.following import Following

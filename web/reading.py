@@ -9,9 +9,9 @@ import msgspec
 from state.catalog.item_catalog import ItemCatalog
 from state.gateway_view import View
 from streams.files.replay import partition_of
-from streams.latest_list import read_list
-from streams.latest_popular import as_list_of
 from streams.messages.records import ALL_KINDS, Recommendations
+from streams.readers.latest_list import read_list
+from streams.readers.latest_popular import as_list_of
 from streams.settings import Settings
 from web.answers import ListAnswer
 from web.arrivals import Arrivals

@@ -9,8 +9,8 @@ import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from streams.log_reader import partitions_of, reader, spans_of
 from streams.messages.records import RejectedPlay
+from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

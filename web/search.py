@@ -7,7 +7,7 @@ import numpy as np
 
 from state.generations.serving import Serving
 from state.keys import item_key
-from streams.catalog_item import UnreadableCatalogItem, read_catalog_item
+from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
 from web.answers import FoundItem
 
 LOOKED_AT_MAX = 2000

@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 
 from agents.plays.fold import Changes
 from state.users.partition import PartitionState, Place
-from streams.log_reader import read_span, reader
 from streams.outbox import Outbox, OutboxError, Pending
+from streams.readers.log_reader import read_span, reader
 from streams.settings import Settings
 from streams.topics import topic_names
 

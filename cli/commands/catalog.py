@@ -13,11 +13,11 @@ from rich.table import Table
 
 from cli.progress_bar import watched
 from jobs.progress import Step, Watch
-from streams.catalog_item import latest_catalog_item
 from streams.files.catalog_file import CatalogColumns, read_items, send_items
 from streams.files.plays_file import n_rows_of
 from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
+from streams.readers.catalog_item import latest_catalog_item
 from streams.settings import Settings, read_settings
 from streams.topic_admin import verify_topics
 

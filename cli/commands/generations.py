@@ -15,7 +15,7 @@ from jobs.retraining.related import publish_related
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.store import GenerationStore, generation_store
-from streams.log_reader import LogReadError
+from streams.readers.log_reader import LogReadError
 from streams.settings import Settings, read_settings
 
 LIST_PATIENCE_S = 3.0

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.latest_popular import latest_popular
 from streams.messages.records import ALL_KINDS, PopularItems
+from streams.readers.latest_popular import latest_popular
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

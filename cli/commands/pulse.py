@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from streams.broadcast import Broadcast
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.process.format_text import tell_span
 from streams.process.run_tasks import run_together
-from streams.pulses import read_pulse
+from streams.readers.broadcast import Broadcast
+from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings, read_settings
 from streams.topics import topic_names
 

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from state.lists.session_list import AnonymousList, anonymous_list, open_latest
-from streams.catalog_item import titles_of
-from streams.latest_list import latest_list
-from streams.latest_popular import as_list_of, latest_popular
 from streams.messages.records import ALL_KINDS, Recommendations
 from streams.process.format_text import tell_span
+from streams.readers.catalog_item import titles_of
+from streams.readers.latest_list import latest_list
+from streams.readers.latest_popular import as_list_of, latest_popular
 from streams.settings import Settings, read_settings
 
 KINDS = {

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands.recommend import table_of_items
-from streams.catalog_item import titles_of
-from streams.latest_related import latest_related
 from streams.messages.records import RelatedItems
+from streams.readers.catalog_item import titles_of
+from streams.readers.latest_related import latest_related
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

@@ -9,10 +9,10 @@ import msgspec
 from cli.demo.scores import HitRates, Latencies, Place
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import Sender, Sent
-from streams.latest_list import fresher, read_list
-from streams.log_reader import partitions_of, reader
 from streams.messages.records import Recommendations
 from streams.outbox import Outbox
+from streams.readers.latest_list import fresher, read_list
+from streams.readers.log_reader import partitions_of, reader
 from streams.settings import Settings
 from streams.topics import topic_names
 

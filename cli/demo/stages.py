@@ -20,9 +20,9 @@ from streams.files.catalog_file import send_items
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import Pace, Sender, replay
 from streams.kafka.broker import Broker
-from streams.lag import Lag, lag_of
 from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
+from streams.readers.lag import Lag, lag_of
 from streams.settings import Settings
 from streams.topic_admin import create_topics
 

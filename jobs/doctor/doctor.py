@@ -29,7 +29,7 @@ from jobs.doctor.rules import (
     judge_workers,
 )
 from streams.cluster import describe_cluster
-from streams.log_reader import LogReadError
+from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topic_admin import verify_topics
 from streams.topics import declare_topics

@@ -16,9 +16,9 @@ from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.store import GenerationStore, generation_store
 from state.storage.disk_space import Room, room_of
-from streams.lag import Lag, lag_of
-from streams.log_reader import Span, partitions_of, read_topic, reader, spans_of
-from streams.pulses import read_pulse
+from streams.readers.lag import Lag, lag_of
+from streams.readers.latest_pulse import read_pulse
+from streams.readers.log_reader import Span, partitions_of, read_topic, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from jobs.doctor.finding import Complaint, Finding, Verdict, found
 from state.storage.disk_space import Room
 from streams.cluster import Cluster
-from streams.log_reader import Span
 from streams.messages.records import Pulse
 from streams.process.format_text import count_of, tell_span
+from streams.readers.log_reader import Span
 from streams.settings import Settings
 
 LOW_SHARE, FULL_SHARE = 0.1, 0.05

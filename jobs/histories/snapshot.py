@@ -23,7 +23,7 @@ from jobs.progress import Step, Watch
 from state.keys import ITEM_NAME_PREFIX, is_item_name
 from state.users.record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
 from state.users.record_batch import unpack
-from streams.log_reader import partitions_of, read_span, reader, spans_of
+from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -15,9 +15,9 @@ from state.generations.generation import Generation
 from state.generations.related_items import Related, open_related, write_related
 from state.generations.store import generation_store
 from streams.files.replay import partition_of
-from streams.log_reader import read_topic
 from streams.messages.records import RelatedItems
 from streams.outbox import Item, Outbox, OutboxError
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -8,7 +8,7 @@ from state.generations.store import generation_store
 from state.keys import generation_key
 from state.lists.explain_score import Explanation, ExplanationError, explanation
 from state.users.record import applied_offset_of, generation_key_of, is_forgotten
-from streams.latest_record import records_of
+from streams.readers.latest_record import records_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -8,10 +8,10 @@ from aiokafka.structs import ConsumerRecord
 
 from jobs.user_requests.exported_record import FoundRecord
 from streams.files.replay import partition_of
-from streams.latest_list import fresher, read_list
-from streams.log_reader import read_topic
 from streams.messages.export_document import HeldEvent, HeldList, HeldReject, Holdings
 from streams.messages.records import RejectedPlay
+from streams.readers.latest_list import fresher, read_list
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -9,10 +9,10 @@ from aiokafka.structs import ConsumerRecord
 
 from state.users.record import applied_offset_of
 from streams.files.replay import partition_of
-from streams.log_reader import partitions_of, reader, spans_of
 from streams.messages.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
+from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 

@@ -13,7 +13,7 @@ from state.catalog.availability import EVER, NEVER, NO_KIND, NOTHING, Availabili
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.keys import item_key
-from streams.catalog_item import UnreadableCatalogItem, read_catalog_item
+from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
 
 log = logging.getLogger(__name__)
 

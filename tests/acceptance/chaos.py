@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from cli.processes import WorkerProcess
-from streams.lag import lag_of
 from streams.outbox import Item, Outbox
+from streams.readers.lag import lag_of
 from streams.settings import Settings
 from tests.made_up import produce_plays
 

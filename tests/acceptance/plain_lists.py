@@ -13,9 +13,9 @@ from model.history import Histories, Plays, add_plays_plain
 from model.solver import solve_rows_plain
 from state.generations.generation import Generation
 from state.keys import item_key
-from streams.log_reader import read_topic
 from streams.messages.events import Play
 from streams.messages.records import Recommendations
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import topic_names
 

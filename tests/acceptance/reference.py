@@ -10,8 +10,8 @@ from state.users.learn import learn
 from state.users.record import UserRecord, applied_offset_of
 from state.users.record_batch import new_users, pack
 from streams.consumer.slices import Record, Slice
-from streams.log_reader import read_topic
 from streams.messages.records import Recommendations
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.changelog import History, read_history

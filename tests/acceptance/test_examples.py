@@ -23,9 +23,9 @@ from jobs.retraining.retrain import retrain
 from streams.examples import EXAMPLES
 from streams.files.replay import partition_of
 from streams.kafka.broker import Broker
-from streams.latest_list import latest_list
 from streams.messages.records import CatalogItem, Recommendations
 from streams.process.child_process import Child
+from streams.readers.latest_list import latest_list
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import topic_names

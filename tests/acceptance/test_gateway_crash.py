@@ -18,7 +18,7 @@ from httpx import Client, Timeout, TransportError
 from cli.processes import GatewayProcess, WorkerProcess, stop_all
 from state.users.record import UserRecord
 from streams.kafka.broker import free_port
-from streams.lag import lag_of
+from streams.readers.lag import lag_of
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.acceptance.reference import latest_lists

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import pytest
 
-from streams.log_reader import read_topic
 from streams.outbox import Item, Outbox, Written
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.agents.memory_outbox import MemoryOutbox

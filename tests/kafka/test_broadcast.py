@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.broadcast import Broadcast
-from streams.log_reader import LogReadError
 from streams.outbox import Outbox
+from streams.readers.broadcast import Broadcast
+from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics import TopicNames
 
@@ -49,7 +49,7 @@ async def test_others_have_their_turn_while_much_is_read(
     settings: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large topic is taken in a few records at a time, in order."""
-    monkeypatch.setattr("streams.broadcast.RECORDS_AT_ONCE", 5)
+    monkeypatch.setattr("streams.readers.broadcast.RECORDS_AT_ONCE", 5)
     await announce(settings, names.generations, *(str(number).encode() for number in range(100)))
     turns, seen = 0, []
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from cli.processes import ProcessError, run_command
-from streams import catalog_item
-from streams.catalog_item import titles_of
 from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
+from streams.readers import catalog_item
+from streams.readers.catalog_item import titles_of
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker

@@ -17,8 +17,8 @@ from state.generations.store import generation_store
 from state.users.partition import PartitionState, Place
 from state.users.record import UserRecord
 from state.users.store import UserStore
-from streams.log_reader import read_topic
 from streams.outbox import Item, Outbox
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.agents.deliveries import NOW_MS

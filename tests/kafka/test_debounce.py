@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from streams.lag import lag_of
+from streams.readers.lag import lag_of
 from streams.settings import Settings
 from tests.kafka.watching import await_true, lists, play, send, worker
 from tests.made_up import made_up_factors, publish

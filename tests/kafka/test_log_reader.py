@@ -7,8 +7,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from streams.kafka.broker import free_port
-from streams.log_reader import LogReadError, partitions_of, read_span, read_topic, reader
 from streams.outbox import Item, Outbox
+from streams.readers.log_reader import LogReadError, partitions_of, read_span, read_topic, reader
 from streams.settings import Settings
 from streams.topics import TopicNames
 

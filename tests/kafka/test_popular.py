@@ -15,8 +15,8 @@ from model.objective import Objective
 from state.generations.generation import Catalog, write_generation
 from state.generations.store import generation_store
 from state.lists.popularity import REFRESH_MS
-from streams.latest_popular import latest_popular
 from streams.messages.records import PopularItems, Recommendations
+from streams.readers.latest_popular import latest_popular
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import await_true, lists, play, send, values, worker

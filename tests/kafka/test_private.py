@@ -18,9 +18,9 @@ from jobs.retraining.retrain import retrain
 from state.generations.store import generation_store
 from state.keys import item_key, play_id_key, user_key
 from streams.kafka.broker import Broker
-from streams.log_reader import read_topic
 from streams.messages.records import Recommendations
 from streams.outbox import Item
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, rejects, send, values, worker

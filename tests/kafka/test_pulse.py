@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.processes import ProcessError, WorkerProcess, environment_of, run_command
 from streams.kafka.broker import free_port
-from streams.log_reader import read_topic
 from streams.messages.records import Pulse, Recommendations
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topic_admin import create_topics
 from streams.topics import TopicNames

@@ -14,8 +14,8 @@ from model.diagonal_basis import diagonalise, rotate
 from model.objective import Objective
 from state.generations.generation import Catalog, write_generation
 from state.generations.store import generation_store
-from streams.latest_related import latest_related
 from streams.messages.records import RelatedItems
+from streams.readers.latest_related import latest_related
 from streams.settings import Settings
 from streams.topics import TopicNames
 from tests.kafka.watching import values

@@ -14,11 +14,11 @@ from cli.processes import environment_of
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import ReplayError, Sender, partition_of
 from streams.kafka.broker import Broker, free_port
-from streams.latest_list import ListUnreadable, latest_list
-from streams.log_reader import read_topic
 from streams.messages.events import Play, read_event
 from streams.messages.records import Recommendations
 from streams.outbox import Outbox
+from streams.readers.latest_list import ListUnreadable, latest_list
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topic_admin import create_topics
 from streams.topics import TopicNames

@@ -9,8 +9,8 @@ from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import Step, unwatched
 from state.keys import item_key, item_name_key
 from state.users.record import HistoryEntry, UserRecord
-from streams.log_reader import LogReadError
 from streams.outbox import Item, Outbox
+from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics import TopicNames
 

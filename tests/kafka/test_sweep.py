@@ -9,7 +9,7 @@ import numpy as np
 from cli.processes import WorkerProcess
 from state.keys import generation_key
 from state.users.record import generation_key_of
-from streams.lag import lag_of
+from streams.readers.lag import lag_of
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.changelog import read_history

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import msgspec
 
 from cli.processes import WorkerProcess
-from streams.log_reader import read_topic
 from streams.messages.records import Recommendations, RejectedPlay
 from streams.outbox import Item, Outbox
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import topic_names
 from tests.made_up import produce_plays

@@ -10,8 +10,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from state.gateway_view import LIST, RELATED, View
-from streams.log_reader import LogReadError
 from streams.outbox import Item, Outbox
+from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics import TopicNames
 from web.following import Following

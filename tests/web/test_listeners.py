@@ -10,7 +10,7 @@ import pytest
 
 from state.gateway_view import LIST
 from state.lists.explain_score import Explanation, Share
-from streams.log_reader import LogReadError
+from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held
 from web.parts import Rights

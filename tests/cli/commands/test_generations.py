@@ -16,7 +16,7 @@ from state.generations.manifest import Estimate, Gate, Quality
 from state.generations.revision import write_revision
 from state.generations.store import GenerationStore, generation_store
 from streams.kafka.broker import free_port
-from streams.log_reader import read_topic
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import TopicNames, topic_names
 from tests.state.stores import judged, write_night

@@ -30,9 +30,9 @@ from jobs.doctor.rules import (
 from state.storage.disk_space import Room
 from streams.cluster import Cluster
 from streams.kafka.broker import free_port
-from streams.lag import Lag
-from streams.log_reader import Span
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.readers.lag import Lag
+from streams.readers.log_reader import Span
 from streams.settings import Settings
 
 NOW_MS = 1_800_000_000_000

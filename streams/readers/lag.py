@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from streams.log_reader import Span, partitions_of, reader
+from streams.readers.log_reader import Span, partitions_of, reader
 from streams.settings import Settings
 from streams.topics import topic_names
 

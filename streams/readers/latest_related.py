@@ -2,8 +2,8 @@
 
 import msgspec
 
-from streams.latest_record import records_of
 from streams.messages.records import RelatedItems
+from streams.readers.latest_record import records_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

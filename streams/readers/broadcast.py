@@ -6,7 +6,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer
 
-from streams.log_reader import partitions_of, reader
+from streams.readers.log_reader import partitions_of, reader
 
 RECORDS_AT_ONCE = 500
 """Records taken in before others have their turn on the event loop: a few milliseconds."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from streams.files.replay import partition_of
-from streams.log_reader import read_topic
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 
 

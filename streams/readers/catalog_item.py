@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 import msgspec
 
-from streams.latest_record import records_of
-from streams.log_reader import LogReadError, partitions_of, read_span, reader, spans_of
 from streams.messages.events import REASON_LENGTH_MAX
 from streams.messages.records import CatalogItem
+from streams.readers.latest_record import records_of
+from streams.readers.log_reader import LogReadError, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics import topic_names
 

@@ -3,8 +3,8 @@
 import msgspec
 
 from streams.files.replay import partition_of
-from streams.log_reader import read_topic
 from streams.messages.records import PopularItems, Recommendations
+from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics import topic_names
 
