@@ -40,10 +40,10 @@ evaluate: .venv/.runtime ## Stream MovieLens-100K through all models, and FILE=p
 	@$(if $(FILE),$(BIN)/playfold evaluate $(FILE) --settings tuned --out var/evaluation/file $(OPTIONS))
 
 docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
-	$(BIN)/python -m streams.schemas
-	$(BIN)/python -m streams.asyncapi
+	$(BIN)/python -m streams.reference.schemas
+	$(BIN)/python -m streams.reference.asyncapi
 	$(BIN)/python -m web.document
-	$(BIN)/python -m streams.settings_table
+	$(BIN)/python -m streams.reference.settings_table
 
 # Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.
 LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \

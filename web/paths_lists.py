@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request
 from msgspec import Meta
 from starlette.responses import Response
 
-from streams.examples import EXAMPLES
 from streams.files.replay import partition_of
+from streams.reference.examples import EXAMPLES
 from streams.topics import RECOMMENDATIONS
 from web.ids import UserId
 from web.openapi import parameters, responses

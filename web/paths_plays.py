@@ -8,10 +8,10 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from streams.examples import EXAMPLES
 from streams.files.replay import partition_of
 from streams.messages.events import UnreadablePlay, read_value
 from streams.outbox import Item
+from streams.reference.examples import EXAMPLES
 from streams.topics import PLAYS
 from web.answers import Placed, PlaysAnswer, Refused
 from web.body import decode, json_body

@@ -20,12 +20,12 @@ from kafka import KafkaProducer
 from cli.processes import WorkerProcess, environment_of
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
-from streams.examples import EXAMPLES
 from streams.files.replay import partition_of
 from streams.kafka.broker import Broker
 from streams.messages.records import CatalogItem, Recommendations
 from streams.process.child_process import Child
 from streams.readers.latest_list import latest_list
+from streams.reference.examples import EXAMPLES
 from streams.settings import Settings
 from streams.topic_admin import create_topics, delete_topics
 from streams.topics import topic_names

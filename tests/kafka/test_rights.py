@@ -19,7 +19,7 @@ from state.users.record import UserRecord
 from streams.messages.events import Hide, Pause
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
-from streams.schemas import FOLDER
+from streams.reference.schemas import FOLDER
 from streams.settings import Settings
 from streams.topic_admin import create_topics
 from streams.topics import topic_names

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from streams.reference.settings_table import FILE, render_table, write_table
 from streams.settings import PREFIX, Settings, SettingsError, read_settings
-from streams.settings_table import FILE, render_table, write_table
 
 
 def said(name: str, value: str) -> str:
@@ -94,7 +94,7 @@ def test_folders_stand_under_the_data_folder(tmp_path: Path) -> None:
 
 
 def test_the_documentation_lists_every_setting() -> None:
-    """The file is what `python -m streams.settings_table` writes, and every setting stands in it, described."""
+    """The file is what `python -m streams.reference.settings_table` writes, and every setting stands in it, described."""
     written = FILE.read_text()
 
     assert render_table() == written

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from state.generations.store import generation_store
-from streams.examples import EXAMPLES
+from streams.reference.examples import EXAMPLES
 from streams.topics import PULSE
 from tests.made_up import write_made_up
 from tests.web.scene import NOW_MS, Scene

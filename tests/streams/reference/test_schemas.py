@@ -10,7 +10,7 @@ from hypothesis import given
 from tests.streams.test_events import GOOD, plays
 
 from streams.messages.events import Forget, Play
-from streams.schemas import FOLDER, render_schemas, topic_schema, write_schemas
+from streams.reference.schemas import FOLDER, render_schemas, topic_schema, write_schemas
 
 
 @given(plays)
@@ -37,7 +37,7 @@ def test_a_wish_fits_the_schema_of_plays() -> None:
 
 
 def test_the_committed_schemas_are_those_of_the_structs() -> None:
-    """Whoever changes a record runs `python -m streams.schemas`."""
+    """Whoever changes a record runs `python -m streams.reference.schemas`."""
     committed = {path.name: path.read_text() for path in FOLDER.iterdir()}
 
     assert render_schemas() == committed

@@ -1,4 +1,4 @@
-"""JSON Schema of every topic's value, and of the export, from the structs: `python -m streams.schemas` writes them."""
+"""JSON Schema of every topic's value, and of the export, from the structs: `python -m streams.reference.schemas` writes them."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from streams.messages.records import (
     RelatedItems,
 )
 
-FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.PLAYS: (Play, Hide, Unhide, Shown, Pause, Resume, Forget),
     topics.PLAYS_REJECTED: (RejectedPlay,),

@@ -12,16 +12,16 @@ import msgspec
 import pytest
 import yaml
 
-from streams.asyncapi import FILE, document, render_document, write_document
-from streams.channels import CHANNELS, USERS_CHANGELOG
-from streams.examples import EXAMPLES
 from streams.messages.events import read_event
 from streams.messages.records import Recommendations
-from streams.schemas import RECORDS
+from streams.reference.asyncapi import FILE, document, render_document, write_document
+from streams.reference.channels import CHANNELS, USERS_CHANGELOG
+from streams.reference.examples import EXAMPLES
+from streams.reference.schemas import RECORDS
 from streams.settings import Settings
 from streams.topics import declare_topics
 
-OFFICIAL = Path(__file__).parent / "fixtures" / "asyncapi-3.0.0.json.gz"
+OFFICIAL = Path(__file__).parents[1] / "fixtures" / "asyncapi-3.0.0.json.gz"
 OFFICIAL_SHA256 = "abe96881dbfaad495ccbb6bd8d3fb43ca18a13b9d7564849ccb66f39d5e5b20f"
 TYPES = frozenset(Settings().weights)
 
@@ -62,7 +62,7 @@ def references(part: Any) -> Iterator[str]:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    """Whoever changes a record, a topic or what is told of it runs `python -m streams.asyncapi`."""
+    """Whoever changes a record, a topic or what is told of it runs `python -m streams.reference.asyncapi`."""
     assert render_document() == FILE.read_text()
 
 

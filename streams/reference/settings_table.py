@@ -1,4 +1,4 @@
-"""The table of settings in docs/configuration.md, generated: `python -m streams.settings_table` writes it."""
+"""The table of settings in docs/configuration.md, generated: `python -m streams.reference.settings_table` writes it."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from msgspec import inspect
 
 from streams.settings import PREFIX, Settings
 
-FILE = Path(__file__).parent.parent / "docs" / "configuration.md"
+FILE = Path(__file__).parents[2] / "docs" / "configuration.md"
 HEAD = """# Configuration
 
 Every setting is an environment variable, and this is all of them.
@@ -17,7 +17,7 @@ playfold says so in a sentence and ends with status 1 before it does anything.
 
 `inf` is written for infinity.
 All workers of one application need the same settings, `PLAYFOLD_INSTANCE` excepted.
-This file is generated from `streams/settings.py`; change it there and run `python -m streams.settings_table`.
+This file is generated from `streams/settings.py`; change it there and run `python -m streams.reference.settings_table`.
 
 | variable | default | values | meaning |
 |---|---|---|---|

@@ -1,4 +1,4 @@
-"""The topics as AsyncAPI 3.0, from the structs and the declared topics: `python -m streams.asyncapi` writes it."""
+"""The topics as AsyncAPI 3.0, from the structs and the declared topics: `python -m streams.reference.asyncapi` writes it."""
 
 import sys
 from importlib.metadata import version
@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import yaml
 
-from streams.channels import BINARY, CHANNELS, Channel, Operation
-from streams.examples import EXAMPLES, Example
-from streams.schemas import RECORDS
+from streams.reference.channels import BINARY, CHANNELS, Channel, Operation
+from streams.reference.examples import EXAMPLES, Example
+from streams.reference.schemas import RECORDS
 from streams.settings import Settings
 from streams.topics import Topic, declare_topics
 
-FILE = Path(__file__).parent.parent / "docs" / "asyncapi.yaml"
+FILE = Path(__file__).parents[2] / "docs" / "asyncapi.yaml"
 HEAD = """\
-# Generated from streams/messages/records.py, streams/messages/events.py, streams/topics.py and streams/channels.py:
-# change it there and run `python -m streams.asyncapi`.
+# Generated from streams/messages/records.py, streams/messages/events.py, streams/topics.py and streams/reference/channels.py:
+# change it there and run `python -m streams.reference.asyncapi`.
 """
 BINDING = {"bindingVersion": "0.5.0"}
 DESCRIPTION = """\
