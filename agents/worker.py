@@ -28,7 +28,7 @@ from streams.process.gc_tuning import spare_collector
 from streams.process.run_tasks import end_anyway, run_together
 from streams.readers.broadcast import Broadcast
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
 

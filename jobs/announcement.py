@@ -6,7 +6,7 @@ from streams.messages.records import Announcement
 from streams.outbox import Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 SERVING_KEY = b"serving"
 

@@ -10,8 +10,8 @@ import pytest
 from streams.kafka.broker import Broker, free_port
 from streams.kafka.jars import jars_path
 from streams.settings import Settings
-from streams.topic_admin import create_topics, delete_topics
-from streams.topics import TopicNames, topic_names
+from streams.topics.admin import create_topics, delete_topics
+from streams.topics.topics import TopicNames, topic_names
 
 # Read when numpy and numba are first imported, which nothing above does: one thread each, so that tests that run
 # processes of their own do not fight over the cores, and implicit has nothing to warn of.

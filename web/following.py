@@ -13,7 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from state.gateway_view import ITEM, LIST, RELATED, View
 from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from streams.process.gc_tuning import spare_collector
 from streams.process.run_tasks import run_together
 from streams.readers.broadcast import Broadcast
 from streams.settings import Settings
-from streams.topic_admin import topic_ids
-from streams.topics import topic_names
+from streams.topics.admin import topic_ids
+from streams.topics.topics import topic_names
 from web.access import Access
 from web.app import create_app
 from web.assembly import make_parts, take_items

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from streams.outbox import BATCH_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
 from streams.readers.latest_related import read_related
 from streams.reference.examples import EXAMPLES
-from streams.topics import CATALOG, RELATED_ITEMS
+from streams.topics.topics import CATALOG, RELATED_ITEMS
 from web.answers import FoundItems, ItemsRequest
 from web.body import decode, json_body
 from web.companions import NoGenerationError

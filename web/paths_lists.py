@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from streams.files.replay import partition_of
 from streams.reference.examples import EXAMPLES
-from streams.topics import RECOMMENDATIONS
+from streams.topics.topics import RECOMMENDATIONS
 from web.ids import UserId
 from web.openapi import parameters, responses
 from web.parts import Parts

@@ -12,7 +12,7 @@ from streams.files.replay import partition_of
 from streams.messages.events import UnreadablePlay, read_value
 from streams.outbox import Item
 from streams.reference.examples import EXAMPLES
-from streams.topics import PLAYS
+from streams.topics.topics import PLAYS
 from web.answers import Placed, PlaysAnswer, Refused
 from web.body import decode, json_body
 from web.intake import IntakeError, IntakeFullError

@@ -12,7 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from streams.messages.records import RejectedPlay
 from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from state.users.store import UserStore
 from streams.messages.records import PopularItems
 from streams.outbox import Item, Outbox, OutboxError
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 PAUSE_S = 0.5
 """Between two looks whether it is time, or another generation or partition is there."""

@@ -12,7 +12,7 @@ from state.users.partition import PartitionState, Place
 from streams.outbox import Outbox, OutboxError, Pending
 from streams.readers.log_reader import read_span, reader
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from state.users.store import UserStore
 from streams.messages.records import LiveFigures, Pulse
 from streams.outbox import Outbox, OutboxError
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
 

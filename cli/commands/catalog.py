@@ -19,7 +19,7 @@ from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
 from streams.readers.catalog_item import latest_catalog_item
 from streams.settings import Settings, read_settings
-from streams.topic_admin import verify_topics
+from streams.topics.admin import verify_topics
 
 app = typer.Typer(help="Load and show what is known of items.", no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")]

@@ -13,7 +13,7 @@ from jobs.user_requests.send import carry_out
 from streams.messages.events import Forget
 from streams.messages.receipt import Receipt
 from streams.settings import Settings, read_settings
-from streams.topic_admin import verify_topics
+from streams.topics.admin import verify_topics
 from web.gateway import Gateway
 from web.parts import Rights
 

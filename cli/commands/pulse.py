@@ -19,7 +19,7 @@ from streams.process.run_tasks import run_together
 from streams.readers.broadcast import Broadcast
 from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings, read_settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 LOOK_S = 0.5
 """Between two looks at what has come."""

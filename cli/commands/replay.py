@@ -26,7 +26,7 @@ from streams.files.plays_file import PlaysFile
 from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
 from streams.outbox import Outbox
 from streams.settings import Settings, read_settings
-from streams.topic_admin import verify_topics
+from streams.topics.admin import verify_topics
 
 INTERRUPTED = 130
 app = typer.Typer(add_completion=False)

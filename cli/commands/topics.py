@@ -6,8 +6,8 @@ import msgspec
 import typer
 
 from streams.settings import read_settings
-from streams.topic_admin import create_topics, verify_topics
-from streams.topics import declare_topics
+from streams.topics.admin import create_topics, verify_topics
+from streams.topics.topics import declare_topics
 
 app = typer.Typer(help="Create and verify the topics.", no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")]

@@ -13,7 +13,7 @@ import typer
 from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
 from streams.kafka.broker import HOST, Broker, answers, embedded_broker
 from streams.settings import Settings, read_settings
-from streams.topic_admin import create_topics, verify_topics
+from streams.topics.admin import create_topics, verify_topics
 
 RESTARTS_MAX = 5
 RESTARTS_WITHIN_S = 60.0

@@ -9,7 +9,7 @@ import uvloop
 from agents.worker import Worker
 from cli.event_log import start_event_log
 from streams.settings import read_settings
-from streams.topic_admin import verify_topics
+from streams.topics.admin import verify_topics
 
 app = typer.Typer(add_completion=False)
 

@@ -14,7 +14,7 @@ from streams.outbox import Outbox
 from streams.readers.latest_list import fresher, read_list
 from streams.readers.log_reader import partitions_of, reader
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 RATE_WINDOW_S = 5.0
 SPOTLIGHT_S = 5.0

@@ -24,7 +24,7 @@ from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
 from streams.readers.lag import Lag, lag_of
 from streams.settings import Settings
-from streams.topic_admin import create_topics
+from streams.topics.admin import create_topics
 
 PAST_SHARE = 0.8
 PIECE_ROWS = 10_000

@@ -28,11 +28,11 @@ from jobs.doctor.rules import (
     judge_room,
     judge_workers,
 )
-from streams.cluster import describe_cluster
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from streams.topic_admin import verify_topics
-from streams.topics import declare_topics
+from streams.topics.admin import verify_topics
+from streams.topics.cluster import describe_cluster
+from streams.topics.topics import declare_topics
 
 CHECK_S = 10.0
 """Longest that a check may take."""

@@ -20,7 +20,7 @@ from streams.readers.lag import Lag, lag_of
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import Span, partitions_of, read_topic, reader, spans_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 GROWS_S = 2.0
 """Seconds between two looks at the lag."""

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from jobs.doctor.finding import Complaint, Finding, Verdict, found
 from state.storage.disk_space import Room
-from streams.cluster import Cluster
 from streams.messages.records import Pulse
 from streams.process.format_text import count_of, tell_span
 from streams.readers.log_reader import Span
 from streams.settings import Settings
+from streams.topics.cluster import Cluster
 
 LOW_SHARE, FULL_SHARE = 0.1, 0.05
 """Free share of a disk below which it is told, and below which it is a problem."""

@@ -25,7 +25,7 @@ from state.users.record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_o
 from state.users.record_batch import unpack
 from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 USERS, ITEMS, RECORD = "users.parquet", "items.parquet", "snapshot.json"
 FORMAT = 1

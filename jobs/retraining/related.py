@@ -19,7 +19,7 @@ from streams.messages.records import RelatedItems
 from streams.outbox import Item, Outbox, OutboxError
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 ITEMS_AT_ONCE = 4096
 """Items that are looked up, or written to the topic, at a time."""

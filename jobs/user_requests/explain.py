@@ -10,7 +10,7 @@ from state.lists.explain_score import Explanation, ExplanationError, explanation
 from state.users.record import applied_offset_of, generation_key_of, is_forgotten
 from streams.readers.latest_record import records_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 
 def explain(user_id: str, item_id: str, settings: Settings) -> Explanation:

@@ -13,7 +13,7 @@ from streams.messages.records import RejectedPlay
 from streams.readers.latest_list import fresher, read_list
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 _read_object = msgspec.json.Decoder(dict[str, object]).decode
 _read_reject = msgspec.json.Decoder(RejectedPlay).decode

@@ -14,7 +14,7 @@ from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 
 Wish = Forget | Pause | Resume | Hide | Unhide
 

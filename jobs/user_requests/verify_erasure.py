@@ -18,7 +18,7 @@ from streams.files.replay import partition_of
 from streams.messages.events import Forget, UnreadablePlay, read_event
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import USERS_TABLE, topic_names
+from streams.topics.topics import USERS_TABLE, topic_names
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,7 +17,7 @@ from state.errors import StateError
 from state.storage.files import finish_removals, last_written_s, remove_folder
 from state.users.partition import PartitionState
 from streams.settings import Settings
-from streams.topics import USERS_TABLE
+from streams.topics.topics import USERS_TABLE
 
 CACHE_BYTES = 64 << 20
 OPEN_TRIES = 30

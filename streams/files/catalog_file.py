@@ -17,7 +17,7 @@ from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 TEXT_LENGTH_MAX, WORD_LENGTH_MAX, TAGS_MAX = 512, 64, 32
 _encode = msgspec.json.Encoder().encode

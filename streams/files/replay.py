@@ -15,7 +15,7 @@ from streams.files.play_columns import PlaysPiece
 from streams.messages.events import Play
 from streams.outbox import Item, Outbox, Written
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 USERS_CACHED_MAX = 200_000
 _encode = msgspec.json.Encoder().encode

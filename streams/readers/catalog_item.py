@@ -9,7 +9,7 @@ from streams.messages.records import CatalogItem
 from streams.readers.latest_record import records_of
 from streams.readers.log_reader import LogReadError, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 TITLES_RECORDS_MAX = 100_000
 """Titles are looked up where the topic holds at most so many records, which takes about a second: it is read whole."""

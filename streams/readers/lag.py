@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.readers.log_reader import Span, partitions_of, reader
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 
 class Lag:

@@ -6,7 +6,7 @@ from streams.files.replay import partition_of
 from streams.messages.records import PopularItems, Recommendations
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 _decode = msgspec.json.Decoder(PopularItems).decode
 

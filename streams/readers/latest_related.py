@@ -5,7 +5,7 @@ import msgspec
 from streams.messages.records import RelatedItems
 from streams.readers.latest_record import records_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 _decode = msgspec.json.Decoder(RelatedItems).decode
 

@@ -12,11 +12,11 @@ from streams.reference.channels import BINARY, CHANNELS, Channel, Operation
 from streams.reference.examples import EXAMPLES, Example
 from streams.reference.schemas import RECORDS
 from streams.settings import Settings
-from streams.topics import Topic, declare_topics
+from streams.topics.topics import Topic, declare_topics
 
 FILE = Path(__file__).parents[2] / "docs" / "asyncapi.yaml"
 HEAD = """\
-# Generated from streams/messages/records.py, streams/messages/events.py, streams/topics.py and streams/reference/channels.py:
+# Generated from streams/messages/records.py, streams/messages/events.py, streams/topics/topics.py and streams/reference/channels.py:
 # change it there and run `python -m streams.reference.asyncapi`.
 """
 BINDING = {"bindingVersion": "0.5.0"}

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from streams import topics
 from streams.messages.records import ItemId, UserId
 from streams.settings import Settings
+from streams.topics import topics
 
 USERS_CHANGELOG = topics.topic_names(Settings()).users_changelog
 BINARY = {"type": "string", "format": "binary"}

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 
-from streams import topics
 from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
 from streams.messages.records import (
     Announcement,
@@ -19,6 +18,7 @@ from streams.messages.records import (
     RelatedItems,
     Share,
 )
+from streams.topics import topics
 
 PLAYED_AT_MS = 1_795_478_400_000
 MADE_AT_MS = PLAYED_AT_MS + 21

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from streams import topics
 from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
 from streams.messages.export_document import Holdings
 from streams.messages.records import (
@@ -19,6 +18,7 @@ from streams.messages.records import (
     RejectedPlay,
     RelatedItems,
 )
+from streams.topics import topics
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {

@@ -17,7 +17,7 @@ from streams.messages.events import Play
 from streams.messages.records import Recommendations
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 
 class Topics(NamedTuple):

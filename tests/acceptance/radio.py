@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from streams.messages.records import CatalogItem
 from streams.outbox import Item
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 TASTES = {
     "Harbour": ("Lanterns", "Tidewater", "The Long Pier", "Salt and Rope", "Gull Weather", "Low Bridge", "Ferry Song"),

@@ -13,7 +13,7 @@ from streams.consumer.slices import Record, Slice
 from streams.messages.records import Recommendations
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.changelog import History, read_history
 
 

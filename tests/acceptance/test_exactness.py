@@ -11,8 +11,8 @@ from state.keys import generation_key, item_key
 from state.users.record import MARK, UserRecord
 from streams.outbox import Item
 from streams.settings import Settings
-from streams.topic_admin import create_topics
-from streams.topics import TopicNames
+from streams.topics.admin import create_topics
+from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.reference import changelog_records, latest_lists, sequential_records, stale
 from tests.made_up import made_up_factors, made_up_plays, publish

@@ -27,8 +27,8 @@ from streams.process.child_process import Child
 from streams.readers.latest_list import latest_list
 from streams.reference.examples import EXAMPLES
 from streams.settings import Settings
-from streams.topic_admin import create_topics, delete_topics
-from streams.topics import topic_names
+from streams.topics.admin import create_topics, delete_topics
+from streams.topics.topics import topic_names
 from tests.acceptance.examples import PAGES, README, Desk, Program, blocks_of, program, programs
 from tests.kafka.watching import await_true, rejects, send, values, worker
 

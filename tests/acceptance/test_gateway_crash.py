@@ -20,7 +20,7 @@ from state.users.record import UserRecord
 from streams.kafka.broker import free_port
 from streams.readers.lag import lag_of
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.acceptance.reference import latest_lists
 from tests.changelog import read_history
 from tests.kafka.watching import await_true, values

@@ -17,7 +17,7 @@ from streams.files.catalog_file import send_items
 from streams.kafka.broker import Broker
 from streams.outbox import Outbox
 from streams.settings import Settings
-from streams.topic_admin import create_topics, delete_topics
+from streams.topics.admin import create_topics, delete_topics
 from tests.acceptance.browser import chromium
 from tests.acceptance.page_window import violations, window
 from tests.acceptance.radio import LISTENERS, past_plays, playing, songs

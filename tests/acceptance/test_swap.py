@@ -17,7 +17,7 @@ from jobs.announcement import announce
 from state.generations.generation import Generation
 from state.generations.store import generation_store
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.plain_lists import Topics, fault_of, histories_at, read_topics
 from tests.kafka.watching import play

@@ -7,7 +7,7 @@ from state.users.record_batch import new_users, pack
 from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 
 def user_records(n_users: int, n_history: int, partitions: int) -> dict[int, list[Item]]:

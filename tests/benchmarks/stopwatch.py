@@ -18,7 +18,7 @@ from aiokafka.structs import RecordMetadata
 
 from streams.files.replay import partition_of
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 ANSWER_S = 5.0
 

@@ -17,7 +17,7 @@ from kafka import KafkaAdminClient
 
 from streams.outbox import Item
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.system import run_other, run_ours, system, under
 from tests.made_up import made_up_factors, made_up_plays, publish, send_plays

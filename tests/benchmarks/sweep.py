@@ -21,7 +21,7 @@ from state.users.record_batch import new_users, pack
 from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.stopwatch import Load, Stopwatch
 from tests.benchmarks.system import system

@@ -15,8 +15,8 @@ from cli.processes import environment_of
 from streams.kafka.broker import Broker, free_port
 from streams.kafka.jars import jars_path
 from streams.settings import Settings
-from streams.topic_admin import create_topics
-from streams.topics import topic_names
+from streams.topics.admin import create_topics
+from streams.topics.topics import topic_names
 
 ENGINE_S = 300.0
 

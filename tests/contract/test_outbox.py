@@ -8,7 +8,7 @@ import pytest
 from streams.outbox import Item, Outbox, Written
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.agents.memory_outbox import MemoryOutbox
 
 TOPIC_PARTITION = 2

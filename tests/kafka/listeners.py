@@ -6,7 +6,7 @@ from state.keys import item_key, item_name_key
 from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.jobs.snapshots import Played, record_of
 
 

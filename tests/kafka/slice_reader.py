@@ -12,7 +12,7 @@ from typing import Any
 from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.consumer.slices import acknowledge, take_group
 from streams.settings import Settings, read_settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 
 async def read(settings: Settings, expected: int, acknowledged: int) -> None:

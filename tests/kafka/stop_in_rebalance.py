@@ -14,7 +14,7 @@ import uvloop
 
 from streams.consumer.faust_app import PlayfoldApp, create_app, topic_of_bytes
 from streams.settings import Settings, read_settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 
 
 async def stop(settings: Settings) -> None:

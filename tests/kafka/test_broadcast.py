@@ -9,7 +9,7 @@ from streams.outbox import Outbox
 from streams.readers.broadcast import Broadcast
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 
 Seen = list[tuple[bytes | None, bytes | None]]
 

@@ -15,8 +15,8 @@ import pytest
 from streams.kafka.broker import HOST, Broker, BrokerError, answers, free_port
 from streams.kafka.jars import JarsError, resolve_jars
 from streams.settings import Settings
-from streams.topic_admin import create_topics, verify_topics
-from streams.topics import declare_topics
+from streams.topics.admin import create_topics, verify_topics
+from streams.topics.topics import declare_topics
 
 PROJECT = Path(__file__).parent.parent.parent
 JARS = PROJECT / "var" / "kafka-jars-4.3.1"

@@ -17,7 +17,7 @@ from streams.outbox import Outbox
 from streams.readers import catalog_item
 from streams.readers.catalog_item import titles_of
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
 

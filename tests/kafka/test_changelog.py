@@ -20,7 +20,7 @@ from state.users.store import UserStore
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.agents.deliveries import NOW_MS
 from tests.changelog import read_history
 

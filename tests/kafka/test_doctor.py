@@ -24,7 +24,7 @@ from state.generations.generation import write_generation
 from state.generations.store import generation_store, new_generation_id
 from streams.kafka.broker import free_port
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.kafka.watching import await_true, play, send, worker
 from tests.made_up import made_up_factors
 from tests.state.builders import manifest_of, numbered

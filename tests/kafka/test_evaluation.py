@@ -22,7 +22,7 @@ from streams.files.plays_file import PlaysFile
 from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, send, values, worker
 from tests.state.builders import manifest_of
 

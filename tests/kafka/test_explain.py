@@ -12,7 +12,7 @@ from jobs.user_requests.explain import explain
 from state.generations.store import generation_store
 from state.lists.explain_score import Explanation, ExplanationError
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
 

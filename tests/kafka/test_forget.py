@@ -21,7 +21,7 @@ from streams.messages.events import Forget
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.kafka.watching import await_true, play, send, values, worker
 
 

@@ -20,8 +20,8 @@ from streams.kafka.broker import Broker, free_port
 from streams.messages.records import RelatedItems
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topic_admin import create_topics, delete_topics
-from streams.topics import TopicNames, topic_names
+from streams.topics.admin import create_topics, delete_topics
+from streams.topics.topics import TopicNames, topic_names
 from tests.conftest import JARS
 from tests.kafka.watching import await_true, lists, rejects, values, worker
 from tests.made_up import made_up_factors, publish

@@ -10,7 +10,7 @@ from streams.kafka.broker import free_port
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError, partitions_of, read_span, read_topic, reader
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 
 TIMEOUT_S = 10.0
 

@@ -17,7 +17,7 @@ from jobs.retraining.run import open_run
 from state.generations.store import generation_store
 from streams.messages.records import Announcement
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.jobs.snapshots import drawn_plays
 from tests.kafka.dying_night import STEPS
 from tests.kafka.listeners import write_listeners

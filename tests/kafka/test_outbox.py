@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from streams.kafka.broker import free_port
 from streams.outbox import Item, Outbox, OutboxError, Written
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 
 
 async def test_a_strangers_record_breaks_the_run(settings: Settings, names: TopicNames) -> None:

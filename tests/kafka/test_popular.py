@@ -18,7 +18,7 @@ from state.lists.popularity import REFRESH_MS
 from streams.messages.records import PopularItems, Recommendations
 from streams.readers.latest_popular import latest_popular
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 from tests.made_up import made_up_factors
 from tests.state.builders import manifest_of

@@ -22,7 +22,7 @@ from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, rejects, send, values, worker
 
 

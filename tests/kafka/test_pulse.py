@@ -20,8 +20,8 @@ from streams.kafka.broker import free_port
 from streams.messages.records import Pulse, Recommendations
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topic_admin import create_topics
-from streams.topics import TopicNames
+from streams.topics.admin import create_topics
+from streams.topics.topics import TopicNames
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
 

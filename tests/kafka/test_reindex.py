@@ -17,7 +17,7 @@ from state.errors import GenerationError
 from state.generations.revision import Items, write_revision
 from state.generations.store import generation_store
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
 

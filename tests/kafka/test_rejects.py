@@ -8,7 +8,7 @@ import msgspec
 from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import await_true, play, rejects, worker
 

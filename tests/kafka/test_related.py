@@ -17,7 +17,7 @@ from state.generations.store import generation_store
 from streams.messages.records import RelatedItems
 from streams.readers.latest_related import latest_related
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.kafka.watching import values
 from tests.state.builders import manifest_of
 

@@ -20,8 +20,8 @@ from streams.outbox import Outbox
 from streams.readers.latest_list import ListUnreadable, latest_list
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topic_admin import create_topics
-from streams.topics import TopicNames
+from streams.topics.admin import create_topics
+from streams.topics.topics import TopicNames
 
 PROJECT = Path(__file__).parent.parent.parent
 JARS = PROJECT / "var" / "kafka-jars-4.3.1"

@@ -13,7 +13,7 @@ from state.keys import item_key, item_name_key
 from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import await_true, lists, play, send, worker
 from tests.made_up import made_up_plays

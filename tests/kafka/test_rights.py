@@ -21,8 +21,8 @@ from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.reference.schemas import FOLDER
 from streams.settings import Settings
-from streams.topic_admin import create_topics
-from streams.topics import topic_names
+from streams.topics.admin import create_topics
+from streams.topics.topics import topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker
 
 

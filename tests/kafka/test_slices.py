@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from cli.processes import environment_of
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 
 PROJECT = Path(__file__).parent.parent.parent
 Group = list[tuple[int, list[int]]]

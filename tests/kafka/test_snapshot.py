@@ -12,7 +12,7 @@ from state.users.record import HistoryEntry, UserRecord
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 
 
 def record(applied: int, plays: int = 0) -> bytes:

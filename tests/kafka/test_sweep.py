@@ -11,7 +11,7 @@ from state.keys import generation_key
 from state.users.record import generation_key_of
 from streams.readers.lag import lag_of
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import await_true, lists, play, send, worker
 from tests.made_up import made_up_factors, publish

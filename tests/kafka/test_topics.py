@@ -16,8 +16,8 @@ from kafka.admin import ConfigResource
 from streams.kafka.broker import free_port
 from streams.messages.records import RejectedPlay
 from streams.settings import PREFIX, Settings
-from streams.topic_admin import TopicsError, create_topics, delete_topics, verify_topics
-from streams.topics import TopicNames, declare_topics, topic_names
+from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
+from streams.topics.topics import TopicNames, declare_topics, topic_names
 
 # What the command line needs to know to find the test's topics.
 TOLD = ("brokers", "group", "topic_prefix", "partitions", "kafka_timeout_s")

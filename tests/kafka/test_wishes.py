@@ -9,7 +9,7 @@ from state.users.record import UserRecord
 from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.kafka.watching import await_true, lists, send, values, worker
 from tests.made_up import made_up_factors, publish
 

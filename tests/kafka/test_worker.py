@@ -17,8 +17,8 @@ from cli.processes import ProcessError, WorkerProcess, run_command
 from state.users.record import UserRecord
 from streams.kafka.broker import Broker, free_port
 from streams.settings import Settings
-from streams.topic_admin import create_topics, delete_topics
-from streams.topics import TopicNames, topic_names
+from streams.topics.admin import create_topics, delete_topics
+from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import await_true, lists, play, rejects, send, worker
 from tests.made_up import made_up_factors, publish

@@ -9,7 +9,7 @@ import pytest
 
 from state.generations.store import generation_store
 from streams.reference.examples import EXAMPLES
-from streams.topics import PULSE
+from streams.topics.topics import PULSE
 from tests.made_up import write_made_up
 from tests.web.scene import NOW_MS, Scene
 from web.figures import GONE_MS, HISTORY_S, SILENT_MS, WORKERS_MAX

@@ -13,7 +13,7 @@ from state.gateway_view import LIST, RELATED, View
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from web.following import Following
 
 

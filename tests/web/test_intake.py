@@ -9,7 +9,7 @@ from aiokafka.errors import RequestTimedOutError
 
 from streams.outbox import Item, OutboxError, Pending
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from web.intake import BATCH_BYTES, Intake, IntakeError, IntakeFullError
 

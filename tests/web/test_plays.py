@@ -9,7 +9,7 @@ import pytest
 
 from streams.files.replay import partition_of
 from streams.outbox import Item
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.web.scene import NOW_MS, Scene, ask
 from web.intake import Intake
 

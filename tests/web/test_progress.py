@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from state.gateway_view import View
 from streams.outbox import Outbox
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from web.arrivals import Arrivals
 from web.following import Following
 from web.progress import Progress

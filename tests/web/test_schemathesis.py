@@ -15,7 +15,7 @@ from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem, RelatedItems
 from streams.outbox import Outbox
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.kafka.watching import worker
 from tests.made_up import made_up_factors, publish
 from tests.web.gateway_process import client_of, gateway, play, post, read

@@ -24,7 +24,7 @@ from state.users.store import UserStore
 from streams.messages.records import CatalogItem, PopularItems
 from streams.outbox import OutboxError
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 

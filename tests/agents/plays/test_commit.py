@@ -13,7 +13,7 @@ from state.users.partition import PartitionState, Place
 from state.users.record import UserRecord
 from streams.outbox import OutboxError
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 
 SETTINGS = Settings(kafka_timeout_s=0.2)

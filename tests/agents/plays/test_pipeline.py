@@ -24,7 +24,7 @@ from state.users.store import UserStore
 from streams.consumer.slices import Slice
 from streams.outbox import OutboxError
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.agents.deliveries import played, slice_of
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import make_generation

@@ -25,7 +25,7 @@ from state.users.store import UserStore
 from streams.messages.records import Pulse
 from streams.outbox import OutboxError
 from streams.settings import Settings
-from streams.topics import topic_names
+from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import FIRST_ID, make_generation
 

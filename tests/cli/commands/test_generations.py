@@ -18,7 +18,7 @@ from state.generations.store import GenerationStore, generation_store
 from streams.kafka.broker import free_port
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
-from streams.topics import TopicNames, topic_names
+from streams.topics.topics import TopicNames, topic_names
 from tests.state.stores import judged, write_night
 
 FIRST, SECOND, THIRD, FOURTH = (f"2026-03-0{day}" for day in (1, 2, 3, 4))

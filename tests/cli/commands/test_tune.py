@@ -10,7 +10,7 @@ from cli.commands.tune import app
 from jobs.tuning.results import BEST, SCORED, TuningError, read_best
 from streams.files.play_columns import PlaysFileError
 from streams.settings import Settings
-from streams.topics import TopicNames
+from streams.topics.topics import TopicNames
 from tests.cli.plays_of_tastes import COLUMNS, Command, read_by_commands
 from tests.jobs.snapshots import drawn_plays
 from tests.jobs.tastes import N_EVENTS

@@ -28,12 +28,12 @@ from jobs.doctor.rules import (
     judge_workers,
 )
 from state.storage.disk_space import Room
-from streams.cluster import Cluster
 from streams.kafka.broker import free_port
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.readers.lag import Lag
 from streams.readers.log_reader import Span
 from streams.settings import Settings
+from streams.topics.cluster import Cluster
 
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000

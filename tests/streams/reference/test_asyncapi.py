@@ -19,7 +19,7 @@ from streams.reference.channels import CHANNELS, USERS_CHANGELOG
 from streams.reference.examples import EXAMPLES
 from streams.reference.schemas import RECORDS
 from streams.settings import Settings
-from streams.topics import declare_topics
+from streams.topics.topics import declare_topics
 
 OFFICIAL = Path(__file__).parents[1] / "fixtures" / "asyncapi-3.0.0.json.gz"
 OFFICIAL_SHA256 = "abe96881dbfaad495ccbb6bd8d3fb43ca18a13b9d7564849ccb66f39d5e5b20f"

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from streams.settings import Settings, SettingsError, read_settings
-from streams.topic_admin import FoundTopic, TopicsError, compare_topics
-from streams.topics import TopicNames, declare_topics, topic_names
+from streams.topics.admin import FoundTopic, TopicsError, compare_topics
+from streams.topics.topics import TopicNames, declare_topics, topic_names
 
 
 def as_declared(settings: Settings) -> dict[str, FoundTopic]:

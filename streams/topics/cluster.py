@@ -3,7 +3,7 @@
 import msgspec
 
 from streams.settings import Settings
-from streams.topic_admin import admin_client
+from streams.topics.admin import admin_client
 
 
 class Cluster(msgspec.Struct, frozen=True):

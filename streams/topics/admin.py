@@ -13,7 +13,7 @@ from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, To
 
 from streams.process.format_text import count_of
 from streams.settings import Settings
-from streams.topics import FLEETING, Topic, declare_topics, topic_names
+from streams.topics.topics import FLEETING, Topic, declare_topics, topic_names
 
 
 class TopicsError(ValueError):

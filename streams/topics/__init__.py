@@ -1,0 +1,1 @@
+"""The topics: their names and settings, and how they are created and verified."""
