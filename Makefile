@@ -42,7 +42,7 @@ evaluate: .venv/.runtime ## Stream MovieLens-100K through all models, and FILE=p
 docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
 	$(BIN)/python -m streams.reference.schemas
 	$(BIN)/python -m streams.reference.asyncapi
-	$(BIN)/python -m web.document
+	$(BIN)/python -m web.openapi_document
 	$(BIN)/python -m streams.reference.settings_table
 
 # Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.

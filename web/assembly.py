@@ -9,18 +9,18 @@ from state.generations.store import generation_store
 from state.storage.disk_space import DiskMetrics
 from streams.settings import Settings
 from web.arrivals import Arrivals
-from web.companions import Companions
 from web.figures import Figures
 from web.following import Following, Record
-from web.intake import Intake
+from web.item_search import ItemSearch
+from web.list_reader import Lists
 from web.metrics import GatewayMetrics, GatewayState
 from web.open_streams import OpenStreams
 from web.parts import Parts, Rights
+from web.play_intake import Intake
 from web.popular import PopularHeld
 from web.progress import Progress
-from web.reading import Lists
 from web.rejects import Rejects
-from web.search import ItemSearch
+from web.session_ranking import Companions
 from web.timings import Timings
 
 

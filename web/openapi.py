@@ -10,7 +10,7 @@ from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Un
 from streams.messages.export_document import Holdings
 from streams.messages.receipt import Receipt
 from streams.messages.records import CatalogItem, RelatedItems
-from web import answers
+from web import schemas as answers
 from web.ids import PRINTABLE
 from web.problems import MEDIA_TYPE, ProblemDocument
 

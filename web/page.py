@@ -11,12 +11,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from web.access import COOKIE, Access
-from web.answers import FoundListeners
 from web.body import read_body
 from web.live import LiveStream
 from web.open_streams import EventStream
 from web.parts import Parts
 from web.paths_lists import as_json, not_ready
+from web.schemas import FoundListeners
 
 HERE = Path(__file__).parent
 WEEK_S = 604_800

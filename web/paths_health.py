@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
-from web.answers import Health
 from web.openapi import responses
 from web.parts import Parts
 from web.paths_lists import as_json, not_ready
 from web.problems import RETRY_S, Problem
+from web.schemas import Health
 
 OPEN: dict[str, Any] = {"security": []}
 """What is said of a path that needs no token."""

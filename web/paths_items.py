@@ -11,14 +11,14 @@ from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_ite
 from streams.readers.latest_related import read_related
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import CATALOG, RELATED_ITEMS
-from web.answers import FoundItems, ItemsRequest
 from web.body import decode, json_body
-from web.companions import NoGenerationError
 from web.ids import ItemId
 from web.openapi import body, ref, responses
 from web.parts import Parts
 from web.paths_lists import as_json, not_ready, with_tag
 from web.problems import RETRY_S, Problem
+from web.schemas import FoundItems, ItemsRequest
+from web.session_ranking import NoGenerationError
 
 N = Annotated[int | None, Query(ge=1, le=1000, description="Items at most; all if left out.")]
 Words = Annotated[str, Query(alias="query", min_length=1, max_length=128, description="Part of a title or artist.")]

@@ -12,12 +12,12 @@ from starlette.responses import Response
 from state.lists.explain_score import Explanation
 from streams.messages.receipt import Receipt
 from streams.messages.records import Recommendations
-from web.answers import BecauseAnswer, Reason
 from web.ids import ItemId, UserId
 from web.openapi import responses
 from web.parts import Parts
 from web.paths_lists import as_json, not_ready
 from web.problems import RETRY_S, Problem
+from web.schemas import BecauseAnswer, Reason
 
 READS_AT_ONCE = 2
 """Requests that read whole topics, at a time: they take seconds, and a share of the machine."""

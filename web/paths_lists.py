@@ -14,10 +14,10 @@ from streams.files.replay import partition_of
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import RECOMMENDATIONS
 from web.ids import UserId
+from web.list_reader import NoListError, Wanted
 from web.openapi import parameters, responses
 from web.parts import Parts
 from web.problems import RETRY_S, Problem
-from web.reading import NoListError, Wanted
 
 FIELDS_MAX = 220
 

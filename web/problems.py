@@ -18,7 +18,7 @@ from streams.readers.latest_list import ListUnreadable
 from streams.readers.latest_related import RelatedUnreadable
 from streams.readers.log_reader import LogReadError
 from web.arrivals import TooManyWaitError
-from web.intake import IntakeError
+from web.play_intake import IntakeError
 
 log = logging.getLogger(__name__)
 

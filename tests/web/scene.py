@@ -21,8 +21,8 @@ from tests.agents.memory_outbox import MemoryOutbox
 from web.access import Access
 from web.app import create_app
 from web.assembly import make_parts
-from web.intake import Intake
 from web.parts import Parts, Rights
+from web.play_intake import Intake
 
 HOST = "http://localhost"
 NOW_MS = 1_795_478_400_000

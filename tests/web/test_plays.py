@@ -11,7 +11,7 @@ from streams.files.replay import partition_of
 from streams.outbox import Item
 from streams.topics.topics import topic_names
 from tests.web.scene import NOW_MS, Scene, ask
-from web.intake import Intake
+from web.play_intake import Intake
 
 JSON = {"content-type": "application/json"}
 

@@ -13,10 +13,10 @@ from streams.messages.records import ALL_KINDS, Recommendations
 from streams.readers.latest_list import read_list
 from streams.readers.latest_popular import as_list_of
 from streams.settings import Settings
-from web.answers import ListAnswer
 from web.arrivals import Arrivals
 from web.popular import PopularHeld
 from web.progress import Progress
+from web.schemas import ListAnswer
 
 _PARALLEL = ("items", "scores", "because", "because_scores", "because_rest")
 

@@ -11,7 +11,7 @@ from streams.outbox import Item, OutboxError, Pending
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
-from web.intake import BATCH_BYTES, Intake, IntakeError, IntakeFullError
+from web.play_intake import BATCH_BYTES, Intake, IntakeError, IntakeFullError
 
 PLAYS = topic_names(Settings()).plays
 
@@ -150,7 +150,7 @@ async def test_a_kafka_that_goes_is_told_and_found_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever waits learns that their events may have arrived; then it is refused at once, until there is one again."""
-    monkeypatch.setattr("web.intake.RECONNECT_S", 0.01)
+    monkeypatch.setattr("web.play_intake.RECONNECT_S", 0.01)
     first, second = CountingOutbox(Settings()), CountingOutbox(Settings())
     intake = intake_of(first, GoneOutbox(Settings()), GoneOutbox(Settings()), second)
     await intake.start()

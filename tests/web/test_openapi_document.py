@@ -1,6 +1,6 @@
 """The description of the gateway that is committed."""
 
-from web.document import FILE, render_document
+from web.openapi_document import FILE, render_document
 
 
 def test_the_committed_description_is_the_gateway_s_own() -> None:

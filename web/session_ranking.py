@@ -13,7 +13,7 @@ from state.generations.serving import Serving
 from state.lists.ranker import Ranker
 from state.lists.session_list import anonymous_list, rank_candidates
 from streams.settings import Settings
-from web.answers import ItemsAnswer, ItemsRequest
+from web.schemas import ItemsAnswer, ItemsRequest
 
 WAITING_MAX = 200
 """Requests that may wait for the thread."""

@@ -12,7 +12,7 @@ from state.generations.serving import Serving
 from state.generations.store import generation_store
 from streams.settings import Settings
 from tests.state.builders import make_generation
-from web.search import LOOKED_AT_MAX, ItemSearch
+from web.item_search import LOOKED_AT_MAX, ItemSearch
 
 
 def search_of(folder: Path, generation: Generation | None = None, **titles: str) -> ItemSearch:

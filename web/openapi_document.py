@@ -1,4 +1,4 @@
-"""docs/openapi.json, out of the paths of the gateway: `python -m web.document` writes it."""
+"""docs/openapi.json, out of the paths of the gateway: `python -m web.openapi_document` writes it."""
 
 import json
 import sys

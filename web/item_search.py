@@ -8,7 +8,7 @@ import numpy as np
 from state.generations.serving import Serving
 from state.keys import item_key
 from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
-from web.answers import FoundItem
+from web.schemas import FoundItem
 
 LOOKED_AT_MAX = 2000
 """Matches that are looked at; the most played of them are told."""
