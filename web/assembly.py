@@ -8,20 +8,20 @@ from state.generations.serving import Serving
 from state.generations.store import generation_store
 from state.storage.disk_space import DiskMetrics
 from streams.settings import Settings
-from web.arrivals import Arrivals
-from web.figures import Figures
-from web.following import Following, Record
+from web.feeds.commit_progress import Progress
+from web.feeds.dashboard import Figures
+from web.feeds.list_waiters import Arrivals
+from web.feeds.play_latency import Timings
+from web.feeds.popular_lists import PopularHeld
+from web.feeds.rejects import Rejects
+from web.feeds.topic_follower import Following, Record
 from web.item_search import ItemSearch
 from web.list_reader import Lists
 from web.metrics import GatewayMetrics, GatewayState
 from web.open_streams import OpenStreams
 from web.parts import Parts, Rights
 from web.play_intake import Intake
-from web.popular import PopularHeld
-from web.progress import Progress
-from web.rejects import Rejects
 from web.session_ranking import Companions
-from web.timings import Timings
 
 
 def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:

@@ -13,9 +13,9 @@ from streams.messages.records import ALL_KINDS, Recommendations
 from streams.readers.latest_list import read_list
 from streams.readers.latest_popular import as_list_of
 from streams.settings import Settings
-from web.arrivals import Arrivals
-from web.popular import PopularHeld
-from web.progress import Progress
+from web.feeds.commit_progress import Progress
+from web.feeds.list_waiters import Arrivals
+from web.feeds.popular_lists import PopularHeld
 from web.schemas import ListAnswer
 
 _PARALLEL = ("items", "scores", "because", "because_scores", "because_rest")

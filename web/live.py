@@ -10,7 +10,7 @@ import msgspec
 
 from streams.messages.records import Recommendations
 from streams.readers.latest_list import read_list
-from web.figures import Point
+from web.feeds.dashboard import Point
 from web.parts import Parts
 
 KEEP_ALIVE_S = 15.0

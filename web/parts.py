@@ -10,19 +10,19 @@ from state.lists.explain_score import Explanation
 from streams.messages.export_document import Holdings
 from streams.messages.receipt import Receipt
 from streams.settings import Settings
-from web.arrivals import Arrivals
-from web.figures import Figures
-from web.following import Following
+from web.feeds.commit_progress import Progress
+from web.feeds.dashboard import Figures
+from web.feeds.list_waiters import Arrivals
+from web.feeds.play_latency import Timings
+from web.feeds.popular_lists import PopularHeld
+from web.feeds.rejects import Rejects
+from web.feeds.topic_follower import Following
 from web.item_search import ItemSearch
 from web.list_reader import Lists
 from web.metrics import GatewayMetrics
 from web.open_streams import OpenStreams
 from web.play_intake import Intake
-from web.popular import PopularHeld
-from web.progress import Progress
-from web.rejects import Rejects
 from web.session_ranking import Companions
-from web.timings import Timings
 
 
 @dataclass(frozen=True)

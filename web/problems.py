@@ -17,7 +17,7 @@ from streams.outbox import OutboxError
 from streams.readers.latest_list import ListUnreadable
 from streams.readers.latest_related import RelatedUnreadable
 from streams.readers.log_reader import LogReadError
-from web.arrivals import TooManyWaitError
+from web.feeds.list_waiters import TooManyWaitError
 from web.play_intake import IntakeError
 
 log = logging.getLogger(__name__)

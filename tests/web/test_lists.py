@@ -289,7 +289,7 @@ async def test_many_readers_wait_and_are_all_woken(scene: Scene) -> None:
 
 async def test_too_many_waiting_readers_are_told_to_come_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 with Retry-After; reading without waiting goes on."""
-    monkeypatch.setattr("web.arrivals.WAITING_MAX", 2)
+    monkeypatch.setattr("web.feeds.list_waiters.WAITING_MAX", 2)
     scene.put_list(made_list(offset=5))
     waiting = [asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=400)) for _ in range(2)]
     await asyncio.sleep(0.05)

@@ -14,7 +14,7 @@ from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from web.following import Following
+from web.feeds.topic_follower import Following
 
 
 class Seen(NamedTuple):

@@ -11,9 +11,9 @@ from state.gateway_view import View
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from web.arrivals import Arrivals
-from web.following import Following
-from web.progress import Progress
+from web.feeds.commit_progress import Progress
+from web.feeds.list_waiters import Arrivals
+from web.feeds.topic_follower import Following
 
 
 @pytest.fixture

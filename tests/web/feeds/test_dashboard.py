@@ -12,7 +12,7 @@ from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PULSE
 from tests.made_up import write_made_up
 from tests.web.scene import NOW_MS, Scene
-from web.figures import GONE_MS, HISTORY_S, SILENT_MS, WORKERS_MAX
+from web.feeds.dashboard import GONE_MS, HISTORY_S, SILENT_MS, WORKERS_MAX
 
 
 def pulse(scene: Scene, instance: str = "a", **fields: Any) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from web.arrivals import Arrivals, TooManyWaitError
+from web.feeds.list_waiters import Arrivals, TooManyWaitError
 
 
 async def woken(event: asyncio.Event) -> bool:
@@ -49,7 +49,7 @@ async def test_who_has_gone_is_not_remembered() -> None:
 
 async def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one listener or of many; whoever goes leaves room."""
-    monkeypatch.setattr("web.arrivals.WAITING_MAX", 2)
+    monkeypatch.setattr("web.feeds.list_waiters.WAITING_MAX", 2)
     arrivals = Arrivals()
     with arrivals.of("ann"):
         with arrivals.of("ben"), pytest.raises(TooManyWaitError, match=r"^2 requests wait for lists already\.$"):

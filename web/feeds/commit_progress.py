@@ -8,8 +8,8 @@ from aiokafka.errors import KafkaError
 from streams.readers.lag import lag_of
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from web.arrivals import Arrivals
-from web.following import Following
+from web.feeds.list_waiters import Arrivals
+from web.feeds.topic_follower import Following
 
 log = logging.getLogger(__name__)
 

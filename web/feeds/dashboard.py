@@ -18,7 +18,7 @@ from state.generations.store import generation_store
 from streams.messages.records import ListQuality, Pulse, Share
 from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings
-from web.progress import Progress
+from web.feeds.commit_progress import Progress
 
 log = logging.getLogger(__name__)
 
