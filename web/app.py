@@ -7,8 +7,8 @@ from starlette.types import ASGIApp
 
 from web.access import Access
 from web.guard import Guard
+from web.live.page import Page
 from web.openapi import describe
-from web.page import Page
 from web.parts import Parts
 from web.paths_health import HealthPath
 from web.paths_items import ItemsPath

@@ -11,7 +11,7 @@ import pytest
 
 from streams.files.replay import partition_of
 from tests.web.scene import NOW_MS, Scene, made_list
-from web.live import LiveStream, columns
+from web.live.event_stream import LiveStream, columns
 
 PARTITION = partition_of("ann", 4)
 
@@ -119,7 +119,7 @@ async def test_a_stream_ends_when_the_gateway_stops(scene: Scene) -> None:
 
 async def test_a_stream_ends_after_its_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The browser opens it again."""
-    monkeypatch.setattr("web.live.STREAM_S", 0.1)
+    monkeypatch.setattr("web.live.event_stream.STREAM_S", 0.1)
 
     async with asyncio.timeout(3):
         told = [found async for found in LiveStream(scene.parts, "").events()]
@@ -130,8 +130,8 @@ async def test_a_stream_ends_after_its_time(scene: Scene, monkeypatch: pytest.Mo
 
 async def test_a_quiet_stream_says_that_it_is_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a comment, so that no proxy takes it for dead."""
-    monkeypatch.setattr("web.live.KEEP_ALIVE_S", 0.05)
-    monkeypatch.setattr("web.live.FIGURES_S", 0.2)
+    monkeypatch.setattr("web.live.event_stream.KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr("web.live.event_stream.FIGURES_S", 0.2)
     async with aclosing(LiveStream(scene.parts, "").events()) as events:
         await next_of(events, "figures")
         waking = asyncio.create_task(asyncio.sleep(0.1))

@@ -12,13 +12,13 @@ from starlette.staticfiles import StaticFiles
 
 from web.access import COOKIE, Access
 from web.body import read_body
-from web.live import LiveStream
+from web.live.event_stream import LiveStream
 from web.open_streams import EventStream
 from web.parts import Parts
 from web.paths_lists import as_json, not_ready
 from web.schemas import FoundListeners
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 WEEK_S = 604_800
 FORM_BYTES_MAX = 4096
 User = Annotated[str, Query(max_length=128, description="A listener.")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import web.page
+import web.live.page
 from tests.web.scene import Scene, made_list, make_scene
 
 TOKEN = "correct-horse-battery"  # noqa: S105  nobody's
@@ -41,7 +41,7 @@ async def test_the_page_is_shown_with_its_listener(scene: Scene) -> None:
 
 def referred() -> Iterator[str]:
     """Yield the files that pages ask for."""
-    folder = Path(web.page.__file__).parent
+    folder = Path(web.live.page.__file__).parent
     for template in (folder / "templates").glob("*.html"):
         yield from re.findall(r'(?:href|src)="(/static/[^"]+)"', template.read_text())
     for script in (folder / "static").glob("*.js"):
