@@ -8,15 +8,15 @@ from starlette.types import ASGIApp
 from web.access import Access
 from web.guard import Guard
 from web.live.page import Page
-from web.openapi import describe
 from web.parts import Parts
-from web.paths_health import HealthPath
-from web.paths_items import ItemsPath
-from web.paths_listeners import ListenersPath
-from web.paths_lists import ListsPath
-from web.paths_plays import PlaysPath
 from web.problems import add_problems
-from web.quick import QuickReads
+from web.routes.fast_lists import QuickReads
+from web.routes.health import HealthPath
+from web.routes.items import ItemsPath
+from web.routes.listeners import ListenersPath
+from web.routes.lists import ListsPath
+from web.routes.openapi import describe
+from web.routes.plays import PlaysPath
 
 DESCRIPTION = """\
 Plays go in, lists come out; whatever a play changes is in its listener's list milliseconds later.

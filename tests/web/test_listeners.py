@@ -14,7 +14,7 @@ from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held
 from web.parts import Rights
-from web.paths_listeners import FORGOTTEN_AT_ONCE, READS_AT_ONCE
+from web.routes.listeners import FORGOTTEN_AT_ONCE, READS_AT_ONCE
 
 
 class Receipt(msgspec.Struct):
@@ -123,7 +123,7 @@ async def test_a_read_of_topics_that_takes_too_long_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """503 with Retry-After, and its turn is free."""
-    monkeypatch.setattr("web.paths_listeners.READ_S", 0.05)
+    monkeypatch.setattr("web.routes.listeners.READ_S", 0.05)
 
     async def endless(*_: Any) -> Any:
         await asyncio.Event().wait()

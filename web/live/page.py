@@ -15,7 +15,7 @@ from web.body import read_body
 from web.live.event_stream import LiveStream
 from web.open_streams import EventStream
 from web.parts import Parts
-from web.paths_lists import as_json, not_ready
+from web.routes.lists import as_json, not_ready
 from web.schemas import FoundListeners
 
 HERE = Path(__file__).parents[1]

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
-from web.openapi import responses
 from web.parts import Parts
-from web.paths_lists import as_json, not_ready
 from web.problems import RETRY_S, Problem
+from web.routes.lists import as_json, not_ready
+from web.routes.openapi import responses
 from web.schemas import Health
 
 OPEN: dict[str, Any] = {"security": []}

@@ -10,11 +10,11 @@ from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
 from tests.web.scene import Scene, ask, made_list, make_scene
-from web.paths_health import HealthPath
-from web.paths_items import ItemsPath
-from web.paths_listeners import ListenersPath
-from web.paths_lists import ListsPath
-from web.paths_plays import PlaysPath
+from web.routes.health import HealthPath
+from web.routes.items import ItemsPath
+from web.routes.listeners import ListenersPath
+from web.routes.lists import ListsPath
+from web.routes.plays import PlaysPath
 
 OPERATIONS = {
     "post_plays",

@@ -14,10 +14,10 @@ from streams.outbox import Item
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PLAYS
 from web.body import decode, json_body
-from web.openapi import EVENTS, body, ref, responses
 from web.parts import Parts
 from web.play_intake import IntakeError, IntakeFullError
 from web.problems import RETRY_S, Problem
+from web.routes.openapi import EVENTS, body, ref, responses
 from web.schemas import Placed, PlaysAnswer, Refused
 
 _EVENT: dict[str, Any] = {"anyOf": [ref(event.__name__) for event in EVENTS]}

@@ -15,9 +15,9 @@ from streams.reference.examples import EXAMPLES
 from streams.topics.topics import RECOMMENDATIONS
 from web.ids import UserId
 from web.list_reader import NoListError, Wanted
-from web.openapi import parameters, responses
 from web.parts import Parts
 from web.problems import RETRY_S, Problem
+from web.routes.openapi import parameters, responses
 
 FIELDS_MAX = 220
 

@@ -13,10 +13,10 @@ from streams.reference.examples import EXAMPLES
 from streams.topics.topics import CATALOG, RELATED_ITEMS
 from web.body import decode, json_body
 from web.ids import ItemId
-from web.openapi import body, ref, responses
 from web.parts import Parts
-from web.paths_lists import as_json, not_ready, with_tag
 from web.problems import RETRY_S, Problem
+from web.routes.lists import as_json, not_ready, with_tag
+from web.routes.openapi import body, ref, responses
 from web.schemas import FoundItems, ItemsRequest
 from web.session_ranking import NoGenerationError
 

@@ -13,10 +13,10 @@ from state.lists.explain_score import Explanation
 from streams.messages.receipt import Receipt
 from streams.messages.records import Recommendations
 from web.ids import ItemId, UserId
-from web.openapi import responses
 from web.parts import Parts
-from web.paths_lists import as_json, not_ready
 from web.problems import RETRY_S, Problem
+from web.routes.lists import as_json, not_ready
+from web.routes.openapi import responses
 from web.schemas import BecauseAnswer, Reason
 
 READS_AT_ONCE = 2

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.ids import read_id
-from web.paths_lists import PATH, ListsPath
 from web.problems import UNAVAILABLE, Problem, problem_of
+from web.routes.lists import PATH, ListsPath
 
 _READ = re.compile(re.escape(PATH).replace(re.escape("{user_id}"), "([^/]{1,128})"))
 _ROUTE = SimpleNamespace(path=PATH)
