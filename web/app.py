@@ -5,11 +5,8 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from web.access import Access
-from web.guard import Guard
 from web.live.page import Page
 from web.parts import Parts
-from web.problems import add_problems
 from web.routes.fast_lists import QuickReads
 from web.routes.health import HealthPath
 from web.routes.items import ItemsPath
@@ -17,6 +14,9 @@ from web.routes.listeners import ListenersPath
 from web.routes.lists import ListsPath
 from web.routes.openapi import describe
 from web.routes.plays import PlaysPath
+from web.server.access import Access
+from web.server.guard import Guard
+from web.server.problems import add_problems
 
 DESCRIPTION = """\
 Plays go in, lists come out; whatever a play changes is in its listener's list milliseconds later.

@@ -17,10 +17,10 @@ from web.feeds.rejects import Rejects
 from web.feeds.topic_follower import Following, Record
 from web.item_search import ItemSearch
 from web.list_reader import Lists
-from web.metrics import GatewayMetrics, GatewayState
-from web.open_streams import OpenStreams
 from web.parts import Parts, Rights
 from web.play_intake import Intake
+from web.server.metrics import GatewayMetrics, GatewayState
+from web.server.open_streams import OpenStreams
 from web.session_ranking import Companions
 
 

@@ -16,11 +16,11 @@ from streams.readers.broadcast import Broadcast
 from streams.settings import Settings
 from streams.topics.admin import topic_ids
 from streams.topics.topics import topic_names
-from web.access import Access
 from web.app import create_app
 from web.assembly import make_parts, take_items
-from web.http import listen, server_of, url_of
 from web.parts import Parts, Rights
+from web.server.access import Access
+from web.server.protocol import listen, server_of, url_of
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from web.feeds.rejects import Rejects
 from web.feeds.topic_follower import Following
 from web.item_search import ItemSearch
 from web.list_reader import Lists
-from web.metrics import GatewayMetrics
-from web.open_streams import OpenStreams
 from web.play_intake import Intake
+from web.server.metrics import GatewayMetrics
+from web.server.open_streams import OpenStreams
 from web.session_ranking import Companions
 
 

@@ -26,7 +26,7 @@ from state.lists.exclusion_counts import LeftOut
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.users.store import UserStore
-from web.metrics import GatewayMetrics, GatewayState
+from web.server.metrics import GatewayMetrics, GatewayState
 
 PROJECT = Path(__file__).parents[2]
 OPS = PROJECT / "ops"

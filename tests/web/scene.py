@@ -18,11 +18,11 @@ from streams.messages.export_document import Holdings
 from streams.messages.records import CatalogItem, PopularItems, Recommendations, RelatedItems
 from streams.settings import Settings
 from tests.agents.memory_outbox import MemoryOutbox
-from web.access import Access
 from web.app import create_app
 from web.assembly import make_parts
 from web.parts import Parts, Rights
 from web.play_intake import Intake
+from web.server.access import Access
 
 HOST = "http://localhost"
 NOW_MS = 1_795_478_400_000

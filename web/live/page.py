@@ -10,13 +10,13 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from web.access import COOKIE, Access
-from web.body import read_body
 from web.live.event_stream import LiveStream
-from web.open_streams import EventStream
 from web.parts import Parts
 from web.routes.lists import as_json, not_ready
 from web.schemas import FoundListeners
+from web.server.access import COOKIE, Access
+from web.server.open_streams import EventStream
+from web.server.request_body import read_body
 
 HERE = Path(__file__).parents[1]
 WEEK_S = 604_800

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web.ids import read_id
-from web.problems import UNAVAILABLE, Problem, problem_of
 from web.routes.lists import PATH, ListsPath
+from web.server.ids import read_id
+from web.server.problems import UNAVAILABLE, Problem, problem_of
 
 _READ = re.compile(re.escape(PATH).replace(re.escape("{user_id}"), "([^/]{1,128})"))
 _ROUTE = SimpleNamespace(path=PATH)

@@ -7,10 +7,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from web.parts import Parts
-from web.problems import RETRY_S, Problem
 from web.routes.lists import as_json, not_ready
 from web.routes.openapi import responses
 from web.schemas import Health
+from web.server.problems import RETRY_S, Problem
 
 OPEN: dict[str, Any] = {"security": []}
 """What is said of a path that needs no token."""

@@ -11,13 +11,13 @@ from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_ite
 from streams.readers.latest_related import read_related
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import CATALOG, RELATED_ITEMS
-from web.body import decode, json_body
-from web.ids import ItemId
 from web.parts import Parts
-from web.problems import RETRY_S, Problem
 from web.routes.lists import as_json, not_ready, with_tag
 from web.routes.openapi import body, ref, responses
 from web.schemas import FoundItems, ItemsRequest
+from web.server.ids import ItemId
+from web.server.problems import RETRY_S, Problem
+from web.server.request_body import decode, json_body
 from web.session_ranking import NoGenerationError
 
 N = Annotated[int | None, Query(ge=1, le=1000, description="Items at most; all if left out.")]

@@ -12,12 +12,12 @@ from starlette.responses import Response
 from state.lists.explain_score import Explanation
 from streams.messages.receipt import Receipt
 from streams.messages.records import Recommendations
-from web.ids import ItemId, UserId
 from web.parts import Parts
-from web.problems import RETRY_S, Problem
 from web.routes.lists import as_json, not_ready
 from web.routes.openapi import responses
 from web.schemas import BecauseAnswer, Reason
+from web.server.ids import ItemId, UserId
+from web.server.problems import RETRY_S, Problem
 
 READS_AT_ONCE = 2
 """Requests that read whole topics, at a time: they take seconds, and a share of the machine."""

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from streams.files.replay import partition_of
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import RECOMMENDATIONS
-from web.ids import UserId
 from web.list_reader import NoListError, Wanted
 from web.parts import Parts
-from web.problems import RETRY_S, Problem
 from web.routes.openapi import parameters, responses
+from web.server.ids import UserId
+from web.server.problems import RETRY_S, Problem
 
 FIELDS_MAX = 220
 

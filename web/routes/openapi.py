@@ -11,8 +11,8 @@ from streams.messages.export_document import Holdings
 from streams.messages.receipt import Receipt
 from streams.messages.records import CatalogItem, RelatedItems
 from web import schemas as answers
-from web.ids import PRINTABLE
-from web.problems import MEDIA_TYPE, ProblemDocument
+from web.server.ids import PRINTABLE
+from web.server.problems import MEDIA_TYPE, ProblemDocument
 
 EVENTS = (Play, Hide, Unhide, Shown, Pause, Resume, Forget)
 STRUCTS: tuple[type[msgspec.Struct], ...] = (

@@ -13,12 +13,12 @@ from streams.messages.events import UnreadablePlay, read_value
 from streams.outbox import Item
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PLAYS
-from web.body import decode, json_body
 from web.parts import Parts
 from web.play_intake import IntakeError, IntakeFullError
-from web.problems import RETRY_S, Problem
 from web.routes.openapi import EVENTS, body, ref, responses
 from web.schemas import Placed, PlaysAnswer, Refused
+from web.server.problems import RETRY_S, Problem
+from web.server.request_body import decode, json_body
 
 _EVENT: dict[str, Any] = {"anyOf": [ref(event.__name__) for event in EVENTS]}
 _ANSWER = {"accepted": 1, "rejected": 0, "results": [{"partition": 2, "offset": 41_873}]}

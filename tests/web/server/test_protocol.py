@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import web.http
+import web.server.protocol
 from streams.settings import Settings
 from tests.web.scene import Scene, made_list
-from web.http import JoinedWrites, PortTakenError, Server, listen, server_of, url_of
+from web.server.protocol import JoinedWrites, PortTakenError, Server, listen, server_of, url_of
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ALIVE = b'{"status":"alive"'
@@ -172,7 +172,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(
     scene: Scene, parts: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However busily it trickles in, and whether or not something was answered before."""
-    monkeypatch.setattr(web.http, "HEAD_S", 0.4)
+    monkeypatch.setattr(web.server.protocol, "HEAD_S", 0.4)
     async with serving(scene.app) as served:
         began = asyncio.get_running_loop().time()
         told = await say(served.port, *parts, pause_s=0.05)
@@ -184,7 +184,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(
 
 async def test_an_answer_may_take_longer_than_a_head(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The timer ends with the head."""
-    monkeypatch.setattr(web.http, "HEAD_S", 0.2)
+    monkeypatch.setattr(web.server.protocol, "HEAD_S", 0.2)
     scene.put_list(made_list(offset=5))
     path = f"/v1/users/ann/recommendations?after={made_list().partition}:9&wait_ms=600"
     asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
@@ -238,7 +238,7 @@ def posting(length: int, body: bytes, kind: bytes = b"application/json") -> byte
 
 async def test_a_body_shorter_than_it_says_is_not_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """408, and the connection ends, though bytes go on trickling in."""
-    monkeypatch.setattr("web.body.BODY_S", 0.3)
+    monkeypatch.setattr("web.server.request_body.BODY_S", 0.3)
     async with serving(scene.app) as served:
         told = await say(served.port, posting(1000, b"["), *[b" "] * 60, pause_s=0.05)
 
@@ -334,7 +334,7 @@ async def large(_scope: Scope, _receive: Receive, outgoing: Send) -> None:
 
 async def test_a_client_that_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection ends after a while, and what answered it with it; who reads slowly gets everything."""
-    monkeypatch.setattr(web.http, "WRITE_S", 0.4)
+    monkeypatch.setattr(web.server.protocol, "WRITE_S", 0.4)
     async with serving(large) as served:
         async with connected(served.port) as (_, writer):
             writer.write(HEALTH)

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from web.problems import Problem
+from web.server.problems import Problem
 
 BODY_S = 20.0
 """Seconds that a body may take to come."""

@@ -12,9 +12,9 @@ from starlette.types import Message, Receive, Scope, Send
 from state.gateway_view import RELATED, View
 from streams.settings import Settings
 from tests.web.scene import HOST, Scene, ask, made_list, make_scene
-from web.access import Access
-from web.guard import Guard
-from web.metrics import GatewayMetrics
+from web.server.access import Access
+from web.server.guard import Guard
+from web.server.metrics import GatewayMetrics
 
 ODD_IDS = {
     "a%2Fb": "a/b",

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.rate import BURST_S, CLIENTS_MAX, Rates
+from web.server.rate_limit import BURST_S, CLIENTS_MAX, Rates
 
 
 def test_without_a_limit_everybody_may() -> None:

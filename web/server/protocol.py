@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streams.settings import Settings
-from web.problems import MEDIA_TYPE, Problem, answer
+from web.server.problems import MEDIA_TYPE, Problem, answer
 
 HEAD_S = 10.0
 """Seconds that the head of a request may take to come."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from web.problems import RETRY_S, Problem
+from web.server.problems import RETRY_S, Problem
 
 
 class OpenStreams:

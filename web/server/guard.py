@@ -10,11 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.settings import Settings
-from web.access import Access
-from web.ids import SLASH
-from web.metrics import OTHER, GatewayMetrics
-from web.problems import RETRY_S, Problem, answer, failure, log_failure
-from web.rate import Rates
+from web.server.access import Access
+from web.server.ids import SLASH
+from web.server.metrics import OTHER, GatewayMetrics
+from web.server.problems import RETRY_S, Problem, answer, failure, log_failure
+from web.server.rate_limit import Rates
 
 ENCODED_SLASH = "%00"
 HEALTH = frozenset({"/healthz", "/readyz"})

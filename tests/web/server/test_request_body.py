@@ -8,9 +8,9 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-import web.body
-from web.body import decode, json_body
-from web.problems import Problem
+import web.server.request_body
+from web.server.problems import Problem
+from web.server.request_body import decode, json_body
 
 
 def request(parts: Sequence[bytes | None], **headers: str) -> Request:
@@ -81,7 +81,7 @@ async def test_a_body_that_lies_about_its_length_is_no_larger_for_it(length: str
 
 async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """408 after a bounded time, however busily its bytes trickle in."""
-    monkeypatch.setattr(web.body, "BODY_S", 0.05)
+    monkeypatch.setattr(web.server.request_body, "BODY_S", 0.05)
 
     async def trickle() -> Message:
         await asyncio.sleep(0.01)

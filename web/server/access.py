@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streams.settings import Settings
-from web.problems import Problem
+from web.server.problems import Problem
 
 COOKIE = "playfold"
 HOSTS_MAX = 256

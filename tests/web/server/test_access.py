@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from streams.settings import Settings
-from web.access import Access, AccessError
-from web.problems import Problem
+from web.server.access import Access, AccessError
+from web.server.problems import Problem
 
 TOKEN = "correct-horse-battery"  # noqa: S105  nobody's
 LOCAL = {"host": "localhost:8080"}

@@ -1,0 +1,1 @@
+"""The HTTP edge: protocol, access, limits, errors."""
