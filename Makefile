@@ -73,7 +73,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 	@touch .venv/.runtime $@
 
 # numba keeps what it compiled beside the sources; so the first worker starts as quickly as any other.
-.venv/.kernels: $(wildcard model/*.py state/users/learn.py state/users/hidden_and_shown.py) | .venv/.runtime
+.venv/.kernels: $(wildcard model/*.py model/*/*.py state/users/*.py) | .venv/.runtime
 	@echo "Compiling the kernels, once."
 	@$(BIN)/python -c 'from agents.worker import warm_up; warm_up()'
 	@touch $@

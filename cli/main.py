@@ -11,8 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 from cli.threads import pin_threads
 from streams.settings import read_settings
 
-# One file each, `cli/<command>.py`, which defines `app`, a `typer.Typer(add_completion=False)` with one command or
-# several. It is imported only when it runs: so the help is quick, however heavy the imports of a command are.
+# One file each, `cli/commands/<command>.py`, which defines `app`, a `typer.Typer(add_completion=False)` with one
+# command or several. It is imported only when it runs: so the help is quick, however heavy the imports of a command are.
 COMMANDS = {
     "up": "Run broker, topics, workers and a gateway in one terminal.",
     "demo": "See it work on MovieLens-100K.",
@@ -59,7 +59,7 @@ class Commands(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
             pin_threads(read_settings().threads)
-            command = typer.main.get_command(importlib.import_module(f"cli.{name}").app)
+            command = typer.main.get_command(importlib.import_module(f"cli.commands.{name}").app)
         return name, command, rest
 
 

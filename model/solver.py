@@ -1,8 +1,8 @@
 """Many small symmetric systems at once: the kernel under both training and fold-in.
 
 A row's system is `(diag(d) + reg I + sum_j c_j y_j y_j') x = sum_j b_j y_j` over its played items, in the basis where
-the gram is diagonal (`model/diagonal_basis.py`). It is solved by conjugate gradients from a warm start, preconditioned with the
-system's own diagonal (Jacobi; Saad, Iterative Methods for Sparse Linear Systems, 2nd ed., algorithm 9.1).
+the gram is diagonal (`model/diagonal_basis.py`). It is solved by conjugate gradients from a warm start,
+preconditioned with the system's own diagonal (Jacobi; Saad, Iterative Methods for Sparse Linear Systems, 2nd ed., algorithm 9.1).
 """
 
 import numpy as np

@@ -46,8 +46,8 @@ class PlayPath:
 
     Who has the turn holds the store's lock, and turns are given in the order in which they were asked for. Plays take
     theirs as a whole: a group is all that waits when its turn begins, so a play waits for at most one group of the
-    sweep, which keeps its groups small while plays flow (`agents/background/group_size.py`), and the sweep, asking only when its last
-    group is done, cannot be kept waiting for ever by plays either.
+    sweep, which keeps its groups small while plays flow (`agents/background/group_size.py`), and the sweep, asking
+    only when its last group is done, cannot be kept waiting for ever by plays either.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The generations that are published: a folder on this machine here, a bucket in `state/generations/bucket_store.py`."""
+"""The published generations in a folder; `state/generations/bucket_store.py` keeps them in a bucket."""
 
 import re
 from datetime import UTC, datetime

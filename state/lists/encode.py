@@ -25,7 +25,7 @@ def encode_lists(
     now_ms: int,
     **marks: bool,
 ) -> dict[int, bytes]:
-    """Write the lists that are due, as JSON of `streams.messages.records.Recommendations`, and why: only these are explained.
+    """Encode the lists that are due as JSON of `streams.messages.records.Recommendations`, with their reasons.
 
     Args:
         users: The users, by partition.

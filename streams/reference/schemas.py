@@ -1,4 +1,4 @@
-"""JSON Schema of every topic's value, and of the export, from the structs: `python -m streams.reference.schemas` writes them."""
+"""Write the JSON Schemas of every topic's value, and of the export: `python -m streams.reference.schemas`."""
 
 import json
 import sys

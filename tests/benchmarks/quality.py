@@ -1,7 +1,7 @@
 """How good the lists are on MovieLens-100K, every rating taken as a play.
 
-The protocol is that of `model/evaluation/prequential.py`: the first 70 % train the item factors, the last 30 % stream, and every
-streamed event whose item is new for its listener is scored and then learnt.
+The protocol is that of `model/evaluation/prequential.py`: the first 70 % train the item factors, the last 30 %
+stream, and every streamed event whose item is new for its listener is scored and then learnt.
 
 `ml100k_fold_in` learns from every event; `ml100k_fold_in_windows` does so with item factors that were trained on
 windows of plays too. `ml100k_static` keeps the user vectors of the training (whoever is not in it gets the popular

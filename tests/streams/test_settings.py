@@ -94,7 +94,7 @@ def test_folders_stand_under_the_data_folder(tmp_path: Path) -> None:
 
 
 def test_the_documentation_lists_every_setting() -> None:
-    """The file is what `python -m streams.reference.settings_table` writes, and every setting stands in it, described."""
+    """The file is what `python -m streams.reference.settings_table` writes; it describes every setting."""
     written = FILE.read_text()
 
     assert render_table() == written

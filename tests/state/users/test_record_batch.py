@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.state.test_user_record import F32, RECORDS
 
 from state.users.record import RecordFormatError, UserRecord
 from state.users.record_batch import new_users, pack, unpack
 from tests.state.builders import plain
+from tests.state.users.test_record import F32, RECORDS
 
 FACTORS = 4
 NO_VECTOR = RECORDS.map(lambda record: replace(record, generation_key=0, vector=()))

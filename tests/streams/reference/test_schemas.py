@@ -7,10 +7,10 @@ import jsonschema  # type: ignore[import-untyped] # it comes without types
 import msgspec
 import pytest
 from hypothesis import given
-from tests.streams.test_events import GOOD, plays
 
 from streams.messages.events import Forget, Play
 from streams.reference.schemas import FOLDER, render_schemas, topic_schema, write_schemas
+from tests.streams.messages.test_events import GOOD, plays
 
 
 @given(plays)
