@@ -12,7 +12,7 @@ from cli.threads import pin_threads
 from streams.settings import read_settings
 
 # One file each, `cli/commands/<command>.py`, which defines `app`, a `typer.Typer(add_completion=False)` with one
-# command or several. It is imported only when it runs: so the help is quick, however heavy the imports of a command are.
+# command or several. It is imported only when it runs: the help is quick, however heavy a command's imports are.
 COMMANDS = {
     "up": "Run broker, topics, workers and a gateway in one terminal.",
     "demo": "See it work on MovieLens-100K.",

@@ -2,7 +2,8 @@
 
 A row's system is `(diag(d) + reg I + sum_j c_j y_j y_j') x = sum_j b_j y_j` over its played items, in the basis where
 the gram is diagonal (`model/diagonal_basis.py`). It is solved by conjugate gradients from a warm start,
-preconditioned with the system's own diagonal (Jacobi; Saad, Iterative Methods for Sparse Linear Systems, 2nd ed., algorithm 9.1).
+preconditioned with the system's own diagonal (Jacobi; Saad, Iterative Methods for Sparse Linear Systems, 2nd ed.,
+algorithm 9.1).
 """
 
 import numpy as np

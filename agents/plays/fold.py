@@ -60,8 +60,8 @@ def fold(
 
     A user who wished to be forgotten has an empty record, and a tombstone in the place of a list, unless they have
     played since. Every other touched user's list is published if it changed (`state/lists/publish_policy.py`),
-    names another generation than the last one, or grows old, or if an event of the user was delivered again: the crash that caused
-    it may have lost the list.
+    names another generation than the last one, or grows old, or if an event of the user was delivered again: the crash
+    that caused it may have lost the list.
     """
     records = _read(group.users, states, generation, settings)
     before, wished = forget(records, group.forget_offsets, now_ms // 1000)

@@ -1,4 +1,4 @@
-"""Write the topics as AsyncAPI 3.0, from the structs and the declared topics: `python -m streams.reference.asyncapi`."""
+"""Write the topics as AsyncAPI 3.0, from structs and declared topics: `python -m streams.reference.asyncapi`."""
 
 import sys
 from importlib.metadata import version
