@@ -1,9 +1,9 @@
 """At which ranks the items that are played stood in the lists that listeners had, for a whole group of plays at once.
 
 The protocol is that of `model/evaluation/prequential.py`: recommend, score, then learn. A play is scored if its item is
-new for its listener and the listener had a list. All plays of a group are looked for in the list from before the group,
-which the listener had when they were made: what the group teaches is published after it. The popular list is what would have stood in its
-place: the most popular items without those that the listener's own list may not hold.
+new for its listener and the listener had a list. All plays of a group are looked up in the list from before the group,
+which the listener had when they were made: the lists that reflect the group are published after it. The popular list
+is the one that the listener would have had instead: the most popular items without those that their own list excludes.
 """
 
 from typing import NamedTuple
