@@ -17,8 +17,7 @@ from streams.settings import Settings
 from streams.topics.admin import topic_ids
 from streams.topics.topics import topic_names
 from web.app import create_app
-from web.assembly import make_parts, take_items
-from web.parts import Parts, Rights
+from web.parts import Parts, Rights, make_parts, take_items
 from web.server.access import Access
 from web.server.protocol import listen, server_of, url_of
 

@@ -9,8 +9,7 @@ from typing import Any
 from state.gateway_view import View
 from streams.settings import Settings
 from web.app import create_api
-from web.assembly import make_parts
-from web.parts import Rights
+from web.parts import Rights, make_parts
 from web.server.access import Access
 
 FILE = Path(__file__).parent.parent / "docs" / "openapi.json"

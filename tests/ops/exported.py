@@ -35,7 +35,7 @@ SCRAPED = {"job", "instance"}
 
 
 def gateway_metrics() -> Iterator[Metric]:
-    """Yield the metrics of a gateway that has done some of everything, as `web/assembly.py` registers them."""
+    """Yield the metrics of a gateway that has done some of everything, as `web/parts.py` registers them."""
     state = GatewayState(
         ready=lambda: True,
         behind=lambda: 0,

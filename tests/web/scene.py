@@ -19,8 +19,7 @@ from streams.messages.records import CatalogItem, PopularItems, Recommendations,
 from streams.settings import Settings
 from tests.agents.memory_outbox import MemoryOutbox
 from web.app import create_app
-from web.assembly import make_parts
-from web.parts import Parts, Rights
+from web.parts import Parts, Rights, make_parts
 from web.play_intake import Intake
 from web.server.access import Access
 

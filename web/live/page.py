@@ -12,11 +12,11 @@ from starlette.staticfiles import StaticFiles
 
 from web.live.event_stream import LiveStream
 from web.parts import Parts
-from web.routes.lists import as_json, not_ready
 from web.schemas import FoundListeners
 from web.server.access import COOKIE, Access
 from web.server.open_streams import EventStream
 from web.server.request_body import read_body
+from web.server.responses import as_json, not_ready
 
 HERE = Path(__file__).parents[1]
 WEEK_S = 604_800
@@ -86,7 +86,7 @@ class Page:
     async def events(self, user: User = "") -> Response:
         """Return the stream of a page."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts)
+            raise not_ready(self._parts.following.left)
         return EventStream(self._parts.streams, LiveStream(self._parts, user).events())
 
     def _form(self, *, wrong: bool) -> Response:

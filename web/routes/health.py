@@ -7,10 +7,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from web.parts import Parts
-from web.routes.lists import as_json, not_ready
 from web.routes.openapi import responses
 from web.schemas import Health
 from web.server.problems import RETRY_S, Problem
+from web.server.responses import as_json, not_ready
 
 OPEN: dict[str, Any] = {"security": []}
 """What is said of a path that needs no token."""
@@ -55,7 +55,7 @@ class HealthPath:
     async def readyz(self) -> Response:
         """Answer once the topics are read, and as long as plays are taken."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts)
+            raise not_ready(self._parts.following.left)
         if not self._parts.intake.connected:
             raise Problem(503, "Kafka takes no plays; lists are given out as they stand.", retry_s=RETRY_S)
         serving = self._parts.serving.current

@@ -12,12 +12,12 @@ from streams.readers.latest_related import read_related
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import CATALOG, RELATED_ITEMS
 from web.parts import Parts
-from web.routes.lists import as_json, not_ready, with_tag
 from web.routes.openapi import body, ref, responses
 from web.schemas import FoundItems, ItemsRequest
 from web.server.ids import ItemId
 from web.server.problems import RETRY_S, Problem
 from web.server.request_body import decode, json_body
+from web.server.responses import as_json, not_ready, with_tag
 from web.session_ranking import NoGenerationError
 
 N = Annotated[int | None, Query(ge=1, le=1000, description="Items at most; all if left out.")]
@@ -95,7 +95,7 @@ class ItemsPath:
     async def related(self, request: Request, item_id: ItemId, n: N = None) -> Response:
         """Return the items nearest to an item, nearest first."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts)
+            raise not_ready(self._parts.following.left)
         value = self._parts.view.related_to(item_id)
         if value is None:
             raise Problem(404, "No item is related to this one: no generation knows it, or it is withdrawn.")
@@ -106,7 +106,7 @@ class ItemsPath:
     async def item(self, request: Request, item_id: ItemId) -> Response:
         """Return what the catalog says of an item."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts)
+            raise not_ready(self._parts.following.left)
         (value,) = self._parts.view.items([item_id])
         try:
             found = None if value is None else read_catalog_item(item_id.encode(), value)

@@ -13,11 +13,11 @@ from state.lists.explain_score import Explanation
 from streams.messages.receipt import Receipt
 from streams.messages.records import Recommendations
 from web.parts import Parts
-from web.routes.lists import as_json, not_ready
 from web.routes.openapi import responses
 from web.schemas import BecauseAnswer, Reason
 from web.server.ids import ItemId, UserId
 from web.server.problems import RETRY_S, Problem
+from web.server.responses import as_json, not_ready
 
 READS_AT_ONCE = 2
 """Requests that read whole topics, at a time: they take seconds, and a share of the machine."""
@@ -84,7 +84,7 @@ class ListenersPath:
         Without `full` it answers at once, from the listener's list, if the item is in it; else every play is named.
         """
         if not self._parts.caught_up:
-            raise not_ready(self._parts)
+            raise not_ready(self._parts.following.left)
         held = self._parts.lists.held(user_id)
         if not whole and held is not None and held.because and item_id in held.items:
             return as_json(by_list(held, item_id))

@@ -5,7 +5,6 @@ from typing import Annotated
 from urllib.parse import parse_qs
 
 import msgspec
-import xxhash
 from fastapi import APIRouter, Request
 from msgspec import Meta
 from starlette.responses import Response
@@ -17,7 +16,8 @@ from web.list_reader import NoListError, Wanted
 from web.parts import Parts
 from web.routes.openapi import parameters, responses
 from web.server.ids import UserId
-from web.server.problems import RETRY_S, Problem
+from web.server.problems import Problem
+from web.server.responses import not_ready, with_tag
 
 FIELDS_MAX = 220
 
@@ -87,7 +87,7 @@ class ListsPath:
             Problem: It cannot be answered.
         """
         if not self._parts.caught_up:
-            raise not_ready(self._parts)
+            raise not_ready(self._parts.following.left)
         asked = read_query(query) if query else _NOTHING
         reflected = None if asked.after is None else await self._reflects(user_id, asked.after, asked.wait_ms)
         try:
@@ -118,22 +118,3 @@ def read_query(query: bytes) -> ListQuery:
         return msgspec.convert(fields, ListQuery, strict=False)
     except ValueError as error:
         raise Problem(422, f"The query does not fit: {str(error).replace('`', '')[:300]}.") from None
-
-
-def with_tag(known_tags: str, content: bytes) -> Response:
-    """Answer with JSON and its tag, or with nothing to who has the same already."""
-    tag = f'"{xxhash.xxh3_64_hexdigest(content)}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if known_tags and (known_tags == "*" or tag in (part.strip().removeprefix("W/") for part in known_tags.split(","))):
-        return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type="application/json")
-
-
-def as_json(found: msgspec.Struct) -> Response:
-    """Answer with a struct."""
-    return Response(msgspec.json.encode(found), media_type="application/json")
-
-
-def not_ready(parts: Parts) -> Problem:
-    """Return what is said while the topics are being read."""
-    return Problem(503, f"The gateway is starting: {parts.following.left:,} records are to be read.", retry_s=RETRY_S)
