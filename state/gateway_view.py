@@ -13,7 +13,7 @@ from msgspec import Meta
 from state.errors import StateError
 from state.storage.files import finish_removals, remove_folder
 from state.storage.rocksdb_options import rocks_options
-from state.users.partition_on_disk import values_on_disk
+from state.storage.rocksdb_read import values_on_disk
 
 log = logging.getLogger(__name__)
 

@@ -5,6 +5,9 @@ import xxhash
 ITEM_NAME_PREFIX = b"\x00"
 """First byte of a key that holds an item's name; a user id is printable and never begins so."""
 
+MARK = 0xFFFF_FFFF
+"""Mask of an item key's low bits: a record stores the list published last as these 32 bits of each key."""
+
 
 def item_key(item_id: str) -> int:
     """Return the key of an item id: XXH3-64 of its UTF-8 bytes.

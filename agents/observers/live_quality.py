@@ -9,12 +9,12 @@ from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
 from model.repeat_rule import kept_out
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
+from state.keys import MARK
 from state.lists.popularity import LivePopular, popular_as_trained
 from state.lists.ranker import Ranker
 from state.lists.user_exclusions import chosen, joined, unwanted
 from state.users.event_columns import Action, EventColumns
 from state.users.learn import OUTCOMES
-from state.users.record import MARK
 from state.users.record_batch import Ragged, UserRecords
 from streams.settings import Settings
 

@@ -31,10 +31,9 @@ from model.arrays import Counts, Floats, Keys, Rows
 from state.errors import GenerationError
 from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
 from state.generations.revision import Revision, open_revision
-from state.keys import generation_key, item_key
+from state.keys import MARK, generation_key, item_key
 from state.storage.checksums import checksum, missing, verify_file_set, verify_files
 from state.storage.files import fsync_folder, write_file
-from state.users.record import MARK
 
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")
 ITEM_IDS = "item_ids.json"

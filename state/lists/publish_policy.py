@@ -8,8 +8,9 @@ import numpy as np
 from model.arrays import Codes, Counts, Flags, Floats, Starts
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
+from state.keys import MARK
 from state.lists.build import Lists
-from state.users.record import MARK, OWED
+from state.users.record import OWED
 from state.users.record_batch import Ragged, UserRecords, without
 from streams.settings import Settings
 

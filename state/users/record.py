@@ -93,9 +93,6 @@ _PLAIN_FIELDS = (
 
 _CURRENT = bytes([FORMAT])
 
-MARK = 0xFFFF_FFFF
-"""The items of the list published last are remembered by so many low bits of their keys."""
-
 _FORMAT_1_BYTES, _FORMAT_1_FINGERPRINT = 48, slice(24, 32)
 
 FORGOTTEN_BYTES = HEADER.itemsize

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from state.keys import generation_key, item_key
-from state.users.record import MARK, UserRecord
+from state.keys import MARK, generation_key, item_key
+from state.users.record import UserRecord
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.topics.admin import create_topics

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from jobs.user_requests.exported_record import FoundRecord
-from state.keys import generation_key, item_key, item_name_key
-from state.users.record import MARK, HistoryEntry, ShownItem, UserRecord
+from state.keys import MARK, generation_key, item_key, item_name_key
+from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.messages.export_document import HeldEntry, HeldRecord, HeldShown
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, make_generation
