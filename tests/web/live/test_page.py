@@ -41,7 +41,7 @@ async def test_the_page_is_shown_with_its_listener(scene: Scene) -> None:
 
 def referred() -> Iterator[str]:
     """Yield the files that pages ask for."""
-    folder = Path(web.live.page.__file__).parent
+    folder = web.live.page.HERE
     for template in (folder / "templates").glob("*.html"):
         yield from re.findall(r'(?:href|src)="(/static/[^"]+)"', template.read_text())
     for script in (folder / "static").glob("*.js"):
