@@ -16,8 +16,8 @@ from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state.catalog.item_catalog import ItemCatalog
+from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from state.generations.store import generation_store
 from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn

@@ -12,7 +12,8 @@ from jobs.announcement import announce
 from model.arrays import Floats
 from model.objective import Objective
 from state.generations.generation import Generation, open_generation, write_generation
-from state.generations.store import generation_store, new_generation_id
+from state.generations.naming import new_generation_id
+from state.generations.open_store import generation_store
 from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
 from streams.settings import Settings

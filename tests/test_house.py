@@ -3,12 +3,13 @@
 # ruff: noqa: SLF001  what is private of Faust and aiokafka is looked at here
 
 import ast
+import graphlib
 import importlib.metadata
 import inspect
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,56 @@ def test_imports_go_down_the_house() -> None:
     n_contracts = len(settings_of("importlinter")["contracts"])
     assert ended.returncode == 0, ended.stdout
     assert f"Contracts: {n_contracts} kept, 0 broken." in ended.stdout
+
+
+def modules_in(root: Path, package: str) -> dict[str, Path]:
+    """Return the files of a package by the dotted names of their modules."""
+    names = {file: file.relative_to(root).with_suffix("").parts for file in (root / package).rglob("*.py")}
+    return {".".join(parts).removesuffix(".__init__"): file for file, parts in names.items()}
+
+
+def imported_modules(file: Path, modules: Iterable[str]) -> set[str]:
+    """Return those of the modules that a file imports, inside functions too."""
+    imports: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            imports |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names} & set(modules)
+            imports |= submodules or {node.module or ""}
+    return imports & set(modules)
+
+
+def circle_of_imports(root: Path, package: str) -> list[str]:
+    """Return the modules of a circle of imports, empty if there is none."""
+    modules = modules_in(root, package)
+    graph = {name: imported_modules(file, modules) for name, file in modules.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle
+    return []
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_no_circle_of_imports(package: str) -> None:
+    """The files of a package can be read one after the other, each after those that it imports."""
+    assert [] == circle_of_imports(PROJECT, package)
+
+
+@pytest.mark.parametrize(
+    "closing", ["from den.first import one", "from den import first", "def f():\n    import den.first"]
+)
+def test_a_circle_of_imports_is_reported(tmp_path: Path, closing: str) -> None:
+    """Every way of importing closes a circle, also an import inside a function."""
+    folder = tmp_path / "den"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "first.py").write_text("from den.second import two\n")
+    (folder / "second.py").write_text(closing + "\n")
+
+    assert {"den.first", "den.second"} == set(circle_of_imports(tmp_path, "den"))
 
 
 def settings_of(tool: str) -> Any:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from state.catalog.item_catalog import ItemCatalog
 from state.gateway_view import ITEM, View
+from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from state.generations.store import generation_store
 from state.lists.explain_score import Explanation
 from state.storage.disk_space import DiskMetrics
 from streams.messages.export_document import Holdings

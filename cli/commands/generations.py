@@ -14,7 +14,8 @@ from jobs.announcement import announce, announced
 from jobs.retraining.related import publish_related
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
-from state.generations.store import GenerationStore, generation_store
+from state.generations.open_store import generation_store
+from state.generations.store import GenerationStore
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings, read_settings
 

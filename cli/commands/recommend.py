@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from state.lists.session_list import AnonymousList, anonymous_list, open_latest
+from state.generations.open_store import open_latest
+from state.lists.session_list import AnonymousList, anonymous_list
 from streams.messages.records import ALL_KINDS, Recommendations
 from streams.process.format_text import tell_span
 from streams.readers.catalog_item import titles_of

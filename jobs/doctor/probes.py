@@ -14,7 +14,7 @@ from jobs.doctor.finding import Complaint, Finding, found
 from jobs.doctor.rules import Serving, Told
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
-from state.generations.store import GenerationStore, generation_store
+from state.generations.open_store import generation_store
 from state.storage.disk_space import Room, room_of
 from streams.readers.lag import Lag, lag_of
 from streams.readers.latest_pulse import read_pulse
@@ -116,7 +116,7 @@ def look_at_generation(settings: Settings) -> Serving | Finding:
     store, name = generation_store(settings), announcement.generation_id
     try:
         manifests = {manifest.generation_id: manifest for manifest in store.manifests()}
-        if type(store) is GenerationStore:
+        if store.is_local:
             manifests[name] = store.open(name, announcement.revision).manifest
     except StoreUnavailableError as error:
         return _complaint(str(error), "Mend the store, or correct PLAYFOLD_GENERATION_STORE.")

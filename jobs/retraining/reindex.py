@@ -11,8 +11,9 @@ import msgspec
 from jobs.announcement import announce, announced
 from state.errors import GenerationError
 from state.generations.generation import Generation
+from state.generations.open_store import generation_store
 from state.generations.revision import write_revision
-from state.generations.store import GenerationStore, generation_store
+from state.generations.store import GenerationStore
 from state.storage.files import aside_in
 from streams.settings import Settings
 

@@ -12,8 +12,8 @@ from jobs.progress import Step, Watch, unwatched
 from model.arrays import Floats, Rows
 from model.related import related_items
 from state.generations.generation import Generation
+from state.generations.open_store import generation_store
 from state.generations.related_items import Related, open_related, write_related
-from state.generations.store import generation_store
 from streams.files.replay import partition_of
 from streams.messages.records import RelatedItems
 from streams.outbox import Item, Outbox, OutboxError

@@ -17,7 +17,7 @@ import msgspec
 
 from jobs.progress import Step, Watch
 from state.errors import StoreUnavailableError
-from state.generations.store import new_generation_id
+from state.generations.naming import new_generation_id
 from state.storage.files import fsync_folder, locked_folder, write_file
 from streams.settings import Settings
 

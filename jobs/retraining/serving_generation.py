@@ -7,7 +7,7 @@ from jobs.announcement import announced
 from jobs.progress import Step, Watch
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation import Generation
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from streams.settings import Settings
 
 

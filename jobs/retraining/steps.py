@@ -38,8 +38,9 @@ from model.training import Progress
 from state.errors import GenerationError
 from state.generations.generation import Catalog, open_generation, write_generation
 from state.generations.manifest import Gate, Manifest, read_manifest
+from state.generations.open_store import generation_store
 from state.generations.revision import write_revision
-from state.generations.store import GenerationStore, generation_store
+from state.generations.store import GenerationStore
 
 SEED = 0
 GATE, OBJECTIVE = "gate.json", "objective.msgpack"

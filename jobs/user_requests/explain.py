@@ -4,7 +4,7 @@ import asyncio
 
 from jobs.announcement import announced
 from state.generations.generation import Generation
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from state.keys import generation_key
 from state.lists.explain_score import Explanation, ExplanationError, explanation
 from state.users.record import applied_offset_of, generation_key_of, is_forgotten

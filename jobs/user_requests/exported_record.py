@@ -7,7 +7,7 @@ from aiokafka.structs import ConsumerRecord
 from jobs.objective import objective_of
 from model.decay import decayed
 from model.objective import Objective
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from state.keys import ITEM_NAME_PREFIX, MARK, generation_key, is_item_name, item_key
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
 from streams.messages.export_document import HeldEntry, HeldItem, HeldMark, HeldRecord, HeldShown

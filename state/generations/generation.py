@@ -32,7 +32,7 @@ from state.errors import GenerationError
 from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
 from state.generations.revision import Revision, open_revision
 from state.keys import MARK, generation_key, item_key
-from state.storage.checksums import checksum, missing, verify_file_set, verify_files
+from state.storage.checksums import checksum, missing_file, verify_file_set, verify_files
 from state.storage.files import fsync_folder, write_file
 
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")
@@ -171,7 +171,7 @@ def checksums_of(manifest: Manifest) -> dict[str, str | None]:
     return {name: manifest.checksums.get(name) for name in FILES}
 
 
-def part_words(generation_id: str, part: str) -> str:
+def part_title(generation_id: str, part: str) -> str:
     """Return the words that name a part in a sentence."""
     number = part.removeprefix(REVISION_PREFIX)
     return f"{f'Revision {number}' if number != part else f'Part {part}'} of generation {generation_id}"
@@ -185,7 +185,7 @@ def verify_generation(folder: Path) -> Manifest:
     """
     manifest = verify_base(folder)
     for part in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
-        verify_file_set(part, part_words(manifest.generation_id, part.name))
+        verify_file_set(part, part_title(manifest.generation_id, part.name))
     return manifest
 
 
@@ -198,7 +198,7 @@ def verify_present(generation_id: str, names: Collection[str]) -> None:
     what = f"Generation {generation_id}"
     for name in (MANIFEST, *FILES):
         if name not in names:
-            raise missing(what, name)
+            raise missing_file(what, name)
 
 
 def open_generation(folder: Path, revision: int | None = None) -> Generation:

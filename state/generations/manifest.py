@@ -8,7 +8,7 @@ import msgspec
 
 from model.objective import Objective
 from state.errors import GenerationError
-from state.storage.checksums import missing, seal_path, verify_seal, write_sealed
+from state.storage.checksums import missing_file, seal_path, verify_seal, write_sealed
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 2
@@ -136,7 +136,7 @@ def decode_manifest(generation_id: str, content: bytes, seal: bytes | None) -> M
         message = f"{what} is of format {found}; this version reads 1 to {MANIFEST_FORMAT}."
         raise GenerationError(message)
     if seal is None and manifest.format >= SEALED_FROM_FORMAT:
-        raise missing(what, seal_path(Path(MANIFEST)).name)
+        raise missing_file(what, seal_path(Path(MANIFEST)).name)
     return manifest
 
 

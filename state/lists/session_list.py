@@ -8,31 +8,13 @@ import numpy as np
 from model.arrays import Floats, Keys, Rows
 from model.fold_in import fold_in
 from model.history import Histories
-from state.errors import GenerationError
 from state.generations.generation import Generation
-from state.generations.store import generation_store
 from state.keys import item_key
 from state.lists.build import Lists, kinds_of, relist
 from state.lists.popularity import PopularNow
 from state.lists.ranker import Ranker
 from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings
-
-
-def open_latest(settings: Settings) -> Generation:
-    """Open the latest generation in the store that was not turned down: the store alone is asked.
-
-    After a rollback that is not the one in service, which only the topic of announcements knows.
-
-    Raises:
-        GenerationError: There is none, or it is damaged.
-    """
-    store = generation_store(settings)
-    accepted = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
-    if not accepted:
-        message = f"There is no generation in {store.path}: run `playfold retrain` first."
-        raise GenerationError(message)
-    return store.open(accepted[-1])
 
 
 class AnonymousList(NamedTuple):

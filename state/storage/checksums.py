@@ -91,7 +91,7 @@ def decode_checksums(what: str, record: str, content: bytes | None, seal: bytes 
         GenerationError: One of them is missing or damaged.
     """
     if content is None or seal is None:
-        raise missing(what, record if content is None else seal_path(Path(record)).name)
+        raise missing_file(what, record if content is None else seal_path(Path(record)).name)
     verify_seal(what, record, content, seal)
     try:
         return msgspec.json.decode(content, type=dict[str, str])
@@ -109,7 +109,7 @@ def verify_seal(what: str, record: str, content: bytes, seal: bytes) -> None:
     if seal == seal_of(record, content):
         return
     first, _, second = seal.partition(b"\n")
-    raise damaged(what, record if first + b"\n" == second else seal_path(Path(record)).name)
+    raise damaged_file(what, record if first + b"\n" == second else seal_path(Path(record)).name)
 
 
 def verify_files(folder: Path, what: str, checksums: Mapping[str, str | None]) -> None:
@@ -135,16 +135,16 @@ def compare_files(what: str, checksums: Mapping[str, str | None], found: Callabl
     for name, expected in checksums.items():
         present = found(name)
         if present is None:
-            raise missing(what, name)
+            raise missing_file(what, name)
         if present != expected:
-            raise damaged(what, name)
+            raise damaged_file(what, name)
 
 
-def missing(what: str, name: str) -> GenerationError:
+def missing_file(what: str, name: str) -> GenerationError:
     """Return the error of a file that is not there."""
     return GenerationError(f"{what} is incomplete: {name} is missing.")
 
 
-def damaged(what: str, name: str) -> GenerationError:
+def damaged_file(what: str, name: str) -> GenerationError:
     """Return the error of a file that is not what it was."""
     return GenerationError(f"{what} is damaged: {name} does not match its checksum.")

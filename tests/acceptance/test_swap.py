@@ -15,7 +15,7 @@ import pytest
 from cli.processes import WorkerProcess
 from jobs.announcement import announce
 from state.generations.generation import Generation
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load

@@ -9,9 +9,9 @@ import msgspec
 from agents.background.sweep import Sweeper
 from agents.plays.fold import refold
 from agents.plays.pipeline import PlayPath, Took
+from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
-from state.generations.store import GenerationStore
 from state.users.partition import PartitionState
 from state.users.record import generation_key_of
 from state.users.store import UserStore
@@ -75,7 +75,7 @@ class Scene:
         self.second = make_generation(folder / "generations", SECOND_ID, seed=1)
         self.state = PartitionState(folder / "state")
         self.store = MemoryStore({0: self.state})
-        self.serving = Serving(GenerationStore(folder / "generations"))
+        self.serving = Serving(FolderStore(folder / "generations"))
         self.path = MemoryPath(self.store, self.serving)
         plays = [played(user.decode(), "i1") for user in USERS]
         fold_slices([slice_of(0, 0, *plays)], self.store.partitions, self.first, SETTINGS)

@@ -34,7 +34,7 @@ PUBLISHER = """
 import os, signal, sys
 from pathlib import Path
 from state.generations.bucket import Bucket
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from streams.settings import read_settings
 
 def dying(work, names=[]):

@@ -12,8 +12,8 @@ from agents.background.sweep import Sweeper
 from agents.plays.commit import Committer
 from agents.plays.fold import Changes, refold
 from agents.plays.pipeline import PlayPath, Took
+from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from state.generations.store import generation_store
 from state.users.partition import PartitionState, Place
 from state.users.record import UserRecord
 from state.users.store import UserStore

@@ -21,7 +21,8 @@ from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding
 from model.objective import Objective
 from state.generations.generation import write_generation
-from state.generations.store import generation_store, new_generation_id
+from state.generations.naming import new_generation_id
+from state.generations.open_store import generation_store
 from streams.kafka.broker import free_port
 from streams.settings import Settings
 from streams.topics.topics import TopicNames

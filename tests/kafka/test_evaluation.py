@@ -16,7 +16,8 @@ from model.evaluation.event_log import Split, split_events
 from model.evaluation.prequential import fold_in_ranks, train_on
 from model.training import Factors
 from state.generations.generation import Catalog, write_generation
-from state.generations.store import generation_store, new_generation_id
+from state.generations.naming import new_generation_id
+from state.generations.open_store import generation_store
 from state.keys import item_key
 from streams.files.plays_file import PlaysFile
 from streams.messages.records import Recommendations

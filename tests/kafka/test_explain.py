@@ -9,7 +9,7 @@ import pytest
 
 from cli.processes import environment_of
 from jobs.user_requests.explain import explain
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from state.lists.explain_score import Explanation, ExplanationError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names

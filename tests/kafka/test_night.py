@@ -14,7 +14,7 @@ from cli.processes import environment_of, run_command
 from jobs.progress import Step, unwatched
 from jobs.retraining.retrain import retrain
 from jobs.retraining.run import open_run
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from streams.messages.records import Announcement
 from streams.settings import Settings
 from streams.topics.topics import TopicNames

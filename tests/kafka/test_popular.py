@@ -13,7 +13,7 @@ from jobs.announcement import announce
 from model.diagonal_basis import diagonalise, rotate
 from model.objective import Objective
 from state.generations.generation import Catalog, write_generation
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from state.lists.popularity import REFRESH_MS
 from streams.messages.records import PopularItems, Recommendations
 from streams.readers.latest_popular import latest_popular

@@ -15,7 +15,7 @@ import rocksdict
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import unwatched
 from jobs.retraining.retrain import retrain
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from state.keys import item_key, play_id_key, user_key
 from streams.kafka.broker import Broker
 from streams.messages.records import Recommendations

@@ -14,8 +14,8 @@ from jobs.announcement import announced
 from jobs.retraining import reindex as reindexing
 from jobs.retraining.reindex import TRIES, Changes, ReindexError, reindex
 from state.errors import GenerationError
+from state.generations.open_store import generation_store
 from state.generations.revision import Items, write_revision
-from state.generations.store import generation_store
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import await_true, lists, play, send, values, worker

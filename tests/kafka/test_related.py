@@ -13,7 +13,7 @@ from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
 from model.objective import Objective
 from state.generations.generation import Catalog, write_generation
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from streams.messages.records import RelatedItems
 from streams.readers.latest_related import latest_related
 from streams.settings import Settings

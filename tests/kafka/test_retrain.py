@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from cli.processes import run_command
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from state.keys import item_key, item_name_key
 from state.users.record import UserRecord
 from streams.outbox import Item, Outbox

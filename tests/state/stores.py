@@ -12,8 +12,9 @@ import numpy as np
 from model.objective import Objective
 from state.generations.generation import write_generation
 from state.generations.manifest import Gate
+from state.generations.open_store import generation_store
 from state.generations.related_items import Related, write_related
-from state.generations.store import GenerationStore, generation_store
+from state.generations.store import GenerationStore
 from streams.settings import Settings
 from tests.state.builders import catalog_of, manifest_of
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.generations.generation import Generation
+from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from state.generations.store import generation_store
 from streams.settings import Settings
 from tests.state.builders import make_generation
 from web.item_search import LOOKED_AT_MAX, ItemSearch

@@ -13,8 +13,8 @@ import msgspec
 from model.evaluation.rank_metrics import share_of
 from state.errors import GenerationError
 from state.generations.manifest import Manifest
+from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from state.generations.store import generation_store
 from streams.messages.records import ListQuality, Pulse, Share
 from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings

@@ -15,9 +15,9 @@ from aiokafka.errors import KafkaError
 
 from agents.background.publish_popular import PopularPublisher
 from state.catalog.item_catalog import ItemCatalog
+from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
-from state.generations.store import GenerationStore
 from state.keys import item_key
 from state.lists.popularity import LivePopular
 from state.users.store import UserStore
@@ -40,7 +40,7 @@ class Scene:
         """Prepare."""
         self.folder, self.outbox, self.popular = folder, MemoryOutbox(settings), LivePopular(settings)
         self.store = SimpleNamespace(partitions={0: None, 3: None}, settled=True)
-        self.serving, self.thread = Serving(GenerationStore(folder)), ThreadPoolExecutor(1)
+        self.serving, self.thread = Serving(FolderStore(folder)), ThreadPoolExecutor(1)
         store = cast(UserStore, self.store)
         self.catalog = ItemCatalog()
         self.publisher = PopularPublisher(

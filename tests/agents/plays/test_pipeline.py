@@ -16,8 +16,8 @@ from agents.plays import pipeline as play_path
 from agents.plays.commit import Committer
 from agents.plays.pipeline import PlayPath
 from agents.plays.private_sessions import PrivateSessions
+from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
-from state.generations.store import GenerationStore
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
@@ -56,7 +56,7 @@ class Scene:
         self.outbox, self.failures = outbox, list[Exception]()
         self.state = PartitionState(folder / "0")
         self.store = SimpleNamespace(partitions={0: self.state}, lock=asyncio.Lock())
-        self.serving = Serving(GenerationStore(folder))
+        self.serving = Serving(FolderStore(folder))
         self.thread = ThreadPoolExecutor(1)
         committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)

@@ -22,10 +22,10 @@ from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.arrays import Floats
+from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.revision import write_revision
 from state.generations.serving import Serving
-from state.generations.store import GenerationStore
 from state.lists.exclusion_counts import REASONS
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
@@ -64,7 +64,7 @@ class Scene:
 
     def __init__(self, folder: Path, probe_share: float = 1.0) -> None:
         """Prepare; nothing is in service yet."""
-        self.generations = GenerationStore(folder / "generations")
+        self.generations = FolderStore(folder / "generations")
         settings = Settings(data_dir=str(folder), rank="annoy", probe_share=probe_share)
         self.store: UserStore = add_user_table(create_app(settings), settings)
         self.serving = Serving(self.generations)

@@ -19,8 +19,8 @@ from agents.observers.outcome_counts import Tally
 from agents.observers.quality_window import ENTRY
 from agents.plays.pipeline import PlayPath
 from agents.telemetry.pulse import Pulses
+from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
-from state.generations.store import GenerationStore
 from state.users.store import UserStore
 from streams.messages.records import Pulse
 from streams.outbox import OutboxError
@@ -43,7 +43,7 @@ class Scene:
         path = SimpleNamespace(tally=self.tally, delays=self.delays, quality=self.quality)
         self.states = dict[int, Any]()
         store = cast(UserStore, SimpleNamespace(partitions=self.states))
-        self.serving = Serving(GenerationStore(folder))
+        self.serving = Serving(FolderStore(folder))
         self.pulses = Pulses(cast(PlayPath, path), self.serving, store, settings, self.outbox)
         self.running: asyncio.Task[None] | None = None
 

@@ -12,9 +12,11 @@ from typer.testing import CliRunner, Result
 from cli.commands.generations import RollbackError, app
 from jobs.announcement import announce, announced
 from state.errors import GenerationError
+from state.generations.folder_store import FolderStore
 from state.generations.manifest import Estimate, Gate, Quality
+from state.generations.open_store import generation_store
 from state.generations.revision import write_revision
-from state.generations.store import GenerationStore, generation_store
+from state.generations.store import GenerationStore
 from streams.kafka.broker import free_port
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
@@ -27,7 +29,7 @@ FIRST, SECOND, THIRD, FOURTH = (f"2026-03-0{day}" for day in (1, 2, 3, 4))
 @pytest.fixture
 def store(tmp_path: Path) -> GenerationStore:
     """Give a store with three generations, of which the third was rejected."""
-    found = GenerationStore(tmp_path / "generations")
+    found = FolderStore(tmp_path / "generations")
     for generation_id, gate in ((FIRST, judged(accepted=True)), (SECOND, None), (THIRD, judged(accepted=False))):
         found.publish(write_night(tmp_path, generation_id, gate))
     return found

@@ -13,11 +13,11 @@ import pytest
 
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations import bucket as module
-from state.generations.bucket_cache import HELD_MAX, USED
-from state.generations.bucket_store import RemoteStore
+from state.generations.bucket_cache import CACHED_MAX, USED
+from state.generations.bucket_store import BucketStore
+from state.generations.folder_store import FolderStore
 from state.generations.generation import open_generation
 from state.generations.revision import write_revision
-from state.generations.store import GenerationStore
 from state.storage.checksums import verify_file_set, write_checksums
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import write_night
@@ -32,12 +32,12 @@ class Scene:
         """Prepare."""
         self.folder = folder
         self.url = f"memory://{uuid4().hex}/prefix"
-        self.store = RemoteStore(self.url, folder / "held")
+        self.store = BucketStore(self.url, folder / "held")
 
     def publish(self, *generation_ids: str) -> None:
         """Publish generations from another machine."""
         for generation_id in generation_ids:
-            RemoteStore(self.url, self.folder / "other").publish(write_night(self.folder, generation_id))
+            BucketStore(self.url, self.folder / "other").publish(write_night(self.folder, generation_id))
 
     def held(self) -> set[str]:
         """Return the names of what is held."""
@@ -114,7 +114,7 @@ def test_what_is_damaged_there_is_not_held(scene: Scene) -> None:
 
 def test_the_two_used_last_are_held(scene: Scene) -> None:
     """When another one is fetched; a mapped one can still be read."""
-    assert 2 == HELD_MAX
+    assert 2 == CACHED_MAX
     scene.publish(FIRST_ID, SECOND_ID, THIRD_ID)
     opened = [scene.store.open(generation_id, 0) for generation_id in (FIRST_ID, SECOND_ID)]
     let_time_pass(scene)
@@ -145,7 +145,7 @@ def test_what_is_published_no_more_is_held_no_more(scene: Scene) -> None:
 
 def test_what_was_published_on_this_machine_stays(scene: Scene) -> None:
     """Whoever moves to a bucket loses nothing of what lies in the folder."""
-    GenerationStore(scene.store.path).publish(write_night(scene.folder, FIRST_ID))
+    FolderStore(scene.store.path).publish(write_night(scene.folder, FIRST_ID))
     scene.publish(SECOND_ID, THIRD_ID)
 
     for generation_id in (SECOND_ID, THIRD_ID):
@@ -172,7 +172,7 @@ def test_a_revision_is_fetched_when_it_is_announced(scene: Scene) -> None:
     folder = write_night(scene.folder, FIRST_ID)
     generation = open_generation(folder)
     write_revision(generation, folder, 0, ["i1"], 2)
-    RemoteStore(scene.url, scene.folder / "other").publish(folder)
+    BucketStore(scene.url, scene.folder / "other").publish(folder)
     for number in (1, 2):
         part = write_revision(generation, folder, number, ["i1", f"i{number + 1}"], 2, into=scene.folder)
         scene.store.publish_revision(part, FIRST_ID, number)
@@ -230,7 +230,7 @@ def test_a_bucket_that_does_not_answer_is_a_sentence(tmp_path: Path, monkeypatch
     """After the time that is allowed for."""
     options: Any = module.OPTIONS["s3"]["config_kwargs"]
     monkeypatch.setitem(options, "read_timeout", 0.1)
-    store = RemoteStore("s3://bucket/prefix", tmp_path)
+    store = BucketStore("s3://bucket/prefix", tmp_path)
 
     began = time.monotonic()
     with pytest.raises(StoreUnavailableError, match=r"^The generation store s3://bucket/prefix cannot be used: .*\.$"):
@@ -242,8 +242,8 @@ def test_a_bucket_that_is_not_there_is_a_sentence(tmp_path: Path, silent: socket
     """What is held is served all the same."""
     silent.close()
     folder = write_night(tmp_path, FIRST_ID)
-    GenerationStore(tmp_path / "held").publish(folder)
-    store = RemoteStore("s3://bucket/prefix", tmp_path / "held")
+    FolderStore(tmp_path / "held").publish(folder)
+    store = BucketStore("s3://bucket/prefix", tmp_path / "held")
 
     with pytest.raises(
         StoreUnavailableError, match=r"^The generation store s3://bucket/prefix cannot be used: Could not"
@@ -255,7 +255,7 @@ def test_a_bucket_that_is_not_there_is_a_sentence(tmp_path: Path, silent: socket
 def test_an_unknown_protocol_is_a_sentence(tmp_path: Path) -> None:
     """Nothing is installed for it."""
     expected = "The generation store no-such://a cannot be used: Protocol not known: no-such."
-    assert expected == said(lambda: RemoteStore("no-such://a", tmp_path))
+    assert expected == said(lambda: BucketStore("no-such://a", tmp_path))
 
 
 def test_what_is_held_is_a_generation_like_any_other(scene: Scene) -> None:
@@ -264,5 +264,5 @@ def test_what_is_held_is_a_generation_like_any_other(scene: Scene) -> None:
     folder = scene.store.folder(FIRST_ID)
 
     assert FIRST_ID == open_generation(folder).id
-    GenerationStore(scene.folder / "again").publish(folder)
+    FolderStore(scene.folder / "again").publish(folder)
     assert not list((scene.folder / "again").rglob(USED))

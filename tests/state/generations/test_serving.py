@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from state.errors import StoreUnavailableError
+from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
@@ -21,7 +22,7 @@ def store(tmp_path: Path) -> GenerationStore:
     """Give a store with two generations."""
     for seed, generation_id in enumerate((FIRST_ID, SECOND_ID)):
         make_generation(tmp_path, generation_id, seed=seed)
-    return GenerationStore(tmp_path)
+    return FolderStore(tmp_path)
 
 
 def announcement(generation_id: str) -> bytes:
@@ -158,7 +159,7 @@ async def test_following_swaps_to_every_announcement(store: GenerationStore, cap
     assert ["generation_swapped"] * 2 == [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
 
 
-class Away(GenerationStore):
+class Away(FolderStore):
     """A store that does not answer the first time."""
 
     asked = 0

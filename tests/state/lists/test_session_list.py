@@ -5,18 +5,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from state.errors import GenerationError
 from state.generations.generation import Generation, open_generation
 from state.generations.revision import write_revision
-from state.generations.store import GenerationStore
 from state.keys import item_key
 from state.lists.build import kinds_of, relist
-from state.lists.session_list import AnonymousList, anonymous_list, open_latest, rank_candidates
+from state.lists.session_list import AnonymousList, anonymous_list, rank_candidates
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, make_generation
-from tests.state.stores import judged, write_night
 
 SETTINGS = Settings(factors=8, list_n=6)
 
@@ -78,19 +75,6 @@ def test_weights_that_do_not_fit_are_refused(generation: Generation, weights: li
         anonymous_list(generation, SETTINGS, ["i1", "i2"], weights)
 
     assert f"2 items need as many weights above 0, not {told}." == str(caught.value)
-
-
-def test_the_latest_generation_that_was_not_turned_down_is_asked(tmp_path: Path) -> None:
-    """The store alone tells; an empty one is a sentence."""
-    settings = msgspec.structs.replace(SETTINGS, data_dir=str(tmp_path))
-    store = GenerationStore(tmp_path / "generations")
-    with pytest.raises(GenerationError) as caught:
-        open_latest(settings)
-    for day, accepted in ((1, True), (2, True), (3, False)):
-        store.publish(write_night(tmp_path, f"2026-03-0{day}", judged(accepted=accepted)))
-
-    assert "2026-03-02" == open_latest(settings).id
-    assert f"There is no generation in {store.path}: run `playfold retrain` first." == str(caught.value)
 
 
 def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from state.generations.store import generation_store
+from state.generations.open_store import generation_store
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PULSE
 from tests.made_up import write_made_up

@@ -1,17 +1,15 @@
-"""The generations of a folder, and which store the settings name; `tests/contract` holds what every store does."""
+"""Generations in a folder; `tests/contract` tests the behaviour of every store."""
 
 import os
 import threading
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from state.errors import GenerationError
-from state.generations.bucket_store import RemoteStore
+from state.generations.folder_store import FolderStore
 from state.generations.manifest import MANIFEST
-from state.generations.store import GenerationStore, generation_store, new_generation_id
-from streams.settings import Settings
+from state.generations.store import GenerationStore
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import write_night
 
@@ -23,7 +21,7 @@ def listed(store: GenerationStore) -> list[str]:
 
 def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     """A damaged manifest, none at all, a folder aside, a stray file: the others are shown all the same."""
-    store = GenerationStore(tmp_path / "store")
+    store = FolderStore(tmp_path / "store")
     for generation_id in (FIRST_ID, SECOND_ID):
         store.publish(write_night(tmp_path, generation_id))
     (tmp_path / "store" / FIRST_ID / MANIFEST).unlink()
@@ -41,7 +39,7 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
 
 def test_publishing_takes_no_second_copy(tmp_path: Path) -> None:
     """On one disk the files get another name; who removes the first one takes nothing away."""
-    store = GenerationStore(tmp_path / "store")
+    store = FolderStore(tmp_path / "store")
     folder = write_night(tmp_path, FIRST_ID)
     store.publish(folder)
     published = store.folder(FIRST_ID) / "item_factors.npy"
@@ -58,7 +56,7 @@ def test_another_disk_gets_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise OSError(18, "Invalid cross-device link", source, None, target)
 
     monkeypatch.setattr(os, "link", refuse)
-    store = GenerationStore(tmp_path / "store")
+    store = FolderStore(tmp_path / "store")
     store.publish(write_night(tmp_path, FIRST_ID))
 
     assert FIRST_ID == store.verify(FIRST_ID).generation_id
@@ -72,7 +70,7 @@ def test_publishers_take_turns(tmp_path: Path) -> None:
 
     def publish(folder: Path) -> None:
         try:
-            GenerationStore(tmp_path / "store").publish(folder)
+            FolderStore(tmp_path / "store").publish(folder)
         except GenerationError as error:
             refused.append(str(error))
 
@@ -83,49 +81,15 @@ def test_publishers_take_turns(tmp_path: Path) -> None:
         thread.join()
 
     assert [f"Generation {FIRST_ID} exists in {tmp_path / 'store'}; publish under another name."] * 3 == refused
-    store = GenerationStore(tmp_path / "store")
+    store = FolderStore(tmp_path / "store")
     assert [FIRST_ID, SECOND_ID] == [store.verify(name).generation_id for name in listed(store)]
 
 
 def test_what_a_dead_publisher_left_aside_is_removed(tmp_path: Path) -> None:
     """By the next one, so it does not heap up."""
-    store = GenerationStore(tmp_path / "store")
+    store = FolderStore(tmp_path / "store")
     (tmp_path / "store" / ".aside" / SECOND_ID).mkdir(parents=True)
 
     store.publish(write_night(tmp_path, FIRST_ID))
 
     assert {".turn", FIRST_ID} == {path.name for path in (tmp_path / "store").iterdir()}
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [("", "data/generations"), ("elsewhere", "elsewhere"), ("/a/b", "/a/b"), ("file:///a/b", "/a/b")],
-)
-def test_a_folder_is_named_by_the_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, expected: str
-) -> None:
-    """In the data folder, or anywhere else."""
-    monkeypatch.chdir(tmp_path)
-    settings = Settings(data_dir="data", generation_store=given)
-
-    store = generation_store(settings)
-
-    assert not isinstance(store, RemoteStore)
-    assert tmp_path / expected == store.path
-
-
-def test_a_bucket_is_named_by_the_settings(tmp_path: Path) -> None:
-    """What is held of it lies in the data folder; nothing is asked of it yet."""
-    store = generation_store(Settings(data_dir=str(tmp_path), generation_store="s3://bucket/prefix"))
-
-    assert isinstance(store, RemoteStore)
-    assert tmp_path / "generations" == store.path
-
-
-def test_names_sort_by_time() -> None:
-    """So the oldest generation is the first in a listing; a name stays readable by its folder alone."""
-    names = [new_generation_id(now_ms) for now_ms in (0, 999, 1000, 1_700_000_000_123, 4_102_444_799_999)]
-
-    assert sorted(names) == names
-    assert "1970-01-01T00-00-00.999Z" == names[1]
-    assert isinstance(msgspec.json.encode(names), bytes)
