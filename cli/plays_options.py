@@ -8,7 +8,7 @@ import typer
 
 from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
 from jobs.evaluation.movielens import fetch, ml100k_path
-from jobs.progress import Watch
+from jobs.progress import ProgressCallback
 from model.evaluation.event_log import Events
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
@@ -28,7 +28,7 @@ def settings_with(factors: int | None) -> Settings:
     return settings if factors is None else msgspec.structs.replace(settings, factors=factors)
 
 
-def read_events(file: Path | None, columns: Columns, settings: Settings, watch: Watch) -> Events:
+def read_events(file: Path | None, columns: Columns, settings: Settings, watch: ProgressCallback) -> Events:
     """Read a file of plays, or MovieLens-100K for none."""
     if file is None:
         return events_of_ml100k(fetch(ml100k_path(settings)))

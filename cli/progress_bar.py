@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from jobs.progress import Step, Watch
+from jobs.progress import JobProgress, ProgressCallback
 
 
 @contextmanager
-def watched(*, quiet: bool) -> Iterator[Watch]:
+def watched(*, quiet: bool) -> Iterator[ProgressCallback]:
     """Show the step on stderr, so that stdout holds the answer alone; sentences stay above it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
         bar = bars.add_task("starting", total=None)
 
-        def watch(step: Step) -> None:
+        def watch(step: JobProgress) -> None:
             if step.is_note:
                 bars.console.print(step.name)
             else:

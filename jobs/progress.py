@@ -1,21 +1,22 @@
-"""What a job is at, for whoever watches."""
+"""The progress of a job, as it is reported to a callback."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Step(NamedTuple):
-    """A step that goes on, or a sentence about the whole."""
+class JobProgress(NamedTuple):
+    """The progress of a running step, or a note about the whole job."""
 
     name: str
     done: int = 0
     total: int | None = None
+    """None: unknown."""
     is_note: bool = False
-    """True: `name` is a sentence that stays, and no step."""
+    """True: `name` is a sentence to keep on the screen, not the name of a step."""
 
 
-Watch = Callable[[Step], None]
+ProgressCallback = Callable[[JobProgress], None]
 
 
-def unwatched(_: Step) -> None:
-    """Tell nobody."""
+def no_progress(_: JobProgress) -> None:
+    """Ignore the progress."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from jobs.histories.snapshot import read_partitions
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from streams.settings import Settings
 
 
@@ -22,7 +22,7 @@ class History:
 async def read_history(settings: Settings) -> History:
     """Read the users changelog."""
     found = History()
-    async for partition, history in read_partitions(settings, unwatched):
+    async for partition, history in read_partitions(settings, no_progress):
         found.users |= history.users
         found.item_ids |= history.item_ids
         if history.read_through:

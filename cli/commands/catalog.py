@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.progress_bar import watched
-from jobs.progress import Step, Watch
+from jobs.progress import JobProgress, ProgressCallback
 from streams.files.catalog_file import CatalogColumns, read_items, send_items
 from streams.files.plays_file import n_rows_of
 from streams.messages.records import CatalogItem
@@ -62,12 +62,14 @@ def load(
     typer.echo(msgspec.json.encode({"items": n_sent}) if as_json else f"The catalog has taken in {n_sent:,} items.")
 
 
-async def send_all(pieces: Iterator[list[CatalogItem]], settings: Settings, watch: Watch, total: int | None) -> int:
+async def send_all(
+    pieces: Iterator[list[CatalogItem]], settings: Settings, watch: ProgressCallback, total: int | None
+) -> int:
     """Send every item; return how many there were."""
     n_sent = 0
     async with Outbox(settings) as outbox:
         async for n_sent in send_items(pieces, outbox, settings):
-            watch(Step("items", n_sent, total))
+            watch(JobProgress("items", n_sent, total))
     return n_sent
 
 

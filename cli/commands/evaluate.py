@@ -15,7 +15,7 @@ from jobs.evaluation.evaluate import Evaluation
 from jobs.evaluation.evaluate import evaluate as evaluate_models
 from jobs.evaluation.plots import draw
 from jobs.objective import objective_of
-from jobs.progress import Watch
+from jobs.progress import ProgressCallback
 from jobs.tuning.search import tune
 from model.evaluation.event_log import Events, split_events
 from model.objective import Objective
@@ -79,7 +79,7 @@ def evaluate(
         _show(evaluation, contest, written)
 
 
-def _settle(trained: Events, source: Source, settings: Settings, watch: Watch) -> Contest:
+def _settle(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> Contest:
     """Choose all settings, on the plays that train; those of the row with signals are the same."""
     objective = objective_of(settings)
     if source is Source.TUNED:

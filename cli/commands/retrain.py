@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from jobs.retraining.retrain import Report
 from jobs.retraining.retrain import retrain as make_generation
 from streams.settings import read_settings
@@ -26,7 +26,7 @@ class Bars:
         self._progress = progress
         self._bar: tuple[str, TaskID] | None = None
 
-    def show(self, step: Step) -> None:
+    def show(self, step: JobProgress) -> None:
         """Show what is told."""
         if step.is_note:
             self._progress.console.print(step.name, highlight=False, soft_wrap=True)

@@ -19,7 +19,7 @@ from jobs.evaluation.evaluate import Evaluation, evaluate
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.histories.training_set import interactions_of
 from jobs.objective import objective_of
-from jobs.progress import Watch
+from jobs.progress import ProgressCallback
 from jobs.tuning.results import BEST, Scored, Tuned
 from jobs.tuning.search import tune as find_best
 from jobs.tuning.search import tune_on_histories
@@ -90,11 +90,11 @@ class _Limits(NamedTuple):
     trials: int
 
 
-def _tune_on_events(events: Events, settings: Settings, limits: _Limits, watch: Watch) -> Tuned:
+def _tune_on_events(events: Events, settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
     return find_best(events, objective_of(settings), *limits, settings.tuned_path, watch, settings.threads)
 
 
-def _tune_on_changelog(settings: Settings, limits: _Limits, watch: Watch) -> Tuned:
+def _tune_on_changelog(settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
     """Read all histories and tune on them; no copy of them stays."""
     with aside_in(settings.tuned_path) as aside:
         asyncio.run(write_snapshot(settings, aside, watch))
@@ -102,7 +102,7 @@ def _tune_on_changelog(settings: Settings, limits: _Limits, watch: Watch) -> Tun
     return tune_on_histories(found, settings, *limits, watch)
 
 
-def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: Watch) -> Evaluation:
+def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: ProgressCallback) -> Evaluation:
     """Stream what was kept from the search, beside the settings as they were."""
     rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings)}
     split = split_events(events, n_first).with_signals()

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from jobs.evaluation.evaluate import Models
-from jobs.progress import Step, Watch, unwatched
+from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Starts
 from model.blend import Blend
 from model.evaluation.blended_ranks import blended_ranks
@@ -50,7 +50,9 @@ class Contest:
     """Of the fold-in's lists of listeners of whom little is known."""
 
 
-def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch = unwatched) -> Contest:
+def choose(
+    trained: Events, fold_in: Objective, threads: int = 1, on_progress: ProgressCallback = no_progress
+) -> Contest:
     """Choose the settings that no operator gives, on the plays of the training alone.
 
     Of a small grid, the setting with the best hit@20 is taken; the first part of the plays trains, the rest judges.
@@ -59,7 +61,7 @@ def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch =
         trained: The plays of the training, in the order of time.
         fold_in: What the fold-in minimises.
         threads: Settings that are judged at a time.
-        watch: Told of every setting.
+        on_progress: Called after every setting.
     """
     split = split_events(trained, int(len(trained.users) * INNER))
     isgd = [Isgd(fold_in.factors, *pair) for pair in product(LEARN_RATES, REGULARIZATIONS)]
@@ -70,7 +72,7 @@ def choose(trained: Events, fold_in: Objective, threads: int = 1, watch: Watch =
 
     def told(done: int) -> None:
         total = len(settings) + len(STRENGTHS)
-        watch(Step("choosing settings on the plays that train", len(rates) + done, total))
+        on_progress(JobProgress("choosing settings on the plays that train", len(rates) + done, total))
 
     with ThreadPoolExecutor(threads) as pool:
         for setting, rate in zip(settings, pool.map(lambda setting: _rate(split, setting), settings), strict=True):
@@ -110,14 +112,16 @@ def _best(grid: list[_Setting], rates: Mapping[Isgd | Nearness, float]) -> _Sett
     return max(grid, key=lambda setting: rates[setting])
 
 
-def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watch = unwatched) -> Models:
+def contest_models(
+    split: Split, contest: Contest, threads: int = 1, on_progress: ProgressCallback = no_progress
+) -> Models:
     """Return all models, from the plainest to the one that trains all the time.
 
     Args:
         split: The events.
         contest: The settings.
         threads: Threads of the kernels.
-        watch: Told of every training of the last one.
+        on_progress: Called after every training of the last one.
     """
     fold_in, with_signals = contest.fold_in, split.with_signals()
     signals = _trained(with_signals, fold_in, threads) if split.has_signals else None
@@ -130,7 +134,7 @@ def contest_models(split: Split, contest: Contest, threads: int = 1, watch: Watc
 
     def retrained() -> Starts:
         def told(done: int) -> None:
-            watch(Step("streaming: fold-in, training again and again", done, RETRAININGS))
+            on_progress(JobProgress("streaming: fold-in, training again and again", done, RETRAININGS))
 
         return retrained_ranks(split, fold_in, SEED, RETRAININGS, threads, told)
 

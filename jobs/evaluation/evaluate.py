@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import numpy as np
 
-from jobs.progress import Step, Watch, unwatched
+from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Flags, Starts
 from model.evaluation.event_log import Split
 from model.evaluation.rank_metrics import HISTORIES, Interval, hit_rate, mean_reciprocal_rank
@@ -48,13 +48,13 @@ class Evaluation(msgspec.Struct, frozen=True):
     rows: list[Figures]
 
 
-def evaluate(split: Split, models: Models, watch: Watch = unwatched) -> Evaluation:
+def evaluate(split: Split, models: Models, on_progress: ProgressCallback = no_progress) -> Evaluation:
     """Let every model rank the scored events, one after the other.
 
     Args:
         split: The events. What streams must not have had a part in any choice.
         models: The models by the names of their rows.
-        watch: Told of every model.
+        on_progress: Called after every model.
 
     Raises:
         QualityError: No event can be scored, or a model's scores are not finite.
@@ -64,9 +64,9 @@ def evaluate(split: Split, models: Models, watch: Watch = unwatched) -> Evaluati
     lengths = split.lengths[by_time][split.scored[by_time]]
     rows = []
     for done, (name, ranks) in enumerate(models.items()):
-        watch(Step(f"streaming: {name}", done, len(models)))
+        on_progress(JobProgress(f"streaming: {name}", done, len(models)))
         rows.append(_figures(name, ranks(), lengths, split.n_items))
-    watch(Step("streamed", len(models), len(models)))
+    on_progress(JobProgress("streamed", len(models), len(models)))
     return Evaluation(split.n_trained, len(lengths), split.n_items, rows)
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.evaluation.movielens import Ml100k
-from jobs.progress import Step, Watch, unwatched
+from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Flags, Floats, Keys
 from model.evaluation.event_log import Events, events_of
 from state.keys import item_key
@@ -18,13 +18,13 @@ STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 """What a film of so many stars is worth as a signal: three and more speak for it, fewer against it."""
 
 
-def events_of_file(plays: PlaysFile, settings: Settings, watch: Watch = unwatched) -> Events:
+def events_of_file(plays: PlaysFile, settings: Settings, on_progress: ProgressCallback = no_progress) -> Events:
     """Read all plays and other signals of a file.
 
     Args:
         plays: The file.
         settings: What signals are worth.
-        watch: Told of every piece.
+        on_progress: Called after every piece.
 
     Raises:
         PlaysFileError: The file or a value in it cannot be read.
@@ -35,7 +35,7 @@ def events_of_file(plays: PlaysFile, settings: Settings, watch: Watch = unwatche
         signals = (pa.array(_signals(piece, worth, plays)), pa.array([kind in (None, PLAY) for kind in piece.types]))
         tables.append(pa.table([*columns, *signals], ["user_id", "item_id", "played_at_ms", "signal", "is_play"]))
         n_read += piece.n_plays
-        watch(Step(f"reading {plays.path.name}", n_read, total))
+        on_progress(JobProgress(f"reading {plays.path.name}", n_read, total))
     if not tables:
         return events_of(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint32))
     table = pa.concat_tables(tables)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from aiokafka.structs import ConsumerRecord
 
-from jobs.progress import Step, Watch
+from jobs.progress import JobProgress, ProgressCallback
 from state.keys import ITEM_NAME_PREFIX, is_item_name
 from state.users.record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
 from state.users.record_batch import unpack
@@ -134,12 +134,14 @@ def _batches(found: Iterable[_Anything], n: int) -> Iterator[list[_Anything]]:
         yield batch
 
 
-async def read_partitions(settings: Settings, watch: Watch) -> AsyncIterator[tuple[int, PartitionHistory]]:
+async def read_partitions(
+    settings: Settings, on_progress: ProgressCallback
+) -> AsyncIterator[tuple[int, PartitionHistory]]:
     """Read the users changelog to the high watermark of now, without a consumer group.
 
     Args:
         settings: Where the changelog is.
-        watch: Told how many of its offsets are read.
+        on_progress: Called with the number of offsets read.
 
     Yields:
         A partition that is read, and what it holds; `PARTITIONS_AT_ONCE` are in memory together.
@@ -156,13 +158,13 @@ async def read_partitions(settings: Settings, watch: Watch) -> AsyncIterator[tup
             async for partition, records in read_span(consumer, ends, starts, settings.kafka_timeout_s):
                 held[partition].take(records)
                 n_read += len(records)
-                watch(Step(READING, n_read, total))
+                on_progress(JobProgress(READING, n_read, total))
             for partition in list(held):
                 yield partition, held.pop(partition)
-    watch(Step(READING, total, total))  # what compaction has removed is no record, but an offset
+    on_progress(JobProgress(READING, total, total))  # what compaction has removed is no record, but an offset
 
 
-async def write_snapshot(settings: Settings, folder: Path, watch: Watch) -> Snapshot:
+async def write_snapshot(settings: Settings, folder: Path, on_progress: ProgressCallback) -> Snapshot:
     """Write down what the users changelog holds now.
 
     A user is in one partition only, so memory holds the users of `PARTITIONS_AT_ONCE` partitions, and all item names.
@@ -170,7 +172,7 @@ async def write_snapshot(settings: Settings, folder: Path, watch: Watch) -> Snap
     Args:
         settings: Where the changelog is.
         folder: A folder that is there.
-        watch: Told how many of the changelog's offsets are read.
+        on_progress: Called with the number of offsets read.
 
     Raises:
         LogReadError: The topic is missing or Kafka does not answer.
@@ -179,7 +181,7 @@ async def write_snapshot(settings: Settings, folder: Path, watch: Watch) -> Snap
     item_ids: dict[int, str] = {}
     n_users = 0
     with pq.ParquetWriter(folder / USERS, USERS_SCHEMA, compression="zstd", compression_level=1) as file:
-        async for partition, history in read_partitions(settings, watch):
+        async for partition, history in read_partitions(settings, on_progress):
             users = {user: value for user, value in history.users.items() if not is_forgotten(value)}
             for table in tables_of(users):
                 file.write_table(table)

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from jobs.retraining.run import Run
 
 with warnings.catch_warnings():
@@ -54,7 +54,7 @@ class StepTask(luigi.Task):
 
     def run(self) -> None:
         """Write the step into a folder aside, which is renamed when it is whole."""
-        self.night.watch(Step(self.told))
+        self.night.on_progress(JobProgress(self.told))
         with self.night.writing(self.step) as folder:
             self.write(folder)
 

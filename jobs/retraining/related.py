@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from aiokafka.errors import KafkaError
 
-from jobs.progress import Step, Watch, unwatched
+from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Floats, Rows
 from model.related import related_items
 from state.generations.generation import Generation
@@ -26,7 +26,9 @@ ITEMS_AT_ONCE = 4096
 RELATING, WRITING = "relating the items", "writing related items"
 
 
-def relate(generation: Generation, folder: Path, n: int, threads: int, watch: Watch = unwatched) -> None:
+def relate(
+    generation: Generation, folder: Path, n: int, threads: int, on_progress: ProgressCallback = no_progress
+) -> None:
     """Find the nearest items of every item and add them to the generation's folder.
 
     Args:
@@ -34,7 +36,7 @@ def relate(generation: Generation, folder: Path, n: int, threads: int, watch: Wa
         folder: Its folder.
         n: Related items kept for every item.
         threads: Threads that share the work.
-        watch: Told how many items are done.
+        on_progress: Called with the number of items done.
     """
     factors = generation.item_factors
     shape = len(factors), n
@@ -42,11 +44,11 @@ def relate(generation: Generation, folder: Path, n: int, threads: int, watch: Wa
     for low in range(0, len(factors), ITEMS_AT_ONCE):
         items = np.arange(low, min(len(factors), low + ITEMS_AT_ONCE), dtype=np.int32)
         found.rows[items], found.cosines[items] = related_items(factors, n, threads, items)
-        watch(Step(RELATING, int(items[-1]) + 1, len(factors)))
+        on_progress(JobProgress(RELATING, int(items[-1]) + 1, len(factors)))
     write_related(folder, found)
 
 
-async def publish_related(settings: Settings, generation_id: str, watch: Watch = unwatched) -> int:
+async def publish_related(settings: Settings, generation_id: str, on_progress: ProgressCallback = no_progress) -> int:
     """Write a generation's related items to their topic; doing it twice changes nothing.
 
     An item that stands on the topic, and that this generation relates to nothing, gets a tombstone. The topic itself
@@ -71,7 +73,7 @@ async def publish_related(settings: Settings, generation_id: str, watch: Watch =
         for records in _records(generation, related, rows, sorted(gone)):
             await _send(outbox, settings, records)
             done += len(records)
-            watch(Step(WRITING, done, n_items))
+            on_progress(JobProgress(WRITING, done, n_items))
     return len(listed)
 
 

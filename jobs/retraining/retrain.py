@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from jobs.progress import Watch
+from jobs.progress import ProgressCallback
 from jobs.retraining.run import open_run
 from jobs.retraining.steps import make_generation
 from state.generations.manifest import Gate
@@ -30,14 +30,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     gate: Gate | None
 
 
-def retrain(settings: Settings, watch: Watch, *, forced: bool = False, fresh: bool = False) -> Report:
+def retrain(settings: Settings, on_progress: ProgressCallback, *, forced: bool = False, fresh: bool = False) -> Report:
     """Make the next generation: read the histories, train, judge, publish, announce.
 
     An interrupted run is resumed. One that ends leaves its report, and nothing of the listeners' histories.
 
     Args:
         settings: Where things are, and what is minimised.
-        watch: Told of every step.
+        on_progress: Called after every step.
         forced: Announce it whatever the gate says.
         fresh: Discard an interrupted run.
 
@@ -49,7 +49,7 @@ def retrain(settings: Settings, watch: Watch, *, forced: bool = False, fresh: bo
         GenerationError: What was written does not verify, or the store does not take it.
     """
     began = time.monotonic()
-    with open_run(settings, watch, forced=forced, fresh=fresh) as run:
+    with open_run(settings, on_progress, forced=forced, fresh=fresh) as run:
         manifest = make_generation(run)
         report = Report(
             generation=manifest.generation_id,

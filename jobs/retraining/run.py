@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from jobs.progress import Step, Watch
+from jobs.progress import JobProgress, ProgressCallback
 from state.errors import StoreUnavailableError
 from state.generations.naming import new_generation_id
 from state.storage.files import fsync_folder, locked_folder, write_file
@@ -60,15 +60,17 @@ class Run:
 
     Attributes:
         settings: Where things are, and what is minimised.
-        watch: Told of every step.
+        on_progress: Called after every step.
         forced: The gate cannot stop it.
         resumed: An earlier process began it.
     """
 
-    def __init__(self, folder: Path, settings: Settings, watch: Watch, *, forced: bool, resumed: bool) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, on_progress: ProgressCallback, *, forced: bool, resumed: bool
+    ) -> None:
         """Work in `folder`, which is named after the generation."""
         self.settings = settings
-        self.watch = watch
+        self.on_progress = on_progress
         self.forced = forced
         self.resumed = resumed
         self._folder = folder
@@ -133,7 +135,9 @@ class Run:
 
 
 @contextmanager
-def open_run(settings: Settings, watch: Watch, *, forced: bool = False, fresh: bool = False) -> Iterator[Run]:
+def open_run(
+    settings: Settings, on_progress: ProgressCallback, *, forced: bool = False, fresh: bool = False
+) -> Iterator[Run]:
     """Resume the unfinished run, or begin one; hold the lock meanwhile.
 
     A run is discarded when what it read is at fault, as it would be again. It is kept for the next process when Kafka,
@@ -141,7 +145,7 @@ def open_run(settings: Settings, watch: Watch, *, forced: bool = False, fresh: b
 
     Args:
         settings: Where things are, and what is minimised.
-        watch: Told whether it is resumed, and which runs are discarded.
+        on_progress: Called with a note if the run is resumed, and for every run that is discarded.
         forced: The gate cannot stop it.
         fresh: Discard the unfinished run, whatever it is.
 
@@ -151,12 +155,12 @@ def open_run(settings: Settings, watch: Watch, *, forced: bool = False, fresh: b
     now_ms = time.time_ns() // 1_000_000
     with locked_folder(settings.nights_path, _told_taken(settings.nights_path)):
         decided_by = _decided_by(settings, forced=forced)
-        resumable = _clear(settings.nights_path, decided_by, now_ms, watch, fresh=fresh)
+        resumable = _clear(settings.nights_path, decided_by, now_ms, on_progress, fresh=fresh)
         folder = resumable or _begin(settings.nights_path, decided_by, now_ms)
-        run = Run(folder, settings, watch, forced=forced, resumed=resumable is not None)
+        run = Run(folder, settings, on_progress, forced=forced, resumed=resumable is not None)
         if run.resumed:
             done = ", ".join(run.done()) or "nothing"
-            watch(Step(f"Resuming the run of generation {run.generation_id}; done: {done}.", is_note=True))
+            on_progress(JobProgress(f"Resuming the run of generation {run.generation_id}; done: {done}.", is_note=True))
         try:
             yield run
         except StoreUnavailableError:
@@ -166,7 +170,9 @@ def open_run(settings: Settings, watch: Watch, *, forced: bool = False, fresh: b
             raise
 
 
-def _clear(nights: Path, decided_by: dict[str, str], now_ms: int, watch: Watch, *, fresh: bool) -> Path | None:
+def _clear(
+    nights: Path, decided_by: dict[str, str], now_ms: int, on_progress: ProgressCallback, *, fresh: bool
+) -> Path | None:
     """Remove unfinished runs, and what else is left of finished ones; return the one that can be resumed, if any."""
     resumable = None
     for folder in reversed(_runs(nights)):
@@ -179,7 +185,9 @@ def _clear(nights: Path, decided_by: dict[str, str], now_ms: int, watch: Watch, 
         if reason is None:
             resumable = folder
         else:
-            watch(Step(f"The unfinished run of generation {folder.name} is discarded: {reason}.", is_note=True))
+            on_progress(
+                JobProgress(f"The unfinished run of generation {folder.name} is discarded: {reason}.", is_note=True)
+            )
             shutil.rmtree(folder)
     for aside in nights.glob(".*"):
         shutil.rmtree(aside)

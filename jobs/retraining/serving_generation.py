@@ -4,7 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from jobs.announcement import announced
-from jobs.progress import Step, Watch
+from jobs.progress import JobProgress, ProgressCallback
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
@@ -20,7 +20,7 @@ class InService(NamedTuple):
     """None if it cannot be opened, too."""
 
 
-def open_in_service(settings: Settings, watch: Watch) -> InService:
+def open_in_service(settings: Settings, on_progress: ProgressCallback) -> InService:
     """Open the generation in service; one that cannot be opened is told, and is no reason to stop.
 
     Raises:
@@ -36,5 +36,9 @@ def open_in_service(settings: Settings, watch: Watch) -> InService:
     except StoreUnavailableError:
         raise
     except GenerationError as error:
-        watch(Step(f"{error} It is in service, but nothing can begin with it, nor be compared with it.", is_note=True))
+        on_progress(
+            JobProgress(
+                f"{error} It is in service, but nothing can begin with it, nor be compared with it.", is_note=True
+            )
+        )
         return InService(found, None)

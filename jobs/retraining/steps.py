@@ -23,7 +23,7 @@ from jobs.announcement import announce, announced
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.histories.training_set import TrainingSet, interactions_of
 from jobs.objective import objective_of
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from jobs.retraining.gate import Side, asked_of, judge, score
 from jobs.retraining.gate_ranks import Answers
 from jobs.retraining.luigi_steps import MarkTask, StepTask, run_to
@@ -94,7 +94,7 @@ class Snapshot(StepTask):
 
     def write(self, folder: Path) -> None:
         """Read the changelog to its end."""
-        asyncio.run(write_snapshot(self.night.settings, folder, self.night.watch))
+        asyncio.run(write_snapshot(self.night.settings, folder, self.night.on_progress))
 
 
 class Interactions(StepTask):
@@ -124,7 +124,7 @@ class Tune(StepTask):
         """Look for them as long as the settings allow."""
         settings = self.night.settings
         found = TrainingSet.load(self.night.path("interactions"))
-        best = tune_on_histories(found, settings, settings.tune_s, watch=self.night.watch).best
+        best = tune_on_histories(found, settings, settings.tune_s, on_progress=self.night.on_progress).best
         # JSON has no infinity, which a half-life may be.
         (folder / OBJECTIVE).write_bytes(msgspec.msgpack.encode(best.objective))
 
@@ -140,15 +140,15 @@ class Train(StepTask):
 
     def write(self, folder: Path) -> None:
         """Train from the generation in service if it fits, else from chance."""
-        settings, watch = self.night.settings, self.night.watch
+        settings, on_progress = self.night.settings, self.night.on_progress
         found = TrainingSet.load(self.night.path("interactions"))
-        tuned, serving = self._tuned_objective(), open_in_service(settings, watch)
+        tuned, serving = self._tuned_objective(), open_in_service(settings, on_progress)
         trained = train_next(found, serving, tuned or objective_of(settings), settings, self._show)
         record = msgspec.structs.replace(trained.record, tuned=tuned is not None)
         trained._replace(record=record).save(folder)
 
     def _show(self, at: Progress) -> None:
-        self.night.watch(Step(self.told, 2 * at.iteration - (at.side == "users"), 2 * at.iterations))
+        self.night.on_progress(JobProgress(self.told, 2 * at.iteration - (at.side == "users"), 2 * at.iterations))
 
     def _tuned_objective(self) -> Objective | None:
         """Return what this night's tuning found, or an earlier one's if the settings ask for that."""
@@ -170,7 +170,7 @@ class Quality(StepTask):
         """Ask both of them for the same items of the same listeners, who were held out of both trainings."""
         found = TrainingSet.load(self.night.path("interactions"))
         asked = asked_of(found)
-        serving = open_in_service(self.night.settings, self.night.watch)
+        serving = open_in_service(self.night.settings, self.night.on_progress)
         candidate = score(Side.of_training(found, Trained.load(self.night.path("train"))), asked)
         theirs = score(Side.of_generation(serving.generation), asked) if serving.generation is not None else None
         Answers(candidate, theirs, serving.generation_id).save(folder)
@@ -238,7 +238,7 @@ class Index(MarkTask):
     def do(self) -> None:
         """Build revision 0, in which the items are withdrawn that were withdrawn from the generation in service."""
         settings, place = self.night.settings, generation_of(self.night)
-        serving = open_in_service(settings, self.night.watch).generation
+        serving = open_in_service(settings, self.night.on_progress).generation
         withdrawn = serving.revision.withdrawn if serving is not None else ()
         write_revision(open_generation(place), place, 0, withdrawn, settings.index_trees)
 
@@ -256,7 +256,7 @@ class Related(MarkTask):
         """Find them, unless the settings want none."""
         settings, place = self.night.settings, generation_of(self.night)
         if settings.related_n:
-            relate(open_generation(place), place, settings.related_n, settings.threads, self.night.watch)
+            relate(open_generation(place), place, settings.related_n, settings.threads, self.night.on_progress)
 
 
 class Publish(MarkTask):
@@ -274,7 +274,7 @@ class Publish(MarkTask):
         publish_once(store, generation_of(self.night))
         serving = asyncio.run(announced(settings))
         for pruned in store.prune(settings.generations_max, serving.generation_id if serving is not None else None):
-            self.night.watch(Step(f"Generation {pruned} is removed: newer ones are kept.", is_note=True))
+            self.night.on_progress(JobProgress(f"Generation {pruned} is removed: newer ones are kept.", is_note=True))
 
 
 class Announce(MarkTask):
@@ -289,5 +289,5 @@ class Announce(MarkTask):
     def do(self) -> None:
         """Send the related items, then tell every worker."""
         settings, generation_id = self.night.settings, self.night.generation_id
-        asyncio.run(publish_related(settings, generation_id, self.night.watch))
+        asyncio.run(publish_related(settings, generation_id, self.night.on_progress))
         asyncio.run(announce(settings, generation_id, 0, time.time_ns() // 1_000_000))

@@ -17,7 +17,7 @@ import xxhash
 
 from jobs.histories.training_set import TrainingSet
 from jobs.objective import objective_of
-from jobs.progress import Step, Watch, unwatched
+from jobs.progress import JobProgress, ProgressCallback, no_progress
 from jobs.tuning.optuna_trials import Trials
 from jobs.tuning.results import (
     FORMAT,
@@ -65,7 +65,7 @@ def tune(
     budget_s: float,
     trials: int,
     store: Path,
-    watch: Watch = unwatched,
+    on_progress: ProgressCallback = no_progress,
     threads: int = 1,
 ) -> Tuned:
     """Find the hyperparameters whose lists would have been best, and keep them in `store`.
@@ -80,7 +80,7 @@ def tune(
             counts.
         trials: Settings that optuna may ask for after the grid; 0 for none.
         store: Folder of what tuning found, `Settings.tuned_path`.
-        watch: Told of every setting.
+        on_progress: Called after every setting.
         threads: Threads of the kernels.
 
     Raises:
@@ -91,7 +91,7 @@ def tune(
         raise TuningError(message)
     bench = _Bench(events, base, threads)
     folder = store / _fingerprint(events, base)
-    search = _Search(bench, ScoredFile(folder), budget_s, N_GRID + trials, watch)
+    search = _Search(bench, ScoredFile(folder), budget_s, N_GRID + trials, on_progress)
     prune(store)
     try:
         for setting in (base, *_found_before(store, base), *_grid(base)):
@@ -100,7 +100,7 @@ def tune(
         if trials:
             _ask_optuna(search, base, trials, folder / JOURNAL)
     except _TimeIsUpError:
-        watch(Step(f"The budget of {budget_s:g} s is spent; what is scored counts.", is_note=True))
+        on_progress(JobProgress(f"The budget of {budget_s:g} s is spent; what is scored counts.", is_note=True))
     found = _found(search.kept.all, bench.told)
     write_best(store, found)
     return Tuned(found, search.kept.all)
@@ -120,7 +120,11 @@ def _found(scored: Sequence[Scored], scored_on: str) -> Best:
 
 
 def tune_on_histories(
-    found: TrainingSet, settings: Settings, budget_s: float, trials: int = 0, watch: Watch = unwatched
+    found: TrainingSet,
+    settings: Settings,
+    budget_s: float,
+    trials: int = 0,
+    on_progress: ProgressCallback = no_progress,
 ) -> Tuned:
     """Do the same on the histories of a training set, without what is held out to judge generations by.
 
@@ -130,7 +134,7 @@ def tune_on_histories(
     kept = np.repeat(found.active, np.diff(found.histories.starts))
     kept[found.held_out[found.held_out >= 0]] = False
     events = events_of_histories(found.histories, kept)
-    return tune(events, objective_of(settings), budget_s, trials, settings.tuned_path, watch, settings.threads)
+    return tune(events, objective_of(settings), budget_s, trials, settings.tuned_path, on_progress, settings.threads)
 
 
 class _Bench:
@@ -185,11 +189,13 @@ class _Bench:
 class _Search:
     """What is scored so far, and how much longer it may go on."""
 
-    def __init__(self, bench: _Bench, kept: ScoredFile, budget_s: float, total: int, watch: Watch) -> None:
+    def __init__(
+        self, bench: _Bench, kept: ScoredFile, budget_s: float, total: int, on_progress: ProgressCallback
+    ) -> None:
         """Begin with what is scored already."""
         self.kept = kept
         self._walked: list[Scored] = []
-        self._bench, self._budget_s, self._watch = bench, budget_s, watch
+        self._bench, self._budget_s, self._on_progress = bench, budget_s, on_progress
         self._began, self._done, self._total = time.monotonic(), 0, total
 
     @property
@@ -214,7 +220,9 @@ class _Search:
             self.kept.add(scored)
         self._walked.append(scored)
         self._done += 1
-        self._watch(Step(f"tuning, best hit@20 so far {self.best.hit_at_20.value:.4f}", self._done, self._total))
+        self._on_progress(
+            JobProgress(f"tuning, best hit@20 so far {self.best.hit_at_20.value:.4f}", self._done, self._total)
+        )
         return scored
 
 

@@ -18,7 +18,7 @@ import pytest
 from kafka import KafkaProducer
 
 from cli.processes import WorkerProcess, environment_of
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from streams.files.replay import partition_of
 from streams.kafka.broker import Broker
@@ -86,7 +86,7 @@ def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with worker(settings) as process:
         changelog = topic_names(settings).users_changelog
         assert await_true(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS, 30)
-        found = Scene(settings, process, retrain(settings, unwatched).generation, producer)
+        found = Scene(settings, process, retrain(settings, no_progress).generation, producer)
         for number in range(N_SONGS):
             item = CatalogItem(item_id=f"song-{number}", title=f"Title {number}", kind="song")
             found.tell("catalog", item.item_id, item)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cli.processes import GatewayProcess
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from streams.files.catalog_file import send_items
 from streams.kafka.broker import Broker
@@ -55,7 +55,7 @@ def radio(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         gateway.start()
         try:
             _tell_songs(settings)
-            retrain(settings, unwatched)
+            retrain(settings, no_progress)
             assert await_true(lambda: len(lists(settings)) == LISTENERS, 30), "not everybody has a list"
             gateway.await_ready(30)
             yield Radio(settings, gateway)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from jobs.histories.snapshot import USERS, write_snapshot
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from tests.benchmarks.changelog import user_records, write_changelog
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.system import system
@@ -29,7 +29,7 @@ def rows() -> list[Row]:
         record_bytes = len(items[0][0][1] or b"")
         del items
         began = time.perf_counter()
-        snapshot = asyncio.run(write_snapshot(settings, Path(folder), unwatched))
+        snapshot = asyncio.run(write_snapshot(settings, Path(folder), no_progress))
         seconds = time.perf_counter() - began
         if snapshot.record.n_users != N_USERS:
             message = f"{snapshot.record.n_users} listeners were found of {N_USERS}."

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from jobs.retraining.run import Run
 from streams.settings import Settings, read_settings
@@ -69,7 +69,7 @@ def night_that_dies(settings: Settings, step: str, where: str) -> int:
     child = os.fork()
     if child == 0:
         {"middle": die_in_the_middle, "end": die_at_the_end}[where](step)
-        retrain(settings, unwatched)
+        retrain(settings, no_progress)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.processes import environment_of
 from jobs.histories.snapshot import open_snapshot, write_snapshot
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from jobs.user_requests.send import WishError, carry_out
 from jobs.user_requests.verify_erasure import Trace, look_for
@@ -44,7 +44,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
     send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
     with worker(small):
         assert await_true(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9, 60)
-        retrain(small, unwatched)
+        retrain(small, no_progress)
         assert await_true(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         assert any(trace.stands for trace in asyncio.run(look_for("u3", small)))
 
@@ -63,9 +63,9 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         assert [False] * 6 == [stands for stands, _ in traces.values()]
         assert (5, 0) == (traces[names.plays][1], traces[names.plays_rejected][1])
         folder = tmp_path_factory.mktemp("snapshot")
-        asyncio.run(write_snapshot(small, folder, unwatched))
+        asyncio.run(write_snapshot(small, folder, no_progress))
         assert "u3" not in open_snapshot(folder).users()["user_id"].to_pylist()
-        assert 11 == retrain(small, unwatched).users
+        assert 11 == retrain(small, no_progress).users
 
         send(small, [play("u3", "i0")])
 
@@ -116,7 +116,7 @@ def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicN
         asyncio.run(carry_out(Forget(user_id="ann"), small))
     folder = small.nights_path / "run" / "snapshot"
     folder.mkdir(parents=True)
-    asyncio.run(write_snapshot(small, folder, unwatched))
+    asyncio.run(write_snapshot(small, folder, no_progress))
 
     found = {
         user: [trace for trace in on_disk(small, user) if trace.place.startswith(str(folder))]

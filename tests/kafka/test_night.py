@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cli.processes import environment_of, run_command
-from jobs.progress import Step, unwatched
+from jobs.progress import JobProgress, no_progress
 from jobs.retraining.retrain import retrain
 from jobs.retraining.run import open_run
 from state.generations.open_store import generation_store
@@ -55,7 +55,7 @@ def test_a_night_killed_in_every_step_ends_well(small: Settings, names: TopicNam
     died = [line.split() for line in nights.stdout.splitlines()]
     assert [[step, where, str(KILLED)] for step in STEPS for where in ("middle", "end")] == died
 
-    report = retrain(small, unwatched)
+    report = retrain(small, no_progress)
 
     assert (True, "announced") == (report.resumed, report.status)
     store = generation_store(small)
@@ -68,7 +68,7 @@ def test_a_night_killed_in_every_step_ends_well(small: Settings, names: TopicNam
 
 def test_the_next_night_begins_with_the_generation_in_service(small: Settings, names: TopicNames) -> None:
     """It is compared with it, too; both are announced, in their order, and nothing is resumed."""
-    first, second = retrain(small, unwatched), retrain(small, unwatched)
+    first, second = retrain(small, no_progress), retrain(small, no_progress)
 
     assert (None, first.generation) == (first.started_from, second.started_from)
     assert first.gate is not None
@@ -86,9 +86,9 @@ def test_the_next_night_begins_with_the_generation_in_service(small: Settings, n
 def test_other_factors_begin_from_chance(small: Settings, names: TopicNames) -> None:
     """And so does everything when the settings say so."""
     assert names.generations
-    first = retrain(small, unwatched)
-    longer = retrain(msgspec.structs.replace(small, factors=10), unwatched)
-    cold = retrain(msgspec.structs.replace(small, factors=10, warm_iterations=0), unwatched)
+    first = retrain(small, no_progress)
+    longer = retrain(msgspec.structs.replace(small, factors=10), no_progress)
+    cold = retrain(msgspec.structs.replace(small, factors=10, warm_iterations=0), no_progress)
 
     assert [None, None, None] == [report.started_from for report in (first, longer, cold)]
     assert {2} == {manifest.objective.iterations for manifest in generation_store(small).manifests()}
@@ -96,7 +96,7 @@ def test_other_factors_begin_from_chance(small: Settings, names: TopicNames) -> 
 
 def test_a_second_retrain_meanwhile_is_a_sentence(small: Settings, tmp_path: Path) -> None:
     """Status 1, and the first one is not disturbed."""
-    with open_run(small, unwatched) as run:
+    with open_run(small, no_progress) as run:
         command = [sys.executable, "-m", "cli.main", "retrain"]
         second = subprocess.run(command, env=environment_of(small), capture_output=True, text=True, check=False)
 
@@ -107,7 +107,7 @@ def test_a_second_retrain_meanwhile_is_a_sentence(small: Settings, tmp_path: Pat
 
 def test_a_retrain_says_that_it_resumes(small: Settings, tmp_path: Path) -> None:
     """On stderr, above its bars; the answer says so too."""
-    with pytest.raises(InterruptedError), open_run(small, unwatched) as run:
+    with pytest.raises(InterruptedError), open_run(small, no_progress) as run:
         raise InterruptedError
     log = tmp_path / "retrain.log"
 
@@ -138,9 +138,9 @@ def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, t
     good = msgspec.structs.replace(settings, factors=32, iterations=5)
     poor = msgspec.structs.replace(settings, factors=2, iterations=1)
     write_listeners(settings, clustered())
-    in_service = retrain(good, unwatched).generation
+    in_service = retrain(good, no_progress).generation
 
-    report = retrain(poor, unwatched)
+    report = retrain(poor, no_progress)
 
     store = generation_store(settings)
     assert report.gate is not None
@@ -160,7 +160,7 @@ def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, t
 
 def test_without_a_gate_nothing_is_judged(small: Settings, names: TopicNames) -> None:
     """And nothing is held out of the training."""
-    report = retrain(msgspec.structs.replace(small, gate_share=0.0), unwatched)
+    report = retrain(msgspec.structs.replace(small, gate_share=0.0), no_progress)
 
     assert ("announced", None) == (report.status, report.gate)
     assert [report.generation] == announcements(small, names)
@@ -168,9 +168,9 @@ def test_without_a_gate_nothing_is_judged(small: Settings, names: TopicNames) ->
 
 def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: Settings, names: TopicNames) -> None:
     """It is said, the next one begins from chance and is compared with nothing."""
-    damaged = retrain(small, unwatched).generation
+    damaged = retrain(small, no_progress).generation
     (generation_store(small).folder(damaged) / "popularity.npy").write_bytes(b"")
-    told: list[Step] = []
+    told: list[JobProgress] = []
 
     report = retrain(small, told.append)
 
@@ -185,7 +185,7 @@ def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: 
 def test_old_generations_are_pruned(small: Settings, names: TopicNames) -> None:
     """As many are kept as the settings say; who removes them says so."""
     kept = msgspec.structs.replace(small, generations_max=2)
-    told: list[Step] = []
+    told: list[JobProgress] = []
 
     ids = [retrain(kept, told.append).generation for _ in range(3)]
 

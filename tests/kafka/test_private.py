@@ -13,7 +13,7 @@ import pytest
 import rocksdict
 
 from jobs.histories.snapshot import open_snapshot, write_snapshot
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from state.generations.open_store import generation_store
 from state.keys import item_key, play_id_key, user_key
@@ -126,7 +126,7 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
     send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
     with worker(small) as process:
         assert await_true(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9, 60)
-        made = retrain(small, unwatched)
+        made = retrain(small, no_progress)
         assert await_true(lambda: {found.generation for found in lists(small).values()} == {made.generation}, 20)
         before = lists(small)
         record = dict(values(small, names.users_changelog))[b"u0"]
@@ -170,10 +170,10 @@ def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> 
         send(settings, [play("u0", "i8")])
         folder = settings.data_path / "snapshot"
         folder.mkdir()
-        snapshot = asyncio.run(write_snapshot(settings, folder, unwatched))
+        snapshot = asyncio.run(write_snapshot(settings, folder, no_progress))
         assert secret.item not in open_snapshot(folder).item_ids().values()
         assert secret.listener not in snapshot.users()["user_id"].to_pylist()
-        made = retrain(settings, unwatched)
+        made = retrain(settings, no_progress)
         assert await_true(lambda: lists(settings)["u0"].generation == made.generation, 20)
     generation = generation_store(settings).open(made.generation)
     assert secret.item not in generation.item_ids.tolist()

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from cli.processes import environment_of
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from jobs.user_requests.send import WishInvalidError, carry_out
 from state.users.record import UserRecord
@@ -83,7 +83,7 @@ def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
     send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
     with worker(small):
         assert await_true(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
-        retrain(small, unwatched)
+        retrain(small, no_progress)
         assert await_true(lambda: "u0" in lists(small), 20)
         item = lists(small)["u0"].items[0]
 
@@ -121,7 +121,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     with worker(small):
         send(small, others)
         assert await_true(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
-        retrain(small, unwatched)
+        retrain(small, no_progress)
         send(small, [(b"ann", msgspec.json.encode({"user_id": "ann", **event})) for event in own])
         assert await_true(lambda: "ann" in lists(small) and record_of(small, "ann").paused, 20)
 

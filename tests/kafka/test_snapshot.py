@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.histories.snapshot import open_snapshot, write_snapshot
-from jobs.progress import Step, unwatched
+from jobs.progress import JobProgress, no_progress
 from state.keys import item_key, item_name_key
 from state.users.record import HistoryEntry, UserRecord
 from streams.outbox import Item, Outbox
@@ -39,7 +39,7 @@ def test_a_snapshot_keeps_the_highest_applied_offset(settings: Settings, names: 
     ]
     asyncio.run(write(settings, names.users_changelog, 0, first))
     asyncio.run(write(settings, names.users_changelog, 3, [(b"dua", record(1))]))
-    told: list[Step] = []
+    told: list[JobProgress] = []
 
     written = asyncio.run(write_snapshot(settings, tmp_path, told.append))
 
@@ -57,7 +57,7 @@ def test_a_snapshot_keeps_the_highest_applied_offset(settings: Settings, names: 
 def test_an_empty_changelog_is_a_snapshot_of_nobody(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
     """It is the training that has nothing to train on."""
     assert names.users_changelog
-    snapshot = asyncio.run(write_snapshot(settings, tmp_path, unwatched))
+    snapshot = asyncio.run(write_snapshot(settings, tmp_path, no_progress))
 
     assert (0, {}, {}) == (len(snapshot.users()), snapshot.item_ids(), snapshot.record.read_through)
 
@@ -65,4 +65,4 @@ def test_an_empty_changelog_is_a_snapshot_of_nobody(settings: Settings, names: T
 def test_a_missing_changelog_is_a_sentence(settings: Settings, tmp_path: Path) -> None:
     """It names the topic and the way out."""
     with pytest.raises(LogReadError, match="-users-changelog does not exist; `playfold topics create` makes it"):
-        asyncio.run(write_snapshot(settings, tmp_path, unwatched))
+        asyncio.run(write_snapshot(settings, tmp_path, no_progress))

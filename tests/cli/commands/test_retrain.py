@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.commands.retrain import Bars, told
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from jobs.retraining.retrain import Report
 from state.generations.manifest import Gate
 
@@ -58,9 +58,9 @@ def test_every_step_has_a_bar() -> None:
         bars = Bars(progress)
         steps = [("reading", 0, None), ("reading", 7, 9), ("tuning", 0, None), ("tuning, best 0.1", 3, 5)]
         for step in steps:
-            bars.show(Step(*step))
-        bars.show(Step("Resuming a run.", is_note=True))
-        bars.show(Step("tuning, best 0.2", 4, 5))
+            bars.show(JobProgress(*step))
+        bars.show(JobProgress("Resuming a run.", is_note=True))
+        bars.show(JobProgress("tuning, best 0.2", 4, 5))
         bars.end()
 
     lines = [line.replace("━", "").split() for line in written.getvalue().splitlines() if line.strip()]

@@ -21,7 +21,7 @@ from jobs.evaluation.baselines import (
     settings_models,
 )
 from jobs.evaluation.evaluate import evaluate
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from model.blend import Blend
 from model.evaluation.blended_ranks import blended_ranks
 from model.evaluation.event_log import split_events
@@ -51,8 +51,8 @@ NAMES = [
 
 def test_all_models_take_part_and_give_the_same_figures_again() -> None:
     """To the last digit, whatever ran before, on however many threads."""
-    split, told = split_events(drawn_events(), N_TRAINED), list[Step]()
-    first = evaluate(split, contest_models(split, CONTEST, watch=told.append))
+    split, told = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
+    first = evaluate(split, contest_models(split, CONTEST, on_progress=told.append))
     other = split_events(drawn_events(seed=2), N_TRAINED)
     evaluate(other, contest_models(other, CONTEST))
 
@@ -81,9 +81,9 @@ def test_settings_are_chosen_on_the_first_plays_alone() -> None:
     split = split_events(trained, int(N_TRAINED * INNER))
     grid = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
     hits = [hit_rate(neighbour_ranks(split, nearness), 20, split.n_items).value for nearness in grid]
-    told: list[Step] = []
+    told: list[JobProgress] = []
 
-    found = choose(trained, SMALL, threads=2, watch=told.append)
+    found = choose(trained, SMALL, threads=2, on_progress=told.append)
 
     assert grid[int(np.argmax(hits))] == found.windowed
     assert np.isinf(found.whole.window_plays)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jobs.evaluation.evaluate import PARTS, evaluate
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from model.evaluation.event_log import split_events
 from model.evaluation.prequential import popular_ranks
 from model.evaluation.rank_metrics import QualityError, hit_rate, mean_reciprocal_rank
@@ -78,11 +78,15 @@ def test_parts_without_events_are_left_out() -> None:
 
 def test_every_model_is_told() -> None:
     """Whoever watches sees how many there are, and the end."""
-    split, told = split_events(drawn_events(), N_TRAINED), list[Step]()
+    split, told = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
 
     evaluate(split, dict.fromkeys(("one", "other"), lambda: popular_ranks(split)), told.append)
 
-    assert [Step("streaming: one", 0, 2), Step("streaming: other", 1, 2), Step("streamed", 2, 2)] == told
+    assert [
+        JobProgress("streaming: one", 0, 2),
+        JobProgress("streaming: other", 1, 2),
+        JobProgress("streamed", 2, 2),
+    ] == told
 
 
 def test_nothing_to_stream_is_an_error() -> None:

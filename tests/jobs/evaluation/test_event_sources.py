@@ -7,7 +7,7 @@ import pytest
 
 from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
 from jobs.evaluation.movielens import Ml100k
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from model.evaluation.event_log import Events
 from state.keys import item_key
 from streams.files.play_columns import PlaysFileError
@@ -47,14 +47,14 @@ def test_the_plays_of_a_file_become_events_by_time(tmp_path: Path) -> None:
 
 def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listener or an item has one number through all pieces; every piece is told."""
-    plays, seen = write_plays(tmp_path, PLAYS), list[Step]()
+    plays, seen = write_plays(tmp_path, PLAYS), list[JobProgress]()
     whole = events_of_file(plays, Settings())
     monkeypatch.setattr("streams.files.plays_file.PIECE_ROWS", 2)
 
     pieces = events_of_file(plays, Settings(), seen.append)
 
     assert told(whole) == told(pieces)
-    assert [Step("reading plays.csv", n, None) for n in (2, 4, 5)] == seen
+    assert [JobProgress("reading plays.csv", n, None) for n in (2, 4, 5)] == seen
 
 
 def test_a_file_without_plays_has_no_events(tmp_path: Path) -> None:

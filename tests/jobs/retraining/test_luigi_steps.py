@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from jobs.progress import Step
+from jobs.progress import JobProgress
 from jobs.retraining.luigi_steps import PipelineError, StepTask, run_to
 from jobs.retraining.run import Run, open_run
 from streams.settings import Settings
@@ -60,20 +60,20 @@ class Endless(Second):
 
 
 @pytest.fixture
-def watched() -> list[Step]:
+def watched() -> list[JobProgress]:
     """Collect what is told."""
     return []
 
 
 @pytest.fixture
-def night(tmp_path: Path, watched: list[Step], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def night(tmp_path: Path, watched: list[JobProgress], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Open a run."""
     monkeypatch.setattr(First, "runs", 0)
     with open_run(Settings(data_dir=str(tmp_path)), watched.append) as run:
         yield run
 
 
-def test_steps_run_in_their_order_and_once(night: Run, watched: list[Step]) -> None:
+def test_steps_run_in_their_order_and_once(night: Run, watched: list[JobProgress]) -> None:
     """What is required comes first; what is done is left alone."""
     run_to(First(night))
     run_to(Second(night))

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.progress import Step, Watch, unwatched
+from jobs.progress import JobProgress, ProgressCallback, no_progress
 from jobs.retraining import run as runs
 from jobs.retraining.run import WITHOUT_EFFECT, Run, open_run
 from state.errors import StateError, StoreUnavailableError
@@ -19,9 +19,9 @@ PROJECT = Path(__file__).parents[3]
 KILLED = """
 import os, signal, sys
 from jobs.retraining.run import open_run
-from jobs.progress import unwatched
+from jobs.progress import no_progress
 from streams.settings import Settings
-with open_run(Settings(data_dir=sys.argv[1], generations_max=2), unwatched) as run:
+with open_run(Settings(data_dir=sys.argv[1], generations_max=2), no_progress) as run:
     with run.writing("snapshot") as folder:
         pass
     with run.writing("train") as folder:
@@ -43,7 +43,7 @@ class Heard:
         """Begin with none."""
         self.notes: list[str] = []
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: JobProgress) -> None:
         """Hear a step."""
         if step.is_note:
             self.notes.append(step.name)
@@ -59,7 +59,7 @@ def write(run: Run, step: str, content: str = "histories") -> None:
 def interrupted(
     settings: Settings,
     error: type[BaseException] = InterruptedError,
-    watch: Watch = unwatched,
+    watch: ProgressCallback = no_progress,
     *,
     forced: bool = False,
     fresh: bool = False,
@@ -74,7 +74,7 @@ def interrupted(
 
 def test_a_step_is_done_when_its_folder_is_there(settings: Settings) -> None:
     """Whole, under its own name, with the seconds it took; before that nobody sees it."""
-    with open_run(settings, unwatched) as run:
+    with open_run(settings, no_progress) as run:
         with run.writing("snapshot") as folder:
             (folder / "file").write_text("x")
             assert ([], False) == (run.done(), run.path("snapshot").exists())
@@ -86,7 +86,7 @@ def test_a_step_is_done_when_its_folder_is_there(settings: Settings) -> None:
 
 def test_a_step_that_fails_was_never_begun(settings: Settings) -> None:
     """What it left aside is not found by the next attempt."""
-    with open_run(settings, unwatched) as run:
+    with open_run(settings, no_progress) as run:
         with suppress(InterruptedError), run.writing("snapshot") as folder:
             (folder / "left over").write_text("x")
             raise InterruptedError
@@ -114,7 +114,7 @@ def test_a_run_is_kept_when_something_did_not_answer(settings: Settings, error: 
     """The next attempt need not do again what is done."""
     run = interrupted(settings, error)
 
-    with open_run(settings, unwatched) as again:
+    with open_run(settings, no_progress) as again:
         assert (run.generation_id, ["snapshot"]) == (again.generation_id, again.done())
 
 
@@ -123,7 +123,7 @@ def test_a_run_is_discarded_when_its_input_is_at_fault(settings: Settings, error
     """It would fail again, for ever, on what it once read."""
     interrupted(settings, error)
 
-    with open_run(settings, unwatched) as again:
+    with open_run(settings, no_progress) as again:
         assert (False, []) == (again.resumed, again.done())
 
 
@@ -147,7 +147,7 @@ def test_a_forced_run_does_not_resume_another(settings: Settings) -> None:
     heard = Heard()
     for forced, fresh in [(True, False), (False, True)]:
         generation_id = interrupted(settings).generation_id
-        run = interrupted(settings, watch=heard, forced=forced, fresh=fresh)
+        run = interrupted(settings, on_progress=heard, forced=forced, fresh=fresh)
         assert not run.resumed
         assert generation_id not in folders(settings)
     (settings.nights_path / run.generation_id / runs.RECORD).write_text("{")
@@ -176,7 +176,7 @@ def test_of_several_unfinished_runs_the_newest_is_resumed(settings: Settings) ->
     (settings.nights_path / "2026-01-01T03-00-00.000Z").mkdir()
     (settings.nights_path / ".2026-01-01T03-00-00.001Z.aside").mkdir()
 
-    with open_run(settings, unwatched) as run:
+    with open_run(settings, no_progress) as run:
         assert newest == run.generation_id
     assert [newest] == folders(settings)
 
@@ -184,9 +184,9 @@ def test_of_several_unfinished_runs_the_newest_is_resumed(settings: Settings) ->
 def test_two_runs_at_once_are_a_sentence(settings: Settings) -> None:
     """It names what the first one makes."""
     with (
-        open_run(settings, unwatched) as run,
+        open_run(settings, no_progress) as run,
         pytest.raises(StateError) as caught,
-        open_run(settings, unwatched),
+        open_run(settings, no_progress),
     ):
         pass
 
@@ -198,7 +198,7 @@ def test_nothing_but_reports_stays_of_a_finished_run(settings: Settings) -> None
     """Of as many runs as generations are kept."""
     ids = []
     for number in range(4):
-        with open_run(settings, unwatched) as run:
+        with open_run(settings, no_progress) as run:
             assert not run.resumed
             write(run, "snapshot")
             run.finish(b"%d" % number)
@@ -212,11 +212,11 @@ def test_nothing_but_reports_stays_of_a_finished_run(settings: Settings) -> None
 
 def test_a_run_that_died_while_it_was_cleared_is_cleared_by_the_next(settings: Settings) -> None:
     """Its report stands, so it is finished; no history stays behind."""
-    with open_run(settings, unwatched) as run:
+    with open_run(settings, no_progress) as run:
         write(run, "snapshot")
         (run.path("snapshot").parent / "report.json").write_text("{}")
 
-    with open_run(settings, unwatched) as other:
+    with open_run(settings, no_progress) as other:
         assert not other.resumed
         assert not run.path("snapshot").exists()
 

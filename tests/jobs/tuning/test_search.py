@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs.progress import Step, Watch, unwatched
+from jobs.progress import JobProgress, ProgressCallback, no_progress
 from jobs.tuning import search as tuning
 from jobs.tuning.optuna_trials import Trials
 from jobs.tuning.results import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best
@@ -23,7 +23,9 @@ from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
 N_TRAINED = N_EVENTS * 7 // 10
 
 
-def search(store: Path, trials: int = 0, watch: Watch = unwatched, base: Objective = SMALL, seed: int = 1) -> Tuned:
+def search(
+    store: Path, trials: int = 0, watch: ProgressCallback = no_progress, base: Objective = SMALL, seed: int = 1
+) -> Tuned:
     """Search without a budget."""
     return tune(drawn_events(seed), base, math.inf, trials, store, watch)
 
@@ -116,7 +118,7 @@ def test_another_search_scores_everything_itself(tmp_path: Path, base: Objective
 def interrupted(store: Path, after: int, trials: int = 0) -> None:
     """Search until so many settings are scored, and no further."""
 
-    def watch(_: Step) -> None:
+    def watch(_: JobProgress) -> None:
         if n_lines(store) == after:
             raise InterruptedError
 
@@ -155,13 +157,13 @@ def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
 
 def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> None:
     """A sentence says so; the setting is the one that is given, and it is the best."""
-    told: list[Step] = []
+    told: list[JobProgress] = []
 
     found = tune(drawn_events(), SMALL, 0, 3, tmp_path, told.append)
 
     assert [SMALL] == [scored.objective for scored in found.scored]
     assert (SMALL, 1) == (found.objective, found.best.trials)
-    assert [Step("The budget of 0 s is spent; what is scored counts.", is_note=True)] == told[1:]
+    assert [JobProgress("The budget of 0 s is spent; what is scored counts.", is_note=True)] == told[1:]
     assert found == tune(drawn_events(), SMALL, 0, 3, tmp_path)
 
 
