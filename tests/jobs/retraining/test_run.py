@@ -59,13 +59,13 @@ def write(run: Run, step: str, content: str = "histories") -> None:
 def interrupted(
     settings: Settings,
     error: type[BaseException] = InterruptedError,
-    watch: ProgressCallback = no_progress,
+    on_progress: ProgressCallback = no_progress,
     *,
     forced: bool = False,
     fresh: bool = False,
 ) -> Run:
     """Begin or resume a run that an error ends after its first step."""
-    with suppress(error), open_run(settings, watch, forced=forced, fresh=fresh) as run:
+    with suppress(error), open_run(settings, on_progress, forced=forced, fresh=fresh) as run:
         if not run.done():
             write(run, "snapshot")
         raise error
