@@ -39,11 +39,12 @@ evaluate: .venv/.runtime ## Stream MovieLens-100K through all models, and FILE=p
 	@$(BIN)/playfold evaluate --ml100k --settings tuned --out var/evaluation/ml100k
 	@$(if $(FILE),$(BIN)/playfold evaluate $(FILE) --settings tuned --out var/evaluation/file $(OPTIONS))
 
-docs: .venv/.dev ## Write the parts of docs/ that come out of the code.
+docs: .venv/.dev ## Write the parts of docs/ that are generated from the code and from examples/.
 	$(BIN)/python -m streams.reference.schemas
 	$(BIN)/python -m streams.reference.asyncapi
 	$(BIN)/python -m web.openapi_document
 	$(BIN)/python -m streams.reference.settings_table
+	$(BIN)/python -m streams.reference.included_programs
 
 # Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.
 LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \

@@ -1,7 +1,6 @@
-"""The programs of our pages, taken out of their Markdown and run as a reader would run them."""
+"""The programs of `examples/`, run as a reader runs them."""
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -11,57 +10,34 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROJECT = Path(__file__).parent.parent.parent
-PAGES = (PROJECT / "docs" / "producers.md", PROJECT / "docs" / "consumers.md")
-README = PROJECT / "README.md"
-RUN_WITH = {"python": sys.executable, "sh": "sh", "js": "node"}
-BLOCK = re.compile(r"^```(python|sh|js)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TITLE = re.compile(r"(?:#|//) (\w+\.(?:py|sh|mjs)): ")
+EXAMPLES = PROJECT / "examples"
+RUN_WITH = {".py": sys.executable, ".sh": "sh", ".mjs": "node"}
 RUN_S, POLL_S = 20, 0.05
 
 
-class Program(NamedTuple):
-    """A program of a page."""
-
-    name: str
-    language: str
-    text: str
+def program_names() -> set[str]:
+    """Return the names of all programs, with their folder."""
+    return {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*") if path.suffix in RUN_WITH}
 
 
-def blocks_of(page: Path) -> list[tuple[str, str]]:
-    """Return language and text of all programs of a page."""
-    return BLOCK.findall(page.read_text())
-
-
-def programs() -> dict[str, Program]:
-    """Return the programs of the pages by the names that their first lines give them."""
-    found = {}
-    for page in PAGES:
-        for language, text in blocks_of(page):
-            title = TITLE.match(text)
-            assert title, f"A program of {page.name} has no name: {text.splitlines()[0]!r}."
-            assert title[1] not in found, f"Two programs are called {title[1]}."
-            found[title[1]] = Program(title[1], language, text)
-    return found
-
-
-def program(name: str) -> Program:
-    """Return a program of the pages."""
-    return programs()[name]
+def program(name: str) -> Path:
+    """Return the file of a program."""
+    return EXAMPLES / name
 
 
 class Desk:
-    """Where a reader runs programs: a folder, and the variables that lead to Kafka and the gateway."""
+    """A folder in which programs run, with the variables that name Kafka and the gateway."""
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
-        """Work in a folder that exists; nothing of our own environment's settings is known there."""
+        """Run programs in an existing folder, without the settings of this process."""
         self._folder = folder
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PLAYFOLD_")}
         self._environment = {**ours, "PYTHONUNBUFFERED": "1", **variables}
 
-    def run(self, wanted: Program, *arguments: str) -> str:
-        """Run a program to its end, and return what it wrote."""
+    def run(self, file: Path, *arguments: str) -> str:
+        """Run a program to its end, and return its output."""
         ended = subprocess.run(
-            [*self._command(wanted), *arguments],
+            [RUN_WITH[file.suffix], str(file), *arguments],
             cwd=self._folder,
             env=self._environment,
             capture_output=True,
@@ -69,33 +45,27 @@ class Desk:
             timeout=RUN_S,
             check=False,
         )
-        assert ended.returncode == 0, f"{wanted.name} ended with {ended.returncode}: {ended.stderr or ended.stdout}"
-        assert ended.stderr == "", f"{wanted.name} wrote to stderr: {ended.stderr}"
+        assert ended.returncode == 0, f"{file.name} ended with {ended.returncode}: {ended.stderr or ended.stdout}"
+        assert ended.stderr == "", f"{file.name} wrote to stderr: {ended.stderr}"
         return ended.stdout
 
     @contextmanager
-    def running(self, wanted: Program) -> Iterator["Running"]:
+    def running(self, file: Path) -> Iterator["Running"]:
         """Run a program that does not end by itself."""
-        output = self._folder / f"{wanted.name}.log"
+        output = self._folder / f"{file.name}.log"
+        command = [RUN_WITH[file.suffix], str(file)]
         with (
             output.open("wb") as log,
-            subprocess.Popen(
-                self._command(wanted), cwd=self._folder, env=self._environment, stdout=log, stderr=log
-            ) as process,
+            subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=log, stderr=log) as process,
         ):
             try:
                 yield Running(process, output)
             finally:
                 process.kill()
 
-    def _command(self, wanted: Program) -> list[str]:
-        file = self._folder / wanted.name
-        file.write_text(wanted.text)
-        return [RUN_WITH[wanted.language], str(file)]
-
 
 class Running(NamedTuple):
-    """A program that runs, and what it writes."""
+    """A running program and its output."""
 
     process: subprocess.Popen[bytes]
     output: Path

@@ -1,4 +1,4 @@
-"""Every program of docs/producers.md, docs/consumers.md and the README does what its page says."""
+"""Every program of `examples/` does what docs/producers.md and docs/consumers.md say."""
 
 import asyncio
 import json
@@ -29,11 +29,12 @@ from streams.reference.examples import EXAMPLES
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
-from tests.acceptance.examples import PAGES, README, Desk, Program, blocks_of, program, programs
+from tests.acceptance.examples import PROJECT, Desk, program, program_names
 from tests.kafka.watching import await_true, rejects, send, values, worker
 
 N_SONGS, N_LISTENERS = 16, 12
 HERE = Path(__file__)
+PRODUCERS = PROJECT / "docs" / "producers.md"
 
 
 class Scene(msgspec.Struct):
@@ -113,24 +114,25 @@ def desk(scene: Scene, tmp_path: Path) -> Desk:
     return Desk(tmp_path, {"BROKERS": scene.settings.brokers})
 
 
-def test_no_program_is_left_out() -> None:
-    """Every one of the pages is named by a test here, and whatever looks like one has a name."""
-    named = set(re.findall(r'program\("(\w+\.\w+)"\)', HERE.read_text()))
+def test_a_test_runs_every_program() -> None:
+    """A new program needs a test in this file."""
+    named = set(re.findall(r'program\("(\w+/\w+\.\w+)"\)', HERE.read_text()))
 
-    assert set(programs()) == named
-    n_fences = sum(page.read_text().count("\n```") for page in PAGES)
-    assert 2 * len(programs()) == n_fences
+    assert program_names() == named
 
 
 def test_a_missing_client_is_a_failure(tmp_path: Path) -> None:
-    """Where kcat is not installed, a program fails, and says so."""
+    """Without kcat a program fails with the shell's error message."""
+    script = tmp_path / "send.sh"
+    script.write_text("not-kcat -P\n")
+
     with pytest.raises(AssertionError, match=r"send\.sh ended with 127: .*not-kcat"):
-        Desk(tmp_path, {}).run(Program("send.sh", "sh", "not-kcat -P\n"))
+        Desk(tmp_path, {}).run(script)
 
 
 def test_python_sends_events(scene: Scene, desk: Desk) -> None:
     """Each to its listener's partition, where the program says; a wish is carried out."""
-    said = desk.run(program("send_plays.py")).splitlines()
+    said = desk.run(program("python/send_plays.py")).splitlines()
 
     assert ["anna", "anna", "ben", "ben"] == [line.split()[0] for line in said]
     places = [line.split()[-1] for line in said]
@@ -145,7 +147,7 @@ def test_python_sends_events(scene: Scene, desk: Desk) -> None:
 
 def test_the_shell_sends_to_the_partitions_of_the_listeners(scene: Scene, desk: Desk) -> None:
     """As the Java client would; a private play is not counted."""
-    desk.run(program("send_plays.sh"))
+    desk.run(program("shell/send_plays.sh"))
 
     assert scene.list_of("carla").partition == partition_of("carla", 4)
     assert scene.list_of("dora").partition == partition_of("dora", 4)
@@ -154,22 +156,24 @@ def test_the_shell_sends_to_the_partitions_of_the_listeners(scene: Scene, desk: 
 
 
 def test_partitions_are_those_of_the_page() -> None:
-    """Whoever writes a client has something to compare it with."""
+    """The author of a client compares its partitions with these."""
     anna, ben, carla, dora = (partition_of(user, 4) for user in ("anna", "ben", "carla", "dora"))
 
-    told = f"Of 4 partitions `anna` has the number {anna}, `ben` {ben}, `carla` {carla} and `dora` {dora}:"
-    assert told in PAGES[0].read_text()
+    expected = f"of 4 partitions, `anna` has number {anna}, `ben` {ben}, `carla` {carla} and `dora` {dora}."
+    assert expected in PRODUCERS.read_text()
 
 
-def test_without_the_partitioner_kcat_sends_elsewhere(scene: Scene, desk: Desk) -> None:
-    """So the page says rightly that it has to be named: by CRC32 these listeners' plays stand on other partitions."""
-    sender = program("send_plays.sh")
-    text = sender.text.replace("-X partitioner=murmur2_random ", "").replace("carla", "clara").replace("dora", "flora")
-    assert text != sender.text
+def test_without_the_partitioner_kcat_sends_elsewhere(scene: Scene, desk: Desk, tmp_path: Path) -> None:
+    """By default kcat hashes keys by CRC32, so these plays go to other partitions."""
+    original = program("shell/send_plays.sh").read_text()
+    without = original.replace("-X partitioner=murmur2_random ", "")
+    assert without != original
+    sender = tmp_path / "without_partitioner.sh"
+    sender.write_text(without.replace("carla", "clara").replace("dora", "flora"))
     lost = [user for user in ("clara", "flora") if zlib.crc32(user.encode()) % 4 != partition_of(user, 4)]
     assert lost
 
-    desk.run(sender._replace(text=text))
+    desk.run(sender)
 
     assert await_true(lambda: set(lost) <= scene.lists().keys(), 10)
     for user in lost:
@@ -179,7 +183,7 @@ def test_without_the_partitioner_kcat_sends_elsewhere(scene: Scene, desk: Desk) 
 
 def test_python_watches_rejects(scene: Scene, desk: Desk) -> None:
     """Reason and bytes of what was rejected; of a private play the place alone."""
-    with desk.running(program("watch_rejects.py")) as watching:
+    with desk.running(program("python/watch_rejects.py")) as watching:
         scene.tell("plays", "greta", {"user_id": "greta", "item_id": 7, "played_at_ms": 1_700_000_000_000})
         scene.tell("plays", "greta", {"user_id": "greta", "item_id": 7, "private": True})
 
@@ -196,7 +200,7 @@ def test_the_shell_counts_reasons(scene: Scene, desk: Desk) -> None:
         scene.tell("plays", "nobody", {"user_id": "hans", "item_id": "song-1", "played_at_ms": 1_700_000_000_000})
     assert await_true(lambda: len(rejects(scene.settings)) == n_before + 20, 10)
 
-    said = desk.run(program("watch_rejects.sh")).splitlines()
+    said = desk.run(program("shell/watch_rejects.sh")).splitlines()
 
     assert ["20", "the key is not the user_id"] == said[0].split(maxsplit=1)
 
@@ -221,14 +225,14 @@ def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) ->
 
     (found,) = [found.reason for found in rejects(scene.settings) if found.key == user.encode()]
     assert found.startswith(reason)
-    assert f"| `{reason} ...` |" in PAGES[0].read_text()
+    assert f"| `{reason} ...` |" in PRODUCERS.read_text()
 
 
 def test_python_shows_a_list(scene: Scene, desk: Desk) -> None:
     """In its order, under titles, with the reason that matters most, and with what is related to its first item."""
     held = scene.list_of("u1")
 
-    said = desk.run(program("show_list.py"), "u1").splitlines()
+    said = desk.run(program("python/show_list.py"), "u1").splitlines()
 
     assert f"u1: {held.kind}" == said[0]
     assert [
@@ -250,7 +254,7 @@ def test_what_is_gone_is_not_shown(scene: Scene, desk: Desk) -> None:
     whole = scene.list_of("u2").items
     scene.tell("catalog", gone, CatalogItem(item_id=gone, title=title(gone), available_until_ms=1))
     try:
-        said = desk.run(program("show_list.py"), "u2").splitlines()
+        said = desk.run(program("python/show_list.py"), "u2").splitlines()
     finally:
         scene.tell("catalog", gone, CatalogItem(item_id=gone, title=title(gone), kind="song"))
 
@@ -272,7 +276,9 @@ def test_the_list_that_counts_is_shown(scene: Scene, desk: Desk) -> None:
         if items:
             told = msgspec.structs.replace(template, items=list(items), **fields)
             scene.tell("recommendations", "zoe", told, made)
-        return [line.partition(",")[0].strip() for line in desk.run(program("show_list.py"), "zoe").splitlines()[:2]]
+        return [
+            line.partition(",")[0].strip() for line in desk.run(program("python/show_list.py"), "zoe").splitlines()[:2]
+        ]
 
     assert ["zoe: personal", "Title 1"] == shown("song-1", "song-2", offset=90)
     assert ["zoe: personal", "Title 1"] == shown("song-3", "song-4", offset=89)
@@ -287,14 +293,14 @@ def test_the_shell_looks_at_lists(scene: Scene, desk: Desk) -> None:
     """Of one listener, without their tombstones."""
     held = scene.list_of("u3")
 
-    said = desk.run(program("read_lists.sh"), "u3").splitlines()
+    said = desk.run(program("shell/read_lists.sh"), "u3").splitlines()
 
     assert [held.kind, held.plays, held.offset, held.items[:3]] == json.loads(said[-1])
 
 
 def test_python_watches_private_lists(scene: Scene, desk: Desk) -> None:
     """As they come."""
-    with desk.running(program("watch_private.py")) as watching:
+    with desk.running(program("python/watch_private.py")) as watching:
         watching.await_line("watching")
         play = {"user_id": "u4", "item_id": "song-12", "played_at_ms": 1_700_000_000_000, "private": True}
         scene.tell("plays", "u4", play)
@@ -328,10 +334,10 @@ def web_desk(scene: Scene, gateway: str, tmp_path: Path) -> Desk:
 
 def test_javascript_sends_events(scene: Scene, web_desk: Desk) -> None:
     """Where each stands is told, and what is wrong with the one that stands nowhere."""
-    said = web_desk.run(program("send_plays.mjs")).splitlines()
+    said = web_desk.run(program("javascript/send_plays.mjs")).splitlines()
 
     held = scene.list_of("emil")
-    assert [f"stands at {held.partition}:{held.offset}", "refused: item_id: Expected str, got int"] == said
+    assert [f"stored at {held.partition}:{held.offset}", "rejected: item_id: Expected str, got int"] == said
     (play,) = [play for play in scene.plays() if play["user_id"] == "emil"]
     assert 36 == len(play["play_id"])
 
@@ -356,11 +362,11 @@ def test_javascript_sends_again_what_a_busy_gateway_refused(tmp_path: Path) -> N
         url = f"http://127.0.0.1:{server.server_port}"
         try:
             desk = Desk(tmp_path, {"GATEWAY": url, "GATEWAY_TOKEN": "a token of ours"})
-            said = desk.run(program("send_plays.mjs"))
+            said = desk.run(program("javascript/send_plays.mjs"))
         finally:
             server.shutdown()
 
-    assert "stands at 2:7\n" == said
+    assert "stored at 2:7\n" == said
     assert 3 == len(taken)
     assert 1 == len(set(taken))
     assert "Bearer a token of ours" == taken[0][0]
@@ -368,45 +374,43 @@ def test_javascript_sends_again_what_a_busy_gateway_refused(tmp_path: Path) -> N
 
 def test_javascript_shows_the_list_that_reflects_a_play(scene: Scene, web_desk: Desk) -> None:
     """In its order; asked again it is unchanged, a stranger gets what is popular, and an item has neighbours."""
-    said = web_desk.run(program("show_list.mjs"), "u6").splitlines()
+    said = web_desk.run(program("javascript/show_list.mjs"), "u6").splitlines()
 
     held = scene.list_of("u6")
     assert f"{held.kind}, reflected: true" == said[0]
     ranked = zip(held.items, held.scores, strict=True)
     assert [f"{rank}. {item} {score:.3f}" for rank, (item, score) in enumerate(ranked, 1)] == said[1:6]
-    assert ["asked again: 304", "nobody-yet: popular, offset -1"] == said[6:8]
+    assert ["requested again: 304", "nobody-yet: popular, offset -1"] == said[6:8]
     assert re.fullmatch(r"related to song-4: song-\d+, song-\d+, song-\d+", said[8])
 
 
-def of_readme(scene: Scene, *numbers: int) -> Program:
-    """Return Python of the README as one program, which finds the test's Kafka where it names that of `up`."""
-    texts = [text for language, text in blocks_of(README) if language == "python"]
-    assert 3 == len(texts), "The README has another program: run it here, too."
-    text = "\n".join(texts[number] for number in numbers)
-    assert "127.0.0.1:19092" in text
-    return Program("readme.py", "python", text.replace("127.0.0.1:19092", scene.settings.brokers))
-
-
-def test_the_readme_sends_a_play_and_says_what_an_item_is(scene: Scene, desk: Desk) -> None:
-    """The second program goes on where the first ended."""
+def test_python_sends_a_first_play(scene: Scene, desk: Desk) -> None:
+    """One more play of its listener is on the topic."""
     n_before = len([play for play in scene.plays() if play["user_id"] == "anna"])
 
-    desk.run(of_readme(scene, 0, 1))
+    desk.run(program("python/first_play.py"))
 
     assert n_before + 1 == len([play for play in scene.plays() if play["user_id"] == "anna"])
-    told = msgspec.json.decode(dict(values(scene.settings, "catalog"))[b"song-7"], type=CatalogItem)
-    assert ("Seven", "song") == (told.title, told.kind)
+
+
+def test_python_describes_an_item(scene: Scene, desk: Desk) -> None:
+    """The catalog has its title and kind."""
+    desk.run(program("python/describe_item.py"))
+
+    item = msgspec.json.decode(dict(values(scene.settings, "catalog"))[b"song-7"], type=CatalogItem)
+    assert "Seven" == item.title
+    assert "song" == item.kind
     scene.tell("catalog", "song-7", CatalogItem(item_id="song-7", title=title("song-7"), kind="song"))
 
 
-def test_the_readme_reads_lists(scene: Scene, desk: Desk) -> None:
-    """Everybody's, from the beginning, and past the tombstones of those who were forgotten."""
+def test_python_reads_lists(scene: Scene, desk: Desk) -> None:
+    """The program prints every list from the beginning, and continues after tombstones."""
     held = scene.list_of("u5")
     for partition in range(scene.settings.partitions):
         scene.tell("recommendations", "forgotten", None, partition)
         later = msgspec.structs.replace(held, user_id=f"behind-{partition}", partition=partition)
         scene.tell("recommendations", later.user_id, later, partition)
 
-    with desk.running(of_readme(scene, 2)) as reading:
+    with desk.running(program("python/read_lists.py")) as reading:
         for user in ("u5", *(f"behind-{partition}" for partition in range(scene.settings.partitions))):
             assert f"{user} {held.kind} {held.items}" == reading.await_line(f"{user} ", str(held.items))
