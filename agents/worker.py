@@ -10,14 +10,22 @@ from contextlib import suppress
 from agents.background.debounce import Debouncer
 from agents.background.publish_popular import PopularPublisher
 from agents.background.sweep import Sweeper
+from agents.observers.ordered import make_observers
 from agents.plays.commit import Committer
-from agents.plays.pipeline import PlayPath
+from agents.plays.fold import Folder
+from agents.plays.group_work import GroupWork
+from agents.plays.pipeline import CommitPipeline
+from agents.plays.private_lists import PrivateLists
+from agents.plays.private_sessions import PrivateSessions
 from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
+from state.lists.build import ListBuilder
+from state.lists.popularity import LivePopularity
+from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn
@@ -62,26 +70,32 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._path = PlayPath(self._store, self._serving, committer, self._thread, settings, self._fail, self._catalog)
-        self._sweeper = Sweeper(self._store, self._serving, self._path, settings)
-        self._debouncer = Debouncer(self._store, self._path, settings)
+        ranker, popularity = Ranker(settings, self._catalog), LivePopularity(settings)
+        observers = make_observers(settings, popularity, self._catalog)
+        lists = ListBuilder(settings, ranker, popularity)
+        private_lists = PrivateLists(settings, lists, PrivateSessions(settings))
+        work = GroupWork(settings, Folder(settings, lists, list(observers)), private_lists)
+        self._pipeline = CommitPipeline(self._store, self._serving, committer, work, self._thread, settings, self._fail)
+        self._sweeper = Sweeper(self._store, self._serving, self._pipeline, settings)
+        self._debouncer = Debouncer(self._store, self._pipeline, settings)
         self._publisher = PopularPublisher(
-            self._store, self._serving, self._path.popular, self._outbox, self._thread, settings, self._catalog
+            self._store, self._serving, popularity, self._outbox, self._thread, settings, self._catalog
         )
-        self._pulses = Pulses(self._path, self._serving, self._store, settings)
+        latencies = self._pipeline.latencies
+        self._pulses = Pulses(observers, latencies, self._serving, self._store, settings)
         metrics = WorkerMetrics(
-            self._path.ranker,
+            ranker,
             self._serving,
             self._store,
-            self._path.tally,
-            self._path.quality,
+            observers.outcome_counts,
+            observers.live_quality,
             self._pulses,
-            self._path.delays,
+            latencies,
             DiskMetrics(settings.data_path),
         )
         self._metrics = MetricsServer(metrics, settings.metrics_port, settings.metrics_host)
         plays = topic_of_bytes(self._app, names.plays, settings.partitions)
-        self._app.agent(plays, name="fold")(self._path.fold_plays)
+        self._app.agent(plays, name="fold")(self._pipeline.fold_plays)
         self._stop = asyncio.Event()
         self._starting: asyncio.Task[None] | None = None
 
@@ -141,7 +155,7 @@ class Worker:
             self._debouncer.run(),
             self._publisher.run(),
             self._pulses.run(),
-            self._path.expire_private(),
+            self._pipeline.expire_private(),
             self._app_stopped(),
         ]
         await run_together(parts, self._stop, self._failed)

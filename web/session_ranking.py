@@ -10,8 +10,11 @@ from model.warm_up import warm_up
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.generations.serving import Serving
+from state.lists.build import ListBuilder
+from state.lists.context import ListContext
+from state.lists.popularity import TrainedPopularity
 from state.lists.ranker import Ranker
-from state.lists.session_list import anonymous_list, rank_candidates
+from state.lists.session_list import rank_candidates, session_list
 from streams.settings import Settings
 from web.schemas import ItemsAnswer, ItemsRequest
 
@@ -71,7 +74,8 @@ class Companions:
             found = rank_candidates(generation, wanted.items, wanted.candidates)
         else:
             settings = msgspec.structs.replace(self._settings, list_n=n)
-            found = anonymous_list(generation, settings, wanted.items, ranker=self._ranker, now_ms=now_ms)
+            builder = ListBuilder(settings, self._ranker, TrainedPopularity())
+            found = session_list(builder, ListContext(generation, now_ms), wanted.items)
         return ItemsAnswer(
             kind=found.kind,
             generation=generation.id,

@@ -4,7 +4,7 @@ import asyncio
 import time
 from itertools import islice
 
-from agents.plays.pipeline import PlayPath
+from agents.plays.pipeline import CommitPipeline
 from state.users.store import UserStore
 from streams.settings import Settings
 
@@ -21,9 +21,9 @@ class Debouncer:
     whoever starts after a crash goes on where it was.
     """
 
-    def __init__(self, store: UserStore, path: PlayPath, settings: Settings) -> None:
-        """Look into the partitions of `store`, and commit by the plays' `path`."""
-        self._store, self._path = store, path
+    def __init__(self, store: UserStore, pipeline: CommitPipeline, settings: Settings) -> None:
+        """Look into the partitions of `store`, and commit by the plays' `pipeline`."""
+        self._store, self._pipeline = store, pipeline
         self._debounce_ms, self._group_users = settings.debounce_ms, settings.sweep_users
 
     async def run(self) -> None:
@@ -38,5 +38,5 @@ class Debouncer:
             state = self._store.partitions.get(number)
             while state is not None and state.has_owed:
                 due = list(islice(state.owed_since(now_ms - self._debounce_ms), self._group_users))
-                if not due or await self._path.refold(number, due, again=False) is None:
+                if not due or await self._pipeline.refold(number, due, publish_all=False) is None:
                     break

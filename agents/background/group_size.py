@@ -1,7 +1,7 @@
 """How large the next group of a sweep is."""
 
 WORK_S, WORK_S_MAX = 0.006, 0.05
-"""Seconds of work that a group has while plays flow, at least and at most, if `Pace` may choose its size.
+"""Seconds of work that a group has while plays flow, at least and at most, if `GroupSize` may choose its size.
 
 A play may have to wait for them, and for the group's way through Kafka, which takes as long for one user as for a
 hundred: still smaller groups would only make plays wait more often."""
@@ -14,7 +14,7 @@ GROWTH_MAX = 2.0
 """A group is at most so many times as large as the one before, for one measurement says little."""
 
 
-class Pace:
+class GroupSize:
     """Sizes groups by what groups took: small ones while plays flow, the largest while there are none."""
 
     def __init__(self, users_max: int) -> None:

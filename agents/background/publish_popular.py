@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.generations.serving import Serving
-from state.lists.popularity import Kinds, LivePopular, PopularList
+from state.lists.popularity import Kinds, LivePopularity, PopularList
 from state.users.store import UserStore
 from streams.messages.records import PopularItems
 from streams.outbox import Item, Outbox, OutboxError
@@ -33,7 +33,7 @@ class PopularPublisher:
         self,
         store: UserStore,
         serving: Serving,
-        popular: LivePopular,
+        popular: LivePopularity,
         outbox: Outbox,
         thread: ThreadPoolExecutor,
         settings: Settings,

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from agents.background.group_size import Pace
-from agents.plays.pipeline import PlayPath
+from agents.background.group_size import GroupSize
+from agents.plays.pipeline import CommitPipeline
 from state.generations.serving import Serving
 from state.lists.publish_policy import RENEWED_AT
 from state.users.partition import PartitionState
@@ -75,10 +75,10 @@ class Sweeper:
     expires.
     """
 
-    def __init__(self, store: UserStore, serving: Serving, path: PlayPath, settings: Settings) -> None:
-        """Sweep the partitions of `store` in small groups, in the pauses of the plays' `path`."""
-        self._store, self._serving, self._path = store, serving, path
-        self._pace = Pace(settings.sweep_users)
+    def __init__(self, store: UserStore, serving: Serving, pipeline: CommitPipeline, settings: Settings) -> None:
+        """Sweep the partitions of `store` in small groups, in the pauses of the plays' `pipeline`."""
+        self._store, self._serving, self._pipeline = store, serving, pipeline
+        self._group_size = GroupSize(settings.sweep_users)
         self._expires_s = settings.list_expires_s
         self._users: dict[int, int] = {}
         """Users that the last whole sweep of a partition came past."""
@@ -88,7 +88,7 @@ class Sweeper:
         checked = renewed = time.monotonic()
         while True:
             if self._store.settled and time.monotonic() - checked > TAIL_CHECK_S:
-                await self._path.check_tails()
+                await self._pipeline.check_tails()
                 for partition in list(self._store.partitions):
                     await self.drop_forgotten(partition, time.time())
                 checked = time.monotonic()
@@ -109,7 +109,7 @@ class Sweeper:
         """Write winners to the changelog again where a late worker's record stands behind them."""
         state = self._state(partition)
         while state is not None and state.has_outranked:
-            keys = state.outranked(self._pace.users)
+            keys = state.outranked(self._group_size.users)
             if not await self._refold(partition, keys):
                 return
             log.warning("outranked_users_restored", extra={"partition": partition, "users": len(keys)})
@@ -121,7 +121,7 @@ class Sweeper:
         if state is None or not state.has_forgotten:
             return
         old = list(islice(state.forgotten_before(now_s - MARKER_S), FORGOTTEN_MAX))
-        if old and await self._path.drop(partition, old):
+        if old and await self._pipeline.drop(partition, old):
             log.info("forgotten_users_dropped", extra={"partition": partition, "users": len(old)})
 
     async def sweep(self, partition: int) -> None:
@@ -132,7 +132,7 @@ class Sweeper:
         state, generation = self._state(partition), self._serving.current
         if state is None or generation is None or state.swept == generation.key:
             return
-        await self._path.group_ended()  # it may have begun under another generation
+        await self._pipeline.group_ended()  # it may have begun under another generation
         if not self._goes_on(partition, state, generation.key):
             return
         state.begin_sweep(generation.key)
@@ -157,7 +157,7 @@ class Sweeper:
             return
         old = _listed_before(now_ms - int(1000 * RENEWED_AT * self._expires_s))
         for _, keys in self._walk(state, old):
-            if keys and not await self._refold(partition, keys, again=False):
+            if keys and not await self._refold(partition, keys, publish_all=False):
                 return
             n_renewed += len(keys)
             await asyncio.sleep(0)
@@ -181,7 +181,7 @@ class Sweeper:
         The last user is None at the end of the partition.
         """
         keys: list[bytes] = []
-        seen, n = 0, self._pace.users
+        seen, n = 0, self._group_size.users
         while len(keys) < n and seen < SCAN_MAX:
             found = state.users(after, n - len(keys))
             if not found:
@@ -190,16 +190,16 @@ class Sweeper:
             after, seen = found[-1][0], seen + len(found)
         return keys, after, seen
 
-    async def _refold(self, partition: int, keys: Sequence[bytes], *, again: bool = True) -> bool:
+    async def _refold(self, partition: int, keys: Sequence[bytes], *, publish_all: bool = True) -> bool:
         """Fold a group, learn from what it took, and rest if plays flow; False if the partition is not ours any more.
 
         Plays that come meanwhile are the next group, all of them, so a sweep never takes two turns in a row.
         """
-        took = await self._path.refold(partition, keys, again=again)
+        took = await self._pipeline.refold(partition, keys, publish_all=publish_all)
         if took is None:
             return False
-        plays_take_s = self._path.plays_take_s
-        self._pace.took(len(keys), took.work_s, plays_take_s)
+        plays_take_s = self._pipeline.flow.group_s
+        self._group_size.took(len(keys), took.work_s, plays_take_s)
         if plays_take_s is not None:
             await asyncio.sleep(REST * took.whole_s)
         return True

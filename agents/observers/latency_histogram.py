@@ -12,7 +12,7 @@ DOUBLINGS = 17
 """Bounds that are told of all delays together: a millisecond, twice as much, and so on, up to 66 seconds."""
 
 
-class AllDelays(NamedTuple):
+class AllLatencies(NamedTuple):
     """All delays since the beginning, as Prometheus counts."""
 
     up_to: dict[float, int]
@@ -21,7 +21,7 @@ class AllDelays(NamedTuple):
     sum_s: float
 
 
-class Delays:
+class LatencyHistogram:
     """Counts delays by their length until they are asked for. Unlike a sample, it misses none of the longest.
 
     One thread adds and takes; another may ask for all of them meanwhile.
@@ -51,9 +51,9 @@ class Delays:
         steps = np.searchsorted(sums, np.ceil(np.array(shares) * sums[-1]))
         return [round(float(found), 1) for found in np.exp2(steps / PER_DOUBLING)]
 
-    def all(self) -> AllDelays:
+    def all(self) -> AllLatencies:
         """Return all delays since the beginning, whatever was taken of them."""
         sums = np.cumsum(self._total)
         bounds = (2**doubling for doubling in range(DOUBLINGS))
         up_to = {bound / 1000: int(sums[PER_DOUBLING * doubling]) for doubling, bound in enumerate(bounds)}
-        return AllDelays(up_to, int(sums[-1]), self._sum_ms / 1000)
+        return AllLatencies(up_to, int(sums[-1]), self._sum_ms / 1000)

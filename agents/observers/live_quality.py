@@ -2,16 +2,17 @@
 
 import numpy as np
 
+from agents.group_context import GroupContext
 from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks
 from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
 from model.repeat_rule import kept_out
-from state.catalog.unlisted import Unlisted
+from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.keys import MARK
-from state.lists.popularity import LivePopular, popular_as_trained
-from state.lists.ranker import Ranker
+from state.lists.context import ListContext
+from state.lists.popularity import Popularity
 from state.lists.user_exclusions import chosen, joined, unwanted
 from state.users.event_columns import Action, EventColumns
 from state.users.learn import OUTCOMES
@@ -45,67 +46,55 @@ class LiveQuality:
         names: Ids of the generations that were in service last, by their keys, the latest last.
     """
 
-    def __init__(self) -> None:
-        """Begin at nothing."""
+    def __init__(self, settings: Settings, popularity: Popularity, catalog: ItemCatalog) -> None:
+        """Prepare an observer.
+
+        Args:
+            settings: For how long items are left out of lists.
+            popularity: The source of the popular list.
+            catalog: Says which items are available.
+        """
         self.counts: dict[str, Doubles] = {}
         self.window = QualityWindow()
         self.names: dict[int, str] = {}
+        self._settings, self._popularity, self._catalog = settings, popularity, catalog
         self._rows: Rows = np.zeros(0, np.int32)
         self._generation: Generation | None = None
         self._looked_at_ms = 0
 
-    def popular_rows(
-        self, generation: Generation, popular: LivePopular | None, ranker: Ranker | None, now_ms: int
-    ) -> Rows:
-        """Return the rows of what is popular and listed, as of the last seconds.
+    def learned(self, context: GroupContext, before: UserRecords, events: EventColumns, outcomes: Codes) -> None:
+        """Score the plays of a group against the lists of before.
 
         Args:
-            generation: The generation in service.
-            popular: Counts what is played; what was popular in the training if left out.
-            ranker: Has the catalog that says what is available; everything if left out.
-            now_ms: The clock, in milliseconds since 1970.
+            context: The context of the group; without a generation nothing is scored.
+            before: The users' records before the group.
+            events: The group's events.
+            outcomes: The outcome of every event.
         """
-        if self._generation is not generation or now_ms - self._looked_at_ms >= LOOK_MS:
-            self._generation, self._looked_at_ms = generation, now_ms
-            unlisted = Unlisted.of(generation) if ranker is None else ranker.catalog.unlisted(generation, now_ms)
-            if popular is None:
-                self._rows = popular_as_trained(generation, unlisted).rows
-            else:
-                self._rows = popular.now(generation, now_ms, unlisted).rows
-        return self._rows
-
-    def score(
-        self,
-        records: UserRecords,
-        events: EventColumns,
-        outcomes: Codes,
-        generation: Generation,
-        popular_rows: Rows,
-        settings: Settings,
-    ) -> None:
-        """Score the plays of a group.
-
-        Args:
-            records: The users' records before the group.
-            events: What came.
-            outcomes: What became of every event.
-            generation: The generation in service.
-            popular_rows: What is popular, the most popular first.
-            settings: How long items are left out of lists.
-        """
-        if not len(events.offsets):
+        lists = context.lists
+        if lists is None or not len(events.offsets):
             return
+        generation = lists.generation
         self._note(generation)
-        found = _ranks(records, events, outcomes, generation.item_keys[popular_rows], settings)
-        users = np.searchsorted(events.starts, found.places, side="right") - 1
-        entries = np.zeros(len(found.places), ENTRY)
-        entries["own"], entries["popular"] = found.own, found.popular
-        entries["history"] = kinds_of(np.diff(records.histories.starts)[users])
-        entries["fresh"] = _fresh(events.item_keys[found.places], generation)
-        entries["generation"] = records.header["generation_key"][users]
+        popular = generation.item_keys[self.popular_rows(lists)]
+        ranks = _ranks(before, events, outcomes, popular, self._settings)
+        users = np.searchsorted(events.starts, ranks.places, side="right") - 1
+        entries = np.zeros(len(ranks.places), ENTRY)
+        entries["own"], entries["popular"] = ranks.own, ranks.popular
+        entries["history"] = kinds_of(np.diff(before.histories.starts)[users])
+        entries["fresh"] = _fresh(events.item_keys[ranks.places], generation)
+        entries["generation"] = before.header["generation_key"][users]
         self.window.add(entries)
         for key in np.unique(entries["generation"]).tolist():
             self._count(self.names.get(key, OLDER), entries[entries["generation"] == key])
+
+    def popular_rows(self, context: ListContext) -> Rows:
+        """Return the rows of the popular list as of the last seconds, without unlisted items."""
+        generation, now_ms = context
+        if self._generation is not generation or now_ms - self._looked_at_ms >= LOOK_MS:
+            self._generation, self._looked_at_ms = generation, now_ms
+            self._rows = self._popularity.now(context, self._catalog.unlisted(generation, now_ms)).rows
+        return self._rows
 
     def _note(self, generation: Generation) -> None:
         """Remember which generations were in service last; others may read meanwhile, so nothing changes in place."""

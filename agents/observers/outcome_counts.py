@@ -1,26 +1,33 @@
-"""What became of events, counted since the worker was started."""
+"""Events by outcome, counted since the worker was started."""
 
 import numpy as np
 
+from agents.group_context import GroupContext
 from model.arrays import Codes
+from state.users.event_columns import EventColumns
 from state.users.learn import OUTCOMES
+from state.users.record_batch import UserRecords
 
 
-class Tally:
-    """Counts events by what became of them; one thread counts, others may read.
+class OutcomeCounts:
+    """Counts events by outcome; one thread counts, others may read.
 
-    A group that is done again after a failure is counted again.
+    A group that is folded again after a failure is counted again.
 
     Attributes:
         n_events: Events by the names of `state.users.learn.OUTCOMES`.
     """
 
     def __init__(self) -> None:
-        """Begin at nothing."""
+        """Begin at zero."""
         self.n_events = dict.fromkeys(OUTCOMES, 0)
 
-    def count(self, outcomes: Codes) -> None:
+    def learned(self, context: GroupContext, before: UserRecords, events: EventColumns, outcomes: Codes) -> None:  # noqa: ARG002  the observers' signature
         """Count the events of a group."""
-        found = np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()
-        for outcome, n in zip(OUTCOMES, found, strict=True):
+        self.count(outcomes)
+
+    def count(self, outcomes: Codes) -> None:
+        """Count events."""
+        counts = np.bincount(outcomes, minlength=len(OUTCOMES)).tolist()
+        for outcome, n in zip(OUTCOMES, counts, strict=True):
             self.n_events[outcome] += n

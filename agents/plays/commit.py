@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.plays.fold import Changes
+from agents.plays.changes import Changes
 from state.users.partition import PartitionState, Place
 from streams.outbox import Outbox, OutboxError, Pending
 from streams.readers.log_reader import read_span, reader

@@ -1,33 +1,20 @@
-"""Private sessions: what listeners play in private shapes lists of its own for a while, and is in memory alone.
+"""Private sessions: the private plays of listeners, held for a while, and in memory alone.
 
-Nothing here is written: a session is applied to a copy of its listener's record, which is thrown away once it is
-ranked. After a crash, or when a partition goes to another worker, its sessions are simply gone.
+Nothing of a session is written. After a crash, or when a partition goes to another worker, its sessions are gone.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.plays.changes import Users
 from agents.plays.decode import Group, laid_out
-from agents.plays.fold import Changes, Users
-from state.generations.generation import Generation
-from state.lists.build import Lists, relist
-from state.lists.encode import encode_lists
-from state.lists.popularity import LivePopular
-from state.lists.publish_policy import Publishing, Reason
-from state.lists.ranker import Ranker
 from state.users.event_columns import EventColumns
-from state.users.learn import learn
-from state.users.partition import PartitionState
 from state.users.record import NOTHING_APPLIED
-from state.users.record_batch import UserRecords, unpack
-from streams.outbox import Item
 from streams.settings import Settings
 
 
@@ -124,63 +111,3 @@ def _forgotten(group: Group) -> Iterator[tuple[int, bytes, int]]:
         users = [(partition, user) for partition, keys in group.users.items() for user in keys]
         for u in np.flatnonzero(group.forget_offsets > NOTHING_APPLIED).tolist():
             yield *users[u], int(group.forget_offsets[u])
-
-
-def add_private_lists(
-    changes: dict[int, Changes],
-    group: Group,
-    sessions: PrivateSessions,
-    states: Mapping[int, PartitionState],
-    generation: Generation | None,
-    settings: Settings,
-    now_ms: int,
-    ranker: Ranker | None = None,
-    popular: LivePopular | None = None,
-) -> dict[int, Changes]:
-    """Take in a group's private plays, and add the lists that they shape to what the group changes.
-
-    A session is applied on top of its listener's record as it is once the group's other events are in it. Neither the
-    record nor the list made of it knows of the session.
-    """
-    users = sessions.take(group, states)
-    if generation is None or not any(users.values()):
-        return changes
-    records = _on_copies(users, sessions, changes, states, generation, settings)
-    popular_now = partial(popular.now, generation, now_ms) if popular is not None else None
-    lists = relist(records, generation, settings, ranker, popular_now, now_ms)
-    found = _encode(users, records.header, lists, generation, settings, now_ms)
-    return {partition: made._replace(private=found.get(partition, [])) for partition, made in changes.items()}
-
-
-def _on_copies(
-    users: Users,
-    sessions: PrivateSessions,
-    changes: Mapping[int, Changes],
-    states: Mapping[int, PartitionState],
-    generation: Generation,
-    settings: Settings,
-) -> UserRecords:
-    """Return copies of users' records as if they had learnt what was played in private; nobody keeps them."""
-    values: list[bytes | None] = []
-    for partition, keys in users.items():
-        written = dict(changes[partition].changelog)
-        stored = states[partition].read(keys) if keys else []
-        values += [written.get(key, value) for key, value in zip(keys, stored, strict=True)]
-    records = unpack(values, generation.manifest.objective.factors)
-    applied = records.header["applied_offset"].copy()
-    records.header["applied_offset"] = NOTHING_APPLIED  # a session goes on after plays that are not private
-    records.header["flags"] = 0  # a pause is about what is kept
-    learnt = learn(records, sessions.events_of(users), settings).records
-    learnt.header["applied_offset"] = np.maximum(learnt.header["applied_offset"], applied)
-    return learnt
-
-
-def _encode(
-    users: Users, header: NDArray[np.void], lists: Lists, generation: Generation, settings: Settings, now_ms: int
-) -> dict[int, list[Item]]:
-    """Write all lists, each marked as private, without a reason for any item: no private play is named."""
-    everybody = np.ones(len(header), np.bool_)
-    found = Publishing(everybody, ~everybody, np.full(len(header), Reason.CHANGED, np.uint8), lists.scores[:, 0])
-    settings = msgspec.structs.replace(settings, because_n=0, list_expires_s=settings.private_expires_s)
-    messages = iter(encode_lists(users, header, lists, found, generation, settings, now_ms, private=True).values())
-    return {partition: list(zip(keys, messages, strict=False)) for partition, keys in users.items()}

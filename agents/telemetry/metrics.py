@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from agents.observers.latency_histogram import Delays
+from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.live_quality import LISTS, LiveQuality
-from agents.observers.outcome_counts import Tally
+from agents.observers.outcome_counts import OutcomeCounts
 from agents.observers.quality_window import compared
 from agents.telemetry.pulse import Pulses
 from model.arrays import Doubles
@@ -43,15 +43,15 @@ class WorkerMetrics(Collector):
         ranker: Ranker,
         serving: Serving,
         store: UserStore,
-        tally: Tally,
+        outcome_counts: OutcomeCounts,
         quality: LiveQuality | None = None,
         pulses: Pulses | None = None,
-        delays: Delays | None = None,
+        latencies: LatencyHistogram | None = None,
         disk: DiskMetrics | None = None,
     ) -> None:
         """Read these parts."""
-        self._ranker, self._serving, self._store, self._tally = ranker, serving, store, tally
-        self._quality, self._pulses, self._delays, self._disk = quality, pulses, delays, disk
+        self._ranker, self._serving, self._store, self._outcome_counts = ranker, serving, store, outcome_counts
+        self._quality, self._pulses, self._latencies, self._disk = quality, pulses, latencies, disk
 
     def collect(self) -> Iterator[Metric]:
         """Give one sample of everything."""
@@ -65,14 +65,14 @@ class WorkerMetrics(Collector):
         if self._pulses is not None:
             what = "Pulses that Kafka did not take in time."
             yield CounterMetricFamily("playfold_pulses_failed", what, value=self._pulses.n_failed)
-        if self._delays is not None:
-            yield _of_delays(self._delays)
+        if self._latencies is not None:
+            yield _of_latencies(self._latencies)
         if self._disk is not None:
             yield from self._disk.collect()
 
     def _of_events(self) -> Iterator[Metric]:
         events = CounterMetricFamily("playfold_events", "Events, by what became of them.", labels=["outcome"])
-        for outcome, n in self._tally.n_events.items():
+        for outcome, n in self._outcome_counts.n_events.items():
             events.add_metric([outcome], n)
         yield events
 
@@ -120,9 +120,9 @@ class WorkerMetrics(Collector):
         yield GaugeMetricFamily("playfold_partitions_swept", what, value=swept)
 
 
-def _of_delays(delays: Delays) -> Metric:
+def _of_latencies(latencies: LatencyHistogram) -> Metric:
     """Give how long plays took, as Prometheus wants a histogram."""
-    found = delays.all()
+    found = latencies.all()
     what = "Seconds from a play's arrival in Kafka until its list was durable."
     buckets = [*((f"{bound:g}", float(n)) for bound, n in found.up_to.items()), ("+Inf", float(found.n))]
     return HistogramMetricFamily("playfold_play_to_list_seconds", what, buckets=buckets, sum_value=found.sum_s)

@@ -7,8 +7,9 @@ import time
 import msgspec
 from aiokafka.errors import KafkaError
 
+from agents.observers.latency_histogram import LatencyHistogram
+from agents.observers.ordered import Observers
 from agents.observers.quality_window import by_generation, by_history, compared
-from agents.plays.pipeline import PlayPath
 from state.generations.serving import Serving
 from state.users.store import UserStore
 from streams.messages.records import LiveFigures, Pulse
@@ -30,10 +31,17 @@ class Pulses:
     """
 
     def __init__(
-        self, path: PlayPath, serving: Serving, store: UserStore, settings: Settings, outbox: Outbox | None = None
+        self,
+        observers: Observers,
+        latencies: LatencyHistogram,
+        serving: Serving,
+        store: UserStore,
+        settings: Settings,
+        outbox: Outbox | None = None,
     ) -> None:
-        """Tell of these parts; `outbox` is one that nothing else is sent through."""
-        self._path, self._serving, self._store, self._settings = path, serving, store, settings
+        """Report on these parts; `outbox` must be used for pulses only."""
+        self._observers, self._latencies, self._serving = observers, latencies, serving
+        self._store, self._settings = store, settings
         self._outbox = Outbox(settings) if outbox is None else outbox
         self._started_at_ms = time.time_ns() // 1_000_000
         self._told_at, self._told_events = time.monotonic(), 0
@@ -66,11 +74,11 @@ class Pulses:
         """Return how the worker is; what is told by the second is counted from the pulse before."""
         generation, states = self._serving.current, dict(self._store.partitions)
         key = generation.key if generation else None
-        events, now = dict(self._path.tally.n_events), time.monotonic()
+        events, now = dict(self._observers.outcome_counts.n_events), time.monotonic()
         n_events = sum(events.values())
         per_s = (n_events - self._told_events) / max(now - self._told_at, 1e-3)
         self._told_at, self._told_events = now, n_events
-        p50_ms, p99_ms = self._path.delays.take(0.5, 0.99)
+        p50_ms, p99_ms = self._latencies.take(0.5, 0.99)
         return Pulse(
             instance=self._settings.instance,
             at_ms=time.time_ns() // 1_000_000,
@@ -87,7 +95,7 @@ class Pulses:
         )
 
     def _figures(self) -> LiveFigures | None:
-        quality = self._path.quality
+        quality = self._observers.live_quality
         entries = quality.window.entries if quality is not None else None
         every = compared(entries) if entries is not None else None
         if quality is None or entries is None or every is None:

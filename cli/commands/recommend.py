@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from state.generations.open_store import open_latest
-from state.lists.session_list import AnonymousList, anonymous_list
+from state.lists.build import exact_builder
+from state.lists.context import ListContext
+from state.lists.session_list import SessionList, session_list
 from streams.messages.records import ALL_KINDS, Recommendations
 from streams.process.format_text import tell_span
 from streams.readers.catalog_item import titles_of
@@ -76,7 +78,7 @@ async def _list_of(user: str, settings: Settings) -> Recommendations:
 def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> None:
     """Show what goes with some items."""
     generation = open_latest(settings)
-    found = anonymous_list(generation, settings, items)
+    found = session_list(exact_builder(settings), ListContext(generation, now_ms=0), items)
     if as_json:
         typer.echo(msgspec.json.encode({"generation": generation.id, **found._asdict()}))
         return
@@ -86,7 +88,7 @@ def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> N
     Console().print(show_list(found, {}))  # titles stand in Kafka
 
 
-def show_list(found: Recommendations | AnonymousList, titles: Mapping[str, str]) -> Table:
+def show_list(found: Recommendations | SessionList, titles: Mapping[str, str]) -> Table:
     """Return a list as a table, best first, with the first reason of each item where it is explained."""
     reasons = first_reasons(found, titles) if isinstance(found, Recommendations) else []
     return table_of_items(found.items, titles, "score", [f"{score:.4g}" for score in found.scores], reasons)

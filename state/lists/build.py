@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,10 +14,11 @@ from model.objective import Objective
 from model.repeat_rule import kept_out
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.lists.blending import Newcomers, Rank, blended_lists
+from state.lists.blending import Newcomers, blended_lists
+from state.lists.context import ListContext
 from state.lists.exclusion_counts import LeftOut, Reason
-from state.lists.popularity import Popular, PopularNow, popular_as_trained
-from state.lists.ranker import Ranker, exact
+from state.lists.popularity import Popular, Popularity, TrainedPopularity
+from state.lists.ranker import Ranker
 from state.lists.user_exclusions import joined, rows_under, unwanted
 from state.users.record_batch import Ragged, UserRecords
 from streams.settings import Settings
@@ -33,75 +35,81 @@ class Lists(NamedTuple):
     equations: Equations  # what the users' vectors were solved from
 
 
-def relist(
-    records: UserRecords,
-    generation: Generation,
-    settings: Settings,
-    ranker: Ranker | None = None,
-    popular_now: PopularNow | None = None,
-    now_ms: int = 0,
-) -> Lists:
-    """Fold users into a generation, in place, and rank its items for them.
+class ListBuilder:
+    """Folds users into a generation and builds their lists."""
 
-    The vectors are written into `records`. A user of whom the generation knows no item gets the popular list; its
-    scores are what the items' plays are worth. A user of whom it knows few gets a blended one (`model/blend.py`), whose
-    scores are own scores and the popular part of them.
+    def __init__(self, settings: Settings, ranker: Ranker, popularity: Popularity) -> None:
+        """Prepare a builder, once per process.
 
-    Args:
-        records: The users.
-        generation: The generation, at the revision that says which items are withdrawn.
-        settings: How long a list is, what is left out of it, and whose is blended.
-        ranker: Ranks the lists, what its catalog says is available; exactly, and everything, if left out.
-        popular_now: Tells what is popular; what was so in the training if left out.
-        now_ms: When the lists are made: what is not available then is in none of them.
-    """
-    ages = records.ages_in_plays
+        Args:
+            settings: How long a list is, which items are left out of it, and whose list is blended.
+            ranker: Ranks the lists; its catalog says which items are available.
+            popularity: The source of the popular list.
+        """
+        self._settings, self._ranker, self._popularity = settings, ranker, popularity
+
+    def build(self, records: UserRecords, context: ListContext) -> Lists:
+        """Fold users into the generation, in place, and rank its items for them.
+
+        The vectors are written into `records`. A user of whom the generation knows no item gets the popular list; its
+        scores are what the items' plays are worth. A user of whom it knows few gets a blended one (`model/blend.py`),
+        whose scores are own scores and the popular part of them.
+
+        Args:
+            records: The users.
+            context: The generation, at the revision that says which items are withdrawn, and the time at which
+                items have to be available.
+        """
+        generation, settings = context.generation, self._settings
+        ages = records.ages_in_plays
+        equations = _fold_in(records, ages, generation)
+        unlisted = self._ranker.catalog.unlisted(generation, context.now_ms)
+        known_out = kept_out(ages, settings.known_items, settings.repeat_after_plays)
+        known = Ragged(equations.starts, np.where(known_out, equations.rows, np.int32(-1)))
+        hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
+        reasons: Mapping[Reason, Rows] = {"known": known.values, "hidden": hidden.values, "cooldown": cooled.values}
+        _count(self._ranker.left_out, len(records), reasons, unlisted)
+        not_wanted = joined(hidden, cooled)
+        left_out = joined(known, not_wanted)
+        best = self._ranker.top_n(generation, records.vectors, *left_out, settings.list_n, unlisted)
+        n_liked = equations.n_liked
+        few = (0 < n_liked) & (n_liked <= settings.blend_items_max) & (settings.popular_blend > 0)
+        lists = Lists(*best, n_liked > 0, few, unlisted, equations)
+        if few.any() or not lists.personal.all():
+            popular = self._popularity.now(context, unlisted)
+            _give_popular(lists, popular, not_wanted)
+            few &= popular.preference.any()
+            self._blend(lists, records.vectors, left_out, popular, generation)
+        return lists
+
+    def _blend(self, lists: Lists, vectors: Floats, left_out: Ragged, popular: Popular, generation: Generation) -> None:
+        """Rank users with few known items anew, by their own scores and by popularity."""
+        users = np.flatnonzero(lists.blended)
+        if len(users):
+            newcomers = Newcomers(vectors[users], lists.equations.of(users), *part_of(users, *left_out))
+            best, rank = lists.scores[users, 0], self._ranker.top_n
+            lists.rows[users], lists.scores[users] = blended_lists(
+                newcomers, best, generation, popular, self._settings, rank, lists.unlisted
+            )
+
+
+def exact_builder(settings: Settings) -> ListBuilder:
+    """Return a builder that ranks exactly, with every item available and popularity as trained."""
+    ranker = Ranker(msgspec.structs.replace(settings, rank="exact"))
+    return ListBuilder(settings, ranker, TrainedPopularity())
+
+
+def _fold_in(records: UserRecords, ages: Starts, generation: Generation) -> Equations:
+    """Solve the users' vectors under a generation, in place; return the equations that they solve."""
     weights = weights_now(records, ages, generation.manifest.objective)
     equations = equations_under(records, weights, generation)
     records.vectors[records.header["generation_key"] != generation.key] = 0  # another generation's mean nothing here
     solve_users(equations, generation.item_factors, generation.gram_diagonal, records.vectors)
-    unlisted = ranker.catalog.unlisted(generation, now_ms) if ranker is not None else Unlisted.of(generation)
-    known_out = kept_out(ages, settings.known_items, settings.repeat_after_plays)
-    known = Ragged(equations.starts, np.where(known_out, equations.rows, np.int32(-1)))
-    hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
-    if ranker is not None:
-        reasons: Mapping[Reason, Rows] = {"known": known.values, "hidden": hidden.values, "cooldown": cooled.values}
-        _count(ranker.left_out, len(records), reasons, unlisted)
-    not_wanted = joined(hidden, cooled)
-    left_out, rank = joined(known, not_wanted), ranker.top_n if ranker is not None else exact
-    best = rank(generation, records.vectors, *left_out, settings.list_n, unlisted)
-    n_liked = equations.n_liked
-    few = (0 < n_liked) & (n_liked <= settings.blend_items_max) & (settings.popular_blend > 0)
-    lists = Lists(*best, n_liked > 0, few, unlisted, equations)
-    if few.any() or not lists.personal.all():
-        popular = popular_now(unlisted) if popular_now is not None else popular_as_trained(generation, unlisted)
-        _give_popular(lists, popular, not_wanted)
-        few &= popular.preference.any()
-        _blend(lists, records.vectors, left_out, popular, generation, settings, rank)
-    return lists
-
-
-def _blend(
-    lists: Lists,
-    vectors: Floats,
-    left_out: Ragged,
-    popular: Popular,
-    generation: Generation,
-    settings: Settings,
-    rank: Rank,
-) -> None:
-    """Rank users of whom little is known anew, by own scores and by what is popular."""
-    users = np.flatnonzero(lists.blended)
-    if len(users):
-        found = Newcomers(vectors[users], lists.equations.of(users), *part_of(users, *left_out))
-        best = lists.scores[users, 0]
-        lists.rows[users], lists.scores[users] = blended_lists(
-            found, best, generation, popular, settings, rank, lists.unlisted
-        )
+    return equations
 
 
 def _give_popular(lists: Lists, popular: Popular, not_wanted: Ragged) -> None:
-    """Give users of whom nothing is known what is popular, without what they do not want."""
+    """Give users without known items the popular list, without the items that they do not want."""
     starts, rows = not_wanted
     for u in np.flatnonzero(~lists.personal):
         wanted = ~np.isin(popular.rows, rows[starts[u] : starts[u + 1]])

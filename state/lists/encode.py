@@ -5,68 +5,86 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from model.arrays import Rows
 from state.generations.generation import Generation
 from state.lists.build import Lists, kinds_of
+from state.lists.context import ListContext
 from state.lists.explain_lists import Because, explain_lists
 from state.lists.publish_policy import REASONS, Publishing
+from state.users.record_batch import UserRecords
 from streams.settings import Settings
 
 
-def encode_lists(
-    users: Mapping[int, Sequence[bytes]],
-    header: NDArray[np.void],
-    lists: Lists,
-    found: Publishing,
-    generation: Generation,
-    settings: Settings,
-    now_ms: int,
-    **marks: bool,
-) -> dict[int, bytes]:
-    """Encode the lists that are due as JSON of `streams.messages.records.Recommendations`, with their reasons.
+class ListEncoder:
+    """Encodes lists as JSON of `streams.messages.records.Recommendations`.
 
-    Args:
-        users: The users, by partition.
-        header: Their records' headers.
-        lists: Their lists.
-        found: Which go out.
-        generation: What the lists were made with.
-        settings: When lists expire, and how many reasons an item has.
-        now_ms: The clock, in milliseconds since 1970.
-        marks: More fields that all of them have.
-
-    Returns:
-        The message of every user whose list is due, by the user's number.
+    A private list is marked, expires sooner, and has no reasons: it must not name a private play.
     """
-    item_ids, kinds = generation.item_ids[lists.rows], kinds_of(lists)
-    lengths = (lists.rows >= 0).sum(axis=1).tolist()
-    offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
-    head = {"generation": generation.id, "revision": generation.revision.number, "made_at_ms": now_ms,
-            "expires_at_ms": now_ms + 1000 * settings.list_expires_s, **marks}  # fmt: skip
-    because = explain_lists(lists, found.due, generation, settings.because_n)
-    explained, splits = set(because.users.tolist()), _splits(because, lists.rows[because.users], generation)
-    places = [(partition, key) for partition, keys in users.items() for key in keys]
-    messages = {}
-    for number in np.flatnonzero(found.due).tolist():
-        (partition, key), n = places[number], lengths[number]
-        messages[number] = orjson.dumps(
-            {
-                "user_id": key.decode(),
-                "kind": kinds[number],
-                **head,
-                "partition": partition,
-                "offset": offsets[number],
-                "plays": plays[number],
-                "reason": REASONS[found.reasons[number]],
-                "items": item_ids[number, :n].tolist(),
-                "scores": lists.scores[number, :n],
-                **(next(splits) if number in explained else _NOTHING),
-            },
-            option=orjson.OPT_SERIALIZE_NUMPY,
-        )
-    return messages
+
+    def __init__(self, settings: Settings, *, private: bool = False) -> None:
+        """Read from the settings when lists expire, and how many reasons an item has."""
+        self._because_n = 0 if private else settings.because_n
+        self._expires_ms = 1000 * (settings.private_expires_s if private else settings.list_expires_s)
+        self._marks = {"private": True} if private else {}
+
+    def encode(
+        self,
+        users: Mapping[int, Sequence[bytes]],
+        records: UserRecords,
+        lists: Lists,
+        context: ListContext,
+        publishing: Publishing,
+    ) -> dict[int, bytes]:
+        """Encode the lists that are due, with their reasons.
+
+        Args:
+            users: The users, by partition.
+            records: Their records.
+            lists: Their lists.
+            context: The context that the lists were built under.
+            publishing: Which lists are due, and why.
+
+        Returns:
+            The message of every due list, by the user's number.
+        """
+        generation = context.generation
+        item_ids, kinds = generation.item_ids[lists.rows], kinds_of(lists)
+        lengths = (lists.rows >= 0).sum(axis=1).tolist()
+        offsets, plays = records.header["applied_offset"].tolist(), records.header["plays"].tolist()
+        because = explain_lists(lists, publishing.due, generation, self._because_n)
+        explained, splits = set(because.users.tolist()), _splits(because, lists.rows[because.users], generation)
+        head = self._head(context)
+        places = [(partition, key) for partition, keys in users.items() for key in keys]
+        messages = {}
+        for number in np.flatnonzero(publishing.due).tolist():
+            (partition, key), n = places[number], lengths[number]
+            messages[number] = orjson.dumps(
+                {
+                    "user_id": key.decode(),
+                    "kind": kinds[number],
+                    **head,
+                    "partition": partition,
+                    "offset": offsets[number],
+                    "plays": plays[number],
+                    "reason": REASONS[publishing.reasons[number]],
+                    "items": item_ids[number, :n].tolist(),
+                    "scores": lists.scores[number, :n],
+                    **(next(splits) if number in explained else _NOTHING),
+                },
+                option=orjson.OPT_SERIALIZE_NUMPY,
+            )
+        return messages
+
+    def _head(self, context: ListContext) -> dict[str, Any]:
+        """Return the fields that all lists of a batch share."""
+        return {
+            "generation": context.generation.id,
+            "revision": context.generation.revision.number,
+            "made_at_ms": context.now_ms,
+            "expires_at_ms": context.now_ms + self._expires_ms,
+            **self._marks,
+        }
 
 
 _NOTHING: dict[str, Any] = {"because": [], "because_scores": [], "because_rest": []}

@@ -4,9 +4,9 @@ A worker sees the plays of its own partitions alone, and a restart begins with t
 approximation by design, of which nothing has to be recovered. One number an item is all that is held.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from model.popularity import LivePlays
 from model.ranking import NONE
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
+from state.lists.context import ListContext
 from streams.messages.records import ALL_KINDS
 from streams.settings import Settings
 
@@ -35,8 +36,11 @@ class Popular(NamedTuple):
     preference: Floats  # (n_items,), how many plays of every item an average listener makes, at most 1
 
 
-PopularNow = Callable[[Unlisted], Popular]
-"""Looks for what is popular of what is listed, which is not done where nobody needs it."""
+class Popularity(Protocol):
+    """A source of the popular list; it is asked only if some user needs that list."""
+
+    def now(self, context: ListContext, unlisted: Unlisted) -> Popular:
+        """Return the most popular items, without the unlisted ones."""
 
 
 class Kinds(NamedTuple):
@@ -59,7 +63,15 @@ def popular_as_trained(generation: Generation, unlisted: Unlisted) -> Popular:
     return Popular(rows, plays[rows], preferences(plays, generation.manifest.plays_per_listener))
 
 
-class LivePopular:
+class TrainedPopularity:
+    """The popularity of items as the generation was trained."""
+
+    def now(self, context: ListContext, unlisted: Unlisted) -> Popular:
+        """Return the most popular items, without the unlisted ones."""
+        return popular_as_trained(context.generation, unlisted)
+
+
+class LivePopularity:
     """Counts the plays that a worker learns on top of the generation in service.
 
     One thread at a time uses it. Another generation begins anew, with what was popular in its training.
@@ -78,12 +90,13 @@ class LivePopular:
         self._follow(generation)
         self._live.add(generation.rows_of(item_keys), weights, played_at_s, self._half_life_s, now_s)
 
-    def now(self, generation: Generation, now_ms: int, unlisted: Unlisted) -> Popular:
+    def now(self, context: ListContext, unlisted: Unlisted) -> Popular:
         """Return what is popular of what is listed now, as of at most a second ago.
 
         An item that came back may be missed for as long: where items come and go with every group, a look at all of
         them each time would take longer than the group.
         """
+        generation, now_ms = context
         self._follow(generation)
         found, revision = self._found, generation.revision.number
         if found is None or self._found_under != revision or now_ms - self._found_at_ms >= REFRESH_MS:

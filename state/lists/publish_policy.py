@@ -10,6 +10,7 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.keys import MARK
 from state.lists.build import Lists
+from state.lists.context import ListContext
 from state.users.record import OWED
 from state.users.record_batch import Ragged, UserRecords, without
 from streams.settings import Settings
@@ -45,50 +46,59 @@ class Publishing(NamedTuple):
     """Mean score of the first items of every list."""
 
 
-def publishing(
-    records: UserRecords,
-    lists: Lists,
-    generation: Generation,
-    settings: Settings,
-    again: Flags,
-    blank: Flags,
-    now_ms: int,
-) -> Publishing:
-    """Decide which lists are published.
+class PublishPolicy:
+    """Decides which lists are published.
 
-    A list is if too few of its first items were among the first ones before, or their mean score is another; if the
-    one before holds an item that nobody gets any more, or that its user has hidden; if it grows old, by the listener's
-    own event time or by the clock; or if it has to be `again`. A list that only changed waits until `debounce_ms` after
-    the one before it, by the clock.
+    A list is published if
+    * too few of its first items were among the first ones of the list before, or their mean score changed;
+    * the list before holds an item that is unlisted now, or that its user has hidden;
+    * it grows old, by the listener's own event time or by the clock;
+    * its vector belongs to another generation than before;
+    * it has to be republished.
 
-    Args:
-        records: The users, with what was published last.
-        lists: Their lists.
-        generation: What the lists were made with.
-        settings: What counts as a change, and as old.
-        again: The lists that go out at any rate, shape (n,).
-        blank: Of whom nothing is known: they get no list, shape (n,).
-        now_ms: The clock, in milliseconds since 1970.
+    A list that only changed waits until `debounce_ms` after the one before it, by the clock.
     """
-    header, k = records.header, settings.list_change_n
-    scores = mean_scores(lists.scores[:, :k])
-    changed = shared(records.listed, lists, generation, k) < settings.list_overlap_min
-    changed |= np.abs(scores - header["list_score"]) > settings.list_score_change * np.maximum(
-        np.abs(header["list_score"]), _LEAST
-    )
-    changed |= holding(records.listed, lists.unlisted, generation)
-    changed |= holding_hidden(records.listed, records.hidden)
-    age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
-    age_ms = now_ms - header["listed_at_ms"]
-    old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
-    first = header["listed_at_ms"] == 0
-    swept = header["generation_key"] != generation.key
-    reasons = np.full(len(first), Reason.RENEWED, np.uint8)
-    for so, reason in zip((changed, again, swept, first), list(Reason)[1:], strict=True):
-        reasons[so] = reason
-    due = (first | swept | again | changed | old) & ~blank
-    owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.debounce_ms)
-    return Publishing(due & ~owed, owed, reasons, scores)
+
+    def __init__(self, settings: Settings) -> None:
+        """Read from the settings when a list has changed, and when it is old."""
+        self._settings = settings
+
+    def decide(
+        self, records: UserRecords, lists: Lists, context: ListContext, republish: Flags, blank: Flags
+    ) -> Publishing:
+        """Decide which lists of a group are published now, and which wait.
+
+        Args:
+            records: The users, with the lists published last.
+            lists: Their lists.
+            context: The context that the lists were built under.
+            republish: The lists that are published in any case, shape (n,).
+            blank: Users without any known event; they get no list, shape (n,).
+        """
+        header, settings = records.header, self._settings
+        scores = mean_scores(lists.scores[:, : settings.list_change_n])
+        changed = self._changed(records, lists, context, scores)
+        age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
+        age_ms = context.now_ms - header["listed_at_ms"]
+        old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
+        first = header["listed_at_ms"] == 0
+        swept = header["generation_key"] != context.generation.key
+        reasons = np.full(len(first), Reason.RENEWED, np.uint8)
+        for applies, reason in zip((changed, republish, swept, first), list(Reason)[1:], strict=True):
+            reasons[applies] = reason
+        due = (first | swept | republish | changed | old) & ~blank
+        owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.debounce_ms)
+        return Publishing(due & ~owed, owed, reasons, scores)
+
+    def _changed(self, records: UserRecords, lists: Lists, context: ListContext, scores: Floats) -> Flags:
+        """Tell which lists differ enough from the lists before."""
+        settings, generation = self._settings, context.generation
+        before = records.header["list_score"]
+        changed = shared(records.listed, lists, generation, settings.list_change_n) < settings.list_overlap_min
+        changed |= np.abs(scores - before) > settings.list_score_change * np.maximum(np.abs(before), _LEAST)
+        changed |= holding(records.listed, lists.unlisted, generation)
+        changed |= holding_hidden(records.listed, records.hidden)
+        return changed
 
 
 def mean_scores(scores: Floats) -> Floats:
@@ -150,19 +160,19 @@ def padded(listed: Ragged, k: int) -> Counts:
     return found
 
 
-def published(records: UserRecords, found: Publishing, lists: Lists, generation: Generation, now_ms: int) -> None:
-    """Write into the records what is published of their lists, what waits, and what their vectors belong to."""
-    header, due = records.header, found.due
+def record_published(records: UserRecords, lists: Lists, context: ListContext, publishing: Publishing) -> None:
+    """Write into the records which lists are published, which wait, and which generation the vectors belong to."""
+    header, due, generation = records.header, publishing.due, context.generation
     header["generation_key"] = generation.key
     header["listed_at_s"][due] = header["last_played_s"][due]
-    header["listed_at_ms"][due] = now_ms
-    header["list_score"][due] = found.scores[due]
-    header["flags"] = np.where(found.owed, header["flags"] | OWED, header["flags"] & ~np.uint8(OWED))
-    records.listed = remember(records.listed, lists, due, generation)
+    header["listed_at_ms"][due] = context.now_ms
+    header["list_score"][due] = publishing.scores[due]
+    header["flags"] = np.where(publishing.owed, header["flags"] | OWED, header["flags"] & ~np.uint8(OWED))
+    records.listed = listed_marks(records.listed, lists, due, generation)
 
 
-def unlist(records: UserRecords, blank: Flags, now_ms: int) -> None:
-    """Make markers of the records of whom nothing is known: no list, no generation, and when that was so."""
+def make_markers(records: UserRecords, blank: Flags, now_ms: int) -> None:
+    """Make markers of blank records: they lose list and generation, and keep the time at which they became blank."""
     header = records.header
     if blank.any():
         records.listed = Ragged(*without(blank, *records.listed))
@@ -172,8 +182,8 @@ def unlist(records: UserRecords, blank: Flags, now_ms: int) -> None:
             header[name][blank] = 0
 
 
-def remember(listed: Ragged, lists: Lists, due: Flags, generation: Generation) -> Ragged:
-    """Return the marks of the lists that users have once those that are due are published."""
+def listed_marks(listed: Ragged, lists: Lists, due: Flags, generation: Generation) -> Ragged:
+    """Return the marks of every user's latest list, once the due lists are published."""
     width = max(lists.rows.shape[1], int(np.diff(listed.starts).max(initial=0)))
     marks, places = padded(listed, width), np.arange(width)
     lengths = np.where(due, (lists.rows >= 0).sum(axis=1), np.diff(listed.starts))

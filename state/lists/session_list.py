@@ -1,4 +1,4 @@
-"""A list for a handful of items: nobody is asked who likes them, and nothing is kept."""
+"""A list for the items of one session: no listener is named, and nothing is stored."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,14 +10,12 @@ from model.fold_in import fold_in
 from model.history import Histories
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.lists.build import Lists, kinds_of, relist
-from state.lists.popularity import PopularNow
-from state.lists.ranker import Ranker
+from state.lists.build import ListBuilder, Lists, kinds_of
+from state.lists.context import ListContext
 from state.users.record_batch import UserRecords, new_users
-from streams.settings import Settings
 
 
-class AnonymousList(NamedTuple):
+class SessionList(NamedTuple):
     """What goes with some items, best first."""
 
     kind: str
@@ -28,27 +26,18 @@ class AnonymousList(NamedTuple):
     """Those of the given items that the generation does not know."""
 
 
-def anonymous_list(
-    generation: Generation,
-    settings: Settings,
-    item_ids: Sequence[str],
-    weights: Sequence[float] | None = None,
-    ranker: Ranker | None = None,
-    popular_now: PopularNow | None = None,
-    now_ms: int = 0,
-) -> AnonymousList:
+def session_list(
+    builder: ListBuilder, context: ListContext, item_ids: Sequence[str], weights: Sequence[float] | None = None
+) -> SessionList:
     """Return the list of a listener who has played these items and nothing else.
 
-    It is the list that a worker would give such a listener: none of the items is in it, nor a withdrawn one.
+    It is the list that a worker would build for such a listener: it contains none of the items, and no unlisted one.
 
     Args:
-        generation: The generation to ask.
-        settings: How long a list is, and how much of what is popular is in it.
+        builder: Builds the list.
+        context: The generation, and the time at which items have to be available.
         item_ids: Some items; one that is named twice counts twice.
-        weights: What each counts, more than 0; a play each if left out. All are as recent.
-        ranker: Ranks the list; exactly if left out.
-        popular_now: Tells what is popular; what was so in the training if left out.
-        now_ms: When the list is made: what `ranker` says is not available then is not in it.
+        weights: The weight of each item, more than 0; a play each if left out. All are equally recent.
 
     Raises:
         ValueError: There are not as many weights as items, or one is not above 0.
@@ -57,14 +46,14 @@ def anonymous_list(
     if worth.shape != (len(item_ids),) or not (worth > 0).all():
         message = f"{len(item_ids)} items need as many weights above 0, not {list(weights or ())}."
         raise ValueError(message)
+    generation = context.generation
     known = generation.rows_of(_keys(item_ids)) >= 0
-    records = _listener_of(item_ids, worth, generation.manifest.objective.factors)
-    lists = relist(records, generation, settings, ranker, popular_now, now_ms)
-    unknown = [item_id for item_id, there in zip(item_ids, known.tolist(), strict=True) if not there]
-    return _told(lists, generation, list(dict.fromkeys(unknown)))
+    lists = builder.build(_listener_of(item_ids, worth, generation.manifest.objective.factors), context)
+    unknown = [item_id for item_id, is_known in zip(item_ids, known.tolist(), strict=True) if not is_known]
+    return _as_session_list(lists, generation, list(dict.fromkeys(unknown)))
 
 
-def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_ids: Sequence[str]) -> AnonymousList:
+def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_ids: Sequence[str]) -> SessionList:
     """Rank some candidates for a listener who has played these items and nothing else, all of them, best first.
 
     If none of the played items is known, the candidates are ranked by their plays in the training, and the list is
@@ -82,7 +71,7 @@ def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_i
     scores = generation.item_factors[there] @ _vector(generation, played) if is_known else generation.popularity[there]
     order = np.argsort(-scores, kind="stable")
     kind = "personal" if is_known else "popular"
-    return AnonymousList(
+    return SessionList(
         kind, generation.item_ids[there[order]].tolist(), scores[order].tolist(), list(dict.fromkeys(unknown))
     )
 
@@ -113,7 +102,7 @@ def _listener_of(item_ids: Sequence[str], weights: Floats, factors: int) -> User
     return records
 
 
-def _told(lists: Lists, generation: Generation, unknown: list[str]) -> AnonymousList:
+def _as_session_list(lists: Lists, generation: Generation, unknown: list[str]) -> SessionList:
     rows = lists.rows[0][lists.rows[0] >= 0]
     items: list[str] = generation.item_ids[rows].tolist()
-    return AnonymousList(kinds_of(lists)[0], items, lists.scores[0][: len(rows)].tolist(), unknown)
+    return SessionList(kinds_of(lists)[0], items, lists.scores[0][: len(rows)].tolist(), unknown)

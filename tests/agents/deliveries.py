@@ -6,9 +6,14 @@ from typing import Any
 
 import msgspec
 
+from agents.group_context import GroupContext, GroupObserver
+from agents.plays.changes import Changes, Users
 from agents.plays.decode import read_group
-from agents.plays.fold import Changes, fold
+from agents.plays.fold import Folder
 from state.generations.generation import Generation
+from state.lists.build import ListBuilder
+from state.lists.popularity import Popularity, TrainedPopularity
+from state.lists.ranker import Ranker
 from state.users.partition import PartitionState, Place
 from streams.consumer.slices import Slice
 from streams.messages.records import Recommendations
@@ -45,6 +50,28 @@ def slice_of(partition: int, first: int, *items: tuple[bytes | None, bytes | Non
     return Slice("plays", partition, records, None)
 
 
+def folder_of(
+    settings: Settings,
+    *observers: GroupObserver,
+    ranker: Ranker | None = None,
+    popularity: Popularity | None = None,
+) -> Folder:
+    """Return a folder; without a ranker and popularity: of all items, with what was popular in the training."""
+    lists = ListBuilder(settings, ranker or Ranker(settings), popularity or TrainedPopularity())
+    return Folder(settings, lists, observers)
+
+
+def refold(
+    users: Users,
+    states: Mapping[int, PartitionState],
+    generation: Generation | None,
+    settings: Settings,
+    now_ms: int = NOW_MS,
+) -> dict[int, Changes]:
+    """Fold users again, and publish all their lists."""
+    return folder_of(settings).refold(users, GroupContext(states, generation, now_ms), publish_all=True)
+
+
 def fold_slices(
     slices: Sequence[Slice],
     states: Mapping[int, PartitionState],
@@ -53,7 +80,8 @@ def fold_slices(
     now_ms: int = NOW_MS,
 ) -> dict[int, Changes]:
     """Fold slices, and take what changed into the states as a commit does."""
-    changes = fold(read_group(slices, settings), states, generation, settings, now_ms)
+    context = GroupContext(states, generation, now_ms)
+    changes = folder_of(settings).fold(read_group(slices, settings), context)
     make_durable(changes, states)
     return changes
 

@@ -7,8 +7,9 @@ from typing import cast
 import msgspec
 
 from agents.background.sweep import Sweeper
-from agents.plays.fold import refold
-from agents.plays.pipeline import PlayPath, Took
+from agents.group_context import GroupContext
+from agents.plays.pipeline import CommitPipeline, GroupTiming
+from agents.plays.play_flow import PlayFlow
 from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
@@ -16,7 +17,7 @@ from state.users.partition import PartitionState
 from state.users.record import generation_key_of
 from state.users.store import UserStore
 from streams.settings import Settings
-from tests.agents.deliveries import NOW_MS, fold_slices, make_durable, played, slice_of
+from tests.agents.deliveries import NOW_MS, fold_slices, folder_of, make_durable, played, slice_of
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
 SETTINGS = Settings(factors=8, list_n=5)
@@ -31,6 +32,21 @@ class MemoryStore:
         self.partitions, self.settled = partitions, True
 
 
+class StandingFlow(PlayFlow):
+    """A flow of plays that stands.
+
+    Attributes:
+        seconds: What a group of plays takes; None while none comes.
+    """
+
+    seconds: float | None = None
+
+    @property
+    def group_s(self) -> float | None:
+        """Return the seconds."""
+        return self.seconds
+
+
 class MemoryPath:
     """Folds users into the states at once, in the seconds that are asked for."""
 
@@ -39,8 +55,8 @@ class MemoryPath:
         self.groups: list[list[bytes]] = []
         self.now_ms = NOW_MS
         self.dropped: list[list[bytes]] = []
-        self.took, self.n_waits = Took(0.001, 0.002), 0
-        self.plays_take_s: float | None = None
+        self.took, self.n_waits = GroupTiming(0.001, 0.002), 0
+        self.flow = StandingFlow()
         self.after_group: Callable[[], None] = lambda: None
         self._store, self._serving = store, serving
 
@@ -53,14 +69,15 @@ class MemoryPath:
         self.dropped.append(list(users))
         return partition in self._store.partitions
 
-    async def refold(self, partition: int, keys: Sequence[bytes], *, again: bool = True) -> Took | None:
+    async def refold(self, partition: int, keys: Sequence[bytes], *, publish_all: bool = True) -> GroupTiming | None:
         """Fold and commit."""
         if partition not in self._store.partitions:
             return None
         self.groups.append(list(keys))
         current = self._serving.current
         self._store.partitions[partition].folds_under(current.key if current else 0)
-        changes = refold({partition: keys}, self._store.partitions, current, SETTINGS, self.now_ms, again=again)
+        context = GroupContext(self._store.partitions, current, self.now_ms)
+        changes = folder_of(SETTINGS).refold({partition: keys}, context, publish_all=publish_all)
         make_durable(changes, self._store.partitions)
         self.after_group()
         return self.took
@@ -85,7 +102,7 @@ class Scene:
         return Sweeper(
             cast(UserStore, self.store),
             self.serving,
-            cast(PlayPath, self.path),
+            cast(CommitPipeline, self.path),
             msgspec.structs.replace(SETTINGS, sweep_users=group_users),
         )
 

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from agents.group_context import GroupContext
+from agents.observers.popularity import PopularityObserver
 from agents.plays.decode import read_group
-from agents.plays.fold import fold
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.lists.popularity import LivePopular
+from state.lists.popularity import LivePopularity
 from state.users.partition import PartitionState
 from streams.consumer.slices import Slice
 from streams.settings import Settings
-from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of
+from tests.agents.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, slice_of
 from tests.state.builders import make_generation
 
 SETTINGS = Settings(factors=8, list_n=3, item_weight_max=4.0)
@@ -26,12 +27,13 @@ class Scene:
         """Prepare."""
         self.states = {0: PartitionState(folder / "state")}
         self.generation: Generation = make_generation(folder, popularity={"i7": 9.0, "i21": 5.0})
-        self.popular = LivePopular(SETTINGS)
+        self.popular = LivePopularity(SETTINGS)
+        self.folder = folder_of(SETTINGS, PopularityObserver(self.popular), popularity=self.popular)
 
     def fold(self, part: Slice) -> dict[str, list[str]]:
         """Fold a slice; return the lists that go out."""
         group = read_group([part], SETTINGS)
-        changes = fold(group, self.states, self.generation, SETTINGS, NOW_MS, popular=self.popular)
+        changes = self.folder.fold(group, GroupContext(self.states, self.generation, NOW_MS))
         make_durable(changes, self.states)
         return {user: found.items for user, found in lists_of(changes).items()}
 
@@ -81,6 +83,6 @@ def test_before_a_generation_nothing_is_counted(scene: Scene) -> None:
     """There are no rows to count in."""
     group = read_group([slice_of(0, 0, played("ann", "i3", FIRST_S))], SETTINGS)
 
-    fold(group, scene.states, None, SETTINGS, NOW_MS, popular=scene.popular)
+    scene.folder.fold(group, GroupContext(scene.states, None, NOW_MS))
 
     assert 1.0 == scene.worth("i3")

@@ -6,14 +6,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agents.plays.changes import Changes, remove_markers
 from agents.plays.decode import read_group
-from agents.plays.fold import Changes, drop, refold
 from state.generations.generation import Generation
 from state.keys import is_item_name, item_key
 from state.users.partition import PartitionState
 from state.users.record import UserRecord, is_forgotten
 from streams.settings import Settings
-from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, make_durable, played, slice_of
+from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, make_durable, played, refold, slice_of
 from tests.state.builders import make_generation
 
 SETTINGS = Settings(factors=8, list_n=5)
@@ -140,7 +140,7 @@ def test_an_old_marker_becomes_a_tombstone(states: dict[int, PartitionState]) ->
     fold_slices([slice_of(0, 1, wish("ben"))], states, None, SETTINGS, NOW_MS + 5000)
     old = list(states[0].forgotten_before(NOW_MS / 1000 + 3))
 
-    changes = drop({0: old})
+    changes = remove_markers({0: old})
     make_durable(changes, states)
 
     assert [(b"ann", None)] == changes[0].changelog

@@ -18,14 +18,18 @@ from tests.benchmarks.report import Row, report  # isort: skip  before numpy is 
 import msgspec
 import numpy as np
 
+from agents.group_context import GroupContext
 from agents.observers.live_quality import LiveQuality
-from agents.observers.outcome_counts import Tally
+from agents.observers.ordered import Observers
+from agents.observers.outcome_counts import OutcomeCounts
+from agents.observers.popularity import PopularityObserver
 from agents.plays.decode import read_group
-from agents.plays.fold import fold
+from agents.plays.fold import Folder
 from agents.worker import warm_up
-from model.arrays import Rows
+from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
-from state.lists.popularity import LivePopular
+from state.lists.build import ListBuilder
+from state.lists.popularity import LivePopularity
 from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from streams.consumer.slices import Slice
@@ -47,17 +51,10 @@ class Timed(LiveQuality):
 
     took_s = 0.0
 
-    def popular_rows(self, *arguments: Any) -> Rows:
-        """Look for what is popular."""
-        began = time.thread_time()
-        rows = super().popular_rows(*arguments)
-        self.took_s += time.thread_time() - began
-        return rows
-
-    def score(self, *arguments: Any) -> None:
+    def learned(self, *arguments: Any) -> None:
         """Score a group."""
         began = time.thread_time()
-        super().score(*arguments)
+        super().learned(*arguments)
         self.took_s += time.thread_time() - began
 
 
@@ -67,10 +64,12 @@ class Side:
     def __init__(self, folder: Path, settings: Settings, generation: Generation) -> None:
         """Begin with nobody."""
         self._settings, self._generation = settings, generation
-        self._state, self._ranker = PartitionState(folder), Ranker(settings)
-        self._tally, self._popular = Tally(), LivePopular(settings)
-        self.quality = Timed() if settings.live_quality else None
-        self._offset = 0
+        catalog, popularity = ItemCatalog(), LivePopularity(settings)
+        self.quality = Timed(settings, popularity, catalog) if settings.live_quality else None
+        observers = Observers(OutcomeCounts(), self.quality, PopularityObserver(popularity))
+        lists = ListBuilder(settings, Ranker(settings, catalog), popularity)
+        self._folder = Folder(settings, lists, list(observers))
+        self._state, self._offset = PartitionState(folder), 0
 
     def take(self, plays: Sequence[Item]) -> float:
         """Fold plays and commit them; return the seconds of the processor that it took."""
@@ -78,10 +77,8 @@ class Side:
         self._offset += len(records)
         began = time.thread_time()
         group = read_group([Slice("plays", 0, records, None)], self._settings)
-        states = {0: self._state}
-        watched = self._ranker, self._tally, self._popular, self.quality
-        changes = fold(group, states, self._generation, self._settings, time.time_ns() // 1_000_000, *watched)
-        make_durable(changes, states)
+        context = GroupContext({0: self._state}, self._generation, time.time_ns() // 1_000_000)
+        make_durable(self._folder.fold(group, context), context.states)
         return time.thread_time() - began
 
     def close(self) -> None:
@@ -104,7 +101,8 @@ def rows() -> list[Row]:
             for side in both.values():
                 side.take(before[low : low + GROUP * HISTORY])
         seconds: dict[str, list[float]] = {name: [] for name in both}
-        quality = both["with"].quality or Timed()
+        quality = both["with"].quality
+        assert quality is not None
         quality.took_s = 0.0
         for number in range(ROUNDS):
             plays = made_up_plays(GROUP, USERS, ITEMS, rng, first=number * GROUP)

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from agents.background.sweep import Sweeper
+from agents.group_context import GroupContext
+from agents.plays.changes import Changes
 from agents.plays.commit import Committer
-from agents.plays.fold import Changes, refold
-from agents.plays.pipeline import PlayPath, Took
+from agents.plays.pipeline import CommitPipeline, GroupTiming
+from agents.plays.play_flow import PlayFlow
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from state.users.partition import PartitionState, Place
@@ -21,7 +23,7 @@ from streams.outbox import Item, Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.agents.deliveries import NOW_MS
+from tests.agents.deliveries import NOW_MS, folder_of
 from tests.changelog import read_history
 
 PARTITION = 1
@@ -80,22 +82,23 @@ class OwnStore:
 class OwnPath:
     """Folds users again and commits them."""
 
-    plays_take_s = None
+    flow = PlayFlow()
 
     def __init__(self, worker: Worker, settings: Settings) -> None:
         """Commit as `worker`."""
         self._worker, self._settings = worker, settings
 
-    async def refold(self, partition: int, keys: list[bytes], *, again: bool = True) -> Took | None:
+    async def refold(self, partition: int, keys: list[bytes], *, publish_all: bool = True) -> GroupTiming | None:
         """Fold and commit."""
-        found = refold({partition: keys}, {partition: self._worker.state}, None, self._settings, NOW_MS, again=again)
-        return Took(0.0, 0.0) if partition in await self._worker.committer.commit(found) else None
+        context = GroupContext({partition: self._worker.state}, None, NOW_MS)
+        found = folder_of(self._settings).refold({partition: keys}, context, publish_all=publish_all)
+        return GroupTiming(0.0, 0.0) if partition in await self._worker.committer.commit(found) else None
 
 
 def sweeper(worker: Worker, settings: Settings) -> Sweeper:
     """Return the sweeper of a worker."""
     serving = Serving(generation_store(settings))
-    path = cast(PlayPath, OwnPath(worker, settings))
+    path = cast(CommitPipeline, OwnPath(worker, settings))
     groups = msgspec.structs.replace(settings, sweep_users=10)
     return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, path, groups)
 

@@ -14,18 +14,20 @@ import promql_parser
 import yaml
 from prometheus_client import Metric
 
-from agents.observers.latency_histogram import Delays
+from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.live_quality import LiveQuality
-from agents.observers.outcome_counts import Tally
+from agents.observers.outcome_counts import OutcomeCounts
 from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.serving import Serving
 from state.lists.exclusion_counts import LeftOut
+from state.lists.popularity import TrainedPopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.users.store import UserStore
+from streams.settings import Settings
 from web.server.metrics import GatewayMetrics, GatewayState
 
 PROJECT = Path(__file__).parents[2]
@@ -52,7 +54,7 @@ def gateway_metrics() -> Iterator[Metric]:
 
 def worker_metrics() -> WorkerMetrics:
     """Return the metrics of a worker that has done some of everything; the largest parts are stood in for."""
-    quality = LiveQuality()
+    quality = LiveQuality(Settings(), TrainedPopularity(), ItemCatalog())
     quality.window.add(np.ones(3, ENTRY))
     quality.counts = {"older": np.zeros((2, 3, 2, 4))}
     generation = SimpleNamespace(
@@ -70,10 +72,10 @@ def worker_metrics() -> WorkerMetrics:
         cast(Ranker, ranker),
         cast(Serving, SimpleNamespace(current=generation)),
         cast(UserStore, SimpleNamespace(partitions={0: SimpleNamespace(swept=1)})),
-        Tally(),
+        OutcomeCounts(),
         quality,
         cast(Pulses, SimpleNamespace(n_failed=0)),
-        Delays(),
+        LatencyHistogram(),
         DiskMetrics(PROJECT),
     )
 

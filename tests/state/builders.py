@@ -15,10 +15,14 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.generations.manifest import Manifest
 from state.keys import item_key
-from state.lists.build import Lists
+from state.lists.build import ListBuilder, Lists
+from state.lists.context import ListContext
+from state.lists.popularity import Popularity, TrainedPopularity
+from state.lists.ranker import Ranker
 from state.users.event_columns import Action, EventColumns
 from state.users.record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, unpack
+from streams.settings import Settings
 
 FIRST_ID = "2026-01-01T00-00-00.000Z"
 SECOND_ID = "2026-01-02T00-00-00.000Z"
@@ -55,6 +59,19 @@ def unexplained(rows: Rows, scores: Floats, personal: Flags, generation: Generat
     nothing = np.zeros(n + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
     equations = equations_of(*nothing, generation.manifest.objective)
     return Lists(rows, scores, personal, np.zeros(n, np.bool_), Unlisted.of(generation), equations)
+
+
+def build_lists(
+    records: UserRecords,
+    generation: Generation,
+    settings: Settings,
+    ranker: Ranker | None = None,
+    popularity: Popularity | None = None,
+    now_ms: int = 0,
+) -> Lists:
+    """Build lists; without a ranker and popularity: exactly, of all items, with what was popular in the training."""
+    builder = ListBuilder(settings, ranker or Ranker(settings), popularity or TrainedPopularity())
+    return builder.build(records, ListContext(generation, now_ms))
 
 
 def plain(records: UserRecords) -> list[UserRecord]:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from agents.background.debounce import Debouncer
-from agents.plays.pipeline import PlayPath
+from agents.plays.pipeline import CommitPipeline
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
@@ -31,7 +31,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 def debouncer(scene: Scene, settings: Settings = SETTINGS) -> Debouncer:
     """Return one, as a new process has it."""
-    return Debouncer(cast(UserStore, scene.store), cast(PlayPath, scene.path), settings)
+    return Debouncer(cast(UserStore, scene.store), cast(CommitPipeline, scene.path), settings)
 
 
 def burst(scene: Scene, user: str, *items: str) -> list[str]:

@@ -4,15 +4,15 @@ from itertools import pairwise
 
 import pytest
 
-from agents.background.group_size import GROWTH_MAX, PLAYS_SHARE, USERS_MIN, WORK_S, WORK_S_MAX, Pace
+from agents.background.group_size import GROWTH_MAX, PLAYS_SHARE, USERS_MIN, WORK_S, WORK_S_MAX, GroupSize
 
 
-def after(pace: Pace, seconds_per_user: float, groups: int, plays_take_s: float | None) -> float:
+def after(size: GroupSize, seconds_per_user: float, groups: int, plays_take_s: float | None) -> float:
     """Let groups take what users cost, and return what the last one took."""
     took = 0.0
     for _ in range(groups):
-        took = pace.users * seconds_per_user
-        pace.took(pace.users, took, plays_take_s)
+        took = size.users * seconds_per_user
+        size.took(size.users, took, plays_take_s)
     return took
 
 
@@ -25,21 +25,21 @@ def test_while_plays_flow_a_group_works_about_as_long_as_it_should(
     seconds_per_user: float, expected: float, plays_take_s: float
 ) -> None:
     """Longer where plays take long anyway, within limits; whatever a user costs, however large groups were before."""
-    pace = Pace(10_000)
-    after(pace, seconds_per_user, 20, None)
+    size = GroupSize(10_000)
+    after(size, seconds_per_user, 20, None)
 
-    took = after(pace, seconds_per_user, 20, plays_take_s)
+    took = after(size, seconds_per_user, 20, plays_take_s)
 
     assert took == pytest.approx(expected, rel=0.05)
 
 
 def test_without_plays_groups_grow_to_the_largest() -> None:
     """Step by step: a play may come any moment."""
-    pace = Pace(500)
+    size = GroupSize(500)
     sizes = []
     for _ in range(8):
-        sizes.append(pace.users)
-        pace.took(pace.users, 1.0, None)
+        sizes.append(size.users)
+        size.took(size.users, 1.0, None)
 
     assert sizes == sorted(sizes)
     assert all(larger <= GROWTH_MAX * smaller for smaller, larger in pairwise(sizes))
@@ -48,18 +48,18 @@ def test_without_plays_groups_grow_to_the_largest() -> None:
 
 def test_slow_work_does_not_stop_a_sweep() -> None:
     """A group is never smaller than what is worth a way through Kafka."""
-    pace = Pace(500)
+    size = GroupSize(500)
 
-    after(pace, 1.0, 10, 0.0)
+    after(size, 1.0, 10, 0.0)
 
-    assert USERS_MIN == pace.users
+    assert USERS_MIN == size.users
 
 
 def test_a_group_is_never_larger_than_the_setting() -> None:
     """Which may be smaller than the least."""
-    pace = Pace(3)
-    assert 3 == pace.users
+    size = GroupSize(3)
+    assert 3 == size.users
 
-    after(pace, 1e-6, 10, 0.0)
+    after(size, 1e-6, 10, 0.0)
 
-    assert 3 == pace.users
+    assert 3 == size.users

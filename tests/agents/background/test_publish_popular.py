@@ -19,7 +19,7 @@ from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.keys import item_key
-from state.lists.popularity import LivePopular
+from state.lists.popularity import LivePopularity
 from state.users.store import UserStore
 from streams.messages.records import CatalogItem, PopularItems
 from streams.outbox import OutboxError
@@ -38,7 +38,7 @@ class Scene:
 
     def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         """Prepare."""
-        self.folder, self.outbox, self.popular = folder, MemoryOutbox(settings), LivePopular(settings)
+        self.folder, self.outbox, self.popular = folder, MemoryOutbox(settings), LivePopularity(settings)
         self.store = SimpleNamespace(partitions={0: None, 3: None}, settled=True)
         self.serving, self.thread = Serving(FolderStore(folder)), ThreadPoolExecutor(1)
         store = cast(UserStore, self.store)

@@ -12,10 +12,9 @@ import pytest
 
 from agents.background import sweep
 from agents.background.group_size import USERS_MIN
-from agents.plays.fold import refold
-from agents.plays.pipeline import Took
+from agents.plays.pipeline import GroupTiming
 from state.users.record import UserRecord
-from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, slice_of
+from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, refold, slice_of
 from tests.agents.sweep_scene import SETTINGS, USERS, Scene
 from tests.state.builders import SECOND_ID
 
@@ -130,7 +129,7 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
 
 async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """For half of what its group took, so that it leaves a share of the machine to them; else it goes straight on."""
-    scene.serving.current, scene.path.took = scene.second, Took(0.01, 0.04)
+    scene.serving.current, scene.path.took = scene.second, GroupTiming(0.01, 0.04)
     rests: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -139,7 +138,7 @@ async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.
     monkeypatch.setattr(asyncio, "sleep", sleep)
     await scene.sweeper().sweep(0)
     quiet = [seconds for seconds in rests if seconds]
-    scene.path.plays_take_s, scene.serving.current = 0.01, scene.first
+    scene.path.flow.seconds, scene.serving.current = 0.01, scene.first
     await scene.sweeper().sweep(0)
 
     assert ([], [0.02] * 3) == (quiet, [seconds for seconds in rests if seconds])
@@ -149,7 +148,7 @@ async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
     """Smaller by what the last one took, but not without end."""
     more = [f"v{number:03}" for number in range(100)]
     fold_slices([slice_of(0, 7, *(played(user, "i1") for user in more))], scene.store.partitions, scene.first, SETTINGS)
-    scene.serving.current, scene.path.plays_take_s, scene.path.took = scene.second, 0.01, Took(0.03, 0.04)
+    scene.serving.current, scene.path.flow.seconds, scene.path.took = scene.second, 0.01, GroupTiming(0.03, 0.04)
 
     await scene.sweeper(500).sweep(0)
 

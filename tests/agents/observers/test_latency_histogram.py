@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from agents.observers.latency_histogram import DOUBLINGS, PER_DOUBLING, Delays
+from agents.observers.latency_histogram import DOUBLINGS, PER_DOUBLING, LatencyHistogram
 
 
 def test_a_share_is_found_within_a_step() -> None:
     """Never too low, and at most a step too high."""
-    delays, found = Delays(), np.random.default_rng(0).lognormal(3, 1, 5000) + 1
+    delays, found = LatencyHistogram(), np.random.default_rng(0).lognormal(3, 1, 5000) + 1
     for part in np.array_split(found, 7):
         delays.add(part)
 
@@ -23,7 +23,7 @@ def test_a_share_is_found_within_a_step() -> None:
 
 def test_what_was_told_is_not_told_again() -> None:
     """A pulse tells of the plays since the one before."""
-    delays = Delays()
+    delays = LatencyHistogram()
     delays.add([100.0])
 
     assert [107.6] == delays.take(0.5)
@@ -35,7 +35,7 @@ def test_what_was_told_is_not_told_again() -> None:
 )
 def test_odd_delays_are_counted(delay: float, told: float) -> None:
     """Two clocks may differ, and a play may have waited for weeks."""
-    delays = Delays()
+    delays = LatencyHistogram()
     delays.add([delay])
 
     assert [told] == delays.take(0.99)
@@ -43,7 +43,7 @@ def test_odd_delays_are_counted(delay: float, told: float) -> None:
 
 def test_all_delays_are_counted_up_to_every_doubling() -> None:
     """Exactly, at the bounds too, and whatever a pulse took of them meanwhile."""
-    delays, found = Delays(), np.random.default_rng(1).lognormal(3, 3, 5000) + 1
+    delays, found = LatencyHistogram(), np.random.default_rng(1).lognormal(3, 3, 5000) + 1
     found[:3] = [1.0, 16.0, 1024.0]
     for part in np.array_split(found, 5):
         delays.add(part)
@@ -58,6 +58,6 @@ def test_all_delays_are_counted_up_to_every_doubling() -> None:
 
 def test_no_delays_are_a_histogram_too() -> None:
     """Of nothing: a rate is then told from the first play on."""
-    told = Delays().all()
+    told = LatencyHistogram().all()
 
     assert ({0}, 0, 0.0) == (set(told.up_to.values()), told.n, told.sum_s)

@@ -7,23 +7,30 @@ import msgspec
 import numpy as np
 import pytest
 
+from agents.group_context import GroupContext
 from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, LOOK_MS, LiveQuality
 from agents.observers.quality_window import OLDER
 from agents.plays.decode import read_group
-from agents.plays.fold import fold, refold
 from model.evaluation.rank_metrics import HISTORIES
+from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.lists.popularity import LivePopular
+from state.lists.context import ListContext
+from state.lists.popularity import LivePopularity, Popularity, TrainedPopularity
 from state.users.partition import PartitionState
 from streams.outbox import Item
 from streams.settings import Settings
-from tests.agents.deliveries import FIRST_S, NOW_MS, lists_of, make_durable, played, slice_of
+from tests.agents.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, refold, slice_of
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
 SETTINGS = Settings(factors=8, list_n=5)
 POPULARITY = {f"i{number}": 100.0 - number for number in range(38)} | {"i38": 3.0, "i39": 1.0}
 """The most popular item is `i0`; two are fresh."""
+
+
+def live_quality(settings: Settings = SETTINGS, popularity: Popularity | None = None) -> LiveQuality:
+    """Return an observer; without `popularity` by what was popular in the training."""
+    return LiveQuality(settings, popularity or TrainedPopularity(), ItemCatalog())
 
 
 class Scene:
@@ -34,7 +41,7 @@ class Scene:
         self.folder, self.settings = folder, settings
         self.generation: Generation | None = make_generation(folder / "generations", popularity=POPULARITY)
         self.states = {0: PartitionState(folder / "state")}
-        self.quality = LiveQuality()
+        self.quality = live_quality(settings)
         self.offset = 0
 
     def take(self, *events: Item, first: int | None = None) -> dict[str, list[str]]:
@@ -42,7 +49,8 @@ class Scene:
         first = self.offset if first is None else first
         self.offset = max(self.offset, first + len(events))
         group = read_group([slice_of(0, first, *events)], self.settings)
-        changes = fold(group, self.states, self.generation, self.settings, NOW_MS, quality=self.quality)
+        context = GroupContext(self.states, self.generation, NOW_MS)
+        changes = folder_of(self.settings, self.quality).fold(group, context)
         make_durable(changes, self.states)
         return {user: found.items for user, found in lists_of(changes).items()}
 
@@ -216,7 +224,7 @@ def test_a_hit_is_that_of_the_generation_that_made_the_list(scene: Scene) -> Non
 def test_a_generation_that_was_not_in_service_has_no_name(scene: Scene) -> None:
     """A worker that was started after the swap knows only its key."""
     listed = scene.take(played("ann", "i1"))["ann"]
-    scene.quality = LiveQuality()
+    scene.quality = live_quality()
     scene.generation = make_generation(scene.folder / "generations", SECOND_ID, seed=1)
 
     scene.take(played("ann", listed[0]))
@@ -264,18 +272,19 @@ def test_the_window_holds_what_was_counted(scene: Scene) -> None:
 
 def test_what_is_popular_now_is_what_counts(scene: Scene) -> None:
     """As of the last ten seconds; another generation is looked at anew."""
-    popular, generation = LivePopular(SETTINGS), scene.generation
+    popular, generation = LivePopularity(SETTINGS), scene.generation
+    quality = live_quality(popularity=popular)
     assert generation is not None
     row = generation.rows_of(np.array([item_key("i39")], np.uint64))
-    first = scene.quality.popular_rows(generation, popular, None, NOW_MS)
+    first = quality.popular_rows(ListContext(generation, NOW_MS))
     key, worth, at_s = np.array([item_key("i39")]), np.array([1e6], np.float32), np.array([FIRST_S], np.uint32)
     popular.learn(generation, key, worth, at_s, FIRST_S)
 
-    soon = scene.quality.popular_rows(generation, popular, None, NOW_MS + LOOK_MS - 1)
-    later = scene.quality.popular_rows(generation, popular, None, NOW_MS + LOOK_MS)
+    soon = quality.popular_rows(ListContext(generation, NOW_MS + LOOK_MS - 1))
+    later = quality.popular_rows(ListContext(generation, NOW_MS + LOOK_MS))
     other = make_generation(scene.folder / "generations", SECOND_ID, popularity=POPULARITY)
 
     assert soon.tolist() == first.tolist() != later.tolist()
     assert row[0] == later[0]
-    rows = scene.quality.popular_rows(other, None, None, NOW_MS + LOOK_MS)
+    rows = quality.popular_rows(ListContext(other, NOW_MS + LOOK_MS))
     assert list(POPULARITY) == other.item_ids[rows].tolist()

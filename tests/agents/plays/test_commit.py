@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
+from agents.plays.changes import Changes
 from agents.plays.commit import Committer
-from agents.plays.fold import Changes
 from state.users.partition import PartitionState, Place
 from state.users.record import UserRecord
 from streams.outbox import OutboxError

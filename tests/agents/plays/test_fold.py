@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from agents.plays.fold import Changes, refold
+from agents.group_context import GroupContext
+from agents.plays.changes import Changes
 from model.arrays import Keys
 from state.generations.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key
@@ -17,7 +18,17 @@ from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from state.users.record import UserRecord, applied_offset_of
 from streams.settings import Settings
-from tests.agents.deliveries import FIRST_S, NOW_MS, fold_slices, lists_of, make_durable, played, slice_of
+from tests.agents.deliveries import (
+    FIRST_S,
+    NOW_MS,
+    fold_slices,
+    folder_of,
+    lists_of,
+    make_durable,
+    played,
+    refold,
+    slice_of,
+)
 from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, make_generation
 
 SETTINGS = Settings(factors=8, list_n=5, list_heartbeat_s=1000, list_score_change=float("inf"))
@@ -243,10 +254,11 @@ def test_a_list_holds_what_is_available_when_it_is_made(states: States, generati
     ranker.catalog.on_record(b"i5", f'{{"item_id": "i5", "available_from_ms": {NOW_MS}}}'.encode())
     settings = msgspec.structs.replace(SETTINGS, list_n=40)
     fold_slices([slice_of(0, 0, played("ann", "i3"))], states, generation, settings)
+    folder = folder_of(settings, ranker=ranker)
 
     found = [
-        "i5" in lists_of(refold({0: [b"ann"]}, states, generation, settings, now_ms, ranker))["ann"].items
-        for now_ms in (NOW_MS - 1, NOW_MS)
+        "i5" in lists_of(folder.refold({0: [b"ann"]}, context, publish_all=True))["ann"].items
+        for context in (GroupContext(states, generation, now_ms) for now_ms in (NOW_MS - 1, NOW_MS))
     ]
 
     assert [False, True] == found

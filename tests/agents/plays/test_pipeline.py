@@ -12,12 +12,18 @@ import msgspec
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.plays import pipeline as play_path
+from agents.plays import pipeline, play_flow
 from agents.plays.commit import Committer
-from agents.plays.pipeline import PlayPath
+from agents.plays.fold import Folder
+from agents.plays.group_work import GroupWork
+from agents.plays.pipeline import CommitPipeline
+from agents.plays.private_lists import PrivateLists
 from agents.plays.private_sessions import PrivateSessions
 from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
+from state.lists.build import ListBuilder
+from state.lists.popularity import TrainedPopularity
+from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
@@ -60,13 +66,18 @@ class Scene:
         self.thread = ThreadPoolExecutor(1)
         committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)
-        self.path = PlayPath(store, self.serving, committer, self.thread, SETTINGS, self.failures.append)
+        lists = ListBuilder(SETTINGS, Ranker(SETTINGS), TrainedPopularity())
+        private_lists = PrivateLists(SETTINGS, lists, PrivateSessions(SETTINGS))
+        self.work = GroupWork(SETTINGS, Folder(SETTINGS, lists, []), private_lists)
+        self.pipeline = CommitPipeline(
+            store, self.serving, committer, self.work, self.thread, SETTINGS, self.failures.append
+        )
         self.queue: asyncio.Queue[Slice] = asyncio.Queue()
         consumer = SimpleNamespace(
             slices=self.queue, taken=lambda _plays: None, flow_active=True, _unacked_messages=set()
         )
         app = SimpleNamespace(consumer=consumer, consumer_generation_id=GENERATION_ID, slice_plays_max=1000)
-        self.folding = asyncio.create_task(self.path.fold_plays(SimpleNamespace(app=app)))
+        self.folding = asyncio.create_task(self.pipeline.fold_plays(SimpleNamespace(app=app)))
 
     def deliver(self, *messages: Message) -> None:
         """Put slices into the stream, all at once."""
@@ -128,15 +139,15 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
 
 async def test_private_sessions_end_though_nobody_plays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too old is let go of between groups, too."""
-    monkeypatch.setattr(play_path, "EXPIRE_EVERY_S", 0.001)
-    scene.path.private = PrivateSessions(msgspec.structs.replace(SETTINGS, private_s=0.05))
+    monkeypatch.setattr(pipeline, "EXPIRE_EVERY_S", 0.001)
+    scene.work.private_lists.sessions = PrivateSessions(msgspec.structs.replace(SETTINGS, private_s=0.05))
     scene.deliver(message := Message(0, 0, "ann", private=True))
     await until(lambda: message.acked)
-    assert 1 == len(scene.path.private)
+    assert 1 == len(scene.work.private_lists.sessions)
 
-    expiring = asyncio.create_task(scene.path.expire_private())
+    expiring = asyncio.create_task(scene.pipeline.expire_private())
 
-    await until(lambda: not len(scene.path.private))
+    await until(lambda: not len(scene.work.private_lists.sessions))
     expiring.cancel()
 
 
@@ -195,8 +206,8 @@ async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
     scene.deliver(Message(0, 0, "ann"))
     await until(lambda: scene.outbox.logs)
 
-    refolding = asyncio.create_task(scene.path.refold(0, [b"ann"]))
-    ending = asyncio.create_task(scene.path.group_ended())
+    refolding = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
+    ending = asyncio.create_task(scene.pipeline.group_ended())
     await asyncio.sleep(0.2)
     assert (False, False) == (refolding.done(), ending.done())
     scene.outbox.release(NAMES.users_changelog)
@@ -211,12 +222,12 @@ async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
 async def test_what_comes_while_users_are_refolded_is_one_group(scene: Scene) -> None:
     """A play waits for one group of the sweep, not for its own group and then for another one of the sweep."""
     scene.outbox.held = {NAMES.users_changelog}
-    first = asyncio.create_task(scene.path.refold(0, [b"ann"]))
+    first = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
     await until(lambda: scene.outbox.logs)
     messages = [Message(0, 0, "ben"), Message(0, 1, "cid")]
     scene.deliver(messages[0])
     await asyncio.sleep(0.02)
-    second = asyncio.create_task(scene.path.refold(0, [b"ann"]))
+    second = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
     scene.deliver(messages[1])
     scene.outbox.release(NAMES.users_changelog)
 
@@ -228,15 +239,15 @@ async def test_what_comes_while_users_are_refolded_is_one_group(scene: Scene) ->
 
 async def test_plays_flow_until_none_comes_for_a_while(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refolding is no play."""
-    found = [scene.path.plays_take_s]
-    await scene.path.refold(0, [b"ann"])
-    found.append(scene.path.plays_take_s)
+    found = [scene.pipeline.flow.group_s]
+    await scene.pipeline.refold(0, [b"ann"])
+    found.append(scene.pipeline.flow.group_s)
     message = Message(0, 0, "ann")
     scene.deliver(message)
     await until(lambda: message.acked)
-    flowing = scene.path.plays_take_s
-    monkeypatch.setattr(play_path, "FLOW_S", 0.0)
-    found.append(scene.path.plays_take_s)
+    flowing = scene.pipeline.flow.group_s
+    monkeypatch.setattr(play_flow, "FLOW_S", 0.0)
+    found.append(scene.pipeline.flow.group_s)
 
     assert [None, None, None] == found
     assert flowing is not None
@@ -257,4 +268,4 @@ async def test_a_fold_under_another_generation_unmarks_the_partition(scene: Scen
 
 async def test_refolding_tells_whether_the_partition_is_ours(scene: Scene) -> None:
     """One that went away is left to its owner."""
-    assert await scene.path.refold(3, [b"ann"]) is None
+    assert await scene.pipeline.refold(3, [b"ann"]) is None

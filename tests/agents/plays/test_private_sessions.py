@@ -8,11 +8,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from agents.group_context import GroupContext
+from agents.plays.changes import Changes
 from agents.plays.decode import read_group
-from agents.plays.fold import Changes, fold
-from agents.plays.private_sessions import PrivateSessions, add_private_lists
+from agents.plays.fold import Folder
+from agents.plays.group_work import GroupWork
+from agents.plays.private_lists import PrivateLists
+from agents.plays.private_sessions import PrivateSessions
 from state.generations.generation import Generation
 from state.keys import item_key
+from state.lists.build import ListBuilder
+from state.lists.popularity import TrainedPopularity
+from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from streams.consumer.slices import Slice
@@ -35,6 +42,9 @@ class Scene:
         self.states = {0: PartitionState(folder / "state" / "0")}
         self.generation: Generation | None = make_generation(folder / "generations")
         self.sessions = PrivateSessions(settings, lambda: self.now_s)
+        lists = ListBuilder(settings, Ranker(settings), TrainedPopularity())
+        private_lists = PrivateLists(settings, lists, self.sessions)
+        self.work = GroupWork(settings, Folder(settings, lists, []), private_lists)
 
     def deliver(self, first: int, *items: Item) -> dict[int, Changes]:
         """Fold a slice of consecutive records."""
@@ -42,9 +52,7 @@ class Scene:
 
     def fold(self, *slices: Slice) -> dict[int, Changes]:
         """Fold slices, the private plays among them."""
-        group = read_group(slices, self.settings)
-        changes = fold(group, self.states, self.generation, self.settings, NOW_MS)
-        changes = add_private_lists(changes, group, self.sessions, self.states, self.generation, self.settings, NOW_MS)
+        changes = self.work.fold(slices, GroupContext(self.states, self.generation, NOW_MS))
         make_durable(changes, self.states)
         return changes
 

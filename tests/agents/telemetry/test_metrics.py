@@ -15,18 +15,20 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.observers.latency_histogram import DOUBLINGS, Delays
+from agents.observers.latency_histogram import DOUBLINGS, LatencyHistogram
 from agents.observers.live_quality import LiveQuality
-from agents.observers.outcome_counts import Tally
+from agents.observers.outcome_counts import OutcomeCounts
 from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.arrays import Floats
+from state.catalog.item_catalog import ItemCatalog
 from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.revision import write_revision
 from state.generations.serving import Serving
 from state.lists.exclusion_counts import REASONS
+from state.lists.popularity import TrainedPopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.users.learn import OUTCOMES
@@ -68,7 +70,7 @@ class Scene:
         settings = Settings(data_dir=str(folder), rank="annoy", probe_share=probe_share)
         self.store: UserStore = add_user_table(create_app(settings), settings)
         self.serving = Serving(self.generations)
-        self.ranker, self.tally = Ranker(settings), Tally()
+        self.ranker, self.tally = Ranker(settings), OutcomeCounts()
         self.port = free_port()
         self.metrics = WorkerMetrics(self.ranker, self.serving, self.store, self.tally)
         self.server = MetricsServer(self.metrics, self.port)
@@ -188,7 +190,7 @@ async def test_a_revision_that_found_too_little_is_counted(scene: Scene) -> None
 
 def scored(scene: Scene) -> LiveQuality:
     """Return what three scored plays leave; its metrics are served."""
-    quality = LiveQuality()
+    quality = LiveQuality(Settings(), TrainedPopularity(), ItemCatalog())
     entries = np.zeros(3, ENTRY)
     entries["own"], entries["popular"] = [1, 20, 0], [0, 4, 0]
     entries["history"], entries["fresh"] = [0, 0, 2], [False, False, True]
@@ -224,7 +226,7 @@ async def test_how_good_lists_are_is_told(scene: Scene) -> None:
 async def test_nothing_is_told_of_lists_before_the_first_play(scene: Scene) -> None:
     """A rate of nothing is no rate."""
     scored(scene).counts = {}
-    scene.metrics._quality = LiveQuality()  # noqa: SLF001
+    scene.metrics._quality = LiveQuality(Settings(), TrainedPopularity(), ItemCatalog())  # noqa: SLF001
 
     assert not [name for name in scene.samples() if "hit" in name or "scored" in name]
 
@@ -236,10 +238,10 @@ async def test_failed_pulses_are_counted(scene: Scene) -> None:
     assert 3 == scene.samples()["playfold_pulses_failed_total"]
 
 
-def served_delays(scene: Scene) -> Delays:
+def served_delays(scene: Scene) -> LatencyHistogram:
     """Return delays that the metrics of a scene tell of."""
-    delays = Delays()
-    scene.metrics._delays = delays  # noqa: SLF001
+    delays = LatencyHistogram()
+    scene.metrics._latencies = delays  # noqa: SLF001
     return delays
 
 

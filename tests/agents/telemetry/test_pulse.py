@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,14 +14,17 @@ import numpy as np
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.observers.latency_histogram import Delays
+from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.live_quality import LiveQuality
-from agents.observers.outcome_counts import Tally
+from agents.observers.ordered import Observers
+from agents.observers.outcome_counts import OutcomeCounts
+from agents.observers.popularity import PopularityObserver
 from agents.observers.quality_window import ENTRY
-from agents.plays.pipeline import PlayPath
 from agents.telemetry.pulse import Pulses
+from state.catalog.item_catalog import ItemCatalog
 from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
+from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.users.store import UserStore
 from streams.messages.records import Pulse
 from streams.outbox import OutboxError
@@ -39,12 +43,16 @@ class Scene:
     def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         """Prepare; nothing has happened yet."""
         self.outbox = MemoryOutbox(settings)
-        self.tally, self.delays, self.quality = Tally(), Delays(), LiveQuality()
-        path = SimpleNamespace(tally=self.tally, delays=self.delays, quality=self.quality)
+        self.tally, self.delays, self.quality = (
+            OutcomeCounts(),
+            LatencyHistogram(),
+            LiveQuality(settings, TrainedPopularity(), ItemCatalog()),
+        )
+        observers = Observers(self.tally, self.quality, PopularityObserver(LivePopularity(settings)))
         self.states = dict[int, Any]()
         store = cast(UserStore, SimpleNamespace(partitions=self.states))
         self.serving = Serving(FolderStore(folder))
-        self.pulses = Pulses(cast(PlayPath, path), self.serving, store, settings, self.outbox)
+        self.pulses = Pulses(observers, self.delays, self.serving, store, settings, self.outbox)
         self.running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -138,7 +146,8 @@ async def test_a_pulse_tells_how_good_the_lists_are(scene: Scene) -> None:
 
 async def test_without_live_quality_a_pulse_tells_the_rest(scene: Scene) -> None:
     """The setting is off."""
-    scene.pulses._path.quality = None  # noqa: SLF001
+    observers = replace(scene.pulses._observers, live_quality=None)  # noqa: SLF001
+    scene.pulses._observers = observers  # noqa: SLF001
 
     assert scene.pulses.beat().quality is None
 

@@ -22,10 +22,10 @@ pin_threads(1)
 import msgspec  # noqa: E402  after the threads are pinned
 import uvloop  # noqa: E402
 
-from agents.plays.fold import Changes  # noqa: E402
-from agents.plays.pipeline import PlayPath  # noqa: E402
+from agents.group_context import GroupContext  # noqa: E402
+from agents.plays.changes import Changes  # noqa: E402
+from agents.plays.pipeline import CommitPipeline, Committed  # noqa: E402
 from agents.worker import Worker  # noqa: E402
-from state.generations.generation import Generation  # noqa: E402
 from state.users.partition import PartitionState  # noqa: E402
 from streams.consumer.slices import Slice  # noqa: E402
 from streams.outbox import Item  # noqa: E402
@@ -79,23 +79,23 @@ class Meter:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def measure(path: PlayPath, meter: Meter, work: str) -> None:
-    """Put the meter into a worker's path, and another work if asked."""
-    fold, commit = path._fold, path._commit  # noqa: SLF001  a benchmark looks inside
+def measure(pipeline: CommitPipeline, meter: Meter, work: str) -> None:
+    """Put the meter into a worker's pipeline, and another work if asked."""
+    fold, commit = pipeline._work.fold, pipeline._commit  # noqa: SLF001  a benchmark looks inside
     sizes: list[int] = []
 
-    def folded(slices: Sequence[Slice], generation: Generation | None, now_ms: int) -> dict[int, Changes]:
+    def folded(slices: Sequence[Slice], context: GroupContext) -> dict[int, Changes]:
         meter.started = meter.started or time.perf_counter()
         sizes.append(sum(len(part.records) for part in slices))
-        return count(slices, path._store.partitions) if work == "count" else fold(slices, generation, now_ms)  # noqa: SLF001
+        return count(slices, context.states) if work == "count" else fold(slices, context)
 
-    async def committed(*job: Any) -> set[int]:
+    async def committed(*job: Any) -> Committed:
         durable = await commit(*job)
         if sizes:
             meter.add(sizes.pop())
         return durable
 
-    path._fold, path._commit = folded, committed  # type: ignore[method-assign,assignment]  # noqa: SLF001
+    pipeline._work.fold, pipeline._commit = folded, committed  # type: ignore[method-assign,assignment]  # noqa: SLF001
 
 
 async def stop_when_swept(worker: Worker) -> None:
@@ -112,7 +112,7 @@ async def main() -> None:
     """Run a worker with a meter in it."""
     work, plays = sys.argv[1], int(sys.argv[2])
     worker = Worker(read_settings())
-    measure(worker._path, Meter(plays), work)  # noqa: SLF001
+    measure(worker._pipeline, Meter(plays), work)  # noqa: SLF001
     ending = asyncio.create_task(stop_when_swept(worker)) if plays == 0 else None
     await worker.run()
     if ending is not None:

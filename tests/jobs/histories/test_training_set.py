@@ -20,11 +20,10 @@ from model.objective import Objective, Rule
 from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
 from state.keys import item_key
-from state.lists.build import relist
 from state.users.record_batch import unpack
 from streams.settings import Settings
 from tests.jobs.snapshots import drawn_plays, records_of, snapshot_of
-from tests.state.builders import FIRST_ID, manifest_of
+from tests.state.builders import FIRST_ID, build_lists, manifest_of
 
 NOW_S = 2_000_000_000
 SETTINGS = Settings(factors=8, half_life_plays=float("inf"), iterations=3, gate_share=0.0)
@@ -170,7 +169,7 @@ def test_folding_in_gives_the_trained_vectors(
     write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, found.n_items), catalog)
 
     records = unpack(records_of(plays), settings.factors)
-    relist(records, open_generation(tmp_path / FIRST_ID), settings)
+    build_lists(records, open_generation(tmp_path / FIRST_ID), settings)
 
     trained = factors.user_factors[: found.active.sum()]
     scale = float(np.abs(trained).max())

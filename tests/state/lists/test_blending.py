@@ -14,13 +14,14 @@ from model.score_variance import score_variances_plain
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation, open_generation, write_generation
 from state.keys import item_key
-from state.lists.build import kinds_of, relist
-from state.lists.popularity import popular_as_trained
+from state.lists.build import kinds_of
+from state.lists.context import ListContext
+from state.lists.popularity import Popular, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
 from streams.settings import Settings
-from tests.state.builders import FIRST_ID, catalog_of, dense_vector, manifest_of
+from tests.state.builders import FIRST_ID, build_lists, catalog_of, dense_vector, manifest_of
 
 FACTORS = 8
 SETTINGS = Settings(factors=FACTORS, list_n=10, popular_blend=1.5, blend_items_max=2)
@@ -65,8 +66,8 @@ def test_a_newcomer_gets_a_blended_list(generation: Generation) -> None:
     users = [listener(3), listener(9, 14), listener(1, 2, 3), UserRecord(), listener(30)]
     records, plain = (unpack([user.encode() for user in users], FACTORS) for _ in range(2))
 
-    lists = relist(records, generation, SETTINGS)
-    own = relist(plain, generation, msgspec.structs.replace(SETTINGS, popular_blend=0.0))
+    lists = build_lists(records, generation, SETTINGS)
+    own = build_lists(plain, generation, msgspec.structs.replace(SETTINGS, popular_blend=0.0))
 
     assert ["blended", "blended", "personal", "popular", "blended"] == kinds_of(lists)
     assert ["personal", "personal", "personal", "popular", "personal"] == kinds_of(own)
@@ -86,7 +87,7 @@ def test_what_a_newcomer_hid_is_not_in_a_blended_list(generation: Generation) ->
     hidden = [item_key(f"i{number}") for number in (0, 1, 5)]
     user = replace(listener(2), hidden=hidden)
 
-    lists = relist(unpack([user.encode()], FACTORS), generation, SETTINGS)
+    lists = build_lists(unpack([user.encode()], FACTORS), generation, SETTINGS)
 
     items = generation.item_ids[lists.rows[0]].tolist()
     assert ["blended"] == kinds_of(lists)
@@ -100,7 +101,9 @@ def test_what_is_unavailable_is_not_in_a_blended_list(generation: Generation) ->
     for item in ("i0", "i1", "i5"):
         ranker.catalog.on_record(item.encode(), f'{{"item_id": "{item}", "available_until_ms": 9}}'.encode())
 
-    lists = [relist(unpack([user.encode()], FACTORS), generation, SETTINGS, ranker, now_ms=now_ms) for now_ms in (8, 9)]
+    lists = [
+        build_lists(unpack([user.encode()], FACTORS), generation, SETTINGS, ranker, now_ms=now_ms) for now_ms in (8, 9)
+    ]
 
     scores = blended_scores(user, generation, SETTINGS.popular_blend)
     gone = np.isin(generation.item_ids.astype(str), ["i0", "i1", "i5"])
@@ -112,15 +115,21 @@ def test_what_is_unavailable_is_not_in_a_blended_list(generation: Generation) ->
 
 def test_a_skip_alone_makes_nobody_known(generation: Generation) -> None:
     """Who has nothing but signals against items gets the popular list."""
-    lists = relist(unpack([listener(0, value=-1.0).encode()], FACTORS), generation, SETTINGS)
+    lists = build_lists(unpack([listener(0, value=-1.0).encode()], FACTORS), generation, SETTINGS)
 
     assert ["popular"] == kinds_of(lists)
 
 
 def test_where_nothing_is_popular_nothing_is_blended(generation: Generation) -> None:
     """A generation that does not know how much listeners play has no preferences."""
-    popular = popular_as_trained(generation, Unlisted.of(generation))._replace(preference=np.zeros(40, np.float32))
 
-    lists = relist(unpack([listener(3).encode()], FACTORS), generation, SETTINGS, popular_now=lambda _: popular)
+    class NothingPopular(TrainedPopularity):
+        """Popularity without any preference."""
+
+        def now(self, context: ListContext, unlisted: Unlisted) -> Popular:
+            """Return the items as trained."""
+            return super().now(context, unlisted)._replace(preference=np.zeros(40, np.float32))
+
+    lists = build_lists(unpack([listener(3).encode()], FACTORS), generation, SETTINGS, popularity=NothingPopular())
 
     assert ["personal"] == kinds_of(lists)

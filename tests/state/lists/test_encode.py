@@ -6,13 +6,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from state.lists.build import relist
-from state.lists.encode import encode_lists
+from state.lists.context import ListContext
+from state.lists.encode import ListEncoder
 from state.lists.publish_policy import Publishing, Reason
-from state.users.record import HEADER, UserRecord
+from state.users.record import UserRecord
+from state.users.record_batch import new_users
 from streams.messages.records import Recommendations
 from streams.settings import Settings
-from tests.state.builders import FIRST_ID, listener, make_generation, unexplained, unpacked
+from tests.state.builders import FIRST_ID, build_lists, listener, make_generation, unexplained, unpacked
 
 SETTINGS = Settings(list_expires_s=60)
 
@@ -31,12 +32,13 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
     lists = unexplained(rows, scores, np.array([True, False, True]), generation)
     users = {0: [b"ann", "ü".encode()], 3: [b"cem"]}
     due, reasons = np.array([True, True, False]), np.array([Reason.CHANGED, Reason.FIRST, Reason.FIRST], np.uint8)
-    header = np.zeros(3, HEADER)
+    records = new_users(3, 8)
+    header = records.header
     header["applied_offset"], header["plays"] = [5, -1, 9], [2, 0, 7]
 
     found = Publishing(due, ~due, reasons, np.zeros(3, np.float32))
     settings = Settings(list_expires_s=60, because_n=0)
-    messages = encode_lists(users, header, lists, found, generation, settings, 1_000_000)
+    messages = ListEncoder(settings).encode(users, records, lists, ListContext(generation, 1_000_000), found)
 
     told = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
     ids, when = generation.item_ids.tolist(), {"made_at_ms": 1_000_000, "expires_at_ms": 1_060_000}
@@ -52,10 +54,10 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
     """The shares of the listener's plays, largest first, and the rest sum to each score; fewer plays, fewer reasons."""
     generation = make_generation(tmp_path)
     records = unpacked(listener(3, 14, 15, 9, 26), listener(9, 5), UserRecord(), listener(1, 2, 3, 4))
-    lists = relist(records, generation, Settings(list_n=12, popular_blend=0))
+    lists = build_lists(records, generation, Settings(list_n=12, popular_blend=0))
     users = {1: [b"ann", b"ben", b"new", b"quiet"]}
 
-    messages = encode_lists(users, records.header, lists, published(4, 3), generation, SETTINGS, 0)
+    messages = ListEncoder(SETTINGS).encode(users, records, lists, ListContext(generation, 0), published(4, 3))
 
     found = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
     assert {0, 1, 2} == set(found)
@@ -75,9 +77,9 @@ def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
     made_up = make_generation(tmp_path, popularity={f"i{number}": 100.0 / (1 + number) for number in range(40)})
     generation = replace(made_up, manifest=msgspec.structs.replace(made_up.manifest, n_users=10, n_plays=40))
     records = unpacked(listener(3, 14))
-    lists = relist(records, generation, Settings(list_n=12))
+    lists = build_lists(records, generation, Settings(list_n=12))
 
-    messages = encode_lists({0: [b"ann"]}, records.header, lists, published(1, 1), generation, SETTINGS, 0)
+    messages = ListEncoder(SETTINGS).encode({0: [b"ann"]}, records, lists, ListContext(generation, 0), published(1, 1))
 
     made = msgspec.json.decode(messages[0], type=Recommendations)
     sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
@@ -90,9 +92,9 @@ def test_a_list_need_not_say_why(tmp_path: Path) -> None:
     """With `because_n` 0 the fields are empty."""
     generation = make_generation(tmp_path)
     records, settings = unpacked(listener(3, 14, 15)), Settings(list_n=5, because_n=0)
-    lists = relist(records, generation, settings)
+    lists = build_lists(records, generation, settings)
 
-    messages = encode_lists({0: [b"ann"]}, records.header, lists, published(1, 1), generation, settings, 0)
+    messages = ListEncoder(settings).encode({0: [b"ann"]}, records, lists, ListContext(generation, 0), published(1, 1))
 
     found = msgspec.json.decode(messages[0], type=Recommendations)
     assert (5, [], [], []) == (len(found.items), found.because, found.because_scores, found.because_rest)
@@ -106,4 +108,5 @@ def test_nobody_due_is_no_message(tmp_path: Path) -> None:
 
     found = Publishing(nobody, nobody, np.zeros(1, np.uint8), np.zeros(1, np.float32))
 
-    assert {} == encode_lists({0: [b"ann"]}, np.zeros(1, HEADER), lists, found, generation, SETTINGS, 0)
+    context = ListContext(generation, 0)
+    assert {} == ListEncoder(SETTINGS).encode({0: [b"ann"]}, new_users(1, 8), lists, context, found)

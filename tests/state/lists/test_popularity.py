@@ -12,7 +12,8 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.revision import write_revision
 from state.keys import item_key
-from state.lists.popularity import DAY_S, REFRESH_MS, Kinds, LivePopular, most_played, popular_as_trained
+from state.lists.context import ListContext
+from state.lists.popularity import DAY_S, REFRESH_MS, Kinds, LivePopularity, most_played, popular_as_trained
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
 
@@ -38,7 +39,7 @@ def written(folder: Path, generation_id: str) -> Generation:
     return open_generation(folder / generation_id)
 
 
-def learn(live: LivePopular, generation: Generation, *plays: tuple[str, float, float]) -> None:
+def learn(live: LivePopularity, generation: Generation, *plays: tuple[str, float, float]) -> None:
     """Have plays learnt: item, weight, days since the moment of the generation."""
     keys = np.array([item_key(item) for item, _, _ in plays], np.uint64)
     weights = np.array([weight for _, weight, _ in plays], np.float32)
@@ -46,7 +47,7 @@ def learn(live: LivePopular, generation: Generation, *plays: tuple[str, float, f
     live.learn(generation, keys, weights, times, NOW_MS // 1000)
 
 
-def told(generation: Generation, live: LivePopular, n: int = 3) -> dict[str, float]:
+def told(generation: Generation, live: LivePopularity, n: int = 3) -> dict[str, float]:
     """Return the n most popular items, and what their plays are worth."""
     found = live.lists(generation, n, Unlisted.of(generation))["all"]
     return dict(zip(generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
@@ -54,9 +55,9 @@ def told(generation: Generation, live: LivePopular, n: int = 3) -> dict[str, flo
 
 def test_it_begins_with_the_generation(generation: Generation) -> None:
     """The same items, plays and preferences as were trained: ten plays a listener, by the items' shares."""
-    live, unlisted = LivePopular(SETTINGS), Unlisted.of(generation)
+    live, unlisted = LivePopularity(SETTINGS), Unlisted.of(generation)
 
-    trained, found = popular_as_trained(generation, unlisted), live.now(generation, NOW_MS, unlisted)
+    trained, found = popular_as_trained(generation, unlisted), live.now(ListContext(generation, NOW_MS), unlisted)
 
     assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(generation, live)
     assert AS_OF_S == live.as_of_s
@@ -69,7 +70,7 @@ def test_it_begins_with_the_generation(generation: Generation) -> None:
 
 def test_plays_count_by_their_age(generation: Generation) -> None:
     """A month later the old ones count half; a play of that time counts in full, an older one as its time says."""
-    live = LivePopular(SETTINGS)
+    live = LivePopularity(SETTINGS)
 
     learn(live, generation, ("i21", 3.0, DAYS), ("i3", 2.0, 0.0), ("i7", -8.0, DAYS), ("nobody knows", 50.0, DAYS))
 
@@ -79,17 +80,19 @@ def test_plays_count_by_their_age(generation: Generation) -> None:
 
 def test_what_is_popular_is_looked_for_now_and_then(generation: Generation) -> None:
     """Not at every play, since that is a look at the whole catalog."""
-    live, unlisted = LivePopular(SETTINGS), Unlisted.of(generation)
-    before = live.now(generation, NOW_MS, unlisted)
+    live, unlisted = LivePopularity(SETTINGS), Unlisted.of(generation)
+    before = live.now(ListContext(generation, NOW_MS), unlisted)
     learn(live, generation, ("i21", 30.0, 0.0))
 
-    assert live.now(generation, NOW_MS + REFRESH_MS - 1, unlisted) is before
-    assert ["i21", "i7"] == generation.item_ids[live.now(generation, NOW_MS + REFRESH_MS, unlisted).rows[:2]].tolist()
+    assert live.now(ListContext(generation, NOW_MS + REFRESH_MS - 1), unlisted) is before
+    assert ["i21", "i7"] == generation.item_ids[
+        live.now(ListContext(generation, NOW_MS + REFRESH_MS), unlisted).rows[:2]
+    ].tolist()
 
 
 def test_another_generation_begins_anew(generation: Generation, tmp_path: Path) -> None:
     """Its own plays, in its own rows, hold what was learnt until its training."""
-    live, other = LivePopular(SETTINGS), written(tmp_path, SECOND_ID)
+    live, other = LivePopularity(SETTINGS), written(tmp_path, SECOND_ID)
     learn(live, generation, ("i3", 100.0, 0.0))
 
     assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(other, live)
@@ -97,16 +100,18 @@ def test_another_generation_begins_anew(generation: Generation, tmp_path: Path) 
 
 def test_what_nobody_gets_is_not_popular(generation: Generation, tmp_path: Path) -> None:
     """From the revision on that leaves it out, and from the moment on at which it is not available."""
-    live = LivePopular(SETTINGS)
-    live.now(generation, NOW_MS, Unlisted.of(generation))
+    live = LivePopularity(SETTINGS)
+    live.now(ListContext(generation, NOW_MS), Unlisted.of(generation))
     write_revision(generation, tmp_path / FIRST_ID, 1, ["i7"], 1)
 
     revised = open_generation(tmp_path / FIRST_ID)
 
-    assert ["i21", "i3"] == revised.item_ids[live.now(revised, NOW_MS, Unlisted.of(revised)).rows[:2]].tolist()
+    assert ["i21", "i3"] == revised.item_ids[
+        live.now(ListContext(revised, NOW_MS), Unlisted.of(revised)).rows[:2]
+    ].tolist()
     assert ["i21", "i3"] == list(told(revised, live, 2))
     unavailable = Unlisted.of(revised, revised.rows_of(np.array([item_key("i21")], np.uint64)))
-    assert "i3" == revised.item_ids[live.now(revised, NOW_MS, unavailable).rows[0]]
+    assert "i3" == revised.item_ids[live.now(ListContext(revised, NOW_MS), unavailable).rows[0]]
 
 
 def test_every_kind_has_its_own_list(generation: Generation) -> None:
@@ -116,7 +121,7 @@ def test_every_kind_has_its_own_list(generation: Generation) -> None:
     for item, code in {"i21": 0, "i3": 0, "i1": 2}.items():
         codes[ids.index(item)] = code
 
-    found = LivePopular(SETTINGS).lists(
+    found = LivePopularity(SETTINGS).lists(
         generation, 2, Unlisted.of(generation), Kinds(("song", "none", "film", "all"), codes)
     )
 
@@ -132,11 +137,11 @@ def without(generation: Generation, *items: str) -> Unlisted:
 
 def test_what_goes_is_popular_no_more_at_once(generation: Generation) -> None:
     """Though what is popular is looked for once a second; the places of those that went are filled by the next look."""
-    live = LivePopular(SETTINGS)
-    live.now(generation, NOW_MS, Unlisted.of(generation))
+    live = LivePopularity(SETTINGS)
+    live.now(ListContext(generation, NOW_MS), Unlisted.of(generation))
 
-    at_once = live.now(generation, NOW_MS + 1, without(generation, "i7"))
-    later = live.now(generation, NOW_MS + REFRESH_MS, without(generation, "i7", "i3"))
+    at_once = live.now(ListContext(generation, NOW_MS + 1), without(generation, "i7"))
+    later = live.now(ListContext(generation, NOW_MS + REFRESH_MS), without(generation, "i7", "i3"))
 
     assert (["i21", "i3"], [5.0, 4.0]) == (generation.item_ids[at_once.rows[:2]].tolist(), at_once.plays[:2].tolist())
     assert (39, 38) == (len(at_once.rows), len(later.rows))
@@ -147,7 +152,9 @@ def test_lists_of_kinds_are_without_unavailable_items(generation: Generation) ->
     """So is that of all; a kind of which nothing is available has none."""
     codes = np.where(generation.item_ids == "i1", 1, 0).astype(np.int16)
 
-    found = LivePopular(SETTINGS).lists(generation, 2, without(generation, "i7", "i1"), Kinds(("song", "film"), codes))
+    found = LivePopularity(SETTINGS).lists(
+        generation, 2, without(generation, "i7", "i1"), Kinds(("song", "film"), codes)
+    )
 
     assert {"all": ["i21", "i3"], "song": ["i21", "i3"]} == {
         kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
@@ -156,7 +163,7 @@ def test_lists_of_kinds_are_without_unavailable_items(generation: Generation) ->
 
 def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) -> None:
     """They count beside the first plays that are learnt as if they were of the same time."""
-    old, live = make_generation(tmp_path, popularity=WORTH), LivePopular(SETTINGS)
+    old, live = make_generation(tmp_path, popularity=WORTH), LivePopularity(SETTINGS)
     assert 0 == old.manifest.popularity_as_of_s
 
     learn(live, old, ("i3", 2.0, -3000.0))
@@ -166,7 +173,7 @@ def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) ->
 
 def test_live_plays_are_those_of_the_next_training(generation: Generation) -> None:
     """One play an item: what a worker counts is what the histories of the same plays would give."""
-    live, ids = LivePopular(SETTINGS), ["i7", "i21", "i3", "i21"]
+    live, ids = LivePopularity(SETTINGS), ["i7", "i21", "i3", "i21"]
     days, rows = [3.0, 40.0, 90.0, 12.0], generation.rows_of(np.array([item_key(i) for i in ids], np.uint64))
     learn(live, generation, *((item, 1.0, day) for item, day in zip(ids, days, strict=True)))
     times = np.array([AS_OF_S + day * DAY_S for day in days], np.uint32)

@@ -12,7 +12,17 @@ from model.arrays import Floats, Rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.build import Lists
-from state.lists.publish_policy import REASONS, Publishing, holding, mean_scores, published, publishing, shared, unlist
+from state.lists.context import ListContext
+from state.lists.publish_policy import (
+    REASONS,
+    Publishing,
+    PublishPolicy,
+    holding,
+    make_markers,
+    mean_scores,
+    record_published,
+    shared,
+)
 from state.users.record import UserRecord
 from state.users.record_batch import Ragged, UserRecords, unpack
 from streams.settings import Settings
@@ -58,11 +68,13 @@ def records_of(*users: UserRecord) -> UserRecords:
 
 
 def decided(
-    user: UserRecord, lists: Lists, generation: Generation, settings: Settings = SETTINGS, *, again: bool = False
+    user: UserRecord, lists: Lists, generation: Generation, settings: Settings = SETTINGS, *, republish: bool = False
 ) -> str:
     """Return why a user's list goes out, or that it waits, or that it does not."""
     records = records_of(user)
-    found = publishing(records, lists, generation, settings, np.array([again]), records.blank, NOW_MS)
+    found = PublishPolicy(settings).decide(
+        records, lists, ListContext(generation, NOW_MS), np.array([republish]), records.blank
+    )
     if found.owed[0]:
         return "owed"
     return REASONS[found.reasons[0]] if found.due[0] else "-"
@@ -125,8 +137,8 @@ def test_a_first_list_another_generation_and_a_repeat_go_out_at_once(generation:
     settings = Settings(list_n=4, list_change_n=3, debounce_ms=60_000)
     user, same = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 4]], generation)
 
-    assert "repeated" == decided(user, same, generation, settings, again=True)
-    assert "generation" == decided(replace(user, generation_key=7), same, generation, settings, again=True)
+    assert "repeated" == decided(user, same, generation, settings, republish=True)
+    assert "generation" == decided(replace(user, generation_key=7), same, generation, settings, republish=True)
     assert "first" == decided(UserRecord(plays=1), same, generation, settings)
 
 
@@ -148,12 +160,14 @@ def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) ->
     assert "owed" == decided(early, lists, generation, settings)
     assert "changed" == decided(late, lists, generation, settings)
     records = records_of(early)
-    found = publishing(records, lists, generation, settings, NOBODY, NOBODY, NOW_MS)
-    published(records, found, lists, generation, NOW_MS)
+    policy, context = PublishPolicy(settings), ListContext(generation, NOW_MS)
+    found = policy.decide(records, lists, context, NOBODY, NOBODY)
+    record_published(records, lists, context, found)
     (waiting,) = plain(records)
     assert (True, early.listed, early.listed_at_ms) == (waiting.owed, waiting.listed, waiting.listed_at_ms)
-    found = publishing(records, lists, generation, settings, NOBODY, NOBODY, NOW_MS + 1)
-    published(records, found, lists, generation, NOW_MS + 1)
+    context = ListContext(generation, NOW_MS + 1)
+    found = policy.decide(records, lists, context, NOBODY, NOBODY)
+    record_published(records, lists, context, found)
     (done,) = plain(records)
     assert (False, NOW_MS + 1, generation.key) == (done.owed, done.listed_at_ms, done.generation_key)
     assert [int(generation.marks[row]) for row in (1, 2, 9, 3)] == done.listed
@@ -165,7 +179,7 @@ def test_who_is_nobody_has_no_list(generation: Generation) -> None:
     records = records_of(nobody)
 
     assert "-" == decided(nobody, lists_of([[1, 2, 3, 4]], generation), generation)
-    unlist(records, records.blank, NOW_MS)
+    make_markers(records, records.blank, NOW_MS)
 
     expected = UserRecord(last_played_s=500, listed_at_s=NOW_MS // 1000, vector=(0.0,) * 8)
     assert [expected] == plain(records)
@@ -199,7 +213,8 @@ def test_only_what_is_published_is_remembered(generation: Generation) -> None:
     due = np.array([True, True, False])
 
     nothing = np.zeros(3, np.float32)
-    published(records, Publishing(due, ~due & False, np.zeros(3, np.uint8), nothing), lists, generation, NOW_MS)
+    found = Publishing(due, ~due & False, np.zeros(3, np.uint8), nothing)
+    record_published(records, lists, ListContext(generation, NOW_MS), found)
 
     rows = {int(mark): row for row, mark in enumerate(generation.marks)}
     assert [[8], [9, 10, 11, 12], [6, 7]] == [[rows[mark] for mark in user.listed] for user in plain(records)]

@@ -8,12 +8,17 @@ import pytest
 from state.generations.generation import Generation, open_generation
 from state.generations.revision import write_revision
 from state.keys import item_key
-from state.lists.build import kinds_of, relist
-from state.lists.session_list import AnonymousList, anonymous_list, rank_candidates
+from state.lists.build import exact_builder, kinds_of
+from state.lists.context import ListContext
+from state.lists.session_list import (
+    SessionList,
+    rank_candidates,
+    session_list,
+)
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
 from streams.settings import Settings
-from tests.state.builders import FIRST_ID, make_generation
+from tests.state.builders import FIRST_ID, build_lists, make_generation
 
 SETTINGS = Settings(factors=8, list_n=6)
 
@@ -24,6 +29,11 @@ def generation(tmp_path: Path) -> Generation:
     found = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
     write_revision(found, tmp_path / FIRST_ID, 1, ["i7"], 1)
     return open_generation(tmp_path / FIRST_ID)
+
+
+def list_for(generation: Generation, items: list[str], weights: list[float] | None = None) -> SessionList:
+    """Return the list for some items."""
+    return session_list(exact_builder(SETTINGS), ListContext(generation, 0), items, weights)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +49,9 @@ def test_it_is_the_list_of_a_listener_who_played_them(
 ) -> None:
     """All just now; an item that is named twice counts twice."""
     history = [HistoryEntry(item_key(item), value, 1, 100) for item, value in values.items()]
-    lists = relist(unpack([UserRecord(plays=1, history=history).encode()], 8), generation, SETTINGS)
+    lists = build_lists(unpack([UserRecord(plays=1, history=history).encode()], 8), generation, SETTINGS)
 
-    found = anonymous_list(generation, SETTINGS, items, weights)
+    found = list_for(generation, items, weights)
 
     assert (kinds_of(lists)[0], generation.item_ids[lists.rows[0]].tolist(), []) == (
         found.kind,
@@ -54,34 +64,33 @@ def test_it_is_the_list_of_a_listener_who_played_them(
 
 def test_unknown_items_are_named(generation: Generation) -> None:
     """Once each; the others make the list."""
-    found = anonymous_list(generation, SETTINGS, ["what?", "i3", "who?", "what?"])
+    found = list_for(generation, ["what?", "i3", "who?", "what?"])
 
     assert ["what?", "who?"] == found.unknown
-    assert anonymous_list(generation, SETTINGS, ["i3"])._replace(unknown=["what?", "who?"]) == found
+    assert list_for(generation, ["i3"])._replace(unknown=["what?", "who?"]) == found
 
 
 @pytest.mark.parametrize("items", [[], ["what?"]])
 def test_nothing_known_gives_the_popular_list(generation: Generation, items: list[str]) -> None:
     """Without what is withdrawn."""
-    found = anonymous_list(generation, SETTINGS, items)
+    found = list_for(generation, items)
 
-    assert AnonymousList("popular", ["i21", *found.items[1:]], [5.0, *[1.0] * 5], items) == found
+    assert SessionList("popular", ["i21", *found.items[1:]], [5.0, *[1.0] * 5], items) == found
 
 
 @pytest.mark.parametrize(("weights", "told"), [([1.0], "[1.0]"), ([1.0, 0.0], "[1.0, 0.0]"), ([], "[]")])
 def test_weights_that_do_not_fit_are_refused(generation: Generation, weights: list[float], told: str) -> None:
     """One for each item, above 0."""
     with pytest.raises(ValueError, match="need as many weights") as caught:
-        anonymous_list(generation, SETTINGS, ["i1", "i2"], weights)
+        list_for(generation, ["i1", "i2"], weights)
 
     assert f"2 items need as many weights above 0, not {told}." == str(caught.value)
 
 
 def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation) -> None:
     """Ranked for the same plays, each scores what it does among all items; the unknown are named, twice counts once."""
-    whole = anonymous_list(
-        generation, msgspec.structs.replace(SETTINGS, list_n=30, popular_blend=0), ["i3", "i9", "i3"]
-    )
+    settings = msgspec.structs.replace(SETTINGS, list_n=30, popular_blend=0)
+    whole = session_list(exact_builder(settings), ListContext(generation, 0), ["i3", "i9", "i3"])
     wanted = [whole.items[4], "nowhere", whole.items[0], whole.items[2], whole.items[0]]
 
     found = rank_candidates(generation, ["i3", "i9", "i3", "gone"], wanted)

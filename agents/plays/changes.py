@@ -1,0 +1,55 @@
+"""The changes of a commit group, partition by partition."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.outbox import Item
+
+Users = Mapping[int, Sequence[bytes]]
+"""Per partition, keys of users; user number `u` of a batch counts through all partitions."""
+
+
+class Changes(NamedTuple):
+    """The records of one partition that a commit group makes durable."""
+
+    changelog: list[Item]
+    """User records by ascending applied offset, behind the names of items that are new to the partition; or
+    tombstones."""
+    applied_offset_max: int
+    lists: list[Item]
+    """A tombstone for a user who was forgotten."""
+    rejects: list[Item]
+    private: Sequence[Item] = ()
+    """Lists that private plays shape."""
+
+
+def changes_by_partition(
+    users: Users, applied: NDArray[np.int64], values: Sequence[bytes], messages: Mapping[int, bytes | None]
+) -> dict[int, Changes]:
+    """Split the records and lists of a batch of users by partition.
+
+    Args:
+        users: The users.
+        applied: Their applied offsets, shape (n,).
+        values: Their records.
+        messages: The published lists by the user's number; None is a tombstone.
+    """
+    changes, first = {}, 0
+    for partition, keys in users.items():
+        order = np.argsort(applied[first : first + len(keys)], kind="stable").tolist()
+        changes[partition] = Changes(
+            [(keys[i], values[first + i]) for i in order],
+            int(applied[first : first + len(keys)].max(initial=-1)),
+            [(keys[i], messages[first + i]) for i in order if first + i in messages],
+            [],
+        )
+        first += len(keys)
+    return changes
+
+
+def remove_markers(users: Users) -> dict[int, Changes]:
+    """Return a tombstone for the marker of every forgotten user."""
+    return {partition: Changes([(key, None) for key in keys], -1, [], []) for partition, keys in users.items()}

@@ -1,0 +1,49 @@
+"""The work on a commit group between reading and committing it: from slices, or users, to changes."""
+
+from collections.abc import Sequence
+
+from agents.group_context import GroupContext
+from agents.plays.changes import Changes, Users, remove_markers
+from agents.plays.decode import read_group
+from agents.plays.fold import Folder
+from agents.plays.private_lists import PrivateLists
+from state.users.record import is_forgotten
+from streams.consumer.slices import Slice
+from streams.settings import Settings
+
+
+class GroupWork:
+    """Turns slices or users into changes; one thread at a time does it.
+
+    Partitions that this worker does not own are left out of the changes.
+    """
+
+    def __init__(self, settings: Settings, folder: Folder, private_lists: PrivateLists) -> None:
+        """Fold with `folder`, and add private lists."""
+        self._settings, self._folder, self.private_lists = settings, folder, private_lists
+
+    def fold(self, slices: Sequence[Slice], context: GroupContext) -> dict[int, Changes]:
+        """Decode slices and fold their events."""
+        owned = [part for part in slices if part.partition in context.states]
+        if not owned:
+            return {}
+        group = read_group(owned, self._settings)
+        return self.private_lists.add(self._folder.fold(group, context), group, context)
+
+    def refold(self, users: Users, context: GroupContext, *, publish_all: bool) -> dict[int, Changes]:
+        """Fold users again, without any event."""
+        return self._folder.refold(_owned(users, context), context, publish_all=publish_all)
+
+    def drop_markers(self, users: Users, context: GroupContext) -> dict[int, Changes]:
+        """Remove the markers of forgotten users; a user who came back meanwhile is not dropped."""
+        forgotten = {}
+        for partition, keys in _owned(users, context).items():
+            values = context.states[partition].read(keys)
+            forgotten[partition] = [
+                key for key, value in zip(keys, values, strict=True) if value is not None and is_forgotten(value)
+            ]
+        return remove_markers(forgotten)
+
+
+def _owned(users: Users, context: GroupContext) -> Users:
+    return {partition: keys for partition, keys in users.items() if partition in context.states}
