@@ -1,8 +1,9 @@
-"""What every test may ask for: a real Kafka, and settings of its own on it."""
+"""The tiers of the tests, a real Kafka, and settings of a test's own on it."""
 
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,69 @@ from streams.kafka.jars import jars_path
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
+from tests.support.unit_guard import UnitGuard
 
 # Read when numpy and numba are first imported, which nothing above does: one thread each, so that tests that run
 # processes of their own do not fight over the cores, and implicit has nothing to warn of.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["NUMBA_NUM_THREADS"] = "1"
 
+# Processes that tests start share compiled bytecode, even where the environment of the tests forbids writing it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # The jars are resolved once for all runs.
 JARS = jars_path(Settings(data_dir=str(Path(__file__).parent.parent / "var")))
+
+TIERS = ("acceptance", "kafka", "latency")
+"""Folders of the tests that are no unit tests."""
+GUARD = UnitGuard()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the unit tests, and begin with the longest: a file belongs to one process, so no long one is left over."""
+    for item in items:
+        if is_unit(item):
+            item.add_marker(pytest.mark.unit)
+    items.sort(key=tier_of)
+
+
+def tier_of(item: pytest.Item) -> int:
+    """Return the position of a test's tier in a run."""
+    folder = item.path.relative_to(item.config.rootpath).parts[1]
+    return TIERS.index(folder) if folder in TIERS else len(TIERS) + (item.get_closest_marker("unit") is not None)
+
+
+def is_unit(item: pytest.Item) -> bool:
+    """Return whether a test needs neither Kafka nor a browser, and starts no process."""
+    folder = item.path.relative_to(item.config.rootpath).parts[1]
+    needs_broker = "broker" in getattr(item, "fixturenames", ())
+    return folder not in TIERS and not needs_broker and item.get_closest_marker("processes") is None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Hold the fixtures of a unit test to their process."""
+    with watched(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hold a unit test to its process."""
+    with watched(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Hold the end of a unit test's fixtures to their process."""
+    with watched(item):
+        return (yield)
+
+
+def watched(item: pytest.Item) -> AbstractContextManager[None]:
+    """Return the guard of a unit test, nothing for any other test."""
+    return nullcontext() if item.get_closest_marker("unit") is None else GUARD.watch()
 
 
 @pytest.fixture(scope="session")

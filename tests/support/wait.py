@@ -1,0 +1,42 @@
+"""Waiting in tests: until a condition holds, or until nothing more can happen by itself."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+POLL_S = 0.01
+
+
+async def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait until a condition holds that tasks of this event loop, threads or other processes bring about.
+
+    Raises:
+        AssertionError: It does not hold within `timeout_s` seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"The condition does not hold within {timeout_s:g} s."
+        await asyncio.sleep(POLL_S)
+
+
+def block_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Block this thread until a condition holds that other threads or processes bring about.
+
+    Raises:
+        AssertionError: It does not hold within `timeout_s` seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"The condition does not hold within {timeout_s:g} s."
+        time.sleep(POLL_S)
+
+
+async def wait_idle() -> None:
+    """Wait until every task of this event loop waits for a timer, for input or for another thread.
+
+    What has not happened by then happens only when one of those does: so a test can assert that it has not.
+    """
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # noqa: SLF001
+    await asyncio.sleep(0)
+    while ready:
+        await asyncio.sleep(0)
