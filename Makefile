@@ -6,7 +6,7 @@ CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) el
 	"playfold needs Python 3.11 to 3.13, but $(PYTHON) is " + sys.version.split()[0] + \
 	": name another one, as in `make setup PYTHON=python3.12`.")
 
-.PHONY: help setup demo test lint bench screenshot evaluate docs lock clean
+.PHONY: help setup demo test unit lint types fix bench screenshot evaluate docs lock clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -18,15 +18,24 @@ setup: .venv/.dev .venv/.kernels ## Install everything into .venv: what playfold
 demo: .venv/.runtime .venv/.kernels ## Show it on MovieLens-100K. DEMO_S=60 ends it by itself after that many seconds.
 	@$(BIN)/playfold demo $(if $(DEMO_S),--seconds $(DEMO_S))
 
-test: .venv/.dev .venv/.kernels ## Run the tests, two files at a time, with branch coverage.
+test: .venv/.dev .venv/.kernels ## Run all tests, with branch coverage; ARGS="tests/web -k token" runs some without it.
 	@sh tests/programs.sh
-	@$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest $(or $(ARGS),--numprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered)
 
-lint: .venv/.dev ## Check style, types and the direction of imports.
+unit: .venv/.dev .venv/.kernels ## Run the tests that need neither Kafka nor a browser nor other processes.
+	@$(BIN)/pytest -m unit --numprocesses=2 --dist=loadfile $(ARGS)
+
+lint: .venv/.dev types ## Check style, types and the direction of imports.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: .venv/.dev ## Check types.
+	$(BIN)/mypy
+
+fix: .venv/.dev ## Mend what ruff can mend, and format.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: .venv/.dev .venv/.kernels ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
 	$(BIN)/python -m tests.benchmarks.table --write

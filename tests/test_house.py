@@ -34,6 +34,7 @@ PROJECT = Path(__file__).parent.parent
 PACKAGES = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 
 
+@pytest.mark.processes
 def test_imports_go_down_the_house() -> None:
     """The contracts of pyproject.toml hold, all of them."""
     lint_imports = Path(sys.executable).with_name("lint-imports")

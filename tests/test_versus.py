@@ -73,6 +73,7 @@ def git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.processes
 def test_both_trees_run_their_own_code_in_turn(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_both_trees_run_their_own_code_in_turn(
     assert 1 == len(git(repository, "worktree", "list").splitlines())
 
 
+@pytest.mark.processes
 def test_a_worktree_that_a_killed_comparison_left_is_replaced(repository: Path, tmp_path: Path) -> None:
     """The next comparison with the same revision begins anew."""
     cache = tmp_path / "cache"
@@ -100,6 +102,7 @@ def test_a_worktree_that_a_killed_comparison_left_is_replaced(repository: Path, 
             assert not (again.folder / "left").exists()
 
 
+@pytest.mark.processes
 def test_an_environment_is_installed_from_the_other_lock_file(repository: Path, tmp_path: Path) -> None:
     """Another lock file gets an environment of its own; the same lock file uses this interpreter."""
     with checkout(repository, "HEAD", tmp_path / "cache") as same:
@@ -112,12 +115,14 @@ def test_an_environment_is_installed_from_the_other_lock_file(repository: Path, 
         )
 
 
+@pytest.mark.processes
 def test_an_unknown_revision_is_a_sentence(repository: Path, tmp_path: Path) -> None:
     """Nothing is checked out."""
     with pytest.raises(VersusError, match=r"^nowhere is no commit of this repository\.$"):
         checkout(repository, "nowhere", tmp_path / "cache").__enter__()
 
 
+@pytest.mark.processes
 def test_a_benchmark_that_the_other_revision_lacks_is_a_sentence(repository: Path, tmp_path: Path) -> None:
     """It is said before anything is measured."""
     ours = Checkout("this tree", repository, Path(sys.executable))
@@ -126,6 +131,7 @@ def test_a_benchmark_that_the_other_revision_lacks_is_a_sentence(repository: Pat
     assert "HEAD has no benchmark slow." == str(caught.value)
 
 
+@pytest.mark.processes
 def test_a_benchmark_that_fails_ends_with_its_output(repository: Path) -> None:
     """The sentence names the tree and the command."""
     ours = Checkout("this tree", repository, Path(sys.executable))
@@ -133,6 +139,7 @@ def test_a_benchmark_that_fails_ends_with_its_output(repository: Path) -> None:
         ours.run(["-c", "raise SystemExit('no')"], 60)
 
 
+@pytest.mark.processes
 def test_a_benchmark_that_hangs_is_ended(repository: Path) -> None:
     """The sentence says how long it was waited for."""
     ours = Checkout("this tree", repository, Path(sys.executable))

@@ -45,6 +45,7 @@ def test_help_lists_every_command_without_importing_any(
     assert not {f"cli.{name}" for name in cli.main.COMMANDS} & set(sys.modules)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", sorted(cli.main.COMMANDS))
 def test_every_command_has_its_file_and_its_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str

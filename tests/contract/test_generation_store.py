@@ -155,6 +155,7 @@ def test_what_is_damaged_before_is_not_published(case: StoreCase, tmp_path: Path
     assert set() == case.names()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("n", [1, 5, len(BASE) + len(PART)])
 def test_a_publisher_that_is_killed_publishes_nothing(case: StoreCase, tmp_path: Path, n: int) -> None:
     """At its first file, in the middle, or right before the last step; the next attempt succeeds."""

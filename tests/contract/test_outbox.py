@@ -44,7 +44,7 @@ def on_kafka(settings: Settings, names: TopicNames) -> Case:
     return Case(Outbox(settings), names.recommendations, read)
 
 
-@pytest.fixture(params=["memory", "kafka"])
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.processes)])
 async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
     """Give both, one after the other."""
     if request.param == "memory":

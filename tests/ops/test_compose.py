@@ -245,6 +245,7 @@ def set_up_kafka(folder: Path, environment: dict[str, str]) -> subprocess.Comple
     )
 
 
+@pytest.mark.processes
 def test_kafka_takes_its_environment(tmp_path: Path) -> None:
     """The program that starts the image turns it into properties, by which Kafka's own tool formats the volume."""
     environment = SERVICES["kafka"]["environment"] | {"KAFKA_LOG_DIRS": str(tmp_path / "data")}

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.ops.exported import PROJECT
 
 TEXT = (PROJECT / "Dockerfile").read_text()
@@ -18,6 +20,7 @@ def copied() -> set[str]:
     return {source for sources in lines for source in sources}
 
 
+@pytest.mark.processes
 def test_hadolint_has_nothing_to_say() -> None:
     """But for what is waived with a reason."""
     hadolint = Path(sys.executable).parent / "hadolint"
@@ -29,6 +32,7 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert ("", 0) == (ended.stdout, ended.returncode)
 
 
+@pytest.mark.processes
 def test_every_package_is_in_the_image() -> None:
     """And what else is copied is there."""
     packages = set(tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])

@@ -182,6 +182,7 @@ def test_listeners_are_found_by_how_their_ids_begin(view: View) -> None:
     assert ["a/b", "an", "anna", "bob", "ä"] == view.listeners("", 10)
 
 
+@pytest.mark.processes
 def test_a_killed_process_leaves_places_that_are_true(tmp_path: Path) -> None:
     """Whatever memory the crash took, nothing is missing before the place from which is read again."""
     command = [sys.executable, "-c", TAKING, str(tmp_path / "view")]

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-STARTS = frozenset(
-    {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "pty.spawn"}
-)
+STARTS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "pty.spawn"})
 INTERNET = frozenset({AddressFamily.AF_INET, AddressFamily.AF_INET6})
 
 
@@ -38,11 +36,7 @@ class UnitGuard:
         finally:
             self._watching = False
         if self._violations:
-            pytest.fail(
-                f"A unit test stays within its process, but this one did not: {'; '.join(self._violations)}. "
-                "Replace the process by a fake, or mark the test with `processes`.",
-                pytrace=False,
-            )
+            pytest.fail("\n".join(self._violations), pytrace=False)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._watching:
@@ -59,5 +53,9 @@ class UnitGuard:
         return address[1] in ports
 
     def _refuse(self, violation: str) -> None:
-        self._violations.append(violation)
-        raise PermissionError(violation)
+        message = (
+            f"A unit test stays within its process, but this one called {violation}: "
+            "give it a fake, or mark it with `processes`."
+        )
+        self._violations.append(message)
+        raise PermissionError(message)

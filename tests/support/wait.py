@@ -38,5 +38,5 @@ async def wait_idle() -> None:
     """
     ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # noqa: SLF001
     await asyncio.sleep(0)
-    while ready:
+    while ready:  # noqa: ASYNC110  each turn runs the tasks that are ready
         await asyncio.sleep(0)

@@ -126,6 +126,7 @@ async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> 
     } == scene.samples()
 
 
+@pytest.mark.processes
 async def test_what_is_served_is_told(scene: Scene) -> None:
     """The generation and its revision, the items, those in no list, and how far the sweep has come."""
     generation = await scene.serve()
@@ -153,6 +154,7 @@ async def test_what_became_of_events_is_told(scene: Scene) -> None:
     assert (2, 1) == (found["playfold_events_total outcome=capped"], found["playfold_events_total outcome=learnt"])
 
 
+@pytest.mark.processes
 async def test_how_lists_were_ranked_is_told(scene: Scene) -> None:
     """By the way of ranking, and with the recall once it is known."""
     generation = await scene.serve()
@@ -270,6 +272,7 @@ async def test_the_disk_of_the_data_folder_is_told(scene: Scene) -> None:
     assert 0 < found["playfold_disk_free_bytes"] <= found["playfold_disk_size_bytes"]
 
 
+@pytest.mark.processes
 async def test_every_metric_says_what_it_is(scene: Scene) -> None:
     """In a sentence, and with its kind."""
     scene.rank(await scene.serve(), 1)
@@ -357,6 +360,7 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")]
 
 
+@pytest.mark.processes
 async def test_a_stopped_server_frees_its_port(tmp_path: Path) -> None:
     """Nobody is answered any more, its thread has ended, and the next worker can serve there."""
     scene, before = Scene(tmp_path), threads()

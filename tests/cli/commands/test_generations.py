@@ -122,6 +122,7 @@ def test_a_generation_in_service_may_be_missing(online: Settings) -> None:
     assert f"Generation {FOURTH} is in service, and is not in the store.\n" == run("list").stderr
 
 
+@pytest.mark.processes
 def test_a_listing_does_without_kafka(offline: GenerationStore) -> None:
     """One line on stderr says what it does not know, within seconds."""
     began = time.monotonic()
@@ -135,6 +136,7 @@ def test_a_listing_does_without_kafka(offline: GenerationStore) -> None:
     assert {"kept", "rejected"} == {status for status, _ in listed().values()}
 
 
+@pytest.mark.processes
 def test_a_table_shows_how_good_they_are(offline: GenerationStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the gate measured it."""
     monkeypatch.setenv("COLUMNS", "160")
@@ -149,6 +151,7 @@ def test_a_table_shows_how_good_they_are(offline: GenerationStore, monkeypatch: 
     assert [FOURTH, "kept", "ials", "8", "0", "40", "0", "0.250", "(0.200", "to", "0.300)"] == row.split()
 
 
+@pytest.mark.processes
 def test_a_narrow_terminal_shows_whole_names(offline: GenerationStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other commands ask for them; nothing else is cut off either."""
     monkeypatch.setenv("COLUMNS", "80")
@@ -241,6 +244,7 @@ def test_a_rollback_refuses_what_may_not_serve(online: Settings, store: Generati
     assert FIRST == serving(online)
 
 
+@pytest.mark.processes
 def test_without_kafka_nothing_is_rolled_back_or_removed(offline: GenerationStore) -> None:
     """What serves has to be known first."""
     for command in ("rollback", "prune"):

@@ -75,6 +75,7 @@ def children(settings: Settings) -> list[int]:
     return found
 
 
+@pytest.mark.processes
 def test_a_night_that_fails_is_told_and_the_next_one_is_waited_for(tmp_path: Path) -> None:
     """In one line with the sentence of the command; the index has its turn after it, and fails as well."""
     settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), kafka_timeout_s=0.2)
@@ -94,6 +95,7 @@ def test_a_night_that_fails_is_told_and_the_next_one_is_waited_for(tmp_path: Pat
     assert failed["reason"].endswith(f": read {tmp_path / 'logs' / 'retrain.log'}.")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_resident_that_ends_takes_its_child_with_it(tmp_path: Path, number: signal.Signals) -> None:
     """However it ends."""

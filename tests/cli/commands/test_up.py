@@ -97,6 +97,7 @@ def test_a_worker_that_ends_now_and_then_goes_on() -> None:
     assert worker.starts == 21
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("brokers", ["kafka.example.org:9092", "127.0.0.1:1,127.0.0.1:2"])
 def test_a_kafka_elsewhere_is_used_as_it_is(brokers: str) -> None:
     """Only one free port of this machine asks for the embedded broker."""

@@ -364,6 +364,7 @@ def test_a_gateway_that_listens_anywhere_is_asked_here() -> None:
     )
 
 
+@pytest.mark.processes
 def test_no_gateway_is_a_note() -> None:
     """Nobody has to run one."""
     port = free_port()
@@ -421,6 +422,7 @@ async def test_a_check_that_fails_or_hangs_stops_no_other(disk: Any, says: str) 
     assert ("ok", "note") == (findings["broker"].verdict, findings["gateway"].verdict)
 
 
+@pytest.mark.processes
 async def test_without_kafka_the_rest_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One problem and no echoes of it: what needs Kafka says that it was not looked at."""
     monkeypatch.setattr(doctor_module, "KAFKA_S", 0.3)

@@ -121,6 +121,7 @@ def test_nothing_is_heard_of_luigi(
     assert ("", "") == capfd.readouterr()
 
 
+@pytest.mark.processes
 def test_importing_it_warns_of_nothing() -> None:
     """Luigi asks for a configuration file when it is imported; ours has none."""
     command = [sys.executable, "-W", "error", "-c", "import jobs.retraining.luigi_steps"]

@@ -96,6 +96,7 @@ def test_a_step_that_fails_was_never_begun(settings: Settings) -> None:
         assert not (run.path("snapshot") / "left over").exists()
 
 
+@pytest.mark.processes
 def test_a_run_that_was_killed_is_resumed(settings: Settings) -> None:
     """The same generation, with what was done of it; it is said."""
     heard = Heard()

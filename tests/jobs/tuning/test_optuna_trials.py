@@ -116,6 +116,7 @@ def test_a_half_written_line_is_dropped(tmp_path: Path) -> None:
         assert [TrialState.COMPLETE] * 5 == states(journal)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("n_told", [0, 2])
 def test_a_trial_whose_process_died_is_asked_for_again(tmp_path: Path, n_told: int) -> None:
     """It does not count, and does not run for ever."""

@@ -238,6 +238,7 @@ def test_a_bucket_that_does_not_answer_is_a_sentence(tmp_path: Path, monkeypatch
     assert time.monotonic() - began < 6
 
 
+@pytest.mark.processes
 def test_a_bucket_that_is_not_there_is_a_sentence(tmp_path: Path, silent: socket.socket) -> None:
     """What is held is served all the same."""
     silent.close()

@@ -25,6 +25,8 @@ from state.generations.item_index import (
     rows_to_index,
 )
 
+pytestmark = pytest.mark.processes
+
 N_ITEMS, FACTORS, TREES = 6000, 16, 10
 N_LONG = 300
 WITHDRAWN = np.array([3, 301, 2500, 5999], np.int32)

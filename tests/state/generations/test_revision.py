@@ -18,6 +18,8 @@ from state.storage.checksums import write_checksums
 from state.storage.files import fsync_folder
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
+pytestmark = pytest.mark.processes
+
 N_ITEMS, TREES = 200, 3
 WITHDRAWN = ["i7", "unknown", "i3"]
 

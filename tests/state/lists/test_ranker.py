@@ -23,6 +23,8 @@ from state.lists.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Rank
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 
+pytestmark = pytest.mark.processes
+
 N_ITEMS, FACTORS, TREES, N = 5000, 8, 5, 20
 WITHDRAWN = [f"i{number}" for number in range(0, N_ITEMS, 5)]
 FOUND_LITTLE = "index_recall_low"

@@ -78,6 +78,7 @@ def test_a_sealed_record_may_still_make_no_sense(folder: Path) -> None:
     verify_file_set(folder, "It", "record.json")
 
 
+@pytest.mark.processes
 def test_the_seal_is_read_by_sha256sum(folder: Path) -> None:
     """An operator can check a record without us."""
     subprocess.run(["sha256sum", "--check", "--strict", "checksums.sha256"], cwd=folder, check=True)

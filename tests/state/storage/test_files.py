@@ -21,6 +21,7 @@ with locked_folder(Path(sys.argv[1]), "Held."):
 """
 
 
+@pytest.mark.processes
 def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
     """The second one gets the sentence; the lock goes with the process that held it, even by SIGKILL."""
     folder = tmp_path / "workers" / "a"

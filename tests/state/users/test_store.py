@@ -66,6 +66,7 @@ async def test_a_state_that_may_have_missed_a_tombstone_is_rebuilt(
     await store.on_stop()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("n_removed", [0, 1, 3])
 async def test_a_removal_that_dies_half_way_leaves_no_half_of_a_state(tmp_path: Path, n_removed: int) -> None:
     """The next start has an empty state that it can use, whatever the clock says by then, and the rest is gone."""

@@ -43,6 +43,7 @@ def test_no_java_is_a_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "broker").exists()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("printed", "version"),
     [
@@ -59,6 +60,7 @@ def test_java_too_old_is_a_sentence(tmp_path: Path, tools: Path, printed: str, v
     assert expected == said_by_start(tmp_path)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("printed", ['openjdk version "17.0.15" 2025-04-15', 'openjdk version "25" 2025-09-16 LTS'])
 def test_java_new_enough_passes(tools: Path, printed: str) -> None:
     """17 and newer, with or without a minor version."""
@@ -67,6 +69,7 @@ def test_java_new_enough_passes(tools: Path, printed: str) -> None:
     check_java()
 
 
+@pytest.mark.processes
 def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
     """Whatever listens there, Kafka or not, is named by its port."""
     with socket.create_server((HOST, 0)) as other:
@@ -79,6 +82,7 @@ def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
         assert expected == said_by_start(tmp_path, port)
 
 
+@pytest.mark.processes
 def test_no_maven_is_a_sentence(tmp_path: Path, tools: Path) -> None:
     """Without Maven and without jars there is another way still."""
     write_tool(tools / "java", "echo 'openjdk version \"17\"' >&2")
@@ -90,6 +94,7 @@ def test_no_maven_is_a_sentence(tmp_path: Path, tools: Path) -> None:
     assert expected == said_by_start(tmp_path)
 
 
+@pytest.mark.processes
 def test_a_failing_maven_is_quoted(tmp_path: Path, tools: Path) -> None:
     """Its first line of error stands in the sentence, and nothing half full remains."""
     write_tool(tools / "mvn", "echo warming up; echo '[ERROR] no route to host'; echo '[ERROR] again'; exit 1")
@@ -105,6 +110,7 @@ def test_a_failing_maven_is_quoted(tmp_path: Path, tools: Path) -> None:
     assert {"jars.lock", "tools"} == {path.name for path in tmp_path.iterdir()}
 
 
+@pytest.mark.processes
 def test_a_jar_that_differs_is_never_put_into_place(tmp_path: Path, tools: Path) -> None:
     """Maven's own success is not trusted."""
     unpack = 'for a in "$@"; do case $a in -DoutputDirectory=*) out=${a#*=};; esac; done'
@@ -150,6 +156,7 @@ def test_the_settings_say_where_the_broker_is(tmp_path: Path) -> None:
     assert not broker.running
 
 
+@pytest.mark.processes
 def test_a_silent_port_does_not_answer() -> None:
     """Neither a closed port nor one that hangs up is a broker."""
     assert not answers(free_port())
@@ -166,6 +173,7 @@ def test_the_pinned_versions_agree() -> None:
     assert sorted(line.split()[1] for line in lines) == [line.split()[1] for line in lines]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("ends", "status"), [("exit 3", 3), ("kill -9 $$", 137)])
 def test_the_shell_ends_with_the_status_of_its_command(ends: str, status: int) -> None:
     """When the command ends by itself the shell does not wait for its parent."""
@@ -174,6 +182,7 @@ def test_the_shell_ends_with_the_status_of_its_command(ends: str, status: int) -
         assert status == shell.wait(5)
 
 
+@pytest.mark.processes
 def test_the_shell_ends_its_command_when_standard_input_closes() -> None:
     """SIGTERM first, and SIGKILL for a command that ignores it."""
     command = ["sh", str(KAFKA_FOLDER / "run.sh"), "1", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]

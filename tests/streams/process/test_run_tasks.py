@@ -59,6 +59,7 @@ async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
     assert failed.done()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("held", "status"), [("threading.Thread(target=time.sleep, args=(60,)).start()", 1), ("", 0)])
 def test_a_process_that_would_not_end_is_ended(held: str, status: int) -> None:
     """With status 1; one that ends by itself does so, whatever time it was given."""

@@ -78,6 +78,7 @@ async def test_a_play_is_settled_once_the_workers_committed_it(
         await until(lambda: progress.is_settled(2, 7))
 
 
+@pytest.mark.processes
 async def test_without_kafka_the_lag_is_not_known(tmp_path: Path) -> None:
     """Nothing is 0 that is not known, and it is asked again."""
     settings = Settings(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
