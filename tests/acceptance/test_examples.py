@@ -30,7 +30,8 @@ from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
 from tests.acceptance.examples import PROJECT, Desk, program, program_names
-from tests.kafka.watching import await_true, rejects, send, values, worker
+from tests.kafka.watching import rejects, send, values, worker
+from tests.support.wait import block_until
 
 N_SONGS, N_LISTENERS = 16, 12
 HERE = Path(__file__)
@@ -52,7 +53,7 @@ class Scene(msgspec.Struct):
 
     def list_of(self, user: str) -> Recommendations:
         """Return the list of a listener that counts, once they have one."""
-        assert await_true(lambda: asyncio.run(latest_list(user, self.settings)) is not None, 10), f"{user} has no list"
+        block_until(lambda: asyncio.run(latest_list(user, self.settings)) is not None, 10), f"{user} has no list"
         found = asyncio.run(latest_list(user, self.settings))
         assert found is not None
         return found
@@ -86,12 +87,12 @@ def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     send(settings, [song(f"u{user}", number) for user in range(N_LISTENERS) for number in songs_of(user)])
     with worker(settings) as process:
         changelog = topic_names(settings).users_changelog
-        assert await_true(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS, 30)
+        block_until(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS, 30)
         found = Scene(settings, process, retrain(settings, no_progress).generation, producer)
         for number in range(N_SONGS):
             item = CatalogItem(item_id=f"song-{number}", title=f"Title {number}", kind="song")
             found.tell("catalog", item.item_id, item)
-        assert await_true(lambda: {one.generation for one in found.lists().values()} == {found.generation}, 20)
+        block_until(lambda: {one.generation for one in found.lists().values()} == {found.generation}, 20)
         yield found
     producer.close()
     delete_topics(settings)
@@ -140,7 +141,7 @@ def test_python_sends_events(scene: Scene, desk: Desk) -> None:
         int(place.partition(":")[0]) for place in places
     ]
     last = int(places[-1].partition(":")[2])
-    assert await_true(lambda: scene.list_of("ben").offset >= last, 10)
+    block_until(lambda: scene.list_of("ben").offset >= last, 10)
     assert "song-3" not in scene.list_of("ben").items
     assert "blended" == scene.list_of("anna").kind
 
@@ -175,7 +176,7 @@ def test_without_the_partitioner_kcat_sends_elsewhere(scene: Scene, desk: Desk, 
 
     desk.run(sender)
 
-    assert await_true(lambda: set(lost) <= scene.lists().keys(), 10)
+    block_until(lambda: set(lost) <= scene.lists().keys(), 10)
     for user in lost:
         assert zlib.crc32(user.encode()) % 4 == scene.lists()[user].partition
         assert asyncio.run(latest_list(user, scene.settings)) is None  # where everybody looks for it, it is not
@@ -198,7 +199,7 @@ def test_the_shell_counts_reasons(scene: Scene, desk: Desk) -> None:
     n_before = len(rejects(scene.settings))
     for _ in range(20):
         scene.tell("plays", "nobody", {"user_id": "hans", "item_id": "song-1", "played_at_ms": 1_700_000_000_000})
-    assert await_true(lambda: len(rejects(scene.settings)) == n_before + 20, 10)
+    block_until(lambda: len(rejects(scene.settings)) == n_before + 20, 10)
 
     said = desk.run(program("shell/watch_rejects.sh")).splitlines()
 
@@ -221,7 +222,7 @@ def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) ->
     value = wrong.encode() if isinstance(wrong, str) else msgspec.json.encode({"user_id": user, **wrong})
     scene.producer.send("plays", key=user.encode(), value=value).get(timeout=10)
 
-    assert await_true(lambda: any(found.key == user.encode() for found in rejects(scene.settings)), 10)
+    block_until(lambda: any(found.key == user.encode() for found in rejects(scene.settings)), 10)
 
     (found,) = [found.reason for found in rejects(scene.settings) if found.key == user.encode()]
     assert found.startswith(reason)
@@ -318,7 +319,7 @@ def gateway(scene: Scene) -> Iterator[str]:
     with log_file.open("wb") as log:
         child = Child([sys.executable, "-m", "cli.main", "gateway", "--json"], log, 10, environment_of(settings))
     try:
-        assert await_true(lambda: not child.running or b"gateway_ready" in log_file.read_bytes(), 30)
+        block_until(lambda: not child.running or b"gateway_ready" in log_file.read_bytes(), 30)
         ready = [line for line in log_file.read_bytes().splitlines() if b"gateway_ready" in line]
         assert ready, f"The gateway is not ready: {log_file.read_text()}"
         yield json.loads(ready[0])["url"]

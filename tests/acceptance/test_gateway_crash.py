@@ -23,8 +23,9 @@ from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
 from tests.acceptance.reference import latest_lists
 from tests.changelog import read_history
-from tests.kafka.watching import await_true, values
+from tests.kafka.watching import values
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 from tests.web.gateway_process import play
 
 USERS, ITEMS, POSTERS, READERS = 60, 200, 4, 3
@@ -144,10 +145,10 @@ def given_out(url: str) -> dict[str, Any]:
     return {user_id: answer.json() for user_id, answer in found.items()}
 
 
-def grows(count: Callable[[], int], by: int, seconds: float) -> bool:
-    """Tell whether something is counted so often again within a time."""
+def await_growth(count: Callable[[], int], by: int, timeout_s: float) -> None:
+    """Wait until a count has grown."""
     begin = count()
-    return await_true(lambda: count() >= begin + by, seconds)
+    block_until(lambda: count() >= begin + by, timeout_s)
 
 
 def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Settings) -> None:
@@ -163,12 +164,12 @@ def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Set
         for service in (*workers, process):
             service.await_ready(60)
         with loaded(process.url) as load:
-            assert grows(lambda: len(load.acknowledged), 300, 60)
+            await_growth(lambda: len(load.acknowledged), 300, 60)
             load.unread.clear()  # before the first lists there were none
 
             workers[0].kill()
-            assert grows(lambda: load.n_read, 500, 30)
-            assert grows(lambda: len(load.acknowledged), 100, 30)
+            await_growth(lambda: load.n_read, 500, 30)
+            await_growth(lambda: len(load.acknowledged), 100, 30)
             workers[0].start()
             workers[0].await_ready(60)
             assert [] == load.unread
@@ -179,14 +180,14 @@ def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Set
                 process.start()
                 process.await_ready(60)
                 again_at = time.monotonic()
-                assert grows(lambda: load.n_read, 200, 30)
-                assert grows(lambda: len(load.acknowledged), 100, 30)
+                await_growth(lambda: load.n_read, 200, 30)
+                await_growth(lambda: len(load.acknowledged), 100, 30)
                 assert [] == [told for at, told in load.unread if at > again_at + 0.5]
             assert load.n_again > 0
             assert load.unread != []
         asyncio.run(idle(crowd))
         on_topic = {key.decode(): msgspec.to_builtins(found) for key, found in latest_lists(crowd).items()}
-        assert await_true(lambda: given_out(process.url) == on_topic, 10)
+        block_until(lambda: given_out(process.url) == on_topic, 10)
         stop_all(workers)
         process.kill()
         process.start()

@@ -21,7 +21,8 @@ from streams.topics.admin import create_topics, delete_topics
 from tests.acceptance.browser import chromium
 from tests.acceptance.page_window import violations, window
 from tests.acceptance.radio import LISTENERS, past_plays, playing, songs
-from tests.kafka.watching import await_true, lists, send, worker
+from tests.kafka.watching import lists, send, worker
+from tests.support.wait import block_until
 
 LISTENER = "7"
 SECOND_MS, PATIENCE_MS = 1000, 20_000
@@ -56,7 +57,7 @@ def radio(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         try:
             _tell_songs(settings)
             retrain(settings, no_progress)
-            assert await_true(lambda: len(lists(settings)) == LISTENERS, 30), "not everybody has a list"
+            block_until(lambda: len(lists(settings)) == LISTENERS, 30), "not everybody has a list"
             gateway.await_ready(30)
             yield Radio(settings, gateway)
         finally:
@@ -146,4 +147,4 @@ def test_nothing_that_was_played_is_lost(browser: Browser, radio: Radio) -> None
             page.get_by_role("button", name=f"Play {titles(page)[number]}").first.click()
             page.wait_for_timeout(300)
 
-    assert await_true(lambda: plays_of("11", radio.settings) == before + 3, 10)
+    block_until(lambda: plays_of("11", radio.settings) == before + 3, 10)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.plain_lists import Topics, fault_of, histories_at, read_topics
 from tests.kafka.watching import play
 from tests.made_up import made_up_factors, made_up_plays, publish
+from tests.support.wait import wait_until
 
 USERS, ITEMS, FACTORS = 800, 300, 16
 PLAYS, PLAYS_PER_S = 7_000, 500
@@ -65,7 +66,9 @@ class Scene:
             return next((found for found in reversed(worker.events()) if found["event"] == event), {})
 
         wanted = {"event": event, **fields}
-        await until(lambda: all(wanted.items() <= latest(worker).items() for worker in self.chaos.workers.values()))
+        await wait_until(
+            lambda: all(wanted.items() <= latest(worker).items() for worker in self.chaos.workers.values()), WAIT_S
+        )
 
     async def all_swept(self, generation_id: str) -> None:
         """Wait until every partition is swept under the generation in service."""
@@ -75,14 +78,7 @@ class Scene:
                 partition for worker in self.chaos.workers.values() for partition in swept_by(worker, generation_id)
             }
 
-        await until(lambda: len(swept()) == self.settings.partitions)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110  a log is polled
-            await asyncio.sleep(0.05)
+        await wait_until(lambda: len(swept()) == self.settings.partitions, WAIT_S)
 
 
 def swept_by(worker: WorkerProcess, generation_id: str) -> list[int]:

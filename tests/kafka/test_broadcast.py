@@ -10,6 +10,7 @@ from streams.readers.broadcast import Broadcast
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
+from tests.support.wait import wait_until
 
 Seen = list[tuple[bytes | None, bytes | None]]
 
@@ -25,13 +26,6 @@ def broadcast(settings: Settings, topic: str, on_record: Callable[[bytes | None,
     return Broadcast(settings.brokers, topic, on_record, settings.kafka_timeout_s)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  any condition
-            await asyncio.sleep(0.01)
-
-
 async def test_what_stands_there_is_known_at_start(settings: Settings, names: TopicNames) -> None:
     """A worker knows the generation in service before it folds its first play; later records follow in order."""
     seen: Seen = []
@@ -40,7 +34,7 @@ async def test_what_stands_there_is_known_at_start(settings: Settings, names: To
     async with broadcast(settings, names.generations, lambda key, value: seen.append((key, value))):
         assert [(b"serving", b"1"), (b"serving", b"2"), (b"serving", None)] == seen
         await announce(settings, names.generations, b"4")
-        await until(lambda: len(seen) == 4)
+        await wait_until(lambda: len(seen) == 4)
 
     assert (b"serving", b"4") == seen[-1]
 
@@ -76,7 +70,7 @@ async def test_every_process_gets_every_record(settings: Settings, names: TopicN
         broadcast(settings, names.generations, lambda key, value: seen[1].append((key, value))),
     ):
         await announce(settings, names.generations, b"1")
-        await until(lambda: all(seen))
+        await wait_until(lambda: all(seen))
 
     assert ([(b"serving", b"1")], [(b"serving", b"1")]) == seen
 

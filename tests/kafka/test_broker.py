@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from streams.kafka.jars import JarsError, resolve_jars
 from streams.settings import Settings
 from streams.topics.admin import create_topics, verify_topics
 from streams.topics.topics import declare_topics
+from tests.support.wait import block_until
 
 PROJECT = Path(__file__).parent.parent.parent
 JARS = PROJECT / "var" / "kafka-jars-4.3.1"
@@ -45,16 +46,6 @@ def leftovers(folder: Path) -> list[str]:
         ["ps", "-A", "-ww", "-o", "pid=,stat=,args="], capture_output=True, text=True, check=True
     ).stdout
     return [line for line in listed.splitlines() if str(folder) in line]
-
-
-def await_true(condition: Callable[[], bool], seconds: float) -> bool:
-    """Return whether a condition becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @contextmanager
@@ -94,8 +85,8 @@ def test_the_broker_dies_with_its_parent(tmp_path: Path) -> None:
     with parent_of(tmp_path, port) as parent:
         assert answers(port)
         parent.send_signal(signal.SIGKILL)
-        assert await_true(lambda: not answers(port), seconds=5)
-    assert await_true(lambda: leftovers(tmp_path) == [], seconds=5)
+        block_until(lambda: not answers(port), 5)
+    block_until(lambda: leftovers(tmp_path) == [], 5)
 
     # A successor does not stumble over the one that is just ending.
     with Broker(tmp_path, JARS, port):

@@ -18,8 +18,9 @@ from streams.readers import catalog_item
 from streams.readers.catalog_item import titles_of
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 
 N_ITEMS, FACTORS = 60, 8
 
@@ -70,17 +71,17 @@ def test_a_worker_lists_what_is_available_when_the_list_is_made(small: Settings)
         return {"ann", "new"} <= set(found) and all(condition(set(found[user].items)) for user in ("ann", "new"))
 
     with worker(small) as process:
-        assert await_true(lambda: listed(lambda items: {"i4", "i5", "i9"} <= items), 20)
+        block_until(lambda: listed(lambda items: {"i4", "i5", "i9"} <= items), 20)
         assert {"personal", "popular"} == {found.kind for found in lists(small).values()}
         first = [set(items) for items in all_lists(small)]
         assert not [items for items in first if "i3" in items]
 
         tell(small, {"i9": {"available_until_ms": 1}})
-        assert await_true(lambda: listed(lambda items: "i9" not in items), 20)
+        block_until(lambda: listed(lambda items: "i9" not in items), 20)
         tell(small, {"i9": {"kind": "song"}, "i3": None})
-        assert await_true(lambda: listed(lambda items: {"i9", "i3"} <= items), 20)
+        block_until(lambda: listed(lambda items: {"i9", "i3"} <= items), 20)
         tell(small, {"i9": {"available_from_ms": 4_000_000_000_000}})
-        assert await_true(lambda: listed(lambda items: "i9" not in items), 20)
+        block_until(lambda: listed(lambda items: "i9" not in items), 20)
 
         events = {event["event"]: event for event in process.events()}
         assert (2, "i5") == (events["catalog_read"]["items"], events["catalog_item_unreadable"]["key"][2:4])
@@ -134,7 +135,7 @@ def test_titles_are_shown_beside_lists(small: Settings, monkeypatch: pytest.Monk
     tell(small, {"i7": {"title": "Seven"}, "i9": None})
     with worker(small):
         send(small, [play("ann", "i1")])
-        assert await_true(lambda: "ann" in lists(small), 20)
+        block_until(lambda: "ann" in lists(small), 20)
 
     shown = run(small, "recommend", "ann")
     found = asyncio.run(titles_of(["i7", "i8", "i9", "i10"], small))

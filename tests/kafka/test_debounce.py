@@ -8,8 +8,9 @@ import pytest
 
 from streams.readers.lag import lag_of
 from streams.settings import Settings
-from tests.kafka.watching import await_true, lists, play, send, worker
+from tests.kafka.watching import lists, play, send, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 
 HOUR_MS = 3_600_000
 
@@ -31,13 +32,13 @@ def test_a_list_that_waits_outlives_the_worker(settings: Settings) -> None:
     publish(patient, made_up_factors(60, 8, np.random.default_rng(4)))
     with worker(patient) as process:
         send(patient, [play("ann", "i3")])
-        assert await_true(lambda: "ann" in lists(patient), 20)
+        block_until(lambda: "ann" in lists(patient), 20)
         send(patient, [play("ann", "i4")])
-        assert await_true(lambda: n_waiting(patient) == 0, 20)  # the play will not be delivered again
+        block_until(lambda: n_waiting(patient) == 0, 20)  # the play will not be delivered again
         process.kill()
     assert (0, "first") == (lists(patient)["ann"].offset, lists(patient)["ann"].reason)
 
     with worker(msgspec.structs.replace(patient, debounce_ms=500)):
-        assert await_true(lambda: lists(patient)["ann"].plays == 2, 20)
+        block_until(lambda: lists(patient)["ann"].plays == 2, 20)
 
     assert (1, "changed") == (lists(patient)["ann"].offset, lists(patient)["ann"].reason)

@@ -26,9 +26,10 @@ from state.generations.open_store import generation_store
 from streams.kafka.broker import free_port
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import await_true, play, send, worker
+from tests.kafka.watching import play, send, worker
 from tests.made_up import made_up_factors
 from tests.state.builders import manifest_of, numbered
+from tests.support.wait import block_until
 
 CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "disk", "gateway"]
 UNSEEN = {"disk", "gateway"}
@@ -71,7 +72,7 @@ def running(own: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
     generation_for(own)
     with worker(own) as process:
         send(own, [play(f"u{number}", f"i{number}") for number in range(20)])
-        assert await_true(lambda: well(own), 30)
+        block_until(lambda: well(own), 30)
         yield process
 
 
@@ -139,7 +140,7 @@ def test_a_missing_topic_is_a_problem(running: WorkerProcess) -> None:
     admin.delete_topics([topic])
     admin.close()
 
-    assert await_true(lambda: examined(settings)["topics"].verdict == "problem", 20)
+    block_until(lambda: examined(settings)["topics"].verdict == "problem", 20)
     found = examined(settings)
 
     assert f"Topic {topic} is missing: run `playfold topics create`." == found["topics"].says
@@ -194,7 +195,7 @@ def test_a_worker_that_was_killed_is_missed(running: WorkerProcess) -> None:
     running.kill()
     send(settings, [play("u1", "i9")])
 
-    assert await_true(lambda: examined(settings)["workers"].verdict == "problem", 30)
+    block_until(lambda: examined(settings)["workers"].verdict == "problem", 30)
     found = examined(settings)
 
     assert found["workers"].says.startswith("No worker tells anything; the last was a, 1")

@@ -24,8 +24,9 @@ from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import await_true, send, values, worker
+from tests.kafka.watching import send, values, worker
 from tests.state.builders import manifest_of
+from tests.support.wait import block_until
 
 N_USERS, N_ITEMS, N_PLAYS, N_TRAINED = 25, 120, 600, 400
 FIRST_S = 1_700_000_000
@@ -114,7 +115,7 @@ def test_worker_and_evaluation_find_the_same_items(
 
     with worker(own):
         send(own, [sent(row) for row in rows])
-        assert await_true(lambda: len(values(own, names.recommendations)) == N_PLAYS, 60)
+        block_until(lambda: len(values(own, names.recommendations)) == N_PLAYS, 60)
 
     assert len(expected) > 80
     found = ranks_in_lists(rows, split, own)

@@ -13,8 +13,9 @@ from state.generations.open_store import generation_store
 from state.lists.explain_score import Explanation, ExplanationError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 
 ANN = [play("ann", f"i{item}") for item in (3, 14, 15, 9, 26, 53, 5, 3)]
 BEN = [play("ben", "i8"), play("ben", "i2")]
@@ -45,7 +46,7 @@ def test_a_list_says_why_and_the_command_says_all_of_it(small: Settings) -> None
     publish(small, made_up_factors(100, 8, np.random.default_rng(0)))
     with worker(small):
         send(small, [*ANN, *BEN, play("new", "never-trained")])
-        assert await_true(lambda: {"ann", "ben", "new"} <= set(lists(small)) and lists(small)["ann"].offset >= 7, 20)
+        block_until(lambda: {"ann", "ben", "new"} <= set(lists(small)) and lists(small)["ann"].offset >= 7, 20)
 
     found = lists(small)
     for user, n_reasons in (("ann", 3), ("ben", 2)):
@@ -77,10 +78,10 @@ def test_what_cannot_be_explained_is_a_sentence(small: Settings) -> None:
     assert (1, 1) == (refused.returncode, len(refused.stderr.splitlines()))
     with worker(small):
         send(small, BEN)
-        assert await_true(lambda: bool(values(small, topic_names(small).users_changelog)), 20)
-        assert await_true(lambda: "no generation has been served" in said(small, "ben", "i1"), 20)
+        block_until(lambda: bool(values(small, topic_names(small).users_changelog)), 20)
+        block_until(lambda: "no generation has been served" in said(small, "ben", "i1"), 20)
         first = publish(small, made_up_factors(100, 8, np.random.default_rng(0)))
-        assert await_true(lambda: "ben" in lists(small), 20)
+        block_until(lambda: "ben" in lists(small), 20)
 
     second = publish(small, made_up_factors(100, 8, np.random.default_rng(1)))
 

@@ -22,7 +22,8 @@ from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import await_true, play, send, values, worker
+from tests.kafka.watching import play, send, values, worker
+from tests.support.wait import block_until
 
 
 @pytest.fixture
@@ -43,9 +44,9 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
     """The receipt names the places; the next snapshot, generation and list know what was played since, and no more."""
     send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
     with worker(small):
-        assert await_true(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9, 60)
+        block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9, 60)
         retrain(small, no_progress)
-        assert await_true(lambda: latest(small, names.recommendations, "u3") is not None, 20)
+        block_until(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         assert any(trace.stands for trace in asyncio.run(look_for("u3", small)))
 
         receipt = asyncio.run(carry_out(Forget(user_id="u3"), small))
@@ -69,7 +70,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
 
         send(small, [play("u3", "i0")])
 
-        assert await_true(lambda: latest(small, names.recommendations, "u3") is not None, 20)
+        block_until(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         record = UserRecord.decode(latest(small, names.users_changelog, "u3") or b"")
         assert (1, 1) == (record.plays, len(record.history))
 
@@ -85,14 +86,14 @@ def test_without_a_worker_the_wish_is_kept(small: Settings, names: TopicNames) -
     assert str(caught.value).startswith("The wish of 'ann' stands at offset 1 of partition ")
     assert str(caught.value).endswith("and no worker carried it out within 1 s: it will be when one runs.")
     with worker(small):
-        assert await_true(lambda: is_forgotten(latest(small, names.users_changelog, "ann") or b""), 20)
+        block_until(lambda: is_forgotten(latest(small, names.users_changelog, "ann") or b""), 20)
 
 
 def test_what_a_worker_left_on_the_disk_is_found(small: Settings, names: TopicNames) -> None:
     """Its own state, of whoever is not forgotten; what it has not written out since is overtaken; damage is told."""
     send(small, [play("ann", "i1"), play("ben", "i1")])
     with worker(small):
-        assert await_true(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
+        block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
     with worker(small):
         asyncio.run(carry_out(Forget(user_id="ann"), small))
         found = {user: on_disk(small, user) for user in ("ann", "ben")}
@@ -112,7 +113,7 @@ def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicN
     assert names.plays
     send(small, [play("ann", "i1"), play("ben", "i1")])
     with worker(small):
-        assert await_true(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
+        block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
         asyncio.run(carry_out(Forget(user_id="ann"), small))
     folder = small.nights_path / "run" / "snapshot"
     folder.mkdir(parents=True)
@@ -163,7 +164,7 @@ def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicN
     """In JSON for machines; a verification that finds something ends with status 1."""
     send(small, [play("ann", "i1"), play("ben", "i1")])
     with worker(small):
-        assert await_true(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
+        block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
         given = run(small, "ann", "--json")
         clean, found = run(small, "ann", "--verify"), run(small, "ben", "--verify", "--json")
 

@@ -23,8 +23,9 @@ from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.conftest import JARS
-from tests.kafka.watching import await_true, lists, rejects, values, worker
+from tests.kafka.watching import lists, rejects, values, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 from tests.web.gateway_process import client_of, events_of, gateway, good, play, post, read
 
 MADE_AT_MS = 1_767_225_600_000
@@ -59,7 +60,7 @@ def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with worker(settings) as folding, gateway(settings) as process, client_of(process) as client:
         place = post(client, play("first", "i1"))[0]
         assert read(client, "first", place)["reflected"]
-        assert await_true(lambda: client.get("/v1/users/nobody/recommendations").status_code == 200, 20)
+        block_until(lambda: client.get("/v1/users/nobody/recommendations").status_code == 200, 20)
         yield Running(settings, folding, process, client)
         log = process.log_file.read_text()
         assert "secret" not in log
@@ -194,16 +195,16 @@ def test_what_the_catalog_and_the_neighbours_say_comes_from_their_topics(running
     write(running.settings, names.catalog, [(b"song/1", msgspec.json.encode(item)), (b"bad", b"no item")])
     client = running.client
 
-    assert await_true(lambda: client.get("/v1/items/song%2F1").status_code == 200, 5)
-    assert await_true(lambda: client.get("/v1/items/song%2F1/related").status_code == 200, 5)
+    block_until(lambda: client.get("/v1/items/song%2F1").status_code == 200, 5)
+    block_until(lambda: client.get("/v1/items/song%2F1/related").status_code == 200, 5)
     assert item == client.get("/v1/items/song%2F1").json()
     assert ["i1"] == client.get("/v1/items/song%2F1/related?n=1").json()["items"]
     assert [{**item, "artist": None}] == client.get("/v1/items?query=blue+moon").json()["items"]
     assert 404 == client.get("/v1/items/bad").status_code
     write(running.settings, names.catalog, [(b"song/1", None)])
     write(running.settings, names.related_items, [(b"song/1", None)])
-    assert await_true(lambda: client.get("/v1/items/song%2F1").status_code == 404, 5)
-    assert await_true(lambda: client.get("/v1/items/song%2F1/related").status_code == 404, 5)
+    block_until(lambda: client.get("/v1/items/song%2F1").status_code == 404, 5)
+    block_until(lambda: client.get("/v1/items/song%2F1/related").status_code == 404, 5)
     assert [] == client.get("/v1/items?query=blue+moon").json()["items"]
 
 
@@ -233,7 +234,7 @@ def test_a_listener_is_forgotten(running: Running) -> None:
     )
     assert place["offset"] + 1 == receipt["plays_offset"]
     assert min(receipt["changelog_offset"], receipt["recommendations_offset"]) >= 0
-    assert await_true(lambda: read(running.client, "secret-gone")["kind"] == "popular", 5)
+    block_until(lambda: read(running.client, "secret-gone")["kind"] == "popular", 5)
     held = good(running.client.get("/v1/users/secret-gone/export")).json()
     assert (None, True) == (held["recommendations"], held["record"]["forgotten"])
     (again,) = post(running.client, play("secret-gone", "i50"))
@@ -271,9 +272,9 @@ def test_rejects_and_lag_are_told(running: Running) -> None:
     before = told("playfold_rejects_total ")
     write(running.settings, topic_names(running.settings).plays, [(b"secret-reject", b"secret nonsense")])
 
-    assert await_true(lambda: told("playfold_rejects_total ") == before + 1, 10)
+    block_until(lambda: told("playfold_rejects_total ") == before + 1, 10)
     assert len(rejects(running.settings)) == told("playfold_rejects_total ")
-    assert await_true(lambda: told("playfold_lag_plays{") == 0, 10)
+    block_until(lambda: told("playfold_lag_plays{") == 0, 10)
     made_at_s = MADE_AT_MS / 1000
     assert told("playfold_generation_age_seconds ") == pytest.approx(time.time() - made_at_s, abs=60)
     with running.client.stream("GET", "/live/events") as stream:
@@ -387,7 +388,7 @@ def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> N
     item = RelatedItems(item_id="last", generation="g", items=["i1"], cosines=[0.5])
     write(settings, names.related_items, [(b"last", msgspec.json.encode(item))])
     with gateway(settings, ready=False) as process:
-        assert await_true(lambda: process.told("gateway_listening") is not None, 30)
+        block_until(lambda: process.told("gateway_listening") is not None, 30)
         listening = process.told("gateway_listening") or {}
         seen: dict[int, set[str]] = {}
         with Client(base_url=listening["url"], trust_env=False) as client:
@@ -494,7 +495,7 @@ def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(
         assert not later["reflected"]
 
         broker.start()
-        assert await_true(lambda: client.get("/readyz").status_code == 200, 40)
+        block_until(lambda: client.get("/readyz").status_code == 200, 40)
         with worker(settings):
             (place,) = post(client, play("ann", "i3"))
             assert read(client, "ann", place, wait_ms=10_000)["reflected"]

@@ -19,9 +19,10 @@ from streams.messages.records import PopularItems, Recommendations
 from streams.readers.latest_popular import latest_popular
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors
 from tests.state.builders import manifest_of
+from tests.support.wait import block_until
 
 GENERATION_ID = "2026-01-01T00-00-00.000Z"
 AS_OF_S = 1_700_000_000
@@ -65,7 +66,7 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
     with pytest.raises(ProcessError, match="There is no list for 'ann', nor a popular one"):
         run(small, "recommend", "ann")
     with worker(small):
-        assert await_true(lambda: popular_in(small, names, 4), 20)
+        block_until(lambda: popular_in(small, names, 4), 20)
         first = asyncio.run(latest_popular("all", small))
         assert first is not None
         assert (["i5", "i4", "i3", "i2"], [6.0, 5.0, 4.0, 3.0]) == (first.items, first.plays)
@@ -81,17 +82,17 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         )
         send(small, [play(f"u{number}", "i0", 1000 * AS_OF_S) for number in range(8)] + [(b"ben", retried)] * 20)
 
-        assert await_true(lambda: top_of(small) == "i0", 20)
+        block_until(lambda: top_of(small) == "i0", 20)
         found = msgspec.json.decode(run(small, "popular", "--json"), type=PopularItems)
         assert (["i0", "i5", "i4", "i3"], [6.0, 5.0, 4.0]) == (found.items, found.plays[1:])
         assert 6 < found.plays[0] <= 9  # it went out when it came first, maybe before the last of its plays
-        assert await_true(lambda: lists(small).keys() >= {f"u{number}" for number in range(8)}, 20)
+        block_until(lambda: lists(small).keys() >= {f"u{number}" for number in range(8)}, 20)
         assert {"blended"} == {lists(small)[f"u{number}"].kind for number in range(8)}
 
         time.sleep(REFRESH_MS / 1000)  # what is popular is looked for now and then
         send(small, [play("cem", "what nobody knows")])
 
-        assert await_true(lambda: "cem" in lists(small), 20)
+        block_until(lambda: "cem" in lists(small), 20)
         cem = lists(small)["cem"]
         assert ("popular", found.items, found.plays[1:]) == (cem.kind, cem.items, cem.scores[1:])
         assert 9 == cem.scores[0]

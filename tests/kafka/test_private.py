@@ -23,7 +23,8 @@ from streams.outbox import Item
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import await_true, lists, play, rejects, send, values, worker
+from tests.kafka.watching import lists, play, rejects, send, values, worker
+from tests.support.wait import block_until
 
 
 class Secret(NamedTuple):
@@ -125,9 +126,9 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
     names = topic_names(small)
     send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
     with worker(small) as process:
-        assert await_true(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9, 60)
+        block_until(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9, 60)
         made = retrain(small, no_progress)
-        assert await_true(lambda: {found.generation for found in lists(small).values()} == {made.generation}, 20)
+        block_until(lambda: {found.generation for found in lists(small).values()} == {made.generation}, 20)
         before = lists(small)
         record = dict(values(small, names.users_changelog))[b"u0"]
         item = before["u0"].items[0]
@@ -139,10 +140,10 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
         ]
         unreadable = private("u0", secret.item, type="secret"), private(secret.listener, secret.item, play_id=3)
         send(small, [*session, *unreadable])
-        assert await_true(lambda: {"u0", secret.listener} <= private_lists(small).keys(), 20)
-        assert await_true(lambda: len(rejects(small)) == 2, 10)
+        block_until(lambda: {"u0", secret.listener} <= private_lists(small).keys(), 20)
+        block_until(lambda: len(rejects(small)) == 2, 10)
         # Its plays may come in several groups: the last list is that of all of them.
-        assert await_true(lambda: item not in private_lists(small)["u0"].items, 20)
+        block_until(lambda: item not in private_lists(small)["u0"].items, 20)
 
         found = private_lists(small)
         assert {True} == {a_list.private for a_list in found.values()}
@@ -174,7 +175,7 @@ def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> 
         assert secret.item not in open_snapshot(folder).item_ids().values()
         assert secret.listener not in snapshot.users()["user_id"].to_pylist()
         made = retrain(settings, no_progress)
-        assert await_true(lambda: lists(settings)["u0"].generation == made.generation, 20)
+        block_until(lambda: lists(settings)["u0"].generation == made.generation, 20)
     generation = generation_store(settings).open(made.generation)
     assert secret.item not in generation.item_ids.tolist()
     assert secret.listener not in lists(settings)
@@ -186,7 +187,7 @@ def test_the_search_finds_what_is_kept(small: Settings, broker: Broker, secret: 
     names = topic_names(small)
     send(small, [play(secret.listener, secret.item)])
     with worker(small):
-        assert await_true(lambda: secret.listener.encode() in dict(values(small, names.users_changelog)), 20)
+        block_until(lambda: secret.listener.encode() in dict(values(small, names.users_changelog)), 20)
 
     (found,) = found_in(small, broker, secret.traces)
 

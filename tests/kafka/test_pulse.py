@@ -22,8 +22,9 @@ from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 
 N_ITEMS, N_USERS, ROUNDS = 120, 15, 12
 Ranks = list[int]
@@ -99,7 +100,7 @@ def test_what_a_worker_counts_is_what_its_lists_say(running: WorkerProcess, name
         items = rng.integers(0, N_ITEMS + 10, N_USERS)
         send(settings, [play(f"u{user}", f"i{item}") for user, item in enumerate(items)])
         done = N_USERS * (number + 1)
-        assert await_true(lambda done=done: handled(settings, names) >= done, 10)  # type: ignore[misc]
+        block_until(lambda done=done: handled(settings, names) >= done, 10)  # type: ignore[misc]
     expected = ranks_by_hand(settings, names)
 
     found, (pulse,) = metrics(settings), pulses(settings, names).values()
@@ -133,7 +134,7 @@ def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNam
     """What it serves and owns, what it did, and how long plays took; `playfold pulse` shows it."""
     settings = running.settings
     send(settings, [play(f"u{user}", "i7") for user in range(20)])
-    assert await_true(lambda: handled(settings, names) == 20, 10)
+    block_until(lambda: handled(settings, names) == 20, 10)
     told = [msgspec.json.decode(value, type=Pulse) for _, value in values(settings, names.pulse)]
 
     timed = [found.p50_ms for found in told if found.p50_ms is not None]
@@ -163,14 +164,14 @@ def test_plays_go_on_without_the_topic_of_pulses(running: WorkerProcess, names: 
     """Its pulses fail, and are counted; nothing else is held up; and they come again when it does."""
     with closing(KafkaAdminClient(bootstrap_servers=running.settings.brokers)) as admin:
         admin.delete_topics([names.pulse])
-    assert await_true(lambda: "playfold_pulses_failed_total 0.0" not in served(running.settings), 20)
+    block_until(lambda: "playfold_pulses_failed_total 0.0" not in served(running.settings), 20)
 
     send(running.settings, [play(f"late{user}", "i7") for user in range(20)])
 
-    assert await_true(lambda: {f"late{user}" for user in range(20)} <= set(lists(running.settings)), 5)
+    block_until(lambda: {f"late{user}" for user in range(20)} <= set(lists(running.settings)), 5)
     assert running.running
     create_topics(running.settings)
-    assert await_true(lambda: bool(pulses(running.settings, names)), 20)
+    block_until(lambda: bool(pulses(running.settings, names)), 20)
 
 
 def test_without_a_worker_there_is_a_sentence(settings: Settings, names: TopicNames) -> None:

@@ -10,7 +10,8 @@ from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
-from tests.kafka.watching import await_true, play, rejects, worker
+from tests.kafka.watching import play, rejects, worker
+from tests.support.wait import block_until
 
 SMALL, HUGE = 2000, 3
 
@@ -33,7 +34,7 @@ def test_whatever_comes_arrives_among_the_rejects(settings: Settings, names: Top
 
     with worker(msgspec.structs.replace(settings, user_signals_per_day_max=0)) as process:
         asyncio.run(produce())
-        assert await_true(lambda: plays_of(settings, b"ann") == len(bad), 20)
+        block_until(lambda: plays_of(settings, b"ann") == len(bad), 20)
         assert process.running
 
     found = rejects(settings)
@@ -63,10 +64,10 @@ def test_a_group_of_nothing_but_private_plays_and_rejects_is_acknowledged(
 
     with worker(settings) as process:
         asyncio.run(produce((b"eve", private), (b"eve", b"no play"), (b"eve", private)))
-        assert await_true(lambda: len(rejects(settings)) == 1, 10)
+        block_until(lambda: len(rejects(settings)) == 1, 10)
         asyncio.run(produce((b"eve", private)))
         asyncio.run(produce(play("ann", "i1")))
-        assert await_true(lambda: plays_of(settings, b"ann") == 1, 10)
+        block_until(lambda: plays_of(settings, b"ann") == 1, 10)
         assert process.running
 
     snapshot = asyncio.run(read_history(settings))

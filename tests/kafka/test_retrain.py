@@ -15,8 +15,9 @@ from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
-from tests.kafka.watching import await_true, lists, play, send, worker
+from tests.kafka.watching import lists, play, send, worker
 from tests.made_up import made_up_plays
+from tests.support.wait import block_until
 
 
 def retrain(settings: Settings, folder: Path) -> dict[str, Any]:
@@ -35,18 +36,18 @@ def test_a_retrain_gives_every_listener_a_list_of_the_new_generation(
     users = {key.decode() for key, _ in plays}
     with worker(small) as process:
         send(small, plays)
-        assert await_true(lambda: len(asyncio.run(read_history(small)).users) == len(users), 10)
+        block_until(lambda: len(asyncio.run(read_history(small)).users) == len(users), 10)
         assert {} == lists(small)
 
         for n in (1, 2):
             told = retrain(small, tmp_path)
             assert len(users) == told["users"]
-            assert await_true(lambda name=told["generation"]: named(small) == {name}, 10)  # type: ignore[misc]
+            block_until(lambda name=told["generation"]: named(small) == {name}, 10)  # type: ignore[misc]
             assert users == set(lists(small))
             assert n == len([event for event in process.events() if event["event"] == "generation_swapped"])
 
         send(small, [play("u1", "a new item")])
-        assert await_true(lambda: "u1" in lists(small), 5)
+        block_until(lambda: "u1" in lists(small), 5)
 
     manifests = generation_store(small).manifests()
     assert [None, manifests[0].generation_id] == [manifest.parent for manifest in manifests]

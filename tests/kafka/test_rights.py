@@ -23,7 +23,8 @@ from streams.reference.schemas import FOLDER
 from streams.settings import Settings
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
-from tests.kafka.watching import await_true, lists, play, send, values, worker
+from tests.kafka.watching import lists, play, send, values, worker
+from tests.support.wait import block_until
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_listener_who_pauses_is_not_learnt_from_until_they_resume(small: Setti
         send(small, [play("ann", "i2")])
         resumed = run(small, "resume", "ann", "--json")
         send(small, [play("ann", "i3")])
-        assert await_true(lambda: record_of(small, "ann").applied_offset == 4, 20)
+        block_until(lambda: record_of(small, "ann").applied_offset == 4, 20)
 
     assert paused.stdout.startswith(
         "Nothing is learnt from ann any more, in partition 0: the wish stands at offset 1 of"
@@ -82,15 +83,15 @@ def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
     """From lists, by name."""
     send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
     with worker(small):
-        assert await_true(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
+        block_until(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
         retrain(small, no_progress)
-        assert await_true(lambda: "u0" in lists(small), 20)
+        block_until(lambda: "u0" in lists(small), 20)
         item = lists(small)["u0"].items[0]
 
         hidden = run(small, "hide", "u0", item)
-        assert await_true(lambda: item not in lists(small)["u0"].items, 10)
+        block_until(lambda: item not in lists(small)["u0"].items, 10)
         back = run(small, "unhide", "u0", item)
-        assert await_true(lambda: item in lists(small)["u0"].items, 10)
+        block_until(lambda: item in lists(small)["u0"].items, 10)
 
     assert hidden.stdout.startswith(f"{item} is in no list of u0 any more, in partition 0: ")
     assert back.stdout.startswith(f"{item} may be in lists of u0 again, in partition 0: ")
@@ -120,10 +121,10 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     others = [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)]
     with worker(small):
         send(small, others)
-        assert await_true(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
+        block_until(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
         retrain(small, no_progress)
         send(small, [(b"ann", msgspec.json.encode({"user_id": "ann", **event})) for event in own])
-        assert await_true(lambda: "ann" in lists(small) and record_of(small, "ann").paused, 20)
+        block_until(lambda: "ann" in lists(small) and record_of(small, "ann").paused, 20)
 
         found = exported(small, "ann")
 

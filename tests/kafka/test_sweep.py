@@ -13,8 +13,9 @@ from streams.readers.lag import lag_of
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
-from tests.kafka.watching import await_true, lists, play, send, worker
+from tests.kafka.watching import lists, play, send, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 
 USERS, ITEMS, FACTORS = 2000, 50, 8
 GROUP = 10
@@ -46,17 +47,17 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
     publish(slow, made_up_factors(ITEMS, FACTORS, rng))
     with worker(slow) as process:
         send(slow, [play(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
-        assert await_true(lambda: asyncio.run(n_waiting(slow)) == 0, 20)  # else plays would be delivered again, too
+        block_until(lambda: asyncio.run(n_waiting(slow)) == 0, 20)  # else plays would be delivered again, too
         assert USERS == len(lists(slow))
         second = publish(slow, made_up_factors(ITEMS, FACTORS, rng))
-        assert await_true(lambda: len(swept(process, second)) > 0, 20)
+        block_until(lambda: len(swept(process, second)) > 0, 20)
 
         process.kill()
 
         done = folded_under(slow, second)
         assert 0 < done < USERS
         process.start()
-        assert await_true(lambda: len(swept(process, second)) == slow.partitions, 20)
+        block_until(lambda: len(swept(process, second)) == slow.partitions, 20)
         left = sum(event["users"] for event in swept(process, second))
         # What was on its way to Kafka when the first one died, one group at most, may be written after the look.
         assert USERS - done - GROUP <= left <= USERS - done

@@ -10,8 +10,9 @@ from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import await_true, lists, send, values, worker
+from tests.kafka.watching import lists, send, values, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 
 AT_MS = 1_700_000_000_000
 ITEMS, FACTORS = 60, 8
@@ -45,8 +46,8 @@ def sent_through(settings: Settings, names: TopicNames, *events: Item) -> Recomm
     before = len(values(settings, names.plays))
     send(settings, events)
     offset = before + len(events) - 1
-    assert await_true(lambda: any(key == b"ann" for key, _ in values(settings, names.users_changelog)), 20)
-    assert await_true(lambda: record_of(settings, names).applied_offset >= offset, 20)
+    block_until(lambda: any(key == b"ann" for key, _ in values(settings, names.users_changelog)), 20)
+    block_until(lambda: record_of(settings, names).applied_offset >= offset, 20)
     return lists(settings)["ann"]
 
 
@@ -74,7 +75,7 @@ def test_a_burst_of_plays_is_few_lists(settings: Settings, names: TopicNames) ->
     with worker(own):
         sent_through(own, names, signal("play", "i3"))
         sent_through(own, names, *(signal("play", f"i{number}") for number in range(4, 24)))
-        assert await_true(lambda: lists(own)["ann"].plays == 21, 20)
+        block_until(lambda: lists(own)["ann"].plays == 21, 20)
 
     published = [value for _, value in values(own, names.recommendations)]
     assert len(published) <= 6

@@ -20,8 +20,9 @@ from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
-from tests.kafka.watching import await_true, lists, play, rejects, send, worker
+from tests.kafka.watching import lists, play, rejects, send, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.wait import block_until
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_a_play_gives_a_list_within_a_second(running: WorkerProcess) -> None:
     send(running.settings, [play(user, "i7") for user in users])
     sent = time.time()
 
-    assert await_true(lambda: set(users) <= set(lists(running.settings)), 5)
+    block_until(lambda: set(users) <= set(lists(running.settings)), 5)
 
     found = lists(running.settings)
     assert max(found[user].made_at_ms for user in users) / 1000 - sent < 1
@@ -94,7 +95,7 @@ def test_a_reject_arrives_with_its_reason_and_the_stream_goes_on(running: Worker
     bad = [(b"stubborn", b"\xff\x00 no play"), (b"stubborn", b'{"user_id": "stubborn", "item_id": 7}')]
     send(running.settings, [*bad, play("stubborn", "i3")])
 
-    assert await_true(lambda: "stubborn" in lists(running.settings), 5)
+    block_until(lambda: "stubborn" in lists(running.settings), 5)
 
     found = [(a.key, a.value) for a in rejects(running.settings) if a.key == b"stubborn"]
     reasons = [a.reason for a in rejects(running.settings) if a.key == b"stubborn"]
@@ -120,14 +121,14 @@ def test_a_stopped_worker_ends_with_status_0_and_loses_nothing(settings: Setting
     plays = [play(f"u{number % 50}", f"i{number % 7}") for number in range(2000)]
     with worker(settings) as process:
         send(settings, plays[:1000])
-        assert await_true(lambda: total_plays(settings) > 0, 10)
+        block_until(lambda: total_plays(settings) > 0, 10)
         process.stop()
         assert 0 == process.child.status
         assert "worker_stopped" == process.events()[-1]["event"]
 
     send(settings, plays[1000:])
     with worker(settings) as process:
-        assert await_true(lambda: total_plays(settings) == 2000, 10)
+        block_until(lambda: total_plays(settings) == 2000, 10)
         assert [] == [event for event in process.events() if event["level"] == "error"]
 
 
@@ -190,7 +191,7 @@ def test_a_damaged_state_is_a_sentence_and_an_exit(settings: Settings, names: To
     assert names.plays == topic_names(settings).plays
     with worker(settings):
         send(settings, [play(f"u{number}", "i1") for number in range(40)])
-        assert await_true(lambda: total_plays(settings) == 40, 10)
+        block_until(lambda: total_plays(settings) == 40, 10)
     folder = next(path.parent for path in settings.worker_path.rglob("CURRENT") if path.parent.name == "0")
     (folder / "CURRENT").write_bytes(b"damaged")
 

@@ -1,8 +1,7 @@
 """What the tests of a running worker look at: lists, rejects, and how long anything takes."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -65,13 +64,3 @@ def rejects(settings: Settings) -> list[RejectedPlay]:
     """Return the rejected plays."""
     found = values(settings, topic_names(settings).plays_rejected)
     return [msgspec.json.decode(value, type=RejectedPlay) for _, value in found]
-
-
-def await_true(condition: Callable[[], bool], seconds: float) -> bool:
-    """Return whether a condition becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True

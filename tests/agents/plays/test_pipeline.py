@@ -34,6 +34,7 @@ from streams.topics.topics import topic_names
 from tests.agents.deliveries import played, slice_of
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import make_generation
+from tests.support.wait import wait_until
 
 SETTINGS = Settings(factors=8, kafka_timeout_s=1)
 NAMES = topic_names(SETTINGS)
@@ -102,19 +103,12 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         await prepared.close()
 
 
-async def until(condition: Any) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  any condition
-            await asyncio.sleep(0.001)
-
-
 async def test_what_waits_is_one_group(scene: Scene) -> None:
     """All slices are folded together, made durable, then acknowledged."""
     messages = [Message(0, 0, "ann", "ben"), Message(0, 2, "ann")]
 
     scene.deliver(*messages)
-    await until(lambda: all(message.acked for message in messages))
+    await wait_until(lambda: all(message.acked for message in messages))
 
     (value,) = scene.state.read([b"ann"])
     assert 2 == UserRecord.decode(value or b"").plays
@@ -126,12 +120,12 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
     scene.outbox.held = {NAMES.users_changelog}
     first, second = Message(0, 0, "ann"), Message(0, 1, "ann")
     scene.deliver(first)
-    await until(lambda: scene.outbox.logs)
+    await wait_until(lambda: scene.outbox.logs)
     scene.serving.current = make_generation(tmp_path)
     scene.deliver(second)
     scene.outbox.release(NAMES.users_changelog)
 
-    await until(lambda: second.acked)
+    await wait_until(lambda: second.acked)
 
     lists = scene.outbox.logs[NAMES.recommendations, 0]
     assert (1, True) == (len(lists), first.acked)
@@ -142,12 +136,12 @@ async def test_private_sessions_end_though_nobody_plays(scene: Scene, monkeypatc
     monkeypatch.setattr(pipeline, "EXPIRE_EVERY_S", 0.001)
     scene.work.private_lists.sessions = PrivateSessions(msgspec.structs.replace(SETTINGS, private_s=0.05))
     scene.deliver(message := Message(0, 0, "ann", private=True))
-    await until(lambda: message.acked)
+    await wait_until(lambda: message.acked)
     assert 1 == len(scene.work.private_lists.sessions)
 
     expiring = asyncio.create_task(scene.pipeline.expire_private())
 
-    await until(lambda: not len(scene.work.private_lists.sessions))
+    await wait_until(lambda: not len(scene.work.private_lists.sessions))
     expiring.cancel()
 
 
@@ -156,7 +150,7 @@ async def test_private_plays_are_acknowledged_and_leave_a_list_alone(scene: Scen
     scene.serving.current = make_generation(tmp_path)
 
     scene.deliver(message := Message(0, 0, "ann", private=True))
-    await until(lambda: message.acked)
+    await wait_until(lambda: message.acked)
 
     assert [(NAMES.private_recommendations, 0)] == list(scene.outbox.logs)
     assert [None] == scene.state.read([b"ann"])
@@ -168,7 +162,7 @@ async def test_a_failure_acknowledges_nothing_and_is_told_once(scene: Scene) -> 
     message, later = Message(0, 0, "ann"), Message(0, 1, "ben")
 
     scene.deliver(message)
-    await until(lambda: scene.failures)
+    await wait_until(lambda: scene.failures)
     scene.deliver(later)
     await asyncio.sleep(0.02)
 
@@ -182,7 +176,7 @@ async def test_slices_of_a_partition_that_is_gone_are_not_acknowledged(scene: Sc
     mine, gone = Message(0, 0, "ann"), Message(3, 0, "ben")
 
     scene.deliver(gone, mine)
-    await until(lambda: mine.acked)
+    await wait_until(lambda: mine.acked)
 
     assert not gone.acked
     assert {(NAMES.users_changelog, 0)} == set(scene.outbox.logs)
@@ -193,9 +187,9 @@ async def test_a_group_of_strangers_alone_changes_nothing(scene: Scene) -> None:
     gone, mine = Message(3, 0, "ben"), Message(0, 0, "ann")
 
     scene.deliver(gone)
-    await until(scene.queue.empty)
+    await wait_until(scene.queue.empty)
     scene.deliver(mine)
-    await until(lambda: mine.acked)
+    await wait_until(lambda: mine.acked)
 
     assert ([], False) == (scene.failures, gone.acked)
 
@@ -204,7 +198,7 @@ async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
     """Never two at a time; the wait does not count as time that it took."""
     scene.outbox.held = {NAMES.users_changelog}
     scene.deliver(Message(0, 0, "ann"))
-    await until(lambda: scene.outbox.logs)
+    await wait_until(lambda: scene.outbox.logs)
 
     refolding = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
     ending = asyncio.create_task(scene.pipeline.group_ended())
@@ -223,7 +217,7 @@ async def test_what_comes_while_users_are_refolded_is_one_group(scene: Scene) ->
     """A play waits for one group of the sweep, not for its own group and then for another one of the sweep."""
     scene.outbox.held = {NAMES.users_changelog}
     first = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
-    await until(lambda: scene.outbox.logs)
+    await wait_until(lambda: scene.outbox.logs)
     messages = [Message(0, 0, "ben"), Message(0, 1, "cid")]
     scene.deliver(messages[0])
     await asyncio.sleep(0.02)
@@ -244,7 +238,7 @@ async def test_plays_flow_until_none_comes_for_a_while(scene: Scene, monkeypatch
     found.append(scene.pipeline.flow.group_s)
     message = Message(0, 0, "ann")
     scene.deliver(message)
-    await until(lambda: message.acked)
+    await wait_until(lambda: message.acked)
     flowing = scene.pipeline.flow.group_s
     monkeypatch.setattr(play_flow, "FLOW_S", 0.0)
     found.append(scene.pipeline.flow.group_s)
@@ -261,7 +255,7 @@ async def test_a_fold_under_another_generation_unmarks_the_partition(scene: Scen
     scene.serving.current = make_generation(tmp_path)
     message = Message(0, 0, "ann")
     scene.deliver(message)
-    await until(lambda: message.acked)
+    await wait_until(lambda: message.acked)
 
     assert 0 == scene.state.swept
 

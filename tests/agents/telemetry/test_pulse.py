@@ -32,6 +32,7 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import FIRST_ID, make_generation
+from tests.support.wait import wait_until
 
 SETTINGS = Settings(factors=8, pulse_s=0.01, instance="west", kafka_timeout_s=0.05)
 TOPIC = topic_names(SETTINGS).pulse
@@ -77,18 +78,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             await prepared.running
 
 
-async def until(condition: Any) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  any condition
-            await asyncio.sleep(0.001)
-
-
 async def test_a_worker_that_does_nothing_has_a_pulse(scene: Scene) -> None:
     """Again and again, under its name; what it does not know it does not tell."""
     scene.start()
 
-    await until(lambda: len(scene.told()) >= 3)
+    await wait_until(lambda: len(scene.told()) >= 3)
 
     first = scene.told()[0]
     assert ("west", None, 0, [], [], 0.0) == (
@@ -157,9 +151,9 @@ async def test_a_refused_pulse_is_counted_and_logged_once(scene: Scene, caplog: 
     scene.outbox.refused = {TOPIC: KafkaError("gone")}
     scene.start()
 
-    await until(lambda: scene.pulses.n_failed >= 3)
+    await wait_until(lambda: scene.pulses.n_failed >= 3)
     scene.outbox.refused = {}
-    await until(scene.told)
+    await wait_until(scene.told)
 
     assert 1 == sum(record.getMessage() == "pulse_failed" for record in caplog.records)
 
@@ -169,7 +163,7 @@ async def test_a_pulse_that_is_not_acknowledged_is_given_up(scene: Scene) -> Non
     scene.outbox.held = {TOPIC}
     scene.start()
 
-    await until(lambda: scene.pulses.n_failed >= 2)
+    await wait_until(lambda: scene.pulses.n_failed >= 2)
 
     assert scene.running is not None
     assert not scene.running.done()
@@ -189,7 +183,7 @@ async def test_a_kafka_that_cannot_be_reached_is_asked_again(
 
     monkeypatch.setattr(scene.outbox, "start", starting)
     scene.start()
-    await until(scene.told)
+    await wait_until(scene.told)
 
     assert 2 == scene.pulses.n_failed
 

@@ -1,7 +1,7 @@
 """How far the workers are, asked of a real Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from state.gateway_view import View
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
+from tests.support.wait import wait_until
 from web.feeds.commit_progress import Progress
 from web.feeds.list_waiters import Arrivals
 from web.feeds.topic_follower import Following
@@ -45,21 +46,14 @@ async def commit(settings: Settings, names: TopicNames, offset: int) -> None:
         await consumer.stop()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  a task of another makes it so
-            await asyncio.sleep(0.02)
-
-
 async def test_the_lag_is_what_is_not_committed(settings: Settings, names: TopicNames, progress: Progress) -> None:
     """Partition by partition; before any commit that is everything."""
-    await until(lambda: progress.lags is not None)
+    await wait_until(lambda: progress.lags is not None)
     assert ({0: 0, 1: 0, 2: 10, 3: 0}, 10) == (progress.lags, progress.lag)
 
     await commit(settings, names, 7)
 
-    await until(lambda: progress.lag == 3)
+    await wait_until(lambda: progress.lag == 3)
 
 
 async def test_a_play_is_settled_once_the_workers_committed_it(
@@ -67,7 +61,7 @@ async def test_a_play_is_settled_once_the_workers_committed_it(
 ) -> None:
     """Whoever waits is woken by it; as long as nobody waits, nobody asks."""
     await commit(settings, names, 7)
-    await until(lambda: progress.lag == 3)
+    await wait_until(lambda: progress.lag == 3)
     assert not progress.is_settled(2, 0)
 
     with progress._arrivals.of("ann") as came:  # noqa: SLF001  as a reader does
@@ -75,7 +69,7 @@ async def test_a_play_is_settled_once_the_workers_committed_it(
         assert [True, True, False, False] == [progress.is_settled(2, offset) for offset in (0, 6, 7, 10)]
         assert not progress.is_settled(1, 0)
         await commit(settings, names, 8)
-        await until(lambda: progress.is_settled(2, 7))
+        await wait_until(lambda: progress.is_settled(2, 7))
 
 
 @pytest.mark.processes
@@ -86,7 +80,7 @@ async def test_without_kafka_the_lag_is_not_known(tmp_path: Path) -> None:
     found = Progress(settings, Following(settings, view, lambda *_: None), Arrivals())
     found.lags = {0: 5}
     task = asyncio.create_task(found.run())
-    await until(lambda: found.lags is None)
+    await wait_until(lambda: found.lags is None)
 
     assert None is found.lag
     assert not task.done()

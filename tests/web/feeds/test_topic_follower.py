@@ -1,7 +1,7 @@
 """The topics that a gateway holds, read from a real Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
+from tests.support.wait import wait_until
 from web.feeds.topic_follower import Following
 
 
@@ -55,13 +56,6 @@ async def following(settings: Settings, view: View) -> AsyncIterator[tuple[Follo
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  a task of another makes it so
-            await asyncio.sleep(0.02)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Give a folder for a view."""
@@ -92,10 +86,10 @@ async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNa
         assert [] == seen
         await write(settings, names.recommendations, made("ann", 3))
         await write(settings, names.related_items, (b"i1", b"{}"))
-        await until(lambda: len(seen) == 2)
+        await wait_until(lambda: len(seen) == 2)
         assert {(LIST, (("ann", 3),)), (RELATED, ())} == {(told.kind, tuple(told.lists)) for told in seen}
         await write(settings, names.recommendations, (b"ann", None))
-        await until(lambda: len(seen) == 3)
+        await wait_until(lambda: len(seen) == 3)
         assert [("ann", -1)] == seen[-1].lists
         assert None is view.list_of("ann")
         assert (0, 0) == (found.left, found.behind)
@@ -117,7 +111,7 @@ async def test_it_is_known_of_which_partitions_everything_is_held(
         await write(settings, names.recommendations, made("ann", 3))
         assert frozenset({0, 2, 3}) == await found.reached()
         consumer.resume(tp)
-        await until(lambda: bool(seen))
+        await wait_until(lambda: bool(seen))
         assert frozenset(range(4)) == await found.reached()
     view.close()
 
