@@ -53,7 +53,7 @@ class Scene(msgspec.Struct):
 
     def list_of(self, user: str) -> Recommendations:
         """Return the list of a listener that counts, once they have one."""
-        block_until(lambda: asyncio.run(latest_list(user, self.settings)) is not None, 10), f"{user} has no list"
+        block_until(lambda: asyncio.run(latest_list(user, self.settings)) is not None, 10)
         found = asyncio.run(latest_list(user, self.settings))
         assert found is not None
         return found

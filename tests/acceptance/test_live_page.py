@@ -57,7 +57,7 @@ def radio(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         try:
             _tell_songs(settings)
             retrain(settings, no_progress)
-            block_until(lambda: len(lists(settings)) == LISTENERS, 30), "not everybody has a list"
+            block_until(lambda: len(lists(settings)) == LISTENERS, 30)
             gateway.await_ready(30)
             yield Radio(settings, gateway)
         finally:

@@ -22,7 +22,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return the seconds that passed on this clock."""
         return self._jumps.now_s
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(  # type: ignore[override]  # Any stands for what the function takes and returns
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         """Run a function in a thread, and let no timer fire before it ends."""
         self._n_in_threads += 1
         future = super().run_in_executor(executor, func, *args)
