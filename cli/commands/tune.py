@@ -17,7 +17,7 @@ from cli.quality_tables import figures_table, told_interval
 from jobs.evaluation.baselines import settings_models
 from jobs.evaluation.evaluate import Evaluation, evaluate
 from jobs.histories.snapshot import open_snapshot, write_snapshot
-from jobs.histories.training_set import interactions_of
+from jobs.histories.training_set import training_set_of
 from jobs.objective import objective_of
 from jobs.progress import ProgressCallback
 from jobs.tuning.results import BEST, Scored, Tuned
@@ -98,7 +98,7 @@ def _tune_on_changelog(settings: Settings, limits: _Limits, watch: ProgressCallb
     """Read all histories and tune on them; no copy of them stays."""
     with aside_in(settings.tuned_path) as aside:
         asyncio.run(write_snapshot(settings, aside, watch))
-        found = interactions_of(open_snapshot(aside), settings)
+        found = training_set_of(open_snapshot(aside), settings)
     return tune_on_histories(found, settings, *limits, watch)
 
 

@@ -108,7 +108,7 @@ class TrainingSet(NamedTuple):
         return histories | own
 
 
-def interactions_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
+def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
     """Turn a snapshot into a training set.
 
     Raises:

@@ -1,13 +1,14 @@
-"""Luigi, quiet: a task that writes one step of a run, and the one way to run tasks.
+"""Steps of a run as tasks of Luigi, which decides which of them are left to do.
 
-Luigi decides what is left to do; it is told no more than that. It runs in this process, with its own scheduler, writes
-no log, takes no signal, and the exception of a task that fails reaches the caller as it was raised.
+Luigi runs in this process with its own scheduler. It writes no log and takes no signal, and the exception of a failed
+step reaches the caller as it was raised.
 """
 
 import logging
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 from jobs.progress import JobProgress
 from jobs.retraining.run import Run
@@ -24,63 +25,82 @@ for _name in ("luigi", "luigi-interface"):
 luigi.configuration.get_config().set("core", "no_configure_logging", "true")
 
 
+class Step(NamedTuple):
+    """A step of a run."""
+
+    name: str
+    """The name of its folder, and of its seconds in the report."""
+    title: str
+    """The text of the progress bar."""
+    work: Callable[[Run, Path], None]
+    """Writes the step's folder. A crash repeats it, so an effect outside of the folder must bear repetition."""
+    when: Callable[[Run], bool] = lambda _: True
+    """Whether the run has this step; called when all steps before it are done."""
+
+
 class RunParameter(luigi.Parameter):
-    """The run that a task works for; it is called after its generation."""
+    """A task's run, identified by its generation."""
 
     def serialize(self, run: Run) -> str:
-        """Return what Luigi knows the run by."""
+        """Return the run's identity in Luigi."""
         return run.generation_id
 
 
+class StepParameter(luigi.Parameter):
+    """A task's step, identified by its name."""
+
+    def serialize(self, step: Step) -> str:
+        """Return the step's identity in Luigi."""
+        return step.name
+
+
+class TaskParameter(luigi.Parameter):
+    """The task before a task, if there is one."""
+
+    def serialize(self, task: "StepTask | None") -> str:
+        """Return the identity of the task before it in Luigi."""
+        return task.step.name if task is not None else ""
+
+
 _NIGHT: Any = RunParameter()
+_STEP: Any = StepParameter()
+_BEFORE: Any = TaskParameter(significant=False)
 
 
 class StepTask(luigi.Task):
-    """One step of a run: it is done when its folder is there, whoever wrote that.
+    """One step of a run: it is done when its folder exists, in whichever process.
 
     Attributes:
         night: The run.
-        step: The name of the step's folder.
-        told: What whoever watches is told.
+        step: The step.
+        before: The step before it, which runs first.
     """
 
     night: Run = _NIGHT
-    step: ClassVar[str]
-    told: ClassVar[str]
+    step: Step = _STEP
+    before: "StepTask | None" = _BEFORE
+
+    def requires(self) -> "Sequence[StepTask]":
+        """Return the step before this one."""
+        return [self.before] if self.before is not None else []
 
     def output(self) -> luigi.LocalTarget:
         """Return the step's folder."""
-        return luigi.LocalTarget(str(self.night.path(self.step)))
+        return luigi.LocalTarget(str(self.night.path(self.step.name)))
 
     def run(self) -> None:
-        """Write the step into a folder aside, which is renamed when it is whole."""
-        self.night.on_progress(JobProgress(self.told))
-        with self.night.writing(self.step) as folder:
-            self.write(folder)
-
-    def write(self, folder: Path) -> None:
-        """Do the work; what is not written into `folder` has to bear being done twice."""
-        raise NotImplementedError
-
-
-class MarkTask(StepTask):
-    """A step whose work leads out of its own folder, which is only the mark that it is done."""
-
-    def write(self, _folder: Path) -> None:
-        """Do the work."""
-        self.do()
-
-    def do(self) -> None:
-        """Do the work so that it can be done twice: the process may die between the work and its mark."""
-        raise NotImplementedError
+        """Write the step into a folder aside, and rename the folder when it is complete."""
+        self.night.on_progress(JobProgress(self.step.title))
+        with self.night.writing(self.step.name) as folder:
+            self.step.work(self.night, folder)
 
 
 class PipelineError(RuntimeError):
-    """Luigi could not run the steps, for no reason of theirs. This is a mistake in playfold."""
+    """Luigi did not run all steps although none of them failed. This is a mistake in playfold."""
 
 
 class _Workers:
-    """Makes Luigi's worker: one that leaves signals alone and writes no mails."""
+    """Makes Luigi's worker: it leaves signals alone and sends no mails."""
 
     def create_local_scheduler(self) -> Any:
         """Return a scheduler in this process."""
@@ -97,22 +117,33 @@ class _Workers:
         )
 
 
-def run_to(last: StepTask) -> None:
-    """Run a step, after those that it requires; what is done already is not done again.
+def run_steps(night: Run, steps: Iterable[Step]) -> None:
+    """Run those of the steps that are not done, in their order.
 
     Raises:
-        Exception: What a step raised.
-        PipelineError: Luigi did not run them all, and no step is the reason.
+        Exception: The exception of a step that failed.
+        PipelineError: Luigi did not run them all, and no step failed.
     """
+    last: StepTask | None = None
+    for step in steps:
+        last = StepTask(night, step, last)
+    if last is not None:
+        _build(last)
+
+
+def _build(last: StepTask) -> None:
+    """Let Luigi run a task and all tasks before it."""
     raised: list[BaseException] = []
     for event in (luigi.Event.FAILURE, luigi.Event.BROKEN_TASK):
         StepTask.event_handler(event)(lambda _, error: raised.append(error))
     try:
-        ended = luigi.build([last], _Workers(), detailed_summary=True, local_scheduler=True, workers=1)
+        result = luigi.build([last], _Workers(), detailed_summary=True, local_scheduler=True, workers=1)
     finally:
         StepTask._event_callbacks.pop(StepTask, None)  # noqa: SLF001 - handlers can only be removed one by one
     if raised:
         raise raised[0]
-    if not ended.scheduling_succeeded or not last.complete():
-        message = f"The steps to {last.step} did not all run ({ended.status.name}): this is a mistake in playfold."
+    if not result.scheduling_succeeded or not last.complete():
+        message = (
+            f"The steps to {last.step.name} did not all run ({result.status.name}): this is a mistake in playfold."
+        )
         raise PipelineError(message)

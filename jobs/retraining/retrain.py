@@ -1,4 +1,4 @@
-"""The next generation: one run of the night's steps, resumed or begun."""
+"""A retrain: one run of the steps, resumed or begun, that makes the next generation."""
 
 import time
 from typing import Literal
@@ -13,7 +13,7 @@ from streams.settings import Settings
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended."""
+    """The result of a run."""
 
     generation: str
     status: Literal["announced", "rejected"]
@@ -21,32 +21,32 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     items: int
     plays: int
     seconds: float
-    """What this process took; it may have resumed the run of another."""
+    """The seconds of this process; it may have resumed another process's run."""
     resumed: bool
     tuned: bool
     started_from: str | None
     steps: dict[str, float]
-    """Seconds of every step, whichever process did it."""
+    """Seconds of every step, in all processes."""
     gate: Gate | None
 
 
 def retrain(settings: Settings, on_progress: ProgressCallback, *, forced: bool = False, fresh: bool = False) -> Report:
     """Make the next generation: read the histories, train, judge, publish, announce.
 
-    An interrupted run is resumed. One that ends leaves its report, and nothing of the listeners' histories.
+    An interrupted run is resumed. A finished run leaves its report, and no listener's history.
 
     Args:
-        settings: Where things are, and what is minimised.
-        on_progress: Called after every step.
-        forced: Announce it whatever the gate says.
+        settings: The settings of the run.
+        on_progress: Called with the progress of every step.
+        forced: Announce the generation even if the gate rejects it.
         fresh: Discard an interrupted run.
 
     Raises:
         StateError: Another process makes a generation.
-        LogReadError, OutboxError: Kafka did not answer; the run can be resumed.
+        LogReadError, OutboxError: Kafka does not answer; the run can be resumed.
         NothingToTrainError: No user has a history.
         TrainingError: The training diverged.
-        GenerationError: What was written does not verify, or the store does not take it.
+        GenerationError: The written generation does not verify, or the store rejects it.
     """
     began = time.monotonic()
     with open_run(settings, on_progress, forced=forced, fresh=fresh) as run:

@@ -1,30 +1,34 @@
-"""A run that makes a generation: a folder in which every finished step has a folder of its own.
+"""A run that makes a generation: a folder with one folder for each finished step.
 
 `lock`                               held by the process that makes a generation
-`<generation_id>/run.json`           what is made, and under which settings
-`<generation_id>/.<step>.aside/`     a step that is being written; nobody reads it
+`<generation_id>/run.json`           the generation's id, and the settings that decide it
+`<generation_id>/.<step>.aside/`     a step that is being written; no other step reads it
 `<generation_id>/<step>/`            a step that is done
-`<generation_id>/report.json`        how it ended; nothing else of the run is kept then but `run.json`
+`<generation_id>/report.json`        the result of a finished run, of which only this and `run.json` are kept
 """
 
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from jobs.progress import JobProgress, ProgressCallback
+from jobs.retraining.serving_generation import ServingGeneration, ServingRecord, open_serving
 from state.errors import StoreUnavailableError
 from state.generations.naming import new_generation_id
 from state.storage.files import fsync_folder, locked_folder, write_file
 from streams.settings import Settings
 
 RECORD, REPORT, TIMING = "run.json", "report.json", "step.json"
-FORMAT = 1
+SERVING = "serving"
+"""The first step, which records the generation in service."""
+FORMAT = 2
 RESUMABLE_S = 12 * 3600
-"""Older runs are not resumed: what listeners played since is worth more than the work that was done."""
+"""Older runs are not resumed: plays since then are worth more than the finished steps."""
 WITHOUT_EFFECT = {
     "data_dir", "instance", "replication", "broker_heap_mb", "broker_ready_s", "ready_s", "session_timeout_s",
     "kafka_timeout_s", "slice_plays_max", "group_plays_max", "play_bytes_max", "threads", "play_ids_max",
@@ -40,7 +44,7 @@ WITHOUT_EFFECT = {
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run makes."""
+    """The identity of a run."""
 
     format: int = FORMAT
     generation_id: str
@@ -50,7 +54,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Timing(msgspec.Struct):
-    """How long a step took."""
+    """The duration of a step."""
 
     seconds: float
 
@@ -59,10 +63,10 @@ class Run:
     """The run that this process works on.
 
     Attributes:
-        settings: Where things are, and what is minimised.
-        on_progress: Called after every step.
-        forced: The gate cannot stop it.
-        resumed: An earlier process began it.
+        settings: The settings of the run.
+        on_progress: Called with the progress of every step.
+        forced: The generation is announced even if the gate rejects it.
+        resumed: An earlier process began the run.
     """
 
     def __init__(
@@ -77,27 +81,37 @@ class Run:
 
     @property
     def generation_id(self) -> str:
-        """Return the id of the generation that is made."""
+        """Return the id of the new generation."""
         return self._folder.name
 
     def path(self, step: str) -> Path:
-        """Return the folder of a step; it is there when the step is done."""
+        """Return the folder of a step; it exists when the step is done."""
         return self._folder / step
+
+    @cached_property
+    def serving(self) -> ServingGeneration:
+        """Open the generation that was in service when the run began; all steps use this one.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        record = ServingRecord.load(self.path(SERVING))
+        return open_serving(record.generation_id, self.settings, self.on_progress)
 
     def done(self) -> list[str]:
         """Return the names of the steps that are done."""
         return sorted(path.name for path in self._folder.glob("[!.]*") if path.is_dir())
 
     def seconds(self) -> dict[str, float]:
-        """Return how long every step took that is done, whichever process did it, in the order in which they ended."""
+        """Return the seconds of every finished step of all processes, in the order in which the steps ended."""
         timings = sorted(self._folder.glob(f"[!.]*/{TIMING}"), key=lambda path: path.stat().st_mtime_ns)
         return {path.parent.name: msgspec.json.decode(path.read_bytes(), type=_Timing).seconds for path in timings}
 
     @contextmanager
     def writing(self, step: str) -> Iterator[Path]:
-        """Give a folder to write a step into; the step is done when the block ends well, and was never begun otherwise.
+        """Yield a folder to write a step into; the step is done when the block ends, and left undone if it raises.
 
-        Step 1: an empty folder aside is filled by the block. Step 2: sync it. Step 3: rename it, sync its parent.
+        Step 1: the block fills an empty folder aside. Step 2: sync it. Step 3: rename it and sync its parent.
         """
         aside = self._folder / f".{step}.aside"
         # Step 1
@@ -114,10 +128,10 @@ class Run:
         fsync_folder(self._folder)
 
     def finish(self, report: bytes) -> None:
-        """Keep a report of the run and remove the listeners' histories, and whatever else the steps left.
+        """Write the report of the run and remove the folders of its steps, with the listeners' histories.
 
-        Step 1: write the report, which makes the run a finished one. Step 2: remove the rest; whoever opens the next
-        run does that too.
+        Step 1: write the report, which makes the run a finished one. Step 2: remove the rest. After a crash between
+        the two, the next run does step 2.
         """
         # Step 1
         aside = self._folder / f".{REPORT}.aside"
@@ -130,7 +144,7 @@ class Run:
             shutil.rmtree(old)
 
     def discard(self) -> None:
-        """Remove the run; the next one begins with the histories of its own moment."""
+        """Remove the run; the next one reads the histories again."""
         shutil.rmtree(self._folder)
 
 
@@ -138,22 +152,22 @@ class Run:
 def open_run(
     settings: Settings, on_progress: ProgressCallback, *, forced: bool = False, fresh: bool = False
 ) -> Iterator[Run]:
-    """Resume the unfinished run, or begin one; hold the lock meanwhile.
+    """Resume the unfinished run, or begin one, under the lock of the folder.
 
-    A run is discarded when what it read is at fault, as it would be again. It is kept for the next process when Kafka,
-    the store or the disk failed it, or when it was killed.
+    An error of the data discards the run, since it would come again. An error of Kafka, the store or the disk, or a
+    kill, keeps the run for the next process.
 
     Args:
-        settings: Where things are, and what is minimised.
+        settings: The settings of the run.
         on_progress: Called with a note if the run is resumed, and for every run that is discarded.
-        forced: The gate cannot stop it.
-        fresh: Discard the unfinished run, whatever it is.
+        forced: Announce the generation even if the gate rejects it.
+        fresh: Discard the unfinished run.
 
     Raises:
-        StateError: Another process makes a generation.
+        StateError: Another process has the lock.
     """
     now_ms = time.time_ns() // 1_000_000
-    with locked_folder(settings.nights_path, _told_taken(settings.nights_path)):
+    with locked_folder(settings.nights_path, _locked_message(settings.nights_path)):
         decided_by = _decided_by(settings, forced=forced)
         resumable = _clear(settings.nights_path, decided_by, now_ms, on_progress, fresh=fresh)
         folder = resumable or _begin(settings.nights_path, decided_by, now_ms)
@@ -173,7 +187,7 @@ def open_run(
 def _clear(
     nights: Path, decided_by: dict[str, str], now_ms: int, on_progress: ProgressCallback, *, fresh: bool
 ) -> Path | None:
-    """Remove unfinished runs, and what else is left of finished ones; return the one that can be resumed, if any."""
+    """Remove runs that cannot be resumed, and the steps of finished ones; return the run to resume, if any."""
     resumable = None
     for folder in reversed(_runs(nights)):
         if (folder / REPORT).exists():
@@ -195,7 +209,7 @@ def _clear(
 
 
 def _begin(nights: Path, decided_by: dict[str, str], now_ms: int) -> Path:
-    """Make the folder of a new run: aside, then renamed."""
+    """Write the folder of a new run aside, and rename it."""
     record = RunRecord(generation_id=new_generation_id(now_ms), began_at_ms=now_ms, decided_by=decided_by)
     folder = nights / record.generation_id
     aside = folder.with_name(f".{folder.name}.aside")
@@ -208,7 +222,7 @@ def _begin(nights: Path, decided_by: dict[str, str], now_ms: int) -> Path:
 
 
 def _reason_against(folder: Path, decided_by: dict[str, str], now_ms: int) -> str | None:
-    """Return why a run cannot be resumed, None if it can."""
+    """Return the reason against resuming a run, None if there is none."""
     try:
         record = msgspec.json.decode((folder / RECORD).read_bytes(), type=RunRecord)
     except (OSError, ValueError):
@@ -236,14 +250,14 @@ def _runs(nights: Path) -> list[Path]:
 
 
 def _keep_reports(folder: Path) -> None:
-    """Remove everything of a run but its record and its report."""
+    """Remove the folders of a run; its record and its report stay."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
 
 
-def _told_taken(nights: Path) -> str:
-    """Return the sentence for who comes second."""
+def _locked_message(nights: Path) -> str:
+    """Return the error message for a second concurrent run."""
     unfinished = [path for path in _runs(nights) if not (path / REPORT).exists()]
     what = f"generation {unfinished[-1].name}" if unfinished else "a generation"
     return f"Another run makes {what} in {nights}: wait for it, or stop it."

@@ -1,44 +1,63 @@
-"""The generation in service, to begin with and to compare with."""
+"""The generation in service: the next one begins with it and is compared with it."""
 
-import asyncio
+from pathlib import Path
 from typing import NamedTuple
 
-from jobs.announcement import announced
+import msgspec
+
 from jobs.progress import JobProgress, ProgressCallback
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
+from state.storage.files import write_file
 from streams.settings import Settings
 
+RECORD = "serving.json"
 
-class InService(NamedTuple):
-    """What the workers were told to serve."""
+
+class ServingRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The generation that was announced when a run began."""
+
+    generation_id: str | None
+    """None before the first announcement."""
+
+    def save(self, folder: Path) -> None:
+        """Write the record into an existing folder."""
+        write_file(folder / RECORD, msgspec.json.encode(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> "ServingRecord":
+        """Read the record that `save` wrote."""
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=cls)
+
+
+class ServingGeneration(NamedTuple):
+    """A generation in service, open if possible."""
 
     generation_id: str | None
     """None before the first announcement."""
     generation: Generation | None
-    """None if it cannot be opened, too."""
+    """None also if the generation cannot be opened."""
 
 
-def open_in_service(settings: Settings, on_progress: ProgressCallback) -> InService:
-    """Open the generation in service; one that cannot be opened is told, and is no reason to stop.
+def open_serving(generation_id: str | None, settings: Settings, on_progress: ProgressCallback) -> ServingGeneration:
+    """Open a generation in service; report a damaged one as a note, because the next one replaces it.
+
+    Args:
+        generation_id: The announced generation, None if there is none.
+        settings: The settings that name the store.
+        on_progress: Called with the note.
 
     Raises:
-        LogReadError: Kafka does not answer.
-        StoreUnavailableError: The store does not; the generation may be in good order.
+        StoreUnavailableError: The store does not answer, so the generation may be intact.
     """
-    announcement = asyncio.run(announced(settings))
-    if announcement is None:
-        return InService(None, None)
-    found = announcement.generation_id
+    if generation_id is None:
+        return ServingGeneration(None, None)
     try:
-        return InService(found, generation_store(settings).open(found))
+        return ServingGeneration(generation_id, generation_store(settings).open(generation_id))
     except StoreUnavailableError:
         raise
     except GenerationError as error:
-        on_progress(
-            JobProgress(
-                f"{error} It is in service, but nothing can begin with it, nor be compared with it.", is_note=True
-            )
-        )
-        return InService(found, None)
+        note = f"{error} It is in service, but no training can begin with it, and the gate cannot compare with it."
+        on_progress(JobProgress(note, is_note=True))
+        return ServingGeneration(generation_id, None)

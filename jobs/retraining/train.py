@@ -1,4 +1,4 @@
-"""What a training gave: item factors, and how they came about."""
+"""The training of the next generation's item factors."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from jobs.histories.training_set import TrainingSet
-from jobs.retraining.serving_generation import InService
+from jobs.retraining.serving_generation import ServingGeneration
 from model.arrays import Floats, Keys
 from model.objective import Objective
 from model.training import Factors, LocalEngine, Progress, train
@@ -21,19 +21,19 @@ ITEM_FACTORS, GRAM_DIAGONAL, RECORD = "item_factors.npy", "gram_diagonal.npy", "
 
 
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How a training was done."""
+    """The parameters and the origin of a training."""
 
     objective: Objective
-    """What was minimised, with the sweeps that were made."""
+    """The minimised objective; its iterations are the sweeps that ran."""
     tuned: bool = False
-    """The objective was found by tuning."""
+    """The objective is the result of a tuning."""
     parent: str | None
-    """The generation in service at that time."""
+    """The generation in service when the run began."""
     started_from: str | None
-    """The generation whose item factors it began with."""
+    """The generation whose item factors were the initial ones; None: they were random."""
 
 
-class Trained(NamedTuple):
+class TrainedFactors(NamedTuple):
     """Item factors in the rows of their training set."""
 
     item_factors: Floats
@@ -41,34 +41,34 @@ class Trained(NamedTuple):
     record: TrainingRecord
 
     def save(self, folder: Path) -> None:
-        """Write it into a folder that is there."""
+        """Write the factors into an existing folder."""
         np.save(folder / ITEM_FACTORS, self.item_factors)
         np.save(folder / GRAM_DIAGONAL, self.gram_diagonal)
         # JSON has no infinity, which a half-life may be.
         (folder / RECORD).write_bytes(msgspec.msgpack.encode(self.record))
 
     @classmethod
-    def load(cls, folder: Path) -> "Trained":
-        """Read what `save` wrote."""
+    def load(cls, folder: Path) -> "TrainedFactors":
+        """Read the factors that `save` wrote."""
         record = msgspec.msgpack.decode((folder / RECORD).read_bytes(), type=TrainingRecord)
         return cls(np.load(folder / ITEM_FACTORS), np.load(folder / GRAM_DIAGONAL), record)
 
 
 def warm_start(serving: Generation | None, objective: Objective, item_keys: Keys) -> Floats | None:
-    """Return item factors to begin a training with, None if it has to begin from chance.
+    """Return initial item factors for a training, None if it has to begin with random ones.
 
-    Factors of another length or of another rule are no beginning. An item that the generation in service does not
-    know gets a row of zeros, which the training takes for unknown.
+    Factors of another length or of another rule are not used. An item that the generation in service does not know
+    gets a row of zeros, which the training treats as unknown.
 
     Args:
         serving: The generation in service.
-        objective: What is to be minimised.
+        objective: The objective of the training.
         item_keys: The items to train, in the order of their rows.
     """
     if serving is None:
         return None
-    found = serving.manifest.objective
-    if (found.rule, found.factors) != (objective.rule, objective.factors):
+    served = serving.manifest.objective
+    if (served.rule, served.factors) != (objective.rule, objective.factors):
         return None
     rows = serving.rows_of(item_keys)
     if not (rows >= 0).any():
@@ -78,48 +78,48 @@ def warm_start(serving: Generation | None, objective: Objective, item_keys: Keys
 
 
 def train_on(
-    found: TrainingSet,
+    training_set: TrainingSet,
     objective: Objective,
     start: Floats | None = None,
     threads: int = 1,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Factors:
-    """Train on a training set; the same set gives the same factors, whatever the number of threads.
+    """Train on a training set; the same set gives the same factors for any number of threads.
 
     Args:
-        found: Who played what.
-        objective: What is minimised, and how often the sweeps go around.
-        start: Item factors to begin with; from chance if left out.
-        threads: How many share the work.
+        training_set: The histories of the listeners.
+        objective: The objective, with the number of sweeps.
+        start: Initial item factors; random if left out.
+        threads: The number of threads.
         progress: Called after every half-sweep.
 
     Raises:
         TrainingError: The training diverged.
     """
     rng = np.random.default_rng(SEED)
-    matrix = found.matrix(objective.window_plays)
-    return train(matrix, found.n_items, objective, rng, progress, LocalEngine(threads), start)
+    matrix = training_set.matrix(objective.window_plays)
+    return train(matrix, training_set.n_items, objective, rng, progress, LocalEngine(threads), start)
 
 
 def train_next(
-    found: TrainingSet,
-    serving: InService,
+    training_set: TrainingSet,
+    serving: ServingGeneration,
     objective: Objective,
     settings: Settings,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Trained:
-    """Train the next generation: a few sweeps from the one in service if it fits, else all of them from chance.
+) -> TrainedFactors:
+    """Train the next generation: a few sweeps from the one in service if it fits, else all sweeps from random factors.
 
     Raises:
         TrainingError: The training diverged.
     """
-    start = warm_start(serving.generation, objective, found.item_keys) if settings.warm_iterations else None
+    start = warm_start(serving.generation, objective, training_set.item_keys) if settings.warm_iterations else None
     if start is not None:
         objective = replace(objective, iterations=settings.warm_iterations)
-    factors = train_on(found, objective, start, settings.threads, progress)
+    factors = train_on(training_set, objective, start, settings.threads, progress)
     record = TrainingRecord(
         objective=objective,
         parent=serving.generation_id,
         started_from=serving.generation_id if start is not None else None,
     )
-    return Trained(factors.item_factors, factors.gram_diagonal, record)
+    return TrainedFactors(factors.item_factors, factors.gram_diagonal, record)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs.histories.training_set import interactions_of
+from jobs.histories.training_set import training_set_of
 from jobs.tuning.results import SCORED, Tuned, TuningError, read_best
 from jobs.tuning.search import tune_on_histories
 from streams.settings import Settings
@@ -33,7 +33,7 @@ def listeners(last: int, before: int = 40, n_first: int = 10) -> Played:
 def tuned_on(folder: Path, plays: Played, settings: Settings) -> Tuned:
     """Tune on histories, on the first setting alone."""
     folder.mkdir()
-    return tune_on_histories(interactions_of(snapshot_of(folder, plays), settings), settings, 0)
+    return tune_on_histories(training_set_of(snapshot_of(folder, plays), settings), settings, 0)
 
 
 def test_what_the_gate_asks_for_is_not_tuned_on(settings: Settings, tmp_path: Path) -> None:

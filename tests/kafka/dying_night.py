@@ -10,22 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.progress import no_progress
+from jobs.retraining import steps
 from jobs.retraining.retrain import retrain
 from jobs.retraining.run import Run
 from streams.settings import Settings, read_settings
 
-STEPS = [
-    "snapshot",
-    "interactions",
-    "train",
-    "quality",
-    "gate",
-    "generation",
-    "index",
-    "related",
-    "publish",
-    "announce",
-]
+STEPS = [step.name for step in steps.STEPS if step.name != "tune"]
 
 
 def die() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,13 @@ import numpy as np
 import pytest
 
 from cli.processes import environment_of, run_command
-from jobs.progress import JobProgress, no_progress
+from jobs.announcement import announce
+from jobs.progress import JobProgress, ProgressCallback, no_progress
+from jobs.retraining.reindex import Changes, reindex
 from jobs.retraining.retrain import retrain
 from jobs.retraining.run import open_run
+from state.generations.folder_store import FolderStore
+from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from streams.messages.records import Announcement
 from streams.settings import Settings
@@ -81,6 +87,69 @@ def test_the_next_night_begins_with_the_generation_in_service(small: Settings, n
     assert [2, 1] == [manifest.objective.iterations for manifest in manifests]
     assert [60, 60] == [manifest.n_users_trained for manifest in manifests]
     assert [False, False] == [first.resumed, second.resumed]
+
+
+def test_the_generation_in_service_is_opened_once(
+    small: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All steps of a run share it."""
+    assert names.generations
+    in_service, opened, open_generation = retrain(small, no_progress).generation, list[str](), FolderStore.open
+
+    def watched_open(store: FolderStore, generation_id: str, revision: int | None = None) -> Generation:
+        opened.append(generation_id)
+        return open_generation(store, generation_id, revision)
+
+    monkeypatch.setattr(FolderStore, "open", watched_open)
+    retrain(small, no_progress)
+
+    assert 1 == opened.count(in_service)
+
+
+def test_a_rollback_during_a_run_does_not_mix_two_generations(small: Settings, names: TopicNames) -> None:
+    """The new generation is compared with the one that it started from, although another one serves meanwhile."""
+    first, second = (retrain(small, no_progress).generation for _ in range(2))
+
+    report = retrain(small, at_step("ranking the held-out items", lambda: serve_again(small, first)))
+
+    assert [first, second, first, report.generation] == announcements(small, names)
+    assert second == report.started_from
+    assert report.gate is not None
+    assert second == report.gate.against
+    assert second == generation_store(small).verify(report.generation).parent
+
+
+def at_step(title: str, act: Callable[[], object]) -> ProgressCallback:
+    """Return a callback that acts right before a step of a run does its work."""
+
+    def on_progress(progress: JobProgress) -> None:
+        if progress.name == title and progress.total is None:
+            act()
+
+    return on_progress
+
+
+def serve_again(settings: Settings, generation_id: str) -> None:
+    """Announce an older generation, as a rollback does."""
+    asyncio.run(announce(settings, generation_id, 0, time.time_ns() // 1_000_000))
+
+
+@pytest.mark.parametrize("rolled_back", [False, True])
+def test_an_item_withdrawn_during_a_run_stays_withdrawn(
+    small: Settings, names: TopicNames, *, rolled_back: bool
+) -> None:
+    """The new generation does not list it, whichever generation it was withdrawn from."""
+    assert names.generations
+    first, _ = (retrain(small, no_progress).generation for _ in range(2))
+
+    def withdraw() -> None:
+        if rolled_back:
+            serve_again(small, first)
+        reindex(small, Changes(withdraw=["i1"]))
+
+    report = retrain(small, at_step("building the index", withdraw))
+
+    assert ("i1",) == generation_store(small).open(report.generation).revision.withdrawn
 
 
 def test_other_factors_begin_from_chance(small: Settings, names: TopicNames) -> None:

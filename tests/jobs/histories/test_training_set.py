@@ -13,7 +13,7 @@ from jobs.histories.training_set import (
     active_listeners,
     hold_out,
     in_gate,
-    interactions_of,
+    training_set_of,
 )
 from model.history import Histories
 from model.objective import Objective, Rule
@@ -46,7 +46,7 @@ def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
     """Users by id, items by their keys, each entry at its item; values as they were when last touched."""
     snapshot = snapshot_of(tmp_path, {"ben": ["x", "y", "x"], "ann": ["y"], "cem": []})
 
-    found = interactions_of(snapshot, SETTINGS)
+    found = training_set_of(snapshot, SETTINGS)
 
     played = [found.item_ids[row] for row in found.rows]
     matrix = found.matrix(0)
@@ -58,7 +58,7 @@ def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
 
 def test_windows_come_behind_the_listeners(tmp_path: Path) -> None:
     """As many first rows as there are active listeners, whatever the setting."""
-    found = interactions_of(snapshot_of(tmp_path, {"ann": [f"i{n}" for n in range(6)]}), SETTINGS)
+    found = training_set_of(snapshot_of(tmp_path, {"ann": [f"i{n}" for n in range(6)]}), SETTINGS)
 
     assert [0, 6] == found.matrix(0).starts.tolist()
     assert [0, 6] == found.matrix(3).starts.tolist()[:2]
@@ -69,7 +69,7 @@ def test_windows_come_behind_the_listeners(tmp_path: Path) -> None:
 def test_nothing_to_train_on_is_a_sentence(tmp_path: Path, plays: dict[str, list[str]]) -> None:
     """No listener, or none with a history."""
     with pytest.raises(NothingToTrainError) as caught:
-        interactions_of(snapshot_of(tmp_path, plays), SETTINGS)
+        training_set_of(snapshot_of(tmp_path, plays), SETTINGS)
 
     expected = "The changelog of group playfold holds no plays: replay some and run a worker first."
     assert expected == str(caught.value)
@@ -88,7 +88,7 @@ def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
     """They are folded in like everybody, and what they play is an item of the generation."""
     snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "z", "y"]})
 
-    found = interactions_of(snapshot, msgspec.structs.replace(SETTINGS, active_plays_min=3))
+    found = training_set_of(snapshot, msgspec.structs.replace(SETTINGS, active_plays_min=3))
 
     matrix = found.matrix(0)
     assert (2, 3) == (len(found), found.n_items)
@@ -119,7 +119,7 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
     """It is in the history all the same."""
     snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "x", "z"]})
 
-    found = interactions_of(snapshot, msgspec.structs.replace(SETTINGS, gate_share=0.05))
+    found = training_set_of(snapshot, msgspec.structs.replace(SETTINGS, gate_share=0.05))
 
     matrix = found.matrix(0)
     assert ["x", "y", "x"] == [found.item_ids[row] for row in matrix.rows]
@@ -141,7 +141,7 @@ def test_the_share_at_the_gate_only_shrinks() -> None:
 
 def test_a_training_set_comes_back_from_the_disk(tmp_path: Path) -> None:
     """Every array, bit for bit."""
-    found = interactions_of(snapshot_of(tmp_path, drawn_plays()), msgspec.structs.replace(SETTINGS, gate_share=0.1))
+    found = training_set_of(snapshot_of(tmp_path, drawn_plays()), msgspec.structs.replace(SETTINGS, gate_share=0.1))
     found.save(tmp_path)
 
     again = TrainingSet.load(tmp_path)
@@ -162,7 +162,7 @@ def test_folding_in_gives_the_trained_vectors(
     """Through the generation on disk and the worker's own path, without decay: what was trained is what is served."""
     settings = msgspec.structs.replace(SETTINGS, active_plays_min=active_plays_min)
     plays = drawn_plays(lengths=(8, 12, 15))
-    found = interactions_of(snapshot_of(tmp_path, plays), settings)
+    found = training_set_of(snapshot_of(tmp_path, plays), settings)
     objective = Objective(rule, factors=8, window_plays=window_plays, half_life_plays=float("inf"), iterations=3)
     factors = train(found.matrix(window_plays), found.n_items, objective, np.random.default_rng(0))
     catalog = Catalog(found.item_ids, factors.item_factors, factors.gram_diagonal, found.popularity(np.inf, NOW_S)[0])

@@ -1,4 +1,4 @@
-"""The gate: what is worse does not pass, what cannot be judged does."""
+"""The gate rejects a worse candidate, and accepts one that it cannot compare."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from jobs.histories.training_set import TrainingSet, interactions_of
-from jobs.retraining.gate import LISTENERS_MIN, Asked, K, Scored, Side, asked_of, judge, score
-from jobs.retraining.train import Trained, TrainingRecord
+from jobs.histories.training_set import TrainingSet, training_set_of
+from jobs.retraining.gate import LISTENERS_MIN, HoldOut, K, Ranks, ScoredModel, hold_out_of, judge, rank
+from jobs.retraining.train import TrainedFactors, TrainingRecord
 from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
 from model.evaluation.rank_metrics import MISS, QualityError
@@ -36,69 +36,72 @@ def tasteful(n_users: int = 200, n_plays: int = 12) -> Played:
 
 def training_set(folder: Path, plays: Played) -> TrainingSet:
     """Return a training set that holds everybody's latest item out."""
-    return interactions_of(snapshot_of(folder, plays), Settings(gate_share=0.05))
+    return training_set_of(snapshot_of(folder, plays), Settings(gate_share=0.05))
 
 
-def trained(found: TrainingSet) -> Trained:
+def trained(interactions: TrainingSet) -> TrainedFactors:
     """Train on it."""
-    factors = train(found.matrix(0), found.n_items, OBJECTIVE, np.random.default_rng(0))
+    factors = train(interactions.matrix(0), interactions.n_items, OBJECTIVE, np.random.default_rng(0))
     record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
-    return Trained(factors.item_factors, factors.gram_diagonal, record)
+    return TrainedFactors(factors.item_factors, factors.gram_diagonal, record)
 
 
-def side(found: TrainingSet, item_factors: Floats) -> Side:
-    """Return item factors as a side, in whatever basis they are given."""
+def model_of(interactions: TrainingSet, item_factors: Floats) -> ScoredModel:
+    """Return the model of item factors, which may be in any basis."""
     rotation, diagonal = diagonalise(item_factors, OBJECTIVE.gram_scale)
     record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
-    return Side.of_training(found, Trained(rotate(item_factors, rotation), diagonal, record))
+    return ScoredModel.of_training(interactions, TrainedFactors(rotate(item_factors, rotation), diagonal, record))
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+def interactions(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
     """Give all tests the same listeners."""
     return training_set(tmp_path_factory.mktemp("snapshot"), tasteful())
 
 
-def test_the_listeners_are_asked_for_what_they_played_last(found: TrainingSet) -> None:
+def test_the_latest_item_of_each_listener_is_held_out(interactions: TrainingSet) -> None:
     """As they were before it."""
-    asked = asked_of(found)
+    hold_out = hold_out_of(interactions)
 
-    assert 200 == len(asked.held_out)
-    assert [11] * 200 == np.diff(asked.histories.starts).tolist()
-    assert {11} == set(asked.plays_before.tolist())
+    assert 200 == len(hold_out.item_keys)
+    assert [11] * 200 == np.diff(hold_out.histories.starts).tolist()
+    assert {11} == set(hold_out.plays_before.tolist())
     last = tasteful()["u000"][-1]
-    assert last == found.item_ids[int(np.searchsorted(found.item_keys, asked.held_out[0]))]
+    assert last == interactions.item_ids[int(np.searchsorted(interactions.item_keys, hold_out.item_keys[0]))]
 
 
-def test_ranks_are_those_of_a_plain_solve(found: TrainingSet) -> None:
+def test_ranks_are_those_of_a_plain_solve(interactions: TrainingSet) -> None:
     """Folded in densely, sorted whole, known items left out; recency as of the moment before."""
     recent = Objective(factors=8, half_life_plays=3.0)
-    drawn = np.random.default_rng(3).standard_normal((found.n_items, 8)).astype(np.float32)
+    drawn = np.random.default_rng(3).standard_normal((interactions.n_items, 8)).astype(np.float32)
     rotation, diagonal = diagonalise(drawn, recent.gram_scale)
     record = TrainingRecord(objective=recent, tuned=False, parent=None, started_from=None)
-    ours = Side.of_training(found, Trained(rotate(drawn, rotation), diagonal, record))
-    asked = asked_of(found)
+    ours = ScoredModel.of_training(interactions, TrainedFactors(rotate(drawn, rotation), diagonal, record))
+    hold_out = hold_out_of(interactions)
 
-    ranks = score(ours, asked).ranks
+    ranks = rank(ours, hold_out).ranks
 
     for user in (0, 7, 199):
-        part = slice(asked.histories.starts[user], asked.histories.starts[user + 1])
-        rows = np.searchsorted(found.item_keys, asked.histories.item_keys[part])
-        weights = 0.5 ** ((11 - asked.histories.touched_at_play[part].astype(float)) / 3)
+        part = slice(hold_out.histories.starts[user], hold_out.histories.starts[user + 1])
+        rows = np.searchsorted(interactions.item_keys, hold_out.histories.item_keys[part])
+        weights = 0.5 ** ((11 - hold_out.histories.touched_at_play[part].astype(float)) / 3)
         y = ours.item_factors[rows].astype(np.float64)
         c = np.log2(1 + weights)
         left = np.diag(diagonal.astype(np.float64)) + (y.T * c) @ y + np.eye(8) * recent.regularization * len(rows)
         scores = ours.item_factors @ np.linalg.solve(left, c @ y)
         scores[rows] = -np.inf
-        played = np.searchsorted(found.item_keys, asked.held_out[user])
+        played = np.searchsorted(interactions.item_keys, hold_out.item_keys[user])
         assert 1 + (scores > scores[played]).sum() == ranks[user]
 
 
-def test_what_is_worse_is_rejected(found: TrainingSet) -> None:
+def test_what_is_worse_is_rejected(interactions: TrainingSet) -> None:
     """Factors of the wrong items: the sentence has the figures."""
-    asked, good = asked_of(found), trained(found)
+    hold_out, good = hold_out_of(interactions), trained(interactions)
     shuffled = np.random.default_rng(1).permutation(good.item_factors)
-    serving, candidate = score(side(found, good.item_factors), asked), score(side(found, shuffled), asked)
+    serving, candidate = (
+        rank(model_of(interactions, good.item_factors), hold_out),
+        rank(model_of(interactions, shuffled), hold_out),
+    )
 
     gate = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=False)
 
@@ -116,11 +119,14 @@ def test_what_is_worse_is_rejected(found: TrainingSet) -> None:
     assert expected == gate.reason
 
 
-def test_force_publishes_and_says_so(found: TrainingSet) -> None:
+def test_force_publishes_and_says_so(interactions: TrainingSet) -> None:
     """Only what would be rejected is forced."""
-    asked, good = asked_of(found), trained(found)
+    hold_out, good = hold_out_of(interactions), trained(interactions)
     shuffled = np.random.default_rng(1).permutation(good.item_factors)
-    serving, candidate = score(side(found, good.item_factors), asked), score(side(found, shuffled), asked)
+    serving, candidate = (
+        rank(model_of(interactions, good.item_factors), hold_out),
+        rank(model_of(interactions, shuffled), hold_out),
+    )
 
     forced = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=True)
     needless = judge(serving, candidate, "the-old-one", np.random.default_rng(0), forced=True)
@@ -130,13 +136,13 @@ def test_force_publishes_and_says_so(found: TrainingSet) -> None:
     assert (True, False) == (needless.accepted, needless.forced)
 
 
-def test_the_same_again_passes(found: TrainingSet, tmp_path: Path) -> None:
+def test_the_same_again_passes(interactions: TrainingSet, tmp_path: Path) -> None:
     """A night without news does not stop the nights; the generation on disk answers as the training did."""
-    asked, good = asked_of(found), trained(found)
-    candidate = Side.of_training(found, good)
-    from_disk = as_generation(found, good, tmp_path)
+    hold_out, good = hold_out_of(interactions), trained(interactions)
+    candidate = ScoredModel.of_training(interactions, good)
+    from_disk = as_generation(interactions, good, tmp_path)
 
-    ours, theirs = score(candidate, asked), score(from_disk, asked)
+    ours, theirs = rank(candidate, hold_out), rank(from_disk, hold_out)
     gate = judge(ours, theirs, FIRST_ID, np.random.default_rng(0), forced=False)
 
     np.testing.assert_array_equal(ours.ranks, theirs.ranks)
@@ -147,33 +153,35 @@ def test_the_same_again_passes(found: TrainingSet, tmp_path: Path) -> None:
     assert gate.candidate.hit_at_20.value > 2 * K / N_ITEMS  # tastes are learnt, by far better than by chance
 
 
-def as_generation(found: TrainingSet, good: Trained, folder: Path) -> Side:
-    """Write a training to the disk and open it as a side."""
-    catalog = Catalog(found.item_ids, good.item_factors, good.gram_diagonal, found.popularity(np.inf, 2_000_000_000)[0])
-    write_generation(folder / FIRST_ID, manifest_of(FIRST_ID, OBJECTIVE, found.n_items), catalog)
-    return Side.of_generation(open_generation(folder / FIRST_ID))
+def as_generation(interactions: TrainingSet, good: TrainedFactors, folder: Path) -> ScoredModel:
+    """Write trained factors to the disk and return the model of the generation."""
+    catalog = Catalog(
+        interactions.item_ids, good.item_factors, good.gram_diagonal, interactions.popularity(np.inf, 2_000_000_000)[0]
+    )
+    write_generation(folder / FIRST_ID, manifest_of(FIRST_ID, OBJECTIVE, interactions.n_items), catalog)
+    return ScoredModel.of_generation(open_generation(folder / FIRST_ID))
 
 
-def test_an_unknown_item_is_a_miss(found: TrainingSet, tmp_path: Path) -> None:
+def test_an_unknown_item_is_a_miss(interactions: TrainingSet, tmp_path: Path) -> None:
     """Of the generation that does not know it, and of nobody else."""
-    serving = Side.of_generation(make_generation(tmp_path, n_items=40))
-    asked = asked_of(found)
+    serving = ScoredModel.of_generation(make_generation(tmp_path, n_items=40))
+    hold_out = hold_out_of(interactions)
 
-    ranks = score(serving, asked).ranks
+    ranks = rank(serving, hold_out).ranks
 
-    unknown = serving.rows_of(asked.held_out) < 0
+    unknown = serving.rows_of(hold_out.item_keys) < 0
     assert 0 < unknown.sum() < len(ranks)
     np.testing.assert_array_equal(unknown, ranks == MISS)
 
 
-def test_scores_that_are_no_numbers_never_pass(found: TrainingSet) -> None:
+def test_scores_that_are_no_numbers_never_pass(interactions: TrainingSet) -> None:
     """A diverged training would look excellent."""
-    drawn = np.full((found.n_items, 8), np.nan, np.float32)
+    drawn = np.full((interactions.n_items, 8), np.nan, np.float32)
     record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
-    diverged = Side.of_training(found, Trained(drawn, np.ones(8, np.float32), record))
+    diverged = ScoredModel.of_training(interactions, TrainedFactors(drawn, np.ones(8, np.float32), record))
 
     with pytest.raises(QualityError, match="not a finite number"):
-        score(diverged, asked_of(found))
+        rank(diverged, hold_out_of(interactions))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +194,7 @@ def test_scores_that_are_no_numbers_never_pass(found: TrainingSet) -> None:
 )
 def test_what_nothing_is_compared_with_passes(n: int, against: str | None, reason: str) -> None:
     """And the manifest says why."""
-    gate = judge(Scored(np.ones(n, np.int64), 100), None, against, np.random.default_rng(0), forced=False)
+    gate = judge(Ranks(np.ones(n, np.int64), 100), None, against, np.random.default_rng(0), forced=False)
 
     assert (True, reason, None) == (gate.accepted, gate.reason, gate.difference)
     assert (n > 0) == (gate.candidate is not None)
@@ -195,7 +203,7 @@ def test_what_nothing_is_compared_with_passes(n: int, against: str | None, reaso
 def test_a_few_listeners_cannot_reject() -> None:
     """Their interval says nothing, however far it lies from zero."""
     n = LISTENERS_MIN - 1
-    best, worst = Scored(np.ones(n, np.int64), 100), Scored(np.full(n, 99), 100)
+    best, worst = Ranks(np.ones(n, np.int64), 100), Ranks(np.full(n, 99), 100)
 
     gate = judge(worst, best, "the-old-one", np.random.default_rng(0), forced=False)
 
@@ -204,17 +212,17 @@ def test_a_few_listeners_cannot_reject() -> None:
     assert expected == gate.reason
 
 
-def test_nobody_is_asked_who_has_nothing_held_out() -> None:
-    """Without a share at the gate there is nobody."""
+def test_listeners_without_a_held_out_item_are_not_ranked() -> None:
+    """Without a gate there are none."""
     columns = np.array([5, 6], np.uint64), np.ones(2, np.float32), np.array([1, 2], np.uint32), np.ones(2, np.uint32)
     histories = Histories(np.array([0, 2]), *columns)
     rows, keys = np.array([0, 1], np.int32), np.array([5, 6], np.uint64)
-    nobody = TrainingSet(
+    without_hold_out = TrainingSet(
         histories, np.array([2]), rows, keys, ["x", "y"], np.ones(1, np.bool_), np.array([-1]), np.ones(1, np.uint64)
     )
 
-    asked = asked_of(nobody)
+    hold_out = hold_out_of(without_hold_out)
 
-    assert isinstance(asked, Asked)
-    assert 0 == len(asked.held_out)
-    assert 0 == len(score(side(nobody, np.ones((2, 8), np.float32)), asked).ranks)
+    assert isinstance(hold_out, HoldOut)
+    assert 0 == len(hold_out.item_keys)
+    assert 0 == len(rank(model_of(without_hold_out, np.ones((2, 8), np.float32)), hold_out).ranks)

@@ -1,20 +1,20 @@
-"""What was answered at the gate, on the disk."""
+"""The ranks of both models on the disk."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jobs.retraining.gate import Scored
-from jobs.retraining.gate_ranks import Answers
+from jobs.retraining.gate import Ranks
+from jobs.retraining.gate_ranks import GateRanks
 
 
-@pytest.mark.parametrize("serving", [None, Scored(np.array([3, 0]), 8)])
-def test_answers_come_back_from_the_disk(tmp_path: Path, serving: Scored | None) -> None:
-    """Of both sides, or of the candidate alone."""
-    Answers(Scored(np.array([1, 2]), 9), serving, "g").save(tmp_path)
+@pytest.mark.parametrize("serving", [None, Ranks(np.array([3, 0]), 8)])
+def test_ranks_come_back_from_the_disk(tmp_path: Path, serving: Ranks | None) -> None:
+    """Those of both models, or of the candidate alone."""
+    GateRanks(Ranks(np.array([1, 2]), 9), serving, "g").save(tmp_path)
 
-    loaded = Answers.load(tmp_path)
+    loaded = GateRanks.load(tmp_path)
 
     assert ([1, 2], 9, "g") == (loaded.candidate.ranks.tolist(), loaded.candidate.n_items, loaded.against)
     assert (serving is None) == (loaded.serving is None)

@@ -1,4 +1,4 @@
-"""Luigi, as it is used here: what is done is not done again, errors arrive, and nothing is heard of it."""
+"""Luigi, as it is used here: finished steps are not repeated, errors arrive, and Luigi itself stays silent."""
 
 import logging
 import signal
@@ -6,125 +6,112 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from jobs.progress import JobProgress
-from jobs.retraining.luigi_steps import PipelineError, StepTask, run_to
+from jobs.retraining.luigi_steps import PipelineError, Step, StepTask, run_steps
 from jobs.retraining.run import Run, open_run
 from streams.settings import Settings
 
 PROJECT = Path(__file__).parents[3]
 
 
-class First(StepTask):
-    """A step that writes what it is told, or fails."""
+class Scene:
+    """Two steps, of which the second needs the first."""
 
-    step = "first"
-    told = "doing the first"
-    fails: ClassVar[BaseException | None] = None
-    runs: ClassVar[int] = 0
+    def __init__(self) -> None:
+        """Let both succeed."""
+        self.error: BaseException | None = None
+        self.n_first = 0
+        self.progress: list[JobProgress] = []
+        self.first = Step("first", "doing the first", self.do_first)
+        self.second = Step("second", "doing the second", self.do_second)
 
-    def write(self, folder: Path) -> None:
-        """Write a file."""
-        type(self).runs += 1
+    def do_first(self, _run: Run, folder: Path) -> None:
+        """Write a file, and raise the error if there is one."""
+        self.n_first += 1
         (folder / "file").write_text("x")
-        if self.fails is not None:
-            raise self.fails
+        if self.error is not None:
+            raise self.error
 
-
-class Second(StepTask):
-    """A step that needs the first."""
-
-    step = "second"
-    told = "doing the second"
-
-    def requires(self) -> First:
-        """Come after the first."""
-        return First(self.night)
-
-    def write(self, folder: Path) -> None:
-        """Write what the first did."""
-        (folder / "file").write_text((self.night.path("first") / "file").read_text())
-
-
-class Endless(Second):
-    """A step that requires itself."""
-
-    step = "endless"
-
-    def requires(self) -> "Endless":
-        """Come after itself."""
-        return self
+    def do_second(self, run: Run, folder: Path) -> None:
+        """Copy the file of the first step."""
+        (folder / "file").write_text((run.path("first") / "file").read_text())
 
 
 @pytest.fixture
-def watched() -> list[JobProgress]:
-    """Collect what is told."""
-    return []
+def scene() -> Scene:
+    """Give the steps."""
+    return Scene()
 
 
 @pytest.fixture
-def night(tmp_path: Path, watched: list[JobProgress], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(tmp_path: Path, scene: Scene) -> Iterator[Run]:
     """Open a run."""
-    monkeypatch.setattr(First, "runs", 0)
-    with open_run(Settings(data_dir=str(tmp_path)), watched.append) as run:
-        yield run
+    with open_run(Settings(data_dir=str(tmp_path)), scene.progress.append) as opened:
+        yield opened
 
 
-def test_steps_run_in_their_order_and_once(night: Run, watched: list[JobProgress]) -> None:
-    """What is required comes first; what is done is left alone."""
-    run_to(First(night))
-    run_to(Second(night))
-    run_to(Second(night))
+def test_steps_run_in_their_order_and_once(run: Run, scene: Scene) -> None:
+    """A step runs after the one before it; a finished step is left alone."""
+    run_steps(run, [scene.first])
+    run_steps(run, [scene.first, scene.second])
+    run_steps(run, [scene.first, scene.second])
 
-    assert ["first", "second"] == night.done()
-    assert First.runs == 1
-    assert "x" == (night.path("second") / "file").read_text()
-    assert ["doing the first", "doing the second"] == [step.name for step in watched]
+    assert ["first", "second"] == run.done()
+    assert 1 == scene.n_first
+    assert "x" == (run.path("second") / "file").read_text()
+    assert ["doing the first", "doing the second"] == [progress.name for progress in scene.progress]
+
+
+def test_without_steps_nothing_runs(run: Run) -> None:
+    """An empty sequence is no error."""
+    run_steps(run, [])
+
+    assert [] == run.done()
 
 
 @pytest.mark.parametrize("error", [OSError("no disk"), ValueError("no plays"), SystemExit("gone")])
-def test_what_a_step_raises_arrives(night: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    """The very same object; the step is not done, nor those after it; the next attempt can be another."""
-    monkeypatch.setattr(First, "fails", error)
+def test_the_error_of_a_step_arrives(run: Run, scene: Scene, error: BaseException) -> None:
+    """The very same object arrives; neither the step nor those after it are done; the next attempt may succeed."""
+    scene.error = error
     with pytest.raises(type(error)) as caught:
-        run_to(Second(night))
+        run_steps(run, [scene.first, scene.second])
     assert error is caught.value
-    assert [] == night.done()
+    assert [] == run.done()
 
-    monkeypatch.setattr(First, "fails", None)
-    run_to(Second(night))
-    assert ["first", "second"] == night.done()
-
-
-def test_steps_that_luigi_cannot_order_are_an_error(night: Run) -> None:
-    """No silence when nothing was done."""
-    with pytest.raises(PipelineError, match="The steps to endless did not all run"):
-        run_to(Endless(night))
+    scene.error = None
+    run_steps(run, [scene.first, scene.second])
+    assert ["first", "second"] == run.done()
 
 
-def test_nothing_is_heard_of_luigi(
-    night: Run, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """No line, no handler on a logger, no signal taken; even when a step fails."""
+def test_steps_that_luigi_cannot_order_are_an_error(run: Run, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Luigi would end without a word."""
+    monkeypatch.setattr(StepTask, "requires", lambda task: [task])
+
+    with pytest.raises(PipelineError, match="The steps to second did not all run"):
+        run_steps(run, [scene.first, scene.second])
+
+
+def test_luigi_is_silent(run: Run, scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
+    """It prints nothing, adds no handler to a logger and takes no signal, even when a step fails."""
     root, signals = logging.getLogger(), (signal.SIGUSR1, signal.SIGINT, signal.SIGTERM)
     before = (list(root.handlers), root.level, [signal.getsignal(number) for number in signals])
-    monkeypatch.setattr(First, "fails", OSError("no disk"))
+    scene.error = OSError("no disk")
     with pytest.raises(OSError, match="no disk"):
-        run_to(Second(night))
-    monkeypatch.setattr(First, "fails", None)
-    run_to(Second(night))
+        run_steps(run, [scene.first, scene.second])
+    scene.error = None
+    run_steps(run, [scene.first, scene.second])
 
     assert before == (list(root.handlers), root.level, [signal.getsignal(number) for number in signals])
     assert ("", "") == capfd.readouterr()
 
 
 @pytest.mark.processes
-def test_importing_it_warns_of_nothing() -> None:
+def test_importing_it_raises_no_warning() -> None:
     """Luigi asks for a configuration file when it is imported; ours has none."""
     command = [sys.executable, "-W", "error", "-c", "import jobs.retraining.luigi_steps"]
-    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
-    assert (0, "", "") == (ended.returncode, ended.stdout, ended.stderr)
+    assert (0, "", "") == (process.returncode, process.stdout, process.stderr)

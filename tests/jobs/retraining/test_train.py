@@ -1,4 +1,4 @@
-"""What a training gives, and what the next one begins with."""
+"""Trainings, and their initial factors."""
 
 import dataclasses
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.histories.training_set import TrainingSet, interactions_of
-from jobs.retraining.train import Trained, TrainingRecord, train_on, warm_start
+from jobs.histories.training_set import TrainingSet, training_set_of
+from jobs.retraining.train import TrainedFactors, TrainingRecord, train_on, warm_start
 from model.objective import Objective
 from model.training import Progress, TrainingError
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
@@ -20,9 +20,9 @@ OBJECTIVE = Objective(factors=8, half_life_plays=float("inf"), iterations=3)
 
 
 @pytest.fixture
-def found(tmp_path: Path) -> TrainingSet:
+def training_set(tmp_path: Path) -> TrainingSet:
     """Make a training set, with nothing held out."""
-    return interactions_of(snapshot_of(tmp_path, drawn_plays()), Settings(gate_share=0.0))
+    return training_set_of(snapshot_of(tmp_path, drawn_plays()), Settings(gate_share=0.0))
 
 
 def generation(folder: Path, objective: Objective, item_ids: list[str]) -> Generation:
@@ -34,23 +34,23 @@ def generation(folder: Path, objective: Objective, item_ids: list[str]) -> Gener
     return open_generation(folder / FIRST_ID)
 
 
-def test_the_same_set_gives_the_same_factors(found: TrainingSet) -> None:
-    """Bit for bit, whatever the number of threads; every half-sweep is told."""
-    told: list[Progress] = []
+def test_the_same_set_gives_the_same_factors(training_set: TrainingSet) -> None:
+    """Bit for bit, for any number of threads; every half-sweep is reported."""
+    reported: list[Progress] = []
 
-    first = train_on(found, OBJECTIVE, None, 1, told.append)
-    second = train_on(found, OBJECTIVE, None, 2)
+    first = train_on(training_set, OBJECTIVE, None, 1, reported.append)
+    second = train_on(training_set, OBJECTIVE, None, 2)
 
-    assert 2 * OBJECTIVE.iterations == len(told)
+    assert 2 * OBJECTIVE.iterations == len(reported)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_history_that_is_not_finite_is_an_error(found: TrainingSet) -> None:
+def test_a_history_that_is_not_finite_is_an_error(training_set: TrainingSet) -> None:
     """It is said before anything is published."""
-    values = found.histories.values.copy()
+    values = training_set.histories.values.copy()
     values[0] = np.nan
-    spoilt = TrainingSet(**found._asdict() | {"histories": found.histories._replace(values=values)})
+    spoilt = TrainingSet(**training_set._asdict() | {"histories": training_set.histories._replace(values=values)})
 
     with pytest.raises(TrainingError, match="not a finite number"):
         train_on(spoilt, OBJECTIVE)
@@ -59,11 +59,11 @@ def test_a_history_that_is_not_finite_is_an_error(found: TrainingSet) -> None:
 def test_a_training_comes_back_from_the_disk(tmp_path: Path) -> None:
     """A half-life that never ends, too."""
     record = TrainingRecord(objective=OBJECTIVE, tuned=True, parent="p", started_from=None)
-    trained = Trained(np.ones((3, 8), np.float32), np.arange(8, dtype=np.float32), record)
+    trained = TrainedFactors(np.ones((3, 8), np.float32), np.arange(8, dtype=np.float32), record)
 
     trained.save(tmp_path)
 
-    loaded = Trained.load(tmp_path)
+    loaded = TrainedFactors.load(tmp_path)
     assert record == loaded.record
     np.testing.assert_array_equal(trained.item_factors, loaded.item_factors)
     np.testing.assert_array_equal(trained.gram_diagonal, loaded.gram_diagonal)

@@ -1,0 +1,47 @@
+"""The steps of a retrain that judge the trained item factors."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from jobs.retraining.gate import ScoredModel, hold_out_of, judge, rank
+from jobs.retraining.gate_ranks import GateRanks
+from jobs.retraining.run import Run
+from jobs.retraining.train import TrainedFactors
+from jobs.retraining.training_steps import training_set
+from state.generations.manifest import Gate
+
+SEED = 0
+GATE = "gate.json"
+
+
+def rank_held_out(run: Run, folder: Path) -> None:
+    """Rank the held-out items with the new factors, and with those of the generation in service."""
+    interactions, serving = training_set(run), run.serving
+    hold_out = hold_out_of(interactions)
+    candidate = ScoredModel.of_training(interactions, TrainedFactors.load(run.path("train")))
+    serving_model = ScoredModel.of_generation(serving.generation) if serving.generation is not None else None
+    GateRanks(
+        rank(candidate, hold_out),
+        rank(serving_model, hold_out) if serving_model is not None else None,
+        serving.generation_id,
+    ).save(folder)
+
+
+def judge_candidate(run: Run, folder: Path) -> None:
+    """Judge the new factors; without a gate in the settings the verdict is None."""
+    ranks, rng = GateRanks.load(run.path("quality")), np.random.default_rng(SEED)
+    verdict = judge(*ranks, rng, forced=run.forced) if run.settings.gate_share else None
+    (folder / GATE).write_bytes(msgspec.json.encode(verdict))
+
+
+def verdict_of(run: Run) -> Gate | None:
+    """Load the gate's verdict, None without a gate."""
+    return msgspec.json.decode((run.path("gate") / GATE).read_bytes(), type=Gate | None)
+
+
+def is_accepted(run: Run) -> bool:
+    """Return whether the verdict or an operator's force lets the generation be announced."""
+    verdict = verdict_of(run)
+    return verdict is None or verdict.accepted or verdict.forced
