@@ -64,7 +64,7 @@ class Worker:
         self._catalog = ItemCatalog()
         self._serving = Serving(generation_store(settings), self._catalog.prepare)
         self._announcements = Broadcast(
-            settings.brokers, names.generations, self._serving.announce, settings.kafka_timeout_s
+            settings.brokers, names.generations, self._serving.on_record, settings.kafka_timeout_s
         )
         self._items = Broadcast(settings.brokers, names.catalog, self._catalog.on_record, settings.kafka_timeout_s)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")

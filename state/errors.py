@@ -1,4 +1,4 @@
-"""What an operator can meet of the state."""
+"""Errors of the state that an operator can meet."""
 
 
 class StateError(RuntimeError):

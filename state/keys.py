@@ -1,9 +1,9 @@
-"""Stable 64-bit keys of names, the same in every process and for ever."""
+"""Stable 64-bit keys of names: the same in every process and every version."""
 
 import xxhash
 
 ITEM_NAME_PREFIX = b"\x00"
-"""First byte of a key that holds an item's name; a user id is printable and never begins so."""
+"""First byte of the changelog key of an item name; user ids are printable, so no user id begins with it."""
 
 MARK = 0xFFFF_FFFF
 """Mask of an item key's low bits: a record stores the list published last as these 32 bits of each key."""
@@ -19,25 +19,25 @@ def item_key(item_id: str) -> int:
 
 
 def user_key(user_id: str) -> int:
-    """Return a number of a user id that is spread evenly below 2^64, by which shares of the users are drawn."""
+    """Return a hash of a user id, uniform below 2^64, by which shares of the users are drawn."""
     return xxhash.xxh3_64_intdigest(user_id.encode())
 
 
 def generation_key(generation_id: str) -> int:
-    """Return the key that user records carry of a generation; 0 stands for none."""
+    """Return the key of a generation in user records, never 0, which means none."""
     return xxhash.xxh3_64_intdigest(generation_id.encode()) or 1
 
 
 def play_id_key(play_id: str) -> int:
-    """Return the key under which a client's play id is remembered; 0 stands for none."""
+    """Return the key of a client's play id in user records, never 0, which means none."""
     return xxhash.xxh3_64_intdigest(play_id.encode()) or 1
 
 
 def item_name_key(key: int) -> bytes:
-    """Return the changelog key under which an item's name stands."""
+    """Return the changelog key of an item's name."""
     return ITEM_NAME_PREFIX + key.to_bytes(8, "big")
 
 
 def is_item_name(key: bytes) -> bool:
-    """Tell whether a changelog key holds an item's name, not a user."""
+    """Return whether a changelog key is that of an item's name, not of a user."""
     return key[:1] == ITEM_NAME_PREFIX

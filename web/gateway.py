@@ -63,7 +63,7 @@ class Gateway:
         parts, names = make_parts(self._settings, self._rights, view), topic_names(self._settings)
         followed = partial(Broadcast, self._settings.brokers, timeout_s=self._settings.kafka_timeout_s)
         broadcasts = [
-            followed(names.generations, parts.serving.announce),
+            followed(names.generations, parts.serving.on_record),
             followed(names.popular_items, parts.popular.on_record),
             followed(names.pulse, parts.figures.on_pulse),
         ]

@@ -15,7 +15,7 @@ from jobs.doctor.rules import Serving, Told
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
-from state.storage.disk_space import Room, room_of
+from state.storage.disk_space import DiskSpace, disk_space_of
 from streams.readers.lag import Lag, lag_of
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import Span, partitions_of, read_topic, reader, spans_of
@@ -79,16 +79,16 @@ async def look_at_pulses(settings: Settings) -> list[Told]:
     return [told[name] for name in sorted(told)]
 
 
-def look_at_disks(settings: Settings) -> tuple[dict[str, Room], dict[str, int]]:
+def look_at_disks(settings: Settings) -> tuple[dict[str, DiskSpace], dict[str, int]]:
     """Return the room on the disks of what playfold keeps on this machine, and what it uses of it.
 
     Raises:
         OSError: A disk does not answer.
     """
     store = generation_store(settings).path
-    rooms = {"the data folder": room_of(settings.data_path)}
-    if room_of(store) != rooms["the data folder"]:
-        rooms["generations"] = room_of(store)
+    rooms = {"the data folder": disk_space_of(settings.data_path)}
+    if disk_space_of(store) != rooms["the data folder"]:
+        rooms["generations"] = disk_space_of(store)
     kept = {"states of workers": settings.workers_path, "the gateway's view": settings.gateway_path}
     return rooms, {what: size_of(folder) for what, folder in (kept | {"generations": store}).items()}
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jobs.doctor.finding import Complaint, Finding, Verdict, found
-from state.storage.disk_space import Room
+from state.storage.disk_space import DiskSpace
 from streams.messages.records import Pulse
 from streams.process.format_text import count_of, tell_span
 from streams.readers.log_reader import Span
@@ -57,7 +57,7 @@ def judge_cluster(cluster: Cluster, settings: Settings) -> Finding:
     return found("broker", fine, [Complaint("warning", says, "Start the brokers that are missing.")])
 
 
-def judge_room(rooms: Mapping[str, Room], sizes: Mapping[str, int]) -> Finding:
+def judge_room(rooms: Mapping[str, DiskSpace], sizes: Mapping[str, int]) -> Finding:
     """Judge disks, by the folders that lie on them.
 
     Args:
@@ -70,7 +70,7 @@ def judge_room(rooms: Mapping[str, Room], sizes: Mapping[str, int]) -> Finding:
     return found("disk", f"Free are {free}. In use: {used}.", complaints)
 
 
-def _full(what: str, room: Room) -> Complaint:
+def _full(what: str, room: DiskSpace) -> Complaint:
     verdict: Verdict = "problem" if _free(room) < FULL_SHARE else "warning"
     says = f"Of the disk for {what} only {tell_bytes(room.free_bytes)} are free, {_free(room):.1%}."
     return Complaint(verdict, says, "Make room: `playfold generations prune`, and states of workers that are gone.")
@@ -227,7 +227,7 @@ def tell_bytes(size: float) -> str:
     return f"{size / 1000:.1f} kB"
 
 
-def _free(room: Room) -> float:
+def _free(room: DiskSpace) -> float:
     return room.free_bytes / max(room.size_bytes, 1)
 
 

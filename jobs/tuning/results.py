@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from model.objective import Objective
-from state.generations.manifest import Estimate, endless
+from state.generations.manifest import Estimate, with_infinities
 from state.storage.files import fsync_folder, write_file
 from streams.settings import Settings, SettingsError
 
@@ -158,4 +158,4 @@ def prune(store: Path) -> None:
 
 
 def _decode(content: bytes, kind: type[_Record]) -> _Record:
-    return msgspec.convert(endless(msgspec.json.decode(content, type=dict[str, Any])), kind)
+    return msgspec.convert(with_infinities(msgspec.json.decode(content, type=dict[str, Any])), kind)

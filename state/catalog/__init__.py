@@ -1,1 +1,1 @@
-"""What is known of items, and which of them are available."""
+"""Metadata of items: kinds, availability, and the items that are unlisted now."""

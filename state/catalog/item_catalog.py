@@ -1,4 +1,4 @@
-"""What a process holds of the catalog: when each item is available, and of which kind it is."""
+"""The catalog in the memory of a process: the kind and the availability of every item."""
 
 import logging
 import threading
@@ -18,17 +18,17 @@ from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_ite
 log = logging.getLogger(__name__)
 
 KINDS_MAX = 1000
-"""Kinds that are told apart; items of a further one count as such of none."""
+"""Kinds that have a code; an item of any other kind counts as one without a kind."""
 CHANGES_MAX = 100_000
-"""Changes that wait for a generation that nobody asks for, beyond one for every item; then it is let go of."""
+"""A generation's view is evicted when more changes than this, plus one for every item, wait to be applied."""
 
 
 @dataclass
 class _View:
-    """The catalog by the rows of one generation, and the keys of items that changed since it was looked at."""
+    """The catalog by the rows of one generation, and the keys of the items that changed since the last read."""
 
     key: int
-    """That of the generation."""
+    """The generation's key."""
     availability: Availability
     is_filled: threading.Event = field(default_factory=threading.Event)
     changed: set[int] = field(default_factory=set)
@@ -37,35 +37,35 @@ class _View:
 
 
 class ItemCatalog:
-    """Takes in records of the catalog, and tells of a generation which of its items nobody gets.
+    """Stores records of the catalog, and returns the unlisted items of a generation.
 
-    An item takes about 115 bytes, about 225 if no other is available from and until the same moments, and 19 more in
-    the generation in service. Titles are not held, nor items of which neither kind nor availability is told.
+    An item takes about 115 bytes, or about 225 if no other item has the same availability, and 19 more in the
+    generation in service. Titles are not stored, nor items without a kind and a limited availability.
 
-    One thread takes records in, one at a time asks, and another may prepare a generation meanwhile.
+    One thread may store records, another read, and a third prepare a generation at the same time.
 
     Attributes:
-        n_unreadable: Records that could not be read, and were ignored.
+        n_unreadable: The number of ignored records, which did not decode.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Create an empty catalog."""
         self.n_unreadable = 0
         self._entries: dict[int, Entry] = {}
         self._limited: set[int] = set()
         self._kinds: dict[str, int] = {}
         self._kind_names: list[str] = []
         self._views: dict[int, _View] = {}
-        self._asked: int | None = None
+        self._read_key: int | None = None
         self._lock = threading.Lock()
-        self._shared = lru_cache(65_536)(Entry)  # most items share what is said of them
+        self._shared = lru_cache(65_536)(Entry)  # most items share an entry
 
     def __len__(self) -> int:
-        """Return how many items are held."""
+        """Return the number of items."""
         return len(self._entries)
 
     def on_record(self, key: bytes | None, value: bytes | None) -> None:
-        """Take in a record of the topic, a tombstone too; what cannot be read is logged and ignored."""
+        """Store a record of the topic or apply a tombstone; log and ignore a record that does not decode."""
         try:
             name = (key or b"").decode()
             entry = self._entry_of(key, value) if value is not None else NOTHING
@@ -76,36 +76,36 @@ class ItemCatalog:
 
     @property
     def limits_any(self) -> bool:
-        """Tell whether the time of any item is limited."""
+        """Return whether the availability of any item is limited."""
         return bool(self._limited)
 
     def is_available(self, item_id: str, now_ms: int) -> bool:
-        """Tell whether an item may be shown at a moment; one of which nothing is said always may."""
+        """Return whether an item is available at a moment; an item without metadata always is."""
         if not self.limits_any:
             return True
         entry = self._entries.get(item_key(item_id), NOTHING)
         return entry.from_ms <= now_ms < entry.until_ms
 
     def kind_of(self, item_id: str) -> str | None:
-        """Return which kind of thing an item is, None if that is not known."""
+        """Return the kind of an item, None if it has none."""
         code = self._entries.get(item_key(item_id), NOTHING).kind
         return None if code == NO_KIND else self._kind_names[code]
 
     def prepare(self, generation: Generation) -> None:
-        """Lay the catalog out by the rows of a generation that is to come: a second for a million items."""
+        """Compute the view of a generation before its swap; it takes a second for a million items."""
         self._view_of(generation)
 
     def unlisted(self, generation: Generation, now_ms: int) -> Unlisted:
-        """Return the rows that nobody gets at a moment."""
-        view = self._asked_view(generation)
+        """Return the unlisted items of a generation at a moment."""
+        view = self._current_view(generation)
         rows, number = view.availability.unavailable_rows(now_ms), generation.revision.number
         if view.unlisted is None or view.unlisted.unavailable_rows is not rows or view.revision != number:
             view.unlisted, view.revision = Unlisted.of(generation, rows), number
         return view.unlisted
 
     def kinds_of(self, generation: Generation) -> tuple[list[str], Codes]:
-        """Return the names of the kinds, and for every row the place of its kind among them, -1 for none."""
-        view = self._asked_view(generation)
+        """Return the names of the kinds, and for every row the index of its kind, -1 for none."""
+        view = self._current_view(generation)
         return self._kind_names.copy(), view.availability.kinds
 
     def _entry_of(self, key: bytes | None, value: bytes) -> Entry:
@@ -125,11 +125,11 @@ class ItemCatalog:
         return code
 
     def _ignore(self, key: bytes | None, error: ValueError) -> None:
-        """Count a record, and log the first one, the second, the fourth and so on: there may be millions."""
+        """Count an ignored record; log the first, the second, the fourth and so on, since there may be millions."""
         self.n_unreadable += 1
         if self.n_unreadable & (self.n_unreadable - 1) == 0:
-            told = {"key": repr(key)[:200], "reason": str(error), "so_far": self.n_unreadable}
-            log.warning("catalog_item_unreadable", extra=told)
+            fields = {"key": repr(key)[:200], "reason": str(error), "so_far": self.n_unreadable}
+            log.warning("catalog_item_unreadable", extra=fields)
 
     def _set(self, key: int, entry: Entry) -> None:
         with self._lock:
@@ -146,12 +146,12 @@ class ItemCatalog:
                 if len(view.changed) > len(self._entries) + CHANGES_MAX:
                     del self._views[view.key]
 
-    def _asked_view(self, generation: Generation) -> _View:
-        """Return the view of a generation, up to date; with the first question of one the others are let go of."""
+    def _current_view(self, generation: Generation) -> _View:
+        """Return the up-to-date view of a generation; the first read of a generation evicts all other views."""
         view = self._view_of(generation)
         with self._lock:
-            if self._asked != generation.key:
-                self._asked, self._views = generation.key, {generation.key: view}
+            if self._read_key != generation.key:
+                self._read_key, self._views = generation.key, {generation.key: view}
             keys = list(view.changed)
             entries = [self._entries.get(key, NOTHING) for key in keys]
             view.changed.clear()
@@ -160,7 +160,7 @@ class ItemCatalog:
         return view
 
     def _view_of(self, generation: Generation) -> _View:
-        """Return the view of a generation, made if there is none; what changes meanwhile waits in it."""
+        """Return the view of a generation, or create it; changes during its creation wait in it."""
         with self._lock:
             view = self._views.get(generation.key)
             is_new = view is None

@@ -1,4 +1,4 @@
-"""The items of a generation that are in nobody's list: withdrawn by an operator, or unavailable by the catalog."""
+"""The unlisted items of a generation: withdrawn by an operator, or unavailable according to the catalog."""
 
 from dataclasses import dataclass, field
 
@@ -10,27 +10,27 @@ from model.ranking import NONE
 from state.generations.generation import Generation
 
 _TAIL_BITS = np.uint32(12)
-"""A mark without so many of its bits tells nearly always that it is none of some."""
+"""Bits cut off a mark for the first test, which excludes nearly all marks."""
 
 
 @dataclass
 class Unlisted:
-    """Rows that nobody gets at one moment, under one revision of a generation."""
+    """The unlisted rows at one moment, under one revision of a generation."""
 
     withdrawn_rows: Rows
-    """Ascending, as the next ones."""
+    """Ascending."""
     unavailable_rows: Rows
-    """An item may be withdrawn as well."""
+    """Ascending; a row may be withdrawn too."""
     rows: Rows
-    """Both, each row once."""
+    """The union, ascending."""
     mask: NDArray[np.bool_]
-    """The same by row, shape (n_items,)."""
+    """True for unlisted rows, shape (n_items,)."""
     _marks: Counts | None = None
     _heads: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1 << (32 - _TAIL_BITS), np.bool_))
 
     @classmethod
     def of(cls, generation: Generation, unavailable_rows: Rows = NONE) -> "Unlisted":
-        """Return the items of a generation that its revision withdraws or that are unavailable."""
+        """Return the rows that the generation's revision withdraws, and the unavailable ones."""
         mask = np.zeros(len(generation.item_factors), np.bool_)
         mask[unavailable_rows] = True
         withdrawn_rows = generation.revision.withdrawn_rows
@@ -39,24 +39,24 @@ class Unlisted:
         return cls(withdrawn_rows, unavailable_rows, rows, mask)
 
     def among(self, marks: Counts, generation: Generation) -> NDArray[np.bool_]:
-        """Tell which marks, by which user records remember the items of a list, are those of these items."""
-        found = np.zeros(len(marks), np.bool_)
+        """Return which of some marks, by which user records store a list, belong to unlisted items."""
+        is_unlisted = np.zeros(len(marks), np.bool_)
         if not len(self.rows):
-            return found
+            return is_unlisted
         if self._marks is None:
             self._marks = np.sort(generation.marks[self.rows])
             self._heads[self._marks >> _TAIL_BITS] = True
-        likely = np.flatnonzero(self._heads[marks >> _TAIL_BITS])  # nearly all marks are done with here
+        likely = np.flatnonzero(self._heads[marks >> _TAIL_BITS])  # excludes nearly all marks
         places = np.minimum(np.searchsorted(self._marks, marks[likely]), len(self._marks) - 1)
-        found[likely] = self._marks[places] == marks[likely]
-        return found
+        is_unlisted[likely] = self._marks[places] == marks[likely]
+        return is_unlisted
 
     def popular_rows(self, generation: Generation, n: int) -> Rows:
-        """Return the n most popular items that are listed, the first being the most popular; ties by row."""
+        """Return the n most popular listed rows, most popular first, ties by row."""
         order = generation.popular_order
-        looked_at = n
+        n_inspected = n
         while True:
-            listed = order[:looked_at][~self.mask[order[:looked_at]]]
-            if len(listed) >= n or looked_at >= len(order):
+            listed = order[:n_inspected][~self.mask[order[:n_inspected]]]
+            if len(listed) >= n or n_inspected >= len(order):
                 return listed[:n]
-            looked_at *= 2
+            n_inspected *= 2

@@ -1,1 +1,1 @@
-"""Generations: their files, the stores that hold them, the one in service."""
+"""Generations: their files, their stores, and the one in service."""

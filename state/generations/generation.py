@@ -1,19 +1,18 @@
-"""One set of item factors: a folder that is written whole, verified by its checksums and mapped read-only.
+"""A generation, one set of item factors: a folder that is written atomically, verified and mapped read-only.
 
-manifest.json        what it is, what it was trained with and through, checksum of every file
+manifest.json        its origin, objective and quality, and the checksum of every file
 manifest.sha256      the manifest's own checksum
 item_ids.json        item ids in row order
 item_keys.npy        u64 (n,), keys in row order
 key_order.npy        i32 (n,), rows in the order of their keys
 item_factors.npy     f32 (n, f), rows by descending norm, in the basis in which the gram is diagonal
 gram_diagonal.npy    f32 (f,), scaled by the objective
-popularity.npy       f32 (n,), what all listeners' plays of an item are worth, halved with time up to a moment that the
-                     manifest names
+popularity.npy       f32 (n,), the sum of all listeners' plays of an item, decayed to a moment that the manifest names
 
-Parts are folders in it, each with a record of its own checksums, that may be added later:
+Parts are folders in it, each with its own record of checksums. They may be added later:
 
-revision-<n>/        an index of the items, and which of them are withdrawn (`state/generations/revision.py`)
-related/             the items nearest to every item (`state/generations/related_items.py`)
+revision-<n>/        an index of the items, and the withdrawn items (`state/generations/revision.py`)
+related/             the nearest items of every item (`state/generations/related_items.py`)
 """
 
 import shutil
@@ -38,12 +37,12 @@ from state.storage.files import fsync_folder, write_file
 ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")
 ITEM_IDS = "item_ids.json"
 FILES = (ITEM_IDS, *(f"{name}.npy" for name in ARRAYS))
-"""Every file beside the manifest, parts left out."""
+"""All files except the manifest and the parts."""
 REVISION_PREFIX = "revision-"
 
 
 class Catalog(NamedTuple):
-    """What a training knows of its items, in any order; rows are sorted when a generation is written."""
+    """The trained items, in any order; `write_generation` sorts the rows."""
 
     item_ids: list[str]
     item_factors: Floats
@@ -53,7 +52,7 @@ class Catalog(NamedTuple):
 
 @dataclass(frozen=True)
 class Generation:
-    """A generation, open for service."""
+    """An open generation."""
 
     manifest: Manifest
     item_ids: NDArray[np.object_]
@@ -71,23 +70,23 @@ class Generation:
 
     @cached_property
     def key(self) -> int:
-        """Return the key that user records carry of this generation."""
+        """Return the key of this generation in user records."""
         return generation_key(self.id)
 
     @cached_property
     def norms(self) -> Floats:
-        """Return the length of every item vector, shape (n,), descending."""
+        """Return the norms of the item vectors, shape (n,), descending."""
         norms: Floats = np.linalg.norm(self.item_factors, axis=1)
         return norms
 
     @cached_property
     def popular_order(self) -> Rows:
-        """Return all rows, the first being the most popular; ties by row; withdrawn items are among them."""
+        """Return all rows, most popular first, ties by row; withdrawn items are included."""
         return np.argsort(-self.popularity, kind="stable").astype(np.int32)
 
     @cached_property
     def marks(self) -> Counts:
-        """Return by what user records remember the items of a list, shape (n,)."""
+        """Return the marks of the items, by which user records store a list, shape (n,)."""
         return (self.item_keys & np.uint64(MARK)).astype(np.uint32)
 
     @cached_property
@@ -96,14 +95,14 @@ class Generation:
         return keys
 
     def with_revision(self, revision: Revision) -> "Generation":
-        """Return the same items with another revision; what was computed of them is kept."""
+        """Return this generation with another revision; computed arrays are shared."""
         other = replace(self, revision=revision)
         computed = ("key", "norms", "marks", "popular_order", "_sorted_keys")
         vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
         return other
 
     def rows_of(self, item_keys: Keys) -> Rows:
-        """Return the row of every item key, -1 for an item that this generation does not know."""
+        """Return the row of every item key, -1 for an unknown item."""
         if not len(item_keys):
             return np.zeros(0, np.int32)
         places = np.minimum(np.searchsorted(self._sorted_keys, item_keys), len(self._sorted_keys) - 1)
@@ -112,13 +111,13 @@ class Generation:
 
 
 def write_generation(folder: Path, manifest: Manifest, catalog: Catalog) -> None:
-    """Write a generation so that it exists whole or not at all.
+    """Write a generation atomically.
 
     Step 1: write every file into a folder aside and sync it. Step 2: open it as a worker would, which verifies it.
     Step 3: rename the folder and sync its parent.
 
     Raises:
-        GenerationError: The folder exists, or what was written does not verify.
+        GenerationError: The folder exists, or the written files do not verify.
     """
     if folder.exists():
         message = f"Generation {folder.name} exists in {folder.parent}; publish under another name."
@@ -156,7 +155,7 @@ def _write_files(folder: Path, catalog: Catalog) -> dict[str, str]:
 
 
 def verify_base(folder: Path) -> Manifest:
-    """Read every byte of a generation, parts left out.
+    """Read every byte of a generation except its parts.
 
     Raises:
         GenerationError: A file is missing or damaged.
@@ -167,12 +166,12 @@ def verify_base(folder: Path) -> Manifest:
 
 
 def checksums_of(manifest: Manifest) -> dict[str, str | None]:
-    """Return the checksum that every file of a generation has to have, None if its manifest tells none."""
+    """Return the expected checksum of every file, None if the manifest has none."""
     return {name: manifest.checksums.get(name) for name in FILES}
 
 
 def part_title(generation_id: str, part: str) -> str:
-    """Return the words that name a part in a sentence."""
+    """Return the title of a part for error messages."""
     number = part.removeprefix(REVISION_PREFIX)
     return f"{f'Revision {number}' if number != part else f'Part {part}'} of generation {generation_id}"
 
@@ -181,7 +180,7 @@ def verify_generation(folder: Path) -> Manifest:
     """Read every byte of a generation and of its parts.
 
     Raises:
-        GenerationError: A file is missing or damaged; the sentence names it.
+        GenerationError: A file is missing or damaged; the message names it.
     """
     manifest = verify_base(folder)
     for part in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
@@ -190,26 +189,26 @@ def verify_generation(folder: Path) -> Manifest:
 
 
 def verify_present(generation_id: str, names: Collection[str]) -> None:
-    """See that a generation's files are there, by their names, without reading them.
+    """Check that a generation has all files, by their names alone.
 
     Raises:
         GenerationError: One is missing.
     """
-    what = f"Generation {generation_id}"
+    title = f"Generation {generation_id}"
     for name in (MANIFEST, *FILES):
         if name not in names:
-            raise missing_file(what, name)
+            raise missing_file(title, name)
 
 
 def open_generation(folder: Path, revision: int | None = None) -> Generation:
     """Open and verify a generation.
 
     Args:
-        folder: Where it is.
-        revision: The revision to open with it; the highest that is there if left out.
+        folder: The generation's folder.
+        revision: The revision to open with it; the highest one if left out.
 
     Raises:
-        GenerationError: A file is missing or damaged, or there is no such revision.
+        GenerationError: A file is missing or damaged, or the revision does not exist.
     """
     manifest = verify_base(folder)
     arrays: dict[str, Any] = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
@@ -225,7 +224,7 @@ def revision_numbers(folder: Path) -> list[int]:
 
 
 def _open_revision(folder: Path, base: Generation, revision: int | None) -> Revision:
-    """Open a revision; a generation that was published without one has what `Revision.none` says, as number 0."""
+    """Open a revision; a generation without revisions has `Revision.none` as number 0."""
     numbers = revision_numbers(folder)
     number = revision if revision is not None else max(numbers, default=0)
     if number in numbers:

@@ -1,17 +1,17 @@
-"""Builds an Annoy index, in a process of its own: `python -m state.generations.index_builder FACTORS ROWS INDEX TREES`.
+"""Builds an Annoy index in a process of its own: `python -m state.generations.index_builder FACTORS ROWS INDEX TREES`.
 
 FACTORS   an array file, f32 (n, f): the item vectors
-ROWS      an array file, i32 (m,): the rows of those that the index is to find, ascending
+ROWS      an array file, i32 (m,): the rows to index, ascending
 INDEX     the file to write
-TREES     how many trees, more of which find more and take more room
+TREES     the number of trees; more trees find more items and take more space
 
-Annoy's `dot` metric ranks wrongly in its released version. So inner products become angles here: a short vector gets
-one more coordinate that brings it to a common length, and a query gets a zero there (Bachrach et al. 2014, "Speeding up
-the Xbox recommender system using a Euclidean transformation for inner-product spaces"). That length is the median, not
-the longest: with the longest nearly everything crowds around the new axis, far from every query, and trees find
-nothing. Vectors beyond the median are told apart by their direction alone; whoever searches scores what is found.
+Annoy's `dot` metric ranks wrongly in its released version, so inner products become angles here. A short vector gets
+one more coordinate that brings it to a common length, and a query has a zero there (Bachrach et al. 2014, "Speeding up
+the Xbox recommender system using a Euclidean transformation for inner-product spaces"). The common length is the
+median. With the maximum, nearly all vectors crowd around the new axis, far from every query, and trees find nothing.
+Vectors longer than the median are separated by their direction alone, so the caller scores all candidates.
 
-It imports nothing of ours and maps what it reads and writes, so that it needs little memory beside the caller's.
+It imports no other package of playfold and maps its files, so that it needs little memory beside the caller's.
 """
 
 import os
@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 SEED = 20_140_101
 BLOCK = 65_536
-"""Vectors that are extended at once."""
+"""Vectors that are extended at a time."""
 NICE = 10
-"""Whoever serves on this machine goes first."""
+"""Low priority: workers on this machine go first."""
 
 
 def build(factors: NDArray[np.float32], rows: NDArray[np.int32], target: Path, trees: int) -> None:
@@ -34,9 +34,9 @@ def build(factors: NDArray[np.float32], rows: NDArray[np.int32], target: Path, t
 
     Args:
         factors: Item vectors, shape (n, f).
-        rows: Rows of the items to be found, of which there is at least one; a row is the item's number in the index.
+        rows: Rows to index, at least one; a row is the item's number in the index.
         target: The file to write.
-        trees: How many trees.
+        trees: The number of trees.
     """
     index = AnnoyIndex(factors.shape[1] + 1, "angular")
     index.set_seed(SEED)
@@ -53,18 +53,18 @@ def build(factors: NDArray[np.float32], rows: NDArray[np.int32], target: Path, t
 
 
 def _squares(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the squared length of every vector."""
+    """Return the squared norm of every vector."""
     squares: NDArray[np.float64] = np.einsum("if,if->i", vectors, vectors, dtype=np.float64)
     return squares
 
 
 def main() -> None:
-    """Build what the arguments name; an error is one sentence on stderr."""
+    """Build the index that the arguments name; print an error as one line on stderr."""
     factors, rows, target, trees = sys.argv[1:]
     os.nice(NICE)
     try:
         build(np.load(factors, mmap_mode="r"), np.load(rows), Path(target), int(trees))
-    except Exception as error:  # noqa: BLE001  Annoy raises bare exceptions; whatever it is, the caller quotes it
+    except Exception as error:  # noqa: BLE001  Annoy raises bare exceptions; the caller quotes every one
         sys.exit(f"{type(error).__name__}: {error}")
 
 

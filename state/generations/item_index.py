@@ -1,4 +1,4 @@
-"""The index of a generation's items: who may be in a list, among millions, without looking at every item."""
+"""The index of a generation's items: finds candidates for a list among millions without scoring every item."""
 
 import subprocess
 import sys
@@ -12,57 +12,54 @@ from streams.process.child_process import Child
 
 LONG_SHARE = 0.05
 LONG_MAX = 16_384
-"""Items with the longest vectors, at most this many, are scored by themselves: one huge norm would squeeze all others
-into a narrow cone, in which Annoy tells nothing apart."""
+"""At most this many items with the largest norms are scored exactly instead of indexed: one huge norm would squeeze all
+others into a narrow cone, in which Annoy cannot separate them."""
 SEARCH, SEARCH_AN_ITEM = 2000, 10
-"""Items that a query looks at, and so many more for each that is wanted or known already."""
+"""Items that a query inspects, and the additional ones for each wanted item."""
 INDEXED_MIN = 100
-"""Fewer items have no index."""
+"""Fewer items get no index."""
 BUILD_S = 3600.0
 STOP_S = 2
 
 
 class IndexBuildError(RuntimeError):
-    """An index could not be built. Nothing changed: mend what the message names and build it again."""
+    """An index could not be built. Nothing changed: remove the cause that the message names and build it again."""
 
 
 class ItemIndex:
-    """An Annoy index, mapped read-only, of all items but the longest and the withdrawn ones.
+    """A memory-mapped Annoy index of all items except the longest and the withdrawn ones.
 
     Attributes:
-        n_long: How many items, those of the first rows, it does not hold.
+        n_long: The number of first rows that are not indexed.
     """
 
     def __init__(self, annoy: AnnoyIndex, n_long: int) -> None:
-        """Take an index whose items are numbered by their rows."""
+        """Wrap an index whose item numbers are rows."""
         self.n_long = n_long
         self._annoy = annoy
 
     def find(self, query: Floats, n: int, listed_share: float = 1.0) -> Rows:
-        """Return the rows of items for a user vector, so many that the best n listed ones are among them as a rule.
+        """Return candidate rows for a user vector; they usually contain the best n items that may be listed.
 
-        Their order says nothing: an angle is no score. So all that was looked at is returned, to be scored.
+        Their order means nothing, because an angle is not a score: the caller scores them all.
 
         Args:
             query: The user vector.
-            n: How many are wanted.
-            listed_share: Share of its items that may be in a list; the fewer, the more of them are looked at.
+            n: The number of items wanted.
+            listed_share: The share of items that may be listed; a smaller share makes the search wider.
         """
         n_search = int((SEARCH + SEARCH_AN_ITEM * n) / listed_share)
-        found = self._annoy.get_nns_by_vector([*query.tolist(), 0.0], n_search, n_search)
-        return np.array(found, np.int32)
+        rows = self._annoy.get_nns_by_vector([*query.tolist(), 0.0], n_search, n_search)
+        return np.array(rows, np.int32)
 
 
 def n_long_of(n_items: int) -> int:
-    """Return how many items, those of the first rows, are not indexed."""
+    """Return the number of first rows that are not indexed."""
     return min(LONG_MAX, int(n_items * LONG_SHARE))
 
 
 def rows_to_index(n_items: int, n_long: int, withdrawn_rows: Rows) -> Rows:
-    """Return the rows that an index holds, ascending: neither the longest items, nor the withdrawn ones.
-
-    Where next to nothing is left there is none, and no row.
-    """
+    """Return the rows to index, ascending: all but the longest and the withdrawn items; none if they are too few."""
     rows = np.arange(n_long, n_items, dtype=np.int32)
     rows = rows[~np.isin(rows, withdrawn_rows)]
     return rows if len(rows) >= INDEXED_MIN else rows[:0]
@@ -72,14 +69,14 @@ def open_index(path: Path, shape: tuple[int, int], n_long: int, withdrawn_rows: 
     """Map an index.
 
     Args:
-        path: The file.
-        shape: That of the item factors: items, and length of a vector.
-        n_long: How many of the first rows it does not hold.
-        withdrawn_rows: Others that it does not hold.
-        trees: How many trees it has.
+        path: The index file.
+        shape: The shape of the item factors.
+        n_long: The number of first rows that are not indexed.
+        withdrawn_rows: Other rows that are not indexed.
+        trees: The number of trees.
 
     Raises:
-        ValueError: The file holds something else. Annoy itself would take it for what it is told to expect.
+        ValueError: The file is another index. Annoy itself does not check that.
     """
     n_items, factors = shape
     annoy = AnnoyIndex(factors + 1, "angular")
@@ -88,29 +85,29 @@ def open_index(path: Path, shape: tuple[int, int], n_long: int, withdrawn_rows: 
         annoy.load(str(path))
     except OSError as error:
         raise ValueError(str(error)) from None
-    found, expected = (annoy.get_n_items(), annoy.get_n_trees()), (int(rows[-1]) + 1 if len(rows) else 0, trees)
-    if found != expected:
-        message = f"it has {found[0]} items and {found[1]} trees instead of {expected[0]} and {expected[1]}"
+    sizes, expected = (annoy.get_n_items(), annoy.get_n_trees()), (int(rows[-1]) + 1 if len(rows) else 0, trees)
+    if sizes != expected:
+        message = f"it has {sizes[0]} items and {sizes[1]} trees instead of {expected[0]} and {expected[1]}"
         raise ValueError(message)
     return ItemIndex(annoy, n_long)
 
 
 def build_index(factors: Path, rows: Rows, target: Path, trees: int) -> None:
-    """Build an index in a process of its own, which ends with this one, and wait for it.
+    """Build an index in a child process, which ends with this one, and wait for it.
 
     Args:
         factors: The file of the item vectors.
         rows: Rows to index, at least one.
-        target: The file to write; its folder takes some files more while the index is built.
-        trees: How many trees.
+        target: The file to write; its folder also takes temporary files.
+        trees: The number of trees.
 
     Raises:
-        IndexBuildError: It could not be built, for lack of room on the disk as a rule, or it took too long.
+        IndexBuildError: It could not be built, usually because the disk is full, or it took too long.
     """
-    given, said = target.with_name("rows.npy"), target.with_name("builder.log")
-    np.save(given, rows)
-    command = [sys.executable, "-m", "state.generations.index_builder", *map(str, (factors, given, target, trees))]
-    with said.open("wb") as output:
+    rows_file, log_file = target.with_name("rows.npy"), target.with_name("builder.log")
+    np.save(rows_file, rows)
+    command = [sys.executable, "-m", "state.generations.index_builder", *map(str, (factors, rows_file, target, trees))]
+    with log_file.open("wb") as output:
         child = Child(command, output, STOP_S)
         try:
             status = child.wait(BUILD_S)
@@ -120,9 +117,9 @@ def build_index(factors: Path, rows: Rows, target: Path, trees: int) -> None:
         finally:
             child.stop()
     if status != 0:
-        last = [line.strip() for line in said.read_text(errors="replace").splitlines() if line.strip()][-1:]
-        reason = last[0] if last else "it says nothing: is the disk full?"
+        last_line = [line.strip() for line in log_file.read_text(errors="replace").splitlines() if line.strip()][-1:]
+        reason = last_line[0] if last_line else "it says nothing: is the disk full?"
         message = f"An index of {len(rows)} items could not be built in {target.parent} (status {status}: {reason})."
         raise IndexBuildError(message)
-    given.unlink()
-    said.unlink()
+    rows_file.unlink()
+    log_file.unlink()

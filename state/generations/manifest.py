@@ -1,4 +1,4 @@
-"""What a generation says of itself: how it was made, how it was judged, and the checksum of every file."""
+"""The manifest of a generation: its origin, its quality, and the checksum of every file."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ SEALED_FROM_FORMAT = 2
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A figure with its 95 % interval."""
+    """A value with its 95 % interval."""
 
     value: float
     low: float
@@ -24,7 +24,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
-    """How well a generation found what listeners played next."""
+    """The quality of a generation on held-out plays."""
 
     n_events: int
     hit_at_20: Estimate
@@ -32,23 +32,23 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """How a generation was judged before it could be announced."""
+    """The gate's verdict on a generation."""
 
     against: str | None
-    """The generation in service that it was compared with."""
+    """The generation in service, with which it was compared."""
     candidate: Quality | None
     serving: Quality | None
     difference: Estimate | None
-    """hit@20 of the candidate less that of the one in service, by a paired bootstrap."""
+    """hit@20 of the candidate minus that of the generation in service, by a paired bootstrap."""
     accepted: bool
     forced: bool = False
-    """An operator announced it all the same."""
+    """An operator announced it although it was rejected."""
     reason: str
     """One sentence."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a generation says of itself."""
+    """The description of a generation."""
 
     format: int = MANIFEST_FORMAT
     generation_id: str
@@ -56,38 +56,38 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None
     """The generation that was in service when this one was trained."""
     started_from: str | None = None
-    """The generation whose item factors the training began with; None: it began from chance."""
+    """The generation whose item factors were the initial ones; None: they were random."""
     trained_through: dict[int, int]
-    """Per partition, the offset after the last changelog record that was trained on."""
+    """By partition, the offset after the last changelog record in the training."""
     objective: Objective
     tuned: bool = False
-    """The objective was found by tuning; otherwise it is that of the settings."""
+    """True: the objective is the result of a tuning; False: it is that of the settings."""
     n_users: int
     n_users_trained: int = 0
-    """Listeners whose histories were trained on; the others are folded in."""
+    """Listeners in the training; all others are only folded in."""
     n_items: int
     n_plays: int
     popularity_as_of_s: int = 0
-    """As of when plays count what `popularity.npy` says, in seconds since 1970: the latest play of all. 0: of no time,
-    as older versions wrote it, which did not halve plays with time."""
+    """The moment to which `popularity.npy` is decayed, in seconds since 1970: that of the latest play.
+    0: an older version wrote it without decay."""
     gate: Gate | None = None
-    """None: nobody judged it."""
+    """None: the gate was off."""
     checksums: dict[str, str] = {}
-    """SHA-256 of every other file, parts left out."""
+    """SHA-256 of all other files except parts."""
 
     @property
     def plays_per_listener(self) -> float:
-        """Return how many plays a listener has made on average."""
+        """Return the mean number of plays of a listener."""
         return self.n_plays / max(self.n_users, 1)
 
     @property
     def rejected(self) -> bool:
-        """Tell whether the gate turned it down, and no operator overruled that."""
+        """Return whether the gate rejected it and no operator forced it."""
         return self.gate is not None and not self.gate.accepted and not self.gate.forced
 
 
 class _Format(msgspec.Struct):
-    """The one field that a manifest of any format has."""
+    """The field that manifests of all formats have."""
 
     format: int
 
@@ -98,10 +98,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read what a generation says of itself.
+    """Read and verify a manifest.
 
     Raises:
-        GenerationError: There is no generation, or its manifest is damaged.
+        GenerationError: The folder has no manifest, or it is damaged.
     """
     try:
         content = (folder / MANIFEST).read_bytes()
@@ -113,40 +113,40 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def decode_manifest(generation_id: str, content: bytes, seal: bytes | None) -> Manifest:
-    """Return the manifest that stands in these bytes.
+    """Verify and decode a manifest.
 
     Args:
-        generation_id: What to call the generation in a sentence.
+        generation_id: Names the generation in an error message.
         content: The manifest's bytes.
-        seal: Those of its seal; formats before 2 have none.
+        seal: The seal's bytes, None if it is missing; format 1 has none.
 
     Raises:
-        GenerationError: It is damaged, its seal is missing, or it is of a format that is not known here.
+        GenerationError: It is damaged, its seal is missing, or its format is unknown.
     """
-    what = f"Generation {generation_id}"
+    title = f"Generation {generation_id}"
     if seal is not None:
-        verify_seal(what, MANIFEST, content, seal)
+        verify_seal(title, MANIFEST, content, seal)
     try:
-        found = msgspec.json.decode(content, type=_Format).format
-        manifest = _decode(content) if 1 <= found <= MANIFEST_FORMAT else None
+        written_format = msgspec.json.decode(content, type=_Format).format
+        manifest = _decode(content) if 1 <= written_format <= MANIFEST_FORMAT else None
     except (ValueError, RecursionError) as error:
-        message = f"{what} is damaged: its manifest cannot be read ({error})."
+        message = f"{title} is damaged: its manifest cannot be read ({error})."
         raise GenerationError(message) from None
     if manifest is None:
-        message = f"{what} is of format {found}; this version reads 1 to {MANIFEST_FORMAT}."
+        message = f"{title} is of format {written_format}; this version reads 1 to {MANIFEST_FORMAT}."
         raise GenerationError(message)
     if seal is None and manifest.format >= SEALED_FROM_FORMAT:
-        raise missing_file(what, seal_path(Path(MANIFEST)).name)
+        raise missing_file(title, seal_path(Path(MANIFEST)).name)
     return manifest
 
 
 def _decode(content: bytes) -> Manifest:
     fields = msgspec.json.decode(content, type=dict[str, Any])
-    return msgspec.convert(endless(fields), Manifest, str_keys=True)
+    return msgspec.convert(with_infinities(fields), Manifest, str_keys=True)
 
 
-def endless(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields of a record with an objective; JSON has no infinity, so what never ends was written as null."""
+def with_infinities(fields: dict[str, Any]) -> dict[str, Any]:
+    """Replace null by infinity in the half-lives of a record's objective: JSON has no infinity."""
     objective = fields.get("objective")
     if isinstance(objective, dict):
         for name in ("half_life_plays", "half_life_days"):

@@ -1,4 +1,4 @@
-"""The items nearest to every item of a generation: the part `related/` of its folder.
+"""The nearest items of every item of a generation: the part `related/` of its folder.
 
 rows.npy         i32 (n_items, n), item rows, nearest first, -1 where there are fewer
 cosines.npy      f32 (n_items, n)
@@ -22,12 +22,14 @@ ROWS, COSINES = "rows.npy", "cosines.npy"
 class Related(NamedTuple):
     """The nearest items of every item, by its row."""
 
-    rows: Rows  # (n_items, n)
-    cosines: Floats  # (n_items, n)
+    rows: Rows
+    """Shape (n_items, n), nearest first, -1 where there are fewer."""
+    cosines: Floats
+    """Shape (n_items, n)."""
 
 
 def write_related(generation_folder: Path, related: Related) -> None:
-    """Add the related items to a generation's folder, whole or not at all; what stood there is replaced.
+    """Add the related items to a generation's folder, or replace them.
 
     Step 1: write them into a folder aside and sync it. Step 2: rename it and sync its parent.
     """

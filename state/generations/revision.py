@@ -1,7 +1,7 @@
-"""One revision of a generation: an index of its items, and the items that are no longer listed.
+"""A revision of a generation: an index of its items, and the withdrawn items, which are never listed.
 
-revision.json     what it is
-items.ann         the index (`state/generations/item_index.py`); missing where there is nothing to index
+revision.json     its description
+items.ann         the index (`state/generations/item_index.py`); missing if there are too few items
 checksums.json    the checksum of both, sealed (`state/storage/checksums.py`)
 """
 
@@ -26,7 +26,7 @@ INDEX = "items.ann"
 
 
 class Items(Protocol):
-    """What a revision has to know of its generation."""
+    """The part of a generation that its revisions need."""
 
     @property
     def id(self) -> str:
@@ -41,52 +41,52 @@ class Items(Protocol):
 
 
 class RevisionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a revision says of itself."""
+    """The description of a revision."""
 
     format: int
     generation_id: str
     revision: int
     withdrawn: list[str]
-    """Ids of the items that are never listed, sorted; among them such that this generation does not know."""
+    """Ids of the withdrawn items, sorted; this generation may not know all of them."""
     metric: Literal["angular"] = "angular"
     n_long: int
-    """How many items, those of the first rows, are too long for the index."""
+    """The number of first rows that are not indexed because their norms are too large."""
     n_indexed: int
     trees: int
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A revision, open for service."""
+    """An open revision."""
 
     number: int
     withdrawn_rows: Rows
-    """Rows of the items that are never listed, ascending."""
+    """Rows of the withdrawn items, ascending."""
     index: ItemIndex | None
     withdrawn: tuple[str, ...] = ()
-    """Their ids, and those of items that the generation does not know; the next revision carries them on."""
+    """Ids of the withdrawn items, including unknown ones; the next revision inherits them."""
 
     @classmethod
     def none(cls) -> "Revision":
-        """Return what a generation has to which no revision was written."""
+        """Return the revision of a generation that was published without one."""
         return cls(0, np.empty(0, np.int32), None)
 
 
 def write_revision(
     items: Items, folder: Path, number: int, withdrawn: Sequence[str], trees: int, into: Path | None = None
 ) -> Path:
-    """Write a revision so that it exists whole or not at all; the same arguments give the same bytes.
+    """Write a revision atomically; the same arguments give the same bytes.
 
-    Step 1: build the index aside, in a process of its own. Step 2: write the record and the checksums, and sync.
-    Step 3: open it as a worker would, which verifies it. Step 4: rename it and sync the folder that it lies in.
+    Step 1: build the index aside, in another process. Step 2: write the record and the checksums, and sync.
+    Step 3: open it as a worker would, which verifies it. Step 4: rename it and sync its parent.
 
     Args:
-        items: The generation, open.
+        items: The open generation.
         folder: The generation's folder.
-        number: The revision's number. If it is there already, it has to be the same.
-        withdrawn: Ids of the items that are never listed, in any order; the generation need not know them.
-        trees: How many trees the index has.
-        into: The folder to write to, if not the generation's own.
+        number: The revision's number; an existing revision of this number must be the same.
+        withdrawn: Ids of the withdrawn items, in any order; the generation need not know them.
+        trees: The number of trees of the index.
+        into: The parent folder of the revision; the generation's folder if left out.
 
     Returns:
         The revision's folder.
@@ -132,17 +132,17 @@ def open_revision(folder: Path, items: Items) -> Revision:
     """Open and verify a revision.
 
     Args:
-        folder: Its folder, `revision-<number>`.
-        items: The generation that it belongs to.
+        folder: The revision's folder, `revision-<number>`.
+        items: The revision's generation.
 
     Raises:
-        GenerationError: A file is missing or damaged, or belongs to something else.
+        GenerationError: A file is missing or damaged, or belongs to another revision.
     """
-    what = _words(folder, items)
-    verify_file_set(folder, what)
-    record = _read_record(folder, what)
+    title = _title(folder, items)
+    verify_file_set(folder, title)
+    record = _read_record(folder, title)
     if (record.generation_id, f"revision-{record.revision}") != (items.id, folder.name):
-        message = f"{what} is damaged: it is revision {record.revision} of generation {record.generation_id}."
+        message = f"{title} is damaged: it is revision {record.revision} of generation {record.generation_id}."
         raise GenerationError(message)
     rows = _withdrawn_rows(items, record.withdrawn)
     index = None
@@ -150,7 +150,7 @@ def open_revision(folder: Path, items: Items) -> Revision:
         try:
             index = open_index(folder / INDEX, items.item_factors.shape, record.n_long, rows, record.trees)
         except ValueError as error:
-            message = f"{what} is damaged: {INDEX} does not fit ({error})."
+            message = f"{title} is damaged: {INDEX} does not fit ({error})."
             raise GenerationError(message) from None
     return Revision(record.revision, rows, index, tuple(record.withdrawn))
 
@@ -160,26 +160,26 @@ def _withdrawn_rows(items: Items, withdrawn: Sequence[str]) -> Rows:
     return np.unique(rows[rows >= 0])
 
 
-def _words(folder: Path, items: Items) -> str:
+def _title(folder: Path, items: Items) -> str:
     return f"Revision {folder.name.rpartition('-')[2]} of generation {items.id}"
 
 
-def _read_record(folder: Path, what: str) -> RevisionRecord:
+def _read_record(folder: Path, title: str) -> RevisionRecord:
     try:
         record = msgspec.json.decode((folder / RECORD).read_bytes(), type=RevisionRecord)
     except (OSError, ValueError) as error:
-        message = f"{what} is damaged: {RECORD} cannot be read ({error})."
+        message = f"{title} is damaged: {RECORD} cannot be read ({error})."
         raise GenerationError(message) from None
     if record.format != REVISION_FORMAT:
-        message = f"{what} is of format {record.format}; this version reads {REVISION_FORMAT}."
+        message = f"{title} is of format {record.format}; this version reads {REVISION_FORMAT}."
         raise GenerationError(message)
     return record
 
 
 def _verify_same(place: Path, items: Items, record: RevisionRecord) -> None:
-    """See that the revision that is there is the one to be written."""
-    what = _words(place, items)
-    verify_file_set(place, what)
-    if _read_record(place, what) != record:
-        message = f"{what} is there, and is another one; write this one under the next number."
+    """Check that an existing revision is the one to be written."""
+    title = _title(place, items)
+    verify_file_set(place, title)
+    if _read_record(place, title) != record:
+        message = f"{title} is there, and is another one; write this one under the next number."
         raise GenerationError(message)

@@ -14,19 +14,23 @@ from streams.messages.records import Announcement
 log = logging.getLogger(__name__)
 
 RETRY_S = 10.0
-"""Until an announced generation is asked for again, where the store did not answer."""
+"""Seconds until an announced generation is opened again after the store did not answer."""
 
 
 class Serving:
-    """Holds the generation in service and takes announced ones in.
+    """The generation in service, which follows the announcements.
 
-    A commit group reads `current` once, when it begins; so a swap happens between two groups.
+    A commit group reads `current` once, when it begins, so a swap happens between two groups.
+
+    Attributes:
+        current: The generation in service, None before the first one.
+        swapped: Set at every swap to another generation.
     """
 
     def __init__(
         self, store: GenerationStore, prepare: Callable[[Generation], None] = lambda _generation: None
     ) -> None:
-        """Serve generations of `store`, none at first; `prepare` is called, in a thread, with each before it serves."""
+        """Serve generations of `store`, none at first; `prepare` runs in a thread before each one is in service."""
         self.current: Generation | None = None
         self._prepare = prepare
         self.swapped = asyncio.Event()
@@ -34,64 +38,64 @@ class Serving:
         self._announced: Announcement | None = None
         self._changed = asyncio.Event()
 
-    def announce(self, _key: bytes | None, value: bytes | None) -> None:
-        """Take note of a record of the generations topic; the last one counts."""
+    def on_record(self, _key: bytes | None, value: bytes | None) -> None:
+        """Store an announcement, which replaces the one before; log and ignore a record that does not decode."""
         try:
             self._announced = msgspec.json.decode(value or b"", type=Announcement)
-        except (ValueError, RecursionError) as error:  # whatever the bytes are, the worker goes on
+        except (ValueError, RecursionError) as error:
             log.error("announcement_unreadable", extra={"reason": str(error)})  # noqa: TRY400  one line is enough
             return
         self._changed.set()
 
     async def follow(self) -> None:
-        """Swap to every announced generation; one that cannot be opened leaves the present one in service."""
+        """Swap to every announced generation; if one cannot be opened, the present one stays in service."""
         while True:
             await self._changed.wait()
             await self.swap()
 
     async def swap(self) -> None:
-        """Open what was announced last, verify it and take it into service.
+        """Open and verify the generation announced last, and take it into service.
 
-        A store that does not answer is asked again by `follow`, after a while; a generation that is damaged is not.
+        If the store does not answer, `follow` retries after `RETRY_S`; a damaged generation is not retried.
 
-        Another revision of the generation in service only replaces its index and what is withdrawn: users' vectors
-        belong to the generation as before, and nobody has to be swept.
+        Another revision of the generation in service only replaces the index and the withdrawn items. Users' vectors
+        stay valid, so no sweep starts.
         """
         self._changed.clear()
         announced, present = self._announced, self.current
-        if announced is None or (present is not None and _is(present, announced)):
+        if announced is None or (present is not None and _is_announced(present, announced)):
             return
         try:
             generation = await asyncio.to_thread(self._open, announced, present)
         except GenerationError as error:
-            log.error("generation_refused", extra={"reason": f"{error} {_stays(announced, present)}"})  # noqa: TRY400  one line is enough
+            log.error("generation_refused", extra={"reason": f"{error} {_stays_in_service(announced, present)}"})  # noqa: TRY400  one line is enough
             if isinstance(error, StoreUnavailableError):
                 asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
             return
         self.current = generation
-        told = {"generation": generation.id, "revision": generation.revision.number}
+        fields = {"generation": generation.id, "revision": generation.revision.number}
         if present is not None and present.id == generation.id:
-            log.info("revision_swapped", extra=told | {"withdrawn": len(generation.revision.withdrawn)})
+            log.info("revision_swapped", extra=fields | {"withdrawn": len(generation.revision.withdrawn)})
             return
         self.swapped.set()
-        log.info("generation_swapped", extra=told | {"items": generation.manifest.n_items})
+        log.info("generation_swapped", extra=fields | {"items": generation.manifest.n_items})
 
     def _open(self, announced: Announcement, present: Generation | None) -> Generation:
         generation = self._store.open(announced.generation_id, announced.revision)
         if present is not None and present.id == generation.id:
             generation = present.with_revision(generation.revision)
-        # Computed here, beside the event loop.
+        # Cached properties are computed here, in a thread, so that the event loop never waits for them.
         _ = generation.norms, generation.popular_order, generation.key, generation.marks
         generation.rows_of(generation.item_keys[:1])
         self._prepare(generation)
         return generation
 
 
-def _is(present: Generation, announced: Announcement) -> bool:
+def _is_announced(present: Generation, announced: Announcement) -> bool:
     return (present.id, present.revision.number) == (announced.generation_id, announced.revision)
 
 
-def _stays(announced: Announcement, present: Generation | None) -> str:
+def _stays_in_service(announced: Announcement, present: Generation | None) -> str:
     if present is None:
         return "No generation is in service."
     if present.id == announced.generation_id:

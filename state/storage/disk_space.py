@@ -1,4 +1,4 @@
-"""How much room there is on the disk of a folder, for Prometheus and for whoever asks."""
+"""The free space on the disk of a folder."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,39 +9,39 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
-class Room(NamedTuple):
-    """The disk that a folder lies on, or will lie on."""
+class DiskSpace(NamedTuple):
+    """The space on the disk of a folder."""
 
     free_bytes: int
-    """What a process without special rights may still write."""
+    """Bytes that an unprivileged process may still write."""
     size_bytes: int
 
 
-def room_of(folder: Path) -> Room:
-    """Return the room on the disk of a folder; of one that is not there yet: where it would be made.
+def disk_space_of(folder: Path) -> DiskSpace:
+    """Return the space on the disk of a folder; the folder need not exist yet.
 
     Raises:
         OSError: The disk does not answer.
     """
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    found = shutil.disk_usage(there)
-    return Room(found.free, found.total)
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    usage = shutil.disk_usage(existing)
+    return DiskSpace(usage.free, usage.total)
 
 
 class DiskMetrics(Collector):
-    """Tells Prometheus of the disk that the data folder lies on."""
+    """Reports the disk of the data folder to Prometheus."""
 
     def __init__(self, folder: Path) -> None:
-        """Tell of the disk of this folder."""
+        """Report the disk of this folder."""
         self._folder = folder
 
     def collect(self) -> Iterator[Metric]:
-        """Give the free and the whole room; nothing if the disk does not answer, so that all else is told."""
+        """Yield free and total space; nothing if the disk does not answer, which must not hide other metrics."""
         try:
-            room = room_of(self._folder)
+            space = disk_space_of(self._folder)
         except OSError:
             return
-        what = "Bytes that may still be written to the disk of the data folder."
-        yield GaugeMetricFamily("playfold_disk_free_bytes", what, value=room.free_bytes)
-        what = "Bytes of that disk in all."
-        yield GaugeMetricFamily("playfold_disk_size_bytes", what, value=room.size_bytes)
+        help_text = "Bytes that may still be written to the disk of the data folder."
+        yield GaugeMetricFamily("playfold_disk_free_bytes", help_text, value=space.free_bytes)
+        help_text = "Bytes of that disk in all."
+        yield GaugeMetricFamily("playfold_disk_size_bytes", help_text, value=space.size_bytes)

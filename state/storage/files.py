@@ -1,4 +1,4 @@
-"""Folders and files: written to the disk for sure, or held by one process alone."""
+"""Files and folders: durable writes, atomic removal, and locks between processes."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ _REMOVED = ".removed-"
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
+    """Write a file and sync it."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -21,7 +21,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Wait until a folder's files and their names are on the disk."""
+    """Sync a folder: its files and their names."""
     for path in (*folder.iterdir(), folder):
         if path.is_file() or path == folder:
             descriptor = os.open(path, os.O_RDONLY)
@@ -32,20 +32,20 @@ def fsync_folder(folder: Path) -> None:
 
 
 def fsync_tree(folder: Path) -> None:
-    """Wait until a folder and all folders in it are on the disk."""
-    for found in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
-        fsync_folder(found)
+    """Sync a folder and all folders in it."""
+    for path in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
+        fsync_folder(path)
 
 
 def last_written_s(folder: Path) -> float | None:
-    """Return when a file of a folder was written last, in seconds since 1970; None if there is no file."""
+    """Return the latest modification time of a folder's files, in seconds since 1970; None without files."""
     return max((path.stat().st_mtime for path in folder.glob("*") if path.is_file()), default=None)
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder: whoever looks for it finds all of it or none, however this process ends.
+    """Remove a folder atomically: after a crash it is complete or gone.
 
-    What a process that died half-way leaves aside is for `finish_removals`.
+    A crash may leave a renamed folder behind, which `finish_removals` removes.
     """
     aside = folder.with_name(_REMOVED + folder.name)
     folder.rename(aside)
@@ -54,15 +54,15 @@ def remove_folder(folder: Path) -> None:
 
 
 def finish_removals(parent: Path) -> None:
-    """Remove what is left of folders of `parent` that were being removed when their process died."""
+    """Remove the folders that a crash in `remove_folder` left in `parent`."""
     for aside in parent.glob(f"{_REMOVED}*"):
         shutil.rmtree(aside)
 
 
 def link_folder(source: Path, target: Path) -> None:
-    """Give a folder's files another name each, or copy them where that is another disk; hidden files stay behind.
+    """Hard-link a folder's files into a new folder and sync it; copy them if it is on another disk.
 
-    Wait until all of it is on the disk. The files are never changed in place, so both names may share them.
+    Hidden files are left out. Files are never changed in place, so two names can share them.
     """
     shutil.copytree(source, target, copy_function=_link_or_copy, ignore=shutil.ignore_patterns(".*"))
     fsync_tree(target)
@@ -77,9 +77,9 @@ def _link_or_copy(source: str, target: str) -> None:
 
 @contextmanager
 def aside_in(folder: Path) -> Iterator[Path]:
-    """Wait for a turn to write into a folder, and give an empty folder aside in it, from which to rename.
+    """Lock a folder for writing, and yield an empty folder aside in it, from which to rename.
 
-    The turn ends with the process, however that ends; what it left aside is removed when the next one begins.
+    A crash releases the lock. The next writer removes the files that a crash left aside.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".turn").open("w") as file:
@@ -95,14 +95,14 @@ def aside_in(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked_folder(folder: Path, message: str) -> Iterator[None]:
-    """Hold a folder for this process; the lock goes with the process, however it ends.
+    """Lock a folder for this process; a crash releases the lock.
 
     Args:
-        folder: Made if it is not there.
-        message: What to say if another process holds it.
+        folder: Created if it does not exist.
+        message: The error message if another process has the lock.
 
     Raises:
-        StateError: Another process holds it.
+        StateError: Another process has the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:

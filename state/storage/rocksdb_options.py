@@ -1,4 +1,4 @@
-"""How the RocksDBs of playfold are opened: what each may take of memory and of open files."""
+"""Options of all RocksDBs of playfold: limits of memory and of open files."""
 
 import rocksdict
 
@@ -7,8 +7,8 @@ def rocks_options(cache: rocksdict.Cache | None = None, write_buffer_bytes: int 
     """Return options of a database of bytes.
 
     Args:
-        cache: Block cache shared with other databases; a small one of its own if left out.
-        write_buffer_bytes: What is written before it goes to a file; what was written twice by then goes there once.
+        cache: A block cache shared with other databases; a small private one if left out.
+        write_buffer_bytes: The size of a write buffer; a key written twice within one is flushed once.
     """
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)  # noqa: FBT003  rocksdict's own signature

@@ -1,4 +1,4 @@
-"""Read a RocksDB that another process may have open."""
+"""Reads a RocksDB that another process may have open."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ _COPIED = "rocksdict-config.json"
 
 
 def values_on_disk(folder: Path, keys: Sequence[bytes]) -> list[bytes | None]:
-    """Read keys of a database and leave its folder alone.
+    """Read keys of a database without changing its folder.
 
     Raises:
         StateError: It cannot be opened.
@@ -30,7 +30,7 @@ def values_on_disk(folder: Path, keys: Sequence[bytes]) -> list[bytes | None]:
 
 
 def _read(folder: Path, keys: Sequence[bytes]) -> list[bytes | None]:
-    """Read through links in a folder aside, for rocksdict writes into the one that it opens, even to read."""
+    """Read through links in a temporary folder: rocksdict writes into the folder that it opens, even read-only."""
     with tempfile.TemporaryDirectory() as aside:
         for path in folder.absolute().iterdir():
             if path.name == _COPIED:
@@ -41,7 +41,7 @@ def _read(folder: Path, keys: Sequence[bytes]) -> list[bytes | None]:
         access = rocksdict.AccessType.read_only(error_if_log_file_exist=False)
         database = rocksdict.Rdict(aside, options, access_type=access)
         try:
-            found: list[bytes | None] = database.get(list(keys))
-            return found
+            values: list[bytes | None] = database.get(list(keys))
+            return values
         finally:
             database.close()

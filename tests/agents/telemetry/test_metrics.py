@@ -83,7 +83,7 @@ class Scene:
         """Take a generation with an index and two withdrawn items into service."""
         made = make_generation(self.generations.path, FIRST_ID, n_items)
         write_revision(made, self.generations.path / FIRST_ID, 4, ["i1", "i2", "unknown"], 2)
-        self.serving.announce(
+        self.serving.on_record(
             None, msgspec.json.encode(Announcement(generation_id=FIRST_ID, revision=4, announced_at_ms=0))
         )
         await self.serving.swap()

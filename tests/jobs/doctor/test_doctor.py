@@ -27,7 +27,7 @@ from jobs.doctor.rules import (
     judge_room,
     judge_workers,
 )
-from state.storage.disk_space import Room
+from state.storage.disk_space import DiskSpace
 from streams.kafka.broker import free_port
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.readers.lag import Lag
@@ -110,7 +110,7 @@ def test_a_cluster_needs_as_many_brokers_as_copies() -> None:
 @pytest.mark.parametrize(("free", "verdict"), [(50, "ok"), (10, "ok"), (9, "warning"), (5, "warning"), (4, "problem")])
 def test_a_disk_is_judged_by_its_free_share(free: int, verdict: str) -> None:
     """The fullest of them counts."""
-    rooms = {"the data folder": Room(60 * 10**9, 10**11), "generations": Room(free * 10**9, 10**11)}
+    rooms = {"the data folder": DiskSpace(60 * 10**9, 10**11), "generations": DiskSpace(free * 10**9, 10**11)}
 
     judged_disk = judge_room(rooms, {"generations": 2 * 10**9})
 

@@ -33,7 +33,7 @@ def announcement(generation_id: str) -> bytes:
 async def swap_to(serving: Serving, *generation_ids: str) -> str | None:
     """Announce generations, swap once, and return the one in service."""
     for generation_id in generation_ids:
-        serving.announce(b"serving", announcement(generation_id))
+        serving.on_record(b"serving", announcement(generation_id))
     await serving.swap()
     return serving.current.id if serving.current else None
 
@@ -131,7 +131,7 @@ async def test_an_unreadable_announcement_is_logged_and_passed_over(
     serving = Serving(store)
     await swap_to(serving, FIRST_ID)
 
-    serving.announce(b"serving", value)
+    serving.on_record(b"serving", value)
     await serving.swap()
 
     assert 1 == len(reasons(caplog, "announcement_unreadable"))
@@ -146,12 +146,12 @@ async def test_following_swaps_to_every_announcement(store: GenerationStore, cap
     following = asyncio.create_task(serving.follow())
 
     for generation_id in (FIRST_ID, SECOND_ID):
-        serving.announce(None, announcement(generation_id))
+        serving.on_record(None, announcement(generation_id))
         await asyncio.wait_for(serving.swapped.wait(), 5)
         serving.swapped.clear()
         assert serving.current is not None
         assert generation_id == serving.current.id
-        serving.announce(None, announcement("no-such"))
+        serving.on_record(None, announcement("no-such"))
         while serving._changed.is_set():  # noqa: ASYNC110, SLF001  nothing else tells that it was taken up
             await asyncio.sleep(0)
 
@@ -180,7 +180,7 @@ async def test_a_store_that_did_not_answer_is_asked_again(
     """Nobody has to announce the generation once more, neither while a process runs nor when it starts."""
     monkeypatch.setattr("state.generations.serving.RETRY_S", 0.01)
     serving = Serving(Away(store.path))
-    serving.announce(b"serving", announcement(FIRST_ID))
+    serving.on_record(b"serving", announcement(FIRST_ID))
     if at_start:
         await serving.swap()
     following = asyncio.create_task(serving.follow())

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from state.storage import disk_space as disk_metrics
-from state.storage.disk_space import DiskMetrics, room_of
+from state.storage.disk_space import DiskMetrics, disk_space_of
 
 
 def test_the_room_is_that_of_the_folders_disk(tmp_path: Path) -> None:
     """Free is what a process without special rights may write; another process may write meanwhile."""
     found = os.statvfs(tmp_path)
 
-    room = room_of(tmp_path)
+    room = disk_space_of(tmp_path)
 
     assert found.f_blocks * found.f_frsize == room.size_bytes
     assert found.f_bavail * found.f_frsize == pytest.approx(room.free_bytes, rel=0.01)
@@ -21,7 +21,7 @@ def test_the_room_is_that_of_the_folders_disk(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_yet_has_the_room_of_its_parent(tmp_path: Path) -> None:
     """A worker tells of its disk before it has written anything."""
-    assert room_of(tmp_path).size_bytes == room_of(tmp_path / "data" / "workers").size_bytes
+    assert disk_space_of(tmp_path).size_bytes == disk_space_of(tmp_path / "data" / "workers").size_bytes
 
 
 def test_both_samples_are_told(tmp_path: Path) -> None:
@@ -38,6 +38,6 @@ def test_a_disk_that_does_not_answer_is_left_out(tmp_path: Path, monkeypatch: py
     def broken(_: Path) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(disk_metrics, "room_of", broken)
+    monkeypatch.setattr(disk_metrics, "disk_space_of", broken)
 
     assert [] == list(DiskMetrics(tmp_path).collect())
