@@ -64,9 +64,11 @@ class Worker:
         self._catalog = ItemCatalog()
         self._serving = Serving(generation_store(settings), self._catalog.prepare)
         self._announcements = Broadcast(
-            settings.brokers, names.generations, self._serving.on_record, settings.kafka_timeout_s
+            settings.kafka.brokers, names.generations, self._serving.on_record, settings.kafka.timeout_s
         )
-        self._items = Broadcast(settings.brokers, names.catalog, self._catalog.on_record, settings.kafka_timeout_s)
+        self._items = Broadcast(
+            settings.kafka.brokers, names.catalog, self._catalog.on_record, settings.kafka.timeout_s
+        )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -91,10 +93,10 @@ class Worker:
             observers.live_quality,
             self._pulses,
             latencies,
-            DiskMetrics(settings.data_path),
+            DiskMetrics(settings.application.data_path),
         )
-        self._metrics = MetricsServer(metrics, settings.metrics_port, settings.metrics_host)
-        plays = topic_of_bytes(self._app, names.plays, settings.partitions)
+        self._metrics = MetricsServer(metrics, settings.telemetry.metrics_port, settings.telemetry.metrics_host)
+        plays = topic_of_bytes(self._app, names.plays, settings.topics.partitions)
         self._app.agent(plays, name="fold")(self._pipeline.fold_plays)
         self._stop = asyncio.Event()
         self._starting: asyncio.Task[None] | None = None
@@ -110,7 +112,7 @@ class Worker:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        folder = self._settings.worker_path
+        folder = self._settings.application.worker_path
         taken = f"Another worker uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."
         with locked_folder(folder, taken):
             try:
@@ -133,7 +135,7 @@ class Worker:
         spare_collector()
         self._starting = asyncio.create_task(self._app.start())
         # Not `wait_for`: Faust may swallow a cancellation.
-        done, _ = await asyncio.wait({self._starting}, timeout=self._settings.ready_s)
+        done, _ = await asyncio.wait({self._starting}, timeout=self._settings.worker.ready_s)
         if not done:
             raise self._not_ready()
         self._starting.result()
@@ -174,15 +176,16 @@ class Worker:
             if self._store.n_recovered > n_recovered:
                 moved, n_recovered = time.monotonic(), self._store.n_recovered
                 log.info("recovering", extra={"records": n_recovered})
-            if time.monotonic() - moved > self._settings.ready_s:
+            if time.monotonic() - moved > self._settings.worker.ready_s:
                 raise self._not_ready()
         seconds = round(time.monotonic() - self._store.opened_at, 3)
         told = {"partitions": sorted(self._store.partitions), "recovered": self._store.n_recovered, "seconds": seconds}
         log.info("worker_ready", extra=told)
 
     def _not_ready(self) -> WorkerError:
+        instance, ready_s = self._settings.application.instance, self._settings.worker.ready_s
         message = (
-            f"Worker {self._settings.instance} got no partitions within {self._settings.ready_s:g} s. "
+            f"Worker {instance} got no partitions within {ready_s:g} s. "
             "Look at the broker, and whether another worker runs under the same PLAYFOLD_INSTANCE."
         )
         return WorkerError(message)

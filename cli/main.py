@@ -58,7 +58,7 @@ class Commands(TyperGroup):
         """Return the command that is to run, imported, and its arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
-            pin_threads(read_settings().threads)
+            pin_threads(read_settings().retraining.threads)
             command = typer.main.get_command(importlib.import_module(f"cli.commands.{name}").app)
         return name, command, rest
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from jobs.evaluation.event_sources import events_of_file, events_of_ml100k
@@ -12,7 +11,7 @@ from jobs.progress import ProgressCallback
 from model.evaluation.event_log import Events
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, override, read_settings
 
 UserColumn = Annotated[str, typer.Option(help="Column of the user's id.")]
 ItemColumn = Annotated[str, typer.Option(help="Column of the item's id.")]
@@ -25,7 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Answer with one line of JS
 def settings_with(factors: int | None) -> Settings:
     """Read the settings; a length of the vectors that is given counts more."""
     settings = read_settings()
-    return settings if factors is None else msgspec.structs.replace(settings, factors=factors)
+    return settings if factors is None else override(settings, factors=factors)
 
 
 def read_events(file: Path | None, columns: Columns, settings: Settings, watch: ProgressCallback) -> Events:

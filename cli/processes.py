@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from streams.process.child_process import Child
-from streams.settings import PREFIX, Settings
+from streams.settings import PREFIX, Settings, flat_values
 
 SERVICE_STOP_S = 25
 COMMAND_STOP_S = 2
@@ -26,7 +26,7 @@ class ProcessError(RuntimeError):
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the environment of a process under these settings, whatever this one was started with."""
-    ours = {f"{PREFIX}{name.upper()}": str(value) for name, value in msgspec.structs.asdict(settings).items()}
+    ours = {f"{PREFIX}{name.upper()}": str(value) for name, value in flat_values(settings).items()}
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | ours
 
 
@@ -44,7 +44,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         """Describe a process; nothing is started yet."""
         self.settings = settings
-        self.log_file = settings.data_path / "logs" / f"{self.command}-{settings.instance}.log"
+        self.log_file = settings.application.data_path / "logs" / f"{self.command}-{settings.application.instance}.log"
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         self.log_file.write_bytes(b"")
         self._began_at = 0
@@ -53,7 +53,7 @@ class Service:
     @property
     def name(self) -> str:
         """Return what the process is called."""
-        return f"{self.command.capitalize()} {self.settings.instance}"
+        return f"{self.command.capitalize()} {self.settings.application.instance}"
 
     @property
     def child(self) -> Child:

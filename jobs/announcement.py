@@ -18,7 +18,9 @@ async def announced(settings: Settings) -> Announcement | None:
         LogReadError: The topic is missing or Kafka does not answer.
     """
     found = None
-    async for _, records in read_topic(settings.brokers, topic_names(settings).generations, settings.kafka_timeout_s):
+    async for _, records in read_topic(
+        settings.kafka.brokers, topic_names(settings).generations, settings.kafka.timeout_s
+    ):
         found = msgspec.json.decode(records[-1].value, type=Announcement)
     return found
 

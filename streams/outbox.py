@@ -65,8 +65,8 @@ class Outbox:
 
     def __init__(self, settings: Settings) -> None:
         """Prepare a producer; nothing is sent before `start`."""
-        self._timeout_s = settings.kafka_timeout_s
-        self._brokers = settings.brokers
+        self._timeout_s = settings.kafka.timeout_s
+        self._brokers = settings.kafka.brokers
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:

@@ -16,9 +16,9 @@ class Worth:
 
     def __init__(self, settings: Settings) -> None:
         """Read the settings once for many signals."""
-        self._weights = settings.weights
+        self._weights = settings.signals.weights
         self.types = self._weights.keys()
-        self._scaled, self._skip_below = settings.completion == "scale", settings.skip_below
+        self._scaled, self._skip_below = settings.signals.completion == "scale", settings.signals.skip_below
         self._skip = self._weights.get(SKIP, SKIP_WORTH)
 
     def of(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> float:

@@ -13,6 +13,7 @@ from streams.kafka.jars import jars_path
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
+from tests.support.settings import settings_with
 from tests.support.unit_guard import UnitGuard
 
 # Read when numpy and numba are first imported, which nothing above does: one thread each, so that tests that run
@@ -24,7 +25,7 @@ os.environ["NUMBA_NUM_THREADS"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The jars are resolved once for all runs.
-JARS = jars_path(Settings(data_dir=str(Path(__file__).parent.parent / "var")))
+JARS = jars_path(settings_with(data_dir=str(Path(__file__).parent.parent / "var")))
 
 TIERS = ("acceptance", "kafka", "latency")
 """Folders of the tests that are no unit tests."""
@@ -89,7 +90,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def settings(broker: Broker, tmp_path: Path) -> Iterator[Settings]:
     """Give a test topics, a consumer group and a data folder that no other test knows."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    own = Settings(brokers=broker.bootstrap, data_dir=str(tmp_path), group=name, topic_prefix=f"{name}.")
+    own = settings_with(brokers=broker.bootstrap, data_dir=str(tmp_path), group=name, topic_prefix=f"{name}.")
     yield own
     if broker.running:
         delete_topics(own)

@@ -40,7 +40,7 @@ async def produce_plays(outbox: Outbox, settings: Settings, plays: Sequence[Item
     """Send plays flat out, each to its user's partition, and wait until Kafka has them."""
     by_partition: dict[int, list[Item]] = {}
     for item in plays:
-        by_partition.setdefault(partition_of(item[0].decode(), settings.partitions), []).append(item)
+        by_partition.setdefault(partition_of(item[0].decode(), settings.topics.partitions), []).append(item)
     for partition, items in by_partition.items():
         for low in range(0, len(items), 20_000):
             await (await outbox.send(topic_names(settings).plays, partition, items[low : low + 20_000])).written()
@@ -66,7 +66,7 @@ def publish(settings: Settings, item_factors: Floats) -> str:
     """Publish and announce a generation of made-up factors for items `i0`, `i1`, ...; return its id."""
     now_ms = time.time_ns() // 1_000_000
     generation_id = new_generation_id(now_ms)
-    folder = settings.data_path / "made-up" / generation_id
+    folder = settings.application.data_path / "made-up" / generation_id
     write_made_up(folder, generation_id, item_factors)
     generation_store(settings).publish(folder)
     asyncio.run(announce(settings, generation_id, 0, now_ms))

@@ -46,7 +46,7 @@ def create_api(parts: Parts, access: Access) -> FastAPI:
     ):
         app.include_router(paths.router())
     add_problems(app)
-    describe(app, parts.settings.weights.keys(), needs_token=access.needs_token)
+    describe(app, parts.settings.signals.weights.keys(), needs_token=access.needs_token)
     return app
 
 

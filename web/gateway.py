@@ -47,7 +47,7 @@ class Gateway:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        folder = self._settings.gateway_path
+        folder = self._settings.application.gateway_path
         with locked_folder(folder, f"Another gateway uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."):
             bound = listen(self._settings)
             view = await asyncio.to_thread(open_own_view, self._settings)
@@ -61,7 +61,7 @@ class Gateway:
     async def _serve(self, view: View, bound: Any) -> None:
         """Answer clients, from the first moment on: what is not ready says so."""
         parts, names = make_parts(self._settings, self._rights, view), topic_names(self._settings)
-        followed = partial(Broadcast, self._settings.brokers, timeout_s=self._settings.kafka_timeout_s)
+        followed = partial(Broadcast, self._settings.kafka.brokers, timeout_s=self._settings.kafka.timeout_s)
         broadcasts = [
             followed(names.generations, parts.serving.on_record),
             followed(names.popular_items, parts.popular.on_record),
@@ -152,4 +152,4 @@ def open_own_view(settings: Settings) -> View:
     """
     ids, names = topic_ids(settings), topic_names(settings)
     identity = ",".join(ids.get(name, "") for name in (names.recommendations, names.related_items, names.catalog))
-    return open_view(settings.gateway_path / "view", identity.encode(), time.time())
+    return open_view(settings.application.gateway_path / "view", identity.encode(), time.time())

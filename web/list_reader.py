@@ -96,7 +96,7 @@ class Lists:
 
         A play that changes nothing leaves no list: then it is enough that workers have committed it.
         """
-        partition = partition_of(user_id, self._settings.partitions)
+        partition = partition_of(user_id, self._settings.topics.partitions)
         return await self._until(user_id, lambda: self._is_reflected(user_id, partition, offset), wait_s)
 
     async def gone(self, user_id: str, wait_s: float) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from state.gateway_view import View
-from streams.settings import Settings
+from streams.settings import Settings, override
 from web.app import create_api
 from web.parts import Rights, make_parts
 from web.server.access import Access
@@ -22,8 +22,8 @@ def _nothing(*_: Any) -> Any:
 def render_document() -> str:
     """Return the text of the file, as a gateway under the settings as they come describes itself."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=folder)
-        view = View(settings.gateway_path / "view")
+        settings = override(Settings(), data_dir=folder)
+        view = View(settings.application.gateway_path / "view")
         try:
             rights = Rights(explain=_nothing, export=_nothing, forget=_nothing)
             document = create_api(make_parts(settings, rights, view), Access(settings)).openapi()

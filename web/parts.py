@@ -80,7 +80,7 @@ def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
 
     following = Following(settings, view, changed)
     progress = Progress(settings, following, arrivals)
-    rejects, streams = Rejects(settings), OpenStreams(settings.gateway_streams_max)
+    rejects, streams = Rejects(settings), OpenStreams(settings.gateway.streams_max)
     state = GatewayState(
         following.caught_up.is_set,
         lambda: following.behind,
@@ -107,7 +107,7 @@ def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
         rejects=rejects,
         streams=streams,
         timings=Timings(),
-        metrics=GatewayMetrics(state, DiskMetrics(settings.data_path)),
+        metrics=GatewayMetrics(state, DiskMetrics(settings.application.data_path)),
     )
 
 

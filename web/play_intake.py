@@ -64,7 +64,7 @@ class Intake:
     async def stop(self) -> None:
         """Send what waits, for a bounded time, and disconnect."""
         if self._senders:
-            await asyncio.wait(self._senders, timeout=self._settings.kafka_timeout_s)
+            await asyncio.wait(self._senders, timeout=self._settings.kafka.timeout_s)
         if self._reconnecting is not None:
             self._reconnecting.cancel()
             await asyncio.gather(self._reconnecting, return_exceptions=True)
@@ -84,9 +84,9 @@ class Intake:
             IntakeError: Kafka did not acknowledge; they may have arrived all the same.
         """
         if self._outbox is None:
-            message = f"Kafka at {self._settings.brokers} does not answer; nothing was sent."
+            message = f"Kafka at {self._settings.kafka.brokers} does not answer; nothing was sent."
             raise IntakeError(message)
-        if self._n_waiting + len(items) > self._settings.gateway_plays_waiting_max:
+        if self._n_waiting + len(items) > self._settings.gateway.plays_waiting_max:
             message = f"{self._n_waiting:,} events wait for Kafka already; nothing was sent."
             raise IntakeFullError(message)
         parcels = [
@@ -118,17 +118,17 @@ class Intake:
         """Send one batch and tell everybody in it where their events stand, or that they may not."""
         outbox = self._outbox
         if outbox is None:
-            _fail(parcels, f"Kafka at {self._settings.brokers} does not answer; these events were not sent.")
+            _fail(parcels, f"Kafka at {self._settings.kafka.brokers} does not answer; these events were not sent.")
             return
         items = (item for parcel in parcels for item in parcel.items)
         try:
-            async with asyncio.timeout(self._settings.kafka_timeout_s):
+            async with asyncio.timeout(self._settings.kafka.timeout_s):
                 written = await (await outbox.send(self._topic, partition, items)).written()
         except (KafkaError, TimeoutError) as error:
             _fail(
                 parcels,
-                f"Kafka at {self._settings.brokers} did not acknowledge events ({type(error).__name__}), though it may "
-                "have them: send them again; with a play_id each counts once.",
+                f"Kafka at {self._settings.kafka.brokers} did not acknowledge events ({type(error).__name__}), "
+                "though it may have them: send them again; with a play_id each counts once.",
             )
             self._lose(outbox, error)
             return

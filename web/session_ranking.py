@@ -4,8 +4,6 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import msgspec
-
 from model.warm_up import warm_up
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
@@ -15,7 +13,7 @@ from state.lists.context import ListContext
 from state.lists.popularity import TrainedPopularity
 from state.lists.ranker import Ranker
 from state.lists.session_list import rank_candidates, session_list
-from streams.settings import Settings
+from streams.settings import Settings, override
 from web.schemas import ItemsAnswer, ItemsRequest
 
 WAITING_MAX = 200
@@ -69,11 +67,11 @@ class Companions:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _ranked(self, generation: Generation, wanted: ItemsRequest) -> ItemsAnswer:
-        n, now_ms = wanted.n or self._settings.list_n, time.time_ns() // 1_000_000
+        n, now_ms = wanted.n or self._settings.lists.n, time.time_ns() // 1_000_000
         if wanted.candidates is not None:
             found = rank_candidates(generation, wanted.items, wanted.candidates)
         else:
-            settings = msgspec.structs.replace(self._settings, list_n=n)
+            settings = override(self._settings, list_n=n)
             builder = ListBuilder(settings, self._ranker, TrainedPopularity())
             found = session_list(builder, ListContext(generation, now_ms), wanted.items)
         return ItemsAnswer(

@@ -24,7 +24,7 @@ class Debouncer:
     def __init__(self, store: UserStore, pipeline: CommitPipeline, settings: Settings) -> None:
         """Look into the partitions of `store`, and commit by the plays' `pipeline`."""
         self._store, self._pipeline = store, pipeline
-        self._debounce_ms, self._group_users = settings.debounce_ms, settings.sweep_users
+        self._debounce_ms, self._group_users = settings.lists.debounce_ms, settings.worker.sweep_users
 
     async def run(self) -> None:
         """Publish for ever what is due. Lists that wait from before the setting was 0 go out at once."""

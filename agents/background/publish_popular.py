@@ -55,10 +55,10 @@ class PopularPublisher:
         looked, seen = float("-inf"), None
         while True:
             now, present = time.monotonic(), self._present()
-            if present is not None and (present != seen or now - looked >= self._settings.popular_publish_s):
+            if present is not None and (present != seen or now - looked >= self._settings.popularity.publish_s):
                 await self.publish(time.time_ns() // 1_000_000)
                 looked, seen = now, present
-            await asyncio.sleep(min(PAUSE_S, self._settings.popular_publish_s))
+            await asyncio.sleep(min(PAUSE_S, self._settings.popularity.publish_s))
 
     async def publish(self, now_ms: int) -> int:
         """Write every list that changed to every partition that this worker owns; return how many records that were.
@@ -93,7 +93,7 @@ class PopularPublisher:
     def _made(self, generation: Generation, now_ms: int) -> dict[str, tuple[tuple[str, int, bytes], bytes]]:
         """Return every kind's list: what tells it from another, and its message."""
         unlisted, kinds = self._catalog.unlisted(generation, now_ms), Kinds(*self._catalog.kinds_of(generation))
-        lists = self._popular.lists(generation, self._settings.list_n, unlisted, kinds)
+        lists = self._popular.lists(generation, self._settings.lists.n, unlisted, kinds)
         as_of_ms = 1000 * self._popular.as_of_s
         return {
             kind: (
@@ -111,14 +111,14 @@ class PopularPublisher:
 
     async def _produce(self, items: Mapping[int, list[Item]]) -> None:
         try:
-            async with asyncio.timeout(self._settings.kafka_timeout_s):
+            async with asyncio.timeout(self._settings.kafka.timeout_s):
                 sent = [await self._outbox.send(self._topic, partition, found) for partition, found in items.items()]
                 for pending in sent:
                     await pending.written()
         except (KafkaError, TimeoutError) as error:
             message = (
-                f"Kafka at {self._settings.brokers} did not acknowledge the popular lists within "
-                f"{self._settings.kafka_timeout_s:g} s ({error!r}). Nothing is lost: the next start writes them again."
+                f"Kafka at {self._settings.kafka.brokers} did not acknowledge the popular lists within "
+                f"{self._settings.kafka.timeout_s:g} s ({error!r}). Nothing is lost: the next start writes them again."
             )
             raise OutboxError(message) from error
 

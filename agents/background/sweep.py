@@ -78,8 +78,8 @@ class Sweeper:
     def __init__(self, store: UserStore, serving: Serving, pipeline: CommitPipeline, settings: Settings) -> None:
         """Sweep the partitions of `store` in small groups, in the pauses of the plays' `pipeline`."""
         self._store, self._serving, self._pipeline = store, serving, pipeline
-        self._group_size = GroupSize(settings.sweep_users)
-        self._expires_s = settings.list_expires_s
+        self._group_size = GroupSize(settings.worker.sweep_users)
+        self._expires_s = settings.lists.expires_s
         self._users: dict[int, int] = {}
         """Users that the last whole sweep of a partition came past."""
 

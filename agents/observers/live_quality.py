@@ -119,7 +119,7 @@ def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular:
     plays: Flags = learnt & (events.actions == Action.PLAY) & (events.weights > 0)
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
     known = learnt & (events.actions <= Action.SIGNAL)
-    known_out = kept_out(records.ages_in_plays, settings.known_items, settings.repeat_after_plays)
+    known_out = kept_out(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
     return live_ranks(
         Signals(events.starts, events.item_keys, marks, known, plays),
         records.histories[:2],

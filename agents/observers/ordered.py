@@ -39,5 +39,5 @@ class Observers:
 
 def make_observers(settings: Settings, popularity: LivePopularity, catalog: ItemCatalog) -> Observers:
     """Return the observers of a worker that counts plays in `popularity`."""
-    live_quality = LiveQuality(settings, popularity, catalog) if settings.live_quality else None
+    live_quality = LiveQuality(settings, popularity, catalog) if settings.telemetry.live_quality else None
     return Observers(OutcomeCounts(), live_quality, PopularityObserver(popularity))

@@ -43,12 +43,12 @@ class Committer:
         """
         # Step 1
         try:
-            async with asyncio.timeout(self._settings.kafka_timeout_s):
+            async with asyncio.timeout(self._settings.kafka.timeout_s):
                 logged = await self._produce(changes)
         except (KafkaError, TimeoutError) as error:
             message = (
-                f"Kafka at {self._settings.brokers} did not acknowledge a commit group within "
-                f"{self._settings.kafka_timeout_s:g} s ({error!r}). Nothing of it is lost: "
+                f"Kafka at {self._settings.kafka.brokers} did not acknowledge a commit group within "
+                f"{self._settings.kafka.timeout_s:g} s ({error!r}). Nothing of it is lost: "
                 "the next start does it again."
             )
             raise OutboxError(message) from error
@@ -98,7 +98,7 @@ class Committer:
         if not states:
             return
         tps = {p: TopicPartition(self._names.users_changelog, p) for p in states}
-        async with reader(self._settings.brokers, self._settings.kafka_timeout_s) as consumer:
+        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
             ends = await consumer.end_offsets(list(tps.values()))
         for partition, state in states.items():
             last = ends[tps[partition]] - 1
@@ -113,8 +113,8 @@ class Committer:
         tp = TopicPartition(self._names.users_changelog, partition)
         start = state.place.changelog_offset + 1
         n_outranked = 0
-        async with reader(self._settings.brokers, self._settings.kafka_timeout_s) as consumer:
-            span = read_span(consumer, {tp: last + 1}, {tp: start}, self._settings.kafka_timeout_s)
+        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
+            span = read_span(consumer, {tp: last + 1}, {tp: start}, self._settings.kafka.timeout_s)
             async for _, records in span:
                 n_outranked += state.apply_changelog(records)
         log.warning(

@@ -54,7 +54,7 @@ class Folder:
 
     def _read(self, users: Users, context: GroupContext) -> UserRecords:
         generation = context.generation
-        factors = generation.manifest.objective.factors if generation else self._settings.factors
+        factors = generation.manifest.objective.factors if generation else self._settings.objective.factors
         values = [value for partition, keys in users.items() for value in context.states[partition].read(keys)]
         return unpack(values, factors)
 

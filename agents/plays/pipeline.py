@@ -74,7 +74,7 @@ class CommitPipeline:
         """
         try:
             while True:
-                async with take_group(stream.app, self._settings.group_plays_max, self._store.lock) as group:
+                async with take_group(stream.app, self._settings.worker.group_plays_max, self._store.lock) as group:
                     acknowledge(await self._commit_plays(group), stream.app.consumer)
         except Exception as error:  # noqa: BLE001  any error stops the worker
             self._fail(error)

@@ -51,7 +51,7 @@ class PrivateSessions:
 
     def expire(self) -> None:
         """Let go of what is too old."""
-        latest_gone = self._clock() - self._settings.private_s
+        latest_gone = self._clock() - self._settings.private.idle_s
         while self._sessions and next(iter(self._sessions.values())).at_s <= latest_gone:
             self._sessions.popitem(last=False)
 
@@ -91,9 +91,9 @@ class PrivateSessions:
         held = self._sessions.get(place)
         plays = rows if held is None else np.concatenate((held.plays, rows[rows["offset"] > held.plays["offset"][-1]]))
         _, first = np.unique(plays["offset"], return_index=True)  # a slice may wait twice
-        self._sessions[place] = _Session(plays[first[-self._settings.private_plays_max :]], self._clock())
+        self._sessions[place] = _Session(plays[first[-self._settings.private.plays_max :]], self._clock())
         self._sessions.move_to_end(place)
-        while len(self._sessions) > self._settings.private_sessions_max:
+        while len(self._sessions) > self._settings.private.sessions_max:
             self._sessions.popitem(last=False)
 
     def _end(self, place: tuple[int, bytes], wish: int) -> None:

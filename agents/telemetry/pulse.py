@@ -49,12 +49,12 @@ class Pulses:
 
     async def run(self) -> None:
         """Send a pulse every `pulse_s`; one that fails is logged if the one before did not."""
-        if not self._settings.pulse_s:
+        if not self._settings.telemetry.pulse_s:
             return
         connected, failing = False, False
         try:
             while True:
-                await asyncio.sleep(self._settings.pulse_s)
+                await asyncio.sleep(self._settings.telemetry.pulse_s)
                 try:
                     if not connected:
                         await self._outbox.start()
@@ -80,7 +80,7 @@ class Pulses:
         self._told_at, self._told_events = now, n_events
         p50_ms, p99_ms = self._latencies.take(0.5, 0.99)
         return Pulse(
-            instance=self._settings.instance,
+            instance=self._settings.application.instance,
             at_ms=time.time_ns() // 1_000_000,
             started_at_ms=self._started_at_ms,
             generation=generation.id if generation else None,
@@ -109,5 +109,5 @@ class Pulses:
 
     async def _send(self, pulse: Pulse) -> None:
         topic, key = topic_names(self._settings).pulse, pulse.instance.encode()
-        async with asyncio.timeout(min(SEND_S, self._settings.kafka_timeout_s)):
+        async with asyncio.timeout(min(SEND_S, self._settings.kafka.timeout_s)):
             await (await self._outbox.send(topic, 0, [(key, msgspec.json.encode(pulse))])).written()

@@ -20,7 +20,7 @@ from cli.demo.view import show_figures, show_spotlight
 from jobs.evaluation.movielens import fetch, ml100k_path
 from streams.kafka.broker import HOST, Broker, free_port
 from streams.kafka.jars import jars_path
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, override, read_settings
 
 STOP_RESERVE_S = 4.0
 app = typer.Typer(add_completion=False)
@@ -46,10 +46,12 @@ def demo(
     Ctrl-C ends it with the summary.
     """
     began, base, console = time.monotonic(), read_settings(), Console(stderr=as_json)
-    with demo_folder(base.data_path / "demo") as folder:
+    with demo_folder(base.application.data_path / "demo") as folder:
         settings = demo_settings(base, folder)
-        port = int(settings.brokers.rpartition(":")[2])
-        broker = Broker(settings.broker_path, jars_path(base), port, base.broker_heap_mb, base.broker_ready_s)
+        port = int(settings.kafka.brokers.rpartition(":")[2])
+        broker = Broker(
+            settings.application.broker_path, jars_path(base), port, base.broker.heap_mb, base.broker.ready_s
+        )
         with console.status("Fetching MovieLens-100K"):
             films = fetch(ml100k_path(base))
         stages = Stages(settings, broker, films, console, rate, opens_page=opens_page and console.is_terminal)
@@ -84,7 +86,7 @@ async def perform(stages: Stages, deadline: float | None) -> None:
 
 def demo_settings(base: Settings, folder: Path) -> Settings:
     """Return settings under which two demos on one machine do not meet."""
-    return msgspec.structs.replace(
+    return override(
         base,
         brokers=f"{HOST}:{free_port()}",
         data_dir=str(folder),

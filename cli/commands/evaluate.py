@@ -70,7 +70,7 @@ def evaluate(
         n_trained = int(len(events.users) * trained)
         contest = _settle(events.part(slice(n_trained)), source, settings, watch)
         split = split_events(events, n_trained)
-        evaluation = evaluate_models(split, contest_models(split, contest, settings.threads, watch), watch)
+        evaluation = evaluate_models(split, contest_models(split, contest, settings.retraining.threads, watch), watch)
     answer = msgspec.json.encode(_told(evaluation, contest))
     written = _write(evaluation, answer, out) if out else []
     if as_json:
@@ -84,9 +84,11 @@ def _settle(trained: Events, source: Source, settings: Settings, watch: Progress
     objective = objective_of(settings)
     if source is Source.TUNED:
         # Not where tuning keeps what nights train with: that may have seen the plays that stream here.
-        store = settings.data_path / "evaluation" / "tuned"
-        objective = tune(trained.plays_alone(), objective, float("inf"), 0, store, watch, settings.threads).objective
-    return choose(trained.plays_alone(), objective, settings.threads, watch)
+        store = settings.application.data_path / "evaluation" / "tuned"
+        objective = tune(
+            trained.plays_alone(), objective, float("inf"), 0, store, watch, settings.retraining.threads
+        ).objective
+    return choose(trained.plays_alone(), objective, settings.retraining.threads, watch)
 
 
 def _told(evaluation: Evaluation, contest: Contest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
 from state.generations.store import GenerationStore
 from streams.readers.log_reader import LogReadError
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, override, read_settings
 
 LIST_PATIENCE_S = 3.0
 """A listing does not wait longer for Kafka, which only knows which generation serves."""
@@ -50,9 +50,9 @@ def list_generations(*, as_json: AsJson = False) -> None:
 
 def _serving_if_known(settings: Settings) -> str | None:
     """Return the generation in service; if Kafka does not tell, say so."""
-    patience_s = min(LIST_PATIENCE_S, settings.kafka_timeout_s)
+    patience_s = min(LIST_PATIENCE_S, settings.kafka.timeout_s)
     try:
-        return _serving_id(msgspec.structs.replace(settings, kafka_timeout_s=patience_s))
+        return _serving_id(override(settings, kafka_timeout_s=patience_s))
     except LogReadError as error:
         typer.echo(f"Which generation serves is not known: {error}", err=True)
         return None
@@ -132,8 +132,8 @@ def _refuse_rejected(manifest: Manifest) -> None:
 def prune() -> None:
     """Remove all generations but the newest ones and the one in service."""
     settings = read_settings()
-    removed = generation_store(settings).prune(settings.generations_max, _serving_id(settings))
+    removed = generation_store(settings).prune(settings.generations.n_max, _serving_id(settings))
     for name in removed:
         typer.echo(f"Generation {name} is removed.")
     if not removed:
-        typer.echo(f"Nothing to remove: {settings.generations_max} generations are kept, and as many rejected ones.")
+        typer.echo(f"Nothing to remove: {settings.generations.n_max} generations are kept, and as many rejected ones.")

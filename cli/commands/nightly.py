@@ -38,7 +38,7 @@ def nightly(
     Each runs as a process of its own, one at a time. One that fails is told in a line and tried again when it is due.
     """
     settings = read_settings()
-    agenda = Agenda.begin(datetime.now(UTC), parse_time(at), settings.index_rebuild_s)
+    agenda = Agenda.begin(datetime.now(UTC), parse_time(at), settings.generations.index_rebuild_s)
     start_event_log(as_json=as_json)
     # Its events are those of this process, whatever module they come from.
     asyncio.run(reside(settings, agenda))
@@ -88,7 +88,7 @@ async def work(settings: Settings, agenda: Agenda) -> None:
 
 async def do(settings: Settings, task: Task) -> bool:
     """Run a command as a process of its own; return whether it ended well."""
-    log_file = settings.data_path / "logs" / f"{task}.log"
+    log_file = settings.application.data_path / "logs" / f"{task}.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log.info("%s_began", task)
     began = time.monotonic()

@@ -91,12 +91,14 @@ class _Limits(NamedTuple):
 
 
 def _tune_on_events(events: Events, settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
-    return find_best(events, objective_of(settings), *limits, settings.tuned_path, watch, settings.threads)
+    return find_best(
+        events, objective_of(settings), *limits, settings.application.tuned_path, watch, settings.retraining.threads
+    )
 
 
 def _tune_on_changelog(settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
     """Read all histories and tune on them; no copy of them stays."""
-    with aside_in(settings.tuned_path) as aside:
+    with aside_in(settings.application.tuned_path) as aside:
         asyncio.run(write_snapshot(settings, aside, watch))
         found = training_set_of(open_snapshot(aside), settings)
     return tune_on_histories(found, settings, *limits, watch)
@@ -106,7 +108,7 @@ def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, wa
     """Stream what was kept from the search, beside the settings as they were."""
     rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings)}
     split = split_events(events, n_first).with_signals()
-    return evaluate(split, settings_models(split, rows, settings.threads), watch)
+    return evaluate(split, settings_models(split, rows, settings.retraining.threads), watch)
 
 
 def _told(tuned: Tuned, evaluation: Evaluation | None) -> dict[str, Any]:
@@ -124,7 +126,7 @@ def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> No
     console.print(
         f"Best of {best.trials}: hit@20 {told_interval(best.hit_at_20)}, on {best.scored_on}.\n"
         "The best value wins; one whose interval overlaps it is as good for all that is known.\n"
-        f"Kept in {settings.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it.",
+        f"Kept in {settings.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it.",
         highlight=False,
         soft_wrap=True,
     )

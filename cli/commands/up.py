@@ -12,7 +12,7 @@ import typer
 
 from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
 from streams.kafka.broker import HOST, Broker, answers, embedded_broker
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, override, read_settings
 from streams.topics.admin import create_topics, verify_topics
 
 RESTARTS_MAX = 5
@@ -57,7 +57,7 @@ class Watched:
         Raises:
             UpError: It has ended too often.
         """
-        instance = self.service.settings.instance
+        instance = self.service.settings.application.instance
         if self._start_at is not None:
             if now >= self._start_at:
                 self._start_at = None
@@ -75,7 +75,7 @@ class Watched:
 
     def _tell_ready(self) -> None:
         service = self.service
-        event, instance = f"{service.command}_ready", service.settings.instance
+        event, instance = f"{service.command}_ready", service.settings.application.instance
         if isinstance(service, GatewayProcess):
             self._teller.tell(event, f"{service.name} is ready at {service.url}", instance=instance, url=service.url)
         else:
@@ -106,7 +106,9 @@ def up(
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         broker = None if served_already(settings) else stack.enter_context(embedded_broker(settings))
         where = "embedded" if broker else "found there"
-        teller.tell("broker_ready", f"Kafka answers at {settings.brokers} ({where}).", brokers=settings.brokers)
+        teller.tell(
+            "broker_ready", f"Kafka answers at {settings.kafka.brokers} ({where}).", brokers=settings.kafka.brokers
+        )
         create_topics(settings)
         verify_topics(settings)
         processes: list[Service] = [
@@ -121,14 +123,14 @@ def up(
 
 def served_already(settings: Settings) -> bool:
     """Return whether Kafka is somebody else's: on another machine, several, or answering already."""
-    host, _, port = settings.brokers.rpartition(":")
+    host, _, port = settings.kafka.brokers.rpartition(":")
     return host not in {HOST, "localhost"} or answers(int(port))
 
 
 def worker_settings(settings: Settings, number: int) -> Settings:
     """Return the settings of one of several workers: each has an instance of its own, the same at every start."""
-    instance = settings.instance if number == 1 else f"{settings.instance}-{number}"
-    return msgspec.structs.replace(settings, instance=instance)
+    instance = settings.application.instance if number == 1 else f"{settings.application.instance}-{number}"
+    return override(settings, instance=instance)
 
 
 def watch(services: Sequence[Watched], broker: Broker | None, teller: Teller) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-import msgspec
-
 from jobs.announcement import announced
 from jobs.doctor.finding import Complaint, Finding, found
 from jobs.doctor.probes import (
@@ -29,7 +27,7 @@ from jobs.doctor.rules import (
     judge_workers,
 )
 from streams.readers.log_reader import LogReadError
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import verify_topics
 from streams.topics.cluster import describe_cluster
 from streams.topics.topics import declare_topics
@@ -46,7 +44,7 @@ class Doctor:
 
     def __init__(self, settings: Settings, check_s: float = CHECK_S) -> None:
         """Look where the settings point; `check_s` is the longest that a check may take, in seconds."""
-        self._settings = msgspec.structs.replace(settings, kafka_timeout_s=min(KAFKA_S, settings.kafka_timeout_s))
+        self._settings = override(settings, kafka_timeout_s=min(KAFKA_S, settings.kafka.timeout_s))
         self._check_s = check_s
         self._pulses: asyncio.Task[list[Told]] | None = None
         self._of_kafka = {

@@ -46,7 +46,7 @@ async def look_at_lag(settings: Settings) -> Lags:
     Raises:
         LogReadError: Kafka does not answer, or the topic is missing.
     """
-    async with reader(settings.brokers, settings.kafka_timeout_s) as consumer:
+    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
         tps = await partitions_of(consumer, topic_names(settings).plays)
         starts = {tp.partition: span.start for tp, span in (await spans_of(consumer, tps)).items()}
     async with lag_of(settings) as lag:
@@ -71,7 +71,7 @@ async def look_at_pulses(settings: Settings) -> list[Told]:
         LogReadError: Kafka does not answer, or the topic is missing.
     """
     told: dict[str, Told] = {}
-    async for _, records in read_topic(settings.brokers, topic_names(settings).pulse, settings.kafka_timeout_s):
+    async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).pulse, settings.kafka.timeout_s):
         for record in records:
             pulse = read_pulse(record.key, record.value)
             if pulse is not None:
@@ -86,10 +86,13 @@ def look_at_disks(settings: Settings) -> tuple[dict[str, DiskSpace], dict[str, i
         OSError: A disk does not answer.
     """
     store = generation_store(settings).path
-    rooms = {"the data folder": disk_space_of(settings.data_path)}
+    rooms = {"the data folder": disk_space_of(settings.application.data_path)}
     if disk_space_of(store) != rooms["the data folder"]:
         rooms["generations"] = disk_space_of(store)
-    kept = {"states of workers": settings.workers_path, "the gateway's view": settings.gateway_path}
+    kept = {
+        "states of workers": settings.application.workers_path,
+        "the gateway's view": settings.application.gateway_path,
+    }
     return rooms, {what: size_of(folder) for what, folder in (kept | {"generations": store}).items()}
 
 
@@ -143,13 +146,13 @@ def _newest_rejected(manifests: list[Manifest], serving: str) -> str:
 
 def look_at_gateway(settings: Settings) -> Finding:
     """Ask the gateway whether it is ready."""
-    host = ANYWHERE.get(settings.gateway_host, settings.gateway_host)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.gateway_port}/readyz"
-    if not settings.gateway_port:
+    host = ANYWHERE.get(settings.gateway.host, settings.gateway.host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.gateway.port}/readyz"
+    if not settings.gateway.port:
         return found(
             "gateway", "", [Complaint("note", "PLAYFOLD_GATEWAY_PORT is 0, so nobody knows where it listens.")]
         )
-    connection = HTTPConnection(host, settings.gateway_port, timeout=ANSWER_S)
+    connection = HTTPConnection(host, settings.gateway.port, timeout=ANSWER_S)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

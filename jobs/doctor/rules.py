@@ -48,12 +48,13 @@ class Serving(NamedTuple):
 
 def judge_cluster(cluster: Cluster, settings: Settings) -> Finding:
     """Judge the cluster: whether it has as many brokers as copies are wanted."""
-    fine = f"Kafka {cluster.version} answers at {settings.brokers}: cluster {cluster.cluster_id}, {_brokers(cluster)}."
+    brokers = settings.kafka.brokers
+    fine = f"Kafka {cluster.version} answers at {brokers}: cluster {cluster.cluster_id}, {_brokers(cluster)}."
     in_service = cluster.n_brokers - cluster.n_fenced
-    if in_service >= settings.replication:
+    if in_service >= settings.topics.replication:
         return found("broker", fine)
-    says = f"Kafka answers at {settings.brokers} with {in_service} of {_brokers(cluster)} in service, "
-    says += f"but PLAYFOLD_REPLICATION is {settings.replication}."
+    says = f"Kafka answers at {brokers} with {in_service} of {_brokers(cluster)} in service, "
+    says += f"but PLAYFOLD_REPLICATION is {settings.topics.replication}."
     return found("broker", fine, [Complaint("warning", says, "Start the brokers that are missing.")])
 
 
@@ -133,9 +134,9 @@ def judge_workers(told: Sequence[Told], settings: Settings, announced: str | Non
         announced: The generation that is to serve; None if none was, or it is not known.
         now_ms: The present time.
     """
-    if not settings.pulse_s and not told:
+    if not settings.telemetry.pulse_s and not told:
         return found("workers", "Workers tell nothing of themselves.", [Complaint("note", "PLAYFOLD_PULSE_S is 0.")])
-    silent_ms = max(SILENT_MS, SILENT_PULSES * settings.pulse_s * 1000)
+    silent_ms = max(SILENT_MS, SILENT_PULSES * settings.telemetry.pulse_s * 1000)
     lively = [one.pulse for one in told if now_ms - one.arrived_at_ms <= silent_ms]
     silent = [one for one in told if now_ms - one.arrived_at_ms > silent_ms]
     if not lively:
@@ -165,7 +166,7 @@ def _silent(one: Told, now_ms: int) -> Complaint:
 def _of_ownership(lively: Sequence[Pulse], settings: Settings) -> list[Complaint]:
     """Complain of partitions that nobody owns, and of those that two workers claim."""
     owners = Counter(number for pulse in lively for number in pulse.partitions)
-    free = sorted(set(range(settings.partitions)) - owners.keys())
+    free = sorted(set(range(settings.topics.partitions)) - owners.keys())
     complaints = []
     if free:
         says = f"Nobody owns {_partitions(free)}: their plays are not folded."

@@ -44,7 +44,7 @@ class Ml100k(NamedTuple):
 
 def ml100k_path(settings: Settings) -> Path:
     """Return the folder that the data are kept in."""
-    return settings.data_path / "ml-100k"
+    return settings.application.data_path / "ml-100k"
 
 
 def fetch(folder: Path) -> Ml100k:

@@ -149,13 +149,13 @@ async def read_partitions(
     Raises:
         LogReadError: The topic is missing or Kafka does not answer.
     """
-    async with reader(settings.brokers, settings.kafka_timeout_s) as consumer:
+    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
         spans = await spans_of(consumer, await partitions_of(consumer, topic_names(settings).users_changelog))
         n_read, total = 0, sum(span.end - span.start for span in spans.values())
         for wave in _batches(spans, PARTITIONS_AT_ONCE):
             held = {tp.partition: PartitionHistory() for tp in wave}
             ends, starts = {tp: spans[tp].end for tp in wave}, {tp: spans[tp].start for tp in wave}
-            async for partition, records in read_span(consumer, ends, starts, settings.kafka_timeout_s):
+            async for partition, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
                 held[partition].take(records)
                 n_read += len(records)
                 on_progress(JobProgress(READING, n_read, total))

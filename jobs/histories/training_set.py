@@ -118,7 +118,9 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
     histories, plays, last_played_s = _columns(users)
     item_keys: Keys = np.unique(histories.item_keys)
     if not len(item_keys):
-        message = f"The changelog of group {settings.group} holds no plays: replay some and run a worker first."
+        message = (
+            f"The changelog of group {settings.application.group} holds no plays: replay some and run a worker first."
+        )
         raise NothingToTrainError(message)
     rows = np.searchsorted(item_keys, histories.item_keys).astype(np.int32)
     hashes: Keys = np.fromiter(map(user_key, users["user_id"].to_pylist()), np.uint64, len(plays))
@@ -129,7 +131,7 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
         item_keys,
         [ids[key] for key in item_keys.tolist()],
         active_listeners(plays, last_played_s, settings),
-        hold_out(histories, in_gate(hashes, settings.gate_share)),
+        hold_out(histories, in_gate(hashes, settings.retraining.gate_share)),
         hashes,
     )
 
@@ -137,7 +139,9 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
 def active_listeners(plays: Counts, last_played_s: Counts, settings: Settings) -> NDArray[np.bool_]:
     """Tell who is trained on: who has played often enough, and in the time before the latest play of all."""
     ago_s = int(last_played_s.max(initial=0)) - last_played_s.astype(np.int64)
-    active: NDArray[np.bool_] = (plays >= settings.active_plays_min) & (ago_s <= settings.active_days * DAY_S)
+    active: NDArray[np.bool_] = (plays >= settings.retraining.active_plays_min) & (
+        ago_s <= settings.retraining.active_days * DAY_S
+    )
     return active
 
 

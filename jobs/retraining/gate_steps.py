@@ -32,7 +32,7 @@ def rank_held_out(run: Run, folder: Path) -> None:
 def judge_candidate(run: Run, folder: Path) -> None:
     """Judge the new factors; without a gate in the settings the verdict is None."""
     ranks, rng = GateRanks.load(run.path("quality")), np.random.default_rng(SEED)
-    verdict = judge(*ranks, rng, forced=run.forced) if run.settings.gate_share else None
+    verdict = judge(*ranks, rng, forced=run.forced) if run.settings.retraining.gate_share else None
     (folder / GATE).write_bytes(msgspec.json.encode(verdict))
 
 

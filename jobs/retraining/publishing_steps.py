@@ -31,7 +31,7 @@ def write_files(run: Run, folder: Path) -> None:
     """Write the generation's folder as it will be published."""
     interactions, trained = training_set(run), TrainedFactors.load(run.path("train"))
     record, now_ms = trained.record, time.time_ns() // 1_000_000
-    popularity, as_of_s = interactions.popularity(run.settings.popular_half_life_days, now_ms // 1000)
+    popularity, as_of_s = interactions.popularity(run.settings.popularity.half_life_days, now_ms // 1000)
     manifest = Manifest(
         generation_id=run.generation_id,
         created_at_ms=now_ms,
@@ -54,7 +54,7 @@ def write_files(run: Run, folder: Path) -> None:
 def build_index(run: Run, _folder: Path) -> None:
     """Add revision 0 to the generation's folder: its index, without the items that are withdrawn now."""
     place = generation_folder(run)
-    write_revision(open_generation(place), place, 0, withdrawn_now(run), run.settings.index_trees)
+    write_revision(open_generation(place), place, 0, withdrawn_now(run), run.settings.generations.index_trees)
 
 
 def withdrawn_now(run: Run) -> Sequence[str]:
@@ -75,8 +75,10 @@ def withdrawn_now(run: Run) -> Sequence[str]:
 def relate_items(run: Run, _folder: Path) -> None:
     """Add the nearest items of every item to the generation's folder, unless the settings turn them off."""
     place, settings = generation_folder(run), run.settings
-    if settings.related_n:
-        relate(open_generation(place), place, settings.related_n, settings.threads, run.on_progress)
+    if settings.generations.related_n:
+        relate(
+            open_generation(place), place, settings.generations.related_n, settings.retraining.threads, run.on_progress
+        )
 
 
 def publish_generation(run: Run, _folder: Path) -> None:
@@ -85,7 +87,7 @@ def publish_generation(run: Run, _folder: Path) -> None:
     publish_once(store, generation_folder(run))
     announcement = asyncio.run(announced(settings))
     serving_id = announcement.generation_id if announcement is not None else None
-    for generation_id in store.prune(settings.generations_max, serving_id):
+    for generation_id in store.prune(settings.generations.n_max, serving_id):
         run.on_progress(JobProgress(f"Generation {generation_id} is removed: newer ones are kept.", is_note=True))
 
 

@@ -72,7 +72,7 @@ def reindex(settings: Settings, changes: Changes = Changes()) -> Reindexed:  # n
         LogReadError, OutboxError: Kafka does not answer.
     """
     began, store = time.monotonic(), generation_store(settings)
-    with aside_in(settings.data_path / "revisions" / settings.group) as aside:
+    with aside_in(settings.application.data_path / "revisions" / settings.application.group) as aside:
         for attempt in range(TRIES):
             generation_id = _in_service(settings)
             # Steps 1 and 2
@@ -109,7 +109,9 @@ def _publish_next(
     """Build the next revision and publish it; return the generation at it, None if somebody took its number."""
     present = store.open(generation_id)
     number, withdrawn = present.revision.number + 1, changes.of(present.revision.withdrawn)
-    place = write_revision(present, store.folder(generation_id), number, withdrawn, settings.index_trees, into=aside)
+    place = write_revision(
+        present, store.folder(generation_id), number, withdrawn, settings.generations.index_trees, into=aside
+    )
     try:
         store.publish_revision(place, generation_id, number)
     except GenerationError:

@@ -81,7 +81,7 @@ async def _standing(settings: Settings) -> set[str]:
     """Return the items that have a record on the topic."""
     standing: dict[bytes, bool] = {}
     topic = topic_names(settings).related_items
-    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s):
+    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
         standing.update((record.key, record.value is not None) for record in records)
     return {key.decode() for key, stands in standing.items() if stands}
 
@@ -126,15 +126,15 @@ async def _send(outbox: Outbox, settings: Settings, records: Sequence[tuple[str,
     """Write records into their items' partitions, and wait until Kafka has them."""
     by_partition: dict[int, list[Item]] = {}
     for item_id, value in records:
-        by_partition.setdefault(partition_of(item_id, settings.partitions), []).append((item_id.encode(), value))
+        by_partition.setdefault(partition_of(item_id, settings.topics.partitions), []).append((item_id.encode(), value))
     topic = topic_names(settings).related_items
     try:
-        async with asyncio.timeout(settings.kafka_timeout_s):
+        async with asyncio.timeout(settings.kafka.timeout_s):
             for pending in [await outbox.send(topic, partition, items) for partition, items in by_partition.items()]:
                 await pending.written()
     except (KafkaError, TimeoutError) as error:
         message = (
-            f"Kafka at {settings.brokers} did not acknowledge related items within {settings.kafka_timeout_s:g} s "
-            f"({error!r}): start again when it answers; writing them twice is harmless."
+            f"Kafka at {settings.kafka.brokers} did not acknowledge related items within "
+            f"{settings.kafka.timeout_s:g} s ({error!r}): start again when it answers; writing them twice is harmless."
         )
         raise OutboxError(message) from error

@@ -21,7 +21,7 @@ from jobs.retraining.serving_generation import ServingGeneration, ServingRecord,
 from state.errors import StoreUnavailableError
 from state.generations.naming import new_generation_id
 from state.storage.files import fsync_folder, locked_folder, write_file
-from streams.settings import Settings
+from streams.settings import Settings, flat_values
 
 RECORD, REPORT, TIMING = "run.json", "report.json", "step.json"
 SERVING = "serving"
@@ -140,7 +140,7 @@ class Run:
         fsync_folder(self._folder)
         # Step 2
         _keep_reports(self._folder)
-        for old in _runs(self.settings.nights_path)[: -self.settings.generations_max]:
+        for old in _runs(self.settings.application.nights_path)[: -self.settings.generations.n_max]:
             shutil.rmtree(old)
 
     def discard(self) -> None:
@@ -167,10 +167,10 @@ def open_run(
         StateError: Another process has the lock.
     """
     now_ms = time.time_ns() // 1_000_000
-    with locked_folder(settings.nights_path, _locked_message(settings.nights_path)):
+    with locked_folder(settings.application.nights_path, _locked_message(settings.application.nights_path)):
         decided_by = _decided_by(settings, forced=forced)
-        resumable = _clear(settings.nights_path, decided_by, now_ms, on_progress, fresh=fresh)
-        folder = resumable or _begin(settings.nights_path, decided_by, now_ms)
+        resumable = _clear(settings.application.nights_path, decided_by, now_ms, on_progress, fresh=fresh)
+        folder = resumable or _begin(settings.application.nights_path, decided_by, now_ms)
         run = Run(folder, settings, on_progress, forced=forced, resumed=resumable is not None)
         if run.resumed:
             done = ", ".join(run.done()) or "nothing"
@@ -240,7 +240,7 @@ def _reason_against(folder: Path, decided_by: dict[str, str], now_ms: int) -> st
 
 
 def _decided_by(settings: Settings, *, forced: bool) -> dict[str, str]:
-    fields = msgspec.structs.asdict(settings)
+    fields = flat_values(settings)
     return {name: str(fields[name]) for name in fields if name not in WITHOUT_EFFECT} | {"force": str(forced)}
 
 

@@ -113,10 +113,14 @@ def train_next(
     Raises:
         TrainingError: The training diverged.
     """
-    start = warm_start(serving.generation, objective, training_set.item_keys) if settings.warm_iterations else None
+    start = (
+        warm_start(serving.generation, objective, training_set.item_keys)
+        if settings.retraining.warm_iterations
+        else None
+    )
     if start is not None:
-        objective = replace(objective, iterations=settings.warm_iterations)
-    factors = train_on(training_set, objective, start, settings.threads, progress)
+        objective = replace(objective, iterations=settings.retraining.warm_iterations)
+    factors = train_on(training_set, objective, start, settings.retraining.threads, progress)
     record = TrainingRecord(
         objective=objective,
         parent=serving.generation_id,

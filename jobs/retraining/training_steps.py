@@ -44,13 +44,13 @@ def training_set(run: Run) -> TrainingSet:
 
 def is_tuned(run: Run) -> bool:
     """Return whether the settings give every run time to tune."""
-    return run.settings.tune_s > 0
+    return run.settings.retraining.tune_s > 0
 
 
 def tune_objective(run: Run, folder: Path) -> None:
     """Search hyperparameters on the training set as long as the settings allow; only this run uses them."""
     settings = run.settings
-    best = tune_on_histories(training_set(run), settings, settings.tune_s, on_progress=run.on_progress).best
+    best = tune_on_histories(training_set(run), settings, settings.retraining.tune_s, on_progress=run.on_progress).best
     # JSON has no infinity, which a half-life may be.
     (folder / OBJECTIVE).write_bytes(msgspec.msgpack.encode(best.objective))
 

@@ -74,12 +74,12 @@ def tuned_objective(settings: Settings) -> Objective | None:
         SettingsError: They ask for what tuning found, and it never ran.
         TuningError: What it found is damaged.
     """
-    if settings.hyperparameters != "tuned":
+    if settings.retraining.hyperparameters != "tuned":
         return None
-    best = read_best(settings.tuned_path)
+    best = read_best(settings.application.tuned_path)
     if best is None:
         message = (
-            f"PLAYFOLD_HYPERPARAMETERS is 'tuned', but {settings.tuned_path / BEST} is not there: "
+            f"PLAYFOLD_HYPERPARAMETERS is 'tuned', but {settings.application.tuned_path / BEST} is not there: "
             "run `playfold tune` first."
         )
         raise SettingsError(message)

@@ -134,7 +134,15 @@ def tune_on_histories(
     kept = np.repeat(found.active, np.diff(found.histories.starts))
     kept[found.held_out[found.held_out >= 0]] = False
     events = events_of_histories(found.histories, kept)
-    return tune(events, objective_of(settings), budget_s, trials, settings.tuned_path, on_progress, settings.threads)
+    return tune(
+        events,
+        objective_of(settings),
+        budget_s,
+        trials,
+        settings.application.tuned_path,
+        on_progress,
+        settings.retraining.threads,
+    )
 
 
 class _Bench:

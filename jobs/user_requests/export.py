@@ -27,7 +27,7 @@ async def holdings(user_id: str, settings: Settings, now_ms: int) -> Holdings:
         ListUnreadable: A list of theirs is none.
         StoreUnavailableError: The generation store does not answer.
     """
-    names, partition, key = topic_names(settings), partition_of(user_id, settings.partitions), user_id.encode()
+    names, partition, key = topic_names(settings), partition_of(user_id, settings.topics.partitions), user_id.encode()
     found = FoundRecord(key, partition)
     async for record in _all(names.users_changelog, partition, settings):
         found.take(record)
@@ -53,7 +53,7 @@ async def holdings(user_id: str, settings: Settings, now_ms: int) -> Holdings:
 
 
 async def _all(topic: str, partition: int, settings: Settings) -> AsyncIterator[ConsumerRecord]:
-    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s, [partition]):
+    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
         for record in records:
             yield record
 

@@ -35,19 +35,19 @@ async def carry_out(wish: Wish, settings: Settings) -> Receipt:
         WishInvalidError: No worker could read it.
         LogReadError, OutboxError: Kafka or a topic is not there.
     """
-    names, partition = topic_names(settings), partition_of(wish.user_id, settings.partitions)
+    names, partition = topic_names(settings), partition_of(wish.user_id, settings.topics.partitions)
     followed = [TopicPartition(topic, partition) for topic in _followed(wish, names)]
     key, value = wish.user_id.encode(), _checked(wish, settings)
-    async with reader(settings.brokers, settings.kafka_timeout_s) as consumer, Outbox(settings) as outbox:
+    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer, Outbox(settings) as outbox:
         await _go_to_ends(consumer, followed)
         at = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first
         try:
-            async with asyncio.timeout(settings.kafka_timeout_s):
+            async with asyncio.timeout(settings.kafka.timeout_s):
                 found = await _carried_out(_records(consumer, key), names.users_changelog, at, len(followed))
         except TimeoutError:
             message = (
                 f"The wish of {wish.user_id!r} stands at offset {at} of partition {partition} of {names.plays}, and no "
-                f"worker carried it out within {settings.kafka_timeout_s:g} s: it will be when one runs."
+                f"worker carried it out within {settings.kafka.timeout_s:g} s: it will be when one runs."
             )
             raise WishError(message) from None
     return Receipt(
@@ -65,7 +65,7 @@ def _checked(wish: Wish, settings: Settings) -> bytes:
     """Write a wish, and read it as a worker does."""
     key, value = wish.user_id.encode(), msgspec.json.encode(wish)
     try:
-        read_event(key, value, settings.play_bytes_max)
+        read_event(key, value, settings.topics.play_bytes_max)
     except UnreadablePlay as error:
         message = f"The wish cannot be sent, for no worker would read it: {error}."
         raise WishInvalidError(message) from None

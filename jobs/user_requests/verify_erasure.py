@@ -60,8 +60,8 @@ async def look_for(user_id: str, settings: Settings) -> list[Trace]:
 
 async def _records(topic: str, user_id: str, settings: Settings) -> AsyncIterator[ConsumerRecord]:
     """Yield what stands under a listener's key on a topic."""
-    key, partition = user_id.encode(), partition_of(user_id, settings.partitions)
-    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s, [partition]):
+    key, partition = user_id.encode(), partition_of(user_id, settings.topics.partitions)
+    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
         for record in records:
             if record.key == key:
                 yield record
@@ -81,7 +81,7 @@ async def _count(topic: str, user_id: str, settings: Settings) -> int:
     is_plays = topic == topic_names(settings).plays
     n = 0
     async for record in _records(topic, user_id, settings):
-        n += not (is_plays and _is_wish(record, settings.play_bytes_max))
+        n += not (is_plays and _is_wish(record, settings.topics.play_bytes_max))
     return n
 
 
@@ -104,9 +104,9 @@ def _in_states(user_id: str, settings: Settings, changed_at: int) -> Iterator[Tr
     A record there is overtaken once the changelog says something later of the listener: the worker takes that in, or
     has it in memory and not on the disk yet. If the changelog does not, what stands on the disk would stay there.
     """
-    key, partition = user_id.encode(), partition_of(user_id, settings.partitions)
+    key, partition = user_id.encode(), partition_of(user_id, settings.topics.partitions)
     keys = [key, OUTRANKED_PREFIX + key, OWED_PREFIX + key]
-    for folder in sorted(settings.workers_path.glob(f"*/**/{USERS_TABLE}/{partition}")):
+    for folder in sorted(settings.application.workers_path.glob(f"*/**/{USERS_TABLE}/{partition}")):
         try:
             found = read_on_disk(folder, keys)
         except StateError as error:
@@ -119,8 +119,8 @@ def _in_states(user_id: str, settings: Settings, changed_at: int) -> Iterator[Tr
 
 def _in_views(user_id: str, settings: Settings, listed_at: int) -> Iterator[Trace]:
     """Look into what every gateway on this machine holds; a list there is overtaken as a record in a state is."""
-    topic, partition = topic_names(settings).recommendations, partition_of(user_id, settings.partitions)
-    for folder in sorted(settings.gateways_path.glob("*/view")):
+    topic, partition = topic_names(settings).recommendations, partition_of(user_id, settings.topics.partitions)
+    for folder in sorted(settings.application.gateways_path.glob("*/view")):
         try:
             found = list_on_disk(folder, user_id, topic, partition)
         except StateError as error:
@@ -132,7 +132,7 @@ def _in_views(user_id: str, settings: Settings, listed_at: int) -> Iterator[Trac
 
 def _in_nights(user_id: str, settings: Settings) -> Iterator[Trace]:
     """Look into the histories that an unfinished run holds; a finished one has none."""
-    for path in sorted(settings.nights_path.glob(f"*/*/{USERS}")):
+    for path in sorted(settings.application.nights_path.glob(f"*/*/{USERS}")):
         yield _in_snapshot(path, user_id)
 
 

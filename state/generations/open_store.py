@@ -14,12 +14,12 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 def generation_store(settings: Settings) -> GenerationStore:
     """Return the store that the settings name: a folder, or a bucket with its cache in the data folder."""
-    location = settings.generation_store.removeprefix("file://")
+    location = settings.generations.store.removeprefix("file://")
     if not _URL.match(location):
-        return FolderStore(Path(location).absolute() if location else settings.generations_path)
+        return FolderStore(Path(location).absolute() if location else settings.application.generations_path)
     from state.generations.bucket_store import BucketStore  # noqa: PLC0415  only a bucket needs fsspec, a slow import
 
-    return BucketStore(location, settings.generations_path)
+    return BucketStore(location, settings.application.generations_path)
 
 
 def open_latest(settings: Settings) -> Generation:

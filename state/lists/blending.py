@@ -54,8 +54,8 @@ def blended_lists(
     """
     fixed = generation.item_factors, generation.gram_diagonal
     left = variance_left(found.equations, *fixed, float(generation.manifest.objective.row_regularization(1)))
-    parts = popular_parts(best, left, settings.popular_blend)
-    n = min(CANDIDATES * settings.list_n, len(generation.item_factors))
+    parts = popular_parts(best, left, settings.popularity.blend)
+    n = min(CANDIDATES * settings.lists.n, len(generation.item_factors))
     left_out = found.left_out_starts, found.left_out
     return blended_top_n(
         found.vectors,
@@ -65,6 +65,6 @@ def blended_lists(
         rank(generation, found.vectors, *left_out, n, unlisted),
         popular.rows[:n],
         *left_out,
-        settings.list_n,
+        settings.lists.n,
         unlisted.rows,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +20,7 @@ from state.lists.popularity import Popular, Popularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.lists.user_exclusions import joined, rows_under, unwanted
 from state.users.record_batch import Ragged, UserRecords
-from streams.settings import Settings
+from streams.settings import Settings, override
 
 
 class Lists(NamedTuple):
@@ -64,16 +63,16 @@ class ListBuilder:
         ages = records.ages_in_plays
         equations = _fold_in(records, ages, generation)
         unlisted = self._ranker.catalog.unlisted(generation, context.now_ms)
-        known_out = kept_out(ages, settings.known_items, settings.repeat_after_plays)
+        known_out = kept_out(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
         known = Ragged(equations.starts, np.where(known_out, equations.rows, np.int32(-1)))
         hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
         reasons: Mapping[Reason, Rows] = {"known": known.values, "hidden": hidden.values, "cooldown": cooled.values}
         _count(self._ranker.left_out, len(records), reasons, unlisted)
         not_wanted = joined(hidden, cooled)
         left_out = joined(known, not_wanted)
-        best = self._ranker.top_n(generation, records.vectors, *left_out, settings.list_n, unlisted)
+        best = self._ranker.top_n(generation, records.vectors, *left_out, settings.lists.n, unlisted)
         n_liked = equations.n_liked
-        few = (0 < n_liked) & (n_liked <= settings.blend_items_max) & (settings.popular_blend > 0)
+        few = (0 < n_liked) & (n_liked <= settings.popularity.blend_items_max) & (settings.popularity.blend > 0)
         lists = Lists(*best, n_liked > 0, few, unlisted, equations)
         if few.any() or not lists.personal.all():
             popular = self._popularity.now(context, unlisted)
@@ -95,7 +94,7 @@ class ListBuilder:
 
 def exact_builder(settings: Settings) -> ListBuilder:
     """Return a builder that ranks exactly, with every item available and popularity as trained."""
-    ranker = Ranker(msgspec.structs.replace(settings, rank="exact"))
+    ranker = Ranker(override(settings, rank="exact"))
     return ListBuilder(settings, ranker, TrainedPopularity())
 
 

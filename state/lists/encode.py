@@ -24,8 +24,8 @@ class ListEncoder:
 
     def __init__(self, settings: Settings, *, private: bool = False) -> None:
         """Read from the settings when lists expire, and how many reasons an item has."""
-        self._because_n = 0 if private else settings.because_n
-        self._expires_ms = 1000 * (settings.private_expires_s if private else settings.list_expires_s)
+        self._because_n = 0 if private else settings.lists.because_n
+        self._expires_ms = 1000 * (settings.private.expires_s if private else settings.lists.expires_s)
         self._marks = {"private": True} if private else {}
 
     def encode(

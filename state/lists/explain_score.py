@@ -121,7 +121,7 @@ def _standing(
     scores = generation.item_factors.astype(np.float64) @ records.vectors[0]
     score, open_ = float(scores[row]), np.ones(len(scores), np.bool_)
     hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
-    known_out = kept_out(records.ages_in_plays, settings.known_items, settings.repeat_after_plays)
+    known_out = kept_out(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
     left_out = {
         "they know it": known[known_out],
         "it is withdrawn": generation.revision.withdrawn_rows,

@@ -79,7 +79,7 @@ class LivePopularity:
 
     def __init__(self, settings: Settings) -> None:
         """Halve plays as the settings say."""
-        self._half_life_s = settings.popular_half_life_days * DAY_S
+        self._half_life_s = settings.popularity.half_life_days * DAY_S
         self._generation_id = ""
         self._live = LivePlays.begin(np.zeros(0, np.float32), 0)
         self._found: Popular | None = None

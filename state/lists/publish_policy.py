@@ -76,26 +76,26 @@ class PublishPolicy:
             blank: Users without any known event; they get no list, shape (n,).
         """
         header, settings = records.header, self._settings
-        scores = mean_scores(lists.scores[:, : settings.list_change_n])
+        scores = mean_scores(lists.scores[:, : settings.lists.change_n])
         changed = self._changed(records, lists, context, scores)
         age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
         age_ms = context.now_ms - header["listed_at_ms"]
-        old = (age_s >= settings.list_heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.list_expires_s)
+        old = (age_s >= settings.lists.heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.lists.expires_s)
         first = header["listed_at_ms"] == 0
         swept = header["generation_key"] != context.generation.key
         reasons = np.full(len(first), Reason.RENEWED, np.uint8)
         for applies, reason in zip((changed, republish, swept, first), list(Reason)[1:], strict=True):
             reasons[applies] = reason
         due = (first | swept | republish | changed | old) & ~blank
-        owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.debounce_ms)
+        owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.lists.debounce_ms)
         return Publishing(due & ~owed, owed, reasons, scores)
 
     def _changed(self, records: UserRecords, lists: Lists, context: ListContext, scores: Floats) -> Flags:
         """Tell which lists differ enough from the lists before."""
         settings, generation = self._settings, context.generation
         before = records.header["list_score"]
-        changed = shared(records.listed, lists, generation, settings.list_change_n) < settings.list_overlap_min
-        changed |= np.abs(scores - before) > settings.list_score_change * np.maximum(np.abs(before), _LEAST)
+        changed = shared(records.listed, lists, generation, settings.lists.change_n) < settings.lists.overlap_min
+        changed |= np.abs(scores - before) > settings.lists.score_change * np.maximum(np.abs(before), _LEAST)
         changed |= holding(records.listed, lists.unlisted, generation)
         changed |= holding_hidden(records.listed, records.hidden)
         return changed

@@ -80,7 +80,11 @@ class Ranker:
         self.n_lists: dict[Ranking, int] = {"exact": 0, "annoy": 0}
         self.n_probes = 0
         self.n_fallbacks = 0
-        self._mode, self._share, self._floor = settings.rank, settings.probe_share, settings.recall_floor
+        self._mode, self._share, self._floor = (
+            settings.ranking.method,
+            settings.ranking.probe_share,
+            settings.ranking.recall_floor,
+        )
         self._ranked: tuple[str, int] = "", 0
         self._window, self._trusted = RecallWindow(), True
 

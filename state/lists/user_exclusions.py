@@ -22,7 +22,7 @@ class Unwanted(NamedTuple):
 def unwanted(records: UserRecords, settings: Settings) -> Unwanted:
     """Return what users have hidden, and what was shown to them too often."""
     shown = records.shown
-    out = cooling(shown, records.header["plays"], (settings.cooldown_shows, settings.cooldown_plays))
+    out = cooling(shown, records.header["plays"], (settings.users.cooldown_shows, settings.users.cooldown_plays))
     return Unwanted(records.hidden, chosen(Ragged(shown.starts, shown.item_keys), out))
 
 

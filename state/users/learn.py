@@ -44,13 +44,13 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Lea
     header = records.header.copy()
     repeated = _repeated(events, header["applied_offset"])
     state = _columns_of(header)
-    limits = settings.play_ids_max, settings.user_signals_per_day_max
+    limits = settings.users.play_ids_max, settings.signals.per_day_max
     told = events.starts, events.offsets, events.at_s, events.play_ids, events.actions
     outcomes, *ids = _admit(*told, *state.values(), *records.play_ids, *limits)
     taken = outcomes <= _WISHED
     wishes = events.starts, events.item_keys, events.actions, events.weights
-    cooldown = settings.cooldown_shows, settings.cooldown_plays
-    shown = remember_shown(records.shown, header["plays"], wishes, taken, settings.shown_max, cooldown)
+    cooldown = settings.users.cooldown_shows, settings.users.cooldown_plays
+    shown = remember_shown(records.shown, header["plays"], wishes, taken, settings.users.shown_max, cooldown)
     for name, column in state.items():
         header[name] = column
     fresh = outcomes == LEARNT
@@ -60,17 +60,17 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Lea
         records.histories,
         header["plays"].copy(),
         Plays(kept, *columns),
-        settings.history_max,
-        settings.half_life_plays,
-        settings.half_life_days * DAY_S,
-        settings.item_weight_max,
+        settings.users.history_max,
+        settings.objective.half_life_plays,
+        settings.objective.half_life_days * DAY_S,
+        settings.signals.item_weight_max,
     )
     changed = np.diff(kept) > 0
     if fresh.any():
         latest = np.maximum.reduceat(events.at_s[fresh], kept[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
-    _mark_trimmed(outcomes, events, histories, settings.item_weight_max)
-    hidden = hide(records.hidden, wishes, taken, settings.hidden_max)
+    _mark_trimmed(outcomes, events, histories, settings.signals.item_weight_max)
+    hidden = hide(records.hidden, wishes, taken, settings.users.hidden_max)
     after = UserRecords(header, histories, Ragged(*ids), hidden, shown, records.listed, records.vectors)
     return Learnt(after, repeated, outcomes)
 

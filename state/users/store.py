@@ -187,8 +187,8 @@ def add_user_table(app: faust.App, settings: Settings) -> UserStore:
         name=USERS_TABLE,
         key_type=bytes,
         value_type=bytes,
-        partitions=settings.partitions,
-        options={"item_names_cached_max": settings.item_names_cached_max},
+        partitions=settings.topics.partitions,
+        options={"item_names_cached_max": settings.users.item_names_cached_max},
         recovery_buffer_size=RECOVERY_SLICES,
         beacon=app.tables.beacon,
     )

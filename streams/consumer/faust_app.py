@@ -30,20 +30,20 @@ def create_app(settings: Settings) -> PlayfoldApp:
     An app is used once and in one process. It creates no topics and serves no web pages.
     """
     app = PlayfoldApp(
-        settings.group,
-        broker=[URL(f"kafka://{address}") for address in settings.brokers.split(",")],
+        settings.application.group,
+        broker=[URL(f"kafka://{address}") for address in settings.kafka.brokers.split(",")],
         store="memory://",
-        datadir=str(settings.worker_path),
-        topic_partitions=settings.partitions,
-        topic_replication_factor=settings.replication,
+        datadir=str(settings.application.worker_path),
+        topic_partitions=settings.topics.partitions,
+        topic_replication_factor=settings.topics.replication,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=f"{settings.group}-{settings.instance}",
-        broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=settings.session_timeout_s / 5,
+        consumer_group_instance_id=f"{settings.application.group}-{settings.application.instance}",
+        broker_session_timeout=settings.kafka.session_timeout_s,
+        broker_heartbeat_interval=settings.kafka.session_timeout_s / 5,
         broker_commit_interval=1.0,
         broker_max_poll_records=None,
         consumer_max_fetch_size=FETCH_BYTES_MAX,
@@ -53,8 +53,8 @@ def create_app(settings: Settings) -> PlayfoldApp:
         debug=False,
         loghandlers=[],
     )
-    app.slice_plays_max = settings.slice_plays_max
-    app.waiting_plays_max = 2 * settings.group_plays_max
+    app.slice_plays_max = settings.worker.slice_plays_max
+    app.waiting_plays_max = 2 * settings.worker.group_plays_max
     return app
 
 

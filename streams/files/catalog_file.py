@@ -126,16 +126,16 @@ async def send_items(pieces: Iterator[list[CatalogItem]], outbox: Outbox, settin
     topic, n_sent = topic_names(settings).catalog, 0
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         try:
-            async with asyncio.timeout(settings.kafka_timeout_s):
+            async with asyncio.timeout(settings.kafka.timeout_s):
                 sent = [
                     await outbox.send(topic, partition, items)
-                    for partition, items in _by_partition(piece, settings.partitions).items()
+                    for partition, items in _by_partition(piece, settings.topics.partitions).items()
                 ]
                 for pending in sent:
                     await pending.written()
         except (KafkaError, TimeoutError) as error:
             message = (
-                f"Kafka at {settings.brokers} did not acknowledge items within {settings.kafka_timeout_s:g} s "
+                f"Kafka at {settings.kafka.brokers} did not acknowledge items within {settings.kafka.timeout_s:g} s "
                 f"({error!r}), after {n_sent:,} of them: load the file again when it does."
             )
             raise CatalogLoadError(message) from error

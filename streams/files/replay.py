@@ -74,20 +74,20 @@ class Sender:
         """
         rows, items = self._by_partition(piece)
         try:
-            async with asyncio.timeout(self._settings.kafka_timeout_s):
+            async with asyncio.timeout(self._settings.kafka.timeout_s):
                 pending = {
                     partition: await self._outbox.send(self._topic, partition, items[partition]) for partition in items
                 }
                 return [Sent(partition, rows[partition], await sent.written()) for partition, sent in pending.items()]
         except (KafkaError, TimeoutError) as error:
             message = (
-                f"Kafka at {self._settings.brokers} did not acknowledge plays within "
-                f"{self._settings.kafka_timeout_s:g} s ({error!r}): go on with --from {piece.first_row} when it does."
+                f"Kafka at {self._settings.kafka.brokers} did not acknowledge plays within "
+                f"{self._settings.kafka.timeout_s:g} s ({error!r}): go on with --from {piece.first_row} when it does."
             )
             raise ReplayError(message) from error
 
     def _by_partition(self, piece: PlaysPiece) -> tuple[dict[int, list[int]], dict[int, list[Item]]]:
-        n_partitions = self._settings.partitions
+        n_partitions = self._settings.topics.partitions
         rows: dict[int, list[int]] = {}
         items: dict[int, list[Item]] = {}
         for row, (user_id, item_id, played_at_ms, ms_played, duration_ms, play_id, kind) in enumerate(

@@ -202,15 +202,19 @@ def embedded_broker(settings: Settings) -> Broker:
     Raises:
         BrokerError: `PLAYFOLD_BROKERS` names another machine or several brokers.
     """
-    host, _, port = settings.brokers.rpartition(":")
+    host, _, port = settings.kafka.brokers.rpartition(":")
     if host not in {HOST, "localhost"} or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > PORT_MAX:
         message = (
-            f"The embedded broker runs at one port of {HOST}, but PLAYFOLD_BROKERS is {settings.brokers}: "
+            f"The embedded broker runs at one port of {HOST}, but PLAYFOLD_BROKERS is {settings.kafka.brokers}: "
             f"use that Kafka without `playfold broker`, or set {HOST}:<port>."
         )
         raise BrokerError(message)
     return Broker(
-        settings.broker_path, jars_path(settings), int(port), settings.broker_heap_mb, settings.broker_ready_s
+        settings.application.broker_path,
+        jars_path(settings),
+        int(port),
+        settings.broker.heap_mb,
+        settings.broker.ready_s,
     )
 
 

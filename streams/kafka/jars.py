@@ -19,7 +19,7 @@ class JarsError(RuntimeError):
 
 def jars_path(settings: Settings) -> Path:
     """Return the folder of the broker's jars, shared by every broker of a data folder."""
-    return settings.data_path / f"kafka-jars-{KAFKA_VERSION}"
+    return settings.application.data_path / f"kafka-jars-{KAFKA_VERSION}"
 
 
 def resolve_jars(folder: Path) -> list[Path]:

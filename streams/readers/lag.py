@@ -25,7 +25,7 @@ class Lag:
     async def spans(self) -> dict[int, Span]:
         """Return from where to where each partition of `plays` is not committed yet."""
         tps = await partitions_of(self._consumer, topic_names(self._settings).plays)
-        committed = await self._admin.list_consumer_group_offsets(self._settings.group)
+        committed = await self._admin.list_consumer_group_offsets(self._settings.application.group)
         ends = await self._consumer.end_offsets(tps)
         return {
             tp.partition: Span(max(committed[tp].offset, 0) if tp in committed else 0, end) for tp, end in ends.items()
@@ -39,8 +39,8 @@ async def lag_of(settings: Settings) -> AsyncIterator[Lag]:
     Raises:
         LogReadError: No broker answered.
     """
-    async with reader(settings.brokers, settings.kafka_timeout_s) as consumer:
-        admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
+    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.brokers)
         try:
             await admin.start()
             yield Lag(consumer, admin, settings)

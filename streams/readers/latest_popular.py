@@ -27,7 +27,7 @@ async def latest_popular(kind: str, settings: Settings) -> PopularItems | None:
     """
     latest: dict[int, bytes | None] = {}
     wanted, topic = kind.encode(), topic_names(settings).popular_items
-    async for partition, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s):
+    async for partition, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
         for record in records:
             if record.key == wanted:
                 latest[partition] = record.value
@@ -42,10 +42,10 @@ def as_list_of(user_id: str, popular: PopularItems, settings: Settings) -> Recom
         kind="popular",
         generation=popular.generation,
         revision=popular.revision,
-        partition=partition_of(user_id, settings.partitions),
+        partition=partition_of(user_id, settings.topics.partitions),
         offset=-1,
         made_at_ms=popular.made_at_ms,
-        expires_at_ms=popular.made_at_ms + 1000 * settings.list_expires_s,
+        expires_at_ms=popular.made_at_ms + 1000 * settings.lists.expires_s,
         items=popular.items,
         scores=popular.plays,
     )

@@ -15,8 +15,8 @@ async def records_of(topic: str, key: str, settings: Settings) -> AsyncIterator[
     Raises:
         LogReadError: Kafka or the topic is not there.
     """
-    wanted, partition = key.encode(), partition_of(key, settings.partitions)
-    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s, [partition]):
+    wanted, partition = key.encode(), partition_of(key, settings.topics.partitions)
+    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
         for record in records:
             if record.key == wanted:
                 yield record.value

@@ -52,7 +52,7 @@ def document() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "servers": {
             "local": {
-                "host": Settings().brokers,
+                "host": Settings().kafka.brokers,
                 "protocol": "kafka",
                 "description": "The Kafka that `playfold up` starts. `PLAYFOLD_BROKERS` names another one.",
             }

@@ -57,7 +57,7 @@ CHANNELS: dict[str, Channel] = {
                 "receive",
                 "Learn from plays, carry out wishes",
                 "A worker folds every event into what it knows of its listener, once, in the order of offsets.",
-                group=Settings().group,
+                group=Settings().application.group,
             ),
         ),
     ),

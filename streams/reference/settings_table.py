@@ -17,7 +17,7 @@ playfold says so in a sentence and ends with status 1 before it does anything.
 
 `inf` is written for infinity.
 All workers of one application need the same settings, `PLAYFOLD_INSTANCE` excepted.
-This file is generated from `streams/settings.py`; change it there and run `python -m streams.reference.settings_table`.
+This file is generated from `streams/settings/`; change it there and run `python -m streams.reference.settings_table`.
 
 | variable | default | values | meaning |
 |---|---|---|---|
@@ -27,15 +27,32 @@ LIMITS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "le
 
 def render_table() -> str:
     """Return the text of docs/configuration.md."""
-    (fields,) = [found.fields for found in [inspect.type_info(Settings)] if isinstance(found, inspect.StructType)]
+    fields = [field for group in _fields_of(inspect.type_info(Settings)) for field in _fields_of(group.type)]
     return HEAD + "".join(f"| {' | '.join(_row(field))} |\n" for field in fields)
+
+
+def _fields_of(struct: inspect.Type) -> tuple[inspect.Field, ...]:
+    """Return the fields of a struct.
+
+    Raises:
+        TypeError: It is no struct.
+    """
+    if not isinstance(struct, inspect.StructType):
+        message = f"{struct} is no struct."
+        raise TypeError(message)
+    return struct.fields
 
 
 def _row(field: inspect.Field) -> tuple[str, str, str, str]:
     """Return the cells of one setting."""
     described: Any = field.type
     kind, description = described.type, described.extra_json_schema["description"]
-    return f"`{PREFIX}{field.name.upper()}`", _default(field.default), _values(kind).replace("|", "\\|"), description
+    return (
+        f"`{PREFIX}{field.encode_name.upper()}`",
+        _default(field.default),
+        _values(kind).replace("|", "\\|"),
+        description,
+    )
 
 
 def _default(value: Any) -> str:

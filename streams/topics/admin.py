@@ -40,9 +40,9 @@ def create_topics(settings: Settings) -> list[str]:
     Raises:
         TopicsError: Kafka cannot be reached or refuses.
     """
-    timeout_ms = int(settings.kafka_timeout_s * 1000)
+    timeout_ms = int(settings.kafka.timeout_s * 1000)
     # One copy may be away without a stop.
-    durable = {"min.insync.replicas": str(max(1, settings.replication - 1))}
+    durable = {"min.insync.replicas": str(max(1, settings.topics.replication - 1))}
     created = []
     with admin_client(settings) as admin:
         there = set(admin.list_topics())
@@ -51,7 +51,7 @@ def create_topics(settings: Settings) -> list[str]:
                 continue
             options = {
                 "num_partitions": topic.partitions,
-                "replication_factor": settings.replication,
+                "replication_factor": settings.topics.replication,
                 "configs": topic.configs | durable,
             }
             # Whoever else creates it at the same time declares it alike.
@@ -76,7 +76,7 @@ def delete_topics(settings: Settings) -> list[str]:
     with admin_client(settings) as admin:
         there = sorted(declared & set(admin.list_topics()))
         if there:
-            admin.delete_topics(there, timeout_ms=int(settings.kafka_timeout_s * 1000))
+            admin.delete_topics(there, timeout_ms=int(settings.kafka.timeout_s * 1000))
     return there
 
 
@@ -175,12 +175,12 @@ def _describe(admin: Any, names: set[str]) -> dict[str, FoundTopic]:
 @contextmanager
 def admin_client(settings: Settings) -> Iterator[Any]:
     """Open an admin client; what goes wrong with Kafka in the block is said in one sentence."""
-    timeout_ms = int(settings.kafka_timeout_s * 1000)
+    timeout_ms = int(settings.kafka.timeout_s * 1000)
     _await_connection(settings)
     with ExitStack() as stack:
         try:
             admin = KafkaAdminClient(
-                bootstrap_servers=settings.brokers.split(","),
+                bootstrap_servers=settings.kafka.brokers.split(","),
                 bootstrap_timeout_ms=timeout_ms,
                 request_timeout_ms=timeout_ms,
             )
@@ -191,7 +191,7 @@ def admin_client(settings: Settings) -> Iterator[Any]:
         except KafkaError as error:
             reason = getattr(error, "description", "").rstrip(".") or error
             message = (
-                f"Kafka at {settings.brokers} refused ({type(error).__name__}: {reason}): "
+                f"Kafka at {settings.kafka.brokers} refused ({type(error).__name__}: {reason}): "
                 f"correct what it names, in the settings or on the cluster."
             )
             raise TopicsError(message) from error
@@ -202,14 +202,14 @@ def _await_connection(settings: Settings) -> None:
 
     The admin client would try as long, but leaves open sockets and a running thread behind when it gives up.
     """
-    deadline = time.monotonic() + settings.kafka_timeout_s
+    deadline = time.monotonic() + settings.kafka.timeout_s
     while time.monotonic() < deadline:
-        for broker in settings.brokers.split(","):
+        for broker in settings.kafka.brokers.split(","):
             host, _, port = broker.rpartition(":")
             # A port beyond 65535 is an OverflowError.
             with (
                 suppress(OSError, OverflowError),
-                socket.create_connection((host.strip("[]"), int(port)), timeout=settings.kafka_timeout_s),
+                socket.create_connection((host.strip("[]"), int(port)), timeout=settings.kafka.timeout_s),
             ):
                 return
         time.sleep(0.1)
@@ -218,6 +218,6 @@ def _await_connection(settings: Settings) -> None:
 
 def _unanswered(settings: Settings) -> TopicsError:
     return TopicsError(
-        f"Kafka did not answer at {settings.brokers} within {settings.kafka_timeout_s:g} s: "
+        f"Kafka did not answer at {settings.kafka.brokers} within {settings.kafka.timeout_s:g} s: "
         f"start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
     )

@@ -76,7 +76,7 @@ class Topic(msgspec.Struct, frozen=True):
 
 def topic_names(settings: Settings) -> TopicNames:
     """Return the names of the topics under these settings."""
-    prefix = settings.topic_prefix
+    prefix = settings.topics.prefix
     return TopicNames(
         plays=prefix + PLAYS,
         plays_rejected=prefix + PLAYS_REJECTED,
@@ -87,14 +87,14 @@ def topic_names(settings: Settings) -> TopicNames:
         popular_items=prefix + POPULAR_ITEMS,
         catalog=prefix + CATALOG,
         pulse=prefix + PULSE,
-        users_changelog=f"{settings.group}-{USERS_TABLE}-changelog",
+        users_changelog=f"{settings.application.group}-{USERS_TABLE}-changelog",
     )
 
 
 def declare_topics(settings: Settings) -> list[Topic]:
     """Return every topic as it should be."""
     names = topic_names(settings)
-    partitions = settings.partitions
+    partitions = settings.topics.partitions
     return [
         # Kafka counts a whole batch of a producer as one message.
         Topic(names.plays, partitions, DELETE | {"max.message.bytes": str(MIB)}),

@@ -8,12 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from cli.processes import WorkerProcess
 from streams.outbox import Item, Outbox
 from streams.readers.lag import lag_of
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.made_up import produce_plays
 
 STEP_S = 0.2
@@ -31,7 +29,7 @@ class Chaos:
     def start(self, name: str) -> WorkerProcess:
         """Start a worker, for the first time or again."""
         if name not in self.workers:
-            self.workers[name] = WorkerProcess(msgspec.structs.replace(self.settings, instance=name))
+            self.workers[name] = WorkerProcess(override(self.settings, instance=name))
         self.workers[name].start()
         return self.workers[name]
 
@@ -48,7 +46,7 @@ class Chaos:
         worker = self.workers[self.dice.choice(sorted(self.workers))]
         worker.kill()
         if wipe:
-            shutil.rmtree(worker.settings.worker_path, ignore_errors=True)  # it may not have come so far
+            shutil.rmtree(worker.settings.application.worker_path, ignore_errors=True)  # it may not have come so far
         worker.start()
         self.supervise()
 
@@ -56,9 +54,9 @@ class Chaos:
         """Freeze a worker until the group has long given its partitions away, then let it go on."""
         worker = self.workers[min(self.workers)]
         worker.child.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(2 * self.settings.session_timeout_s)
+        await asyncio.sleep(2 * self.settings.kafka.session_timeout_s)
         worker.child.send_signal(signal.SIGCONT)
-        await asyncio.sleep(self.settings.session_timeout_s)
+        await asyncio.sleep(self.settings.kafka.session_timeout_s)
         self.supervise()
 
     async def join_and_leave(self) -> None:

@@ -30,11 +30,11 @@ class Topics(NamedTuple):
 async def read_topics(settings: Settings) -> Topics:
     """Read both topics whole; no client may send a play twice."""
     names, found = topic_names(settings), Topics({}, {})
-    async for _, records in read_topic(settings.brokers, names.plays, 30.0):
+    async for _, records in read_topic(settings.kafka.brokers, names.plays, 30.0):
         for record in records:
             play = msgspec.json.decode(record.value, type=Play)
             found.plays.setdefault(play.user_id, []).append((record.offset, play))
-    async for _, records in read_topic(settings.brokers, names.recommendations, 30.0):
+    async for _, records in read_topic(settings.kafka.brokers, names.recommendations, 30.0):
         for record in records:
             told = msgspec.json.decode(record.value, type=Recommendations)
             found.lists.setdefault(told.user_id, []).append(told)
@@ -60,7 +60,9 @@ def histories_at(
             np.ones(1, np.float32),
             np.array([play.played_at_ms // 1000], np.uint32),
         )
-        history, n_plays = add_plays_plain(history, n_plays, new, settings.history_max, settings.half_life_plays)
+        history, n_plays = add_plays_plain(
+            history, n_plays, new, settings.users.history_max, settings.objective.half_life_plays
+        )
         if offset in offsets:
             yield offset, history
 
@@ -97,9 +99,9 @@ def fault_of(told: Recommendations, history: Histories, generation: Generation, 
     if told.kind != ("popular" if scores is None else "personal"):
         return f"it is {told.kind}"
     if scores is not None:
-        return _fault_of_ranking(rows, np.array(told.scores), scores, settings.list_n)
+        return _fault_of_ranking(rows, np.array(told.scores), scores, settings.lists.n)
     plays = np.array(told.scores)  # those of the training, and what the worker has learnt since
-    if len(rows) < settings.list_n or (np.diff(plays) > 0).any() or (plays < generation.popularity[rows]).any():
+    if len(rows) < settings.lists.n or (np.diff(plays) > 0).any() or (plays < generation.popularity[rows]).any():
         return "it is not that of the most popular items"
     return None
 

@@ -61,7 +61,7 @@ def playing(settings: Settings, plays_per_s: float) -> Iterator[None]:
     stop = threading.Event()
 
     def play() -> None:
-        producer = KafkaProducer(bootstrap_servers=settings.brokers)
+        producer = KafkaProducer(bootstrap_servers=settings.kafka.brokers)
         for number, (key, value) in enumerate(past_plays(100_000)):
             if stop.wait(1 / plays_per_s):
                 break

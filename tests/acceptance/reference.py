@@ -31,13 +31,13 @@ def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
 
     async def read() -> list[Slice]:
         slices: dict[int, list[Record]] = {}
-        async for partition, records in read_topic(settings.brokers, topic_names(settings).plays, 30.0):
+        async for partition, records in read_topic(settings.kafka.brokers, topic_names(settings).plays, 30.0):
             slices.setdefault(partition, []).extend(records)
         return [Slice("plays", partition, records, None) for partition, records in sorted(slices.items())]
 
     group = read_group(asyncio.run(read()), settings)
     keys = [key for users in group.users.values() for key in users]
-    records = learn(new_users(len(keys), settings.factors), group.events, settings).records
+    records = learn(new_users(len(keys), settings.objective.factors), group.events, settings).records
     return {key: UserRecord.decode(value) for key, value in zip(keys, pack(records), strict=True)}
 
 
@@ -46,7 +46,7 @@ def changelog_records(settings: Settings) -> Latest:
 
     async def read() -> tuple[History, dict[bytes, bytes]]:
         last: dict[bytes, bytes] = {}
-        async for _, records in read_topic(settings.brokers, topic_names(settings).users_changelog, 30.0):
+        async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).users_changelog, 30.0):
             last |= {record.key: record.value for record in records}
         return await read_history(settings), last
 
@@ -60,7 +60,7 @@ def latest_lists(settings: Settings) -> dict[bytes, Recommendations]:
     async def read() -> dict[bytes, Recommendations]:
         found: dict[bytes, Recommendations] = {}
         decode = msgspec.json.Decoder(Recommendations).decode
-        async for _, records in read_topic(settings.brokers, topic_names(settings).recommendations, 30.0):
+        async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).recommendations, 30.0):
             for record in records:
                 told = decode(record.value)
                 if record.key not in found or told.offset >= found[record.key].offset:

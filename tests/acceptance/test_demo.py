@@ -13,7 +13,7 @@ from cli.commands.demo import demo_folder, demo_settings, locked, perform
 from cli.demo.stages import Stages
 from jobs.evaluation.movielens import Ml100k
 from streams.kafka.broker import Broker, answers
-from streams.settings import Settings
+from tests.support.settings import settings_with
 
 JARS = Path(__file__).parent.parent.parent / "var" / "kafka-jars-4.3.1"
 N_PLAYS = 3000
@@ -36,8 +36,8 @@ def make_films() -> Ml100k:
 
 def make_stages(folder: Path, said: io.StringIO) -> Stages:
     """Return a demo of the made-up films."""
-    settings = demo_settings(Settings(factors=8), folder)
-    broker = Broker(settings.broker_path, JARS, int(settings.brokers.rpartition(":")[2]))
+    settings = demo_settings(settings_with(factors=8), folder)
+    broker = Broker(settings.application.broker_path, JARS, int(settings.kafka.brokers.rpartition(":")[2]))
     return Stages(settings, broker, make_films(), Console(file=said), rate=300, opens_page=False)
 
 
@@ -58,7 +58,7 @@ async def test_the_demo_plays_to_the_end_and_tells_its_figures(tmp_path: Path) -
     told = said.getvalue()
     for line in ("2,400 plays were sent in", "60 listeners have a list.", "Now the other 600 plays, 300 a second"):
         assert line in told
-    assert not answers(int(stages._settings.brokers.rpartition(":")[2]))  # noqa: SLF001
+    assert not answers(int(stages._settings.kafka.brokers.rpartition(":")[2]))  # noqa: SLF001
 
 
 async def test_the_demo_ends_in_time(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ async def test_the_demo_ends_in_time(tmp_path: Path) -> None:
 
     assert time.monotonic() - before < 30
     assert "The time is up while " in said.getvalue()
-    assert not answers(int(stages._settings.brokers.rpartition(":")[2]))  # noqa: SLF001
+    assert not answers(int(stages._settings.kafka.brokers.rpartition(":")[2]))  # noqa: SLF001
 
 
 def test_two_demos_do_not_meet_and_what_failed_is_cleared_away(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from state.keys import MARK, generation_key, item_key
 from state.users.record import UserRecord
 from streams.outbox import Item
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
@@ -51,7 +51,7 @@ async def live_through(chaos: Chaos, plays: list[Item]) -> None:
 @pytest.fixture
 def crowd(settings: Settings) -> Settings:
     """Give settings under which a frozen worker loses its partitions soon."""
-    return msgspec.structs.replace(settings, factors=FACTORS, session_timeout_s=5.0, list_n=20)
+    return override(settings, factors=FACTORS, session_timeout_s=5.0, list_n=20)
 
 
 def without_vector(record: UserRecord) -> UserRecord:
@@ -104,7 +104,7 @@ def assert_lists_are_those_of(found: dict[bytes, UserRecord], settings: Settings
 
 def replay_into_empty_system(settings: Settings) -> dict[bytes, UserRecord]:
     """Let a worker of another group fold the same plays under the same generation, and return its records."""
-    other = msgspec.structs.replace(settings, group=f"{settings.group}-again", slice_plays_max=700)
+    other = override(settings, group=f"{settings.application.group}-again", slice_plays_max=700)
     create_topics(other)
     chaos = Chaos(other, random.Random(1))
     try:

@@ -26,11 +26,12 @@ from streams.messages.records import CatalogItem, Recommendations
 from streams.process.child_process import Child
 from streams.readers.latest_list import latest_list
 from streams.reference.examples import EXAMPLES
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
 from tests.acceptance.examples import PROJECT, Desk, program, program_names
 from tests.kafka.watching import rejects, send, values, worker
+from tests.support.settings import settings_with
 from tests.support.wait import block_until
 
 N_SONGS, N_LISTENERS = 16, 12
@@ -71,7 +72,7 @@ class Scene(msgspec.Struct):
 @pytest.fixture(scope="module")
 def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Run one worker with one generation, trained on songs, for all programs."""
-    settings = Settings(
+    settings = settings_with(
         brokers=broker.bootstrap,
         data_dir=str(tmp_path_factory.mktemp("examples")),
         group="test-examples",
@@ -83,7 +84,7 @@ def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         popular_publish_s=0.2,
     )
     create_topics(settings)
-    producer = KafkaProducer(bootstrap_servers=settings.brokers)
+    producer = KafkaProducer(bootstrap_servers=settings.kafka.brokers)
     send(settings, [song(f"u{user}", number) for user in range(N_LISTENERS) for number in songs_of(user)])
     with worker(settings) as process:
         changelog = topic_names(settings).users_changelog
@@ -112,7 +113,7 @@ def song(user: str, number: int) -> tuple[bytes, bytes]:
 @pytest.fixture
 def desk(scene: Scene, tmp_path: Path) -> Desk:
     """Give a test a place to run programs at."""
-    return Desk(tmp_path, {"BROKERS": scene.settings.brokers})
+    return Desk(tmp_path, {"BROKERS": scene.settings.kafka.brokers})
 
 
 def test_a_test_runs_every_program() -> None:
@@ -314,8 +315,8 @@ def test_python_watches_private_lists(scene: Scene, desk: Desk) -> None:
 @pytest.fixture(scope="module")
 def gateway(scene: Scene) -> Iterator[str]:
     """Run one gateway for all programs, and give its URL."""
-    settings = msgspec.structs.replace(scene.settings, gateway_port=0, instance="window")
-    log_file = settings.data_path / "gateway.log"
+    settings = override(scene.settings, gateway_port=0, instance="window")
+    log_file = settings.application.data_path / "gateway.log"
     with log_file.open("wb") as log:
         child = Child([sys.executable, "-m", "cli.main", "gateway", "--json"], log, 10, environment_of(settings))
     try:
@@ -330,7 +331,7 @@ def gateway(scene: Scene) -> Iterator[str]:
 @pytest.fixture
 def web_desk(scene: Scene, gateway: str, tmp_path: Path) -> Desk:
     """Give a test a place at which programs find the gateway, too."""
-    return Desk(tmp_path, {"BROKERS": scene.settings.brokers, "GATEWAY": gateway})
+    return Desk(tmp_path, {"BROKERS": scene.settings.kafka.brokers, "GATEWAY": gateway})
 
 
 def test_javascript_sends_events(scene: Scene, web_desk: Desk) -> None:
@@ -407,11 +408,11 @@ def test_python_describes_an_item(scene: Scene, desk: Desk) -> None:
 def test_python_reads_lists(scene: Scene, desk: Desk) -> None:
     """The program prints every list from the beginning, and continues after tombstones."""
     held = scene.list_of("u5")
-    for partition in range(scene.settings.partitions):
+    for partition in range(scene.settings.topics.partitions):
         scene.tell("recommendations", "forgotten", None, partition)
         later = msgspec.structs.replace(held, user_id=f"behind-{partition}", partition=partition)
         scene.tell("recommendations", later.user_id, later, partition)
 
     with desk.running(program("python/read_lists.py")) as reading:
-        for user in ("u5", *(f"behind-{partition}" for partition in range(scene.settings.partitions))):
+        for user in ("u5", *(f"behind-{partition}" for partition in range(scene.settings.topics.partitions))):
             assert f"{user} {held.kind} {held.items}" == reading.await_line(f"{user} ", str(held.items))

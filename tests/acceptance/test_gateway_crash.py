@@ -19,7 +19,7 @@ from cli.processes import GatewayProcess, WorkerProcess, stop_all
 from state.users.record import UserRecord
 from streams.kafka.broker import free_port
 from streams.readers.lag import lag_of
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.acceptance.reference import latest_lists
 from tests.changelog import read_history
@@ -117,7 +117,7 @@ def loaded(url: str) -> Iterator[Load]:
 def crowd(settings: Settings, names: TopicNames) -> Settings:
     """Give settings with a generation, under which a killed worker is soon replaced by the other one."""
     assert names.plays
-    own = msgspec.structs.replace(
+    own = override(
         settings,
         factors=8,
         list_n=10,
@@ -156,7 +156,7 @@ def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Set
 
     Whoever sends a play until it is acknowledged, under the same id, has sent it once.
     """
-    workers = [WorkerProcess(msgspec.structs.replace(crowd, instance=name)) for name in ("a", "b")]
+    workers = [WorkerProcess(override(crowd, instance=name)) for name in ("a", "b")]
     process = GatewayProcess(crowd)
     try:
         for service in (*workers, process):

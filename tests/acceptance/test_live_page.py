@@ -22,6 +22,7 @@ from tests.acceptance.browser import chromium
 from tests.acceptance.page_window import violations, window
 from tests.acceptance.radio import LISTENERS, past_plays, playing, songs
 from tests.kafka.watching import lists, send, worker
+from tests.support.settings import settings_with
 from tests.support.wait import block_until
 
 LISTENER = "7"
@@ -39,7 +40,7 @@ class Radio(NamedTuple):
 @pytest.fixture(scope="module")
 def radio(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radio]:
     """Run a worker and a gateway on made-up songs, with one generation."""
-    settings = Settings(
+    settings = settings_with(
         brokers=broker.bootstrap,
         data_dir=str(tmp_path_factory.mktemp("radio")),
         group="test-radio",

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -16,7 +15,7 @@ from cli.processes import WorkerProcess
 from jobs.announcement import announce
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.plain_lists import Topics, fault_of, histories_at, read_topics
@@ -33,7 +32,7 @@ WAIT_S = 20.0
 @pytest.fixture
 def crowd(settings: Settings) -> Settings:
     """Give settings under which a sweep takes many groups, and histories are cut."""
-    return msgspec.structs.replace(
+    return override(
         settings, factors=FACTORS, list_n=20, history_max=40, sweep_users=40, session_timeout_s=6.0, rank="exact"
     )
 
@@ -78,7 +77,7 @@ class Scene:
                 partition for worker in self.chaos.workers.values() for partition in swept_by(worker, generation_id)
             }
 
-        await wait_until(lambda: len(swept()) == self.settings.partitions, WAIT_S)
+        await wait_until(lambda: len(swept()) == self.settings.topics.partitions, WAIT_S)
 
 
 def swept_by(worker: WorkerProcess, generation_id: str) -> list[int]:
@@ -141,12 +140,12 @@ async def live_through(scene: Scene) -> str:
     await scene.announce(second)  # the rollback, in the middle of a sweep again
     await scene.told("generation_swapped", generation=second)
 
-    aside = leave_unfinished(scene.settings.generations_path, third)
+    aside = leave_unfinished(scene.settings.application.generations_path, third)
     guest = scene.chaos.start("guest")
     await asyncio.to_thread(guest.await_ready, 60)
     await scene.told("generation_swapped", generation=second)
 
-    with one_byte_flipped(scene.settings.generations_path / third / "item_factors.npy"):
+    with one_byte_flipped(scene.settings.application.generations_path / third / "item_factors.npy"):
         await scene.announce(third)
         await scene.told("generation_refused")
     assert aside.is_dir()

@@ -15,6 +15,7 @@ import pytest
 from cli.processes import environment_of
 from streams.kafka.broker import HOST, answers, free_port
 from streams.settings import Settings
+from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parent.parent.parent
 JARS = PROJECT / "var" / "kafka-jars-4.3.1"
@@ -24,7 +25,7 @@ JARS = PROJECT / "var" / "kafka-jars-4.3.1"
 def own(tmp_path: Path) -> Settings:
     """Give a test a port and a folder, with the jars that were resolved once for all."""
     (tmp_path / JARS.name).symlink_to(JARS)
-    return Settings(brokers=f"{HOST}:{free_port()}", data_dir=str(tmp_path), partitions=2, gateway_port=0)
+    return settings_with(brokers=f"{HOST}:{free_port()}", data_dir=str(tmp_path), partitions=2, gateway_port=0)
 
 
 @contextmanager
@@ -66,20 +67,20 @@ def workers_of(folder: Path, command: str = "worker") -> list[int]:
 
 def ended(settings: Settings) -> bool:
     """Return whether broker and workers are gone."""
-    folder = settings.data_path
+    folder = settings.application.data_path
     left = [*workers_of(folder), *workers_of(folder, "gateway")]
-    return not answers(int(settings.brokers.rpartition(":")[2])) and not left
+    return not answers(int(settings.kafka.brokers.rpartition(":")[2])) and not left
 
 
 def test_up_starts_a_killed_worker_again_and_stops_all(own: Settings) -> None:
     """Two workers get ready, one is killed and gets ready again; SIGTERM ends everything with status 0."""
     with running_up(own, "--workers", "2") as process:
         await_event(process, "up")
-        killed, _ = workers_of(own.data_path)
+        killed, _ = workers_of(own.application.data_path)
         os.kill(killed, signal.SIGKILL)
         assert await_event(process, "worker_ended")["status"] == 137
         await_event(process, "worker_ready")
-        assert len(workers_of(own.data_path)) == 2
+        assert len(workers_of(own.application.data_path)) == 2
 
         process.send_signal(signal.SIGTERM)
 

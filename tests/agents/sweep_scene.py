@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
-import msgspec
-
 from agents.background.sweep import Sweeper
 from agents.group_context import GroupContext
 from agents.plays.pipeline import CommitPipeline, GroupTiming
@@ -16,11 +14,12 @@ from state.generations.serving import Serving
 from state.users.partition import PartitionState
 from state.users.record import generation_key_of
 from state.users.store import UserStore
-from streams.settings import Settings
+from streams.settings import override
 from tests.agents.deliveries import NOW_MS, fold_slices, folder_of, make_durable, played, slice_of
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=5)
+SETTINGS = settings_with(factors=8, list_n=5)
 USERS = [f"u{number}".encode() for number in range(7)]
 
 
@@ -103,7 +102,7 @@ class Scene:
             cast(UserStore, self.store),
             self.serving,
             cast(CommitPipeline, self.path),
-            msgspec.structs.replace(SETTINGS, sweep_users=group_users),
+            override(SETTINGS, sweep_users=group_users),
         )
 
     def under(self, generation: Generation) -> list[bytes]:

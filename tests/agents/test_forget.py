@@ -15,8 +15,9 @@ from state.users.record import UserRecord, is_forgotten
 from streams.settings import Settings
 from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, make_durable, played, refold, slice_of
 from tests.state.builders import make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=5)
+SETTINGS = settings_with(factors=8, list_n=5)
 
 
 class Logged(msgspec.Struct):

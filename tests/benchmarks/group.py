@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cli.threads import pin_threads
+from streams.settings import override
 from tests.benchmarks.report import Row, report
 
 pin_threads(1)  # before numpy is loaded
@@ -76,7 +77,7 @@ def rows() -> Iterator[Row]:
     """Measure every size, then one without what defaults add."""
     warm_up()
     rng, whole = np.random.default_rng(3), Settings()
-    plain = msgspec.structs.replace(whole, because_n=0, popular_blend=0.0)
+    plain = override(whole, because_n=0, popular_blend=0.0)
     with tempfile.TemporaryDirectory() as folder:
         generation = popular_generation(Path(folder) / "generation", rng)
         before = histories(rng)

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from streams.settings import override
+
 from tests.benchmarks.report import Row, report  # isort: skip  before numpy is loaded
 
-import msgspec
 import numpy as np
 
 from agents.group_context import GroupContext
@@ -65,7 +66,7 @@ class Side:
         """Begin with nobody."""
         self._settings, self._generation = settings, generation
         catalog, popularity = ItemCatalog(), LivePopularity(settings)
-        self.quality = Timed(settings, popularity, catalog) if settings.live_quality else None
+        self.quality = Timed(settings, popularity, catalog) if settings.telemetry.live_quality else None
         observers = Observers(OutcomeCounts(), self.quality, PopularityObserver(popularity))
         lists = ListBuilder(settings, Ranker(settings, catalog), popularity)
         self._folder = Folder(settings, lists, list(observers))
@@ -93,7 +94,7 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         generation = open_made_up(Path(folder) / "generation", made_up_factors(ITEMS, FACTORS, rng))
         both = {
-            name: Side(Path(folder) / name, msgspec.structs.replace(settings, live_quality=name == "with"), generation)
+            name: Side(Path(folder) / name, override(settings, live_quality=name == "with"), generation)
             for name in ("with", "without")
         }
         before = plays_of(made_up_histories(USERS, rng))

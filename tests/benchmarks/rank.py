@@ -62,7 +62,7 @@ def catalog(n_items: int, folder: Path, *, indexed: bool) -> Generation:
     write_generation(folder / manifest.generation_id, manifest, numbered(factors, OBJECTIVE))
     generation = open_generation(folder / manifest.generation_id)
     if indexed:
-        write_revision(generation, folder / manifest.generation_id, 0, [], Settings().index_trees)
+        write_revision(generation, folder / manifest.generation_id, 0, [], Settings().generations.index_trees)
         generation = open_generation(folder / manifest.generation_id)
     return generation
 

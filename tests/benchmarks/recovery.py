@@ -17,7 +17,7 @@ USERS, HISTORY = 300_000, 14
 def rows() -> list[Row]:
     """Measure one recovery."""
     with system() as settings:
-        items = user_records(USERS, HISTORY, settings.partitions)
+        items = user_records(USERS, HISTORY, settings.topics.partitions)
         asyncio.run(write_changelog(settings, items))
         worker = WorkerProcess(settings)
         worker.start()

@@ -21,7 +21,7 @@ N_USERS, N_HISTORY = 1_000_000, 14
 def rows() -> list[Row]:
     """Measure one snapshot."""
     with system() as settings, tempfile.TemporaryDirectory() as folder:
-        items = user_records(N_USERS, N_HISTORY, settings.partitions)
+        items = user_records(N_USERS, N_HISTORY, settings.topics.partitions)
         n_records = 0
         for part in ({p: found[::4] for p, found in items.items()}, items):
             asyncio.run(write_changelog(settings, part))

@@ -68,10 +68,10 @@ class Stopwatch:
     async def following(self) -> AsyncIterator[None]:
         """Follow the lists meanwhile."""
         async with asyncio.timeout(30):
-            consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.brokers, fetch_max_wait_ms=100)
+            consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka.brokers, fetch_max_wait_ms=100)
             await consumer.start()
             topic = topic_names(self.settings).recommendations
-            consumer.assign([TopicPartition(topic, partition) for partition in range(self.settings.partitions)])
+            consumer.assign([TopicPartition(topic, partition) for partition in range(self.settings.topics.partitions)])
             await consumer.seek_to_end()
         task = asyncio.create_task(self._follow(consumer))
         try:
@@ -92,7 +92,7 @@ class Stopwatch:
 
     async def send(self, load: Load, seconds: float, rng: np.random.Generator) -> None:
         """Send plays at the pace, and do not wait for their lists."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.settings.brokers, acks="all", linger_ms=0)
+        producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka.brokers, acks="all", linger_ms=0)
         await producer.start()
         started, sent = time.perf_counter(), 0
         try:
@@ -111,7 +111,7 @@ class Stopwatch:
             topic_names(self.settings).plays,
             msgspec.json.encode(play),
             user.encode(),
-            partition=partition_of(user, self.settings.partitions),
+            partition=partition_of(user, self.settings.topics.partitions),
         )
         if self.timed:
             future.add_done_callback(lambda done: self._sent(user, done.result().offset, at))

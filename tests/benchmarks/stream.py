@@ -91,7 +91,7 @@ def _stock_files(
     settings: Settings, factors: np.ndarray[tuple[int, int], np.dtype[np.float32]], histories: dict[str, list[int]]
 ) -> dict[str, str]:
     """Write what the stock engine starts with: the same factors and histories, without the time to stream them in."""
-    folder = settings.data_path
+    folder = settings.application.data_path
     np.save(folder / "item_factors.npy", factors)
     counts = {user: {str(item): 1 for item in items} for user, items in histories.items()}
     (folder / "histories.json").write_bytes(msgspec.json.encode(counts))
@@ -100,10 +100,10 @@ def _stock_files(
 
 def create_stock_topics(settings: Settings) -> None:
     """Create what stock Faust would not create by itself."""
-    options = {"num_partitions": settings.partitions, "replication_factor": 1}
-    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    options = {"num_partitions": settings.topics.partitions, "replication_factor": 1}
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)
     there = set(admin.list_topics())
-    wanted = {f"{settings.group}-lists", topic_names(settings).users_changelog} - there
+    wanted = {f"{settings.application.group}-lists", topic_names(settings).users_changelog} - there
     admin.create_topics(dict.fromkeys(wanted, options))
     admin.close()
 

@@ -51,9 +51,9 @@ def changelog_items(settings: Settings) -> dict[int, list[Item]]:
         np.full(starts[-1], 1_700_000_000, np.uint32),
     )
     records.header["plays"], records.header["last_played_s"] = lengths, 1_700_000_000
-    items: dict[int, list[Item]] = {partition: [] for partition in range(settings.partitions)}
+    items: dict[int, list[Item]] = {partition: [] for partition in range(settings.topics.partitions)}
     for user, value in enumerate(pack(records)):
-        items[partition_of(f"u{user}", settings.partitions)].append((f"u{user}".encode(), value))
+        items[partition_of(f"u{user}", settings.topics.partitions)].append((f"u{user}".encode(), value))
     return items
 
 
@@ -79,7 +79,7 @@ async def until_swept(worker: WorkerProcess, generation_id: str) -> float:
         RuntimeError: It takes too long.
     """
     deadline = time.monotonic() + SWEEP_S_MAX
-    while len(ends := swept(worker, generation_id)) < worker.settings.partitions:
+    while len(ends := swept(worker, generation_id)) < worker.settings.topics.partitions:
         if time.monotonic() > deadline:
             message = f"{len(ends)} partitions were swept within {SWEEP_S_MAX:g} s."
             raise RuntimeError(message)

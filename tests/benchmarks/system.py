@@ -14,9 +14,10 @@ import msgspec
 from cli.processes import environment_of
 from streams.kafka.broker import Broker, free_port
 from streams.kafka.jars import jars_path
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
+from tests.support.settings import settings_with
 
 ENGINE_S = 300.0
 
@@ -26,15 +27,15 @@ def system(**chosen: Any) -> Iterator[Settings]:
     """Run a broker in a folder of its own and give the settings of a playfold on it, its topics created."""
     with tempfile.TemporaryDirectory(prefix="playfold-benchmark-") as folder:
         port = free_port()
-        settings = Settings(brokers=f"127.0.0.1:{port}", data_dir=folder, **chosen)
-        with Broker(settings.broker_path, jars_path(Settings()), port):
+        settings = settings_with(brokers=f"127.0.0.1:{port}", data_dir=folder, **chosen)
+        with Broker(settings.application.broker_path, jars_path(Settings()), port):
             create_topics(settings)
             yield settings
 
 
 def under(settings: Settings, group: str) -> Settings:
     """Return settings of another playfold on the same broker, its topics created."""
-    other = msgspec.structs.replace(settings, group=group, topic_prefix=f"{group}.")
+    other = override(settings, group=group, topic_prefix=f"{group}.")
     create_topics(other)
     return other
 
@@ -47,10 +48,10 @@ def run_ours(settings: Settings, work: str, plays: int) -> dict[str, Any]:
 
 def run_other(module: str, settings: Settings, plays: int, **environment: str) -> dict[str, Any]:
     """Run another engine on the plays of `settings` until it has done `plays`."""
-    folder = Path(settings.data_dir) / f"{settings.group}-other"
+    folder = Path(settings.application.data_dir) / f"{settings.application.group}-other"
     given = {
-        "GROUP": settings.group,
-        "BROKERS": settings.brokers,
+        "GROUP": settings.application.group,
+        "BROKERS": settings.kafka.brokers,
         "FOLDER": str(folder),
         "PLAYS": str(plays),
         "PLAYS_TOPIC": topic_names(settings).plays,
@@ -61,7 +62,7 @@ def run_other(module: str, settings: Settings, plays: int, **environment: str) -
 
 def _run(command: list[str], environment: dict[str, str], settings: Settings) -> dict[str, Any]:
     """Run an engine and return the line it writes to the file descriptor RESULT_FD, an empty one if it writes none."""
-    log = Path(settings.data_dir) / f"{settings.group}.log"
+    log = Path(settings.application.data_dir) / f"{settings.application.group}.log"
     read_fd, write_fd = os.pipe()
     with os.fdopen(read_fd) as result, log.open("ab") as output:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from streams.settings import Settings
+from streams.settings import Settings, flat_values, override
 from tests.jobs.tastes import drawn_events
 
 COLUMNS = ("--user-column", "who", "--item-column", "what")
@@ -16,9 +16,9 @@ COLUMNS = ("--user-column", "who", "--item-column", "what")
 
 def read_by_commands(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Let commands read these settings, with short vectors and few iterations; return the settings."""
-    small = msgspec.structs.replace(settings, factors=8, iterations=2, threads=1)
+    small = override(settings, factors=8, iterations=2, threads=1)
     for field in ("brokers", "data_dir", "group", "topic_prefix", "factors", "iterations", "threads"):
-        monkeypatch.setenv(f"PLAYFOLD_{field.upper()}", str(getattr(small, field)))
+        monkeypatch.setenv(f"PLAYFOLD_{field.upper()}", str(flat_values(small)[field]))
     return settings
 
 

@@ -20,9 +20,9 @@ from state.generations.generation import FILES
 from state.generations.manifest import read_manifest
 from state.generations.related_items import open_related
 from state.storage.checksums import write_checksums
-from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID
 from tests.state.stores import RELATED, BucketCase, FolderCase, StoreCase, judged, write_night
+from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parent.parent.parent
 THIRD_ID = "2026-01-03T00-00-00.000Z"
@@ -64,7 +64,7 @@ def s3() -> Iterator[str]:
 @contextmanager
 def prepared(request: pytest.FixtureRequest, folder: Path) -> Iterator[StoreCase]:
     """Give a store of the kind that the fixture asks for, empty."""
-    settings = Settings(data_dir=str(folder))
+    settings = settings_with(data_dir=str(folder))
     if request.param == "folder":
         yield FolderCase(settings)
         return
@@ -176,7 +176,10 @@ def test_a_publisher_that_is_killed_publishes_nothing(case: StoreCase, tmp_path:
 def run_publisher(case: StoreCase, folder: Path, n: int) -> subprocess.CompletedProcess[str]:
     """Let a process publish until it kills itself."""
     settings = case.settings
-    environment = {"PLAYFOLD_DATA_DIR": settings.data_dir, "PLAYFOLD_GENERATION_STORE": settings.generation_store}
+    environment = {
+        "PLAYFOLD_DATA_DIR": settings.application.data_dir,
+        "PLAYFOLD_GENERATION_STORE": settings.generations.store,
+    }
     command = [sys.executable, "-c", PUBLISHER, str(folder), str(n)]
     return subprocess.run(
         command, cwd=PROJECT, env=os.environ | environment, capture_output=True, text=True, check=False

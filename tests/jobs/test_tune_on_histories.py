@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
 from jobs.histories.training_set import training_set_of
 from jobs.tuning.results import SCORED, Tuned, TuningError, read_best
 from jobs.tuning.search import tune_on_histories
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.jobs.snapshots import Played, snapshot_of
+from tests.support.settings import settings_with
 
 N_LISTENERS = 40
 
@@ -18,7 +18,7 @@ N_LISTENERS = 40
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Give settings under which everybody is asked at the gate."""
-    return Settings(data_dir=str(tmp_path), factors=8, iterations=2, gate_share=1.0)
+    return settings_with(data_dir=str(tmp_path), factors=8, iterations=2, gate_share=1.0)
 
 
 def listeners(last: int, before: int = 40, n_first: int = 10) -> Played:
@@ -48,7 +48,7 @@ def test_what_the_gate_asks_for_is_not_tuned_on(settings: Settings, tmp_path: Pa
 
 def n_searches(settings: Settings) -> int:
     """Return on how many sets of events anything was scored."""
-    return len(list(settings.tuned_path.glob(f"*/{SCORED}")))
+    return len(list(settings.application.tuned_path.glob(f"*/{SCORED}")))
 
 
 @pytest.mark.parametrize(("gate_share", "n_events"), [(1.0, N_LISTENERS * 11), (0.0, N_LISTENERS * 12)])
@@ -56,20 +56,20 @@ def test_histories_are_tuned_on_as_they_would_be_trained(
     settings: Settings, tmp_path: Path, gate_share: float, n_events: int
 ) -> None:
     """Without what is held out; the search keeps what the settings say, and its best for their group."""
-    settings = msgspec.structs.replace(settings, gate_share=gate_share)
+    settings = override(settings, gate_share=gate_share)
 
     found = tuned_on(tmp_path / "snapshot", listeners(last=50), settings)
 
     assert found.best.scored_on.endswith(f"trained on the {n_events * 7 // 10} before them")
     assert (8, 2, 5.0) == (found.objective.factors, found.objective.iterations, found.objective.half_life_plays)
-    assert found.best == read_best(settings.tuned_path)
+    assert found.best == read_best(settings.application.tuned_path)
 
 
 def test_who_is_not_trained_on_is_not_tuned_on(settings: Settings, tmp_path: Path) -> None:
     """Only one has played enough; if nobody has, there is nothing to tune on."""
     plays = listeners(last=50) | {"much": [f"i{number}" for number in range(21)]}
-    some = msgspec.structs.replace(settings, active_plays_min=13)
-    nobody = msgspec.structs.replace(settings, active_plays_min=22)
+    some = override(settings, active_plays_min=13)
+    nobody = override(settings, active_plays_min=22)
 
     found = tuned_on(tmp_path / "some", plays, some)
 

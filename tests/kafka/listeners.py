@@ -12,10 +12,10 @@ from tests.jobs.snapshots import Played, record_of
 
 def write_listeners(settings: Settings, plays: Played) -> None:
     """Write the items' names and the listeners' records, each to its partition."""
-    by_partition: dict[int, list[Item]] = {partition: [] for partition in range(settings.partitions)}
+    by_partition: dict[int, list[Item]] = {partition: [] for partition in range(settings.topics.partitions)}
     for user, items in plays.items():
         names = [(item_name_key(item_key(item)), item.encode()) for item in dict.fromkeys(items)]
-        by_partition[partition_of(user, settings.partitions)] += [*names, (user.encode(), record_of(items))]
+        by_partition[partition_of(user, settings.topics.partitions)] += [*names, (user.encode(), record_of(items))]
 
     async def write() -> None:
         async with Outbox(settings) as outbox:

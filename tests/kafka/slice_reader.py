@@ -17,13 +17,13 @@ from streams.topics.topics import topic_names
 
 async def read(settings: Settings, expected: int, acknowledged: int) -> None:
     """Take groups until enough was seen."""
-    settings.worker_path.mkdir(parents=True, exist_ok=True)
+    settings.application.worker_path.mkdir(parents=True, exist_ok=True)
     app, done, seen = create_app(settings), asyncio.Event(), 0
 
     async def take(_stream: Any) -> None:
         nonlocal seen
         while seen < expected:
-            async with take_group(app, settings.group_plays_max, asyncio.Lock()) as group:
+            async with take_group(app, settings.worker.group_plays_max, asyncio.Lock()) as group:
                 seen += sum(len(part.records) for part in group)
                 told = [(part.partition, [record.offset for record in part.records]) for part in group]
                 sys.stdout.write(json.dumps(told) + "\n")
@@ -33,7 +33,7 @@ async def read(settings: Settings, expected: int, acknowledged: int) -> None:
         done.set()
         await asyncio.Event().wait()
 
-    app.agent(topic_of_bytes(app, topic_names(settings).plays, settings.partitions), name="take")(take)
+    app.agent(topic_of_bytes(app, topic_names(settings).plays, settings.topics.partitions), name="take")(take)
     await app.start()
     await done.wait()
     app.conf.stream_wait_empty = False

@@ -19,7 +19,7 @@ from streams.topics.topics import topic_names
 
 async def stop(settings: Settings) -> None:
     """Stop the app when it is given its partitions, and before it knows of them."""
-    settings.worker_path.mkdir(parents=True, exist_ok=True)
+    settings.application.worker_path.mkdir(parents=True, exist_ok=True)
     app = create_app(settings)
     closed_in: list[Any] = []
     stopped: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -48,7 +48,7 @@ async def stop(settings: Settings) -> None:
     async def take(_stream: Any) -> None:
         await asyncio.Event().wait()
 
-    app.agent(topic_of_bytes(app, topic_names(settings).plays, settings.partitions), name="take")(take)
+    app.agent(topic_of_bytes(app, topic_names(settings).plays, settings.topics.partitions), name="take")(take)
     await app.start()
     seconds, thread = await stopped, app.consumer._thread  # noqa: SLF001
     own_loop = bool(closed_in) and all(loop is thread.thread_loop for loop in closed_in)

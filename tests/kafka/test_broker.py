@@ -17,6 +17,7 @@ from streams.kafka.jars import JarsError, resolve_jars
 from streams.settings import Settings
 from streams.topics.admin import create_topics, verify_topics
 from streams.topics.topics import declare_topics
+from tests.support.settings import settings_with
 from tests.support.wait import block_until
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -67,13 +68,13 @@ def test_a_restart_keeps_the_topics_and_leaves_no_process(tmp_path: Path) -> Non
     with Broker(tmp_path, JARS, first) as broker:
         assert f"{HOST}:{first}" == broker.bootstrap
         assert len(leftovers(tmp_path)) == 3
-        created = create_topics(Settings(brokers=broker.bootstrap))
+        created = create_topics(settings_with(brokers=broker.bootstrap))
     assert not broker.running
     assert not answers(first)
     assert leftovers(tmp_path) == []
 
     with Broker(tmp_path, JARS, second) as broker:
-        verify_topics(Settings(brokers=broker.bootstrap))
+        verify_topics(settings_with(brokers=broker.bootstrap))
 
     assert len(created) == len(declare_topics(Settings()))
     assert leftovers(tmp_path) == []

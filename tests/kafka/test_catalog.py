@@ -16,7 +16,7 @@ from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
 from streams.readers import catalog_item
 from streams.readers.catalog_item import titles_of
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
@@ -32,7 +32,7 @@ def tell(settings: Settings, items: Mapping[str, Mapping[str, Any] | None]) -> N
         async with Outbox(settings) as outbox:
             for item, fields in items.items():
                 value = None if fields is None else msgspec.json.encode({"item_id": item, **fields})
-                partition = partition_of(item, settings.partitions)
+                partition = partition_of(item, settings.topics.partitions)
                 sent = await outbox.send(topic_names(settings).catalog, partition, [(item.encode(), value)])
                 await sent.written()
 
@@ -41,7 +41,7 @@ def tell(settings: Settings, items: Mapping[str, Mapping[str, Any] | None]) -> N
 
 def run(settings: Settings, *arguments: str) -> str:
     """Run `playfold catalog` or another command, and return all that it says."""
-    log_file = settings.data_path / "command.log"
+    log_file = settings.application.data_path / "command.log"
     asyncio.run(run_command(settings, *arguments, log_file=log_file))
     return log_file.read_text()
 
@@ -50,7 +50,7 @@ def run(settings: Settings, *arguments: str) -> str:
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings of a small generation in service, with topics."""
     assert names.catalog
-    ours = msgspec.structs.replace(settings, factors=FACTORS, list_n=N_ITEMS, list_change_n=N_ITEMS)
+    ours = override(settings, factors=FACTORS, list_n=N_ITEMS, list_change_n=N_ITEMS)
     publish(ours, made_up_factors(N_ITEMS, FACTORS, np.random.default_rng(0)))
     return ours
 
@@ -96,7 +96,7 @@ def all_lists(settings: Settings) -> list[list[str]]:
 
 def test_a_worker_without_the_topic_is_a_sentence(small: Settings) -> None:
     """It does not list what nobody can play because it could not ask."""
-    elsewhere = msgspec.structs.replace(small, topic_prefix=f"{small.topic_prefix}x.")
+    elsewhere = override(small, topic_prefix=f"{small.topics.prefix}x.")
 
     with pytest.raises(ProcessError, match=r"Topic .*plays is missing: run `playfold topics create`"):
         run(elsewhere, "worker")

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, cast
 
-import msgspec
 import pytest
 
 from agents.background.sweep import Sweeper
@@ -21,7 +20,7 @@ from state.users.record import UserRecord
 from state.users.store import UserStore
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import read_topic
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.agents.deliveries import NOW_MS, folder_of
 from tests.changelog import read_history
@@ -64,7 +63,7 @@ async def write(outbox: Outbox, topic: str, *items: Item) -> None:
 async def logged(settings: Settings, names: TopicNames) -> list[Item]:
     """Return the changelog."""
     found: list[Item] = []
-    async for _, records in read_topic(settings.brokers, names.users_changelog, 10, [PARTITION]):
+    async for _, records in read_topic(settings.kafka.brokers, names.users_changelog, 10, [PARTITION]):
         found += [(record.key, record.value) for record in records]
     return found
 
@@ -99,7 +98,7 @@ def sweeper(worker: Worker, settings: Settings) -> Sweeper:
     """Return the sweeper of a worker."""
     serving = Serving(generation_store(settings))
     path = cast(CommitPipeline, OwnPath(worker, settings))
-    groups = msgspec.structs.replace(settings, sweep_users=10)
+    groups = override(settings, sweep_users=10)
     return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, path, groups)
 
 
@@ -147,7 +146,7 @@ async def test_a_lost_disk_is_rebuilt_to_the_same_state(settings: Settings, name
         expected = mine.state.users(b"", 10)
 
     rebuilt = PartitionState(tmp_path / "rebuilt")
-    async for _, records in read_topic(settings.brokers, names.users_changelog, 10, [PARTITION]):
+    async for _, records in read_topic(settings.kafka.brokers, names.users_changelog, 10, [PARTITION]):
         rebuilt.apply_changelog(records)
     snapshot = await read_history(settings)
 

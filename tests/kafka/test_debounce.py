@@ -2,12 +2,11 @@
 
 import asyncio
 
-import msgspec
 import numpy as np
 import pytest
 
 from streams.readers.lag import lag_of
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.kafka.watching import lists, play, send, worker
 from tests.made_up import made_up_factors, publish
 from tests.support.wait import block_until
@@ -28,7 +27,7 @@ def n_waiting(settings: Settings) -> int:
 @pytest.mark.usefixtures("names")
 def test_a_list_that_waits_outlives_the_worker(settings: Settings) -> None:
     """Whoever starts after a SIGKILL publishes it: nothing but the record tells that it waits."""
-    patient = msgspec.structs.replace(settings, factors=8, list_n=10, list_score_change=0.0, debounce_ms=HOUR_MS)
+    patient = override(settings, factors=8, list_n=10, list_score_change=0.0, debounce_ms=HOUR_MS)
     publish(patient, made_up_factors(60, 8, np.random.default_rng(4)))
     with worker(patient) as process:
         send(patient, [play("ann", "i3")])
@@ -38,7 +37,7 @@ def test_a_list_that_waits_outlives_the_worker(settings: Settings) -> None:
         process.kill()
     assert (0, "first") == (lists(patient)["ann"].offset, lists(patient)["ann"].reason)
 
-    with worker(msgspec.structs.replace(patient, debounce_ms=500)):
+    with worker(override(patient, debounce_ms=500)):
         block_until(lambda: lists(patient)["ann"].plays == 2, 20)
 
     assert (1, "changed") == (lists(patient)["ann"].offset, lists(patient)["ann"].reason)

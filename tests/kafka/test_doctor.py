@@ -24,11 +24,12 @@ from state.generations.generation import write_generation
 from state.generations.naming import new_generation_id
 from state.generations.open_store import generation_store
 from streams.kafka.broker import free_port
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.watching import play, send, worker
 from tests.made_up import made_up_factors
 from tests.state.builders import manifest_of, numbered
+from tests.support.settings import settings_with
 from tests.support.wait import block_until
 
 CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "disk", "gateway"]
@@ -52,7 +53,7 @@ def generation_for(settings: Settings) -> str:
     generation_id, objective = new_generation_id(now_ms), Objective(factors=8)
     manifest = msgspec.structs.replace(manifest_of(generation_id, objective, 60), created_at_ms=now_ms)
     item_factors = made_up_factors(60, 8, np.random.default_rng(0))
-    folder = settings.data_path / "made-up" / generation_id
+    folder = settings.application.data_path / "made-up" / generation_id
     write_generation(folder, manifest, numbered(item_factors, objective))
     generation_store(settings).publish(folder)
     asyncio.run(announce(settings, generation_id, 0, now_ms))
@@ -62,7 +63,7 @@ def generation_for(settings: Settings) -> str:
 @pytest.fixture
 def own(settings: Settings) -> Settings:
     """Give settings under which a worker often tells of itself, and no gateway runs."""
-    return msgspec.structs.replace(settings, factors=8, pulse_s=0.2, gateway_port=free_port())
+    return override(settings, factors=8, pulse_s=0.2, gateway_port=free_port())
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_when_all_is_well_nothing_is_wrong(running: WorkerProcess, monkeypatch: 
     assert {"ok"} == {line["verdict"] for name, line in found.items() if name not in UNSEEN}, ended.stdout
     assert "note" == found["gateway"]["verdict"]
     assert int(found["disk"]["verdict"] == "problem") == ended.exit_code
-    assert found["broker"]["says"].startswith(f"Kafka 4.3 answers at {settings.brokers}: cluster ")
+    assert found["broker"]["says"].startswith(f"Kafka 4.3 answers at {settings.kafka.brokers}: cluster ")
     assert "Not folded yet: 0 plays (0: 0, 1: 0, 2: 0, 3: 0)." == found["lag"]["says"]
     assert "1 worker told something just now: a owns partitions 0, 1, 2, 3." == found["workers"]["says"]
     assert "revision 0 is announced and opens: 60 items, " in found["generation"]["says"]
@@ -122,7 +123,7 @@ def test_what_is_wrong_is_read_by_people(own: Settings, names: TopicNames, monke
 
 def test_no_broker_is_one_problem(tmp_path: Path) -> None:
     """What needs it was not looked at; it does not take long."""
-    settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=free_port())
+    settings = settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=free_port())
     began = time.monotonic()
 
     found = examined(settings)
@@ -135,8 +136,8 @@ def test_no_broker_is_one_problem(tmp_path: Path) -> None:
 def test_a_missing_topic_is_a_problem(running: WorkerProcess) -> None:
     """It is named, with the command that makes it; the checks that do not need it go on."""
     settings = running.settings
-    topic = f"{settings.topic_prefix}related-items"
-    admin = KafkaAdminClient(bootstrap_servers=settings.brokers)
+    topic = f"{settings.topics.prefix}related-items"
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)
     admin.delete_topics([topic])
     admin.close()
 
@@ -168,12 +169,12 @@ def test_a_generation_that_is_gone_from_the_store_is_a_problem(own: Settings, na
     """A worker that starts now would have nothing to serve."""
     assert names
     generation_id = generation_for(own)
-    shutil.rmtree(own.generations_path / generation_id)
+    shutil.rmtree(own.application.generations_path / generation_id)
 
     found = examined(own)["generation"]
 
     assert "problem" == found.verdict
-    assert found.says.startswith(f"Generation {generation_id} is not in {own.generations_path};")
+    assert found.says.startswith(f"Generation {generation_id} is not in {own.application.generations_path};")
     assert "rollback" in found.do
 
 
@@ -181,7 +182,7 @@ def test_a_damaged_generation_is_a_problem(own: Settings, names: TopicNames) -> 
     """The file is named."""
     assert names
     generation_id = generation_for(own)
-    (own.generations_path / generation_id / "item_factors.npy").write_bytes(b"damaged")
+    (own.application.generations_path / generation_id / "item_factors.npy").write_bytes(b"damaged")
 
     found = examined(own)["generation"]
 

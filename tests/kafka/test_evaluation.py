@@ -22,7 +22,7 @@ from state.keys import item_key
 from streams.files.plays_file import PlaysFile
 from streams.messages.records import Recommendations
 from streams.outbox import Item
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import send, values, worker
 from tests.state.builders import manifest_of
@@ -68,7 +68,7 @@ def publish(settings: Settings, split: Split, factors: Factors) -> None:
     ids = [names[key] for key in split.vocabulary.tolist()]
     now_ms = time.time_ns() // 1_000_000
     manifest = manifest_of(new_generation_id(now_ms), objective_of(settings), len(ids))
-    folder = settings.data_path / "trained" / manifest.generation_id
+    folder = settings.application.data_path / "trained" / manifest.generation_id
     catalog = Catalog(ids, factors.item_factors, factors.gram_diagonal, np.ones(len(ids), np.float32))
     write_generation(folder, manifest, catalog)
     generation_store(settings).publish(folder)
@@ -95,7 +95,7 @@ def test_worker_and_evaluation_find_the_same_items(
     settings: Settings, names: TopicNames, tmp_path: Path, half_life_days: float
 ) -> None:
     """Likes, skips and time weigh alike in both, and every scored play is a hit in both or in neither."""
-    own = msgspec.structs.replace(
+    own = override(
         settings,
         factors=8,
         half_life_days=half_life_days,

@@ -11,7 +11,7 @@ from cli.processes import environment_of
 from jobs.user_requests.explain import explain
 from state.generations.open_store import generation_store
 from state.lists.explain_score import Explanation, ExplanationError
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
@@ -25,7 +25,7 @@ BEN = [play("ben", "i8"), play("ben", "i2")]
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings with small vectors and lists."""
     assert names.plays
-    return msgspec.structs.replace(settings, factors=8, list_n=10, popular_blend=0)
+    return override(settings, factors=8, list_n=10, popular_blend=0)
 
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from streams.files.replay import partition_of
 from streams.messages.events import Forget
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.watching import play, send, values, worker
 from tests.support.wait import block_until
@@ -30,7 +30,7 @@ from tests.support.wait import block_until
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings under which a generation is made in no time."""
     assert names.plays
-    return msgspec.structs.replace(settings, factors=8, iterations=2, index_trees=2, related_n=0, list_n=5)
+    return override(settings, factors=8, iterations=2, index_trees=2, related_n=0, list_n=5)
 
 
 def latest(settings: Settings, topic: str, user: str) -> bytes | None:
@@ -60,7 +60,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         topics = {names.users_changelog, names.recommendations, names.private_recommendations}
         topics |= {names.plays, names.plays_rejected}
         (on_disk,) = traces.keys() - topics
-        assert small.worker_path / "users" == Path(on_disk).parent
+        assert small.application.worker_path / "users" == Path(on_disk).parent
         assert [False] * 6 == [stands for stands, _ in traces.values()]
         assert (5, 0) == (traces[names.plays][1], traces[names.plays_rejected][1])
         folder = tmp_path_factory.mktemp("snapshot")
@@ -78,7 +78,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
 def test_without_a_worker_the_wish_is_kept(small: Settings, names: TopicNames) -> None:
     """The sentence says where it stands; a worker that starts later carries it out."""
     send(small, [play("ann", "i1")])
-    hasty = msgspec.structs.replace(small, kafka_timeout_s=1.0)
+    hasty = override(small, kafka_timeout_s=1.0)
 
     with pytest.raises(WishError) as caught:
         asyncio.run(carry_out(Forget(user_id="ann"), hasty))
@@ -115,7 +115,7 @@ def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicN
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
         asyncio.run(carry_out(Forget(user_id="ann"), small))
-    folder = small.nights_path / "run" / "snapshot"
+    folder = small.application.nights_path / "run" / "snapshot"
     folder.mkdir(parents=True)
     asyncio.run(write_snapshot(small, folder, no_progress))
 
@@ -131,7 +131,7 @@ def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicN
 
 def test_lists_that_a_gateway_holds_are_found(small: Settings, names: TopicNames) -> None:
     """One that the topic has said something later of is overtaken; another one would stay."""
-    partition, value = partition_of("ann", small.partitions), b'{"offset":0,"expires_at_ms":9}'
+    partition, value = partition_of("ann", small.topics.partitions), b'{"offset":0,"expires_at_ms":9}'
 
     async def write() -> int:
         async with Outbox(small) as outbox:
@@ -139,10 +139,10 @@ def test_lists_that_a_gateway_holds_are_found(small: Settings, names: TopicNames
             return (await listed.written()).last
 
     at = asyncio.run(write())
-    view = View(small.gateway_path / "view")
+    view = View(small.application.gateway_path / "view")
     view.take(LIST, names.recommendations, partition, [(b"ann", value)], at)
     overtaken = [(trace.stands, trace.older) for trace in on_disk_after(view, small, "ann")]
-    view = View(small.gateway_path / "view")
+    view = View(small.application.gateway_path / "view")
     view.take(LIST, names.recommendations, partition, [(b"ann", value)], at + 1)
 
     assert [(False, 1)] == overtaken
@@ -157,7 +157,11 @@ def on_disk_after(view: View, settings: Settings, user: str) -> list[Trace]:
 
 def on_disk(settings: Settings, user: str) -> list[Trace]:
     """Return what is found of a user on this machine."""
-    return [trace for trace in asyncio.run(look_for(user, settings)) if trace.place.startswith(settings.data_dir)]
+    return [
+        trace
+        for trace in asyncio.run(look_for(user, settings))
+        if trace.place.startswith(settings.application.data_dir)
+    ]
 
 
 def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicNames) -> None:

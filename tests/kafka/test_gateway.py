@@ -19,12 +19,13 @@ from streams.files.replay import partition_of
 from streams.kafka.broker import Broker, free_port
 from streams.messages.records import RelatedItems
 from streams.outbox import Item, Outbox
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.conftest import JARS
 from tests.kafka.watching import lists, rejects, values, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.settings import settings_with
 from tests.support.wait import block_until
 from tests.web.gateway_process import client_of, events_of, gateway, good, play, post, read
 
@@ -45,7 +46,7 @@ class Running(NamedTuple):
 @pytest.fixture(scope="module")
 def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Give both, ready, to the tests that leave them as they are."""
-    settings = Settings(
+    settings = settings_with(
         brokers=broker.bootstrap,
         data_dir=str(tmp_path_factory.mktemp("gateway")),
         group="test-gateway",
@@ -73,8 +74,10 @@ def write(settings: Settings, topic: str, items: list[Item]) -> None:
 
     async def send() -> None:
         async with Outbox(settings) as outbox:
-            for partition in range(settings.partitions):
-                mine = [item for item in items if partition_of(item[0].decode(), settings.partitions) == partition]
+            for partition in range(settings.topics.partitions):
+                mine = [
+                    item for item in items if partition_of(item[0].decode(), settings.topics.partitions) == partition
+                ]
                 if mine:
                     await (await outbox.send(topic, partition, mine)).written()
 
@@ -297,7 +300,7 @@ def test_metrics_name_nobody(running: Running) -> None:
 
 def test_another_gateway_has_the_same_lists(running: Running) -> None:
     """With an instance of its own; it reads the topics by itself."""
-    second = msgspec.structs.replace(running.settings, instance="second")
+    second = override(running.settings, instance="second")
     (place,) = post(running.client, play("secret-two", "i1"))
     expected = read(running.client, "secret-two", place)
     with gateway(second) as process, client_of(process) as client:
@@ -309,7 +312,7 @@ def test_another_gateway_has_the_same_lists(running: Running) -> None:
 
 def test_two_gateways_cannot_share_an_instance(running: Running) -> None:
     """Said in a sentence, before a port is taken."""
-    folder = running.settings.gateway_path
+    folder = running.settings.application.gateway_path
     sentence = f"Another gateway uses {folder}: give this one a PLAYFOLD_INSTANCE of its own"
 
     assert f"`playfold gateway` ended with status 1 ({sentence})" == ended(running.settings)
@@ -317,7 +320,7 @@ def test_two_gateways_cannot_share_an_instance(running: Running) -> None:
 
 def ended(settings: Settings, within_s: float = 30) -> str:
     """Start a gateway that cannot run, and return what is said of its end."""
-    log_file, before = settings.data_path / "ended.log", time.monotonic()
+    log_file, before = settings.application.data_path / "ended.log", time.monotonic()
     with pytest.raises(ProcessError) as caught:
         asyncio.run(run_command(settings, "gateway", log_file=log_file))
     assert time.monotonic() - before < within_s
@@ -329,20 +332,20 @@ def test_what_keeps_a_gateway_from_running_is_a_sentence(settings: Settings, nam
     assert names.plays
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = ended(msgspec.structs.replace(settings, gateway_port=port))
+        said = ended(override(settings, gateway_port=port))
     assert said.endswith(
         f"(The gateway cannot listen on 127.0.0.1:{port} (Address already in use): set PLAYFOLD_GATEWAY_PORT or _HOST)"
     )
-    said = ended(msgspec.structs.replace(settings, gateway_host="0.0.0.0"))  # noqa: S104  that it is refused is the claim
+    said = ended(override(settings, gateway_host="0.0.0.0"))  # noqa: S104  that it is refused is the claim
     assert "(PLAYFOLD_GATEWAY_HOST is 0.0.0.0, which others than this machine can reach: set " in said
     with gateway(settings):
         pass
-    for manifest in (settings.gateway_path / "view").glob("MANIFEST-*"):
+    for manifest in (settings.application.gateway_path / "view").glob("MANIFEST-*"):
         manifest.write_bytes(b"nothing")
-    said = ended(msgspec.structs.replace(settings, gateway_port=0))
-    assert f"(The view in {settings.gateway_path / 'view'} cannot be opened (" in said
+    said = ended(override(settings, gateway_port=0))
+    assert f"(The view in {settings.application.gateway_path / 'view'} cannot be opened (" in said
     delete_topics(settings)
-    assert "is missing: run `playfold topics create`)" in ended(msgspec.structs.replace(settings, gateway_port=0))
+    assert "is missing: run `playfold topics create`)" in ended(override(settings, gateway_port=0))
     create_topics(settings)
 
 
@@ -351,7 +354,7 @@ def test_clients_bring_the_token(settings: Settings, names: TopicNames, tmp_path
     assert names.plays
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
-    own = msgspec.structs.replace(settings, gateway_token_file=str(file))
+    own = override(settings, gateway_token_file=str(file))
     with gateway(own) as process, client_of(process) as nobody, client_of(process) as browser:
         asked = {"/v1/plays": "POST", "/metrics": "GET", "/v1/items?query=a": "GET", "/v1/users/ann": "DELETE"}
         assert {401} == {nobody.request(method, path).status_code for path, method in asked.items()}
@@ -369,7 +372,7 @@ def test_clients_bring_the_token(settings: Settings, names: TopicNames, tmp_path
 def test_one_client_cannot_ask_for_everything(settings: Settings, names: TopicNames) -> None:
     """429 with Retry-After from the first request over the limit on; it is answered again when it has waited."""
     assert names.plays
-    limited = msgspec.structs.replace(settings, gateway_requests_per_s=5.0)
+    limited = override(settings, gateway_requests_per_s=5.0)
     with gateway(limited) as process, client_of(process) as client:
         found = [client.get("/v1/items?query=a") for _ in range(15)]
         told = [answer.status_code for answer in found]
@@ -432,7 +435,7 @@ def test_a_gateway_stops_within_seconds(settings: Settings, names: TopicNames) -
     assert names.plays
     with gateway(settings) as process, client_of(process) as client, ThreadPoolExecutor(1) as thread:
         host, port = process.url.removeprefix("http://").split(":")
-        partition = partition_of("ann", settings.partitions)
+        partition = partition_of("ann", settings.topics.partitions)
         with client.stream("GET", "/live/events") as stream, socket.create_connection((host, int(port))) as half:
             half.sendall(b"GET /he")
             lines = stream.iter_lines()
@@ -454,7 +457,7 @@ def test_a_gateway_stops_within_seconds(settings: Settings, names: TopicNames) -
 def mortal(tmp_path: Path) -> Iterator[tuple[Broker, Settings]]:
     """Give a Kafka of its own, which the test may stop, and settings on it."""
     with Broker(tmp_path / "broker", JARS, free_port()) as own:
-        settings = Settings(
+        settings = settings_with(
             brokers=own.bootstrap,
             data_dir=str(tmp_path),
             factors=8,
@@ -508,7 +511,7 @@ def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(
 def test_without_kafka_a_gateway_does_not_start(tmp_path: Path) -> None:
     """Nor does it hang: a sentence within the time that Kafka may take."""
     port = free_port()
-    settings = Settings(brokers=f"127.0.0.1:{port}", data_dir=str(tmp_path), kafka_timeout_s=1.0, gateway_port=0)
+    settings = settings_with(brokers=f"127.0.0.1:{port}", data_dir=str(tmp_path), kafka_timeout_s=1.0, gateway_port=0)
 
     said = ended(settings)
 

@@ -22,7 +22,7 @@ from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from streams.messages.records import Announcement
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.jobs.snapshots import drawn_plays
 from tests.kafka.dying_night import STEPS
@@ -37,7 +37,7 @@ KILLED = -9
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give a test listeners, and settings under which a generation is made in no time."""
     assert names.users_changelog
-    found = msgspec.structs.replace(settings, factors=8, iterations=2, warm_iterations=1, index_trees=2, related_n=3)
+    found = override(settings, factors=8, iterations=2, warm_iterations=1, index_trees=2, related_n=3)
     write_listeners(found, drawn_plays(60, 30))
     return found
 
@@ -50,7 +50,7 @@ def announcements(settings: Settings, names: TopicNames) -> list[str]:
 
 def left(settings: Settings) -> set[str]:
     """Return the names of all files that runs left."""
-    return {path.name for path in settings.nights_path.rglob("*") if path.is_file()}
+    return {path.name for path in settings.application.nights_path.rglob("*") if path.is_file()}
 
 
 def test_a_night_killed_in_every_step_ends_well(small: Settings, names: TopicNames) -> None:
@@ -156,8 +156,8 @@ def test_other_factors_begin_from_chance(small: Settings, names: TopicNames) -> 
     """And so does everything when the settings say so."""
     assert names.generations
     first = retrain(small, no_progress)
-    longer = retrain(msgspec.structs.replace(small, factors=10), no_progress)
-    cold = retrain(msgspec.structs.replace(small, factors=10, warm_iterations=0), no_progress)
+    longer = retrain(override(small, factors=10), no_progress)
+    cold = retrain(override(small, factors=10, warm_iterations=0), no_progress)
 
     assert [None, None, None] == [report.started_from for report in (first, longer, cold)]
     assert {2} == {manifest.objective.iterations for manifest in generation_store(small).manifests()}
@@ -169,7 +169,9 @@ def test_a_second_retrain_meanwhile_is_a_sentence(small: Settings, tmp_path: Pat
         command = [sys.executable, "-m", "cli.main", "retrain"]
         second = subprocess.run(command, env=environment_of(small), capture_output=True, text=True, check=False)
 
-    expected = f"Another run makes generation {run.generation_id} in {small.nights_path}: wait for it, or stop it."
+    expected = (
+        f"Another run makes generation {run.generation_id} in {small.application.nights_path}: wait for it, or stop it."
+    )
     assert (1, "", expected) == (second.returncode, second.stdout, second.stderr.splitlines()[-1])
     assert tmp_path.exists()
 
@@ -204,8 +206,8 @@ def clustered(n_clusters: int = 40, n_users: int = 200) -> dict[str, list[str]]:
 
 def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
     """It is in the store to be looked at, without parts, and nobody is told to serve it; forced, it is announced."""
-    good = msgspec.structs.replace(settings, factors=32, iterations=5)
-    poor = msgspec.structs.replace(settings, factors=2, iterations=1)
+    good = override(settings, factors=32, iterations=5)
+    poor = override(settings, factors=2, iterations=1)
     write_listeners(settings, clustered())
     in_service = retrain(good, no_progress).generation
 
@@ -229,7 +231,7 @@ def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, t
 
 def test_without_a_gate_nothing_is_judged(small: Settings, names: TopicNames) -> None:
     """And nothing is held out of the training."""
-    report = retrain(msgspec.structs.replace(small, gate_share=0.0), no_progress)
+    report = retrain(override(small, gate_share=0.0), no_progress)
 
     assert ("announced", None) == (report.status, report.gate)
     assert [report.generation] == announcements(small, names)
@@ -253,7 +255,7 @@ def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: 
 
 def test_old_generations_are_pruned(small: Settings, names: TopicNames) -> None:
     """As many are kept as the settings say; who removes them says so."""
-    kept = msgspec.structs.replace(small, generations_max=2)
+    kept = override(small, generations_max=2)
     told: list[JobProgress] = []
 
     ids = [retrain(kept, told.append).generation for _ in range(3)]

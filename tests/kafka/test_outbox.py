@@ -1,13 +1,12 @@
 """The outbox where only a real Kafka can tell: strangers in the log, refusals, no broker."""
 
-import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.kafka.broker import free_port
 from streams.outbox import Item, Outbox, OutboxError, Written
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 
 
@@ -27,12 +26,14 @@ async def test_a_strangers_record_breaks_the_run(settings: Settings, names: Topi
 
 async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
     """The address and the seconds are named, and nothing is left open."""
-    away = msgspec.structs.replace(settings, brokers=f"127.0.0.1:{free_port()}", kafka_timeout_s=1.0)
+    away = override(settings, brokers=f"127.0.0.1:{free_port()}", kafka_timeout_s=1.0)
 
     with pytest.raises(OutboxError) as caught:
         await Outbox(away).start()
 
-    assert str(caught.value).startswith(f"No Kafka broker answered at {away.brokers} within 1 s: KafkaConnectionError(")
+    assert str(caught.value).startswith(
+        f"No Kafka broker answered at {away.kafka.brokers} within 1 s: KafkaConnectionError("
+    )
     assert str(caught.value).endswith(".")
 
 

@@ -17,11 +17,12 @@ from state.generations.open_store import generation_store
 from state.lists.popularity import REFRESH_MS
 from streams.messages.records import PopularItems, Recommendations
 from streams.readers.latest_popular import latest_popular
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors
 from tests.state.builders import manifest_of
+from tests.support.settings import settings_with
 from tests.support.wait import block_until
 
 GENERATION_ID = "2026-01-01T00-00-00.000Z"
@@ -32,7 +33,7 @@ AS_OF_S = 1_700_000_000
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings under which popular lists go out soon."""
     assert names.plays
-    return msgspec.structs.replace(settings, factors=8, list_n=4, popular_publish_s=0.2)
+    return override(settings, factors=8, list_n=4, popular_publish_s=0.2)
 
 
 def publish(settings: Settings) -> None:
@@ -44,7 +45,7 @@ def publish(settings: Settings) -> None:
     )
     plays = np.array([*range(1, 7), *[0] * 14], np.float32)
     catalog = Catalog([f"i{number}" for number in range(20)], rotate(factors, rotation), diagonal, plays)
-    folder = settings.data_path / "made-up" / GENERATION_ID
+    folder = settings.application.data_path / "made-up" / GENERATION_ID
     write_generation(folder, manifest, catalog)
     generation_store(settings).publish(folder)
     asyncio.run(announce(settings, GENERATION_ID, 0, 1))
@@ -57,7 +58,9 @@ def popular_in(settings: Settings, names: TopicNames, n: int) -> bool:
 
 def run(settings: Settings, *arguments: str) -> str:
     """Return the last line that a command says."""
-    return asyncio.run(run_command(settings, *arguments, log_file=settings.data_path / "command.log")).strip()
+    return asyncio.run(
+        run_command(settings, *arguments, log_file=settings.application.data_path / "command.log")
+    ).strip()
 
 
 def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -> None:
@@ -109,7 +112,7 @@ def top_of(settings: Settings) -> str:
 
 def test_what_goes_with_some_items_needs_the_store_alone(tmp_path: Path) -> None:
     """No Kafka is there; the command tells what is unknown."""
-    own = Settings(data_dir=str(tmp_path), brokers="127.0.0.1:1", kafka_timeout_s=0.5, factors=8, list_n=4)
+    own = settings_with(data_dir=str(tmp_path), brokers="127.0.0.1:1", kafka_timeout_s=0.5, factors=8, list_n=4)
     (tmp_path / "made-up").mkdir()
     factors, objective = made_up_factors(20, 8, np.random.default_rng(0)), Objective(factors=8)
     rotation, diagonal = diagonalise(factors, objective.gram_scale)

@@ -21,7 +21,7 @@ from streams.kafka.broker import Broker
 from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.readers.log_reader import read_topic
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import lists, play, rejects, send, values, worker
 from tests.support.wait import block_until
@@ -56,7 +56,7 @@ def private(user: str, item: str, **fields: Any) -> Item:
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings under which a generation is made in no time."""
     assert names.plays
-    return msgspec.structs.replace(settings, factors=8, iterations=2, index_trees=2, related_n=0, list_n=5)
+    return override(settings, factors=8, iterations=2, index_trees=2, related_n=0, list_n=5)
 
 
 def traces_of(text: str, key: int) -> list[bytes]:
@@ -74,9 +74,9 @@ def private_lists(settings: Settings) -> dict[str, Recommendations]:
 def searched(settings: Settings, broker: Broker) -> Iterator[tuple[str, bytes]]:
     """Yield everything that is kept, by where it stands, but for the topic of the plays."""
     names = topic_names(settings)
-    for path in [path for path in settings.data_path.rglob("*") if path.is_file()]:
+    for path in [path for path in settings.application.data_path.rglob("*") if path.is_file()]:
         yield str(path), path.read_bytes()
-    for folder in [path.parent for path in settings.workers_path.rglob("CURRENT")]:
+    for folder in [path.parent for path in settings.application.workers_path.rglob("CURRENT")]:
         yield from entries_of(folder)  # what RocksDB has packed
     for name in msgspec.structs.asdict(names).values():
         if name != names.plays:
@@ -100,7 +100,7 @@ def records_of(settings: Settings, topic: str) -> list[tuple[str, bytes]]:
     """Return keys and values of a topic."""
 
     async def read() -> list[tuple[str, bytes]]:
-        found = read_topic(settings.brokers, topic, 10)
+        found = read_topic(settings.kafka.brokers, topic, 10)
         return [
             (f"topic {topic}", (record.key or b"") + b" " + (record.value or b""))
             async for _, records in found
@@ -169,7 +169,7 @@ def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> 
     """Look into a snapshot, a generation and the lists that are made after a session."""
     with worker(settings):
         send(settings, [play("u0", "i8")])
-        folder = settings.data_path / "snapshot"
+        folder = settings.application.data_path / "snapshot"
         folder.mkdir()
         snapshot = asyncio.run(write_snapshot(settings, folder, no_progress))
         assert secret.item not in open_snapshot(folder).item_ids().values()

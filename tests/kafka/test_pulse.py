@@ -19,7 +19,7 @@ from cli.processes import ProcessError, WorkerProcess, environment_of, run_comma
 from streams.kafka.broker import free_port
 from streams.messages.records import Pulse, Recommendations
 from streams.readers.log_reader import read_topic
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.kafka.watching import lists, play, send, values, worker
@@ -34,7 +34,7 @@ Ranks = list[int]
 def running(settings: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
     """Give a worker with a generation, which has a pulse five times a second."""
     assert names.pulse.endswith("pulse")
-    own = msgspec.structs.replace(settings, factors=8, metrics_port=free_port(), pulse_s=0.2, instance="west")
+    own = override(settings, factors=8, metrics_port=free_port(), pulse_s=0.2, instance="west")
     publish(own, made_up_factors(N_ITEMS, 8, np.random.default_rng(0)))
     with worker(own) as process:
         yield process
@@ -42,7 +42,7 @@ def running(settings: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
 
 def served(settings: Settings) -> str:
     """Return what a worker tells Prometheus."""
-    with closing(HTTPConnection("127.0.0.1", settings.metrics_port, timeout=5)) as connection:
+    with closing(HTTPConnection("127.0.0.1", settings.telemetry.metrics_port, timeout=5)) as connection:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()
 
@@ -71,7 +71,7 @@ def offsets_of(settings: Settings, topic: str) -> dict[str, list[tuple[int, str]
 
     async def read() -> dict[str, list[tuple[int, str]]]:
         found: dict[str, list[tuple[int, str]]] = {}
-        async for _, records in read_topic(settings.brokers, topic, 10):
+        async for _, records in read_topic(settings.kafka.brokers, topic, 10):
             for record in records:
                 event = json.loads(record.value)
                 found.setdefault(event["user_id"], []).append((record.offset, event["item_id"]))
@@ -142,7 +142,7 @@ def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNam
     assert ([0, 1, 2, 3], [0, 1, 2, 3]) == (told[-1].partitions, told[-1].partitions_swept)
     assert told[-1].generation is not None
     assert any(found.events_per_s > 0 for found in told)
-    line = asyncio.run(run_command(settings, "pulse", "--json", log_file=settings.data_path / "pulse.log"))
+    line = asyncio.run(run_command(settings, "pulse", "--json", log_file=settings.application.data_path / "pulse.log"))
     assert "west" == msgspec.json.decode(line, type=Pulse).instance
 
 
@@ -162,7 +162,7 @@ def test_pulses_can_be_followed(running: WorkerProcess) -> None:
 
 def test_plays_go_on_without_the_topic_of_pulses(running: WorkerProcess, names: TopicNames) -> None:
     """Its pulses fail, and are counted; nothing else is held up; and they come again when it does."""
-    with closing(KafkaAdminClient(bootstrap_servers=running.settings.brokers)) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=running.settings.kafka.brokers)) as admin:
         admin.delete_topics([names.pulse])
     block_until(lambda: "playfold_pulses_failed_total 0.0" not in served(running.settings), 20)
 
@@ -178,7 +178,7 @@ def test_without_a_worker_there_is_a_sentence(settings: Settings, names: TopicNa
     """Instead of an empty table."""
     assert names.pulse
     with pytest.raises(ProcessError) as caught:
-        asyncio.run(run_command(settings, "pulse", log_file=settings.data_path / "pulse.log"))
+        asyncio.run(run_command(settings, "pulse", log_file=settings.application.data_path / "pulse.log"))
 
     assert "No worker has told anything in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0" in str(
         caught.value

@@ -16,7 +16,7 @@ from jobs.retraining.reindex import TRIES, Changes, ReindexError, reindex
 from state.errors import GenerationError
 from state.generations.open_store import generation_store
 from state.generations.revision import Items, write_revision
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.watching import lists, play, send, values, worker
 from tests.made_up import made_up_factors, publish
@@ -29,7 +29,7 @@ N_ITEMS, FACTORS = 1200, 8
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings under which an index is built in no time, and topics."""
     assert names.generations
-    return msgspec.structs.replace(settings, factors=FACTORS, index_trees=2, list_n=10)
+    return override(settings, factors=FACTORS, index_trees=2, list_n=10)
 
 
 def serve(settings: Settings, seed: int = 0) -> str:
@@ -46,10 +46,12 @@ def serving(settings: Settings) -> tuple[str, int] | None:
 def publish_revision(settings: Settings, generation_id: str, number: int, withdrawn: Sequence[str]) -> None:
     """Publish a revision as another machine would, and announce nothing."""
     store = generation_store(settings)
-    into = settings.data_path / "elsewhere"
+    into = settings.application.data_path / "elsewhere"
     into.mkdir(exist_ok=True)
     present = store.open(generation_id)
-    place = write_revision(present, store.folder(generation_id), number, withdrawn, settings.index_trees, into=into)
+    place = write_revision(
+        present, store.folder(generation_id), number, withdrawn, settings.generations.index_trees, into=into
+    )
     store.publish_revision(place, generation_id, number)
 
 
@@ -99,7 +101,9 @@ def test_a_revision_is_published_and_announced(small: Settings) -> None:
     found = store.open(generation_id, 1)
     assert ["i3", "i7"] == sorted(found.item_ids[found.revision.withdrawn_rows])
     assert found.revision.index is not None
-    assert [".turn"] == [path.name for path in (small.data_path / "revisions" / small.group).iterdir()]
+    assert [".turn"] == [
+        path.name for path in (small.application.data_path / "revisions" / small.application.group).iterdir()
+    ]
 
 
 def test_the_next_revision_carries_on_what_is_withdrawn(small: Settings) -> None:
@@ -231,7 +235,7 @@ def names_after_swap(process: WorkerProcess) -> list[str]:
 
 def test_a_worker_takes_a_revision_without_folding_anybody_again(small: Settings) -> None:
     """No list goes out for it; the next one of everybody, from the new index, leaves out what is withdrawn."""
-    ours = msgspec.structs.replace(small, rank="annoy")
+    ours = override(small, rank="annoy")
     users = [f"u{number}" for number in range(20)]
     generation_id = serve(ours)
     reindex(ours)

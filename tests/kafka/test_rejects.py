@@ -7,7 +7,7 @@ import msgspec
 
 from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import play, rejects, worker
@@ -32,7 +32,7 @@ def test_whatever_comes_arrives_among_the_rejects(settings: Settings, names: Top
         async with Outbox(settings) as outbox:
             await (await outbox.send(names.plays, 2, items)).written()
 
-    with worker(msgspec.structs.replace(settings, user_signals_per_day_max=0)) as process:
+    with worker(override(settings, user_signals_per_day_max=0)) as process:
         asyncio.run(produce())
         block_until(lambda: plays_of(settings, b"ann") == len(bad), 20)
         assert process.running

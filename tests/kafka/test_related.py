@@ -16,7 +16,7 @@ from state.generations.generation import Catalog, write_generation
 from state.generations.open_store import generation_store
 from streams.messages.records import RelatedItems
 from streams.readers.latest_related import latest_related
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.watching import values
 from tests.state.builders import manifest_of
@@ -33,7 +33,7 @@ def publish(settings: Settings, folder: Path, generation_id: str, n_items: int =
     rotation, diagonal = diagonalise(directions, objective.gram_scale)
     catalog = Catalog(IDS[:n_items], rotate(directions, rotation), diagonal, np.ones(n_items, np.float32))
     write_generation(folder / generation_id, manifest_of(generation_id, objective, n_items), catalog)
-    store = generation_store(msgspec.structs.replace(settings, generation_store=str(folder / "store")))
+    store = generation_store(override(settings, generation_store=str(folder / "store")))
     store.publish(folder / generation_id)
     relate(store.open(generation_id), store.folder(generation_id), 1, 1)
 
@@ -48,7 +48,7 @@ def nearest(settings: Settings, names: TopicNames) -> dict[str, list[str] | None
 
 def test_every_item_finds_its_nearest(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
     """One without a vector has no record; another generation takes its place, and a rollback brings it back."""
-    ours = msgspec.structs.replace(settings, generation_store=str(tmp_path / "store"))
+    ours = override(settings, generation_store=str(tmp_path / "store"))
     publish(ours, tmp_path, OLD)
     publish(ours, tmp_path, NEW, n_items=3)
 
@@ -72,7 +72,7 @@ def test_every_item_finds_its_nearest(settings: Settings, names: TopicNames, tmp
 def test_the_command_shows_them(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
     """For machines as JSON; for an item without any it is one sentence and a status."""
     assert names.related_items
-    ours = msgspec.structs.replace(settings, generation_store=str(tmp_path / "store"))
+    ours = override(settings, generation_store=str(tmp_path / "store"))
     publish(ours, tmp_path, OLD)
     asyncio.run(publish_related(ours, OLD))
     log = tmp_path / "related.log"

@@ -22,6 +22,7 @@ from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
+from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parent.parent.parent
 JARS = PROJECT / "var" / "kafka-jars-4.3.1"
@@ -56,11 +57,11 @@ def write_plays(folder: Path, n: int) -> Path:
 async def plays_on_topic(settings: Settings, names: TopicNames) -> list[Play]:
     """Return what the worker would read, each play on the partition of its user, by its time."""
     plays = []
-    async for partition, records in read_topic(settings.brokers, names.plays, 10):
+    async for partition, records in read_topic(settings.kafka.brokers, names.plays, 10):
         for record in records:
             play = read_event(record.key, record.value, 4096)
             assert isinstance(play, Play)
-            assert partition_of(play.user_id, settings.partitions) == partition
+            assert partition_of(play.user_id, settings.topics.partitions) == partition
             plays.append(play)
     return sorted(plays, key=lambda play: play.played_at_ms)
 
@@ -115,9 +116,9 @@ def test_a_bad_row_names_the_row_to_go_on_from(settings: Settings, tmp_path: Pat
 
 async def test_a_kafka_that_is_gone_names_the_row_to_go_on_from(tmp_path: Path) -> None:
     """When no acknowledgement comes in time, the replay ends with a sentence."""
-    settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), kafka_timeout_s=2.0)
+    settings = settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), kafka_timeout_s=2.0)
     piece = PlaysPiece(41, ["ann"], ["x"], [1_600_000_000_000], [None], [None], [None], [None])
-    broker = Broker(tmp_path / "broker", JARS, int(settings.brokers.rpartition(":")[2]))
+    broker = Broker(tmp_path / "broker", JARS, int(settings.kafka.brokers.rpartition(":")[2]))
     with broker:
         create_topics(settings)
         async with Outbox(settings) as outbox:
@@ -128,7 +129,7 @@ async def test_a_kafka_that_is_gone_names_the_row_to_go_on_from(tmp_path: Path) 
             with pytest.raises(ReplayError) as caught:
                 await sender.send(piece)
 
-    assert str(caught.value).startswith(f"Kafka at {settings.brokers} did not acknowledge plays within 2 s (")
+    assert str(caught.value).startswith(f"Kafka at {settings.kafka.brokers} did not acknowledge plays within 2 s (")
     assert str(caught.value).endswith("): go on with --from 41 when it does.")
 
 
@@ -151,7 +152,7 @@ def list_of(user_id: str, partition: int, offset: int, items: list[str]) -> byte
 
 async def test_the_list_that_reflects_most_plays_is_shown(settings: Settings, names: TopicNames) -> None:
     """A staler list that a late worker wrote afterwards, and those of other listeners, do not count."""
-    partition = partition_of("ann", settings.partitions)
+    partition = partition_of("ann", settings.topics.partitions)
     lists: list[tuple[bytes, bytes | None]] = [
         (b"ann", list_of("ann", partition, 5, ["old"])),
         (b"ann", list_of("ann", partition, 9, ["x", "y"])),
@@ -182,7 +183,7 @@ def test_no_list_is_a_sentence(settings: Settings) -> None:
 
 async def test_a_deleted_list_is_none_and_rubbish_a_sentence(settings: Settings, names: TopicNames) -> None:
     """A tombstone takes the list away; what is no list is not passed over in silence."""
-    partition = partition_of("ann", settings.partitions)
+    partition = partition_of("ann", settings.topics.partitions)
     async with Outbox(settings) as outbox:
         deleted: list[tuple[bytes, bytes | None]] = [(b"ann", list_of("ann", partition, 5, ["old"])), (b"ann", None)]
         await (await outbox.send(names.recommendations, partition, deleted)).written()

@@ -12,7 +12,7 @@ from state.generations.open_store import generation_store
 from state.keys import item_key, item_name_key
 from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import lists, play, send, worker
@@ -31,7 +31,7 @@ def test_a_retrain_gives_every_listener_a_list_of_the_new_generation(
 ) -> None:
     """The first generation from counts alone, the second by a swap; with a half-life that never ends, too."""
     assert names.plays == topic_names(settings).plays
-    small = msgspec.structs.replace(settings, factors=8, half_life_plays=float("inf"), sweep_users=20)
+    small = override(settings, factors=8, half_life_plays=float("inf"), sweep_users=20)
     plays = made_up_plays(2000, 100, 60, np.random.default_rng(0))
     users = {key.decode() for key, _ in plays}
     with worker(small) as process:
@@ -73,7 +73,7 @@ def test_nothing_to_train_on_is_a_sentence(settings: Settings, names: TopicNames
         said = str(error)
 
     expected = (
-        f"`playfold retrain` ended with status 1 (The changelog of group {settings.group} holds no plays: "
+        f"`playfold retrain` ended with status 1 (The changelog of group {settings.application.group} holds no plays: "
         f"replay some and run a worker first): read {tmp_path / 'retrain.log'}."
     )
     assert expected == said

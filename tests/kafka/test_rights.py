@@ -20,7 +20,7 @@ from streams.messages.events import Hide, Pause
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.reference.schemas import FOLDER
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
 from tests.kafka.watching import lists, play, send, values, worker
@@ -30,7 +30,7 @@ from tests.support.wait import block_until
 @pytest.fixture
 def small(settings: Settings) -> Settings:
     """Give settings under which a generation is made in no time, and topics of one partition."""
-    made = msgspec.structs.replace(
+    made = override(
         settings, factors=8, iterations=2, index_trees=2, related_n=0, list_n=5, cooldown_shows=9, partitions=1
     )
     create_topics(made)

@@ -5,12 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.processes import environment_of
 from streams.outbox import Item, Outbox
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -40,7 +39,9 @@ async def produce(settings: Settings, names: TopicNames, **counts: int) -> None:
 
 async def committed(settings: Settings, names: TopicNames, partition: int) -> int | None:
     """Return the offset that the group has committed."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka.brokers, group_id=settings.application.group, enable_auto_commit=False
+    )
     await consumer.start()
     try:
         offset: int | None = await consumer.committed(TopicPartition(names.plays, partition))
@@ -51,7 +52,7 @@ async def committed(settings: Settings, names: TopicNames, partition: int) -> in
 
 async def test_every_record_is_delivered_once_and_in_order(settings: Settings, names: TopicNames) -> None:
     """In slices of bounded size, of all partitions; the offset behind the last acknowledged one is committed."""
-    small = msgspec.structs.replace(settings, slice_plays_max=100, group_plays_max=300)
+    small = override(settings, slice_plays_max=100, group_plays_max=300)
     await produce(settings, names, p0=2501, p3=10)
 
     groups = take_groups(small, expected=2511, acknowledged=2511)
@@ -64,7 +65,7 @@ async def test_every_record_is_delivered_once_and_in_order(settings: Settings, n
 
 async def test_what_was_not_acknowledged_is_delivered_again(settings: Settings, names: TopicNames) -> None:
     """The next start begins at the first slice whose group did not become durable."""
-    small = msgspec.structs.replace(settings, slice_plays_max=10, group_plays_max=10)
+    small = override(settings, slice_plays_max=10, group_plays_max=10)
     await produce(settings, names, p1=100)
 
     first = take_groups(small, expected=100, acknowledged=50)

@@ -3,14 +3,13 @@
 import asyncio
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from cli.processes import WorkerProcess
 from state.keys import generation_key
 from state.users.record import generation_key_of
 from streams.readers.lag import lag_of
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import lists, play, send, worker
@@ -43,7 +42,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
     """The next start refolds whom the first one left, and nobody else; then every list names the new generation."""
     assert names.plays == topic_names(settings).plays
     rng = np.random.default_rng(1)
-    slow = msgspec.structs.replace(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact")
+    slow = override(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact")
     publish(slow, made_up_factors(ITEMS, FACTORS, rng))
     with worker(slow) as process:
         send(slow, [play(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
@@ -57,7 +56,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
         done = folded_under(slow, second)
         assert 0 < done < USERS
         process.start()
-        block_until(lambda: len(swept(process, second)) == slow.partitions, 20)
+        block_until(lambda: len(swept(process, second)) == slow.topics.partitions, 20)
         left = sum(event["users"] for event in swept(process, second))
         # What was on its way to Kafka when the first one died, one group at most, may be written after the look.
         assert USERS - done - GROUP <= left <= USERS - done

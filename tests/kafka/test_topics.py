@@ -15,7 +15,7 @@ from kafka.admin import ConfigResource
 
 from streams.kafka.broker import free_port
 from streams.messages.records import RejectedPlay
-from streams.settings import PREFIX, Settings
+from streams.settings import PREFIX, Settings, flat_values, override
 from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
 from streams.topics.topics import TopicNames, declare_topics, topic_names
 
@@ -25,19 +25,19 @@ TOLD = ("brokers", "group", "topic_prefix", "partitions", "kafka_timeout_s")
 
 def run_topics(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `playfold topics` under these settings."""
-    environment = {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in TOLD}
+    environment = {f"{PREFIX}{name.upper()}": str(flat_values(settings)[name]) for name in TOLD}
     command = [sys.executable, "-W", "ignore", "-m", "cli.main", "topics", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
 def change(settings: Settings, **changed: Any) -> Settings:
     """Return the settings with some of them changed."""
-    return msgspec.structs.replace(settings, **changed)
+    return override(settings, **changed)
 
 
 def administrate(settings: Settings, act: Callable[[Any], Any]) -> None:
     """Do something to the cluster that playfold would not."""
-    with closing(KafkaAdminClient(bootstrap_servers=settings.brokers)) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
         act(admin)
 
 
@@ -64,7 +64,10 @@ def test_created_topics_are_verified(settings: Settings, names: TopicNames) -> N
     verify_topics(settings)
 
     other = change(
-        settings, partitions=2, topic_prefix=f"{settings.topic_prefix}other.", group=f"{settings.group}-other"
+        settings,
+        partitions=2,
+        topic_prefix=f"{settings.topics.prefix}other.",
+        group=f"{settings.application.group}-other",
     )
     create_topics(other)
     verify_topics(other)
@@ -74,7 +77,7 @@ def test_created_topics_are_verified(settings: Settings, names: TopicNames) -> N
 
 def test_two_playfolds_share_a_cluster(settings: Settings, names: TopicNames) -> None:
     """Topics of another prefix and group are not mistaken for one's own."""
-    other = change(settings, topic_prefix="", group=f"{settings.group}-other")
+    other = change(settings, topic_prefix="", group=f"{settings.application.group}-other")
 
     with pytest.raises(TopicsError, match=r"^Topic plays is missing"):
         verify_topics(other)
@@ -138,7 +141,7 @@ def test_a_wrong_cleanup_policy_is_named(
 
 def test_a_rejected_play_of_the_largest_size_fits(settings: Settings, names: TopicNames) -> None:
     """Whatever stood on `plays`, Kafka takes it on `plays-rejected`."""
-    with closing(KafkaProducer(bootstrap_servers=settings.brokers, max_request_size=4_000_000)) as producer:
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka.brokers, max_request_size=4_000_000)) as producer:
         # What surrounds a value on the wire takes a few bytes of the topic's limit.
         (limit,) = [int(t.configs["max.message.bytes"]) for t in declare_topics(settings) if t.name == names.plays]
         value = b"\xff" * (limit - 100)
@@ -153,9 +156,8 @@ def test_a_rejected_play_of_the_largest_size_fits(settings: Settings, names: Top
 def test_an_unreachable_kafka_is_named_in_time(settings: Settings) -> None:
     """No broker: a sentence within the time-out, by the function and by the command line."""
     away = change(settings, brokers=f"127.0.0.1:{free_port()}", kafka_timeout_s=1.0)
-    sentence = (
-        f"Kafka did not answer at {away.brokers} within 1 s: start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
-    )
+    at = away.kafka.brokers
+    sentence = f"Kafka did not answer at {at} within 1 s: start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
 
     with pytest.raises(TopicsError) as caught:
         verify_topics(away)
@@ -172,9 +174,8 @@ def test_a_port_that_never_answers_is_named_in_time(settings: Settings) -> None:
 
         ended = run_topics(away, "verify")
 
-    sentence = (
-        f"Kafka did not answer at {away.brokers} within 1 s: start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
-    )
+    at = away.kafka.brokers
+    sentence = f"Kafka did not answer at {at} within 1 s: start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
     assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
 
 
@@ -184,7 +185,7 @@ def test_more_copies_than_brokers_is_a_sentence(settings: Settings) -> None:
         create_topics(change(settings, replication=3))
 
     expected = (
-        f"Kafka at {settings.brokers} refused (InvalidReplicationFactorError: Replication-factor is invalid): "
+        f"Kafka at {settings.kafka.brokers} refused (InvalidReplicationFactorError: Replication-factor is invalid): "
         f"correct what it names, in the settings or on the cluster."
     )
     assert expected == str(caught.value)

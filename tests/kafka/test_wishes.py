@@ -8,7 +8,7 @@ import numpy as np
 from state.users.record import UserRecord
 from streams.messages.records import Recommendations
 from streams.outbox import Item
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.watching import lists, send, values, worker
 from tests.made_up import made_up_factors, publish
@@ -30,7 +30,7 @@ def signal(kind: str, item: str) -> Item:
 
 def prepared(settings: Settings, **changed: Any) -> Settings:
     """Return settings with a generation of made-up items in service."""
-    own = msgspec.structs.replace(settings, factors=FACTORS, list_n=10, rank="exact", popular_blend=0.0, **changed)
+    own = override(settings, factors=FACTORS, list_n=10, rank="exact", popular_blend=0.0, **changed)
     publish(own, made_up_factors(ITEMS, FACTORS, np.random.default_rng(4)))
     return own
 

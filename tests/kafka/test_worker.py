@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
-import msgspec
 import numpy as np
 import pytest
 from kafka import KafkaAdminClient
@@ -16,19 +15,20 @@ from agents.worker import Worker, WorkerError
 from cli.processes import ProcessError, WorkerProcess, run_command
 from state.users.record import UserRecord
 from streams.kafka.broker import Broker, free_port
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.changelog import read_history
 from tests.kafka.watching import lists, play, rejects, send, worker
 from tests.made_up import made_up_factors, publish
+from tests.support.settings import settings_with
 from tests.support.wait import block_until
 
 
 @pytest.fixture(scope="module")
 def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
     """Give one worker, ready and with a generation, to the tests that leave it as it is."""
-    settings = Settings(
+    settings = settings_with(
         brokers=broker.bootstrap,
         data_dir=str(tmp_path_factory.mktemp("worker")),
         group="test-worker",
@@ -45,7 +45,7 @@ def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def ended(settings: Settings, within_s: float) -> str:
     """Start a worker that cannot run, and return what is said of its end."""
-    log_file, before = settings.data_path / "ended.log", time.monotonic()
+    log_file, before = settings.application.data_path / "ended.log", time.monotonic()
     with pytest.raises(ProcessError) as caught:
         asyncio.run(run_command(settings, "worker", log_file=log_file))
     assert time.monotonic() - before < within_s
@@ -62,16 +62,15 @@ def test_a_worker_says_that_it_is_ready(running: WorkerProcess) -> None:
 
 def test_a_worker_tells_prometheus(running: WorkerProcess) -> None:
     """What it serves, and how it ranks; whoever wants its port cannot have it, and is told."""
-    url = f"http://127.0.0.1:{running.settings.metrics_port}/metrics"
+    url = f"http://127.0.0.1:{running.settings.telemetry.metrics_port}/metrics"
     with urlopen(url, timeout=5) as answer:
         told = answer.read().decode()
-    second = msgspec.structs.replace(running.settings, instance="second")
+    second = override(running.settings, instance="second")
 
     assert "\nplayfold_partitions 4.0\n" in told
     assert "\nplayfold_items 100.0\n" in told
-    taken = (
-        f"Metrics cannot be served on port {second.metrics_port} (Address already in use): set PLAYFOLD_METRICS_PORT"
-    )
+    port = second.telemetry.metrics_port
+    taken = f"Metrics cannot be served on port {port} (Address already in use): set PLAYFOLD_METRICS_PORT"
     assert f"`playfold worker` ended with status 1 ({taken})" == ended(second, within_s=30)
 
 
@@ -108,7 +107,9 @@ def test_a_reject_arrives_with_its_reason_and_the_stream_goes_on(running: Worker
 
 def test_a_second_worker_of_the_same_instance_is_a_sentence(running: WorkerProcess) -> None:
     """It ends at once with status 1, and the first one stays."""
-    sentence = f"Another worker uses {running.settings.worker_path}: give this one a PLAYFOLD_INSTANCE of its own"
+    sentence = (
+        f"Another worker uses {running.settings.application.worker_path}: give this one a PLAYFOLD_INSTANCE of its own"
+    )
 
     assert f"`playfold worker` ended with status 1 ({sentence})" == ended(running.settings, within_s=20)
 
@@ -147,7 +148,7 @@ def test_a_missing_topic_is_a_sentence_and_an_exit(settings: Settings) -> None:
 
 def test_a_wrong_number_of_partitions_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
     """A changelog with another number would split users between workers."""
-    with closing(KafkaAdminClient(bootstrap_servers=settings.brokers)) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
         admin.create_partitions({names.users_changelog: 6})
 
     said = ended(settings, within_s=15)
@@ -158,7 +159,7 @@ def test_a_wrong_number_of_partitions_is_a_sentence_and_an_exit(settings: Settin
 
 def test_a_worker_that_is_not_ready_in_time_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
     """It does not stay up without doing anything."""
-    hasty = msgspec.structs.replace(settings, ready_s=0.05)
+    hasty = override(settings, ready_s=0.05)
 
     said = ended(hasty, within_s=30)
 
@@ -169,7 +170,7 @@ def test_a_worker_that_is_not_ready_in_time_is_a_sentence_and_an_exit(settings: 
 async def test_a_start_that_takes_too_long_is_stopped_once_it_ended(settings: Settings, names: TopicNames) -> None:
     """Faust that is stopped in the middle of its start leaves parts of itself running."""
     assert names
-    hasty, seen = Worker(msgspec.structs.replace(settings, ready_s=0.05)), []
+    hasty, seen = Worker(override(settings, ready_s=0.05)), []
 
     async def start() -> None:
         await asyncio.sleep(0.5)
@@ -192,7 +193,7 @@ def test_a_damaged_state_is_a_sentence_and_an_exit(settings: Settings, names: To
     with worker(settings):
         send(settings, [play(f"u{number}", "i1") for number in range(40)])
         block_until(lambda: total_plays(settings) == 40, 10)
-    folder = next(path.parent for path in settings.worker_path.rglob("CURRENT") if path.parent.name == "0")
+    folder = next(path.parent for path in settings.application.worker_path.rglob("CURRENT") if path.parent.name == "0")
     (folder / "CURRENT").write_bytes(b"damaged")
 
     said = ended(settings, within_s=20)

@@ -13,7 +13,7 @@ import yaml
 
 from streams.kafka.broker import JVM_FLAGS
 from streams.kafka.jars import KAFKA_VERSION, resolve_jars
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, flat_values, read_settings
 from tests.conftest import JARS
 from tests.ops.exported import OPS, PROJECT
 
@@ -155,17 +155,17 @@ def test_playfold_reads_the_settings_of_a_service(name: str) -> None:
     """Each is one that there is; all services agree on those that they have to agree on."""
     found = settings_of(name)
 
-    assert found.brokers == "kafka:9092"
+    assert found.kafka.brokers == "kafka:9092"
     agreed = ("brokers", "group", "partitions", "replication", "topic_prefix", "generation_store", "factors", "rule")
     for field in agreed:
-        assert getattr(settings_of("topics"), field) == getattr(found, field)
+        assert flat_values(settings_of("topics"))[field] == flat_values(found)[field]
 
 
 def test_services_keep_what_they_have_to_themselves() -> None:
     """An instance and a data folder each; the kernels and the generations are everybody's."""
     residents = [name for name in PLAYFOLD if name != "topics"]
-    instances = [settings_of(name).instance for name in residents]
-    folders = [mounts(name)[settings_of(name).data_dir][0] for name in residents]
+    instances = [settings_of(name).application.instance for name in residents]
+    folders = [mounts(name)[settings_of(name).application.data_dir][0] for name in residents]
 
     assert len(residents) == len(set(instances))
     assert len(residents) == len(set(folders))
@@ -174,7 +174,7 @@ def test_services_keep_what_they_have_to_themselves() -> None:
 
 def test_generations_are_shared_and_written_by_the_night_alone() -> None:
     """Workers and the gateway open what it published."""
-    found = {name: mounts(name)[settings_of(name).generation_store] for name in PLAYFOLD if name != "topics"}
+    found = {name: mounts(name)[settings_of(name).generations.store] for name in PLAYFOLD if name != "topics"}
 
     assert {"nightly"} == {name for name, (_, read_only) in found.items() if not read_only}
     assert {"generations"} == {source for source, _ in found.values()}
@@ -183,17 +183,17 @@ def test_generations_are_shared_and_written_by_the_night_alone() -> None:
 def test_prometheus_asks_every_worker_and_the_gateway() -> None:
     """At the address and the port that they serve, with the token and under a name that the gateway answers to."""
     workers, gateway = scraped()["playfold-worker"], scraped()["playfold-gateway"]
-    expected = [f"{name}:{settings_of(name).metrics_port}" for name in WORKERS]
+    expected = [f"{name}:{settings_of(name).telemetry.metrics_port}" for name in WORKERS]
     [target] = gateway["static_configs"][0]["targets"]
     host, port = target.split(":")
     found = settings_of("gateway")
 
     assert expected == workers["static_configs"][0]["targets"]
-    assert ["0.0.0.0"] * len(WORKERS) == [settings_of(name).metrics_host for name in WORKERS]  # noqa: S104
-    assert ("gateway", found.gateway_port) == (host, int(port))
-    assert host in found.gateway_hosts.split(",")
+    assert ["0.0.0.0"] * len(WORKERS) == [settings_of(name).telemetry.metrics_host for name in WORKERS]  # noqa: S104
+    assert ("gateway", found.gateway.port) == (host, int(port))
+    assert host in found.gateway.hosts.split(",")
     secret = Path(gateway["authorization"]["credentials_file"])
-    assert str(secret) == found.gateway_token_file
+    assert str(secret) == found.gateway.token_file
     assert secret.name in SERVICES["prometheus"]["secrets"]
     assert secret.name in SERVICES["gateway"]["secrets"]
 
@@ -290,5 +290,5 @@ def test_clients_on_this_machine_reach_kafka() -> None:
     environment = SERVICES["kafka"]["environment"]
 
     assert "127.0.0.1:19092:19092" in SERVICES["kafka"]["ports"]
-    assert f"HOST://{Settings().brokers}" in environment["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    assert f"HOST://{Settings().kafka.brokers}" in environment["KAFKA_ADVERTISED_LISTENERS"].split(",")
     assert "HOST://:19092" in environment["KAFKA_LISTENERS"].split(",")

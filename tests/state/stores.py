@@ -15,7 +15,7 @@ from state.generations.manifest import Gate
 from state.generations.open_store import generation_store
 from state.generations.related_items import Related, write_related
 from state.generations.store import GenerationStore
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.state.builders import catalog_of, manifest_of
 
 BUCKET = "generations"
@@ -55,23 +55,23 @@ class FolderCase(StoreCase):
 
     def names(self) -> set[str]:
         """Leave out what is aside."""
-        root = self.settings.generations_path
+        root = self.settings.application.generations_path
         found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
         return {str(path) for path in found if not str(path).startswith(".")}
 
     def read(self, name: str) -> bytes:
         """Read."""
-        return (self.settings.generations_path / name).read_bytes()
+        return (self.settings.application.generations_path / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
         """Write a new file, so that what shares its bytes by another name keeps them."""
-        path = self.settings.generations_path / name
+        path = self.settings.application.generations_path / name
         path.unlink(missing_ok=True)
         path.write_bytes(content)
 
     def remove(self, name: str) -> None:
         """Remove."""
-        (self.settings.generations_path / name).unlink()
+        (self.settings.application.generations_path / name).unlink()
 
 
 class BucketCase(StoreCase):
@@ -79,7 +79,7 @@ class BucketCase(StoreCase):
 
     def __init__(self, settings: Settings, prefix: str) -> None:
         """Make the bucket, if there is none yet."""
-        super().__init__(msgspec.structs.replace(settings, generation_store=f"s3://{BUCKET}/{prefix}"))
+        super().__init__(override(settings, generation_store=f"s3://{BUCKET}/{prefix}"))
         self.prefix = prefix
         self.client: Any = boto3.client("s3")
         self.client.create_bucket(Bucket=BUCKET)

@@ -10,11 +10,11 @@ from state.users.event_columns import Action
 from state.users.learn import forget, learn
 from state.users.record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
 from state.users.record_batch import Ragged, UserRecords, new_users, pack
-from streams.settings import Settings
 from tests.state.builders import Played, columns_of, plain
+from tests.support.settings import settings_with
 
 NOW_S = 1_800_000_000
-SETTINGS = Settings(history_max=4, play_ids_max=2, half_life_plays=3.0)
+SETTINGS = settings_with(history_max=4, play_ids_max=2, half_life_plays=3.0)
 WISH = 0
 """An item key that stands for a wish to be forgotten."""
 

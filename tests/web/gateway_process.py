@@ -8,7 +8,7 @@ import msgspec
 from httpx import Client, Limits, Response
 
 from cli.processes import GatewayProcess
-from streams.settings import Settings
+from streams.settings import Settings, override
 
 READY_S = 60.0
 NOW_MS = 1_795_478_400_000
@@ -17,7 +17,7 @@ NOW_MS = 1_795_478_400_000
 @contextmanager
 def gateway(settings: Settings, *, ready: bool = True) -> Iterator[GatewayProcess]:
     """Run a gateway at a free port, and wait until it is ready unless told not to."""
-    process = GatewayProcess(msgspec.structs.replace(settings, gateway_port=0))
+    process = GatewayProcess(override(settings, gateway_port=0))
     process.start()
     try:
         if ready:

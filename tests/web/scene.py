@@ -18,6 +18,7 @@ from streams.messages.export_document import Holdings
 from streams.messages.records import CatalogItem, PopularItems, Recommendations, RelatedItems
 from streams.settings import Settings
 from tests.agents.memory_outbox import MemoryOutbox
+from tests.support.settings import settings_with
 from web.app import create_app
 from web.parts import Parts, Rights, make_parts
 from web.play_intake import Intake
@@ -150,7 +151,7 @@ RIGHTS = Rights(nothing_known, nothing_held, nobody_forgotten)
 
 async def make_scene(folder: Path, rights: Rights = RIGHTS, **settings: Any) -> Scene:
     """Return a scene whose gateway has read its topics, which were empty, and reaches Kafka."""
-    own = Settings(data_dir=str(folder), **settings)
+    own = settings_with(data_dir=str(folder), **settings)
     outbox = MemoryOutbox(own)
     made = make_parts(own, rights, View(folder / "view"))
     parts = dataclasses.replace(made, intake=Intake(own, lambda _: outbox))

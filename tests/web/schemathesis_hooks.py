@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.files.replay import partition_of
 from streams.settings import Settings
 
-PARTITIONS = Settings().partitions
+PARTITIONS = Settings().topics.partitions
 
 schemathesis.openapi.format(
     "printable",

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from streams.settings import Settings
 from tests.state.builders import make_generation
+from tests.support.settings import settings_with
 from web.item_search import LOOKED_AT_MAX, ItemSearch
 
 
 def search_of(folder: Path, generation: Generation | None = None, **titles: str) -> ItemSearch:
     """Return a search over a catalog of titles by ids."""
-    serving = Serving(generation_store(Settings(data_dir=str(folder))))
+    serving = Serving(generation_store(settings_with(data_dir=str(folder))))
     serving.current = generation
     search = ItemSearch(serving)
     search.take([record(item_id, title) for item_id, title in titles.items()])

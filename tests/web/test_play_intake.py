@@ -11,6 +11,7 @@ from streams.outbox import Item, OutboxError, Pending
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
+from tests.support.settings import settings_with
 from web.play_intake import BATCH_BYTES, Intake, IntakeError, IntakeFullError
 
 PLAYS = topic_names(Settings()).plays
@@ -43,7 +44,7 @@ class GoneOutbox(MemoryOutbox):
 def intake_of(*outboxes: MemoryOutbox, **settings: Any) -> Intake:
     """Return an intake that gets one outbox after the other."""
     waiting = list(outboxes)
-    return Intake(Settings(**settings), lambda _: waiting.pop(0))
+    return Intake(settings_with(**settings), lambda _: waiting.pop(0))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from streams.files.replay import partition_of
 from streams.outbox import Item
+from streams.settings import override
 from streams.topics.topics import topic_names
 from tests.web.scene import NOW_MS, Scene, ask
 from web.play_intake import Intake
@@ -131,7 +132,7 @@ async def test_half_a_character_is_no_id(scene: Scene, surrogate: bytes) -> None
 
 async def test_a_batch_has_a_bounded_number_of_events(scene: Scene) -> None:
     """As many as the setting says, and at least one."""
-    most = scene.settings.gateway_batch_max
+    most = scene.settings.gateway.batch_max
     async with scene.client() as client:
         whole = await client.post("/v1/plays", json=[play()] * most)
         more, none = await client.post("/v1/plays", json=[play()] * (most + 1)), await client.post("/v1/plays", json=[])
@@ -152,14 +153,14 @@ async def test_without_kafka_a_client_is_told_to_come_back(scene: Scene, caplog:
             found = await client.post("/v1/plays", json=[play("secret-ann"), {}])
 
     assert (503, "2") == (found.status_code, found.headers["retry-after"])
-    assert f"Kafka at {scene.settings.brokers} does not answer; nothing was sent." == found.json()["detail"]
+    assert f"Kafka at {scene.settings.kafka.brokers} does not answer; nothing was sent." == found.json()["detail"]
     assert ["error"] * 2 == [*found.json()["results"][0], *found.json()["results"][1]]
     assert "secret" not in caplog.text
 
 
 async def test_when_too_many_events_wait_a_client_is_told_to_come_back(scene: Scene) -> None:
     """429 with Retry-After, none of them sent; who came before is served."""
-    settings = msgspec.structs.replace(scene.settings, gateway_plays_waiting_max=10)
+    settings = override(scene.settings, gateway_plays_waiting_max=10)
     intake = Intake(settings, lambda _: scene.outbox)
     await intake.start()
     scene.parts.__dict__["intake"] = intake

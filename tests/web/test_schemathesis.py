@@ -14,7 +14,7 @@ import pytest
 from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem, RelatedItems
 from streams.outbox import Outbox
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.watching import worker
 from tests.made_up import made_up_factors, publish
@@ -33,9 +33,7 @@ expected-statuses = ["2xx", "3xx", "4xx", "503", "504"]
 @pytest.fixture
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings with a generation, and topics on which something stands of the ids in the examples."""
-    own = msgspec.structs.replace(
-        settings, factors=8, list_n=10, popular_publish_s=0.2, gateway_token=TOKEN, gateway_requests_per_s=0
-    )
+    own = override(settings, factors=8, list_n=10, popular_publish_s=0.2, gateway_token=TOKEN, gateway_requests_per_s=0)
     publish(own, made_up_factors(60, 8, np.random.default_rng(0)))
     item = CatalogItem(item_id="song-7", title="Seven", artist="S", kind="song", tags=("x",))
     related = RelatedItems(item_id="song-7", generation="g", items=["i1", "i2"], cosines=[0.5, 0.25])
@@ -43,7 +41,7 @@ def small(settings: Settings, names: TopicNames) -> Settings:
     async def write() -> None:
         async with Outbox(own) as outbox:
             for topic, record in ((names.catalog, item), (names.related_items, related)):
-                partition = partition_of("song-7", own.partitions)
+                partition = partition_of("song-7", own.topics.partitions)
                 value = msgspec.json.encode(record)
                 await (await outbox.send(topic, partition, [(b"song-7", value)])).written()
 

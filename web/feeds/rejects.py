@@ -54,7 +54,7 @@ class Rejects:
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self) -> None:
-        async with reader(self._settings.brokers, self._settings.kafka_timeout_s) as consumer:
+        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
             tps = await partitions_of(consumer, topic_names(self._settings).plays_rejected)
             spans = await spans_of(consumer, tps)
             consumer.assign(tps)

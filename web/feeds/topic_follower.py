@@ -59,7 +59,7 @@ class Following:
             LogReadError: A topic is missing, or Kafka does not answer at the start.
             NotReadableError: The start got nowhere for `ready_s` seconds.
         """
-        async with reader(self._settings.brokers, self._settings.kafka_timeout_s) as consumer:
+        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
             await self._begin(consumer)
             self._consumer = consumer
             began = moved = told = time.monotonic()
@@ -156,8 +156,10 @@ class Following:
         if not left:
             self.caught_up.set()
             log.info("topics_read", extra={"records": sum(self._places.values()), "seconds": round(now - began, 3)})
-        elif now - moved > self._settings.ready_s:
-            message = f"{left:,} records of the topics were not read, and none came for {self._settings.ready_s:g} s."
+        elif now - moved > self._settings.worker.ready_s:
+            message = (
+                f"{left:,} records of the topics were not read, and none came for {self._settings.worker.ready_s:g} s."
+            )
             raise NotReadableError(message)
         elif now - told > PROGRESS_S:
             log.info("reading_topics", extra={"records_left": left})

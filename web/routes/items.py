@@ -85,7 +85,7 @@ class ItemsPath:
 
         With `candidates` only these are ranked, and all of them that the generation knows are in the answer.
         """
-        content = await json_body(request, self._parts.settings.gateway_body_bytes_max)
+        content = await json_body(request, self._parts.settings.gateway.body_bytes_max)
         wanted: ItemsRequest = decode(content, ItemsRequest)
         try:
             return as_json(await self._parts.companions.answer(wanted))

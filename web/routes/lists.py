@@ -98,10 +98,10 @@ class ListsPath:
 
     async def _reflects(self, user_id: str, after: str, wait_ms: int) -> bool:
         partition, offset = map(int, after.split(":"))
-        expected = partition_of(user_id, self._parts.settings.partitions)
+        expected = partition_of(user_id, self._parts.settings.topics.partitions)
         if partition != expected:
             raise Problem(422, f"after: the plays of this listener stand in partition {expected}, not {partition}.")
-        wait_s = min(wait_ms, self._parts.settings.gateway_wait_ms_max) / 1000
+        wait_s = min(wait_ms, self._parts.settings.gateway.wait_ms_max) / 1000
         return await self._parts.lists.reflects(user_id, offset, wait_s)
 
 

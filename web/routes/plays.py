@@ -31,11 +31,11 @@ class PlaysPath:
         """Send them through the intake of these parts."""
         self._intake, self._metrics, self._settings = parts.intake, parts.metrics, parts.settings
         self._timings = parts.timings
-        self._types = frozenset(parts.settings.weights)
+        self._types = frozenset(parts.settings.signals.weights)
 
     def router(self) -> APIRouter:
         """Return the path."""
-        batch = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": self._settings.gateway_batch_max}
+        batch = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": self._settings.gateway.batch_max}
         examples = {found.name: found.payload for found in EXAMPLES[PLAYS]}
         examples["batch"] = [examples["least"], examples["like"]]
         router = APIRouter(tags=["plays"])
@@ -59,11 +59,11 @@ class PlaysPath:
         keep their order. An event whose acknowledgement is missing may have arrived: send it again with the same
         `play_id`, and it counts once.
         """
-        content = await json_body(request, self._settings.gateway_body_bytes_max)
+        content = await json_body(request, self._settings.gateway.body_bytes_max)
         values = decode(content, list[msgspec.Raw] if content.lstrip()[:1] == b"[" else msgspec.Raw)
         events = values if isinstance(values, list) else [values]
-        if not 1 <= len(events) <= self._settings.gateway_batch_max:
-            raise Problem(422, f"There are {len(events):,} events, but 1 to {self._settings.gateway_batch_max:,} fit.")
+        if not 1 <= len(events) <= self._settings.gateway.batch_max:
+            raise Problem(422, f"There are {len(events):,} events, but 1 to {self._settings.gateway.batch_max:,} fit.")
         results: dict[int, Placed | Refused] = {}
         by_partition = self._sorted(events, results)
         self._metrics.count_plays("invalid", len(results))
@@ -82,12 +82,12 @@ class PlaysPath:
         for number, raw in enumerate(values):
             value = bytes(raw)
             try:
-                user_id = read_value(value, self._settings.play_bytes_max, self._types).user_id
+                user_id = read_value(value, self._settings.topics.play_bytes_max, self._types).user_id
             except UnreadablePlay as error:
                 results[number] = Refused(error=str(error))
                 continue
             item = user_id.encode(), value
-            found.setdefault(partition_of(user_id, self._settings.partitions), []).append((number, item))
+            found.setdefault(partition_of(user_id, self._settings.topics.partitions), []).append((number, item))
         return found
 
     async def _send(

@@ -36,14 +36,14 @@ class Access:
             AccessError: It listens beyond this machine without a token, or the token's file is not usable.
         """
         self._token = _token(settings)
-        if self._token is None and not _is_local(settings.gateway_host):
+        if self._token is None and not _is_local(settings.gateway.host):
             message = (
-                f"PLAYFOLD_GATEWAY_HOST is {settings.gateway_host}, which others than this machine can reach: set "
+                f"PLAYFOLD_GATEWAY_HOST is {settings.gateway.host}, which others than this machine can reach: set "
                 "PLAYFOLD_GATEWAY_TOKEN or PLAYFOLD_GATEWAY_TOKEN_FILE, or listen on 127.0.0.1."
             )
             raise AccessError(message)
-        named = {name.strip().lower() for name in settings.gateway_hosts.split(",") if name.strip()}
-        self._names = named | LOCAL | {settings.gateway_host.lower()}
+        named = {name.strip().lower() for name in settings.gateway.hosts.split(",") if name.strip()}
+        self._names = named | LOCAL | {settings.gateway.host.lower()}
 
     @property
     def needs_token(self) -> bool:
@@ -82,9 +82,9 @@ class Access:
 
 
 def _token(settings: Settings) -> bytes | None:
-    if not settings.gateway_token_file:
-        return settings.gateway_token.encode() or None
-    path = Path(settings.gateway_token_file)
+    if not settings.gateway.token_file:
+        return settings.gateway.token.encode() or None
+    path = Path(settings.gateway.token_file)
     try:
         token = path.read_text().partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -44,8 +44,8 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings, access: Access, metrics: GatewayMetrics) -> None:
         """Guard `app`."""
         self._app, self._access, self._metrics = app, access, metrics
-        self._rates = Rates(settings.gateway_requests_per_s)
-        self._busy_max, self._n_busy = settings.gateway_connections_max, 0
+        self._rates = Rates(settings.gateway.requests_per_s)
+        self._busy_max, self._n_busy = settings.gateway.connections_max, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

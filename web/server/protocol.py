@@ -192,7 +192,7 @@ def listen(settings: Settings) -> socket.socket:
     Raises:
         PortTakenError: It cannot be bound.
     """
-    host, port = settings.gateway_host, settings.gateway_port
+    host, port = settings.gateway.host, settings.gateway.port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.create_server(address[:2], family=family, backlog=BACKLOG)
@@ -213,8 +213,8 @@ def url_of(bound: socket.socket) -> str:
 def server_of(app: ASGIApp, settings: Settings) -> Server:
     """Return a server of an app, which runs once."""
     bounds = {
-        "head_bytes_max": settings.gateway_header_bytes_max,
-        "connections_max": 2 * settings.gateway_connections_max,
+        "head_bytes_max": settings.gateway.header_bytes_max,
+        "connections_max": 2 * settings.gateway.connections_max,
     }
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # or strangers' malformed requests would fill the log
     protocol = type("Protocol", (BoundedProtocol,), bounds)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-import msgspec
 import pytest
 
 from agents.background.debounce import Debouncer
@@ -12,12 +11,12 @@ from agents.plays.pipeline import CommitPipeline
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, played, slice_of
 from tests.agents.sweep_scene import SETTINGS as SCENE_SETTINGS
 from tests.agents.sweep_scene import Scene
 
-SETTINGS = msgspec.structs.replace(SCENE_SETTINGS, debounce_ms=500)
+SETTINGS = override(SCENE_SETTINGS, debounce_ms=500)
 
 
 @pytest.fixture

@@ -23,12 +23,13 @@ from state.lists.popularity import LivePopularity
 from state.users.store import UserStore
 from streams.messages.records import CatalogItem, PopularItems
 from streams.outbox import OutboxError
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=2, kafka_timeout_s=1, popular_publish_s=60)
+SETTINGS = settings_with(factors=8, list_n=2, kafka_timeout_s=1, popular_publish_s=60)
 TOPIC = topic_names(SETTINGS).popular_items
 AT_S = 1_700_000_000
 
@@ -200,7 +201,7 @@ async def test_it_looks_at_once_and_then_seldom(scene: Scene, monkeypatch: pytes
 async def test_plays_are_published_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After as long as the setting says."""
     monkeypatch.setattr("agents.background.publish_popular.PAUSE_S", 0.01)
-    scene = Scene(tmp_path, settings=msgspec.structs.replace(SETTINGS, popular_publish_s=0.05))
+    scene = Scene(tmp_path, settings=override(SETTINGS, popular_publish_s=0.05))
     scene.serve()
 
     await running(scene, 0.4, lambda: scene.play("i3", 30))

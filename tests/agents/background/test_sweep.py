@@ -292,7 +292,7 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
 async def test_a_list_is_renewed_before_it_expires(scene: Scene) -> None:
     """At nine tenths of its time, without any play; who was renewed is not renewed again."""
     scene.serving.current = scene.first
-    expires_ms = 1000 * SETTINGS.list_expires_s
+    expires_ms = 1000 * SETTINGS.lists.expires_s
     for ago_ms, groups in ((0.8 * expires_ms, 0), (0.95 * expires_ms, 3), (0.96 * expires_ms, 3)):
         scene.path.now_ms = NOW_MS + int(ago_ms)
         await scene.sweeper().renew(0, scene.path.now_ms)

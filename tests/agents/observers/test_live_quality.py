@@ -19,11 +19,12 @@ from state.lists.context import ListContext
 from state.lists.popularity import LivePopularity, Popularity, TrainedPopularity
 from state.users.partition import PartitionState
 from streams.outbox import Item
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.agents.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, refold, slice_of
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=5)
+SETTINGS = settings_with(factors=8, list_n=5)
 POPULARITY = {f"i{number}": 100.0 - number for number in range(38)} | {"i38": 3.0, "i39": 1.0}
 """The most popular item is `i0`; two are fresh."""
 
@@ -179,8 +180,8 @@ def test_the_popular_list_has_nothing_that_was_hidden(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("settings", "ranks"),
     [
-        (msgspec.structs.replace(SETTINGS, known_items="include"), [2, 3, 4]),
-        (msgspec.structs.replace(SETTINGS, repeat_after_plays=2), [1, 1, 2]),
+        (override(SETTINGS, known_items="include"), [2, 3, 4]),
+        (override(SETTINGS, repeat_after_plays=2), [1, 1, 2]),
     ],
     ids=["known items included", "repeated after 2 plays"],
 )
@@ -200,7 +201,7 @@ def test_the_popular_list_has_what_is_known_where_lists_have_it(
 
 def test_the_popular_list_has_nothing_that_was_shown_too_often(tmp_path: Path) -> None:
     """While it cools down."""
-    scene = Scene(tmp_path, msgspec.structs.replace(SETTINGS, cooldown_shows=1))
+    scene = Scene(tmp_path, override(SETTINGS, cooldown_shows=1))
     scene.take(played("ann", "i1"), event("shown", "ann", item_ids=["i0"]))
 
     scene.take(played("ann", "i2"))

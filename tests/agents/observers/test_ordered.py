@@ -15,11 +15,11 @@ from state.lists.context import ListContext
 from state.lists.popularity import REFRESH_MS, LivePopularity
 from state.users.partition import PartitionState
 from streams.outbox import Item
-from streams.settings import Settings
 from tests.agents.deliveries import NOW_MS, folder_of, make_durable, played, slice_of
 from tests.state.builders import make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=5)
+SETTINGS = settings_with(factors=8, list_n=5)
 USERS = [f"u{number}" for number in range(20)]
 
 
@@ -71,7 +71,7 @@ def test_every_observer_sees_a_group(scene: Scene) -> None:
 
 def test_live_quality_may_be_off() -> None:
     """Then two observers are left."""
-    settings = Settings(live_quality=False)
+    settings = settings_with(live_quality=False)
 
     observers = make_observers(settings, LivePopularity(settings), ItemCatalog())
 

@@ -12,11 +12,11 @@ from agents.plays.commit import Committer
 from state.users.partition import PartitionState, Place
 from state.users.record import UserRecord
 from streams.outbox import OutboxError
-from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(kafka_timeout_s=0.2)
+SETTINGS = settings_with(kafka_timeout_s=0.2)
 NAMES = topic_names(SETTINGS)
 VALUE = UserRecord(applied_offset=7).encode()
 WHOLE = Changes([(b"ann", VALUE)], 7, [(b"ann", b"list")], [(b"ben", b"reject")], [(b"eve", b"private list")])

@@ -15,6 +15,7 @@ from state.users.event_columns import Action
 from streams.messages.records import RejectedPlay
 from streams.settings import Settings
 from tests.agents.deliveries import FIRST_S, play, played, slice_of
+from tests.support.settings import settings_with
 
 SETTINGS = Settings()
 N_FUZZED = 10_000
@@ -208,14 +209,16 @@ def test_a_value_over_the_limit_is_rejected_unread() -> None:
     """The reason has both sizes."""
     value = play("ann", "i1") + b" " * 100
 
-    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], Settings(play_bytes_max=100)))
+    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], settings_with(play_bytes_max=100)))
 
     assert f"the value has {len(value)} bytes, more than 100" == found.reason
 
 
 def test_a_deeply_nested_value_is_rejected() -> None:
     """A hundred kilobytes of brackets is no reason to die."""
-    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", b'{"x":' * 20_000))], Settings(play_bytes_max=131_072)))
+    (found,) = rejected(
+        read_group([slice_of(0, 0, (b"ann", b'{"x":' * 20_000))], settings_with(play_bytes_max=131_072))
+    )
 
     assert "the value is nested too deeply" == found.reason
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -17,7 +16,7 @@ from state.keys import is_item_name, item_key, item_name_key
 from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from state.users.record import UserRecord, applied_offset_of
-from streams.settings import Settings
+from streams.settings import override
 from tests.agents.deliveries import (
     FIRST_S,
     NOW_MS,
@@ -30,8 +29,9 @@ from tests.agents.deliveries import (
     slice_of,
 )
 from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=5, list_heartbeat_s=1000, list_score_change=float("inf"))
+SETTINGS = settings_with(factors=8, list_n=5, list_heartbeat_s=1000, list_score_change=float("inf"))
 States = dict[int, PartitionState]
 
 
@@ -73,7 +73,7 @@ def test_a_play_gives_its_user_a_list(states: States, generation: Generation) ->
         found.partition,
         found.offset,
     )
-    assert (NOW_MS, NOW_MS + 1000 * SETTINGS.list_expires_s) == (found.made_at_ms, found.expires_at_ms)
+    assert (NOW_MS, NOW_MS + 1000 * SETTINGS.lists.expires_s) == (found.made_at_ms, found.expires_at_ms)
     assert 5 == len(found.items)
     assert not {"i3", "i9"} & set(found.items)
     x = dense_vector(record_of(states, "ann"), generation)
@@ -242,7 +242,7 @@ def test_a_list_may_hold_what_its_listener_knows(states: States, generation: Gen
     told: list[dict[str, Any]] = [{"known_items": "include"}, {"repeat_after_plays": 1}, {}]
     found = []
     for options in told:
-        settings = msgspec.structs.replace(SETTINGS, list_n=40, **options)
+        settings = override(SETTINGS, list_n=40, **options)
         found.append({"i3", "i9"} & set(lists_of(fold_slices(slices, states, generation, settings))["ann"].items))
 
     assert [{"i3", "i9"}, {"i3"}, set()] == found
@@ -252,7 +252,7 @@ def test_a_list_holds_what_is_available_when_it_is_made(states: States, generati
     """Refolded without any play, too."""
     ranker = Ranker(SETTINGS)
     ranker.catalog.on_record(b"i5", f'{{"item_id": "i5", "available_from_ms": {NOW_MS}}}'.encode())
-    settings = msgspec.structs.replace(SETTINGS, list_n=40)
+    settings = override(SETTINGS, list_n=40)
     fold_slices([slice_of(0, 0, played("ann", "i3"))], states, generation, settings)
     folder = folder_of(settings, ranker=ranker)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import msgspec
 import pytest
 from aiokafka.errors import KafkaError
 
@@ -29,14 +28,15 @@ from state.users.record import UserRecord
 from state.users.store import UserStore
 from streams.consumer.slices import Slice
 from streams.outbox import OutboxError
-from streams.settings import Settings
+from streams.settings import override
 from streams.topics.topics import topic_names
 from tests.agents.deliveries import played, slice_of
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import make_generation
+from tests.support.settings import settings_with
 from tests.support.wait import wait_until
 
-SETTINGS = Settings(factors=8, kafka_timeout_s=1)
+SETTINGS = settings_with(factors=8, kafka_timeout_s=1)
 NAMES = topic_names(SETTINGS)
 GENERATION_ID = 7
 
@@ -134,7 +134,7 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
 async def test_private_sessions_end_though_nobody_plays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too old is let go of between groups, too."""
     monkeypatch.setattr(pipeline, "EXPIRE_EVERY_S", 0.001)
-    scene.work.private_lists.sessions = PrivateSessions(msgspec.structs.replace(SETTINGS, private_s=0.05))
+    scene.work.private_lists.sessions = PrivateSessions(override(SETTINGS, private_s=0.05))
     scene.deliver(message := Message(0, 0, "ann", private=True))
     await wait_until(lambda: message.acked)
     assert 1 == len(scene.work.private_lists.sessions)

@@ -25,11 +25,12 @@ from state.users.record import UserRecord
 from streams.consumer.slices import Slice
 from streams.messages.records import Recommendations
 from streams.outbox import Item
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.agents.deliveries import NOW_MS, lists_of, make_durable, played, slice_of
 from tests.state.builders import make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=5, private_sessions_max=3, private_plays_max=4, private_s=100.0)
+SETTINGS = settings_with(factors=8, list_n=5, private_sessions_max=3, private_plays_max=4, private_s=100.0)
 SECRETS = ["i7", "i8", "i9"]
 
 
@@ -196,7 +197,7 @@ def test_a_group_of_more_listeners_than_sessions_gives_those_that_are_held(scene
 
 def test_no_sessions_give_no_private_lists(tmp_path: Path) -> None:
     """Where the settings say so, a private play is read and dropped."""
-    scene = Scene(tmp_path, msgspec.structs.replace(SETTINGS, private_sessions_max=0))
+    scene = Scene(tmp_path, override(SETTINGS, private_sessions_max=0))
 
     changes = scene.deliver(0, private("ann", "i7"))
 

@@ -38,6 +38,7 @@ from streams.kafka.broker import free_port
 from streams.messages.records import Announcement
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, make_generation
+from tests.support.settings import settings_with
 
 
 def get(port: int, path: str = "/metrics") -> str:
@@ -67,7 +68,7 @@ class Scene:
     def __init__(self, folder: Path, probe_share: float = 1.0) -> None:
         """Prepare; nothing is in service yet."""
         self.generations = FolderStore(folder / "generations")
-        settings = Settings(data_dir=str(folder), rank="annoy", probe_share=probe_share)
+        settings = settings_with(data_dir=str(folder), rank="annoy", probe_share=probe_share)
         self.store: UserStore = add_user_table(create_app(settings), settings)
         self.serving = Serving(self.generations)
         self.ranker, self.tally = Ranker(settings), OutcomeCounts()

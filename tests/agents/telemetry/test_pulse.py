@@ -28,13 +28,14 @@ from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.users.store import UserStore
 from streams.messages.records import Pulse
 from streams.outbox import OutboxError
-from streams.settings import Settings
+from streams.settings import Settings, override
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import FIRST_ID, make_generation
+from tests.support.settings import settings_with
 from tests.support.wait import wait_until
 
-SETTINGS = Settings(factors=8, pulse_s=0.01, instance="west", kafka_timeout_s=0.05)
+SETTINGS = settings_with(factors=8, pulse_s=0.01, instance="west", kafka_timeout_s=0.05)
 TOPIC = topic_names(SETTINGS).pulse
 
 
@@ -190,7 +191,7 @@ async def test_a_kafka_that_cannot_be_reached_is_asked_again(
 
 async def test_an_interval_of_zero_is_none(tmp_path: Path) -> None:
     """Nothing is connected, nothing is sent."""
-    scene = Scene(tmp_path, msgspec.structs.replace(SETTINGS, pulse_s=0.0))
+    scene = Scene(tmp_path, override(SETTINGS, pulse_s=0.0))
 
     await scene.pulses.run()
 

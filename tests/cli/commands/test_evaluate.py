@@ -33,7 +33,7 @@ def test_the_tables_tell_every_model(own: Settings, plays: Path) -> None:
     assert names[-3:] == ["fold-in", "fold-in, blended", "fold-in, retrained every 5 %"]
     assert names == [line.split("|")[1].strip() for line in shown[second + 2 : second + 15]]
     assert "Fold-in: 8 factors, a0 0.1, lambda 0.05, a half-life of 5 plays, no windows." in shown
-    assert not own.data_path.exists()
+    assert not own.application.data_path.exists()
 
 
 def test_the_files_hold_what_machines_are_told(own: Settings, plays: Path, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_tuned_settings_are_of_the_plays_that_train(own: Settings, plays: Path) 
     assert whole["n_trained"] == cut["n_trained"]
     assert whole["settings"] == cut["settings"]
     assert whole["settings"]["fold_in"] != told(plays, *COLUMNS)["settings"]["fold_in"]
-    assert not own.tuned_path.exists()
+    assert not own.application.tuned_path.exists()
 
 
 def test_ml100k_takes_the_place_of_a_file(own: Settings, plays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_ml100k_takes_the_place_of_a_file(own: Settings, plays: Path, monkeypatc
     monkeypatch.setattr(cli.plays_options, "fetch", fetch)
 
     assert isinstance(COMMAND.error("--ml100k"), QualityError)
-    assert [own.data_path / "ml-100k"] == fetched
+    assert [own.application.data_path / "ml-100k"] == fetched
 
 
 @pytest.mark.parametrize("arguments", [(), ("plays.csv", "--ml100k")])

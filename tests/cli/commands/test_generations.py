@@ -19,9 +19,10 @@ from state.generations.revision import write_revision
 from state.generations.store import GenerationStore
 from streams.kafka.broker import free_port
 from streams.readers.log_reader import read_topic
-from streams.settings import Settings
+from streams.settings import Settings, flat_values
 from streams.topics.topics import TopicNames, topic_names
 from tests.state.stores import judged, write_night
+from tests.support.settings import settings_with
 
 FIRST, SECOND, THIRD, FOURTH = (f"2026-03-0{day}" for day in (1, 2, 3, 4))
 
@@ -39,7 +40,8 @@ def store(tmp_path: Path) -> GenerationStore:
 def offline(store: GenerationStore, monkeypatch: pytest.MonkeyPatch) -> GenerationStore:
     """Give the store where no Kafka answers."""
     set_environment(
-        monkeypatch, Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(store.path.parent), kafka_timeout_s=0.5)
+        monkeypatch,
+        settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(store.path.parent), kafka_timeout_s=0.5),
     )
     return store
 
@@ -53,14 +55,14 @@ def online(
 ) -> Settings:
     """Give settings of that store, and Kafka."""
     set_environment(monkeypatch, settings)
-    assert store.path == settings.generations_path
+    assert store.path == settings.application.generations_path
     return settings
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """Let the commands read these settings."""
     for field in ("brokers", "data_dir", "group", "topic_prefix", "kafka_timeout_s"):
-        monkeypatch.setenv(f"PLAYFOLD_{field.upper()}", str(getattr(settings, field)))
+        monkeypatch.setenv(f"PLAYFOLD_{field.upper()}", str(flat_values(settings)[field]))
 
 
 def serve(settings: Settings, generation_id: str) -> None:
@@ -224,7 +226,7 @@ def test_a_rollback_brings_back_revision_and_related_items(online: Settings, sto
 async def records_of(settings: Settings, topic: str) -> dict[bytes, bytes]:
     """Return what stands on a topic."""
     found: dict[bytes, bytes] = {}
-    async for _, records in read_topic(settings.brokers, topic, settings.kafka_timeout_s):
+    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
         found.update((record.key, record.value) for record in records)
     return found
 

@@ -17,6 +17,7 @@ from cli.commands.nightly import TimeError, parse_time
 from cli.processes import environment_of
 from streams.kafka.broker import free_port
 from streams.settings import Settings
+from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parents[3]
 SOON = """
@@ -65,7 +66,7 @@ def said(log: Path, event: str, n: int = 1, within_s: float = 20.0) -> list[dict
 
 def children(settings: Settings) -> list[int]:
     """Return the processes that run under these settings' data folder, those of the resident and below."""
-    marker, found = f"PLAYFOLD_DATA_DIR={settings.data_dir}\0".encode(), []
+    marker, found = f"PLAYFOLD_DATA_DIR={settings.application.data_dir}\0".encode(), []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             if marker in path.read_bytes():
@@ -78,7 +79,7 @@ def children(settings: Settings) -> list[int]:
 @pytest.mark.processes
 def test_a_night_that_fails_is_told_and_the_next_one_is_waited_for(tmp_path: Path) -> None:
     """In one line with the sentence of the command; the index has its turn after it, and fails as well."""
-    settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), kafka_timeout_s=0.2)
+    settings = settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), kafka_timeout_s=0.2)
     log = tmp_path / "nightly.log"
 
     with resident(settings, log, 0.1) as process:
@@ -90,7 +91,9 @@ def test_a_night_that_fails_is_told_and_the_next_one_is_waited_for(tmp_path: Pat
     names = [told["event"] for told in events(log)]
     night, index = ["retrain_began", "retrain_failed"], ["reindex_began", "reindex_failed"]
     assert ["nightly_ready", *night, *index, "nightly_stopped"] == names
-    expected = f"`playfold retrain` ended with status 1 (No Kafka broker answered at {settings.brokers} within 0.2 s"
+    expected = (
+        f"`playfold retrain` ended with status 1 (No Kafka broker answered at {settings.kafka.brokers} within 0.2 s"
+    )
     assert failed["reason"].startswith(expected)
     assert failed["reason"].endswith(f": read {tmp_path / 'logs' / 'retrain.log'}.")
 
@@ -100,7 +103,9 @@ def test_a_night_that_fails_is_told_and_the_next_one_is_waited_for(tmp_path: Pat
 def test_a_resident_that_ends_takes_its_child_with_it(tmp_path: Path, number: signal.Signals) -> None:
     """However it ends."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        settings = Settings(brokers=f"127.0.0.1:{mute.getsockname()[1]}", data_dir=str(tmp_path), kafka_timeout_s=60)
+        settings = settings_with(
+            brokers=f"127.0.0.1:{mute.getsockname()[1]}", data_dir=str(tmp_path), kafka_timeout_s=60
+        )
         with resident(settings, tmp_path / "nightly.log", 0.1) as process:
             connection, _ = mute.accept()
             with connection:

@@ -24,7 +24,7 @@ def test_the_answer_for_machines_tells_every_setting(own: Settings, plays: Path)
     """The best of them is what is kept; a half-life that never ends is null."""
     answer = told(plays, *COLUMNS)
 
-    best = read_best(own.tuned_path)
+    best = read_best(own.application.tuned_path)
     assert best is not None
     assert {"best", "scored"} == set(answer)
     assert msgspec.json.decode(msgspec.json.encode(best)) == answer["best"]
@@ -49,7 +49,7 @@ def test_a_budget_a_length_and_trials_are_given_on_the_command_line(own: Setting
     )
     assert scored == whole["scored"][0]
     assert whole["scored"] == asked["scored"][:-2]
-    assert 1 == len(list(own.tuned_path.glob(f"*/{SCORED}")))
+    assert 1 == len(list(own.application.tuned_path.glob(f"*/{SCORED}")))
 
 
 def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, own: Settings) -> None:
@@ -61,7 +61,7 @@ def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, own:
 
     report = answer["report"]
     assert alone == {name: answer[name] for name in ("best", "scored")}
-    assert 1 == len(list(own.tuned_path.glob(f"*/{SCORED}")))
+    assert 1 == len(list(own.application.tuned_path.glob(f"*/{SCORED}")))
     rows = ["chosen setting", "settings as given", "static vectors", "popular items"]
     assert rows == [row["name"] for row in report["rows"]]
     assert N_EVENTS * 8 // 10 == report["n_trained"]
@@ -75,7 +75,7 @@ def test_the_table_shows_the_best_first(own: Settings, plays: Path) -> None:
     """Ten of them, with their intervals; then how to use the best, and the report."""
     shown = run(plays, *COLUMNS, "--first", 0.8, "--report").stdout.splitlines()
 
-    best = read_best(own.tuned_path)
+    best = read_best(own.application.tuned_path)
     assert best is not None
     assert f"the 10 best of {best.trials} settings" == shown[0].strip()
     rows = [line.split() for line in shown if line.count(" to ") == 1 and line.lstrip()[0].isdigit()]
@@ -87,7 +87,7 @@ def test_the_table_shows_the_best_first(own: Settings, plays: Path) -> None:
     assert expected == rows[0][:3]
     hit = f"{best.hit_at_20.value:.3f} ({best.hit_at_20.low:.3f} to {best.hit_at_20.high:.3f})"
     assert f"Best of {best.trials}: hit@20 {hit}, on {best.scored_on}." in shown
-    assert f"Kept in {own.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it." in shown
+    assert f"Kept in {own.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it." in shown
     table = shown.index("| lists by | hit@10 | hit@20 | MRR@20 |")
     assert "chosen setting" == shown[table + 2].split("|")[1].strip()
     assert 4 == len(shown[table + 2 :])
@@ -101,7 +101,7 @@ def test_the_sentences_of_a_search_stand_on_stderr(own: Settings, plays: Path) -
     assert sentence in ended.stderr
     assert sentence not in ended.stdout
     assert "the 1 best of 1 settings" in ended.stdout
-    assert own.tuned_path.is_dir()
+    assert own.application.tuned_path.is_dir()
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_report_needs_plays_that_are_left(own: Settings, arguments: tuple[str,
     ended = run(*arguments, status=2)
 
     assert sentence in " ".join(ended.stderr.replace("│", " ").split())
-    assert not own.data_path.exists()
+    assert not own.application.data_path.exists()
 
 
 def error_of(*arguments: object) -> Exception:
@@ -140,7 +140,7 @@ def test_what_cannot_be_tuned_on_is_a_sentence(own: Settings, plays: Path, monke
     assert f"{plays} has no column user_id" in str(unnamed)
     assert "There is nothing to tune on: of 20 plays" in str(few)
     assert "set PLAYFOLD_RULE=ials." in str(rule)
-    assert read_best(own.tuned_path) is None
+    assert read_best(own.application.tuned_path) is None
 
 
 def test_without_a_file_the_histories_are_tuned_on(
@@ -155,5 +155,5 @@ def test_without_a_file_the_histories_are_tuned_on(
 
     assert 1 == answer["best"]["trials"]
     assert not math.isnan(answer["best"]["hit_at_20"]["value"])
-    kept = {path.name for path in settings.tuned_path.rglob("*") if path.is_file()}
+    kept = {path.name for path in settings.application.tuned_path.rglob("*") if path.is_file()}
     assert {BEST, SCORED, ".turn"} == kept

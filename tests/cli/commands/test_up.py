@@ -10,6 +10,7 @@ from cli.commands.up import UpError, Watched, served_already, worker_settings
 from cli.processes import environment_of, last_line
 from streams.kafka.broker import free_port
 from streams.settings import Settings, read_settings
+from tests.support.settings import settings_with
 
 
 class FakeWorker:
@@ -101,20 +102,20 @@ def test_a_worker_that_ends_now_and_then_goes_on() -> None:
 @pytest.mark.parametrize("brokers", ["kafka.example.org:9092", "127.0.0.1:1,127.0.0.1:2"])
 def test_a_kafka_elsewhere_is_used_as_it_is(brokers: str) -> None:
     """Only one free port of this machine asks for the embedded broker."""
-    assert served_already(Settings(brokers=brokers))
-    assert not served_already(Settings(brokers=f"127.0.0.1:{free_port()}"))
+    assert served_already(settings_with(brokers=brokers))
+    assert not served_already(settings_with(brokers=f"127.0.0.1:{free_port()}"))
 
 
 def test_every_worker_has_an_instance_of_its_own() -> None:
     """The first keeps the name, so that one worker more or less leaves the state of the others in place."""
-    settings = Settings(instance="a")
+    settings = settings_with(instance="a")
 
-    assert ["a", "a-2", "a-3"] == [worker_settings(settings, number).instance for number in (1, 2, 3)]
+    assert ["a", "a-2", "a-3"] == [worker_settings(settings, number).application.instance for number in (1, 2, 3)]
 
 
 def test_processes_run_under_the_same_settings() -> None:
     """Whatever this one's environment says."""
-    settings = Settings(brokers="127.0.0.1:1", half_life_plays=float("inf"), partitions=7)
+    settings = settings_with(brokers="127.0.0.1:1", half_life_plays=float("inf"), partitions=7)
 
     assert settings == read_settings(environment_of(settings))
 

@@ -32,13 +32,13 @@ from streams.kafka.broker import free_port
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.readers.lag import Lag
 from streams.readers.log_reader import Span
-from streams.settings import Settings
 from streams.topics.cluster import Cluster
+from tests.support.settings import settings_with
 
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
 SERVING = Serving("g2", 3, NOW_MS - HOUR_MS, 1200)
-SETTINGS = Settings(partitions=4)
+SETTINGS = settings_with(partitions=4)
 
 
 def pulse_of(instance: str = "west", partitions: tuple[int, ...] = (0, 1, 2, 3), **changes: Any) -> Pulse:
@@ -98,7 +98,7 @@ def test_the_worst_complaint_is_the_verdict_and_comes_first() -> None:
 
 def test_a_cluster_needs_as_many_brokers_as_copies() -> None:
     """One that the controller keeps out of service does not count."""
-    cluster, three = Cluster("abc", "4.3", 3), Settings(replication=3)
+    cluster, three = Cluster("abc", "4.3", 3), settings_with(replication=3)
 
     fine, fenced = judge_cluster(cluster, three), judge_cluster(msgspec.structs.replace(cluster, n_fenced=1), three)
 
@@ -124,10 +124,10 @@ def test_a_disk_is_judged_by_its_free_share(free: int, verdict: str) -> None:
 
 def test_what_lies_on_the_disk_is_summed(tmp_path: Path) -> None:
     """Files at any depth; a folder that is not there is empty."""
-    settings = Settings(data_dir=str(tmp_path))
-    (settings.worker_path / "0").mkdir(parents=True)
-    (settings.worker_path / "0" / "a.sst").write_bytes(b"12345")
-    (settings.worker_path / "lock").write_bytes(b"1")
+    settings = settings_with(data_dir=str(tmp_path))
+    (settings.application.worker_path / "0").mkdir(parents=True)
+    (settings.application.worker_path / "0" / "a.sst").write_bytes(b"12345")
+    (settings.application.worker_path / "lock").write_bytes(b"1")
 
     rooms, sizes = look_at_disks(settings)
 
@@ -285,8 +285,8 @@ def test_a_worker_that_tells_seldom_is_not_silent_sooner() -> None:
     """Five pulses may be missing; without any pulse nothing can be known."""
     heard = told(pulse_of(), ago_ms=100_000)
 
-    assert "ok" == judge_workers(heard, Settings(partitions=4, pulse_s=30), "g2", NOW_MS).verdict
-    assert "note" == judge_workers([], Settings(pulse_s=0), "g2", NOW_MS).verdict
+    assert "ok" == judge_workers(heard, settings_with(partitions=4, pulse_s=30), "g2", NOW_MS).verdict
+    assert "note" == judge_workers([], settings_with(pulse_s=0), "g2", NOW_MS).verdict
 
 
 @pytest.mark.parametrize(("at_ms", "arrived", "says"), [
@@ -356,7 +356,7 @@ def answering(status: int, body: bytes) -> Iterator[int]:
 def test_a_gateway_that_listens_anywhere_is_asked_here() -> None:
     """0.0.0.0 is nowhere to ask."""
     with answering(200, b'{"status": "ready"}') as port:
-        finding = look_at_gateway(Settings(gateway_host="0.0.0.0", gateway_port=port))  # noqa: S104
+        finding = look_at_gateway(settings_with(gateway_host="0.0.0.0", gateway_port=port))  # noqa: S104
 
     assert (
         Finding(check="gateway", verdict="ok", says=f"The gateway at http://127.0.0.1:{port}/readyz is ready.")
@@ -369,7 +369,7 @@ def test_no_gateway_is_a_note() -> None:
     """Nobody has to run one."""
     port = free_port()
 
-    nowhere, unknown = look_at_gateway(Settings(gateway_port=port)), look_at_gateway(Settings(gateway_port=0))
+    nowhere, unknown = look_at_gateway(settings_with(gateway_port=port)), look_at_gateway(settings_with(gateway_port=0))
 
     assert ("note", "note") == (nowhere.verdict, unknown.verdict)
     assert f"No gateway answers at http://127.0.0.1:{port}/readyz; `playfold gateway` runs one." == nowhere.says
@@ -377,7 +377,7 @@ def test_no_gateway_is_a_note() -> None:
 
 def test_a_gateway_of_a_name_that_nobody_has_is_a_problem() -> None:
     """The names of `.invalid` are nobody's."""
-    finding = look_at_gateway(Settings(gateway_host="gateway.invalid", gateway_port=free_port()))
+    finding = look_at_gateway(settings_with(gateway_host="gateway.invalid", gateway_port=free_port()))
 
     assert "problem" == finding.verdict
     assert "does not answer" in finding.says
@@ -388,7 +388,7 @@ class Scripted(Doctor):
 
     def __init__(self, disk: Any) -> None:
         """Check the disk so, and little else."""
-        super().__init__(Settings(gateway_port=0), check_s=0.3)
+        super().__init__(settings_with(gateway_port=0), check_s=0.3)
         self._others["disk"] = disk
         self._of_kafka = {}
 
@@ -426,7 +426,7 @@ async def test_a_check_that_fails_or_hangs_stops_no_other(disk: Any, says: str) 
 async def test_without_kafka_the_rest_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One problem and no echoes of it: what needs Kafka says that it was not looked at."""
     monkeypatch.setattr(doctor_module, "KAFKA_S", 0.3)
-    settings = Settings(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=0)
+    settings = settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=0)
 
     findings = await Doctor(settings).examine()
 
@@ -434,7 +434,7 @@ async def test_without_kafka_the_rest_is_looked_at(tmp_path: Path, monkeypatch: 
     unseen = dict.fromkeys(("topics", "generation", "lag", "workers", "clock"), "note")
     assert by_verdict.pop("disk") in {"ok", "warning", "problem"}
     assert {"broker": "problem", **unseen, "gateway": "note"} == by_verdict
-    assert f"Kafka did not answer at {settings.brokers} within 0.3 s" in findings[0].says
+    assert f"Kafka did not answer at {settings.kafka.brokers} within 0.3 s" in findings[0].says
     assert "Not looked at, for Kafka does not answer." == findings[1].says
 
 

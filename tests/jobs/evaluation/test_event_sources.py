@@ -13,6 +13,7 @@ from state.keys import item_key
 from streams.files.play_columns import PlaysFileError
 from streams.files.plays_file import PlaysFile
 from streams.settings import Settings
+from tests.support.settings import settings_with
 
 AT_S = 1_600_000_000
 PLAYS = [("ann", "x", 3), ("bob", "y", 1), ("ann", "y", 2), ("cat", "x", 2), ("bob", "z", 1)]
@@ -94,8 +95,8 @@ def test_signals_of_a_file_are_worth_what_the_settings_say(tmp_path: Path) -> No
         f"ann,y,{AT_S + 2},skip,,\n"
     )
 
-    events = events_of_file(PlaysFile(path), Settings(event_weights="play=1,like=3,skip=-2"))
+    events = events_of_file(PlaysFile(path), settings_with(event_weights="play=1,like=3,skip=-2"))
 
     assert ([0.25, 3, -2], [True, False, False]) == (events.signals.tolist(), events.counted.tolist())
     with pytest.raises(PlaysFileError, match=r"Row 2 of .*: type is 'like', which is none of play: set PLAYFOLD_"):
-        events_of_file(PlaysFile(path), Settings(event_weights="play=1"))
+        events_of_file(PlaysFile(path), settings_with(event_weights="play=1"))

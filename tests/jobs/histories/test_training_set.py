@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -21,12 +20,13 @@ from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
 from state.keys import item_key
 from state.users.record_batch import unpack
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.jobs.snapshots import drawn_plays, records_of, snapshot_of
 from tests.state.builders import FIRST_ID, build_lists, manifest_of
+from tests.support.settings import settings_with
 
 NOW_S = 2_000_000_000
-SETTINGS = Settings(factors=8, half_life_plays=float("inf"), iterations=3, gate_share=0.0)
+SETTINGS = settings_with(factors=8, half_life_plays=float("inf"), iterations=3, gate_share=0.0)
 DAY_S = 86_400
 
 
@@ -77,7 +77,7 @@ def test_nothing_to_train_on_is_a_sentence(tmp_path: Path, plays: dict[str, list
 
 def test_who_played_little_or_long_ago_is_not_trained_on() -> None:
     """The latest play of all is now: nothing depends on the day of the training."""
-    settings = Settings(active_plays_min=3, active_days=2.0)
+    settings = settings_with(active_plays_min=3, active_days=2.0)
     plays, last_s = np.array([2, 3, 9, 9], np.uint32), np.array([10, 8, 10, 7], np.uint32) * np.uint32(DAY_S)
 
     assert [False, True, True, False] == active_listeners(plays, last_s, settings).tolist()
@@ -88,7 +88,7 @@ def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
     """They are folded in like everybody, and what they play is an item of the generation."""
     snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "z", "y"]})
 
-    found = training_set_of(snapshot, msgspec.structs.replace(SETTINGS, active_plays_min=3))
+    found = training_set_of(snapshot, override(SETTINGS, active_plays_min=3))
 
     matrix = found.matrix(0)
     assert (2, 3) == (len(found), found.n_items)
@@ -119,7 +119,7 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
     """It is in the history all the same."""
     snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "x", "z"]})
 
-    found = training_set_of(snapshot, msgspec.structs.replace(SETTINGS, gate_share=0.05))
+    found = training_set_of(snapshot, override(SETTINGS, gate_share=0.05))
 
     matrix = found.matrix(0)
     assert ["x", "y", "x"] == [found.item_ids[row] for row in matrix.rows]
@@ -141,7 +141,7 @@ def test_the_share_at_the_gate_only_shrinks() -> None:
 
 def test_a_training_set_comes_back_from_the_disk(tmp_path: Path) -> None:
     """Every array, bit for bit."""
-    found = training_set_of(snapshot_of(tmp_path, drawn_plays()), msgspec.structs.replace(SETTINGS, gate_share=0.1))
+    found = training_set_of(snapshot_of(tmp_path, drawn_plays()), override(SETTINGS, gate_share=0.1))
     found.save(tmp_path)
 
     again = TrainingSet.load(tmp_path)
@@ -160,7 +160,7 @@ def test_folding_in_gives_the_trained_vectors(
     tmp_path: Path, rule: Rule, window_plays: int, active_plays_min: int
 ) -> None:
     """Through the generation on disk and the worker's own path, without decay: what was trained is what is served."""
-    settings = msgspec.structs.replace(SETTINGS, active_plays_min=active_plays_min)
+    settings = override(SETTINGS, active_plays_min=active_plays_min)
     plays = drawn_plays(lengths=(8, 12, 15))
     found = training_set_of(snapshot_of(tmp_path, plays), settings)
     objective = Objective(rule, factors=8, window_plays=window_plays, half_life_plays=float("inf"), iterations=3)
@@ -168,7 +168,7 @@ def test_folding_in_gives_the_trained_vectors(
     catalog = Catalog(found.item_ids, factors.item_factors, factors.gram_diagonal, found.popularity(np.inf, NOW_S)[0])
     write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, found.n_items), catalog)
 
-    records = unpack(records_of(plays), settings.factors)
+    records = unpack(records_of(plays), settings.objective.factors)
     build_lists(records, open_generation(tmp_path / FIRST_ID), settings)
 
     trained = factors.user_factors[: found.active.sum()]

@@ -16,9 +16,9 @@ from model.history import Histories
 from model.objective import Objective
 from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
-from streams.settings import Settings
 from tests.jobs.snapshots import Played, snapshot_of
 from tests.state.builders import FIRST_ID, make_generation, manifest_of
+from tests.support.settings import settings_with
 
 OBJECTIVE = Objective(factors=8, iterations=5, half_life_plays=float("inf"))
 TASTES, N_ITEMS = 4, 80
@@ -36,7 +36,7 @@ def tasteful(n_users: int = 200, n_plays: int = 12) -> Played:
 
 def training_set(folder: Path, plays: Played) -> TrainingSet:
     """Return a training set that holds everybody's latest item out."""
-    return training_set_of(snapshot_of(folder, plays), Settings(gate_share=0.05))
+    return training_set_of(snapshot_of(folder, plays), settings_with(gate_share=0.05))
 
 
 def trained(interactions: TrainingSet) -> TrainedFactors:

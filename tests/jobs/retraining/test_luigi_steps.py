@@ -12,7 +12,7 @@ import pytest
 from jobs.progress import JobProgress
 from jobs.retraining.luigi_steps import PipelineError, Step, StepTask, run_steps
 from jobs.retraining.run import Run, open_run
-from streams.settings import Settings
+from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parents[3]
 
@@ -49,7 +49,7 @@ def scene() -> Scene:
 @pytest.fixture
 def run(tmp_path: Path, scene: Scene) -> Iterator[Run]:
     """Open a run."""
-    with open_run(Settings(data_dir=str(tmp_path)), scene.progress.append) as opened:
+    with open_run(settings_with(data_dir=str(tmp_path)), scene.progress.append) as opened:
         yield opened
 
 

@@ -6,22 +6,22 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
 from jobs.retraining import run as runs
 from jobs.retraining.run import WITHOUT_EFFECT, Run, open_run
 from state.errors import StateError, StoreUnavailableError
-from streams.settings import Settings
+from streams.settings import Settings, flat_values, override
+from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parents[3]
 KILLED = """
 import os, signal, sys
 from jobs.retraining.run import open_run
 from jobs.progress import no_progress
-from streams.settings import Settings
-with open_run(Settings(data_dir=sys.argv[1], generations_max=2), no_progress) as run:
+from streams.settings import Settings, override
+with open_run(override(Settings(), data_dir=sys.argv[1], generations_max=2), no_progress) as run:
     with run.writing("snapshot") as folder:
         pass
     with run.writing("train") as folder:
@@ -33,7 +33,7 @@ with open_run(Settings(data_dir=sys.argv[1], generations_max=2), no_progress) as
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Give a test a data folder of its own."""
-    return Settings(data_dir=str(tmp_path), generations_max=2)
+    return settings_with(data_dir=str(tmp_path), generations_max=2)
 
 
 class Heard:
@@ -100,7 +100,7 @@ def test_a_step_that_fails_was_never_begun(settings: Settings) -> None:
 def test_a_run_that_was_killed_is_resumed(settings: Settings) -> None:
     """The same generation, with what was done of it; it is said."""
     heard = Heard()
-    killed = subprocess.run([sys.executable, "-c", KILLED, settings.data_dir], cwd=PROJECT, check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED, settings.application.data_dir], cwd=PROJECT, check=False)
     assert -signal.SIGKILL == killed.returncode
 
     with open_run(settings, heard) as run:
@@ -133,9 +133,9 @@ def test_other_settings_begin_a_new_run(settings: Settings) -> None:
     generation_id = interrupted(settings).generation_id
     heard = Heard()
 
-    with open_run(msgspec.structs.replace(settings, threads=1, kafka_timeout_s=1.0), heard) as run:
+    with open_run(override(settings, threads=1, kafka_timeout_s=1.0), heard) as run:
         assert run.resumed
-    with open_run(msgspec.structs.replace(settings, alpha=7.0), heard) as run:
+    with open_run(override(settings, alpha=7.0), heard) as run:
         assert (False, []) == (run.resumed, run.done())
 
     discarded = f"The unfinished run of generation {generation_id} is discarded: "
@@ -151,7 +151,7 @@ def test_a_forced_run_does_not_resume_another(settings: Settings) -> None:
         run = interrupted(settings, on_progress=heard, forced=forced, fresh=fresh)
         assert not run.resumed
         assert generation_id not in folders(settings)
-    (settings.nights_path / run.generation_id / runs.RECORD).write_text("{")
+    (settings.application.nights_path / run.generation_id / runs.RECORD).write_text("{")
     with open_run(settings, heard) as run:
         assert not run.resumed
 
@@ -174,8 +174,8 @@ def test_an_old_run_is_not_resumed(settings: Settings, monkeypatch: pytest.Monke
 def test_of_several_unfinished_runs_the_newest_is_resumed(settings: Settings) -> None:
     """The others go, and so does a folder whose run never began."""
     newest = interrupted(settings).generation_id
-    (settings.nights_path / "2026-01-01T03-00-00.000Z").mkdir()
-    (settings.nights_path / ".2026-01-01T03-00-00.001Z.aside").mkdir()
+    (settings.application.nights_path / "2026-01-01T03-00-00.000Z").mkdir()
+    (settings.application.nights_path / ".2026-01-01T03-00-00.001Z.aside").mkdir()
 
     with open_run(settings, no_progress) as run:
         assert newest == run.generation_id
@@ -191,7 +191,8 @@ def test_two_runs_at_once_are_a_sentence(settings: Settings) -> None:
     ):
         pass
 
-    expected = f"Another run makes generation {run.generation_id} in {settings.nights_path}: wait for it, or stop it."
+    nights = settings.application.nights_path
+    expected = f"Another run makes generation {run.generation_id} in {nights}: wait for it, or stop it."
     assert expected == str(caught.value)
 
 
@@ -206,9 +207,9 @@ def test_nothing_but_reports_stays_of_a_finished_run(settings: Settings) -> None
             ids.append(run.generation_id)
 
     assert ids[-2:] == folders(settings)
-    left = {path.name for folder in ids[-2:] for path in (settings.nights_path / folder).iterdir()}
+    left = {path.name for folder in ids[-2:] for path in (settings.application.nights_path / folder).iterdir()}
     assert {"run.json", "report.json"} == left
-    assert b"3" == (settings.nights_path / ids[-1] / "report.json").read_bytes()
+    assert b"3" == (settings.application.nights_path / ids[-1] / "report.json").read_bytes()
 
 
 def test_a_run_that_died_while_it_was_cleared_is_cleared_by_the_next(settings: Settings) -> None:
@@ -224,10 +225,10 @@ def test_a_run_that_died_while_it_was_cleared_is_cleared_by_the_next(settings: S
 
 def folders(settings: Settings) -> list[str]:
     """Return what lies in the folder of runs, the lock left out."""
-    return sorted(path.name for path in settings.nights_path.iterdir() if path.name != "lock")
+    return sorted(path.name for path in settings.application.nights_path.iterdir() if path.name != "lock")
 
 
 def test_every_setting_without_effect_is_one() -> None:
     """A name that is spelled wrong would make every run start anew when that setting changes."""
-    assert set(Settings.__struct_fields__) >= WITHOUT_EFFECT
+    assert set(flat_values(Settings())) >= WITHOUT_EFFECT
     assert not WITHOUT_EFFECT & {"factors", "gate_share", "related_n", "index_trees", "tune_s", "hyperparameters"}

@@ -12,9 +12,9 @@ from model.objective import Objective
 from model.training import Progress, TrainingError
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.keys import item_key
-from streams.settings import Settings
 from tests.jobs.snapshots import drawn_plays, snapshot_of
 from tests.state.builders import FIRST_ID, manifest_of
+from tests.support.settings import settings_with
 
 OBJECTIVE = Objective(factors=8, half_life_plays=float("inf"), iterations=3)
 
@@ -22,7 +22,7 @@ OBJECTIVE = Objective(factors=8, half_life_plays=float("inf"), iterations=3)
 @pytest.fixture
 def training_set(tmp_path: Path) -> TrainingSet:
     """Make a training set, with nothing held out."""
-    return training_set_of(snapshot_of(tmp_path, drawn_plays()), Settings(gate_share=0.0))
+    return training_set_of(snapshot_of(tmp_path, drawn_plays()), settings_with(gate_share=0.0))
 
 
 def generation(folder: Path, objective: Objective, item_ids: list[str]) -> Generation:

@@ -23,7 +23,8 @@ from jobs.tuning.results import (
 )
 from model.objective import Objective
 from state.generations.manifest import Estimate
-from streams.settings import Settings, SettingsError
+from streams.settings import SettingsError, override
+from tests.support.settings import settings_with
 
 SETTING = Objective(factors=8, regularization=0.1, unobserved_weight=0.30000000000000004, half_life_plays=2.0)
 FIGURE = Estimate(value=0.25, low=0.2, high=0.3)
@@ -102,33 +103,33 @@ def test_a_best_of_another_format_is_a_sentence(tmp_path: Path) -> None:
 
 def test_settings_are_trained_with_what_they_ask_for(tmp_path: Path) -> None:
     """With what tuning found if they say so, else with themselves, whatever it found."""
-    settings = Settings(data_dir=str(tmp_path))
-    write_best(settings.tuned_path, best_of())
+    settings = settings_with(data_dir=str(tmp_path))
+    write_best(settings.application.tuned_path, best_of())
 
     assert tuned_objective(settings) is None
-    assert SETTING == tuned_objective(msgspec.structs.replace(settings, hyperparameters="tuned"))
+    assert SETTING == tuned_objective(override(settings, hyperparameters="tuned"))
 
 
 def test_asking_for_what_was_never_tuned_is_a_sentence(tmp_path: Path) -> None:
     """It names the setting, the file and the command; settings that do not ask need no file."""
-    settings = Settings(data_dir=str(tmp_path), hyperparameters="tuned")
+    settings = settings_with(data_dir=str(tmp_path), hyperparameters="tuned")
 
     with pytest.raises(SettingsError) as caught:
         tuned_objective(settings)
 
     expected = (
-        f"PLAYFOLD_HYPERPARAMETERS is 'tuned', but {settings.tuned_path / BEST} is not there: "
+        f"PLAYFOLD_HYPERPARAMETERS is 'tuned', but {settings.application.tuned_path / BEST} is not there: "
         "run `playfold tune` first."
     )
     assert expected == str(caught.value)
-    assert tuned_objective(msgspec.structs.replace(settings, hyperparameters="settings")) is None
+    assert tuned_objective(override(settings, hyperparameters="settings")) is None
 
 
 def test_asking_for_what_is_damaged_is_an_error(tmp_path: Path) -> None:
     """Nobody trains with the settings in its place without being told."""
-    settings = Settings(data_dir=str(tmp_path), hyperparameters="tuned")
-    write_best(settings.tuned_path, best_of())
-    (settings.tuned_path / BEST).write_bytes(b"{")
+    settings = settings_with(data_dir=str(tmp_path), hyperparameters="tuned")
+    write_best(settings.application.tuned_path, best_of())
+    (settings.application.tuned_path / BEST).write_bytes(b"{")
 
     with pytest.raises(TuningError, match="is damaged"):
         tuned_objective(settings)

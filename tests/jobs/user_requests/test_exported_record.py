@@ -12,6 +12,7 @@ from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.messages.export_document import HeldEntry, HeldRecord, HeldShown
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, make_generation
+from tests.support.settings import settings_with
 
 RECORD = UserRecord(
     applied_offset=17,
@@ -61,8 +62,8 @@ def named(*items: str) -> list[tuple[bytes, bytes]]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Give settings with a store that holds one generation."""
-    made = Settings(data_dir=str(tmp_path), half_life_plays=1.0)
-    make_generation(made.generations_path)
+    made = settings_with(data_dir=str(tmp_path), half_life_plays=1.0)
+    make_generation(made.application.generations_path)
     return made
 
 

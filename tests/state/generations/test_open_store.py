@@ -6,8 +6,8 @@ import pytest
 
 from state.errors import GenerationError
 from state.generations.open_store import generation_store, open_latest
-from streams.settings import Settings
 from tests.state.stores import judged, write_night
+from tests.support.settings import settings_with
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_the_settings_name_a_folder(
     """The folder is in the data folder by default, and anywhere else if the setting is a path."""
     monkeypatch.chdir(tmp_path)
 
-    store = generation_store(Settings(data_dir="data", generation_store=generation_store_setting))
+    store = generation_store(settings_with(data_dir="data", generation_store=generation_store_setting))
 
     assert store.is_local
     assert tmp_path / expected == store.path
@@ -29,7 +29,7 @@ def test_the_settings_name_a_folder(
 
 def test_the_settings_name_a_bucket(tmp_path: Path) -> None:
     """The cache is in the data folder; no request is sent yet."""
-    store = generation_store(Settings(data_dir=str(tmp_path), generation_store="s3://bucket/prefix/"))
+    store = generation_store(settings_with(data_dir=str(tmp_path), generation_store="s3://bucket/prefix/"))
 
     assert not store.is_local
     assert tmp_path / "generations" == store.path
@@ -38,7 +38,7 @@ def test_the_settings_name_a_bucket(tmp_path: Path) -> None:
 
 def test_the_latest_generation_that_was_not_rejected_is_opened(tmp_path: Path) -> None:
     """A newer one that the gate rejected is skipped."""
-    settings = Settings(data_dir=str(tmp_path))
+    settings = settings_with(data_dir=str(tmp_path))
     store = generation_store(settings)
     for day, accepted in ((1, True), (2, True), (3, False)):
         store.publish(write_night(tmp_path, f"2026-03-0{day}", judged(accepted=accepted)))
@@ -52,6 +52,6 @@ def test_an_empty_store_is_an_error(tmp_path: Path, location: str) -> None:
     location = location.format(tmp_path)
 
     with pytest.raises(GenerationError) as caught:
-        open_latest(Settings(data_dir=str(tmp_path), generation_store=location))
+        open_latest(settings_with(data_dir=str(tmp_path), generation_store=location))
 
     assert f"There is no generation in {location}: run `playfold retrain` first." == str(caught.value)

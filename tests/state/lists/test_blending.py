@@ -20,11 +20,12 @@ from state.lists.popularity import Popular, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
-from streams.settings import Settings
+from streams.settings import override
 from tests.state.builders import FIRST_ID, build_lists, catalog_of, dense_vector, manifest_of
+from tests.support.settings import settings_with
 
 FACTORS = 8
-SETTINGS = Settings(factors=FACTORS, list_n=10, popular_blend=1.5, blend_items_max=2)
+SETTINGS = settings_with(factors=FACTORS, list_n=10, popular_blend=1.5, blend_items_max=2)
 WORTH = {f"i{number}": 100.0 / (1 + number) for number in range(40)}
 
 
@@ -67,12 +68,12 @@ def test_a_newcomer_gets_a_blended_list(generation: Generation) -> None:
     records, plain = (unpack([user.encode() for user in users], FACTORS) for _ in range(2))
 
     lists = build_lists(records, generation, SETTINGS)
-    own = build_lists(plain, generation, msgspec.structs.replace(SETTINGS, popular_blend=0.0))
+    own = build_lists(plain, generation, override(SETTINGS, popular_blend=0.0))
 
     assert ["blended", "blended", "personal", "popular", "blended"] == kinds_of(lists)
     assert ["personal", "personal", "personal", "popular", "personal"] == kinds_of(own)
     for number in (0, 1, 4):
-        scores = blended_scores(users[number], generation, SETTINGS.popular_blend)
+        scores = blended_scores(users[number], generation, SETTINGS.popularity.blend)
         np.testing.assert_allclose(np.sort(scores)[::-1][:10], lists.scores[number], atol=1e-5)
         np.testing.assert_allclose(scores[lists.rows[number]], lists.scores[number], atol=1e-5)
         assert own.rows[number].tolist() != lists.rows[number].tolist()
@@ -105,7 +106,7 @@ def test_what_is_unavailable_is_not_in_a_blended_list(generation: Generation) ->
         build_lists(unpack([user.encode()], FACTORS), generation, SETTINGS, ranker, now_ms=now_ms) for now_ms in (8, 9)
     ]
 
-    scores = blended_scores(user, generation, SETTINGS.popular_blend)
+    scores = blended_scores(user, generation, SETTINGS.popularity.blend)
     gone = np.isin(generation.item_ids.astype(str), ["i0", "i1", "i5"])
     assert ["blended", "blended"] == [kinds_of(found)[0] for found in lists]
     assert gone[lists[0].rows[0]].any()

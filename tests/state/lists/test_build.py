@@ -17,6 +17,7 @@ from state.lists.ranker import Ranker
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.settings import Settings
 from tests.state.builders import SECOND_ID, build_lists, dense_vector, listener, make_generation, unpacked
+from tests.support.settings import settings_with
 
 ALL = {f"i{number}" for number in range(40)}
 
@@ -33,7 +34,7 @@ def test_a_list_is_the_dense_solution(tmp_path: Path, rule: Rule) -> None:
     users = [listener(3, 14, 15, 3), listener(9), listener(*range(20))]
     records = unpacked(*users)
 
-    lists = build_lists(records, generation, Settings(list_n=10))
+    lists = build_lists(records, generation, settings_with(list_n=10))
 
     assert [True] * 3 == lists.personal.tolist()
     for number, user in enumerate(users):
@@ -51,7 +52,7 @@ def test_a_user_of_whom_no_item_is_known_gets_the_popular_list(tmp_path: Path) -
     generation = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
     unknown = replace(listener(), history=[HistoryEntry(12345, 1.0, 1, 100)], plays=1)
 
-    lists = build_lists(unpacked(UserRecord(), listener(7), unknown), generation, Settings(list_n=3))
+    lists = build_lists(unpacked(UserRecord(), listener(7), unknown), generation, settings_with(list_n=3))
 
     assert [False, True, False] == lists.personal.tolist()
     third = next(str(item_id) for item_id in generation.item_ids if item_id not in {"i7", "i21"})
@@ -64,7 +65,7 @@ def test_a_list_that_runs_out_of_items_is_padded(tmp_path: Path) -> None:
     """A catalog smaller than the list, a listener who knows most of it."""
     generation = make_generation(tmp_path, n_items=5)
 
-    lists = build_lists(unpacked(listener(0, 1, 2), UserRecord()), generation, Settings(list_n=8))
+    lists = build_lists(unpacked(listener(0, 1, 2), UserRecord()), generation, settings_with(list_n=8))
 
     assert {"i3", "i4"} == set(rows_of(lists, generation)[0])
     assert [2, 5] == (lists.rows >= 0).sum(axis=1).tolist()
@@ -79,8 +80,8 @@ def test_a_vector_of_another_generation_is_no_start(tmp_path: Path) -> None:
     stale.vectors[:] = np.nan
 
     expected, found = (
-        build_lists(cold, generation, Settings(list_n=5)),
-        build_lists(stale, generation, Settings(list_n=5)),
+        build_lists(cold, generation, settings_with(list_n=5)),
+        build_lists(stale, generation, settings_with(list_n=5)),
     )
 
     np.testing.assert_array_equal(expected.rows, found.rows)
@@ -91,10 +92,10 @@ def test_folding_again_changes_nothing(tmp_path: Path) -> None:
     """A warm start from the solution stays at it within the solver's tolerance."""
     generation = make_generation(tmp_path)
     records = unpacked(listener(1, 2, 3))
-    first = build_lists(records, generation, Settings(list_n=5))
+    first = build_lists(records, generation, settings_with(list_n=5))
     before = records.vectors.copy()
 
-    again = build_lists(records, generation, Settings(list_n=5))
+    again = build_lists(records, generation, settings_with(list_n=5))
 
     np.testing.assert_array_equal(first.rows, again.rows)
     np.testing.assert_allclose(before, records.vectors, rtol=1e-4, atol=1e-6)
@@ -105,7 +106,8 @@ def test_factors_of_another_generation_give_other_scores(tmp_path: Path) -> None
     first, second = make_generation(tmp_path, seed=0), make_generation(tmp_path, SECOND_ID, seed=1)
 
     found = [
-        build_lists(unpacked(listener(1, 2)), generation, Settings(list_n=5)).scores for generation in (first, second)
+        build_lists(unpacked(listener(1, 2)), generation, settings_with(list_n=5)).scores
+        for generation in (first, second)
     ]
 
     assert not np.allclose(found[0], found[1])
@@ -128,7 +130,7 @@ def ids(lists: Lists, generation: Generation, user: int = 0) -> list[str]:
 
 def test_a_hidden_item_is_in_no_list(tmp_path: Path) -> None:
     """Personal or popular, whoever else gets it."""
-    generation, settings = make_generation(tmp_path), Settings(list_n=5)
+    generation, settings = make_generation(tmp_path), settings_with(list_n=5)
     known, new = listener(3, 14), UserRecord(plays=1)
     before = build_lists(unpacked(known, new, known), generation, settings)
     first = [item_key(ids(before, generation, user)[0]) for user in (0, 1)]
@@ -143,7 +145,7 @@ def test_a_hidden_item_is_in_no_list(tmp_path: Path) -> None:
 
 def test_an_item_that_was_shown_too_often_is_left_out(tmp_path: Path) -> None:
     """Until the listener has played on."""
-    generation, settings = make_generation(tmp_path), Settings(list_n=5, cooldown_shows=3, cooldown_plays=2)
+    generation, settings = make_generation(tmp_path), settings_with(list_n=5, cooldown_shows=3, cooldown_plays=2)
     first = ids(build_lists(unpacked(listener(3, 14)), generation, settings), generation)[0]
 
     for at_play, left_out in ((2, True), (1, True), (0, False)):
@@ -165,7 +167,7 @@ def test_a_skip_pulls_a_score_to_no_and_a_like_to_yes(tmp_path_factory: pytest.T
     for name, entries in signals.items():
         own = entries if name == "like" else [*history, *entries]
         records = unpacked(UserRecord(plays=2, last_played_s=100, history=own))
-        build_lists(records, generation, Settings(list_n=5))
+        build_lists(records, generation, settings_with(list_n=5))
         row = generation.rows_of(np.array([item_key(f"i{item}")], np.uint64))[0]
         scores[name] = float(generation.item_factors[row] @ records.vectors[0])
 
@@ -177,7 +179,7 @@ def test_a_skip_pulls_a_score_to_no_and_a_like_to_yes(tmp_path_factory: pytest.T
 
 def listed(generation: Generation, *users: UserRecord, **options: Any) -> list[set[str]]:
     """Return the items of every user's list, long enough for all."""
-    settings = Settings(list_n=40, **options)
+    settings = settings_with(list_n=40, **options)
     return [set(items) for items in rows_of(build_lists(unpacked(*users), generation, settings), generation)]
 
 
@@ -187,8 +189,8 @@ def test_known_items_are_in_the_list_where_that_is_wanted(tmp_path: Path) -> Non
     records = [unpacked(listener(3, 14)) for _ in range(2)]
 
     found = [
-        build_lists(records[0], generation, Settings(list_n=40)),
-        build_lists(records[1], generation, Settings(list_n=40, known_items="include")),
+        build_lists(records[0], generation, settings_with(list_n=40)),
+        build_lists(records[1], generation, settings_with(list_n=40, known_items="include")),
     ]
 
     assert [{"i3", "i14"}, set()] == [ALL - set(rows_of(lists, generation)[0]) for lists in found]
@@ -215,7 +217,9 @@ def test_what_is_unavailable_when_the_list_is_made_is_not_in_it(tmp_path: Path) 
 
     found = []
     for now_ms in (999, 1000, 2000):
-        lists = build_lists(unpacked(listener(3), UserRecord()), generation, Settings(list_n=40), ranker, now_ms=now_ms)
+        lists = build_lists(
+            unpacked(listener(3), UserRecord()), generation, settings_with(list_n=40), ranker, now_ms=now_ms
+        )
         found.append([ALL - set(items) for items in rows_of(lists, generation)])
 
     assert [[{"i3", "i7"}, {"i7"}], [{"i3"}, set()], [{"i3", "i7"}, {"i7"}]] == found
@@ -228,7 +232,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
     ranker = Ranker(Settings())
     ranker.catalog.on_record(b"i7", b'{"item_id": "i7", "available_until_ms": 1}')
 
-    settings = Settings(list_n=5, cooldown_shows=3, repeat_after_plays=1)
+    settings = settings_with(list_n=5, cooldown_shows=3, repeat_after_plays=1)
     hidden = [item_key("i8"), item_key("i9"), 12345]
     tired = replace(
         listener(99), hidden=hidden, shown=[ShownItem(item_key("i10"), 3, 1), ShownItem(item_key("i11"), 2, 1)]
@@ -237,7 +241,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
     build_lists(
         unpacked(listener(3, 4), tired, UserRecord()),
         generation,
-        Settings(list_n=5, cooldown_shows=3),
+        settings_with(list_n=5, cooldown_shows=3),
         ranker,
         now_ms=10,
     )
@@ -250,12 +254,12 @@ def test_unavailable_items_make_the_list_shorter_only_at_the_end(tmp_path: Path)
     """Everything else moves up."""
     generation = make_generation(tmp_path)
     ranker = Ranker(Settings())
-    whole = rows_of(build_lists(unpacked(listener(3)), generation, Settings(list_n=10)), generation)[0]
+    whole = rows_of(build_lists(unpacked(listener(3)), generation, settings_with(list_n=10)), generation)[0]
     for item in whole[:3]:
         ranker.catalog.on_record(item.encode(), f'{{"item_id": "{item}", "available_until_ms": 1}}'.encode())
 
-    found = rows_of(build_lists(unpacked(listener(3)), generation, Settings(list_n=10), ranker, now_ms=10), generation)[
-        0
-    ]
+    found = rows_of(
+        build_lists(unpacked(listener(3)), generation, settings_with(list_n=10), ranker, now_ms=10), generation
+    )[0]
 
     assert (whole[3:], 10) == (found[:7], len(found))

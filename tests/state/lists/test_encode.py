@@ -12,10 +12,10 @@ from state.lists.publish_policy import Publishing, Reason
 from state.users.record import UserRecord
 from state.users.record_batch import new_users
 from streams.messages.records import Recommendations
-from streams.settings import Settings
 from tests.state.builders import FIRST_ID, build_lists, listener, make_generation, unexplained, unpacked
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(list_expires_s=60)
+SETTINGS = settings_with(list_expires_s=60)
 
 
 def published(n_users: int, n_due: int) -> Publishing:
@@ -37,7 +37,7 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
     header["applied_offset"], header["plays"] = [5, -1, 9], [2, 0, 7]
 
     found = Publishing(due, ~due, reasons, np.zeros(3, np.float32))
-    settings = Settings(list_expires_s=60, because_n=0)
+    settings = settings_with(list_expires_s=60, because_n=0)
     messages = ListEncoder(settings).encode(users, records, lists, ListContext(generation, 1_000_000), found)
 
     told = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
@@ -54,7 +54,7 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
     """The shares of the listener's plays, largest first, and the rest sum to each score; fewer plays, fewer reasons."""
     generation = make_generation(tmp_path)
     records = unpacked(listener(3, 14, 15, 9, 26), listener(9, 5), UserRecord(), listener(1, 2, 3, 4))
-    lists = build_lists(records, generation, Settings(list_n=12, popular_blend=0))
+    lists = build_lists(records, generation, settings_with(list_n=12, popular_blend=0))
     users = {1: [b"ann", b"ben", b"new", b"quiet"]}
 
     messages = ListEncoder(SETTINGS).encode(users, records, lists, ListContext(generation, 0), published(4, 3))
@@ -77,7 +77,7 @@ def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
     made_up = make_generation(tmp_path, popularity={f"i{number}": 100.0 / (1 + number) for number in range(40)})
     generation = replace(made_up, manifest=msgspec.structs.replace(made_up.manifest, n_users=10, n_plays=40))
     records = unpacked(listener(3, 14))
-    lists = build_lists(records, generation, Settings(list_n=12))
+    lists = build_lists(records, generation, settings_with(list_n=12))
 
     messages = ListEncoder(SETTINGS).encode({0: [b"ann"]}, records, lists, ListContext(generation, 0), published(1, 1))
 
@@ -91,7 +91,7 @@ def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
 def test_a_list_need_not_say_why(tmp_path: Path) -> None:
     """With `because_n` 0 the fields are empty."""
     generation = make_generation(tmp_path)
-    records, settings = unpacked(listener(3, 14, 15)), Settings(list_n=5, because_n=0)
+    records, settings = unpacked(listener(3, 14, 15)), settings_with(list_n=5, because_n=0)
     lists = build_lists(records, generation, settings)
 
     messages = ListEncoder(settings).encode({0: [b"ann"]}, records, lists, ListContext(generation, 0), published(1, 1))

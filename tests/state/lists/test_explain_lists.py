@@ -9,8 +9,8 @@ from model.explain import split
 from model.objective import Rule
 from state.lists.explain_lists import explain_lists
 from state.users.record import UserRecord
-from streams.settings import Settings
 from tests.state.builders import build_lists, listener, make_generation, unpacked
+from tests.support.settings import settings_with
 
 
 @pytest.mark.parametrize("rule", ["ials", "hkv"])
@@ -19,7 +19,7 @@ def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule
     """Rows of the listener's plays; with the rest they sum to the published score."""
     generation = make_generation(tmp_path, rule=rule)
     lists = build_lists(
-        unpacked(listener(39, 38), listener(*range(n_plays))), generation, Settings(list_n=10, popular_blend=0)
+        unpacked(listener(39, 38), listener(*range(n_plays))), generation, settings_with(list_n=10, popular_blend=0)
     )
     assert lists.equations is not None
 
@@ -45,7 +45,7 @@ def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule
 def test_what_is_not_personal_or_not_chosen_is_not_explained(tmp_path: Path) -> None:
     """Nor is anything if no reason is asked for; padding has no rest."""
     generation = make_generation(tmp_path, n_items=5)
-    lists = build_lists(unpacked(UserRecord(), listener(0, 1), listener(2)), generation, Settings(list_n=8))
+    lists = build_lists(unpacked(UserRecord(), listener(0, 1), listener(2)), generation, settings_with(list_n=8))
     everybody, nobody = np.ones(3, np.bool_), np.zeros(3, np.bool_)
 
     assert [1, 2] == explain_lists(lists, everybody, generation, 1).users.tolist()

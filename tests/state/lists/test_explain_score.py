@@ -12,16 +12,16 @@ from state.keys import item_key
 from state.lists.explain_score import Explanation, ExplanationError, explanation
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import pack
-from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, build_lists, dense_vector, listener, make_generation, unpacked
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(popular_blend=0, cooldown_shows=3, cooldown_plays=10)
+SETTINGS = settings_with(popular_blend=0, cooldown_shows=3, cooldown_plays=10)
 
 
 def folded(record: UserRecord, generation: Generation) -> bytes:
     """Return a record as a worker leaves it."""
     records = unpacked(record)
-    build_lists(records, generation, Settings(list_n=5))
+    build_lists(records, generation, settings_with(list_n=5))
     records.header["generation_key"] = generation.key
     return pack(records)[0]
 
@@ -70,7 +70,7 @@ def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
     """And the score that the list tells."""
     generation = make_generation(tmp_path)
     played = listener(3, 14, 15)
-    lists = build_lists(unpacked(played), generation, Settings(list_n=3, popular_blend=0))
+    lists = build_lists(unpacked(played), generation, settings_with(list_n=3, popular_blend=0))
 
     ranks = [explained(played, generation, str(generation.item_ids[row])) for row in lists.rows[0]]
 
@@ -84,7 +84,7 @@ def test_what_no_list_may_hold_has_no_rank(tmp_path: Path) -> None:
     played = listener(3, 14)
     first, second = (
         str(generation.item_ids[row])
-        for row in build_lists(unpacked(played), generation, Settings(list_n=2, popular_blend=0)).rows[0]
+        for row in build_lists(unpacked(played), generation, settings_with(list_n=2, popular_blend=0)).rows[0]
     )
     row = generation.item_ids.tolist().index(first)
     withdrawn = generation.with_revision(
@@ -103,7 +103,7 @@ def test_a_listeners_wishes_leave_items_without_a_rank(tmp_path: Path) -> None:
     """What they have hidden, what was shown to them in vain; others move up."""
     generation = make_generation(tmp_path)
     played = listener(3, 14)
-    best = build_lists(unpacked(played), generation, Settings(list_n=3, popular_blend=0)).rows[0]
+    best = build_lists(unpacked(played), generation, settings_with(list_n=3, popular_blend=0)).rows[0]
     first, second, third = (str(generation.item_ids[row]) for row in best)
     wishes = replace(played, hidden=[item_key(first)], shown=[ShownItem(item_key(second), 3, 2)])
 

@@ -14,11 +14,11 @@ from state.generations.revision import write_revision
 from state.keys import item_key
 from state.lists.context import ListContext
 from state.lists.popularity import DAY_S, REFRESH_MS, Kinds, LivePopularity, most_played, popular_as_trained
-from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
+from tests.support.settings import settings_with
 
 DAYS = 30.0
-SETTINGS = Settings(popular_half_life_days=DAYS)
+SETTINGS = settings_with(popular_half_life_days=DAYS)
 AS_OF_S = 1_700_000_000
 NOW_MS = 1000 * (AS_OF_S + 400 * DAY_S)
 WORTH = {"i7": 9.0, "i21": 5.0, "i3": 4.0}

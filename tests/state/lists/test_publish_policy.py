@@ -27,10 +27,11 @@ from state.users.record import UserRecord
 from state.users.record_batch import Ragged, UserRecords, unpack
 from streams.settings import Settings
 from tests.state.builders import make_generation, plain, unexplained
+from tests.support.settings import settings_with
 
 NOW_MS = 1_800_000_000_000
 NOBODY = np.zeros(1, np.bool_)
-SETTINGS = Settings(list_n=4, list_change_n=3, list_score_change=0.1, list_heartbeat_s=100, list_expires_s=1000)
+SETTINGS = settings_with(list_n=4, list_change_n=3, list_score_change=0.1, list_heartbeat_s=100, list_expires_s=1000)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_a_newcomer_among_the_first_items_is_a_change(generation: Generation) ->
     user = listed(generation, 1, 2, 3, 4)
 
     assert "changed" == decided(user, lists_of([[1, 2, 9, 3]], generation), generation)
-    patient = Settings(list_n=4, list_change_n=3, list_overlap_min=0.6)
+    patient = settings_with(list_n=4, list_change_n=3, list_overlap_min=0.6)
     assert "-" == decided(user, lists_of([[1, 2, 9, 3]], generation), generation, patient)
 
 
@@ -134,7 +135,7 @@ def test_another_mean_score_is_a_change(generation: Generation) -> None:
 
 def test_a_first_list_another_generation_and_a_repeat_go_out_at_once(generation: Generation) -> None:
     """The strongest reason is told; none of them waits for a burst to end."""
-    settings = Settings(list_n=4, list_change_n=3, debounce_ms=60_000)
+    settings = settings_with(list_n=4, list_change_n=3, debounce_ms=60_000)
     user, same = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 4]], generation)
 
     assert "repeated" == decided(user, same, generation, settings, republish=True)
@@ -153,7 +154,7 @@ def test_an_old_list_is_renewed(generation: Generation) -> None:
 
 def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) -> None:
     """Counted from the list before it; the wait is written into the record, and ends with the list."""
-    settings = Settings(list_n=4, list_change_n=3, debounce_ms=500)
+    settings = settings_with(list_n=4, list_change_n=3, debounce_ms=500)
     lists = lists_of([[1, 2, 9, 3]], generation)
     early, late = listed(generation, 1, 2, 3, 4, ago_ms=499), listed(generation, 1, 2, 3, 4, ago_ms=500)
 

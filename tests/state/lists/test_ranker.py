@@ -22,6 +22,7 @@ from state.lists.index_recall import ENOUGH, recall_of
 from state.lists.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
 from streams.settings import Settings
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.settings import settings_with
 
 pytestmark = pytest.mark.processes
 
@@ -87,7 +88,7 @@ def exact_lists(generation: Generation, batch: Batch, n: int = N) -> Rows:
 
 def settings_of(rank: Any = "annoy", probe_share: float = 0.0) -> Settings:
     """Return settings."""
-    return Settings(rank=rank, probe_share=probe_share)
+    return settings_with(rank=rank, probe_share=probe_share)
 
 
 def recall_lows(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from state.generations.generation import Generation, open_generation
@@ -17,10 +16,11 @@ from state.lists.session_list import (
 )
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
-from streams.settings import Settings
+from streams.settings import override
 from tests.state.builders import FIRST_ID, build_lists, make_generation
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(factors=8, list_n=6)
+SETTINGS = settings_with(factors=8, list_n=6)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_weights_that_do_not_fit_are_refused(generation: Generation, weights: li
 
 def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation) -> None:
     """Ranked for the same plays, each scores what it does among all items; the unknown are named, twice counts once."""
-    settings = msgspec.structs.replace(SETTINGS, list_n=30, popular_blend=0)
+    settings = override(SETTINGS, list_n=30, popular_blend=0)
     whole = session_list(exact_builder(settings), ListContext(generation, 0), ["i3", "i9", "i3"])
     wanted = [whole.items[4], "nowhere", whole.items[0], whole.items[2], whole.items[0]]
 

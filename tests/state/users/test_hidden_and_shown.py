@@ -8,8 +8,9 @@ from state.users.learn import learn
 from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings
 from tests.state.builders import Played, columns_of
+from tests.support.settings import settings_with
 
-SETTINGS = Settings(cooldown_shows=2, cooldown_plays=3)
+SETTINGS = settings_with(cooldown_shows=2, cooldown_plays=3)
 
 
 def after(*events: tuple[Action, int], settings: Settings = SETTINGS) -> UserRecords:
@@ -20,7 +21,7 @@ def after(*events: tuple[Action, int], settings: Settings = SETTINGS) -> UserRec
 
 def cooled(records: UserRecords, settings: Settings = SETTINGS) -> list[int]:
     """Return the items that are left out for now."""
-    cooldown = settings.cooldown_shows, settings.cooldown_plays
+    cooldown = settings.users.cooldown_shows, settings.users.cooldown_plays
     return records.shown.item_keys[cooling(records.shown, records.header["plays"], cooldown)].tolist()  # type: ignore[no-any-return]
 
 
@@ -53,7 +54,7 @@ def test_the_settings_decide_whether_items_cool_down() -> None:
 
 def test_memories_are_bounded() -> None:
     """The latest are kept; what was hidden first comes back."""
-    settings = Settings(hidden_max=2, shown_max=2, cooldown_shows=1)
+    settings = settings_with(hidden_max=2, shown_max=2, cooldown_shows=1)
 
     hidden = after(*((Action.HIDE, key) for key in (1, 2, 1, 3)), settings=settings).hidden
     shown = after(*((Action.SHOWN, key) for key in (1, 2, 1, 3)), settings=settings).shown

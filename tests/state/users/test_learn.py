@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,14 +11,15 @@ from state.users.event_columns import Action
 from state.users.learn import OUTCOMES, learn
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, new_users
-from streams.settings import Settings
+from streams.settings import Settings, override
 from tests.state.builders import Played, columns_of, plain
+from tests.support.settings import settings_with
 
 N_USERS = 3
 HALF_LIFE = 3.0
 
 
-LIMITS = Settings(
+LIMITS = settings_with(
     half_life_plays=HALF_LIFE,
     half_life_days=20.0,
     user_signals_per_day_max=4,
@@ -30,7 +30,7 @@ LIMITS = Settings(
     cooldown_plays=2,
 )
 DAY_S = 86_400
-OF_TWO = Settings(play_ids_max=2)
+OF_TWO = settings_with(play_ids_max=2)
 
 
 def learn_plain(record: UserRecord, events: list[Played], settings: Settings) -> UserRecord:
@@ -45,7 +45,7 @@ def learn_plain(record: UserRecord, events: list[Played], settings: Settings) ->
         elif event.action in (Action.HIDE, Action.UNHIDE):
             left = [key for key in found.hidden if key != event.item_key]
             kept = [*left, event.item_key] if event.action == Action.HIDE else left
-            found.hidden = kept[max(0, len(kept) - settings.hidden_max) :]
+            found.hidden = kept[max(0, len(kept) - settings.users.hidden_max) :]
         elif event.action == Action.SHOWN:
             show_plain(found, event.item_key, settings)
         else:
@@ -58,9 +58,9 @@ def show_plain(found: UserRecord, key: int, settings: Settings) -> None:
     if found.paused:
         return
     old = next((item for item in found.shown if item.item_key == key), ShownItem(key, 0, 0))
-    cooled = old.shows >= settings.cooldown_shows and found.plays - old.at_play >= settings.cooldown_plays
+    cooled = old.shows >= settings.users.cooldown_shows and found.plays - old.at_play >= settings.users.cooldown_plays
     left = [item for item in found.shown if item.item_key != key]
-    found.shown = [*left, ShownItem(key, 1 if cooled else old.shows + 1, found.plays)][-settings.shown_max :]
+    found.shown = [*left, ShownItem(key, 1 if cooled else old.shows + 1, found.plays)][-settings.users.shown_max :]
 
 
 def signal_plain(found: UserRecord, event: Played, settings: Settings) -> None:
@@ -69,12 +69,12 @@ def signal_plain(found: UserRecord, event: Played, settings: Settings) -> None:
         return
     if event.played_at_s // DAY_S > found.day:
         found.day, found.day_signals = event.played_at_s // DAY_S, 0
-    if 0 < settings.user_signals_per_day_max <= found.day_signals:
+    if 0 < settings.signals.per_day_max <= found.day_signals:
         return
     found.day_signals += 1
     if event.play_id:
         kept = [*found.play_ids, event.play_id]
-        found.play_ids = kept[max(0, len(kept) - settings.play_ids_max) :]
+        found.play_ids = kept[max(0, len(kept) - settings.users.play_ids_max) :]
     found.plays += event.action == Action.PLAY
     found.last_played_s = max(found.last_played_s, event.played_at_s)
     if event.weight > 0:
@@ -89,19 +89,23 @@ def history_plain(found: UserRecord, event: Played, settings: Settings) -> list[
     for entry in same:
         as_of_s = max(as_of_s, entry.last_played_s)
         plays, seconds = entry.touched_at_play - found.plays, entry.last_played_s - as_of_s
-        halvings = plays * (1.0 / settings.half_life_plays) + seconds * (1.0 / (settings.half_life_days * DAY_S))
+        halvings = plays * (1.0 / settings.objective.half_life_plays) + seconds * (
+            1.0 / (settings.objective.half_life_days * DAY_S)
+        )
         value = entry.value * math.exp2(halvings)
-    value += event.weight * math.exp2((event.played_at_s - as_of_s) * (1.0 / (settings.half_life_days * DAY_S)))
-    value = float(np.float32(max(-settings.item_weight_max, min(settings.item_weight_max, value))))
+    value += event.weight * math.exp2(
+        (event.played_at_s - as_of_s) * (1.0 / (settings.objective.half_life_days * DAY_S))
+    )
+    value = float(np.float32(max(-settings.signals.item_weight_max, min(settings.signals.item_weight_max, value))))
     left = [entry for entry in found.history if entry not in same]
-    return [*left, HistoryEntry(event.item_key, value, found.plays, as_of_s)][-settings.history_max :]
+    return [*left, HistoryEntry(event.item_key, value, found.plays, as_of_s)][-settings.users.history_max :]
 
 
 def learned(
     records: UserRecords, plays: list[list[Played]], settings: Settings | None = None
 ) -> tuple[UserRecords, list[bool]]:
     """Apply plays, a list a user; return who had a play that was delivered again, too."""
-    settings = settings or Settings(history_max=4, play_ids_max=2, half_life_plays=HALF_LIFE)
+    settings = settings or settings_with(history_max=4, play_ids_max=2, half_life_plays=HALF_LIFE)
     after, repeated, _ = learn(records, columns_of(plays), settings)
     return after, repeated.tolist()
 
@@ -132,7 +136,7 @@ def test_learning_equals_the_plain_reference(
 ) -> None:
     """Offsets, counts, histories, memories and wishes are those of the few lines above, bit for bit."""
     limits = {"history_max": history_max, "play_ids_max": play_ids_max, "hidden_max": hidden_max}
-    settings, plays = msgspec.structs.replace(LIMITS, **limits), of_each(topic)
+    settings, plays = override(LIMITS, **limits), of_each(topic)
     expected = [learn_plain(UserRecord(), found, settings) for found in plays]
 
     after, repeated = learned(new_users(N_USERS, 2), plays, settings)
@@ -146,7 +150,7 @@ def test_groups_and_deliveries_do_not_matter(
     topic: list[tuple[int, Played]], cuts: list[tuple[int, int]], play_ids_max: int
 ) -> None:
     """However plays are split into groups, and however much of them comes again, the records are the same."""
-    settings = msgspec.structs.replace(LIMITS, history_max=4, play_ids_max=play_ids_max)
+    settings = override(LIMITS, history_max=4, play_ids_max=play_ids_max)
     expected = plain(learned(new_users(N_USERS, 2), of_each(topic), settings)[0])
 
     records, begin = new_users(N_USERS, 2), 0
@@ -211,7 +215,9 @@ def test_the_oldest_play_ids_are_forgotten() -> None:
 
 def test_no_play_ids_are_remembered_if_so_wished() -> None:
     """With `play_ids_max` 0 every retry counts, within a group too."""
-    after, _ = learned(new_users(1, 2), [[Played(0, 1, play_id=7), Played(1, 1, play_id=7)]], Settings(play_ids_max=0))
+    after, _ = learned(
+        new_users(1, 2), [[Played(0, 1, play_id=7), Played(1, 1, play_id=7)]], settings_with(play_ids_max=0)
+    )
 
     assert (2, []) == (plain(after)[0].plays, plain(after)[0].play_ids)
 
@@ -232,7 +238,7 @@ def outcomes_of(events: list[Played], settings: Settings) -> list[str]:
 
 def test_robots_are_held_back_and_it_is_told() -> None:
     """Over the day's limit signals are not learnt, and an item is worth no more than its limit; the next day counts."""
-    settings = Settings(user_signals_per_day_max=3, item_weight_max=1.5, half_life_plays=float("inf"))
+    settings = settings_with(user_signals_per_day_max=3, item_weight_max=1.5, half_life_plays=float("inf"))
     events = [Played(offset, 1, DAY_S * (offset // 5)) for offset in range(7)]
 
     (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
@@ -243,7 +249,7 @@ def test_robots_are_held_back_and_it_is_told() -> None:
 
 def test_nothing_is_learnt_between_pause_and_resume() -> None:
     """Not a play, not what was shown; wishes are carried out, and each of them is told apart."""
-    settings = Settings(cooldown_shows=1)
+    settings = settings_with(cooldown_shows=1)
     actions = [Action.PLAY, Action.PAUSE, Action.PLAY, Action.SHOWN, Action.HIDE, Action.RESUME, Action.PLAY]
     events = [Played(offset, offset + 1, action=action) for offset, action in enumerate(actions)]
 
@@ -256,7 +262,7 @@ def test_nothing_is_learnt_between_pause_and_resume() -> None:
 
 def test_all_items_of_one_event_were_shown() -> None:
     """They share its offset; delivered again, none of them counts."""
-    settings = Settings(cooldown_shows=3)
+    settings = settings_with(cooldown_shows=3)
     events = [Played(4, key, action=Action.SHOWN) for key in (1, 2, 1)]
 
     once, _ = learned(new_users(1, 2), [events], settings)

@@ -13,7 +13,7 @@ import pytest
 from state.users.partition import PartitionState, Place
 from state.users.store import STATE_S_MAX, UserStore, add_user_table
 from streams.consumer.faust_app import create_app
-from streams.settings import Settings
+from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parents[3]
 DYING = """
@@ -54,7 +54,7 @@ async def test_a_state_that_may_have_missed_a_tombstone_is_rebuilt(
 ) -> None:
     """Else whoever was forgotten while the worker was away would come back with it."""
     caplog.set_level(logging.WARNING)
-    settings = Settings(data_dir=str(tmp_path))
+    settings = settings_with(data_dir=str(tmp_path))
     store: UserStore = add_user_table(create_app(settings), settings)
     left_behind(store.folder / "2", age_s)
 
@@ -70,7 +70,7 @@ async def test_a_state_that_may_have_missed_a_tombstone_is_rebuilt(
 @pytest.mark.parametrize("n_removed", [0, 1, 3])
 async def test_a_removal_that_dies_half_way_leaves_no_half_of_a_state(tmp_path: Path, n_removed: int) -> None:
     """The next start has an empty state that it can use, whatever the clock says by then, and the rest is gone."""
-    settings = Settings(data_dir=str(tmp_path))
+    settings = settings_with(data_dir=str(tmp_path))
     store: UserStore = add_user_table(create_app(settings), settings)
     left_behind(store.folder / "2", age_s=60)
     assert -signal.SIGKILL == half_removed(store.folder / "2", n_removed)

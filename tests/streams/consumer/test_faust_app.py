@@ -4,15 +4,20 @@ from pathlib import Path
 
 from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.settings import Settings
+from tests.support.settings import settings_with
 
 
 def test_an_app_is_a_static_member_of_its_group(tmp_path: Path) -> None:
     """A restart within the session keeps the partitions; each worker has its folder."""
-    settings = Settings(brokers="k1:1,k2:2", group="g", instance="b", data_dir=str(tmp_path), session_timeout_s=20)
+    settings = settings_with(brokers="k1:1,k2:2", group="g", instance="b", data_dir=str(tmp_path), session_timeout_s=20)
 
     conf = create_app(settings).conf
 
-    assert ("g", "g-b", settings.worker_path) == (conf.id, conf.consumer_group_instance_id, Path(conf.datadir))
+    assert ("g", "g-b", settings.application.worker_path) == (
+        conf.id,
+        conf.consumer_group_instance_id,
+        Path(conf.datadir),
+    )
     assert (20, 4) == (conf.broker_session_timeout, conf.broker_heartbeat_interval)
     assert ["kafka://k1:1", "kafka://k2:2"] == [str(url) for url in conf.broker]
 
@@ -31,14 +36,14 @@ def test_an_app_neither_serves_nor_creates() -> None:
 
 def test_apps_do_not_share_anything() -> None:
     """An app is made by a function, once a process; tests make many."""
-    first, second = create_app(Settings(group="one")), create_app(Settings(group="two"))
+    first, second = create_app(settings_with(group="one")), create_app(settings_with(group="two"))
 
     assert (first.conf.id, second.conf.id) == ("one", "two")
 
 
 def test_two_groups_may_wait() -> None:
     """One is folded while the next is fetched; Faust's own bound, in messages, is out of the way."""
-    app = create_app(Settings(group_plays_max=700, slice_plays_max=1))
+    app = create_app(settings_with(group_plays_max=700, slice_plays_max=1))
 
     assert (1400, 1) == (app.waiting_plays_max, app.slice_plays_max)
     assert app.conf.stream_buffer_maxsize > 2 * 1400

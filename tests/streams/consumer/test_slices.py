@@ -13,7 +13,7 @@ from mode import Service
 
 from streams.consumer.faust_app import create_app
 from streams.consumer.slices import Slice, SliceConsumer, acknowledge, take_group
-from streams.settings import Settings
+from tests.support.settings import settings_with
 
 GENERATION_ID = 4
 SLICE_MAX = 10
@@ -161,7 +161,7 @@ class FetchedConsumer(SliceConsumer):
 
     def __init__(self, fetched: dict[TP, list[Any]], group_plays_max: int = 4000) -> None:
         """Deliver the same fetch whenever it is asked for."""
-        app = create_app(Settings(slice_plays_max=SLICE_MAX, group_plays_max=group_plays_max))
+        app = create_app(settings_with(slice_plays_max=SLICE_MAX, group_plays_max=group_plays_max))
         app.consumer_generation_id = GENERATION_ID
         super().__init__(app.transport, app.topics.on_message, None, None)
         self.n_fetches = 0
@@ -271,6 +271,6 @@ async def test_a_changelog_does_not_wait_for_plays() -> None:
 
 def test_an_app_delivers_slices() -> None:
     """Through the transport of this module."""
-    app = create_app(Settings(slice_plays_max=123))
+    app = create_app(settings_with(slice_plays_max=123))
 
     assert (SliceConsumer, 123) == (app._new_transport().Consumer, app.slice_plays_max)

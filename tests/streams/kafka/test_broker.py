@@ -9,7 +9,7 @@ import pytest
 
 from streams.kafka.broker import HOST, Broker, BrokerError, answers, check_java, embedded_broker, free_port
 from streams.kafka.jars import CHECKSUMS, KAFKA_FOLDER, KAFKA_VERSION, JarsError, jars_path, resolve_jars
-from streams.settings import Settings
+from tests.support.settings import settings_with
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_jar_that_differs_is_never_put_into_place(tmp_path: Path, tools: Path)
 def test_a_cluster_elsewhere_is_not_embedded(brokers: str) -> None:
     """`playfold broker` does not start a node that nobody would talk to."""
     with pytest.raises(BrokerError) as caught:
-        embedded_broker(Settings(brokers=brokers))
+        embedded_broker(settings_with(brokers=brokers))
 
     expected = (
         f"The embedded broker runs at one port of 127.0.0.1, but PLAYFOLD_BROKERS is {brokers}: "
@@ -146,7 +146,7 @@ def test_a_cluster_elsewhere_is_not_embedded(brokers: str) -> None:
 
 def test_the_settings_say_where_the_broker_is(tmp_path: Path) -> None:
     """Port, folder and jars follow from two settings."""
-    settings = Settings(brokers="localhost:20001", data_dir=str(tmp_path))
+    settings = settings_with(brokers="localhost:20001", data_dir=str(tmp_path))
 
     broker = embedded_broker(settings)
 

@@ -23,7 +23,7 @@ from streams.topics.topics import declare_topics
 
 OFFICIAL = Path(__file__).parents[1] / "fixtures" / "asyncapi-3.0.0.json.gz"
 OFFICIAL_SHA256 = "abe96881dbfaad495ccbb6bd8d3fb43ca18a13b9d7564849ccb66f39d5e5b20f"
-TYPES = frozenset(Settings().weights)
+TYPES = frozenset(Settings().signals.weights)
 
 Message = tuple[str, dict[str, Any]]
 
@@ -182,7 +182,7 @@ def test_a_worker_reads_every_example_of_an_event(example: Any) -> None:
     """As what it is meant to be; a schema alone would let a wish pass for a play."""
     value = json.dumps(example.payload).encode()
 
-    assert example.record == read_event(b"anna", value, Settings().play_bytes_max, TYPES)
+    assert example.record == read_event(b"anna", value, Settings().topics.play_bytes_max, TYPES)
 
 
 @pytest.mark.parametrize("topic", sorted(set(EXAMPLES) - {"plays"}))

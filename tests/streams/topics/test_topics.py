@@ -6,6 +6,7 @@ import pytest
 from streams.settings import Settings, SettingsError, read_settings
 from streams.topics.admin import FoundTopic, TopicsError, compare_topics
 from streams.topics.topics import TopicNames, declare_topics, topic_names
+from tests.support.settings import settings_with
 
 
 def as_declared(settings: Settings) -> dict[str, FoundTopic]:
@@ -42,7 +43,7 @@ def test_names_carry_the_prefix_but_the_changelog_carries_the_group() -> None:
         users_changelog="radio-users-changelog",
     )
 
-    assert expected == topic_names(Settings(topic_prefix="eu.", group="radio"))
+    assert expected == topic_names(settings_with(topic_prefix="eu.", group="radio"))
 
 
 def test_a_prefix_that_kafka_refuses_is_refused_first() -> None:
@@ -55,12 +56,12 @@ def test_brokers_without_a_port_are_refused() -> None:
     """`host:port`, separated by commas."""
     with pytest.raises(SettingsError, match=r"^PLAYFOLD_BROKERS is 'kafka', which does not fit"):
         read_settings({"PLAYFOLD_BROKERS": "kafka"})
-    assert read_settings({"PLAYFOLD_BROKERS": "a:1,[::1]:2"}).brokers == "a:1,[::1]:2"
+    assert read_settings({"PLAYFOLD_BROKERS": "a:1,[::1]:2"}).kafka.brokers == "a:1,[::1]:2"
 
 
 def test_a_cluster_as_declared_passes() -> None:
     """Nothing is raised when nothing differs."""
-    settings = Settings(partitions=7)
+    settings = settings_with(partitions=7)
 
     compare_topics(settings, as_declared(settings))
 
@@ -69,7 +70,7 @@ def test_plays_lists_and_changelog_have_equal_partitions() -> None:
     """A play's list and its state go to the number of its own partition."""
     names = topic_names(Settings())
 
-    partitions = {topic.name: topic.partitions for topic in declare_topics(Settings(partitions=6))}
+    partitions = {topic.name: topic.partitions for topic in declare_topics(settings_with(partitions=6))}
 
     alike = {names.plays, names.plays_rejected, names.recommendations, names.users_changelog}
     alike |= {names.related_items, names.popular_items, names.catalog, names.private_recommendations}
@@ -136,7 +137,7 @@ def test_a_policy_of_two_words_is_theirs_in_any_order() -> None:
 
 def test_one_partition_of_plays_is_counted_right() -> None:
     """The sentence names both numbers."""
-    found = as_declared(Settings(partitions=1))
+    found = as_declared(settings_with(partitions=1))
 
     expected = (
         "Topic plays has 1 partition, but PLAYFOLD_PARTITIONS is 4 for all alike: "

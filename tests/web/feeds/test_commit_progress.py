@@ -11,6 +11,7 @@ from state.gateway_view import View
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
+from tests.support.settings import settings_with
 from tests.support.wait import wait_until
 from web.feeds.commit_progress import Progress
 from web.feeds.list_waiters import Arrivals
@@ -36,7 +37,9 @@ async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> Asy
 
 async def commit(settings: Settings, names: TopicNames, offset: int) -> None:
     """Have the workers' group commit its place in partition 2."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.brokers, group_id=settings.group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka.brokers, group_id=settings.application.group, enable_auto_commit=False
+    )
     await consumer.start()
     try:
         tp = TopicPartition(names.plays, 2)
@@ -75,7 +78,7 @@ async def test_a_play_is_settled_once_the_workers_committed_it(
 @pytest.mark.processes
 async def test_without_kafka_the_lag_is_not_known(tmp_path: Path) -> None:
     """Nothing is 0 that is not known, and it is asked again."""
-    settings = Settings(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
+    settings = settings_with(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
     view = View(tmp_path / "view")
     found = Progress(settings, Following(settings, view, lambda *_: None), Arrivals())
     found.lags = {0: 5}

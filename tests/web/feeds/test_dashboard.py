@@ -109,7 +109,7 @@ async def test_generations_are_told_the_newest_first(scene: Scene) -> None:
     assert [] == figures.generations()
     store = generation_store(scene.settings)
     for name in ("2026-01-01T00-00-00.000Z", "2026-01-02T00-00-00.000Z"):
-        folder = Path(scene.settings.data_dir) / "made" / name
+        folder = Path(scene.settings.application.data_dir) / "made" / name
         write_made_up(folder, name, np.ones((5, 4), np.float32))
         store.publish(folder)
     scene.parts.serving.current = store.open("2026-01-01T00-00-00.000Z")

@@ -146,7 +146,7 @@ async def test_so_many_pages_are_open_and_no_more(scene: Scene) -> None:
     with streams.counted():
         assert 1 == streams.n_open
     assert 0 == streams.n_open
-    streams.n_open = scene.settings.gateway_streams_max
+    streams.n_open = scene.settings.gateway.streams_max
     async with scene.client() as client:
         full = await client.get("/live/events")
         scene.parts.following.caught_up.clear()

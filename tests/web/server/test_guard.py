@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from state.gateway_view import RELATED, View
-from streams.settings import Settings
+from tests.support.settings import settings_with
 from tests.web.scene import HOST, Scene, ask, made_list, make_scene
 from web.server.access import Access
 from web.server.guard import Guard
@@ -196,7 +196,7 @@ class Slow:
 
 def guarded(app: Any, **settings: Any) -> Guard:
     """Return an app behind a guard."""
-    own = Settings(**settings)
+    own = settings_with(**settings)
     return Guard(app, own, Access(own), GatewayMetrics())
 
 

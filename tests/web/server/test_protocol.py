@@ -11,7 +11,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import web.server.protocol
-from streams.settings import Settings
+from tests.support.settings import settings_with
 from tests.web.scene import Scene, made_list
 from web.server.protocol import JoinedWrites, PortTakenError, Server, listen, server_of, url_of
 
@@ -29,7 +29,7 @@ class Served(NamedTuple):
 @asynccontextmanager
 async def serving(app: ASGIApp, **settings: Any) -> AsyncIterator[Served]:
     """Serve an app while the block lasts."""
-    own = Settings(gateway_port=0, **settings)
+    own = settings_with(gateway_port=0, **settings)
     bound = listen(own)
     server = server_of(app, own)
     task = asyncio.create_task(server.serve([bound]))
@@ -392,19 +392,19 @@ def test_an_address_that_is_taken_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTakenError) as caught:
-            listen(Settings(gateway_port=port))
+            listen(settings_with(gateway_port=port))
     assert (
         f"The gateway cannot listen on 127.0.0.1:{port} (Address already in use): set PLAYFOLD_GATEWAY_PORT or _HOST."
         == str(caught.value)
     )
     with pytest.raises(PortTakenError, match=r"^The gateway cannot listen on 192\.0\.2\.1:0 \("):
-        listen(Settings(gateway_host="192.0.2.1", gateway_port=0))
+        listen(settings_with(gateway_host="192.0.2.1", gateway_port=0))
 
 
 @pytest.mark.parametrize(("host", "begin"), [("127.0.0.1", "http://127.0.0.1:"), ("::1", "http://[::1]:")])
 def test_an_address_is_told_as_clients_write_it(host: str, begin: str) -> None:
     """With brackets where they belong."""
-    bound = listen(Settings(gateway_host=host, gateway_port=0))
+    bound = listen(settings_with(gateway_host=host, gateway_port=0))
     url = url_of(bound)
     bound.close()
 

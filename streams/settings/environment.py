@@ -1,0 +1,52 @@
+"""The only reader of the environment."""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from streams.settings.settings import GROUP_TYPES, PLACES, Settings
+
+PREFIX = "PLAYFOLD_"
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names it. Correct the environment variable and start again."""
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Args:
+        environment: Names and values; the process's own environment if left out.
+
+    Raises:
+        SettingsError: A `PLAYFOLD_` variable is unknown or its value does not fit.
+    """
+    environment = os.environ if environment is None else environment
+    flat_names = {f"{PREFIX}{flat_name.upper()}": flat_name for flat_name in PLACES}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in flat_names)
+    if unknown:
+        message = f"{unknown[0]} is not a setting of playfold; docs/configuration.md lists them all."
+        raise SettingsError(message)
+    texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for name, text in environment.items():
+        if name in flat_names:
+            texts[PLACES[flat_names[name]][0]][flat_names[name]] = text
+    return Settings(**{group: _read_group(GROUP_TYPES[group], of_group) for group, of_group in texts.items()})
+
+
+def _read_group(group_type: type[msgspec.Struct], texts: dict[str, str]) -> Any:
+    """Convert the texts of one group, given by their flat names."""
+    try:
+        return msgspec.convert(texts, group_type, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        if not path:
+            raise SettingsError(reason) from None
+        flat_name = path.rstrip("`")
+        name, reason = f"{PREFIX}{flat_name.upper()}", f"{reason[:1].lower()}{reason[1:]}"
+        message = f"{name} is {texts[flat_name]!r}, which does not fit: {reason}."
+        raise SettingsError(message) from None
