@@ -240,5 +240,21 @@ def test_an_app_tells_whether_it_is_settled() -> None:
     """A sweep asks these before every group."""
     app = create_app(Settings())
 
-    assert (False, False) == (app.rebalancing, app.in_recovery)
+    assert not app.rebalancing
+    assert not app.in_recovery
     assert not app.tables.recovery.completed.is_set()
+
+
+def test_one_assert_says_one_thing() -> None:
+    """A comparison of two tuples would not say which of their parts differ."""
+    assert [] == [
+        f"{path.relative_to(PROJECT)}:{node.lineno}"
+        for path in sorted((PROJECT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assert) and compares_tuples(node.test)
+    ]
+
+
+def compares_tuples(test: ast.expr) -> bool:
+    """Return whether an expression compares two tuples that are written out."""
+    return isinstance(test, ast.Compare) and all(isinstance(side, ast.Tuple) for side in (test.left, *test.comparators))

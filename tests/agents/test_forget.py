@@ -99,13 +99,16 @@ def test_who_comes_back_begins_anew(states: dict[int, PartitionState], generatio
     """With a list of what was played since, in the same group or a later one; the mark goes."""
     same = [slice_of(0, 0, played("ann", "i1"), wish("ann"), played("ann", "i2"))]
     first = fold_slices(same, states, generation, SETTINGS)
-    assert (["i2"], 1) == (known(states, "ann"), record_of(states, "ann").plays)
-    assert ("personal", 2) == (lists_of(first)["ann"].kind, lists_of(first)["ann"].offset)
+    assert ["i2"] == known(states, "ann")
+    assert 1 == record_of(states, "ann").plays
+    assert "personal" == lists_of(first)["ann"].kind
+    assert 2 == lists_of(first)["ann"].offset
 
     fold_slices([slice_of(0, 3, wish("ann"))], states, generation, SETTINGS)
     later = fold_slices([slice_of(0, 4, played("ann", "i5"))], states, generation, SETTINGS)
 
-    assert (["i5"], 1) == (known(states, "ann"), record_of(states, "ann").plays)
+    assert ["i5"] == known(states, "ann")
+    assert 1 == record_of(states, "ann").plays
     assert 4 == lists_of(later)["ann"].offset
     assert [] == list(states[0].forgotten())
 
@@ -127,12 +130,15 @@ def test_the_marker_outlives_a_restart_and_outranks_a_late_worker(
 
     n_outranked = states[0].apply_changelog([Logged(states[0].place.changelog_offset + 1, b"ann", late)])
 
-    assert (1, [b"ann"], [b"ann"]) == (n_outranked, states[0].outranked(5), list(states[0].forgotten()))
+    assert 1 == n_outranked
+    assert [b"ann"] == states[0].outranked(5)
+    assert [b"ann"] == list(states[0].forgotten())
     (value,) = states[0].read([b"ann"])
     assert value is not None
     assert is_forgotten(value)
     restored = refold({0: [b"ann"]}, states, None, SETTINGS, NOW_MS)[0]
-    assert ([b"ann"], [(b"ann", None)]) == (users_of(restored), restored.lists)
+    assert [b"ann"] == users_of(restored)
+    assert [(b"ann", None)] == restored.lists
 
 
 def test_an_old_marker_becomes_a_tombstone(states: dict[int, PartitionState]) -> None:
@@ -161,12 +167,14 @@ def test_a_tombstone_that_only_the_changelog_has_takes_the_marker_with_it(
     states[0].apply_changelog([Logged(states[0].place.changelog_offset + 1, b"ann", None)])
 
     assert [None] == states[0].read([b"ann"])
-    assert ([b"ben"], True) == (list(states[0].forgotten()), states[0].has_forgotten)
+    assert [b"ben"] == list(states[0].forgotten())
+    assert states[0].has_forgotten is True
 
 
 def test_a_group_of_wishes_alone_is_read() -> None:
     """Users without any play."""
     group = read_group([slice_of(3, 7, wish("ann"), wish("ben"), wish("ann"))], Settings())
 
-    assert ({3: [b"ann", b"ben"]}, [9, 8]) == (group.users, group.forget_offsets.tolist())
+    assert {3: [b"ann", b"ben"]} == group.users
+    assert [9, 8] == group.forget_offsets.tolist()
     assert [0, 0, 0] == group.events.starts.tolist()

@@ -164,7 +164,8 @@ def test_a_publisher_that_is_killed_publishes_nothing(case: StoreCase, tmp_path:
     ended = run_publisher(case, folder, n + last)
     assert -signal.SIGKILL == ended.returncode, ended.stderr
 
-    assert ([], {}) == (listed(case), case.store.problems())
+    assert [] == listed(case)
+    assert {} == case.store.problems()
     assert f"Generation {FIRST_ID} is not in " in said(lambda: case.store.open(FIRST_ID))
     assert f"Generation {FIRST_ID} is not in " in said(lambda: case.store.verify(FIRST_ID))
 
@@ -298,7 +299,8 @@ def test_damaged_ones_go_with_those_of_their_age(case: StoreCase, tmp_path: Path
         case.remove(f"{generation_id}/popularity.npy")
 
     assert names[:2] == case.store.prune(2, None)
-    assert ({names[3]}, [names[2], names[4]]) == (set(case.store.problems()), listed(case))
+    assert {names[3]} == set(case.store.problems())
+    assert [names[2], names[4]] == listed(case)
 
 
 def test_of_two_publishers_at_once_one_succeeds(case: StoreCase, tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ async def test_records_stand_in_order_at_the_offsets_told(case: Case) -> None:
         first = await send(case, (b"a", b"1"))
         second = await send(case, (b"b", b"2"), (b"", None), ("ü".encode(), b""))
 
-    assert (Written(0, 0, unbroken=True), Written(1, 3, unbroken=True)) == (first, second)
+    assert Written(0, 0, unbroken=True) == first
+    assert Written(1, 3, unbroken=True) == second
     assert [(b"a", b"1"), (b"b", b"2"), (b"", None), ("ü".encode(), b"")] == await case.read()
 
 

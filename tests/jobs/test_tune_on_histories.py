@@ -61,7 +61,9 @@ def test_histories_are_tuned_on_as_they_would_be_trained(
     found = tuned_on(tmp_path / "snapshot", listeners(last=50), settings)
 
     assert found.best.scored_on.endswith(f"trained on the {n_events * 7 // 10} before them")
-    assert (8, 2, 5.0) == (found.objective.factors, found.objective.iterations, found.objective.half_life_plays)
+    assert 8 == found.objective.factors
+    assert 2 == found.objective.iterations
+    assert 5.0 == found.objective.half_life_plays
     assert found.best == read_best(settings.application.tuned_path)
 
 

@@ -161,8 +161,10 @@ def test_no_generation_and_no_worker_are_problems(own: Settings, names: TopicNam
     found = examined(own)
 
     assert {"broker": "ok", "topics": "ok", "lag": "ok", "clock": "note"}.items() <= verdicts(found).items()
-    assert ("problem", "Run `playfold retrain`.") == (found["generation"].verdict, found["generation"].do)
-    assert ("problem", "No worker told anything in the last hour.") == (found["workers"].verdict, found["workers"].says)
+    assert "problem" == found["generation"].verdict
+    assert "Run `playfold retrain`." == found["generation"].do
+    assert "problem" == found["workers"].verdict
+    assert "No worker told anything in the last hour." == found["workers"].says
 
 
 def test_a_generation_that_is_gone_from_the_store_is_a_problem(own: Settings, names: TopicNames) -> None:

@@ -61,7 +61,9 @@ def test_a_list_says_why_and_the_command_says_all_of_it(small: Settings) -> None
             assert made.scores[rank - 1] == pytest.approx(whole.score, rel=1e-5)
             expected = [shares[name] for name in made.because[rank - 1]]
             np.testing.assert_allclose(expected, made.because_scores[rank - 1], atol=1e-5 * made.scores[0])
-    assert ("popular", [], []) == (found["new"].kind, found["new"].because, found["new"].because_rest)
+    assert "popular" == found["new"].kind
+    assert [] == found["new"].because
+    assert [] == found["new"].because_rest
     assert said(small, "new", "i1").startswith("Nothing that 'new' played is in generation ")
     told, machine = run(small, "ann", found["ann"].items[0]), run(small, "ann", found["ann"].items[0], "--json")
     assert f"{found['ann'].items[0]} scores " in told.stdout
@@ -75,7 +77,8 @@ def test_what_cannot_be_explained_is_a_sentence(small: Settings) -> None:
         "Nothing is known of 'ann': either no worker has folded a play of theirs, or they were forgotten."
     )
     refused = run(small, "ann", "i1")
-    assert (1, 1) == (refused.returncode, len(refused.stderr.splitlines()))
+    assert 1 == refused.returncode
+    assert 1 == len(refused.stderr.splitlines())
     with worker(small):
         send(small, BEN)
         block_until(lambda: bool(values(small, topic_names(small).users_changelog)), 20)
@@ -85,7 +88,8 @@ def test_what_cannot_be_explained_is_a_sentence(small: Settings) -> None:
 
     second = publish(small, made_up_factors(100, 8, np.random.default_rng(1)))
 
-    assert (first, second) == (explain("ben", "i1", small).generation, explain("ben", "i1", small).serving)
+    assert first == explain("ben", "i1", small).generation
+    assert second == explain("ben", "i1", small).serving
     generation_store(small).delete(first)
     assert said(small, "ben", "i1") == (
         "The vector of 'ben' belongs to an older generation, which is not in the store any more: "

@@ -62,7 +62,8 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         (on_disk,) = traces.keys() - topics
         assert small.application.worker_path / "users" == Path(on_disk).parent
         assert [False] * 6 == [stands for stands, _ in traces.values()]
-        assert (5, 0) == (traces[names.plays][1], traces[names.plays_rejected][1])
+        assert 5 == traces[names.plays][1]
+        assert 0 == traces[names.plays_rejected][1]
         folder = tmp_path_factory.mktemp("snapshot")
         asyncio.run(write_snapshot(small, folder, no_progress))
         assert "u3" not in open_snapshot(folder).users()["user_id"].to_pylist()
@@ -72,7 +73,8 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
 
         block_until(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         record = UserRecord.decode(latest(small, names.users_changelog, "u3") or b"")
-        assert (1, 1) == (record.plays, len(record.history))
+        assert 1 == record.plays
+        assert 1 == len(record.history)
 
 
 def test_without_a_worker_the_wish_is_kept(small: Settings, names: TopicNames) -> None:
@@ -173,9 +175,13 @@ def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicN
         clean, found = run(small, "ann", "--verify"), run(small, "ben", "--verify", "--json")
 
     receipt = msgspec.json.decode(given.stdout, type=Receipt)
-    assert ("forget", "ann", 0) == (receipt.wish, receipt.user_id, given.returncode)
-    assert (0, 6) == (clean.returncode, clean.stdout.count("nothing of them stands"))
-    assert (1, True) == (found.returncode, msgspec.json.decode(found.stdout.splitlines()[0])["stands"])
+    assert "forget" == receipt.wish
+    assert "ann" == receipt.user_id
+    assert 0 == given.returncode
+    assert 0 == clean.returncode
+    assert 6 == clean.stdout.count("nothing of them stands")
+    assert 1 == found.returncode
+    assert msgspec.json.decode(found.stdout.splitlines()[0])["stands"] is True
 
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:

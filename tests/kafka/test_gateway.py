@@ -93,8 +93,10 @@ def test_a_listener_reads_what_their_play_changed(running: Running) -> None:
             (place,) = post(running.client, play(user_id, item_id))
             found = read(running.client, user_id, place)
 
-            assert (True, user_id) == (found["reflected"], found["user_id"])
-            assert (place["partition"], place["offset"]) == (found["partition"], found["offset"])
+            assert found["reflected"] is True
+            assert user_id == found["user_id"]
+            assert place["partition"] == found["partition"]
+            assert place["offset"] == found["offset"]
             assert item_id not in found["items"]
     on_topic = lists(running.settings)["secret-19"]
     assert msgspec.to_builtins(on_topic) == {name: value for name, value in found.items() if name != "reflected"}
@@ -131,7 +133,9 @@ def test_odd_listeners_are_listeners(running: Running, user_id: str) -> None:
 
     assert (user_id, True) == tuple(read(running.client, quoted, place)[name] for name in ("user_id", "reflected"))
     held = good(running.client.get(f"/v1/users/{quoted}/export")).json()
-    assert (user_id, True, "i5") == (held["user_id"], held["anything"], held["plays"][0]["event"]["item_id"])
+    assert user_id == held["user_id"]
+    assert held["anything"] is True
+    assert "i5" == held["plays"][0]["event"]["item_id"]
 
 
 def test_a_play_that_changes_no_list_is_settled(running: Running) -> None:
@@ -143,7 +147,9 @@ def test_a_play_that_changes_no_list_is_settled(running: Running) -> None:
 
     found = read(running.client, "secret-pausing", ignored)
 
-    assert (True, before["items"], before["offset"]) == (found["reflected"], found["items"], found["offset"])
+    assert found["reflected"] is True
+    assert before["items"] == found["items"]
+    assert before["offset"] == found["offset"]
     assert pause["offset"] > found["offset"]
     began = time.monotonic()
     later = read(running.client, "secret-pausing", {**ignored, "offset": ignored["offset"] + 10**6}, wait_ms=300)
@@ -177,7 +183,10 @@ def test_reasons_come_from_the_list_or_from_all_plays(running: Running) -> None:
 
     short, full = good(running.client.get(path)).json(), good(running.client.get(f"{path}?full=true")).json()
 
-    assert (2, 2, False, True) == (short["rank"], full["rank"], short["whole"], full["whole"])
+    assert 2 == short["rank"]
+    assert 2 == full["rank"]
+    assert short["whole"] is False
+    assert full["whole"] is True
     for told, n in ((short, 3), (full, 6)):
         assert n == len(told["reasons"])
         total = sum(reason["share"] for reason in told["reasons"]) + told["rest"]
@@ -219,7 +228,8 @@ def test_what_goes_with_some_items_is_what_their_listener_would_get(running: Run
     body = {"items": ["i7", "i8", "stranger"], "n": 10}
     found = good(running.client.post("/v1/recommendations", json=body)).json()
 
-    assert (["stranger"], theirs["generation"]) == (found["unknown"], found["generation"])
+    assert ["stranger"] == found["unknown"]
+    assert theirs["generation"] == found["generation"]
     assert set(theirs["items"][:5]) <= set(found["items"])
 
 
@@ -230,16 +240,15 @@ def test_a_listener_is_forgotten(running: Running) -> None:
 
     receipt = good(running.client.delete("/v1/users/secret-gone")).json()
 
-    assert ("forget", "secret-gone", place["partition"]) == (
-        receipt["wish"],
-        receipt["user_id"],
-        receipt["partition"],
-    )
+    assert "forget" == receipt["wish"]
+    assert "secret-gone" == receipt["user_id"]
+    assert place["partition"] == receipt["partition"]
     assert place["offset"] + 1 == receipt["plays_offset"]
     assert min(receipt["changelog_offset"], receipt["recommendations_offset"]) >= 0
     block_until(lambda: read(running.client, "secret-gone")["kind"] == "popular", 5)
     held = good(running.client.get("/v1/users/secret-gone/export")).json()
-    assert (None, True) == (held["recommendations"], held["record"]["forgotten"])
+    assert held["recommendations"] is None
+    assert held["record"]["forgotten"] is True
     (again,) = post(running.client, play("secret-gone", "i50"))
     assert (True, 1) == tuple(read(running.client, "secret-gone", again)[name] for name in ("reflected", "plays"))
 
@@ -258,10 +267,8 @@ def test_a_page_sees_its_listener_s_list_move(running: Running) -> None:
     assert not moved["first"]
     assert 0 < moved["took_ms"] < 5000
     assert "i77" not in [entry["item_id"] for entry in moved["entries"]]
-    assert (["a"], [[0, 1, 2, 3]]) == (
-        [found["instance"] for found in figures["workers"]],
-        [found["partitions"] for found in figures["workers"]],
-    )
+    assert ["a"] == [found["instance"] for found in figures["workers"]]
+    assert [[0, 1, 2, 3]] == [found["partitions"] for found in figures["workers"]]
     assert [True] == [found["serving"] for found in figures["generations"]]
 
 

@@ -63,7 +63,8 @@ def test_a_night_killed_in_every_step_ends_well(small: Settings, names: TopicNam
 
     report = retrain(small, no_progress)
 
-    assert (True, "announced") == (report.resumed, report.status)
+    assert report.resumed
+    assert "announced" == report.status
     store = generation_store(small)
     assert [report.generation] == [manifest.generation_id for manifest in store.manifests()]
     assert {report.generation} == set(announcements(small, names))
@@ -76,10 +77,12 @@ def test_the_next_night_begins_with_the_generation_in_service(small: Settings, n
     """It is compared with it, too; both are announced, in their order, and nothing is resumed."""
     first, second = retrain(small, no_progress), retrain(small, no_progress)
 
-    assert (None, first.generation) == (first.started_from, second.started_from)
+    assert first.started_from is None
+    assert first.generation == second.started_from
     assert first.gate is not None
     assert second.gate is not None
-    assert (None, first.generation) == (first.gate.against, second.gate.against)
+    assert first.gate.against is None
+    assert first.generation == second.gate.against
     assert second.gate.serving is not None
     assert [first.generation, second.generation] == announcements(small, names)
     manifests = generation_store(small).manifests()
@@ -172,7 +175,9 @@ def test_a_second_retrain_meanwhile_is_a_sentence(small: Settings, tmp_path: Pat
     expected = (
         f"Another run makes generation {run.generation_id} in {small.application.nights_path}: wait for it, or stop it."
     )
-    assert (1, "", expected) == (second.returncode, second.stdout, second.stderr.splitlines()[-1])
+    assert 1 == second.returncode
+    assert "" == second.stdout
+    assert expected == second.stderr.splitlines()[-1]
     assert tmp_path.exists()
 
 
@@ -184,7 +189,8 @@ def test_a_retrain_says_that_it_resumes(small: Settings, tmp_path: Path) -> None
 
     told = told_by(small, log)
 
-    assert (True, run.generation_id) == (told["resumed"], told["generation"])
+    assert told["resumed"] is True
+    assert run.generation_id == told["generation"]
     assert f"Resuming the run of generation {run.generation_id}; done: nothing." in log.read_text()
 
 
@@ -216,7 +222,8 @@ def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, t
     store = generation_store(settings)
     assert report.gate is not None
     assert report.gate.difference is not None
-    assert ("rejected", False) == (report.status, report.gate.accepted)
+    assert "rejected" == report.status
+    assert not report.gate.accepted
     assert report.gate.difference.high < 0
     assert [in_service] == announcements(settings, names)
     assert [False, True] == [manifest.rejected for manifest in store.manifests()]
@@ -224,7 +231,9 @@ def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, t
     assert {"run.json", "report.json", "lock"} == left(settings)
 
     forced = told_by(poor, tmp_path / "forced.log", "--force")
-    assert ("announced", False, True) == (forced["status"], forced["gate"]["accepted"], forced["gate"]["forced"])
+    assert "announced" == forced["status"]
+    assert forced["gate"]["accepted"] is False
+    assert forced["gate"]["forced"] is True
     assert [in_service, forced["generation"]] == announcements(settings, names)
     assert [False, True, False] == [manifest.rejected for manifest in store.manifests()]
 
@@ -233,7 +242,8 @@ def test_without_a_gate_nothing_is_judged(small: Settings, names: TopicNames) ->
     """And nothing is held out of the training."""
     report = retrain(override(small, gate_share=0.0), no_progress)
 
-    assert ("announced", None) == (report.status, report.gate)
+    assert "announced" == report.status
+    assert report.gate is None
     assert [report.generation] == announcements(small, names)
 
 
@@ -247,7 +257,8 @@ def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: 
 
     assert report.started_from is None
     assert report.gate is not None
-    assert (damaged, None) == (report.gate.against, report.gate.serving)
+    assert damaged == report.gate.against
+    assert report.gate.serving is None
     assert [damaged, report.generation] == announcements(small, names)
     sentence = f"Generation {damaged} is damaged: popularity.npy does not match its checksum."
     assert any(step.is_note and step.name.startswith(sentence) for step in told)

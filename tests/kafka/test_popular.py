@@ -72,12 +72,18 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         block_until(lambda: popular_in(small, names, 4), 20)
         first = asyncio.run(latest_popular("all", small))
         assert first is not None
-        assert (["i5", "i4", "i3", "i2"], [6.0, 5.0, 4.0, 3.0]) == (first.items, first.plays)
-        assert (GENERATION_ID, 0, 1000 * AS_OF_S) == (first.generation, first.revision, first.as_of_ms)
+        assert ["i5", "i4", "i3", "i2"] == first.items
+        assert [6.0, 5.0, 4.0, 3.0] == first.plays
+        assert GENERATION_ID == first.generation
+        assert 0 == first.revision
+        assert 1000 * AS_OF_S == first.as_of_ms
 
         told = msgspec.json.decode(run(small, "recommend", "ann", "--json"), type=Recommendations)
 
-        assert ("ann", "popular", -1, first.items) == (told.user_id, told.kind, told.offset, told.items)
+        assert "ann" == told.user_id
+        assert "popular" == told.kind
+        assert (-1) == told.offset
+        assert first.items == told.items
 
         # The same play again and again, by the id that the client gave it, counts once.
         retried = msgspec.json.encode(
@@ -87,7 +93,8 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
 
         block_until(lambda: top_of(small) == "i0", 20)
         found = msgspec.json.decode(run(small, "popular", "--json"), type=PopularItems)
-        assert (["i0", "i5", "i4", "i3"], [6.0, 5.0, 4.0]) == (found.items, found.plays[1:])
+        assert ["i0", "i5", "i4", "i3"] == found.items
+        assert [6.0, 5.0, 4.0] == found.plays[1:]
         assert 6 < found.plays[0] <= 9  # it went out when it came first, maybe before the last of its plays
         block_until(lambda: lists(small).keys() >= {f"u{number}" for number in range(8)}, 20)
         assert {"blended"} == {lists(small)[f"u{number}"].kind for number in range(8)}
@@ -97,7 +104,9 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
 
         block_until(lambda: "cem" in lists(small), 20)
         cem = lists(small)["cem"]
-        assert ("popular", found.items, found.plays[1:]) == (cem.kind, cem.items, cem.scores[1:])
+        assert "popular" == cem.kind
+        assert found.items == cem.items
+        assert found.plays[1:] == cem.scores[1:]
         assert 9 == cem.scores[0]
         assert 0 == len([key for key, _ in values(small, names.popular_items) if key != b"all"])
     with pytest.raises(ProcessError, match="There is no popular list of kind 'film'"):
@@ -122,5 +131,7 @@ def test_what_goes_with_some_items_needs_the_store_alone(tmp_path: Path) -> None
 
     told = msgspec.json.decode(run(own, "recommend", "--items", "i1,i2,what?", "--json"))
 
-    assert (GENERATION_ID, "personal", ["what?"]) == (told["generation"], told["kind"], told["unknown"])
+    assert GENERATION_ID == told["generation"]
+    assert "personal" == told["kind"]
+    assert ["what?"] == told["unknown"]
     assert 4 == len(set(told["items"]) - {"i1", "i2"})

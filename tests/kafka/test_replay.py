@@ -178,7 +178,9 @@ def test_no_list_is_a_sentence(settings: Settings) -> None:
     ended = run(settings, "recommend", "ann")
 
     expected = "There is no list for 'ann', nor a popular one: no worker has served a generation yet.\n"
-    assert (1, "", expected) == (ended.returncode, ended.stdout, ended.stderr)
+    assert 1 == ended.returncode
+    assert "" == ended.stdout
+    assert expected == ended.stderr
 
 
 async def test_a_deleted_list_is_none_and_rubbish_a_sentence(settings: Settings, names: TopicNames) -> None:

@@ -51,7 +51,8 @@ def record_of(settings: Settings, user: str) -> UserRecord:
 def exported(settings: Settings, user: str) -> dict[str, Any]:
     """Return what the command gives out of a user, which is as its schema says."""
     ended = run(settings, "export", user)
-    assert (0, "") == (ended.returncode, ended.stderr)
+    assert 0 == ended.returncode
+    assert "" == ended.stderr
     document: dict[str, Any] = json.loads(ended.stdout)
     jsonschema.validate(document, json.loads((FOLDER / "export.json").read_text()))
     return document
@@ -71,12 +72,17 @@ def test_a_listener_who_pauses_is_not_learnt_from_until_they_resume(small: Setti
         "Nothing is learnt from ann any more, in partition 0: the wish stands at offset 1 of"
     )
     receipt = msgspec.json.decode(resumed.stdout, type=Receipt)
-    assert ("resume", "ann", 0, 3) == (receipt.wish, receipt.user_id, receipt.partition, receipt.plays_offset)
+    assert "resume" == receipt.wish
+    assert "ann" == receipt.user_id
+    assert 0 == receipt.partition
+    assert 3 == receipt.plays_offset
     assert "recommendations_offset" not in resumed.stdout
     stood = values(small, topic_names(small).users_changelog)
     (at,) = [offset for offset, (key, _) in enumerate(stood) if offset == receipt.changelog_offset and key == b"ann"]
-    assert (3, False) == (UserRecord.decode(stood[at][1]).applied_offset, UserRecord.decode(stood[at][1]).paused)
-    assert (2, 2) == (record_of(small, "ann").plays, len(record_of(small, "ann").history))
+    assert 3 == UserRecord.decode(stood[at][1]).applied_offset
+    assert not UserRecord.decode(stood[at][1]).paused
+    assert 2 == record_of(small, "ann").plays
+    assert 2 == len(record_of(small, "ann").history)
 
 
 def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
@@ -130,17 +136,13 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
 
     record = found["record"]
     assert [("i2", -1.0), ("i1", 1.0)] == [(entry["item_id"], entry["value"]) for entry in record["history"]]
-    assert (["i3"], ["i4", "i5"], 1, True) == (
-        [item["item_id"] for item in record["hidden"]],
-        [item["item_id"] for item in record["shown"]],
-        len(record["play_ids"]),
-        record["paused"],
-    )
+    assert ["i3"] == [item["item_id"] for item in record["hidden"]]
+    assert ["i4", "i5"] == [item["item_id"] for item in record["shown"]]
+    assert 1 == len(record["play_ids"])
+    assert record["paused"] is True
     listed = found["recommendations"]["recommendations"]
-    assert (listed["items"], listed["generation"]) == (
-        [mark["item_id"] for mark in record["listed"]],
-        record["generation"],
-    )
+    assert listed["items"] == [mark["item_id"] for mark in record["listed"]]
+    assert listed["generation"] == record["generation"]
     first = len(others)
     assert [(0, first + number, event) for number, event in enumerate(own)] == [
         (held["partition"], held["offset"], {name: value for name, value in held["event"].items() if name != "user_id"})
@@ -167,4 +169,5 @@ def test_of_who_is_unknown_the_document_says_that_nothing_is_held(small: Setting
 
     asyncio.run(produce())
     (held,) = exported(small, "eve")["plays"]
-    assert (None, "/w==") == (held["event"], held["value"])
+    assert held["event"] is None
+    assert "/w==" == held["value"]

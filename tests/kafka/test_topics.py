@@ -94,7 +94,9 @@ def test_a_missing_topic_is_named(settings: Settings, names: TopicNames) -> None
     ended = run_topics(settings, "verify")
 
     assert sentence == str(caught.value)
-    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+    assert 1 == ended.returncode
+    assert "" == ended.stdout
+    assert f"{sentence}\n" == ended.stderr
 
 
 def test_unequal_partitions_are_named(settings: Settings, names: TopicNames) -> None:
@@ -110,7 +112,9 @@ def test_unequal_partitions_are_named(settings: Settings, names: TopicNames) -> 
     ended = run_topics(settings, "create")
 
     assert sentence == str(caught.value)
-    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+    assert 1 == ended.returncode
+    assert "" == ended.stdout
+    assert f"{sentence}\n" == ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -164,7 +168,9 @@ def test_an_unreachable_kafka_is_named_in_time(settings: Settings) -> None:
     ended = run_topics(away, "create")
 
     assert sentence == str(caught.value)
-    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+    assert 1 == ended.returncode
+    assert "" == ended.stdout
+    assert f"{sentence}\n" == ended.stderr
 
 
 def test_a_port_that_never_answers_is_named_in_time(settings: Settings) -> None:
@@ -176,7 +182,9 @@ def test_a_port_that_never_answers_is_named_in_time(settings: Settings) -> None:
 
     at = away.kafka.brokers
     sentence = f"Kafka did not answer at {at} within 1 s: start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
-    assert (1, "", f"{sentence}\n") == (ended.returncode, ended.stdout, ended.stderr)
+    assert 1 == ended.returncode
+    assert "" == ended.stdout
+    assert f"{sentence}\n" == ended.stderr
 
 
 def test_more_copies_than_brokers_is_a_sentence(settings: Settings) -> None:
@@ -203,4 +211,6 @@ def test_the_command_creates_and_verifies(settings: Settings) -> None:
     assert {"created": expected} == json.loads(created.stdout)
     assert again.stdout == "Every topic is there already.\n"
     assert verified.stdout == f"{len(expected)} topics are as they should be.\n"
-    assert (created.returncode, again.returncode, verified.returncode) == (0, 0, 0)
+    assert created.returncode == 0
+    assert again.returncode == 0
+    assert verified.returncode == 0

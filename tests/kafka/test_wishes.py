@@ -65,7 +65,9 @@ def test_a_listener_is_heard(settings: Settings, names: TopicNames) -> None:
     assert not {hidden, shown} & set(third.items)
     assert "i6" not in fourth.items
     record = record_of(own, names)
-    assert (1, False, 1) == (record.plays, record.paused, len(record.hidden))
+    assert 1 == record.plays
+    assert not record.paused
+    assert 1 == len(record.hidden)
     assert [1, 2, -1] == [entry.value for entry in record.history]
 
 
@@ -79,4 +81,5 @@ def test_a_burst_of_plays_is_few_lists(settings: Settings, names: TopicNames) ->
 
     published = [value for _, value in values(own, names.recommendations)]
     assert len(published) <= 6
-    assert ("changed", 20) == (lists(own)["ann"].reason, lists(own)["ann"].offset)
+    assert "changed" == lists(own)["ann"].reason
+    assert 20 == lists(own)["ann"].offset

@@ -56,7 +56,8 @@ def test_a_worker_says_that_it_is_ready(running: WorkerProcess) -> None:
     """With the partitions it owns; a generation that was announced before is in service by then."""
     events = {event["event"]: event for event in running.events()}
 
-    assert ([0, 1, 2, 3], 0) == (events["worker_ready"]["partitions"], events["worker_ready"]["recovered"])
+    assert [0, 1, 2, 3] == events["worker_ready"]["partitions"]
+    assert 0 == events["worker_ready"]["recovered"]
     assert list(events).index("generation_swapped") < list(events).index("worker_ready")
 
 

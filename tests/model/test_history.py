@@ -108,7 +108,9 @@ def test_signals_against_an_item_stand_beside_those_for_it() -> None:
 
     histories, plays_now = add_plays(*no_histories(1), plays, 9, 1.0)
 
-    assert ([7, 7], [3, -2], [1]) == (histories.item_keys.tolist(), histories.values.tolist(), plays_now.tolist())
+    assert [7, 7] == histories.item_keys.tolist()
+    assert [3, -2] == histories.values.tolist()
+    assert [1] == plays_now.tolist()
 
 
 def test_users_without_new_plays_stay_as_they_are() -> None:

@@ -33,7 +33,8 @@ def test_nothing_played_is_no_popularity() -> None:
 
     found, as_of_s = popularity_in_time(*nothing, 2, HALF_LIFE_S, NOW_S)
 
-    assert ([0.0, 0.0], 0) == (found.tolist(), as_of_s)
+    assert [0.0, 0.0] == found.tolist()
+    assert 0 == as_of_s
 
 
 def live(plays: list[tuple[int, float, int]]) -> tuple[Rows, Floats, Counts]:
@@ -91,7 +92,8 @@ def test_neither_unknown_items_nor_dislikes_count(play: tuple[int, float, int]) 
 
     found.add(*live([play]), HALF_LIFE_S, NOW_S)
 
-    assert ([1.0], 400) == (found.plays(HALF_LIFE_S).tolist(), found.latest_s)
+    assert [1.0] == found.plays(HALF_LIFE_S).tolist()
+    assert 400 == found.latest_s
 
 
 def test_plays_may_count_for_ever() -> None:

@@ -112,7 +112,8 @@ def test_the_dashboard_is_what_its_folder_provides() -> None:
     [provider] = provisioned("dashboards", "playfold.yml")["providers"]
     found = dashboard()
 
-    assert ("playfold", "playfold") == (found["uid"], found["title"])
+    assert "playfold" == found["uid"]
+    assert "playfold" == found["title"]
     assert not {"__inputs", "__requires", "id"} & set(found)
     assert ["playfold.json"] == [path.name for path in (OPS / "grafana" / "dashboards").iterdir()]
     assert "file" == provider["type"]

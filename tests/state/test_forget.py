@@ -67,7 +67,9 @@ def test_nothing_but_a_marker_is_left() -> None:
     (record,) = plain(records)
     assert UserRecord(applied_offset=7, listed_at_s=NOW_S, vector=(0.0, 0.0)) == record
     (value,) = pack(records)
-    assert (True, FORGOTTEN_BYTES, True) == (wished, len(value), is_forgotten(value))
+    assert wished
+    assert FORGOTTEN_BYTES == len(value)
+    assert is_forgotten(value)
 
 
 def test_a_wish_delivered_again_takes_nothing_that_came_after_it() -> None:
@@ -76,7 +78,8 @@ def test_a_wish_delivered_again_takes_nothing_that_came_after_it() -> None:
 
     again, wished = apply(records, [Played(0, 1), Played(1, WISH)])
 
-    assert (plain(records), True) == (plain(again), wished)
+    assert plain(records) == plain(again)
+    assert wished
     assert [3] == [entry.item_key for entry in plain(again)[0].history]
 
 

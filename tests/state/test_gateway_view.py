@@ -72,7 +72,8 @@ def test_what_was_taken_is_held_over_a_restart(tmp_path: Path) -> None:
     assert b"related" == view.related_to("i1")
     assert [b"other", None, b"item"] == view.items(["i2", "i3", "i1"])
     assert [(b"i1", b"item"), (b"i2", b"other")] == list(view.all_items())
-    assert (4, 0) == (view.place(TOPIC, 0), view.place(TOPIC, 1))
+    assert 4 == view.place(TOPIC, 0)
+    assert 0 == view.place(TOPIC, 1)
     view.close()
 
 
@@ -101,7 +102,8 @@ def test_a_tombstone_removes_a_list_and_all_memory_of_it(view: View) -> None:
     assert None is view.list_of("ann")
     assert [("ann", 2)] == take(view, (b"ann", made(2)))
     assert [("ann", 3)] == take(view, (b"ann", made(9)), (b"ann", None), (b"ann", made(3)))
-    assert (3, 1) == (held_offset(view, "ann"), held_offset(view, "ben"))
+    assert 3 == held_offset(view, "ann")
+    assert 1 == held_offset(view, "ben")
 
 
 def expected(records: list[tuple[int, int | None]]) -> dict[int, int]:
@@ -154,7 +156,8 @@ def test_what_is_no_list_is_passed_over(view: View, value: bytes) -> None:
     changed = take(view, (b"ann", value), (None, made(5)), (b"", made(5)), (b"ben", made(2)), place=9)
 
     assert [("ben", 2)] == changed
-    assert (1, 9) == (held_offset(view, "ann"), view.place(TOPIC, 0))
+    assert 1 == held_offset(view, "ann")
+    assert 9 == view.place(TOPIC, 0)
 
 
 def test_of_items_the_last_record_counts(view: View) -> None:
@@ -212,7 +215,9 @@ def test_a_view_of_other_topics_is_begun_anew(tmp_path: Path, caplog: pytest.Log
     with caplog.at_level(logging.WARNING):
         view = open_view(tmp_path / "view", b"second", 1)
 
-    assert (0, None, b"second") == (view.place(TOPIC, 0), view.list_of("ann"), view.identity)
+    assert 0 == view.place(TOPIC, 0)
+    assert view.list_of("ann") is None
+    assert b"second" == view.identity
     assert ["view_dropped"] == caplog.messages
     view.close()
 

@@ -43,7 +43,8 @@ def post(client: Client, *events: Any) -> list[dict[str, Any]]:
     """Send events, all of which are accepted, and return where they stand."""
     found = client.post("/v1/plays", json=list(events))
     assert found.status_code == 200, found.text
-    assert (len(events), 0) == (found.json()["accepted"], found.json()["rejected"])
+    assert len(events) == found.json()["accepted"]
+    assert 0 == found.json()["rejected"]
     results: list[dict[str, Any]] = found.json()["results"]
     return results
 

@@ -36,9 +36,11 @@ async def test_a_play_goes_to_its_listener_s_partition_as_it_is(scene: Scene) ->
 
     partition = partition_of("a/ü b", 4)
     place = {"partition": partition, "offset": 0}
-    assert (200, {"accepted": 1, "rejected": 0, "results": [place]}) == (found.status, found.json)
+    assert 200 == found.status
+    assert {"accepted": 1, "rejected": 0, "results": [place]} == found.json
     ((key, value),) = scene.outbox.logs["plays", partition]
-    assert ("a/ü b".encode(), body.strip()) == (key, value)
+    assert "a/ü b".encode() == key
+    assert body.strip() == value
 
 
 async def test_a_batch_is_answered_in_its_order(scene: Scene) -> None:
@@ -49,7 +51,8 @@ async def test_a_batch_is_answered_in_its_order(scene: Scene) -> None:
     async with scene.client() as client:
         found = (await client.post("/v1/plays", json=events)).json()
 
-    assert (17, 3) == (found["accepted"], found["rejected"])
+    assert 17 == found["accepted"]
+    assert 3 == found["rejected"]
     refused = {number: result["error"] for number, result in enumerate(found["results"]) if "error" in result}
     assert {3, 11, 19} == set(refused)
     assert refused[3].startswith("item_id: ")
@@ -59,7 +62,8 @@ async def test_a_batch_is_answered_in_its_order(scene: Scene) -> None:
         if number not in refused:
             assert partition_of(f"u{number % 5}", 4) == result["partition"]
             key, value = scene.outbox.logs["plays", result["partition"]][result["offset"]]
-            assert (f"u{number % 5}".encode(), events[number]) == (key, msgspec.json.decode(value or b""))
+            assert f"u{number % 5}".encode() == key
+            assert events[number] == msgspec.json.decode(value or b"")
     assert 17 == len(sent(scene))
 
 
@@ -80,7 +84,8 @@ async def test_every_kind_of_event_is_taken(scene: Scene, event: dict[str, Any])
     async with scene.client() as client:
         found = await client.post("/v1/plays", json=event)
 
-    assert (200, 1) == (found.status_code, len(sent(scene)))
+    assert 200 == found.status_code
+    assert 1 == len(sent(scene))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +157,8 @@ async def test_without_kafka_a_client_is_told_to_come_back(scene: Scene, caplog:
         with caplog.at_level(logging.INFO):
             found = await client.post("/v1/plays", json=[play("secret-ann"), {}])
 
-    assert (503, "2") == (found.status_code, found.headers["retry-after"])
+    assert 503 == found.status_code
+    assert "2" == found.headers["retry-after"]
     assert f"Kafka at {scene.settings.kafka.brokers} does not answer; nothing was sent." == found.json()["detail"]
     assert ["error"] * 2 == [*found.json()["results"][0], *found.json()["results"][1]]
     assert "secret" not in caplog.text
@@ -172,7 +178,8 @@ async def test_when_too_many_events_wait_a_client_is_told_to_come_back(scene: Sc
         scene.outbox.release("plays")
         served, third = await first, await client.post("/v1/plays", json=[play()] * 10)
 
-    assert (429, "2") == (second.status_code, second.headers["retry-after"])
+    assert 429 == second.status_code
+    assert "2" == second.headers["retry-after"]
     assert "8 events wait for Kafka already; nothing was sent." == second.json()["detail"]
     assert [200, 200, 18] == [served.status_code, third.status_code, len(sent(scene))]
 

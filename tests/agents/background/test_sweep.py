@@ -40,7 +40,9 @@ async def test_every_user_of_another_generation_is_swept(scene: Scene, caplog: p
     assert USERS == scene.under(scene.second)
     assert scene.second.key == scene.state.swept
     fields = vars(next(record for record in caplog.records if record.getMessage() == "partition_swept"))
-    assert (0, SECOND_ID, 6) == (fields["partition"], fields["generation"], fields["users"])
+    assert 0 == fields["partition"]
+    assert SECOND_ID == fields["generation"]
+    assert 6 == fields["users"]
 
 
 async def test_a_swept_partition_is_left_alone(scene: Scene) -> None:
@@ -96,12 +98,14 @@ async def test_a_sweep_ends_when_the_generation_changes(scene: Scene) -> None:
 
     scene.path.after_group = swap
     await scene.sweeper().sweep(0)
-    assert ([USERS[:3]], 0) == (scene.path.groups, scene.state.swept)
+    assert [USERS[:3]] == scene.path.groups
+    assert 0 == scene.state.swept
 
     await scene.sweeper().sweep(0)
 
     assert [USERS[:3], USERS[:3]] == scene.path.groups
-    assert (USERS, scene.first.key) == (scene.under(scene.first), scene.state.swept)
+    assert USERS == scene.under(scene.first)
+    assert scene.first.key == scene.state.swept
 
 
 @pytest.mark.parametrize("how", ["revoked", "unsettled", "no generation", "not ours"])
@@ -114,7 +118,8 @@ async def test_only_what_is_surely_ours_is_swept(scene: Scene, how: str) -> None
 
     await scene.sweeper().sweep(1 if how == "not ours" else 0)
 
-    assert ([], 0) == (scene.path.groups, scene.state.swept)
+    assert [] == scene.path.groups
+    assert 0 == scene.state.swept
 
 
 async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
@@ -124,7 +129,8 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
 
     await scene.sweeper().sweep(0)
 
-    assert ([USERS[:3]], 0) == (scene.path.groups, scene.state.swept)
+    assert [USERS[:3]] == scene.path.groups
+    assert 0 == scene.state.swept
 
 
 async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +147,8 @@ async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.
     scene.path.flow.seconds, scene.serving.current = 0.01, scene.first
     await scene.sweeper().sweep(0)
 
-    assert ([], [0.02] * 3) == (quiet, [seconds for seconds in rests if seconds])
+    assert [] == quiet
+    assert [0.02] * 3 == [seconds for seconds in rests if seconds]
 
 
 async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
@@ -212,7 +219,8 @@ async def test_a_swap_there_and_back_loses_nobody(scene: Scene) -> None:
     await scene.sweeper().sweep(0)
     assert 0 == scene.state.swept
     await scene.sweeper().sweep(0)
-    assert (USERS, scene.first.key) == (scene.under(scene.first), scene.state.swept)
+    assert USERS == scene.under(scene.first)
+    assert scene.first.key == scene.state.swept
 
 
 async def test_a_sweep_tells_how_far_it_is(
@@ -268,7 +276,8 @@ async def test_outranked_users_are_restored_without_a_generation(scene: Scene) -
     assert [USERS[:1]] == scene.path.groups
     (value,) = scene.state.read(USERS[:1])
     assert value is not None
-    assert (0, 1) == (UserRecord.decode(value).applied_offset, UserRecord.decode(value).plays)
+    assert 0 == UserRecord.decode(value).applied_offset
+    assert 1 == UserRecord.decode(value).plays
 
 
 async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> None:
@@ -283,7 +292,8 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
         while scene.state.swept != scene.second.key:  # noqa: ASYNC110  the state is polled
             await asyncio.sleep(0)
 
-    assert (USERS, False) == (scene.under(scene.second), scene.state.has_outranked)
+    assert USERS == scene.under(scene.second)
+    assert not scene.state.has_outranked
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running

@@ -78,7 +78,8 @@ def test_a_first_play_is_not_scored(scene: Scene) -> None:
     """No list existed before it."""
     scene.take(played("ann", "i1"))
 
-    assert ({}, []) == (scene.quality.counts, scene.quality.window.entries.tolist())
+    assert {} == scene.quality.counts
+    assert [] == scene.quality.window.entries.tolist()
 
 
 def test_a_play_is_looked_for_in_the_list_that_was_published(scene: Scene) -> None:

@@ -57,11 +57,9 @@ def test_every_column_comes_from_the_play() -> None:
 
     assert [FIRST_S, FIRST_S] == group.events.at_s.tolist()
     assert [play_id_key("p-1"), 0] == group.events.play_ids.tolist()
-    assert ([1.0, 1.0], [5, 6], [0, 2]) == (
-        group.events.weights.tolist(),
-        group.events.offsets.tolist(),
-        group.events.starts.tolist(),
-    )
+    assert [1.0, 1.0] == group.events.weights.tolist()
+    assert [5, 6] == group.events.offsets.tolist()
+    assert [0, 2] == group.events.starts.tolist()
 
 
 def test_a_reject_keeps_the_original_bytes_and_its_place() -> None:
@@ -69,15 +67,16 @@ def test_a_reject_keeps_the_original_bytes_and_its_place() -> None:
     group = read_group([slice_of(3, 8, played("ann", "i1"), (b"\xffkey", b"\x00\xff no play"), (None, None))], SETTINGS)
 
     first, second = rejected(group, 3)
-    assert ("plays", 3, 9, b"\xffkey", b"\x00\xff no play") == (
-        first.topic,
-        first.partition,
-        first.offset,
-        first.key,
-        first.value,
-    )
+    assert "plays" == first.topic
+    assert 3 == first.partition
+    assert 9 == first.offset
+    assert b"\xffkey" == first.key
+    assert b"\x00\xff no play" == first.value
     assert first.reason.startswith("JSON is malformed")
-    assert (10, "the value is empty", None, None) == (second.offset, second.reason, second.key, second.value)
+    assert 10 == second.offset
+    assert "the value is empty" == second.reason
+    assert second.key is None
+    assert second.value is None
     assert [b"\xffkey", b""] == [key for key, _ in group.rejects[3]]
     assert {(3, b"ann"): [8]} == by_user(group)
 
@@ -124,7 +123,11 @@ def test_a_private_play_that_cannot_be_read_is_rejected_without_its_bytes(value:
     (message,) = read_group([slice_of(2, 9, (b"ann", value))], SETTINGS).rejects[2]
 
     found = msgspec.json.decode(message[1] or b"", type=RejectedPlay)
-    assert (b"", None, None, 2, 9) == (message[0], found.key, found.value, found.partition, found.offset)
+    assert b"" == message[0]
+    assert found.key is None
+    assert found.value is None
+    assert 2 == found.partition
+    assert 9 == found.offset
     assert "a private play cannot be read; what it says stands at its place alone" == found.reason
 
 
@@ -135,7 +138,8 @@ def test_what_says_that_it_is_not_private_is_rejected_with_its_bytes(private: by
 
     (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], SETTINGS))
 
-    assert (b"ann", value) == (found.key, found.value)
+    assert b"ann" == found.key
+    assert value == found.value
 
 
 @pytest.mark.parametrize("key", [None, b"", b"ben"])
@@ -143,7 +147,8 @@ def test_a_play_under_another_key_is_rejected(key: bytes | None) -> None:
     """One user's plays stay in one partition, in order."""
     (found,) = rejected(read_group([slice_of(0, 0, (key, play("ann", "i1")))], SETTINGS))
 
-    assert ("the key is not the user_id", play("ann", "i1")) == (found.reason, found.value)
+    assert "the key is not the user_id" == found.reason
+    assert play("ann", "i1") == found.value
 
 
 JUNK: list[object] = [

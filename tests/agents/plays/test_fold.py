@@ -66,14 +66,13 @@ def test_a_play_gives_its_user_a_list(states: States, generation: Generation) ->
     changes = fold_slices([slice_of(1, 41, played("ann", "i3"), played("ann", "i9"))], states, generation, SETTINGS)
 
     found = lists_of(changes)["ann"]
-    assert ("personal", FIRST_ID, 0, 1, 42) == (
-        found.kind,
-        found.generation,
-        found.revision,
-        found.partition,
-        found.offset,
-    )
-    assert (NOW_MS, NOW_MS + 1000 * SETTINGS.lists.expires_s) == (found.made_at_ms, found.expires_at_ms)
+    assert "personal" == found.kind
+    assert FIRST_ID == found.generation
+    assert 0 == found.revision
+    assert 1 == found.partition
+    assert 42 == found.offset
+    assert NOW_MS == found.made_at_ms
+    assert NOW_MS + 1000 * SETTINGS.lists.expires_s == found.expires_at_ms
     assert 5 == len(found.items)
     assert not {"i3", "i9"} & set(found.items)
     x = dense_vector(record_of(states, "ann"), generation)
@@ -99,7 +98,8 @@ def test_users_of_all_partitions_are_folded_together(states: States, generation:
     assert expected == kinds
     assert [b"cem", b"dua"] == [key for key, _ in states[0].users(b"", 10)]
     assert [b"ann", b"ben"] == [key for key, _ in states[1].users(b"", 10)]
-    assert (2, 2) == (record_of(states, "ann").plays, record_of(states, "ann").applied_offset)
+    assert 2 == record_of(states, "ann").plays
+    assert 2 == record_of(states, "ann").applied_offset
 
 
 def test_a_list_is_published_when_it_changed(states: States, generation: Generation) -> None:
@@ -109,7 +109,8 @@ def test_a_list_is_published_when_it_changed(states: States, generation: Generat
     unchanged = fold_slices([slice_of(0, 1, played("ann", "unknown"))], states, generation, SETTINGS)
     changed = fold_slices([slice_of(0, 2, played("ann", first.items[0]))], states, generation, SETTINGS)
 
-    assert ({}, 1) == (lists_of(unchanged), len(users_of(unchanged[0])))
+    assert {} == lists_of(unchanged)
+    assert 1 == len(users_of(unchanged[0]))
     assert first.items[0] not in lists_of(changed)["ann"].items
 
 
@@ -140,7 +141,8 @@ def test_skipped_plays_still_leave_a_list(states: States, generation: Generation
     )
 
     assert [found.items for found in first.values()] == [found.items for found in again.values()]
-    assert (before.plays, before.history) == (1, record_of(states, "ann").history[:1])
+    assert before.plays == 1
+    assert before.history == record_of(states, "ann").history[:1]
     assert ["ben"] == list(mixed)
 
 
@@ -168,7 +170,8 @@ def test_records_are_written_by_ascending_applied_offset(states: States, generat
     assert changes.changelog[:5] == [(key, value) for key, value in changes.changelog if is_item_name(key)]
     assert [b"zoe", b"moe", b"ann"] == users_of(changes)
     applied = [applied_offset_of(value) for key, value in changes.changelog if value and not is_item_name(key)]
-    assert ([12, 13, 14], 14) == (applied, changes.applied_offset_max)
+    assert [12, 13, 14] == applied
+    assert 14 == changes.applied_offset_max
     assert [b"zoe", b"moe", b"ann"] == [key for key, _ in changes.lists]
 
 
@@ -191,7 +194,10 @@ def test_without_a_generation_plays_are_counted_and_no_list_is_made(states: Stat
 
     record = record_of(states, "ann")
     assert [] == changes[0].lists
-    assert (1, 0, 0, ()) == (record.plays, record.generation_key, record.listed_at_ms, record.vector)
+    assert 1 == record.plays
+    assert 0 == record.generation_key
+    assert 0 == record.listed_at_ms
+    assert () == record.vector
 
 
 def test_a_group_of_nothing_but_rejects_is_folded(states: States, generation: Generation) -> None:
@@ -199,12 +205,10 @@ def test_a_group_of_nothing_but_rejects_is_folded(states: States, generation: Ge
     for serving in (generation, None):
         changes = fold_slices([slice_of(0, 3, (b"ann", b"no play"))], states, serving, SETTINGS)
 
-        assert ([], -1, [], 1) == (
-            changes[0].changelog,
-            changes[0].applied_offset_max,
-            changes[0].lists,
-            len(changes[0].rejects),
-        )
+        assert [] == changes[0].changelog
+        assert (-1) == changes[0].applied_offset_max
+        assert [] == changes[0].lists
+        assert 1 == len(changes[0].rejects)
 
 
 def test_a_refold_moves_users_to_a_generation(states: States, generation: Generation, tmp_path: Path) -> None:

@@ -128,7 +128,8 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
     await wait_until(lambda: second.acked)
 
     lists = scene.outbox.logs[NAMES.recommendations, 0]
-    assert (1, True) == (len(lists), first.acked)
+    assert 1 == len(lists)
+    assert first.acked
 
 
 async def test_private_sessions_end_though_nobody_plays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +168,9 @@ async def test_a_failure_acknowledges_nothing_and_is_told_once(scene: Scene) -> 
     await asyncio.sleep(0.02)
 
     assert [OutboxError] == [type(failure) for failure in scene.failures]
-    assert (False, False, False) == (message.acked, later.acked, scene.folding.done())
+    assert not message.acked
+    assert not later.acked
+    assert not scene.folding.done()
     assert [None] == scene.state.read([b"ann"])
 
 
@@ -191,7 +194,8 @@ async def test_a_group_of_strangers_alone_changes_nothing(scene: Scene) -> None:
     scene.deliver(mine)
     await wait_until(lambda: mine.acked)
 
-    assert ([], False) == (scene.failures, gone.acked)
+    assert [] == scene.failures
+    assert not gone.acked
 
 
 async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
@@ -203,7 +207,8 @@ async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
     refolding = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
     ending = asyncio.create_task(scene.pipeline.group_ended())
     await asyncio.sleep(0.2)
-    assert (False, False) == (refolding.done(), ending.done())
+    assert not refolding.done()
+    assert not ending.done()
     scene.outbox.release(NAMES.users_changelog)
 
     took = await refolding

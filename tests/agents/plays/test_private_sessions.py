@@ -95,9 +95,13 @@ def test_a_private_list_is_that_of_who_had_played_it_in_the_open(scene: Scene, t
 
     expected = lists_of(open_scene.deliver(2, played("ann", "i7"), played("ann", "i8")))["ann"]
     open_scene.states[0].close()
-    assert (expected.items, expected.generation, 3) == (found.items, found.generation, found.offset)
+    assert expected.items == found.items
+    assert expected.generation == found.generation
+    assert 3 == found.offset
     np.testing.assert_allclose(expected.scores, found.scores, rtol=1e-5)
-    assert (True, "personal", NOW_MS + 600_000) == (found.private, found.kind, found.expires_at_ms)
+    assert found.private
+    assert "personal" == found.kind
+    assert NOW_MS + 600_000 == found.expires_at_ms
     assert "private" not in msgspec.to_builtins(expected)
 
 
@@ -108,8 +112,11 @@ def test_nothing_is_written_of_a_private_play(scene: Scene) -> None:
 
     changes = scene.deliver(1, private("ann", "i7", play_id="p"), private("eve", "i8"))
 
-    assert ([], [], []) == (changes[0].changelog, changes[0].lists, changes[0].rejects)
-    assert (before, None) == (scene.record("ann"), scene.record("eve"))
+    assert [] == changes[0].changelog
+    assert [] == changes[0].lists
+    assert [] == changes[0].rejects
+    assert before == scene.record("ann")
+    assert scene.record("eve") is None
     assert {"ann", "eve"} == set(private_lists(changes))
     assert [item_key("i7"), item_key("i8")] == scene.states[0].unnamed([item_key("i7"), item_key("i8")])
 
@@ -140,7 +147,8 @@ def test_a_session_goes_on_and_stands_on_top_of_the_record(scene: Scene) -> None
     changes = scene.deliver(1, private("ann", "i8"), played("ann", "i1"))
 
     found = private_lists(changes)["ann"]
-    assert (2, False) == (found.offset, bool({"i7", "i8", "i1"} & set(found.items)))
+    assert 2 == found.offset
+    assert not bool({"i7", "i8", "i1"} & set(found.items))
     ordinary = lists_of(changes)["ann"]
     assert msgspec.UNSET is ordinary.private
     assert ordinary.items != found.items
@@ -155,7 +163,8 @@ def test_a_private_play_delivered_again_counts_once(scene: Scene) -> None:
     retried = private_lists(scene.deliver(2, private("ann", "i7", play_id="p")))["ann"]
 
     assert first == again
-    assert (first.items, first.scores) == (retried.items, retried.scores)
+    assert first.items == retried.items
+    assert first.scores == retried.scores
 
 
 def test_a_session_ends_with_time(scene: Scene) -> None:
@@ -202,7 +211,8 @@ def test_no_sessions_give_no_private_lists(tmp_path: Path) -> None:
     changes = scene.deliver(0, private("ann", "i7"))
 
     scene.states[0].close()
-    assert ((), 0) == (changes[0].private, len(scene.sessions))
+    assert () == changes[0].private
+    assert 0 == len(scene.sessions)
 
 
 def test_a_wish_to_be_forgotten_ends_the_session(scene: Scene) -> None:
@@ -225,7 +235,8 @@ def test_a_pause_does_not_matter_to_a_session(scene: Scene) -> None:
     found = private_lists(scene.deliver(1, pause, private("ann", "i7", play_id="again")))["ann"]
 
     assert UserRecord.decode(scene.record("ann") or b"").paused
-    assert ("personal", before.items) == (found.kind, found.items)
+    assert "personal" == found.kind
+    assert before.items == found.items
 
 
 def test_sessions_of_partitions_that_went_away_are_gone(scene: Scene) -> None:
@@ -252,4 +263,5 @@ def test_who_played_nothing_that_is_known_gets_the_popular_list_marked_private(s
     """As an ordinary listener would."""
     found = private_lists(scene.deliver(0, private("ann", "no such item")))["ann"]
 
-    assert ("popular", True) == (found.kind, found.private)
+    assert "popular" == found.kind
+    assert found.private

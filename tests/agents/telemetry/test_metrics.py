@@ -152,7 +152,8 @@ async def test_what_became_of_events_is_told(scene: Scene) -> None:
 
     found = scene.samples()
 
-    assert (2, 1) == (found["playfold_events_total outcome=capped"], found["playfold_events_total outcome=learnt"])
+    assert 2 == found["playfold_events_total outcome=capped"]
+    assert 1 == found["playfold_events_total outcome=learnt"]
 
 
 @pytest.mark.processes
@@ -166,7 +167,8 @@ async def test_how_lists_were_ranked_is_told(scene: Scene) -> None:
     assert 0.9 <= found["playfold_index_recall_ratio"] <= 1
     scene.rank(bare, 5)
 
-    assert (0, 3) == (found["playfold_lists_total ranking=exact"], found["playfold_lists_total ranking=annoy"])
+    assert 0 == found["playfold_lists_total ranking=exact"]
+    assert 3 == found["playfold_lists_total ranking=annoy"]
     assert 3 == found["playfold_index_probes_total"]
     assert 5 == scene.samples()["playfold_lists_total ranking=exact"]
 
@@ -181,7 +183,8 @@ async def test_what_was_left_out_is_told_by_reason(scene: Scene) -> None:
 
     told = {reason: found[f"playfold_items_left_out_total reason={reason}"] for reason in REASONS}
     assert {"known": 5, "withdrawn": 0, "unavailable": 7, "hidden": 0, "cooldown": 0} == told
-    assert (1, 1) == (found["playfold_catalog_items"], found["playfold_catalog_unreadable_total"])
+    assert 1 == found["playfold_catalog_items"]
+    assert 1 == found["playfold_catalog_unreadable_total"]
 
 
 async def test_a_revision_that_found_too_little_is_counted(scene: Scene) -> None:
@@ -259,7 +262,8 @@ async def test_how_long_plays_took_is_a_histogram(scene: Scene) -> None:
     name = "playfold_play_to_list_seconds"
     told = {bound: found[f"{name}_bucket le={bound}"] for bound in ("0.002", "0.004", "0.512", "1.024", "65.536")}
     assert {"0.002": 0, "0.004": 1, "0.512": 1, "1.024": 2, "65.536": 2} == told
-    assert (3, 3) == (found[f"{name}_bucket le=+Inf"], found[f"{name}_count"])
+    assert 3 == found[f"{name}_bucket le=+Inf"]
+    assert 3 == found[f"{name}_count"]
     assert 100.903 == pytest.approx(found[f"{name}_sum"])
     assert DOUBLINGS + 1 == sum(key.startswith(f"{name}_bucket") for key in found)
 

@@ -86,15 +86,15 @@ async def test_a_worker_that_does_nothing_has_a_pulse(scene: Scene) -> None:
     await wait_until(lambda: len(scene.told()) >= 3)
 
     first = scene.told()[0]
-    assert ("west", None, 0, [], [], 0.0) == (
-        first.instance,
-        first.generation,
-        first.revision,
-        first.partitions,
-        first.partitions_swept,
-        first.events_per_s,
-    )
-    assert (None, None, None) == (first.p50_ms, first.p99_ms, first.quality)
+    assert "west" == first.instance
+    assert first.generation is None
+    assert 0 == first.revision
+    assert [] == first.partitions
+    assert [] == first.partitions_swept
+    assert 0.0 == first.events_per_s
+    assert first.p50_ms is None
+    assert first.p99_ms is None
+    assert first.quality is None
 
 
 async def test_a_pulse_tells_what_is_in_service(scene: Scene, tmp_path: Path) -> None:
@@ -104,7 +104,9 @@ async def test_a_pulse_tells_what_is_in_service(scene: Scene, tmp_path: Path) ->
 
     found = scene.pulses.beat()
 
-    assert (FIRST_ID, [1, 3], [3]) == (found.generation, found.partitions, found.partitions_swept)
+    assert FIRST_ID == found.generation
+    assert [1, 3] == found.partitions
+    assert [3] == found.partitions_swept
 
 
 async def test_what_is_told_by_the_second_is_counted_from_the_pulse_before(scene: Scene) -> None:
@@ -114,12 +116,16 @@ async def test_what_is_told_by_the_second_is_counted_from_the_pulse_before(scene
 
     first, second = scene.pulses.beat(), scene.pulses.beat()
 
-    assert (3, 3) == (sum(first.events.values()), sum(second.events.values()))
-    assert (2, 1) == (first.events["learnt"], first.events["wished"])
+    assert 3 == sum(first.events.values())
+    assert 3 == sum(second.events.values())
+    assert 2 == first.events["learnt"]
+    assert 1 == first.events["wished"]
     assert first.events_per_s > 0
     assert 0 == second.events_per_s
-    assert (10.0 <= (first.p50_ms or 0) < 11.0, 1000.0 <= (first.p99_ms or 0) < 1091.0) == (True, True)
-    assert (None, None) == (second.p50_ms, second.p99_ms)
+    assert 10.0 <= (first.p50_ms or 0) < 11.0
+    assert 1000.0 <= (first.p99_ms or 0) < 1091.0
+    assert second.p50_ms is None
+    assert second.p99_ms is None
 
 
 async def test_a_pulse_tells_how_good_the_lists_are(scene: Scene) -> None:
@@ -132,7 +138,9 @@ async def test_a_pulse_tells_how_good_the_lists_are(scene: Scene) -> None:
     found = scene.pulses.beat().quality
 
     assert found is not None
-    assert (4, 0.25, 0.5) == (found.every.plays, found.every.own.hit_at_10.value, found.every.own.hit_at_50.value)
+    assert 4 == found.every.plays
+    assert 0.25 == found.every.own.hit_at_10.value
+    assert 0.5 == found.every.own.hit_at_50.value
     assert {"new": 2, "many": 2} == {name: kind.plays for name, kind in found.by_history.items()}
     assert {"seven": 3, "older": 1} == {name: kind.plays for name, kind in found.by_generation.items()}
     assert found.fresh is not None

@@ -52,11 +52,9 @@ def test_the_files_hold_what_machines_are_told(own: Settings, plays: Path, tmp_p
     }
     assert answer == msgspec.json.decode((first / "evaluation.json").read_bytes())
     assert {"settings", "n_trained", "n_events", "n_items", "rows"} == set(answer)
-    assert (N_EVENTS * 8 // 10, 5, 5) == (
-        answer["n_trained"],
-        answer["settings"]["fold_in"]["factors"],
-        answer["settings"]["isgd"]["factors"],
-    )
+    assert N_EVENTS * 8 // 10 == answer["n_trained"]
+    assert 5 == answer["settings"]["fold_in"]["factors"]
+    assert 5 == answer["settings"]["isgd"]["factors"]
     assert answer["settings"]["whole"]["window_plays"] is None
 
 

@@ -218,7 +218,8 @@ def test_a_rollback_brings_back_revision_and_related_items(online: Settings, sto
 
     found = asyncio.run(announced(online))
     assert found is not None
-    assert (FIRST, 3) == (found.generation_id, found.revision)
+    assert FIRST == found.generation_id
+    assert 3 == found.revision
     related = asyncio.run(records_of(online, topic_names(online).related_items))
     assert 38 == len(related)  # the withdrawn item has none, and is none
 

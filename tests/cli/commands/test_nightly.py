@@ -123,7 +123,8 @@ def test_a_resident_that_ends_takes_its_child_with_it(tmp_path: Path, number: si
 
 def test_a_time_of_the_day_is_read() -> None:
     """Anything else is a sentence."""
-    assert (3, 0) == (parse_time("03:00").hour, parse_time("03:00").minute)
+    assert 3 == parse_time("03:00").hour
+    assert 0 == parse_time("03:00").minute
 
     with pytest.raises(TimeError) as caught:
         parse_time("24:00")

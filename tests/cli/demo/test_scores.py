@@ -31,7 +31,9 @@ def test_only_new_items_of_listeners_with_a_list_count() -> None:
     rates.judge("eve", "x", own=None)
     rates.judge("eve", "x", own=["x"])
 
-    assert (0, 2, 1) == (rates.n_judged, rates.n_repeated, rates.n_without_list)
+    assert 0 == rates.n_judged
+    assert 2 == rates.n_repeated
+    assert 1 == rates.n_without_list
     assert rates.own is None
     assert rates.popular is None
 

@@ -102,7 +102,8 @@ def test_a_cluster_needs_as_many_brokers_as_copies() -> None:
 
     fine, fenced = judge_cluster(cluster, three), judge_cluster(msgspec.structs.replace(cluster, n_fenced=1), three)
 
-    assert ("ok", "Kafka 4.3 answers at 127.0.0.1:19092: cluster abc, 3 brokers.") == (fine.verdict, fine.says)
+    assert "ok" == fine.verdict
+    assert "Kafka 4.3 answers at 127.0.0.1:19092: cluster abc, 3 brokers." == fine.says
     assert "warning" == fenced.verdict
     assert "with 2 of 3 brokers in service, but PLAYFOLD_REPLICATION is 3." in fenced.says
 
@@ -275,8 +276,10 @@ def test_no_worker_is_a_problem() -> None:
         judge_workers(told(pulse_of(), ago_ms=11_000), SETTINGS, "g2", NOW_MS),
     )
 
-    assert ("problem", "No worker told anything in the last hour.") == (never.verdict, never.says)
-    assert ("problem", "No worker tells anything; the last was west, 11.0 s ago.") == (silent.verdict, silent.says)
+    assert "problem" == never.verdict
+    assert "No worker told anything in the last hour." == never.says
+    assert "problem" == silent.verdict
+    assert "No worker tells anything; the last was west, 11.0 s ago." == silent.says
     assert never.do
     assert silent.do
 
@@ -371,7 +374,8 @@ def test_no_gateway_is_a_note() -> None:
 
     nowhere, unknown = look_at_gateway(settings_with(gateway_port=port)), look_at_gateway(settings_with(gateway_port=0))
 
-    assert ("note", "note") == (nowhere.verdict, unknown.verdict)
+    assert "note" == nowhere.verdict
+    assert "note" == unknown.verdict
     assert f"No gateway answers at http://127.0.0.1:{port}/readyz; `playfold gateway` runs one." == nowhere.says
 
 
@@ -418,8 +422,10 @@ async def test_a_check_that_fails_or_hangs_stops_no_other(disk: Any, says: str) 
     findings = {one.check: one for one in await Scripted(disk).examine()}
 
     assert time.monotonic() - began < 5
-    assert ("problem", says) == (findings["disk"].verdict, findings["disk"].says)
-    assert ("ok", "note") == (findings["broker"].verdict, findings["gateway"].verdict)
+    assert "problem" == findings["disk"].verdict
+    assert says == findings["disk"].says
+    assert "ok" == findings["broker"].verdict
+    assert "note" == findings["gateway"].verdict
 
 
 @pytest.mark.processes

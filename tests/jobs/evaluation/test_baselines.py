@@ -87,7 +87,8 @@ def test_settings_are_chosen_on_the_first_plays_alone() -> None:
 
     assert grid[int(np.argmax(hits))] == found.windowed
     assert np.isinf(found.whole.window_plays)
-    assert (SMALL, SMALL.factors) == (found.fold_in, found.isgd.factors)
+    assert SMALL == found.fold_in
+    assert SMALL.factors == found.isgd.factors
     assert list(range(told[0].total or 0)) == [step.done for step in told]
 
 

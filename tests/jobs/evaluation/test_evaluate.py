@@ -22,7 +22,9 @@ def test_the_rows_are_those_of_the_models() -> None:
 
     found = evaluate(split, {"popular": lambda: ranks, "perfect": lambda: best})
 
-    assert (N_TRAINED, int(split.scored.sum()), split.n_items) == (found.n_trained, found.n_events, found.n_items)
+    assert N_TRAINED == found.n_trained
+    assert int(split.scored.sum()) == found.n_events
+    assert split.n_items == found.n_items
     assert ["popular", "perfect"] == [row.name for row in found.rows]
     popular, perfect = found.rows
     assert Estimate(*hit_rate(ranks, 10, split.n_items)) == popular.hit_at_10
@@ -41,7 +43,8 @@ def test_equal_parts_in_the_order_of_time() -> None:
     (row,) = evaluate(split, {"early": lambda: ranks}).rows
 
     sizes = [part.n_events for part in row.over_time]
-    assert (PARTS, n) == (len(sizes), sum(sizes))
+    assert PARTS == len(sizes)
+    assert n == sum(sizes)
     assert max(sizes) - min(sizes) <= 1
     assert [1.0] * 9 == [part.hit_at_20.value for part in row.over_time[:9]]
     assert [0.0] * 9 == [part.hit_at_20.value for part in row.over_time[-9:]]

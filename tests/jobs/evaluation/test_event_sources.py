@@ -97,6 +97,7 @@ def test_signals_of_a_file_are_worth_what_the_settings_say(tmp_path: Path) -> No
 
     events = events_of_file(PlaysFile(path), settings_with(event_weights="play=1,like=3,skip=-2"))
 
-    assert ([0.25, 3, -2], [True, False, False]) == (events.signals.tolist(), events.counted.tolist())
+    assert [0.25, 3, -2] == events.signals.tolist()
+    assert [True, False, False] == events.counted.tolist()
     with pytest.raises(PlaysFileError, match=r"Row 2 of .*: type is 'like', which is none of play: set PLAYFOLD_"):
         events_of_file(PlaysFile(path), settings_with(event_weights="play=1"))

@@ -50,7 +50,8 @@ def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
 
     played = [found.item_ids[row] for row in found.rows]
     matrix = found.matrix(0)
-    assert (["y", "y", "x"], [0, 1, 3]) == (played, matrix.starts.tolist())
+    assert ["y", "y", "x"] == played
+    assert [0, 1, 3] == matrix.starts.tolist()
     assert [1.0, 1.0, 2.0] == matrix.weights.tolist()
     assert [item_key(item_id) for item_id in found.item_ids] == found.item_keys.tolist()
     assert {"x": 2.0, "y": 2.0} == dict(zip(found.item_ids, found.popularity(np.inf, NOW_S)[0].tolist(), strict=True))
@@ -91,8 +92,10 @@ def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
     found = training_set_of(snapshot, override(SETTINGS, active_plays_min=3))
 
     matrix = found.matrix(0)
-    assert (2, 3) == (len(found), found.n_items)
-    assert ([0, 2], ["z", "y"]) == (matrix.starts.tolist(), [found.item_ids[row] for row in matrix.rows])
+    assert 2 == len(found)
+    assert 3 == found.n_items
+    assert [0, 2] == matrix.starts.tolist()
+    assert ["z", "y"] == [found.item_ids[row] for row in matrix.rows]
     assert {"x": 1.0, "y": 3.0, "z": 1.0} == dict(
         zip(found.item_ids, found.popularity(np.inf, NOW_S)[0].tolist(), strict=True)
     )

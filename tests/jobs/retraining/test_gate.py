@@ -108,7 +108,9 @@ def test_what_is_worse_is_rejected(interactions: TrainingSet) -> None:
     assert gate.difference is not None
     assert gate.serving is not None
     assert gate.candidate is not None
-    assert (False, False, "the-old-one") == (gate.accepted, gate.forced, gate.against)
+    assert not gate.accepted
+    assert not gate.forced
+    assert "the-old-one" == gate.against
     assert gate.difference.low < gate.difference.value < gate.difference.high < 0
     assert gate.difference.value == pytest.approx(gate.candidate.hit_at_20.value - gate.serving.hit_at_20.value)
     below, low, high = (abs(gate.difference.value), gate.difference.low, gate.difference.high)
@@ -131,9 +133,11 @@ def test_force_publishes_and_says_so(interactions: TrainingSet) -> None:
     forced = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=True)
     needless = judge(serving, candidate, "the-old-one", np.random.default_rng(0), forced=True)
 
-    assert (False, True) == (forced.accepted, forced.forced)
+    assert not forced.accepted
+    assert forced.forced
     assert forced.reason.endswith("with 95 % confidence: published by force.")
-    assert (True, False) == (needless.accepted, needless.forced)
+    assert needless.accepted
+    assert not needless.forced
 
 
 def test_the_same_again_passes(interactions: TrainingSet, tmp_path: Path) -> None:
@@ -196,7 +200,9 @@ def test_what_nothing_is_compared_with_passes(n: int, against: str | None, reaso
     """And the manifest says why."""
     gate = judge(Ranks(np.ones(n, np.int64), 100), None, against, np.random.default_rng(0), forced=False)
 
-    assert (True, reason, None) == (gate.accepted, gate.reason, gate.difference)
+    assert gate.accepted
+    assert reason == gate.reason
+    assert gate.difference is None
     assert (n > 0) == (gate.candidate is not None)
 
 

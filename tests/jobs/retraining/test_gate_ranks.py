@@ -16,7 +16,10 @@ def test_ranks_come_back_from_the_disk(tmp_path: Path, serving: Ranks | None) ->
 
     loaded = GateRanks.load(tmp_path)
 
-    assert ([1, 2], 9, "g") == (loaded.candidate.ranks.tolist(), loaded.candidate.n_items, loaded.against)
+    assert [1, 2] == loaded.candidate.ranks.tolist()
+    assert 9 == loaded.candidate.n_items
+    assert "g" == loaded.against
     assert (serving is None) == (loaded.serving is None)
     if serving is not None and loaded.serving is not None:
-        assert (serving.ranks.tolist(), 8) == (loaded.serving.ranks.tolist(), loaded.serving.n_items)
+        assert serving.ranks.tolist() == loaded.serving.ranks.tolist()
+        assert 8 == loaded.serving.n_items

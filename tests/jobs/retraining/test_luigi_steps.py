@@ -114,4 +114,6 @@ def test_importing_it_raises_no_warning() -> None:
     command = [sys.executable, "-W", "error", "-c", "import jobs.retraining.luigi_steps"]
     process = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
-    assert (0, "", "") == (process.returncode, process.stdout, process.stderr)
+    assert 0 == process.returncode
+    assert "" == process.stdout
+    assert "" == process.stderr

@@ -77,7 +77,8 @@ def test_a_step_is_done_when_its_folder_is_there(settings: Settings) -> None:
     with open_run(settings, no_progress) as run:
         with run.writing("snapshot") as folder:
             (folder / "file").write_text("x")
-            assert ([], False) == (run.done(), run.path("snapshot").exists())
+            assert [] == run.done()
+            assert not run.path("snapshot").exists()
 
         assert ["snapshot"] == run.done()
         assert "x" == (run.path("snapshot") / "file").read_text()
@@ -104,7 +105,8 @@ def test_a_run_that_was_killed_is_resumed(settings: Settings) -> None:
     assert -signal.SIGKILL == killed.returncode
 
     with open_run(settings, heard) as run:
-        assert (True, ["snapshot"]) == (run.resumed, run.done())
+        assert run.resumed
+        assert ["snapshot"] == run.done()
         write(run, "train")
         assert not (run.path("train") / "half").exists()
     assert [f"Resuming the run of generation {run.generation_id}; done: snapshot."] == heard.notes
@@ -116,7 +118,8 @@ def test_a_run_is_kept_when_something_did_not_answer(settings: Settings, error: 
     run = interrupted(settings, error)
 
     with open_run(settings, no_progress) as again:
-        assert (run.generation_id, ["snapshot"]) == (again.generation_id, again.done())
+        assert run.generation_id == again.generation_id
+        assert ["snapshot"] == again.done()
 
 
 @pytest.mark.parametrize("error", [ValueError, ArithmeticError])
@@ -125,7 +128,8 @@ def test_a_run_is_discarded_when_its_input_is_at_fault(settings: Settings, error
     interrupted(settings, error)
 
     with open_run(settings, no_progress) as again:
-        assert (False, []) == (again.resumed, again.done())
+        assert not again.resumed
+        assert [] == again.done()
 
 
 def test_other_settings_begin_a_new_run(settings: Settings) -> None:
@@ -136,7 +140,8 @@ def test_other_settings_begin_a_new_run(settings: Settings) -> None:
     with open_run(override(settings, threads=1, kafka_timeout_s=1.0), heard) as run:
         assert run.resumed
     with open_run(override(settings, alpha=7.0), heard) as run:
-        assert (False, []) == (run.resumed, run.done())
+        assert not run.resumed
+        assert [] == run.done()
 
     discarded = f"The unfinished run of generation {generation_id} is discarded: "
     assert f"{discarded}it began with alpha=1.0, which is now 7.0." == heard.notes[-1]

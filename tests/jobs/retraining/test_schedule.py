@@ -48,7 +48,8 @@ def test_moments_are_a_day_apart_anywhere(zone: tzinfo | None) -> None:
     for _ in range(5):
         later = next_moment(moment, time(23, 59), zone)
         assert timedelta(0) < later - moment <= 25 * HOUR
-        assert (23, 59) == (later.astimezone(zone).hour, later.astimezone(zone).minute)
+        assert 23 == later.astimezone(zone).hour
+        assert 59 == later.astimezone(zone).minute
         moment = later.astimezone(UTC)
 
 
@@ -84,5 +85,6 @@ def test_without_an_interval_there_are_only_nights(rebuild_s: float) -> None:
 
     found.ended("retrain", first.moment + 30 * HOUR, well=True)
 
-    assert ("retrain", "retrain") == (first.task, found.due.task)
+    assert "retrain" == first.task
+    assert "retrain" == found.due.task
     assert 48 * HOUR == found.due.moment - first.moment

@@ -71,7 +71,9 @@ def test_what_is_asked_for_is_a_setting_of_the_base(tmp_path: Path) -> None:
 
     assert 12 == len(set(settings))
     for setting in settings:
-        assert (SMALL.rule, SMALL.factors, SMALL.iterations) == (setting.rule, setting.factors, setting.iterations)
+        assert SMALL.rule == setting.rule
+        assert SMALL.factors == setting.factors
+        assert SMALL.iterations == setting.iterations
         assert 0.005 <= setting.regularization <= 0.5
         assert 0.001 <= setting.unobserved_weight <= 3
         assert 0.5 <= setting.half_life_plays <= 50

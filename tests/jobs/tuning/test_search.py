@@ -66,7 +66,9 @@ def test_what_lies_around_the_best_is_scored(whole: Tuned) -> None:
     settings = {scored.objective for scored in whole.scored}
     best = whole.objective
 
-    assert (0.1, 0.01, 0) == (best.regularization, best.unobserved_weight, best.window_plays)
+    assert 0.1 == best.regularization
+    assert 0.01 == best.unobserved_weight
+    assert 0 == best.window_plays
     beside = [
         replace(best, window_plays=20),
         replace(best, regularization=0.2),
@@ -162,7 +164,8 @@ def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> No
     found = tune(drawn_events(), SMALL, 0, 3, tmp_path, told.append)
 
     assert [SMALL] == [scored.objective for scored in found.scored]
-    assert (SMALL, 1) == (found.objective, found.best.trials)
+    assert SMALL == found.objective
+    assert 1 == found.best.trials
     assert [JobProgress("The budget of 0 s is spent; what is scored counts.", is_note=True)] == told[1:]
     assert found == tune(drawn_events(), SMALL, 0, 3, tmp_path)
 
@@ -193,11 +196,9 @@ def test_a_training_that_diverges_finds_nothing(tmp_path: Path) -> None:
 
     found = search(tmp_path, base=diverging)
 
-    assert (diverging, 0.0, 0.0) == (
-        found.scored[0].objective,
-        found.scored[0].hit_at_20.value,
-        found.scored[0].mrr_at_20.value,
-    )
+    assert diverging == found.scored[0].objective
+    assert 0.0 == found.scored[0].hit_at_20.value
+    assert 0.0 == found.scored[0].mrr_at_20.value
     assert found.best.hit_at_20.value > 0
 
 

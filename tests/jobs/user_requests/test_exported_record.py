@@ -86,13 +86,11 @@ def test_every_field_is_told_as_it_is(settings: Settings) -> None:
     numbers = {name: value for name, value in numbers.items() if isinstance(value, int | float)}
     del numbers["generation_key"]
     assert numbers == {name: getattr(told, name) for name in numbers}
-    assert (3, 5, [], False, FIRST_ID) == (
-        told.partition,
-        told.offset,
-        told.older_offsets,
-        told.forgotten,
-        told.generation,
-    )
+    assert 3 == told.partition
+    assert 5 == told.offset
+    assert [] == told.older_offsets
+    assert not told.forgotten
+    assert FIRST_ID == told.generation
     assert f"{RECORD.generation_key:016x}" == told.generation_key
     assert ["0000000000000007", "ffffffffffffffff"] == told.play_ids
     assert [("i3", f"{item_key('i3'):016x}")] == [(item.item_id, item.item_key) for item in told.hidden]
@@ -128,11 +126,9 @@ def test_what_it_was_before_is_counted(settings: Settings) -> None:
     assert [(1, [0, 2], False)] == [(a.offset, a.older_offsets, a.forgotten) for a in told[:1] if a]
     marker_told = found(*written[:1], written[3]).told(settings, [])
     assert marker_told is not None
-    assert (1, [0], True, []) == (
-        marker_told.offset,
-        marker_told.older_offsets,
-        marker_told.forgotten,
-        marker_told.history,
-    )
+    assert 1 == marker_told.offset
+    assert [0] == marker_told.older_offsets
+    assert marker_told.forgotten
+    assert [] == marker_told.history
     assert found(*written, (b"ann", None)).told(settings, []) is None
     assert found().told(settings, []) is None

@@ -103,7 +103,8 @@ def test_plays_alone_are_the_same_plays() -> None:
 
     alone = split.plays_alone()
 
-    assert ([0, 3, 6], 2) == (alone.starts.tolist(), alone.n_trained)
+    assert [0, 3, 6] == alone.starts.tolist()
+    assert 2 == alone.n_trained
     assert [0, 1, 3, 2, 4, 5] == alone.places.tolist()
     assert [False, False, False, False, False, True] == alone.scored.tolist()
     assert [True, True, True, True, False, True] == alone.new.tolist()

@@ -181,9 +181,12 @@ def test_a_revision_is_fetched_when_it_is_announced(scene: Scene) -> None:
     assert ["revision-2"] == [path.name for path in (scene.store.path / FIRST_ID).glob("revision-*")]
     first, second = (scene.store.open(FIRST_ID, number).revision for number in (0, 1))
 
-    assert (2, ("i1", "i3")) == (newest.revision.number, newest.revision.withdrawn)
-    assert (0, ("i1",)) == (first.number, first.withdrawn)
-    assert (1, ("i1", "i2")) == (second.number, second.withdrawn)
+    assert 2 == newest.revision.number
+    assert ("i1", "i3") == newest.revision.withdrawn
+    assert 0 == first.number
+    assert ("i1",) == first.withdrawn
+    assert 1 == second.number
+    assert ("i1", "i2") == second.withdrawn
     assert [0, 1, 2] == scene.store.revisions(FIRST_ID)
     assert f"Generation {FIRST_ID} has no revision 3; it has 0, 1, 2." == said(lambda: scene.store.open(FIRST_ID, 3))
 

@@ -57,7 +57,8 @@ def test_what_was_written_is_what_is_opened(tmp_path: Path) -> None:
     np.testing.assert_array_equal(catalog.gram_diagonal, generation.gram_diagonal)
     np.testing.assert_array_equal(np.linalg.norm(generation.item_factors, axis=1), generation.norms)
     assert (np.diff(generation.norms) <= 0).all()
-    assert (FIRST_ID, generation_key(FIRST_ID)) == (generation.id, generation.key)
+    assert FIRST_ID == generation.id
+    assert generation_key(FIRST_ID) == generation.key
     assert "i3" == generation.item_ids[generation.popular_order[0]]
 
 
@@ -199,7 +200,9 @@ def test_a_generation_without_a_revision_has_none(tmp_path: Path) -> None:
 
     revision = open_generation(tmp_path / FIRST_ID, 0).revision
 
-    assert (0, None, []) == (revision.number, revision.index, revision.withdrawn_rows.tolist())
+    assert 0 == revision.number
+    assert revision.index is None
+    assert [] == revision.withdrawn_rows.tolist()
     expected = f"Generation {FIRST_ID} has no revision 2; it has none."
     assert expected == said(lambda: open_generation(tmp_path / FIRST_ID, 2))
 
@@ -229,6 +232,7 @@ def test_another_revision_is_the_same_items(tmp_path: Path) -> None:
 
     revised = generation.with_revision(other)
 
-    assert (0, 3) == (generation.revision.number, revised.revision.number)
+    assert 0 == generation.revision.number
+    assert 3 == revised.revision.number
     assert revised.norms is norms
     assert revised.item_factors is generation.item_factors

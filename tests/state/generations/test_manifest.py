@@ -81,14 +81,13 @@ def test_a_generation_of_format_1_is_opened() -> None:
     generation = open_generation(FIXTURE)
 
     manifest = generation.manifest
-    assert (1, FIXTURE.name, None, False, 0) == (
-        manifest.format,
-        manifest.generation_id,
-        manifest.gate,
-        manifest.rejected,
-        manifest.n_users_trained,
-    )
-    assert (float("inf"), {0: 5, 3: 9}) == (manifest.objective.half_life_plays, manifest.trained_through)
+    assert 1 == manifest.format
+    assert FIXTURE.name == manifest.generation_id
+    assert manifest.gate is None
+    assert not manifest.rejected
+    assert 0 == manifest.n_users_trained
+    assert float("inf") == manifest.objective.half_life_plays
+    assert {0: 5, 3: 9} == manifest.trained_through
     assert ["i0", "i1", "i2", "i3", "i4"] == sorted(generation.item_ids)
     assert "i3" == generation.item_ids[generation.popular_order[0]]
     assert 0 == generation.revision.number

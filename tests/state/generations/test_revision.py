@@ -101,7 +101,10 @@ def test_a_generation_without_a_revision_has_nothing_withdrawn() -> None:
     """Number 0, and nothing to rank from."""
     none = Revision.none()
 
-    assert (0, [], None, ()) == (none.number, none.withdrawn_rows.tolist(), none.index, none.withdrawn)
+    assert 0 == none.number
+    assert [] == none.withdrawn_rows.tolist()
+    assert none.index is None
+    assert () == none.withdrawn
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, generation: Generation, part: Path) -> None:

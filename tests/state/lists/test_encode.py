@@ -69,7 +69,10 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
         sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
         np.testing.assert_allclose(made.scores, sums, rtol=1e-6)
     assert max(map(abs, found[1].because_rest)) < 1e-5
-    assert ("popular", [], [], []) == (found[2].kind, found[2].because, found[2].because_scores, found[2].because_rest)
+    assert "popular" == found[2].kind
+    assert [] == found[2].because
+    assert [] == found[2].because_scores
+    assert [] == found[2].because_rest
 
 
 def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
@@ -97,7 +100,10 @@ def test_a_list_need_not_say_why(tmp_path: Path) -> None:
     messages = ListEncoder(settings).encode({0: [b"ann"]}, records, lists, ListContext(generation, 0), published(1, 1))
 
     found = msgspec.json.decode(messages[0], type=Recommendations)
-    assert (5, [], [], []) == (len(found.items), found.because, found.because_scores, found.because_rest)
+    assert 5 == len(found.items)
+    assert [] == found.because
+    assert [] == found.because_scores
+    assert [] == found.because_rest
 
 
 def test_nobody_due_is_no_message(tmp_path: Path) -> None:

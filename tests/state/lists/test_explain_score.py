@@ -51,9 +51,11 @@ def test_a_score_is_the_sum_of_the_shares_of_every_play(tmp_path: Path) -> None:
     assert own == pytest.approx(found.score, abs=1e-5 * np.abs(scores).max())
     assert found.sum == pytest.approx(sum(share.share for share in found.shares), rel=1e-12)
     assert 100 == pytest.approx(sum(share.percent or 0 for share in found.shares))
-    assert ("ann", "i5", FIRST_ID, FIRST_ID, 0) == (
-        found.user_id, found.item_id, found.generation, found.serving, found.n_unknown,
-    )  # fmt: skip
+    assert "ann" == found.user_id
+    assert "i5" == found.item_id
+    assert FIRST_ID == found.generation
+    assert FIRST_ID == found.serving
+    assert 0 == found.n_unknown
     assert {"i3": 0.574, "i14": 0.66, "i15": 0.758, "i9": 0.871, "i26": 1.0} == {
         share.item_id: round(share.weight, 3) for share in found.shares
     }
@@ -93,8 +95,10 @@ def test_what_no_list_may_hold_has_no_rank(tmp_path: Path) -> None:
 
     known, gone = explained(played, generation, "i3"), explained(played, withdrawn, first)
 
-    assert (None, "they know it") == (known.rank, known.reason_without_rank)
-    assert (None, "it is withdrawn") == (gone.rank, gone.reason_without_rank)
+    assert known.rank is None
+    assert "they know it" == known.reason_without_rank
+    assert gone.rank is None
+    assert "it is withdrawn" == gone.reason_without_rank
     assert explained(played, generation, first).score == pytest.approx(gone.score)
     assert 1 == explained(played, withdrawn, second).rank
 
@@ -109,8 +113,10 @@ def test_a_listeners_wishes_leave_items_without_a_rank(tmp_path: Path) -> None:
 
     hidden, tired, left = (explained(wishes, generation, item_id) for item_id in (first, second, third))
 
-    assert (None, "they have hidden it") == (hidden.rank, hidden.reason_without_rank)
-    assert (None, "it was shown to them too often") == (tired.rank, tired.reason_without_rank)
+    assert hidden.rank is None
+    assert "they have hidden it" == hidden.reason_without_rank
+    assert tired.rank is None
+    assert "it was shown to them too often" == tired.reason_without_rank
     assert 1 == left.rank
 
 
@@ -135,7 +141,8 @@ def test_items_that_the_generation_does_not_know_have_no_share(tmp_path: Path) -
 
     found = explained(played, generation, "i5")
 
-    assert (1, {"i3", "i14"}) == (found.n_unknown, {share.item_id for share in found.shares})
+    assert 1 == found.n_unknown
+    assert {"i3", "i14"} == {share.item_id for share in found.shares}
     assert reason_against(played, generation, "i77") == (
         f"Item 'i77' is not in generation {SECOND_ID}, though 'ann' has played it: it has no score until a generation "
         "is trained with it."

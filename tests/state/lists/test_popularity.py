@@ -143,8 +143,10 @@ def test_what_goes_is_popular_no_more_at_once(generation: Generation) -> None:
     at_once = live.now(ListContext(generation, NOW_MS + 1), without(generation, "i7"))
     later = live.now(ListContext(generation, NOW_MS + REFRESH_MS), without(generation, "i7", "i3"))
 
-    assert (["i21", "i3"], [5.0, 4.0]) == (generation.item_ids[at_once.rows[:2]].tolist(), at_once.plays[:2].tolist())
-    assert (39, 38) == (len(at_once.rows), len(later.rows))
+    assert ["i21", "i3"] == generation.item_ids[at_once.rows[:2]].tolist()
+    assert [5.0, 4.0] == at_once.plays[:2].tolist()
+    assert 39 == len(at_once.rows)
+    assert 38 == len(later.rows)
     assert "i3" not in generation.item_ids[later.rows]
 
 

@@ -195,14 +195,17 @@ def test_without_an_index_lists_are_ranked_exactly(generation: Generation) -> No
     rows, _ = ranker.top_n(bare, *batch, N)
 
     np.testing.assert_array_equal(exact_lists(generation, batch), rows)
-    assert ({"exact": 7, "annoy": 0}, 0) == (ranker.n_lists, ranker.n_probes)
+    assert {"exact": 7, "annoy": 0} == ranker.n_lists
+    assert 0 == ranker.n_probes
 
 
 def test_recall_is_known_after_the_first_probe(generation: Generation) -> None:
     """Before it there is none, and every so many lists there is a probe; known items are not missed there either."""
     ranker, batch = Ranker(settings_of(probe_share=0.25)), fans(generation, 3, 30)
     ranker.top_n(generation, *batch, N)
-    assert (None, 0) == (ranker.recall, ranker.n_probes)
+    recall_before = ranker.recall
+    assert recall_before is None
+    assert 0 == ranker.n_probes
 
     for _ in range(9):
         ranker.top_n(generation, *batch, N)
@@ -218,7 +221,8 @@ def test_exact_ranking_is_not_probed(generation: Generation) -> None:
 
     ranker.top_n(generation, *listeners(3), N)
 
-    assert (0, None) == (ranker.n_probes, ranker.recall)
+    assert 0 == ranker.n_probes
+    assert ranker.recall is None
 
 
 def test_an_index_that_finds_enough_stays_in_use(generation: Generation, caplog: pytest.LogCaptureFixture) -> None:
@@ -229,7 +233,9 @@ def test_an_index_that_finds_enough_stays_in_use(generation: Generation, caplog:
         ranker.top_n(generation, *listeners(ENOUGH), N)
 
     assert {"exact": 0, "annoy": 3 * ENOUGH} == ranker.n_lists
-    assert (3 * ENOUGH, 0, []) == (ranker.n_probes, ranker.n_fallbacks, recall_lows(caplog))
+    assert 3 * ENOUGH == ranker.n_probes
+    assert 0 == ranker.n_fallbacks
+    assert [] == recall_lows(caplog)
 
 
 def test_an_index_that_finds_too_little_is_not_used_again(misled: Generation, caplog: pytest.LogCaptureFixture) -> None:
@@ -242,7 +248,8 @@ def test_an_index_that_finds_too_little_is_not_used_again(misled: Generation, ca
 
     assert {"exact": ENOUGH, "annoy": ENOUGH} == ranker.n_lists
     np.testing.assert_array_equal(exact_lists(misled, batch), rows[-1])
-    assert (1, ENOUGH) == (ranker.n_fallbacks, ranker.n_probes)
+    assert 1 == ranker.n_fallbacks
+    assert ENOUGH == ranker.n_probes
     [told] = recall_lows(caplog)
     assert logging.WARNING == told["levelno"]
     assert (FIRST_ID, 2, 0.9, ENOUGH) == tuple(told[name] for name in ("generation", "revision", "floor", "probes"))

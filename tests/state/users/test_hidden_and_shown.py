@@ -59,7 +59,8 @@ def test_memories_are_bounded() -> None:
     hidden = after(*((Action.HIDE, key) for key in (1, 2, 1, 3)), settings=settings).hidden
     shown = after(*((Action.SHOWN, key) for key in (1, 2, 1, 3)), settings=settings).shown
 
-    assert ([1, 3], [1, 3]) == (hidden.values.tolist(), shown.item_keys.tolist())
+    assert [1, 3] == hidden.values.tolist()
+    assert [1, 3] == shown.item_keys.tolist()
     np.testing.assert_array_equal([0, 2], hidden.starts)
     np.testing.assert_array_equal([2, 1], shown.shows)
 

@@ -180,7 +180,9 @@ def test_an_offset_at_or_below_the_applied_one_is_skipped() -> None:
     after, repeated = learned(first, [[Played(9, 2), Played(10, 3), Played(11, 4)]])
 
     (record,) = plain(after)
-    assert (11, 2, [1, 4]) == (record.applied_offset, record.plays, [entry.item_key for entry in record.history])
+    assert 11 == record.applied_offset
+    assert 2 == record.plays
+    assert [1, 4] == [entry.item_key for entry in record.history]
     assert [True] == repeated
 
 
@@ -189,7 +191,9 @@ def test_an_offset_twice_in_one_group_counts_once() -> None:
     after, _ = learned(new_users(1, 2), [[Played(5, 1), Played(5, 1), Played(6, 2)]])
 
     (record,) = plain(after)
-    assert (6, 2, [1.0, 1.0]) == (record.applied_offset, record.plays, [entry.value for entry in record.history])
+    assert 6 == record.applied_offset
+    assert 2 == record.plays
+    assert [1.0, 1.0] == [entry.value for entry in record.history]
 
 
 def test_a_clients_retry_counts_once_and_moves_the_applied_offset() -> None:
@@ -210,7 +214,8 @@ def test_the_oldest_play_ids_are_forgotten() -> None:
     again, _ = learned(after, [[Played(5, 1, play_id=1)]], OF_TWO)
 
     assert [4, 5] == plain(after)[0].play_ids
-    assert ([5, 1], 6) == (plain(again)[0].play_ids, plain(again)[0].plays)
+    assert [5, 1] == plain(again)[0].play_ids
+    assert 6 == plain(again)[0].plays
 
 
 def test_no_play_ids_are_remembered_if_so_wished() -> None:
@@ -219,7 +224,8 @@ def test_no_play_ids_are_remembered_if_so_wished() -> None:
         new_users(1, 2), [[Played(0, 1, play_id=7), Played(1, 1, play_id=7)]], settings_with(play_ids_max=0)
     )
 
-    assert (2, []) == (plain(after)[0].plays, plain(after)[0].play_ids)
+    assert 2 == plain(after)[0].plays
+    assert [] == plain(after)[0].play_ids
 
 
 def test_nobody_and_nothing_is_learnt() -> None:
@@ -227,8 +233,10 @@ def test_nobody_and_nothing_is_learnt() -> None:
     nobody, no_flags = learned(new_users(0, 2), [])
     alone, repeated = learned(new_users(1, 2), [[]])
 
-    assert ([], []) == (plain(nobody), no_flags)
-    assert ([replace(UserRecord(), vector=(0.0, 0.0))], [False]) == (plain(alone), repeated)
+    assert [] == plain(nobody)
+    assert [] == no_flags
+    assert [replace(UserRecord(), vector=(0.0, 0.0))] == plain(alone)
+    assert [False] == repeated
 
 
 def outcomes_of(events: list[Played], settings: Settings) -> list[str]:
@@ -243,7 +251,8 @@ def test_robots_are_held_back_and_it_is_told() -> None:
 
     (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
 
-    assert (5, 1.5) == (record.plays, record.history[0].value)
+    assert 5 == record.plays
+    assert 1.5 == record.history[0].value
     assert ["trimmed"] * 3 + ["capped"] * 2 + ["trimmed"] * 2 == outcomes_of(events, settings)
 
 
@@ -256,7 +265,10 @@ def test_nothing_is_learnt_between_pause_and_resume() -> None:
     (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
 
     assert [1, 7] == [entry.item_key for entry in record.history]
-    assert (6, 2, [5], []) == (record.applied_offset, record.plays, record.hidden, record.shown)
+    assert 6 == record.applied_offset
+    assert 2 == record.plays
+    assert [5] == record.hidden
+    assert [] == record.shown
     assert ["learnt", "wished", "paused", "paused", "wished", "wished", "learnt"] == outcomes_of(events, settings)
 
 
@@ -269,4 +281,5 @@ def test_all_items_of_one_event_were_shown() -> None:
     twice, repeated = learned(once, [events], settings)
 
     assert [ShownItem(2, 1, 0), ShownItem(1, 2, 0)] == plain(once)[0].shown
-    assert (plain(once), [True]) == (plain(twice), repeated)
+    assert plain(once) == plain(twice)
+    assert [True] == repeated

@@ -57,7 +57,9 @@ def mark_swept(state: PartitionState, generation_key: int) -> None:
 
 def test_a_new_state_stands_nowhere(state: PartitionState) -> None:
     """Nothing was read, nobody is known."""
-    assert (Place(-1, -1), False, 0) == (state.place, state.has_outranked, state.swept)
+    assert Place(-1, -1) == state.place
+    assert not state.has_outranked
+    assert 0 == state.swept
     assert [None, None] == state.read([b"a", b"b"])
     assert [] == state.users(b"", 10)
 
@@ -92,11 +94,13 @@ def test_a_sweep_that_others_cross_marks_nothing(state: PartitionState) -> None:
     state.begin_sweep(7)
     state.folds_under(7)
     state.folds_under(8)
-    assert (False, 0) == (state.end_sweep(7), state.swept)
+    assert not state.end_sweep(7)
+    assert 0 == state.swept
 
     state.begin_sweep(7)
     state.apply_changelog(logged(0, (b"a", record(1))))
-    assert (False, 0) == (state.end_sweep(7), state.swept)
+    assert not state.end_sweep(7)
+    assert 0 == state.swept
 
 
 def test_the_number_of_keys_is_about_right(state: PartitionState) -> None:
@@ -200,13 +204,18 @@ def test_an_outranked_mark_is_durable_until_its_user_is_written(tmp_path: Path) 
     assert 2 == state.apply_changelog(logged(2, (b"b", record(1)), (b"a", record(2))))
 
     state = reopen(state, tmp_path)
-    assert (True, [b"a", b"b"], [b"a"]) == (state.has_outranked, state.outranked(10), state.outranked(1))
+    assert state.has_outranked
+    assert [b"a", b"b"] == state.outranked(10)
+    assert [b"a"] == state.outranked(1)
     state.commit([(b"c", record(7))], Place(4, 7))
     state.commit([(b"a", record(5))], Place(5, 7))
     state = reopen(state, tmp_path)
-    assert (True, [b"b"]) == (state.has_outranked, state.outranked(10))
+    is_marked = state.has_outranked
+    assert is_marked
+    assert [b"b"] == state.outranked(10)
     state.commit([(b"b", record(6))], Place(6, 7))
-    assert (False, []) == (state.has_outranked, state.outranked(10))
+    assert not state.has_outranked
+    assert [] == state.outranked(10)
     state.close()
 
 

@@ -22,7 +22,8 @@ def test_records_are_joined_again() -> None:
     """The one undoes the other."""
     records, starts = join(COLUMNS, LENGTHS)
 
-    assert (RECORDS.tolist(), [0, 3, 7]) == (records.tolist(), starts.tolist())
+    assert RECORDS.tolist() == records.tolist()
+    assert [0, 3, 7] == starts.tolist()
 
 
 def test_counts_that_are_not_true_are_a_sentence() -> None:

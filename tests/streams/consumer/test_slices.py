@@ -133,7 +133,8 @@ async def test_what_comes_before_the_turn_is_in_the_group() -> None:
     turn.release()
 
     assert [(0, [1]), (1, [2])] == taken(await taking)
-    assert (False, 1) == (turn.locked(), app.queue.qsize())
+    assert not turn.locked()
+    assert 1 == app.queue.qsize()
 
 
 async def test_a_slice_that_a_rebalance_takes_away_before_the_turn_is_dropped() -> None:
@@ -144,7 +145,8 @@ async def test_a_slice_that_a_rebalance_takes_away_before_the_turn_is_dropped() 
         await asyncio.sleep(0.01)
         app.consumer_generation_id += 1
     await asyncio.sleep(0.01)
-    assert (False, False) == (turn.locked(), taking.done())
+    assert not turn.locked()
+    assert not taking.done()
 
     app.put(Message(0, [1], GENERATION_ID + 1))
 
@@ -259,7 +261,8 @@ async def test_no_more_is_fetched_while_enough_plays_wait() -> None:
     before = loop.time()
     assert 3 == len(await delivered(consumer))
 
-    assert (2, True) == (consumer.n_fetches, loop.time() - before < 0.5)
+    assert 2 == consumer.n_fetches
+    assert loop.time() - before < 0.5
 
 
 async def test_a_changelog_does_not_wait_for_plays() -> None:
@@ -273,4 +276,5 @@ def test_an_app_delivers_slices() -> None:
     """Through the transport of this module."""
     app = create_app(settings_with(slice_plays_max=123))
 
-    assert (SliceConsumer, 123) == (app._new_transport().Consumer, app.slice_plays_max)
+    assert SliceConsumer == app._new_transport().Consumer
+    assert 123 == app.slice_plays_max

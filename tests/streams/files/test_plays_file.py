@@ -107,7 +107,9 @@ def test_a_parquet_time_without_a_zone_is_utc(tmp_path: Path) -> None:
 
     (piece,) = read_all(path)
 
-    assert (["7"], ["5"], [AT_MS]) == (piece.user_ids, piece.item_ids, piece.played_at_ms)
+    assert ["7"] == piece.user_ids
+    assert ["5"] == piece.item_ids
+    assert [AT_MS] == piece.played_at_ms
 
 
 def test_other_columns_are_named_and_optional_ones_read(tmp_path: Path) -> None:

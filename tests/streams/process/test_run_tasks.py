@@ -25,7 +25,8 @@ async def test_parts_run_until_the_stop_and_are_ended_then() -> None:
 
     running = asyncio.create_task(run_together([brief(), endless()], stop))
     await asyncio.sleep(0.01)
-    assert (["brief"], False) == (ended, running.done())
+    assert ["brief"] == ended
+    assert not running.done()
     stop.set()
     await asyncio.wait_for(running, 1)
 

@@ -125,7 +125,8 @@ def test_every_topic_is_a_channel_as_it_is_declared() -> None:
     for name, topic in topics.items():
         told = bindings[name]["topicConfiguration"]
         written = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in told.items()}
-        assert (topic.partitions, topic.configs) == (bindings[name]["partitions"], written)
+        assert topic.partitions == bindings[name]["partitions"]
+        assert topic.configs == written
 
 
 def test_every_record_is_a_message_of_its_topic() -> None:

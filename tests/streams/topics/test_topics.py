@@ -94,7 +94,8 @@ def test_private_lists_really_go() -> None:
 
     (found,) = [topic.configs for topic in declare_topics(Settings()) if topic.name == name]
 
-    assert ("delete", "600000") == (found["cleanup.policy"], found["retention.ms"])
+    assert "delete" == found["cleanup.policy"]
+    assert "600000" == found["retention.ms"]
     assert int(found["segment.ms"]) <= int(found["retention.ms"])
     assert int(found["file.delete.delay.ms"]) <= 1000
 

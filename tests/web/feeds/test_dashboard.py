@@ -40,15 +40,23 @@ async def test_workers_are_summed_up(scene: Scene) -> None:
 
     found = scene.parts.figures.point(NOW_MS)
 
-    assert (40.0, 15.0, 90.0) == (found.plays_per_s, found.p50_ms, found.p99_ms)
-    assert (None, None, None, 0) == (found.lag, found.own, found.popular, found.scored_plays)
+    assert 40.0 == found.plays_per_s
+    assert 15.0 == found.p50_ms
+    assert 90.0 == found.p99_ms
+    assert found.lag is None
+    assert found.own is None
+    assert found.popular is None
+    assert 0 == found.scored_plays
 
 
 async def test_without_a_worker_there_are_no_figures(scene: Scene) -> None:
     """Nothing is 0 that is not known."""
     found = scene.parts.figures.point(NOW_MS)
 
-    assert (0.0, None, None, None) == (found.plays_per_s, found.p50_ms, found.p99_ms, found.lag)
+    assert 0.0 == found.plays_per_s
+    assert found.p50_ms is None
+    assert found.p99_ms is None
+    assert found.lag is None
     assert [] == scene.parts.figures.workers(NOW_MS)
 
 
@@ -61,7 +69,9 @@ async def test_hits_of_all_workers_are_one_share(scene: Scene) -> None:
 
     assert found.own is not None
     assert found.popular is not None
-    assert (0.25, 0.15, 400) == (found.own.value, found.popular.value, found.scored_plays)
+    assert 0.25 == found.own.value
+    assert 0.15 == found.popular.value
+    assert 400 == found.scored_plays
     assert 0.2 < found.own.low < 0.25 < found.own.high < 0.3
 
 
@@ -129,4 +139,5 @@ async def test_ten_minutes_of_points_are_held(scene: Scene) -> None:
     for second in range(HISTORY_S + 10):
         points.append(scene.parts.figures.point(NOW_MS + 1000 * second))
 
-    assert (HISTORY_S, NOW_MS + 10_000) == (len(points), points[0].at_ms)
+    assert HISTORY_S == len(points)
+    assert NOW_MS + 10_000 == points[0].at_ms

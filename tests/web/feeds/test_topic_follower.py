@@ -92,7 +92,8 @@ async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNa
         await wait_until(lambda: len(seen) == 3)
         assert [("ann", -1)] == seen[-1].lists
         assert None is view.list_of("ann")
-        assert (0, 0) == (found.left, found.behind)
+        assert 0 == found.left
+        assert 0 == found.behind
     view.close()
 
 

@@ -45,7 +45,8 @@ async def test_a_stream_begins_with_what_was(scene: Scene) -> None:
     assert 0.9 <= took_s <= 2.5
     assert [NOW_MS + 2000] * 2 == [first["at_ms"], second["at_ms"]]  # the last second's, worked out once for all pages
     assert {"total": 0, "latest": []} == first["rejects"]
-    assert ([], []) == (first["workers"], first["generations"])
+    assert [] == first["workers"]
+    assert [] == first["generations"]
 
 
 async def test_the_listener_s_list_moves(scene: Scene) -> None:
@@ -58,16 +59,16 @@ async def test_the_listener_s_list_moves(scene: Scene) -> None:
         scene.put_list(made_list(items=["i3", "i1"], offset=6, scores=[0.5, 0.25], because_scores=[[0.25], [-2.0]]))
         second = await asyncio.wait_for(next_of(events, "list"), 0.5)
 
-    assert (True, [None] * 3, []) == (first["first"], [entry["before"] for entry in first["entries"]], first["left"])
+    assert first["first"] is True
+    assert [None] * 3 == [entry["before"] for entry in first["entries"]]
+    assert [] == first["left"]
     assert [(1, "i1", "One", "A"), (2, "i2", None, None), (3, "i9", None, None)] == [
         (entry["rank"], entry["item_id"], entry["title"], entry["artist"]) for entry in first["entries"]
     ]
-    assert (False, "ann", "personal", "changed") == (
-        second["first"],
-        second["user_id"],
-        second["kind"],
-        second["reason"],
-    )
+    assert second["first"] is False
+    assert "ann" == second["user_id"]
+    assert "personal" == second["kind"]
+    assert "changed" == second["reason"]
     assert [("i3", None), ("i1", 1)] == [(entry["item_id"], entry["before"]) for entry in second["entries"]]
     assert [("i2", 2), ("i9", 3)] == [(gone["item_id"], gone["rank_before"]) for gone in second["left"]]
     assert [{"item_id": "of-i3", "title": "Reason", "share": 0.5}] == second["entries"][0]["because"]

@@ -64,7 +64,8 @@ async def test_a_browser_logs_in_once(locked: Scene) -> None:
     async with locked.client() as client:
         assert 200 == (await client.get("/login")).status_code
         found = await client.post("/session", data={"token": f" {TOKEN} "})
-        assert (303, "/") == (found.status_code, found.headers["location"])
+        assert 303 == found.status_code
+        assert "/" == found.headers["location"]
         cookie = found.headers["set-cookie"]
         assert {"HttpOnly", "SameSite=strict", "Path=/", "Max-Age=604800"} <= set(cookie.split("; "))
         assert TOKEN not in cookie
@@ -114,7 +115,8 @@ async def test_without_a_token_there_is_nothing_to_log_in_to(scene: Scene) -> No
     """The form leads to the page."""
     found = await log_in(scene, b"token=whatever")
 
-    assert (303, "/") == (found.status_code, found.headers["location"])
+    assert 303 == found.status_code
+    assert "/" == found.headers["location"]
     assert "set-cookie" not in found.headers
 
 

@@ -155,7 +155,8 @@ def test_who_is_refused_learns_how_to_ask(with_token: Access) -> None:
     with pytest.raises(Problem) as caught:
         with_token.check("GET", "/v1/items", LOCAL)
 
-    assert (401, "Send the token: `Authorization: Bearer ...`.") == (caught.value.status, caught.value.detail)
+    assert 401 == caught.value.status
+    assert "Send the token: `Authorization: Bearer ...`." == caught.value.detail
     assert {"WWW-Authenticate": "Bearer"} == caught.value.headers
 
 

@@ -47,7 +47,9 @@ async def test_an_id_is_whatever_stands_percent_encoded(scene: Scene, raw: str) 
 
     found = await ask(scene.app, "GET", f"/v1/users/{raw}/recommendations")
 
-    assert (200, user_id, 3) == (found.status, found.json["user_id"], len(found.json["items"]))
+    assert 200 == found.status
+    assert user_id == found.json["user_id"]
+    assert 3 == len(found.json["items"])
 
 
 @pytest.mark.parametrize("raw", ODD_IDS)
@@ -63,8 +65,11 @@ async def test_ids_of_items_are_read_alike(scene: Scene, raw: str) -> None:
     because = await ask(scene.app, "GET", f"/v1/users/a%2Fb/because/{raw}")
 
     assert {"item_id": item_id, "title": "T"} == item.json
-    assert (item_id, ["i1"]) == (related.json["item_id"], related.json["items"])
-    assert ("a/b", item_id, 1) == (because.json["user_id"], because.json["item_id"], because.json["rank"])
+    assert item_id == related.json["item_id"]
+    assert ["i1"] == related.json["items"]
+    assert "a/b" == because.json["user_id"]
+    assert item_id == because.json["item_id"]
+    assert 1 == because.json["rank"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,8 @@ async def test_a_problem_is_a_document(scene: Scene) -> None:
         "status": 405,
         "detail": "This path does not take this method.",
     } == found.json
-    assert ("application/problem+json", "POST") == (found.headers["content-type"], found.headers["allow"])
+    assert "application/problem+json" == found.headers["content-type"]
+    assert "POST" == found.headers["allow"]
 
 
 @pytest.mark.parametrize("path", ["/static/a%2Fb", "/static/..%2Faccess.py", "/static/../access.py", "/static/%2e%2e"])
@@ -208,7 +214,8 @@ async def test_so_many_requests_are_answered_at_a_time_and_no_more() -> None:
     await asyncio.sleep(0)
 
     refused = await ask(guard, "GET", "/a")
-    assert (503, "2") == (refused.status, refused.headers["retry-after"])
+    assert 503 == refused.status
+    assert "2" == refused.headers["retry-after"]
     assert "3 requests are being answered already." == refused.json["detail"]
     assert 200 == (await ask(guard, "GET", "/healthz")).status
     slow.may_end.set()
@@ -239,7 +246,9 @@ async def test_an_error_that_nobody_foresaw_is_logged_without_what_was_asked(
 
     assert status == found.status
     ((record),) = caplog.records
-    assert ("request_failed", logging.ERROR, "KeyError") == (record.message, record.levelno, vars(record)["error"])
+    assert "request_failed" == record.message
+    assert logging.ERROR == record.levelno
+    assert "KeyError" == vars(record)["error"]
     assert "test_guard.py:" in vars(record)["where"]
     assert "secret-listener" not in str(vars(record))
     if status == 500:
@@ -257,8 +266,11 @@ async def test_a_path_that_fails_answers_with_a_problem_document(
     found = await ask(scene.app, "GET", "/v1/users/ann/export?x=1")
     failed = await ask(scene.app, "GET", "/v1/items/i1/related")
 
-    assert (503, 200, 500) == (unreadable.status, found.status, failed.status)
-    assert ("application/problem+json", 500) == (failed.headers["content-type"], failed.json["status"])
+    assert 503 == unreadable.status
+    assert 200 == found.status
+    assert 500 == failed.status
+    assert "application/problem+json" == failed.headers["content-type"]
+    assert 500 == failed.json["status"]
     assert ["request_failed"] == caplog.messages
 
 
@@ -318,7 +330,8 @@ async def test_whoever_opens_the_page_without_the_token_is_shown_where_to_give_i
         page, play = await client.get("/"), await client.post("/", json={})
         api = await client.get("/v1/items?query=a")
 
-    assert (303, "/login") == (page.status_code, page.headers["location"])
+    assert 303 == page.status_code
+    assert "/login" == page.headers["location"]
     assert [401, 401] == [play.status_code, api.status_code]
     assert "Bearer" == api.headers["www-authenticate"]
 

@@ -105,7 +105,8 @@ def test_what_is_no_json_is_said_to_be_none(content: bytes) -> None:
     with pytest.raises(Problem) as caught:
         decode(content, msgspec.Raw)
 
-    assert (400, "The body is no JSON.") == (caught.value.status, caught.value.detail)
+    assert 400 == caught.value.status
+    assert "The body is no JSON." == caught.value.detail
 
 
 def test_what_does_not_fit_is_told_with_its_place() -> None:
@@ -113,7 +114,5 @@ def test_what_does_not_fit_is_told_with_its_place() -> None:
     with pytest.raises(Problem) as caught:
         decode(b'{"a":["x"]}', dict[str, list[int]])
 
-    assert (422, "The body does not fit: Expected int, got str - at $[...][0].") == (
-        caught.value.status,
-        caught.value.detail,
-    )
+    assert 422 == caught.value.status
+    assert "The body does not fit: Expected int, got str - at $[...][0]." == caught.value.detail
