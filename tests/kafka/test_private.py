@@ -81,10 +81,19 @@ def searched(settings: Settings, broker: Broker) -> Iterator[tuple[str, bytes]]:
     for name in msgspec.structs.asdict(names).values():
         if name != names.plays:
             yield from records_of(settings, name)  # what a producer has packed
-    for path in [path for path in broker.folder.rglob("*") if path.is_file()]:
-        if path.parent.name.rpartition("-")[0] != names.plays:
+    for path in broker.folder.rglob("*"):
+        if may_hold_a_trace(path, settings):
             with suppress(FileNotFoundError):  # the broker goes on, with topics of other tests
                 yield str(path), path.read_bytes()
+
+
+def may_hold_a_trace(path: Path, settings: Settings) -> bool:
+    """Return whether a path of the broker is a file with more than offsets, of no other test, and not of the plays."""
+    topic = path.parent.name.rpartition("-")[0]
+    of_another_test = topic.startswith("test-") and not topic.startswith(settings.group)
+    holds_offsets = path.suffix in {".index", ".timeindex"}  # as large as they may become, from the beginning
+    is_plays = topic == topic_names(settings).plays
+    return path.is_file() and not (of_another_test or holds_offsets or is_plays)
 
 
 def entries_of(folder: Path) -> Iterator[tuple[str, bytes]]:
