@@ -52,8 +52,8 @@ def test_keys_and_values_stay_as_they_travelled() -> None:
     """Faust decodes nothing."""
     topic = topic_of_bytes(create_app(Settings()), "plays", 4)
 
-    assert bytes == topic.key_type
-    assert bytes == topic.value_type
+    assert topic.key_type is bytes
+    assert topic.value_type is bytes
     assert "raw" == topic.key_serializer
     assert "raw" == topic.value_serializer
     assert 4 == topic.partitions
