@@ -90,7 +90,7 @@ def searched(settings: Settings, broker: Broker) -> Iterator[tuple[str, bytes]]:
 def may_hold_a_trace(path: Path, settings: Settings) -> bool:
     """Return whether a path of the broker is a file with more than offsets, of no other test, and not of the plays."""
     topic = path.parent.name.rpartition("-")[0]
-    of_another_test = topic.startswith("test-") and not topic.startswith(settings.group)
+    of_another_test = topic.startswith("test-") and not topic.startswith(settings.application.group)
     holds_offsets = path.suffix in {".index", ".timeindex"}  # as large as they may become, from the beginning
     is_plays = topic == topic_names(settings).plays
     return path.is_file() and not (of_another_test or holds_offsets or is_plays)
