@@ -25,10 +25,11 @@ test: .venv/.dev .venv/.kernels ## Run all tests, with branch coverage; ARGS="te
 unit: .venv/.dev .venv/.kernels ## Run the tests that need neither Kafka nor a browser nor other processes.
 	@$(BIN)/pytest -m unit --numprocesses=2 --dist=loadfile $(ARGS)
 
-lint: .venv/.dev types ## Check style, types and the direction of imports.
+lint: .venv/.dev types ## Check style, types, spelling and the direction of imports.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 types: .venv/.dev ## Check types.
 	$(BIN)/mypy

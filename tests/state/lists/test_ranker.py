@@ -115,9 +115,9 @@ def test_auto_takes_the_index_where_it_is_faster(expected: Ranking, n_items: int
 @given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=30), share=st.floats(0, 1))
 def test_the_share_is_looked_at_however_batches_are_cut(sizes: list[int], share: float) -> None:
     """The same lists, too, as in one large batch; so no batch size is looked at less than another."""
-    befores = np.cumsum([0, *sizes])
+    offsets = np.cumsum([0, *sizes])
 
-    looked_at = [probed(int(before), n, share) for before, n in zip(befores, sizes, strict=False)]
+    looked_at = [probed(int(before), n, share) for before, n in zip(offsets, sizes, strict=False)]
 
     assert sizes == [len(part) for part in looked_at]
     assert probed(0, sum(sizes), share).tolist() == np.concatenate(looked_at).tolist()
