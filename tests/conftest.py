@@ -1,8 +1,9 @@
 """The tiers of the tests, a real Kafka, and settings of a test's own on it."""
 
+import asyncio
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.settings import settings_with
 from tests.support.unit_guard import UnitGuard
+from tests.support.virtual_time import VirtualTimeLoop
 
 # Read when numpy and numba are first imported, which nothing above does: one thread each, so that tests that run
 # processes of their own do not fight over the cores, and implicit has nothing to warn of.
@@ -26,6 +28,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The jars are resolved once for all runs.
 JARS = jars_path(settings_with(data_dir=str(Path(__file__).parent.parent / "var")))
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 TIERS = ("acceptance", "kafka", "latency")
 """Folders of the tests that are no unit tests."""
@@ -51,6 +55,12 @@ def is_unit(item: pytest.Item) -> bool:
     folder = item.path.relative_to(item.config.rootpath).parts[1]
     needs_broker = "broker" in getattr(item, "fixturenames", ())
     return folder not in TIERS and not needs_broker and item.get_closest_marker("processes") is None
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
+    """Run a test of timers on a clock that does not wait."""
+    is_virtual = item.get_closest_marker("virtual_time") is not None
+    return {"virtual": VirtualTimeLoop} if is_virtual else {"real": asyncio.new_event_loop}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,9 +12,12 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
-from web.play_intake import BATCH_BYTES, Intake, IntakeError, IntakeFullError
+from tests.support.wait import wait_idle
+from web.play_intake import BATCH_BYTES, RECONNECT_S, Intake, IntakeError, IntakeFullError
 
 PLAYS = topic_names(Settings()).plays
+
+pytestmark = pytest.mark.virtual_time
 
 
 class CountingOutbox(MemoryOutbox):
@@ -85,10 +88,10 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together(intake: Inta
     """One batch at a time, so that order is kept; nobody waits for a timer."""
     outbox.held.add(PLAYS)
     puts = [asyncio.create_task(intake.put(0, events(f"u{number}", f"u{number}"))) for number in range(50)]
-    await asyncio.sleep(0.01)
+    await wait_idle()
     assert [100] == outbox.sizes
     late = asyncio.create_task(intake.put(0, events("late")))
-    await asyncio.sleep(0.01)
+    await wait_idle()
 
     outbox.release(PLAYS)
 
@@ -102,10 +105,10 @@ async def test_partitions_do_not_wait_for_each_other(intake: Intake, outbox: Cou
     """A slow one holds up nobody's plays but its own."""
     outbox.held.add(PLAYS)
     slow = asyncio.create_task(intake.put(0, events("a")))
-    await asyncio.sleep(0.01)
+    await wait_idle()
     outbox.held.discard(PLAYS)
 
-    assert [0] == await asyncio.wait_for(intake.put(1, events("b")), 1)
+    assert [0] == await intake.put(1, events("b"))
 
     assert not slow.done()
     outbox.release(PLAYS)
@@ -129,7 +132,7 @@ async def test_more_than_may_wait_is_refused_at_once(outbox: CountingOutbox) -> 
     await intake.start()
     outbox.held.add(PLAYS)
     first = asyncio.create_task(intake.put(0, events("a", "b")))
-    await asyncio.sleep(0.01)
+    await wait_idle()
 
     with pytest.raises(IntakeFullError, match=r"^2 events wait for Kafka already; nothing was sent\.$"):
         await intake.put(1, events("c", "d"))
@@ -150,10 +153,9 @@ async def test_before_the_start_nothing_is_taken(outbox: CountingOutbox) -> None
 
 
 async def test_a_kafka_that_goes_is_told_and_found_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whoever waits learns that their events may have arrived; then it is refused at once, until there is one again."""
-    monkeypatch.setattr("web.play_intake.RECONNECT_S", 0.01)
     first, second = CountingOutbox(Settings()), CountingOutbox(Settings())
     intake = intake_of(first, GoneOutbox(Settings()), GoneOutbox(Settings()), second)
     await intake.start()
@@ -169,9 +171,11 @@ async def test_a_kafka_that_goes_is_told_and_found_again(
     assert "with a play_id each counts once." in str(failed[0])
     with pytest.raises(IntakeError, match="nothing was sent"):
         await intake.put(0, events("d"))
-    async with asyncio.timeout(2):
-        while not intake.connected:  # noqa: ASYNC110  another task finds it
-            await asyncio.sleep(0.01)
+    await asyncio.sleep(RECONNECT_S)
+    assert not intake.connected
+    await asyncio.sleep(RECONNECT_S)
+    await wait_idle()
+    assert intake.connected
     assert [0] == await intake.put(0, events("e"))
     assert ["e"] == keys(second)
     assert ["intake_lost_kafka", "intake_found_kafka"] == caplog.messages
@@ -180,14 +184,14 @@ async def test_a_kafka_that_goes_is_told_and_found_again(
 
 async def test_a_kafka_that_does_not_answer_is_not_waited_for(outbox: CountingOutbox) -> None:
     """So long as the setting says; those behind in the lane are told as well."""
-    intake = intake_of(outbox, CountingOutbox(Settings()), kafka_timeout_s=0.05)
+    intake, clock = intake_of(outbox, CountingOutbox(Settings()), kafka_timeout_s=7.0), asyncio.get_running_loop()
     await intake.start()
     outbox.held.add(PLAYS)
+    began = clock.time()
 
-    failed = await asyncio.wait_for(
-        asyncio.gather(*(intake.put(0, events(f"u{number}")) for number in range(5)), return_exceptions=True), 2
-    )
+    failed = await asyncio.gather(*(intake.put(0, events(f"u{number}")) for number in range(5)), return_exceptions=True)
 
+    assert 7.0 == clock.time() - began
     assert {IntakeError} == {type(error) for error in failed}
     await intake.stop()
 
@@ -198,11 +202,11 @@ async def test_who_goes_away_takes_no_room(outbox: CountingOutbox) -> None:
     await intake.start()
     outbox.held.add(PLAYS)
     gone = asyncio.create_task(intake.put(0, events("a", "b")))
-    await asyncio.sleep(0.01)
+    await wait_idle()
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
     outbox.release(PLAYS)
-    await asyncio.sleep(0.01)
+    await wait_idle()
 
     assert [2, 3] == await intake.put(0, events("c", "d"))
     assert ["a", "b", "c", "d"] == keys(outbox)
@@ -214,12 +218,12 @@ async def test_a_stop_waits_for_what_is_on_its_way(outbox: CountingOutbox) -> No
     await intake.start()
     outbox.held.add(PLAYS)
     put = asyncio.create_task(intake.put(0, events("a")))
-    await asyncio.sleep(0.01)
+    await wait_idle()
     stopping = asyncio.create_task(intake.stop())
-    await asyncio.sleep(0.01)
+    await wait_idle()
     assert not stopping.done()
 
     outbox.release(PLAYS)
 
-    await asyncio.wait_for(stopping, 1)
+    await stopping
     assert [0] == await put

@@ -13,7 +13,6 @@ from streams.readers.latest_list import read_list
 from web.feeds.dashboard import Point
 from web.parts import Parts
 
-KEEP_ALIVE_S = 15.0
 STREAM_S = 3600.0
 FIGURES_S = 1.0
 RECONNECT = b"retry: 1000\n\n"
@@ -34,21 +33,18 @@ class LiveStream:
         """Yield what the page gets."""
         yield RECONNECT
         yield event("history", columns(list(self._parts.figures.points)))
-        ends = time.monotonic() + STREAM_S
-        due = told = time.monotonic()
+        clock = asyncio.get_running_loop().time
+        ends = clock() + STREAM_S
+        due = clock()
         with self._parts.arrivals.of(self._user_id) as came:
-            while (now := time.monotonic()) < ends and not self._parts.arrivals.closed:
+            while (now := clock()) < ends and not self._parts.arrivals.closed:
                 if self._user_id and (found := self._changed()) is not None:
                     yield event("list", found)
-                    told = now
                 if now >= due:
                     yield event("figures", figures_of(self._parts))
-                    due, told = now + FIGURES_S, now
-                if now - told > KEEP_ALIVE_S:
-                    yield b": here\n\n"
-                    told = now
+                    due = now + FIGURES_S
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                    async with asyncio.timeout(max(0.0, due - clock())):
                         await came.wait()
                 came.clear()
 

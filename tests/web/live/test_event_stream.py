@@ -1,7 +1,7 @@
 """The stream of an open page."""
 
 import asyncio
-import time
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -10,21 +10,29 @@ import msgspec
 import pytest
 
 from streams.files.replay import partition_of
+from tests.support.wait import wait_idle
 from tests.web.scene import NOW_MS, Scene, made_list
-from web.live.event_stream import LiveStream, columns
+from web.feeds.play_latency import Timings
+from web.live.event_stream import STREAM_S, LiveStream, columns
 
 PARTITION = partition_of("ann", 4)
+
+pytestmark = pytest.mark.virtual_time
+
+
+def now_s() -> float:
+    """Return the time on the event loop's clock."""
+    return asyncio.get_running_loop().time()
 
 
 async def next_of(events: AsyncIterator[bytes], name: str) -> Any:
     """Return what the next event of a name says."""
-    async with asyncio.timeout(5):
-        async for found in events:
-            head, _, told = found.partition(b"\ndata: ")
-            if head == b"event: " + name.encode():
-                assert told.endswith(b"\n\n")
-                assert b"\n" not in told[:-2]
-                return msgspec.json.decode(told)
+    async for found in events:
+        head, _, told = found.partition(b"\ndata: ")
+        if head == b"event: " + name.encode():
+            assert told.endswith(b"\n\n")
+            assert b"\n" not in told[:-2]
+            return msgspec.json.decode(told)
     raise AssertionError(name)
 
 
@@ -35,14 +43,14 @@ async def test_a_stream_begins_with_what_was(scene: Scene) -> None:
 
     async with aclosing(LiveStream(scene.parts, "").events()) as events:
         history = await next_of(events, "history")
-        first, began = await next_of(events, "figures"), time.monotonic()
-        second, took_s = await next_of(events, "figures"), time.monotonic() - began
+        first, began = await next_of(events, "figures"), now_s()
+        second, took_s = await next_of(events, "figures"), now_s() - began
 
     assert [NOW_MS, NOW_MS + 1000, NOW_MS + 2000] == history["at_ms"]
     assert {3} == {len(column) for column in history.values()}
     assert {"own", "own_low", "own_high", "popular", "popular_low", "popular_high"} <= history.keys()
     assert {"plays_per_s", "lag", "p50_ms", "p99_ms"} <= history.keys()
-    assert 0.9 <= took_s <= 2.5
+    assert took_s == pytest.approx(1)
     assert [NOW_MS + 2000] * 2 == [first["at_ms"], second["at_ms"]]  # the last second's, worked out once for all pages
     assert {"total": 0, "latest": []} == first["rejects"]
     assert [] == first["workers"]
@@ -55,10 +63,11 @@ async def test_the_listener_s_list_moves(scene: Scene) -> None:
     scene.put_item("of-i3", title="Reason")
     scene.put_list(made_list(items=["i1", "i2", "i9"], offset=5))
     async with aclosing(LiveStream(scene.parts, "ann").events()) as events:
-        first = await next_of(events, "list")
+        first, began = await next_of(events, "list"), now_s()
         scene.put_list(made_list(items=["i3", "i1"], offset=6, scores=[0.5, 0.25], because_scores=[[0.25], [-2.0]]))
-        second = await asyncio.wait_for(next_of(events, "list"), 0.5)
+        second = await next_of(events, "list")
 
+    assert began == now_s()
     assert first["first"] is True
     assert [None] * 3 == [entry["before"] for entry in first["entries"]]
     assert [] == first["left"]
@@ -77,13 +86,13 @@ async def test_the_listener_s_list_moves(scene: Scene) -> None:
 
 async def test_a_play_of_the_page_tells_how_long_its_list_took(scene: Scene) -> None:
     """From when it came here; of another's play that is not known."""
-    now_s = asyncio.get_running_loop().time()
-    scene.parts.timings.came(PARTITION, 7, now_s - 0.5)
-    async with aclosing(LiveStream(scene.parts, "ann").events()) as events:
+    parts = dataclasses.replace(scene.parts, timings=Timings(lambda: 100.0))
+    parts.timings.came(PARTITION, 7, 99.5)
+    async with aclosing(LiveStream(parts, "ann").events()) as events:
         scene.put_list(made_list(offset=6))
         assert None is (await next_of(events, "list"))["took_ms"]
         scene.put_list(made_list(offset=7))
-        assert 500 <= (await next_of(events, "list"))["took_ms"] < 3000
+        assert 500 == (await next_of(events, "list"))["took_ms"]
 
 
 async def test_nothing_is_told_of_others(scene: Scene) -> None:
@@ -111,34 +120,25 @@ async def test_a_stream_ends_when_the_gateway_stops(scene: Scene) -> None:
     events = LiveStream(scene.parts, "").events()
     await next_of(events, "figures")
     waiting = asyncio.create_task(anext(events, None))
-    await asyncio.sleep(0.01)
+    await wait_idle()
+    assert not waiting.done()
+    began = now_s()
     scene.parts.arrivals.close()
     scene.parts.arrivals.tell_all()
 
-    assert None is await asyncio.wait_for(waiting, 0.5)
+    assert await waiting is None
+    assert began == now_s()
 
 
-async def test_a_stream_ends_after_its_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_ends_after_its_time(scene: Scene) -> None:
     """The browser opens it again."""
-    monkeypatch.setattr("web.live.event_stream.STREAM_S", 0.1)
+    began = now_s()
 
-    async with asyncio.timeout(3):
-        told = [found async for found in LiveStream(scene.parts, "").events()]
+    told = [found async for found in LiveStream(scene.parts, "").events()]
 
+    assert now_s() - began == pytest.approx(STREAM_S)
     assert [b"retry: 1000", b"event: history", b"event: figures"] == [found.split(b"\n")[0] for found in told[:3]]
     assert not scene.parts.arrivals.awaited
-
-
-async def test_a_quiet_stream_says_that_it_is_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a comment, so that no proxy takes it for dead."""
-    monkeypatch.setattr("web.live.event_stream.KEEP_ALIVE_S", 0.05)
-    monkeypatch.setattr("web.live.event_stream.FIGURES_S", 0.2)
-    async with aclosing(LiveStream(scene.parts, "").events()) as events:
-        await next_of(events, "figures")
-        waking = asyncio.create_task(asyncio.sleep(0.1))
-        waking.add_done_callback(lambda _: scene.parts.arrivals.tell_all())
-
-        assert b": here\n\n" == await anext(events)
 
 
 async def test_so_many_pages_are_open_and_no_more(scene: Scene) -> None:
