@@ -6,6 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 
+def now_s() -> float:
+    """Return the seconds that passed on the running event loop's clock since the test began."""
+    return asyncio.get_running_loop().time()
+
+
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Its clock stands still while tasks run, and jumps to the next timer once all of them wait.
 

@@ -12,6 +12,7 @@ from state.gateway_view import LIST
 from state.lists.explain_score import Explanation, Share
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
+from tests.support.wait import wait_until
 from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held
 from web.parts import Rights
 from web.routes.listeners import FORGOTTEN_AT_ONCE, READS_AT_ONCE
@@ -106,15 +107,16 @@ async def test_what_cannot_be_explained_is_said(scene: Scene) -> None:
 
 async def test_some_requests_read_whole_topics_at_a_time_and_no_more(tmp_path: Path) -> None:
     """Explanations and exports together; who comes too many is told when to come back, and there is room again."""
-    may_end = threading.Event()
+    may_end, begun = threading.Event(), list[str]()
 
     def slow(user_id: str, item_id: str, settings: Settings) -> Explanation:
+        begun.append(user_id)
         assert may_end.wait(10)
         return explained(user_id, item_id, settings)
 
     scene = await make_scene(tmp_path, rights(explain=slow))
     reading = [asyncio.create_task(ask(scene, "/v1/users/ann/because/i1")) for _ in range(READS_AT_ONCE)]
-    await asyncio.sleep(0.1)
+    await wait_until(lambda: len(begun) == READS_AT_ONCE)
 
     refused = await ask(scene, "/v1/users/ann/export")
     assert 503 == refused.status_code
@@ -189,15 +191,16 @@ async def test_without_a_worker_the_wish_stands(scene: Scene) -> None:
 
 async def test_so_many_are_forgotten_at_a_time_and_no_more(tmp_path: Path) -> None:
     """Each holds clients of Kafka; who comes too many is told when to come back."""
-    may_end = asyncio.Event()
+    may_end, begun = asyncio.Event(), list[str]()
 
     async def forget(user_id: str, _: Settings) -> Receipt:
+        begun.append(user_id)
         await may_end.wait()
         return Receipt("forget", user_id)
 
     scene = await make_scene(tmp_path, rights(forget=forget))
     going = [asyncio.create_task(ask(scene, f"/v1/users/u{n}", "DELETE")) for n in range(FORGOTTEN_AT_ONCE)]
-    await asyncio.sleep(0.1)
+    await wait_until(lambda: len(begun) == FORGOTTEN_AT_ONCE)
 
     refused = await ask(scene, "/v1/users/ann", "DELETE")
     assert 503 == refused.status_code

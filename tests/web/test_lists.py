@@ -9,7 +9,11 @@ import pytest
 
 from state.gateway_view import LIST
 from streams.files.replay import partition_of
+from tests.support.virtual_time import now_s
+from tests.support.wait import wait_idle
 from tests.web.scene import NEVER_MS, NOW_MS, Scene, made_list, make_scene
+
+pytestmark = pytest.mark.virtual_time
 
 PARTITION = partition_of("ann", 4)
 OTHER = (PARTITION + 1) % 4
@@ -182,10 +186,12 @@ async def test_a_list_that_reflects_the_play_already_is_given_at_once(scene: Sce
     """Also one that reflects more."""
     scene.put_list(made_list(offset=5))
 
+    began = now_s()
     for offset in (0, 5):
-        found = await asyncio.wait_for(read(scene, after=f"{PARTITION}:{offset}", wait_ms=5000), 2)
+        found = await read(scene, after=f"{PARTITION}:{offset}", wait_ms=5000)
         assert found["reflected"] is True
         assert 5 == found["offset"]
+    assert began == now_s()
 
 
 async def test_a_reader_waits_for_the_list_that_reflects_the_play(scene: Scene) -> None:
@@ -193,13 +199,14 @@ async def test_a_reader_waits_for_the_list_that_reflects_the_play(scene: Scene) 
     scene.put_list(made_list(offset=5))
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
     for found in (made_list(offset=8), made_list("ben", offset=20)):
-        await asyncio.sleep(0.02)
+        await wait_idle()
         scene.put_list(found)
+        await wait_idle()
         assert not reading.done()
 
     scene.put_list(made_list(items=["new"], offset=9))
 
-    told = await asyncio.wait_for(reading, 2)
+    told = await reading
     assert told["reflected"] is True
     assert ["new"] == told["items"]
 
@@ -209,16 +216,16 @@ async def test_a_play_that_changes_nothing_is_settled_by_the_workers(scene: Scen
     scene.put_list(made_list(offset=5))
     settled = scene.parts.progress._settled  # noqa: SLF001  what Kafka would tell
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
-    await asyncio.sleep(0.02)
+    await wait_idle()
     settled[PARTITION] = 9
     scene.parts.arrivals.tell_all()
-    await asyncio.sleep(0.02)
+    await wait_idle()
     assert not reading.done()
 
     settled[PARTITION] = 10
     scene.parts.arrivals.tell_all()
 
-    told = await asyncio.wait_for(reading, 2)
+    told = await reading
     assert told["reflected"] is True
     assert 5 == told["offset"]
 
@@ -226,14 +233,12 @@ async def test_a_play_that_changes_nothing_is_settled_by_the_workers(scene: Scen
 async def test_a_play_that_never_comes_is_waited_for_so_long(scene: Scene) -> None:
     """Then the list is given as it is, and says that it does not reflect it; no wait at all is a wait, too."""
     scene.put_list(made_list(offset=5))
-    loop = asyncio.get_running_loop()
-
-    for wait_ms, least in ((150, 0.15), (0, 0.0)):
-        began = loop.time()
+    for wait_ms in (150, 0):
+        began = now_s()
         found = await read(scene, after=f"{PARTITION}:999999999999999999", wait_ms=wait_ms)
         assert found["reflected"] is False
         assert 5 == found["offset"]
-        assert least <= loop.time() - began < least + 1
+        assert now_s() - began == pytest.approx(wait_ms / 1000)
     assert not scene.parts.arrivals.awaited
 
 
@@ -242,21 +247,23 @@ async def test_the_operator_bounds_how_long_anybody_waits(tmp_path: Path) -> Non
     scene = await make_scene(tmp_path, gateway_wait_ms_max=50)
     scene.put_list(made_list(offset=5))
 
-    found = await asyncio.wait_for(read(scene, after=f"{PARTITION}:9", wait_ms=60_000), 2)
+    found = await read(scene, after=f"{PARTITION}:9", wait_ms=60_000)
 
     assert not found["reflected"]
+    assert now_s() == pytest.approx(0.05)
 
 
 async def test_nobody_waits_for_a_gateway_that_stops(scene: Scene) -> None:
     """The list is given as it is, at once; whoever comes then is not made to wait either."""
     scene.put_list(made_list(offset=5))
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=9000))
-    await asyncio.sleep(0.02)
+    await wait_idle()
 
     scene.parts.arrivals.close()
 
-    assert not (await asyncio.wait_for(reading, 1))["reflected"]
-    assert not (await asyncio.wait_for(read(scene, after=f"{PARTITION}:9", wait_ms=9000), 1))["reflected"]
+    assert not (await reading)["reflected"]
+    assert not (await read(scene, after=f"{PARTITION}:9", wait_ms=9000))["reflected"]
+    assert 0 == now_s()
     assert (await read(scene, after=f"{PARTITION}:5"))["reflected"]
 
 
@@ -264,9 +271,9 @@ async def test_who_has_no_list_may_wait_for_one(scene: Scene) -> None:
     """The first play of a new listener."""
     scene.put_popular(["p1"])
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:0", wait_ms=5000))
-    await asyncio.sleep(0.02)
+    await wait_idle()
     scene.put_list(made_list(offset=0))
-    told = await asyncio.wait_for(reading, 2)
+    told = await reading
 
     assert "personal" == told["kind"]
     assert told["reflected"] is True
@@ -288,11 +295,11 @@ async def test_many_readers_wait_and_are_all_woken(scene: Scene) -> None:
     readings = [
         asyncio.create_task(read(scene, user, after=f"{partition_of(user, 4)}:7", wait_ms=10_000)) for user in users
     ]
-    await asyncio.sleep(0.3)
+    await wait_idle()
     for user in dict.fromkeys(users):
         scene.put_list(made_list(user, offset=7))
 
-    found = await asyncio.wait_for(asyncio.gather(*readings), 8)
+    found = await asyncio.gather(*readings)
 
     assert [(user, True) for user in users] == [(told["user_id"], told["reflected"]) for told in found]
     assert not scene.parts.arrivals.awaited
@@ -303,7 +310,7 @@ async def test_too_many_waiting_readers_are_told_to_come_back(scene: Scene, monk
     monkeypatch.setattr("web.feeds.list_waiters.WAITING_MAX", 2)
     scene.put_list(made_list(offset=5))
     waiting = [asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=400)) for _ in range(2)]
-    await asyncio.sleep(0.05)
+    await wait_idle()
     async with scene.client() as client:
         found = await client.get(f"/v1/users/ann/recommendations?after={PARTITION}:9")
 

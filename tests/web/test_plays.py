@@ -11,6 +11,7 @@ from streams.files.replay import partition_of
 from streams.outbox import Item
 from streams.settings import override
 from streams.topics.topics import topic_names
+from tests.support.wait import wait_idle
 from tests.web.scene import NOW_MS, Scene, ask
 from web.play_intake import Intake
 
@@ -173,7 +174,7 @@ async def test_when_too_many_events_wait_a_client_is_told_to_come_back(scene: Sc
     scene.outbox.held.add("plays")
     async with scene.client() as client:
         first = asyncio.create_task(client.post("/v1/plays", json=[play()] * 8))
-        await asyncio.sleep(0.05)
+        await wait_idle()
         second = await client.post("/v1/plays", json=[play()] * 3)
         scene.outbox.release("plays")
         served, third = await first, await client.post("/v1/plays", json=[play()] * 10)

@@ -15,6 +15,7 @@ from streams.outbox import OutboxError
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
+from tests.support.wait import wait_idle
 
 SETTINGS = settings_with(kafka_timeout_s=0.2)
 NAMES = topic_names(SETTINGS)
@@ -66,9 +67,8 @@ async def test_nothing_is_in_the_state_before_every_acknowledgement(
     """A list or a reject that Kafka does not have yet holds the group back just as a record does."""
     outbox.held = {topic}
     committing = asyncio.create_task(Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE}))
-    while len(outbox.logs) < 4:  # noqa: ASYNC110  the outbox is polled
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.02)
+    await wait_idle()
+    assert 4 == len(outbox.logs)
 
     assert not committing.done()
     assert [None] == state.read([b"ann"])

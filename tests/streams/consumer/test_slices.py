@@ -14,6 +14,7 @@ from mode import Service
 from streams.consumer.faust_app import create_app
 from streams.consumer.slices import Slice, SliceConsumer, acknowledge, take_group
 from tests.support.settings import settings_with
+from tests.support.wait import wait_idle
 
 GENERATION_ID = 4
 SLICE_MAX = 10
@@ -77,12 +78,12 @@ async def test_a_group_waits_for_its_first_slice() -> None:
     """An idle worker does nothing, and a lone play is taken at once."""
     app = Waiting()
     taking = asyncio.create_task(take(app, 100))
-    await asyncio.sleep(0.01)
+    await wait_idle()
     assert not taking.done()
 
     app.put(Message(1, [7]))
 
-    assert [(1, [7])] == taken(await asyncio.wait_for(taking, 1))
+    assert [(1, [7])] == taken(await taking)
 
 
 async def test_a_group_is_bounded() -> None:
@@ -127,7 +128,7 @@ async def test_what_comes_before_the_turn_is_in_the_group() -> None:
             return group
 
     taking = asyncio.create_task(take_in_turn())
-    await asyncio.sleep(0.01)
+    await wait_idle()
     app.put(Message(1, [2]))
     assert not taking.done()
     turn.release()
@@ -142,9 +143,9 @@ async def test_a_slice_that_a_rebalance_takes_away_before_the_turn_is_dropped() 
     app, turn = Waiting(Message(0, [1])), asyncio.Lock()
     async with turn:
         taking = asyncio.create_task(take(app, 100, turn))
-        await asyncio.sleep(0.01)
+        await wait_idle()
         app.consumer_generation_id += 1
-    await asyncio.sleep(0.01)
+    await wait_idle()
     assert not turn.locked()
     assert not taking.done()
 
@@ -218,7 +219,7 @@ async def test_what_a_rebalance_is_about_to_take_away_is_dropped() -> None:
     app = Waiting(Message(0, [1]))
     app.consumer.flow_active = False
     taking = asyncio.create_task(take(app, 100))
-    await asyncio.sleep(0.01)
+    await wait_idle()
     assert not taking.done()
 
     app.consumer.flow_active = True

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from streams.process.run_tasks import run_together
+from tests.support.wait import wait_idle
 
 
 async def test_parts_run_until_the_stop_and_are_ended_then() -> None:
@@ -24,11 +25,11 @@ async def test_parts_run_until_the_stop_and_are_ended_then() -> None:
             ended.append("endless")
 
     running = asyncio.create_task(run_together([brief(), endless()], stop))
-    await asyncio.sleep(0.01)
+    await wait_idle()
     assert ["brief"] == ended
     assert not running.done()
     stop.set()
-    await asyncio.wait_for(running, 1)
+    await running
 
     assert ["brief", "endless"] == ended
 
@@ -54,7 +55,7 @@ async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
             ended.set()
 
     with pytest.raises(ValueError, match=r"^It broke\.$"):
-        await asyncio.wait_for(run_together([fail(), endless()], asyncio.Event(), failed), 1)
+        await run_together([fail(), endless()], asyncio.Event(), failed)
 
     assert ended.is_set()
     assert failed.done()

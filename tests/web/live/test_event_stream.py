@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from streams.files.replay import partition_of
+from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle
 from tests.web.scene import NOW_MS, Scene, made_list
 from web.feeds.play_latency import Timings
@@ -18,11 +19,6 @@ from web.live.event_stream import STREAM_S, LiveStream, columns
 PARTITION = partition_of("ann", 4)
 
 pytestmark = pytest.mark.virtual_time
-
-
-def now_s() -> float:
-    """Return the time on the event loop's clock."""
-    return asyncio.get_running_loop().time()
 
 
 async def next_of(events: AsyncIterator[bytes], name: str) -> Any:

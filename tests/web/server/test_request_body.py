@@ -8,9 +8,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-import web.server.request_body
 from web.server.problems import Problem
-from web.server.request_body import decode, json_body
+from web.server.request_body import BODY_S, decode, json_body
 
 
 def request(parts: Sequence[bytes | None], **headers: str) -> Request:
@@ -79,17 +78,17 @@ async def test_a_body_that_lies_about_its_length_is_no_larger_for_it(length: str
     assert b"x" * 100 == await json_body(request([b"x" * 60, b"x" * 40], content_length=length), 100)
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.virtual_time
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     """408 after a bounded time, however busily its bytes trickle in."""
-    monkeypatch.setattr(web.server.request_body, "BODY_S", 0.05)
 
     async def trickle() -> Message:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
         return {"type": "http.request", "body": b" ", "more_body": True}
 
     slow = Request(request([]).scope, trickle)
 
-    assert (408, "The body did not come within 0.05 s.") == await refused(slow, 10_000)
+    assert (408, f"The body did not come within {BODY_S:g} s.") == await refused(slow, 10_000)
 
 
 async def test_a_client_that_goes_away_is_no_failure_of_ours() -> None:
