@@ -54,7 +54,7 @@ class PopularPublisher:
         """
         looked, seen = float("-inf"), None
         while True:
-            now, present = time.monotonic(), self._present()
+            now, present = asyncio.get_running_loop().time(), self._present()
             if present is not None and (present != seen or now - looked >= self._settings.popularity.publish_s):
                 await self.publish(time.time_ns() // 1_000_000)
                 looked, seen = now, present

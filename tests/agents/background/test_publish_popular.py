@@ -23,13 +23,14 @@ from state.lists.popularity import LivePopularity
 from state.users.store import UserStore
 from streams.messages.records import CatalogItem, PopularItems
 from streams.outbox import OutboxError
-from streams.settings import Settings, override
+from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
 from tests.support.settings import settings_with
 
-SETTINGS = settings_with(factors=8, list_n=2, kafka_timeout_s=1, popular_publish_s=60)
+PUBLISH_S = 60.0
+SETTINGS = settings_with(factors=8, list_n=2, kafka_timeout_s=1, popular_publish_s=PUBLISH_S)
 TOPIC = topic_names(SETTINGS).popular_items
 AT_S = 1_700_000_000
 
@@ -186,25 +187,23 @@ async def running(scene: Scene, seconds: float, then: Any = None) -> None:
         await task
 
 
-async def test_it_looks_at_once_and_then_seldom(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.virtual_time
+async def test_it_looks_at_once_and_then_seldom(scene: Scene) -> None:
     """A generation or a partition that is new is published without waiting; plays wait for `popular_publish_s`."""
-    monkeypatch.setattr("agents.background.publish_popular.PAUSE_S", 0.01)
     scene.serve()
 
-    await running(scene, 0.3, lambda: scene.play("i3", 30))
-    await running(scene, 0.3, lambda: scene.store.partitions.update({5: None}))
+    await running(scene, PUBLISH_S / 3, lambda: scene.play("i3", 30))
+    await running(scene, PUBLISH_S / 3, lambda: scene.store.partitions.update({5: None}))
 
     assert [["i7", "i21"], ["i3", "i7"]] == [items for _, items in scene.written(0)]
     assert [["i3", "i7"]] == [items for _, items in scene.written(5)]
 
 
-async def test_plays_are_published_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.virtual_time
+async def test_plays_are_published_in_time(scene: Scene) -> None:
     """After as long as the setting says."""
-    monkeypatch.setattr("agents.background.publish_popular.PAUSE_S", 0.01)
-    scene = Scene(tmp_path, settings=override(SETTINGS, popular_publish_s=0.05))
     scene.serve()
 
-    await running(scene, 0.4, lambda: scene.play("i3", 30))
-    scene.thread.shutdown()
+    await running(scene, PUBLISH_S + 1, lambda: scene.play("i3", 30))
 
     assert [["i7", "i21"], ["i3", "i7"]] == [items for _, items in scene.written(0)]

@@ -17,6 +17,7 @@ from state.users.record import UserRecord
 from tests.agents.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, refold, slice_of
 from tests.agents.sweep_scene import SETTINGS, USERS, Scene
 from tests.state.builders import SECOND_ID
+from tests.support.wait import wait_idle, wait_until
 
 
 @pytest.fixture
@@ -283,14 +284,12 @@ async def test_outranked_users_are_restored_without_a_generation(scene: Scene) -
 async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> None:
     """It looks for work by itself and is woken by a swap."""
     running = asyncio.create_task(scene.sweeper(100).run())
-    await asyncio.sleep(0.01)
+    await wait_idle()
     outrank(scene, USERS[6])
 
     scene.serving.current = scene.second
     scene.serving.swapped.set()
-    async with asyncio.timeout(5):
-        while scene.state.swept != scene.second.key:  # noqa: ASYNC110  the state is polled
-            await asyncio.sleep(0)
+    await wait_until(lambda: scene.state.swept == scene.second.key)
 
     assert USERS == scene.under(scene.second)
     assert not scene.state.has_outranked
