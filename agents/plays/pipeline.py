@@ -61,11 +61,15 @@ class CommitPipeline:
         thread: ThreadPoolExecutor,
         settings: Settings,
         fail: Callable[[Exception], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Commit into the partitions of `store`; `fail` is called with an error that must stop the worker."""
+        """Commit into the partitions of `store`; `fail` is called with an error that must stop the worker.
+
+        Groups are timed by `clock`, whose seconds never go back.
+        """
         self._store, self._serving, self._committer = store, serving, committer
         self._work, self._thread, self._settings, self._fail = work, thread, settings, fail
-        self.latencies, self.flow = LatencyHistogram(), PlayFlow()
+        self._clock, self.latencies, self.flow = clock, LatencyHistogram(), PlayFlow(clock)
 
     async def fold_plays(self, stream: Any) -> None:
         """Commit groups of plays forever: the body of the Faust agent.
@@ -87,11 +91,11 @@ class CommitPipeline:
             The timing; None if the partition is not ours any more.
         """
         async with self._store.lock:
-            began, users = time.monotonic(), {partition: keys}
+            began, users = self._clock(), {partition: keys}
             durable, work_s = await self._commit(
                 users, lambda context: self._work.refold(users, context, publish_all=publish_all)
             )
-            return GroupTiming(work_s, time.monotonic() - began) if partition in durable else None
+            return GroupTiming(work_s, self._clock() - began) if partition in durable else None
 
     async def drop(self, partition: int, keys: Sequence[bytes]) -> bool:
         """Remove the markers of forgotten users; False if the partition is not ours any more.
@@ -122,9 +126,9 @@ class CommitPipeline:
 
     async def _commit_plays(self, group: Sequence[Slice]) -> list[Slice]:
         """Fold and commit slices; return those that are durable."""
-        began, partitions = time.monotonic(), {part.partition for part in group}
+        began, partitions = self._clock(), {part.partition for part in group}
         committed = await self._commit(partitions, lambda context: self._work.fold(group, context))
-        self.flow.add(time.monotonic() - began)
+        self.flow.add(self._clock() - began)
         durable = [part for part in group if part.partition in committed.durable]
         arrived_ms = [record.timestamp for part in durable for record in part.records]
         self.latencies.add(time.time_ns() // 1_000_000 - np.array(arrived_ms, np.int64))
@@ -137,7 +141,7 @@ class CommitPipeline:
         for partition in partitions:
             if partition in context.states:
                 context.states[partition].folds_under(generation_key)
-        began = time.monotonic()
+        began = self._clock()
         changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
-        work_s = time.monotonic() - began
+        work_s = self._clock() - began
         return Committed(await self._committer.commit(changes), work_s)

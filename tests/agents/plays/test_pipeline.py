@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.plays import pipeline, play_flow
 from agents.plays.commit import Committer
 from agents.plays.fold import Folder
 from agents.plays.group_work import GroupWork
-from agents.plays.pipeline import CommitPipeline
+from agents.plays.pipeline import CommitPipeline, GroupTiming
+from agents.plays.play_flow import FLOW_S, SMOOTHING
 from agents.plays.private_lists import PrivateLists
 from agents.plays.private_sessions import PrivateSessions
 from state.generations.folder_store import FolderStore
@@ -28,17 +28,19 @@ from state.users.record import UserRecord
 from state.users.store import UserStore
 from streams.consumer.slices import Slice
 from streams.outbox import OutboxError
-from streams.settings import override
 from streams.topics.topics import topic_names
 from tests.agents.deliveries import played, slice_of
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.state.builders import make_generation
+from tests.support.clock import StepClock
 from tests.support.settings import settings_with
-from tests.support.wait import wait_until
+from tests.support.wait import wait_idle, wait_until
 
 SETTINGS = settings_with(factors=8, kafka_timeout_s=1)
 NAMES = topic_names(SETTINGS)
 GENERATION_ID = 7
+STEP_S = FLOW_S / 4
+"""Seconds between two readings of the clock. A group reads it four times: its begin, its work's, and the end of both."""
 
 
 class Message:
@@ -70,8 +72,9 @@ class Scene:
         lists = ListBuilder(SETTINGS, Ranker(SETTINGS), TrainedPopularity())
         private_lists = PrivateLists(SETTINGS, lists, PrivateSessions(SETTINGS))
         self.work = GroupWork(SETTINGS, Folder(SETTINGS, lists, []), private_lists)
+        self.clock = StepClock(STEP_S)
         self.pipeline = CommitPipeline(
-            store, self.serving, committer, self.work, self.thread, SETTINGS, self.failures.append
+            store, self.serving, committer, self.work, self.thread, SETTINGS, self.failures.append, self.clock
         )
         self.queue: asyncio.Queue[Slice] = asyncio.Queue()
         consumer = SimpleNamespace(
@@ -132,15 +135,17 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
     assert first.acked
 
 
-async def test_private_sessions_end_though_nobody_plays(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.virtual_time
+async def test_private_sessions_end_though_nobody_plays(scene: Scene) -> None:
     """What is too old is let go of between groups, too."""
-    monkeypatch.setattr(pipeline, "EXPIRE_EVERY_S", 0.001)
-    scene.work.private_lists.sessions = PrivateSessions(override(SETTINGS, private_s=0.05))
+    clock = StepClock(0)
+    scene.work.private_lists.sessions = PrivateSessions(SETTINGS, clock)
     scene.deliver(message := Message(0, 0, "ann", private=True))
     await wait_until(lambda: message.acked)
     assert 1 == len(scene.work.private_lists.sessions)
 
     expiring = asyncio.create_task(scene.pipeline.expire_private())
+    clock.now_s += SETTINGS.private.idle_s + 1
 
     await wait_until(lambda: not len(scene.work.private_lists.sessions))
     expiring.cancel()
@@ -165,7 +170,7 @@ async def test_a_failure_acknowledges_nothing_and_is_told_once(scene: Scene) -> 
     scene.deliver(message)
     await wait_until(lambda: scene.failures)
     scene.deliver(later)
-    await asyncio.sleep(0.02)
+    await wait_idle()
 
     assert [OutboxError] == [type(failure) for failure in scene.failures]
     assert not message.acked
@@ -206,14 +211,12 @@ async def test_refolding_waits_for_the_group_in_hand(scene: Scene) -> None:
 
     refolding = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
     ending = asyncio.create_task(scene.pipeline.group_ended())
-    await asyncio.sleep(0.2)
+    await wait_idle()
     assert not refolding.done()
     assert not ending.done()
     scene.outbox.release(NAMES.users_changelog)
 
-    took = await refolding
-    assert took is not None
-    assert 0 < took.work_s < took.whole_s < 0.2
+    assert GroupTiming(work_s=STEP_S, whole_s=3 * STEP_S) == await refolding
     await ending
     assert [b"ann", b"ann"] == [key for key, _ in scene.outbox.logs[NAMES.users_changelog, 0]][1:]
 
@@ -225,7 +228,7 @@ async def test_what_comes_while_users_are_refolded_is_one_group(scene: Scene) ->
     await wait_until(lambda: scene.outbox.logs)
     messages = [Message(0, 0, "ben"), Message(0, 1, "cid")]
     scene.deliver(messages[0])
-    await asyncio.sleep(0.02)
+    await wait_idle()
     second = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
     scene.deliver(messages[1])
     scene.outbox.release(NAMES.users_changelog)
@@ -236,7 +239,7 @@ async def test_what_comes_while_users_are_refolded_is_one_group(scene: Scene) ->
     assert [b"ann", b"ben", b"cid", b"ann"] == keys
 
 
-async def test_plays_flow_until_none_comes_for_a_while(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_plays_flow_until_none_comes_for_a_while(scene: Scene) -> None:
     """Refolding is no play."""
     found = [scene.pipeline.flow.group_s]
     await scene.pipeline.refold(0, [b"ann"])
@@ -245,12 +248,11 @@ async def test_plays_flow_until_none_comes_for_a_while(scene: Scene, monkeypatch
     scene.deliver(message)
     await wait_until(lambda: message.acked)
     flowing = scene.pipeline.flow.group_s
-    monkeypatch.setattr(play_flow, "FLOW_S", 0.0)
+    scene.clock.now_s += FLOW_S
     found.append(scene.pipeline.flow.group_s)
 
     assert [None, None, None] == found
-    assert flowing is not None
-    assert 0 < flowing < 1
+    assert flowing == pytest.approx(SMOOTHING * 3 * STEP_S)
 
 
 async def test_a_fold_under_another_generation_unmarks_the_partition(scene: Scene, tmp_path: Path) -> None:
