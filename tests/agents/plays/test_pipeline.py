@@ -40,7 +40,7 @@ SETTINGS = settings_with(factors=8, kafka_timeout_s=1)
 NAMES = topic_names(SETTINGS)
 GENERATION_ID = 7
 STEP_S = FLOW_S / 4
-"""Seconds between two readings of the clock. A group reads it four times: its begin, its work's, and the end of both."""
+"""Seconds between two readings of the clock. A group reads it four times: around its turn and around its work."""
 
 
 class Message:
