@@ -5,15 +5,15 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from web.live.page import Page
-from web.parts import Parts
-from web.routes.fast_lists import QuickReads
-from web.routes.health import HealthPath
-from web.routes.items import ItemsPath
-from web.routes.listeners import ListenersPath
-from web.routes.lists import ListsPath
+from web.live.page import PageRoutes
+from web.parts import GatewayParts
+from web.routes.fast_lists import FastLists
+from web.routes.health import HealthRoutes
+from web.routes.items import ItemRoutes
+from web.routes.listeners import ListenerRoutes
+from web.routes.lists import ListRoutes
 from web.routes.openapi import describe
-from web.routes.plays import PlaysPath
+from web.routes.plays import PlayRoutes
 from web.server.access import Access
 from web.server.guard import Guard
 from web.server.problems import add_problems
@@ -26,7 +26,7 @@ Ids in a path are percent-encoded, slashes too. Errors are problem documents (RF
 """
 
 
-def create_api(parts: Parts, access: Access) -> FastAPI:
+def create_api(parts: GatewayParts, access: Access) -> FastAPI:
     """Return the paths alone."""
     app = FastAPI(
         title="playfold",
@@ -37,12 +37,12 @@ def create_api(parts: Parts, access: Access) -> FastAPI:
         redirect_slashes=False,
     )
     for paths in (
-        PlaysPath(parts),
-        ListsPath(parts),
-        ItemsPath(parts),
-        ListenersPath(parts),
-        HealthPath(parts),
-        Page(parts, access),
+        PlayRoutes(parts),
+        ListRoutes(parts),
+        ItemRoutes(parts),
+        ListenerRoutes(parts),
+        HealthRoutes(parts),
+        PageRoutes(parts, access),
     ):
         app.include_router(paths.router())
     add_problems(app)
@@ -50,7 +50,7 @@ def create_api(parts: Parts, access: Access) -> FastAPI:
     return app
 
 
-def create_app(parts: Parts, access: Access) -> ASGIApp:
+def create_app(parts: GatewayParts, access: Access) -> ASGIApp:
     """Return the whole app of a gateway."""
-    quick = QuickReads(create_api(parts, access), ListsPath(parts))
+    quick = FastLists(create_api(parts, access), ListRoutes(parts))
     return Guard(quick, parts.settings, access, parts.metrics)

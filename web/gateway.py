@@ -17,7 +17,7 @@ from streams.settings import Settings
 from streams.topics.admin import topic_ids
 from streams.topics.topics import topic_names
 from web.app import create_app
-from web.parts import Parts, Rights, make_parts, take_items
+from web.parts import GatewayParts, TopicOperations, make_parts, take_items
 from web.server.access import Access
 from web.server.protocol import listen, server_of, url_of
 
@@ -31,9 +31,9 @@ class GatewayError(RuntimeError):
 class Gateway:
     """Assembles the parts of a gateway and runs them until it is told to stop or one of them fails."""
 
-    def __init__(self, settings: Settings, rights: Rights) -> None:
+    def __init__(self, settings: Settings, operations: TopicOperations) -> None:
         """Prepare a gateway; it is used once, inside a running event loop."""
-        self._settings, self._rights = settings, rights
+        self._settings, self._operations = settings, operations
         self._access = Access(settings)
         self._stop = asyncio.Event()
 
@@ -60,12 +60,12 @@ class Gateway:
 
     async def _serve(self, view: View, bound: Any) -> None:
         """Answer clients, from the first moment on: what is not ready says so."""
-        parts, names = make_parts(self._settings, self._rights, view), topic_names(self._settings)
+        parts, names = make_parts(self._settings, self._operations, view), topic_names(self._settings)
         followed = partial(Broadcast, self._settings.kafka.brokers, timeout_s=self._settings.kafka.timeout_s)
         broadcasts = [
             followed(names.generations, parts.serving.on_record),
             followed(names.popular_items, parts.popular.on_record),
-            followed(names.pulse, parts.figures.on_pulse),
+            followed(names.pulse, parts.dashboard.on_pulse),
         ]
         server = server_of(create_app(parts, self._access), self._settings)
         serving = asyncio.create_task(server.serve([bound]), name="http")
@@ -75,13 +75,13 @@ class Gateway:
             if await self._before_stop(start_parts(parts, broadcasts)):
                 await self._watch(parts, broadcasts, serving, url_of(bound))
         finally:
-            parts.arrivals.close()
+            parts.waiters.close()
             server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
             for broadcast in broadcasts:
                 await broadcast.stop()
             await parts.intake.stop()
-            parts.companions.stop()
+            parts.session_ranking.stop()
 
     async def _before_stop(self, start: Coroutine[Any, Any, None]) -> bool:
         """Run a start to its end; False if the gateway was told to stop before."""
@@ -96,14 +96,14 @@ class Gateway:
         return False
 
     async def _watch(
-        self, parts: Parts, broadcasts: Sequence[Broadcast], serving: "asyncio.Task[None]", url: str
+        self, parts: GatewayParts, broadcasts: Sequence[Broadcast], serving: "asyncio.Task[None]", url: str
     ) -> None:
         """Wait until the gateway is told to stop; raise as soon as a part of it fails."""
         running = [
-            parts.following.run(),
+            parts.follower.run(),
             parts.progress.run(),
             parts.rejects.run(),
-            parts.figures.run(),
+            parts.dashboard.run(),
             parts.serving.follow(),
             say_ready(parts, url),
             ended(serving),
@@ -112,7 +112,7 @@ class Gateway:
         await run_together(running, self._stop)
 
 
-async def start_parts(parts: Parts, broadcasts: Sequence[Broadcast]) -> None:
+async def start_parts(parts: GatewayParts, broadcasts: Sequence[Broadcast]) -> None:
     """Start what has to be there before the topics are read.
 
     Raises:
@@ -121,7 +121,7 @@ async def start_parts(parts: Parts, broadcasts: Sequence[Broadcast]) -> None:
     await parts.intake.start()
     for broadcast in broadcasts:
         await broadcast.start()
-    await asyncio.gather(parts.serving.swap(), parts.companions.warm_up())
+    await asyncio.gather(parts.serving.swap(), parts.session_ranking.warm_up())
     spare_collector()
 
 
@@ -136,10 +136,10 @@ async def ended(serving: "asyncio.Task[None]") -> None:
     raise GatewayError(message)
 
 
-async def say_ready(parts: Parts, url: str) -> None:
+async def say_ready(parts: GatewayParts, url: str) -> None:
     """Say when the topics are read."""
     began = time.monotonic()
-    await parts.following.caught_up.wait()
+    await parts.follower.caught_up.wait()
     log.info("gateway_ready", extra={"url": url, "seconds": round(time.monotonic() - began, 3)})
 
 

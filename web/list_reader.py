@@ -13,9 +13,9 @@ from streams.messages.records import ALL_KINDS, Recommendations
 from streams.readers.latest_list import read_list
 from streams.readers.latest_popular import as_list_of
 from streams.settings import Settings
-from web.feeds.commit_progress import Progress
-from web.feeds.list_waiters import Arrivals
-from web.feeds.popular_lists import PopularHeld
+from web.feeds.commit_progress import CommitProgress
+from web.feeds.list_waiters import ListWaiters
+from web.feeds.popular_lists import PopularLists
 from web.schemas import ListAnswer
 
 _PARALLEL = ("items", "scores", "because", "because_scores", "because_rest")
@@ -39,7 +39,7 @@ class NoListError(LookupError):
     """There is no list for a listener, nor a popular one: no worker has served a generation yet."""
 
 
-class Lists:
+class ListReader:
     """Answers who asks for a list, from what this gateway holds."""
 
     def __init__(
@@ -47,13 +47,13 @@ class Lists:
         settings: Settings,
         view: View,
         catalog: ItemCatalog,
-        popular: PopularHeld,
-        arrivals: Arrivals,
-        progress: Progress,
+        popular: PopularLists,
+        waiters: ListWaiters,
+        progress: CommitProgress,
     ) -> None:
         """Read from these parts."""
         self._settings, self._view, self._catalog, self._popular = settings, view, catalog, popular
-        self._arrivals, self._progress = arrivals, progress
+        self._waiters, self._progress = waiters, progress
 
     def read(self, user_id: str, wanted: Wanted, now_ms: int, *, reflected: bool | None = None) -> bytes:
         """Return a listener's list as JSON, or the popular one where they have none or an expired one.
@@ -105,11 +105,11 @@ class Lists:
 
     async def _until(self, user_id: str, is_so: Callable[[], bool], wait_s: float) -> bool:
         """Look again whenever a list of a listener comes, until something is so, the time is up or the gateway ends."""
-        with self._arrivals.of(user_id) as came:
+        with self._waiters.wait_for(user_id) as came:
             try:
                 async with asyncio.timeout(wait_s):
                     while not is_so():
-                        if self._arrivals.closed:
+                        if self._waiters.closed:
                             return False
                         await came.wait()
                         came.clear()

@@ -9,7 +9,7 @@ from typing import Any
 from state.gateway_view import View
 from streams.settings import Settings, override
 from web.app import create_api
-from web.parts import Rights, make_parts
+from web.parts import TopicOperations, make_parts
 from web.server.access import Access
 
 FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
@@ -25,8 +25,8 @@ def render_document() -> str:
         settings = override(Settings(), data_dir=folder)
         view = View(settings.application.gateway_path / "view")
         try:
-            rights = Rights(explain=_nothing, export=_nothing, forget=_nothing)
-            document = create_api(make_parts(settings, rights, view), Access(settings)).openapi()
+            operations = TopicOperations(explain=_nothing, export=_nothing, forget=_nothing)
+            document = create_api(make_parts(settings, operations, view), Access(settings)).openapi()
         finally:
             view.close()
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

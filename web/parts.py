@@ -12,23 +12,23 @@ from state.storage.disk_space import DiskMetrics
 from streams.messages.export_document import Holdings
 from streams.messages.receipt import Receipt
 from streams.settings import Settings
-from web.feeds.commit_progress import Progress
-from web.feeds.dashboard import Figures
-from web.feeds.list_waiters import Arrivals
-from web.feeds.play_latency import Timings
-from web.feeds.popular_lists import PopularHeld
+from web.feeds.commit_progress import CommitProgress
+from web.feeds.dashboard import Dashboard
+from web.feeds.list_waiters import ListWaiters
+from web.feeds.play_latency import PlayLatency
+from web.feeds.popular_lists import PopularLists
 from web.feeds.rejects import Rejects
-from web.feeds.topic_follower import Following, Record
+from web.feeds.topic_follower import Record, TopicFollower
 from web.item_search import ItemSearch
-from web.list_reader import Lists
-from web.play_intake import Intake
+from web.list_reader import ListReader
+from web.play_intake import PlayIntake
 from web.server.metrics import GatewayMetrics, GatewayState
 from web.server.open_streams import OpenStreams
-from web.session_ranking import Companions
+from web.session_ranking import SessionRanking
 
 
 @dataclass(frozen=True)
-class Rights:
+class TopicOperations:
     """What takes reading whole topics; the command gives it, since `web` and `jobs` know nothing of each other."""
 
     explain: Callable[[str, str, Settings], Explanation]
@@ -39,74 +39,74 @@ class Rights:
 
 
 @dataclass(frozen=True)
-class Parts:
+class GatewayParts:
     """The parts of one gateway."""
 
     settings: Settings
-    rights: Rights
+    operations: TopicOperations
     view: View
-    following: Following
-    arrivals: Arrivals
-    progress: Progress
-    intake: Intake
+    follower: TopicFollower
+    waiters: ListWaiters
+    progress: CommitProgress
+    intake: PlayIntake
     serving: Serving
     catalog: ItemCatalog
-    popular: PopularHeld
-    lists: Lists
+    popular: PopularLists
+    lists: ListReader
     search: ItemSearch
-    companions: Companions
-    figures: Figures
+    session_ranking: SessionRanking
+    dashboard: Dashboard
     rejects: Rejects
     streams: OpenStreams
-    timings: Timings
+    play_latency: PlayLatency
     metrics: GatewayMetrics
 
     @property
     def caught_up(self) -> bool:
         """Tell whether everything has been read that stood on the topics at the start."""
-        return self.following.caught_up.is_set()
+        return self.follower.caught_up.is_set()
 
 
-def make_parts(settings: Settings, rights: Rights, view: View) -> Parts:
+def make_parts(settings: Settings, operations: TopicOperations, view: View) -> GatewayParts:
     """Put the parts of a gateway together."""
-    arrivals, catalog, popular = Arrivals(), ItemCatalog(), PopularHeld()
+    waiters, catalog, popular = ListWaiters(), ItemCatalog(), PopularLists()
     serving = Serving(generation_store(settings), catalog.prepare)
     search = ItemSearch(serving)
 
     def changed(kind: bytes, lists: Sequence[tuple[str, int]], records: Sequence[Record]) -> None:
         if kind == ITEM:
             take_items(catalog, search, records)
-        arrivals.tell(user_id for user_id, _ in lists)
+        waiters.wake(user_id for user_id, _ in lists)
 
-    following = Following(settings, view, changed)
-    progress = Progress(settings, following, arrivals)
+    follower = TopicFollower(settings, view, changed)
+    progress = CommitProgress(settings, follower, waiters)
     rejects, streams = Rejects(settings), OpenStreams(settings.gateway.streams_max)
     state = GatewayState(
-        following.caught_up.is_set,
-        lambda: following.behind,
+        follower.caught_up.is_set,
+        lambda: follower.behind,
         lambda: progress.lags,
         lambda: streams.n_open,
         lambda: serving.current.manifest.created_at_ms if serving.current else None,
         lambda: rejects.n_seen,
     )
-    return Parts(
+    return GatewayParts(
         settings=settings,
-        rights=rights,
+        operations=operations,
         view=view,
-        following=following,
-        arrivals=arrivals,
+        follower=follower,
+        waiters=waiters,
         progress=progress,
-        intake=Intake(settings),
+        intake=PlayIntake(settings),
         serving=serving,
         catalog=catalog,
         popular=popular,
-        lists=Lists(settings, view, catalog, popular, arrivals, progress),
+        lists=ListReader(settings, view, catalog, popular, waiters, progress),
         search=search,
-        companions=Companions(settings, serving, catalog),
-        figures=Figures(settings, progress, serving),
+        session_ranking=SessionRanking(settings, serving, catalog),
+        dashboard=Dashboard(settings, progress, serving),
         rejects=rejects,
         streams=streams,
-        timings=Timings(),
+        play_latency=PlayLatency(),
         metrics=GatewayMetrics(state, DiskMetrics(settings.application.data_path)),
     )
 

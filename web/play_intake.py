@@ -38,7 +38,7 @@ class _Parcel(NamedTuple):
     n_bytes: int
 
 
-class Intake:
+class PlayIntake:
     """Produces events, a batch a partition at a time: while one is on its way, what comes joins the next."""
 
     def __init__(self, settings: Settings, make_outbox: Callable[[Settings], Outbox] = Outbox) -> None:

@@ -24,11 +24,11 @@ class NoGenerationError(LookupError):
     """No generation is in service, so nothing can be ranked. Run `playfold retrain`."""
 
 
-class CompanionsBusyError(TimeoutError):
+class RankingBusyError(TimeoutError):
     """Too many requests wait to be ranked already. Try again later."""
 
 
-class Companions:
+class SessionRanking:
     """Ranks items for requests that name no listener; nothing of them is kept."""
 
     def __init__(self, settings: Settings, serving: Serving, catalog: ItemCatalog) -> None:
@@ -47,7 +47,7 @@ class Companions:
 
         Raises:
             NoGenerationError: There is nothing to rank by.
-            CompanionsBusyError: Too many wait already.
+            RankingBusyError: Too many wait already.
         """
         generation = self._serving.current
         if generation is None:
@@ -55,7 +55,7 @@ class Companions:
             raise NoGenerationError(message)
         if self._n_waiting >= WAITING_MAX:
             message = f"{WAITING_MAX:,} requests wait to be ranked already."
-            raise CompanionsBusyError(message)
+            raise RankingBusyError(message)
         self._n_waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._ranked, generation, wanted)

@@ -15,7 +15,7 @@ from streams.messages.receipt import Receipt
 from streams.settings import Settings, read_settings
 from streams.topics.admin import verify_topics
 from web.gateway import Gateway
-from web.parts import Rights
+from web.parts import TopicOperations
 
 app = typer.Typer(add_completion=False)
 
@@ -31,7 +31,7 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
     start_event_log(as_json=as_json)
 
     async def run() -> None:
-        await Gateway(settings, RIGHTS).run()
+        await Gateway(settings, OPERATIONS).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
@@ -42,4 +42,4 @@ async def forget(user_id: str, settings: Settings) -> Receipt:
     return await carry_out(Forget(user_id=user_id), settings)
 
 
-RIGHTS = Rights(explain=explain, export=holdings, forget=forget)
+OPERATIONS = TopicOperations(explain=explain, export=holdings, forget=forget)

@@ -14,5 +14,5 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     made = await make_scene(tmp_path)
     yield made
     await made.parts.intake.stop()
-    made.parts.companions.stop()
+    made.parts.session_ranking.stop()
     made.parts.view.close()

@@ -20,8 +20,8 @@ from streams.settings import Settings
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from web.app import create_app
-from web.parts import Parts, Rights, make_parts
-from web.play_intake import Intake
+from web.parts import GatewayParts, TopicOperations, make_parts
+from web.play_intake import PlayIntake
 from web.server.access import Access
 
 HOST = "http://localhost"
@@ -48,7 +48,7 @@ class Scene:
     """The parts of a gateway that is ready, and ways to put in what the topics would tell."""
 
     settings: Settings
-    parts: Parts
+    parts: GatewayParts
     access: Access
     outbox: MemoryOutbox
 
@@ -68,7 +68,7 @@ class Scene:
         if kind == ITEM:
             self.parts.catalog.on_record(key.encode(), value)
             self.parts.search.take([(key.encode(), value)])
-        self.parts.arrivals.tell(user_id for user_id, _ in changed)
+        self.parts.waiters.wake(user_id for user_id, _ in changed)
 
     def put_list(self, found: Recommendations) -> None:
         """Have a list come."""
@@ -146,17 +146,17 @@ async def nobody_forgotten(user_id: str, _settings: Settings) -> Any:
     raise TimeoutError(message)
 
 
-RIGHTS = Rights(nothing_known, nothing_held, nobody_forgotten)
+OPERATIONS = TopicOperations(nothing_known, nothing_held, nobody_forgotten)
 
 
-async def make_scene(folder: Path, rights: Rights = RIGHTS, **settings: Any) -> Scene:
+async def make_scene(folder: Path, operations: TopicOperations = OPERATIONS, **settings: Any) -> Scene:
     """Return a scene whose gateway has read its topics, which were empty, and reaches Kafka."""
     own = settings_with(data_dir=str(folder), **settings)
     outbox = MemoryOutbox(own)
-    made = make_parts(own, rights, View(folder / "view"))
-    parts = dataclasses.replace(made, intake=Intake(own, lambda _: outbox))
+    made = make_parts(own, operations, View(folder / "view"))
+    parts = dataclasses.replace(made, intake=PlayIntake(own, lambda _: outbox))
     await parts.intake.start()
-    parts.following.caught_up.set()
+    parts.follower.caught_up.set()
     return Scene(own, parts, Access(own), outbox)
 
 

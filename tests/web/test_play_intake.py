@@ -13,7 +13,7 @@ from streams.topics.topics import topic_names
 from tests.agents.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from tests.support.wait import wait_idle
-from web.play_intake import BATCH_BYTES, RECONNECT_S, Intake, IntakeError, IntakeFullError
+from web.play_intake import BATCH_BYTES, RECONNECT_S, IntakeError, IntakeFullError, PlayIntake
 
 PLAYS = topic_names(Settings()).plays
 
@@ -44,10 +44,10 @@ class GoneOutbox(MemoryOutbox):
         raise OutboxError(message)
 
 
-def intake_of(*outboxes: MemoryOutbox, **settings: Any) -> Intake:
+def intake_of(*outboxes: MemoryOutbox, **settings: Any) -> PlayIntake:
     """Return an intake that gets one outbox after the other."""
     waiting = list(outboxes)
-    return Intake(settings_with(**settings), lambda _: waiting.pop(0))
+    return PlayIntake(settings_with(**settings), lambda _: waiting.pop(0))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def outbox() -> CountingOutbox:
 
 
 @pytest.fixture
-async def intake(outbox: CountingOutbox) -> AsyncIterator[Intake]:
+async def intake(outbox: CountingOutbox) -> AsyncIterator[PlayIntake]:
     """Give an intake that has reached it."""
     made = intake_of(outbox)
     await made.start()
@@ -75,7 +75,7 @@ def keys(outbox: MemoryOutbox, partition: int = 0) -> list[str]:
     return [key.decode() for key, _ in outbox.logs.get((PLAYS, partition), [])]
 
 
-async def test_events_stand_where_they_are_said_to_stand(intake: Intake, outbox: CountingOutbox) -> None:
+async def test_events_stand_where_they_are_said_to_stand(intake: PlayIntake, outbox: CountingOutbox) -> None:
     """Each request learns its own offsets, partition by partition."""
     assert [0, 1] == await intake.put(0, events("a", "b"))
     assert [0] == await intake.put(3, events("c"))
@@ -84,7 +84,7 @@ async def test_events_stand_where_they_are_said_to_stand(intake: Intake, outbox:
     assert ["c"] == keys(outbox, 3)
 
 
-async def test_what_comes_while_a_batch_is_on_its_way_goes_together(intake: Intake, outbox: CountingOutbox) -> None:
+async def test_what_comes_while_a_batch_is_on_its_way_goes_together(intake: PlayIntake, outbox: CountingOutbox) -> None:
     """One batch at a time, so that order is kept; nobody waits for a timer."""
     outbox.held.add(PLAYS)
     puts = [asyncio.create_task(intake.put(0, events(f"u{number}", f"u{number}"))) for number in range(50)]
@@ -101,7 +101,7 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together(intake: Inta
     assert [100, 1] == outbox.sizes
 
 
-async def test_partitions_do_not_wait_for_each_other(intake: Intake, outbox: CountingOutbox) -> None:
+async def test_partitions_do_not_wait_for_each_other(intake: PlayIntake, outbox: CountingOutbox) -> None:
     """A slow one holds up nobody's plays but its own."""
     outbox.held.add(PLAYS)
     slow = asyncio.create_task(intake.put(0, events("a")))
@@ -115,7 +115,7 @@ async def test_partitions_do_not_wait_for_each_other(intake: Intake, outbox: Cou
     assert [0] == await slow
 
 
-async def test_large_events_are_cut_into_batches(intake: Intake, outbox: CountingOutbox) -> None:
+async def test_large_events_are_cut_into_batches(intake: PlayIntake, outbox: CountingOutbox) -> None:
     """So that the offsets of each are one run; the answer knows them all."""
     large = [(b"a", b"x" * 100_000) for _ in range(20)]
 

@@ -8,8 +8,8 @@ from aiokafka.errors import KafkaError
 from streams.readers.lag import lag_of
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from web.feeds.list_waiters import Arrivals
-from web.feeds.topic_follower import Following
+from web.feeds.list_waiters import ListWaiters
+from web.feeds.topic_follower import TopicFollower
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ AWAITED_S = 0.1
 LOOK_S = 5.0
 
 
-class Progress:
+class CommitProgress:
     """Looks again and again at what the workers have committed.
 
     A play that changes nothing in its listener's list leaves no list behind. It is settled once the workers have
@@ -29,9 +29,9 @@ class Progress:
         lags: Plays of each partition that are not committed; None while Kafka does not tell.
     """
 
-    def __init__(self, settings: Settings, following: Following, arrivals: Arrivals) -> None:
-        """Wake `arrivals` whenever something is settled."""
-        self._settings, self._following, self._arrivals = settings, following, arrivals
+    def __init__(self, settings: Settings, follower: TopicFollower, waiters: ListWaiters) -> None:
+        """Wake `waiters` whenever something is settled."""
+        self._settings, self._follower, self._waiters = settings, follower, waiters
         self._settled: dict[int, int] = {}
         self.lags: dict[int, int] | None = None
 
@@ -66,9 +66,9 @@ class Progress:
                 async with asyncio.timeout(LOOK_S):
                     spans = await lag.spans()
                     self.lags = {partition: span.end - span.start for partition, span in spans.items()}
-                    reached = await self._following.reached() if self._arrivals.awaited else frozenset()
+                    reached = await self._follower.reached() if self._waiters.any else frozenset()
                 settled = {partition: spans[partition].start for partition in reached if partition in spans}
                 if settled:
                     self._settled |= settled
-                    self._arrivals.tell_all()
-                await asyncio.sleep(AWAITED_S if self._arrivals.awaited else QUIET_S)
+                    self._waiters.wake_all()
+                await asyncio.sleep(AWAITED_S if self._waiters.any else QUIET_S)

@@ -18,7 +18,7 @@ from state.generations.serving import Serving
 from streams.messages.records import ListQuality, Pulse, Share
 from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings
-from web.feeds.commit_progress import Progress
+from web.feeds.commit_progress import CommitProgress
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     scored_plays: int
 
 
-class Figures:
+class Dashboard:
     """Holds the last pulse of every worker and a point for each of the last seconds."""
 
-    def __init__(self, settings: Settings, progress: Progress, serving: Serving) -> None:
+    def __init__(self, settings: Settings, progress: CommitProgress, serving: Serving) -> None:
         """Ask these parts."""
         self._settings, self._progress, self._serving = settings, progress, serving
         self._pulses: dict[str, Pulse] = {}

@@ -12,7 +12,7 @@ class TooManyWaitError(RuntimeError):
     """So many requests wait already that no more may. Read without `after`, or try again."""
 
 
-class Arrivals:
+class ListWaiters:
     """Tells those who wait that a list came; on the event loop alone.
 
     Attributes:
@@ -25,14 +25,14 @@ class Arrivals:
         self._n_waiting = 0
         self.closed = False
 
-    def tell(self, user_ids: Iterable[str]) -> None:
+    def wake(self, user_ids: Iterable[str]) -> None:
         """Wake those who wait for the lists of these listeners."""
         if self._waiting:
             for user_id in user_ids:
                 for event in self._waiting.get(user_id, ()):
                     event.set()
 
-    def tell_all(self) -> None:
+    def wake_all(self) -> None:
         """Wake everybody: something has come to pass that may end their waiting."""
         for events in self._waiting.values():
             for event in events:
@@ -41,15 +41,15 @@ class Arrivals:
     def close(self) -> None:
         """Wake everybody for good."""
         self.closed = True
-        self.tell_all()
+        self.wake_all()
 
     @property
-    def awaited(self) -> bool:
+    def any(self) -> bool:
         """Tell whether anybody waits."""
         return bool(self._waiting)
 
     @contextmanager
-    def of(self, user_id: str) -> Iterator[asyncio.Event]:
+    def wait_for(self, user_id: str) -> Iterator[asyncio.Event]:
         """Give an event that is set whenever a list of a listener comes; who waits clears it.
 
         Raises:

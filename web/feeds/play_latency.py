@@ -7,7 +7,7 @@ from collections.abc import Callable
 REMEMBERED_MAX = 10_000
 
 
-class Timings:
+class PlayLatency:
     """Remembers plays by where they stand, the latest of them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

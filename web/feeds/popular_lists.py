@@ -4,7 +4,7 @@ from streams.messages.records import PopularItems
 from streams.readers.latest_popular import PopularUnreadable, read_popular
 
 
-class PopularHeld:
+class PopularLists:
     """Takes in records of `popular-items`: every partition has one, of the worker that owns it; the latest counts."""
 
     def __init__(self) -> None:

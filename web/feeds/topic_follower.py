@@ -33,7 +33,7 @@ class NotReadableError(LogReadError):
     """A gateway does not get to the end of its topics. Look at the broker, and start it again."""
 
 
-class Following:
+class TopicFollower:
     """Keeps a view in step with its topics, by a consumer that belongs to no group.
 
     Attributes:

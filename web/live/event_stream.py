@@ -11,7 +11,7 @@ import msgspec
 from streams.messages.records import Recommendations
 from streams.readers.latest_list import read_list
 from web.feeds.dashboard import Point
-from web.parts import Parts
+from web.parts import GatewayParts
 
 STREAM_S = 3600.0
 FIGURES_S = 1.0
@@ -23,7 +23,7 @@ _BOUNDS = ("value", "low", "high")
 class LiveStream:
     """Writes server-sent events, until the page goes or an hour is over."""
 
-    def __init__(self, parts: Parts, user_id: str) -> None:
+    def __init__(self, parts: GatewayParts, user_id: str) -> None:
         """Tell of a listener, of nobody if the id is empty."""
         self._parts, self._user_id = parts, user_id
         self._shown: dict[str, int] | None = None
@@ -32,12 +32,12 @@ class LiveStream:
     async def events(self) -> AsyncGenerator[bytes, None]:
         """Yield what the page gets."""
         yield RECONNECT
-        yield event("history", columns(list(self._parts.figures.points)))
+        yield event("history", columns(list(self._parts.dashboard.points)))
         clock = asyncio.get_running_loop().time
         ends = clock() + STREAM_S
         due = clock()
-        with self._parts.arrivals.of(self._user_id) as came:
-            while (now := clock()) < ends and not self._parts.arrivals.closed:
+        with self._parts.waiters.wait_for(self._user_id) as came:
+            while (now := clock()) < ends and not self._parts.waiters.closed:
                 if self._user_id and (found := self._changed()) is not None:
                     yield event("list", found)
                 if now >= due:
@@ -59,7 +59,7 @@ class LiveStream:
         gone = sorted((before or {}).keys() - self._shown.keys(), key=(before or {}).__getitem__)
         return {
             **{name: getattr(held, name) for name in _TOLD},
-            "took_ms": self._parts.timings.took_ms(held.partition, held.offset),
+            "took_ms": self._parts.play_latency.took_ms(held.partition, held.offset),
             "first": before is None,
             "entries": [self._entry(held, at, before or {}) for at in range(len(held.items))],
             "left": [
@@ -107,10 +107,10 @@ def columns(points: Sequence[Point]) -> dict[str, list[Any]]:
     return found
 
 
-def figures_of(parts: Parts) -> dict[str, Any]:
+def figures_of(parts: GatewayParts) -> dict[str, Any]:
     """Return the figures of now."""
     now_ms = time.time_ns() // 1_000_000
-    figures = parts.figures
+    figures = parts.dashboard
     return {
         **msgspec.to_builtins(figures.latest(now_ms)),
         "workers": figures.workers(now_ms),

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from web.live.event_stream import LiveStream
-from web.parts import Parts
+from web.parts import GatewayParts
 from web.schemas import FoundListeners
 from web.server.access import COOKIE, Access
 from web.server.open_streams import EventStream
@@ -26,7 +26,7 @@ Begin = Annotated[str, Query(alias="query", max_length=128, description="How the
 Limit = Annotated[int, Query(ge=1, le=50, description="Listeners at most.")]
 
 
-class OwnFiles(StaticFiles):
+class PageFiles(StaticFiles):
     """The page's own files; a browser asks each time whether one has changed, so an upgrade never mixes modules."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
@@ -36,10 +36,10 @@ class OwnFiles(StaticFiles):
         return found
 
 
-class Page:
+class PageRoutes:
     """Shows people how it goes."""
 
-    def __init__(self, parts: Parts, access: Access) -> None:
+    def __init__(self, parts: GatewayParts, access: Access) -> None:
         """Show these parts."""
         self._parts, self._access = parts, access
         self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape())
@@ -52,7 +52,7 @@ class Page:
         router.add_api_route("/session", self.open_session, methods=["POST"])
         router.add_api_route("/live/listeners", self.listeners, methods=["GET"])
         router.add_api_route("/live/events", self.events, methods=["GET"])
-        router.mount("/static", OwnFiles(directory=HERE / "static"))
+        router.mount("/static", PageFiles(directory=HERE / "static"))
         return router
 
     async def page(self, user: User = "") -> Response:
@@ -86,7 +86,7 @@ class Page:
     async def events(self, user: User = "") -> Response:
         """Return the stream of a page."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts.following.left)
+            raise not_ready(self._parts.follower.left)
         return EventStream(self._parts.streams, LiveStream(self._parts, user).events())
 
     def _form(self, *, wrong: bool) -> Response:

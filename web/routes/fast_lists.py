@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web.routes.lists import PATH, ListsPath
+from web.routes.lists import PATH, ListRoutes
 from web.server.ids import read_id
 from web.server.problems import UNAVAILABLE, Problem, problem_of
 
@@ -13,10 +13,10 @@ _READ = re.compile(re.escape(PATH).replace(re.escape("{user_id}"), "([^/]{1,128}
 _ROUTE = SimpleNamespace(path=PATH)
 
 
-class QuickReads:
+class FastLists:
     """Answers reads of lists itself, by the same code as the path of the app does, and leaves the rest to the app."""
 
-    def __init__(self, app: ASGIApp, lists: ListsPath) -> None:
+    def __init__(self, app: ASGIApp, lists: ListRoutes) -> None:
         """Stand before `app`."""
         self._app, self._lists = app, lists
 

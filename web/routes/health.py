@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
-from web.parts import Parts
+from web.parts import GatewayParts
 from web.routes.openapi import responses
 from web.schemas import Health
 from web.server.problems import RETRY_S, Problem
@@ -17,10 +17,10 @@ OPEN: dict[str, Any] = {"security": []}
 _EXAMPLE = {"status": "ready", "records_left": 0, "generation": "2026-11-23T03-00-00.000Z"}
 
 
-class HealthPath:
+class HealthRoutes:
     """Answers supervisors and Prometheus."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: GatewayParts) -> None:
         """Tell of these parts."""
         self._parts = parts
 
@@ -55,7 +55,7 @@ class HealthPath:
     async def readyz(self) -> Response:
         """Answer once the topics are read, and as long as plays are taken."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts.following.left)
+            raise not_ready(self._parts.follower.left)
         if not self._parts.intake.connected:
             raise Problem(503, "Kafka takes no plays; lists are given out as they stand.", retry_s=RETRY_S)
         serving = self._parts.serving.current

@@ -11,7 +11,7 @@ from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_ite
 from streams.readers.latest_related import read_related
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import CATALOG, RELATED_ITEMS
-from web.parts import Parts
+from web.parts import GatewayParts
 from web.routes.openapi import body, ref, responses
 from web.schemas import FoundItems, ItemsRequest
 from web.server.ids import ItemId
@@ -29,10 +29,10 @@ _LIST = {
 _FOUND = {"items": [{"item_id": "song-7", "title": "Seven", "artist": None, "kind": "song"}]}
 
 
-class ItemsPath:
+class ItemRoutes:
     """Answers about items; of no listener."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: GatewayParts) -> None:
         """Answer from these parts."""
         self._parts = parts
 
@@ -88,14 +88,14 @@ class ItemsPath:
         content = await json_body(request, self._parts.settings.gateway.body_bytes_max)
         wanted: ItemsRequest = decode(content, ItemsRequest)
         try:
-            return as_json(await self._parts.companions.answer(wanted))
+            return as_json(await self._parts.session_ranking.answer(wanted))
         except NoGenerationError as error:
             raise Problem(503, str(error), retry_s=RETRY_S) from None
 
     async def related(self, request: Request, item_id: ItemId, n: N = None) -> Response:
         """Return the items nearest to an item, nearest first."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts.following.left)
+            raise not_ready(self._parts.follower.left)
         value = self._parts.view.related_to(item_id)
         if value is None:
             raise Problem(404, "No item is related to this one: no generation knows it, or it is withdrawn.")
@@ -106,7 +106,7 @@ class ItemsPath:
     async def item(self, request: Request, item_id: ItemId) -> Response:
         """Return what the catalog says of an item."""
         if not self._parts.caught_up:
-            raise not_ready(self._parts.following.left)
+            raise not_ready(self._parts.follower.left)
         (value,) = self._parts.view.items([item_id])
         try:
             found = None if value is None else read_catalog_item(item_id.encode(), value)

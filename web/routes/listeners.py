@@ -12,7 +12,7 @@ from starlette.responses import Response
 from state.lists.explain_score import Explanation
 from streams.messages.receipt import Receipt
 from streams.messages.records import Recommendations
-from web.parts import Parts
+from web.parts import GatewayParts
 from web.routes.openapi import responses
 from web.schemas import BecauseAnswer, Reason
 from web.server.ids import ItemId, UserId
@@ -41,12 +41,12 @@ _BECAUSE = {
 }  # fmt: skip
 
 
-class ListenersPath:
+class ListenerRoutes:
     """Answers about one listener."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: GatewayParts) -> None:
         """Answer from these parts."""
-        self._parts, self._rights = parts, parts.rights
+        self._parts, self._operations = parts, parts.operations
         self._reading = self._forgetting = 0
 
     def router(self) -> APIRouter:
@@ -84,13 +84,13 @@ class ListenersPath:
         Without `full` it answers at once, from the listener's list, if the item is in it; else every play is named.
         """
         if not self._parts.caught_up:
-            raise not_ready(self._parts.following.left)
+            raise not_ready(self._parts.follower.left)
         held = self._parts.lists.held(user_id)
         if not whole and held is not None and held.because and item_id in held.items:
             return as_json(by_list(held, item_id))
         async with self._turn():
             try:
-                found = await asyncio.to_thread(self._rights.explain, user_id, item_id, self._parts.settings)
+                found = await asyncio.to_thread(self._operations.explain, user_id, item_id, self._parts.settings)
             except LookupError as error:
                 raise Problem(404, str(error)) from None
         return as_json(by_plays(found))
@@ -101,7 +101,7 @@ class ListenersPath:
             raise Problem(503, f"{FORGOTTEN_AT_ONCE} listeners are being forgotten already.", retry_s=RETRY_S)
         self._forgetting += 1
         try:
-            receipt = await self._rights.forget(user_id, self._parts.settings)
+            receipt = await self._operations.forget(user_id, self._parts.settings)
         except TimeoutError as error:
             raise Problem(504, str(error)) from None
         except ValueError as error:
@@ -114,7 +114,7 @@ class ListenersPath:
     async def export(self, user_id: UserId) -> Response:
         """Return all that is held of a listener, read from the topics: it takes a while."""
         async with self._turn():
-            return as_json(await self._rights.export(user_id, self._parts.settings, time.time_ns() // 1_000_000))
+            return as_json(await self._operations.export(user_id, self._parts.settings, time.time_ns() // 1_000_000))
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

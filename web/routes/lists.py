@@ -13,7 +13,7 @@ from streams.files.replay import partition_of
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import RECOMMENDATIONS
 from web.list_reader import NoListError, Wanted
-from web.parts import Parts
+from web.parts import GatewayParts
 from web.routes.openapi import parameters, responses
 from web.server.ids import UserId
 from web.server.problems import Problem
@@ -51,10 +51,10 @@ _NOTHING = ListQuery()
 PATH = "/v1/users/{user_id}/recommendations"
 
 
-class ListsPath:
+class ListRoutes:
     """Gives out lists."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: GatewayParts) -> None:
         """Answer from these parts."""
         self._parts = parts
 
@@ -87,7 +87,7 @@ class ListsPath:
             Problem: It cannot be answered.
         """
         if not self._parts.caught_up:
-            raise not_ready(self._parts.following.left)
+            raise not_ready(self._parts.follower.left)
         asked = read_query(query) if query else _NOTHING
         reflected = None if asked.after is None else await self._reflects(user_id, asked.after, asked.wait_ms)
         try:

@@ -13,7 +13,7 @@ from streams.messages.events import UnreadablePlay, read_value
 from streams.outbox import Item
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PLAYS
-from web.parts import Parts
+from web.parts import GatewayParts
 from web.play_intake import IntakeError, IntakeFullError
 from web.routes.openapi import EVENTS, body, ref, responses
 from web.schemas import Placed, PlaysAnswer, Refused
@@ -24,13 +24,13 @@ _EVENT: dict[str, Any] = {"anyOf": [ref(event.__name__) for event in EVENTS]}
 _ANSWER = {"accepted": 1, "rejected": 0, "results": [{"partition": 2, "offset": 41_873}]}
 
 
-class PlaysPath:
+class PlayRoutes:
     """Takes events: one, or an array of them."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: GatewayParts) -> None:
         """Send them through the intake of these parts."""
         self._intake, self._metrics, self._settings = parts.intake, parts.metrics, parts.settings
-        self._timings = parts.timings
+        self._play_latency = parts.play_latency
         self._types = frozenset(parts.settings.signals.weights)
 
     def router(self) -> APIRouter:
@@ -104,7 +104,7 @@ class PlaysPath:
             return error
         for (number, _), offset in zip(found, offsets, strict=True):
             results[number] = Placed(partition=partition, offset=offset)
-            self._timings.came(partition, offset, came_at)
+            self._play_latency.came(partition, offset, came_at)
         self._metrics.count_plays("accepted", len(found))
         return None
 

@@ -14,7 +14,7 @@ from web.server.access import Access
 from web.server.ids import SLASH
 from web.server.metrics import OTHER, GatewayMetrics
 from web.server.problems import RETRY_S, Problem, answer, failure, log_failure
-from web.server.rate_limit import Rates
+from web.server.rate_limit import RateLimit
 
 ENCODED_SLASH = "%00"
 HEALTH = frozenset({"/healthz", "/readyz"})
@@ -44,7 +44,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings, access: Access, metrics: GatewayMetrics) -> None:
         """Guard `app`."""
         self._app, self._access, self._metrics = app, access, metrics
-        self._rates = Rates(settings.gateway.requests_per_s)
+        self._rates = RateLimit(settings.gateway.requests_per_s)
         self._busy_max, self._n_busy = settings.gateway.connections_max, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

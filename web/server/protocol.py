@@ -30,7 +30,7 @@ class PortTakenError(OSError):
     """The gateway's address cannot be used. Choose another in PLAYFOLD_GATEWAY_PORT, or stop who uses it."""
 
 
-class JoinedWrites:
+class CoalescedWrites:
     """A transport on which what is written in one turn of the event loop goes out at once.
 
     The head of an answer and its body are two writes: one packet, and one wake-up of the client, instead of two.
@@ -80,7 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Give a new connection so long for its first head."""
-        joined: Any = JoinedWrites(transport, self.loop)
+        joined: Any = CoalescedWrites(transport, self.loop)
         super().connection_made(joined)
         if len(self.connections) > self.connections_max:
             self._refuse(503, "So many connections are open that no more may be.", b"retry-after: 2\r\n")

@@ -9,7 +9,7 @@ BURST_S = 2.0
 """A client that was quiet may send as many at once as in so many seconds."""
 
 
-class Rates:
+class RateLimit:
     """Counts the requests of clients. Ten lines of our own, for the libraries hold a thread or a server for it."""
 
     def __init__(self, per_s: float) -> None:

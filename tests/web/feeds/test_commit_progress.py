@@ -13,21 +13,21 @@ from streams.settings import Settings
 from streams.topics.topics import TopicNames
 from tests.support.settings import settings_with
 from tests.support.wait import wait_until
-from web.feeds.commit_progress import Progress
-from web.feeds.list_waiters import Arrivals
-from web.feeds.topic_follower import Following
+from web.feeds.commit_progress import CommitProgress
+from web.feeds.list_waiters import ListWaiters
+from web.feeds.topic_follower import TopicFollower
 
 
 @pytest.fixture
-async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> AsyncIterator[Progress]:
+async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> AsyncIterator[CommitProgress]:
     """Give what looks, beside what holds the lists, with ten plays in partition 2."""
     async with Outbox(settings) as outbox:
         await (await outbox.send(names.plays, 2, [(b"k", b"{}")] * 10)).written()
     view = View(tmp_path / "view")
-    following = Following(settings, view, lambda *_: None)
-    found = Progress(settings, following, Arrivals())
-    tasks = [asyncio.create_task(following.run()), asyncio.create_task(found.run())]
-    await asyncio.wait_for(following.caught_up.wait(), 20)
+    follower = TopicFollower(settings, view, lambda *_: None)
+    found = CommitProgress(settings, follower, ListWaiters())
+    tasks = [asyncio.create_task(follower.run()), asyncio.create_task(found.run())]
+    await asyncio.wait_for(follower.caught_up.wait(), 20)
     yield found
     for task in tasks:
         task.cancel()
@@ -49,7 +49,9 @@ async def commit(settings: Settings, names: TopicNames, offset: int) -> None:
         await consumer.stop()
 
 
-async def test_the_lag_is_what_is_not_committed(settings: Settings, names: TopicNames, progress: Progress) -> None:
+async def test_the_lag_is_what_is_not_committed(
+    settings: Settings, names: TopicNames, progress: CommitProgress
+) -> None:
     """Partition by partition; before any commit that is everything."""
     await wait_until(lambda: progress.lags is not None)
     assert {0: 0, 1: 0, 2: 10, 3: 0} == progress.lags
@@ -61,14 +63,14 @@ async def test_the_lag_is_what_is_not_committed(settings: Settings, names: Topic
 
 
 async def test_a_play_is_settled_once_the_workers_committed_it(
-    settings: Settings, names: TopicNames, progress: Progress
+    settings: Settings, names: TopicNames, progress: CommitProgress
 ) -> None:
     """Whoever waits is woken by it; as long as nobody waits, nobody asks."""
     await commit(settings, names, 7)
     await wait_until(lambda: progress.lag == 3)
     assert not progress.is_settled(2, 0)
 
-    with progress._arrivals.of("ann") as came:  # noqa: SLF001  as a reader does
+    with progress._waiters.wait_for("ann") as came:  # noqa: SLF001  as a reader does
         await asyncio.wait_for(came.wait(), 5)
         assert [True, True, False, False] == [progress.is_settled(2, offset) for offset in (0, 6, 7, 10)]
         assert not progress.is_settled(1, 0)
@@ -81,7 +83,7 @@ async def test_without_kafka_the_lag_is_not_known(tmp_path: Path) -> None:
     """Nothing is 0 that is not known, and it is asked again."""
     settings = settings_with(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
     view = View(tmp_path / "view")
-    found = Progress(settings, Following(settings, view, lambda *_: None), Arrivals())
+    found = CommitProgress(settings, TopicFollower(settings, view, lambda *_: None), ListWaiters())
     found.lags = {0: 5}
     task = asyncio.create_task(found.run())
     await wait_until(lambda: found.lags is None)

@@ -18,7 +18,7 @@ from web.feeds.dashboard import GONE_MS, HISTORY_S, SILENT_MS, WORKERS_MAX
 def pulse(scene: Scene, instance: str = "a", **fields: Any) -> None:
     """Have a worker tell of itself."""
     told = EXAMPLES[PULSE][0].payload | {"instance": instance, "at_ms": NOW_MS, "quality": None} | fields
-    scene.parts.figures.on_pulse(instance.encode(), msgspec.json.encode(told))
+    scene.parts.dashboard.on_pulse(instance.encode(), msgspec.json.encode(told))
 
 
 def quality(n_plays: int, own: float, popular: float) -> Any:
@@ -38,7 +38,7 @@ async def test_workers_are_summed_up(scene: Scene) -> None:
     pulse(scene, "b", events_per_s=10.0, p50_ms=30.0, p99_ms=90.0)
     pulse(scene, "idle", events_per_s=0.0, p50_ms=None, p99_ms=None)
 
-    found = scene.parts.figures.point(NOW_MS)
+    found = scene.parts.dashboard.point(NOW_MS)
 
     assert 40.0 == found.plays_per_s
     assert 15.0 == found.p50_ms
@@ -51,13 +51,13 @@ async def test_workers_are_summed_up(scene: Scene) -> None:
 
 async def test_without_a_worker_there_are_no_figures(scene: Scene) -> None:
     """Nothing is 0 that is not known."""
-    found = scene.parts.figures.point(NOW_MS)
+    found = scene.parts.dashboard.point(NOW_MS)
 
     assert 0.0 == found.plays_per_s
     assert found.p50_ms is None
     assert found.p99_ms is None
     assert found.lag is None
-    assert [] == scene.parts.figures.workers(NOW_MS)
+    assert [] == scene.parts.dashboard.workers(NOW_MS)
 
 
 async def test_hits_of_all_workers_are_one_share(scene: Scene) -> None:
@@ -65,7 +65,7 @@ async def test_hits_of_all_workers_are_one_share(scene: Scene) -> None:
     pulse(scene, "a", quality=quality(300, 0.2, 0.1))
     pulse(scene, "b", quality=quality(100, 0.4, 0.3))
 
-    found = scene.parts.figures.point(NOW_MS)
+    found = scene.parts.dashboard.point(NOW_MS)
 
     assert found.own is not None
     assert found.popular is not None
@@ -81,25 +81,25 @@ async def test_a_silent_worker_is_shown_and_does_not_count(scene: Scene) -> None
     pulse(scene, "b", events_per_s=7.0, at_ms=NOW_MS - SILENT_MS)
     pulse(scene, "c", at_ms=NOW_MS - GONE_MS)
 
-    assert 5.0 == scene.parts.figures.point(NOW_MS).plays_per_s
-    shown = scene.parts.figures.workers(NOW_MS)
+    assert 5.0 == scene.parts.dashboard.point(NOW_MS).plays_per_s
+    shown = scene.parts.dashboard.workers(NOW_MS)
     assert [("a", 0), ("b", SILENT_MS)] == [(worker["instance"], worker["told_ms_ago"]) for worker in shown]
 
 
 @pytest.mark.parametrize("value", [None, b"", b"no pulse", b"[" * 3000, b'{"instance":"a"}'])
 async def test_what_is_no_pulse_is_nobodys(scene: Scene, value: bytes | None) -> None:
     """Whoever wrote it."""
-    scene.parts.figures.on_pulse(b"a", value)
+    scene.parts.dashboard.on_pulse(b"a", value)
 
-    assert [] == scene.parts.figures.workers(NOW_MS)
+    assert [] == scene.parts.dashboard.workers(NOW_MS)
 
 
 async def test_a_pulse_under_another_name_is_nobodys(scene: Scene) -> None:
     """The key has to be the worker's."""
     told = EXAMPLES[PULSE][0].payload | {"at_ms": NOW_MS}
-    scene.parts.figures.on_pulse(b"somebody", msgspec.json.encode(told))
+    scene.parts.dashboard.on_pulse(b"somebody", msgspec.json.encode(told))
 
-    assert [] == scene.parts.figures.workers(NOW_MS)
+    assert [] == scene.parts.dashboard.workers(NOW_MS)
 
 
 async def test_so_many_workers_are_remembered_and_the_live_ones_among_them(scene: Scene) -> None:
@@ -107,14 +107,14 @@ async def test_so_many_workers_are_remembered_and_the_live_ones_among_them(scene
     for number in range(WORKERS_MAX + 50):
         pulse(scene, f"w{number:03}", at_ms=NOW_MS + number, events_per_s=1.0)
 
-    shown = scene.parts.figures.workers(NOW_MS + WORKERS_MAX + 50)
+    shown = scene.parts.dashboard.workers(NOW_MS + WORKERS_MAX + 50)
 
     assert [f"w{number:03}" for number in range(50, WORKERS_MAX + 50)] == [worker["instance"] for worker in shown]
 
 
 async def test_generations_are_told_the_newest_first(scene: Scene) -> None:
     """Which one serves, and which were turned down; a store that has none tells none."""
-    figures = scene.parts.figures
+    figures = scene.parts.dashboard
     await figures._look_into_store()  # noqa: SLF001  what a task does every now and then
     assert [] == figures.generations()
     store = generation_store(scene.settings)
@@ -135,9 +135,9 @@ async def test_generations_are_told_the_newest_first(scene: Scene) -> None:
 
 async def test_ten_minutes_of_points_are_held(scene: Scene) -> None:
     """One a second, the latest."""
-    points = scene.parts.figures.points
+    points = scene.parts.dashboard.points
     for second in range(HISTORY_S + 10):
-        points.append(scene.parts.figures.point(NOW_MS + 1000 * second))
+        points.append(scene.parts.dashboard.point(NOW_MS + 1000 * second))
 
     assert HISTORY_S == len(points)
     assert NOW_MS + 10_000 == points[0].at_ms

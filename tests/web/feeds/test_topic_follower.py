@@ -15,7 +15,7 @@ from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
 from tests.support.wait import wait_until
-from web.feeds.topic_follower import Following
+from web.feeds.topic_follower import TopicFollower
 
 
 class Seen(NamedTuple):
@@ -38,10 +38,12 @@ def made(user_id: str, offset: int) -> Item:
 
 
 @asynccontextmanager
-async def following(settings: Settings, view: View) -> AsyncIterator[tuple[Following, list[Seen]]]:
+async def running_follower(settings: Settings, view: View) -> AsyncIterator[tuple[TopicFollower, list[Seen]]]:
     """Follow the topics while the block lasts, from when everything is read that stands there."""
     seen: list[Seen] = []
-    found = Following(settings, view, lambda kind, lists, records: seen.append(Seen(kind, list(lists), len(records))))
+    found = TopicFollower(
+        settings, view, lambda kind, lists, records: seen.append(Seen(kind, list(lists), len(records)))
+    )
     task = asyncio.create_task(found.run())
     waiting = asyncio.create_task(found.caught_up.wait())
     await asyncio.wait({task, waiting}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
@@ -66,13 +68,13 @@ async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicN
     """The view knows how far it came; another start reads what has come since and nothing else."""
     await write(settings, names.recommendations, made("ann", 3), made("ben", 4))
     view = View(folder)
-    async with following(settings, view) as (_, seen):
+    async with running_follower(settings, view) as (_, seen):
         assert {("ann", 3), ("ben", 4)} == {told for found in seen for told in found.lists}
     view.close()
     await write(settings, names.recommendations, made("ann", 5))
 
     view = View(folder)
-    async with following(settings, view) as (_, seen):
+    async with running_follower(settings, view) as (_, seen):
         assert [Seen(LIST, [("ann", 5)], 1)] == seen
         held = {user_id: view.list_of(user_id) for user_id in ("ann", "ben")}
     view.close()
@@ -82,7 +84,7 @@ async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicN
 async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNames, folder: Path) -> None:
     """Of every topic, with its kind; tombstones, too; nothing is left behind."""
     view = View(folder)
-    async with following(settings, view) as (found, seen):
+    async with running_follower(settings, view) as (found, seen):
         assert [] == seen
         await write(settings, names.recommendations, made("ann", 3))
         await write(settings, names.related_items, (b"i1", b"{}"))
@@ -102,9 +104,9 @@ async def test_it_is_known_of_which_partitions_everything_is_held(
 ) -> None:
     """Of those of the lists; one that has more than was read is none of them."""
     view = View(folder)
-    idle = Following(settings, view, lambda *_: None)
+    idle = TopicFollower(settings, view, lambda *_: None)
     assert frozenset() == await idle.reached()
-    async with following(settings, view) as (found, seen):
+    async with running_follower(settings, view) as (found, seen):
         assert frozenset(range(4)) == await found.reached()
         consumer, tp = found._consumer, TopicPartition(names.recommendations, 1)  # noqa: SLF001  to hold a record back
         assert consumer is not None
@@ -122,7 +124,7 @@ async def test_a_place_behind_the_end_is_no_place(settings: Settings, names: Top
     await write(settings, names.recommendations, made("ann", 3))
     view = View(folder)
     view.take(LIST, names.recommendations, 1, [], 1000)
-    async with following(settings, view) as (_, seen):
+    async with running_follower(settings, view) as (_, seen):
         assert [("ann", 3)] == seen[0].lists
     view.close()
 
@@ -131,6 +133,6 @@ async def test_a_missing_topic_is_a_sentence(settings: Settings, folder: Path) -
     """Nobody waits for it."""
     view = View(folder)
     with pytest.raises(LogReadError, match=r"does not exist; `playfold topics create` makes it\.$"):
-        async with following(settings, view):
+        async with running_follower(settings, view):
             pass
     view.close()

@@ -13,7 +13,7 @@ from streams.files.replay import partition_of
 from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle
 from tests.web.scene import NOW_MS, Scene, made_list
-from web.feeds.play_latency import Timings
+from web.feeds.play_latency import PlayLatency
 from web.live.event_stream import STREAM_S, LiveStream, columns
 
 PARTITION = partition_of("ann", 4)
@@ -35,7 +35,7 @@ async def next_of(events: AsyncIterator[bytes], name: str) -> Any:
 async def test_a_stream_begins_with_what_was(scene: Scene) -> None:
     """The last minutes as columns, then the figures of now, then one a second."""
     for second in range(3):
-        scene.parts.figures.points.append(scene.parts.figures.point(NOW_MS + 1000 * second))
+        scene.parts.dashboard.points.append(scene.parts.dashboard.point(NOW_MS + 1000 * second))
 
     async with aclosing(LiveStream(scene.parts, "").events()) as events:
         history = await next_of(events, "history")
@@ -82,8 +82,8 @@ async def test_the_listener_s_list_moves(scene: Scene) -> None:
 
 async def test_a_play_of_the_page_tells_how_long_its_list_took(scene: Scene) -> None:
     """From when it came here; of another's play that is not known."""
-    parts = dataclasses.replace(scene.parts, timings=Timings(lambda: 100.0))
-    parts.timings.came(PARTITION, 7, 99.5)
+    parts = dataclasses.replace(scene.parts, play_latency=PlayLatency(lambda: 100.0))
+    parts.play_latency.came(PARTITION, 7, 99.5)
     async with aclosing(LiveStream(parts, "ann").events()) as events:
         scene.put_list(made_list(offset=6))
         assert None is (await next_of(events, "list"))["took_ms"]
@@ -105,7 +105,7 @@ async def test_the_same_list_is_told_once(scene: Scene) -> None:
     scene.put_list(made_list())
     async with aclosing(LiveStream(scene.parts, "ann").events()) as events:
         await next_of(events, "list")
-        scene.parts.arrivals.tell(["ann"])
+        scene.parts.waiters.wake(["ann"])
         scene.put_list(made_list())
         assert (await anext(events)).startswith(b"event: figures")
         assert (await anext(events)).startswith(b"event: figures")
@@ -119,8 +119,8 @@ async def test_a_stream_ends_when_the_gateway_stops(scene: Scene) -> None:
     await wait_idle()
     assert not waiting.done()
     began = now_s()
-    scene.parts.arrivals.close()
-    scene.parts.arrivals.tell_all()
+    scene.parts.waiters.close()
+    scene.parts.waiters.wake_all()
 
     assert await waiting is None
     assert began == now_s()
@@ -134,7 +134,7 @@ async def test_a_stream_ends_after_its_time(scene: Scene) -> None:
 
     assert now_s() - began == pytest.approx(STREAM_S)
     assert [b"retry: 1000", b"event: history", b"event: figures"] == [found.split(b"\n")[0] for found in told[:3]]
-    assert not scene.parts.arrivals.awaited
+    assert not scene.parts.waiters.any
 
 
 async def test_so_many_pages_are_open_and_no_more(scene: Scene) -> None:
@@ -146,7 +146,7 @@ async def test_so_many_pages_are_open_and_no_more(scene: Scene) -> None:
     streams.n_open = scene.settings.gateway.streams_max
     async with scene.client() as client:
         full = await client.get("/live/events")
-        scene.parts.following.caught_up.clear()
+        scene.parts.follower.caught_up.clear()
         starting = await client.get("/live/events?user=ann")
 
     assert [(503, "2")] * 2 == [(found.status_code, found.headers["retry-after"]) for found in (full, starting)]

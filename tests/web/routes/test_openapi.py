@@ -10,11 +10,11 @@ from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
 from tests.web.scene import Scene, ask, made_list, make_scene
-from web.routes.health import HealthPath
-from web.routes.items import ItemsPath
-from web.routes.listeners import ListenersPath
-from web.routes.lists import ListsPath
-from web.routes.plays import PlaysPath
+from web.routes.health import HealthRoutes
+from web.routes.items import ItemRoutes
+from web.routes.listeners import ListenerRoutes
+from web.routes.lists import ListRoutes
+from web.routes.plays import PlayRoutes
 
 OPERATIONS = {
     "post_plays",
@@ -77,7 +77,9 @@ async def test_every_path_of_the_api_is_described(document: dict[str, Any]) -> N
 
 async def test_no_route_is_left_out(scene: Scene, document: dict[str, Any]) -> None:
     """Whatever answers and is in the schema stands in it."""
-    routers = [path(scene.parts).router() for path in (PlaysPath, ListsPath, ItemsPath, ListenersPath, HealthPath)]
+    routers = [
+        path(scene.parts).router() for path in (PlayRoutes, ListRoutes, ItemRoutes, ListenerRoutes, HealthRoutes)
+    ]
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
     assert {route.path for route in routes if route.include_in_schema} == set(document["paths"])

@@ -57,7 +57,7 @@ async def test_every_metric_has_its_name_and_its_type(scene: Scene, tmp_path: Pa
 
 async def test_a_gateway_that_reads_is_not_ready(scene: Scene) -> None:
     """The gauge says what /readyz says."""
-    scene.parts.following.caught_up.clear()
+    scene.parts.follower.caught_up.clear()
     async with scene.client() as client:
         ready, alive = await client.get("/readyz"), await client.get("/healthz")
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import web.server.protocol
 from tests.support.settings import settings_with
 from tests.web.scene import Scene, made_list
-from web.server.protocol import JoinedWrites, PortTakenError, Server, listen, server_of, url_of
+from web.server.protocol import CoalescedWrites, PortTakenError, Server, listen, server_of, url_of
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ALIVE = b'{"status":"alive"'
@@ -368,7 +368,7 @@ async def test_a_page_that_is_closed_leaves_room(scene: Scene) -> None:
             while streams.n_open:  # noqa: ASYNC110  the server tells it by nothing else
                 await asyncio.sleep(0.05)
         await asyncio.sleep(0.05)
-        assert not scene.parts.arrivals.awaited
+        assert not scene.parts.waiters.any
 
 
 async def test_a_server_stops_with_connections_that_are_kept(scene: Scene) -> None:
@@ -381,8 +381,8 @@ async def test_a_server_stops_with_connections_that_are_kept(scene: Scene) -> No
                 writer.write(asked)
             await asyncio.sleep(0.2)
             began = asyncio.get_running_loop().time()
-            scene.parts.arrivals.close()
-            scene.parts.arrivals.tell_all()
+            scene.parts.waiters.close()
+            scene.parts.waiters.wake_all()
         assert asyncio.get_running_loop().time() - began < 2
         for stream, _ in opened:
             await asyncio.wait_for(received(stream), 1)
@@ -438,7 +438,7 @@ class Written(asyncio.Transport):
 async def test_head_and_body_go_out_at_once() -> None:
     """What is written in one turn of the loop is one packet, what comes later another; closing forgets nothing."""
     socket = Written()
-    joined = JoinedWrites(socket, asyncio.get_running_loop())
+    joined = CoalescedWrites(socket, asyncio.get_running_loop())
 
     joined.write(b"head ")
     joined.write(b"body")

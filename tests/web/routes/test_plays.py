@@ -13,7 +13,7 @@ from streams.settings import override
 from streams.topics.topics import topic_names
 from tests.support.wait import wait_idle
 from tests.web.scene import NOW_MS, Scene, ask
-from web.play_intake import Intake
+from web.play_intake import PlayIntake
 
 JSON = {"content-type": "application/json"}
 
@@ -152,7 +152,7 @@ async def test_a_batch_has_a_bounded_number_of_events(scene: Scene) -> None:
 async def test_without_kafka_a_client_is_told_to_come_back(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """503 with Retry-After and with what became of each event; the log names no listener."""
     scene.outbox.refused["plays"] = ConnectionError("gone")
-    lost = Intake(scene.settings, lambda _: scene.outbox)
+    lost = PlayIntake(scene.settings, lambda _: scene.outbox)
     scene.parts.__dict__["intake"] = lost
     async with scene.client() as client:
         with caplog.at_level(logging.INFO):
@@ -168,7 +168,7 @@ async def test_without_kafka_a_client_is_told_to_come_back(scene: Scene, caplog:
 async def test_when_too_many_events_wait_a_client_is_told_to_come_back(scene: Scene) -> None:
     """429 with Retry-After, none of them sent; who came before is served."""
     settings = override(scene.settings, gateway_plays_waiting_max=10)
-    intake = Intake(settings, lambda _: scene.outbox)
+    intake = PlayIntake(settings, lambda _: scene.outbox)
     await intake.start()
     scene.parts.__dict__["intake"] = intake
     scene.outbox.held.add("plays")

@@ -71,7 +71,7 @@ async def test_related_items_are_given_out_nearest_first(scene: Scene) -> None:
 @pytest.mark.parametrize("path", ["/v1/items/i1", "/v1/items/i1/related", "/v1/users/ann/because/i1"])
 async def test_nothing_is_said_to_be_missing_before_the_topics_are_read(scene: Scene, path: str) -> None:
     """503 with Retry-After: a 404 would be believed."""
-    scene.parts.following.caught_up.clear()
+    scene.parts.follower.caught_up.clear()
 
     found = await get(scene, path)
 

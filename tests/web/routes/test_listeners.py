@@ -1,4 +1,4 @@
-"""A listener's questions and rights, without Kafka."""
+"""A listener's questions and operations, without Kafka."""
 
 import asyncio
 import threading
@@ -13,8 +13,8 @@ from state.lists.explain_score import Explanation, Share
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from tests.support.wait import wait_until
-from tests.web.scene import RIGHTS, Scene, made_list, make_scene, nothing_held
-from web.parts import Rights
+from tests.web.scene import OPERATIONS, Scene, made_list, make_scene, nothing_held
+from web.parts import TopicOperations
 from web.routes.listeners import FORGOTTEN_AT_ONCE, READS_AT_ONCE
 
 
@@ -25,9 +25,11 @@ class Receipt(msgspec.Struct):
     user_id: str
 
 
-def rights(**given: Any) -> Rights:
-    """Return rights of which some are as the test wants them."""
-    return Rights(**({"explain": RIGHTS.explain, "export": RIGHTS.export, "forget": RIGHTS.forget} | given))
+def operations(**given: Any) -> TopicOperations:
+    """Return operations, those of them replaced that the test gives."""
+    return TopicOperations(
+        **({"explain": OPERATIONS.explain, "export": OPERATIONS.export, "forget": OPERATIONS.forget} | given)
+    )
 
 
 def explained(user_id: str, item_id: str, _: Settings) -> Explanation:
@@ -77,7 +79,7 @@ async def test_why_an_item_is_in_a_list_is_read_from_the_list(scene: Scene) -> N
 @pytest.mark.parametrize("path", ["/v1/users/ann/because/i1?full=true", "/v1/users/ann/because/other"])
 async def test_every_play_is_named_who_asks_for_all_or_for_another_item(tmp_path: Path, path: str) -> None:
     """Split over all plays; the rest is what the solver left."""
-    scene = await make_scene(tmp_path, rights(explain=explained))
+    scene = await make_scene(tmp_path, operations(explain=explained))
     scene.put_list(made_list())
 
     found = (await ask(scene, path)).json()
@@ -91,7 +93,7 @@ async def test_every_play_is_named_who_asks_for_all_or_for_another_item(tmp_path
 
 async def test_a_list_without_reasons_is_explained_by_the_plays(tmp_path: Path) -> None:
     """As where lists are not explained."""
-    scene = await make_scene(tmp_path, rights(explain=explained))
+    scene = await make_scene(tmp_path, operations(explain=explained))
     scene.put_list(made_list(because=[], because_scores=[], because_rest=[]))
 
     assert (await ask(scene, "/v1/users/ann/because/i1")).json()["whole"]
@@ -114,7 +116,7 @@ async def test_some_requests_read_whole_topics_at_a_time_and_no_more(tmp_path: P
         assert may_end.wait(10)
         return explained(user_id, item_id, settings)
 
-    scene = await make_scene(tmp_path, rights(explain=slow))
+    scene = await make_scene(tmp_path, operations(explain=slow))
     reading = [asyncio.create_task(ask(scene, "/v1/users/ann/because/i1")) for _ in range(READS_AT_ONCE)]
     await wait_until(lambda: len(begun) == READS_AT_ONCE)
 
@@ -135,7 +137,7 @@ async def test_a_read_of_topics_that_takes_too_long_is_given_up(
     async def endless(*_: Any) -> Any:
         await asyncio.Event().wait()
 
-    scene = await make_scene(tmp_path, rights(export=endless))
+    scene = await make_scene(tmp_path, operations(export=endless))
 
     for _ in range(READS_AT_ONCE + 1):
         found = await ask(scene, "/v1/users/ann/export")
@@ -161,7 +163,7 @@ async def test_without_kafka_rights_are_for_later(tmp_path: Path) -> None:
         message = "No Kafka broker answered."
         raise LogReadError(message)
 
-    scene = await make_scene(tmp_path, rights(export=gone, forget=gone))
+    scene = await make_scene(tmp_path, operations(export=gone, forget=gone))
 
     for found in (await ask(scene, "/v1/users/ann/export"), await ask(scene, "/v1/users/ann", "DELETE")):
         assert 503 == found.status_code
@@ -175,7 +177,7 @@ async def test_a_forgotten_listener_has_a_receipt(tmp_path: Path) -> None:
     async def forget(user_id: str, _: Settings) -> Receipt:
         return Receipt("forget", user_id)
 
-    found = await ask(await make_scene(tmp_path, rights(forget=forget)), "/v1/users/a%2Fb", "DELETE")
+    found = await ask(await make_scene(tmp_path, operations(forget=forget)), "/v1/users/a%2Fb", "DELETE")
 
     assert 200 == found.status_code
     assert {"wish": "forget", "user_id": "a/b"} == found.json()
@@ -198,7 +200,7 @@ async def test_so_many_are_forgotten_at_a_time_and_no_more(tmp_path: Path) -> No
         await may_end.wait()
         return Receipt("forget", user_id)
 
-    scene = await make_scene(tmp_path, rights(forget=forget))
+    scene = await make_scene(tmp_path, operations(forget=forget))
     going = [asyncio.create_task(ask(scene, f"/v1/users/u{n}", "DELETE")) for n in range(FORGOTTEN_AT_ONCE)]
     await wait_until(lambda: len(begun) == FORGOTTEN_AT_ONCE)
 
@@ -217,7 +219,7 @@ async def test_who_is_forgotten_has_no_list_here_any_more(tmp_path: Path) -> Non
         asyncio.get_running_loop().call_later(0.05, scene.take, LIST, "ann", None)
         return Receipt("forget", "ann")
 
-    scene = await make_scene(tmp_path, rights(forget=forget))
+    scene = await make_scene(tmp_path, operations(forget=forget))
     scene.put_list(made_list("ann"))
 
     assert 200 == (await ask(scene, "/v1/users/ann", "DELETE")).status_code

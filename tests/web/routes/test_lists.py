@@ -119,7 +119,7 @@ async def test_without_any_list_that_is_said(scene: Scene) -> None:
     """404, until a worker has served a generation; and 503 with Retry-After while the topics are being read."""
     async with scene.client() as client:
         none = await client.get("/v1/users/ann/recommendations")
-        scene.parts.following.caught_up.clear()
+        scene.parts.follower.caught_up.clear()
         starting = await client.get("/v1/users/ann/recommendations")
 
     assert 404 == none.status_code
@@ -218,12 +218,12 @@ async def test_a_play_that_changes_nothing_is_settled_by_the_workers(scene: Scen
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
     await wait_idle()
     settled[PARTITION] = 9
-    scene.parts.arrivals.tell_all()
+    scene.parts.waiters.wake_all()
     await wait_idle()
     assert not reading.done()
 
     settled[PARTITION] = 10
-    scene.parts.arrivals.tell_all()
+    scene.parts.waiters.wake_all()
 
     told = await reading
     assert told["reflected"] is True
@@ -239,7 +239,7 @@ async def test_a_play_that_never_comes_is_waited_for_so_long(scene: Scene) -> No
         assert found["reflected"] is False
         assert 5 == found["offset"]
         assert now_s() - began == pytest.approx(wait_ms / 1000)
-    assert not scene.parts.arrivals.awaited
+    assert not scene.parts.waiters.any
 
 
 async def test_the_operator_bounds_how_long_anybody_waits(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ async def test_nobody_waits_for_a_gateway_that_stops(scene: Scene) -> None:
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=9000))
     await wait_idle()
 
-    scene.parts.arrivals.close()
+    scene.parts.waiters.close()
 
     assert not (await reading)["reflected"]
     assert not (await read(scene, after=f"{PARTITION}:9", wait_ms=9000))["reflected"]
@@ -302,7 +302,7 @@ async def test_many_readers_wait_and_are_all_woken(scene: Scene) -> None:
     found = await asyncio.gather(*readings)
 
     assert [(user, True) for user in users] == [(told["user_id"], told["reflected"]) for told in found]
-    assert not scene.parts.arrivals.awaited
+    assert not scene.parts.waiters.any
 
 
 async def test_too_many_waiting_readers_are_told_to_come_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
