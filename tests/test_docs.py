@@ -145,3 +145,18 @@ def test_every_page_is_linked() -> None:
 def test_the_readme_is_short() -> None:
     """Details have pages of their own."""
     assert len((PROJECT / "README.md").read_text().splitlines()) <= README_LINES_MAX
+
+
+def figures(page: str) -> list[str]:
+    """Return the numbers of the second and third column of a page's tables of figures."""
+    rows = re.findall(r"^\| [^|]+ \| ([^|]*\d[^|]*) \| ([^|]*) \|", (PROJECT / page).read_text(), re.MULTILINE)
+    return [number for row in rows for number in re.findall(r"\d[\d,]*(?:\.\d+)?", " ".join(row))]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/measured.md"])
+def test_figures_are_those_of_the_benchmarks(page: str) -> None:
+    """`make bench` writes docs/benchmarks.md; the pages that quote it follow."""
+    measured = set(re.findall(r"\d[\d,]*(?:\.\d+)?", (PROJECT / "docs" / "benchmarks.md").read_text()))
+    scales = {"1,000", "100,000"}
+
+    assert [] == [number for number in figures(page) if number not in measured | scales]
