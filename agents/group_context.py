@@ -6,6 +6,7 @@ from typing import Protocol
 
 from model.arrays import Codes
 from state.generations.generation import Generation
+from state.generations.serving import ServingObserver
 from state.lists.context import ListContext
 from state.users.event_columns import EventColumns
 from state.users.partition import PartitionState
@@ -32,7 +33,7 @@ class GroupContext:
         return None if self.generation is None else ListContext(self.generation, self.now_ms)
 
 
-class GroupObserver(Protocol):
+class GroupObserver(ServingObserver, Protocol):
     """An observer of commit groups: it counts or measures, and changes no record."""
 
     def learned(self, context: GroupContext, before: UserRecords, events: EventColumns, outcomes: Codes) -> None:

@@ -62,14 +62,14 @@ class Worker:
         self._store = add_user_table(self._app, settings)
         self._outbox = Outbox(settings)
         self._catalog = ItemCatalog()
-        self._serving = Serving(generation_store(settings), self._catalog.prepare)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
+        self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)
         self._announcements = Broadcast(
             settings.kafka.brokers, names.generations, self._serving.on_record, settings.kafka.timeout_s
         )
         self._items = Broadcast(
             settings.kafka.brokers, names.catalog, self._catalog.on_record, settings.kafka.timeout_s
         )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         ranker, popularity = Ranker(settings, self._catalog), LivePopularity(settings)
@@ -80,9 +80,8 @@ class Worker:
         self._pipeline = CommitPipeline(self._store, self._serving, committer, work, self._thread, settings, self._fail)
         self._sweeper = Sweeper(self._store, self._serving, self._pipeline, settings)
         self._debouncer = Debouncer(self._store, self._pipeline, settings)
-        self._publisher = PopularPublisher(
-            self._store, self._serving, popularity, self._outbox, self._thread, settings, self._catalog
-        )
+        self._publisher = PopularPublisher(self._store, popularity, self._outbox, self._thread, settings, self._catalog)
+        self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
         latencies = self._pipeline.latencies
         self._pulses = Pulses(observers, latencies, self._serving, self._store, settings)
         metrics = WorkerMetrics(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.keys import item_key
 from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
@@ -26,9 +27,16 @@ class ItemSearch:
         """Begin with no item; order what is found by how often it is played under what `serving` has."""
         self._serving = serving
         self._items: dict[str, FoundItem] = {}
-        self._text, self._made_of = _END, (-1, "")
-        self._version = 0
+        self._text, self._text_version = _END, (-1, 0)
+        self._version = self._n_swaps = 0
         self._lock = threading.Lock()
+
+    def generation_swapped(self, generation: Generation) -> None:  # noqa: ARG002  the signature of observers
+        """Add the items of another generation to the text at the next search."""
+        self._n_swaps += 1
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Keep the text: a revision has the same items."""
 
     def take(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
         """Take in records of the catalog; what cannot be read is ignored."""
@@ -58,12 +66,12 @@ class ItemSearch:
 
     def _up_to_date(self) -> str:
         generation = self._serving.current
-        made_of = self._version, generation.id if generation else ""
-        if made_of != self._made_of:
+        version = self._version, self._n_swaps
+        if version != self._text_version:
             items = dict(self._items)
             unnamed = (item_id for item_id in (generation.item_ids if generation else ()) if item_id not in items)
             lines = [*map(_line, items.values()), *(_line(FoundItem(item_id=str(item_id))) for item_id in unnamed)]
-            self._text, self._made_of = _END + _END.join(lines) + _END, made_of
+            self._text, self._text_version = _END + _END.join(lines) + _END, version
         return self._text
 
     def _most_played(self, item_ids: list[str]) -> list[str]:

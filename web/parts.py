@@ -1,6 +1,7 @@
 """The parts of a gateway, and how they are put together."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from state.catalog.item_catalog import ItemCatalog
@@ -8,6 +9,7 @@ from state.gateway_view import ITEM, View
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from state.lists.explain_score import Explanation
+from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from streams.messages.export_document import Holdings
 from streams.messages.receipt import Receipt
@@ -70,8 +72,10 @@ class GatewayParts:
 def make_parts(settings: Settings, operations: TopicOperations, view: View) -> GatewayParts:
     """Put the parts of a gateway together."""
     waiters, catalog, popular = ListWaiters(), ItemCatalog(), PopularLists()
-    serving = Serving(generation_store(settings), catalog.prepare)
+    thread, ranker = ThreadPoolExecutor(1, thread_name_prefix="rank"), Ranker(settings, catalog)
+    serving = Serving(generation_store(settings), catalog.prepare, thread=thread)
     search = ItemSearch(serving)
+    serving.observers = [catalog, ranker, search]
 
     def changed(kind: bytes, lists: Sequence[tuple[str, int]], records: Sequence[Record]) -> None:
         if kind == ITEM:
@@ -102,7 +106,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         popular=popular,
         lists=ListReader(settings, view, catalog, popular, waiters, progress),
         search=search,
-        session_ranking=SessionRanking(settings, serving, catalog),
+        session_ranking=SessionRanking(settings, serving, ranker, thread),
         dashboard=Dashboard(settings, progress, serving),
         rejects=rejects,
         streams=streams,

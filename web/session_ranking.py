@@ -5,7 +5,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from model.warm_up import warm_up
-from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.lists.build import ListBuilder
@@ -31,11 +30,9 @@ class RankingBusyError(TimeoutError):
 class SessionRanking:
     """Ranks items for requests that name no listener; nothing of them is kept."""
 
-    def __init__(self, settings: Settings, serving: Serving, catalog: ItemCatalog) -> None:
-        """Rank under what `serving` has, what `catalog` says is available."""
-        self._settings, self._serving = settings, serving
-        self._ranker = Ranker(settings, catalog)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rank")
+    def __init__(self, settings: Settings, serving: Serving, ranker: Ranker, thread: ThreadPoolExecutor) -> None:
+        """Rank under the generation that `serving` has; only `thread` uses `ranker`."""
+        self._settings, self._serving, self._ranker, self._thread = settings, serving, ranker, thread
         self._n_waiting = 0
 
     async def warm_up(self) -> None:

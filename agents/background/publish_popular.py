@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaError
 
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
-from state.generations.serving import Serving
 from state.lists.popularity import Kinds, LivePopularity, PopularList
 from state.users.store import UserStore
 from streams.messages.records import PopularItems
@@ -22,17 +21,20 @@ PAUSE_S = 0.5
 """Between two looks whether it is time, or another generation or partition is there."""
 
 
+Written = tuple[str, int, bytes]
+"""Generation, revision and items of a list that was written."""
+
+
 class PopularPublisher:
     """Writes the popular lists of this worker to every partition that it owns.
 
-    What a partition has is only remembered here. So a worker that takes a partition over writes its own lists there,
+    Only this object remembers what a partition has. So a worker that takes a partition over writes its own lists there,
     and a restart writes all of them again: the topic is compacted and the last record counts.
     """
 
     def __init__(
         self,
         store: UserStore,
-        serving: Serving,
         popular: LivePopularity,
         outbox: Outbox,
         thread: ThreadPoolExecutor,
@@ -40,11 +42,21 @@ class PopularPublisher:
         catalog: ItemCatalog,
     ) -> None:
         """Publish what `popular` counts, which only `thread` touches, of what `catalog` says is available."""
-        self._store, self._serving, self._popular = store, serving, popular
-        self._outbox, self._thread, self._settings, self._catalog = outbox, thread, settings, catalog
+        self._store, self._popular, self._outbox = store, popular, outbox
+        self._thread, self._settings, self._catalog = thread, settings, catalog
+        self._generation: Generation | None = None
+        self._swapped = False
         self._topic = topic_names(settings).popular_items
-        self._written: dict[int, dict[str, tuple[str, int, bytes]]] = {}
-        """Per partition and kind, generation, revision and items of what was written last."""
+        self._written: dict[int, dict[str, Written]] = {}
+        """Per partition and kind, the list that was written last."""
+
+    def generation_swapped(self, generation: Generation) -> None:
+        """Publish the lists of another generation at the next look."""
+        self._generation, self._swapped = generation, True
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Publish the lists of another revision at the next look."""
+        self.generation_swapped(generation)
 
     async def run(self) -> None:
         """Publish for ever.
@@ -52,12 +64,13 @@ class PopularPublisher:
         Raises:
             OutboxError: Kafka did not acknowledge.
         """
-        looked, seen = float("-inf"), None
+        published_at = float("-inf")
         while True:
-            now, present = asyncio.get_running_loop().time(), self._present()
-            if present is not None and (present != seen or now - looked >= self._settings.popularity.publish_s):
+            now = asyncio.get_running_loop().time()
+            due = now - published_at >= self._settings.popularity.publish_s or self._is_outdated()
+            if due and self._store.settled:
                 await self.publish(time.time_ns() // 1_000_000)
-                looked, seen = now, present
+                published_at = now
             await asyncio.sleep(min(PAUSE_S, self._settings.popularity.publish_s))
 
     async def publish(self, now_ms: int) -> int:
@@ -69,45 +82,47 @@ class PopularPublisher:
         Raises:
             OutboxError: Kafka did not acknowledge.
         """
-        generation = self._serving.current
-        if generation is None:
-            return 0
         # Step 1
-        told = await asyncio.get_running_loop().run_in_executor(self._thread, self._made, generation, now_ms)
+        self._swapped = False
+        lists = await asyncio.get_running_loop().run_in_executor(self._thread, self._lists, now_ms)
         # Step 2
-        owned = list(self._store.partitions) if self._store.settled else []
-        changed = {partition: self._changed(partition, told) for partition in owned}
+        owned = self._owned()
+        changed = {partition: self._changed(partition, lists) for partition in owned}
         await self._produce({partition: items for partition, items in changed.items() if items})
         # Step 3
-        marks = {kind: mark for kind, (mark, _) in told.items()}
+        marks = {kind: mark for kind, (mark, _) in lists.items()}
         self._written = dict.fromkeys(owned, marks)
         return sum(map(len, changed.values()))
 
-    def _present(self) -> tuple[str, int, frozenset[int]] | None:
-        """Return what lists depend on beside plays, None while there is nothing to publish."""
-        generation = self._serving.current
-        if generation is None or not self._store.settled:
-            return None
-        return generation.id, generation.revision.number, frozenset(self._store.partitions)
+    def _owned(self) -> list[int]:
+        """Return the partitions to publish to, none while a rebalance is under way."""
+        return list(self._store.partitions) if self._store.settled else []
 
-    def _made(self, generation: Generation, now_ms: int) -> dict[str, tuple[tuple[str, int, bytes], bytes]]:
-        """Return every kind's list: what tells it from another, and its message."""
+    def _is_outdated(self) -> bool:
+        """Tell whether another generation, revision or partition is there than at the last publication."""
+        return self._swapped or self._written.keys() != self._store.partitions.keys()
+
+    def _lists(self, now_ms: int) -> dict[str, tuple[Written, bytes]]:
+        """Return the list of every kind, and its message; none before the first generation."""
+        generation = self._generation
+        if generation is None:
+            return {}
         unlisted, kinds = self._catalog.unlisted(generation, now_ms), Kinds(*self._catalog.kinds_of(generation))
-        lists = self._popular.lists(generation, self._settings.lists.n, unlisted, kinds)
+        lists = self._popular.lists(self._settings.lists.n, unlisted, kinds)
         as_of_ms = 1000 * self._popular.as_of_s
         return {
             kind: (
-                (generation.id, generation.revision.number, found.rows.tobytes()),
-                _message(kind, found, generation, as_of_ms, now_ms),
+                (generation.id, generation.revision.number, popular.rows.tobytes()),
+                _message(kind, popular, generation, as_of_ms, now_ms),
             )
-            for kind, found in lists.items()
+            for kind, popular in lists.items()
         }
 
-    def _changed(self, partition: int, told: Mapping[str, tuple[tuple[str, int, bytes], bytes]]) -> list[Item]:
-        """Return the records that a partition lacks, and a tombstone for every kind that is no more."""
+    def _changed(self, partition: int, lists: Mapping[str, tuple[Written, bytes]]) -> list[Item]:
+        """Return the records that a partition lacks, and a tombstone for every kind that no item has any more."""
         before = self._written.get(partition, {})
-        gone: list[Item] = [(kind.encode(), None) for kind in before if kind not in told]
-        return gone + [(kind.encode(), message) for kind, (mark, message) in told.items() if before.get(kind) != mark]
+        gone: list[Item] = [(kind.encode(), None) for kind in before if kind not in lists]
+        return gone + [(kind.encode(), message) for kind, (mark, message) in lists.items() if before.get(kind) != mark]
 
     async def _produce(self, items: Mapping[int, list[Item]]) -> None:
         try:

@@ -58,9 +58,23 @@ class LiveQuality:
         self.window = QualityWindow()
         self.names: dict[int, str] = {}
         self._settings, self._popularity, self._catalog = settings, popularity, catalog
-        self._rows: Rows = np.zeros(0, np.int32)
-        self._generation: Generation | None = None
-        self._looked_at_ms = 0
+        self._popular_rows: Rows | None = None
+        self._popular_at_ms = 0
+
+    def generation_swapped(self, generation: Generation) -> None:
+        """Tell the plays of another generation apart from now on.
+
+        Other threads may read meanwhile, so nothing changes in place.
+        """
+        others = {key: name for key, name in self.names.items() if key != generation.key}
+        self.names = dict(list((others | {generation.key: generation.id}).items())[-GENERATIONS_MAX:])
+        named = {*self.names.values(), OLDER}
+        self.counts = {name: counts for name, counts in self.counts.items() if name in named}
+        self._popular_rows = None
+
+    def revision_swapped(self, generation: Generation) -> None:  # noqa: ARG002  the signature of observers
+        """Rank the popular items anew: others are withdrawn."""
+        self._popular_rows = None
 
     def learned(self, context: GroupContext, before: UserRecords, events: EventColumns, outcomes: Codes) -> None:
         """Score the plays of a group against the lists of before.
@@ -75,7 +89,6 @@ class LiveQuality:
         if lists is None or not len(events.offsets):
             return
         generation = lists.generation
-        self._note(generation)
         popular = generation.item_keys[self.popular_rows(lists)]
         ranks = _ranks(before, events, outcomes, popular, self._settings)
         users = np.searchsorted(events.starts, ranks.places, side="right") - 1
@@ -90,20 +103,11 @@ class LiveQuality:
 
     def popular_rows(self, context: ListContext) -> Rows:
         """Return the rows of the popular list as of the last seconds, without unlisted items."""
-        generation, now_ms = context
-        if self._generation is not generation or now_ms - self._looked_at_ms >= LOOK_MS:
-            self._generation, self._looked_at_ms = generation, now_ms
-            self._rows = self._popularity.now(context, self._catalog.unlisted(generation, now_ms)).rows
-        return self._rows
-
-    def _note(self, generation: Generation) -> None:
-        """Remember which generations were in service last; others may read meanwhile, so nothing changes in place."""
-        if next(reversed(self.names), None) == generation.key:
-            return
-        others = {key: name for key, name in self.names.items() if key != generation.key}
-        self.names = dict(list((others | {generation.key: generation.id}).items())[-GENERATIONS_MAX:])
-        kept = {*self.names.values(), OLDER}
-        self.counts = {name: found for name, found in self.counts.items() if name in kept}
+        rows = self._popular_rows
+        if rows is None or context.now_ms - self._popular_at_ms >= LOOK_MS:
+            rows = self._popularity.now(context, self._catalog.unlisted(*context)).rows
+            self._popular_rows, self._popular_at_ms = rows, context.now_ms
+        return rows
 
     def _count(self, name: str, entries: np.ndarray[tuple[int], np.dtype[np.void]]) -> None:
         """Add plays to what lists of a generation are counted for."""

@@ -4,6 +4,7 @@ import numpy as np
 
 from agents.group_context import GroupContext
 from model.arrays import Codes
+from state.generations.generation import Generation
 from state.users.event_columns import EventColumns
 from state.users.learn import OUTCOMES
 from state.users.record_batch import UserRecords
@@ -21,6 +22,12 @@ class OutcomeCounts:
     def __init__(self) -> None:
         """Begin at zero."""
         self.n_events = dict.fromkeys(OUTCOMES, 0)
+
+    def generation_swapped(self, generation: Generation) -> None:
+        """Go on: outcomes do not depend on the generation."""
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Go on: outcomes do not depend on the revision."""
 
     def learned(self, context: GroupContext, before: UserRecords, events: EventColumns, outcomes: Codes) -> None:  # noqa: ARG002  the observers' signature
         """Count the events of a group."""

@@ -2,6 +2,7 @@
 
 from agents.group_context import GroupContext
 from model.arrays import Codes
+from state.generations.generation import Generation
 from state.lists.popularity import LivePopularity
 from state.users.event_columns import EventColumns
 from state.users.learn import LEARNT
@@ -14,6 +15,14 @@ class PopularityObserver:
     def __init__(self, popularity: LivePopularity) -> None:
         """Count in `popularity`."""
         self._popularity = popularity
+
+    def generation_swapped(self, generation: Generation) -> None:
+        """Begin anew with what was popular in the training."""
+        self._popularity.generation_swapped(generation)
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Leave out other items."""
+        self._popularity.revision_swapped(generation)
 
     def learned(self, context: GroupContext, before: UserRecords, events: EventColumns, outcomes: Codes) -> None:  # noqa: ARG002  the observers' signature
         """Count the signals of a group; before the first generation there are no rows to count in."""

@@ -33,7 +33,6 @@ class _View:
     is_filled: threading.Event = field(default_factory=threading.Event)
     changed: set[int] = field(default_factory=set)
     unlisted: Unlisted | None = None
-    revision: int = -1
 
 
 class ItemCatalog:
@@ -56,7 +55,6 @@ class ItemCatalog:
         self._kinds: dict[str, int] = {}
         self._kind_names: list[str] = []
         self._views: dict[int, _View] = {}
-        self._read_key: int | None = None
         self._lock = threading.Lock()
         self._shared = lru_cache(65_536)(Entry)  # most items share an entry
 
@@ -95,13 +93,21 @@ class ItemCatalog:
         """Compute the view of a generation before its swap; it takes a second for a million items."""
         self._view_of(generation)
 
+    def generation_swapped(self, generation: Generation) -> None:
+        """Drop the views of all other generations."""
+        with self._lock:
+            self._views = {key: view for key, view in self._views.items() if key == generation.key}
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Keep the view: it has the same items."""
+
     def unlisted(self, generation: Generation, now_ms: int) -> Unlisted:
         """Return the unlisted items of a generation at a moment."""
-        view = self._current_view(generation)
-        rows, number = view.availability.unavailable_rows(now_ms), generation.revision.number
-        if view.unlisted is None or view.unlisted.unavailable_rows is not rows or view.revision != number:
-            view.unlisted, view.revision = Unlisted.of(generation, rows), number
-        return view.unlisted
+        view, withdrawn_rows = self._current_view(generation), generation.revision.withdrawn_rows
+        rows, unlisted = view.availability.unavailable_rows(now_ms), view.unlisted
+        if unlisted is None or unlisted.unavailable_rows is not rows or unlisted.withdrawn_rows is not withdrawn_rows:
+            unlisted = view.unlisted = Unlisted.of(generation, rows)
+        return unlisted
 
     def kinds_of(self, generation: Generation) -> tuple[list[str], Codes]:
         """Return the names of the kinds, and for every row the index of its kind, -1 for none."""
@@ -147,11 +153,9 @@ class ItemCatalog:
                     del self._views[view.key]
 
     def _current_view(self, generation: Generation) -> _View:
-        """Return the up-to-date view of a generation; the first read of a generation evicts all other views."""
+        """Return the up-to-date view of a generation."""
         view = self._view_of(generation)
         with self._lock:
-            if self._read_key != generation.key:
-                self._read_key, self._views = generation.key, {generation.key: view}
             keys = list(view.changed)
             entries = [self._entries.get(key, NOTHING) for key in keys]
             view.changed.clear()

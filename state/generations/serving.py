@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Protocol
 
 import msgspec
 
@@ -17,24 +19,48 @@ RETRY_S = 10.0
 """Seconds until an announced generation is opened again after the store did not answer."""
 
 
+class ServingObserver(Protocol):
+    """A part that holds something of the generation in service."""
+
+    def generation_swapped(self, generation: Generation) -> None:
+        """Begin anew: another generation is in service."""
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Renew what depends on the revision: the generation in service has another one."""
+
+
 class Serving:
     """The generation in service, which follows the announcements.
 
-    A commit group reads `current` once, when it begins, so a swap happens between two groups.
+    A commit group reads `current` once, when it begins. A swap takes the lock of commit groups, so it happens between
+    two of them, and tells the observers before the next one begins.
 
     Attributes:
-        current: The generation in service, None before the first one.
-        swapped: Set at every swap to another generation.
+        current: The generation in service; None before the first one.
+        observers: The parts that are told of a swap, in this order.
+        swapped: Set when another generation is in service; the sweeper clears it.
     """
 
     def __init__(
-        self, store: GenerationStore, prepare: Callable[[Generation], None] = lambda _generation: None
+        self,
+        store: GenerationStore,
+        prepare: Callable[[Generation], None] = lambda _generation: None,
+        lock: asyncio.Lock | None = None,
+        thread: Executor | None = None,
     ) -> None:
-        """Serve generations of `store`, none at first; `prepare` runs in a thread before each one is in service."""
+        """Serve generations of `store`, none at first.
+
+        Args:
+            store: The generations.
+            prepare: Called with a generation before it serves, in a thread, while the one before it serves.
+            lock: Held during a swap; a commit group holds it as well.
+            thread: Tells the observers of a swap; the thread that uses them. Any one if left out.
+        """
         self.current: Generation | None = None
-        self._prepare = prepare
+        self.observers: list[ServingObserver] = []
         self.swapped = asyncio.Event()
-        self._store = store
+        self._store, self._prepare = store, prepare
+        self._lock, self._thread = lock or asyncio.Lock(), thread
         self._announced: Announcement | None = None
         self._changed = asyncio.Event()
 
@@ -72,13 +98,24 @@ class Serving:
             if isinstance(error, StoreUnavailableError):
                 asyncio.get_running_loop().call_later(RETRY_S, self._changed.set)
             return
-        self.current = generation
+        async with self._lock:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self.take, generation)
         fields = {"generation": generation.id, "revision": generation.revision.number}
         if present is not None and present.id == generation.id:
             log.info("revision_swapped", extra=fields | {"withdrawn": len(generation.revision.withdrawn)})
             return
         self.swapped.set()
         log.info("generation_swapped", extra=fields | {"items": generation.manifest.n_items})
+
+    def take(self, generation: Generation) -> None:
+        """Take an open generation into service, and tell the observers."""
+        present, self.current = self.current, generation
+        is_revision = present is not None and present.id == generation.id
+        for observer in self.observers:
+            if is_revision:
+                observer.revision_swapped(generation)
+            else:
+                observer.generation_swapped(generation)
 
     def _open(self, announced: Announcement, present: Generation | None) -> Generation:
         generation = self._store.open(announced.generation_id, announced.revision)

@@ -72,59 +72,55 @@ class TrainedPopularity:
 
 
 class LivePopularity:
-    """Counts the plays that a worker learns on top of the generation in service.
+    """Counts the plays that a worker learns on top of those that the generation in service was trained on.
 
-    One thread at a time uses it. Another generation begins anew, with what was popular in its training.
+    One thread at a time uses it. It counts under the generation that it was told of last.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Halve plays as the settings say."""
+        """Read the half-life of plays from the settings."""
         self._half_life_s = settings.popularity.half_life_days * DAY_S
-        self._generation_id = ""
         self._live = LivePlays.begin(np.zeros(0, np.float32), 0)
-        self._found: Popular | None = None
-        self._found_under, self._found_at_ms = -1, 0
+        self._latest: Popular | None = None
+        self._latest_at_ms = 0
+
+    def generation_swapped(self, generation: Generation) -> None:
+        """Begin anew with the plays that another generation was trained on."""
+        self._live = LivePlays.begin(generation.popularity, generation.manifest.popularity_as_of_s)
+        self._latest = None
+
+    def revision_swapped(self, generation: Generation) -> None:  # noqa: ARG002  the signature of observers
+        """Rank anew: other items are withdrawn."""
+        self._latest = None
 
     def learn(self, generation: Generation, item_keys: Keys, weights: Floats, played_at_s: Counts, now_s: int) -> None:
-        """Count plays that were learnt; those of items that the generation does not know are ignored."""
-        self._follow(generation)
+        """Count learned plays; plays of items that the generation does not know are ignored."""
         self._live.add(generation.rows_of(item_keys), weights, played_at_s, self._half_life_s, now_s)
 
     def now(self, context: ListContext, unlisted: Unlisted) -> Popular:
-        """Return what is popular of what is listed now, as of at most a second ago.
+        """Return the most popular items without the unlisted ones, as of at most a second ago.
 
-        An item that came back may be missed for as long: where items come and go with every group, a look at all of
-        them each time would take longer than the group.
+        An item that is listed again may be missing for as long: if items came and went with every group, ranking all
+        of them each time would take longer than the group.
         """
-        generation, now_ms = context
-        self._follow(generation)
-        found, revision = self._found, generation.revision.number
-        if found is None or self._found_under != revision or now_ms - self._found_at_ms >= REFRESH_MS:
+        latest = self._latest
+        if latest is None or context.now_ms - self._latest_at_ms >= REFRESH_MS:
             plays = self._live.plays(self._half_life_s)
             rows = most_played(plays, POPULAR_N, unlisted.rows)
-            preference = preferences(plays, generation.manifest.plays_per_listener)
-            found = Popular(rows, plays[rows].astype(np.float32), preference)
-            self._found, self._found_under, self._found_at_ms = found, revision, now_ms
-        gone = unlisted.mask[found.rows]
-        return found._replace(rows=found.rows[~gone], plays=found.plays[~gone]) if gone.any() else found
+            preference = preferences(plays, context.generation.manifest.plays_per_listener)
+            latest = Popular(rows, plays[rows].astype(np.float32), preference)
+            self._latest, self._latest_at_ms = latest, context.now_ms
+        gone = unlisted.mask[latest.rows]
+        return latest._replace(rows=latest.rows[~gone], plays=latest.plays[~gone]) if gone.any() else latest
 
-    def lists(
-        self, generation: Generation, n: int, unlisted: Unlisted, kinds: Kinds | None = None
-    ) -> dict[str, PopularList]:
+    def lists(self, n: int, unlisted: Unlisted, kinds: Kinds | None = None) -> dict[str, PopularList]:
         """Return the n most popular items of all, and of every kind that has any."""
-        self._follow(generation)
         return popular_lists(self._live.plays(self._half_life_s), n, unlisted, kinds)
 
     @property
     def as_of_s(self) -> int:
-        """Return the time as of which plays are worth what is told, that of the latest one; 0 if it is not known."""
+        """Return the time of the latest play, as of which plays are weighed; 0 if it is not known."""
         return self._live.latest_s
-
-    def _follow(self, generation: Generation) -> None:
-        """Begin anew if another generation is in service."""
-        if self._generation_id != generation.id:
-            self._generation_id, self._found = generation.id, None
-            self._live = LivePlays.begin(generation.popularity, generation.manifest.popularity_as_of_s)
 
 
 def popular_lists(plays: Doubles, n: int, unlisted: Unlisted, kinds: Kinds | None = None) -> dict[str, PopularList]:

@@ -85,8 +85,15 @@ class Ranker:
             settings.ranking.probe_share,
             settings.ranking.recall_floor,
         )
-        self._ranked: tuple[str, int] = "", 0
         self._window, self._trusted = RecallWindow(), True
+
+    def generation_swapped(self, generation: Generation) -> None:  # noqa: ARG002  the signature of observers
+        """Trust the index of another generation."""
+        self._window, self._trusted = RecallWindow(), True
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Trust the index of another revision."""
+        self.generation_swapped(generation)
 
     @property
     def recall(self) -> float | None:
@@ -118,9 +125,6 @@ class Ranker:
     def _index_for(self, generation: Generation, n_users: int, unlisted: Unlisted) -> ItemIndex | None:
         """Return the index to rank a batch from, None for exact ranking."""
         revision = generation.revision
-        if self._ranked != (generation.id, revision.number):
-            self._ranked = generation.id, revision.number
-            self._window, self._trusted = RecallWindow(), True
         if revision.index is None or not self._trusted or listed_share(unlisted) < LISTED_SHARE_MIN:
             return None
         ranking = ranking_for(self._mode, len(generation.item_factors), n_users)

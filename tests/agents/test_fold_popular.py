@@ -28,6 +28,7 @@ class Scene:
         self.states = {0: PartitionState(folder / "state")}
         self.generation: Generation = make_generation(folder, popularity={"i7": 9.0, "i21": 5.0})
         self.popular = LivePopularity(SETTINGS)
+        self.popular.generation_swapped(self.generation)
         self.folder = folder_of(SETTINGS, PopularityObserver(self.popular), popularity=self.popular)
 
     def fold(self, part: Slice) -> dict[str, list[str]]:
@@ -39,7 +40,7 @@ class Scene:
 
     def worth(self, item: str) -> float:
         """Return what the plays of an item are worth."""
-        found = self.popular.lists(self.generation, 40, Unlisted.of(self.generation))["all"]
+        found = self.popular.lists(40, Unlisted.of(self.generation))["all"]
         plays = dict(zip(self.generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
         return float(plays[item])
 

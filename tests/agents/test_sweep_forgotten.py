@@ -23,7 +23,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 async def test_who_was_forgotten_is_not_swept(scene: Scene) -> None:
     """There is nothing to fold, and a sweep publishes no list for them."""
     forget_user(scene, "u3", NOW_MS)
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
 
     await scene.sweeper().sweep(0)
 

@@ -18,8 +18,10 @@ from web.item_search import LOOKED_AT_MAX, ItemSearch
 def search_of(folder: Path, generation: Generation | None = None, **titles: str) -> ItemSearch:
     """Return a search over a catalog of titles by ids."""
     serving = Serving(generation_store(settings_with(data_dir=str(folder))))
-    serving.current = generation
     search = ItemSearch(serving)
+    serving.observers = [search]
+    if generation is not None:
+        serving.take(generation)
     search.take([record(item_id, title) for item_id, title in titles.items()])
     return search
 
@@ -79,7 +81,7 @@ def test_a_change_of_the_catalog_is_found_at_once(tmp_path: Path) -> None:
     assert search.of("b").title is None
     assert "two" == search.of("a").title
     assert "x" == search.of("x").item_id
-    search._serving.current = make_generation(tmp_path)  # noqa: SLF001  as a swap does
+    search._serving.take(make_generation(tmp_path))  # noqa: SLF001  as a swap does
     assert ["i39"] == found(search, "i39")
 
 

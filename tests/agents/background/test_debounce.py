@@ -23,7 +23,7 @@ SETTINGS = override(SCENE_SETTINGS, debounce_ms=500)
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """Give seven users whose lists were just published."""
     prepared = Scene(tmp_path)
-    prepared.serving.current = prepared.first
+    prepared.serving.take(prepared.first)
     yield prepared
     prepared.state.close()
 

@@ -45,16 +45,16 @@ class Scene:
         self.serving, self.thread = Serving(FolderStore(folder)), ThreadPoolExecutor(1)
         store = cast(UserStore, self.store)
         self.catalog = ItemCatalog()
-        self.publisher = PopularPublisher(
-            store, self.serving, self.popular, self.outbox, self.thread, settings, self.catalog
-        )
+        self.publisher = PopularPublisher(store, self.popular, self.outbox, self.thread, settings, self.catalog)
+
+        self.serving.observers = [self.catalog, self.popular, self.publisher]
 
     def serve(self, generation_id: str = FIRST_ID) -> Generation:
         """Take a generation into service."""
-        self.serving.current = make_generation(
-            self.folder, generation_id, popularity={"i7": 9.0, "i21": 5.0, "i3": 4.0}
-        )
-        return self.serving.current
+        worth = {"i7": 9.0, "i21": 5.0, "i3": 4.0}
+        generation = make_generation(self.folder, generation_id, popularity=worth)
+        self.serving.take(generation)
+        return generation
 
     def name_kinds(self, kind: str) -> None:
         """Have the catalog say what `i7` and `i21` are."""

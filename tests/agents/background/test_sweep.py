@@ -31,7 +31,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 async def test_every_user_of_another_generation_is_swept(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """In groups, in the order of their keys; those folded already are left alone, and the partition remembers."""
     caplog.set_level(logging.INFO)
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
     await scene.path.refold(0, [USERS[1]])
     scene.path.groups.clear()
 
@@ -49,7 +49,7 @@ async def test_every_user_of_another_generation_is_swept(scene: Scene, caplog: p
 async def test_a_swept_partition_is_left_alone(scene: Scene) -> None:
     """Also after a restart; a rollback sweeps it again."""
     for generation in (scene.second, scene.second, scene.first):
-        scene.serving.current = generation
+        scene.serving.take(generation)
         await scene.sweeper(100).sweep(0)
 
     assert [USERS, USERS] == scene.path.groups
@@ -58,14 +58,14 @@ async def test_a_swept_partition_is_left_alone(scene: Scene) -> None:
 
 async def test_whoever_played_without_a_generation_is_found_again(scene: Scene) -> None:
     """The same generation may come back after it could not be opened, so a partition is not swept for ever."""
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
     await scene.sweeper(100).sweep(0)
     scene.serving.current = None
     await scene.sweeper(100).sweep(0)
     await scene.path.refold(0, [USERS[2]])
     scene.path.groups.clear()
 
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
     await scene.sweeper(100).sweep(0)
 
     assert [[USERS[2]]] == scene.path.groups
@@ -74,7 +74,7 @@ async def test_whoever_played_without_a_generation_is_found_again(scene: Scene) 
 
 async def test_a_sweep_goes_on_where_it_was_killed(scene: Scene) -> None:
     """The records themselves tell who is left."""
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
 
     def die() -> None:
         raise KeyboardInterrupt
@@ -92,10 +92,10 @@ async def test_a_sweep_goes_on_where_it_was_killed(scene: Scene) -> None:
 
 async def test_a_sweep_ends_when_the_generation_changes(scene: Scene) -> None:
     """The next look for work begins the sweep of the newer one; nothing is marked as swept."""
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
 
     def swap() -> None:
-        scene.serving.current = scene.first
+        scene.serving.take(scene.first)
 
     scene.path.after_group = swap
     await scene.sweeper().sweep(0)
@@ -112,7 +112,8 @@ async def test_a_sweep_ends_when_the_generation_changes(scene: Scene) -> None:
 @pytest.mark.parametrize("how", ["revoked", "unsettled", "no generation", "not ours"])
 async def test_only_what_is_surely_ours_is_swept(scene: Scene, how: str) -> None:
     """Without the partition, during a rebalance, or without a generation nothing happens."""
-    scene.serving.current = None if how == "no generation" else scene.second
+    if how != "no generation":
+        scene.serving.take(scene.second)
     scene.store.settled = how != "unsettled"
     if how == "revoked":
         scene.store.partitions.clear()
@@ -125,7 +126,7 @@ async def test_only_what_is_surely_ours_is_swept(scene: Scene, how: str) -> None
 
 async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
     """It does not touch a state that is closed."""
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
     scene.path.after_group = scene.store.partitions.clear
 
     await scene.sweeper().sweep(0)
@@ -136,7 +137,8 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
 
 async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """For half of what its group took, so that it leaves a share of the machine to them; else it goes straight on."""
-    scene.serving.current, scene.path.took = scene.second, GroupTiming(0.01, 0.04)
+    scene.serving.take(scene.second)
+    scene.path.took = GroupTiming(0.01, 0.04)
     rests: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -145,7 +147,8 @@ async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.
     monkeypatch.setattr(asyncio, "sleep", sleep)
     await scene.sweeper().sweep(0)
     quiet = [seconds for seconds in rests if seconds]
-    scene.path.flow.seconds, scene.serving.current = 0.01, scene.first
+    scene.path.flow.seconds = 0.01
+    scene.serving.take(scene.first)
     await scene.sweeper().sweep(0)
 
     assert [] == quiet
@@ -156,7 +159,8 @@ async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
     """Smaller by what the last one took, but not without end."""
     more = [f"v{number:03}" for number in range(100)]
     fold_slices([slice_of(0, 7, *(played(user, "i1") for user in more))], scene.store.partitions, scene.first, SETTINGS)
-    scene.serving.current, scene.path.flow.seconds, scene.path.took = scene.second, 0.01, GroupTiming(0.03, 0.04)
+    scene.serving.take(scene.second)
+    scene.path.flow.seconds, scene.path.took = 0.01, GroupTiming(0.03, 0.04)
 
     await scene.sweeper(500).sweep(0)
 
@@ -168,10 +172,11 @@ async def test_another_revision_neither_starts_nor_restarts_a_sweep(scene: Scene
     """It is the same generation, though opened anew: a sweep under way goes on, and none begins when it is over."""
 
     def revise() -> None:
-        scene.serving.current = replace(scene.second)
+        scene.serving.take(replace(scene.second))
         scene.serving.swapped.set()
 
-    scene.serving.current, scene.path.after_group = scene.second, revise
+    scene.serving.take(scene.second)
+    scene.path.after_group = revise
     sweeper = scene.sweeper()
     await sweeper.sweep(0)
     revise()
@@ -183,7 +188,7 @@ async def test_another_revision_neither_starts_nor_restarts_a_sweep(scene: Scene
 
 async def test_a_group_in_hand_ends_before_a_sweep_looks(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may have begun under the generation before, and would put its users there behind the sweep's back."""
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
 
     async def late_group() -> None:
         changes = refold({0: USERS[:1]}, scene.store.partitions, scene.first, SETTINGS, NOW_MS)
@@ -198,14 +203,15 @@ async def test_a_group_in_hand_ends_before_a_sweep_looks(scene: Scene, monkeypat
 
 async def test_a_swap_there_and_back_loses_nobody(scene: Scene) -> None:
     """Who played under the other generation is found, though the partition was swept, or was being swept, before."""
-    scene.serving.current = scene.first
+    scene.serving.take(scene.first)
 
     def there_and_back() -> None:
-        scene.serving.current, scene.path.after_group = scene.second, lambda: None
+        scene.serving.take(scene.second)
+        scene.path.after_group = lambda: None
         changes = refold({0: USERS[:1]}, scene.store.partitions, scene.second, SETTINGS, NOW_MS)
         scene.state.folds_under(scene.second.key)
         make_durable(changes, scene.store.partitions)
-        scene.serving.current = scene.first
+        scene.serving.take(scene.first)
 
     await scene.sweeper().sweep(0)
     assert scene.first.key == scene.state.swept
@@ -214,9 +220,10 @@ async def test_a_swap_there_and_back_loses_nobody(scene: Scene) -> None:
     await scene.sweeper().sweep(0)
     assert USERS == scene.under(scene.first)
 
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
     await scene.path.refold(0, USERS)
-    scene.serving.current, scene.path.after_group = scene.first, there_and_back
+    scene.serving.take(scene.first)
+    scene.path.after_group = there_and_back
     await scene.sweeper().sweep(0)
     assert 0 == scene.state.swept
     await scene.sweeper().sweep(0)
@@ -232,7 +239,7 @@ async def test_a_sweep_tells_how_far_it_is(
     monkeypatch.setattr(sweep, "PROGRESS_S", 0.0)
     sweeper = scene.sweeper()
     for generation in (scene.second, scene.first):
-        scene.serving.current = generation
+        scene.serving.take(generation)
         await sweeper.sweep(0)
 
     told = [vars(record) for record in caplog.records if record.getMessage() == "sweep_progress"]
@@ -241,7 +248,7 @@ async def test_a_sweep_tells_how_far_it_is(
     assert 7 == told[-1]["of_about"]
     monkeypatch.setattr(sweep, "PROGRESS_S", 60.0)
     caplog.clear()
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
     await sweeper.sweep(0)
     assert ["partition_swept"] == [record.getMessage() for record in caplog.records]
 
@@ -257,7 +264,7 @@ def outrank(scene: Scene, *keys: bytes) -> None:
 async def test_outranked_users_are_written_again(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """All of them, in groups, under the generation in service, and then nobody any more."""
     outrank(scene, *USERS[:5])
-    scene.serving.current = scene.first
+    scene.serving.take(scene.first)
 
     await scene.sweeper(3).restore_outranked(0)
     await scene.sweeper(3).restore_outranked(0)
@@ -287,7 +294,7 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
     await wait_idle()
     outrank(scene, USERS[6])
 
-    scene.serving.current = scene.second
+    scene.serving.take(scene.second)
     scene.serving.swapped.set()
     await wait_until(lambda: scene.state.swept == scene.second.key)
 
@@ -300,7 +307,7 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
 
 async def test_a_list_is_renewed_before_it_expires(scene: Scene) -> None:
     """At nine tenths of its time, without any play; who was renewed is not renewed again."""
-    scene.serving.current = scene.first
+    scene.serving.take(scene.first)
     expires_ms = 1000 * SETTINGS.lists.expires_s
     for ago_ms, groups in ((0.8 * expires_ms, 0), (0.95 * expires_ms, 3), (0.96 * expires_ms, 3)):
         scene.path.now_ms = NOW_MS + int(ago_ms)

@@ -40,10 +40,16 @@ class Scene:
     def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         """Begin with nobody."""
         self.folder, self.settings = folder, settings
-        self.generation: Generation | None = make_generation(folder / "generations", popularity=POPULARITY)
         self.states = {0: PartitionState(folder / "state")}
         self.quality = live_quality(settings)
         self.offset = 0
+        self.generation: Generation | None = None
+        self.serve(make_generation(folder / "generations", popularity=POPULARITY))
+
+    def serve(self, generation: Generation) -> None:
+        """Take a generation into service."""
+        self.generation = generation
+        self.quality.generation_swapped(generation)
 
     def take(self, *events: Item, first: int | None = None) -> dict[str, list[str]]:
         """Fold a group of events; return the lists that went out."""
@@ -214,7 +220,7 @@ def test_the_popular_list_has_nothing_that_was_shown_too_often(tmp_path: Path) -
 def test_a_hit_is_that_of_the_generation_that_made_the_list(scene: Scene) -> None:
     """Until a listener is folded again under the next one."""
     listed = scene.take(played("ann", "i1"))["ann"]
-    scene.generation = make_generation(scene.folder / "generations", SECOND_ID, seed=1)
+    scene.serve(make_generation(scene.folder / "generations", SECOND_ID, seed=1))
 
     again = scene.take(played("ann", listed[0]))["ann"]
     scene.take(played("ann", again[0]))
@@ -227,7 +233,7 @@ def test_a_generation_that_was_not_in_service_has_no_name(scene: Scene) -> None:
     """A worker that was started after the swap knows only its key."""
     listed = scene.take(played("ann", "i1"))["ann"]
     scene.quality = live_quality()
-    scene.generation = make_generation(scene.folder / "generations", SECOND_ID, seed=1)
+    scene.serve(make_generation(scene.folder / "generations", SECOND_ID, seed=1))
 
     scene.take(played("ann", listed[0]))
 
@@ -238,8 +244,9 @@ def test_few_generations_are_told_apart(scene: Scene) -> None:
     """The counts of older ones are dropped; one that comes back is among the latest again."""
     ids = [f"2026-02-0{number}T00-00-00.000Z" for number in range(1, 6)]
     for number, generation_id in enumerate(ids):
-        scene.generation = make_generation(scene.folder / "generations", generation_id, seed=number)
-        changes = refold({0: [b"ann"]}, scene.states, scene.generation, SETTINGS, NOW_MS)
+        generation = make_generation(scene.folder / "generations", generation_id, seed=number)
+        scene.serve(generation)
+        changes = refold({0: [b"ann"]}, scene.states, generation, SETTINGS, NOW_MS)
         make_durable(changes, scene.states)
         scene.take(played("ann", f"i{number}"))
 
@@ -277,6 +284,8 @@ def test_what_is_popular_now_is_what_counts(scene: Scene) -> None:
     popular, generation = LivePopularity(SETTINGS), scene.generation
     quality = live_quality(popularity=popular)
     assert generation is not None
+    popular.generation_swapped(generation)
+    quality.generation_swapped(generation)
     row = generation.rows_of(np.array([item_key("i39")], np.uint64))
     first = quality.popular_rows(ListContext(generation, NOW_MS))
     key, worth, at_s = np.array([item_key("i39")]), np.array([1e6], np.float32), np.array([FIRST_S], np.uint32)
@@ -288,5 +297,7 @@ def test_what_is_popular_now_is_what_counts(scene: Scene) -> None:
 
     assert soon.tolist() == first.tolist() != later.tolist()
     assert row[0] == later[0]
+    popular.generation_swapped(other)
+    quality.generation_swapped(other)
     rows = quality.popular_rows(ListContext(other, NOW_MS + LOOK_MS))
     assert list(POPULARITY) == other.item_ids[rows].tolist()

@@ -32,6 +32,8 @@ class Scene:
         self.observers = make_observers(SETTINGS, self.popularity, ItemCatalog())
         self.folder = folder_of(SETTINGS, *self.observers, popularity=self.popularity)
         self.generation = make_generation(folder, popularity={f"i{number}": 100.0 - number for number in range(40)})
+        for observer in self.observers:
+            observer.generation_swapped(self.generation)
         self.states = {0: PartitionState(folder / "state")}
 
     def take(self, first: int, now_ms: int, *events: Item) -> None:

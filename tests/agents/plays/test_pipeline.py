@@ -124,7 +124,7 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
     first, second = Message(0, 0, "ann"), Message(0, 1, "ann")
     scene.deliver(first)
     await wait_until(lambda: scene.outbox.logs)
-    scene.serving.current = make_generation(tmp_path)
+    scene.serving.take(make_generation(tmp_path))
     scene.deliver(second)
     scene.outbox.release(NAMES.users_changelog)
 
@@ -153,7 +153,7 @@ async def test_private_sessions_end_though_nobody_plays(scene: Scene) -> None:
 
 async def test_private_plays_are_acknowledged_and_leave_a_list_alone(scene: Scene, tmp_path: Path) -> None:
     """On the topic of its own; no record is written."""
-    scene.serving.current = make_generation(tmp_path)
+    scene.serving.take(make_generation(tmp_path))
 
     scene.deliver(message := Message(0, 0, "ann", private=True))
     await wait_until(lambda: message.acked)
@@ -259,7 +259,7 @@ async def test_a_fold_under_another_generation_unmarks_the_partition(scene: Scen
     """So that its sweep finds the user if the generation of before comes back."""
     scene.state.begin_sweep(7)
     assert scene.state.end_sweep(7)
-    scene.serving.current = make_generation(tmp_path)
+    scene.serving.take(make_generation(tmp_path))
     message = Message(0, 0, "ann")
     scene.deliver(message)
     await wait_until(lambda: message.acked)

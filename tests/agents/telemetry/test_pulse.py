@@ -99,7 +99,8 @@ async def test_a_worker_that_does_nothing_has_a_pulse(scene: Scene) -> None:
 
 async def test_a_pulse_tells_what_is_in_service(scene: Scene, tmp_path: Path) -> None:
     """And of which partitions every user was folded under it."""
-    scene.serving.current = generation = make_generation(tmp_path)
+    generation = make_generation(tmp_path)
+    scene.serving.take(generation)
     scene.states |= {3: SimpleNamespace(swept=generation.key), 1: SimpleNamespace(swept=0)}
 
     found = scene.pulses.beat()

@@ -120,6 +120,18 @@ def test_what_is_prepared_hears_of_what_comes_later(generation: Generation, tmp_
     assert ["i2", "i30"] == unavailable(catalog, generation, 10)
 
 
+def test_a_swap_drops_the_rows_of_other_generations(generation: Generation, tmp_path: Path) -> None:
+    """They would take memory for ever; a revision keeps those of its generation."""
+    catalog, other = ItemCatalog(), make_generation(tmp_path, SECOND_ID, 10, seed=1)
+    for laid_out in (generation, other):
+        catalog.prepare(laid_out)
+
+    catalog.generation_swapped(other)
+    catalog.revision_swapped(other)
+
+    assert [other.key] == list(catalog._views)  # noqa: SLF001
+
+
 def test_nothing_is_computed_twice(generation: Generation) -> None:
     """Between two moments, and while nobody comes or goes, the answer is the same object."""
     catalog = ItemCatalog()

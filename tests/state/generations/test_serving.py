@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 from state.errors import StoreUnavailableError
 from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
+from state.generations.revision import write_revision
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
 from streams.messages.records import Announcement
@@ -157,6 +159,60 @@ async def test_following_swaps_to_every_announcement(store: GenerationStore, cap
 
     following.cancel()
     assert ["generation_swapped"] * 2 == [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
+
+
+class Told:
+    """An observer that writes down what it is told."""
+
+    def __init__(self, serving: Serving) -> None:
+        """Observe."""
+        self.swaps: list[tuple[str, str, str | None]] = []
+        self._serving = serving
+
+    def generation_swapped(self, generation: Generation) -> None:
+        """Write down another generation, the thread and the generation in service."""
+        self._add("generation", generation)
+
+    def revision_swapped(self, generation: Generation) -> None:
+        """Write down another revision."""
+        self._add("revision", generation)
+
+    def _add(self, kind: str, generation: Generation) -> None:
+        assert self._serving.current is generation
+        self.swaps.append((kind, generation.id, threading.current_thread().name.split("_")[0]))
+
+
+async def test_observers_are_told_of_a_swap_in_their_thread(store: GenerationStore) -> None:
+    """Of another generation, and of another revision of the one in service."""
+    make = store.open(FIRST_ID)
+    write_revision(make, store.folder(FIRST_ID), 1, ["i1"], 1)
+    with ThreadPoolExecutor(1, thread_name_prefix="fold") as thread:
+        serving = Serving(store, thread=thread)
+        told = Told(serving)
+        serving.observers = [told]
+        for generation_id, revision in ((FIRST_ID, 0), (FIRST_ID, 1), (SECOND_ID, 0)):
+            record = Announcement(generation_id=generation_id, revision=revision, announced_at_ms=0)
+            serving.on_record(b"serving", msgspec.json.encode(record))
+            await serving.swap()
+
+    swaps = [("generation", FIRST_ID, "fold"), ("revision", FIRST_ID, "fold"), ("generation", SECOND_ID, "fold")]
+    assert swaps == told.swaps
+
+
+async def test_a_swap_waits_for_the_group_in_hand(store: GenerationStore) -> None:
+    """A group reads the generation once and must not see half a swap."""
+    lock = asyncio.Lock()
+    serving = Serving(store, lock=lock)
+    serving.on_record(b"serving", announcement(FIRST_ID))
+    async with lock:
+        swapping = asyncio.create_task(serving.swap())
+        while lock._waiters is None or not len(lock._waiters):  # noqa: ASYNC110, SLF001  until the swap asks for it
+            await asyncio.sleep(0.001)
+        before = serving.current
+    await swapping
+
+    assert before is None
+    assert serving.current is not None
 
 
 class Away(FolderStore):

@@ -39,6 +39,13 @@ def written(folder: Path, generation_id: str) -> Generation:
     return open_generation(folder / generation_id)
 
 
+def live_under(generation: Generation) -> LivePopularity:
+    """Return live popularity under a generation."""
+    live = LivePopularity(SETTINGS)
+    live.generation_swapped(generation)
+    return live
+
+
 def learn(live: LivePopularity, generation: Generation, *plays: tuple[str, float, float]) -> None:
     """Have plays learnt: item, weight, days since the moment of the generation."""
     keys = np.array([item_key(item) for item, _, _ in plays], np.uint64)
@@ -49,13 +56,13 @@ def learn(live: LivePopularity, generation: Generation, *plays: tuple[str, float
 
 def told(generation: Generation, live: LivePopularity, n: int = 3) -> dict[str, float]:
     """Return the n most popular items, and what their plays are worth."""
-    found = live.lists(generation, n, Unlisted.of(generation))["all"]
+    found = live.lists(n, Unlisted.of(generation))["all"]
     return dict(zip(generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
 
 
 def test_it_begins_with_the_generation(generation: Generation) -> None:
     """The same items, plays and preferences as were trained: ten plays a listener, by the items' shares."""
-    live, unlisted = LivePopularity(SETTINGS), Unlisted.of(generation)
+    live, unlisted = live_under(generation), Unlisted.of(generation)
 
     trained, found = popular_as_trained(generation, unlisted), live.now(ListContext(generation, NOW_MS), unlisted)
 
@@ -70,7 +77,7 @@ def test_it_begins_with_the_generation(generation: Generation) -> None:
 
 def test_plays_count_by_their_age(generation: Generation) -> None:
     """A month later the old ones count half; a play of that time counts in full, an older one as its time says."""
-    live = LivePopularity(SETTINGS)
+    live = live_under(generation)
 
     learn(live, generation, ("i21", 3.0, DAYS), ("i3", 2.0, 0.0), ("i7", -8.0, DAYS), ("nobody knows", 50.0, DAYS))
 
@@ -80,7 +87,7 @@ def test_plays_count_by_their_age(generation: Generation) -> None:
 
 def test_what_is_popular_is_looked_for_now_and_then(generation: Generation) -> None:
     """Not at every play, since that is a look at the whole catalog."""
-    live, unlisted = LivePopularity(SETTINGS), Unlisted.of(generation)
+    live, unlisted = live_under(generation), Unlisted.of(generation)
     before = live.now(ListContext(generation, NOW_MS), unlisted)
     learn(live, generation, ("i21", 30.0, 0.0))
 
@@ -92,19 +99,22 @@ def test_what_is_popular_is_looked_for_now_and_then(generation: Generation) -> N
 
 def test_another_generation_begins_anew(generation: Generation, tmp_path: Path) -> None:
     """Its own plays, in its own rows, hold what was learnt until its training."""
-    live, other = LivePopularity(SETTINGS), written(tmp_path, SECOND_ID)
+    live, other = live_under(generation), written(tmp_path, SECOND_ID)
     learn(live, generation, ("i3", 100.0, 0.0))
+
+    live.generation_swapped(other)
 
     assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(other, live)
 
 
 def test_what_nobody_gets_is_not_popular(generation: Generation, tmp_path: Path) -> None:
     """From the revision on that leaves it out, and from the moment on at which it is not available."""
-    live = LivePopularity(SETTINGS)
+    live = live_under(generation)
     live.now(ListContext(generation, NOW_MS), Unlisted.of(generation))
     write_revision(generation, tmp_path / FIRST_ID, 1, ["i7"], 1)
 
     revised = open_generation(tmp_path / FIRST_ID)
+    live.revision_swapped(revised)
 
     assert ["i21", "i3"] == revised.item_ids[
         live.now(ListContext(revised, NOW_MS), Unlisted.of(revised)).rows[:2]
@@ -121,9 +131,7 @@ def test_every_kind_has_its_own_list(generation: Generation) -> None:
     for item, code in {"i21": 0, "i3": 0, "i1": 2}.items():
         codes[ids.index(item)] = code
 
-    found = LivePopularity(SETTINGS).lists(
-        generation, 2, Unlisted.of(generation), Kinds(("song", "none", "film", "all"), codes)
-    )
+    found = live_under(generation).lists(2, Unlisted.of(generation), Kinds(("song", "none", "film", "all"), codes))
 
     assert {"all": ["i7", "i21"], "song": ["i21", "i3"], "film": ["i1"]} == {
         kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
@@ -137,7 +145,7 @@ def without(generation: Generation, *items: str) -> Unlisted:
 
 def test_what_goes_is_popular_no_more_at_once(generation: Generation) -> None:
     """Though what is popular is looked for once a second; the places of those that went are filled by the next look."""
-    live = LivePopularity(SETTINGS)
+    live = live_under(generation)
     live.now(ListContext(generation, NOW_MS), Unlisted.of(generation))
 
     at_once = live.now(ListContext(generation, NOW_MS + 1), without(generation, "i7"))
@@ -154,9 +162,7 @@ def test_lists_of_kinds_are_without_unavailable_items(generation: Generation) ->
     """So is that of all; a kind of which nothing is available has none."""
     codes = np.where(generation.item_ids == "i1", 1, 0).astype(np.int16)
 
-    found = LivePopularity(SETTINGS).lists(
-        generation, 2, without(generation, "i7", "i1"), Kinds(("song", "film"), codes)
-    )
+    found = live_under(generation).lists(2, without(generation, "i7", "i1"), Kinds(("song", "film"), codes))
 
     assert {"all": ["i21", "i3"], "song": ["i21", "i3"]} == {
         kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
@@ -166,6 +172,7 @@ def test_lists_of_kinds_are_without_unavailable_items(generation: Generation) ->
 def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) -> None:
     """They count beside the first plays that are learnt as if they were of the same time."""
     old, live = make_generation(tmp_path, popularity=WORTH), LivePopularity(SETTINGS)
+    live.generation_swapped(old)
     assert 0 == old.manifest.popularity_as_of_s
 
     learn(live, old, ("i3", 2.0, -3000.0))
@@ -175,7 +182,7 @@ def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) ->
 
 def test_live_plays_are_those_of_the_next_training(generation: Generation) -> None:
     """One play an item: what a worker counts is what the histories of the same plays would give."""
-    live, ids = LivePopularity(SETTINGS), ["i7", "i21", "i3", "i21"]
+    live, ids = live_under(generation), ["i7", "i21", "i3", "i21"]
     days, rows = [3.0, 40.0, 90.0, 12.0], generation.rows_of(np.array([item_key(i) for i in ids], np.uint64))
     learn(live, generation, *((item, 1.0, day) for item, day in zip(ids, days, strict=True)))
     times = np.array([AS_OF_S + day * DAY_S for day in days], np.uint32)
@@ -184,7 +191,7 @@ def test_live_plays_are_those_of_the_next_training(generation: Generation) -> No
     expected, as_of_s = popularity_in_time(np.ones(4, np.float32), times, rows, 40, half_life_s, NOW_MS // 1000)
 
     begun = generation.popularity * 0.5 ** ((as_of_s - AS_OF_S) / half_life_s)
-    found = live.lists(generation, 40, Unlisted.of(generation))["all"]
+    found = live.lists(40, Unlisted.of(generation))["all"]
     np.testing.assert_allclose((expected + begun)[found.rows], found.plays, rtol=1e-5)
 
 

@@ -266,6 +266,7 @@ def test_another_revision_or_generation_is_trusted_again(
     other = replace(make_generation(tmp_path, SECOND_ID, N_ITEMS, FACTORS), revision=misled.revision)
     recalls = []
     for served in (misled, other, generation):
+        ranker.generation_swapped(served)
         ranker.top_n(served, *batch, N)
         recalls.append(ranker.recall or 0)
 

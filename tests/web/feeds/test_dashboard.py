@@ -122,7 +122,7 @@ async def test_generations_are_told_the_newest_first(scene: Scene) -> None:
         folder = Path(scene.settings.application.data_dir) / "made" / name
         write_made_up(folder, name, np.ones((5, 4), np.float32))
         store.publish(folder)
-    scene.parts.serving.current = store.open("2026-01-01T00-00-00.000Z")
+    scene.parts.serving.take(store.open("2026-01-01T00-00-00.000Z"))
     await figures._look_into_store()  # noqa: SLF001
 
     assert [("2026-01-02T00-00-00.000Z", False, 5), ("2026-01-01T00-00-00.000Z", True, 5)] == [

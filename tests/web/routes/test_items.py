@@ -81,7 +81,7 @@ async def test_nothing_is_said_to_be_missing_before_the_topics_are_read(scene: S
 
 async def test_what_goes_with_some_items_is_ranked(scene: Scene, generation: Generation) -> None:
     """None of the given ones is in it; what the generation does not know is told; nothing is kept."""
-    scene.parts.serving.current = generation
+    scene.parts.serving.take(generation)
 
     found = (await post(scene, {"items": ["i1", "i2", "stranger"], "n": 5})).json()
 
@@ -97,7 +97,7 @@ async def test_what_goes_with_some_items_is_ranked(scene: Scene, generation: Gen
 
 async def test_only_the_candidates_are_ranked(scene: Scene, generation: Generation) -> None:
     """All of them that are known; in the order of a list of everything."""
-    scene.parts.serving.current = generation
+    scene.parts.serving.take(generation)
     whole = (await post(scene, {"items": ["i1"], "n": 39})).json()
 
     found = (await post(scene, {"items": ["i1"], "candidates": ["i5", "i9", "i7", "stranger"]})).json()
@@ -109,7 +109,7 @@ async def test_only_the_candidates_are_ranked(scene: Scene, generation: Generati
 
 async def test_strangers_alone_give_what_is_popular(scene: Scene, generation: Generation) -> None:
     """The generation knows none of the items."""
-    scene.parts.serving.current = generation
+    scene.parts.serving.take(generation)
 
     found = (await post(scene, {"items": ["\u200b", "x" * 128], "n": 2})).json()
 
@@ -147,7 +147,7 @@ async def test_without_a_generation_nothing_is_ranked(scene: Scene) -> None:
 )
 async def test_a_request_that_does_not_fit_is_refused(scene: Scene, generation: Generation, body: Any) -> None:
     """With its place; an unknown field, too, for who sends a listener expects something of it."""
-    scene.parts.serving.current = generation
+    scene.parts.serving.take(generation)
 
     found = await post(scene, body)
 
@@ -157,7 +157,7 @@ async def test_a_request_that_does_not_fit_is_refused(scene: Scene, generation: 
 
 async def test_items_are_found(scene: Scene, generation: Generation) -> None:
     """By the catalog and by the generation, the most played first."""
-    scene.parts.serving.current = generation
+    scene.parts.serving.take(generation)
     scene.put_item("i31", title="Blue Moon", artist="Ella")
     scene.put_item("new", title="Blue Monday")
 

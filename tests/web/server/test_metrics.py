@@ -38,7 +38,8 @@ async def test_every_metric_has_its_name_and_its_type(scene: Scene, tmp_path: Pa
     async with scene.client() as client:
         await client.get("/healthz")
     assert "playfold_generation_age_seconds" not in await told(scene)
-    scene.parts.serving.current = made = make_generation(tmp_path)
+    made = make_generation(tmp_path)
+    scene.parts.serving.take(made)
     scene.parts.progress.lags = {0: 5, 3: 7}
 
     text = await told(scene)
