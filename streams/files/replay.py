@@ -1,7 +1,6 @@
 """A file of plays sent to the plays topic: at a pace or flat out, every play acknowledged before it is counted."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
 from functools import lru_cache
@@ -128,14 +127,15 @@ async def replay(
         ReplayError: Kafka did not acknowledge.
         PlaysFileError: The file cannot be read further.
     """
-    began, n_sent, first_at_ms = time.monotonic(), 0, None
+    clock, n_sent, first_at_ms = asyncio.get_running_loop().time, 0, None
+    began = clock()
     async with aclosing(_read_ahead(pieces)) as ahead:
         async for piece in ahead:
             first_at_ms = piece.played_at_ms[0] if first_at_ms is None else first_at_ms
             due_s = [pace.due_s(n_sent + row, at_ms - first_at_ms) for row, at_ms in enumerate(piece.played_at_ms)]
             row = 0
             while row < piece.n_plays and not stop.is_set():
-                now_s = time.monotonic() - began
+                now_s = clock() - began
                 if due_s[row] > now_s:
                     await _wait(stop, due_s[row] - now_s)
                     continue

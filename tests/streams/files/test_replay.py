@@ -1,7 +1,6 @@
 """How plays are distributed over partitions and time, without a Kafka."""
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from streams.files.play_columns import PlaysPiece
 from streams.files.replay import Pace, Sender, Sent, limit_pieces, partition_of, replay
 from streams.outbox import Item, Written
 from streams.settings import Settings
+from tests.support.virtual_time import now_s
 
 
 class Cluster:
@@ -114,35 +114,33 @@ async def test_flat_out_sends_whole_pieces() -> None:
     assert [(1, 50), (51, 50)] == await replayed([piece_of(50), piece_of(50, 51)], Pace())
 
 
+@pytest.mark.virtual_time
 async def test_a_rate_spreads_plays_over_time() -> None:
-    """Twenty plays at 100 a second take at least the 190 ms from the first to the last."""
-    began = time.monotonic()
-
+    """Twenty plays at 100 a second take the 190 ms from the first to the last."""
     parts = await replayed([piece_of(10), piece_of(10, 11)], Pace(plays_per_s=100))
 
-    assert 0.19 <= time.monotonic() - began < 1
-    assert sum(n for _, n in parts) == 20
-    assert len(parts) > 5
+    assert now_s() == pytest.approx(0.19)
+    assert [(row, 1) for row in range(1, 21)] == parts
 
 
+@pytest.mark.virtual_time
 async def test_a_speed_follows_the_plays_own_times() -> None:
     """Three seconds of listening at 20 times the pace take 150 ms."""
-    began = time.monotonic()
-
     await replayed([piece_of(4)], Pace(speed=20))
 
-    assert 0.15 <= time.monotonic() - began < 1
+    assert now_s() == pytest.approx(0.15)
 
 
+@pytest.mark.virtual_time
 async def test_a_stop_ends_a_wait() -> None:
     """Ctrl-C does not wait for the next play, and the part sent before it is whole."""
     stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.05, stop.set)
+    asyncio.get_running_loop().call_later(50, stop.set)
 
-    async with asyncio.timeout(2):
-        parts = await replayed([piece_of(4)], Pace(plays_per_s=0.01), stop)
+    parts = await replayed([piece_of(4)], Pace(plays_per_s=0.01), stop)
 
     assert [(1, 1)] == parts
+    assert now_s() == pytest.approx(50)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from state.gateway_view import LIST
 from state.lists.explain_score import Explanation, Share
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
+from tests.support.virtual_time import now_s
 from tests.support.wait import wait_until
 from tests.web.scene import OPERATIONS, Scene, made_list, make_scene, nothing_held
 from web.parts import TopicOperations
-from web.routes.listeners import FORGOTTEN_AT_ONCE, READS_AT_ONCE
+from web.routes.listeners import FORGOTTEN_AT_ONCE, READ_S, READS_AT_ONCE
 
 
 class Receipt(msgspec.Struct):
@@ -128,11 +129,9 @@ async def test_some_requests_read_whole_topics_at_a_time_and_no_more(tmp_path: P
     assert 200 == (await ask(scene, "/v1/users/ann/export")).status_code
 
 
-async def test_a_read_of_topics_that_takes_too_long_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.virtual_time
+async def test_a_read_of_topics_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     """503 with Retry-After, and its turn is free."""
-    monkeypatch.setattr("web.routes.listeners.READ_S", 0.05)
 
     async def endless(*_: Any) -> Any:
         await asyncio.Event().wait()
@@ -144,6 +143,7 @@ async def test_a_read_of_topics_that_takes_too_long_is_given_up(
         assert 503 == found.status_code
         assert "2" == found.headers["retry-after"]
         assert "The answer took too long." == found.json()["detail"]
+    assert now_s() == pytest.approx((READS_AT_ONCE + 1) * READ_S)
 
 
 async def test_all_that_is_held_is_exported(scene: Scene) -> None:
