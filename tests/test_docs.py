@@ -160,3 +160,11 @@ def test_figures_are_those_of_the_benchmarks(page: str) -> None:
     scales = {"1,000", "100,000"}
 
     assert [] == [number for number in figures(page) if number not in measured | scales]
+
+
+def test_every_wing_is_described() -> None:
+    """docs/architecture.md names every folder of code, so a newcomer finds the right one."""
+    text = (PROJECT / "docs" / "architecture.md").read_text()
+    wings = [path.parent.relative_to(PROJECT) for path in PROJECT.glob("*/*/__init__.py")]
+
+    assert [] == [str(wing) for wing in wings if wing.parts[0] != "tests" and f"`{wing}/`" not in text]

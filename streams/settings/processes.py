@@ -79,7 +79,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         int, Meta(ge=1, description="Connections that are served at a time; over it the answer is 503.")
     ] = field(default=1000, name="gateway_connections_max")
     plays_waiting_max: Annotated[
-        int, Meta(ge=1, description="Plays that may wait for Kafka; over it the answer is 503.")
+        int, Meta(ge=1, description="Plays that may wait for Kafka; over it the answer is 429.")
     ] = field(default=20_000, name="gateway_plays_waiting_max")
     wait_ms_max: Annotated[
         int, Meta(ge=0, le=60_000, description="Longest that a read may wait for a play to be reflected.")
