@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker, answers
 from streams.kafka.jars import jars_path
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.settings import settings_with
+from tests.support.shared_broker import shared_broker
 from tests.support.unit_guard import UnitGuard
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -33,6 +34,8 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 TIERS = ("acceptance", "kafka", "latency")
 """Folders of the tests that are no unit tests."""
+LONGEST = (*TIERS, "contract")
+"""Folders with the files that take longest."""
 GUARD = UnitGuard()
 
 
@@ -41,20 +44,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_unit(item):
             item.add_marker(pytest.mark.unit)
-    items.sort(key=tier_of)
+    items.sort(key=lambda item: order_of(folder_of(item)))
 
 
-def tier_of(item: pytest.Item) -> int:
-    """Return the position of a test's tier in a run."""
-    folder = item.path.relative_to(item.config.rootpath).parts[1]
-    return TIERS.index(folder) if folder in TIERS else len(TIERS) + (item.get_closest_marker("unit") is not None)
+def folder_of(item: pytest.Item) -> str:
+    """Return the folder of a test below `tests`."""
+    return item.path.relative_to(item.config.rootpath).parts[1]
+
+
+def order_of(folder: str) -> int:
+    """Return the place of a folder in a run."""
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 def is_unit(item: pytest.Item) -> bool:
     """Return whether a test needs neither Kafka nor a browser, and starts no process."""
-    folder = item.path.relative_to(item.config.rootpath).parts[1]
     needs_broker = "broker" in getattr(item, "fixturenames", ())
-    return folder not in TIERS and not needs_broker and item.get_closest_marker("processes") is None
+    return folder_of(item) not in TIERS and not needs_broker and item.get_closest_marker("processes") is None
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
@@ -91,8 +97,10 @@ def watched(item: pytest.Item) -> AbstractContextManager[None]:
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Run one Kafka for the whole session; without Java or Maven this fails and says so, it never skips."""
-    with Broker(tmp_path_factory.mktemp("broker"), JARS, free_port()) as running:
+    """Run one Kafka for the whole run; without Java or Maven this fails and says so, it never skips."""
+    own = tmp_path_factory.getbasetemp()
+    in_parallel = "PYTEST_XDIST_WORKER" in os.environ
+    with shared_broker(own.parent if in_parallel else own, JARS) as running:
         yield running
 
 
@@ -102,7 +110,7 @@ def settings(broker: Broker, tmp_path: Path) -> Iterator[Settings]:
     name = f"test-{uuid.uuid4().hex[:8]}"
     own = settings_with(brokers=broker.bootstrap, data_dir=str(tmp_path), group=name, topic_prefix=f"{name}.")
     yield own
-    if broker.running:
+    if answers(int(broker.bootstrap.rpartition(":")[2])):
         delete_topics(own)
 
 

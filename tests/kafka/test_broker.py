@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from streams.kafka.broker import HOST, Broker, BrokerError, answers, free_port
+from streams.kafka.broker import HOST, STOP_S, Broker, BrokerError, answers, free_port
 from streams.kafka.jars import JarsError, resolve_jars
 from streams.settings import Settings
 from streams.topics.admin import create_topics, verify_topics
@@ -113,11 +112,9 @@ def test_a_broker_that_does_not_heed_sigterm_is_killed(tmp_path: Path, monkeypat
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
 
-    before = time.monotonic()
     broker.stop()
 
     assert len(frozen) == 1
-    assert 0.9 < time.monotonic() - before < 5
     assert leftovers(tmp_path) == []
 
 
@@ -188,7 +185,7 @@ def test_a_folder_in_use_is_a_sentence(broker: Broker) -> None:
         f"stop that one, or set PLAYFOLD_DATA_DIR to another folder."
     )
     assert expected == str(caught.value)
-    assert broker.running
+    assert answers(int(broker.bootstrap.rpartition(":")[2]))
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
@@ -207,7 +204,7 @@ def test_the_command_says_ready_and_stops_cleanly(tmp_path: Path, ending: signal
 
             running.send_signal(ending)
 
-            assert running.wait(10) == 0
+            assert running.wait(2 * STOP_S) == 0
         finally:
             running.terminate()  # where it heeds no Ctrl-C, as under a shell that has it ignored
     assert leftovers(tmp_path) == []

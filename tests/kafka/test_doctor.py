@@ -122,13 +122,11 @@ def test_what_is_wrong_is_read_by_people(own: Settings, names: TopicNames, monke
 
 
 def test_no_broker_is_one_problem(tmp_path: Path) -> None:
-    """What needs it was not looked at; it does not take long."""
+    """What needs it was not looked at."""
     settings = settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=free_port())
-    began = time.monotonic()
 
     found = examined(settings)
 
-    assert time.monotonic() - began < 15
     assert "problem" == found["broker"].verdict
     assert {"note"} == {found[name].verdict for name in CHECKS[1:] if name not in UNSEEN}
 

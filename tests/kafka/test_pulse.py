@@ -154,9 +154,9 @@ def test_pulses_can_be_followed(running: WorkerProcess) -> None:
     assert following.stdout is not None
     lines = [msgspec.json.decode(following.stdout.readline(), type=Pulse) for _ in range(3)]
     following.send_signal(signal.SIGINT)
-    following.stdout.close()
+    following.communicate(timeout=30)
 
-    assert 0 == following.wait(10)
+    assert 0 == following.returncode
     assert ["west"] * 3 == [line.instance for line in lines]
     assert lines[0].at_ms < lines[1].at_ms < lines[2].at_ms
 

@@ -39,10 +39,10 @@ class UnitGuard:
             pytest.fail("\n".join(self._violations), pytrace=False)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._watching:
-            return
-        if event == "socket.bind":
+        if event == "socket.bind":  # also of servers that a fixture started before this test
             self._bound.add(arguments[0])
+        elif not self._watching:
+            return
         elif event in STARTS:
             self._refuse(f"{event} {arguments[0]}")
         elif event == "socket.connect" and arguments[0].family in INTERNET and not self._is_own(arguments[1]):
