@@ -12,7 +12,7 @@ from cli.processes import WorkerProcess
 from streams.outbox import Item, Outbox
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
-from tests.made_up import produce_plays
+from tests.support.made_up import produce_plays
 
 STEP_S = 0.2
 

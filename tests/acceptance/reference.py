@@ -14,7 +14,7 @@ from streams.messages.records import Recommendations
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names
-from tests.changelog import History, read_history
+from tests.support.changelog import History, read_history
 
 
 class Latest(NamedTuple):

@@ -15,7 +15,7 @@ from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.reference import changelog_records, latest_lists, sequential_records, stale
-from tests.made_up import made_up_factors, made_up_plays, publish
+from tests.support.made_up import made_up_factors, made_up_plays, publish
 
 PLAYS, USERS, ITEMS, FACTORS = 120_000, 3_000, 500, 16
 KILLS, WIPED_EVERY = 20, 3

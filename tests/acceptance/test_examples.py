@@ -30,8 +30,8 @@ from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
 from tests.acceptance.examples import PROJECT, Desk, program, program_names
-from tests.kafka.watching import rejects, send, values, worker
 from tests.support.settings import settings_with
+from tests.support.topics import rejects, send, values, worker
 from tests.support.wait import block_until
 
 N_SONGS, N_LISTENERS = 16, 12

@@ -22,11 +22,11 @@ from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.acceptance.reference import latest_lists
-from tests.changelog import read_history
-from tests.kafka.watching import values
-from tests.made_up import made_up_factors, publish
+from tests.support.changelog import read_history
+from tests.support.gateway import play
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import values
 from tests.support.wait import block_until
-from tests.web.gateway_process import play
 
 USERS, ITEMS, POSTERS, READERS = 60, 200, 4, 3
 RETRY_S = 0.05

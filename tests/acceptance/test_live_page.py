@@ -21,8 +21,8 @@ from streams.topics.admin import create_topics, delete_topics
 from tests.acceptance.browser import chromium
 from tests.acceptance.page_window import violations, window
 from tests.acceptance.radio import LISTENERS, past_plays, playing, songs
-from tests.kafka.watching import lists, send, worker
 from tests.support.settings import settings_with
+from tests.support.topics import lists, send, worker
 from tests.support.wait import block_until
 
 LISTENER = "7"

@@ -19,8 +19,8 @@ from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.plain_lists import Topics, fault_of, histories_at, read_topics
-from tests.kafka.watching import play
-from tests.made_up import made_up_factors, made_up_plays, publish
+from tests.support.made_up import made_up_factors, made_up_plays, publish
+from tests.support.topics import play
 from tests.support.wait import wait_until
 
 USERS, ITEMS, FACTORS = 800, 300, 16

@@ -15,8 +15,8 @@ from state.users.partition import PartitionState
 from state.users.record import generation_key_of
 from state.users.store import UserStore
 from streams.settings import override
-from tests.agents.deliveries import NOW_MS, fold_slices, folder_of, make_durable, played, slice_of
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.deliveries import NOW_MS, fold_slices, folder_of, make_durable, played, slice_of
+from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=5)

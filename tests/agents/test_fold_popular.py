@@ -13,8 +13,8 @@ from state.generations.generation import Generation
 from state.lists.popularity import LivePopularity
 from state.users.partition import PartitionState
 from streams.consumer.slices import Slice
-from tests.agents.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, slice_of
-from tests.state.builders import make_generation
+from tests.support.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, slice_of
+from tests.support.generations import make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=3, item_weight_max=4.0)

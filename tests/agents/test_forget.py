@@ -13,8 +13,8 @@ from state.keys import is_item_name, item_key
 from state.users.partition import PartitionState
 from state.users.record import UserRecord, is_forgotten
 from streams.settings import Settings
-from tests.agents.deliveries import NOW_MS, fold_slices, lists_of, make_durable, played, refold, slice_of
-from tests.state.builders import make_generation
+from tests.support.deliveries import NOW_MS, fold_slices, lists_of, make_durable, played, refold, slice_of
+from tests.support.generations import make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=5)

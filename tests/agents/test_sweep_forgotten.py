@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from agents.background import sweep
-from tests.agents.deliveries import NOW_MS, fold_slices, slice_of
 from tests.agents.sweep_scene import SETTINGS, Scene
+from tests.support.deliveries import NOW_MS, fold_slices, slice_of
 
 
 @pytest.fixture

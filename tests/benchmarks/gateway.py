@@ -19,7 +19,7 @@ from tests.benchmarks.http_client import Client
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.stream import HISTORY, ITEMS, made_up_histories, plays_of
 from tests.benchmarks.system import run_ours, system
-from tests.made_up import made_up_factors, publish, send_plays
+from tests.support.made_up import made_up_factors, publish, send_plays
 
 USERS, FACTORS = 5_000, 64
 PLAYS_PER_S, BATCH, READS_PER_S = 2_000, 100, 1_000

@@ -27,8 +27,8 @@ from streams.outbox import Item
 from streams.settings import Settings
 from tests.benchmarks.live_quality import Side
 from tests.benchmarks.stream import FACTORS, HISTORY, ITEMS, made_up_histories, plays_of
-from tests.made_up import made_up_factors, made_up_plays
-from tests.state.builders import FIRST_ID, manifest_of, numbered
+from tests.support.generations import FIRST_ID, manifest_of, numbered
+from tests.support.made_up import made_up_factors, made_up_plays
 
 USERS, NEWCOMERS, KNOWN_TO_NEWCOMERS = 10_000, 5, 3
 FILLED = 50_000

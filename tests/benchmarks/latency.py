@@ -15,7 +15,7 @@ from tests.benchmarks.report import Row, report
 from tests.benchmarks.stopwatch import Load, Stopwatch
 from tests.benchmarks.stream import HISTORY, ITEMS, made_up_histories, plays_of
 from tests.benchmarks.system import run_ours, system
-from tests.made_up import made_up_factors, publish, send_plays
+from tests.support.made_up import made_up_factors, publish, send_plays
 
 USERS, FACTORS = 5_000, 64
 RATES = (100, 500, 1000, 2000)

@@ -36,9 +36,9 @@ from state.users.partition import PartitionState
 from streams.consumer.slices import Slice
 from streams.outbox import Item
 from streams.settings import Settings
-from tests.agents.deliveries import Delivered, make_durable
 from tests.benchmarks.stream import FACTORS, HISTORY, ITEMS, made_up_histories, plays_of
-from tests.made_up import made_up_factors, made_up_plays, open_made_up
+from tests.support.deliveries import Delivered, make_durable
+from tests.support.made_up import made_up_factors, made_up_plays, open_made_up
 
 USERS, GROUP, ROUNDS = 5_000, 2_000, 60
 

@@ -26,7 +26,7 @@ from state.generations.revision import write_revision
 from state.lists.index_recall import recall_of
 from state.lists.ranker import from_index
 from streams.settings import Settings
-from tests.state.builders import manifest_of, numbered
+from tests.support.generations import manifest_of, numbered
 
 OBJECTIVE = Objective(factors=64)
 TASTES, N_KNOWN, N = 2000, 30, 50

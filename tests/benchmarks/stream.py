@@ -20,7 +20,7 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.system import run_other, run_ours, system, under
-from tests.made_up import made_up_factors, made_up_plays, publish, send_plays
+from tests.support.made_up import made_up_factors, made_up_plays, publish, send_plays
 
 PLAYS, USERS, ITEMS, FACTORS, HISTORY = 200_000, 20_000, 10_000, 64, 30
 FULL_PLAYS, STOCK_FULL_PLAYS = 100_000, 5_000

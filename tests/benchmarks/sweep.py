@@ -25,7 +25,7 @@ from streams.topics.topics import topic_names
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.stopwatch import Load, Stopwatch
 from tests.benchmarks.system import system
-from tests.made_up import made_up_factors, publish
+from tests.support.made_up import made_up_factors, publish
 
 USERS, ITEMS, FACTORS, HISTORY = 100_000, 10_000, 64, (30, 50)
 PLAYS_PER_S, QUIET_S, WARM_S, TURNS = 500, 12.0, 3.0, 4

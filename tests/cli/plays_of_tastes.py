@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from streams.settings import Settings, flat_values, override
-from tests.jobs.tastes import drawn_events
+from tests.support.tastes import drawn_events
 
 COLUMNS = ("--user-column", "who", "--item-column", "what")
 

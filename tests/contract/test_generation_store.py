@@ -20,9 +20,9 @@ from state.generations.generation import FILES
 from state.generations.manifest import read_manifest
 from state.generations.related_items import open_related
 from state.storage.checksums import write_checksums
-from tests.state.builders import FIRST_ID, SECOND_ID
-from tests.state.stores import RELATED, BucketCase, FolderCase, StoreCase, judged, write_night
+from tests.support.generations import FIRST_ID, SECOND_ID
 from tests.support.settings import settings_with
+from tests.support.stores import RELATED, BucketCase, FolderCase, StoreCase, judged, write_night
 
 PROJECT = Path(__file__).parent.parent.parent
 THIRD_ID = "2026-01-03T00-00-00.000Z"

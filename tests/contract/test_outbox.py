@@ -9,7 +9,7 @@ from streams.outbox import Item, Outbox, Written
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.agents.memory_outbox import MemoryOutbox
+from tests.support.memory_outbox import MemoryOutbox
 
 TOPIC_PARTITION = 2
 

@@ -9,8 +9,8 @@ from jobs.histories.training_set import training_set_of
 from jobs.tuning.results import SCORED, Tuned, TuningError, read_best
 from jobs.tuning.search import tune_on_histories
 from streams.settings import Settings, override
-from tests.jobs.snapshots import Played, snapshot_of
 from tests.support.settings import settings_with
+from tests.support.snapshots import Played, snapshot_of
 
 N_LISTENERS = 40
 

@@ -7,7 +7,7 @@ from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics.topics import topic_names
-from tests.jobs.snapshots import Played, record_of
+from tests.support.snapshots import Played, record_of
 
 
 def write_listeners(settings: Settings, plays: Played) -> None:

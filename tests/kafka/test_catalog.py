@@ -18,8 +18,8 @@ from streams.readers import catalog_item
 from streams.readers.catalog_item import titles_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import lists, play, send, values, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import lists, play, send, values, worker
 from tests.support.wait import block_until
 
 N_ITEMS, FACTORS = 60, 8

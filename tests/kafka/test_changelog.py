@@ -22,8 +22,8 @@ from streams.outbox import Item, Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.agents.deliveries import NOW_MS, folder_of
-from tests.changelog import read_history
+from tests.support.changelog import read_history
+from tests.support.deliveries import NOW_MS, folder_of
 
 PARTITION = 1
 

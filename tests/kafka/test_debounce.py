@@ -7,8 +7,8 @@ import pytest
 
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
-from tests.kafka.watching import lists, play, send, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import lists, play, send, worker
 from tests.support.wait import block_until
 
 HOUR_MS = 3_600_000

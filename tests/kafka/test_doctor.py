@@ -26,10 +26,10 @@ from state.generations.open_store import generation_store
 from streams.kafka.broker import free_port
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import play, send, worker
-from tests.made_up import made_up_factors
-from tests.state.builders import manifest_of, numbered
+from tests.support.generations import manifest_of, numbered
+from tests.support.made_up import made_up_factors
 from tests.support.settings import settings_with
+from tests.support.topics import play, send, worker
 from tests.support.wait import block_until
 
 CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "disk", "gateway"]

@@ -24,8 +24,8 @@ from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import send, values, worker
-from tests.state.builders import manifest_of
+from tests.support.generations import manifest_of
+from tests.support.topics import send, values, worker
 from tests.support.wait import block_until
 
 N_USERS, N_ITEMS, N_PLAYS, N_TRAINED = 25, 120, 600, 400

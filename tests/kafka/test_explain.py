@@ -13,8 +13,8 @@ from state.generations.open_store import generation_store
 from state.lists.explain_score import Explanation, ExplanationError
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import lists, play, send, values, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import lists, play, send, values, worker
 from tests.support.wait import block_until
 
 ANN = [play("ann", f"i{item}") for item in (3, 14, 15, 9, 26, 53, 5, 3)]

@@ -22,7 +22,7 @@ from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import play, send, values, worker
+from tests.support.topics import play, send, values, worker
 from tests.support.wait import block_until
 
 

@@ -24,11 +24,11 @@ from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.conftest import JARS
-from tests.kafka.watching import lists, rejects, values, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.gateway import client_of, events_of, gateway, good, play, post, read
+from tests.support.made_up import made_up_factors, publish
 from tests.support.settings import settings_with
+from tests.support.topics import lists, rejects, values, worker
 from tests.support.wait import block_until
-from tests.web.gateway_process import client_of, events_of, gateway, good, play, post, read
 
 MADE_AT_MS = 1_767_225_600_000
 """When the made-up generation says that it was made."""

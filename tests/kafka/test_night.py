@@ -24,10 +24,10 @@ from state.generations.open_store import generation_store
 from streams.messages.records import Announcement
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.jobs.snapshots import drawn_plays
 from tests.kafka.dying_night import STEPS
 from tests.kafka.listeners import write_listeners
-from tests.kafka.watching import values
+from tests.support.snapshots import drawn_plays
+from tests.support.topics import values
 
 PROJECT = Path(__file__).parent.parent.parent
 KILLED = -9

@@ -19,10 +19,10 @@ from streams.messages.records import PopularItems, Recommendations
 from streams.readers.latest_popular import latest_popular
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import lists, play, send, values, worker
-from tests.made_up import made_up_factors
-from tests.state.builders import manifest_of
+from tests.support.generations import manifest_of
+from tests.support.made_up import made_up_factors
 from tests.support.settings import settings_with
+from tests.support.topics import lists, play, send, values, worker
 from tests.support.wait import block_until
 
 GENERATION_ID = "2026-01-01T00-00-00.000Z"

@@ -23,7 +23,7 @@ from streams.outbox import Item
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import lists, play, rejects, send, values, worker
+from tests.support.topics import lists, play, rejects, send, values, worker
 from tests.support.wait import block_until
 
 

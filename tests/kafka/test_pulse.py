@@ -22,8 +22,8 @@ from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import lists, play, send, values, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import lists, play, send, values, worker
 from tests.support.wait import block_until
 
 N_ITEMS, N_USERS, ROUNDS = 120, 15, 12

@@ -18,8 +18,8 @@ from state.generations.open_store import generation_store
 from state.generations.revision import Items, write_revision
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.kafka.watching import lists, play, send, values, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import lists, play, send, values, worker
 from tests.support.wait import block_until
 
 N_ITEMS, FACTORS = 1200, 8

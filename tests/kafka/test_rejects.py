@@ -9,8 +9,8 @@ from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.changelog import read_history
-from tests.kafka.watching import play, rejects, worker
+from tests.support.changelog import read_history
+from tests.support.topics import play, rejects, worker
 from tests.support.wait import block_until
 
 SMALL, HUGE = 2000, 3

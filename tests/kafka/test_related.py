@@ -18,8 +18,8 @@ from streams.messages.records import RelatedItems
 from streams.readers.latest_related import latest_related
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import values
-from tests.state.builders import manifest_of
+from tests.support.generations import manifest_of
+from tests.support.topics import values
 
 OLD, NEW = "2026-01-01T00-00-00.000Z", "2026-01-02T00-00-00.000Z"
 DIRECTIONS = np.array([[4, 0], [2, 0.1], [0, 1], [0.1, 3], [0, 0]], np.float32)

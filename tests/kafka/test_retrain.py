@@ -14,9 +14,9 @@ from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.changelog import read_history
-from tests.kafka.watching import lists, play, send, worker
-from tests.made_up import made_up_plays
+from tests.support.changelog import read_history
+from tests.support.made_up import made_up_plays
+from tests.support.topics import lists, play, send, worker
 from tests.support.wait import block_until
 
 

@@ -23,7 +23,7 @@ from streams.reference.schemas import FOLDER
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
-from tests.kafka.watching import lists, play, send, values, worker
+from tests.support.topics import lists, play, send, values, worker
 from tests.support.wait import block_until
 
 

@@ -11,9 +11,9 @@ from state.users.record import generation_key_of
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.changelog import read_history
-from tests.kafka.watching import lists, play, send, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.changelog import read_history
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import lists, play, send, worker
 from tests.support.wait import block_until
 
 USERS, ITEMS, FACTORS = 2000, 50, 8

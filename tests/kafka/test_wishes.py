@@ -10,8 +10,8 @@ from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import lists, send, values, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import lists, send, values, worker
 from tests.support.wait import block_until
 
 AT_MS = 1_700_000_000_000

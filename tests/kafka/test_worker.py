@@ -18,10 +18,10 @@ from streams.kafka.broker import Broker, free_port
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
-from tests.changelog import read_history
-from tests.kafka.watching import lists, play, rejects, send, worker
-from tests.made_up import made_up_factors, publish
+from tests.support.changelog import read_history
+from tests.support.made_up import made_up_factors, publish
 from tests.support.settings import settings_with
+from tests.support.topics import lists, play, rejects, send, worker
 from tests.support.wait import block_until
 
 

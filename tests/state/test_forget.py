@@ -10,7 +10,7 @@ from state.users.event_columns import Action
 from state.users.learn import forget, learn
 from state.users.record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
 from state.users.record_batch import Ragged, UserRecords, new_users, pack
-from tests.state.builders import Played, columns_of, plain
+from tests.support.generations import Played, columns_of, plain
 from tests.support.settings import settings_with
 
 NOW_S = 1_800_000_000

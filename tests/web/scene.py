@@ -17,7 +17,7 @@ from streams.files.replay import partition_of
 from streams.messages.export_document import Holdings
 from streams.messages.records import CatalogItem, PopularItems, Recommendations, RelatedItems
 from streams.settings import Settings
-from tests.agents.memory_outbox import MemoryOutbox
+from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from web.app import create_app
 from web.parts import GatewayParts, TopicOperations, make_parts

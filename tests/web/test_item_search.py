@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from tests.state.builders import make_generation
+from tests.support.generations import make_generation
 from tests.support.settings import settings_with
 from web.item_search import LOOKED_AT_MAX, ItemSearch
 

@@ -10,7 +10,7 @@ from aiokafka.errors import RequestTimedOutError
 from streams.outbox import Item, OutboxError, Pending
 from streams.settings import Settings
 from streams.topics.topics import topic_names
-from tests.agents.memory_outbox import MemoryOutbox
+from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from tests.support.wait import wait_idle
 from web.play_intake import BATCH_BYTES, RECONNECT_S, IntakeError, IntakeFullError, PlayIntake

@@ -16,9 +16,9 @@ from streams.messages.records import CatalogItem, RelatedItems
 from streams.outbox import Outbox
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.kafka.watching import worker
-from tests.made_up import made_up_factors, publish
-from tests.web.gateway_process import client_of, gateway, play, post, read
+from tests.support.gateway import client_of, gateway, play, post, read
+from tests.support.made_up import made_up_factors, publish
+from tests.support.topics import worker
 
 PROJECT = Path(__file__).parents[2]
 TOKEN = "correct-horse-battery"  # noqa: S105  nobody's

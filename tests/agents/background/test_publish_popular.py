@@ -25,8 +25,8 @@ from streams.messages.records import CatalogItem, PopularItems
 from streams.outbox import OutboxError
 from streams.settings import Settings
 from streams.topics.topics import topic_names
-from tests.agents.memory_outbox import MemoryOutbox
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
+from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 
 PUBLISH_S = 60.0

@@ -20,8 +20,8 @@ from state.lists.popularity import LivePopularity, Popularity, TrainedPopularity
 from state.users.partition import PartitionState
 from streams.outbox import Item
 from streams.settings import Settings, override
-from tests.agents.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, refold, slice_of
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, refold, slice_of
+from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=5)

@@ -15,8 +15,8 @@ from state.lists.context import ListContext
 from state.lists.popularity import REFRESH_MS, LivePopularity
 from state.users.partition import PartitionState
 from streams.outbox import Item
-from tests.agents.deliveries import NOW_MS, folder_of, make_durable, played, slice_of
-from tests.state.builders import make_generation
+from tests.support.deliveries import NOW_MS, folder_of, make_durable, played, slice_of
+from tests.support.generations import make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=5)

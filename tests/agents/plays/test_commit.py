@@ -13,7 +13,7 @@ from state.users.partition import PartitionState, Place
 from state.users.record import UserRecord
 from streams.outbox import OutboxError
 from streams.topics.topics import topic_names
-from tests.agents.memory_outbox import MemoryOutbox
+from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from tests.support.wait import wait_idle
 

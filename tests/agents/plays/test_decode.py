@@ -14,7 +14,7 @@ from state.keys import item_key, play_id_key
 from state.users.event_columns import Action
 from streams.messages.records import RejectedPlay
 from streams.settings import Settings
-from tests.agents.deliveries import FIRST_S, play, played, slice_of
+from tests.support.deliveries import FIRST_S, play, played, slice_of
 from tests.support.settings import settings_with
 
 SETTINGS = Settings()

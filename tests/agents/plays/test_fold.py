@@ -17,7 +17,7 @@ from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from state.users.record import UserRecord, applied_offset_of
 from streams.settings import override
-from tests.agents.deliveries import (
+from tests.support.deliveries import (
     FIRST_S,
     NOW_MS,
     fold_slices,
@@ -28,7 +28,7 @@ from tests.agents.deliveries import (
     refold,
     slice_of,
 )
-from tests.state.builders import FIRST_ID, SECOND_ID, dense_vector, make_generation
+from tests.support.generations import FIRST_ID, SECOND_ID, dense_vector, make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=5, list_heartbeat_s=1000, list_score_change=float("inf"))

@@ -29,10 +29,10 @@ from state.users.store import UserStore
 from streams.consumer.slices import Slice
 from streams.outbox import OutboxError
 from streams.topics.topics import topic_names
-from tests.agents.deliveries import played, slice_of
-from tests.agents.memory_outbox import MemoryOutbox
-from tests.state.builders import make_generation
 from tests.support.clock import StepClock
+from tests.support.deliveries import played, slice_of
+from tests.support.generations import make_generation
+from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from tests.support.wait import wait_idle, wait_until
 

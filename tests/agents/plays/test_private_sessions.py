@@ -26,8 +26,8 @@ from streams.consumer.slices import Slice
 from streams.messages.records import Recommendations
 from streams.outbox import Item
 from streams.settings import Settings, override
-from tests.agents.deliveries import NOW_MS, lists_of, make_durable, played, slice_of
-from tests.state.builders import make_generation
+from tests.support.deliveries import NOW_MS, lists_of, make_durable, played, slice_of
+from tests.support.generations import make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=5, private_sessions_max=3, private_plays_max=4, private_s=100.0)

@@ -37,7 +37,7 @@ from streams.consumer.faust_app import create_app
 from streams.kafka.broker import free_port
 from streams.messages.records import Announcement
 from streams.settings import Settings
-from tests.state.builders import FIRST_ID, make_generation
+from tests.support.generations import FIRST_ID, make_generation
 from tests.support.settings import settings_with
 
 

@@ -30,8 +30,8 @@ from streams.messages.records import Pulse
 from streams.outbox import OutboxError
 from streams.settings import Settings, override
 from streams.topics.topics import topic_names
-from tests.agents.memory_outbox import MemoryOutbox
-from tests.state.builders import FIRST_ID, make_generation
+from tests.support.generations import FIRST_ID, make_generation
+from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from tests.support.wait import wait_until
 

@@ -13,7 +13,7 @@ from model.evaluation.rank_metrics import QualityError
 from streams.files.play_columns import PlaysFileError
 from streams.settings import Settings
 from tests.cli.plays_of_tastes import COLUMNS, Command
-from tests.jobs.tastes import N_EVENTS
+from tests.support.tastes import N_EVENTS
 
 HEAD = "| lists by | hit@10 | hit@20 | MRR@20 |"
 

@@ -20,8 +20,8 @@ from streams.kafka.broker import free_port
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, flat_values
 from streams.topics.topics import TopicNames, topic_names
-from tests.state.stores import judged, write_night
 from tests.support.settings import settings_with
+from tests.support.stores import judged, write_night
 
 FIRST, SECOND, THIRD, FOURTH = (f"2026-03-0{day}" for day in (1, 2, 3, 4))
 

@@ -12,9 +12,9 @@ from streams.files.play_columns import PlaysFileError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
 from tests.cli.plays_of_tastes import COLUMNS, Command, read_by_commands
-from tests.jobs.snapshots import drawn_plays
-from tests.jobs.tastes import N_EVENTS
 from tests.kafka.listeners import write_listeners
+from tests.support.snapshots import drawn_plays
+from tests.support.tastes import N_EVENTS
 
 COMMAND = Command(app)
 run, told = COMMAND.run, COMMAND.told

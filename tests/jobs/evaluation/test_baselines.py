@@ -29,7 +29,7 @@ from model.evaluation.isgd import Isgd
 from model.evaluation.neighbours import Nearness, neighbour_ranks
 from model.evaluation.prequential import fold_in_ranks, popular_ranks, static_ranks, train_on
 from model.evaluation.rank_metrics import hit_rate
-from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
+from tests.support.tastes import N_EVENTS, SMALL, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 SETTINGS = {"chosen": replace(SMALL, half_life_plays=1.0), "given": SMALL}

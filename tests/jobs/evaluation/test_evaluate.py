@@ -9,7 +9,7 @@ from model.evaluation.event_log import split_events
 from model.evaluation.prequential import popular_ranks
 from model.evaluation.rank_metrics import QualityError, hit_rate, mean_reciprocal_rank
 from state.generations.manifest import Estimate
-from tests.jobs.tastes import N_EVENTS, drawn_events
+from tests.support.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 

@@ -21,9 +21,9 @@ from state.generations.generation import Catalog, open_generation, write_generat
 from state.keys import item_key
 from state.users.record_batch import unpack
 from streams.settings import Settings, override
-from tests.jobs.snapshots import drawn_plays, records_of, snapshot_of
-from tests.state.builders import FIRST_ID, build_lists, manifest_of
+from tests.support.generations import FIRST_ID, build_lists, manifest_of
 from tests.support.settings import settings_with
+from tests.support.snapshots import drawn_plays, records_of, snapshot_of
 
 NOW_S = 2_000_000_000
 SETTINGS = settings_with(factors=8, half_life_plays=float("inf"), iterations=3, gate_share=0.0)

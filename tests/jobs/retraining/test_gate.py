@@ -16,9 +16,9 @@ from model.history import Histories
 from model.objective import Objective
 from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
-from tests.jobs.snapshots import Played, snapshot_of
-from tests.state.builders import FIRST_ID, make_generation, manifest_of
+from tests.support.generations import FIRST_ID, make_generation, manifest_of
 from tests.support.settings import settings_with
+from tests.support.snapshots import Played, snapshot_of
 
 OBJECTIVE = Objective(factors=8, iterations=5, half_life_plays=float("inf"))
 TASTES, N_ITEMS = 4, 80

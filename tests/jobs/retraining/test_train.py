@@ -12,9 +12,9 @@ from model.objective import Objective
 from model.training import Progress, TrainingError
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.keys import item_key
-from tests.jobs.snapshots import drawn_plays, snapshot_of
-from tests.state.builders import FIRST_ID, manifest_of
+from tests.support.generations import FIRST_ID, manifest_of
 from tests.support.settings import settings_with
+from tests.support.snapshots import drawn_plays, snapshot_of
 
 OBJECTIVE = Objective(factors=8, half_life_plays=float("inf"), iterations=3)
 

@@ -18,7 +18,7 @@ from jobs.tuning.optuna_trials import NAME, Trials
 from jobs.tuning.results import Scored
 from model.objective import Objective
 from state.generations.manifest import Estimate
-from tests.jobs.tastes import SMALL
+from tests.support.tastes import SMALL
 
 PROJECT = Path(__file__).parents[3]
 SEED = 3
@@ -26,7 +26,7 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 from jobs.tuning.optuna_trials import Trials
-from tests.jobs.tastes import SMALL
+from tests.support.tastes import SMALL
 Trials(Path(sys.argv[1]), SMALL, [], 3).ask()
 os.kill(os.getpid(), signal.SIGKILL)
 """

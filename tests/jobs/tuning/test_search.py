@@ -18,7 +18,7 @@ from model.evaluation.prequential import fold_in_ranks, train_on
 from model.evaluation.rank_metrics import hit_rate, mean_reciprocal_rank
 from model.objective import Objective
 from state.generations.manifest import Estimate
-from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
+from tests.support.tastes import N_EVENTS, SMALL, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 

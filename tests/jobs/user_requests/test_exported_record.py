@@ -11,7 +11,7 @@ from state.keys import MARK, generation_key, item_key, item_name_key
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.messages.export_document import HeldEntry, HeldRecord, HeldShown
 from streams.settings import Settings
-from tests.state.builders import FIRST_ID, make_generation
+from tests.support.generations import FIRST_ID, make_generation
 from tests.support.settings import settings_with
 
 RECORD = UserRecord(

@@ -6,7 +6,7 @@ import pytest
 from model.evaluation.event_log import Split, split_events
 from model.evaluation.isgd import Isgd, isgd_ranks, isgd_ranks_plain
 from model.evaluation.rank_metrics import MISS, QualityError, hit_rate
-from tests.jobs.tastes import N_EVENTS, drawn_events
+from tests.support.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 SETTING = Isgd(factors=8, learn_rate=0.1, regularization=0.05)

@@ -8,7 +8,7 @@ from model.evaluation import neighbours
 from model.evaluation.event_log import Split, events_of, split_events
 from model.evaluation.neighbours import Nearness, neighbour_ranks, neighbour_ranks_plain
 from model.evaluation.rank_metrics import MISS, hit_rate
-from tests.jobs.tastes import N_EVENTS, drawn_events
+from tests.support.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 NEARNESS = Nearness(window_plays=5.0, half_life_plays=2.0)

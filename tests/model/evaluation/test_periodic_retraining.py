@@ -6,7 +6,7 @@ from model.evaluation.event_log import split_events
 from model.evaluation.periodic_retraining import retrained_ranks
 from model.evaluation.prequential import fold_in_ranks, fold_in_ranks_plain, train_on
 from model.evaluation.rank_metrics import MISS
-from tests.jobs.tastes import N_EVENTS, SMALL, drawn_events
+from tests.support.tastes import N_EVENTS, SMALL, drawn_events
 
 N_TRAINED, SEED = N_EVENTS * 7 // 10, 4
 

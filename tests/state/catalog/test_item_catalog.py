@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from state.catalog.item_catalog import KINDS_MAX, ItemCatalog
 from state.generations.generation import Generation
 from streams.messages.records import CatalogItem
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 
 N_ITEMS = 40
 

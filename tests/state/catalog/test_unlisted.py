@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from tests.state.builders import make_generation
+from tests.support.generations import make_generation
 
 
 @pytest.fixture

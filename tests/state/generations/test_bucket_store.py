@@ -20,8 +20,8 @@ from state.generations.folder_store import FolderStore
 from state.generations.generation import open_generation
 from state.generations.revision import write_revision
 from state.storage.checksums import verify_file_set, write_checksums
-from tests.state.builders import FIRST_ID, SECOND_ID
-from tests.state.stores import write_night
+from tests.support.generations import FIRST_ID, SECOND_ID
+from tests.support.stores import write_night
 
 THIRD_ID = "2026-01-03T00-00-00.000Z"
 

@@ -10,8 +10,8 @@ from state.errors import GenerationError
 from state.generations.folder_store import FolderStore
 from state.generations.manifest import MANIFEST
 from state.generations.store import GenerationStore
-from tests.state.builders import FIRST_ID, SECOND_ID
-from tests.state.stores import write_night
+from tests.support.generations import FIRST_ID, SECOND_ID
+from tests.support.stores import write_night
 
 
 def listed(store: GenerationStore) -> list[str]:

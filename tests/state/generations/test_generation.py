@@ -18,7 +18,7 @@ from state.generations.revision import Revision, write_revision
 from state.keys import generation_key, item_key
 from state.storage.checksums import write_checksums
 from state.storage.files import fsync_folder
-from tests.state.builders import FIRST_ID, catalog_of, make_generation, manifest_of
+from tests.support.generations import FIRST_ID, catalog_of, make_generation, manifest_of
 
 
 def said(act: Callable[[], object]) -> str:

@@ -19,7 +19,7 @@ from state.generations.manifest import (
     read_manifest,
     write_manifest,
 )
-from tests.state.builders import FIRST_ID, manifest_of
+from tests.support.generations import FIRST_ID, manifest_of
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "generation_v1" / "2025-12-31T03-00-00.000Z"
 QUALITY = Quality(n_events=1000, hit_at_20=Estimate(0.25, 0.22, 0.28), mrr_at_20=Estimate(0.1, 0.09, 0.11))

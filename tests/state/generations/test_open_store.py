@@ -6,8 +6,8 @@ import pytest
 
 from state.errors import GenerationError
 from state.generations.open_store import generation_store, open_latest
-from tests.state.stores import judged, write_night
 from tests.support.settings import settings_with
+from tests.support.stores import judged, write_night
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from state.generations.revision import INDEX, RECORD, Revision, open_revision, w
 from state.keys import item_key
 from state.storage.checksums import write_checksums
 from state.storage.files import fsync_folder
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 
 pytestmark = pytest.mark.processes
 

@@ -16,7 +16,7 @@ from state.generations.revision import write_revision
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
 from streams.messages.records import Announcement
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from state.lists.ranker import Ranker
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
 from streams.settings import override
-from tests.state.builders import FIRST_ID, build_lists, catalog_of, dense_vector, manifest_of
+from tests.support.generations import FIRST_ID, build_lists, catalog_of, dense_vector, manifest_of
 from tests.support.settings import settings_with
 
 FACTORS = 8

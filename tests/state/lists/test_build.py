@@ -16,7 +16,7 @@ from state.lists.build import Lists
 from state.lists.ranker import Ranker
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.settings import Settings
-from tests.state.builders import SECOND_ID, build_lists, dense_vector, listener, make_generation, unpacked
+from tests.support.generations import SECOND_ID, build_lists, dense_vector, listener, make_generation, unpacked
 from tests.support.settings import settings_with
 
 ALL = {f"i{number}" for number in range(40)}

@@ -12,7 +12,7 @@ from state.lists.publish_policy import Publishing, Reason
 from state.users.record import UserRecord
 from state.users.record_batch import new_users
 from streams.messages.records import Recommendations
-from tests.state.builders import FIRST_ID, build_lists, listener, make_generation, unexplained, unpacked
+from tests.support.generations import FIRST_ID, build_lists, listener, make_generation, unexplained, unpacked
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(list_expires_s=60)

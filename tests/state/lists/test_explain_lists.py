@@ -9,7 +9,7 @@ from model.explain import split
 from model.objective import Rule
 from state.lists.explain_lists import explain_lists
 from state.users.record import UserRecord
-from tests.state.builders import build_lists, listener, make_generation, unpacked
+from tests.support.generations import build_lists, listener, make_generation, unpacked
 from tests.support.settings import settings_with
 
 

@@ -12,7 +12,15 @@ from state.keys import item_key
 from state.lists.explain_score import Explanation, ExplanationError, explanation
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import pack
-from tests.state.builders import FIRST_ID, SECOND_ID, build_lists, dense_vector, listener, make_generation, unpacked
+from tests.support.generations import (
+    FIRST_ID,
+    SECOND_ID,
+    build_lists,
+    dense_vector,
+    listener,
+    make_generation,
+    unpacked,
+)
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(popular_blend=0, cooldown_shows=3, cooldown_plays=10)

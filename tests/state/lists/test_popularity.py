@@ -14,7 +14,7 @@ from state.generations.revision import write_revision
 from state.keys import item_key
 from state.lists.context import ListContext
 from state.lists.popularity import DAY_S, REFRESH_MS, Kinds, LivePopularity, most_played, popular_as_trained
-from tests.state.builders import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
+from tests.support.generations import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
 from tests.support.settings import settings_with
 
 DAYS = 30.0

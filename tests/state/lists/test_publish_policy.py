@@ -26,7 +26,7 @@ from state.lists.publish_policy import (
 from state.users.record import UserRecord
 from state.users.record_batch import Ragged, UserRecords, unpack
 from streams.settings import Settings
-from tests.state.builders import make_generation, plain, unexplained
+from tests.support.generations import make_generation, plain, unexplained
 from tests.support.settings import settings_with
 
 NOW_MS = 1_800_000_000_000

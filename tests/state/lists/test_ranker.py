@@ -21,7 +21,7 @@ from state.generations.revision import Revision, write_revision
 from state.lists.index_recall import ENOUGH, recall_of
 from state.lists.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
 from streams.settings import Settings
-from tests.state.builders import FIRST_ID, SECOND_ID, make_generation
+from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 from tests.support.settings import settings_with
 
 pytestmark = pytest.mark.processes

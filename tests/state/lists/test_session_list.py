@@ -17,7 +17,7 @@ from state.lists.session_list import (
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
 from streams.settings import override
-from tests.state.builders import FIRST_ID, build_lists, make_generation
+from tests.support.generations import FIRST_ID, build_lists, make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=6)

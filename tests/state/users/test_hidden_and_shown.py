@@ -7,7 +7,7 @@ from state.users.hidden_and_shown import cooling
 from state.users.learn import learn
 from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings
-from tests.state.builders import Played, columns_of
+from tests.support.generations import Played, columns_of
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(cooldown_shows=2, cooldown_plays=3)

@@ -12,7 +12,7 @@ from state.users.learn import OUTCOMES, learn
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings, override
-from tests.state.builders import Played, columns_of, plain
+from tests.support.generations import Played, columns_of, plain
 from tests.support.settings import settings_with
 
 N_USERS = 3

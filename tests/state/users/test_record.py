@@ -21,7 +21,7 @@ from state.users.record import (
     upgraded,
 )
 from state.users.record_batch import pack, unpack
-from tests.state.builders import plain
+from tests.support.generations import plain
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 F32 = st.floats(width=32, allow_nan=False)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from state.users.record import RecordFormatError, UserRecord
 from state.users.record_batch import new_users, pack, unpack
-from tests.state.builders import plain
 from tests.state.users.test_record import F32, RECORDS
+from tests.support.generations import plain
 
 FACTORS = 4
 NO_VECTOR = RECORDS.map(lambda record: replace(record, generation_key=0, vector=()))

@@ -10,7 +10,7 @@ import pytest
 from state.generations.open_store import generation_store
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PULSE
-from tests.made_up import write_made_up
+from tests.support.made_up import write_made_up
 from tests.web.scene import NOW_MS, Scene
 from web.feeds.dashboard import GONE_MS, HISTORY_S, SILENT_MS, WORKERS_MAX
 

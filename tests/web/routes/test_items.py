@@ -7,7 +7,7 @@ import pytest
 
 from state.gateway_view import ITEM
 from state.generations.generation import Generation
-from tests.state.builders import make_generation
+from tests.support.generations import make_generation
 from tests.web.scene import Scene
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.state.builders import make_generation
+from tests.support.generations import make_generation
 from tests.web.scene import Scene, made_list
 
 NAMES = {

@@ -18,7 +18,7 @@ from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics.topics import topic_names
-from tests.state.builders import FIRST_ID, manifest_of, numbered
+from tests.support.generations import FIRST_ID, manifest_of, numbered
 
 FIRST_PLAY_MS = 1_700_000_000_000
 

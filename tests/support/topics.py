@@ -12,7 +12,7 @@ from streams.outbox import Item, Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names
-from tests.made_up import produce_plays
+from tests.support.made_up import produce_plays
 
 READY_S = 30.0
 

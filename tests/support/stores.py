@@ -16,7 +16,7 @@ from state.generations.open_store import generation_store
 from state.generations.related_items import Related, write_related
 from state.generations.store import GenerationStore
 from streams.settings import Settings, override
-from tests.state.builders import catalog_of, manifest_of
+from tests.support.generations import catalog_of, manifest_of
 
 BUCKET = "generations"
 
