@@ -1,4 +1,4 @@
-"""The app: every path, behind the guard."""
+"""The app: every route, behind the guard."""
 
 from importlib.metadata import version
 
@@ -19,15 +19,15 @@ from web.server.guard import Guard
 from web.server.problems import add_problems
 
 DESCRIPTION = """\
-Plays go in, lists come out; whatever a play changes is in its listener's list milliseconds later.
+Send plays, read lists: a play changes its listener's list within milliseconds.
 
-Lists are read from what this gateway holds of the topics: they are there whether or not a worker runs.
+The gateway keeps a copy of the lists, so reads work whether or not a worker runs.
 Ids in a path are percent-encoded, slashes too. Errors are problem documents (RFC 9457).
 """
 
 
 def create_api(parts: GatewayParts, access: Access) -> FastAPI:
-    """Return the paths alone."""
+    """Return the routes without the guard."""
     app = FastAPI(
         title="playfold",
         version=version("playfold"),

@@ -1,4 +1,4 @@
-"""One gateway process: it reads its topics, answers clients, and stops with a sentence."""
+"""One gateway process: it follows its topics, answers clients, and stops with a log message."""
 
 import asyncio
 import logging
@@ -59,7 +59,7 @@ class Gateway:
                 log.info("gateway_stopped")
 
     async def _serve(self, view: View, bound: Any) -> None:
-        """Answer clients, from the first moment on: what is not ready says so."""
+        """Serve HTTP at once; routes answer 503 until their topics are loaded."""
         parts, names = make_parts(self._settings, self._operations, view), topic_names(self._settings)
         followed = partial(Broadcast, self._settings.kafka.brokers, timeout_s=self._settings.kafka.timeout_s)
         broadcasts = [
@@ -113,7 +113,7 @@ class Gateway:
 
 
 async def start_parts(parts: GatewayParts, broadcasts: Sequence[Broadcast]) -> None:
-    """Start what has to be there before the topics are read.
+    """Start the parts that have to run before the topics are read.
 
     Raises:
         LogReadError, OutboxError: Kafka did not answer, or a topic is missing.

@@ -1,4 +1,4 @@
-"""Items found by part of their title, artist or id."""
+"""Search for items by part of their title, artist or id."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ class ItemSearch:
     """
 
     def __init__(self, serving: Serving) -> None:
-        """Begin with no item; order what is found by how often it is played under what `serving` has."""
+        """Order matches by popularity in the generation that `serving` has."""
         self._serving = serving
         self._items: dict[str, FoundItem] = {}
         self._text, self._text_version = _END, (-1, 0)
@@ -39,7 +39,7 @@ class ItemSearch:
         """Keep the text: a revision has the same items."""
 
     def take(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
-        """Take in records of the catalog; what cannot be read is ignored."""
+        """Add or remove the items of catalog records; ignore a record that does not decode."""
         for key, value in records:
             self._version += 1
             if value is None:
@@ -54,7 +54,7 @@ class ItemSearch:
             )
 
     def of(self, item_id: str) -> FoundItem:
-        """Return what is known of an item."""
+        """Return an item by id, with its title and artist where the catalog names them."""
         return self._items.get(item_id) or FoundItem(item_id=item_id)
 
     def find(self, query: str, limit: int) -> list[FoundItem]:
@@ -88,7 +88,7 @@ def _folded(text: str) -> str:
 
 
 def _line(item: FoundItem) -> str:
-    """Return the text of an item: what is searched, and its id as it is."""
+    """Return the line of an item: its folded title, artist and id to search, and its id as written."""
     return _folded(f"{item.title or ''} {item.artist or ''} {item.item_id}") + _SEPARATOR + item.item_id
 
 

@@ -1,4 +1,4 @@
-"""A listener's list as it is given out: the one that is held, or what is popular, cut to what was asked for."""
+"""A listener's list as the gateway answers it: their own or the popular list, cut to the request."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -22,7 +22,7 @@ _PARALLEL = ("items", "scores", "because", "because_scores", "because_rest")
 
 
 class Wanted(NamedTuple):
-    """What a reader asks for."""
+    """The part of a list that a request selects."""
 
     n: int | None = None
     """Items; all that there are if left out."""
@@ -40,7 +40,7 @@ class NoListError(LookupError):
 
 
 class ListReader:
-    """Answers who asks for a list, from what this gateway holds."""
+    """Reads lists from the gateway's view of the topics."""
 
     def __init__(
         self,
@@ -56,40 +56,44 @@ class ListReader:
         self._waiters, self._progress = waiters, progress
 
     def read(self, user_id: str, wanted: Wanted, now_ms: int, *, reflected: bool | None = None) -> bytes:
-        """Return a listener's list as JSON, or the popular one where they have none or an expired one.
+        """Return a listener's list as JSON, or the popular list if there is none or it has expired.
 
         Args:
             user_id: The listener.
-            wanted: What of the list.
-            now_ms: When: what cannot be played then is left out.
-            reflected: What to say of a play that was waited for; None: nothing.
+            wanted: The part of the list to return.
+            now_ms: The time, in milliseconds since 1970. Items that are unavailable then are left out.
+            reflected: Whether the list reflects the play that the request waited for; None if it waited for none.
 
         Raises:
-            NoListError: There is none of either.
-            ListUnreadable: What stands under their id is no list.
+            NoListError: There is neither an own nor a popular list.
+            ListUnreadable: The record under the listener's id is not a valid list.
         """
         held = self._view.list_of(user_id)
         as_it_stands = wanted == WHOLE and reflected is None and not self._catalog.limits_any
         if held is not None and as_it_stands and held.expires_at_ms > now_ms:
             return held.value  # nearly every read
-        found = None if held is None else read_list(held.value)
-        return told(self._cut(user_id, found, wanted, now_ms), reflected=reflected)
+        recommendations = None if held is None else read_list(held.value)
+        return encode(self._cut(user_id, recommendations, wanted, now_ms), reflected=reflected)
 
-    def _cut(self, user_id: str, found: Recommendations | None, wanted: Wanted, now_ms: int) -> Recommendations:
-        """Return what is wanted of a listener's own list, or of the popular one if that is none, or expired."""
-        if found is None or found.expires_at_ms <= now_ms:
+    def _cut(
+        self, user_id: str, recommendations: Recommendations | None, wanted: Wanted, now_ms: int
+    ) -> Recommendations:
+        """Return the requested part of the listener's own list, or of the popular one if it is missing or expired."""
+        if recommendations is None or recommendations.expires_at_ms <= now_ms:
             popular = self._popular.of(wanted.kind or ALL_KINDS)
             if popular is not None:
-                found, wanted = as_list_of(user_id, popular, self._settings), wanted._replace(kind=None)
-        if found is None:
+                recommendations, wanted = as_list_of(user_id, popular, self._settings), wanted._replace(kind=None)
+        if recommendations is None:
             message = "There is no list for this listener, nor a popular one: no worker has served a generation yet."
             raise NoListError(message)
-        return cut(found, wanted, lambda item_id: self._catalog.is_available(item_id, now_ms), self._catalog.kind_of)
+        return cut(
+            recommendations, wanted, lambda item_id: self._catalog.is_available(item_id, now_ms), self._catalog.kind_of
+        )
 
     def held(self, user_id: str) -> Recommendations | None:
         """Return a listener's own list, whole, as it stands on the topic."""
-        found = self._view.list_of(user_id)
-        return None if found is None else read_list(found.value)
+        recommendations = self._view.list_of(user_id)
+        return None if recommendations is None else read_list(recommendations.value)
 
     async def reflects(self, user_id: str, offset: int, wait_s: float) -> bool:
         """Wait until a listener's list reflects the play at an offset of their partition, or the time is up.
@@ -123,33 +127,33 @@ class ListReader:
 
 
 def cut(
-    found: Recommendations,
+    recommendations: Recommendations,
     wanted: Wanted,
     is_available: Callable[[str], bool],
     kind_of: Callable[[str], str | None],
 ) -> Recommendations:
-    """Return a list without what is not wanted and cannot be played now; what stays keeps its order."""
-    kept = [
+    """Return a list without items that the request excludes or that are unavailable now, in the same order."""
+    positions = [
         at
-        for at, item_id in enumerate(found.items)
+        for at, item_id in enumerate(recommendations.items)
         if is_available(item_id)
         and item_id not in wanted.exclude
         and (wanted.kind is None or kind_of(item_id) == wanted.kind)
     ][: wanted.n]
-    if len(kept) == len(found.items):
-        return found
-    return msgspec.structs.replace(found, **dict(_picked(found, kept)))
+    if len(positions) == len(recommendations.items):
+        return recommendations
+    return msgspec.structs.replace(recommendations, **dict(_picked(recommendations, positions)))
 
 
-def _picked(found: Recommendations, kept: Sequence[int]) -> Iterator[tuple[str, list[Any]]]:
+def _picked(recommendations: Recommendations, positions: Sequence[int]) -> Iterator[tuple[str, list[Any]]]:
     for name in _PARALLEL:
-        column = getattr(found, name)
-        yield name, [column[at] for at in kept] if column else column
+        column = getattr(recommendations, name)
+        yield name, [column[at] for at in positions] if column else column
 
 
-def told(found: Recommendations, *, reflected: bool | None) -> bytes:
+def encode(recommendations: Recommendations, *, reflected: bool | None) -> bytes:
     """Return a list as it is given out."""
     if reflected is None:
-        return msgspec.json.encode(found)
-    fields = {name: getattr(found, name) for name in found.__struct_fields__}
+        return msgspec.json.encode(recommendations)
+    fields = {name: getattr(recommendations, name) for name in recommendations.__struct_fields__}
     return msgspec.json.encode(ListAnswer(**fields, reflected=reflected))

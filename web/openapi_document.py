@@ -1,4 +1,4 @@
-"""docs/openapi.json, out of the paths of the gateway: `python -m web.openapi_document` writes it."""
+"""Write docs/openapi.json from the routes of the gateway: `python -m web.openapi_document`."""
 
 import json
 import sys
@@ -16,11 +16,11 @@ FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
 
 
 def _nothing(*_: Any) -> Any:
-    """Do what is not done here."""
+    """Stand in for an operation that the document only describes."""
 
 
 def render_document() -> str:
-    """Return the text of the file, as a gateway under the settings as they come describes itself."""
+    """Return the text of the file, for a gateway with default settings."""
     with tempfile.TemporaryDirectory() as folder:
         settings = override(Settings(), data_dir=folder)
         view = View(settings.application.gateway_path / "view")

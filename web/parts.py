@@ -31,13 +31,13 @@ from web.session_ranking import SessionRanking
 
 @dataclass(frozen=True)
 class TopicOperations:
-    """What takes reading whole topics; the command gives it, since `web` and `jobs` know nothing of each other."""
+    """Operations that scan whole topics, injected by the command because web may not import jobs."""
 
     explain: Callable[[str, str, Settings], Explanation]
-    """Splits a score over all plays, in a thread. Raises LookupError where there is no such score."""
+    """Splits a score over all plays, in a thread. Raises LookupError if there is no such score."""
     export: Callable[[str, Settings, int], Awaitable[Holdings]]
     forget: Callable[[str, Settings], Awaitable[Receipt]]
-    """Has a listener forgotten, and returns the receipt. Raises TimeoutError if no worker did it in time."""
+    """Forgets a listener and returns the receipt. Raises TimeoutError if no worker processed it in time."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class GatewayParts:
 
     @property
     def caught_up(self) -> bool:
-        """Tell whether everything has been read that stood on the topics at the start."""
+        """Return whether the gateway has read the topics up to their ends at the start."""
         return self.follower.caught_up.is_set()
 
 
 def make_parts(settings: Settings, operations: TopicOperations, view: View) -> GatewayParts:
-    """Put the parts of a gateway together."""
+    """Create the parts of a gateway."""
     waiters, catalog, popular = ListWaiters(), ItemCatalog(), PopularLists()
     thread, ranker = ThreadPoolExecutor(1, thread_name_prefix="rank"), Ranker(settings, catalog)
     serving = Serving(generation_store(settings), catalog.prepare, thread=thread)
@@ -116,7 +116,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
 
 
 def take_items(catalog: ItemCatalog, search: ItemSearch, records: Iterable[Record]) -> None:
-    """Take in records of the catalog."""
+    """Apply records of the catalog to the catalog and the search."""
     known = list(records)
     for key, value in known:
         catalog.on_record(key, value)

@@ -1,4 +1,4 @@
-"""Events on their way to `plays`: those of many requests share a batch, and each request learns where its own stand."""
+"""Events on their way to `plays`: requests share batches, and each request gets the offsets of its own events."""
 
 import asyncio
 import logging
@@ -22,11 +22,11 @@ BATCH_BYTES = BATCH_BYTES_MAX * 3 // 4
 
 
 class IntakeError(ConnectionError):
-    """Kafka does not take events now. Send them again later; with a `play_id` each counts once, whatever arrived."""
+    """Kafka does not accept events now. Send them again later; an event with a `play_id` counts once."""
 
 
 class IntakeFullError(IntakeError):
-    """More events wait for Kafka than may. Send them again later."""
+    """The limit of waiting events is reached. Send them again later."""
 
 
 class _Parcel(NamedTuple):
@@ -39,7 +39,7 @@ class _Parcel(NamedTuple):
 
 
 class PlayIntake:
-    """Produces events, a batch a partition at a time: while one is on its way, what comes joins the next."""
+    """Produces events, one batch a partition at a time; events that arrive meanwhile join the next batch."""
 
     def __init__(self, settings: Settings, make_outbox: Callable[[Settings], Outbox] = Outbox) -> None:
         """Prepare; nothing is sent before `start`."""
@@ -62,7 +62,7 @@ class PlayIntake:
         self._outbox = outbox
 
     async def stop(self) -> None:
-        """Send what waits, for a bounded time, and disconnect."""
+        """Send the waiting events, for a bounded time, and disconnect."""
         if self._senders:
             await asyncio.wait(self._senders, timeout=self._settings.kafka.timeout_s)
         if self._reconnecting is not None:
@@ -73,7 +73,7 @@ class PlayIntake:
 
     @property
     def connected(self) -> bool:
-        """Tell whether events are taken, as far as is known."""
+        """Return whether the producer is connected, as far as is known."""
         return self._outbox is not None
 
     async def put(self, partition: int, items: Sequence[Item]) -> list[int]:
@@ -106,7 +106,7 @@ class PlayIntake:
         return [first + at for first, parcel in zip(firsts, parcels, strict=True) for at in range(len(parcel.items))]
 
     async def _send_all(self, partition: int) -> None:
-        """Send what waits for a partition, batch after batch, until nothing does."""
+        """Send the waiting events of a partition, batch after batch, until none is left."""
         lane = self._lanes[partition]
         try:
             while lane:
@@ -115,7 +115,7 @@ class PlayIntake:
             self._busy.discard(partition)
 
     async def _send(self, partition: int, parcels: Sequence[_Parcel]) -> None:
-        """Send one batch and tell everybody in it where their events stand, or that they may not."""
+        """Send one batch and give every request in it its offsets, or the error."""
         outbox = self._outbox
         if outbox is None:
             _fail(parcels, f"Kafka at {self._settings.kafka.brokers} does not answer; these events were not sent.")
@@ -139,7 +139,7 @@ class PlayIntake:
             offset += len(parcel.items)
 
     def _lose(self, lost: Outbox, error: Exception) -> None:
-        """Take note that Kafka is gone: what an idempotent producer lost it does not get over, so another is made."""
+        """Replace the producer: an idempotent producer does not recover from a lost batch."""
         if self._outbox is lost:
             log.warning("intake_lost_kafka", extra={"reason": repr(error)})
             self._outbox = None
@@ -166,7 +166,7 @@ def _size(item: Item) -> int:
 
 
 def _cut(items: list[Item]) -> list[tuple[list[Item], int]]:
-    """Cut events into parts of which each goes into a batch, with their bytes."""
+    """Split events into parts that each fit a batch, with their sizes in bytes."""
     parts: list[tuple[list[Item], int]] = []
     part: list[Item] = []
     n_bytes = 0
@@ -181,7 +181,7 @@ def _cut(items: list[Item]) -> list[tuple[list[Item], int]]:
 
 
 def _take(lane: deque[_Parcel]) -> list[_Parcel]:
-    """Take from a lane what goes into the next batch, one parcel at least."""
+    """Remove the parcels of the next batch from a lane, one at least."""
     taken: list[_Parcel] = []
     n_bytes = 0
     while lane and (not taken or n_bytes + lane[0].n_bytes <= BATCH_BYTES):

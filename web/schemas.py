@@ -1,4 +1,4 @@
-"""What the gateway takes and gives out, beside what travels on the topics."""
+"""Requests and answers of the gateway that are not messages on topics."""
 
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaysAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of some events, in their order."""
+    """The results of some events, in their order."""
 
     accepted: Annotated[int, Meta(ge=0, description="Events that Kafka has.")]
     rejected: Annotated[int, Meta(ge=0, description="Events that it has not.")]
@@ -38,7 +38,7 @@ class PlaysAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListAnswer(Recommendations, frozen=True, kw_only=True):
-    """A listener's list as it stands on `recommendations`, or the popular one, cut to what was asked for."""
+    """A listener's list from `recommendations`, or the popular list, cut to the request."""
 
     reflected: Annotated[
         bool | msgspec.UnsetType,
@@ -61,7 +61,7 @@ class ItemsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ItemsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes with some items, best first; `items` and `scores` are parallel. Nothing is kept."""
+    """Recommendations for some items, best first; `items` and `scores` are parallel. Nothing is stored."""
 
     kind: Annotated[
         str, Meta(description="As of a listener's list; `popular`: the generation knows none of the items.")
@@ -73,7 +73,7 @@ class ItemsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item, by what the catalog says of it."""
+    """An item, with its title, artist and kind from the catalog."""
 
     item_id: str
     title: str | None = None
@@ -88,20 +88,20 @@ class FoundItems(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundListeners(msgspec.Struct, frozen=True, kw_only=True):
-    """Listeners who have a list."""
+    """Ids of listeners that have a list."""
 
     listeners: list[str]
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """A play, and what it adds to a score."""
+    """A played item, and its share of a score."""
 
     item_id: str
     share: Annotated[float, Meta(description="What it adds to the score; below 0: what it takes.")]
 
 
 class BecauseAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an item scores what it does with a listener: `score` is the sum of all shares and of `rest`."""
+    """The reasons of an item's score: `score` is the sum of all shares and of `rest`."""
 
     user_id: str
     item_id: str

@@ -1,4 +1,4 @@
-"""What goes with some items, by the generation in service; worked out in a thread, one request at a time."""
+"""Session-based recommendations by the generation in service, computed in a thread, one request at a time."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ class NoGenerationError(LookupError):
 
 
 class RankingBusyError(TimeoutError):
-    """Too many requests wait to be ranked already. Try again later."""
+    """Too many requests are queued for ranking: the limit is reached. Try again later."""
 
 
 class SessionRanking:
@@ -40,18 +40,18 @@ class SessionRanking:
         await asyncio.get_running_loop().run_in_executor(self._thread, warm_up)
 
     async def answer(self, wanted: ItemsRequest) -> ItemsAnswer:
-        """Return what goes with some items.
+        """Return recommendations for some items.
 
         Raises:
-            NoGenerationError: There is nothing to rank by.
-            RankingBusyError: Too many wait already.
+            NoGenerationError: No generation is in service.
+            RankingBusyError: `WAITING_MAX` requests wait already.
         """
         generation = self._serving.current
         if generation is None:
             message = "No generation is in service yet, so nothing can be ranked: `playfold retrain` makes one."
             raise NoGenerationError(message)
         if self._n_waiting >= WAITING_MAX:
-            message = f"{WAITING_MAX:,} requests wait to be ranked already."
+            message = f"{WAITING_MAX:,} requests are queued for ranking: the limit is reached."
             raise RankingBusyError(message)
         self._n_waiting += 1
         try:
@@ -66,15 +66,15 @@ class SessionRanking:
     def _ranked(self, generation: Generation, wanted: ItemsRequest) -> ItemsAnswer:
         n, now_ms = wanted.n or self._settings.lists.n, time.time_ns() // 1_000_000
         if wanted.candidates is not None:
-            found = rank_candidates(generation, wanted.items, wanted.candidates)
+            ranked = rank_candidates(generation, wanted.items, wanted.candidates)
         else:
             settings = override(self._settings, list_n=n)
             builder = ListBuilder(settings, self._ranker, TrainedPopularity())
-            found = session_list(builder, ListContext(generation, now_ms), wanted.items)
+            ranked = session_list(builder, ListContext(generation, now_ms), wanted.items)
         return ItemsAnswer(
-            kind=found.kind,
+            kind=ranked.kind,
             generation=generation.id,
-            items=found.items[:n],
-            scores=found.scores[:n],
-            unknown=found.unknown,
+            items=ranked.items[:n],
+            scores=ranked.scores[:n],
+            unknown=ranked.unknown,
         )

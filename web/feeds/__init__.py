@@ -1,1 +1,1 @@
-"""What the gateway follows on Kafka."""
+"""The feeds of the gateway: the topics that it follows on Kafka."""

@@ -1,4 +1,4 @@
-"""How far the workers have come on `plays`: for the lag, and for those who wait until a play is settled."""
+"""The offsets that workers have committed on `plays`: for the lag, and for readers that wait for a play."""
 
 import asyncio
 import logging
@@ -15,22 +15,22 @@ log = logging.getLogger(__name__)
 
 QUIET_S = 1.0
 AWAITED_S = 0.1
-"""Between two looks, if nobody waits and if somebody does: workers commit once a second."""
+"""Seconds between two polls while no reader waits, and while one does; workers commit once a second."""
 LOOK_S = 5.0
 
 
 class CommitProgress:
-    """Looks again and again at what the workers have committed.
+    """Polls the offsets that the workers have committed.
 
-    A play that changes nothing in its listener's list leaves no list behind. It is settled once the workers have
-    committed it and every list that stood then is held.
+    A play that does not change its listener's list publishes no list. It is settled once the workers have committed
+    it and this gateway holds every list that was on the topic at that moment.
 
     Attributes:
-        lags: Plays of each partition that are not committed; None while Kafka does not tell.
+        lags: Plays of each partition that are not committed; None while Kafka does not answer.
     """
 
     def __init__(self, settings: Settings, follower: TopicFollower, waiters: ListWaiters) -> None:
-        """Wake `waiters` whenever something is settled."""
+        """Wake `waiters` whenever a play is settled."""
         self._settings, self._follower, self._waiters = settings, follower, waiters
         self._settled: dict[int, int] = {}
         self.lags: dict[int, int] | None = None
@@ -41,11 +41,11 @@ class CommitProgress:
         return None if self.lags is None else sum(self.lags.values())
 
     def is_settled(self, partition: int, offset: int) -> bool:
-        """Tell whether whatever follows from a play is held."""
+        """Return whether the gateway holds every list that follows from a play."""
         return self._settled.get(partition, 0) > offset
 
     async def run(self) -> None:
-        """Look for ever; a Kafka that does not answer is asked again."""
+        """Poll for ever; retry while Kafka does not answer."""
         failing = False
         while True:
             try:
@@ -60,7 +60,7 @@ class CommitProgress:
                 failing = False
 
     async def _look(self) -> None:
-        """Look until Kafka fails."""
+        """Poll until Kafka fails."""
         async with lag_of(self._settings) as lag:
             while True:
                 async with asyncio.timeout(LOOK_S):

@@ -1,4 +1,4 @@
-"""The figures of the live page: what workers tell, how far they are, what is served, what was rejected."""
+"""The figures of the live page: the workers' pulses, their lag and quality, and the stored generations."""
 
 import asyncio
 import logging
@@ -23,14 +23,14 @@ from web.feeds.commit_progress import CommitProgress
 log = logging.getLogger(__name__)
 
 HISTORY_S = 600
-"""Seconds of figures that are held, one point each."""
+"""Seconds of figures that are kept, one point each."""
 SILENT_MS = 10_000
-"""A worker that told nothing for so long does not count in the figures; it is still shown."""
+"""A worker without a pulse for this long does not count in the figures; the page still shows it."""
 GONE_MS = 3_600_000
 WORKERS_MAX = 200
 GENERATIONS = 7
 STORE_S = 15.0
-"""Between two looks into the generation store."""
+"""Seconds between two reads of the generation store."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,14 +50,14 @@ class Dashboard:
     """Holds the last pulse of every worker and a point for each of the last seconds."""
 
     def __init__(self, settings: Settings, progress: CommitProgress, serving: Serving) -> None:
-        """Ask these parts."""
+        """Compute figures from the pulses, the lag and the generation in service."""
         self._settings, self._progress, self._serving = settings, progress, serving
         self._pulses: dict[str, Pulse] = {}
         self._manifests: list[Manifest] = []
         self.points: deque[Point] = deque(maxlen=HISTORY_S)
 
     def on_pulse(self, key: bytes | None, value: bytes | None) -> None:
-        """Take in a record of the topic; what is no pulse is nobody's."""
+        """Store a pulse; ignore a record that does not decode."""
         pulse = read_pulse(key, value)
         if pulse is None:
             return
@@ -66,7 +66,7 @@ class Dashboard:
             del self._pulses[min(self._pulses, key=lambda instance: self._pulses[instance].at_ms)]
 
     async def run(self) -> None:
-        """Take a point every second, for ever."""
+        """Append a point every second, for ever."""
         looked = float("-inf")
         while True:
             if time.monotonic() - looked > STORE_S:
@@ -88,8 +88,8 @@ class Dashboard:
         per_s = sum(pulse.events_per_s for pulse in live)
         medians = [(pulse.p50_ms, pulse.events_per_s) for pulse in live if pulse.p50_ms is not None]
         weight = sum(share for _, share in medians)
-        own, n_scored = _together(live, lambda found: found.own)
-        popular, _ = _together(live, lambda found: found.popular)
+        own, n_scored = _together(live, lambda quality: quality.own)
+        popular, _ = _together(live, lambda quality: quality.popular)
         return Point(
             at_ms=now_ms,
             plays_per_s=round(per_s, 1),
@@ -102,11 +102,11 @@ class Dashboard:
         )
 
     def latest(self, now_ms: int) -> Point:
-        """Return the point of the last second, which every page shows, or that of now if there is none yet."""
+        """Return the point of the last second, or the figures of now before the first point."""
         return self.points[-1] if self.points else self.point(now_ms)
 
     def workers(self, now_ms: int) -> list[dict[str, Any]]:
-        """Return how every worker is that told anything in the last hour."""
+        """Return the latest pulse of every worker that published one in the last hour."""
         return [
             {
                 "instance": pulse.instance,
@@ -124,7 +124,7 @@ class Dashboard:
         ]
 
     def generations(self) -> list[dict[str, Any]]:
-        """Return the generations in the store, the newest first, each with how it was judged."""
+        """Return the generations in the store, the newest first, each with its quality in the gate."""
         serving = self._serving.current
         return [
             {
@@ -141,15 +141,15 @@ class Dashboard:
 
 
 def _judged(manifest: Manifest) -> dict[str, Any] | None:
-    found = manifest.gate.candidate if manifest.gate is not None else None
-    return None if found is None else msgspec.to_builtins(found)
+    judged = manifest.gate.candidate if manifest.gate is not None else None
+    return None if judged is None else msgspec.to_builtins(judged)
 
 
-def _together(pulses: Sequence[Pulse], which: Callable[[Any], ListQuality]) -> tuple[Share | None, int]:
+def _together(pulses: Sequence[Pulse], list_quality: Callable[[Any], ListQuality]) -> tuple[Share | None, int]:
     """Return how often the item was among the first ten of the plays that all workers scored last, and their number."""
-    told = [pulse.quality.every for pulse in pulses if pulse.quality is not None]
-    n = sum(found.plays for found in told)
+    qualities = [pulse.quality.every for pulse in pulses if pulse.quality is not None]
+    n = sum(quality.plays for quality in qualities)
     if not n:
         return None, 0
-    hits = round(sum(which(found).hit_at_10.value * found.plays for found in told))
+    hits = round(sum(list_quality(quality).hit_at_10.value * quality.plays for quality in qualities))
     return Share(*share_of(hits, n)), n

@@ -1,4 +1,4 @@
-"""Who waits for a listener's list: readers of their own writes, and open pages."""
+"""Requests that wait for a listener's list: readers of their own writes, and open pages."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -9,51 +9,50 @@ WAITING_MAX = 10_000
 
 
 class TooManyWaitError(RuntimeError):
-    """So many requests wait already that no more may. Read without `after`, or try again."""
+    """The limit of waiting requests is reached. Read without `after`, or retry later."""
 
 
 class ListWaiters:
-    """Tells those who wait that a list came; on the event loop alone.
+    """Wakes requests when a list arrives; used on the event loop alone.
 
     Attributes:
-        closed: Set when no list will come any more, since the gateway stops.
+        closed: True once the gateway stops and no list arrives any more.
     """
 
     def __init__(self) -> None:
-        """Begin with nobody."""
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._n_waiting = 0
         self.closed = False
 
     def wake(self, user_ids: Iterable[str]) -> None:
-        """Wake those who wait for the lists of these listeners."""
+        """Wake the requests that wait for the lists of these listeners."""
         if self._waiting:
             for user_id in user_ids:
                 for event in self._waiting.get(user_id, ()):
                     event.set()
 
     def wake_all(self) -> None:
-        """Wake everybody: something has come to pass that may end their waiting."""
+        """Wake every waiter so that it checks its condition again."""
         for events in self._waiting.values():
             for event in events:
                 event.set()
 
     def close(self) -> None:
-        """Wake everybody for good."""
+        """Wake every waiter; requests end their waiting."""
         self.closed = True
         self.wake_all()
 
     @property
     def any(self) -> bool:
-        """Tell whether anybody waits."""
+        """Return whether any request waits."""
         return bool(self._waiting)
 
     @contextmanager
     def wait_for(self, user_id: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever a list of a listener comes; who waits clears it.
+        """Yield an event that is set whenever a list of a listener arrives; the waiter clears it.
 
         Raises:
-            TooManyWaitError: There are too many already.
+            TooManyWaitError: `WAITING_MAX` requests wait already.
         """
         if self._n_waiting >= WAITING_MAX:
             message = f"{WAITING_MAX:,} requests wait for lists already."

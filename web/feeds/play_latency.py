@@ -1,4 +1,4 @@
-"""When plays came in that were sent through this gateway, to tell how long their lists took."""
+"""The times at which this gateway received plays, to measure how long their lists take."""
 
 import time
 from collections import OrderedDict
@@ -8,7 +8,7 @@ REMEMBERED_MAX = 10_000
 
 
 class PlayLatency:
-    """Remembers plays by where they stand, the latest of them."""
+    """Remembers the latest plays by partition and offset."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin with no plays; `clock` returns seconds."""

@@ -5,25 +5,24 @@ from streams.readers.latest_popular import PopularUnreadable, read_popular
 
 
 class PopularLists:
-    """Takes in records of `popular-items`: every partition has one, of the worker that owns it; the latest counts."""
+    """Holds the latest record of `popular-items` per kind; every partition's worker publishes one."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._lists: dict[str, PopularItems] = {}
 
     def on_record(self, key: bytes | None, value: bytes | None) -> None:
-        """Take in a record; what is no list is nobody's."""
+        """Store a popular list; ignore a record that does not decode."""
         kind = (key or b"").decode(errors="replace")
         if value is None:
             self._lists.pop(kind, None)
             return
         try:
-            found = read_popular(kind, value)
+            popular = read_popular(kind, value)
         except PopularUnreadable:
             return
         held = self._lists.get(kind)
-        if found.kind == kind and (held is None or found.made_at_ms >= held.made_at_ms):
-            self._lists[kind] = found
+        if popular.kind == kind and (held is None or popular.made_at_ms >= held.made_at_ms):
+            self._lists[kind] = popular
 
     def of(self, kind: str) -> PopularItems | None:
         """Return the popular list of a kind, None if there is none."""

@@ -1,4 +1,4 @@
-"""The records that workers could not read, the latest of them."""
+"""The latest records that workers rejected."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ _decode = msgspec.json.Decoder(RejectedPlay).decode
 
 
 class Reject(NamedTuple):
-    """A record that could not be read; of what it says, nothing."""
+    """A rejected record: its place and the reason, without its content."""
 
     at_ms: int
     partition: int
@@ -34,8 +34,8 @@ class Rejects:
     """Follows `plays-rejected`.
 
     Attributes:
-        n_seen: Records that came since the start.
-        latest: The latest ones, also of before the start.
+        n_seen: Records that arrived since the start.
+        latest: The latest rejects, those from before the start included.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -45,7 +45,7 @@ class Rejects:
         self.latest: deque[Reject] = deque(maxlen=SHOWN)
 
     async def run(self) -> None:
-        """Follow for ever; a Kafka that does not answer is asked again."""
+        """Follow the topic for ever; retry while Kafka does not answer."""
         while True:
             try:
                 await self._follow()
@@ -68,7 +68,7 @@ class Rejects:
         self.n_seen += sum(record.offset >= before for record in records)
         for record in records[-SHOWN:]:
             try:
-                found = _decode(record.value or b"")
+                rejected = _decode(record.value or b"")
             except (ValueError, RecursionError):
                 continue
-            self.latest.append(Reject(record.timestamp, found.partition, found.offset, found.reason))
+            self.latest.append(Reject(record.timestamp, rejected.partition, rejected.offset, rejected.reason))

@@ -1,4 +1,4 @@
-"""Reads the topics that a gateway holds: first to their end, then as they grow."""
+"""Follows the topics of a gateway's view: first to their end, then as they grow."""
 
 import asyncio
 import logging
@@ -18,30 +18,30 @@ from streams.topics.topics import topic_names
 log = logging.getLogger(__name__)
 
 RECORDS_AT_ONCE = 32
-"""Records taken in before requests have their turn: a millisecond or so."""
+"""Records stored before requests are served again: about a millisecond of work."""
 PROGRESS_S = 2.0
 MARK_S = 30.0
-"""Between two notes that everything is held."""
+"""Seconds between two marks that the view is complete."""
 ASK_S = 5.0
 Record = tuple[bytes | None, bytes | None]
 """Key and value."""
 Changed = Callable[[bytes, Sequence[tuple[str, int]], Sequence[Record]], None]
-"""Told of what was taken: the kind, the listeners whose lists changed, and the records."""
+"""Called after each fetch with the kind, the listeners whose lists changed, and the records."""
 
 
 class NotReadableError(LogReadError):
-    """A gateway does not get to the end of its topics. Look at the broker, and start it again."""
+    """The gateway cannot read its topics to their end. Check the broker, and restart the gateway."""
 
 
 class TopicFollower:
-    """Keeps a view in step with its topics, by a consumer that belongs to no group.
+    """Keeps a view in step with its topics, with a consumer that has no group.
 
     Attributes:
-        caught_up: Set once everything has been read that stood on the topics at the start.
+        caught_up: Set once the topics are read up to their ends at the start.
     """
 
     def __init__(self, settings: Settings, view: View, changed: Changed) -> None:
-        """Fill `view`, and tell `changed` of every step."""
+        """Fill `view`, and call `changed` after every fetch."""
         names = topic_names(settings)
         self._kinds = {names.recommendations: LIST, names.related_items: RELATED, names.catalog: ITEM}
         self._lists = names.recommendations
@@ -53,27 +53,27 @@ class TopicFollower:
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
-        """Read for ever.
+        """Follow the topics for ever.
 
         Raises:
             LogReadError: A topic is missing, or Kafka does not answer at the start.
-            NotReadableError: The start got nowhere for `ready_s` seconds.
+            NotReadableError: No record arrived for `ready_s` seconds before the end was reached.
         """
         async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
             await self._begin(consumer)
             self._consumer = consumer
-            began = moved = told = time.monotonic()
+            began = moved = logged = time.monotonic()
             while True:
                 n = await self._step(consumer)
                 moved = time.monotonic() if n else moved
                 if not self.caught_up.is_set():
-                    told = self._look(began, moved, told)
+                    logged = self._log_progress(began, moved, logged)
                 elif time.time() - self._asked_at_s > MARK_S:
                     await self._ask_ends(consumer)
                 self._mark()
 
     async def reached(self) -> frozenset[int]:
-        """Return the partitions of which every list is held that stands there now; a question to Kafka."""
+        """Ask Kafka for the ends, and return the partitions whose lists are all in the view."""
         consumer, tps = self._consumer, [tp for tp in self._places if tp.topic == self._lists]
         if consumer is None:
             return frozenset()
@@ -82,7 +82,7 @@ class TopicFollower:
 
     @property
     def behind(self) -> int:
-        """Return how many records of the topics are not held yet, as of the last fetches."""
+        """Return how many records of the topics are not in the view yet, as of the last fetches."""
         consumer = self._consumer
         if consumer is None or not self.caught_up.is_set():
             return self.left
@@ -91,24 +91,24 @@ class TopicFollower:
 
     @property
     def left(self) -> int:
-        """Return how many records of those are not held yet that stood on the topics when their ends were asked for."""
+        """Return how many records are not in the view yet, as of the last query of the ends."""
         return sum(max(0, end - self._places[tp]) for tp, end in self._ends.items())
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
-        """Go to where each partition was read to."""
+        """Seek each partition to the place that the view contains."""
         self._asked_at_s = time.time()
         tps = [tp for topic in self._kinds for tp in await partitions_of(consumer, topic)]
         spans = await spans_of(consumer, tps)
         consumer.assign(tps)
         for tp, span in spans.items():
-            # A place behind the end is not of this partition: so much is read again, which changes nothing.
+            # A place behind the end is not of this partition: it is read again, which changes nothing.
             held = self._view.place(tp.topic, tp.partition)
             place = held if span.start <= held <= span.end else span.start
             consumer.seek(tp, place)
             self._places[tp], self._ends[tp] = place, span.end
 
     async def _ask_ends(self, consumer: AIOKafkaConsumer) -> None:
-        """Ask anew where the topics end; a Kafka that does not answer is asked again."""
+        """Query the ends of the topics; a time-out is retried with the next step."""
         now_s = time.time()
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(ASK_S):
@@ -116,13 +116,13 @@ class TopicFollower:
                 self._asked_at_s = now_s
 
     def _mark(self) -> None:
-        """Take note of when everything was held: once all is that stood on the topics when they were asked last."""
+        """Mark the view as complete once it has reached the ends of the last query."""
         if self._asked_at_s > self._marked_at_s and not self.left:
             self._marked_at_s = self._asked_at_s
             self._view.mark_current(self._marked_at_s)
 
     async def _step(self, consumer: AIOKafkaConsumer) -> int:
-        """Take in what has come, some of it; return how many records that were."""
+        """Store one fetch of records and return how many there were."""
         n = 0
         try:
             fetched = await consumer.getmany(timeout_ms=200, max_records=RECORDS_AT_ONCE)
@@ -133,7 +133,7 @@ class TopicFollower:
         for tp, records in fetched.items():
             self._take(tp, records)
             n += len(records)
-        # Control records and what compaction removed have offsets, too.
+        # Control records and compacted records have offsets, too.
         for tp in self._places:
             self._places[tp] = max(self._places[tp], await consumer.position(tp))
         await asyncio.sleep(0)
@@ -146,11 +146,11 @@ class TopicFollower:
         self._places[tp] = place
         self._changed(kind, changed, pairs)
 
-    def _look(self, began: float, moved: float, told: float) -> float:
-        """See how far the start has come; return when that was told last.
+    def _log_progress(self, began: float, moved: float, logged: float) -> float:
+        """Check and log the progress of the start; return the time of the last log message.
 
         Raises:
-            NotReadableError: It gets nowhere.
+            NotReadableError: No record arrived for `ready_s` seconds.
         """
         now, left = time.monotonic(), self.left
         if not left:
@@ -161,7 +161,7 @@ class TopicFollower:
                 f"{left:,} records of the topics were not read, and none came for {self._settings.worker.ready_s:g} s."
             )
             raise NotReadableError(message)
-        elif now - told > PROGRESS_S:
+        elif now - logged > PROGRESS_S:
             log.info("reading_topics", extra={"records_left": left})
             return now
-        return told
+        return logged

@@ -30,7 +30,7 @@ class LiveStream:
         self._value = b""
 
     async def events(self) -> AsyncGenerator[bytes, None]:
-        """Yield what the page gets."""
+        """Yield server-sent events until the page closes or the time is up."""
         yield RECONNECT
         yield event("history", columns(list(self._parts.dashboard.points)))
         clock = asyncio.get_running_loop().time
@@ -38,8 +38,8 @@ class LiveStream:
         due = clock()
         with self._parts.waiters.wait_for(self._user_id) as came:
             while (now := clock()) < ends and not self._parts.waiters.closed:
-                if self._user_id and (found := self._changed()) is not None:
-                    yield event("list", found)
+                if self._user_id and (changed := self._changed()) is not None:
+                    yield event("list", changed)
                 if now >= due:
                     yield event("figures", figures_of(self._parts))
                     due = now + FIGURES_S
@@ -50,10 +50,10 @@ class LiveStream:
 
     def _changed(self) -> dict[str, Any] | None:
         """Return the listener's list, as the page shows it, if it is another one than before."""
-        found = self._parts.view.list_of(self._user_id)
-        if found is None or found.value == self._value:
+        view_list = self._parts.view.list_of(self._user_id)
+        if view_list is None or view_list.value == self._value:
             return None
-        self._value, held = found.value, read_list(found.value)
+        self._value, held = view_list.value, read_list(view_list.value)
         before, self._shown = self._shown, {item_id: rank for rank, item_id in enumerate(held.items, 1)}
         titles = self._parts.search
         gone = sorted((before or {}).keys() - self._shown.keys(), key=(before or {}).__getitem__)
@@ -85,26 +85,26 @@ class LiveStream:
         for played, share in (
             zip(held.because[at], held.because_scores[at], strict=True) if held.because and score > 0 else ()
         ):
-            found = self._parts.search.of(played)
-            yield {"item_id": played, "title": found.title, "share": max(-1.0, min(1.0, share / score))}
+            item = self._parts.search.of(played)
+            yield {"item_id": played, "title": item.title, "share": max(-1.0, min(1.0, share / score))}
 
 
-def event(name: str, told: Any) -> bytes:
+def event(name: str, payload: Any) -> bytes:
     """Return a server-sent event."""
-    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(told) + b"\n\n"
+    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(payload) + b"\n\n"
 
 
 def columns(points: Sequence[Point]) -> dict[str, list[Any]]:
     """Return points as columns, as charts want them."""
-    found: dict[str, list[Any]] = {
+    columns_by_name: dict[str, list[Any]] = {
         name: [getattr(point, name) for point in points] for name in ("at_ms", "plays_per_s", "lag", "p50_ms", "p99_ms")
     }
-    for which in ("own", "popular"):
+    for list_name in ("own", "popular"):
         for bound in _BOUNDS:
-            name = which if bound == "value" else f"{which}_{bound}"
-            shares = [getattr(point, which) for point in points]
-            found[name] = [None if share is None else getattr(share, bound) for share in shares]
-    return found
+            name = list_name if bound == "value" else f"{list_name}_{bound}"
+            shares = [getattr(point, list_name) for point in points]
+            columns_by_name[name] = [None if share is None else getattr(share, bound) for share in shares]
+    return columns_by_name
 
 
 def figures_of(parts: GatewayParts) -> dict[str, Any]:

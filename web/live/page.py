@@ -1,4 +1,4 @@
-"""The live page and what it asks for: HTML from templates, its own files, a stream, and the names of listeners."""
+"""The live page and its requests: HTML from templates, static files, the event stream, listener ids."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -27,17 +27,17 @@ Limit = Annotated[int, Query(ge=1, le=50, description="Listeners at most.")]
 
 
 class PageFiles(StaticFiles):
-    """The page's own files; a browser asks each time whether one has changed, so an upgrade never mixes modules."""
+    """The page's static files; browsers revalidate them, so an upgrade never mixes modules."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
-        """Return a file, or that it is the one that the browser has."""
-        found = super().file_response(*arguments, **options)
-        found.headers["Cache-Control"] = "no-cache"
-        return found
+        """Return a file, or 304 if the browser has the same one."""
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 class PageRoutes:
-    """Shows people how it goes."""
+    """Serves the live page."""
 
     def __init__(self, parts: GatewayParts, access: Access) -> None:
         """Show these parts."""
@@ -45,7 +45,7 @@ class PageRoutes:
         self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape())
 
     def router(self) -> APIRouter:
-        """Return the paths, which are none of the API's."""
+        """Return the routes; they are not part of the API."""
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.page, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["GET"])
@@ -68,19 +68,19 @@ class PageRoutes:
         return self._form(wrong=False)
 
     async def open_session(self, request: Request) -> Response:
-        """Give a browser that brings the token a cookie, and the page."""
+        """Set the session cookie for a browser that sends the token, and redirect to the page."""
         form = await read_body(request, "application/x-www-form-urlencoded", FORM_BYTES_MAX)
         if not self._access.needs_token:
             return RedirectResponse("/", 303)
         (token, *_) = parse_qs(form.decode("latin-1")).get("token", [""])
         if not self._access.is_token(token.strip()):
             return self._form(wrong=True)
-        found = RedirectResponse("/", 303)
-        found.set_cookie(COOKIE, self._access.cookie, max_age=WEEK_S, httponly=True, samesite="strict")
-        return found
+        redirect = RedirectResponse("/", 303)
+        redirect.set_cookie(COOKIE, self._access.cookie, max_age=WEEK_S, httponly=True, samesite="strict")
+        return redirect
 
     async def listeners(self, begin: Begin = "", limit: Limit = 20) -> Response:
-        """Return listeners who have a list and whose ids begin so."""
+        """Return the listeners with a list whose ids begin with the query."""
         return as_json(FoundListeners(listeners=self._parts.view.listeners(begin, limit)))
 
     async def events(self, user: User = "") -> Response:

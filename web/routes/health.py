@@ -1,4 +1,4 @@
-"""Whether the gateway lives, is ready, and what it counted."""
+"""Health, readiness and metrics of the gateway."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from web.server.problems import RETRY_S, Problem
 from web.server.responses import as_json, not_ready
 
 OPEN: dict[str, Any] = {"security": []}
-"""What is said of a path that needs no token."""
+"""OpenAPI security of a route that needs no token."""
 _EXAMPLE = {"status": "ready", "records_left": 0, "generation": "2026-11-23T03-00-00.000Z"}
 
 
@@ -32,7 +32,7 @@ class HealthRoutes:
             self.healthz,
             methods=["GET"],
             operation_id="get_health",
-            summary="See that it lives",
+            summary="Check that the gateway is alive",
             responses=responses("Health", {"status": "alive"}, "The process answers."),
             openapi_extra=OPEN,
         )
@@ -41,26 +41,26 @@ class HealthRoutes:
             self.readyz,
             methods=["GET"],
             operation_id="get_readiness",
-            summary="See that it is ready",
-            responses=responses("Health", _EXAMPLE, "It answers from all topics."),
+            summary="Check that the gateway is ready",
+            responses=responses("Health", _EXAMPLE, "The topics are loaded and Kafka accepts plays."),
             openapi_extra=OPEN,
         )
         router.add_api_route("/metrics", self.metrics, methods=["GET"], include_in_schema=False)
         return router
 
     async def healthz(self) -> Response:
-        """Answer as long as the process does."""
+        """Answer 200 while the process runs."""
         return as_json(Health(status="alive"))
 
     async def readyz(self) -> Response:
-        """Answer once the topics are read, and as long as plays are taken."""
+        """Answer 200 once the topics are loaded and while Kafka accepts plays."""
         if not self._parts.caught_up:
             raise not_ready(self._parts.follower.left)
         if not self._parts.intake.connected:
-            raise Problem(503, "Kafka takes no plays; lists are given out as they stand.", retry_s=RETRY_S)
+            raise Problem(503, "Kafka accepts no plays; reads of lists still work.", retry_s=RETRY_S)
         serving = self._parts.serving.current
         return as_json(Health(status="ready", generation=serving.id if serving else None))
 
     async def metrics(self) -> Response:
-        """Return everything that is counted, as Prometheus wants it."""
+        """Return the metrics in Prometheus' text format."""
         return Response(generate_latest(self._parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)

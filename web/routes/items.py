@@ -1,4 +1,4 @@
-"""Items: what goes with some, what is related to one, what the catalog says, and how to find one."""
+"""Items: recommendations for some items, related items, catalog entries, search."""
 
 import asyncio
 from typing import Annotated
@@ -44,8 +44,8 @@ class ItemRoutes:
             self.post,
             methods=["POST"],
             operation_id="rank_items",
-            summary="Get what goes with some items",
-            responses=responses("ItemsAnswer", _LIST, "What goes with them.", 400, 415, 422),
+            summary="Get recommendations for some items",
+            responses=responses("ItemsAnswer", _LIST, "The recommended items.", 400, 415, 422),
             openapi_extra=body(
                 ref("ItemsRequest"),
                 {
@@ -67,7 +67,7 @@ class ItemRoutes:
             self.item,
             methods=["GET"],
             operation_id="get_item",
-            summary="Get what the catalog says of an item",
+            summary="Get the catalog's entry of an item",
             responses=responses("CatalogItem", EXAMPLES[CATALOG][0].payload, "The item.", 304, 404, 422),
         )
         router.add_api_route(
@@ -81,9 +81,9 @@ class ItemRoutes:
         return router
 
     async def post(self, request: Request) -> Response:
-        """Return what goes with some items, as for somebody who has played these and nothing else; nothing is kept.
+        """Return recommendations for a listener with exactly these plays; nothing is stored.
 
-        With `candidates` only these are ranked, and all of them that the generation knows are in the answer.
+        With `candidates` only these are ranked; the answer contains every candidate that the generation knows.
         """
         content = await json_body(request, self._parts.settings.gateway.body_bytes_max)
         wanted: ItemsRequest = decode(content, ItemsRequest)
@@ -99,24 +99,24 @@ class ItemRoutes:
         value = self._parts.view.related_to(item_id)
         if value is None:
             raise Problem(404, "No item is related to this one: no generation knows it, or it is withdrawn.")
-        found = read_related(item_id, value)
-        cut = msgspec.structs.replace(found, items=found.items[:n], cosines=found.cosines[:n])
+        related = read_related(item_id, value)
+        cut = msgspec.structs.replace(related, items=related.items[:n], cosines=related.cosines[:n])
         return with_tag(request.headers.get("if-none-match", ""), msgspec.json.encode(cut))
 
     async def item(self, request: Request, item_id: ItemId) -> Response:
-        """Return what the catalog says of an item."""
+        """Return the catalog's entry of an item."""
         if not self._parts.caught_up:
             raise not_ready(self._parts.follower.left)
         (value,) = self._parts.view.items([item_id])
         try:
-            found = None if value is None else read_catalog_item(item_id.encode(), value)
+            item = None if value is None else read_catalog_item(item_id.encode(), value)
         except UnreadableCatalogItem:
-            found = None  # as for the workers, who pass it over
-        if found is None:
-            raise Problem(404, "The catalog says nothing of this item.")
-        return with_tag(request.headers.get("if-none-match", ""), msgspec.json.encode(found))
+            item = None  # workers ignore it as well
+        if item is None:
+            raise Problem(404, "The catalog has no entry of this item.")
+        return with_tag(request.headers.get("if-none-match", ""), msgspec.json.encode(item))
 
     async def find(self, query: Words, limit: Limit = 20) -> Response:
-        """Return items whose title, artist or id has these words in it, those that are played most first."""
-        found = await asyncio.to_thread(self._parts.search.find, query, limit)
-        return as_json(FoundItems(items=found))
+        """Return items whose title, artist or id contains these words, most played first."""
+        items = await asyncio.to_thread(self._parts.search.find, query, limit)
+        return as_json(FoundItems(items=items))

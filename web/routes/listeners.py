@@ -1,4 +1,4 @@
-"""A listener's questions and rights: why an item is in their list, all that is held of them, and that it goes."""
+"""One listener: the reasons of an item in their list, the export of their data, and its deletion."""
 
 import asyncio
 import time
@@ -20,12 +20,12 @@ from web.server.problems import RETRY_S, Problem
 from web.server.responses import as_json, not_ready
 
 READS_AT_ONCE = 2
-"""Requests that read whole topics, at a time: they take seconds, and a share of the machine."""
+"""Concurrent requests that read whole topics: each takes seconds of a core."""
 FORGOTTEN_AT_ONCE = 8
-"""Requests that have a listener forgotten, at a time: each has clients of Kafka of its own."""
+"""Concurrent requests that forget a listener: each has Kafka clients of its own."""
 READ_S = 60.0
 GONE_S = 2.0
-"""Seconds in which the list of who is forgotten goes from here as well; it stands on the topic no more."""
+"""Seconds to wait until the tombstone of the list has reached this gateway."""
 Whole = Annotated[bool, Query(alias="full", description="Name every play; this reads a topic and takes a while.")]
 _RECEIPT = Receipt(
     wish="forget",
@@ -57,7 +57,7 @@ class ListenerRoutes:
             self.because,
             methods=["GET"],
             operation_id="get_because",
-            summary="Get why an item is in a listener's list",
+            summary="Get the reasons of an item in a listener's list",
             responses=responses("BecauseAnswer", _BECAUSE, "The reasons, the largest first.", 404, 422),
         )
         router.add_api_route(
@@ -65,21 +65,23 @@ class ListenerRoutes:
             self.forget,
             methods=["DELETE"],
             operation_id="forget_user",
-            summary="Have a listener forgotten",
-            responses=responses("Receipt", _RECEIPT, "They are forgotten; where that stands.", 422, 504),
+            summary="Forget a listener",
+            responses=responses(
+                "Receipt", _RECEIPT, "The listener is forgotten; the receipt names the offsets.", 422, 504
+            ),
         )
         router.add_api_route(
             "/v1/users/{user_id}/export",
             self.export,
             methods=["GET"],
             operation_id="export_user",
-            summary="Get all that is held of a listener",
+            summary="Export everything stored about a listener",
             responses=responses("Holdings", NOTHING_HELD, "One document.", 422),
         )
         return router
 
     async def because(self, user_id: UserId, item_id: ItemId, *, whole: Whole = False) -> Response:
-        """Return the plays that make an item's score.
+        """Return the plays that make up an item's score.
 
         Without `full` it answers at once, from the listener's list, if the item is in it; else every play is named.
         """
@@ -90,13 +92,13 @@ class ListenerRoutes:
             return as_json(by_list(held, item_id))
         async with self._turn():
             try:
-                found = await asyncio.to_thread(self._operations.explain, user_id, item_id, self._parts.settings)
+                explanation = await asyncio.to_thread(self._operations.explain, user_id, item_id, self._parts.settings)
             except LookupError as error:
                 raise Problem(404, str(error)) from None
-        return as_json(by_plays(found))
+        return as_json(by_plays(explanation))
 
     async def forget(self, user_id: UserId) -> Response:
-        """Have everything removed that is known of a listener; wait until a worker has done it, and tell where."""
+        """Delete everything stored about a listener; wait until a worker has done it, and return the receipt."""
         if self._forgetting >= FORGOTTEN_AT_ONCE:
             raise Problem(503, f"{FORGOTTEN_AT_ONCE} listeners are being forgotten already.", retry_s=RETRY_S)
         self._forgetting += 1
@@ -112,13 +114,13 @@ class ListenerRoutes:
         return as_json(receipt)
 
     async def export(self, user_id: UserId) -> Response:
-        """Return all that is held of a listener, read from the topics: it takes a while."""
+        """Return everything stored about a listener, read from the topics, which takes seconds."""
         async with self._turn():
             return as_json(await self._operations.export(user_id, self._parts.settings, time.time_ns() // 1_000_000))
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Let a few requests read whole topics at a time, each for a bounded time."""
+        """Limit how many requests read whole topics at once, and for how long."""
         if self._reading >= READS_AT_ONCE:
             raise Problem(503, f"{READS_AT_ONCE} requests read whole topics already.", retry_s=RETRY_S)
         self._reading += 1
@@ -145,16 +147,16 @@ def by_list(held: Recommendations, item_id: str) -> BecauseAnswer:
     )
 
 
-def by_plays(found: Explanation) -> BecauseAnswer:
+def by_plays(explanation: Explanation) -> BecauseAnswer:
     """Return the reasons that the split over all plays names."""
     return BecauseAnswer(
-        user_id=found.user_id,
-        item_id=found.item_id,
-        generation=found.generation,
-        score=found.score,
-        rank=found.rank,
-        reasons=[Reason(item_id=share.item_id, share=share.share) for share in found.shares],
-        rest=found.score - found.sum,
+        user_id=explanation.user_id,
+        item_id=explanation.item_id,
+        generation=explanation.generation,
+        score=explanation.score,
+        rank=explanation.rank,
+        reasons=[Reason(item_id=share.item_id, share=share.share) for share in explanation.shares],
+        rest=explanation.score - explanation.sum,
         whole=True,
     )
 

@@ -1,4 +1,4 @@
-"""Listeners' lists, read from what the gateway holds."""
+"""Listeners' lists, read from the gateway's view of the topics."""
 
 import time
 from typing import Annotated
@@ -23,7 +23,7 @@ FIELDS_MAX = 220
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the query of a read may say; a mistyped name is told, lest somebody believes that it was heeded."""
+    """Query parameters of a list. Unknown names are rejected, so a typo is not silently ignored."""
 
     n: Annotated[
         Annotated[int, Meta(ge=1, le=1000)] | None, Meta(description="Items at most; all of the list if left out.")
@@ -43,7 +43,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def wanted(self) -> Wanted:
-        """Return what of the list is asked for."""
+        """Return the part of the list that the query selects."""
         return Wanted(self.n, self.kind, frozenset(self.exclude))
 
 
@@ -73,10 +73,10 @@ class ListRoutes:
         return router
 
     async def get(self, request: Request, user_id: UserId) -> Response:
-        """Return a listener's list, or the popular one to who has none, without what cannot be played at the moment.
+        """Return the listener's list, or the popular list if there is none, without unavailable items.
 
-        With `after` the answer waits, at most `wait_ms`, until the list reflects that play of the listener, and says in
-        `reflected` whether it does. A list that has not changed answers `304` to who sends its `ETag` back.
+        With `after` the answer waits, at most `wait_ms`, until the list reflects that play of the listener; `reflected`
+        tells whether it does. A request with the `ETag` of an unchanged list gets `304`.
         """
         return await self.answer(user_id, request.scope["query_string"], request.headers.get("if-none-match", ""))
 
@@ -88,10 +88,14 @@ class ListRoutes:
         """
         if not self._parts.caught_up:
             raise not_ready(self._parts.follower.left)
-        asked = read_query(query) if query else _NOTHING
-        reflected = None if asked.after is None else await self._reflects(user_id, asked.after, asked.wait_ms)
+        list_query = read_query(query) if query else _NOTHING
+        reflected = (
+            None if list_query.after is None else await self._reflects(user_id, list_query.after, list_query.wait_ms)
+        )
         try:
-            content = self._parts.lists.read(user_id, asked.wanted, time.time_ns() // 1_000_000, reflected=reflected)
+            content = self._parts.lists.read(
+                user_id, list_query.wanted, time.time_ns() // 1_000_000, reflected=reflected
+            )
         except NoListError as error:
             raise Problem(404, str(error)) from None
         return with_tag(known_tags, content)
@@ -106,15 +110,15 @@ class ListRoutes:
 
 
 def read_query(query: bytes) -> ListQuery:
-    """Return what the query of a read says.
+    """Decode the query of a read.
 
     Raises:
-        Problem: It says something else.
+        Problem: The query does not fit.
     """
     try:
         given = parse_qs(query.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
         # What may stand once and stands twice stays a list, which does not fit.
-        fields = {name: found if name == "exclude" or len(found) > 1 else found[0] for name, found in given.items()}
+        fields = {name: values if name == "exclude" or len(values) > 1 else values[0] for name, values in given.items()}
         return msgspec.convert(fields, ListQuery, strict=False)
     except ValueError as error:
         raise Problem(422, f"The query does not fit: {str(error).replace('`', '')[:300]}.") from None

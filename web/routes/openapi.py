@@ -34,23 +34,23 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
     answers.Health,
 )
 WORDS = {
-    304: "It is what the client has already.",
-    400: "The body is no JSON.",
+    304: "The client has the same content already.",
+    400: "The body is not valid JSON.",
     401: "The token is missing or wrong.",
-    403: "Another site's page sent it, or it is for another host.",
-    404: "There is no such thing.",
-    408: "The body did not come in time.",
+    403: "A page of another site sent the request, or its Host is not allowed.",
+    404: "Nothing is found under this path.",
+    408: "The body did not arrive in time.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "The request does not fit.",
-    429: "Too many requests of this client; Retry-After tells when to come back.",
+    429: "The client sent too many requests; Retry-After tells when to retry.",
     431: "The head of the request is too large.",
     500: "The gateway failed.",
-    503: "Not now: Kafka, a worker or the gateway is not there yet; Retry-After tells when to come back.",
-    504: "No worker did it in time; what was sent stands.",
+    503: "Kafka, a worker or the gateway is not ready; Retry-After tells when to retry.",
+    504: "No worker processed it in time; the request stays queued.",
 }
 ALWAYS = (401, 403, 408, 413, 429, 431, 503)
-"""What any request may be answered with."""
+"""Statuses that any request may get."""
 
 
 def ref(name: str) -> dict[str, str]:
@@ -59,70 +59,70 @@ def ref(name: str) -> dict[str, str]:
 
 
 def responses(schema: str, example: Any, what: str, *problems: int) -> dict[int | str, dict[str, Any]]:
-    """Return what a path may answer: its own answer, and problem documents."""
+    """Return the responses of a route: its own answer, and problem documents."""
     # As text, until `describe` reads it: the framework would leave out every null of it.
-    told = {"schema": ref(schema), "example": msgspec.json.encode(example).decode()}
-    found: dict[int | str, dict[str, Any]] = {200: {"description": what, "content": {"application/json": told}}}
+    content = {"schema": ref(schema), "example": msgspec.json.encode(example).decode()}
+    by_status: dict[int | str, dict[str, Any]] = {200: {"description": what, "content": {"application/json": content}}}
     for status in sorted({*problems, *ALWAYS}):
-        found[status] = {"description": WORDS[status]}
+        by_status[status] = {"description": WORDS[status]}
         if status != 304:  # noqa: PLR2004  it has no body
-            found[status]["content"] = {MEDIA_TYPE: {"schema": ref("ProblemDocument")}}
+            by_status[status]["content"] = {MEDIA_TYPE: {"schema": ref("ProblemDocument")}}
         if status in {429, 503}:
-            found[status]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return found
+            by_status[status]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return by_status
 
 
 def body(schema: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a path that describes the body of its requests."""
-    told = {name: {"value": value} for name, value in examples.items()}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": told}}}}
+    named = {name: {"value": value} for name, value in examples.items()}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}}
 
 
 def parameters(query: type[msgspec.Struct]) -> list[dict[str, Any]]:
-    """Return what the query of a path may say, by the struct that it is read into."""
+    """Return the query parameters of a route from the struct that decodes them."""
     schema = msgspec.json.schema(query)["$defs"][query.__name__]
     return [
         {
             "name": name,
             "in": "query",
             "required": False,
-            "description": told.get("description", ""),
-            "schema": {part: value for part, value in told.items() if part != "description"},
+            "description": property_schema.get("description", ""),
+            "schema": {part: value for part, value in property_schema.items() if part != "description"},
         }
-        for name, told in schema["properties"].items()
+        for name, property_schema in schema["properties"].items()
     ]
 
 
 def _mark_ids(properties: dict[str, Any]) -> None:
-    """Say of ids of events that they have to be printable, which no other word of a schema can say."""
-    for name, told in properties.items():
+    """Mark ids of events as printable, which JSON Schema has no keyword for."""
+    for name, property_schema in properties.items():
         if name.endswith("_id"):
-            for part in told.get("anyOf", [told]):
+            for part in property_schema.get("anyOf", [property_schema]):
                 if part.get("type") == "string":
                     part["format"] = PRINTABLE
         elif name.endswith("_ids"):
-            told["items"]["format"] = PRINTABLE
+            property_schema["items"]["format"] = PRINTABLE
 
 
 def describe(app: FastAPI, types: Collection[str], *, needs_token: bool) -> None:
-    """Have an app tell the schemas of the structs with its own, the types that a signal may have, and the token."""
+    """Add the schemas of the structs, the signal types and the token to an app's OpenAPI document."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = plain()
-            _, found = msgspec.json.schema_components(STRUCTS, ref_template="#/components/schemas/{name}")
+            _, components = msgspec.json.schema_components(STRUCTS, ref_template="#/components/schemas/{name}")
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
-            schemas |= found
+            schemas |= components
             schemas["Play"]["properties"]["type"]["enum"] = sorted(types)
             for event in EVENTS:
                 _mark_ids(schemas[event.__name__]["properties"])
             for path in document["paths"].values():
                 for operation in path.values():
-                    told = operation["responses"]["200"]["content"]["application/json"]
-                    told["example"] = msgspec.json.decode(told["example"])
+                    content = operation["responses"]["200"]["content"]["application/json"]
+                    content["example"] = msgspec.json.decode(content["example"])
             document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"token": []}] if needs_token else [{}, {"token": []}]
             app.openapi_schema = document

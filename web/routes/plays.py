@@ -1,4 +1,4 @@
-"""`POST /v1/plays`: events, checked as a worker would and answered once Kafka has them."""
+"""`POST /v1/plays`: events, checked by the workers' rules and answered once Kafka has them."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ _ANSWER = {"accepted": 1, "rejected": 0, "results": [{"partition": 2, "offset": 
 
 
 class PlayRoutes:
-    """Takes events: one, or an array of them."""
+    """Accepts events: one, or an array of them."""
 
     def __init__(self, parts: GatewayParts) -> None:
         """Send them through the intake of these parts."""
@@ -36,7 +36,7 @@ class PlayRoutes:
     def router(self) -> APIRouter:
         """Return the path."""
         batch = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": self._settings.gateway.batch_max}
-        examples = {found.name: found.payload for found in EXAMPLES[PLAYS]}
+        examples = {example.name: example.payload for example in EXAMPLES[PLAYS]}
         examples["batch"] = [examples["least"], examples["like"]]
         router = APIRouter(tags=["plays"])
         router.add_api_route(
@@ -44,9 +44,9 @@ class PlayRoutes:
             self.post,
             methods=["POST"],
             operation_id="post_plays",
-            summary="Send a play, another signal or a wish, or an array of them",
+            summary="Send a play, another signal or a request, or an array of them",
             responses=responses(
-                "PlaysAnswer", _ANSWER, "Kafka has what was accepted; what was not is named.", 400, 415, 422
+                "PlaysAnswer", _ANSWER, "Kafka has the accepted events; the rejected ones are named.", 400, 415, 422
             ),
             openapi_extra=body({"anyOf": [_EVENT, batch]}, examples),
         )
@@ -55,9 +55,9 @@ class PlayRoutes:
     async def post(self, request: Request) -> Response:
         """Send events to Kafka, and answer when it has acknowledged them.
 
-        The answer has a result for each event, in order: its place, or what is wrong with it. Events of one listener
-        keep their order. An event whose acknowledgement is missing may have arrived: send it again with the same
-        `play_id`, and it counts once.
+        The answer has a result for each event, in order: its place, or its error. Events of one listener keep their
+        order. An event without an acknowledgement may have arrived: send it again with the same `play_id`, and it
+        counts once.
         """
         content = await json_body(request, self._settings.gateway.body_bytes_max)
         values = decode(content, list[msgspec.Raw] if content.lstrip()[:1] == b"[" else msgspec.Raw)
@@ -68,7 +68,7 @@ class PlayRoutes:
         by_partition = self._sorted(events, results)
         self._metrics.count_plays("invalid", len(results))
         failures = await asyncio.gather(
-            *(self._send(partition, found, results) for partition, found in by_partition.items())
+            *(self._send(partition, numbered, results) for partition, numbered in by_partition.items())
         )
         return self._answer(
             [results[number] for number in range(len(events))], [failure for failure in failures if failure is not None]
@@ -77,8 +77,8 @@ class PlayRoutes:
     def _sorted(
         self, values: list[msgspec.Raw], results: dict[int, Placed | Refused]
     ) -> dict[int, list[tuple[int, Item]]]:
-        """Return the events by partition, each with its number; write what is wrong with the others into `results`."""
-        found: dict[int, list[tuple[int, Item]]] = {}
+        """Return the valid events by partition, each with its number; write the errors of the others to `results`."""
+        by_partition: dict[int, list[tuple[int, Item]]] = {}
         for number, raw in enumerate(values):
             value = bytes(raw)
             try:
@@ -87,29 +87,29 @@ class PlayRoutes:
                 results[number] = Refused(error=str(error))
                 continue
             item = user_id.encode(), value
-            found.setdefault(partition_of(user_id, self._settings.topics.partitions), []).append((number, item))
-        return found
+            by_partition.setdefault(partition_of(user_id, self._settings.topics.partitions), []).append((number, item))
+        return by_partition
 
     async def _send(
-        self, partition: int, found: list[tuple[int, Item]], results: dict[int, Placed | Refused]
+        self, partition: int, numbered: list[tuple[int, Item]], results: dict[int, Placed | Refused]
     ) -> IntakeError | None:
-        """Send the events of one partition, write what became of them into `results`, and return why they failed."""
+        """Send the events of one partition, write their results, and return the error, if any."""
         came_at = time.monotonic()
         try:
-            offsets = await self._intake.put(partition, [item for _, item in found])
+            offsets = await self._intake.put(partition, [item for _, item in numbered])
         except IntakeError as error:
-            for number, _ in found:
+            for number, _ in numbered:
                 results[number] = Refused(error=str(error))
-            self._metrics.count_plays("failed", len(found))
+            self._metrics.count_plays("failed", len(numbered))
             return error
-        for (number, _), offset in zip(found, offsets, strict=True):
+        for (number, _), offset in zip(numbered, offsets, strict=True):
             results[number] = Placed(partition=partition, offset=offset)
             self._play_latency.came(partition, offset, came_at)
-        self._metrics.count_plays("accepted", len(found))
+        self._metrics.count_plays("accepted", len(numbered))
         return None
 
     def _answer(self, results: list[Placed | Refused], failures: list[IntakeError]) -> Response:
-        """Return the results if anything was accepted, else a problem that has them."""
+        """Return the results if any event was accepted, else a problem with the results."""
         accepted = sum(isinstance(result, Placed) for result in results)
         if not accepted and failures:
             status = 429 if isinstance(failures[0], IntakeFullError) else 503

@@ -1,4 +1,4 @@
-"""Who may ask the gateway: the token, the names it is reached under, and pages of other sites, which may not."""
+"""Access to the gateway: the token, the allowed host names, and requests of other sites' pages."""
 
 import hmac
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from web.server.problems import Problem
 
 COOKIE = "playfold"
 HOSTS_MAX = 256
-"""Values of the header Host whose names are remembered."""
+"""Values of the header Host that are cached."""
 OPEN = frozenset({"/healthz", "/readyz", "/session", "/login"})
 """Paths that need no token; files of the page do not, either."""
 OPEN_PREFIX = "/static/"
@@ -23,14 +23,14 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class AccessError(ValueError):
-    """The gateway would be open to others than this machine. Give it a token, or have it listen on 127.0.0.1."""
+    """The gateway would be reachable from other machines without a token. Set a token, or listen on 127.0.0.1."""
 
 
 class Access:
     """Decides whether a request may be answered."""
 
     def __init__(self, settings: Settings) -> None:
-        """Decide as the settings say.
+        """Read the token and the allowed host names.
 
         Raises:
             AccessError: It listens beyond this machine without a token, or the token's file is not usable.
@@ -47,30 +47,30 @@ class Access:
 
     @property
     def needs_token(self) -> bool:
-        """Tell whether clients have to bring a token."""
+        """Return whether clients have to send a token."""
         return self._token is not None
 
     @property
     def cookie(self) -> str:
-        """Return what the page's cookie holds: proof of the token, from which it cannot be told."""
+        """Return an HMAC of the token: the cookie proves it without revealing it."""
         return hmac.new(self._token or b"", b"playfold page", sha256).hexdigest()
 
     def is_token(self, given: str) -> bool:
-        """Tell whether a token is the right one, in a time that says nothing of it."""
+        """Compare a token in constant time."""
         return self._token is not None and hmac.compare_digest(given.encode(), self._token)
 
     def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
-        """See whether a request may be answered.
+        """Check whether a request is allowed.
 
         Raises:
-            Problem: It may not.
+            Problem: It is not allowed.
         """
         host = headers.get("host", "")
         name = _name_of(host)
         if "*" not in self._names and name not in self._names and not _is_address(name):
-            raise Problem(403, "This gateway is not reached under that name: add it to PLAYFOLD_GATEWAY_HOSTS.")
+            raise Problem(403, "The Host of the request is not allowed: add it to PLAYFOLD_GATEWAY_HOSTS.")
         if method not in SAFE and not _is_same_site(headers, host):
-            raise Problem(403, "A page of another site may not send anything here.")
+            raise Problem(403, "Requests from pages of other sites are rejected.")
         if self._token is None or path in OPEN or path.startswith(OPEN_PREFIX):
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -114,7 +114,7 @@ def _name_of(host: str) -> str:
 
 @lru_cache(HOSTS_MAX)
 def _is_address(name: str) -> bool:
-    """Tell whether a name is an IP address: a page of another site cannot make a browser believe that it is one."""
+    """Return whether a name is an IP address, which DNS rebinding cannot forge."""
     try:
         ip_address(name)
     except ValueError:
@@ -123,7 +123,7 @@ def _is_address(name: str) -> bool:
 
 
 def _is_same_site(headers: Mapping[str, str], host: str) -> bool:
-    """Tell whether a request comes from no page, or from one of this gateway."""
+    """Return whether a request comes from this gateway's page or from no page at all."""
     if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         return False
     origin = headers.get("origin")

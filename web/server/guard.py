@@ -1,4 +1,4 @@
-"""What stands before every path: limits, access, headers for browsers, counting, and the last answer to an error."""
+"""Middleware of every route: limits, access, security headers, metrics, and unexpected errors."""
 
 import time
 from http import HTTPStatus
@@ -60,7 +60,7 @@ class Guard:
             await self._app(scope, incoming, outgoing)
         except Problem as problem:
             await _answer(problem, scope)(scope, incoming, outgoing)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is logged, and the client learns that it was not them
+        except Exception as error:  # noqa: BLE001  any error is logged and answered 500
             log_failure(error)
             if not outgoing.status:
                 await failure()(scope, incoming, outgoing)
@@ -71,10 +71,10 @@ class Guard:
             self._metrics.count_request(route, method, outgoing.status, time.perf_counter() - began)
 
     def _admit(self, scope: Scope) -> None:
-        """See whether a request may go on; whether the gateway lives is told however many there are.
+        """Check limits and access of a request; health checks are answered regardless of the limits.
 
         Raises:
-            Problem: It may not.
+            Problem: It is rejected.
         """
         scope["path"] = path_of(scope)
         if scope["path"] not in HEALTH:
@@ -82,13 +82,13 @@ class Guard:
         self._access.check(scope["method"], scope["path"], Headers(scope=scope))
 
     def _check_limits(self, client: tuple[str, int] | None) -> None:
-        """See whether there is room for a request.
+        """Check the limits of concurrent requests and of requests a second.
 
         Raises:
-            Problem: There is none.
+            Problem: A limit is reached.
         """
         if self._n_busy > self._busy_max:
-            raise Problem(503, f"{self._busy_max:,} requests are being answered already.", retry_s=RETRY_S)
+            raise Problem(503, f"{self._busy_max:,} requests are in progress: the limit is reached.", retry_s=RETRY_S)
         wait_s = self._rates.wait_s(client[0] if client else "", time.monotonic())
         if wait_s:
             self._metrics.count_limited()
@@ -96,14 +96,14 @@ class Guard:
 
 
 def _answer(problem: Problem, scope: Scope) -> Response:
-    """Return a problem as a response; whoever opens the page without the token is shown where to give it."""
+    """Return a problem as a response; opening the page without the token redirects to the login form."""
     if problem.status == HTTPStatus.UNAUTHORIZED and (scope["method"], scope["path"]) == ("GET", "/"):
         return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
     return answer(problem)
 
 
 class _Incoming:
-    """Receives a request and knows whether all of it has come."""
+    """Receives a request and records whether its body is complete."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -120,7 +120,7 @@ class _Incoming:
 
 
 class _Outgoing:
-    """Sends an answer with the headers that every one has."""
+    """Sends an answer with the security headers."""
 
     def __init__(self, send: Send, incoming: _Incoming) -> None:
         self._send, self._incoming = send, incoming
@@ -129,14 +129,14 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            # Nobody waits for the rest of a body that was answered already, so it must not hold the connection.
+            # The rest of a body that was answered already is not read, so the connection is closed.
             last = [] if self._incoming.is_whole else [(b"connection", b"close")]
             message = {**message, "headers": [*message.get("headers", ()), *SAFETY, *last]}
         await self._send(message)
 
 
 def path_of(scope: Scope) -> str:
-    """Return the path of a request, in which an encoded slash is no slash.
+    """Return the decoded path of a request; an encoded slash does not separate segments.
 
     Raises:
         Problem: It has a zero byte, or is not UTF-8.

@@ -1,4 +1,4 @@
-"""Ids as they stand in a path."""
+"""Ids in paths."""
 
 from typing import Annotated, Any
 
@@ -11,24 +11,26 @@ PRINTABLE = "printable"
 """The format of ids in schemas: without control characters, nor any space but the plain one."""
 
 
-def read_id(found: str) -> str:
-    """Return an id as it is.
+def read_id(encoded: str) -> str:
+    """Decode an id of a path.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It has characters that are not printable.
     """
-    found = found.replace(SLASH, "/")
-    if not found.isprintable():
+    encoded = encoded.replace(SLASH, "/")
+    if not encoded.isprintable():
         message = "an id has characters that are not printable"
         raise ValueError(message)
-    return found
+    return encoded
 
 
 def _in_path(description: str, example: str) -> Any:
-    """Return what is told of an id that stands in a path."""
-    told = {"format": PRINTABLE}
-    return Path(min_length=1, max_length=128, description=description, examples=[example], json_schema_extra=told)
+    """Return the OpenAPI description of an id in a path."""
+    json_schema = {"format": PRINTABLE}
+    return Path(
+        min_length=1, max_length=128, description=description, examples=[example], json_schema_extra=json_schema
+    )
 
 
-UserId = Annotated[str, AfterValidator(read_id), _in_path("Who listens.", "anna")]
+UserId = Annotated[str, AfterValidator(read_id), _in_path("The listener.", "anna")]
 ItemId = Annotated[str, AfterValidator(read_id), _in_path("The item.", "song-7")]

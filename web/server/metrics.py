@@ -1,4 +1,4 @@
-"""What a gateway tells Prometheus."""
+"""Metrics of a gateway for Prometheus."""
 
 import time
 from bisect import bisect_left
@@ -13,14 +13,14 @@ from prometheus_client.registry import Collector
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 OUTCOMES = ("accepted", "invalid", "failed")
 OTHER = "other"
-"""What stands for a path that there is not: a label is one of a bounded number."""
+"""The label of an unknown path, so that the number of labels is bounded."""
 
 
 class GatewayMetrics:
-    """Counts requests and events; what is a present state is read when it is asked for."""
+    """Counts requests and events; gauges are read when Prometheus scrapes."""
 
     def __init__(self, *present: Collector) -> None:
-        """Begin with nothing counted; `present` tell what is so at the moment."""
+        """Register the counters, and collectors of present state."""
         self.registry = CollectorRegistry()
         for collector in present:
             self.registry.register(collector)
@@ -36,7 +36,7 @@ class GatewayMetrics:
         )
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request and its time; the route is a template, never what was asked for."""
+        """Count a request and its time; the route is a template, never the requested path."""
         self._requests.count(route, method, status, seconds)
 
     def count_plays(self, outcome: str, n: int) -> None:

@@ -28,7 +28,7 @@ class OpenStreams:
             Problem: There are as many as may be.
         """
         if self.n_open >= self._n_max:
-            raise Problem(503, "As many live pages are open as may be.", retry_s=RETRY_S)
+            raise Problem(503, "The limit of open live pages is reached.", retry_s=RETRY_S)
         self.n_open += 1
         try:
             yield

@@ -34,11 +34,11 @@ UNAVAILABLE = (
     TooManyWaitError,
     TimeoutError,
 )
-"""Errors of which a later try may know nothing."""
+"""Transient errors: answered 503 with Retry-After."""
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is wrong with a request, or with its answer."""
+    """An error of a request, or of its answer (RFC 9457)."""
 
     type: str
     """`about:blank`: the status says what kind of problem it is."""
@@ -81,27 +81,30 @@ def answer(problem: Problem) -> Response:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return what the client is told of one of the errors that are answered."""
+    """Return the problem document of a handled error."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
-        errors = [{"where": ".".join(map(str, found["loc"])), "why": str(found["msg"])} for found in error.errors()]
-        where = "; ".join(f"{found['where']}: {found['why']}" for found in errors)
+        errors = [
+            {"where": ".".join(map(str, error_part["loc"])), "why": str(error_part["msg"])}
+            for error_part in error.errors()
+        ]
+        where = "; ".join(f"{error_part['where']}: {error_part['why']}" for error_part in errors)
         return Problem(422, f"The request does not fit: {where[:500]}.", errors=errors[:20])
     if isinstance(error, HTTPException):
         detail = {404: "There is nothing at this path.", 405: "This path does not take this method."}
-        told = detail.get(error.status_code, f"{error.detail}.")
-        return Problem(error.status_code, told, headers=error.headers)
+        sentence = detail.get(error.status_code, f"{error.detail}.")
+        return Problem(error.status_code, sentence, headers=error.headers)
     return Problem(503, str(error) or "The answer took too long.", retry_s=RETRY_S)
 
 
 def failure() -> Response:
-    """Answer an error that nobody foresaw."""
-    return answer(Problem(500, "The gateway failed; its log says where."))
+    """Return the answer to an unexpected error."""
+    return answer(Problem(500, "The gateway failed; its log has the location."))
 
 
 def log_failure(error: Exception) -> None:
-    """Log where an error came from that nobody foresaw, but nothing of the request."""
+    """Log the type and location of an unexpected error, but nothing of the request."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error("request_failed", extra={"error": type(error).__name__, "where": f"{frame.filename}:{frame.lineno}"})
 
@@ -115,7 +118,7 @@ async def _answer_failure(_: Request, __: Exception) -> Response:
 
 
 def add_problems(app: FastAPI) -> None:
-    """Have every error of an app answered with a problem document."""
+    """Answer every error of an app with a problem document."""
     for kind in (Problem, RequestValidationError, HTTPException, *UNAVAILABLE):
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(Exception, _answer_failure)

@@ -21,17 +21,17 @@ KEEP_ALIVE_S = 30
 STOP_S = 5
 BACKLOG = 1024
 HELD_BYTES = 16_384
-"""Bytes that are not held back to go out together with others."""
+"""Size in bytes from which a write is sent at once."""
 WRITE_S = 30.0
-"""Seconds that a client may let an answer wait that it does not read."""
+"""Seconds that a client may leave an answer unread."""
 
 
 class PortTakenError(OSError):
-    """The gateway's address cannot be used. Choose another in PLAYFOLD_GATEWAY_PORT, or stop who uses it."""
+    """The gateway's address is in use. Set another PLAYFOLD_GATEWAY_PORT, or stop the process that uses it."""
 
 
 class CoalescedWrites:
-    """A transport on which what is written in one turn of the event loop goes out at once.
+    """A transport that sends all writes of one turn of the event loop at once.
 
     The head of an answer and its body are two writes: one packet, and one wake-up of the client, instead of two.
     """
@@ -42,7 +42,7 @@ class CoalescedWrites:
         self._parts: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
-        """Be the transport in everything else."""
+        """Delegate everything else to the transport."""
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
@@ -54,7 +54,7 @@ class CoalescedWrites:
             self._flush()
 
     def close(self) -> None:
-        """Close behind what was written."""
+        """Flush, then close."""
         self._flush()
         self._transport.close()
 
@@ -79,11 +79,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Give a new connection so long for its first head."""
+        """Start the time-out of a new connection's first head."""
         joined: Any = CoalescedWrites(transport, self.loop)
         super().connection_made(joined)
         if len(self.connections) > self.connections_max:
-            self._refuse(503, "So many connections are open that no more may be.", b"retry-after: 2\r\n")
+            self._refuse(503, "The limit of open connections is reached.", b"retry-after: 2\r\n")
         else:
             self._await_head()
 
@@ -105,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no request, or one with too large a head, and end the connection."""
+        """Answer a malformed request or one with too large a head, and close the connection."""
         if max(self._told_bytes, self._pending_bytes) > self.head_bytes_max:
             self._refuse(431, "The head of the request is too large.")
         else:
@@ -134,7 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
-        """Wait for a client that does not read, for a while."""
+        """Start the time-out of a client that does not read."""
         super().pause_writing()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(WRITE_S, self.transport.abort)
@@ -155,10 +155,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            found = answer(Problem(status, detail))
+            response = answer(Problem(status, detail))
             head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n".encode()
-            length = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(found.body)
-            self.transport.write(b"".join((head, header, length, found.body)))
+            length = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(response.body)
+            self.transport.write(b"".join((head, header, length, response.body)))
         self.transport.close()
 
     def _await_head(self) -> None:
@@ -178,7 +178,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """A server that ends when the gateway tells it."""
+    """A server that stops when the gateway stops it."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -187,7 +187,7 @@ class Server(uvicorn.Server):
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Bind the gateway's address, so that a port that is taken is said at once.
+    """Bind the gateway's address, so that a used port is reported at once.
 
     Raises:
         PortTakenError: It cannot be bound.

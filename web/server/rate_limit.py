@@ -1,4 +1,4 @@
-"""How many requests a client may send: a bucket of tokens each, by its address."""
+"""Requests a second of a client, limited by a token bucket per address."""
 
 import math
 from collections import OrderedDict

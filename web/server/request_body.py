@@ -10,14 +10,14 @@ from starlette.requests import ClientDisconnect
 from web.server.problems import Problem
 
 BODY_S = 20.0
-"""Seconds that a body may take to come."""
+"""Seconds within which a body has to arrive."""
 
 
 async def json_body(request: Request, bytes_max: int) -> bytes:
     """Return the body of a request that is to be JSON.
 
     Raises:
-        Problem: It is of another type, too large, or does not come.
+        Problem: It is of another type, too large, or incomplete.
     """
     return await read_body(request, "application/json", bytes_max)
 
@@ -26,7 +26,7 @@ async def read_body(request: Request, kind: str, bytes_max: int) -> bytes:
     """Return the body of a request that is to be of some type.
 
     Raises:
-        Problem: It is of another type, too large, or does not come.
+        Problem: It is of another type, too large, or incomplete.
     """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != kind:
@@ -43,24 +43,24 @@ async def read_body(request: Request, kind: str, bytes_max: int) -> bytes:
                     raise _too_large(bytes_max)
                 parts.append(part)
     except TimeoutError:
-        raise Problem(408, f"The body did not come within {BODY_S:g} s.") from None
+        raise Problem(408, f"The body did not arrive within {BODY_S:g} s.") from None
     except ClientDisconnect:
-        raise Problem(400, "The client went away before its body was whole.") from None  # nobody hears it
+        raise Problem(400, "The client disconnected before its body was complete.") from None  # nobody hears it
     return b"".join(parts)
 
 
 def decode(content: bytes, kind: Any) -> Any:
-    """Return what a body says.
+    """Decode a JSON body.
 
     Raises:
-        Problem: It is no JSON, or says something else.
+        Problem: It is not valid JSON, or does not fit the type.
     """
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         raise Problem(422, f"The body does not fit: {str(error).replace('`', '')[:300]}.") from None
     except (ValueError, RecursionError):
-        raise Problem(400, "The body is no JSON.") from None
+        raise Problem(400, "The body is not valid JSON.") from None
 
 
 def _too_large(bytes_max: int) -> Problem:

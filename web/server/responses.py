@@ -8,7 +8,7 @@ from web.server.problems import RETRY_S, Problem
 
 
 def with_tag(known_tags: str, content: bytes) -> Response:
-    """Answer with JSON and its tag, or with nothing to who has the same already."""
+    """Return JSON with its ETag, or 304 if the client has the same content."""
     tag = f'"{xxhash.xxh3_64_hexdigest(content)}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if known_tags and (known_tags == "*" or tag in (part.strip().removeprefix("W/") for part in known_tags.split(","))):
@@ -16,9 +16,9 @@ def with_tag(known_tags: str, content: bytes) -> Response:
     return Response(content, headers=headers, media_type="application/json")
 
 
-def as_json(found: msgspec.Struct) -> Response:
+def as_json(struct: msgspec.Struct) -> Response:
     """Answer with a struct."""
-    return Response(msgspec.json.encode(found), media_type="application/json")
+    return Response(msgspec.json.encode(struct), media_type="application/json")
 
 
 def not_ready(records_left: int) -> Problem:

@@ -150,7 +150,7 @@ async def test_so_many_pages_are_open_and_no_more(scene: Scene) -> None:
         starting = await client.get("/live/events?user=ann")
 
     assert [(503, "2")] * 2 == [(found.status_code, found.headers["retry-after"]) for found in (full, starting)]
-    assert "As many live pages are open as may be." == full.json()["detail"]
+    assert "The limit of open live pages is reached." == full.json()["detail"]
 
 
 def test_shares_become_three_columns() -> None:

@@ -40,7 +40,7 @@ async def test_the_catalog_s_item_is_given_out(scene: Scene) -> None:
     assert 304 == same.status_code
     assert b"" == same.content
     assert 404 == (await get(scene, "/v1/items/i2")).status_code
-    assert "The catalog says nothing of this item." == (await get(scene, "/v1/items/i2")).json()["detail"]
+    assert "The catalog has no entry of this item." == (await get(scene, "/v1/items/i2")).json()["detail"]
 
 
 @pytest.mark.parametrize("value", [b"", b"no json", b"\xff", b"[" * 3000, b'{"item_id":7}', b'{"item_id":"i2"}'])

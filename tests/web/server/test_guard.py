@@ -216,7 +216,7 @@ async def test_so_many_requests_are_answered_at_a_time_and_no_more() -> None:
     refused = await ask(guard, "GET", "/a")
     assert 503 == refused.status
     assert "2" == refused.headers["retry-after"]
-    assert "3 requests are being answered already." == refused.json["detail"]
+    assert "3 requests are in progress: the limit is reached." == refused.json["detail"]
     assert 200 == (await ask(guard, "GET", "/healthz")).status
     slow.may_end.set()
     assert [200] * 3 == [answer.status for answer in await asyncio.gather(*busy)]
@@ -252,7 +252,7 @@ async def test_an_error_that_nobody_foresaw_is_logged_without_what_was_asked(
     assert "test_guard.py:" in vars(record)["where"]
     assert "secret-listener" not in str(vars(record))
     if status == 500:
-        assert "The gateway failed; its log says where." == found.json["detail"]
+        assert "The gateway failed; its log has the location." == found.json["detail"]
 
 
 async def test_a_path_that_fails_answers_with_a_problem_document(

@@ -77,4 +77,4 @@ async def test_a_gateway_that_takes_no_plays_is_not_ready(scene: Scene) -> None:
 
     assert 503 == ready.status_code
     assert 200 == read.status_code
-    assert "Kafka takes no plays; lists are given out as they stand." == ready.json()["detail"]
+    assert "Kafka accepts no plays; reads of lists still work." == ready.json()["detail"]

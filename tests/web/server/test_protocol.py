@@ -242,7 +242,7 @@ async def test_a_body_shorter_than_it_says_is_not_waited_for(scene: Scene) -> No
         told = await say(served.port, posting(1000, b"["), *[b" "] * 60, pause_s=1)
 
     assert [408] == statuses(told)
-    assert f"The body did not come within {BODY_S:g} s." == problem(told)["detail"]
+    assert f"The body did not arrive within {BODY_S:g} s." == problem(told)["detail"]
 
 
 async def test_a_body_longer_than_it_says_is_another_request(scene: Scene) -> None:

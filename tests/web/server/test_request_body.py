@@ -88,7 +88,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
     slow = Request(request([]).scope, trickle)
 
-    assert (408, f"The body did not come within {BODY_S:g} s.") == await refused(slow, 10_000)
+    assert (408, f"The body did not arrive within {BODY_S:g} s.") == await refused(slow, 10_000)
 
 
 async def test_a_client_that_goes_away_is_no_failure_of_ours() -> None:
@@ -105,7 +105,7 @@ def test_what_is_no_json_is_said_to_be_none(content: bytes) -> None:
         decode(content, msgspec.Raw)
 
     assert 400 == caught.value.status
-    assert "The body is no JSON." == caught.value.detail
+    assert "The body is not valid JSON." == caught.value.detail
 
 
 def test_what_does_not_fit_is_told_with_its_place() -> None:
