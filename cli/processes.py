@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from streams.process.child_process import Child
-from streams.settings import PREFIX, Settings, flat_values
+from streams.settings import Settings, environment_of
 
 SERVICE_STOP_S = 25
 COMMAND_STOP_S = 2
@@ -22,12 +22,6 @@ QUOTED_MAX = 400
 
 class ProcessError(RuntimeError):
     """A process of playfold did not do its work; the message quotes it and names its log."""
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the environment of a process under these settings, whatever this one was started with."""
-    ours = {f"{PREFIX}{name.upper()}": str(value) for name, value in flat_values(settings).items()}
-    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | ours
 
 
 class Service:

@@ -9,7 +9,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,26 +21,17 @@ from jobs.retraining.serving_generation import ServingGeneration, ServingRecord,
 from state.errors import StoreUnavailableError
 from state.generations.naming import new_generation_id
 from state.storage.files import fsync_folder, locked_folder, write_file
-from streams.settings import Settings, flat_values
+from streams.settings import Settings
+from streams.settings.deciding import deciding_values
 
 RECORD, REPORT, TIMING = "run.json", "report.json", "step.json"
 SERVING = "serving"
 """The first step, which records the generation in service."""
 FORMAT = 2
+PRIVATE_MODE = 0o600
+"""The mode of a run's record and report."""
 RESUMABLE_S = 12 * 3600
 """Older runs are not resumed: plays since then are worth more than the finished steps."""
-WITHOUT_EFFECT = {
-    "data_dir", "instance", "replication", "broker_heap_mb", "broker_ready_s", "ready_s", "session_timeout_s",
-    "kafka_timeout_s", "slice_plays_max", "group_plays_max", "play_bytes_max", "threads", "play_ids_max",
-    "item_names_cached_max", "list_n", "list_heartbeat_s", "list_expires_s", "sweep_users", "rank", "probe_share",
-    "recall_floor", "metrics_port", "generations_max", "index_rebuild_s", "hidden_max", "shown_max", "cooldown_shows",
-    "cooldown_plays", "list_change_n", "list_overlap_min", "list_score_change", "debounce_ms",
-    "popular_blend", "blend_items_max", "popular_publish_s",
-    "known_items", "repeat_after_plays",
-    "live_quality", "pulse_s", "because_n",
-    "private_sessions_max", "private_plays_max", "private_s", "private_expires_s",
-}  # fmt: skip
-"""Settings that change nothing in a generation; every other one decides, so a new setting does too."""
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +126,7 @@ class Run:
         """
         # Step 1
         aside = self._folder / f".{REPORT}.aside"
-        write_file(aside, report)
+        write_file(aside, report, mode=PRIVATE_MODE)
         aside.rename(self._folder / REPORT)
         fsync_folder(self._folder)
         # Step 2
@@ -190,6 +181,7 @@ def _clear(
     """Remove runs that cannot be resumed, and the steps of finished ones; return the run to resume, if any."""
     resumable = None
     for folder in reversed(_runs(nights)):
+        _remove_other_names(folder, decided_by.keys())
         if (folder / REPORT).exists():
             _keep_reports(folder)
             continue
@@ -214,11 +206,33 @@ def _begin(nights: Path, decided_by: dict[str, str], now_ms: int) -> Path:
     folder = nights / record.generation_id
     aside = folder.with_name(f".{folder.name}.aside")
     aside.mkdir(parents=True)
-    write_file(aside / RECORD, msgspec.json.format(msgspec.json.encode(record)))
+    _write_record(aside / RECORD, record)
     fsync_folder(aside)
     aside.rename(folder)
     fsync_folder(nights)
     return folder
+
+
+def _write_record(path: Path, record: RunRecord) -> None:
+    write_file(path, msgspec.json.format(msgspec.json.encode(record)), mode=PRIVATE_MODE)
+
+
+def _remove_other_names(folder: Path, names: Collection[str]) -> None:
+    """Rewrite a record that names settings which decide nothing: an earlier version recorded the gateway's token.
+
+    A record that cannot be read stays as it is.
+    """
+    try:
+        record = msgspec.json.decode((folder / RECORD).read_bytes(), type=RunRecord)
+    except (OSError, ValueError):
+        return
+    decided_by = {name: value for name, value in record.decided_by.items() if name in names}
+    if decided_by == record.decided_by:
+        return
+    aside = folder / f".{RECORD}.aside"
+    _write_record(aside, msgspec.structs.replace(record, decided_by=decided_by))
+    aside.rename(folder / RECORD)
+    fsync_folder(folder)
 
 
 def _reason_against(folder: Path, decided_by: dict[str, str], now_ms: int) -> str | None:
@@ -232,16 +246,16 @@ def _reason_against(folder: Path, decided_by: dict[str, str], now_ms: int) -> st
     age_s = (now_ms - record.began_at_ms) / 1000
     if not 0 <= age_s <= RESUMABLE_S:
         return f"it began {age_s / 3600:.0f} hours ago"
-    for name in sorted(decided_by.keys() | record.decided_by.keys()):
-        was, now = record.decided_by.get(name), decided_by.get(name)
-        if was != now:
-            return f"it began with {name}={was}, which is now {now}"
+    for name, now in decided_by.items():
+        if name not in record.decided_by:
+            return f"its {RECORD} does not name {name}, which is now {now}"
+        if now != record.decided_by[name]:
+            return f"it began with {name}={record.decided_by[name]}, which is now {now}"
     return None
 
 
 def _decided_by(settings: Settings, *, forced: bool) -> dict[str, str]:
-    fields = flat_values(settings)
-    return {name: str(fields[name]) for name in fields if name not in WITHOUT_EFFECT} | {"force": str(forced)}
+    return deciding_values(settings) | {"force": str(forced)}
 
 
 def _runs(nights: Path) -> list[Path]:

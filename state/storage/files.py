@@ -12,9 +12,9 @@ from state.errors import StateError
 _REMOVED = ".removed-"
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file and sync it."""
-    with path.open("wb") as file:
+def write_file(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a file and sync it; the umask may take bits from `mode`, which an existing file keeps."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -1,6 +1,16 @@
 """Every setting of playfold, nested by groups; the environment has one flat name for each."""
 
-from streams.settings.environment import PREFIX, SettingsError, read_settings
+from streams.settings.environment import PREFIX, SettingsError, environment_of, read_settings
+from streams.settings.secret import Secret
 from streams.settings.settings import Settings, flat_values, override
 
-__all__ = ["PREFIX", "Settings", "SettingsError", "flat_values", "override", "read_settings"]
+__all__ = [
+    "PREFIX",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "environment_of",
+    "flat_values",
+    "override",
+    "read_settings",
+]

@@ -1,15 +1,18 @@
-"""The only reader of the environment."""
+"""The only reader of the environment, and the writer of a child process's."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from streams.settings.settings import GROUP_TYPES, PLACES, Settings
+from streams.settings.secret import Secret
+from streams.settings.settings import GROUP_TYPES, PLACES, Settings, flat_values
 
 PREFIX = "PLAYFOLD_"
+SECRETS = frozenset(flat_name for flat_name, value in flat_values(Settings()).items() if isinstance(value, Secret))
 
 
 class SettingsError(ValueError):
@@ -41,12 +44,39 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def _read_group(group_type: type[msgspec.Struct], texts: dict[str, str]) -> Any:
     """Convert the texts of one group, given by their flat names."""
     try:
-        return msgspec.convert(texts, group_type, strict=False)
+        return msgspec.convert(texts, group_type, strict=False, dec_hook=_decode_secret)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
         if not path:
             raise SettingsError(reason) from None
         flat_name = path.rstrip("`")
         name, reason = f"{PREFIX}{flat_name.upper()}", f"{reason[:1].lower()}{reason[1:]}"
-        message = f"{name} is {texts[flat_name]!r}, which does not fit: {reason}."
+        shown = repr(Secret(texts[flat_name])) if flat_name in SECRETS else repr(texts[flat_name])
+        message = f"{name} is {shown}, which does not fit: {reason}."
         raise SettingsError(message) from None
+
+
+def _decode_secret(kind: type, text: str) -> Secret:
+    """Decode the only type of a setting that msgspec does not know.
+
+    Raises:
+        NotImplementedError: It is another type.
+        ValueError: The text does not fit.
+    """
+    if kind is not Secret:
+        raise NotImplementedError
+    if not re.fullmatch(Secret.PATTERN, text):
+        message = f"Expected `str` matching regex {Secret.PATTERN!r}"
+        raise ValueError(message)
+    return Secret(text)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of a child process under these settings, in place of this process's own settings."""
+    values = flat_values(settings)
+    ours = {f"{PREFIX}{flat_name.upper()}": _text_of(value) for flat_name, value in values.items()}
+    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)} | ours
+
+
+def _text_of(value: Any) -> str:
+    return value.reveal() if isinstance(value, Secret) else str(value)

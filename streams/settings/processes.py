@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, field
 
+from streams.settings.secret import Secret
+
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The worker: its start and the size of its commit groups."""
@@ -53,12 +55,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         ),
     ] = field(default="", name="gateway_hosts")
     token: Annotated[
-        str,
-        Meta(
-            pattern=r"^([!-~]{16,512})?$",
-            description="Token that every client of the gateway has to bring, 16 characters at least; empty: none.",
-        ),
-    ] = field(default="", name="gateway_token")
+        Secret,
+        Meta(description="Token that every client of the gateway has to bring, 16 characters at least; empty: none."),
+    ] = field(default=Secret(""), name="gateway_token")
     token_file: Annotated[
         str, Meta(description="File whose first line is that token; for secrets that are mounted.")
     ] = field(default="", name="gateway_token_file")

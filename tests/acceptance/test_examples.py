@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from kafka import KafkaProducer
 
-from cli.processes import WorkerProcess, environment_of
+from cli.processes import WorkerProcess
 from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from streams.files.replay import partition_of
@@ -26,7 +26,7 @@ from streams.messages.records import CatalogItem, Recommendations
 from streams.process.child_process import Child
 from streams.readers.latest_list import latest_list
 from streams.reference.examples import EXAMPLES
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
 from tests.acceptance.examples import PROJECT, Desk, program, program_names

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.processes import environment_of
 from streams.kafka.broker import HOST, answers, free_port
-from streams.settings import Settings
+from streams.settings import Settings, environment_of
 from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parent.parent.parent

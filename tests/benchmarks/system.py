@@ -11,10 +11,9 @@ from typing import Any
 
 import msgspec
 
-from cli.processes import environment_of
 from streams.kafka.broker import Broker, free_port
 from streams.kafka.jars import jars_path
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
 from tests.support.settings import settings_with

@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient
 from typer.testing import CliRunner
 
 from cli.commands.doctor import app
-from cli.processes import WorkerProcess, environment_of
+from cli.processes import WorkerProcess
 from jobs.announcement import announce
 from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding
@@ -24,7 +24,7 @@ from state.generations.generation import write_generation
 from state.generations.naming import new_generation_id
 from state.generations.open_store import generation_store
 from streams.kafka.broker import free_port
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.support.generations import manifest_of, numbered
 from tests.support.made_up import made_up_factors

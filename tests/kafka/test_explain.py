@@ -7,11 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from cli.processes import environment_of
 from jobs.user_requests.explain import explain
 from state.generations.open_store import generation_store
 from state.lists.explain_score import Explanation, ExplanationError
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.made_up import made_up_factors, publish
 from tests.support.topics import lists, play, send, values, worker

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.processes import environment_of
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
@@ -20,7 +19,7 @@ from streams.files.replay import partition_of
 from streams.messages.events import Forget
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.support.topics import play, send, values, worker
 from tests.support.wait import block_until

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from cli.processes import environment_of, run_command
+from cli.processes import run_command
 from jobs.announcement import announce
 from jobs.progress import JobProgress, ProgressCallback, no_progress
 from jobs.retraining.reindex import Changes, reindex
@@ -22,7 +22,7 @@ from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from streams.messages.records import Announcement
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.kafka.dying_night import STEPS
 from tests.kafka.listeners import write_listeners

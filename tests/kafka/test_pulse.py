@@ -15,11 +15,11 @@ import pytest
 from kafka import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from cli.processes import ProcessError, WorkerProcess, environment_of, run_command
+from cli.processes import ProcessError, WorkerProcess, run_command
 from streams.kafka.broker import free_port
 from streams.messages.records import Pulse, Recommendations
 from streams.readers.log_reader import read_topic
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.support.made_up import made_up_factors, publish

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.processes import environment_of
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import ReplayError, Sender, partition_of
 from streams.kafka.broker import Broker, free_port
@@ -19,7 +18,7 @@ from streams.messages.records import Recommendations
 from streams.outbox import Outbox
 from streams.readers.latest_list import ListUnreadable, latest_list
 from streams.readers.log_reader import read_topic
-from streams.settings import Settings
+from streams.settings import Settings, environment_of
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.support.settings import settings_with

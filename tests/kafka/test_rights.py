@@ -11,7 +11,6 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from cli.processes import environment_of
 from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from jobs.user_requests.send import WishInvalidError, carry_out
@@ -20,7 +19,7 @@ from streams.messages.events import Hide, Pause
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.reference.schemas import FOLDER
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
 from tests.support.topics import lists, play, send, values, worker

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from cli.processes import environment_of
 from streams.outbox import Item, Outbox
-from streams.settings import Settings, override
+from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 
 PROJECT = Path(__file__).parent.parent.parent

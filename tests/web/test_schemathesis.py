@@ -14,7 +14,7 @@ import pytest
 from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem, RelatedItems
 from streams.outbox import Outbox
-from streams.settings import Settings, override
+from streams.settings import Secret, Settings, override
 from streams.topics.topics import TopicNames
 from tests.support.gateway import client_of, gateway, play, post, read
 from tests.support.made_up import made_up_factors, publish
@@ -33,7 +33,9 @@ expected-statuses = ["2xx", "3xx", "4xx", "503", "504"]
 @pytest.fixture
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings with a generation, and topics on which something stands of the ids in the examples."""
-    own = override(settings, factors=8, list_n=10, popular_publish_s=0.2, gateway_token=TOKEN, gateway_requests_per_s=0)
+    own = override(
+        settings, factors=8, list_n=10, popular_publish_s=0.2, gateway_token=Secret(TOKEN), gateway_requests_per_s=0
+    )
     publish(own, made_up_factors(60, 8, np.random.default_rng(0)))
     item = CatalogItem(item_id="song-7", title="Seven", artist="S", kind="song", tags=("x",))
     related = RelatedItems(item_id="song-7", generation="g", items=["i1", "i2"], cosines=[0.5, 0.25])

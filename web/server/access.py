@@ -83,7 +83,7 @@ class Access:
 
 def _token(settings: Settings) -> bytes | None:
     if not settings.gateway.token_file:
-        return settings.gateway.token.encode() or None
+        return settings.gateway.token.reveal().encode() or None
     path = Path(settings.gateway.token_file)
     try:
         token = path.read_text().partition("\n")[0].strip()

@@ -14,9 +14,8 @@ import msgspec
 import pytest
 
 from cli.commands.nightly import TimeError, parse_time
-from cli.processes import environment_of
 from streams.kafka.broker import free_port
-from streams.settings import Settings
+from streams.settings import Settings, environment_of
 from tests.support.settings import settings_with
 
 PROJECT = Path(__file__).parents[3]

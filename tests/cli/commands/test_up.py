@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cli.commands.up import UpError, Watched, served_already, worker_settings
-from cli.processes import environment_of, last_line
+from cli.processes import last_line
 from streams.kafka.broker import free_port
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, environment_of, read_settings
 from tests.support.settings import settings_with
 
 

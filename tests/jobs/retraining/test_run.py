@@ -1,19 +1,57 @@
 """The run directory: what is done stays done, what is half done was never begun."""
 
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
 from jobs.retraining import run as runs
-from jobs.retraining.run import WITHOUT_EFFECT, Run, open_run
+from jobs.retraining.run import Run, open_run
 from state.errors import StateError, StoreUnavailableError
-from streams.settings import Settings, flat_values, override
+from streams.settings import Secret, Settings, flat_values, override
+from streams.settings.deciding import DECIDING
 from tests.support.settings import settings_with
+
+TOKEN = "correct-horse-battery-staple"  # noqa: S105  a made-up one
+OTHER_VALUES: dict[str, Any] = {
+    "brokers": "kafka:9092",
+    "partitions": 5,
+    "topic_prefix": "other.",
+    "event_weights": "play=1",
+    "completion": "ignore",
+    "skip_below": 0.5,
+    "user_signals_per_day_max": 5,
+    "item_weight_max": 5.0,
+    "history_max": 5,
+    "rule": "hkv",
+    "factors": 5,
+    "regularization": 5.0,
+    "unobserved_weight": 5.0,
+    "alpha": 7.0,
+    "iterations": 5,
+    "window_plays": 6,
+    "half_life_plays": 6.0,
+    "half_life_days": 5.0,
+    "growth": "log",
+    "hyperparameters": "tuned",
+    "tune_s": 5.0,
+    "warm_iterations": 6,
+    "active_plays_min": 5,
+    "active_days": 5.0,
+    "gate_share": 0.5,
+    "popular_half_life_days": 5.0,
+    "generation_store": "elsewhere",
+    "index_trees": 5,
+    "related_n": 5,
+}
+"""Another value than the default of every deciding setting, the group left out."""
 
 PROJECT = Path(__file__).parents[3]
 KILLED = """
@@ -233,7 +271,71 @@ def folders(settings: Settings) -> list[str]:
     return sorted(path.name for path in settings.application.nights_path.iterdir() if path.name != "lock")
 
 
-def test_every_setting_without_effect_is_one() -> None:
-    """A name that is spelled wrong would make every run start anew when that setting changes."""
-    assert set(flat_values(Settings())) >= WITHOUT_EFFECT
-    assert not WITHOUT_EFFECT & {"factors", "gate_share", "related_n", "index_trees", "tune_s", "hyperparameters"}
+@pytest.mark.parametrize("name", sorted(DECIDING - {"group"}))
+def test_another_value_of_a_deciding_setting_discards_the_run(settings: Settings, name: str) -> None:
+    """The note quotes both values. A group has a folder of its own, so its runs are never compared."""
+    interrupted(settings)
+    heard = Heard()
+    was, now = flat_values(settings)[name], OTHER_VALUES[name]
+
+    with open_run(override(settings, **{name: now}), heard) as run:
+        assert not run.resumed
+
+    assert heard.notes[-1].endswith(f"is discarded: it began with {name}={was}, which is now {now}.")
+
+
+@pytest.mark.parametrize(
+    "others", [{"gateway_port": 1}, {"gateway_token": Secret(TOKEN)}, {"metrics_host": "::1"}, {"gateway_hosts": "*"}]
+)
+def test_a_setting_that_decides_nothing_keeps_the_run(settings: Settings, others: dict[str, Any]) -> None:
+    """An operator may change the gateway and then finish the unfinished run."""
+    interrupted(settings)
+
+    with open_run(override(settings, **others), no_progress) as run:
+        assert run.resumed
+
+
+def test_the_record_names_the_deciding_settings_only(settings: Settings) -> None:
+    """The token of the gateway is not among them, and only the owner may read the file."""
+    run = interrupted(override(settings, gateway_token=Secret(TOKEN)))
+    file = settings.application.nights_path / run.generation_id / runs.RECORD
+
+    decided_by = msgspec.json.decode(file.read_bytes())["decided_by"]
+    assert DECIDING | {"force"} == set(decided_by)
+    assert TOKEN not in file.read_text()
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_token_that_an_earlier_version_recorded_is_removed(settings: Settings, *, finished: bool) -> None:
+    """Names that decide nothing are removed from unfinished and finished runs; an unfinished one is resumed."""
+    run = interrupted(settings)
+    folder = settings.application.nights_path / run.generation_id
+    file = folder / runs.RECORD
+    record = msgspec.json.decode(file.read_bytes())
+    record["decided_by"] |= {"gateway_token": TOKEN, "gateway_port": "8080"}
+    file.write_bytes(msgspec.json.encode(record))
+    file.chmod(0o644)
+    if finished:
+        (folder / runs.REPORT).write_text("{}")
+
+    with open_run(settings, no_progress) as after:
+        assert after.resumed is not finished
+
+    assert TOKEN not in file.read_text()
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+
+
+def test_a_record_without_a_deciding_setting_is_not_resumed(settings: Settings) -> None:
+    """An earlier version did not know the setting."""
+    run = interrupted(settings)
+    file = settings.application.nights_path / run.generation_id / runs.RECORD
+    record = msgspec.json.decode(file.read_bytes())
+    del record["decided_by"]["growth"]
+    file.write_bytes(msgspec.json.encode(record))
+    heard = Heard()
+
+    with open_run(settings, heard) as after:
+        assert not after.resumed
+
+    assert heard.notes[-1].endswith("is discarded: its run.json does not name growth, which is now rule.")

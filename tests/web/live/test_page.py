@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import web.live.page
+from streams.settings import Secret
 from tests.web.scene import Scene, made_list, make_scene
 
 TOKEN = "correct-horse-battery"  # noqa: S105  nobody's
@@ -17,7 +18,7 @@ FORM = "application/x-www-form-urlencoded"
 @pytest.fixture
 async def locked(tmp_path: Path) -> Scene:
     """Give a gateway that wants its token."""
-    return await make_scene(tmp_path, gateway_token=TOKEN)
+    return await make_scene(tmp_path, gateway_token=Secret(TOKEN))
 
 
 async def log_in(scene: Scene, content: bytes, kind: str = FORM) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
+from streams.settings import Secret
 from tests.web.scene import Scene, ask, made_list, make_scene
 from web.routes.health import HealthRoutes
 from web.routes.items import ItemRoutes
@@ -190,7 +191,7 @@ async def test_a_plays_schema_takes_what_the_gateway_takes(document: dict[str, A
 
 async def test_the_description_needs_the_token_where_there_is_one(tmp_path: Any) -> None:
     """And says how to bring it."""
-    scene = await make_scene(tmp_path, gateway_token="correct-horse-battery")  # noqa: S106
+    scene = await make_scene(tmp_path, gateway_token=Secret("correct-horse-battery"))
     refused = await ask(scene.app, "GET", "/openapi.json")
     given = await ask(scene.app, "GET", "/openapi.json", {"authorization": "Bearer correct-horse-battery"})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.settings import Settings, override
+from streams.settings import Secret, Settings, override
 from tests.support.settings import settings_with
 from web.server.access import Access, AccessError
 from web.server.problems import Problem
@@ -31,7 +31,7 @@ def open_access() -> Access:
 @pytest.fixture
 def with_token() -> Access:
     """Give what decides with a token."""
-    return Access(settings_with(gateway_token=TOKEN, gateway_host="0.0.0.0"))  # noqa: S104  with a token
+    return Access(settings_with(gateway_token=Secret(TOKEN), gateway_host="0.0.0.0"))  # noqa: S104  with a token
 
 
 BEYOND = ["0.0.0.0", "::", "10.1.2.3", "gateway.example", "169.254.1.1", "localhost.evil"]  # noqa: S104
@@ -47,7 +47,7 @@ def test_beyond_this_machine_a_token_is_demanded(host: str) -> None:
         f"PLAYFOLD_GATEWAY_HOST is {host}, which others than this machine can reach: set PLAYFOLD_GATEWAY_TOKEN or "
         "PLAYFOLD_GATEWAY_TOKEN_FILE, or listen on 127.0.0.1."
     ) == str(caught.value)
-    assert Access(settings_with(gateway_host=host, gateway_token=TOKEN)).needs_token
+    assert Access(settings_with(gateway_host=host, gateway_token=Secret(TOKEN))).needs_token
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
@@ -181,7 +181,7 @@ def test_the_cookie_of_the_page_will_do(with_token: Access, cookie: str, status:
 
 def test_the_cookie_does_not_outlive_its_token(with_token: Access) -> None:
     """Another token is another cookie."""
-    other = Access(settings_with(gateway_token=TOKEN + "2"))
+    other = Access(settings_with(gateway_token=Secret(TOKEN + "2")))
 
     assert refused(other, cookie=f"playfold={with_token.cookie}") == 401
 
@@ -219,7 +219,7 @@ def test_the_token_may_stand_in_a_file(tmp_path: Path) -> None:
     """In its first line; the file counts, not the other setting."""
     file = tmp_path / "token"
     file.write_text(f"  {TOKEN}  \nsecond line\n")
-    access = Access(settings_with(gateway_token_file=str(file), gateway_token="not-this-one-at-all"))  # noqa: S106
+    access = Access(settings_with(gateway_token_file=str(file), gateway_token=Secret("not-this-one-at-all")))
 
     assert refused(access, authorization=f"Bearer {TOKEN}") == 0
     assert refused(access, authorization="Bearer not-this-one-at-all") == 401

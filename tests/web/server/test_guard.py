@@ -10,6 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from state.gateway_view import RELATED, View
+from streams.settings import Secret
 from tests.support.settings import settings_with
 from tests.web.scene import HOST, Scene, ask, made_list, make_scene
 from web.server.access import Access
@@ -325,7 +326,7 @@ async def test_requests_are_counted_by_templates_of_paths(scene: Scene) -> None:
 
 async def test_whoever_opens_the_page_without_the_token_is_shown_where_to_give_it(tmp_path: Path) -> None:
     """The page alone: everything else says 401."""
-    scene = await make_scene(tmp_path, gateway_token="correct-horse-battery")  # noqa: S106
+    scene = await make_scene(tmp_path, gateway_token=Secret("correct-horse-battery"))
     async with scene.client() as client:
         page, play = await client.get("/"), await client.post("/", json={})
         api = await client.get("/v1/items?query=a")
