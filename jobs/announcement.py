@@ -1,4 +1,4 @@
-"""The announcement: which generation, at which revision, every worker is to serve."""
+"""The announcement: the generation, and its revision, that all workers serve."""
 
 import msgspec
 
@@ -12,21 +12,21 @@ SERVING_KEY = b"serving"
 
 
 async def announced(settings: Settings) -> Announcement | None:
-    """Return the announcement that stands on the generations topic, None if there is none.
+    """Read the latest announcement from the generations topic, None if there is none.
 
     Raises:
         LogReadError: The topic is missing or Kafka does not answer.
     """
-    found = None
+    announcement = None
     async for _, records in read_topic(
         settings.kafka.brokers, topic_names(settings).generations, settings.kafka.timeout_s
     ):
-        found = msgspec.json.decode(records[-1].value, type=Announcement)
-    return found
+        announcement = msgspec.json.decode(records[-1].value, type=Announcement)
+    return announcement
 
 
 async def announce(settings: Settings, generation_id: str, revision: int, now_ms: int) -> None:
-    """Tell every worker to serve a revision of a generation; saying it twice is harmless.
+    """Announce a revision of a generation to all workers; announcing it twice is harmless.
 
     Raises:
         OutboxError: Kafka does not answer.

@@ -1,4 +1,4 @@
-"""What the next generation minimises, as the settings say."""
+"""The objective of the next generation, from the settings."""
 
 from model.objective import Objective
 from streams.settings import Settings

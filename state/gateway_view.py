@@ -1,4 +1,4 @@
-"""What a gateway holds of the topics: lists, related items, the catalog. It is on its disk, so it outlives workers."""
+"""A gateway's view of the topics on its disk: lists, related items, the catalog. It does not need a worker."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,24 +18,24 @@ from state.storage.rocksdb_read import values_on_disk
 log = logging.getLogger(__name__)
 
 VIEW_S_MAX = 12 * 3600.0
-"""A view that has not held everything for longer is read anew: the topics keep a tombstone for a day, and an older view
-would miss that of a listener who was forgotten."""
+"""A view that was not current for longer is dropped and read again: the topics keep a tombstone for a day, and an older
+view would miss the tombstone of a forgotten listener."""
 LIST, RELATED, ITEM = b"L", b"R", b"I"
-"""What keys begin with, by what stands under them."""
-PLACE = b"\x00"
-"""What keys of places begin with: how far a partition was read."""
+"""Prefixes of the keys of lists, related items and catalog items."""
+OFFSET = b"\x00"
+"""Prefix of the keys of partitions' next offsets."""
 FORMAT_KEY = b"\x01format"
 IDENTITY_KEY = b"\x01identity"
 CURRENT_KEY = b"\x01current"
 FORMAT = b"1"
 _NUMBER = Struct(">q")
 _LIST = Struct(">qq")
-"""What stands before a list: the plays' offset that it reflects, and when it expires."""
+"""Header of a stored list: the offset of the latest play in it, and its expiry in milliseconds."""
 CACHE_BYTES = WRITE_BUFFER_BYTES = 64 << 20
 
 
 class _Reflects(msgspec.Struct):
-    """The fields that a list has to have: by the one, two of them are compared; the other tells when it is none."""
+    """The required fields of a list: the one orders two lists, the other is the expiry."""
 
     offset: Annotated[int, Meta(ge=-1, le=2**63 - 1)]
     expires_at_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -44,24 +44,24 @@ class _Reflects(msgspec.Struct):
 _decode_reflects = msgspec.json.Decoder(_Reflects).decode
 
 
-class HeldList(NamedTuple):
-    """A listener's list as it stands on the topic."""
+class StoredList(NamedTuple):
+    """A listener's list as it is on the topic."""
 
     offset: int
-    """Offset of the latest play that it reflects."""
+    """The offset of the latest play that it reflects."""
     value: bytes
     """The record, JSON."""
     expires_at_ms: int
 
 
 class View:
-    """A RocksDB of what stands on compacted topics; every change of it carries how far the partition was read.
+    """A RocksDB with the latest records of compacted topics; every write also stores the partition's next offset.
 
-    Taking a record twice changes nothing.
+    Storing a record twice changes nothing.
     """
 
     def __init__(self, folder: Path, identity: bytes = b"") -> None:
-        """Open or create the view in `folder`, of the topics with some identity.
+        """Open or create the view of the topics with an identity, in `folder`.
 
         Raises:
             StateError: A file is damaged, or it was written by another version.
@@ -72,56 +72,61 @@ class View:
         except Exception as error:
             message = f"The view in {folder} cannot be opened ({error}): remove the folder, and it is read anew."
             raise StateError(message) from error
-        # The topics are the log: what a crash takes from memory is read again from the place that the disk has.
+        # The topics are the log: after a crash, records are read again from the next offset on the disk.
         self._unlogged = rocksdict.WriteOptions()
         self._unlogged.disable_wal = True
-        found = self._db.get(FORMAT_KEY)
-        if found not in (None, FORMAT):
-            message = f"The view in {folder} is of format {found!r}: remove the folder, and it is read anew."
+        written_format = self._db.get(FORMAT_KEY)
+        if written_format not in (None, FORMAT):
+            message = f"The view in {folder} is of format {written_format!r}: remove the folder, and it is read anew."
             raise StateError(message)
         self._db[FORMAT_KEY] = FORMAT
         self.identity: bytes = self._db.get(IDENTITY_KEY) or identity
-        """Which topics were read."""
+        """The identity of the topics that were read."""
         self._db[IDENTITY_KEY] = self.identity
 
     def close(self) -> None:
-        """Write what is in memory to the disk and close; nothing else may be called afterwards."""
+        """Flush to the disk and close; no other method may be called afterwards."""
         self._db.flush()
         self._db.close()
 
     @property
     def current_at_s(self) -> float:
-        """Return when it held all that stood on the topics, or was begun, in seconds since 1970; 0: it is just begun.
+        """Return when the view last had all records, or was created, in seconds since 1970; 0 for a new view.
 
-        The files may be younger: who opens them writes some.
+        The modification times of the files are no measure, because opening the view writes files.
         """
-        found = self._db.get(CURRENT_KEY)
-        return float(_NUMBER.unpack(found)[0]) if found else 0.0
+        value = self._db.get(CURRENT_KEY)
+        return float(_NUMBER.unpack(value)[0]) if value else 0.0
 
     def mark_current(self, now_s: float) -> None:
-        """Take note that it holds all that stands on the topics."""
+        """Store that the view has all records of the topics now."""
         self._db.put(CURRENT_KEY, _NUMBER.pack(int(now_s)), write_opt=self._unlogged)
 
-    def place(self, topic: str, partition: int) -> int:
-        """Return the offset after the last record taken from a partition, 0 for none."""
-        found = self._db.get(_place_key(topic, partition))
-        return int(_NUMBER.unpack(found)[0]) if found else 0
+    def next_offset(self, topic: str, partition: int) -> int:
+        """Return the offset after the last stored record of a partition, 0 for none."""
+        value = self._db.get(_offset_key(topic, partition))
+        return int(_NUMBER.unpack(value)[0]) if value else 0
 
-    def take(
-        self, kind: bytes, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes | None]], place: int
+    def store(
+        self,
+        kind: bytes,
+        topic: str,
+        partition: int,
+        records: Iterable[tuple[bytes | None, bytes | None]],
+        next_offset: int,
     ) -> list[tuple[str, int]]:
-        """Take in records of a partition, keys and values in order, up to a place, at once.
+        """Store consecutive records of a partition and its next offset in one write.
 
-        Of a listener's lists the one that reflects most counts, as in `streams.readers.latest_list`.
+        Of a listener's lists, the one with the latest play is stored, as in `streams.readers.latest_list`.
 
         Returns:
-            The listeners whose list changed, each with the offset that it reflects, -1 where there is none any more.
+            The listeners whose list changed, each with the offset of its latest play, -1 for a removed list.
         """
         batch, changed = rocksdict.WriteBatch(raw_mode=True), []
         if kind == LIST:
-            found = self._lists([(key, value) for key, value in records if key])
-            changed = [(key.decode(errors="replace"), offset) for key, (_, offset) in found.items()]
-            newest = {key: value for key, (value, _) in found.items()}
+            lists = self._newer_lists([(key, value) for key, value in records if key])
+            changed = [(key.decode(errors="replace"), offset) for key, (_, offset) in lists.items()]
+            newest = {key: value for key, (value, _) in lists.items()}
         else:
             newest = {key: value for key, value in records if key}
         for key, value in newest.items():
@@ -129,64 +134,64 @@ class View:
                 batch.delete(kind + key)
             else:
                 batch.put(kind + key, value)
-        batch.put(_place_key(topic, partition), _NUMBER.pack(place))
+        batch.put(_offset_key(topic, partition), _NUMBER.pack(next_offset))
         self._db.write(batch, self._unlogged)
         return changed
 
-    def _lists(self, records: Sequence[tuple[bytes, bytes | None]]) -> dict[bytes, tuple[bytes | None, int]]:
-        """Return what is to stand under keys, each with the offset that it reflects; a staler list changes nothing."""
+    def _newer_lists(self, records: Sequence[tuple[bytes, bytes | None]]) -> dict[bytes, tuple[bytes | None, int]]:
+        """Return the values to store by their keys, each with the offset of its latest play; stale lists are ignored."""
         keys = list({key for key, _ in records})
-        held = dict(zip(keys, self._db.get([LIST + key for key in keys]), strict=True))
-        offsets = {key: _NUMBER.unpack_from(value)[0] for key, value in held.items() if value is not None}
-        found: dict[bytes, tuple[bytes | None, int]] = {}
+        stored = dict(zip(keys, self._db.get([LIST + key for key in keys]), strict=True))
+        offsets = {key: _NUMBER.unpack_from(value)[0] for key, value in stored.items() if value is not None}
+        newer: dict[bytes, tuple[bytes | None, int]] = {}
         for key, value in records:
             if value is None:
                 offsets.pop(key, None)
-                found[key] = None, -1
+                newer[key] = None, -1
                 continue
             try:
                 offset, expires_at_ms = msgspec.structs.astuple(_decode_reflects(value))
             except (ValueError, RecursionError):
-                continue  # no list, so nobody's
+                continue  # it does not decode
             if key not in offsets or offset >= offsets[key]:
                 offsets[key] = offset
-                found[key] = _LIST.pack(offset, expires_at_ms) + value, offset
-        return found
+                newer[key] = _LIST.pack(offset, expires_at_ms) + value, offset
+        return newer
 
-    def list_of(self, user_id: str) -> HeldList | None:
+    def list_of(self, user_id: str) -> StoredList | None:
         """Return a listener's list, None if there is none."""
-        found = self._db.get(LIST + user_id.encode())
-        if found is None:
+        value = self._db.get(LIST + user_id.encode())
+        if value is None:
             return None
-        offset, expires_at_ms = _LIST.unpack_from(found)
-        return HeldList(offset, found[_LIST.size :], expires_at_ms)
+        offset, expires_at_ms = _LIST.unpack_from(value)
+        return StoredList(offset, value[_LIST.size :], expires_at_ms)
 
     def related_to(self, item_id: str) -> bytes | None:
         """Return the record of the items related to an item, JSON; None if there is none."""
-        found: bytes | None = self._db.get(RELATED + item_id.encode())
-        return found
+        value: bytes | None = self._db.get(RELATED + item_id.encode())
+        return value
 
     def items(self, item_ids: Sequence[str]) -> list[bytes | None]:
-        """Return what the catalog says of items, JSON; None of those it does not know."""
-        found: list[bytes | None] = self._db.get([ITEM + item_id.encode() for item_id in item_ids])
-        return found
+        """Return the catalog records of items, JSON; None for unknown ones."""
+        values: list[bytes | None] = self._db.get([ITEM + item_id.encode() for item_id in item_ids])
+        return values
 
     def all_items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the ids and records of all items of the catalog."""
-        for key, value in self._under(ITEM):
+        for key, value in self._with_prefix(ITEM):
             yield key[len(ITEM) :], value
 
     def listeners(self, begin: str, n: int) -> list[str]:
-        """Return the first n listeners with a list whose ids begin so."""
-        found: list[str] = []
-        for key, _ in self._under(LIST + begin.encode()):
-            if len(found) == n:
+        """Return the first n listeners with a list whose ids begin with `begin`, in order."""
+        user_ids: list[str] = []
+        for key, _ in self._with_prefix(LIST + begin.encode()):
+            if len(user_ids) == n:
                 break
-            found.append(key[len(LIST) :].decode(errors="replace"))
-        return found
+            user_ids.append(key[len(LIST) :].decode(errors="replace"))
+        return user_ids
 
-    def _under(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield keys and values whose keys begin so."""
+    def _with_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the keys with a prefix, in order, with their values."""
         for key, value in self._db.items(from_key=prefix):
             if not key.startswith(prefix):
                 return
@@ -194,7 +199,7 @@ class View:
 
 
 def open_view(folder: Path, identity: bytes, now_s: float) -> View:
-    """Open the view of some topics; one that is of others, or too old to know of all tombstones, is begun anew.
+    """Open the view of some topics. Drop a view of other topics, or one that is too old to have seen all tombstones.
 
     Raises:
         StateError: It cannot be opened.
@@ -211,7 +216,7 @@ def open_view(folder: Path, identity: bytes, now_s: float) -> View:
 
 
 def _opened(folder: Path, identity: bytes, now_s: float) -> View:
-    """Open a view; of one that is new, nothing is older than now."""
+    """Open a view, and mark a new one as current."""
     view = View(folder, identity)
     if not view.current_at_s:
         view.mark_current(now_s)
@@ -219,22 +224,23 @@ def _opened(folder: Path, identity: bytes, now_s: float) -> View:
 
 
 class ListOnDisk(NamedTuple):
-    """What the files of a view hold of a listener; what a running gateway has in memory is not in them."""
+    """A listener's list in the files of a view, without the writes in the memory of a running gateway."""
 
-    is_held: bool
-    place: int
-    """The offset after the last record of their partition that is in the files."""
+    exists: bool
+    next_offset: int
+    """The offset after the last record of the listener's partition in the files."""
 
 
 def list_on_disk(folder: Path, user_id: str, topic: str, partition: int) -> ListOnDisk:
-    """Look for a listener's list in a view that a gateway may have open.
+    """Read a listener's list from the files of a view that a gateway may have open.
 
     Raises:
         StateError: It cannot be opened.
     """
-    held, place = values_on_disk(folder, [LIST + user_id.encode(), _place_key(topic, partition)])
-    return ListOnDisk(held is not None, _NUMBER.unpack(place)[0] if place else 0)
+    keys = [LIST + user_id.encode(), _offset_key(topic, partition)]
+    value, next_offset = values_on_disk(folder, keys)
+    return ListOnDisk(value is not None, _NUMBER.unpack(next_offset)[0] if next_offset else 0)
 
 
-def _place_key(topic: str, partition: int) -> bytes:
-    return PLACE + f"{topic}:{partition}".encode()
+def _offset_key(topic: str, partition: int) -> bytes:
+    return OFFSET + f"{topic}:{partition}".encode()

@@ -10,7 +10,7 @@ import typer
 from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.quality_tables import figures_table, histories_table
-from jobs.evaluation.baselines import Contest, choose, contest_models
+from jobs.evaluation.baselines import BaselineSettings, baseline_models, select_settings
 from jobs.evaluation.evaluate import Evaluation
 from jobs.evaluation.evaluate import evaluate as evaluate_models
 from jobs.evaluation.plots import draw
@@ -68,18 +68,20 @@ def evaluate(
     with watched(quiet=as_json) as watch:
         events = read_events(file, columns, settings, watch)
         n_trained = int(len(events.users) * trained)
-        contest = _settle(events.part(slice(n_trained)), source, settings, watch)
+        baselines = _settle(events.part(slice(n_trained)), source, settings, watch)
         split = split_events(events, n_trained)
-        evaluation = evaluate_models(split, contest_models(split, contest, settings.retraining.threads, watch), watch)
-    answer = msgspec.json.encode(_told(evaluation, contest))
+        evaluation = evaluate_models(
+            split, baseline_models(split, baselines, settings.retraining.threads, watch), watch
+        )
+    answer = msgspec.json.encode(_told(evaluation, baselines))
     written = _write(evaluation, answer, out) if out else []
     if as_json:
         typer.echo(answer)
     else:
-        _show(evaluation, contest, written)
+        _show(evaluation, baselines, written)
 
 
-def _settle(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> Contest:
+def _settle(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> BaselineSettings:
     """Choose all settings, on the plays that train; those of the row with signals are the same."""
     objective = objective_of(settings)
     if source is Source.TUNED:
@@ -88,12 +90,12 @@ def _settle(trained: Events, source: Source, settings: Settings, watch: Progress
         objective = tune(
             trained.plays_alone(), objective, float("inf"), 0, store, watch, settings.retraining.threads
         ).objective
-    return choose(trained.plays_alone(), objective, settings.retraining.threads, watch)
+    return select_settings(trained.plays_alone(), objective, settings.retraining.threads, watch)
 
 
-def _told(evaluation: Evaluation, contest: Contest) -> dict[str, Any]:
+def _told(evaluation: Evaluation, baselines: BaselineSettings) -> dict[str, Any]:
     """Return what `--json` answers; a half-life or window that never ends is null."""
-    return {"settings": contest, **msgspec.structs.asdict(evaluation)}
+    return {"settings": baselines, **msgspec.structs.asdict(evaluation)}
 
 
 def _write(evaluation: Evaluation, answer: bytes, folder: Path) -> list[Path]:
@@ -103,24 +105,24 @@ def _write(evaluation: Evaluation, answer: bytes, folder: Path) -> list[Path]:
     return [*written, folder / FIGURES]
 
 
-def _show(evaluation: Evaluation, contest: Contest, written: list[Path]) -> None:
+def _show(evaluation: Evaluation, baselines: BaselineSettings, written: list[Path]) -> None:
     """Print the figures, what they are of, and with which settings they came about."""
     head = (
         f"On {evaluation.n_events:,} plays of items that were new to their listeners, among {evaluation.n_items:,} "
         f"items; trained on the {evaluation.n_trained:,} plays before them:"
     )
-    tables = figures_table(evaluation), histories_table(evaluation), _told_settings(contest)
+    tables = figures_table(evaluation), histories_table(evaluation), _told_settings(baselines)
     typer.echo("\n\n".join((head, *tables)))
     for path in written:
         typer.echo(f"Written: {path}")
 
 
-def _told_settings(contest: Contest) -> str:
+def _told_settings(baselines: BaselineSettings) -> str:
     """Return the settings in sentences."""
-    fold_in, isgd, whole, windowed = contest.fold_in, contest.isgd, contest.whole, contest.windowed
+    fold_in, isgd, whole, windowed = baselines.fold_in, baselines.isgd, baselines.whole, baselines.windowed
     return (
         f"Fold-in: {_told_objective(fold_in)}.\n"
-        f"Blended with what is popular: strength {contest.blend.strength:g}, up to {contest.blend.items_max} known "
+        f"Blended with what is popular: strength {baselines.blend.strength:g}, up to {baselines.blend.items_max} known "
         f"items.\n"
         f"ISGD: {isgd.factors} factors, learn rate {isgd.learn_rate:g}, regularization {isgd.regularization:g}. "
         f"Item neighbours: a half-life of {whole.half_life_plays:g} plays; with a window of {windowed.window_plays:g} "

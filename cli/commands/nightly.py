@@ -13,7 +13,7 @@ import typer
 
 from cli.event_log import start_event_log
 from cli.processes import ProcessError, run_command
-from jobs.retraining.schedule import Agenda, Task
+from jobs.retraining.schedule import Schedule, Task
 from streams.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -38,10 +38,10 @@ def nightly(
     Each runs as a process of its own, one at a time. One that fails is told in a line and tried again when it is due.
     """
     settings = read_settings()
-    agenda = Agenda.begin(datetime.now(UTC), parse_time(at), settings.generations.index_rebuild_s)
+    schedule = Schedule.begin(datetime.now(UTC), parse_time(at), settings.generations.index_rebuild_s)
     start_event_log(as_json=as_json)
     # Its events are those of this process, whatever module they come from.
-    asyncio.run(reside(settings, agenda))
+    asyncio.run(reside(settings, schedule))
 
 
 def parse_time(text: str) -> time_of_day:
@@ -57,12 +57,12 @@ def parse_time(text: str) -> time_of_day:
         raise TimeError(message) from None
 
 
-async def reside(settings: Settings, agenda: Agenda) -> None:
+async def reside(settings: Settings, schedule: Schedule) -> None:
     """Do what is due, one after the other, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    working = asyncio.create_task(work(settings, agenda))
+    working = asyncio.create_task(work(settings, schedule))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     for task in (working, stopping):
@@ -75,15 +75,15 @@ async def reside(settings: Settings, agenda: Agenda) -> None:
         log.info("nightly_stopped")
 
 
-async def work(settings: Settings, agenda: Agenda) -> None:
+async def work(settings: Settings, schedule: Schedule) -> None:
     """Do what is due, for ever."""
-    log.info("nightly_ready", extra={"next_night": agenda.next_night.astimezone().isoformat(timespec="seconds")})
+    log.info("nightly_ready", extra={"next_night": schedule.next_night.astimezone().isoformat(timespec="seconds")})
     while True:
-        task, moment = agenda.due
+        task, moment = schedule.due
         while (left_s := (moment - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - clocks are set, machines sleep
             await asyncio.sleep(min(left_s, LOOK_S))
         well = await do(settings, task)
-        agenda.ended(task, datetime.now(UTC), well=well)
+        schedule.ended(task, datetime.now(UTC), well=well)
 
 
 async def do(settings: Settings, task: Task) -> bool:

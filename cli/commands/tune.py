@@ -20,7 +20,7 @@ from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.histories.training_set import training_set_of
 from jobs.objective import objective_of
 from jobs.progress import ProgressCallback
-from jobs.tuning.results import BEST, Scored, Tuned
+from jobs.tuning.results import BEST, ScoredSetting, Tuned
 from jobs.tuning.search import tune as find_best
 from jobs.tuning.search import tune_on_histories
 from model.evaluation.event_log import Events, split_events
@@ -30,7 +30,7 @@ from streams.settings import Settings
 
 CHOSEN, GIVEN = "chosen setting", "settings as given"
 SHOWN = 10
-"""Scored settings in the table; with --json all are told."""
+"""ScoredSetting settings in the table; with --json all are told."""
 app = typer.Typer(add_completion=False)
 
 
@@ -140,7 +140,7 @@ def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> No
         typer.echo(f"\n{figures_table(evaluation)}")
 
 
-def _scored_table(scored: list[Scored]) -> Table:
+def _scored_table(scored: list[ScoredSetting]) -> Table:
     """Return the best settings, best first."""
     table = Table(title=f"the {min(SHOWN, len(scored))} best of {len(scored)} settings", box=SIMPLE_HEAD)
     for name in ("a0", "lambda", "half-life", "window", "hit@20", "MRR@20"):

@@ -1,1 +1,1 @@
-"""Evaluation of models on a file of plays."""
+"""Evaluation of models on the events of a file."""

@@ -1,4 +1,4 @@
-"""Who takes part in an evaluation: what playfold does, what it is compared with, and with which settings."""
+"""The models of an evaluation, playfold's own and the baselines, with their settings."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +25,10 @@ from model.training import Factors, TrainingError
 
 SEED = 0
 INNER = 0.7
-"""Share of the training's plays that train when settings are chosen; the rest of them judges."""
+"""Share of the training plays that train while settings are selected; the others score."""
 RETRAININGS = 20
 DAYS = {1: "1 day", 7: "7 days", 30: "30 days"}
-"""Half-lives of a recency by event time, which is shown beside that by the listener's own plays."""
+"""Half-lives of recency by event time, as an alternative to recency by the listener's own plays."""
 SIGNALS = "fold-in, with signals"
 STATIC, POPULAR, ALL_TIME = "static vectors", "popular items", "popular items of all time"
 LEARN_RATES, REGULARIZATIONS = (0.01, 0.03, 0.1, 0.3), (0.01, 0.1)
@@ -38,29 +38,27 @@ _Setting = TypeVar("_Setting", Isgd, Nearness)
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class BaselineSettings:
     """The settings of all models."""
 
     fold_in: Objective
     isgd: Isgd
     whole: Nearness
-    """Of item neighbours without a window."""
+    """Item neighbours without a window."""
     windowed: Nearness
     blend: Blend = field(default_factory=Blend)
-    """Of the fold-in's lists of listeners of whom little is known."""
+    """The blend of the fold-in's lists for listeners with few plays."""
 
 
-def choose(
+def select_settings(
     trained: Events, fold_in: Objective, threads: int = 1, on_progress: ProgressCallback = no_progress
-) -> Contest:
-    """Choose the settings that no operator gives, on the plays of the training alone.
-
-    Of a small grid, the setting with the best hit@20 is taken; the first part of the plays trains, the rest judges.
+) -> BaselineSettings:
+    """Select the settings of the baselines on the training plays alone, by hit@20 on a small grid.
 
     Args:
-        trained: The plays of the training, in the order of time.
-        fold_in: What the fold-in minimises.
-        threads: Settings that are judged at a time.
+        trained: The training plays, in the order of time; the first ones train, the others score.
+        fold_in: The objective of the fold-in.
+        threads: Settings that are scored at a time.
         on_progress: Called after every setting.
     """
     split = split_events(trained, int(len(trained.users) * INNER))
@@ -70,23 +68,23 @@ def choose(
     settings: list[Isgd | Nearness] = [*isgd, *whole, *windowed]
     rates: dict[Isgd | Nearness, float] = {}
 
-    def told(done: int) -> None:
+    def report(done: int) -> None:
         total = len(settings) + len(STRENGTHS)
         on_progress(JobProgress("choosing settings on the plays that train", len(rates) + done, total))
 
     with ThreadPoolExecutor(threads) as pool:
         for setting, rate in zip(settings, pool.map(lambda setting: _rate(split, setting), settings), strict=True):
-            told(0)
+            report(0)
             rates[setting] = rate
-    blend = _choose_blend(split, fold_in, threads, told)
-    return Contest(fold_in, _best(isgd, rates), _best(whole, rates), _best(windowed, rates), blend)
+    blend = _select_blend(split, fold_in, threads, report)
+    return BaselineSettings(fold_in, _best(isgd, rates), _best(whole, rates), _best(windowed, rates), blend)
 
 
-def _choose_blend(split: Split, fold_in: Objective, threads: int, told: Callable[[int], None]) -> Blend:
-    """Return how strongly to blend, the weakest of equals."""
+def _select_blend(split: Split, fold_in: Objective, threads: int, report: Callable[[int], None]) -> Blend:
+    """Return the strength of the blend with the best hit@20, the weakest of equals."""
     factors, n_items, blends, rates = _trained(split, fold_in, threads), split.n_items, list[Blend](), list[float]()
     for strength in STRENGTHS:
-        told(len(blends))
+        report(len(blends))
         blends.append(replace(Blend(), strength=strength))
         try:
             rates.append(hit_rate(blended_ranks(split, factors(), fold_in, blends[-1], threads), 20, n_items).value)
@@ -96,7 +94,7 @@ def _choose_blend(split: Split, fold_in: Objective, threads: int, told: Callable
 
 
 def _rate(split: Split, setting: Isgd | Nearness) -> float:
-    """Return how often a setting finds the next item; one that diverged never does."""
+    """Return the hit rate of a setting, 0 if it diverges."""
     try:
         if isinstance(setting, Isgd):
             ranks = isgd_ranks(split, setting, np.random.default_rng(SEED))
@@ -108,22 +106,22 @@ def _rate(split: Split, setting: Isgd | Nearness) -> float:
 
 
 def _best(grid: list[_Setting], rates: Mapping[Isgd | Nearness, float]) -> _Setting:
-    """Return the best of a grid, the earliest of equals."""
+    """Return the best setting of a grid, the earliest of equals."""
     return max(grid, key=lambda setting: rates[setting])
 
 
-def contest_models(
-    split: Split, contest: Contest, threads: int = 1, on_progress: ProgressCallback = no_progress
+def baseline_models(
+    split: Split, settings: BaselineSettings, threads: int = 1, on_progress: ProgressCallback = no_progress
 ) -> Models:
-    """Return all models, from the plainest to the one that trains all the time.
+    """Return all models, from the simplest to the one with the most trainings.
 
     Args:
         split: The events.
-        contest: The settings.
+        settings: The settings of the models.
         threads: Threads of the kernels.
-        on_progress: Called after every training of the last one.
+        on_progress: Called after every training of the last model.
     """
-    fold_in, with_signals = contest.fold_in, split.with_signals()
+    fold_in, with_signals = settings.fold_in, split.with_signals()
     signals = _trained(with_signals, fold_in, threads) if split.has_signals else None
     split = split.plays_alone()
     factors = _trained(split, fold_in, threads)
@@ -133,33 +131,33 @@ def contest_models(
         return fold_in_ranks(split, factors(), setting, threads)
 
     def retrained() -> Starts:
-        def told(done: int) -> None:
+        def report(done: int) -> None:
             on_progress(JobProgress("streaming: fold-in, training again and again", done, RETRAININGS))
 
-        return retrained_ranks(split, fold_in, SEED, RETRAININGS, threads, told)
+        return retrained_ranks(split, fold_in, SEED, RETRAININGS, threads, report)
 
     return {
         ALL_TIME: lambda: popular_ranks(split, np.inf),
         f"{POPULAR}, half-life 30 days": lambda: popular_ranks(split),
         STATIC: lambda: static_ranks(split, factors(), threads),
-        "ISGD": lambda: isgd_ranks(split, contest.isgd, np.random.default_rng(SEED)),
-        "item neighbours, no window": lambda: neighbour_ranks(split, contest.whole),
-        "item neighbours, windowed": lambda: neighbour_ranks(split, contest.windowed),
+        "ISGD": lambda: isgd_ranks(split, settings.isgd, np.random.default_rng(SEED)),
+        "item neighbours, no window": lambda: neighbour_ranks(split, settings.whole),
+        "item neighbours, windowed": lambda: neighbour_ranks(split, settings.windowed),
         "fold-in, no recency": partial(by_days, np.inf),
         **{f"fold-in, half-life {days}": partial(by_days, n) for n, days in DAYS.items()},
         "fold-in": lambda: fold_in_ranks(split, factors(), fold_in, threads),
-        "fold-in, blended": lambda: blended_ranks(split, factors(), fold_in, contest.blend, threads),
+        "fold-in, blended": lambda: blended_ranks(split, factors(), fold_in, settings.blend, threads),
         **({SIGNALS: lambda: fold_in_ranks(with_signals, signals(), fold_in, threads)} if signals else {}),
         f"fold-in, retrained every {100 // RETRAININGS} %": retrained,
     }
 
 
 def settings_models(split: Split, settings: dict[str, Objective], threads: int = 1) -> Models:
-    """Return fold-ins with different settings beside what everybody plays.
+    """Return fold-ins with different settings, static vectors and popular items.
 
     Args:
         split: The events.
-        settings: What to train with, by the name of its row; the first one also gives the static vectors.
+        settings: Objectives by the names of their rows; the first one also gives the static vectors.
         threads: Threads of the kernels.
     """
     trained = {name: _trained(split, setting, threads) for name, setting in settings.items()}
@@ -176,5 +174,5 @@ def settings_models(split: Split, settings: dict[str, Objective], threads: int =
 
 
 def _trained(split: Split, objective: Objective, threads: int) -> Callable[[], Factors]:
-    """Return what trains when it is first called, and never again."""
+    """Return a function that trains at its first call and returns the same factors afterwards."""
     return cache(lambda: train_on(split, objective, np.random.default_rng(SEED), threads))

@@ -1,4 +1,4 @@
-"""How good the lists of several models would have been on the same plays, which none of them was chosen on."""
+"""The quality of several models' lists on the same plays, which took no part in their selection."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,22 +12,22 @@ from model.evaluation.rank_metrics import HISTORIES, Interval, hit_rate, mean_re
 from state.generations.manifest import Estimate
 
 PARTS = 20
-"""Equal parts of the scored events, for figures over time."""
+"""Equal parts of the scored events, for quality over time."""
 Models = Mapping[str, Callable[[], Starts]]
-"""What ranks every scored event's item, in the order of time; by the name of its row."""
+"""By the name of a row, a function that returns the rank of every scored event's item, in the order of time."""
 
 
 class Part(msgspec.Struct, frozen=True):
     """Some of the scored events."""
 
     name: str
-    """Which: a number from 1 in the order of time, or a kind of listener."""
+    """A number from 1 in the order of time, or a range of history lengths."""
     n_events: int
     hit_at_20: Estimate
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """How well the lists of one model did."""
+    """The quality of one model's lists."""
 
     name: str
     hit_at_10: Estimate
@@ -38,7 +38,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """Some models on the same events."""
+    """The quality of several models on the same events."""
 
     n_trained: int
     n_events: int
@@ -49,10 +49,10 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def evaluate(split: Split, models: Models, on_progress: ProgressCallback = no_progress) -> Evaluation:
-    """Let every model rank the scored events, one after the other.
+    """Rank the scored events with every model, one after the other.
 
     Args:
-        split: The events. What streams must not have had a part in any choice.
+        split: The events; no streamed event may have taken part in a selection of settings.
         models: The models by the names of their rows.
         on_progress: Called after every model.
 
@@ -86,7 +86,7 @@ def _figures(name: str, ranks: Starts, lengths: Starts, n_items: int) -> Figures
 
 
 def _parts(parts: dict[str, Flags], ranks: Starts, n_items: int) -> list[Part]:
-    """Return the figures of all parts that have events."""
+    """Return the hit rates of all parts that have events."""
     return [
         Part(name, int(part.sum()), _estimate(hit_rate(ranks[part], 20, n_items)))
         for name, part in parts.items()

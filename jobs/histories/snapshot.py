@@ -1,10 +1,10 @@
-"""What the users changelog holds at one moment, as Parquet files that any engine can read.
+"""A snapshot of the users changelog, as Parquet files that other engines can read.
 
-users.parquet    one row a listener: user_id, applied_offset, plays, last_played_s, and the history as lists of equal
-                 length, ordered by touched_at_play: item_keys (u64), values (f32), touched_at_play (u32),
-                 item_last_played_s (u32); by partition, within one by user_id
-items.parquet    item_key (u64), item_id; by item_key
-snapshot.json    how far the changelog was read, and how much there is
+users.parquet    one row for each listener: user_id, applied_offset, plays, last_played_s, and the history as lists of
+                 the same length, ordered by touched_at_play: item_keys (u64), values (f32), touched_at_play (u32),
+                 item_last_played_s (u32); sorted by partition and user_id
+items.parquet    item_key (u64), item_id; sorted by item_key
+snapshot.json    the offsets of the changelog, and the numbers of users and items
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -51,11 +51,11 @@ USERS_SCHEMA = pa.schema(
 
 
 class SnapshotRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a snapshot holds."""
+    """The description of a snapshot."""
 
     format: int = FORMAT
     read_through: dict[int, int]
-    """Per partition, the offset after the last record read."""
+    """By partition, the offset after the last record read."""
     n_users: int
     n_items: int
 
@@ -72,25 +72,25 @@ class Snapshot:
         return pq.read_table(self.folder / USERS)
 
     def item_ids(self) -> dict[int, str]:
-        """Return the id behind every item key."""
+        """Return item ids by their keys."""
         items = pq.read_table(self.folder / ITEMS)
         return dict(zip(items["item_key"].to_pylist(), items["item_id"].to_pylist(), strict=True))
 
 
 @dataclass
 class PartitionHistory:
-    """What one partition of the changelog holds, as far as it was read."""
+    """The records of one partition of the changelog, up to the last one read."""
 
     users: dict[bytes, bytes] = field(default_factory=dict)
-    """Per user, the record with the highest applied offset; of equals the later one."""
+    """By user, the record with the highest applied offset; of equals the later one."""
     item_ids: dict[int, str] = field(default_factory=dict)
-    """The id behind every item key."""
+    """Item ids by their keys."""
     read_through: int = 0
     """The offset after the last record read."""
     _highest: int = NOTHING_APPLIED
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take in consecutive records."""
+        """Store consecutive records."""
         users = [(record.key, record.value) for record in records if not is_item_name(record.key)]
         if len(users) < len(records):
             self._take_names(records)
@@ -98,7 +98,7 @@ class PartitionHistory:
         if self._all_later(values) and len(values) == len(users):
             self.users.update(users)
         else:
-            self._take_doubtful(users)
+            self._take_one_by_one(users)
         self.read_through = records[-1].offset + 1
 
     def _take_names(self, records: Sequence[ConsumerRecord]) -> None:
@@ -108,43 +108,43 @@ class PartitionHistory:
                 self.item_ids[key] = record.value.decode()
 
     def _all_later(self, values: Sequence[bytes]) -> bool:
-        """Tell whether each record is above all before it, and so above its user's; take note of the highest."""
+        """Return whether the applied offset of each record is above all before it, and store the highest one."""
         applied = np.frombuffer(b"".join([value[APPLIED_OFFSET] for value in values]), "<i8")
         highest = np.maximum.accumulate(np.append(self._highest, applied))
         self._highest = int(highest[-1])
         return bool((applied > highest[:-1]).all())
 
-    def _take_doubtful(self, users: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Take in records some of which may be staler than what is held, and deletions."""
+    def _take_one_by_one(self, users: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Store records that may be older than the stored ones, and tombstones."""
         for key, value in users:
-            held = self.users.get(key)
+            stored = self.users.get(key)
             if value is None:
                 self.users.pop(key, None)
-            elif held is None or applied_offset_of(value) >= applied_offset_of(held):
+            elif stored is None or applied_offset_of(value) >= applied_offset_of(stored):
                 self.users[key] = value
 
 
 _Anything = TypeVar("_Anything")
 
 
-def _batches(found: Iterable[_Anything], n: int) -> Iterator[list[_Anything]]:
-    """Yield what is found in lists of at most n."""
-    left = iter(found)
-    while batch := list(islice(left, n)):
+def _batches(items: Iterable[_Anything], n: int) -> Iterator[list[_Anything]]:
+    """Yield items in lists of at most n."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, n)):
         yield batch
 
 
 async def read_partitions(
     settings: Settings, on_progress: ProgressCallback
 ) -> AsyncIterator[tuple[int, PartitionHistory]]:
-    """Read the users changelog to the high watermark of now, without a consumer group.
+    """Read the users changelog to its present high watermark, without a consumer group.
 
     Args:
-        settings: Where the changelog is.
+        settings: The broker, and the names of topics.
         on_progress: Called with the number of offsets read.
 
     Yields:
-        A partition that is read, and what it holds; `PARTITIONS_AT_ONCE` are in memory together.
+        A partition and its records; `PARTITIONS_AT_ONCE` are in memory together.
 
     Raises:
         LogReadError: The topic is missing or Kafka does not answer.
@@ -153,25 +153,25 @@ async def read_partitions(
         spans = await spans_of(consumer, await partitions_of(consumer, topic_names(settings).users_changelog))
         n_read, total = 0, sum(span.end - span.start for span in spans.values())
         for wave in _batches(spans, PARTITIONS_AT_ONCE):
-            held = {tp.partition: PartitionHistory() for tp in wave}
+            histories = {tp.partition: PartitionHistory() for tp in wave}
             ends, starts = {tp: spans[tp].end for tp in wave}, {tp: spans[tp].start for tp in wave}
             async for partition, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
-                held[partition].take(records)
+                histories[partition].take(records)
                 n_read += len(records)
                 on_progress(JobProgress(READING, n_read, total))
-            for partition in list(held):
-                yield partition, held.pop(partition)
-    on_progress(JobProgress(READING, total, total))  # what compaction has removed is no record, but an offset
+            for partition in list(histories):
+                yield partition, histories.pop(partition)
+    on_progress(JobProgress(READING, total, total))  # compaction leaves gaps in the offsets
 
 
 async def write_snapshot(settings: Settings, folder: Path, on_progress: ProgressCallback) -> Snapshot:
-    """Write down what the users changelog holds now.
+    """Write a snapshot of the users changelog.
 
     A user is in one partition only, so memory holds the users of `PARTITIONS_AT_ONCE` partitions, and all item names.
 
     Args:
-        settings: Where the changelog is.
-        folder: A folder that is there.
+        settings: The broker, and the names of topics.
+        folder: An existing folder.
         on_progress: Called with the number of offsets read.
 
     Raises:
@@ -196,7 +196,7 @@ async def write_snapshot(settings: Settings, folder: Path, on_progress: Progress
 
 
 def open_snapshot(folder: Path) -> Snapshot:
-    """Open what `write_snapshot` wrote."""
+    """Open a snapshot that `write_snapshot` wrote."""
     return Snapshot(folder, msgspec.json.decode((folder / RECORD).read_bytes(), type=SnapshotRecord))
 
 
@@ -222,7 +222,7 @@ def tables_of(users: dict[bytes, bytes]) -> Iterator[pa.Table]:
 
 
 def write_items(path: Path, item_ids: dict[int, str]) -> None:
-    """Write the id behind every item key."""
+    """Write item ids and their keys."""
     keys = sorted(item_ids)
     columns = {"item_key": pa.array(keys, pa.uint64()), "item_id": pa.array([item_ids[key] for key in keys])}
     pq.write_table(pa.table(columns, schema=pa.schema({"item_key": pa.uint64(), "item_id": pa.string()})), path)

@@ -1,4 +1,4 @@
-"""Who played what, as arrays: what a training reads, and what it must not see."""
+"""The training set: listeners' histories as arrays, without the items that are held out for the gate."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -20,18 +20,18 @@ from streams.settings import Settings
 ITEM_IDS = "item_ids.json"
 DAY_S = 86_400
 GATE_LISTENERS_MIN = 1000
-"""As many listeners are asked at the gate, if there are as many, however small their share."""
+"""The hold-out has at least this many listeners, if there are enough, for any share."""
 NOTHING_HELD_OUT = -1
 
 
 class NothingToTrainError(ValueError):
-    """There is nothing to train on. Send plays, and let a worker fold them, before a generation is made."""
+    """No listener has a history. Send plays, and let a worker fold them, before a retrain."""
 
 
 class TrainingSet(NamedTuple):
     """The histories of n listeners, and the items in them.
 
-    What a listener played last may be held out: it is never trained on, so that generations can be asked for it.
+    The last item of a listener may be held out: no training uses it, so that the gate can rank it.
     """
 
     histories: Histories
@@ -47,7 +47,7 @@ class TrainingSet(NamedTuple):
     held_out: Starts
     """The history entry of each listener that is held out, `NOTHING_HELD_OUT` for most, shape (n,)."""
     hashes: Keys
-    """A hash of each listener's id, shape (n,): the smallest are asked first at the gate."""
+    """A hash of each listener's id, shape (n,); the gate uses the listeners with the smallest ones."""
 
     def __len__(self) -> int:
         """Return the number of listeners."""
@@ -59,40 +59,40 @@ class TrainingSet(NamedTuple):
         return len(self.item_keys)
 
     def matrix(self, window_plays: int) -> Matrix:
-        """Return what the active listeners' plays of an item were worth when it was last played; windows come last.
+        """Return the values of the active listeners' items as of their last plays, followed by windows.
 
-        Recency belongs to the moment of a list: it is applied when a user is folded in. Items are described by all
-        that listeners ever played of them, so their factors are trained without it. What is held out is not in it.
+        Recency depends on the moment of a list, so the fold-in applies it. Item factors describe all plays, so they are
+        trained without it. Held-out items are left out.
         """
         histories = self.histories
         lengths = np.diff(histories.starts)
-        kept = np.repeat(self.active, lengths)
-        kept[self.held_out[self.held_out >= 0]] = False
-        ends = np.concatenate(([0], np.cumsum(kept)))[histories.starts]
+        is_used = np.repeat(self.active, lengths)
+        is_used[self.held_out[self.held_out >= 0]] = False
+        ends = np.concatenate(([0], np.cumsum(is_used)))[histories.starts]
         starts = np.concatenate(([0], np.cumsum(np.diff(ends)[self.active])))
-        plays = Matrix(starts, self.rows[kept], histories.values[kept])
-        return with_windows(plays, histories.touched_at_play[kept], window_plays)
+        plays = Matrix(starts, self.rows[is_used], histories.values[is_used])
+        return with_windows(plays, histories.touched_at_play[is_used], window_plays)
 
     def popularity(self, half_life_days: float, now_s: int) -> tuple[Floats, int]:
-        """Return what all listeners' plays of every item are worth, shape (n_items,), and as of when.
+        """Return the decayed popularity of every item, shape (n_items,), and its moment, in seconds since 1970.
 
-        All plays of an entry count as of the last of them: a history knows no other time.
+        All plays of a history entry count as of the last of them, because a history stores no other time.
         """
         values, played_s = self.histories.values, self.histories.last_played_s
         return popularity_in_time(values, played_s, self.rows, self.n_items, half_life_days * DAY_S, now_s)
 
     def save(self, folder: Path) -> None:
-        """Write it into a folder that is there."""
+        """Write the arrays into an existing folder."""
         for name, array in self._arrays().items():
             np.save(folder / f"{name}.npy", array)
         (folder / ITEM_IDS).write_bytes(msgspec.json.encode(self.item_ids))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; the arrays are mapped."""
+        """Map the arrays that `save` wrote."""
         item_ids = msgspec.json.decode((folder / ITEM_IDS).read_bytes(), type=list[str])
         names = [name for name in (*Histories._fields, *cls._fields) if name not in {"histories", "item_ids"}]
-        # Histories and items have a column of the same name; the histories' is the rows' and needs no file.
+        # `item_keys` is a column of histories and of items; that of histories follows from the rows and has no file.
         arrays: dict[str, Any] = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
         keys = arrays["item_keys"]
         histories = Histories(
@@ -104,8 +104,8 @@ class TrainingSet(NamedTuple):
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         histories = {name: array for name, array in self.histories._asdict().items() if name != "item_keys"}
-        own = {name: array for name, array in self._asdict().items() if name not in {"histories", "item_ids"}}
-        return histories | own
+        others = {name: array for name, array in self._asdict().items() if name not in {"histories", "item_ids"}}
+        return histories | others
 
 
 def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
@@ -137,7 +137,7 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
 
 
 def active_listeners(plays: Counts, last_played_s: Counts, settings: Settings) -> NDArray[np.bool_]:
-    """Tell who is trained on: who has played often enough, and in the time before the latest play of all."""
+    """Return the listeners to train on: those with enough plays, the last of them shortly before the latest of all."""
     ago_s = int(last_played_s.max(initial=0)) - last_played_s.astype(np.int64)
     active: NDArray[np.bool_] = (plays >= settings.retraining.active_plays_min) & (
         ago_s <= settings.retraining.active_days * DAY_S
@@ -146,45 +146,45 @@ def active_listeners(plays: Counts, last_played_s: Counts, settings: Settings) -
 
 
 def in_gate(hashes: Keys, share: float) -> NDArray[np.bool_]:
-    """Tell who is asked at the gate: a share of the listeners, or more of them if it is too few.
+    """Return the listeners of the gate: a share of all, raised to `GATE_LISTENERS_MIN` listeners.
 
-    The share shrinks as listeners come and never grows again: whoever is asked now was held out before, too.
+    The share shrinks as listeners join and never grows again, so a listener of the gate was never trained in full.
 
     >>> in_gate(np.array([0, 2**64 - 1], np.uint64), 0.0).tolist()
     [False, False]
     """
     if not share:
         return np.zeros(len(hashes), np.bool_)
-    wanted = max(share, GATE_LISTENERS_MIN / max(1, len(hashes)))
-    if wanted >= 1:
+    raised_share = max(share, GATE_LISTENERS_MIN / max(1, len(hashes)))
+    if raised_share >= 1:
         return np.ones(len(hashes), np.bool_)
-    asked: NDArray[np.bool_] = hashes < np.uint64(wanted * 2.0**64)
-    return asked
+    is_in_gate: NDArray[np.bool_] = hashes < np.uint64(raised_share * 2.0**64)
+    return is_in_gate
 
 
-def hold_out(histories: Histories, asked: NDArray[np.bool_]) -> Starts:
-    """Return the entry that is held out of each listener's history, `NOTHING_HELD_OUT` where there is none.
+def hold_out(histories: Histories, is_in_gate: NDArray[np.bool_]) -> Starts:
+    """Return the entry to hold out of each listener's history, `NOTHING_HELD_OUT` for most, shape (n,).
 
-    It is the last one that was played once: an item that was played before may have been trained on before. Something
-    has to stand before it, from which a listener can be folded in.
+    It is the last item that was played only once, because an earlier training may have used an earlier play. It must
+    not be the first entry, because the listener is folded in from the entries before.
     """
     starts = histories.starts
     once = np.flatnonzero((histories.values > 0) & (histories.values <= 1))
     if not len(once):
-        return np.full(len(asked), NOTHING_HELD_OUT, np.int64)
+        return np.full(len(is_in_gate), NOTHING_HELD_OUT, np.int64)
     last = np.searchsorted(once, starts[1:]) - 1
     entries = once[np.maximum(last, 0)]
-    found = asked & (last >= 0) & (entries > starts[:-1])
-    return np.where(found, entries, NOTHING_HELD_OUT).astype(np.int64)
+    is_held_out = is_in_gate & (last >= 0) & (entries > starts[:-1])
+    return np.where(is_held_out, entries, NOTHING_HELD_OUT).astype(np.int64)
 
 
 def _columns(users: pa.Table) -> tuple[Histories, Counts, Counts]:
-    """Return the histories, the plays made and the seconds of the last play."""
+    """Return the histories, the numbers of plays and the seconds of the last plays."""
     lists = {
         name: users[name].combine_chunks() for name in ("item_keys", "values", "touched_at_play", "item_last_played_s")
     }
     starts = lists["item_keys"].offsets.to_numpy().astype(np.int64)
     first, last = (int(starts[0]), int(starts[-1])) if len(starts) else (0, 0)
-    entries = [found.values.to_numpy()[first:last] for found in lists.values()]
+    entries = [column.values.to_numpy()[first:last] for column in lists.values()]
     histories = Histories(starts - first if len(starts) else np.zeros(1, np.int64), *entries)
     return histories, *(users[name].combine_chunks().to_numpy() for name in ("plays", "last_played_s"))

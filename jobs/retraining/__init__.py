@@ -1,1 +1,1 @@
-"""The retrain: its steps, the run that can be resumed, the gate, the schedule."""
+"""The retrain: its steps, the run that can be resumed, the gate, and the schedule."""

@@ -1,4 +1,4 @@
-"""The items nearest to every item: found once a generation, written to their topic before it is announced."""
+"""The nearest items of every item: computed once for a generation, published before its announcement."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 
 ITEMS_AT_ONCE = 4096
-"""Items that are looked up, or written to the topic, at a time."""
+"""Items that are computed, or sent to the topic, at a time."""
 RELATING, WRITING = "relating the items", "writing related items"
 
 
@@ -32,33 +32,33 @@ def relate(
     """Find the nearest items of every item and add them to the generation's folder.
 
     Args:
-        generation: The generation, open.
-        folder: Its folder.
-        n: Related items kept for every item.
-        threads: Threads that share the work.
+        generation: The open generation.
+        folder: The generation's folder.
+        n: The number of related items of an item.
+        threads: The number of threads.
         on_progress: Called with the number of items done.
     """
     factors = generation.item_factors
     shape = len(factors), n
-    found = Related(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+    related = Related(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
     for low in range(0, len(factors), ITEMS_AT_ONCE):
         items = np.arange(low, min(len(factors), low + ITEMS_AT_ONCE), dtype=np.int32)
-        found.rows[items], found.cosines[items] = related_items(factors, n, threads, items)
+        related.rows[items], related.cosines[items] = related_items(factors, n, threads, items)
         on_progress(JobProgress(RELATING, int(items[-1]) + 1, len(factors)))
-    write_related(folder, found)
+    write_related(folder, related)
 
 
 async def publish_related(settings: Settings, generation_id: str, on_progress: ProgressCallback = no_progress) -> int:
-    """Write a generation's related items to their topic; doing it twice changes nothing.
+    """Send a generation's related items to their topic; sending them twice is harmless.
 
-    An item that stands on the topic, and that this generation relates to nothing, gets a tombstone. The topic itself
-    tells which those are: after a rollback, or a run that died half-way, no generation's list of items does.
+    An item with a record on the topic, but without related items in this generation, gets a tombstone. These items are
+    read from the topic: after a rollback, or a run that crashed half-way, no generation lists them all.
 
     Returns:
         The number of items with related ones.
 
     Raises:
-        GenerationError: The generation is not in the store, or damaged.
+        GenerationError: The generation is missing in the store, or damaged.
         LogReadError, OutboxError: Kafka does not answer.
     """
     store = generation_store(settings)
@@ -66,64 +66,64 @@ async def publish_related(settings: Settings, generation_id: str, on_progress: P
     related = await asyncio.to_thread(open_related, store.folder(generation_id))
     rows = listed_rows(generation, related)
     listed = np.flatnonzero((rows >= 0).any(axis=1))
-    gone = await _standing(settings) - set(generation.item_ids[listed].tolist())
-    n_items = len(listed) + len(gone)
+    obsolete = await _published_items(settings) - set(generation.item_ids[listed].tolist())
+    n_items = len(listed) + len(obsolete)
     async with Outbox(settings) as outbox:
         done = 0
-        for records in _records(generation, related, rows, sorted(gone)):
+        for records in _records(generation, related, rows, sorted(obsolete)):
             await _send(outbox, settings, records)
             done += len(records)
             on_progress(JobProgress(WRITING, done, n_items))
     return len(listed)
 
 
-async def _standing(settings: Settings) -> set[str]:
+async def _published_items(settings: Settings) -> set[str]:
     """Return the items that have a record on the topic."""
-    standing: dict[bytes, bool] = {}
+    has_value: dict[bytes, bool] = {}
     topic = topic_names(settings).related_items
     async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
-        standing.update((record.key, record.value is not None) for record in records)
-    return {key.decode() for key, stands in standing.items() if stands}
+        has_value.update((record.key, record.value is not None) for record in records)
+    return {key.decode() for key, is_published in has_value.items() if is_published}
 
 
 def listed_rows(generation: Generation, related: Related | None) -> Rows:
-    """Return the rows of the related items of every item, -1 for none; a withdrawn item has none and is none."""
+    """Return the rows of the related items of every item, -1 for none, without withdrawn items on either side."""
     if related is None:
         return np.full((len(generation.item_ids), 0), -1, np.int32)
     listed = np.ones(len(generation.item_ids) + 1, np.bool_)
     listed[generation.revision.withdrawn_rows] = False
-    listed[-1] = False  # where -1 points to
+    listed[-1] = False  # row -1
     return np.where(listed[related.rows] & listed[:-1, None], related.rows, np.int32(-1))
 
 
 def _records(
-    generation: Generation, related: Related | None, rows: Rows, gone: Sequence[str]
+    generation: Generation, related: Related | None, rows: Rows, obsolete: Sequence[str]
 ) -> Iterator[list[tuple[str, bytes | None]]]:
-    """Yield item ids and values for the topic, some at a time, tombstones last."""
+    """Yield batches of item ids and values for the topic, tombstones last."""
     for low in range(0, len(rows), ITEMS_AT_ONCE):
         block = slice(low, low + ITEMS_AT_ONCE)
         if related is not None:
             yield list(_encode(generation, block, rows[block], related.cosines[block]))
-    for low in range(0, len(gone), ITEMS_AT_ONCE):
-        yield [(item_id, None) for item_id in gone[low : low + ITEMS_AT_ONCE]]
+    for low in range(0, len(obsolete), ITEMS_AT_ONCE):
+        yield [(item_id, None) for item_id in obsolete[low : low + ITEMS_AT_ONCE]]
 
 
 def _encode(generation: Generation, block: slice, rows: Rows, cosines: Floats) -> Iterator[tuple[str, bytes]]:
-    """Yield the records of a block of items; an item without related ones has none."""
-    for item_id, own_rows, own_cosines in zip(generation.item_ids[block], rows, cosines, strict=True):
-        kept = own_rows >= 0
-        if kept.any():
+    """Yield the records of a block of items; an item without related items has none."""
+    for item_id, related_rows, related_cosines in zip(generation.item_ids[block], rows, cosines, strict=True):
+        exists = related_rows >= 0
+        if exists.any():
             record = RelatedItems(
                 item_id=item_id,
                 generation=generation.id,
-                items=generation.item_ids[own_rows[kept]].tolist(),
-                cosines=[round(cosine, 6) for cosine in own_cosines[kept].tolist()],
+                items=generation.item_ids[related_rows[exists]].tolist(),
+                cosines=[round(cosine, 6) for cosine in related_cosines[exists].tolist()],
             )
             yield item_id, msgspec.json.encode(record)
 
 
 async def _send(outbox: Outbox, settings: Settings, records: Sequence[tuple[str, bytes | None]]) -> None:
-    """Write records into their items' partitions, and wait until Kafka has them."""
+    """Send records to their items' partitions, and wait until Kafka acknowledges them."""
     by_partition: dict[int, list[Item]] = {}
     for item_id, value in records:
         by_partition.setdefault(partition_of(item_id, settings.topics.partitions), []).append((item_id.encode(), value))

@@ -1,4 +1,4 @@
-"""When the next generation is due, and when the next revision of the index."""
+"""The schedule of retrains and reindexes."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -8,22 +8,22 @@ Task = Literal["retrain", "reindex"]
 
 
 class Due(NamedTuple):
-    """What comes next, and when."""
+    """The next task and its moment."""
 
     task: Task
     moment: datetime
 
 
 def next_moment(now: datetime, at: time, zone: tzinfo | None = None) -> datetime:
-    """Return the first moment after `now` at which the clock on the wall shows `at`, in UTC.
+    """Return the first moment after `now` at which the local time is `at`, in UTC.
 
-    A night in which the clock is put forward past it has none; then it is the moment at which it would have been. A
-    night in which the clock shows it twice has it once.
+    If the clock is put forward past `at`, it is the moment at which the old time would have shown `at`. If the clock
+    shows `at` twice in a night, only one of the two counts.
 
     Args:
         now: With a time zone.
         at: A time of the day.
-        zone: Where the clock hangs; here if left out.
+        zone: The time zone of `at`; the machine's if left out.
 
     >>> next_moment(datetime(2026, 11, 22, 3, 0, tzinfo=UTC), time(3), UTC)
     datetime.datetime(2026, 11, 23, 3, 0, tzinfo=datetime.timezone.utc)
@@ -34,8 +34,8 @@ def next_moment(now: datetime, at: time, zone: tzinfo | None = None) -> datetime
 
 
 @dataclass
-class Agenda:
-    """What a resident does: a generation a night, and a new revision of the index so long after whichever was last."""
+class Schedule:
+    """A retrain every night, and a reindex a fixed time after the last retrain or reindex."""
 
     at: time
     rebuild_s: float
@@ -43,21 +43,21 @@ class Agenda:
     next_rebuild: datetime | None
 
     @classmethod
-    def begin(cls, now: datetime, at: time, rebuild_s: float) -> "Agenda":
-        """Begin now; nothing is due at once."""
+    def begin(cls, now: datetime, at: time, rebuild_s: float) -> "Schedule":
+        """Start a schedule; nothing is due at once."""
         return cls(at, rebuild_s, next_moment(now, at), _later(now, rebuild_s))
 
     @property
     def due(self) -> Due:
-        """Return what comes next; a night goes first, for it makes an index too."""
+        """Return the next task; a retrain comes before a reindex at the same moment, because it builds an index too."""
         if self.next_rebuild is None or self.next_night <= self.next_rebuild:
             return Due("retrain", self.next_night)
         return Due("reindex", self.next_rebuild)
 
     def ended(self, task: Task, now: datetime, *, well: bool) -> None:
-        """Take note that a task ended. What went wrong is tried again when it would be due anyway.
+        """Schedule the next task after one ended; a failed task is retried at its next regular moment.
 
-        Nights missed while one ran, or while the machine slept, are not made up for.
+        Retrains that were missed, during another one or while the machine slept, are skipped.
         """
         if task == "retrain":
             self.next_night = next_moment(now, self.at)
@@ -66,5 +66,5 @@ class Agenda:
 
 
 def _later(now: datetime, seconds: float) -> datetime | None:
-    """Return the moment after so many seconds, None for one that never comes."""
+    """Return the moment `seconds` later, None for an unlimited time."""
     return now + timedelta(seconds=seconds) if seconds < timedelta.max.total_seconds() / 2 else None

@@ -1,4 +1,4 @@
-"""optuna, asked for settings that no grid holds: its tree-structured Parzen estimator (Bergstra et al. 2011)."""
+"""Trials of optuna: settings outside of the grid, by a tree-structured Parzen estimator (Bergstra et al. 2011)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
-from jobs.tuning.results import Scored
+from jobs.tuning.results import ScoredSetting
 from model.objective import Objective
 
 NAME = "playfold"
@@ -27,15 +27,15 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Trials:
-    """A study in a journal on disk, which a later process goes on with.
+    """A study of optuna in a journal on the disk, which a later process can continue.
 
-    What is asked for depends on the seed and on what was told so far, not on how many processes it took.
+    The settings depend on the seed and on the scores so far, not on the number of processes.
     """
 
-    def __init__(self, journal: Path, base: Objective, scored: Iterable[Scored], seed: int) -> None:
-        """Open the study, or begin one, and tell it of the settings scored so far that it does not know."""
+    def __init__(self, journal: Path, base: Objective, scored: Iterable[ScoredSetting], seed: int) -> None:
+        """Open or create the study, and add the scored settings that it does not contain."""
         self._base, self._seed = base, seed
-        _drop_half_line(journal)
+        _drop_truncated_line(journal)
         storage = JournalStorage(JournalFileBackend(str(journal)))
         self._study = optuna.create_study(
             study_name=NAME, storage=storage, direction="maximize", load_if_exists=True, sampler=_sampler(seed)
@@ -45,27 +45,27 @@ class Trials:
             if _parameters(setting.objective) not in known:
                 self._add(setting)
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
-            # The process that asked for it is gone.
+            # The process of this trial has ended.
             self._study.tell(trial.number, state=TrialState.FAIL)
 
     @property
-    def n_told(self) -> int:
-        """Return how many settings were asked for and told."""
-        told = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return sum(_FROM_GRID not in trial.user_attrs for trial in told)
+    def n_completed(self) -> int:
+        """Return the number of completed trials, without the settings of the grid."""
+        completed = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return sum(_FROM_GRID not in trial.user_attrs for trial in completed)
 
     def ask(self) -> tuple[Trial, Objective]:
         """Return a trial, and the setting to score for it."""
-        self._study.sampler = _sampler(self._seed + self.n_told)
+        self._study.sampler = _sampler(self._seed + self.n_completed)
         trial = self._study.ask(SPACE)
         parameters: dict[str, Any] = trial.params
         return trial, replace(self._base, **parameters)
 
     def tell(self, trial: Trial, hit_at_20: float) -> None:
-        """Tell how well a setting did."""
+        """Report the score of a trial to optuna."""
         self._study.tell(trial, hit_at_20)
 
-    def _add(self, setting: Scored) -> None:
+    def _add(self, setting: ScoredSetting) -> None:
         try:
             trial = optuna.trial.create_trial(
                 params=_parameters(setting.objective),
@@ -79,12 +79,12 @@ class Trials:
 
 
 def _parameters(objective: Objective) -> dict[str, Any]:
-    """Return what a study knows of a setting."""
+    """Return the parameters of a setting in the study."""
     return {name: getattr(objective, name) for name in SPACE}
 
 
-def _drop_half_line(journal: Path) -> None:
-    """Cut off what a killed process wrote of a line: optuna would write on in it."""
+def _drop_truncated_line(journal: Path) -> None:
+    """Cut off a line that a killed process left incomplete: optuna would append to it."""
     if journal.exists():
         with journal.open("r+b") as file:
             file.truncate(file.read().rfind(b"\n") + 1)

@@ -1,8 +1,8 @@
-"""What tuning found, on disk: every setting that was scored, and the best of them.
+"""The results of tuning on the disk: every scored setting, and the best one.
 
-`best.json`                        what a training takes its hyperparameters from, if the settings say so
+`best.json`                        the hyperparameters of trainings, if the settings select them
 `<fingerprint>/scored.jsonl`       one line for every setting that was scored on the same events
-`<fingerprint>/optuna.log`         the journal of optuna's study, if it was asked
+`<fingerprint>/optuna.log`         the journal of optuna's study, if it has trials
 """
 
 import os
@@ -20,12 +20,12 @@ from streams.settings import Settings, SettingsError
 BEST, SCORED, JOURNAL = "best.json", "scored.jsonl", "optuna.log"
 FORMAT = 1
 FOLDERS_MAX = 4
-"""Searches that can be resumed; that of the oldest is dropped."""
-_Record = TypeVar("_Record", "Best", "Scored")
+"""Searches that can be resumed; the oldest ones are removed."""
+_Record = TypeVar("_Record", "Best", "ScoredSetting")
 
 
-class Scored(msgspec.Struct, frozen=True, kw_only=True):
-    """A setting, and how well its lists did."""
+class ScoredSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting and the quality of its lists."""
 
     objective: Objective
     hit_at_20: Estimate
@@ -41,20 +41,20 @@ class Best(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     objective: Objective
     hit_at_20: Estimate
-    """As of the events on which it was chosen, so it flatters a little."""
+    """On the events of its selection, so it is slightly too high."""
     mrr_at_20: Estimate
     n_events: int
     trials: int
     """Settings that were scored."""
     scored_on: str
-    """Which events it was chosen on, in words."""
+    """A description of the events of its selection."""
 
 
 class Tuned(NamedTuple):
-    """What a search gave."""
+    """The result of a search."""
 
     best: Best
-    scored: list[Scored]
+    scored: list[ScoredSetting]
     """In the order in which they were scored."""
 
     @property
@@ -64,15 +64,15 @@ class Tuned(NamedTuple):
 
 
 class TuningError(ValueError):
-    """What tuning left cannot be read, or there is nothing to tune on. The message says which, and what to do."""
+    """The result of a tuning is damaged, or there are too few events. The message says which, and the way out."""
 
 
 def tuned_objective(settings: Settings) -> Objective | None:
-    """Return what tuning found if the settings ask for it, None if they ask for themselves.
+    """Return the best objective of an earlier tuning if the settings select it, otherwise None.
 
     Raises:
-        SettingsError: They ask for what tuning found, and it never ran.
-        TuningError: What it found is damaged.
+        SettingsError: The settings select it, and no tuning has run.
+        TuningError: The result of the tuning is damaged.
     """
     if settings.retraining.hyperparameters != "tuned":
         return None
@@ -87,7 +87,7 @@ def tuned_objective(settings: Settings) -> Objective | None:
 
 
 def read_best(folder: Path) -> Best | None:
-    """Return the best setting that was kept in a folder, None if there is none.
+    """Read the best setting from a folder, None if there is none.
 
     Raises:
         TuningError: It is damaged, or of another version.
@@ -107,7 +107,7 @@ def read_best(folder: Path) -> Best | None:
 
 
 def write_best(folder: Path, best: Best) -> None:
-    """Keep the best setting in a folder.
+    """Write the best setting into a folder.
 
     Step 1: write it aside and sync it. Step 2: rename it, which replaces an older one. Step 3: sync the folder.
     """
@@ -121,29 +121,29 @@ def write_best(folder: Path, best: Best) -> None:
     fsync_folder(folder)
 
 
-class ScoredFile:
-    """The settings that were scored on some events, in a file that only grows."""
+class TrialLog:
+    """The scored settings of the same events, in an append-only file."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what the folder holds; what cannot be read, as a line cut short, is scored again."""
+        """Read the file; the setting of a truncated line is scored again."""
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)
         self.path = folder / SCORED
-        self.all: list[Scored] = []
+        self.all: list[ScoredSetting] = []
         for line in self.path.read_bytes().splitlines() if self.path.exists() else []:
             try:
-                self.all.append(_decode(line, Scored))
+                self.all.append(_decode(line, ScoredSetting))
             except ValueError:
                 continue
 
-    def find(self, objective: Objective) -> Scored | None:
-        """Return how a setting did, None if it was not scored yet."""
+    def find(self, objective: Objective) -> ScoredSetting | None:
+        """Return the score of a setting, None if it was not scored yet."""
         return next((scored for scored in self.all if scored.objective == objective), None)
 
-    def add(self, scored: Scored) -> None:
-        """Write a line and wait until it is on the disk."""
+    def add(self, scored: ScoredSetting) -> None:
+        """Append a line and sync the file."""
         with self.path.open("ab") as file:
-            # A line that was cut short is ended first.
+            # The newline ends a truncated line.
             file.write(b"\n" * bool(file.tell()) + msgspec.json.encode(scored))
             file.flush()
             os.fsync(file.fileno())
@@ -151,7 +151,7 @@ class ScoredFile:
 
 
 def prune(store: Path) -> None:
-    """Remove the searches that are not among the newest."""
+    """Remove all but the newest searches."""
     folders = [path for path in store.glob("[!.]*") if path.is_dir()]
     for folder in sorted(folders, key=lambda path: path.stat().st_mtime_ns)[:-FOLDERS_MAX]:
         shutil.rmtree(folder)

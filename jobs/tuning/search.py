@@ -1,9 +1,9 @@
-"""The best hyperparameters for some plays: a small grid, then what lies around its best, then optuna if it is asked.
+"""The search for hyperparameters: a small grid, then a local search around its best, then trials of optuna.
 
-Every setting is scored by the prequential protocol on the plays that are given, cut in two: the first 70 % train, the
-rest streams. The best value of hit@20 wins; settings whose intervals overlap it are as good for all that is known.
-Figures of the best flatter it, since it was chosen by them: only later plays tell how good it is
-(`jobs/evaluation/evaluate.py`).
+Every setting is scored by the prequential protocol: the first 70 % of the plays train, the others stream. The setting
+with the best hit@20 wins. Settings whose intervals overlap with its interval may be as good.
+The score of the best setting is too high, because it decided the selection; `jobs/evaluation/evaluate.py` measures the
+quality on later plays.
 """
 
 import time
@@ -23,8 +23,8 @@ from jobs.tuning.results import (
     FORMAT,
     JOURNAL,
     Best,
-    Scored,
-    ScoredFile,
+    ScoredSetting,
+    TrialLog,
     Tuned,
     TuningError,
     prune,
@@ -41,9 +41,9 @@ from streams.settings import Settings
 
 SEED = 0
 TRAINED = 0.7
-"""Share of the plays that train; the rest streams."""
+"""Share of the plays that train; the others stream."""
 SCORED_MAX = 100_000
-"""Events that are scored, about; of more, those of some listeners are drawn. The interval is then +-.003."""
+"""Approximate limit of scored events, kept by drawing listeners. The interval is then +-.003."""
 UNOBSERVED_AND_REGULARIZATION = ((0.01, 0.05), (0.03, 0.05), (0.1, 0.05), (1.0, 0.05))
 UNOBSERVED = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 REGULARIZATIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -52,7 +52,7 @@ WINDOWS = (0, 20)
 N_GRID = 2 + len(UNOBSERVED_AND_REGULARIZATION) * len(HALF_LIVES)
 ROUNDS_MAX = 3
 N_ROUND = 5 * 3
-"""Settings of a round around the best: changes of the training, each with three half-lives."""
+"""Settings of a round of the local search: five changes of the training, each with three half-lives."""
 
 
 class _TimeIsUpError(Exception):
@@ -68,46 +68,46 @@ def tune(
     on_progress: ProgressCallback = no_progress,
     threads: int = 1,
 ) -> Tuned:
-    """Find the hyperparameters whose lists would have been best, and keep them in `store`.
+    """Search the hyperparameters with the best lists, and write them into `store`.
 
-    What was scored for the same events and the same `base`, by this process or an earlier one that was stopped, is not
-    scored again.
+    A search that was stopped is resumed: settings that were scored for the same events and `base` are not scored again.
 
     Args:
-        events: Plays of everybody in time order. Whatever is to judge the result must not be among them.
-        base: The setting to begin with; the search keeps its rule, factors and iterations.
-        budget_s: Seconds after which no further setting is begun; the first one always is. What is scored by then
-            counts.
-        trials: Settings that optuna may ask for after the grid; 0 for none.
-        store: Folder of what tuning found, `Settings.tuned_path`.
+        events: All listeners' plays in the order of time, without those that later measure the result.
+        base: The first setting; the search keeps its rule, factors and iterations.
+        budget_s: Seconds after which no other setting is started. The first setting is always scored.
+        trials: The number of optuna's trials after the grid; 0 for none.
+        store: The folder of tuning results, `Settings.tuned_path`.
         on_progress: Called after every setting.
         threads: Threads of the kernels.
 
     Raises:
-        TuningError: There is nothing to tune on, or `base` is of a rule that is not searched.
+        TuningError: There are too few events, or the search does not support the rule of `base`.
     """
     if base.rule != "ials":
         message = f"Tuning searches the hyperparameters of rule ials, not of {base.rule}: set PLAYFOLD_RULE=ials."
         raise TuningError(message)
-    bench = _Bench(events, base, threads)
+    dataset = _Dataset(events, base, threads)
     folder = store / _fingerprint(events, base)
-    search = _Search(bench, ScoredFile(folder), budget_s, N_GRID + trials, on_progress)
+    search = _Search(dataset, TrialLog(folder), budget_s, N_GRID + trials, on_progress)
     prune(store)
     try:
-        for setting in (base, *_found_before(store, base), *_grid(base)):
+        for setting in (base, *_earlier_best(store, base), *_grid(base)):
             search.score(setting)
-        _look_around(search)
+        _local_search(search)
         if trials:
-            _ask_optuna(search, base, trials, folder / JOURNAL)
+            _run_optuna_trials(search, base, trials, folder / JOURNAL)
     except _TimeIsUpError:
-        on_progress(JobProgress(f"The budget of {budget_s:g} s is spent; what is scored counts.", is_note=True))
-    found = _found(search.kept.all, bench.told)
-    write_best(store, found)
-    return Tuned(found, search.kept.all)
+        on_progress(
+            JobProgress(f"The budget of {budget_s:g} s is spent; the best setting so far is used.", is_note=True)
+        )
+    best = _best_record(search.log.all, dataset.description)
+    write_best(store, best)
+    return Tuned(best, search.log.all)
 
 
-def _found(scored: Sequence[Scored], scored_on: str) -> Best:
-    """Return the best of what was scored, by this search or an earlier one on the same events."""
+def _best_record(scored: Sequence[ScoredSetting], scored_on: str) -> Best:
+    """Return the record of the best setting, of this search or an earlier one on the same events."""
     best = best_of(scored)
     return Best(
         objective=best.objective,
@@ -120,20 +120,20 @@ def _found(scored: Sequence[Scored], scored_on: str) -> Best:
 
 
 def tune_on_histories(
-    found: TrainingSet,
+    training_set: TrainingSet,
     settings: Settings,
     budget_s: float,
     trials: int = 0,
     on_progress: ProgressCallback = no_progress,
 ) -> Tuned:
-    """Do the same on the histories of a training set, without what is held out to judge generations by.
+    """Tune on the histories of a training set, without the held-out items of the gate.
 
     Raises:
-        TuningError: There is nothing to tune on, or the settings name a rule that is not searched.
+        TuningError: There are too few plays, or the search does not support the rule of the settings.
     """
-    kept = np.repeat(found.active, np.diff(found.histories.starts))
-    kept[found.held_out[found.held_out >= 0]] = False
-    events = events_of_histories(found.histories, kept)
+    is_used = np.repeat(training_set.active, np.diff(training_set.histories.starts))
+    is_used[training_set.held_out[training_set.held_out >= 0]] = False
+    events = events_of_histories(training_set.histories, is_used)
     return tune(
         events,
         objective_of(settings),
@@ -145,11 +145,15 @@ def tune_on_histories(
     )
 
 
-class _Bench:
-    """Some events, on which settings are scored."""
+class _Dataset:
+    """Events on which settings are scored.
+
+    Attributes:
+        description: The numbers of scored, streamed and training plays, as a phrase.
+    """
 
     def __init__(self, events: Events, base: Objective, threads: int) -> None:
-        """Cut the events in two."""
+        """Split the events into training and stream."""
         self._base, self._threads = base, threads
         n_trained = int(len(events.users) * TRAINED)
         self._split = split_events(events, n_trained).with_signals()
@@ -161,23 +165,23 @@ class _Bench:
             )
             raise TuningError(message)
         if n_scored > SCORED_MAX:
-            # Listeners do not touch each other's lists, so some of them stream as they would among all.
+            # Listeners do not change each other's lists, so a sample streams as it would among all.
             drawn = np.random.default_rng(SEED).random(len(self._split.starts) - 1) < SCORED_MAX / n_scored
             trained = np.arange(len(events.users)) < n_trained
             self._split = split_events(events.part(trained | drawn[events.users]), n_trained).with_signals()
         self._trained: tuple[Objective, Factors] | None = None
         n_scored, n_streamed = int(self._split.scored.sum()), len(events.users) - n_trained
-        self.told = f"{n_scored:,} of the last {n_streamed:,} plays, trained on the {n_trained:,} before them"
+        self.description = f"{n_scored:,} of the last {n_streamed:,} plays, trained on the {n_trained:,} before them"
 
-    def score(self, setting: Objective) -> Scored:
-        """Train, or take the last training if it fits, and stream."""
+    def score(self, setting: Objective) -> ScoredSetting:
+        """Train, unless the last training fits, and stream."""
         began = time.monotonic()
         try:
             ranks = fold_in_ranks(self._split, self._factors(setting), setting, self._threads)
         except (TrainingError, QualityError):
-            # It diverged: it finds nothing.
+            # It diverged: all events are misses.
             ranks = np.zeros(int(self._split.scored.sum()), np.int64)
-        return Scored(
+        return ScoredSetting(
             objective=setting,
             hit_at_20=_estimate(hit_rate(ranks, 20, self._split.n_items)),
             mrr_at_20=_estimate(mean_reciprocal_rank(ranks, 20, self._split.n_items)),
@@ -186,47 +190,51 @@ class _Bench:
         )
 
     def _factors(self, setting: Objective) -> Factors:
-        """Train on values as the base's half-life makes them, as histories hold those of the half-life in service."""
-        wanted = replace(setting, half_life_plays=self._base.half_life_plays)
-        if self._trained is None or self._trained[0] != wanted:
-            found = train_on(self._split, wanted, np.random.default_rng(SEED), self._threads)
-            self._trained = wanted, found
+        """Train on values with the base's half-life, as histories have those of the half-life in service."""
+        trained_setting = replace(setting, half_life_plays=self._base.half_life_plays)
+        if self._trained is None or self._trained[0] != trained_setting:
+            factors = train_on(self._split, trained_setting, np.random.default_rng(SEED), self._threads)
+            self._trained = trained_setting, factors
         return self._trained[1]
 
 
 class _Search:
-    """What is scored so far, and how much longer it may go on."""
+    """A search: its scored settings and its budget.
+
+    Attributes:
+        log: All scored settings of the same events, of this search or an earlier one.
+    """
 
     def __init__(
-        self, bench: _Bench, kept: ScoredFile, budget_s: float, total: int, on_progress: ProgressCallback
+        self, dataset: _Dataset, log: TrialLog, budget_s: float, total: int, on_progress: ProgressCallback
     ) -> None:
-        """Begin with what is scored already."""
-        self.kept = kept
-        self._walked: list[Scored] = []
-        self._bench, self._budget_s, self._on_progress = bench, budget_s, on_progress
+        """Begin with the settings of the log."""
+        self.log = log
+        self._visited: list[ScoredSetting] = []
+        self._dataset, self._budget_s, self._on_progress = dataset, budget_s, on_progress
         self._began, self._done, self._total = time.monotonic(), 0, total
 
     @property
-    def best(self) -> Scored:
-        """Return the best setting that this search came past, whether it was scored now or earlier.
+    def best(self) -> ScoredSetting:
+        """Return the best setting that this search visited, whether it was scored now or earlier.
 
-        So a search that goes on walks the way of one that was never stopped.
+        So a resumed search visits the same settings as one that was never stopped.
         """
-        return best_of(self._walked)
+        return best_of(self._visited)
 
     def expect(self, n_settings: int) -> None:
-        """Take note of settings to come, for whoever watches."""
+        """Add settings to the total of the progress."""
         self._total += n_settings
 
-    def score(self, setting: Objective) -> Scored:
-        """Score a setting, unless it is scored already."""
-        scored = self.kept.find(setting)
+    def score(self, setting: Objective) -> ScoredSetting:
+        """Score a setting, unless the log has its score."""
+        scored = self.log.find(setting)
         if scored is None:
-            if self.kept.all and time.monotonic() - self._began >= self._budget_s:
+            if self.log.all and time.monotonic() - self._began >= self._budget_s:
                 raise _TimeIsUpError
-            scored = self._bench.score(setting)
-            self.kept.add(scored)
-        self._walked.append(scored)
+            scored = self._dataset.score(setting)
+            self.log.add(scored)
+        self._visited.append(scored)
         self._done += 1
         self._on_progress(
             JobProgress(f"tuning, best hit@20 so far {self.best.hit_at_20.value:.4f}", self._done, self._total)
@@ -234,33 +242,33 @@ class _Search:
         return scored
 
 
-def best_of(scored: Sequence[Scored]) -> Scored:
+def best_of(scored: Sequence[ScoredSetting]) -> ScoredSetting:
     """Return the setting with the best hit@20, the earliest of equals."""
-    return max(scored, key=lambda found: found.hit_at_20.value)
+    return max(scored, key=lambda setting: setting.hit_at_20.value)
 
 
-def _found_before(store: Path, base: Objective) -> list[Objective]:
-    """Return what an earlier search found, on whatever plays: a short one goes on from there."""
+def _earlier_best(store: Path, base: Objective) -> list[Objective]:
+    """Return the best setting of an earlier search, on any plays, as a start for a short search; empty if none."""
     try:
         best = read_best(store)
-    except TuningError:  # it is about to be replaced
+    except TuningError:  # this search will replace it
         return []
     if best is None:
         return []
-    found = best.objective
+    earlier = best.objective
     return [
         replace(
             base,
-            unobserved_weight=found.unobserved_weight,
-            regularization=found.regularization,
-            half_life_plays=found.half_life_plays,
-            window_plays=found.window_plays,
+            unobserved_weight=earlier.unobserved_weight,
+            regularization=earlier.regularization,
+            half_life_plays=earlier.half_life_plays,
+            window_plays=earlier.window_plays,
         )
     ]
 
 
 def _grid(base: Objective) -> Iterator[Objective]:
-    """Yield the coarse grid; settings of one training follow each other."""
+    """Yield the coarse grid; settings with the same training are adjacent."""
     for unobserved_weight, regularization in UNOBSERVED_AND_REGULARIZATION:
         for half_life_plays in HALF_LIVES:
             yield replace(
@@ -272,26 +280,26 @@ def _grid(base: Objective) -> Iterator[Objective]:
             )
 
 
-def _look_around(search: _Search) -> None:
-    """Change one thing of the best setting at a time, until a round of that brings nothing better."""
+def _local_search(search: _Search) -> None:
+    """Change one parameter of the best setting at a time, until a round finds no better setting."""
     for _ in range(ROUNDS_MAX):
         before = search.best
         search.expect(N_ROUND)
         for change in range(N_ROUND // 3):
             best = search.best.objective
             changed = _changes(best)[change]
-            for half_life_plays in (*_beside(HALF_LIVES, best.half_life_plays), best.half_life_plays):
+            for half_life_plays in (*_neighbours(HALF_LIVES, best.half_life_plays), best.half_life_plays):
                 search.score(replace(changed, half_life_plays=half_life_plays))
         if search.best == before:
             return
 
 
 def _changes(best: Objective) -> list[Objective]:
-    """Return the settings beside one, each of which asks for another training."""
-    less, more = _beside(REGULARIZATIONS, best.regularization)
-    lighter, heavier = _beside(UNOBSERVED, best.unobserved_weight)
+    """Return the neighbours of a setting that need another training."""
+    less, more = _neighbours(REGULARIZATIONS, best.regularization)
+    lighter, heavier = _neighbours(UNOBSERVED, best.unobserved_weight)
     return [
-        replace(best, window_plays=next(found for found in WINDOWS if found != best.window_plays)),
+        replace(best, window_plays=next(window for window in WINDOWS if window != best.window_plays)),
         replace(best, regularization=more),
         replace(best, regularization=less),
         replace(best, unobserved_weight=heavier),
@@ -299,10 +307,10 @@ def _changes(best: Objective) -> list[Objective]:
     ]
 
 
-def _beside(ladder: Sequence[float], value: float) -> tuple[float, float]:
-    """Return the steps of a ladder below and above a value, the value itself at an end.
+def _neighbours(ladder: Sequence[float], value: float) -> tuple[float, float]:
+    """Return the next lower and the next higher step of a ladder; at an end, the value itself.
 
-    >>> _beside((1.0, 2.0, 5.0), 2.0), _beside((1.0, 2.0, 5.0), 5.0)
+    >>> _neighbours((1.0, 2.0, 5.0), 2.0), _neighbours((1.0, 2.0, 5.0), 5.0)
     ((1.0, 5.0), (2.0, 5.0))
     """
     below = [step for step in ladder if step < value]
@@ -310,20 +318,20 @@ def _beside(ladder: Sequence[float], value: float) -> tuple[float, float]:
     return (below or [value])[-1], (above or [value])[0]
 
 
-def _ask_optuna(search: _Search, base: Objective, n_trials: int, journal: Path) -> None:
-    """Score what optuna asks for, until it was asked so many times, by whichever process."""
-    trials = Trials(journal, base, search.kept.all, SEED)
-    while trials.n_told < n_trials:
+def _run_optuna_trials(search: _Search, base: Objective, n_trials: int, journal: Path) -> None:
+    """Score the settings of optuna's trials, until all processes together have completed `n_trials`."""
+    trials = Trials(journal, base, search.log.all, SEED)
+    while trials.n_completed < n_trials:
         trial, setting = trials.ask()
         trials.tell(trial, search.score(setting).hit_at_20.value)
 
 
 def _fingerprint(events: Events, base: Objective) -> str:
-    """Return what tells one search from another: the events, the setting it begins with, how settings are scored."""
-    told = xxhash.xxh3_128(msgspec.json.encode((FORMAT, TRAINED, SCORED_MAX, SEED, base)))
+    """Return a hash of a search: its events, its first setting, and the constants of its scores."""
+    digest = xxhash.xxh3_128(msgspec.json.encode((FORMAT, TRAINED, SCORED_MAX, SEED, base)))
     for column in events:
-        told.update(np.ascontiguousarray(column).tobytes())
-    return told.hexdigest()
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
 
 
 def _estimate(interval: Interval) -> Estimate:

@@ -126,8 +126,8 @@ def _in_views(user_id: str, settings: Settings, listed_at: int) -> Iterator[Trac
         except StateError as error:
             yield Trace(place=str(folder), stands=False, older=0, unread=str(error))
             continue
-        stands = found.is_held and found.place > listed_at
-        yield Trace(place=str(folder), stands=stands, older=int(found.is_held and not stands))
+        stands = found.exists and found.next_offset > listed_at
+        yield Trace(place=str(folder), stands=stands, older=int(found.exists and not stands))
 
 
 def _in_nights(user_id: str, settings: Settings) -> Iterator[Trace]:

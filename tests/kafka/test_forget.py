@@ -141,10 +141,10 @@ def test_lists_that_a_gateway_holds_are_found(small: Settings, names: TopicNames
 
     at = asyncio.run(write())
     view = View(small.application.gateway_path / "view")
-    view.take(LIST, names.recommendations, partition, [(b"ann", value)], at)
+    view.store(LIST, names.recommendations, partition, [(b"ann", value)], at)
     overtaken = [(trace.stands, trace.older) for trace in on_disk_after(view, small, "ann")]
     view = View(small.application.gateway_path / "view")
-    view.take(LIST, names.recommendations, partition, [(b"ann", value)], at + 1)
+    view.store(LIST, names.recommendations, partition, [(b"ann", value)], at + 1)
 
     assert [(False, 1)] == overtaken
     assert [(True, 0)] == [(trace.stands, trace.older) for trace in on_disk_after(view, small, "ann")]

@@ -201,7 +201,7 @@ def test_it_does_not_begin_anew_for_ever(small: Settings, monkeypatch: pytest.Mo
     with pytest.raises(ReindexError) as caught:
         reindex(small)
 
-    expected = f"Somebody else published a revision or a generation {TRIES} times meanwhile; try again."
+    expected = f"Other processes announced a revision or a generation {TRIES} times meanwhile; try again."
     assert expected == str(caught.value)
     assert TRIES == len(numbers)
     assert (generation_id, 0) == serving(small)

@@ -64,7 +64,7 @@ class Scene:
 
     def take(self, kind: bytes, key: str, value: bytes | None) -> None:
         """Have the gateway take a record of one of its topics."""
-        changed = self.parts.view.take(kind, "topic", 0, [(key.encode(), value)], 1)
+        changed = self.parts.view.store(kind, "topic", 0, [(key.encode(), value)], 1)
         if kind == ITEM:
             self.parts.catalog.on_record(key.encode(), value)
             self.parts.search.take([(key.encode(), value)])

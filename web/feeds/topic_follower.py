@@ -102,7 +102,7 @@ class TopicFollower:
         consumer.assign(tps)
         for tp, span in spans.items():
             # A place behind the end is not of this partition: it is read again, which changes nothing.
-            held = self._view.place(tp.topic, tp.partition)
+            held = self._view.next_offset(tp.topic, tp.partition)
             place = held if span.start <= held <= span.end else span.start
             consumer.seek(tp, place)
             self._places[tp], self._ends[tp] = place, span.end
@@ -142,7 +142,7 @@ class TopicFollower:
     def _take(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
         kind, pairs = self._kinds[tp.topic], [(record.key, record.value) for record in records]
         place = records[-1].offset + 1
-        changed = self._view.take(kind, tp.topic, tp.partition, pairs, place)
+        changed = self._view.store(kind, tp.topic, tp.partition, pairs, place)
         self._places[tp] = place
         self._changed(kind, changed, pairs)
 

@@ -24,12 +24,12 @@ import asyncio, sys
 from datetime import UTC, datetime, time, timedelta
 from cli.event_log import start_event_log
 from cli.commands.nightly import reside
-from jobs.retraining.schedule import Agenda
+from jobs.retraining.schedule import Schedule
 from streams.settings import read_settings
 now = datetime.now(UTC)
 soon = now + timedelta(seconds=float(sys.argv[1]))
 start_event_log(as_json=True)
-asyncio.run(reside(read_settings(), Agenda(time(3), float(sys.argv[2]), soon, soon + timedelta(seconds=0.1))))
+asyncio.run(reside(read_settings(), Schedule(time(3), float(sys.argv[2]), soon, soon + timedelta(seconds=0.1))))
 """
 """A resident whose night comes in so many seconds, and its new index right behind it."""
 

@@ -97,7 +97,7 @@ def test_the_sentences_of_a_search_stand_on_stderr(own: Settings, plays: Path) -
     """So that stdout holds the answer alone."""
     ended = run(plays, *COLUMNS, "--budget-s", 0)
 
-    sentence = "The budget of 0 s is spent; what is scored counts."
+    sentence = "The budget of 0 s is spent; the best setting so far is used."
     assert sentence in ended.stderr
     assert sentence not in ended.stdout
     assert "the 1 best of 1 settings" in ended.stdout

@@ -15,9 +15,9 @@ from jobs.evaluation.baselines import (
     STATIC,
     STRENGTHS,
     WINDOWS,
-    Contest,
-    choose,
-    contest_models,
+    BaselineSettings,
+    baseline_models,
+    select_settings,
     settings_models,
 )
 from jobs.evaluation.evaluate import evaluate
@@ -33,7 +33,7 @@ from tests.support.tastes import N_EVENTS, SMALL, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 SETTINGS = {"chosen": replace(SMALL, half_life_plays=1.0), "given": SMALL}
-CONTEST = Contest(SMALL, Isgd(8), Nearness(np.inf, 2.0), Nearness(5.0, 2.0))
+SETTINGS = BaselineSettings(SMALL, Isgd(8), Nearness(np.inf, 2.0), Nearness(5.0, 2.0))
 NAMES = [
     ALL_TIME,
     f"{POPULAR}, half-life 30 days",
@@ -52,11 +52,11 @@ NAMES = [
 def test_all_models_take_part_and_give_the_same_figures_again() -> None:
     """To the last digit, whatever ran before, on however many threads."""
     split, told = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
-    first = evaluate(split, contest_models(split, CONTEST, on_progress=told.append))
+    first = evaluate(split, baseline_models(split, SETTINGS, on_progress=told.append))
     other = split_events(drawn_events(seed=2), N_TRAINED)
-    evaluate(other, contest_models(other, CONTEST))
+    evaluate(other, baseline_models(other, SETTINGS))
 
-    assert first == evaluate(split, contest_models(split, CONTEST, threads=2))
+    assert first == evaluate(split, baseline_models(split, SETTINGS, threads=2))
     assert NAMES == [row.name for row in first.rows]
     assert list(range(20)) == [step.done for step in told]
     hits = {row.name: row.hit_at_10 for row in first.rows}
@@ -67,7 +67,7 @@ def test_lists_that_follow_each_play_do_best_where_tastes_turn() -> None:
     """Better than the static vectors of the same training, and than plays that never grow old."""
     split = split_events(drawn_events(n_events=3000), 1400)
 
-    hits = {row.name: row.hit_at_10 for row in evaluate(split, contest_models(split, CONTEST)).rows}
+    hits = {row.name: row.hit_at_10 for row in evaluate(split, baseline_models(split, SETTINGS)).rows}
 
     assert hits["fold-in"].low > hits[STATIC].high
     assert hits["fold-in"].low > hits["fold-in, no recency"].high
@@ -83,7 +83,7 @@ def test_settings_are_chosen_on_the_first_plays_alone() -> None:
     hits = [hit_rate(neighbour_ranks(split, nearness), 20, split.n_items).value for nearness in grid]
     told: list[JobProgress] = []
 
-    found = choose(trained, SMALL, threads=2, on_progress=told.append)
+    found = select_settings(trained, SMALL, threads=2, on_progress=told.append)
 
     assert grid[int(np.argmax(hits))] == found.windowed
     assert np.isinf(found.whole.window_plays)
@@ -93,8 +93,8 @@ def test_settings_are_chosen_on_the_first_plays_alone() -> None:
 
 
 def test_plays_that_cannot_judge_choose_the_first_of_each_grid() -> None:
-    """Too few plays to choose by are no reason to stop: what cannot be streamed is said later."""
-    found = choose(drawn_events().part(slice(3)), SMALL)
+    """Too few plays to select_settings by are no reason to stop: what cannot be streamed is said later."""
+    found = select_settings(drawn_events().part(slice(3)), SMALL)
 
     assert Nearness(WINDOWS[0], HALF_LIVES[0]) == found.windowed
 
@@ -122,12 +122,12 @@ def test_signals_have_a_row_where_there_are_any() -> None:
     skipped = events._replace(signals=np.where(events.item_keys % 3 == 0, np.float32(-1), events.signals))
     split = split_events(skipped, N_TRAINED)
 
-    models = contest_models(split, CONTEST)
+    models = baseline_models(split, SETTINGS)
     rows = {row.name: row for row in evaluate(split, {name: models[name] for name in (SIGNALS, "fold-in")}).rows}
 
     assert [*NAMES[:-1], SIGNALS, NAMES[-1]] == list(models)
     assert rows[SIGNALS].hit_at_20 != rows["fold-in"].hit_at_20
-    assert SIGNALS not in contest_models(split_events(events, N_TRAINED), CONTEST)
+    assert SIGNALS not in baseline_models(split_events(events, N_TRAINED), SETTINGS)
 
 
 def test_how_strongly_lists_are_blended_is_chosen_on_the_first_plays_alone() -> None:
@@ -138,5 +138,5 @@ def test_how_strongly_lists_are_blended_is_chosen_on_the_first_plays_alone() -> 
     blends = [replace(Blend(), strength=strength) for strength in STRENGTHS]
     hits = [hit_rate(blended_ranks(split, factors, SMALL, blend), 20, split.n_items).value for blend in blends]
 
-    assert blends[int(np.argmax(hits))] == choose(trained, SMALL).blend
+    assert blends[int(np.argmax(hits))] == select_settings(trained, SMALL).blend
     assert len(set(hits)) > 1

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.retraining.schedule import Agenda, Due, next_moment
+from jobs.retraining.schedule import Due, Schedule, next_moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = timedelta(hours=1)
@@ -53,15 +53,15 @@ def test_moments_are_a_day_apart_anywhere(zone: tzinfo | None) -> None:
         moment = later.astimezone(UTC)
 
 
-def agenda(now: datetime, rebuild_s: float = 21_600.0) -> Agenda:
+def schedule(now: datetime, rebuild_s: float = 21_600.0) -> Schedule:
     """Return one for three o'clock, here."""
-    return Agenda.begin(now, time(3), rebuild_s)
+    return Schedule.begin(now, time(3), rebuild_s)
 
 
 def test_a_new_index_is_due_so_long_after_whatever_made_the_last() -> None:
     """A night makes one too; a night that failed did not."""
     now = next_moment(datetime(2026, 6, 1, tzinfo=UTC), time(12))
-    found = agenda(now)
+    found = schedule(now)
     assert Due("reindex", now + 6 * HOUR) == found.due
 
     found.ended("reindex", now + 7 * HOUR, well=False)
@@ -80,7 +80,7 @@ def test_a_new_index_is_due_so_long_after_whatever_made_the_last() -> None:
 def test_without_an_interval_there_are_only_nights(rebuild_s: float) -> None:
     """And a night that took longer than a day is not made up for."""
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    found = agenda(now, rebuild_s)
+    found = schedule(now, rebuild_s)
     first = found.due
 
     found.ended("retrain", first.moment + 30 * HOUR, well=True)

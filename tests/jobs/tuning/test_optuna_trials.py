@@ -15,7 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from jobs.tuning.optuna_trials import NAME, Trials
-from jobs.tuning.results import Scored
+from jobs.tuning.results import ScoredSetting
 from model.objective import Objective
 from state.generations.manifest import Estimate
 from tests.support.tastes import SMALL
@@ -38,7 +38,7 @@ def hits_of(setting: Objective) -> float:
     return float(1 - abs(np.log(setting.regularization / 0.1)) / 10 - abs(np.log(setting.unobserved_weight / 0.1)) / 20)
 
 
-def ask(journal: Path, n: int, scored: list[Scored] | None = None, seed: int = SEED) -> list[Objective]:
+def ask(journal: Path, n: int, scored: list[ScoredSetting] | None = None, seed: int = SEED) -> list[Objective]:
     """Open a study, ask so many times, and tell how well each setting did."""
     trials, settings = Trials(journal, SMALL, scored or [], seed), []
     for _ in range(n):
@@ -48,13 +48,13 @@ def ask(journal: Path, n: int, scored: list[Scored] | None = None, seed: int = S
     return settings
 
 
-def scored(n: int) -> list[Scored]:
+def scored(n: int) -> list[ScoredSetting]:
     """Return settings as a grid scores them, the first of which lies outside of what optuna may ask for."""
     settings = [replace(SMALL, half_life_plays=float("inf"))]
     settings += [replace(SMALL, regularization=0.01 + 0.4 * number / n) for number in range(n - 1)]
     figures = [Estimate(value=hits_of(setting), low=0.0, high=1.0) for setting in settings]
     return [
-        Scored(objective=setting, hit_at_20=figure, mrr_at_20=figure, n_events=9, seconds=0.1)
+        ScoredSetting(objective=setting, hit_at_20=figure, mrr_at_20=figure, n_events=9, seconds=0.1)
         for setting, figure in zip(settings, figures, strict=True)
     ]
 
@@ -86,7 +86,7 @@ def test_a_study_goes_on_where_it_was(tmp_path: Path, parts: list[int]) -> None:
     expected = ask(tmp_path / "whole", 14)
 
     assert expected == [setting for n in parts for setting in ask(tmp_path / "parts", n)]
-    assert 14 == Trials(tmp_path / "parts", SMALL, [], SEED).n_told
+    assert 14 == Trials(tmp_path / "parts", SMALL, [], SEED).n_completed
 
 
 def test_another_seed_asks_for_other_settings(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_what_was_scored_before_is_known_but_not_asked_for(tmp_path: Path) -> No
     known = ask(tmp_path / "known", 2, scored(16))
 
     assert known != ask(tmp_path / "new", 2)
-    assert 2 == Trials(tmp_path / "known", SMALL, scored(16), SEED).n_told
+    assert 2 == Trials(tmp_path / "known", SMALL, scored(16), SEED).n_completed
     assert 15 + 2 == len(states(tmp_path / "known"))
 
 
@@ -119,22 +119,22 @@ def test_a_half_written_line_is_dropped(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("n_told", [0, 2])
-def test_a_trial_whose_process_died_is_asked_for_again(tmp_path: Path, n_told: int) -> None:
+@pytest.mark.parametrize("n_completed", [0, 2])
+def test_a_trial_whose_process_died_is_asked_for_again(tmp_path: Path, n_completed: int) -> None:
     """It does not count, and does not run for ever."""
     journal, whole = tmp_path / "journal", tmp_path / "whole"
-    expected = ask(whole, n_told + 2)
-    ask(journal, n_told)
+    expected = ask(whole, n_completed + 2)
+    ask(journal, n_completed)
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     died = subprocess.run([sys.executable, "-c", DYING, journal], cwd=PROJECT, env=environment, check=False)
     assert -signal.SIGKILL == died.returncode
     assert TrialState.RUNNING == states(journal)[-1]
 
-    assert expected[n_told:] == ask(journal, 2)
+    assert expected[n_completed:] == ask(journal, 2)
 
     done, failed = [TrialState.COMPLETE], [TrialState.FAIL]
-    assert done * n_told + failed + done * 2 == states(journal)
-    assert n_told + 2 == Trials(journal, SMALL, [], SEED).n_told
+    assert done * n_completed + failed + done * 2 == states(journal)
+    assert n_completed + 2 == Trials(journal, SMALL, [], SEED).n_completed
 
 
 def test_a_study_that_was_told_a_part_of_the_grid_is_told_the_rest(tmp_path: Path) -> None:

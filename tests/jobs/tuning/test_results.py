@@ -13,8 +13,8 @@ from jobs.tuning.results import (
     FOLDERS_MAX,
     SCORED,
     Best,
-    Scored,
-    ScoredFile,
+    ScoredSetting,
+    TrialLog,
     TuningError,
     prune,
     read_best,
@@ -35,9 +35,9 @@ def best_of(objective: Objective = SETTING) -> Best:
     return Best(objective=objective, hit_at_20=FIGURE, mrr_at_20=FIGURE, n_events=9, trials=2, scored_on="9 plays")
 
 
-def scored_of(objective: Objective = SETTING, seconds: float = 0.5) -> Scored:
+def scored_of(objective: Objective = SETTING, seconds: float = 0.5) -> ScoredSetting:
     """Return a setting that was scored."""
-    return Scored(objective=objective, hit_at_20=FIGURE, mrr_at_20=FIGURE, n_events=9, seconds=seconds)
+    return ScoredSetting(objective=objective, hit_at_20=FIGURE, mrr_at_20=FIGURE, n_events=9, seconds=seconds)
 
 
 @pytest.mark.parametrize("half_life", [2.0, math.inf])
@@ -138,11 +138,11 @@ def test_asking_for_what_is_damaged_is_an_error(tmp_path: Path) -> None:
 def test_scored_settings_are_kept_line_by_line(tmp_path: Path) -> None:
     """Whoever opens the file next finds them in their order, each by its setting alone."""
     first, second = scored_of(), scored_of(replace(SETTING, half_life_plays=math.inf), seconds=1.5)
-    kept = ScoredFile(tmp_path / "search")
+    kept = TrialLog(tmp_path / "search")
     kept.add(first)
     kept.add(second)
 
-    opened = ScoredFile(tmp_path / "search")
+    opened = TrialLog(tmp_path / "search")
 
     assert [first, second] == kept.all == opened.all
     assert first == opened.find(replace(SETTING))
@@ -153,7 +153,7 @@ def test_scored_settings_are_kept_line_by_line(tmp_path: Path) -> None:
 def test_a_line_cut_short_is_scored_again(tmp_path: Path) -> None:
     """Wherever it was cut, the lines before it count, and what is written behind it can be read."""
     first, second, third = (scored_of(replace(SETTING, window_plays=window)) for window in (0, 10, 20))
-    kept = ScoredFile(tmp_path)
+    kept = TrialLog(tmp_path)
     kept.add(first)
     n_first = (tmp_path / SCORED).stat().st_size
     kept.add(second)
@@ -161,29 +161,29 @@ def test_a_line_cut_short_is_scored_again(tmp_path: Path) -> None:
 
     for length in range(n_first, len(whole)):
         (tmp_path / SCORED).write_bytes(whole[:length])
-        cut = ScoredFile(tmp_path)
+        cut = TrialLog(tmp_path)
         assert [first] == cut.all
         assert cut.find(second.objective) is None
         cut.add(third)
         cut.add(second)
-        assert [first, third, second] == ScoredFile(tmp_path).all
+        assert [first, third, second] == TrialLog(tmp_path).all
 
 
 def test_the_newest_searches_are_kept(tmp_path: Path) -> None:
     """Opening one makes it the newest; what is no search stays."""
     names = [f"search-{number}" for number in range(FOLDERS_MAX + 2)]
     for number, name in enumerate(names):
-        ScoredFile(tmp_path / name).add(scored_of())
+        TrialLog(tmp_path / name).add(scored_of())
         os.utime(tmp_path / name, (number, number))
     write_best(tmp_path, best_of())
     (tmp_path / ".aside").mkdir()
     os.utime(tmp_path / ".aside", (0, 0))
-    ScoredFile(tmp_path / names[0])
+    TrialLog(tmp_path / names[0])
 
     prune(tmp_path)
 
     assert {names[0], *names[3:], BEST, ".aside"} == {path.name for path in tmp_path.iterdir()}
-    assert [scored_of()] == ScoredFile(tmp_path / names[0]).all
+    assert [scored_of()] == TrialLog(tmp_path / names[0]).all
 
 
 def test_few_searches_are_all_kept(tmp_path: Path) -> None:

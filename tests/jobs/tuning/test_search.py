@@ -152,9 +152,9 @@ def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
     assert [scored.objective for scored in whole.scored] == [scored.objective for scored in found.scored]
     assert found.scored == again.scored
     (journal,) = tmp_path.glob(f"*/{JOURNAL}")
-    assert 3 == Trials(journal, SMALL, [], SEED).n_told
+    assert 3 == Trials(journal, SMALL, [], SEED).n_completed
     search(tmp_path, trials=4)
-    assert 4 == Trials(journal, SMALL, [], SEED).n_told
+    assert 4 == Trials(journal, SMALL, [], SEED).n_completed
 
 
 def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> No
     assert [SMALL] == [scored.objective for scored in found.scored]
     assert SMALL == found.objective
     assert 1 == found.best.trials
-    assert [JobProgress("The budget of 0 s is spent; what is scored counts.", is_note=True)] == told[1:]
+    assert [JobProgress("The budget of 0 s is spent; the best setting so far is used.", is_note=True)] == told[1:]
     assert found == tune(drawn_events(), SMALL, 0, 3, tmp_path)
 
 

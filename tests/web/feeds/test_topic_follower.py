@@ -123,7 +123,7 @@ async def test_a_place_behind_the_end_is_no_place(settings: Settings, names: Top
     """The log was cut: it is read from its beginning."""
     await write(settings, names.recommendations, made("ann", 3))
     view = View(folder)
-    view.take(LIST, names.recommendations, 1, [], 1000)
+    view.store(LIST, names.recommendations, 1, [], 1000)
     async with running_follower(settings, view) as (_, seen):
         assert [("ann", 3)] == seen[0].lists
     view.close()
