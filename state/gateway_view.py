@@ -139,7 +139,7 @@ class View:
         return changed
 
     def _newer_lists(self, records: Sequence[tuple[bytes, bytes | None]]) -> dict[bytes, tuple[bytes | None, int]]:
-        """Return the values to store by their keys, each with the offset of its latest play; stale lists are ignored."""
+        """Return the values to store by key, each with the offset of its latest play; stale lists are ignored."""
         keys = list({key for key, _ in records})
         stored = dict(zip(keys, self._db.get([LIST + key for key in keys]), strict=True))
         offsets = {key: _NUMBER.unpack_from(value)[0] for key, value in stored.items() if value is not None}
