@@ -33,7 +33,7 @@ from tests.support.tastes import N_EVENTS, SMALL, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 SETTINGS = {"chosen": replace(SMALL, half_life_plays=1.0), "given": SMALL}
-SETTINGS = BaselineSettings(SMALL, Isgd(8), Nearness(np.inf, 2.0), Nearness(5.0, 2.0))
+BASELINES = BaselineSettings(SMALL, Isgd(8), Nearness(np.inf, 2.0), Nearness(5.0, 2.0))
 NAMES = [
     ALL_TIME,
     f"{POPULAR}, half-life 30 days",
@@ -52,11 +52,11 @@ NAMES = [
 def test_all_models_take_part_and_give_the_same_figures_again() -> None:
     """To the last digit, whatever ran before, on however many threads."""
     split, told = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
-    first = evaluate(split, baseline_models(split, SETTINGS, on_progress=told.append))
+    first = evaluate(split, baseline_models(split, BASELINES, on_progress=told.append))
     other = split_events(drawn_events(seed=2), N_TRAINED)
-    evaluate(other, baseline_models(other, SETTINGS))
+    evaluate(other, baseline_models(other, BASELINES))
 
-    assert first == evaluate(split, baseline_models(split, SETTINGS, threads=2))
+    assert first == evaluate(split, baseline_models(split, BASELINES, threads=2))
     assert NAMES == [row.name for row in first.rows]
     assert list(range(20)) == [step.done for step in told]
     hits = {row.name: row.hit_at_10 for row in first.rows}
@@ -67,7 +67,7 @@ def test_lists_that_follow_each_play_do_best_where_tastes_turn() -> None:
     """Better than the static vectors of the same training, and than plays that never grow old."""
     split = split_events(drawn_events(n_events=3000), 1400)
 
-    hits = {row.name: row.hit_at_10 for row in evaluate(split, baseline_models(split, SETTINGS)).rows}
+    hits = {row.name: row.hit_at_10 for row in evaluate(split, baseline_models(split, BASELINES)).rows}
 
     assert hits["fold-in"].low > hits[STATIC].high
     assert hits["fold-in"].low > hits["fold-in, no recency"].high
@@ -122,12 +122,12 @@ def test_signals_have_a_row_where_there_are_any() -> None:
     skipped = events._replace(signals=np.where(events.item_keys % 3 == 0, np.float32(-1), events.signals))
     split = split_events(skipped, N_TRAINED)
 
-    models = baseline_models(split, SETTINGS)
+    models = baseline_models(split, BASELINES)
     rows = {row.name: row for row in evaluate(split, {name: models[name] for name in (SIGNALS, "fold-in")}).rows}
 
     assert [*NAMES[:-1], SIGNALS, NAMES[-1]] == list(models)
     assert rows[SIGNALS].hit_at_20 != rows["fold-in"].hit_at_20
-    assert SIGNALS not in baseline_models(split_events(events, N_TRAINED), SETTINGS)
+    assert SIGNALS not in baseline_models(split_events(events, N_TRAINED), BASELINES)
 
 
 def test_how_strongly_lists_are_blended_is_chosen_on_the_first_plays_alone() -> None:
