@@ -81,19 +81,19 @@ def prepared(request: pytest.FixtureRequest, folder: Path) -> Iterator[StoreCase
 @pytest.fixture(params=["folder", "bucket"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreCase]:
     """Give both, one after the other, empty."""
-    with prepared(request, tmp_path_factory.mktemp("store")) as found:
-        yield found
+    with prepared(request, tmp_path_factory.mktemp("store")) as case:
+        yield case
 
 
 @pytest.fixture(scope="module", params=["folder", "bucket"])
 def damaged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreCase]:
     """Give both with two generations in them, which a test damages and leaves whole."""
     folder = tmp_path_factory.mktemp("damaged")
-    with prepared(request, folder) as found:
+    with prepared(request, folder) as case:
         for generation_id in (FIRST_ID, SECOND_ID):
-            found.store.publish(write_night(folder, generation_id))
-        yield found
-        assert [FIRST_ID, SECOND_ID] == [found.store.verify(name).generation_id for name in (FIRST_ID, SECOND_ID)]
+            case.store.publish(write_night(folder, generation_id))
+        yield case
+        assert [FIRST_ID, SECOND_ID] == [case.store.verify(name).generation_id for name in (FIRST_ID, SECOND_ID)]
 
 
 def said(act: Callable[[], object]) -> str:
@@ -374,6 +374,6 @@ def test_the_oldest_revisions_are_dropped(case: StoreCase, tmp_path: Path) -> No
     for n in range(5):
         case.store.publish_revision(write_part(tmp_path / str(n), b"%d" % n), FIRST_ID, n)
 
-    found = {name.split("/")[1] for name in case.names() if "revision" in name}
-    assert {"revision-2", "revision-3", "revision-4"} == found
+    revisions = {name.split("/")[1] for name in case.names() if "revision" in name}
+    assert {"revision-2", "revision-3", "revision-4"} == revisions
     case.store.verify(FIRST_ID)

@@ -58,23 +58,23 @@ def test_histories_are_tuned_on_as_they_would_be_trained(
     """Without what is held out; the search keeps what the settings say, and its best for their group."""
     settings = override(settings, gate_share=gate_share)
 
-    found = tuned_on(tmp_path / "snapshot", listeners(last=50), settings)
+    tuned = tuned_on(tmp_path / "snapshot", listeners(last=50), settings)
 
-    assert found.best.scored_on.endswith(f"trained on the {n_events * 7 // 10} before them")
-    assert 8 == found.objective.factors
-    assert 2 == found.objective.iterations
-    assert 5.0 == found.objective.half_life_plays
-    assert found.best == read_best(settings.application.tuned_path)
+    assert tuned.best.scored_on.endswith(f"trained on the {n_events * 7 // 10} before them")
+    assert 8 == tuned.objective.factors
+    assert 2 == tuned.objective.iterations
+    assert 5.0 == tuned.objective.half_life_plays
+    assert tuned.best == read_best(settings.application.tuned_path)
 
 
 def test_who_is_not_trained_on_is_not_tuned_on(settings: Settings, tmp_path: Path) -> None:
     """Only one has played enough; if nobody has, there is nothing to tune on."""
     plays = listeners(last=50) | {"much": [f"i{number}" for number in range(21)]}
-    some = override(settings, active_plays_min=13)
+    stricter = override(settings, active_plays_min=13)
     nobody = override(settings, active_plays_min=22)
 
-    found = tuned_on(tmp_path / "some", plays, some)
+    tuned = tuned_on(tmp_path / "stricter", plays, stricter)
 
-    assert "6 of the last 6 plays, trained on the 14 before them" == found.best.scored_on
+    assert "6 of the last 6 plays, trained on the 14 before them" == tuned.best.scored_on
     with pytest.raises(TuningError, match="There is nothing to tune on: of 0 plays"):
         tuned_on(tmp_path / "nobody", plays, nobody)

@@ -46,9 +46,9 @@ def test_who_was_forgotten_is_as_if_they_had_just_begun(topic: list[Played], cut
         records, _ = apply(records, topic[max(0, begin - again) : end])
         begin = min(end, len(topic))
 
-    (found,), (fresh,) = plain(records), plain(expected)
-    assert replace(fresh, applied_offset=len(topic) - 1, listed_at_s=found.listed_at_s) == found
-    assert found.listed_at_s == (NOW_S if wish >= 0 else 0)
+    (record,), (fresh,) = plain(records), plain(expected)
+    assert replace(fresh, applied_offset=len(topic) - 1, listed_at_s=record.listed_at_s) == record
+    assert record.listed_at_s == (NOW_S if wish >= 0 else 0)
 
 
 def test_nothing_but_a_marker_is_left() -> None:

@@ -41,7 +41,7 @@ class Played(NamedTuple):
 
 def columns_of(plays: Sequence[Sequence[Played]]) -> EventColumns:
     """Return the events of users, a sequence a user, as columns."""
-    flat = [play for found in plays for play in found]
+    flat = [play for user_plays in plays for play in user_plays]
     return EventColumns(
         np.cumsum([0, *map(len, plays)]).astype(np.int64),
         np.array([play.offset for play in flat], np.int64),
@@ -94,10 +94,10 @@ def plain_one(records: UserRecords, u: int) -> UserRecord:
         paused=bool(header["flags"] & PAUSED),
         owed=bool(header["flags"] & OWED),
         history=[HistoryEntry(*entry) for entry in part(*records.histories)],
-        play_ids=[found for (found,) in part(*records.play_ids)],
-        hidden=[found for (found,) in part(*records.hidden)],
+        play_ids=[value for (value,) in part(*records.play_ids)],
+        hidden=[value for (value,) in part(*records.hidden)],
         shown=[ShownItem(*item) for item in part(*records.shown)],
-        listed=[found for (found,) in part(*records.listed)],
+        listed=[value for (value,) in part(*records.listed)],
         vector=tuple(records.vectors[u].tolist()),
     )
 
@@ -144,9 +144,9 @@ def catalog_of(
 ) -> Catalog:
     """Return items `i0`, `i1`, ... with made-up factors; an item is worth 1, or what `popularity` tells."""
     drawn = np.random.default_rng(seed).standard_normal((n_items, factors)).astype(np.float32) * np.float32(0.4)
-    found = numbered(drawn, Objective(rule))
-    worth = [(popularity or {}).get(item_id, 1.0) for item_id in found.item_ids]
-    return found._replace(popularity=np.array(worth, np.float32))
+    catalog = numbered(drawn, Objective(rule))
+    worth = [(popularity or {}).get(item_id, 1.0) for item_id in catalog.item_ids]
+    return catalog._replace(popularity=np.array(worth, np.float32))
 
 
 def make_generation(

@@ -18,7 +18,7 @@ def record_of(items: list[str], first_s: int = 100) -> bytes:
     last = {item: number for number, item in enumerate(items, 1)}
     history = [
         HistoryEntry(item_key(item), float(items.count(item)), number, first_s + number)
-        for item, number in sorted(last.items(), key=lambda found: found[1])
+        for item, number in sorted(last.items(), key=lambda pair: pair[1])
     ]
     return UserRecord(plays=len(items), last_played_s=first_s + len(items), history=history).encode()
 
@@ -42,8 +42,8 @@ def snapshot_of(folder: Path, plays: Played) -> Snapshot:
 def drawn_plays(n_users: int = 60, n_items: int = 30, lengths: tuple[int, ...] = (15,)) -> Played:
     """Return listeners who play items by a power law, some of them often; in turns so many plays each."""
     rng = np.random.default_rng(0)
-    found = {}
+    played = {}
     for user in range(n_users):
         rows = (rng.pareto(0.7, lengths[user % len(lengths)]).astype(int) % n_items).tolist()
-        found[f"u{user:03}"] = [f"i{row}" for row in rows]
-    return found
+        played[f"u{user:03}"] = [f"i{row}" for row in rows]
+    return played

@@ -56,8 +56,8 @@ class FolderCase(StoreCase):
     def names(self) -> set[str]:
         """Leave out what is aside."""
         root = self.settings.application.generations_path
-        found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-        return {str(path) for path in found if not str(path).startswith(".")}
+        paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        return {str(path) for path in paths if not str(path).startswith(".")}
 
     def read(self, name: str) -> bytes:
         """Read."""
@@ -86,8 +86,8 @@ class BucketCase(StoreCase):
 
     def names(self) -> set[str]:
         """List the bucket."""
-        found = self.client.list_objects_v2(Bucket=BUCKET, Prefix=f"{self.prefix}/").get("Contents", [])
-        return {entry["Key"].removeprefix(f"{self.prefix}/") for entry in found}
+        objects = self.client.list_objects_v2(Bucket=BUCKET, Prefix=f"{self.prefix}/").get("Contents", [])
+        return {entry["Key"].removeprefix(f"{self.prefix}/") for entry in objects}
 
     def read(self, name: str) -> bytes:
         """Get an object."""

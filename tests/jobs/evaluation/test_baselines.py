@@ -51,14 +51,14 @@ NAMES = [
 
 def test_all_models_take_part_and_give_the_same_figures_again() -> None:
     """To the last digit, whatever ran before, on however many threads."""
-    split, told = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
-    first = evaluate(split, baseline_models(split, BASELINES, on_progress=told.append))
+    split, reported = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
+    first = evaluate(split, baseline_models(split, BASELINES, on_progress=reported.append))
     other = split_events(drawn_events(seed=2), N_TRAINED)
     evaluate(other, baseline_models(other, BASELINES))
 
     assert first == evaluate(split, baseline_models(split, BASELINES, threads=2))
     assert NAMES == [row.name for row in first.rows]
-    assert list(range(20)) == [step.done for step in told]
+    assert list(range(20)) == [step.done for step in reported]
     hits = {row.name: row.hit_at_10 for row in first.rows}
     assert len({hit.value for hit in hits.values()}) > 5
 
@@ -81,22 +81,22 @@ def test_settings_are_chosen_on_the_first_plays_alone() -> None:
     split = split_events(trained, int(N_TRAINED * INNER))
     grid = [Nearness(*pair) for pair in product(WINDOWS, HALF_LIVES)]
     hits = [hit_rate(neighbour_ranks(split, nearness), 20, split.n_items).value for nearness in grid]
-    told: list[JobProgress] = []
+    reported: list[JobProgress] = []
 
-    found = select_settings(trained, SMALL, threads=2, on_progress=told.append)
+    baselines = select_settings(trained, SMALL, threads=2, on_progress=reported.append)
 
-    assert grid[int(np.argmax(hits))] == found.windowed
-    assert np.isinf(found.whole.window_plays)
-    assert SMALL == found.fold_in
-    assert SMALL.factors == found.isgd.factors
-    assert list(range(told[0].total or 0)) == [step.done for step in told]
+    assert grid[int(np.argmax(hits))] == baselines.windowed
+    assert np.isinf(baselines.whole.window_plays)
+    assert SMALL == baselines.fold_in
+    assert SMALL.factors == baselines.isgd.factors
+    assert list(range(reported[0].total or 0)) == [step.done for step in reported]
 
 
 def test_plays_that_cannot_judge_choose_the_first_of_each_grid() -> None:
     """Too few plays to select_settings by are no reason to stop: what cannot be streamed is said later."""
-    found = select_settings(drawn_events().part(slice(3)), SMALL)
+    baselines = select_settings(drawn_events().part(slice(3)), SMALL)
 
-    assert Nearness(WINDOWS[0], HALF_LIVES[0]) == found.windowed
+    assert Nearness(WINDOWS[0], HALF_LIVES[0]) == baselines.windowed
 
 
 def test_settings_stand_beside_what_everybody_plays() -> None:
@@ -107,13 +107,13 @@ def test_settings_stand_beside_what_everybody_plays() -> None:
     alone = split_events(events.part(slice(N_TRAINED)), N_TRAINED)
     chosen, given = (train_on(alone, setting, np.random.default_rng(SEED)) for setting in SETTINGS.values())
 
-    found = {name: ranks().tolist() for name, ranks in settings_models(split, SETTINGS).items()}
+    ranks_of = {name: ranks().tolist() for name, ranks in settings_models(split, SETTINGS).items()}
 
-    assert ["chosen", "given", STATIC, POPULAR] == list(found)
-    assert fold_in_ranks(split, chosen, SETTINGS["chosen"]).tolist() == found["chosen"]
-    assert fold_in_ranks(split, given, SMALL).tolist() == found["given"]
-    assert static_ranks(split, chosen).tolist() == found[STATIC]
-    assert popular_ranks(split).tolist() == found[POPULAR]
+    assert ["chosen", "given", STATIC, POPULAR] == list(ranks_of)
+    assert fold_in_ranks(split, chosen, SETTINGS["chosen"]).tolist() == ranks_of["chosen"]
+    assert fold_in_ranks(split, given, SMALL).tolist() == ranks_of["given"]
+    assert static_ranks(split, chosen).tolist() == ranks_of[STATIC]
+    assert popular_ranks(split).tolist() == ranks_of[POPULAR]
 
 
 def test_signals_have_a_row_where_there_are_any() -> None:

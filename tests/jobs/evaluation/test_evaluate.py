@@ -20,13 +20,13 @@ def test_the_rows_are_those_of_the_models() -> None:
     ranks = popular_ranks(split)
     best = np.ones(len(ranks), np.int64)
 
-    found = evaluate(split, {"popular": lambda: ranks, "perfect": lambda: best})
+    evaluation = evaluate(split, {"popular": lambda: ranks, "perfect": lambda: best})
 
-    assert N_TRAINED == found.n_trained
-    assert int(split.scored.sum()) == found.n_events
-    assert split.n_items == found.n_items
-    assert ["popular", "perfect"] == [row.name for row in found.rows]
-    popular, perfect = found.rows
+    assert N_TRAINED == evaluation.n_trained
+    assert int(split.scored.sum()) == evaluation.n_events
+    assert split.n_items == evaluation.n_items
+    assert ["popular", "perfect"] == [row.name for row in evaluation.rows]
+    popular, perfect = evaluation.rows
     assert Estimate(*hit_rate(ranks, 10, split.n_items)) == popular.hit_at_10
     assert Estimate(*hit_rate(ranks, 20, split.n_items)) == popular.hit_at_20
     assert Estimate(*mean_reciprocal_rank(ranks, 20, split.n_items)) == popular.mrr_at_20
@@ -81,15 +81,15 @@ def test_parts_without_events_are_left_out() -> None:
 
 def test_every_model_is_told() -> None:
     """Whoever watches sees how many there are, and the end."""
-    split, told = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
+    split, reported = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
 
-    evaluate(split, dict.fromkeys(("one", "other"), lambda: popular_ranks(split)), told.append)
+    evaluate(split, dict.fromkeys(("one", "other"), lambda: popular_ranks(split)), reported.append)
 
     assert [
         JobProgress("streaming: one", 0, 2),
         JobProgress("streaming: other", 1, 2),
         JobProgress("streamed", 2, 2),
-    ] == told
+    ] == reported
 
 
 def test_nothing_to_stream_is_an_error() -> None:

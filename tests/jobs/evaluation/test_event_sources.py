@@ -27,7 +27,7 @@ def write_plays(folder: Path, plays: list[tuple[str, str, int]]) -> PlaysFile:
     return PlaysFile(path)
 
 
-def told(events: Events) -> list[tuple[int, int, int, float]]:
+def rows_of(events: Events) -> list[tuple[int, int, int, float]]:
     """Return events as tuples of listener, item key, seconds since the first moment, and worth."""
     after_s = events.played_at_s.astype(int) - AT_S
     columns = (events.users, events.item_keys, after_s, events.weights)
@@ -42,7 +42,7 @@ def test_the_plays_of_a_file_become_events_by_time(tmp_path: Path) -> None:
     """Listeners are numbered as they come; two plays of one second stay in the file's order."""
     events = events_of_file(write_plays(tmp_path, PLAYS), Settings())
 
-    assert [(user, item_key(item), after_s, 1.0) for user, item, after_s in EXPECTED] == told(events)
+    assert [(user, item_key(item), after_s, 1.0) for user, item, after_s in EXPECTED] == rows_of(events)
     assert ["int64", "uint64", "uint32", "float32", "float32", "bool"] == [column.dtype.name for column in events]
 
 
@@ -54,7 +54,7 @@ def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pyt
 
     pieces = events_of_file(plays, Settings(), seen.append)
 
-    assert told(whole) == told(pieces)
+    assert rows_of(whole) == rows_of(pieces)
     assert [JobProgress("reading plays.csv", n, None) for n in (2, 4, 5)] == seen
 
 
@@ -62,7 +62,7 @@ def test_a_file_without_plays_has_no_events(tmp_path: Path) -> None:
     """Its columns are of the same kinds."""
     events = events_of_file(write_plays(tmp_path, []), Settings())
 
-    assert [] == told(events)
+    assert [] == rows_of(events)
     assert ["int64", "uint64", "uint32", "float32", "float32", "bool"] == [column.dtype.name for column in events]
 
 
@@ -82,7 +82,7 @@ def test_ratings_become_the_events_of_a_file_of_them(tmp_path: Path) -> None:
 
     events = events_of_ml100k(Ml100k(pa.table(columns), {}))
 
-    assert told(events_of_file(write_plays(tmp_path, PLAYS), Settings())) == told(events)
+    assert rows_of(events_of_file(write_plays(tmp_path, PLAYS), Settings())) == rows_of(events)
     assert [-0.5, 2.0, 0.5, 1.0, -1.0] == events.signals.tolist()
     assert events.counted.all()
 

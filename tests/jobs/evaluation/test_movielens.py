@@ -98,9 +98,9 @@ def test_another_wheel_is_not_used(tmp_path: Path, wheel: Path) -> None:
 
     said = fault_of(tmp_path / "ml")
 
-    found = sha256(wheel.read_bytes())
+    actual = sha256(wheel.read_bytes())
     assert (
-        f"{wheel.name} has the SHA-256 {found}, but {expected} is expected: "
+        f"{wheel.name} has the SHA-256 {actual}, but {expected} is expected: "
         "it was damaged or exchanged on its way; it is not used, start again."
     ) == said
     assert [] == list((tmp_path / "ml").iterdir())

@@ -31,11 +31,11 @@ def made_up(names: tuple[str, ...]) -> Evaluation:
 
 def test_both_pictures_come_in_both_forms(tmp_path: Path) -> None:
     """The SVG names every model and both axes as text."""
-    found = draw(made_up(("fold-in", "popular <items>")), tmp_path / "new")
+    files = draw(made_up(("fold-in", "popular <items>")), tmp_path / "new")
 
     expected = [f"{name}.{form}" for name in (OVER_TIME, BY_HISTORY) for form in ("png", "svg")]
-    assert expected == [path.name for path in found]
-    for path in found[1::2]:
+    assert expected == [path.name for path in files]
+    for path in files[1::2]:
         texts = {text.strip() for text in ET.fromstring(path.read_text()).itertext()}  # noqa: S314  we drew it
         assert {"hit@20", "fold-in", "popular <items>"} <= texts
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")

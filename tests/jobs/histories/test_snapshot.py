@@ -36,31 +36,31 @@ WRITES = st.lists(
 
 def history_of(writes: list[Write], batch: int = 100) -> PartitionHistory:
     """Take in records, so many at a time."""
-    found = PartitionHistory()
+    history = PartitionHistory()
     records = [Written(offset, key, value) for offset, (key, value) in enumerate(writes)]
     for low in range(0, len(records), batch):
-        found.take(records[low : low + batch])
-    return found
+        history.take(records[low : low + batch])
+    return history
 
 
 def winners(writes: list[Write]) -> dict[bytes, bytes]:
     """Return the highest applied offset since the last deletion, the latest of equals."""
-    found: dict[bytes, bytes] = {}
+    newest: dict[bytes, bytes] = {}
     for key, value in writes:
         if value is None:
-            found.pop(key, None)
-        elif key not in found or applied_offset_of(value) >= applied_offset_of(found[key]):
-            found[key] = value
-    return found
+            newest.pop(key, None)
+        elif key not in newest or applied_offset_of(value) >= applied_offset_of(newest[key]):
+            newest[key] = value
+    return newest
 
 
 @given(WRITES, st.integers(1, 15))
 def test_the_highest_applied_offset_is_kept(writes: list[Write], batch: int) -> None:
     """The trainer counts with the same records as the stream, however they are fetched; the forgotten are gone."""
-    found = history_of(writes, batch)
+    history = history_of(writes, batch)
 
-    assert winners(writes) == found.users
-    assert len(writes) == found.read_through
+    assert winners(writes) == history.users
+    assert len(writes) == history.read_through
 
 
 def test_names_are_kept_apart_from_users() -> None:
@@ -68,10 +68,10 @@ def test_names_are_kept_apart_from_users() -> None:
     names = [(0, "zero"), (2**64 - 1, "ï"), (item_key("x"), "x")]
     writes: list[Write] = [(item_name_key(key), name.encode()) for key, name in names]
 
-    found = history_of([*writes, (item_name_key(7), None), (b"ann", UserRecord().encode())])
+    history = history_of([*writes, (item_name_key(7), None), (b"ann", UserRecord().encode())])
 
-    assert dict(names) == found.item_ids
-    assert {b"ann"} == set(found.users)
+    assert dict(names) == history.item_ids
+    assert {b"ann"} == set(history.users)
 
 
 def test_a_table_has_every_column_of_a_record() -> None:

@@ -46,24 +46,26 @@ def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
     """Users by id, items by their keys, each entry at its item; values as they were when last touched."""
     snapshot = snapshot_of(tmp_path, {"ben": ["x", "y", "x"], "ann": ["y"], "cem": []})
 
-    found = training_set_of(snapshot, SETTINGS)
+    training_set = training_set_of(snapshot, SETTINGS)
 
-    played = [found.item_ids[row] for row in found.rows]
-    matrix = found.matrix(0)
+    played = [training_set.item_ids[row] for row in training_set.rows]
+    matrix = training_set.matrix(0)
     assert ["y", "y", "x"] == played
     assert [0, 1, 3] == matrix.starts.tolist()
     assert [1.0, 1.0, 2.0] == matrix.weights.tolist()
-    assert [item_key(item_id) for item_id in found.item_ids] == found.item_keys.tolist()
-    assert {"x": 2.0, "y": 2.0} == dict(zip(found.item_ids, found.popularity(np.inf, NOW_S)[0].tolist(), strict=True))
+    assert [item_key(item_id) for item_id in training_set.item_ids] == training_set.item_keys.tolist()
+    assert {"x": 2.0, "y": 2.0} == dict(
+        zip(training_set.item_ids, training_set.popularity(np.inf, NOW_S)[0].tolist(), strict=True)
+    )
 
 
 def test_windows_come_behind_the_listeners(tmp_path: Path) -> None:
     """As many first rows as there are active listeners, whatever the setting."""
-    found = training_set_of(snapshot_of(tmp_path, {"ann": [f"i{n}" for n in range(6)]}), SETTINGS)
+    training_set = training_set_of(snapshot_of(tmp_path, {"ann": [f"i{n}" for n in range(6)]}), SETTINGS)
 
-    assert [0, 6] == found.matrix(0).starts.tolist()
-    assert [0, 6] == found.matrix(3).starts.tolist()[:2]
-    assert 12 == len(found.matrix(3).rows)
+    assert [0, 6] == training_set.matrix(0).starts.tolist()
+    assert [0, 6] == training_set.matrix(3).starts.tolist()[:2]
+    assert 12 == len(training_set.matrix(3).rows)
 
 
 @pytest.mark.parametrize("plays", [{}, {"ann": []}])
@@ -89,21 +91,21 @@ def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
     """They are folded in like everybody, and what they play is an item of the generation."""
     snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "z", "y"]})
 
-    found = training_set_of(snapshot, override(SETTINGS, active_plays_min=3))
+    training_set = training_set_of(snapshot, override(SETTINGS, active_plays_min=3))
 
-    matrix = found.matrix(0)
-    assert 2 == len(found)
-    assert 3 == found.n_items
+    matrix = training_set.matrix(0)
+    assert 2 == len(training_set)
+    assert 3 == training_set.n_items
     assert [0, 2] == matrix.starts.tolist()
-    assert ["z", "y"] == [found.item_ids[row] for row in matrix.rows]
+    assert ["z", "y"] == [training_set.item_ids[row] for row in matrix.rows]
     assert {"x": 1.0, "y": 3.0, "z": 1.0} == dict(
-        zip(found.item_ids, found.popularity(np.inf, NOW_S)[0].tolist(), strict=True)
+        zip(training_set.item_ids, training_set.popularity(np.inf, NOW_S)[0].tolist(), strict=True)
     )
 
 
 def test_the_latest_item_played_once_is_held_out() -> None:
     """Not one that was played before, nor one with nothing before it, nor of who is not asked."""
-    found = histories(
+    drawn = histories(
         [(1.0, 1), (1.0, 2)],
         [(1.0, 1), (1.0, 3), (2.0, 4)],
         [(1.0, 1), (2.0, 3)],
@@ -112,7 +114,7 @@ def test_the_latest_item_played_once_is_held_out() -> None:
         [(1.0, 1), (1.0, 2)],
     )
 
-    held_out = hold_out(found, np.array([True, True, True, True, True, False]))
+    held_out = hold_out(drawn, np.array([True, True, True, True, True, False]))
 
     nothing = NOTHING_HELD_OUT
     assert [1, 3, nothing, nothing, nothing, nothing] == held_out.tolist()
@@ -122,38 +124,38 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
     """It is in the history all the same."""
     snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "x", "z"]})
 
-    found = training_set_of(snapshot, override(SETTINGS, gate_share=0.05))
+    training_set = training_set_of(snapshot, override(SETTINGS, gate_share=0.05))
 
-    matrix = found.matrix(0)
-    assert ["x", "y", "x"] == [found.item_ids[row] for row in matrix.rows]
+    matrix = training_set.matrix(0)
+    assert ["x", "y", "x"] == [training_set.item_ids[row] for row in matrix.rows]
     assert [0, 1, 3] == matrix.starts.tolist()
-    assert ["y", "z"] == [found.item_ids[found.rows[entry]] for entry in found.held_out]
+    assert ["y", "z"] == [training_set.item_ids[training_set.rows[entry]] for entry in training_set.held_out]
 
 
 def test_the_share_at_the_gate_only_shrinks() -> None:
     """Whoever is asked now was asked before, when there were fewer listeners."""
     hashes = np.random.default_rng(0).integers(0, 2**64, 100_000, np.uint64)
-    asked = [set(np.flatnonzero(in_gate(hashes[:n], 0.05)).tolist()) for n in (500, 5_000, 50_000, 100_000)]
+    in_gate_of = [set(np.flatnonzero(in_gate(hashes[:n], 0.05)).tolist()) for n in (500, 5_000, 50_000, 100_000)]
 
-    assert 500 == len(asked[0])
-    assert [1000, 2500, 5000] == pytest.approx([len(found) for found in asked[1:]], rel=0.1)
-    for n, fewer, more in zip((500, 5_000, 50_000), asked, asked[1:], strict=False):
+    assert 500 == len(in_gate_of[0])
+    assert [1000, 2500, 5000] == pytest.approx([len(users) for users in in_gate_of[1:]], rel=0.1)
+    for n, fewer, more in zip((500, 5_000, 50_000), in_gate_of, in_gate_of[1:], strict=False):
         assert {user for user in more if user < n} <= fewer
     assert not in_gate(hashes, 0.0).any()
 
 
 def test_a_training_set_comes_back_from_the_disk(tmp_path: Path) -> None:
     """Every array, bit for bit."""
-    found = training_set_of(snapshot_of(tmp_path, drawn_plays()), override(SETTINGS, gate_share=0.1))
-    found.save(tmp_path)
+    training_set = training_set_of(snapshot_of(tmp_path, drawn_plays()), override(SETTINGS, gate_share=0.1))
+    training_set.save(tmp_path)
 
     again = TrainingSet.load(tmp_path)
 
-    assert found.item_ids == again.item_ids
-    for one, other in zip(found.histories, again.histories, strict=True):
+    assert training_set.item_ids == again.item_ids
+    for one, other in zip(training_set.histories, again.histories, strict=True):
         np.testing.assert_array_equal(one, other)
     for name in ("plays", "rows", "item_keys", "active", "held_out", "hashes"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(again, name))
+        np.testing.assert_array_equal(getattr(training_set, name), getattr(again, name))
 
 
 @pytest.mark.parametrize("rule", ["ials", "hkv"])
@@ -165,16 +167,18 @@ def test_folding_in_gives_the_trained_vectors(
     """Through the generation on disk and the worker's own path, without decay: what was trained is what is served."""
     settings = override(SETTINGS, active_plays_min=active_plays_min)
     plays = drawn_plays(lengths=(8, 12, 15))
-    found = training_set_of(snapshot_of(tmp_path, plays), settings)
+    training_set = training_set_of(snapshot_of(tmp_path, plays), settings)
     objective = Objective(rule, factors=8, window_plays=window_plays, half_life_plays=float("inf"), iterations=3)
-    factors = train(found.matrix(window_plays), found.n_items, objective, np.random.default_rng(0))
-    catalog = Catalog(found.item_ids, factors.item_factors, factors.gram_diagonal, found.popularity(np.inf, NOW_S)[0])
-    write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, found.n_items), catalog)
+    factors = train(training_set.matrix(window_plays), training_set.n_items, objective, np.random.default_rng(0))
+    catalog = Catalog(
+        training_set.item_ids, factors.item_factors, factors.gram_diagonal, training_set.popularity(np.inf, NOW_S)[0]
+    )
+    write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, training_set.n_items), catalog)
 
     records = unpack(records_of(plays), settings.objective.factors)
     build_lists(records, open_generation(tmp_path / FIRST_ID), settings)
 
-    trained = factors.user_factors[: found.active.sum()]
+    trained = factors.user_factors[: training_set.active.sum()]
     scale = float(np.abs(trained).max())
     assert 0 < len(trained) <= len(records)
-    np.testing.assert_allclose(records.vectors[found.active] / scale, trained / scale, atol=1e-4)
+    np.testing.assert_allclose(records.vectors[training_set.active] / scale, trained / scale, atol=1e-4)

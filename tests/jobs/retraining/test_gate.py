@@ -27,9 +27,9 @@ TASTES, N_ITEMS = 4, 80
 def tasteful(n_users: int = 200, n_plays: int = 12) -> Played:
     """Return listeners who play items of one taste each: the next one can be told."""
     rng = np.random.default_rng(0)
-    own = np.arange(N_ITEMS).reshape(-1, TASTES)
+    items_by_taste = np.arange(N_ITEMS).reshape(-1, TASTES)
     return {
-        f"u{user:03}": [f"i{item}" for item in rng.permutation(own[:, user % TASTES])[:n_plays]]
+        f"u{user:03}": [f"i{item}" for item in rng.permutation(items_by_taste[:, user % TASTES])[:n_plays]]
         for user in range(n_users)
     }
 

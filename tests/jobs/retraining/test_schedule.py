@@ -61,30 +61,30 @@ def schedule(now: datetime, rebuild_s: float = 21_600.0) -> Schedule:
 def test_a_new_index_is_due_so_long_after_whatever_made_the_last() -> None:
     """A night makes one too; a night that failed did not."""
     now = next_moment(datetime(2026, 6, 1, tzinfo=UTC), time(12))
-    found = schedule(now)
-    assert Due("reindex", now + 6 * HOUR) == found.due
+    planned = schedule(now)
+    assert Due("reindex", now + 6 * HOUR) == planned.due
 
-    found.ended("reindex", now + 7 * HOUR, well=False)
-    assert Due("reindex", now + 13 * HOUR) == found.due
-    found.ended("reindex", now + 14 * HOUR, well=True)
-    night = found.due
+    planned.ended("reindex", now + 7 * HOUR, well=False)
+    assert Due("reindex", now + 13 * HOUR) == planned.due
+    planned.ended("reindex", now + 14 * HOUR, well=True)
+    night = planned.due
     assert Due("retrain", now + 15 * HOUR) == night
 
-    found.ended("retrain", night.moment + HOUR, well=False)
-    assert Due("reindex", now + 20 * HOUR) == found.due
-    found.ended("retrain", night.moment + HOUR, well=True)
-    assert Due("reindex", night.moment + 7 * HOUR) == found.due
+    planned.ended("retrain", night.moment + HOUR, well=False)
+    assert Due("reindex", now + 20 * HOUR) == planned.due
+    planned.ended("retrain", night.moment + HOUR, well=True)
+    assert Due("reindex", night.moment + 7 * HOUR) == planned.due
 
 
 @pytest.mark.parametrize("rebuild_s", [float("inf"), 1e17])
 def test_without_an_interval_there_are_only_nights(rebuild_s: float) -> None:
     """And a night that took longer than a day is not made up for."""
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    found = schedule(now, rebuild_s)
-    first = found.due
+    planned = schedule(now, rebuild_s)
+    first = planned.due
 
-    found.ended("retrain", first.moment + 30 * HOUR, well=True)
+    planned.ended("retrain", first.moment + 30 * HOUR, well=True)
 
     assert "retrain" == first.task
-    assert "retrain" == found.due.task
-    assert 48 * HOUR == found.due.moment - first.moment
+    assert "retrain" == planned.due.task
+    assert 48 * HOUR == planned.due.moment - first.moment

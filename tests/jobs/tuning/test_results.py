@@ -138,13 +138,13 @@ def test_asking_for_what_is_damaged_is_an_error(tmp_path: Path) -> None:
 def test_scored_settings_are_kept_line_by_line(tmp_path: Path) -> None:
     """Whoever opens the file next finds them in their order, each by its setting alone."""
     first, second = scored_of(), scored_of(replace(SETTING, half_life_plays=math.inf), seconds=1.5)
-    kept = TrialLog(tmp_path / "search")
-    kept.add(first)
-    kept.add(second)
+    log = TrialLog(tmp_path / "search")
+    log.add(first)
+    log.add(second)
 
     opened = TrialLog(tmp_path / "search")
 
-    assert [first, second] == kept.all == opened.all
+    assert [first, second] == log.all == opened.all
     assert first == opened.find(replace(SETTING))
     assert second == opened.find(second.objective)
     assert opened.find(replace(SETTING, factors=9)) is None
@@ -153,10 +153,10 @@ def test_scored_settings_are_kept_line_by_line(tmp_path: Path) -> None:
 def test_a_line_cut_short_is_scored_again(tmp_path: Path) -> None:
     """Wherever it was cut, the lines before it count, and what is written behind it can be read."""
     first, second, third = (scored_of(replace(SETTING, window_plays=window)) for window in (0, 10, 20))
-    kept = TrialLog(tmp_path)
-    kept.add(first)
+    log = TrialLog(tmp_path)
+    log.add(first)
     n_first = (tmp_path / SCORED).stat().st_size
-    kept.add(second)
+    log.add(second)
     whole = (tmp_path / SCORED).read_bytes()
 
     for length in range(n_first, len(whole)):

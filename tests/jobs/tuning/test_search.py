@@ -43,22 +43,22 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
 
 def test_the_best_of_all_settings_wins(tmp_path: Path) -> None:
     """It is kept with how and on what it was chosen; no setting is scored twice."""
-    found = search(tmp_path)
+    tuned = search(tmp_path)
 
-    settings = [scored.objective for scored in found.scored]
+    settings = [scored.objective for scored in tuned.scored]
     grid = [
         replace(SMALL, unobserved_weight=weight, regularization=regularization, half_life_plays=half_life)
         for weight, regularization in UNOBSERVED_AND_REGULARIZATION
         for half_life in HALF_LIVES
     ]
     assert [SMALL, *(setting for setting in grid if setting != SMALL)] == settings[: len({SMALL, *grid})]
-    assert len(set(settings)) == len(settings) == found.best.trials == n_lines(tmp_path)
-    assert max(scored.hit_at_20.value for scored in found.scored) == found.best.hit_at_20.value
-    assert found.best.hit_at_20.value > found.scored[0].hit_at_20.value
-    assert found.best == read_best(tmp_path)
+    assert len(set(settings)) == len(settings) == tuned.best.trials == n_lines(tmp_path)
+    assert max(scored.hit_at_20.value for scored in tuned.scored) == tuned.best.hit_at_20.value
+    assert tuned.best.hit_at_20.value > tuned.scored[0].hit_at_20.value
+    assert tuned.best == read_best(tmp_path)
     n_scored = int(split_events(drawn_events(), N_TRAINED).scored.sum())
-    assert f"{n_scored} of the last 300 plays, trained on the 700 before them" == found.best.scored_on
-    assert {n_scored} == {scored.n_events for scored in found.scored}
+    assert f"{n_scored} of the last 300 plays, trained on the 700 before them" == tuned.best.scored_on
+    assert {n_scored} == {scored.n_events for scored in tuned.scored}
 
 
 def test_what_lies_around_the_best_is_scored(whole: Tuned) -> None:
@@ -134,11 +134,11 @@ def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path, whole: Tuned
     interrupted(tmp_path, after)
     assert read_best(tmp_path) is None
 
-    found = search(tmp_path)
+    resumed = search(tmp_path)
 
-    assert [scored.objective for scored in whole.scored[:-3]] == [scored.objective for scored in found.scored]
-    assert [scored.hit_at_20 for scored in whole.scored[:-3]] == [scored.hit_at_20 for scored in found.scored]
-    assert whole.objective == found.objective
+    assert [scored.objective for scored in whole.scored[:-3]] == [scored.objective for scored in resumed.scored]
+    assert [scored.hit_at_20 for scored in whole.scored[:-3]] == [scored.hit_at_20 for scored in resumed.scored]
+    assert whole.objective == resumed.objective
 
 
 def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
@@ -146,11 +146,11 @@ def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
     n_grid = len(whole.scored) - 3
     interrupted(tmp_path, n_grid + 2, trials=3)
 
-    found = search(tmp_path, trials=3)
+    tuned = search(tmp_path, trials=3)
     again = search(tmp_path, trials=3)
 
-    assert [scored.objective for scored in whole.scored] == [scored.objective for scored in found.scored]
-    assert found.scored == again.scored
+    assert [scored.objective for scored in whole.scored] == [scored.objective for scored in tuned.scored]
+    assert tuned.scored == again.scored
     (journal,) = tmp_path.glob(f"*/{JOURNAL}")
     assert 3 == Trials(journal, SMALL, [], SEED).n_completed
     search(tmp_path, trials=4)
@@ -159,15 +159,15 @@ def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
 
 def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> None:
     """A sentence says so; the setting is the one that is given, and it is the best."""
-    told: list[JobProgress] = []
+    reported: list[JobProgress] = []
 
-    found = tune(drawn_events(), SMALL, 0, 3, tmp_path, told.append)
+    tuned = tune(drawn_events(), SMALL, 0, 3, tmp_path, reported.append)
 
-    assert [SMALL] == [scored.objective for scored in found.scored]
-    assert SMALL == found.objective
-    assert 1 == found.best.trials
-    assert [JobProgress("The budget of 0 s is spent; the best setting so far is used.", is_note=True)] == told[1:]
-    assert found == tune(drawn_events(), SMALL, 0, 3, tmp_path)
+    assert [SMALL] == [scored.objective for scored in tuned.scored]
+    assert SMALL == tuned.objective
+    assert 1 == tuned.best.trials
+    assert [JobProgress("The budget of 0 s is spent; the best setting so far is used.", is_note=True)] == reported[1:]
+    assert tuned == tune(drawn_events(), SMALL, 0, 3, tmp_path)
 
 
 def test_a_search_begins_with_what_an_earlier_one_found(tmp_path: Path) -> None:
@@ -194,12 +194,12 @@ def test_a_training_that_diverges_finds_nothing(tmp_path: Path) -> None:
     """It is a setting as any other, and the worst."""
     diverging = replace(SMALL, regularization=-1.0)
 
-    found = search(tmp_path, base=diverging)
+    tuned = search(tmp_path, base=diverging)
 
-    assert diverging == found.scored[0].objective
-    assert 0.0 == found.scored[0].hit_at_20.value
-    assert 0.0 == found.scored[0].mrr_at_20.value
-    assert found.best.hit_at_20.value > 0
+    assert diverging == tuned.scored[0].objective
+    assert 0.0 == tuned.scored[0].hit_at_20.value
+    assert 0.0 == tuned.scored[0].mrr_at_20.value
+    assert tuned.best.hit_at_20.value > 0
 
 
 def test_of_many_plays_those_of_some_listeners_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

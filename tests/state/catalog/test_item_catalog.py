@@ -47,7 +47,9 @@ def test_an_item_is_available_from_and_until(generation: Generation) -> None:
     tell(catalog, "i5", available_from_ms=9, available_until_ms=9)
     tell(catalog, "no-such-item", available_until_ms=1)
 
-    found = {now_ms: unavailable(catalog, generation, now_ms) for now_ms in (49, 50, 99, 100, 149, 150, 199, 200)}
+    rows_by_moment = {
+        now_ms: unavailable(catalog, generation, now_ms) for now_ms in (49, 50, 99, 100, 149, 150, 199, 200)
+    }
 
     assert {
         49: ["i1", "i3", "i5"],
@@ -58,20 +60,20 @@ def test_an_item_is_available_from_and_until(generation: Generation) -> None:
         150: ["i3", "i5"],
         199: ["i3", "i5"],
         200: ["i2", "i3", "i5"],
-    } == found
+    } == rows_by_moment
 
 
 def test_the_last_word_counts(generation: Generation) -> None:
     """An item comes and goes with its records; a tombstone takes back all that was said."""
     catalog = ItemCatalog()
-    found = []
+    unavailable_ids = []
     for until_ms in (1, None, 1):
         tell(catalog, "i1", available_until_ms=until_ms)
-        found.append(unavailable(catalog, generation, 10))
+        unavailable_ids.append(unavailable(catalog, generation, 10))
     catalog.on_record(b"i1", None)
-    found.append(unavailable(catalog, generation, 10))
+    unavailable_ids.append(unavailable(catalog, generation, 10))
 
-    assert [["i1"], [], ["i1"], []] == found
+    assert [["i1"], [], ["i1"], []] == unavailable_ids
     assert 0 == len(catalog)
 
 
@@ -86,20 +88,20 @@ steps = st.one_of(
 @given(taken=st.lists(steps, max_size=30))
 def test_it_agrees_with_a_plain_reading(generation: Generation, taken: list[tuple[Any, ...]]) -> None:
     """Whatever is told in whatever order, and whenever it is asked, also if the clock goes back."""
-    catalog, told = ItemCatalog(), {}
+    catalog, entries = ItemCatalog(), {}
     for kind, *step in [*taken, ("ask", 3)]:
         if kind == "tell":
             number, from_ms, until_ms = step
             tell(catalog, f"i{number}", available_from_ms=from_ms, available_until_ms=until_ms)
-            told[f"i{number}"] = from_ms, until_ms
+            entries[f"i{number}"] = from_ms, until_ms
         elif kind == "remove":
             catalog.on_record(f"i{step[0]}".encode(), None)
-            told.pop(f"i{step[0]}", None)
+            entries.pop(f"i{step[0]}", None)
         else:
             (now_ms,) = step
             expected = [
                 item_id
-                for item_id, (from_ms, until_ms) in told.items()
+                for item_id, (from_ms, until_ms) in entries.items()
                 if (from_ms is not None and now_ms < from_ms) or (until_ms is not None and now_ms >= until_ms)
             ]
             assert sorted(expected) == unavailable(catalog, generation, now_ms)
@@ -167,12 +169,12 @@ def test_withdrawn_items_are_unlisted_too(generation: Generation) -> None:
     before = catalog.unlisted(generation, 10)
     revised = generation.with_revision(replace(generation.revision, number=7, withdrawn_rows=withdrawn))
 
-    found = catalog.unlisted(revised, 10)
+    unlisted = catalog.unlisted(revised, 10)
 
     assert [row] == before.rows.tolist()
-    assert withdrawn.tolist() == found.rows.tolist()
-    assert [row] == found.unavailable_rows.tolist()
-    assert withdrawn.tolist() == np.flatnonzero(found.mask).tolist()
+    assert withdrawn.tolist() == unlisted.rows.tolist()
+    assert [row] == unlisted.unavailable_rows.tolist()
+    assert withdrawn.tolist() == np.flatnonzero(unlisted.mask).tolist()
 
 
 def test_the_kinds_of_all_rows_are_told(generation: Generation) -> None:
@@ -184,8 +186,8 @@ def test_the_kinds_of_all_rows_are_told(generation: Generation) -> None:
 
     names, codes = catalog.kinds_of(generation)
 
-    told = {str(item_id): names[code] for item_id, code in zip(generation.item_ids, codes, strict=True) if code >= 0}
-    assert {"i1": "song", "i2": "podcast", "i3": "song", "i5": "podcast"} == told
+    kinds = {str(item_id): names[code] for item_id, code in zip(generation.item_ids, codes, strict=True) if code >= 0}
+    assert {"i1": "song", "i2": "podcast", "i3": "song", "i5": "podcast"} == kinds
     assert np.int16 == codes.dtype
 
 

@@ -45,13 +45,13 @@ def test_without_a_catalog_nobody_gets_what_is_withdrawn(generation: Generation)
 
 
 @given(st.lists(st.integers(0, 39), max_size=8), st.lists(st.integers(0, 39) | st.just(99), max_size=30))
-def test_marks_of_unlisted_items_are_told_apart(drawn: Generation, gone: list[int], asked: list[int]) -> None:
+def test_marks_of_unlisted_items_are_told_apart(drawn: Generation, gone: list[int], rows: list[int]) -> None:
     """From those of all others, such as share their first bits, too."""
     unlisted = Unlisted.of(drawn, np.unique(np.array(gone, np.int32)))
-    marks = np.array([drawn.marks[row] if row < 40 else drawn.marks[0] ^ 1 for row in asked], np.uint32)
+    marks = np.array([drawn.marks[row] if row < 40 else drawn.marks[0] ^ 1 for row in rows], np.uint32)
 
     for _ in range(2):
-        assert [row in gone for row in asked] == unlisted.among(marks, drawn).tolist()
+        assert [row in gone for row in rows] == unlisted.among(marks, drawn).tolist()
 
 
 def test_the_popular_list_goes_on_behind_what_is_unlisted(generation: Generation) -> None:

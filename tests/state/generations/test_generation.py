@@ -177,10 +177,10 @@ def test_a_manifest_names_every_file(tmp_path: Path) -> None:
     manifest = manifest_of(FIRST_ID, Objective(factors=8), 40)
 
     write_generation(tmp_path / FIRST_ID, manifest, catalog_of())
-    found = read_manifest(tmp_path / FIRST_ID)
+    written = read_manifest(tmp_path / FIRST_ID)
 
-    assert set(FILES) == set(found.checksums)
-    assert manifest == msgspec.structs.replace(found, checksums={})
+    assert set(FILES) == set(written.checksums)
+    assert manifest == msgspec.structs.replace(written, checksums={})
 
 
 @pytest.mark.parametrize("name", ["file", "checksums.json", "checksums.sha256"])

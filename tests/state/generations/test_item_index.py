@@ -109,31 +109,31 @@ def test_a_small_part_of_many_items_holds_the_best(tmp_path: Path) -> None:
     build(item_factors, rows, tmp_path / "items.ann", TREES)
     index = open_index(tmp_path / "items.ann", item_factors.shape, n_long_of(n_items), np.zeros(0, np.int32), TREES)
 
-    recalls, n_found = [], []
+    recalls, n_candidates = [], []
     for taste in tastes[:50].astype(np.float32):
         best = rows[np.argsort(-(item_factors[rows] @ taste))[:10]]
-        found = index.find(taste, 10)
-        recalls.append(np.isin(best, found).mean())
-        n_found.append(len(found))
+        rows = index.find(taste, 10)
+        recalls.append(np.isin(best, rows).mean())
+        n_candidates.append(len(rows))
 
-    assert np.mean(n_found) < 0.11 * n_items
+    assert np.mean(n_candidates) < 0.11 * n_items
     assert np.mean(recalls) > 0.9
 
 
 def test_the_longest_and_the_withdrawn_are_not_in_it(indexed: Indexed) -> None:
     """Not even when it is asked for everything that it has."""
-    found = {row for query in queries(50) for row in indexed.opened.find(query, N_ITEMS).tolist()}
+    rows = {row for query in queries(50) for row in indexed.opened.find(query, N_ITEMS).tolist()}
 
-    assert found <= set(indexed.rows.tolist())
-    assert len(found) >= 0.99 * len(indexed.rows)
+    assert rows <= set(indexed.rows.tolist())
+    assert len(rows) >= 0.99 * len(indexed.rows)
 
 
 def test_a_zero_vector_finds_items_too(indexed: Indexed) -> None:
     """All of them are equally good for somebody of whom nothing is known."""
-    found = indexed.opened.find(np.zeros(FACTORS, np.float32), 10)
+    rows = indexed.opened.find(np.zeros(FACTORS, np.float32), 10)
 
-    assert len(found) >= 10
-    assert np.isin(found, indexed.rows).all()
+    assert len(rows) >= 10
+    assert np.isin(rows, indexed.rows).all()
 
 
 def test_the_length_of_a_query_changes_nothing(indexed: Indexed) -> None:

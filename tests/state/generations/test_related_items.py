@@ -8,21 +8,21 @@ import pytest
 from state.errors import GenerationError
 from state.generations.related_items import COSINES, PART, ROWS, Related, open_related, write_related
 
-FOUND = Related(
+RELATED = Related(
     np.array([[1, -1], [0, 2], [1, 0]], np.int32), np.array([[0.5, -1], [0.5, 0.25], [0.25, 0]], np.float32)
 )
 
 
 def test_related_items_come_back(tmp_path: Path) -> None:
     """Mapped from the disk; written twice they are the later ones."""
-    write_related(tmp_path, Related(FOUND.rows[::-1], FOUND.cosines[::-1]))
-    write_related(tmp_path, FOUND)
+    write_related(tmp_path, Related(RELATED.rows[::-1], RELATED.cosines[::-1]))
+    write_related(tmp_path, RELATED)
 
-    found = open_related(tmp_path)
+    opened = open_related(tmp_path)
 
-    assert found is not None
-    np.testing.assert_array_equal(FOUND.rows, found.rows)
-    np.testing.assert_array_equal(FOUND.cosines, found.cosines)
+    assert opened is not None
+    np.testing.assert_array_equal(RELATED.rows, opened.rows)
+    np.testing.assert_array_equal(RELATED.cosines, opened.cosines)
     assert [PART] == [path.name for path in tmp_path.iterdir()]
 
 
@@ -36,7 +36,7 @@ def test_one_flipped_byte_is_named(tmp_path: Path, name: str) -> None:
     """With the generation and the file."""
     folder = tmp_path / "g-1"
     folder.mkdir()
-    write_related(folder, FOUND)
+    write_related(folder, RELATED)
     content = bytearray((folder / PART / name).read_bytes())
     content[-1] ^= 1
     (folder / PART / name).write_bytes(content)

@@ -218,12 +218,12 @@ async def test_a_swap_waits_for_the_group_in_hand(store: GenerationStore) -> Non
 class Away(FolderStore):
     """A store that does not answer the first time."""
 
-    asked = 0
+    n_opened = 0
 
     def open(self, generation_id: str, revision: int | None = None) -> Generation:
         """Answer from the second time on."""
-        self.asked += 1
-        if self.asked == 1:
+        self.n_opened += 1
+        if self.n_opened == 1:
             message = "The bucket does not answer."
             raise StoreUnavailableError(message)
         return super().open(generation_id, revision)

@@ -1,4 +1,4 @@
-"""The room on a disk, beside what the system itself says of it."""
+"""The space on a disk, beside what the system itself says of it."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,12 @@ from state.storage.disk_space import DiskMetrics, disk_space_of
 
 def test_the_room_is_that_of_the_folders_disk(tmp_path: Path) -> None:
     """Free is what a process without special rights may write; another process may write meanwhile."""
-    found = os.statvfs(tmp_path)
+    usage = os.statvfs(tmp_path)
 
-    room = disk_space_of(tmp_path)
+    space = disk_space_of(tmp_path)
 
-    assert found.f_blocks * found.f_frsize == room.size_bytes
-    assert found.f_bavail * found.f_frsize == pytest.approx(room.free_bytes, rel=0.01)
+    assert usage.f_blocks * usage.f_frsize == space.size_bytes
+    assert usage.f_bavail * usage.f_frsize == pytest.approx(space.free_bytes, rel=0.01)
 
 
 def test_a_folder_that_is_not_there_yet_has_the_room_of_its_parent(tmp_path: Path) -> None:
@@ -26,10 +26,10 @@ def test_a_folder_that_is_not_there_yet_has_the_room_of_its_parent(tmp_path: Pat
 
 def test_both_samples_are_told(tmp_path: Path) -> None:
     """By the names that alerts and dashboards know."""
-    found = {family.name: family.samples[0].value for family in DiskMetrics(tmp_path).collect()}
+    samples = {family.name: family.samples[0].value for family in DiskMetrics(tmp_path).collect()}
 
-    assert {"playfold_disk_free_bytes", "playfold_disk_size_bytes"} == set(found)
-    assert 0 < found["playfold_disk_free_bytes"] <= found["playfold_disk_size_bytes"]
+    assert {"playfold_disk_free_bytes", "playfold_disk_size_bytes"} == set(samples)
+    assert 0 < samples["playfold_disk_free_bytes"] <= samples["playfold_disk_size_bytes"]
 
 
 def test_a_disk_that_does_not_answer_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
