@@ -1,4 +1,4 @@
-"""What every generation store does: a folder, and a bucket of an S3 server that runs here."""
+"""The behaviour of every generation store: a folder, and a bucket of an S3 server that runs here."""
 
 import logging
 import os
@@ -97,14 +97,14 @@ def damaged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def said(act: Callable[[], object]) -> str:
-    """Return the sentence of a generation that cannot be used."""
+    """Return the message of a generation that cannot be used."""
     with pytest.raises(GenerationError) as caught:
         act()
     return str(caught.value)
 
 
 def listed(case: StoreCase) -> list[str]:
-    """Return the names of what is listed."""
+    """Return the names of the listed generations."""
     return [manifest.generation_id for manifest in case.store.manifests()]
 
 
@@ -115,7 +115,7 @@ def damage(case: StoreCase, name: str) -> None:
     case.write(name, bytes(content))
 
 
-def test_what_is_published_is_listed_verified_and_opened(case: StoreCase, tmp_path: Path) -> None:
+def test_a_published_generation_is_listed_verified_and_opened(case: StoreCase, tmp_path: Path) -> None:
     """By every process, oldest first; an empty store lists nothing."""
     assert [] == listed(case)
     for generation_id in (SECOND_ID, FIRST_ID):
@@ -132,7 +132,7 @@ def test_what_is_published_is_listed_verified_and_opened(case: StoreCase, tmp_pa
 
 
 def test_a_name_is_published_once(case: StoreCase, tmp_path: Path) -> None:
-    """The second publisher is refused, be it the same generation or another one, and the first one stays whole."""
+    """The second publisher fails, with the same generation or another one, and the first generation stays complete."""
     case.store.publish(write_night(tmp_path, FIRST_ID))
     before = {name: case.read(name) for name in case.names()}
 
@@ -145,8 +145,8 @@ def test_a_name_is_published_once(case: StoreCase, tmp_path: Path) -> None:
     assert before == {name: case.read(name) for name in case.names()}
 
 
-def test_what_is_damaged_before_is_not_published(case: StoreCase, tmp_path: Path) -> None:
-    """Not one file of it comes into the store under its name."""
+def test_a_damaged_generation_is_not_published(case: StoreCase, tmp_path: Path) -> None:
+    """None of its files gets into the store."""
     folder = write_night(tmp_path, FIRST_ID)
     (folder / "related" / "rows.npy").write_bytes(b"else")
 
@@ -235,7 +235,7 @@ def mended(case: StoreCase, name: str) -> Iterator[bytes]:
 
 
 def test_a_generation_under_another_name_is_damaged(case: StoreCase, tmp_path: Path) -> None:
-    """A copy by hand is not served for what it is not."""
+    """A copy by hand under another name is not served."""
     case.store.publish(write_night(tmp_path, FIRST_ID))
     case.store.publish(write_night(tmp_path, SECOND_ID))
     for name in BASE:
@@ -250,7 +250,7 @@ def test_a_generation_under_another_name_is_damaged(case: StoreCase, tmp_path: P
 
 @pytest.mark.parametrize("generation_id", ["..", ".", "", "../elsewhere", "/etc", "no-such", ".aside", "a/b"])
 def test_a_missing_generation_is_refused(case: StoreCase, tmp_path: Path, generation_id: str) -> None:
-    """Whatever an announcement names; nothing else is touched."""
+    """For any name in an announcement; no other file is touched."""
     case.store.publish(write_night(tmp_path, FIRST_ID))
     before, store = case.names(), case.store
 
@@ -261,8 +261,8 @@ def test_a_missing_generation_is_refused(case: StoreCase, tmp_path: Path, genera
     assert before == case.names()
 
 
-def test_what_is_deleted_is_gone(case: StoreCase, tmp_path: Path) -> None:
-    """The others stay, and who has it open can go on reading."""
+def test_a_deleted_generation_is_gone(case: StoreCase, tmp_path: Path) -> None:
+    """The others stay, and a process that has it open can continue to read it."""
     for generation_id in (FIRST_ID, SECOND_ID):
         case.store.publish(write_night(tmp_path, generation_id))
     held = case.store.open(FIRST_ID)
@@ -290,8 +290,8 @@ def test_the_newest_are_kept_and_rejected_ones_are_counted_apart(case: StoreCase
     assert [names[0]] == case.store.prune(2, None)
 
 
-def test_damaged_ones_go_with_those_of_their_age(case: StoreCase, tmp_path: Path) -> None:
-    """One that is newer than what is kept stays to be looked at."""
+def test_damaged_generations_are_pruned_by_their_age(case: StoreCase, tmp_path: Path) -> None:
+    """One that is newer than the kept ones stays, to be looked at."""
     names = [f"2026-02-0{day}" for day in range(1, 6)]
     for generation_id in names:
         case.store.publish(write_night(tmp_path, generation_id))
@@ -304,7 +304,7 @@ def test_damaged_ones_go_with_those_of_their_age(case: StoreCase, tmp_path: Path
 
 
 def test_of_two_publishers_at_once_one_succeeds(case: StoreCase, tmp_path: Path) -> None:
-    """Whatever of both comes first: what is published is the generation of one of them, whole."""
+    """The published generation is complete, and that of one of them."""
     folders = [write_night(tmp_path, FIRST_ID, seed=seed) for seed in (0, 1)]
     refused: list[str] = []
 
@@ -326,7 +326,7 @@ def test_of_two_publishers_at_once_one_succeeds(case: StoreCase, tmp_path: Path)
 
 
 def write_part(folder: Path, content: bytes) -> Path:
-    """Write what may stand for a revision as long as nobody opens it."""
+    """Write a part that stands for a revision as long as no test opens it."""
     folder.mkdir(parents=True)
     (folder / "index.ann").write_bytes(content)
     write_checksums(folder, ["index.ann"])

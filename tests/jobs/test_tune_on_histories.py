@@ -1,4 +1,4 @@
-"""Tuning on the histories of listeners: on what a training may see of them, and on nothing else."""
+"""Tuning on listeners' histories uses the plays of the training alone."""
 
 from pathlib import Path
 

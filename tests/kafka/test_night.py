@@ -1,4 +1,4 @@
-"""Nights that are killed, that meet, that are rejected: what the topics, the store and the disk hold afterwards."""
+"""Nights that are killed, concurrent, or rejected, and the state of topics, store and disk afterwards."""
 
 import asyncio
 import subprocess
@@ -54,7 +54,7 @@ def left(settings: Settings) -> set[str]:
 
 
 def test_a_night_killed_in_every_step_ends_well(small: Settings, names: TopicNames) -> None:
-    """In its middle and at its end, again and again; what comes out is one generation, whole, and no history."""
+    """In its middle and at its end: the result is one complete generation, and no history."""
     environment = environment_of(small) | {"PYTHONPATH": str(PROJECT)}
     driver = [sys.executable, "-m", "tests.kafka.dying_night", *STEPS]
     nights = subprocess.run(driver, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
@@ -166,7 +166,7 @@ def test_other_factors_begin_from_chance(small: Settings, names: TopicNames) -> 
     assert {2} == {manifest.objective.iterations for manifest in generation_store(small).manifests()}
 
 
-def test_a_second_retrain_meanwhile_is_a_sentence(small: Settings, tmp_path: Path) -> None:
+def test_a_second_retrain_meanwhile_is_an_error(small: Settings, tmp_path: Path) -> None:
     """Status 1, and the first one is not disturbed."""
     with open_run(small, no_progress) as run:
         command = [sys.executable, "-m", "cli.main", "retrain"]
@@ -187,21 +187,21 @@ def test_a_retrain_says_that_it_resumes(small: Settings, tmp_path: Path) -> None
         raise InterruptedError
     log = tmp_path / "retrain.log"
 
-    told = told_by(small, log)
+    told = report_of(small, log)
 
     assert told["resumed"] is True
     assert run.generation_id == told["generation"]
     assert f"Resuming the run of generation {run.generation_id}; done: nothing." in log.read_text()
 
 
-def told_by(settings: Settings, log: Path, *options: str) -> dict[str, Any]:
-    """Run `playfold retrain --json` and return what it tells."""
+def report_of(settings: Settings, log: Path, *options: str) -> dict[str, Any]:
+    """Run `playfold retrain --json` and return its report."""
     line = asyncio.run(run_command(settings, "retrain", "--json", *options, log_file=log))
     return msgspec.json.decode(line, type=dict[str, Any])
 
 
 def clustered(n_clusters: int = 40, n_users: int = 200) -> dict[str, list[str]]:
-    """Return listeners who play five of the six items of one cluster, in an order of their own."""
+    """Return listeners who play five of the six items of one cluster, each in another order."""
     rng = np.random.default_rng(0)
     played = {}
     for user in range(n_users):
@@ -230,7 +230,7 @@ def test_a_worse_generation_is_rejected(settings: Settings, names: TopicNames, t
     assert [] == [path for path in store.folder(report.generation).iterdir() if path.is_dir()]
     assert {"run.json", "report.json", "lock"} == left(settings)
 
-    forced = told_by(poor, tmp_path / "forced.log", "--force")
+    forced = report_of(poor, tmp_path / "forced.log", "--force")
     assert "announced" == forced["status"]
     assert forced["gate"]["accepted"] is False
     assert forced["gate"]["forced"] is True
@@ -265,7 +265,7 @@ def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: 
 
 
 def test_old_generations_are_pruned(small: Settings, names: TopicNames) -> None:
-    """As many are kept as the settings say; who removes them says so."""
+    """As many are kept as the settings say, and a note reports each removal."""
     kept = override(small, generations_max=2)
     told: list[JobProgress] = []
 

@@ -1,4 +1,4 @@
-"""Keys are stable for ever: what is on disk and on the wire was written under them."""
+"""Keys never change: files and topics were written with them."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Generation stores of both kinds, and what a test does to their files behind their back."""
+"""Generation stores of both kinds, and damage to their files."""
 
 from abc import ABC, abstractmethod
 from functools import cached_property

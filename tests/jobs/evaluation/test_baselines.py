@@ -1,4 +1,4 @@
-"""Who takes part, and with which settings."""
+"""The models of an evaluation, and the selection of their settings."""
 
 from dataclasses import replace
 from itertools import product
@@ -50,7 +50,7 @@ NAMES = [
 
 
 def test_all_models_take_part_and_give_the_same_figures_again() -> None:
-    """To the last digit, whatever ran before, on however many threads."""
+    """To the last digit, in any order and on any number of threads."""
     split, reported = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
     first = evaluate(split, baseline_models(split, BASELINES, on_progress=reported.append))
     other = split_events(drawn_events(seed=2), N_TRAINED)
@@ -74,8 +74,8 @@ def test_lists_that_follow_each_play_do_best_where_tastes_turn() -> None:
     assert hits["item neighbours, windowed"].low > hits[ALL_TIME].high
 
 
-def test_settings_are_chosen_on_the_first_plays_alone() -> None:
-    """What is chosen is the best on the last of them, and later plays have no part in it."""
+def test_settings_are_selected_on_the_first_plays_alone() -> None:
+    """The selected setting is the best on the last of them; later plays take no part."""
     events = drawn_events()
     trained = events.part(slice(N_TRAINED))
     split = split_events(trained, int(N_TRAINED * INNER))
@@ -92,14 +92,14 @@ def test_settings_are_chosen_on_the_first_plays_alone() -> None:
     assert list(range(reported[0].total or 0)) == [step.done for step in reported]
 
 
-def test_plays_that_cannot_judge_choose_the_first_of_each_grid() -> None:
-    """Too few plays to select_settings by are no reason to stop: what cannot be streamed is said later."""
+def test_too_few_plays_select_the_first_setting_of_each_grid() -> None:
+    """The selection does not fail; the evaluation reports events that cannot be streamed."""
     baselines = select_settings(drawn_events().part(slice(3)), SMALL)
 
     assert Nearness(WINDOWS[0], HALF_LIVES[0]) == baselines.windowed
 
 
-def test_settings_stand_beside_what_everybody_plays() -> None:
+def test_settings_are_compared_with_popular_items() -> None:
     """The settings in their order, then the static vectors of the first and the popular items."""
     events = drawn_events()
     split = split_events(events, N_TRAINED)
@@ -116,8 +116,8 @@ def test_settings_stand_beside_what_everybody_plays() -> None:
     assert popular_ranks(split).tolist() == ranks_of[POPULAR]
 
 
-def test_signals_have_a_row_where_there_are_any() -> None:
-    """On the same scored plays; who skips a taste again and again is not offered it."""
+def test_signals_have_a_row_if_there_are_any() -> None:
+    """On the same scored plays; a listener who skips a taste repeatedly does not get it."""
     events = drawn_events()
     skipped = events._replace(signals=np.where(events.item_keys % 3 == 0, np.float32(-1), events.signals))
     split = split_events(skipped, N_TRAINED)

@@ -1,4 +1,4 @@
-"""Several models on the same plays, whole, over time and by what was known of the listener."""
+"""Several models on the same plays: in total, over time, and by the length of the history."""
 
 import numpy as np
 import pytest
@@ -79,8 +79,8 @@ def test_parts_without_events_are_left_out() -> None:
     assert all(part.n_events for part in (*row.over_time, *row.by_history))
 
 
-def test_every_model_is_told() -> None:
-    """Whoever watches sees how many there are, and the end."""
+def test_every_model_is_reported() -> None:
+    """The progress has the number of models, and the end."""
     split, reported = split_events(drawn_events(), N_TRAINED), list[JobProgress]()
 
     evaluate(split, dict.fromkeys(("one", "other"), lambda: popular_ranks(split)), reported.append)

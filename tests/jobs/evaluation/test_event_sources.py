@@ -87,8 +87,8 @@ def test_ratings_become_the_events_of_a_file_of_them(tmp_path: Path) -> None:
     assert events.counted.all()
 
 
-def test_signals_of_a_file_are_worth_what_the_settings_say(tmp_path: Path) -> None:
-    """A like or a skip is no play; what was cut short is worth less; a type without a worth is told with its row."""
+def test_the_settings_give_the_weights_of_signals(tmp_path: Path) -> None:
+    """A like or a skip is no play; a play that was cut short weighs less; an unknown type is an error with its row."""
     path = tmp_path / "plays.csv"
     path.write_text(
         f"user_id,item_id,played_at,type,ms_played,duration_ms\nann,x,{AT_S},,50,200\nann,x,{AT_S + 1},like,,\n"

@@ -1,4 +1,4 @@
-"""What the users changelog holds at one moment; `tests/kafka/test_snapshot.py` reads it from a real Kafka."""
+"""The snapshot of the users changelog; `tests/kafka/test_snapshot.py` reads one from a real Kafka."""
 
 from typing import NamedTuple
 

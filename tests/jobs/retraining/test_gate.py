@@ -25,7 +25,7 @@ TASTES, N_ITEMS = 4, 80
 
 
 def tasteful(n_users: int = 200, n_plays: int = 12) -> Played:
-    """Return listeners who play items of one taste each: the next one can be told."""
+    """Return listeners who play items of one taste each, so that their next item can be predicted."""
     rng = np.random.default_rng(0)
     items_by_taste = np.arange(N_ITEMS).reshape(-1, TASTES)
     return {
@@ -94,8 +94,8 @@ def test_ranks_are_those_of_a_plain_solve(interactions: TrainingSet) -> None:
         assert 1 + (scores > scores[played]).sum() == ranks[user]
 
 
-def test_what_is_worse_is_rejected(interactions: TrainingSet) -> None:
-    """Factors of the wrong items: the sentence has the figures."""
+def test_a_worse_candidate_is_rejected(interactions: TrainingSet) -> None:
+    """Factors of the wrong items: the reason has the hit rates."""
     hold_out, good = hold_out_of(interactions), trained(interactions)
     shuffled = np.random.default_rng(1).permutation(good.item_factors)
     serving, candidate = (
@@ -122,7 +122,7 @@ def test_what_is_worse_is_rejected(interactions: TrainingSet) -> None:
 
 
 def test_force_publishes_and_says_so(interactions: TrainingSet) -> None:
-    """Only what would be rejected is forced."""
+    """The verdict is forced only if it would be a rejection."""
     hold_out, good = hold_out_of(interactions), trained(interactions)
     shuffled = np.random.default_rng(1).permutation(good.item_factors)
     serving, candidate = (
@@ -140,8 +140,8 @@ def test_force_publishes_and_says_so(interactions: TrainingSet) -> None:
     assert not needless.forced
 
 
-def test_the_same_again_passes(interactions: TrainingSet, tmp_path: Path) -> None:
-    """A night without news does not stop the nights; the generation on disk answers as the training did."""
+def test_an_equal_candidate_is_accepted(interactions: TrainingSet, tmp_path: Path) -> None:
+    """A night without new plays does not stop the nights; the generation on the disk ranks as the training did."""
     hold_out, good = hold_out_of(interactions), trained(interactions)
     candidate = ScoredModel.of_training(interactions, good)
     from_disk = as_generation(interactions, good, tmp_path)
@@ -178,7 +178,7 @@ def test_an_unknown_item_is_a_miss(interactions: TrainingSet, tmp_path: Path) ->
     np.testing.assert_array_equal(unknown, ranks == MISS)
 
 
-def test_scores_that_are_no_numbers_never_pass(interactions: TrainingSet) -> None:
+def test_scores_that_are_not_finite_are_an_error(interactions: TrainingSet) -> None:
     """A diverged training would look excellent."""
     drawn = np.full((interactions.n_items, 8), np.nan, np.float32)
     record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
@@ -196,8 +196,8 @@ def test_scores_that_are_no_numbers_never_pass(interactions: TrainingSet) -> Non
         (50, "the-old-one", "Generation the-old-one cannot be opened, so there is nothing to compare it with."),
     ],
 )
-def test_what_nothing_is_compared_with_passes(n: int, against: str | None, reason: str) -> None:
-    """And the manifest says why."""
+def test_a_candidate_that_cannot_be_compared_is_accepted(n: int, against: str | None, reason: str) -> None:
+    """The manifest gives the reason."""
     gate = judge(Ranks(np.ones(n, np.int64), 100), None, against, np.random.default_rng(0), forced=False)
 
     assert gate.accepted

@@ -1,4 +1,4 @@
-"""The run directory: what is done stays done, what is half done was never begun."""
+"""The folder of a run: finished steps stay, and an unfinished step leaves nothing."""
 
 import signal
 import stat
@@ -75,7 +75,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 class Heard:
-    """Collects the sentences that are told."""
+    """Collects the notes of a run."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -123,8 +123,8 @@ def test_a_step_is_done_when_its_folder_is_there(settings: Settings) -> None:
         assert ["snapshot"] == list(run.seconds())
 
 
-def test_a_step_that_fails_was_never_begun(settings: Settings) -> None:
-    """What it left aside is not found by the next attempt."""
+def test_a_failed_step_leaves_nothing(settings: Settings) -> None:
+    """The next attempt does not see its files."""
     with open_run(settings, no_progress) as run:
         with suppress(InterruptedError), run.writing("snapshot") as folder:
             (folder / "left over").write_text("x")
@@ -137,7 +137,7 @@ def test_a_step_that_fails_was_never_begun(settings: Settings) -> None:
 
 @pytest.mark.processes
 def test_a_run_that_was_killed_is_resumed(settings: Settings) -> None:
-    """The same generation, with what was done of it; it is said."""
+    """It makes the same generation with its finished steps, and a note reports it."""
     heard = Heard()
     killed = subprocess.run([sys.executable, "-c", KILLED, settings.application.data_dir], cwd=PROJECT, check=False)
     assert -signal.SIGKILL == killed.returncode
@@ -151,8 +151,8 @@ def test_a_run_that_was_killed_is_resumed(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("error", [ConnectionError, StoreUnavailableError, KeyboardInterrupt])
-def test_a_run_is_kept_when_something_did_not_answer(settings: Settings, error: type[BaseException]) -> None:
-    """The next attempt need not do again what is done."""
+def test_a_run_is_kept_after_an_error_of_a_service(settings: Settings, error: type[BaseException]) -> None:
+    """The next attempt does not repeat the finished steps."""
     run = interrupted(settings, error)
 
     with open_run(settings, no_progress) as again:
@@ -161,8 +161,8 @@ def test_a_run_is_kept_when_something_did_not_answer(settings: Settings, error: 
 
 
 @pytest.mark.parametrize("error", [ValueError, ArithmeticError])
-def test_a_run_is_discarded_when_its_input_is_at_fault(settings: Settings, error: type[BaseException]) -> None:
-    """It would fail again, for ever, on what it once read."""
+def test_a_run_is_discarded_after_an_error_of_its_input(settings: Settings, error: type[BaseException]) -> None:
+    """Resumed, it would fail again on the same input."""
     interrupted(settings, error)
 
     with open_run(settings, no_progress) as again:
@@ -204,7 +204,7 @@ def test_a_forced_run_does_not_resume_another(settings: Settings) -> None:
 
 
 def test_an_old_run_is_not_resumed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A night does not train on what the night before had read."""
+    """A night does not train on the histories that an earlier night read."""
     interrupted(settings)
     heard = Heard()
     monkeypatch.setattr(runs, "RESUMABLE_S", -1)
@@ -225,8 +225,8 @@ def test_of_several_unfinished_runs_the_newest_is_resumed(settings: Settings) ->
     assert [newest] == folders(settings)
 
 
-def test_two_runs_at_once_are_a_sentence(settings: Settings) -> None:
-    """It names what the first one makes."""
+def test_a_second_run_at_once_is_an_error(settings: Settings) -> None:
+    """The message names the generation of the first one."""
     with (
         open_run(settings, no_progress) as run,
         pytest.raises(StateError) as caught,
@@ -239,8 +239,8 @@ def test_two_runs_at_once_are_a_sentence(settings: Settings) -> None:
     assert expected == str(caught.value)
 
 
-def test_nothing_but_reports_stays_of_a_finished_run(settings: Settings) -> None:
-    """Of as many runs as generations are kept."""
+def test_only_the_reports_of_a_finished_run_stay(settings: Settings) -> None:
+    """As many runs are kept as generations."""
     ids = []
     for number in range(4):
         with open_run(settings, no_progress) as run:
@@ -255,8 +255,8 @@ def test_nothing_but_reports_stays_of_a_finished_run(settings: Settings) -> None
     assert b"3" == (settings.application.nights_path / ids[-1] / "report.json").read_bytes()
 
 
-def test_a_run_that_died_while_it_was_cleared_is_cleared_by_the_next(settings: Settings) -> None:
-    """Its report stands, so it is finished; no history stays behind."""
+def test_the_next_run_finishes_the_removal_of_a_finished_one(settings: Settings) -> None:
+    """After a crash in `finish` no history stays."""
     with open_run(settings, no_progress) as run:
         write(run, "snapshot")
         (run.path("snapshot").parent / "report.json").write_text("{}")
@@ -267,7 +267,7 @@ def test_a_run_that_died_while_it_was_cleared_is_cleared_by_the_next(settings: S
 
 
 def folders(settings: Settings) -> list[str]:
-    """Return what lies in the folder of runs, the lock left out."""
+    """Return the names in the folder of runs, without the lock."""
     return sorted(path.name for path in settings.application.nights_path.iterdir() if path.name != "lock")
 
 

@@ -1,4 +1,4 @@
-"""When a generation is due, on clocks that are put forward and back."""
+"""The schedule, with clocks that are put forward and back."""
 
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ def test_the_next_moment_is_the_next_on_the_clock(now: datetime, expected: datet
     assert expected == next_moment(now, time(3), BERLIN)
 
 
-def test_a_night_has_one_moment_whatever_is_done_to_the_clock() -> None:
+def test_a_night_has_one_moment_when_the_clock_changes() -> None:
     """Put forward past it on 29 March, shown twice on 25 October."""
     at = time(2, 30)
 
@@ -54,12 +54,12 @@ def test_moments_are_a_day_apart_anywhere(zone: tzinfo | None) -> None:
 
 
 def schedule(now: datetime, rebuild_s: float = 21_600.0) -> Schedule:
-    """Return one for three o'clock, here."""
+    """Return a schedule for three o'clock, here."""
     return Schedule.begin(now, time(3), rebuild_s)
 
 
-def test_a_new_index_is_due_so_long_after_whatever_made_the_last() -> None:
-    """A night makes one too; a night that failed did not."""
+def test_a_reindex_is_due_a_fixed_time_after_the_last_index() -> None:
+    """A retrain builds an index too; a failed one does not."""
     now = next_moment(datetime(2026, 6, 1, tzinfo=UTC), time(12))
     planned = schedule(now)
     assert Due("reindex", now + 6 * HOUR) == planned.due
@@ -77,8 +77,8 @@ def test_a_new_index_is_due_so_long_after_whatever_made_the_last() -> None:
 
 
 @pytest.mark.parametrize("rebuild_s", [float("inf"), 1e17])
-def test_without_an_interval_there_are_only_nights(rebuild_s: float) -> None:
-    """And a night that took longer than a day is not made up for."""
+def test_without_an_interval_there_are_only_retrains(rebuild_s: float) -> None:
+    """A retrain that took longer than a day is not repeated at once."""
     now = datetime(2026, 6, 1, tzinfo=UTC)
     planned = schedule(now, rebuild_s)
     first = planned.due

@@ -1,4 +1,4 @@
-"""optuna's study in its journal: what is asked for does not depend on how many processes it took."""
+"""optuna's study in its journal: the trials do not depend on the number of processes."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hits_of(setting: Objective) -> float:
-    """Return how well a setting is said to do: the nearer to some point, the better."""
+    """Return a made-up hit rate of a setting, the higher the nearer to one point."""
     return float(1 - abs(np.log(setting.regularization / 0.1)) / 10 - abs(np.log(setting.unobserved_weight / 0.1)) / 20)
 
 
@@ -49,7 +49,7 @@ def ask(journal: Path, n: int, scored: list[ScoredSetting] | None = None, seed: 
 
 
 def scored(n: int) -> list[ScoredSetting]:
-    """Return settings as a grid scores them, the first of which lies outside of what optuna may ask for."""
+    """Return scored settings of a grid, the first of which is outside of the search space."""
     settings = [replace(SMALL, half_life_plays=float("inf"))]
     settings += [replace(SMALL, regularization=0.01 + 0.4 * number / n) for number in range(n - 1)]
     figures = [Estimate(value=hits_of(setting), low=0.0, high=1.0) for setting in settings]
@@ -65,8 +65,8 @@ def states(journal: Path) -> list[TrialState]:
     return [trial.state for trial in study.trials]
 
 
-def test_what_is_asked_for_is_a_setting_of_the_base(tmp_path: Path) -> None:
-    """Inside the space; what is not searched stays as it was given."""
+def test_a_trial_is_a_setting_of_the_base(tmp_path: Path) -> None:
+    """Inside the search space; all other parameters are those of the base."""
     settings = ask(tmp_path / "journal", 12)
 
     assert 12 == len(set(settings))
@@ -82,20 +82,20 @@ def test_what_is_asked_for_is_a_setting_of_the_base(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("parts", [[14], [6, 8], [1, 12, 1]])
 def test_a_study_goes_on_where_it_was(tmp_path: Path, parts: list[int]) -> None:
-    """Whoever opens it next asks for what would have been asked for, also when it learns from what was told."""
+    """A later process gets the same trials, with the same scores, as one process would."""
     expected = ask(tmp_path / "whole", 14)
 
     assert expected == [setting for n in parts for setting in ask(tmp_path / "parts", n)]
     assert 14 == Trials(tmp_path / "parts", SMALL, [], SEED).n_completed
 
 
-def test_another_seed_asks_for_other_settings(tmp_path: Path) -> None:
-    """What is asked for is drawn."""
+def test_another_seed_gives_other_trials(tmp_path: Path) -> None:
+    """Trials are random."""
     assert not set(ask(tmp_path / "one", 3)) & set(ask(tmp_path / "two", 3, seed=SEED + 100))
 
 
-def test_what_was_scored_before_is_known_but_not_asked_for(tmp_path: Path) -> None:
-    """It changes what is asked for, does not count, and is told once; what lies outside the space is left out."""
+def test_settings_of_the_grid_are_no_trials(tmp_path: Path) -> None:
+    """They change the next trials and are added once; settings outside of the search space are left out."""
     known = ask(tmp_path / "known", 2, scored(16))
 
     assert known != ask(tmp_path / "new", 2)
@@ -103,8 +103,8 @@ def test_what_was_scored_before_is_known_but_not_asked_for(tmp_path: Path) -> No
     assert 15 + 2 == len(states(tmp_path / "known"))
 
 
-def test_a_half_written_line_is_dropped(tmp_path: Path) -> None:
-    """Wherever the process was killed in it: the study goes on as if that had never been begun."""
+def test_a_truncated_line_is_dropped(tmp_path: Path) -> None:
+    """At any byte: the study continues without it."""
     journal, whole = tmp_path / "journal", tmp_path / "whole"
     expected = ask(whole, 5)
     ask(journal, 2)

@@ -1,4 +1,4 @@
-"""What tuning found comes back from the disk, or a sentence says why it does not."""
+"""The results of tuning on the disk."""
 
 import math
 import os
@@ -31,7 +31,7 @@ FIGURE = Estimate(value=0.25, low=0.2, high=0.3)
 
 
 def best_of(objective: Objective = SETTING) -> Best:
-    """Return what a search would have found."""
+    """Return the result of a search."""
     return Best(objective=objective, hit_at_20=FIGURE, mrr_at_20=FIGURE, n_events=9, trials=2, scored_on="9 plays")
 
 
@@ -68,8 +68,8 @@ def test_before_any_search_there_is_no_best(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 1}', b'{"format": 1, "objective": {"factors": "8"}}'])
-def test_a_damaged_best_is_a_sentence(tmp_path: Path, content: bytes) -> None:
-    """It names the file and the way out."""
+def test_a_damaged_best_is_an_error(tmp_path: Path, content: bytes) -> None:
+    """The message names the file and the way out."""
     (tmp_path / BEST).write_bytes(content)
 
     with pytest.raises(TuningError) as caught:
@@ -79,8 +79,8 @@ def test_a_damaged_best_is_a_sentence(tmp_path: Path, content: bytes) -> None:
     assert str(caught.value).endswith("): run `playfold tune` again.")
 
 
-def test_a_best_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
-    """At whatever byte of its text the disk lost it."""
+def test_a_truncated_best_is_damaged(tmp_path: Path) -> None:
+    """At any byte of its text."""
     write_best(tmp_path, best_of())
     whole = (tmp_path / BEST).read_bytes().rstrip()
 
@@ -90,8 +90,8 @@ def test_a_best_that_was_cut_short_is_damaged(tmp_path: Path) -> None:
             read_best(tmp_path)
 
 
-def test_a_best_of_another_format_is_a_sentence(tmp_path: Path) -> None:
-    """It names both formats."""
+def test_a_best_of_another_format_is_an_error(tmp_path: Path) -> None:
+    """The message names both formats."""
     write_best(tmp_path, msgspec.structs.replace(best_of(), format=2))
 
     with pytest.raises(TuningError) as caught:
@@ -101,8 +101,8 @@ def test_a_best_of_another_format_is_a_sentence(tmp_path: Path) -> None:
     assert expected == str(caught.value)
 
 
-def test_settings_are_trained_with_what_they_ask_for(tmp_path: Path) -> None:
-    """With what tuning found if they say so, else with themselves, whatever it found."""
+def test_the_settings_select_the_hyperparameters(tmp_path: Path) -> None:
+    """Those of an earlier tuning, or their own."""
     settings = settings_with(data_dir=str(tmp_path))
     write_best(settings.application.tuned_path, best_of())
 
@@ -110,8 +110,8 @@ def test_settings_are_trained_with_what_they_ask_for(tmp_path: Path) -> None:
     assert SETTING == tuned_objective(override(settings, hyperparameters="tuned"))
 
 
-def test_asking_for_what_was_never_tuned_is_a_sentence(tmp_path: Path) -> None:
-    """It names the setting, the file and the command; settings that do not ask need no file."""
+def test_selecting_a_tuning_that_never_ran_is_an_error(tmp_path: Path) -> None:
+    """The message names the setting, the file and the command; other settings need no file."""
     settings = settings_with(data_dir=str(tmp_path), hyperparameters="tuned")
 
     with pytest.raises(SettingsError) as caught:
@@ -125,8 +125,8 @@ def test_asking_for_what_was_never_tuned_is_a_sentence(tmp_path: Path) -> None:
     assert tuned_objective(override(settings, hyperparameters="settings")) is None
 
 
-def test_asking_for_what_is_damaged_is_an_error(tmp_path: Path) -> None:
-    """Nobody trains with the settings in its place without being told."""
+def test_selecting_a_damaged_tuning_is_an_error(tmp_path: Path) -> None:
+    """No training falls back to the settings silently."""
     settings = settings_with(data_dir=str(tmp_path), hyperparameters="tuned")
     write_best(settings.application.tuned_path, best_of())
     (settings.application.tuned_path / BEST).write_bytes(b"{")
@@ -136,7 +136,7 @@ def test_asking_for_what_is_damaged_is_an_error(tmp_path: Path) -> None:
 
 
 def test_scored_settings_are_kept_line_by_line(tmp_path: Path) -> None:
-    """Whoever opens the file next finds them in their order, each by its setting alone."""
+    """The next process reads them in their order."""
     first, second = scored_of(), scored_of(replace(SETTING, half_life_plays=math.inf), seconds=1.5)
     log = TrialLog(tmp_path / "search")
     log.add(first)
@@ -150,8 +150,8 @@ def test_scored_settings_are_kept_line_by_line(tmp_path: Path) -> None:
     assert opened.find(replace(SETTING, factors=9)) is None
 
 
-def test_a_line_cut_short_is_scored_again(tmp_path: Path) -> None:
-    """Wherever it was cut, the lines before it count, and what is written behind it can be read."""
+def test_a_truncated_line_is_scored_again(tmp_path: Path) -> None:
+    """At any byte: the lines before it count, and appended lines can be read."""
     first, second, third = (scored_of(replace(SETTING, window_plays=window)) for window in (0, 10, 20))
     log = TrialLog(tmp_path)
     log.add(first)
@@ -170,7 +170,7 @@ def test_a_line_cut_short_is_scored_again(tmp_path: Path) -> None:
 
 
 def test_the_newest_searches_are_kept(tmp_path: Path) -> None:
-    """Opening one makes it the newest; what is no search stays."""
+    """Opening a search makes it the newest; other files stay."""
     names = [f"search-{number}" for number in range(FOLDERS_MAX + 2)]
     for number, name in enumerate(names):
         TrialLog(tmp_path / name).add(scored_of())

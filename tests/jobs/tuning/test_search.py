@@ -1,4 +1,4 @@
-"""The search for hyperparameters: what it scores, that nothing is scored twice, and what it goes on from."""
+"""The search for hyperparameters: its settings, its resumption, and its result."""
 
 import math
 from dataclasses import replace
@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
 
 
 def test_the_best_of_all_settings_wins(tmp_path: Path) -> None:
-    """It is kept with how and on what it was chosen; no setting is scored twice."""
+    """It is stored with a description of its events; no setting is scored twice."""
     tuned = search(tmp_path)
 
     settings = [scored.objective for scored in tuned.scored]
@@ -61,8 +61,8 @@ def test_the_best_of_all_settings_wins(tmp_path: Path) -> None:
     assert {n_scored} == {scored.n_events for scored in tuned.scored}
 
 
-def test_what_lies_around_the_best_is_scored(whole: Tuned) -> None:
-    """One thing changed at a time: the window, the regularization, the weight of what was not played."""
+def test_the_neighbours_of_the_best_are_scored(whole: Tuned) -> None:
+    """One parameter differs: the window, the regularization, or the weight of unplayed items."""
     settings = {scored.objective for scored in whole.scored}
     best = whole.objective
 
@@ -129,8 +129,8 @@ def interrupted(store: Path, after: int, trials: int = 0) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 12, 29, 36, 47])
-def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path, whole: Tuned, after: int) -> None:
-    """In the grid or around the best: what it ends with is what an undisturbed one does."""
+def test_an_interrupted_search_is_resumed(tmp_path: Path, whole: Tuned, after: int) -> None:
+    """In the grid or in the local search: its result is that of an uninterrupted one."""
     interrupted(tmp_path, after)
     assert read_best(tmp_path) is None
 
@@ -141,8 +141,8 @@ def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path, whole: Tuned
     assert whole.objective == resumed.objective
 
 
-def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
-    """By however many searches: a trial that was begun counts once, and what is asked for is the same."""
+def test_optuna_runs_a_fixed_number_of_trials(tmp_path: Path, whole: Tuned) -> None:
+    """In all searches together: a trial counts once, and the settings are the same."""
     n_grid = len(whole.scored) - 3
     interrupted(tmp_path, n_grid + 2, trials=3)
 
@@ -158,7 +158,7 @@ def test_optuna_is_asked_so_many_times(tmp_path: Path, whole: Tuned) -> None:
 
 
 def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> None:
-    """A sentence says so; the setting is the one that is given, and it is the best."""
+    """A note reports it; the given setting is the best."""
     reported: list[JobProgress] = []
 
     tuned = tune(drawn_events(), SMALL, 0, 3, tmp_path, reported.append)
@@ -170,8 +170,8 @@ def test_without_a_budget_only_the_first_setting_is_scored(tmp_path: Path) -> No
     assert tuned == tune(drawn_events(), SMALL, 0, 3, tmp_path)
 
 
-def test_a_search_begins_with_what_an_earlier_one_found(tmp_path: Path) -> None:
-    """On whatever plays, of whatever length: behind the setting that is given, and before the grid."""
+def test_a_search_starts_with_the_best_of_an_earlier_one(tmp_path: Path) -> None:
+    """On any plays: after the given setting, and before the grid."""
     earlier = replace(SMALL, regularization=0.123, unobserved_weight=0.456, half_life_plays=math.inf, window_plays=10)
     longer = replace(earlier, factors=32, iterations=9, alpha=7.0)
     write_best(tmp_path, msgspec.structs.replace(search(tmp_path / "other").best, objective=longer))
@@ -182,7 +182,7 @@ def test_a_search_begins_with_what_an_earlier_one_found(tmp_path: Path) -> None:
 
 
 def test_a_damaged_best_is_replaced(tmp_path: Path) -> None:
-    """It is what a new search is run for."""
+    """A new search writes it again."""
     first = tune(drawn_events(), SMALL, 0, 0, tmp_path).best
     (tmp_path / BEST).write_bytes(b"{")
 
@@ -214,8 +214,8 @@ def test_of_many_plays_those_of_some_listeners_are_scored(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("n_events", [0, 2, 50])
-def test_plays_on_which_nothing_can_be_scored_are_a_sentence(tmp_path: Path, n_events: int) -> None:
-    """None at all, too few, or everybody's first ones; nothing is kept."""
+def test_too_few_plays_are_an_error(tmp_path: Path, n_events: int) -> None:
+    """None at all, too few, or only listeners' first plays; no result is stored."""
     events = drawn_events().part(slice(n_events))
 
     with pytest.raises(TuningError) as caught:

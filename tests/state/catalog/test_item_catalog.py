@@ -1,4 +1,4 @@
-"""The catalog in memory: records in, rows that nobody gets out, held against a plain reading of the same records."""
+"""The catalog in memory, compared with a plain reading of the same records."""
 
 import logging
 from dataclasses import replace
@@ -25,8 +25,8 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
     return make_generation(tmp_path_factory.mktemp("generation"), FIRST_ID, N_ITEMS)
 
 
-def tell(catalog: ItemCatalog, item_id: str, **fields: Any) -> None:
-    """Let the catalog say something of an item."""
+def store(catalog: ItemCatalog, item_id: str, **fields: Any) -> None:
+    """Store a record of an item in the catalog."""
     catalog.on_record(item_id.encode(), msgspec.json.encode(CatalogItem(item_id=item_id, **fields)))
 
 
@@ -38,14 +38,14 @@ def unavailable(catalog: ItemCatalog, generation: Generation, now_ms: int) -> li
 
 
 def test_an_item_is_available_from_and_until(generation: Generation) -> None:
-    """The first moment is within, the last one is not; what the catalog does not know is always available."""
+    """The first moment is included, the last one is not; an unknown item is always available."""
     catalog = ItemCatalog()
-    tell(catalog, "i1", available_from_ms=100)
-    tell(catalog, "i2", available_until_ms=200)
-    tell(catalog, "i3", available_from_ms=50, available_until_ms=150)
-    tell(catalog, "i4", title="Always")
-    tell(catalog, "i5", available_from_ms=9, available_until_ms=9)
-    tell(catalog, "no-such-item", available_until_ms=1)
+    store(catalog, "i1", available_from_ms=100)
+    store(catalog, "i2", available_until_ms=200)
+    store(catalog, "i3", available_from_ms=50, available_until_ms=150)
+    store(catalog, "i4", title="Always")
+    store(catalog, "i5", available_from_ms=9, available_until_ms=9)
+    store(catalog, "no-such-item", available_until_ms=1)
 
     rows_by_moment = {
         now_ms: unavailable(catalog, generation, now_ms) for now_ms in (49, 50, 99, 100, 149, 150, 199, 200)
@@ -63,12 +63,12 @@ def test_an_item_is_available_from_and_until(generation: Generation) -> None:
     } == rows_by_moment
 
 
-def test_the_last_word_counts(generation: Generation) -> None:
-    """An item comes and goes with its records; a tombstone takes back all that was said."""
+def test_the_last_record_of_an_item_counts(generation: Generation) -> None:
+    """A tombstone removes the entry."""
     catalog = ItemCatalog()
     unavailable_ids = []
     for until_ms in (1, None, 1):
-        tell(catalog, "i1", available_until_ms=until_ms)
+        store(catalog, "i1", available_until_ms=until_ms)
         unavailable_ids.append(unavailable(catalog, generation, 10))
     catalog.on_record(b"i1", None)
     unavailable_ids.append(unavailable(catalog, generation, 10))
@@ -79,7 +79,7 @@ def test_the_last_word_counts(generation: Generation) -> None:
 
 moments = st.none() | st.integers(0, 6)
 steps = st.one_of(
-    st.tuples(st.just("tell"), st.integers(0, 7), moments, moments),
+    st.tuples(st.just("store"), st.integers(0, 7), moments, moments),
     st.tuples(st.just("remove"), st.integers(0, 7)),
     st.tuples(st.just("ask"), st.integers(0, 6)),
 )
@@ -87,12 +87,12 @@ steps = st.one_of(
 
 @given(taken=st.lists(steps, max_size=30))
 def test_it_agrees_with_a_plain_reading(generation: Generation, taken: list[tuple[Any, ...]]) -> None:
-    """Whatever is told in whatever order, and whenever it is asked, also if the clock goes back."""
+    """For any records in any order and any moments, also if the clock goes back."""
     catalog, entries = ItemCatalog(), {}
     for kind, *step in [*taken, ("ask", 3)]:
-        if kind == "tell":
+        if kind == "store":
             number, from_ms, until_ms = step
-            tell(catalog, f"i{number}", available_from_ms=from_ms, available_until_ms=until_ms)
+            store(catalog, f"i{number}", available_from_ms=from_ms, available_until_ms=until_ms)
             entries[f"i{number}"] = from_ms, until_ms
         elif kind == "remove":
             catalog.on_record(f"i{step[0]}".encode(), None)
@@ -107,15 +107,15 @@ def test_it_agrees_with_a_plain_reading(generation: Generation, taken: list[tupl
             assert sorted(expected) == unavailable(catalog, generation, now_ms)
 
 
-def test_what_is_prepared_hears_of_what_comes_later(generation: Generation, tmp_path: Path) -> None:
-    """A generation to come is laid out while another one serves; each has the rows of its own."""
+def test_later_records_reach_a_prepared_generation(generation: Generation, tmp_path: Path) -> None:
+    """A generation is prepared while another one serves; each has its own rows."""
     catalog, other = ItemCatalog(), make_generation(tmp_path, SECOND_ID, 10, seed=1)
-    tell(catalog, "i1", available_until_ms=1)
+    store(catalog, "i1", available_until_ms=1)
     assert ["i1"] == unavailable(catalog, generation, 10)
     catalog.prepare(other)
-    tell(catalog, "i1")
-    tell(catalog, "i2", available_until_ms=1)
-    tell(catalog, "i30", available_until_ms=1)
+    store(catalog, "i1")
+    store(catalog, "i2", available_until_ms=1)
+    store(catalog, "i30", available_until_ms=1)
 
     assert ["i2", "i30"] == unavailable(catalog, generation, 10)
     assert ["i2"] == unavailable(catalog, other, 10)
@@ -137,25 +137,23 @@ def test_a_swap_drops_the_rows_of_other_generations(generation: Generation, tmp_
 def test_nothing_is_computed_twice(generation: Generation) -> None:
     """Between two moments, and while nobody comes or goes, the answer is the same object."""
     catalog = ItemCatalog()
-    tell(catalog, "i1", available_until_ms=100, kind="song")
+    store(catalog, "i1", available_until_ms=100, kind="song")
     first = catalog.unlisted(generation, 10)
-    tell(catalog, "i2", kind="song", available_until_ms=100)
+    store(catalog, "i2", kind="song", available_until_ms=100)
 
     assert first is catalog.unlisted(generation, 99)
     assert first is not catalog.unlisted(generation, 100)
 
 
-def test_changes_that_nobody_asks_for_are_not_kept_for_ever(
-    generation: Generation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A worker without plays lets go of the layout and makes it anew."""
+def test_waiting_changes_are_bounded(generation: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker without plays evicts the view and computes it again later."""
     monkeypatch.setattr("state.catalog.item_catalog.CHANGES_MAX", 5)
     catalog = ItemCatalog()
     assert [] == unavailable(catalog, generation, 10)
     for number in range(20):
-        tell(catalog, f"gone-{number}", available_until_ms=1)
+        store(catalog, f"gone-{number}", available_until_ms=1)
         catalog.on_record(f"gone-{number}".encode(), None)
-    tell(catalog, "i1", available_until_ms=1)
+    store(catalog, "i1", available_until_ms=1)
 
     assert ["i1"] == unavailable(catalog, generation, 10)
 
@@ -163,7 +161,7 @@ def test_changes_that_nobody_asks_for_are_not_kept_for_ever(
 def test_withdrawn_items_are_unlisted_too(generation: Generation) -> None:
     """With every revision its own; an item may be both."""
     catalog = ItemCatalog()
-    tell(catalog, "i1", available_until_ms=1)
+    store(catalog, "i1", available_until_ms=1)
     row = int(np.flatnonzero(generation.item_ids == "i1")[0])
     withdrawn = np.unique(np.array([row, (row + 3) % N_ITEMS], np.int32))
     before = catalog.unlisted(generation, 10)
@@ -181,8 +179,8 @@ def test_the_kinds_of_all_rows_are_told(generation: Generation) -> None:
     """By a code each; an item of no kind, or an unknown one, has none."""
     catalog = ItemCatalog()
     for item_id, kind in (("i1", "song"), ("i2", "podcast"), ("i3", "song"), ("i4", None), ("i5", "song")):
-        tell(catalog, item_id, kind=kind)
-    tell(catalog, "i5", kind="podcast")
+        store(catalog, item_id, kind=kind)
+    store(catalog, "i5", kind="podcast")
 
     names, codes = catalog.kinds_of(generation)
 
@@ -195,9 +193,9 @@ def test_kinds_are_bounded(generation: Generation) -> None:
     """Items of a further kind count as such of none; those known before keep theirs."""
     catalog = ItemCatalog()
     for number in range(KINDS_MAX + 5):
-        tell(catalog, f"x{number}", kind=f"kind-{number}")
-    tell(catalog, "i1", kind="one more")
-    tell(catalog, "i2", kind="kind-7")
+        store(catalog, f"x{number}", kind=f"kind-{number}")
+    store(catalog, "i1", kind="one more")
+    store(catalog, "i2", kind="kind-7")
 
     names, codes = catalog.kinds_of(generation)
 
@@ -218,15 +216,15 @@ def test_kinds_are_bounded(generation: Generation) -> None:
         (b"\xff", None, "'utf-8' codec can't decode byte 0xff"),
     ],
 )
-def test_what_cannot_be_read_is_told_and_ignored(
+def test_unreadable_records_are_logged_and_ignored(
     generation: Generation, caplog: pytest.LogCaptureFixture, key: bytes | None, value: bytes | None, reason: str
 ) -> None:
-    """What was known before stays, and what comes after counts."""
+    """Earlier entries stay, and later records are stored."""
     catalog = ItemCatalog()
-    tell(catalog, "i1", available_until_ms=1)
+    store(catalog, "i1", available_until_ms=1)
 
     catalog.on_record(key, value)
-    tell(catalog, "i9", available_until_ms=1)
+    store(catalog, "i9", available_until_ms=1)
 
     assert ["i1", "i9"] == unavailable(catalog, generation, 10)
     assert 1 == catalog.n_unreadable
@@ -246,10 +244,10 @@ def test_a_flood_of_nonsense_does_not_fill_the_log(caplog: pytest.LogCaptureFixt
     assert [1, 2, 4, 8, 16, 32, 64] == [vars(event)["so_far"] for event in caplog.records]
 
 
-def test_what_says_nothing_takes_no_room() -> None:
-    """A title is for people; a worker needs kind and availability."""
+def test_items_without_kind_and_limits_are_not_stored() -> None:
+    """A worker does not need titles."""
     catalog = ItemCatalog()
 
-    tell(catalog, "i1", title="A song", artist="Somebody", tags=("slow",))
+    store(catalog, "i1", title="A song", artist="Somebody", tags=("slow",))
 
     assert 0 == len(catalog)

@@ -1,4 +1,4 @@
-"""What is particular to a bucket: what this machine holds of it, and a bucket that does not answer."""
+"""The bucket store: its cache on this machine, and a bucket that does not answer."""
 
 import os
 import socket
@@ -27,21 +27,21 @@ THIRD_ID = "2026-01-03T00-00-00.000Z"
 
 
 class Scene:
-    """A bucket in memory, and what one machine holds of it."""
+    """A bucket in memory, and the cache of one machine."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare."""
         self.folder = folder
         self.url = f"memory://{uuid4().hex}/prefix"
-        self.store = BucketStore(self.url, folder / "held")
+        self.store = BucketStore(self.url, folder / "cached")
 
     def publish(self, *generation_ids: str) -> None:
         """Publish generations from another machine."""
         for generation_id in generation_ids:
             BucketStore(self.url, self.folder / "other").publish(write_night(self.folder, generation_id))
 
-    def held(self) -> set[str]:
-        """Return the names of what is held."""
+    def cached(self) -> set[str]:
+        """Return the names of the cached generations."""
         return {path.name for path in self.store.path.glob("[!.]*")}
 
     def close_bucket(self) -> None:
@@ -56,14 +56,14 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def said(act: Callable[[], object]) -> str:
-    """Return the sentence of a generation that cannot be used."""
+    """Return the message of a generation that cannot be used."""
     with pytest.raises(GenerationError) as caught:
         act()
     return str(caught.value)
 
 
 def spoil(path: Path) -> None:
-    """Flip the last bit of a file that is held."""
+    """Flip the last bit of a cached file."""
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -81,20 +81,20 @@ def test_a_generation_is_fetched_once(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", ["manifest.json", "item_factors.npy"])
 @pytest.mark.parametrize("revision", [0, None])
-def test_what_is_damaged_here_is_fetched_anew(scene: Scene, name: str, revision: int | None) -> None:
-    """As long as the bucket has it whole; nothing of the damaged one remains."""
+def test_a_damaged_copy_is_fetched_again(scene: Scene, name: str, revision: int | None) -> None:
+    """The damaged copy is removed."""
     scene.publish(FIRST_ID)
     scene.store.open(FIRST_ID)
     spoil(scene.store.path / FIRST_ID / name)
 
     assert FIRST_ID == scene.store.open(FIRST_ID, revision).id
 
-    assert {FIRST_ID} == scene.held()
+    assert {FIRST_ID} == scene.cached()
     assert not list(scene.store.path.rglob("*.damaged"))
 
 
-def test_what_is_damaged_here_and_gone_there_is_a_sentence(scene: Scene) -> None:
-    """It is not served."""
+def test_a_damaged_copy_without_an_original_is_an_error(scene: Scene) -> None:
+    """The damaged copy is not served."""
     scene.publish(FIRST_ID)
     scene.store.open(FIRST_ID)
     spoil(scene.store.path / FIRST_ID / "popularity.npy")
@@ -103,18 +103,18 @@ def test_what_is_damaged_here_and_gone_there_is_a_sentence(scene: Scene) -> None
     assert f"Generation {FIRST_ID} is not in {scene.url}; " in said(lambda: scene.store.open(FIRST_ID, 0))
 
 
-def test_what_is_damaged_there_is_not_held(scene: Scene) -> None:
-    """The sentence names the file, and nothing has its name here."""
+def test_a_damaged_original_is_not_cached(scene: Scene) -> None:
+    """The message names the file, and the cache stays empty."""
     scene.publish(FIRST_ID)
     fsspec.filesystem("memory").pipe_file(f"{scene.url}/{FIRST_ID}/item_keys.npy", b"else")
 
     expected = f"Generation {FIRST_ID} is damaged: item_keys.npy does not match its checksum."
     assert expected == said(lambda: scene.store.open(FIRST_ID))
-    assert set() == scene.held()
+    assert set() == scene.cached()
 
 
-def test_the_two_used_last_are_held(scene: Scene) -> None:
-    """When another one is fetched; a mapped one can still be read."""
+def test_the_cache_keeps_the_two_generations_used_last(scene: Scene) -> None:
+    """A third one evicts the other, which stays readable while it is mapped."""
     assert 2 == CACHED_MAX
     scene.publish(FIRST_ID, SECOND_ID, THIRD_ID)
     opened = [scene.store.open(generation_id, 0) for generation_id in (FIRST_ID, SECOND_ID)]
@@ -123,17 +123,17 @@ def test_the_two_used_last_are_held(scene: Scene) -> None:
 
     scene.store.open(THIRD_ID, 0)
 
-    assert {FIRST_ID, THIRD_ID} == scene.held()
+    assert {FIRST_ID, THIRD_ID} == scene.cached()
     assert opened[1].item_factors.any()
 
 
 def let_time_pass(scene: Scene) -> None:
-    """Make what is held a minute older."""
+    """Make the cached generations a minute older."""
     for used in scene.store.path.glob(f"*/{USED}"):
         os.utime(used, (time.time() - 60, time.time() - 60))
 
 
-def test_what_is_published_no_more_is_held_no_more(scene: Scene) -> None:
+def test_a_deleted_generation_is_evicted(scene: Scene) -> None:
     """A pruned generation does not stay on every machine."""
     scene.publish(FIRST_ID, SECOND_ID)
     scene.store.open(FIRST_ID, 0)
@@ -141,23 +141,23 @@ def test_what_is_published_no_more_is_held_no_more(scene: Scene) -> None:
 
     scene.store.open(SECOND_ID, 0)
 
-    assert {SECOND_ID} == scene.held()
+    assert {SECOND_ID} == scene.cached()
 
 
-def test_what_was_published_on_this_machine_stays(scene: Scene) -> None:
-    """Whoever moves to a bucket loses nothing of what lies in the folder."""
+def test_generations_published_on_this_machine_are_never_evicted(scene: Scene) -> None:
+    """After a move from a folder to a bucket, the folder loses nothing."""
     FolderStore(scene.store.path).publish(write_night(scene.folder, FIRST_ID))
     scene.publish(SECOND_ID, THIRD_ID)
 
     for generation_id in (SECOND_ID, THIRD_ID):
         scene.store.open(generation_id)
 
-    assert {FIRST_ID, SECOND_ID, THIRD_ID} == scene.held()
+    assert {FIRST_ID, SECOND_ID, THIRD_ID} == scene.cached()
     assert [SECOND_ID, THIRD_ID] == [manifest.generation_id for manifest in scene.store.manifests()]
 
 
-def test_parts_are_fetched_when_they_are_asked_for(scene: Scene) -> None:
-    """A worker needs no related items; a folder has them, and what is damaged of it is fetched anew."""
+def test_parts_are_fetched_when_they_are_needed(scene: Scene) -> None:
+    """A worker fetches no related items; `folder` does, and replaces a damaged part."""
     scene.publish(FIRST_ID)
     scene.store.open(FIRST_ID)
     assert not (scene.store.path / FIRST_ID / "related").exists()
@@ -169,7 +169,7 @@ def test_parts_are_fetched_when_they_are_asked_for(scene: Scene) -> None:
 
 
 def test_a_revision_is_fetched_when_it_is_announced(scene: Scene) -> None:
-    """The newest comes with the generation, an older one if it is asked for, and a later one is added."""
+    """The newest one comes with the generation; an older or a later one is added when it is opened."""
     folder = write_night(scene.folder, FIRST_ID)
     generation = open_generation(folder)
     write_revision(generation, folder, 0, ["i1"], 2)
@@ -193,7 +193,7 @@ def test_a_revision_is_fetched_when_it_is_announced(scene: Scene) -> None:
 
 
 def test_a_killed_builder_does_not_block_its_revision(scene: Scene) -> None:
-    """What it left under the number is replaced: nobody reads a revision without its record."""
+    """Its files are replaced, because a revision without its record is not published."""
     scene.publish(FIRST_ID)
     part = scene.folder / "revision"
     part.mkdir()
@@ -208,8 +208,8 @@ def test_a_killed_builder_does_not_block_its_revision(scene: Scene) -> None:
     assert FIRST_ID == scene.store.verify(FIRST_ID).generation_id
 
 
-def test_old_unfinished_ones_are_pruned(scene: Scene) -> None:
-    """A newer one may be somebody's who is publishing."""
+def test_old_unfinished_generations_are_pruned(scene: Scene) -> None:
+    """A newer one is kept, because its publisher may still be running."""
     scene.publish(SECOND_ID)
     files = fsspec.filesystem("memory")
     for generation_id in (FIRST_ID, THIRD_ID):
@@ -221,7 +221,7 @@ def test_old_unfinished_ones_are_pruned(scene: Scene) -> None:
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """Give a socket in the place of an S3 server: whoever connects gets no answer."""
+    """Give a socket in the place of an S3 server that never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -229,10 +229,10 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
         yield server
 
 
-def test_a_bucket_that_does_not_answer_is_a_sentence(
+def test_a_bucket_that_does_not_answer_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: socket.socket
 ) -> None:
-    """After as many attempts as are allowed for."""
+    """The error comes after the allowed number of attempts."""
     options: Any = module.OPTIONS["s3"]["config_kwargs"]
     monkeypatch.setitem(options, "read_timeout", 0.1)
     store = BucketStore("s3://bucket/prefix", tmp_path)
@@ -254,12 +254,12 @@ def n_waiting(server: socket.socket) -> int:
 
 
 @pytest.mark.processes
-def test_a_bucket_that_is_not_there_is_a_sentence(tmp_path: Path, silent: socket.socket) -> None:
-    """What is held is served all the same."""
+def test_a_bucket_that_cannot_be_reached_is_an_error(tmp_path: Path, silent: socket.socket) -> None:
+    """Cached generations are still served."""
     silent.close()
     folder = write_night(tmp_path, FIRST_ID)
-    FolderStore(tmp_path / "held").publish(folder)
-    store = BucketStore("s3://bucket/prefix", tmp_path / "held")
+    FolderStore(tmp_path / "cached").publish(folder)
+    store = BucketStore("s3://bucket/prefix", tmp_path / "cached")
 
     with pytest.raises(
         StoreUnavailableError, match=r"^The generation store s3://bucket/prefix cannot be used: Could not"
@@ -268,13 +268,13 @@ def test_a_bucket_that_is_not_there_is_a_sentence(tmp_path: Path, silent: socket
     assert FIRST_ID == store.open(FIRST_ID, 0).id
 
 
-def test_an_unknown_protocol_is_a_sentence(tmp_path: Path) -> None:
-    """Nothing is installed for it."""
+def test_an_unknown_protocol_is_an_error(tmp_path: Path) -> None:
+    """No file system is installed for it."""
     expected = "The generation store no-such://a cannot be used: Protocol not known: no-such."
     assert expected == said(lambda: BucketStore("no-such://a", tmp_path))
 
 
-def test_what_is_held_is_a_generation_like_any_other(scene: Scene) -> None:
+def test_a_cached_generation_is_a_complete_generation(scene: Scene) -> None:
     """It can be opened as a folder, and published again."""
     scene.publish(FIRST_ID)
     folder = scene.store.folder(FIRST_ID)

@@ -15,12 +15,12 @@ from tests.support.stores import write_night
 
 
 def listed(store: GenerationStore) -> list[str]:
-    """Return the names of what is listed."""
+    """Return the names of the listed generations."""
     return [manifest.generation_id for manifest in store.manifests()]
 
 
-def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
-    """A damaged manifest, none at all, a folder aside, a stray file: the others are shown all the same."""
+def test_a_damaged_generation_is_a_problem(tmp_path: Path) -> None:
+    """A damaged or missing manifest, a folder aside and a stray file do not hide the others."""
     store = FolderStore(tmp_path / "store")
     for generation_id in (FIRST_ID, SECOND_ID):
         store.publish(write_night(tmp_path, generation_id))
@@ -37,8 +37,8 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     } == store.problems()
 
 
-def test_publishing_takes_no_second_copy(tmp_path: Path) -> None:
-    """On one disk the files get another name; who removes the first one takes nothing away."""
+def test_publishing_copies_no_files(tmp_path: Path) -> None:
+    """On one disk the files are linked; removing the first name leaves the second."""
     store = FolderStore(tmp_path / "store")
     folder = write_night(tmp_path, FIRST_ID)
     store.publish(folder)
@@ -50,7 +50,7 @@ def test_publishing_takes_no_second_copy(tmp_path: Path) -> None:
 
 
 def test_another_disk_gets_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a file cannot have two names."""
+    """Hard links do not work between disks."""
 
     def refuse(source: str, target: str) -> None:
         raise OSError(18, "Invalid cross-device link", source, None, target)
@@ -63,7 +63,7 @@ def test_another_disk_gets_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_publishers_take_turns(tmp_path: Path) -> None:
-    """Of several that publish under one name at once, one succeeds; others are not hindered."""
+    """Of several publishers of one name at once, one succeeds; publishers of other names are not disturbed."""
     folders = [write_night(tmp_path, FIRST_ID, seed=seed) for seed in range(4)]
     folders += [write_night(tmp_path, SECOND_ID)]
     refused: list[str] = []
@@ -85,8 +85,8 @@ def test_publishers_take_turns(tmp_path: Path) -> None:
     assert [FIRST_ID, SECOND_ID] == [store.verify(name).generation_id for name in listed(store)]
 
 
-def test_what_a_dead_publisher_left_aside_is_removed(tmp_path: Path) -> None:
-    """By the next one, so it does not heap up."""
+def test_the_files_of_a_crashed_publisher_are_removed(tmp_path: Path) -> None:
+    """The next publisher removes them."""
     store = FolderStore(tmp_path / "store")
     (tmp_path / "store" / ".aside" / SECOND_ID).mkdir(parents=True)
 

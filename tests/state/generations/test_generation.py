@@ -1,4 +1,4 @@
-"""A generation on disk: whole or not at all, verified, mapped read-only. Real files are damaged here."""
+"""A generation on the disk: written atomically, verified, mapped read-only. Real files are damaged here."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.support.generations import FIRST_ID, catalog_of, make_generation, man
 
 
 def said(act: Callable[[], object]) -> str:
-    """Return the sentence of a generation that cannot be used."""
+    """Return the message of a generation that cannot be used."""
     with pytest.raises(GenerationError) as caught:
         act()
     return str(caught.value)
@@ -44,8 +44,8 @@ def add_part(folder: Path, name: str, content: bytes = b"content") -> Path:
     return part
 
 
-def test_what_was_written_is_what_is_opened(tmp_path: Path) -> None:
-    """Every item keeps its vector and its popularity; rows stand by descending norm."""
+def test_an_opened_generation_equals_the_written_one(tmp_path: Path) -> None:
+    """Every item keeps its vector and its popularity; rows are sorted by descending norm."""
     catalog = catalog_of(popularity={"i3": 7.0})
     generation = make_generation(tmp_path, popularity={"i3": 7.0})
 
@@ -89,8 +89,8 @@ def shared_generation(folders: pytest.TempPathFactory) -> Generation:
     return _SHARED[0]
 
 
-def test_an_existing_generation_is_never_written_over(tmp_path: Path) -> None:
-    """Publishing under a name that is taken is refused, and what is there stays."""
+def test_an_existing_generation_is_never_overwritten(tmp_path: Path) -> None:
+    """Writing under a taken name is an error, and the existing generation stays."""
     make_generation(tmp_path, seed=0)
     before = (tmp_path / FIRST_ID / "item_factors.npy").read_bytes()
 
@@ -99,8 +99,8 @@ def test_an_existing_generation_is_never_written_over(tmp_path: Path) -> None:
     assert before == (tmp_path / FIRST_ID / "item_factors.npy").read_bytes()
 
 
-def test_a_generation_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer that dies before the rename leaves nothing under the name, and the next attempt succeeds."""
+def test_a_generation_is_written_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that crashes before the rename leaves nothing under the name, and the next attempt succeeds."""
 
     def die(_: Path) -> None:
         raise KeyboardInterrupt
@@ -115,8 +115,8 @@ def test_a_generation_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
     assert [FIRST_ID] == [path.name for path in tmp_path.iterdir()]
 
 
-def test_what_does_not_verify_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is opened as a worker would open it before it gets its name."""
+def test_a_generation_that_does_not_verify_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is opened as a worker would open it before it is renamed."""
 
     def damage(folder: Path) -> None:
         fsync_folder(folder)
@@ -162,8 +162,8 @@ def test_a_missing_file_is_found(tmp_path: Path, name: str) -> None:
     )
 
 
-def test_a_manifest_without_checksums_verifies_nothing(tmp_path: Path) -> None:
-    """What cannot be verified is not served."""
+def test_a_manifest_without_checksums_is_an_error(tmp_path: Path) -> None:
+    """Files that cannot be verified are not served."""
     make_generation(tmp_path)
     manifest = read_manifest(tmp_path / FIRST_ID)
     write_manifest(tmp_path / FIRST_ID, msgspec.structs.replace(manifest, checksums={}))
@@ -224,8 +224,8 @@ def test_the_highest_revision_is_opened(tmp_path: Path) -> None:
     assert expected == said(lambda: verify_generation(tmp_path / FIRST_ID))
 
 
-def test_another_revision_is_the_same_items(tmp_path: Path) -> None:
-    """What was computed of them is not computed again, and the first one keeps its revision."""
+def test_another_revision_shares_the_items(tmp_path: Path) -> None:
+    """Computed arrays are shared, and the first generation keeps its revision."""
     generation = make_generation(tmp_path)
     norms = generation.norms
     other = Revision(3, np.array([1], np.int32), None)

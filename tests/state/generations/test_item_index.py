@@ -1,4 +1,4 @@
-"""The index of items: a real Annoy file, built in a real process, against exact ranking."""
+"""The index of items: a real Annoy file, built in a real process, compared with exact ranking."""
 
 import resource
 from collections.abc import Iterator
@@ -87,8 +87,8 @@ def test_the_index_finds_what_exact_ranking_finds(indexed: Indexed) -> None:
     assert np.mean(recalls) >= 0.97
 
 
-def test_more_is_looked_at_the_more_is_asked_for(indexed: Indexed) -> None:
-    """Each item once, and never fewer than are asked for."""
+def test_a_query_for_more_items_inspects_more(indexed: Indexed) -> None:
+    """Each item is returned once, and never fewer than wanted."""
     few, many = (indexed.opened.find(queries(1)[0], n) for n in (1, 300))
 
     assert 1 <= len(few) <= SEARCH + SEARCH_AN_ITEM
@@ -112,9 +112,9 @@ def test_a_small_part_of_many_items_holds_the_best(tmp_path: Path) -> None:
     recalls, n_candidates = [], []
     for taste in tastes[:50].astype(np.float32):
         best = rows[np.argsort(-(item_factors[rows] @ taste))[:10]]
-        rows = index.find(taste, 10)
-        recalls.append(np.isin(best, rows).mean())
-        n_candidates.append(len(rows))
+        candidates = index.find(taste, 10)
+        recalls.append(np.isin(best, candidates).mean())
+        n_candidates.append(len(candidates))
 
     assert np.mean(n_candidates) < 0.11 * n_items
     assert np.mean(recalls) > 0.9
@@ -129,7 +129,7 @@ def test_the_longest_and_the_withdrawn_are_not_in_it(indexed: Indexed) -> None:
 
 
 def test_a_zero_vector_finds_items_too(indexed: Indexed) -> None:
-    """All of them are equally good for somebody of whom nothing is known."""
+    """All items are equally good for a listener without a history."""
     rows = indexed.opened.find(np.zeros(FACTORS, np.float32), 10)
 
     assert len(rows) >= 10
@@ -144,14 +144,14 @@ def test_the_length_of_a_query_changes_nothing(indexed: Indexed) -> None:
 
 
 def test_the_same_arguments_give_the_same_bytes(indexed: Indexed, tmp_path: Path) -> None:
-    """In whatever process: two builders of one revision agree."""
+    """Two builders of one revision in different processes agree."""
     build(indexed.item_factors, indexed.rows, tmp_path / "items.ann", TREES)
 
     assert indexed.path.read_bytes() == (tmp_path / "items.ann").read_bytes()
 
 
 def test_a_builder_leaves_nothing_but_the_index(indexed: Indexed) -> None:
-    """Neither what it was given nor what it said."""
+    """Its input and its log are removed."""
     assert {"item_factors.npy", "items.ann"} == {path.name for path in indexed.path.parent.iterdir()}
 
 
@@ -200,8 +200,8 @@ def test_an_index_of_other_items_or_trees_is_refused(indexed: Indexed, expected:
         ("Unable to open: No such file or directory", None),
     ],
 )
-def test_what_is_no_index_is_refused(tmp_path: Path, expected: str, content: bytes | None) -> None:
-    """In Annoy's own words."""
+def test_a_file_that_is_no_index_is_refused(tmp_path: Path, expected: str, content: bytes | None) -> None:
+    """The message quotes Annoy."""
     if content is not None:
         (tmp_path / "items.ann").write_bytes(content)
 
@@ -210,7 +210,7 @@ def test_what_is_no_index_is_refused(tmp_path: Path, expected: str, content: byt
 
 
 def said(folder: Path, factors: Path, rows: Rows) -> str:
-    """Return the sentence of an index that cannot be built."""
+    """Return the message of an index that cannot be built."""
     with pytest.raises(IndexBuildError) as caught:
         build_index(factors, rows, folder / "items.ann", TREES)
     return str(caught.value)
@@ -240,7 +240,7 @@ def test_a_row_that_is_not_there_is_a_reason(tmp_path: Path) -> None:
 
 @contextmanager
 def no_file_larger_than(n_bytes: int) -> Iterator[None]:
-    """Let no process that is started meanwhile write more into one file: what a full disk does."""
+    """Limit the file size in child processes, as a full disk does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:
@@ -249,18 +249,18 @@ def no_file_larger_than(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_a_sentence_here_and_no_crash(indexed: Indexed, tmp_path: Path) -> None:
-    """Annoy writes on beyond the end of a file that could not grow, and the kernel ends the builder alone."""
+def test_a_full_disk_is_an_error_and_no_crash(indexed: Indexed, tmp_path: Path) -> None:
+    """Annoy writes beyond the end of a file that cannot grow, and the kernel kills only the builder."""
     with no_file_larger_than(100_000):
         sentence = said(tmp_path, indexed.path.with_name("item_factors.npy"), indexed.rows)
 
     assert sentence.startswith(f"An index of {len(indexed.rows)} items could not be built in {tmp_path} (status 135: ")
 
 
-def test_a_builder_that_takes_too_long_is_ended(
+def test_a_builder_that_takes_too_long_is_killed(
     indexed: Indexed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sentence says how long it was waited for; nobody goes on building."""
+    """The message gives the time limit, and no process goes on building."""
     monkeypatch.setattr(module, "BUILD_S", 0.05)
 
     expected = f"An index of {len(indexed.rows)} items was not built within 0.05 s; try fewer trees."

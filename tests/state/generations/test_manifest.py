@@ -1,4 +1,4 @@
-"""What a generation says of itself: judged or not, sealed, and of an older format."""
+"""Manifests: with and without a verdict, sealed, and of an older format."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,14 +34,14 @@ TURNED_DOWN = Gate(
 
 
 def said(act: Callable[[], object]) -> str:
-    """Return the sentence of a manifest that cannot be used."""
+    """Return the message of a manifest that cannot be used."""
     with pytest.raises(GenerationError) as caught:
         act()
     return str(caught.value)
 
 
 def judged(gate: Gate | None) -> Manifest:
-    """Return a manifest with this verdict, infinite half-life, and all else that is not the default."""
+    """Return a manifest with this verdict, an infinite half-life, and no default values."""
     return msgspec.structs.replace(
         manifest_of(FIRST_ID, Objective("hkv", factors=8, half_life_plays=float("inf")), 40),
         parent="before",
@@ -55,8 +55,8 @@ def judged(gate: Gate | None) -> Manifest:
 
 
 @pytest.mark.parametrize("gate", [None, TURNED_DOWN])
-def test_a_manifest_says_what_it_was_given(tmp_path: Path, gate: Gate | None) -> None:
-    """All fields survive, infinite half-lives and verdicts too."""
+def test_a_manifest_keeps_all_fields(tmp_path: Path, gate: Gate | None) -> None:
+    """Infinite half-lives and verdicts too."""
     write_manifest(tmp_path, judged(gate))
 
     assert judged(gate) == read_manifest(tmp_path)
@@ -71,8 +71,8 @@ def test_a_manifest_says_what_it_was_given(tmp_path: Path, gate: Gate | None) ->
         (msgspec.structs.replace(TURNED_DOWN, accepted=True), False),
     ],
 )
-def test_only_a_gate_that_is_not_overruled_rejects(gate: Gate | None, expected: bool) -> None:  # noqa: FBT001
-    """Without a gate nobody rejected it."""
+def test_only_a_verdict_that_is_not_forced_rejects(gate: Gate | None, expected: bool) -> None:  # noqa: FBT001
+    """Without a gate no generation is rejected."""
     assert expected == judged(gate).rejected
 
 
@@ -109,7 +109,7 @@ def test_every_flipped_bit_is_found_and_named(tmp_path: Path, name: str) -> None
 
 
 def test_a_missing_seal_is_found(tmp_path: Path) -> None:
-    """What is not sealed is not believed."""
+    """A manifest without a seal is not trusted."""
     write_manifest(tmp_path, judged(None))
     (tmp_path / "manifest.sha256").unlink()
 
@@ -120,7 +120,7 @@ def test_a_missing_seal_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [0, 3, 99])
 def test_a_generation_of_another_format_is_not_opened(number: int) -> None:
-    """A later version's generation is not mistaken for one of ours, whatever else it says."""
+    """The generation of a later version is an error, even if the rest of its manifest can be read."""
     content = msgspec.json.encode({"format": number, "what else": 1})
 
     expected = f"Generation {FIRST_ID} is of format {number}; this version reads 1 to 2."
@@ -130,16 +130,16 @@ def test_a_generation_of_another_format_is_not_opened(number: int) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"format":1,"generation_id":"\xff', b'{"format":2}', b"[" * 100_000]
 )
-def test_a_damaged_manifest_is_a_sentence(content: bytes) -> None:
-    """Whatever bytes stand there, also those of a format that had no seal."""
+def test_a_damaged_manifest_is_an_error(content: bytes) -> None:
+    """Any bytes, also in a format without a seal."""
     sentence = said(lambda: decode_manifest(FIRST_ID, content, None))
 
     assert sentence.startswith(f"Generation {FIRST_ID} is damaged: its manifest cannot be read (")
     assert sentence.endswith(").")
 
 
-def test_a_generation_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    """The sentence says where to look."""
+def test_a_missing_generation_is_an_error(tmp_path: Path) -> None:
+    """The message says where to look."""
     expected = f"Generation {FIRST_ID} is not in {tmp_path}; `playfold generations list` shows what is."
 
     assert expected == said(lambda: read_manifest(tmp_path / FIRST_ID))

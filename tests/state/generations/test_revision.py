@@ -1,4 +1,4 @@
-"""A revision on disk: whole or not at all, verified, and always of its own generation. Real files are damaged here."""
+"""A revision on the disk: written atomically, verified, and tied to its generation. Real files are damaged here."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -58,14 +58,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def said(act: Callable[[], object]) -> str:
-    """Return the sentence of a revision that cannot be used."""
+    """Return the message of a revision that cannot be used."""
     with pytest.raises(GenerationError) as caught:
         act()
     return str(caught.value)
 
 
-def test_what_was_written_is_what_is_opened(part: Path, generation: Generation) -> None:
-    """Its number, what is withdrawn, and an index of everything else but the longest items."""
+def test_an_opened_revision_equals_the_written_one(part: Path, generation: Generation) -> None:
+    """Its number, its withdrawn items, and an index of all other items but the longest ones."""
     opened = open_revision(part, generation)
 
     rows = generation.rows_of(np.array([item_key("i3"), item_key("i7")], np.uint64))
@@ -108,7 +108,7 @@ def test_a_generation_without_a_revision_has_nothing_withdrawn() -> None:
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, generation: Generation, part: Path) -> None:
-    """Elsewhere too, and in whatever order the withdrawn items are told."""
+    """In any folder, and with the withdrawn items in any order."""
     again = write_revision(
         generation, tmp_path / FIRST_ID, 1, [*reversed(WITHDRAWN), "i3"], TREES, into=tmp_path / "elsewhere"
     )
@@ -118,20 +118,20 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, generation: Gene
     assert contents(part) == contents(again)
 
 
-def test_one_that_is_there_is_not_built_again(
+def test_an_existing_revision_is_not_built_again(
     tmp_path: Path, generation: Generation, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever was interrupted after it was written finds it."""
+    """A builder that was interrupted after writing it continues with it."""
     monkeypatch.setattr(module, "build_index", None)
 
     assert part == write(tmp_path, generation)
 
 
 @pytest.mark.parametrize(("withdrawn", "trees"), [(["i7"], TREES), (WITHDRAWN, TREES + 1)])
-def test_another_one_under_the_same_number_is_refused(
+def test_another_revision_of_the_same_number_is_refused(
     tmp_path: Path, generation: Generation, part: Path, withdrawn: list[str], trees: int
 ) -> None:
-    """What is there stays as it is: a worker may have it open."""
+    """The existing one stays, because a worker may have it open."""
     before = contents(part)
 
     expected = (
@@ -208,8 +208,8 @@ def test_a_record_of_another_format_is_refused(generation: Generation, part: Pat
 
 
 @pytest.mark.parametrize("content", [b"{}", b"", b"\xff", b'"revision"'])
-def test_a_record_that_cannot_be_read_is_a_sentence(generation: Generation, part: Path, content: bytes) -> None:
-    """Whatever stands in it."""
+def test_a_record_that_does_not_decode_is_an_error(generation: Generation, part: Path, content: bytes) -> None:
+    """Any bytes."""
     seal_with(part, content)
 
     assert said(lambda: open_revision(part, generation)).startswith(
@@ -217,10 +217,10 @@ def test_a_record_that_cannot_be_read_is_a_sentence(generation: Generation, part
     )
 
 
-def test_a_revision_is_whole_or_not_there(
+def test_a_revision_is_written_atomically(
     tmp_path: Path, generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A builder that dies before the rename leaves nothing under the number, and the next attempt succeeds."""
+    """A builder that crashes before the rename leaves nothing under the number, and the next attempt succeeds."""
 
     def die(folder: Path, names: Sequence[str]) -> None:
         write_checksums(folder, names)
@@ -235,7 +235,7 @@ def test_a_revision_is_whole_or_not_there(
     assert 1 == open_revision(write(tmp_path, generation), generation).number
 
 
-def test_what_does_not_verify_gets_no_number(
+def test_a_revision_that_does_not_verify_gets_no_number(
     tmp_path: Path, generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is opened as a worker would open it before it is renamed."""

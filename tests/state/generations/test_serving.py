@@ -1,4 +1,4 @@
-"""The generation in service, and what is refused."""
+"""The generation in service, and announcements that are refused."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ def reasons(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
 
 
 async def test_the_generation_announced_last_is_served(store: GenerationStore) -> None:
-    """What was announced before it is not even opened; without any announcement there is none."""
+    """Earlier announcements are skipped without opening; without any announcement none is in service."""
     serving = Serving(store)
     assert await swap_to(serving) is None
     assert not serving.swapped.is_set()
@@ -79,8 +79,8 @@ async def test_an_older_generation_is_announced_to_roll_back(store: GenerationSt
     assert [FIRST_ID, SECOND_ID, FIRST_ID] == served
 
 
-async def test_the_one_in_service_is_not_opened_again(store: GenerationStore) -> None:
-    """Announced once more it stays the same object, and nobody sweeps."""
+async def test_the_generation_in_service_is_not_opened_again(store: GenerationStore) -> None:
+    """A second announcement keeps the same object and starts no sweep."""
     serving = Serving(store)
     await swap_to(serving, FIRST_ID)
     present = serving.current
@@ -126,10 +126,10 @@ async def test_a_damaged_first_generation_leaves_none(store: GenerationStore, ca
 @pytest.mark.parametrize(
     "value", [None, b"", b"{}", b"\xff", b'{"generation_id":"\xff"}', b'{"generation_id":""}', b'{"x":' * 100_000]
 )
-async def test_an_unreadable_announcement_is_logged_and_passed_over(
+async def test_an_unreadable_announcement_is_logged_and_ignored(
     store: GenerationStore, caplog: pytest.LogCaptureFixture, value: bytes | None
 ) -> None:
-    """Whatever stands in the topic, the worker goes on with what it has."""
+    """The worker keeps the generation in service."""
     serving = Serving(store)
     await swap_to(serving, FIRST_ID)
 
@@ -230,10 +230,10 @@ class Away(FolderStore):
 
 
 @pytest.mark.parametrize("at_start", [False, True])
-async def test_a_store_that_did_not_answer_is_asked_again(
+async def test_opening_is_retried_after_the_store_did_not_answer(
     store: GenerationStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, at_start: bool
 ) -> None:
-    """Nobody has to announce the generation once more, neither while a process runs nor when it starts."""
+    """No second announcement is needed, neither in a running process nor at its start."""
     monkeypatch.setattr("state.generations.serving.RETRY_S", 0.01)
     serving = Serving(Away(store.path))
     serving.on_record(b"serving", announcement(FIRST_ID))

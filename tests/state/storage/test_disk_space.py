@@ -1,4 +1,4 @@
-"""The space on a disk, beside what the system itself says of it."""
+"""The free space on a disk, compared with the answer of the operating system."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,8 @@ from state.storage import disk_space as disk_metrics
 from state.storage.disk_space import DiskMetrics, disk_space_of
 
 
-def test_the_room_is_that_of_the_folders_disk(tmp_path: Path) -> None:
-    """Free is what a process without special rights may write; another process may write meanwhile."""
+def test_the_space_is_that_of_the_folders_disk(tmp_path: Path) -> None:
+    """Free is the space for an unprivileged process; other processes may write meanwhile."""
     usage = os.statvfs(tmp_path)
 
     space = disk_space_of(tmp_path)
@@ -19,8 +19,8 @@ def test_the_room_is_that_of_the_folders_disk(tmp_path: Path) -> None:
     assert usage.f_bavail * usage.f_frsize == pytest.approx(space.free_bytes, rel=0.01)
 
 
-def test_a_folder_that_is_not_there_yet_has_the_room_of_its_parent(tmp_path: Path) -> None:
-    """A worker tells of its disk before it has written anything."""
+def test_a_folder_that_does_not_exist_yet_has_the_space_of_its_parent(tmp_path: Path) -> None:
+    """It would be created there."""
     assert disk_space_of(tmp_path).size_bytes == disk_space_of(tmp_path / "data" / "workers").size_bytes
 
 
