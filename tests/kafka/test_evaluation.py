@@ -77,14 +77,14 @@ def publish(settings: Settings, split: Split, factors: Factors) -> None:
 
 def ranks_in_lists(rows: list[Row], split: Split, settings: Settings) -> Starts:
     """Return the rank of every scored play's item in the list that its listener had before it, in time."""
-    found: dict[str, list[Recommendations]] = {}
+    lists_of: dict[str, list[Recommendations]] = {}
     for key, value in values(settings, topic_names(settings).recommendations):
-        found.setdefault(key.decode(), []).append(msgspec.json.decode(value, type=Recommendations))
-    n_before, ranks = dict.fromkeys(found, 0), []
+        lists_of.setdefault(key.decode(), []).append(msgspec.json.decode(value, type=Recommendations))
+    n_before, ranks = dict.fromkeys(lists_of, 0), []
     scored = set(split.places[split.scored].tolist())
     for place, (user, item, _, _) in enumerate(rows):
         if place in scored:
-            had = found[user][n_before[user] - 1]
+            had = lists_of[user][n_before[user] - 1]
             ranks.append(had.items.index(item) + 1)
         n_before[user] = n_before.get(user, 0) + 1
     return np.array(ranks, np.int64)
@@ -95,7 +95,7 @@ def test_worker_and_evaluation_find_the_same_items(
     settings: Settings, names: TopicNames, tmp_path: Path, half_life_days: float
 ) -> None:
     """Likes, skips and time weigh alike in both, and every scored play is a hit in both or in neither."""
-    own = override(
+    shared = override(
         settings,
         factors=8,
         half_life_days=half_life_days,
@@ -105,20 +105,21 @@ def test_worker_and_evaluation_find_the_same_items(
         slice_plays_max=1,
         group_plays_max=1,
     )
-    assert names.plays == topic_names(own).plays
+    assert names.plays == topic_names(shared).plays
     rows = drawn()
-    split = split_events(events_of_file(file_of(rows, tmp_path), own), N_TRAINED).with_signals()
-    objective = objective_of(own)
+    split = split_events(events_of_file(file_of(rows, tmp_path), shared), N_TRAINED).with_signals()
+    objective = objective_of(shared)
     factors = train_on(split, objective, np.random.default_rng(0))
     expected = fold_in_ranks(split, factors, objective)
-    publish(own, split, factors)
+    publish(shared, split, factors)
 
-    with worker(own):
-        send(own, [sent(row) for row in rows])
-        block_until(lambda: len(values(own, names.recommendations)) == N_PLAYS, 60)
+    with worker(shared):
+        send(shared, [sent(row) for row in rows])
+        block_until(lambda: len(values(shared, names.recommendations)) == N_PLAYS, 60)
 
     assert len(expected) > 80
-    found = ranks_in_lists(rows, split, own)
+    served_ranks = ranks_in_lists(rows, split, shared)
     for n in (10, 20):
-        np.testing.assert_array_equal(expected <= n, found <= n)
-    np.testing.assert_allclose(expected, found, atol=1)  # two scores may be nearer to each other than solvers solve
+        np.testing.assert_array_equal(expected <= n, served_ranks <= n)
+    # Two scores may be closer than the tolerance of the solver.
+    np.testing.assert_allclose(expected, served_ranks, atol=1)

@@ -37,15 +37,15 @@ KILLED = -9
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give a test listeners, and settings under which a generation is made in no time."""
     assert names.users_changelog
-    found = override(settings, factors=8, iterations=2, warm_iterations=1, index_trees=2, related_n=3)
-    write_listeners(found, drawn_plays(60, 30))
-    return found
+    changed = override(settings, factors=8, iterations=2, warm_iterations=1, index_trees=2, related_n=3)
+    write_listeners(changed, drawn_plays(60, 30))
+    return changed
 
 
 def announcements(settings: Settings, names: TopicNames) -> list[str]:
     """Return the generations that were announced, one after the other."""
-    found = values(settings, names.generations)
-    return [msgspec.json.decode(value, type=Announcement).generation_id for _, value in found]
+    records = values(settings, names.generations)
+    return [msgspec.json.decode(value, type=Announcement).generation_id for _, value in records]
 
 
 def left(settings: Settings) -> set[str]:
@@ -187,10 +187,10 @@ def test_a_retrain_says_that_it_resumes(small: Settings, tmp_path: Path) -> None
         raise InterruptedError
     log = tmp_path / "retrain.log"
 
-    told = report_of(small, log)
+    report = report_of(small, log)
 
-    assert told["resumed"] is True
-    assert run.generation_id == told["generation"]
+    assert report["resumed"] is True
+    assert run.generation_id == report["generation"]
     assert f"Resuming the run of generation {run.generation_id}; done: nothing." in log.read_text()
 
 
@@ -251,9 +251,9 @@ def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: 
     """It is said, the next one begins from chance and is compared with nothing."""
     damaged = retrain(small, no_progress).generation
     (generation_store(small).folder(damaged) / "popularity.npy").write_bytes(b"")
-    told: list[JobProgress] = []
+    reported: list[JobProgress] = []
 
-    report = retrain(small, told.append)
+    report = retrain(small, reported.append)
 
     assert report.started_from is None
     assert report.gate is not None
@@ -261,16 +261,16 @@ def test_a_generation_in_service_that_is_damaged_does_not_stop_the_night(small: 
     assert report.gate.serving is None
     assert [damaged, report.generation] == announcements(small, names)
     sentence = f"Generation {damaged} is damaged: popularity.npy does not match its checksum."
-    assert any(step.is_note and step.name.startswith(sentence) for step in told)
+    assert any(step.is_note and step.name.startswith(sentence) for step in reported)
 
 
 def test_old_generations_are_pruned(small: Settings, names: TopicNames) -> None:
     """As many are kept as the settings say, and a note reports each removal."""
-    kept = override(small, generations_max=2)
-    told: list[JobProgress] = []
+    with_two = override(small, generations_max=2)
+    reported: list[JobProgress] = []
 
-    ids = [retrain(kept, told.append).generation for _ in range(3)]
+    ids = [retrain(with_two, reported.append).generation for _ in range(3)]
 
     assert ids[1:] == [manifest.generation_id for manifest in generation_store(small).manifests()]
-    assert f"Generation {ids[0]} is removed: newer ones are kept." in {step.name for step in told if step.is_note}
+    assert f"Generation {ids[0]} is removed: newer ones are kept." in {step.name for step in reported if step.is_note}
     assert ids == announcements(small, names)

@@ -39,8 +39,8 @@ def serve(settings: Settings, seed: int = 0) -> str:
 
 def serving(settings: Settings) -> tuple[str, int] | None:
     """Return the generation and the revision that are announced."""
-    found = asyncio.run(announced(settings))
-    return (found.generation_id, found.revision) if found else None
+    announcement = asyncio.run(announced(settings))
+    return (announcement.generation_id, announcement.revision) if announcement else None
 
 
 def publish_revision(settings: Settings, generation_id: str, number: int, withdrawn: Sequence[str]) -> None:
@@ -101,9 +101,9 @@ def test_a_revision_is_published_and_announced(small: Settings) -> None:
     assert (generation_id, 1) == serving(small)
     assert [1] == store.revisions(generation_id)
     store.verify(generation_id)
-    found = store.open(generation_id, 1)
-    assert ["i3", "i7"] == sorted(found.item_ids[found.revision.withdrawn_rows])
-    assert found.revision.index is not None
+    generation = store.open(generation_id, 1)
+    assert ["i3", "i7"] == sorted(generation.item_ids[generation.revision.withdrawn_rows])
+    assert generation.revision.index is not None
     assert [".turn"] == [
         path.name for path in (small.application.data_path / "revisions" / small.application.group).iterdir()
     ]
@@ -116,10 +116,10 @@ def test_the_next_revision_carries_on_what_is_withdrawn(small: Settings) -> None
 
     made = [reindex(small, change) for change in changes]
 
-    assert [1, 2, 3, 4] == [found.revision for found in made]
+    assert [1, 2, 3, 4] == [reindexed.revision for reindexed in made]
     expected = [["i3", "of-another"], ["i3", "of-another"], ["i9", "of-another"], []]
-    assert expected == [found.withdrawn for found in made]
-    assert [["of-another"]] * 3 + [[]] == [found.unknown for found in made]
+    assert expected == [reindexed.withdrawn for reindexed in made]
+    assert [["of-another"]] * 3 + [[]] == [reindexed.unknown for reindexed in made]
     assert (generation_id, 4) == serving(small)
 
 
@@ -218,9 +218,9 @@ def test_two_at_once_take_turns(small: Settings, tmp_path: Path) -> None:
             *(run_command(small, *command, log_file=log) for command, log in zip(commands, logs, strict=True))
         )
 
-    told = [msgspec.json.decode(line) for line in asyncio.run(both())]
+    reports = [msgspec.json.decode(line) for line in asyncio.run(both())]
 
-    first, second = sorted(told, key=lambda made: int(made["revision"]))
+    first, second = sorted(reports, key=lambda made: int(made["revision"]))
     assert 1 == first["revision"]
     assert 2 == second["revision"]
     assert ["i1", "i2"] == second["withdrawn"]
@@ -230,8 +230,8 @@ def test_two_at_once_take_turns(small: Settings, tmp_path: Path) -> None:
 
 def all_listed(settings: Settings, users: list[str], revision: int) -> bool:
     """Tell whether everybody's latest list is of a revision."""
-    found = lists(settings)
-    return all(user in found and found[user].revision == revision for user in users)
+    recommendations = lists(settings)
+    return all(user in recommendations and recommendations[user].revision == revision for user in users)
 
 
 def names_after_swap(process: WorkerProcess) -> list[str]:
@@ -262,5 +262,7 @@ def test_a_worker_takes_a_revision_without_folding_anybody_again(small: Settings
         assert n_before + len(users) == len(values(ours, topic_names(ours).recommendations))
         assert "partition_swept" not in names_after_swap(process)
     after = lists(ours)
-    assert [] == [user for user, told in after.items() if {*listed} & {*told.items}]
-    assert {(generation_id, 10)} == {(told.generation, len(told.items)) for told in after.values()}
+    assert [] == [user for user, recommendations in after.items() if {*listed} & {*recommendations.items}]
+    assert {(generation_id, 10)} == {
+        (recommendations.generation, len(recommendations.items)) for recommendations in after.values()
+    }

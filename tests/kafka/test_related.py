@@ -40,9 +40,9 @@ def publish(settings: Settings, folder: Path, generation_id: str, n_items: int =
 
 def nearest(settings: Settings, names: TopicNames) -> dict[str, list[str] | None]:
     """Return what stands on the topic last, None for a tombstone."""
-    found = values(settings, names.related_items)
+    records = values(settings, names.related_items)
     return {
-        key.decode(): msgspec.json.decode(value, type=RelatedItems).items if value else None for key, value in found
+        key.decode(): msgspec.json.decode(value, type=RelatedItems).items if value else None for key, value in records
     }
 
 
@@ -63,11 +63,11 @@ def test_every_item_finds_its_nearest(settings: Settings, names: TopicNames, tmp
     assert pairs == before
     assert {"a": ["b"], "b": ["a"], "c": ["b"], "d": None} == after
     assert pairs == nearest(ours, names)
-    found = asyncio.run(latest_related("a", ours))
-    assert found is not None
-    assert OLD == found.generation
-    assert ["b"] == found.items
-    assert found.cosines == pytest.approx([0.998752], abs=1e-6)
+    related = asyncio.run(latest_related("a", ours))
+    assert related is not None
+    assert OLD == related.generation
+    assert ["b"] == related.items
+    assert related.cosines == pytest.approx([0.998752], abs=1e-6)
 
 
 def test_the_command_shows_them(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_the_command_shows_them(settings: Settings, names: TopicNames, tmp_path:
     asyncio.run(publish_related(ours, OLD))
     log = tmp_path / "related.log"
 
-    told = asyncio.run(run_command(ours, "related", "c", "--json", log_file=log))
+    line = asyncio.run(run_command(ours, "related", "c", "--json", log_file=log))
 
-    assert "c" == msgspec.json.decode(told)["item_id"]
-    assert ["d"] == msgspec.json.decode(told)["items"]
+    assert "c" == msgspec.json.decode(line)["item_id"]
+    assert ["d"] == msgspec.json.decode(line)["items"]
     with pytest.raises(ProcessError, match='Nothing is related to "nobody\'s": either nobody had played it'):
         asyncio.run(run_command(ours, "related", "nobody's", log_file=log))

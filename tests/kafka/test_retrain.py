@@ -40,9 +40,9 @@ def test_a_retrain_gives_every_listener_a_list_of_the_new_generation(
         assert {} == lists(small)
 
         for n in (1, 2):
-            told = retrain(small, tmp_path)
-            assert len(users) == told["users"]
-            block_until(lambda name=told["generation"]: named(small) == {name}, 10)  # type: ignore[misc]
+            report = retrain(small, tmp_path)
+            assert len(users) == report["users"]
+            block_until(lambda name=report["generation"]: named(small) == {name}, 10)  # type: ignore[misc]
             assert users == set(lists(small))
             assert n == len([event for event in process.events() if event["event"] == "generation_swapped"])
 
@@ -58,7 +58,7 @@ def test_a_retrain_gives_every_listener_a_list_of_the_new_generation(
 
 def named(settings: Settings) -> set[str]:
     """Return the generations that the listeners' latest lists name."""
-    return {found.generation for found in lists(settings).values()}
+    return {recommendations.generation for recommendations in lists(settings).values()}
 
 
 def test_nothing_to_train_on_is_a_sentence(settings: Settings, names: TopicNames, tmp_path: Path) -> None:

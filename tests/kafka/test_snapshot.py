@@ -39,9 +39,9 @@ def test_a_snapshot_keeps_the_highest_applied_offset(settings: Settings, names: 
     ]
     asyncio.run(write(settings, names.users_changelog, 0, first))
     asyncio.run(write(settings, names.users_changelog, 3, [(b"dua", record(1))]))
-    told: list[JobProgress] = []
+    reported: list[JobProgress] = []
 
-    written = asyncio.run(write_snapshot(settings, tmp_path, told.append))
+    written = asyncio.run(write_snapshot(settings, tmp_path, reported.append))
 
     snapshot = open_snapshot(tmp_path)
     users = snapshot.users()
@@ -53,7 +53,7 @@ def test_a_snapshot_keeps_the_highest_applied_offset(settings: Settings, names: 
     assert {0: 7, 3: 1} == snapshot.record.read_through
     assert 3 == snapshot.record.n_users
     assert 1 == snapshot.record.n_items
-    assert (8, 8) == told[-1][1:3]
+    assert (8, 8) == reported[-1][1:3]
 
 
 def test_an_empty_changelog_is_a_snapshot_of_nobody(settings: Settings, names: TopicNames, tmp_path: Path) -> None:

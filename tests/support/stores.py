@@ -35,7 +35,7 @@ class StoreCase(ABC):
 
     @abstractmethod
     def names(self) -> set[str]:
-        """Return the names of all files that are in the store."""
+        """List the files outside of the folder aside."""
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -43,7 +43,7 @@ class StoreCase(ABC):
 
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:
-        """Write over a file."""
+        """Write a new file, so that a hard link keeps the old content."""
 
     @abstractmethod
     def remove(self, name: str) -> None:

@@ -64,7 +64,7 @@ def test_the_highest_applied_offset_is_kept(writes: list[Write], batch: int) -> 
 
 
 def test_names_are_kept_apart_from_users() -> None:
-    """Each under its item's key, whatever bytes that key has; a deleted one is none."""
+    """Under its item's key, for any bytes of the key; a tombstone adds none."""
     names = [(0, "zero"), (2**64 - 1, "ï"), (item_key("x"), "x")]
     writes: list[Write] = [(item_name_key(key), name.encode()) for key, name in names]
 
@@ -99,7 +99,7 @@ def test_a_table_has_every_column_of_a_record() -> None:
 
 
 def test_tables_are_of_bounded_size() -> None:
-    """So that a row group and what is built for it stay small."""
+    """Row groups and their memory stay small."""
     n = GROUP_USERS + 1
     value = UserRecord().encode()
 

@@ -1,4 +1,4 @@
-"""From a snapshot to what is trained on, and back to the listeners: trainer and stream agree."""
+"""The training set of a snapshot, and its agreement with the stream."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
 
 
 def test_windows_come_behind_the_listeners(tmp_path: Path) -> None:
-    """As many first rows as there are active listeners, whatever the setting."""
+    """The first rows are the active listeners, for any setting."""
     training_set = training_set_of(snapshot_of(tmp_path, {"ann": [f"i{n}" for n in range(6)]}), SETTINGS)
 
     assert [0, 6] == training_set.matrix(0).starts.tolist()
@@ -88,7 +88,7 @@ def test_who_played_little_or_long_ago_is_not_trained_on() -> None:
 
 
 def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
-    """They are folded in like everybody, and what they play is an item of the generation."""
+    """They are only folded in, and their items are items of the generation."""
     snapshot = snapshot_of(tmp_path, {"ann": ["x", "y"], "ben": ["y", "z", "y"]})
 
     training_set = training_set_of(snapshot, override(SETTINGS, active_plays_min=3))
@@ -104,7 +104,7 @@ def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
 
 
 def test_the_latest_item_played_once_is_held_out() -> None:
-    """Not one that was played before, nor one with nothing before it, nor of who is not asked."""
+    """An item that was played before, a first entry, and a listener outside of the gate are not held out."""
     drawn = histories(
         [(1.0, 1), (1.0, 2)],
         [(1.0, 1), (1.0, 3), (2.0, 4)],
@@ -133,7 +133,7 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
 
 
 def test_the_share_at_the_gate_only_shrinks() -> None:
-    """Whoever is asked now was asked before, when there were fewer listeners."""
+    """A listener of the gate was in it before, when there were fewer listeners."""
     hashes = np.random.default_rng(0).integers(0, 2**64, 100_000, np.uint64)
     in_gate_of = [set(np.flatnonzero(in_gate(hashes[:n], 0.05)).tolist()) for n in (500, 5_000, 50_000, 100_000)]
 
@@ -164,7 +164,7 @@ def test_a_training_set_comes_back_from_the_disk(tmp_path: Path) -> None:
 def test_folding_in_gives_the_trained_vectors(
     tmp_path: Path, rule: Rule, window_plays: int, active_plays_min: int
 ) -> None:
-    """Through the generation on disk and the worker's own path, without decay: what was trained is what is served."""
+    """Through the stored generation and the worker's own path, without decay, a listener gets the trained vector."""
     settings = override(SETTINGS, active_plays_min=active_plays_min)
     plays = drawn_plays(lengths=(8, 12, 15))
     training_set = training_set_of(snapshot_of(tmp_path, plays), settings)

@@ -49,7 +49,7 @@ def test_a_folder_can_be_held_again(tmp_path: Path) -> None:
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
-    """The content replaces what stood there."""
+    """The new content replaces the old one."""
     path = tmp_path / "file"
     path.write_bytes(b"longer than what follows")
 
