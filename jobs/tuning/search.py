@@ -18,6 +18,7 @@ import xxhash
 from jobs.histories.training_set import TrainingSet
 from jobs.objective import objective_of
 from jobs.progress import JobProgress, ProgressCallback, no_progress
+from jobs.tuning.dataset import SCORED_MAX, SEED, TRAINED, Dataset
 from jobs.tuning.optuna_trials import Trials
 from jobs.tuning.results import (
     FORMAT,
@@ -31,19 +32,10 @@ from jobs.tuning.results import (
     read_best,
     write_best,
 )
-from model.evaluation.event_log import Events, events_of_histories, split_events
-from model.evaluation.prequential import fold_in_ranks, train_on
-from model.evaluation.rank_metrics import Interval, QualityError, hit_rate, mean_reciprocal_rank
+from model.evaluation.event_log import Events, events_of_histories
 from model.objective import Objective
-from model.training import Factors, TrainingError
-from state.generations.manifest import Estimate
 from streams.settings import Settings
 
-SEED = 0
-TRAINED = 0.7
-"""Share of the plays that train; the others stream."""
-SCORED_MAX = 100_000
-"""Approximate limit of scored events, kept by drawing listeners. The interval is then +-.003."""
 UNOBSERVED_AND_REGULARIZATION = ((0.01, 0.05), (0.03, 0.05), (0.1, 0.05), (1.0, 0.05))
 UNOBSERVED = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 REGULARIZATIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -87,7 +79,7 @@ def tune(
     if base.rule != "ials":
         message = f"Tuning searches the hyperparameters of rule ials, not of {base.rule}: set PLAYFOLD_RULE=ials."
         raise TuningError(message)
-    dataset = _Dataset(events, base, threads)
+    dataset = Dataset(events, base, threads)
     folder = store / _fingerprint(events, base)
     search = _Search(dataset, TrialLog(folder), budget_s, N_GRID + trials, on_progress)
     prune(store)
@@ -145,59 +137,6 @@ def tune_on_histories(
     )
 
 
-class _Dataset:
-    """Events on which settings are scored.
-
-    Attributes:
-        description: The numbers of scored, streamed and training plays, as a phrase.
-    """
-
-    def __init__(self, events: Events, base: Objective, threads: int) -> None:
-        """Split the events into training and stream."""
-        self._base, self._threads = base, threads
-        n_trained = int(len(events.users) * TRAINED)
-        self._split = split_events(events, n_trained).with_signals()
-        n_scored = int(self._split.scored.sum())
-        if not n_trained or not n_scored:
-            message = (
-                f"There is nothing to tune on: of {len(events.users):,} plays none of the last "
-                f"{1 - TRAINED:.0%} is of a listener's second or later item. Replay more plays first."
-            )
-            raise TuningError(message)
-        if n_scored > SCORED_MAX:
-            # Listeners do not change each other's lists, so a sample streams as it would among all.
-            drawn = np.random.default_rng(SEED).random(len(self._split.starts) - 1) < SCORED_MAX / n_scored
-            trained = np.arange(len(events.users)) < n_trained
-            self._split = split_events(events.part(trained | drawn[events.users]), n_trained).with_signals()
-        self._trained: tuple[Objective, Factors] | None = None
-        n_scored, n_streamed = int(self._split.scored.sum()), len(events.users) - n_trained
-        self.description = f"{n_scored:,} of the last {n_streamed:,} plays, trained on the {n_trained:,} before them"
-
-    def score(self, setting: Objective) -> ScoredSetting:
-        """Train, unless the last training fits, and stream."""
-        began = time.monotonic()
-        try:
-            ranks = fold_in_ranks(self._split, self._factors(setting), setting, self._threads)
-        except (TrainingError, QualityError):
-            # It diverged: all events are misses.
-            ranks = np.zeros(int(self._split.scored.sum()), np.int64)
-        return ScoredSetting(
-            objective=setting,
-            hit_at_20=_estimate(hit_rate(ranks, 20, self._split.n_items)),
-            mrr_at_20=_estimate(mean_reciprocal_rank(ranks, 20, self._split.n_items)),
-            n_events=len(ranks),
-            seconds=round(time.monotonic() - began, 3),
-        )
-
-    def _factors(self, setting: Objective) -> Factors:
-        """Train on values with the base's half-life, as histories have those of the half-life in service."""
-        trained_setting = replace(setting, half_life_plays=self._base.half_life_plays)
-        if self._trained is None or self._trained[0] != trained_setting:
-            factors = train_on(self._split, trained_setting, np.random.default_rng(SEED), self._threads)
-            self._trained = trained_setting, factors
-        return self._trained[1]
-
-
 class _Search:
     """A search: its scored settings and its budget.
 
@@ -206,7 +145,7 @@ class _Search:
     """
 
     def __init__(
-        self, dataset: _Dataset, log: TrialLog, budget_s: float, total: int, on_progress: ProgressCallback
+        self, dataset: Dataset, log: TrialLog, budget_s: float, total: int, on_progress: ProgressCallback
     ) -> None:
         """Begin with the settings of the log."""
         self.log = log
@@ -332,7 +271,3 @@ def _fingerprint(events: Events, base: Objective) -> str:
     for column in events:
         digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(*interval)

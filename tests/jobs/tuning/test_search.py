@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
-from jobs.tuning import search as tuning
+from jobs.tuning.dataset import SEED
 from jobs.tuning.optuna_trials import Trials
 from jobs.tuning.results import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best
-from jobs.tuning.search import HALF_LIVES, SEED, UNOBSERVED_AND_REGULARIZATION, tune
+from jobs.tuning.search import HALF_LIVES, UNOBSERVED_AND_REGULARIZATION, tune
 from model.evaluation.event_log import split_events
 from model.evaluation.prequential import fold_in_ranks, train_on
 from model.evaluation.rank_metrics import hit_rate, mean_reciprocal_rank
@@ -202,30 +202,11 @@ def test_a_training_that_diverges_finds_nothing(tmp_path: Path) -> None:
     assert tuned.best.hit_at_20.value > 0
 
 
-def test_of_many_plays_those_of_some_listeners_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """About as many as the limit; all of the first plays are trained on, and the draw is the same every time."""
-    monkeypatch.setattr(tuning, "SCORED_MAX", 60)
+def test_a_search_on_too_few_plays_stores_no_result(tmp_path: Path) -> None:
+    """An earlier best stays in use."""
+    with pytest.raises(TuningError, match=r"^There is nothing to tune on: "):
+        tune(drawn_events().part(slice(2)), SMALL, math.inf, 0, tmp_path)
 
-    first = tune(drawn_events(), SMALL, 0, 0, tmp_path / "one").best
-
-    assert 30 < first.n_events < 90
-    assert f"{first.n_events} of the last 300 plays, trained on the 700 before them" == first.scored_on
-    assert first == tune(drawn_events(), SMALL, 0, 0, tmp_path / "two").best
-
-
-@pytest.mark.parametrize("n_events", [0, 2, 50])
-def test_too_few_plays_are_an_error(tmp_path: Path, n_events: int) -> None:
-    """None at all, too few, or only listeners' first plays; no result is stored."""
-    events = drawn_events().part(slice(n_events))
-
-    with pytest.raises(TuningError) as caught:
-        tune(events, SMALL, math.inf, 0, tmp_path)
-
-    expected = (
-        f"There is nothing to tune on: of {n_events} plays none of the last 30% is of a listener's second or later "
-        "item. Replay more plays first."
-    )
-    assert expected == str(caught.value)
     assert [] == list(tmp_path.iterdir())
 
 
