@@ -1,7 +1,7 @@
 """The events of a search."""
 
 import pytest
-from tests.jobs.tastes import SMALL, drawn_events
+from tests.support.tastes import SMALL, drawn_events
 
 from jobs.tuning.dataset import Dataset
 from jobs.tuning.results import TuningError
