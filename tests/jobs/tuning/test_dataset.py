@@ -1,10 +1,10 @@
 """The events of a search."""
 
 import pytest
-from tests.support.tastes import SMALL, drawn_events
 
 from jobs.tuning.dataset import Dataset
 from jobs.tuning.results import TuningError
+from tests.support.tastes import SMALL, drawn_events
 
 
 def test_many_events_are_scored_by_a_sample_of_the_listeners() -> None:
