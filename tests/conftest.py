@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from streams.kafka.broker import Broker, answers
-from streams.kafka.jars import jars_path
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.settings import settings_with
-from tests.support.shared_broker import shared_broker
+from tests.support.shared_broker import JARS, shared_broker
 from tests.support.unit_guard import UnitGuard
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -26,9 +25,6 @@ os.environ["NUMBA_NUM_THREADS"] = "1"
 
 # Processes that tests start share compiled bytecode, even where the environment of the tests forbids writing it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-# The jars are resolved once for all runs.
-JARS = jars_path(settings_with(data_dir=str(Path(__file__).parent.parent / "var")))
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 

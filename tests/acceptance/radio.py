@@ -13,6 +13,7 @@ from streams.messages.records import CatalogItem
 from streams.outbox import Item
 from streams.settings import Settings
 from streams.topics.topics import topic_names
+from tests.support.plays import FIRST_PLAY_MS, play_record
 
 TASTES = {
     "Harbour": ("Lanterns", "Tidewater", "The Long Pier", "Salt and Rope", "Gull Weather", "Low Bridge", "Ferry Song"),
@@ -24,7 +25,6 @@ TASTES = {
 """Whose songs are played together: the artist's, and the next one's."""
 LISTENERS = 60
 PLAYS = 1500
-FIRST_PLAY_MS = 1_700_000_000_000
 
 
 def songs() -> list[CatalogItem]:
@@ -44,15 +44,9 @@ def past_plays(n: int = PLAYS) -> list[Item]:
     songs_of = (users % len(TASTES)) * own + np.minimum(rng.geometric(0.3, n) - 1, 2 * own)
     strays = np.where(rng.random(n) < 0.1, rng.integers(0, len(found), n), songs_of % len(found))
     return [
-        play_of(str(user), found[song].item_id, FIRST_PLAY_MS + 60_000 * number)
+        play_record(str(user), found[song].item_id, FIRST_PLAY_MS + 60_000 * number)
         for number, (user, song) in enumerate(zip(users.tolist(), strays.tolist(), strict=True))
     ]
-
-
-def play_of(user_id: str, item_id: str, played_at_ms: int) -> Item:
-    """Return a play as it travels."""
-    play = {"user_id": user_id, "item_id": item_id, "played_at_ms": played_at_ms}
-    return user_id.encode(), msgspec.json.encode(play)
 
 
 @contextmanager

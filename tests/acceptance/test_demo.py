@@ -14,8 +14,8 @@ from cli.demo.stages import Stages
 from jobs.evaluation.movielens import Ml100k
 from streams.kafka.broker import Broker, answers
 from tests.support.settings import settings_with
+from tests.support.shared_broker import JARS
 
-JARS = Path(__file__).parent.parent.parent / "var" / "kafka-jars-4.3.1"
 N_PLAYS = 3000
 
 

@@ -23,6 +23,7 @@ from jobs.retraining.retrain import retrain
 from streams.files.replay import partition_of
 from streams.kafka.broker import Broker
 from streams.messages.records import CatalogItem, Recommendations
+from streams.outbox import Item
 from streams.process.child_process import Child
 from streams.readers.latest_list import latest_list
 from streams.reference.examples import EXAMPLES
@@ -30,6 +31,7 @@ from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
 from tests.acceptance.examples import PROJECT, Desk, program, program_names
+from tests.support.plays import play_record
 from tests.support.settings import settings_with
 from tests.support.topics import rejects, send, values, worker
 from tests.support.wait import block_until
@@ -104,10 +106,9 @@ def songs_of(user: int) -> list[int]:
     return [(user + step) % N_SONGS for step in range(5)]
 
 
-def song(user: str, number: int) -> tuple[bytes, bytes]:
-    """Return a play as it travels."""
-    play = {"user_id": user, "item_id": f"song-{number}", "played_at_ms": 1_700_000_000_000}
-    return user.encode(), msgspec.json.encode(play)
+def song(user: str, number: int) -> Item:
+    """Return a play of a song as it travels."""
+    return play_record(user, f"song-{number}")
 
 
 @pytest.fixture

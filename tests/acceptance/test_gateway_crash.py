@@ -23,8 +23,8 @@ from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.acceptance.reference import latest_lists
 from tests.support.changelog import read_history
-from tests.support.gateway import play
 from tests.support.made_up import made_up_factors, publish
+from tests.support.plays import play
 from tests.support.topics import values
 from tests.support.wait import block_until
 

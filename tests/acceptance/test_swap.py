@@ -20,7 +20,7 @@ from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.plain_lists import Topics, fault_of, histories_at, read_topics
 from tests.support.made_up import made_up_factors, made_up_plays, publish
-from tests.support.topics import play
+from tests.support.plays import play_record
 from tests.support.wait import wait_until
 
 USERS, ITEMS, FACTORS = 800, 300, 16
@@ -125,7 +125,7 @@ async def live_through(scene: Scene) -> str:
     """Swap while plays flow, and return the generation that is announced last."""
     plays = made_up_plays(PLAYS, USERS, ITEMS, scene.rng)
     for number in range(0, PLAYS, PLAYS // (5 * STRANGERS)):  # of items that no generation knows
-        plays.insert(number, play(f"stranger{number % STRANGERS}", "unheard-of"))
+        plays.insert(number, play_record(f"stranger{number % STRANGERS}", "unheard-of"))
     for worker in scene.chaos.workers.values():
         await asyncio.to_thread(worker.await_ready, 60)
     sending = asyncio.create_task(load(scene.settings, plays, PLAYS_PER_S))

@@ -15,9 +15,9 @@ import pytest
 from streams.kafka.broker import HOST, answers, free_port
 from streams.settings import Settings, environment_of
 from tests.support.settings import settings_with
+from tests.support.shared_broker import JARS
 
 PROJECT = Path(__file__).parent.parent.parent
-JARS = PROJECT / "var" / "kafka-jars-4.3.1"
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from streams.settings import Settings
 from streams.topics.admin import create_topics, verify_topics
 from streams.topics.topics import declare_topics
 from tests.support.settings import settings_with
+from tests.support.shared_broker import JARS
 from tests.support.wait import block_until
 
 PROJECT = Path(__file__).parent.parent.parent
-JARS = PROJECT / "var" / "kafka-jars-4.3.1"
 
 # A parent that does nothing but hold a broker.
 PARENT = """

@@ -19,7 +19,8 @@ from streams.readers.catalog_item import titles_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.made_up import made_up_factors, publish
-from tests.support.topics import lists, play, send, values, worker
+from tests.support.plays import play_record
+from tests.support.topics import lists, send, values, worker
 from tests.support.wait import block_until
 
 N_ITEMS, FACTORS = 60, 8
@@ -66,7 +67,7 @@ def test_a_worker_lists_what_is_available_when_the_list_is_made(small: Settings)
     def listed(condition: Callable[[set[str]], bool]) -> bool:
         """Play something, and tell how it is in the lists of both."""
         at_ms = next(numbers)
-        send(small, [play("ann", "i1", at_ms), play("new", "unknown", at_ms)])
+        send(small, [play_record("ann", "i1", at_ms), play_record("new", "unknown", at_ms)])
         found = lists(small)
         return {"ann", "new"} <= set(found) and all(condition(set(found[user].items)) for user in ("ann", "new"))
 
@@ -135,7 +136,7 @@ def test_titles_are_shown_beside_lists(small: Settings, monkeypatch: pytest.Monk
     tell(small, {"i7": {"title": "Before"}, "i8": {"kind": "song"}, "i9": {"title": "Nine"}})
     tell(small, {"i7": {"title": "Seven"}, "i9": None})
     with worker(small):
-        send(small, [play("ann", "i1")])
+        send(small, [play_record("ann", "i1")])
         block_until(lambda: "ann" in lists(small), 20)
 
     shown = run(small, "recommend", "ann")

@@ -8,7 +8,8 @@ import pytest
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from tests.support.made_up import made_up_factors, publish
-from tests.support.topics import lists, play, send, worker
+from tests.support.plays import play_record
+from tests.support.topics import lists, send, worker
 from tests.support.wait import block_until
 
 HOUR_MS = 3_600_000
@@ -30,9 +31,9 @@ def test_a_list_that_waits_outlives_the_worker(settings: Settings) -> None:
     patient = override(settings, factors=8, list_n=10, list_score_change=0.0, debounce_ms=HOUR_MS)
     publish(patient, made_up_factors(60, 8, np.random.default_rng(4)))
     with worker(patient) as process:
-        send(patient, [play("ann", "i3")])
+        send(patient, [play_record("ann", "i3")])
         block_until(lambda: "ann" in lists(patient), 20)
-        send(patient, [play("ann", "i4")])
+        send(patient, [play_record("ann", "i4")])
         block_until(lambda: n_waiting(patient) == 0, 20)  # the play will not be delivered again
         process.kill()
     assert 0 == lists(patient)["ann"].offset

@@ -28,8 +28,9 @@ from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.support.generations import manifest_of, numbered
 from tests.support.made_up import made_up_factors
+from tests.support.plays import play_record
 from tests.support.settings import settings_with
-from tests.support.topics import play, send, worker
+from tests.support.topics import send, worker
 from tests.support.wait import block_until
 
 CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "disk", "gateway"]
@@ -72,7 +73,7 @@ def running(own: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
     assert names
     generation_for(own)
     with worker(own) as process:
-        send(own, [play(f"u{number}", f"i{number}") for number in range(20)])
+        send(own, [play_record(f"u{number}", f"i{number}") for number in range(20)])
         block_until(lambda: well(own), 30)
         yield process
 
@@ -194,7 +195,7 @@ def test_a_worker_that_was_killed_is_missed(running: WorkerProcess) -> None:
     """Once it has been silent for ten seconds; its plays wait."""
     settings = running.settings
     running.kill()
-    send(settings, [play("u1", "i9")])
+    send(settings, [play_record("u1", "i9")])
 
     block_until(lambda: examined(settings)["workers"].verdict == "problem", 30)
     found = examined(settings)

@@ -13,11 +13,12 @@ from state.lists.explain_score import Explanation, ExplanationError
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.made_up import made_up_factors, publish
-from tests.support.topics import lists, play, send, values, worker
+from tests.support.plays import play_record
+from tests.support.topics import lists, send, values, worker
 from tests.support.wait import block_until
 
-ANN = [play("ann", f"i{item}") for item in (3, 14, 15, 9, 26, 53, 5, 3)]
-BEN = [play("ben", "i8"), play("ben", "i2")]
+ANN = [play_record("ann", f"i{item}") for item in (3, 14, 15, 9, 26, 53, 5, 3)]
+BEN = [play_record("ben", "i8"), play_record("ben", "i2")]
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_list_says_why_and_the_command_says_all_of_it(small: Settings) -> None
     """Shares and rest sum to each score of the list; the whole split has the same shares, item by item."""
     publish(small, made_up_factors(100, 8, np.random.default_rng(0)))
     with worker(small):
-        send(small, [*ANN, *BEN, play("new", "never-trained")])
+        send(small, [*ANN, *BEN, play_record("new", "never-trained")])
         block_until(lambda: {"ann", "ben", "new"} <= set(lists(small)) and lists(small)["ann"].offset >= 7, 20)
 
     found = lists(small)

@@ -21,7 +21,8 @@ from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
-from tests.support.topics import play, send, values, worker
+from tests.support.plays import play_record, plays_of_neighbours
+from tests.support.topics import send, values, worker
 from tests.support.wait import block_until
 
 
@@ -41,7 +42,10 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
     small: Settings, names: TopicNames, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The receipt names the places; the next snapshot, generation and list know what was played since, and no more."""
-    send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
+    send(
+        small,
+        plays_of_neighbours(),
+    )
     with worker(small):
         block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9, 60)
         retrain(small, no_progress)
@@ -68,7 +72,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         assert "u3" not in open_snapshot(folder).users()["user_id"].to_pylist()
         assert 11 == retrain(small, no_progress).users
 
-        send(small, [play("u3", "i0")])
+        send(small, [play_record("u3", "i0")])
 
         block_until(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         record = UserRecord.decode(latest(small, names.users_changelog, "u3") or b"")
@@ -78,7 +82,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
 
 def test_without_a_worker_the_wish_is_kept(small: Settings, names: TopicNames) -> None:
     """The sentence says where it stands; a worker that starts later carries it out."""
-    send(small, [play("ann", "i1")])
+    send(small, [play_record("ann", "i1")])
     hasty = override(small, kafka_timeout_s=1.0)
 
     with pytest.raises(WishError) as caught:
@@ -92,7 +96,7 @@ def test_without_a_worker_the_wish_is_kept(small: Settings, names: TopicNames) -
 
 def test_what_a_worker_left_on_the_disk_is_found(small: Settings, names: TopicNames) -> None:
     """Its own state, of whoever is not forgotten; what it has not written out since is overtaken; damage is told."""
-    send(small, [play("ann", "i1"), play("ben", "i1")])
+    send(small, [play_record("ann", "i1"), play_record("ben", "i1")])
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
     with worker(small):
@@ -112,7 +116,7 @@ def test_what_a_worker_left_on_the_disk_is_found(small: Settings, names: TopicNa
 def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicNames) -> None:
     """The snapshot that a retrain died after: its generation would be made of them."""
     assert names.plays
-    send(small, [play("ann", "i1"), play("ben", "i1")])
+    send(small, [play_record("ann", "i1"), play_record("ben", "i1")])
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
         asyncio.run(carry_out(Forget(user_id="ann"), small))
@@ -167,7 +171,7 @@ def on_disk(settings: Settings, user: str) -> list[Trace]:
 
 def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicNames) -> None:
     """In JSON for machines; a verification that finds something ends with status 1."""
-    send(small, [play("ann", "i1"), play("ben", "i1")])
+    send(small, [play_record("ann", "i1"), play_record("ben", "i1")])
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
         given = run(small, "ann", "--json")

@@ -1,12 +1,8 @@
 """A gateway as a process, on a real Kafka, with a worker and a generation."""
 
-import asyncio
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -15,24 +11,23 @@ import numpy as np
 import pytest
 from httpx import Client
 
-from cli.processes import SERVICE_STOP_S, GatewayProcess, ProcessError, WorkerProcess, run_command
+from cli.processes import GatewayProcess, WorkerProcess
 from streams.files.replay import partition_of
-from streams.kafka.broker import Broker, free_port
+from streams.kafka.broker import Broker
 from streams.messages.records import RelatedItems
-from streams.outbox import Item, Outbox
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
-from streams.topics.topics import TopicNames, topic_names
-from tests.conftest import JARS
-from tests.support.gateway import client_of, events_of, gateway, good, play, post, read
+from streams.topics.topics import topic_names
+from tests.support.commands import error_of
+from tests.support.gateway import client_of, events_of, gateway, good, post, read
 from tests.support.made_up import made_up_factors, publish
+from tests.support.plays import play
 from tests.support.settings import settings_with
-from tests.support.topics import lists, rejects, values, worker
+from tests.support.topics import lists, rejects, values, worker, write
 from tests.support.wait import block_until
 
 MADE_AT_MS = 1_767_225_600_000
 """When the made-up generation says that it was made."""
-TOKEN = "correct-horse-battery"  # noqa: S105  nobody's
 
 
 class Running(NamedTuple):
@@ -68,21 +63,6 @@ def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         assert "secret" not in log
         assert [] == [event for event in process.events() if event["level"] in {"error", "critical"}]
     delete_topics(settings)
-
-
-def write(settings: Settings, topic: str, items: list[Item]) -> None:
-    """Write records to a compacted topic, each to the partition of its key."""
-
-    async def send() -> None:
-        async with Outbox(settings) as outbox:
-            for partition in range(settings.topics.partitions):
-                mine = [
-                    item for item in items if partition_of(item[0].decode(), settings.topics.partitions) == partition
-                ]
-                if mine:
-                    await (await outbox.send(topic, partition, mine)).written()
-
-    asyncio.run(send())
 
 
 def test_a_listener_reads_what_their_play_changed(running: Running) -> None:
@@ -321,201 +301,4 @@ def test_two_gateways_cannot_share_an_instance(running: Running) -> None:
     folder = running.settings.application.gateway_path
     sentence = f"Another gateway uses {folder}: give this one a PLAYFOLD_INSTANCE of its own"
 
-    assert f"`playfold gateway` ended with status 1 ({sentence})" == ended(running.settings)
-
-
-def ended(settings: Settings, within_s: float = 30) -> str:
-    """Start a gateway that cannot run, and return what is said of its end."""
-    log_file, before = settings.application.data_path / "ended.log", time.monotonic()
-    with pytest.raises(ProcessError) as caught:
-        asyncio.run(run_command(settings, "gateway", log_file=log_file))
-    assert time.monotonic() - before < within_s
-    return str(caught.value).removesuffix(f": read {log_file}.")
-
-
-def test_what_keeps_a_gateway_from_running_is_a_sentence(settings: Settings, names: TopicNames) -> None:
-    """A port that is taken, an address that others reach, a damaged view, topics that are not there."""
-    assert names.plays
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        said = ended(override(settings, gateway_port=port))
-    assert said.endswith(
-        f"(The gateway cannot listen on 127.0.0.1:{port} (Address already in use): set PLAYFOLD_GATEWAY_PORT or _HOST)"
-    )
-    said = ended(override(settings, gateway_host="0.0.0.0"))  # noqa: S104  that it is refused is the claim
-    assert "(PLAYFOLD_GATEWAY_HOST is 0.0.0.0, which others than this machine can reach: set " in said
-    with gateway(settings):
-        pass
-    for manifest in (settings.application.gateway_path / "view").glob("MANIFEST-*"):
-        manifest.write_bytes(b"nothing")
-    said = ended(override(settings, gateway_port=0))
-    assert f"(The view in {settings.application.gateway_path / 'view'} cannot be opened (" in said
-    delete_topics(settings)
-    assert "is missing: run `playfold topics create`)" in ended(override(settings, gateway_port=0))
-    create_topics(settings)
-
-
-def test_clients_bring_the_token(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
-    """From a file, in the header or by the form's cookie; the log does not tell it."""
-    assert names.plays
-    file = tmp_path / "token"
-    file.write_text(TOKEN + "\n")
-    own = override(settings, gateway_token_file=str(file))
-    with gateway(own) as process, client_of(process) as nobody, client_of(process) as browser:
-        asked = {"/v1/plays": "POST", "/metrics": "GET", "/v1/items?query=a": "GET", "/v1/users/ann": "DELETE"}
-        assert {401} == {nobody.request(method, path).status_code for path, method in asked.items()}
-        assert [200, 200, 303] == [nobody.get(path).status_code for path in ("/healthz", "/readyz", "/")]
-        with client_of(process, authorization=f"Bearer {TOKEN}") as client:
-            post(client, play("ann", "i1"))
-        assert 303 == browser.post("/session", data={"token": TOKEN}).status_code
-        post(browser, play("ben", "i1"))
-        post_from = {"origin": "http://evil.example"}
-        assert 403 == browser.post("/v1/plays", json=play("ann", "i1"), headers=post_from).status_code
-        assert 403 == browser.get("/", headers={"host": "evil.example"}).status_code
-        assert TOKEN not in process.log_file.read_text()
-
-
-def test_one_client_cannot_ask_for_everything(settings: Settings, names: TopicNames) -> None:
-    """429 with Retry-After from the first request over the limit on; it is answered again when it has waited."""
-    assert names.plays
-    limited = override(settings, gateway_requests_per_s=5.0)
-    with gateway(limited) as process, client_of(process) as client:
-        found = [client.get("/v1/items?query=a") for _ in range(15)]
-        told = [answer.status_code for answer in found]
-        assert {200, 429} == set(told)
-        first = told.index(429)
-        assert 10 <= first <= 13
-        time.sleep(int(found[first].headers["retry-after"]))
-        assert 200 == client.get("/v1/items?query=a").status_code
-        assert 200 == client.get("/healthz").status_code
-
-
-def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> None:
-    """Whoever asks before everything is read is told how many records are left; nothing is said to be missing."""
-    n = 60_000
-    write(settings, names.related_items, [(b"r%d" % number, b"{}" + b" " * 500) for number in range(n)])
-    item = RelatedItems(item_id="last", generation="g", items=["i1"], cosines=[0.5])
-    write(settings, names.related_items, [(b"last", msgspec.json.encode(item))])
-    with gateway(settings, ready=False) as process:
-        block_until(lambda: process.told("gateway_listening") is not None, 30)
-        listening = process.told("gateway_listening") or {}
-        seen: dict[int, set[str]] = {}
-        with Client(base_url=listening["url"], trust_env=False) as client:
-            for _ in range(10_000):
-                found, ready = client.get("/v1/items/last/related"), client.get("/readyz")
-                seen.setdefault(ready.status_code, set()).add(ready.text)
-                assert found.status_code in {503, 200}
-                assert 200 == client.get("/healthz").status_code
-                if ready.status_code == 200:
-                    break
-                assert "2" == ready.headers["retry-after"]
-            assert {200, 503} == seen.keys()
-            assert any(" records are to be read." in text and "starting: 0 " not in text for text in seen[503])
-            assert ["i1"] == client.get("/v1/items/last/related").json()["items"]
-        process.await_ready(30)
-        assert n + 1 == (process.told("topics_read") or {})["records"]
-
-
-def test_a_restart_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
-    """What was read is not read again, and what came meanwhile is; the catalog is still known by heart."""
-    record = RelatedItems(item_id="i1", generation="g", items=["i2"], cosines=[0.5])
-    write(settings, names.related_items, [(b"i1", msgspec.json.encode(record))])
-    write(settings, names.catalog, [(b"i1", b'{"item_id":"i1","title":"Blue Moon"}')])
-    with gateway(settings) as process, client_of(process) as client:
-        assert ["i2"] == good(client.get("/v1/items/i1/related")).json()["items"]
-        process.stop()
-        assert 0 == process.child.status
-        assert "gateway_stopped" == process.events()[-1]["event"]
-        later = msgspec.structs.replace(record, item_id="i3")
-        write(settings, names.related_items, [(b"i3", msgspec.json.encode(later))])
-        process.start()
-        process.await_ready(30)
-        with client_of(process) as again:
-            for item_id in ("i1", "i3"):
-                assert ["i2"] == good(again.get(f"/v1/items/{item_id}/related")).json()["items"]
-            assert "i1" == good(again.get("/v1/items?query=moon")).json()["items"][0]["item_id"]
-
-
-def test_a_gateway_stops_within_seconds(settings: Settings, names: TopicNames) -> None:
-    """Whatever is open: a page, a waiting reader, a connection that is kept, half a request."""
-    assert names.plays
-    wait_ms = 2000 * SERVICE_STOP_S
-    patient = override(settings, gateway_wait_ms_max=wait_ms)
-    path = f"/v1/users/ann/recommendations?after={partition_of('ann', settings.topics.partitions)}:99&wait_ms={wait_ms}"
-    with gateway(patient) as process, client_of(process) as client, ExitStack() as stack:
-        host, port = process.url.removeprefix("http://").split(":")
-        half, waiting = (stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(2))
-        lines = stack.enter_context(client.stream("GET", "/live/events")).iter_lines()
-        next(events_of(lines, "figures"))
-        half.sendall(b"GET /he")
-        waiting.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        assert 200 == client.get("/healthz").status_code  # so what came before was read, too
-
-        process.stop()
-
-        assert 0 == process.child.status  # SIGKILL would have come after SERVICE_STOP_S seconds
-        assert [] == [line for line in lines if line.startswith("event: error")]
-        assert waiting.recv(4096).startswith(b"HTTP/1.1 404 ")
-        assert [] == [event for event in process.events() if event["level"] in {"error", "critical"}]
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[tuple[Broker, Settings]]:
-    """Give a Kafka of its own, which the test may stop, and settings on it."""
-    with Broker(tmp_path / "broker", JARS, free_port()) as own:
-        settings = settings_with(
-            brokers=own.bootstrap,
-            data_dir=str(tmp_path),
-            factors=8,
-            list_n=5,
-            kafka_timeout_s=4.0,
-            popular_publish_s=0.2,
-            session_timeout_s=6.0,
-        )
-        create_topics(settings)
-        publish(settings, made_up_factors(30, 8, np.random.default_rng(0)))
-        yield own, settings
-
-
-def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(
-    mortal: tuple[Broker, Settings],
-) -> None:
-    """503 with Retry-After for plays, at once from the second on; the gateway lives, says what is wrong, recovers."""
-    broker, settings = mortal
-    with gateway(settings) as process, client_of(process) as client:
-        with worker(settings):
-            (place,) = post(client, play("ann", "i1"))
-            before = read(client, "ann", place)
-        broker.stop()
-
-        lost = client.post("/v1/plays", json=play("ann", "i2"))
-        again = client.post("/v1/plays", json=play("ann", "i2"))
-        assert [(503, "2")] * 2 == [(found.status_code, found.headers["retry-after"]) for found in (lost, again)]
-        assert "does not answer; nothing was sent." in again.json()["detail"]
-        for _ in range(3):
-            assert {**before, "reflected": True} == read(client, "ann", place, wait_ms=0)
-        assert (503, 200, 200) == tuple(client.get(path).status_code for path in ("/readyz", "/healthz", "/metrics"))
-        assert 503 == client.get("/v1/users/ann/export").status_code
-        later = read(client, "ann", {**place, "offset": 10**6}, wait_ms=200)
-        assert not later["reflected"]
-
-        broker.start()
-        block_until(lambda: client.get("/readyz").status_code == 200, 40)
-        with worker(settings):
-            (place,) = post(client, play("ann", "i3"))
-            assert read(client, "ann", place, wait_ms=10_000)["reflected"]
-        assert process.running
-        assert ["intake_lost_kafka", "intake_found_kafka"] == [
-            event["event"] for event in process.events() if event["event"].startswith("intake_")
-        ]
-
-
-def test_without_kafka_a_gateway_does_not_start(tmp_path: Path) -> None:
-    """Nor does it hang: a sentence within the time that Kafka may take."""
-    port = free_port()
-    settings = settings_with(brokers=f"127.0.0.1:{port}", data_dir=str(tmp_path), kafka_timeout_s=1.0, gateway_port=0)
-
-    said = ended(settings)
-
-    assert "`playfold gateway` ended with status 1 (" in said
-    assert f"127.0.0.1:{port}" in said
+    assert f"`playfold gateway` ended with status 1 ({sentence})" == error_of("gateway", running.settings)

@@ -21,8 +21,9 @@ from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.support.generations import manifest_of
 from tests.support.made_up import made_up_factors
+from tests.support.plays import play_record
 from tests.support.settings import settings_with
-from tests.support.topics import lists, play, send, values, worker
+from tests.support.topics import lists, send, values, worker
 from tests.support.wait import block_until
 
 GENERATION_ID = "2026-01-01T00-00-00.000Z"
@@ -89,7 +90,7 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         retried = msgspec.json.encode(
             {"user_id": "ben", "item_id": "i1", "played_at_ms": 1000 * AS_OF_S, "play_id": "one"}
         )
-        send(small, [play(f"u{number}", "i0", 1000 * AS_OF_S) for number in range(8)] + [(b"ben", retried)] * 20)
+        send(small, [play_record(f"u{number}", "i0", 1000 * AS_OF_S) for number in range(8)] + [(b"ben", retried)] * 20)
 
         block_until(lambda: top_of(small) == "i0", 20)
         found = msgspec.json.decode(run(small, "popular", "--json"), type=PopularItems)
@@ -100,7 +101,7 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         assert {"blended"} == {lists(small)[f"u{number}"].kind for number in range(8)}
 
         time.sleep(REFRESH_MS / 1000)  # what is popular is looked for now and then
-        send(small, [play("cem", "what nobody knows")])
+        send(small, [play_record("cem", "what nobody knows")])
 
         block_until(lambda: "cem" in lists(small), 20)
         cem = lists(small)["cem"]

@@ -23,7 +23,8 @@ from streams.outbox import Item
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
-from tests.support.topics import lists, play, rejects, send, values, worker
+from tests.support.plays import play_record, plays_of_neighbours
+from tests.support.topics import lists, rejects, send, values, worker
 from tests.support.wait import block_until
 
 
@@ -48,8 +49,7 @@ def secret() -> Secret:
 
 def private(user: str, item: str, **fields: Any) -> Item:
     """Return a private play."""
-    played = {"user_id": user, "item_id": item, "played_at_ms": 1_700_000_000_000, "private": True, **fields}
-    return user.encode(), msgspec.json.encode(played)
+    return play_record(user, item, private=True, **fields)
 
 
 @pytest.fixture
@@ -133,7 +133,10 @@ def found_in(settings: Settings, broker: Broker, *wanted: list[bytes]) -> list[s
 def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, secret: Secret, killed: bool) -> None:  # noqa: FBT001
     """Not its item, not the client's id, not who only ever played in private; the private lists have arrived."""
     names = topic_names(small)
-    send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
+    send(
+        small,
+        plays_of_neighbours(),
+    )
     with worker(small) as process:
         block_until(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9, 60)
         made = retrain(small, no_progress)
@@ -177,7 +180,7 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
 def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> None:
     """Look into a snapshot, a generation and the lists that are made after a session."""
     with worker(settings):
-        send(settings, [play("u0", "i8")])
+        send(settings, [play_record("u0", "i8")])
         folder = settings.application.data_path / "snapshot"
         folder.mkdir()
         snapshot = asyncio.run(write_snapshot(settings, folder, no_progress))
@@ -194,7 +197,7 @@ def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> 
 def test_the_search_finds_what_is_kept(small: Settings, broker: Broker, secret: Secret) -> None:
     """Of the same play without the flag: on every way on which it could have leaked."""
     names = topic_names(small)
-    send(small, [play(secret.listener, secret.item)])
+    send(small, [play_record(secret.listener, secret.item)])
     with worker(small):
         block_until(lambda: secret.listener.encode() in dict(values(small, names.users_changelog)), 20)
 

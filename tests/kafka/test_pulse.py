@@ -23,7 +23,8 @@ from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.support.made_up import made_up_factors, publish
-from tests.support.topics import lists, play, send, values, worker
+from tests.support.plays import play_record
+from tests.support.topics import lists, send, values, worker
 from tests.support.wait import block_until
 
 N_ITEMS, N_USERS, ROUNDS = 120, 15, 12
@@ -98,7 +99,7 @@ def test_what_a_worker_counts_is_what_its_lists_say(running: WorkerProcess, name
     settings, rng = running.settings, np.random.default_rng(1)
     for number in range(ROUNDS):  # one play of everybody a round, so that each has the list of the round before
         items = rng.integers(0, N_ITEMS + 10, N_USERS)
-        send(settings, [play(f"u{user}", f"i{item}") for user, item in enumerate(items)])
+        send(settings, [play_record(f"u{user}", f"i{item}") for user, item in enumerate(items)])
         done = N_USERS * (number + 1)
         block_until(lambda done=done: handled(settings, names) >= done, 10)  # type: ignore[misc]
     expected = ranks_by_hand(settings, names)
@@ -133,7 +134,7 @@ def pulses(settings: Settings, names: TopicNames) -> dict[bytes, Pulse]:
 def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNames) -> None:
     """What it serves and owns, what it did, and how long plays took; `playfold pulse` shows it."""
     settings = running.settings
-    send(settings, [play(f"u{user}", "i7") for user in range(20)])
+    send(settings, [play_record(f"u{user}", "i7") for user in range(20)])
     block_until(lambda: handled(settings, names) == 20, 10)
     told = [msgspec.json.decode(value, type=Pulse) for _, value in values(settings, names.pulse)]
 
@@ -167,7 +168,7 @@ def test_plays_go_on_without_the_topic_of_pulses(running: WorkerProcess, names: 
         admin.delete_topics([names.pulse])
     block_until(lambda: "playfold_pulses_failed_total 0.0" not in served(running.settings), 20)
 
-    send(running.settings, [play(f"late{user}", "i7") for user in range(20)])
+    send(running.settings, [play_record(f"late{user}", "i7") for user in range(20)])
 
     block_until(lambda: {f"late{user}" for user in range(20)} <= set(lists(running.settings)), 5)
     assert running.running

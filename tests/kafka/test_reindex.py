@@ -19,7 +19,8 @@ from state.generations.revision import Items, write_revision
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.made_up import made_up_factors, publish
-from tests.support.topics import lists, play, send, values, worker
+from tests.support.plays import play_record
+from tests.support.topics import lists, send, values, worker
 from tests.support.wait import block_until
 
 N_ITEMS, FACTORS = 1200, 8
@@ -247,7 +248,7 @@ def test_a_worker_takes_a_revision_without_folding_anybody_again(small: Settings
     generation_id = serve(ours)
     reindex(ours)
     with worker(ours) as process:
-        send(ours, [play(user, f"i{number}") for number, user in enumerate(users)])
+        send(ours, [play_record(user, f"i{number}") for number, user in enumerate(users)])
         block_until(lambda: all_listed(ours, users, 1), 20)
         n_before = len(values(ours, topic_names(ours).recommendations))
         before = lists(ours)
@@ -257,7 +258,7 @@ def test_a_worker_takes_a_revision_without_folding_anybody_again(small: Settings
 
         swapped = {"event": "revision_swapped", "generation": generation_id, "revision": 2, "withdrawn": 5}
         block_until(lambda: any(swapped.items() <= event.items() for event in process.events()), 10)
-        send(ours, [play(user, before[user].items[1], 1_700_000_001_000) for user in users])
+        send(ours, [play_record(user, before[user].items[1], 1_700_000_001_000) for user in users])
         block_until(lambda: all_listed(ours, users, 2), 20)
         assert n_before + len(users) == len(values(ours, topic_names(ours).recommendations))
         assert "partition_swept" not in names_after_swap(process)

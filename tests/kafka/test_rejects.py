@@ -10,7 +10,8 @@ from streams.outbox import Item, Outbox
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.changelog import read_history
-from tests.support.topics import play, rejects, worker
+from tests.support.plays import play_record
+from tests.support.topics import rejects, worker
 from tests.support.wait import block_until
 
 SMALL, HUGE = 2000, 3
@@ -26,7 +27,7 @@ def test_whatever_comes_arrives_among_the_rejects(settings: Settings, names: Top
     """Byte for byte and in order, with their places; the plays between them count."""
     assert names.plays == topic_names(settings).plays
     bad = bad_plays(random.Random(0))
-    items = [item for number, wrong in enumerate(bad) for item in (wrong, play("ann", f"i{number % 9}"))]
+    items = [item for number, wrong in enumerate(bad) for item in (wrong, play_record("ann", f"i{number % 9}"))]
 
     async def produce() -> None:
         async with Outbox(settings) as outbox:
@@ -66,7 +67,7 @@ def test_a_group_of_nothing_but_private_plays_and_rejects_is_acknowledged(
         asyncio.run(produce((b"eve", private), (b"eve", b"no play"), (b"eve", private)))
         block_until(lambda: len(rejects(settings)) == 1, 10)
         asyncio.run(produce((b"eve", private)))
-        asyncio.run(produce(play("ann", "i1")))
+        asyncio.run(produce(play_record("ann", "i1")))
         block_until(lambda: plays_of(settings, b"ann") == 1, 10)
         assert process.running
 

@@ -16,7 +16,8 @@ from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.changelog import read_history
 from tests.support.made_up import made_up_plays
-from tests.support.topics import lists, play, send, worker
+from tests.support.plays import play_record
+from tests.support.topics import lists, send, worker
 from tests.support.wait import block_until
 
 
@@ -46,7 +47,7 @@ def test_a_retrain_gives_every_listener_a_list_of_the_new_generation(
             assert users == set(lists(small))
             assert n == len([event for event in process.events() if event["event"] == "generation_swapped"])
 
-        send(small, [play("u1", "a new item")])
+        send(small, [play_record("u1", "a new item")])
         block_until(lambda: "u1" in lists(small), 5)
 
     manifests = generation_store(small).manifests()

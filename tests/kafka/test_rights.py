@@ -22,7 +22,8 @@ from streams.reference.schemas import FOLDER
 from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
-from tests.support.topics import lists, play, send, values, worker
+from tests.support.plays import play_record, plays_of_neighbours
+from tests.support.topics import lists, send, values, worker
 from tests.support.wait import block_until
 
 
@@ -60,11 +61,11 @@ def exported(settings: Settings, user: str) -> dict[str, Any]:
 def test_a_listener_who_pauses_is_not_learnt_from_until_they_resume(small: Settings) -> None:
     """The receipts say where wish and record stand; in a sentence, or in JSON."""
     with worker(small):
-        send(small, [play("ann", "i1")])
+        send(small, [play_record("ann", "i1")])
         paused = run(small, "pause", "ann")
-        send(small, [play("ann", "i2")])
+        send(small, [play_record("ann", "i2")])
         resumed = run(small, "resume", "ann", "--json")
-        send(small, [play("ann", "i3")])
+        send(small, [play_record("ann", "i3")])
         block_until(lambda: record_of(small, "ann").applied_offset == 4, 20)
 
     assert paused.stdout.startswith(
@@ -86,7 +87,10 @@ def test_a_listener_who_pauses_is_not_learnt_from_until_they_resume(small: Setti
 
 def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
     """From lists, by name."""
-    send(small, [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)])
+    send(
+        small,
+        plays_of_neighbours(),
+    )
     with worker(small):
         block_until(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
         retrain(small, no_progress)
@@ -123,7 +127,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
         {"type": "nonsense"},
         {"type": "pause"},
     ]
-    others = [play(f"u{number}", f"i{item}") for number in range(12) for item in range(number % 5, number % 5 + 5)]
+    others = plays_of_neighbours()
     with worker(small):
         send(small, others)
         block_until(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)

@@ -13,7 +13,8 @@ from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.changelog import read_history
 from tests.support.made_up import made_up_factors, publish
-from tests.support.topics import lists, play, send, worker
+from tests.support.plays import play_record
+from tests.support.topics import lists, send, worker
 from tests.support.wait import block_until
 
 USERS, ITEMS, FACTORS = 2000, 50, 8
@@ -45,7 +46,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
     slow = override(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact")
     publish(slow, made_up_factors(ITEMS, FACTORS, rng))
     with worker(slow) as process:
-        send(slow, [play(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
+        send(slow, [play_record(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
         block_until(lambda: asyncio.run(n_waiting(slow)) == 0, 20)  # else plays would be delivered again, too
         assert USERS == len(lists(slow))
         second = publish(slow, made_up_factors(ITEMS, FACTORS, rng))

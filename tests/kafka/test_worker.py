@@ -12,16 +12,18 @@ import pytest
 from kafka import KafkaAdminClient
 
 from agents.worker import Worker, WorkerError
-from cli.processes import ProcessError, WorkerProcess, run_command
+from cli.processes import WorkerProcess
 from state.users.record import UserRecord
 from streams.kafka.broker import Broker, free_port
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.changelog import read_history
+from tests.support.commands import error_of
 from tests.support.made_up import made_up_factors, publish
+from tests.support.plays import play_record
 from tests.support.settings import settings_with
-from tests.support.topics import lists, play, rejects, send, worker
+from tests.support.topics import lists, rejects, send, worker
 from tests.support.wait import block_until
 
 
@@ -41,15 +43,6 @@ def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with worker(settings) as process:
         yield process
     delete_topics(settings)
-
-
-def ended(settings: Settings, within_s: float) -> str:
-    """Start a worker that cannot run, and return what is said of its end."""
-    log_file, before = settings.application.data_path / "ended.log", time.monotonic()
-    with pytest.raises(ProcessError) as caught:
-        asyncio.run(run_command(settings, "worker", log_file=log_file))
-    assert time.monotonic() - before < within_s
-    return str(caught.value).removesuffix(f": read {log_file}.")
 
 
 def test_a_worker_says_that_it_is_ready(running: WorkerProcess) -> None:
@@ -72,13 +65,13 @@ def test_a_worker_tells_prometheus(running: WorkerProcess) -> None:
     assert "\nplayfold_items 100.0\n" in told
     port = second.telemetry.metrics_port
     taken = f"Metrics cannot be served on port {port} (Address already in use): set PLAYFOLD_METRICS_PORT"
-    assert f"`playfold worker` ended with status 1 ({taken})" == ended(second, within_s=30)
+    assert f"`playfold worker` ended with status 1 ({taken})" == error_of("worker", second)
 
 
 def test_a_play_gives_a_list_within_a_second(running: WorkerProcess) -> None:
     """Every user of every partition; the list leaves out what was played and names the play it reflects."""
     users = [f"quick{number}" for number in range(20)]
-    send(running.settings, [play(user, "i7") for user in users])
+    send(running.settings, [play_record(user, "i7") for user in users])
     sent = time.time()
 
     block_until(lambda: set(users) <= set(lists(running.settings)), 5)
@@ -93,7 +86,7 @@ def test_a_play_gives_a_list_within_a_second(running: WorkerProcess) -> None:
 def test_a_reject_arrives_with_its_reason_and_the_stream_goes_on(running: WorkerProcess) -> None:
     """Original bytes, place, reason; the play behind it in the same partition counts."""
     bad = [(b"stubborn", b"\xff\x00 no play"), (b"stubborn", b'{"user_id": "stubborn", "item_id": 7}')]
-    send(running.settings, [*bad, play("stubborn", "i3")])
+    send(running.settings, [*bad, play_record("stubborn", "i3")])
 
     block_until(lambda: "stubborn" in lists(running.settings), 5)
 
@@ -112,7 +105,7 @@ def test_a_second_worker_of_the_same_instance_is_a_sentence(running: WorkerProce
         f"Another worker uses {running.settings.application.worker_path}: give this one a PLAYFOLD_INSTANCE of its own"
     )
 
-    assert f"`playfold worker` ended with status 1 ({sentence})" == ended(running.settings, within_s=20)
+    assert f"`playfold worker` ended with status 1 ({sentence})" == error_of("worker", running.settings)
 
     assert running.running
 
@@ -120,7 +113,7 @@ def test_a_second_worker_of_the_same_instance_is_a_sentence(running: WorkerProce
 def test_a_stopped_worker_ends_with_status_0_and_loses_nothing(settings: Settings, names: TopicNames) -> None:
     """A stop is SIGTERM: the group in hand is finished; the next start goes on where it was."""
     assert names.plays == topic_names(settings).plays
-    plays = [play(f"u{number % 50}", f"i{number % 7}") for number in range(2000)]
+    plays = [play_record(f"u{number % 50}", f"i{number % 7}") for number in range(2000)]
     with worker(settings) as process:
         send(settings, plays[:1000])
         block_until(lambda: total_plays(settings) > 0, 10)
@@ -144,7 +137,7 @@ def test_a_missing_topic_is_a_sentence_and_an_exit(settings: Settings) -> None:
     """Never a hang: status 1 within seconds."""
     sentence = f"Topic {topic_names(settings).plays} is missing: run `playfold topics create`"
 
-    assert f"`playfold worker` ended with status 1 ({sentence})" == ended(settings, within_s=15)
+    assert f"`playfold worker` ended with status 1 ({sentence})" == error_of("worker", settings)
 
 
 def test_a_wrong_number_of_partitions_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
@@ -152,7 +145,7 @@ def test_a_wrong_number_of_partitions_is_a_sentence_and_an_exit(settings: Settin
     with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
         admin.create_partitions({names.users_changelog: 6})
 
-    said = ended(settings, within_s=15)
+    said = error_of("worker", settings)
 
     sentence = f"Topic {names.users_changelog} has 6 partitions, but PLAYFOLD_PARTITIONS is 4 for all alike"
     assert said.startswith(f"`playfold worker` ended with status 1 ({sentence}")
@@ -162,7 +155,7 @@ def test_a_worker_that_is_not_ready_in_time_is_a_sentence_and_an_exit(settings: 
     """It does not stay up without doing anything."""
     hasty = override(settings, ready_s=0.05)
 
-    said = ended(hasty, within_s=30)
+    said = error_of("worker", hasty)
 
     assert names.plays == topic_names(hasty).plays
     assert said.startswith("`playfold worker` ended with status 1 (Worker a got no partitions within 0.05 s. Look at")
@@ -192,12 +185,12 @@ def test_a_damaged_state_is_a_sentence_and_an_exit(settings: Settings, names: To
     """The sentence has the folder to delete; once it is deleted, the changelog gives everything back."""
     assert names.plays == topic_names(settings).plays
     with worker(settings):
-        send(settings, [play(f"u{number}", "i1") for number in range(40)])
+        send(settings, [play_record(f"u{number}", "i1") for number in range(40)])
         block_until(lambda: total_plays(settings) == 40, 10)
     folder = next(path.parent for path in settings.application.worker_path.rglob("CURRENT") if path.parent.name == "0")
     (folder / "CURRENT").write_bytes(b"damaged")
 
-    said = ended(settings, within_s=20)
+    said = error_of("worker", settings)
 
     assert said.startswith("`playfold worker` ended with status 1 (")
     assert f"The state of partition 0 in {folder} cannot be opened" in said

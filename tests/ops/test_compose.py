@@ -14,8 +14,8 @@ import yaml
 from streams.kafka.broker import JVM_FLAGS
 from streams.kafka.jars import KAFKA_VERSION, resolve_jars
 from streams.settings import Settings, flat_values, read_settings
-from tests.conftest import JARS
 from tests.ops.exported import OPS, PROJECT
+from tests.support.shared_broker import JARS
 
 SERVICES: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
 PLAYFOLD = sorted(name for name, service in SERVICES.items() if service["image"].startswith("playfold:"))

@@ -18,8 +18,9 @@ from state.users.partition import PartitionState, Place
 from streams.consumer.slices import Slice
 from streams.messages.records import Recommendations
 from streams.settings import Settings
+from tests.support.plays import FIRST_PLAY_MS, play_record
 
-FIRST_S = 1_700_000_000
+FIRST_S = FIRST_PLAY_MS // 1000
 NOW_MS = 1_800_000_000_000
 
 
@@ -36,12 +37,14 @@ class Delivered:
 
 def play(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> bytes:
     """Return a play as it travels."""
-    return msgspec.json.encode({"user_id": user, "item_id": item, "played_at_ms": 1000 * at_s, **fields})
+    return played(user, item, at_s, **fields)[1]
 
 
 def played(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> tuple[bytes, bytes]:
     """Return key and value of a play."""
-    return user.encode(), play(user, item, at_s, **fields)
+    key, value = play_record(user, item, 1000 * at_s, **fields)
+    assert value is not None
+    return key, value
 
 
 def slice_of(partition: int, first: int, *items: tuple[bytes | None, bytes | None]) -> Slice:

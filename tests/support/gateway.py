@@ -11,7 +11,6 @@ from cli.processes import GatewayProcess
 from streams.settings import Settings, override
 
 READY_S = 60.0
-NOW_MS = 1_795_478_400_000
 
 
 @contextmanager
@@ -32,11 +31,6 @@ def client_of(process: GatewayProcess, **headers: str) -> Client:
     # What threads that share it leave open is not closed beneath others.
     limits = Limits(max_keepalive_connections=100, keepalive_expiry=None)
     return Client(base_url=process.url, headers=headers, timeout=30, trust_env=False, limits=limits)
-
-
-def play(user_id: str, item_id: str, **fields: Any) -> dict[str, Any]:
-    """Return a play as a client writes it."""
-    return {"user_id": user_id, "item_id": item_id, "played_at_ms": NOW_MS} | fields
 
 
 def post(client: Client, *events: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from jobs.announcement import announce
@@ -19,8 +18,7 @@ from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.support.generations import FIRST_ID, manifest_of, numbered
-
-FIRST_PLAY_MS = 1_700_000_000_000
+from tests.support.plays import FIRST_PLAY_MS, play_record
 
 
 def made_up_plays(n: int, n_users: int, n_items: int, rng: np.random.Generator, first: int = 0) -> list[Item]:
@@ -28,10 +26,7 @@ def made_up_plays(n: int, n_users: int, n_items: int, rng: np.random.Generator, 
     users = rng.integers(0, n_users, n).tolist()
     items = (rng.pareto(0.6, n).astype(np.int64) % n_items).tolist()
     return [
-        (
-            f"u{user}".encode(),
-            msgspec.json.encode({"user_id": f"u{user}", "item_id": f"i{item}", "played_at_ms": FIRST_PLAY_MS + number}),
-        )
+        play_record(f"u{user}", f"i{item}", FIRST_PLAY_MS + number)
         for number, (user, item) in enumerate(zip(users, items, strict=True), first)
     ]
 

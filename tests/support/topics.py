@@ -1,4 +1,4 @@
-"""What the tests of a running worker look at: lists, rejects, and how long anything takes."""
+"""Records that tests write to topics and read from them, and a worker between them."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import msgspec
 
 from cli.processes import WorkerProcess
+from streams.files.replay import partition_of
 from streams.messages.records import Recommendations, RejectedPlay
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import read_topic
@@ -29,11 +30,6 @@ def worker(settings: Settings) -> Iterator[WorkerProcess]:
         process.stop()
 
 
-def play(user: str, item: str, at_ms: int = 1_700_000_000_000) -> Item:
-    """Return a play as it travels."""
-    return user.encode(), msgspec.json.encode({"user_id": user, "item_id": item, "played_at_ms": at_ms})
-
-
 def send(settings: Settings, plays: Sequence[Item]) -> None:
     """Send records to the plays."""
 
@@ -42,6 +38,21 @@ def send(settings: Settings, plays: Sequence[Item]) -> None:
             await produce_plays(outbox, settings, plays)
 
     asyncio.run(produce())
+
+
+def write(settings: Settings, topic: str, items: list[Item]) -> None:
+    """Write records to a compacted topic, each to the partition of its key."""
+
+    async def send() -> None:
+        async with Outbox(settings) as outbox:
+            for partition in range(settings.topics.partitions):
+                mine = [
+                    item for item in items if partition_of(item[0].decode(), settings.topics.partitions) == partition
+                ]
+                if mine:
+                    await (await outbox.send(topic, partition, mine)).written()
+
+    asyncio.run(send())
 
 
 def values(settings: Settings, topic: str) -> list[tuple[bytes, bytes]]:

@@ -16,8 +16,9 @@ from streams.messages.records import CatalogItem, RelatedItems
 from streams.outbox import Outbox
 from streams.settings import Secret, Settings, override
 from streams.topics.topics import TopicNames
-from tests.support.gateway import client_of, gateway, play, post, read
+from tests.support.gateway import client_of, gateway, post, read
 from tests.support.made_up import made_up_factors, publish
+from tests.support.plays import play
 from tests.support.topics import worker
 
 PROJECT = Path(__file__).parents[2]

@@ -11,16 +11,12 @@ from streams.files.replay import partition_of
 from streams.outbox import Item
 from streams.settings import override
 from streams.topics.topics import topic_names
+from tests.support.plays import play
 from tests.support.wait import wait_idle
-from tests.web.scene import NOW_MS, Scene, ask
+from tests.web.scene import Scene, ask
 from web.play_intake import PlayIntake
 
 JSON = {"content-type": "application/json"}
-
-
-def play(user_id: str = "ann", item_id: str = "i1", **fields: Any) -> dict[str, Any]:
-    """Return a play as a client writes it."""
-    return {"user_id": user_id, "item_id": item_id, "played_at_ms": NOW_MS} | fields
 
 
 def sent(scene: Scene) -> list[Item]:
