@@ -197,7 +197,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (aiokafka.AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
         (aiokafka.AIOKafkaProducer.create_batch, ["self"]),
     ],
-    ids=lambda found: getattr(found, "__qualname__", ""),
+    ids=lambda value: getattr(value, "__qualname__", ""),
 )
 def test_what_we_override_and_call_is_still_there(function: Callable[..., Any], expected: list[str]) -> None:
     """A new version of Faust or aiokafka that changes these asks for a look at our side of them."""
@@ -215,7 +215,7 @@ def test_what_we_override_and_call_is_still_there(function: Callable[..., Any], 
         (aiokafka.AIOKafkaProducer.__init__, ["self._sender"]),
         (Sender.__init__, ["self._sender_task"]),
     ],
-    ids=lambda found: getattr(found, "__qualname__", ""),
+    ids=lambda value: getattr(value, "__qualname__", ""),
 )
 def test_private_state_has_its_name(owner: Callable[..., Any], names: list[str]) -> None:
     """The fields that we read and set are those that Faust's own code works with."""

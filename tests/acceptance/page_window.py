@@ -77,7 +77,7 @@ def window(
     try:
         page.goto(address)
         yield page
-        unexpected = [found for found in complaints.found if not any(words in found for words in expected)]
+        unexpected = [complaint for complaint in complaints.found if not any(words in complaint for words in expected)]
         assert not unexpected, unexpected
     finally:
         context.close()

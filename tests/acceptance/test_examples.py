@@ -57,14 +57,14 @@ class Scene(msgspec.Struct):
     def list_of(self, user: str) -> Recommendations:
         """Return the list of a listener that counts, once they have one."""
         block_until(lambda: asyncio.run(latest_list(user, self.settings)) is not None, 10)
-        found = asyncio.run(latest_list(user, self.settings))
-        assert found is not None
-        return found
+        latest = asyncio.run(latest_list(user, self.settings))
+        assert latest is not None
+        return latest
 
     def lists(self) -> dict[str, Recommendations]:
         """Return everybody's last list, on whatever partition."""
-        found = values(self.settings, "recommendations")
-        return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in found if value}
+        records = values(self.settings, "recommendations")
+        return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in records if value}
 
     def plays(self) -> list[dict[str, Any]]:
         """Return what stands on `plays`, as far as it is JSON objects with a listener."""
@@ -91,12 +91,12 @@ def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with worker(settings) as process:
         changelog = topic_names(settings).users_changelog
         block_until(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS, 30)
-        found = Scene(settings, process, retrain(settings, no_progress).generation, producer)
+        made = Scene(settings, process, retrain(settings, no_progress).generation, producer)
         for number in range(N_SONGS):
             item = CatalogItem(item_id=f"song-{number}", title=f"Title {number}", kind="song")
-            found.tell("catalog", item.item_id, item)
-        block_until(lambda: {one.generation for one in found.lists().values()} == {found.generation}, 20)
-        yield found
+            made.tell("catalog", item.item_id, item)
+        block_until(lambda: {one.generation for one in made.lists().values()} == {made.generation}, 20)
+        yield made
     producer.close()
     delete_topics(settings)
 
@@ -216,7 +216,7 @@ def test_the_shell_counts_reasons(scene: Scene, desk: Desk) -> None:
         ({"item_id": "song-1", "played_at_ms": 1_700_000_000_000, "type": "burp"}, "type: Invalid value"),
         ("{nothing}", "JSON is malformed"),
     ],
-    ids=lambda found: found if isinstance(found, str) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) -> None:
     """A producer finds what to do by the words that the worker uses."""
@@ -224,10 +224,10 @@ def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) ->
     value = wrong.encode() if isinstance(wrong, str) else msgspec.json.encode({"user_id": user, **wrong})
     scene.producer.send("plays", key=user.encode(), value=value).get(timeout=10)
 
-    block_until(lambda: any(found.key == user.encode() for found in rejects(scene.settings)), 10)
+    block_until(lambda: any(reject.key == user.encode() for reject in rejects(scene.settings)), 10)
 
-    (found,) = [found.reason for found in rejects(scene.settings) if found.key == user.encode()]
-    assert found.startswith(reason)
+    (told,) = [reject.reason for reject in rejects(scene.settings) if reject.key == user.encode()]
+    assert told.startswith(reason)
     assert f"| `{reason} ...` |" in PRODUCERS.read_text()
 
 

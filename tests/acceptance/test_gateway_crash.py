@@ -75,8 +75,8 @@ class Load:
         with Client(base_url=self.url, timeout=20, trust_env=False) as client:
             while not self.ends.is_set():
                 try:
-                    found = client.get(f"/v1/users/u{dice.randrange(USERS)}/recommendations")
-                    told = "" if found.status_code == 200 else f"{found.status_code} {found.text}"
+                    response = client.get(f"/v1/users/u{dice.randrange(USERS)}/recommendations")
+                    told = "" if response.status_code == 200 else f"{response.status_code} {response.text}"
                 except TransportError as error:
                     told = repr(error)
                 if told:
@@ -89,11 +89,11 @@ class Load:
 def accepted(client: Client, event: dict[str, Any], patience_s: float) -> bool:
     """Send a play, and tell whether it was acknowledged in time."""
     try:
-        found = client.post("/v1/plays", json=event, timeout=Timeout(PATIENT_S, read=patience_s))
+        response = client.post("/v1/plays", json=event, timeout=Timeout(PATIENT_S, read=patience_s))
     except TransportError:
         return False
-    assert found.status_code in {200, 429, 503}, found.text
-    return found.status_code == 200
+    assert response.status_code in {200, 429, 503}, response.text
+    return response.status_code == 200
 
 
 @contextmanager
@@ -140,9 +140,9 @@ async def idle(settings: Settings) -> None:
 def given_out(url: str) -> dict[str, Any]:
     """Return everybody's list, as the gateway gives it out."""
     with Client(base_url=url, timeout=20, trust_env=False) as client:
-        found = {f"u{number}": client.get(f"/v1/users/u{number}/recommendations") for number in range(USERS)}
-    assert {200} == {answer.status_code for answer in found.values()}
-    return {user_id: answer.json() for user_id, answer in found.items()}
+        responses = {f"u{number}": client.get(f"/v1/users/u{number}/recommendations") for number in range(USERS)}
+    assert {200} == {answer.status_code for answer in responses.values()}
+    return {user_id: answer.json() for user_id, answer in responses.items()}
 
 
 def await_growth(count: Callable[[], int], by: int, timeout_s: float) -> None:

@@ -36,21 +36,21 @@ class Scene:
         group = read_group([part], SETTINGS)
         changes = self.folder.fold(group, GroupContext(self.states, self.generation, NOW_MS))
         make_durable(changes, self.states)
-        return {user: found.items for user, found in lists_of(changes).items()}
+        return {user: a_list.items for user, a_list in lists_of(changes).items()}
 
     def worth(self, item: str) -> float:
         """Return what the plays of an item are worth."""
-        found = self.popular.lists(40, Unlisted.of(self.generation))["all"]
-        plays = dict(zip(self.generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
+        popular = self.popular.lists(40, Unlisted.of(self.generation))["all"]
+        plays = dict(zip(self.generation.item_ids[popular.rows].tolist(), popular.plays.tolist(), strict=True))
         return float(plays[item])
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """Give a scene."""
-    found = Scene(tmp_path)
-    yield found
-    found.states[0].close()
+    made = Scene(tmp_path)
+    yield made
+    made.states[0].close()
 
 
 def test_a_play_counts_once(scene: Scene) -> None:

@@ -53,9 +53,9 @@ def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
 
     everybody = np.arange(N_BATCH)
     seconds, their_seconds = best_of_rounds(lambda: explain(equations, *fixed, everybody, lists, REASONS), theirs)
-    found = explain(equations, *fixed, everybody, lists, REASONS)
+    reasons = explain(equations, *fixed, everybody, lists, REASONS)
     scores = np.einsum("nlf,nf->nl", factors.item_factors[lists].astype(np.float64), x)
-    sums = found.shares.sum(axis=2, dtype=np.float64) + found.rest
+    sums = reasons.shares.sum(axis=2, dtype=np.float64) + reasons.rest
     return Row(
         f"explain_{n_row}",
         N_BATCH / seconds,

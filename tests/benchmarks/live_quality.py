@@ -112,7 +112,7 @@ def rows() -> list[Row]:
         scored = sum(int(counts[0, :, :, 0].sum()) for counts in quality.counts.values())
         for side in both.values():
             side.close()
-    looked, without = (GROUP * ROUNDS / sum(found) for found in seconds.values())
+    looked, without = (GROUP * ROUNDS / sum(rounds) for rounds in seconds.values())
     share = quality.took_s / sum(seconds["with"])
     return [Row("live_quality", looked, "plays/s", without, looked / without, share=share, scored=scored)]
 

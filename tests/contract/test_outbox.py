@@ -73,8 +73,8 @@ async def test_sends_may_overlap(case: Case) -> None:
     """A group hands over all its topics before it waits for any; waiting twice tells the same."""
     async with case.outbox:
         pending = [await case.outbox.send(case.topic, TOPIC_PARTITION, [(b"k", b"%d" % n)] * 2) for n in range(3)]
-        last_first = [await found.written() for found in reversed(pending)]
-        again = [await found.written() for found in pending]
+        last_first = [await batch.written() for batch in reversed(pending)]
+        again = [await batch.written() for batch in pending]
 
     assert [Written(2 * n, 2 * n + 1, unbroken=True) for n in range(3)] == last_first[::-1] == again
     assert [b"0", b"0", b"1", b"1", b"2", b"2"] == [value for _, value in await case.read()]

@@ -68,12 +68,12 @@ def test_a_worker_lists_what_is_available_when_the_list_is_made(small: Settings)
         """Play something, and tell how it is in the lists of both."""
         at_ms = next(numbers)
         send(small, [play_record("ann", "i1", at_ms), play_record("new", "unknown", at_ms)])
-        found = lists(small)
-        return {"ann", "new"} <= set(found) and all(condition(set(found[user].items)) for user in ("ann", "new"))
+        latest = lists(small)
+        return {"ann", "new"} <= set(latest) and all(condition(set(latest[user].items)) for user in ("ann", "new"))
 
     with worker(small) as process:
         block_until(lambda: listed(lambda items: {"i4", "i5", "i9"} <= items), 20)
-        assert {"personal", "popular"} == {found.kind for found in lists(small).values()}
+        assert {"personal", "popular"} == {a_list.kind for a_list in lists(small).values()}
         first = [set(items) for items in all_lists(small)]
         assert not [items for items in first if "i3" in items]
 
@@ -92,8 +92,8 @@ def test_a_worker_lists_what_is_available_when_the_list_is_made(small: Settings)
 
 def all_lists(settings: Settings) -> list[list[str]]:
     """Return the items of every list that was published."""
-    found = values(settings, topic_names(settings).recommendations)
-    return [msgspec.json.decode(value)["items"] for _, value in found]
+    records = values(settings, topic_names(settings).recommendations)
+    return [msgspec.json.decode(value)["items"] for _, value in records]
 
 
 def test_a_worker_without_the_topic_is_a_sentence(small: Settings) -> None:

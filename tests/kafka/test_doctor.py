@@ -126,10 +126,10 @@ def test_no_broker_is_one_problem(tmp_path: Path) -> None:
     """What needs it was not looked at."""
     settings = settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=free_port())
 
-    found = examined(settings)
+    findings = examined(settings)
 
-    assert "problem" == found["broker"].verdict
-    assert {"note"} == {found[name].verdict for name in CHECKS[1:] if name not in UNSEEN}
+    assert "problem" == findings["broker"].verdict
+    assert {"note"} == {findings[name].verdict for name in CHECKS[1:] if name not in UNSEEN}
 
 
 def test_a_missing_topic_is_a_problem(running: WorkerProcess) -> None:
@@ -141,29 +141,29 @@ def test_a_missing_topic_is_a_problem(running: WorkerProcess) -> None:
     admin.close()
 
     block_until(lambda: examined(settings)["topics"].verdict == "problem", 20)
-    found = examined(settings)
+    findings = examined(settings)
 
-    assert f"Topic {topic} is missing: run `playfold topics create`." == found["topics"].says
-    assert {"ok"} == {verdict for name, verdict in verdicts(found).items() if name != "topics"}
+    assert f"Topic {topic} is missing: run `playfold topics create`." == findings["topics"].says
+    assert {"ok"} == {verdict for name, verdict in verdicts(findings).items() if name != "topics"}
 
 
 def test_no_topics_are_a_problem_of_every_check_that_reads_them(own: Settings) -> None:
     """Nothing hangs, and the broker is well."""
-    found = verdicts(examined(own))
+    findings = verdicts(examined(own))
 
-    assert {"broker": "ok"} | dict.fromkeys(CHECKS[1:6], "problem") == found
+    assert {"broker": "ok"} | dict.fromkeys(CHECKS[1:6], "problem") == findings
 
 
 def test_no_generation_and_no_worker_are_problems(own: Settings, names: TopicNames) -> None:
     """Both are told, each with what to do."""
     assert names
-    found = examined(own)
+    findings = examined(own)
 
-    assert {"broker": "ok", "topics": "ok", "lag": "ok", "clock": "note"}.items() <= verdicts(found).items()
-    assert "problem" == found["generation"].verdict
-    assert "Run `playfold retrain`." == found["generation"].do
-    assert "problem" == found["workers"].verdict
-    assert "No worker told anything in the last hour." == found["workers"].says
+    assert {"broker": "ok", "topics": "ok", "lag": "ok", "clock": "note"}.items() <= verdicts(findings).items()
+    assert "problem" == findings["generation"].verdict
+    assert "Run `playfold retrain`." == findings["generation"].do
+    assert "problem" == findings["workers"].verdict
+    assert "No worker told anything in the last hour." == findings["workers"].says
 
 
 def test_a_generation_that_is_gone_from_the_store_is_a_problem(own: Settings, names: TopicNames) -> None:
@@ -172,11 +172,11 @@ def test_a_generation_that_is_gone_from_the_store_is_a_problem(own: Settings, na
     generation_id = generation_for(own)
     shutil.rmtree(own.application.generations_path / generation_id)
 
-    found = examined(own)["generation"]
+    finding = examined(own)["generation"]
 
-    assert "problem" == found.verdict
-    assert found.says.startswith(f"Generation {generation_id} is not in {own.application.generations_path};")
-    assert "rollback" in found.do
+    assert "problem" == finding.verdict
+    assert finding.says.startswith(f"Generation {generation_id} is not in {own.application.generations_path};")
+    assert "rollback" in finding.do
 
 
 def test_a_damaged_generation_is_a_problem(own: Settings, names: TopicNames) -> None:
@@ -185,10 +185,10 @@ def test_a_damaged_generation_is_a_problem(own: Settings, names: TopicNames) -> 
     generation_id = generation_for(own)
     (own.application.generations_path / generation_id / "item_factors.npy").write_bytes(b"damaged")
 
-    found = examined(own)["generation"]
+    finding = examined(own)["generation"]
 
-    assert "problem" == found.verdict
-    assert "item_factors.npy" in found.says
+    assert "problem" == finding.verdict
+    assert "item_factors.npy" in finding.says
 
 
 def test_a_worker_that_was_killed_is_missed(running: WorkerProcess) -> None:
@@ -198,7 +198,7 @@ def test_a_worker_that_was_killed_is_missed(running: WorkerProcess) -> None:
     send(settings, [play_record("u1", "i9")])
 
     block_until(lambda: examined(settings)["workers"].verdict == "problem", 30)
-    found = examined(settings)
+    findings = examined(settings)
 
-    assert found["workers"].says.startswith("No worker tells anything; the last was a, 1")
-    assert found["lag"].says.startswith("Not folded yet: 1 play (")
+    assert findings["workers"].says.startswith("No worker tells anything; the last was a, 1")
+    assert findings["lag"].says.startswith("Not folded yet: 1 play (")

@@ -48,9 +48,9 @@ def test_a_list_says_why_and_the_command_says_all_of_it(small: Settings) -> None
         send(small, [*ANN, *BEN, play_record("new", "never-trained")])
         block_until(lambda: {"ann", "ben", "new"} <= set(lists(small)) and lists(small)["ann"].offset >= 7, 20)
 
-    found = lists(small)
+    latest = lists(small)
     for user, n_reasons in (("ann", 3), ("ben", 2)):
-        made = found[user]
+        made = latest[user]
         assert [n_reasons] * 10 == [len(names) for names in made.because]
         sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
         np.testing.assert_allclose(made.scores, sums, rtol=1e-5)
@@ -61,12 +61,12 @@ def test_a_list_says_why_and_the_command_says_all_of_it(small: Settings) -> None
             assert made.scores[rank - 1] == pytest.approx(whole.score, rel=1e-5)
             expected = [shares[name] for name in made.because[rank - 1]]
             np.testing.assert_allclose(expected, made.because_scores[rank - 1], atol=1e-5 * made.scores[0])
-    assert "popular" == found["new"].kind
-    assert [] == found["new"].because
-    assert [] == found["new"].because_rest
+    assert "popular" == latest["new"].kind
+    assert [] == latest["new"].because
+    assert [] == latest["new"].because_rest
     assert said(small, "new", "i1").startswith("Nothing that 'new' played is in generation ")
-    told, machine = run(small, "ann", found["ann"].items[0]), run(small, "ann", found["ann"].items[0], "--json")
-    assert f"{found['ann'].items[0]} scores " in told.stdout
+    told, machine = run(small, "ann", latest["ann"].items[0]), run(small, "ann", latest["ann"].items[0], "--json")
+    assert f"{latest['ann'].items[0]} scores " in told.stdout
     assert ", rank 1\n" in told.stdout
     assert 7 == len(msgspec.json.decode(machine.stdout, type=Explanation).shares)
 

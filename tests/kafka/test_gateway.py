@@ -72,15 +72,17 @@ def test_a_listener_reads_what_their_play_changed(running: Running) -> None:
         user_id = f"secret-{number}"
         for item_id in (f"i{item}" for item in rng.choice(100, 3, replace=False)):
             (place,) = post(running.client, play(user_id, item_id))
-            found = read(running.client, user_id, place)
+            recommendations = read(running.client, user_id, place)
 
-            assert found["reflected"] is True
-            assert user_id == found["user_id"]
-            assert place["partition"] == found["partition"]
-            assert place["offset"] == found["offset"]
-            assert item_id not in found["items"]
+            assert recommendations["reflected"] is True
+            assert user_id == recommendations["user_id"]
+            assert place["partition"] == recommendations["partition"]
+            assert place["offset"] == recommendations["offset"]
+            assert item_id not in recommendations["items"]
     on_topic = lists(running.settings)["secret-19"]
-    assert msgspec.to_builtins(on_topic) == {name: value for name, value in found.items() if name != "reflected"}
+    assert msgspec.to_builtins(on_topic) == {
+        name: value for name, value in recommendations.items() if name != "reflected"
+    }
 
 
 def test_acknowledged_events_stand_where_they_are_said_to(running: Running) -> None:
@@ -94,15 +96,15 @@ def test_acknowledged_events_stand_where_they_are_said_to(running: Running) -> N
     with ThreadPoolExecutor(16) as threads:
         answers = dict(zip(sent, threads.map(lambda events: post(running.client, *events), sent.values()), strict=True))
 
-    places = [(place["partition"], place["offset"]) for found in answers.values() for place in found]
+    places = [(place["partition"], place["offset"]) for results in answers.values() for place in results]
     assert 500 == len(set(places))
     read_back: dict[str, list[Any]] = {}
     for key, value in values(running.settings, topic_names(running.settings).plays):
         read_back.setdefault(key.decode(), []).append(msgspec.json.decode(value))
-    assert sent == {user_id: found for user_id, found in read_back.items() if user_id in sent}
-    for user_id, found in answers.items():
-        assert sorted(found, key=lambda place: place["offset"]) == found
-        assert {partition_of(user_id, 4)} == {place["partition"] for place in found}
+    assert sent == {user_id: events for user_id, events in read_back.items() if user_id in sent}
+    for user_id, results in answers.items():
+        assert sorted(results, key=lambda place: place["offset"]) == results
+        assert {partition_of(user_id, 4)} == {place["partition"] for place in results}
 
 
 @pytest.mark.parametrize("user_id", ["secret/a b", "..", "secret%2F", "ü-secret", "🎵", "s" * 128])
@@ -126,12 +128,12 @@ def test_a_play_that_changes_no_list_is_settled(running: Running) -> None:
     (pause,) = post(running.client, {"type": "pause", "user_id": "secret-pausing"})
     (ignored,) = post(running.client, play("secret-pausing", "i2"))
 
-    found = read(running.client, "secret-pausing", ignored)
+    recommendations = read(running.client, "secret-pausing", ignored)
 
-    assert found["reflected"] is True
-    assert before["items"] == found["items"]
-    assert before["offset"] == found["offset"]
-    assert pause["offset"] > found["offset"]
+    assert recommendations["reflected"] is True
+    assert before["items"] == recommendations["items"]
+    assert before["offset"] == recommendations["offset"]
+    assert pause["offset"] > recommendations["offset"]
     later = read(running.client, "secret-pausing", {**ignored, "offset": ignored["offset"] + 10**6}, wait_ms=300)
     assert not later["reflected"]
 
@@ -156,8 +158,8 @@ def test_many_readers_wait_at_a_time(running: Running) -> None:
 def test_reasons_come_from_the_list_or_from_all_plays(running: Running) -> None:
     """Both sum to the score, and say the same of the plays that the list names."""
     (*_, place) = post(running.client, *(play("secret-why", f"i{item}") for item in (3, 14, 15, 9, 26, 53)))
-    found = read(running.client, "secret-why", place)
-    item_id = found["items"][1]
+    recommendations = read(running.client, "secret-why", place)
+    item_id = recommendations["items"][1]
     path = f"/v1/users/secret-why/because/{item_id}"
 
     short, full = good(running.client.get(path)).json(), good(running.client.get(f"{path}?full=true")).json()
@@ -169,8 +171,8 @@ def test_reasons_come_from_the_list_or_from_all_plays(running: Running) -> None:
     for told, n in ((short, 3), (full, 6)):
         assert n == len(told["reasons"])
         total = sum(reason["share"] for reason in told["reasons"]) + told["rest"]
-        assert found["scores"][1] == pytest.approx(total, rel=1e-5)
-        assert found["scores"][1] == pytest.approx(told["score"], rel=1e-5)
+        assert recommendations["scores"][1] == pytest.approx(total, rel=1e-5)
+        assert recommendations["scores"][1] == pytest.approx(told["score"], rel=1e-5)
     shares = {reason["item_id"]: reason["share"] for reason in full["reasons"]}
     for reason in short["reasons"]:
         assert reason["share"] == pytest.approx(shares[reason["item_id"]], rel=1e-4)
@@ -205,11 +207,11 @@ def test_what_goes_with_some_items_is_what_their_listener_would_get(running: Run
     theirs = read(running.client, "secret-twin", place)
 
     body = {"items": ["i7", "i8", "stranger"], "n": 10}
-    found = good(running.client.post("/v1/recommendations", json=body)).json()
+    response = good(running.client.post("/v1/recommendations", json=body)).json()
 
-    assert ["stranger"] == found["unknown"]
-    assert theirs["generation"] == found["generation"]
-    assert set(theirs["items"][:5]) <= set(found["items"])
+    assert ["stranger"] == response["unknown"]
+    assert theirs["generation"] == response["generation"]
+    assert set(theirs["items"][:5]) <= set(response["items"])
 
 
 def test_a_listener_is_forgotten(running: Running) -> None:
@@ -246,9 +248,9 @@ def test_a_page_sees_its_listener_s_list_move(running: Running) -> None:
     assert not moved["first"]
     assert 0 < moved["took_ms"] < 5000
     assert "i77" not in [entry["item_id"] for entry in moved["entries"]]
-    assert ["a"] == [found["instance"] for found in figures["workers"]]
-    assert [[0, 1, 2, 3]] == [found["partitions"] for found in figures["workers"]]
-    assert [True] == [found["serving"] for found in figures["generations"]]
+    assert ["a"] == [row["instance"] for row in figures["workers"]]
+    assert [[0, 1, 2, 3]] == [row["partitions"] for row in figures["workers"]]
+    assert [True] == [row["serving"] for row in figures["generations"]]
 
 
 def test_rejects_and_lag_are_told(running: Running) -> None:

@@ -36,11 +36,11 @@ def test_one_client_cannot_ask_for_everything(settings: Settings, names: TopicNa
     assert names.plays
     limited = override(settings, gateway_requests_per_s=5.0)
     with gateway(limited) as process, client_of(process) as client:
-        found = [client.get("/v1/items?query=a") for _ in range(15)]
-        told = [answer.status_code for answer in found]
+        responses = [client.get("/v1/items?query=a") for _ in range(15)]
+        told = [answer.status_code for answer in responses]
         assert {200, 429} == set(told)
         first = told.index(429)
         assert 10 <= first <= 13
-        time.sleep(int(found[first].headers["retry-after"]))
+        time.sleep(int(responses[first].headers["retry-after"]))
         assert 200 == client.get("/v1/items?query=a").status_code
         assert 200 == client.get("/healthz").status_code

@@ -55,9 +55,9 @@ def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> N
         seen: dict[int, set[str]] = {}
         with Client(base_url=listening["url"], trust_env=False) as client:
             for _ in range(10_000):
-                found, ready = client.get("/v1/items/last/related"), client.get("/readyz")
+                response, ready = client.get("/v1/items/last/related"), client.get("/readyz")
                 seen.setdefault(ready.status_code, set()).add(ready.text)
-                assert found.status_code in {503, 200}
+                assert response.status_code in {503, 200}
                 assert 200 == client.get("/healthz").status_code
                 if ready.status_code == 200:
                     break

@@ -116,8 +116,8 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
 
 def top_of(settings: Settings) -> str:
     """Return the most popular item."""
-    found = asyncio.run(latest_popular("all", settings))
-    return found.items[0] if found else ""
+    popular = asyncio.run(latest_popular("all", settings))
+    return popular.items[0] if popular else ""
 
 
 def test_what_goes_with_some_items_needs_the_store_alone(tmp_path: Path) -> None:

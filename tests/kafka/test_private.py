@@ -67,8 +67,8 @@ def traces_of(text: str, key: int) -> list[bytes]:
 
 def private_lists(settings: Settings) -> dict[str, Recommendations]:
     """Return every user's latest private list."""
-    found = values(settings, topic_names(settings).private_recommendations)
-    return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in found}
+    records = values(settings, topic_names(settings).private_recommendations)
+    return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in records}
 
 
 def searched(settings: Settings, broker: Broker) -> Iterator[tuple[str, bytes]]:
@@ -140,7 +140,7 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
     with worker(small) as process:
         block_until(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9, 60)
         made = retrain(small, no_progress)
-        block_until(lambda: {found.generation for found in lists(small).values()} == {made.generation}, 20)
+        block_until(lambda: {a_list.generation for a_list in lists(small).values()} == {made.generation}, 20)
         before = lists(small)
         record = dict(values(small, names.users_changelog))[b"u0"]
         item = before["u0"].items[0]
@@ -157,9 +157,9 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
         # Its plays may come in several groups: the last list is that of all of them.
         block_until(lambda: item not in private_lists(small)["u0"].items, 20)
 
-        found = private_lists(small)
-        assert {True} == {a_list.private for a_list in found.values()}
-        assert not {item, secret.item} & set(found["u0"].items)
+        listed = private_lists(small)
+        assert {True} == {a_list.private for a_list in listed.values()}
+        assert not {item, secret.item} & set(listed["u0"].items)
         assert before == lists(small)
         assert record == dict(values(small, names.users_changelog))[b"u0"]
         if killed:
@@ -191,7 +191,7 @@ def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> 
     generation = generation_store(settings).open(made.generation)
     assert secret.item not in generation.item_ids.tolist()
     assert secret.listener not in lists(settings)
-    assert all(secret.item not in json.dumps(msgspec.to_builtins(found)) for found in lists(settings).values())
+    assert all(secret.item not in json.dumps(msgspec.to_builtins(a_list)) for a_list in lists(settings).values())
 
 
 def test_the_search_finds_what_is_kept(small: Settings, broker: Broker, secret: Secret) -> None:

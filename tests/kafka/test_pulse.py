@@ -87,7 +87,7 @@ def ranks_by_hand(settings: Settings, names: TopicNames) -> Ranks:
     for user, plays in offsets_of(settings, names.plays).items():
         known = set[str]()
         for offset, item in plays:
-            before = [found.items for found in told[user] if found.offset < offset]
+            before = [a_list.items for a_list in told[user] if a_list.offset < offset]
             if before and item not in known:
                 ranks.append(1 + before[-1].index(item) if item in before[-1] else 0)
             known.add(item)
@@ -104,17 +104,17 @@ def test_what_a_worker_counts_is_what_its_lists_say(running: WorkerProcess, name
         block_until(lambda done=done: handled(settings, names) >= done, 10)  # type: ignore[misc]
     expected = ranks_by_hand(settings, names)
 
-    found, (pulse,) = metrics(settings), pulses(settings, names).values()
+    samples, (pulse,) = metrics(settings), pulses(settings, names).values()
 
     assert len(expected) > N_USERS * (ROUNDS - 4)
     at_10, at_50 = sum(0 < rank <= 10 for rank in expected), sum(rank > 0 for rank in expected)
     assert 0 < at_10 < at_50 < len(expected)
-    assert len(expected) == found["playfold_scored_plays_total", "own", ""]
-    assert at_10 == found["playfold_hits_total", "own", "10"]
-    assert at_50 == found["playfold_hits_total", "own", "50"]
+    assert len(expected) == samples["playfold_scored_plays_total", "own", ""]
+    assert at_10 == samples["playfold_hits_total", "own", "10"]
+    assert at_50 == samples["playfold_hits_total", "own", "50"]
     reciprocal = sum(1 / rank for rank in expected if rank)
-    assert reciprocal == pytest.approx(found["playfold_reciprocal_rank_total", "own", ""])
-    assert len(expected) == found["playfold_scored_plays_total", "popular", ""]
+    assert reciprocal == pytest.approx(samples["playfold_reciprocal_rank_total", "own", ""])
+    assert len(expected) == samples["playfold_scored_plays_total", "popular", ""]
     assert pulse.quality is not None
     assert len(expected) == pulse.quality.every.plays
     assert at_10 / len(expected) == pulse.quality.every.own.hit_at_10.value
@@ -123,7 +123,7 @@ def test_what_a_worker_counts_is_what_its_lists_say(running: WorkerProcess, name
 
 def handled(settings: Settings, names: TopicNames) -> int:
     """Return how many events the last pulse tells of."""
-    return max((sum(found.events.values()) for found in pulses(settings, names).values()), default=0)
+    return max((sum(pulse.events.values()) for pulse in pulses(settings, names).values()), default=0)
 
 
 def pulses(settings: Settings, names: TopicNames) -> dict[bytes, Pulse]:
@@ -138,12 +138,12 @@ def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNam
     block_until(lambda: handled(settings, names) == 20, 10)
     told = [msgspec.json.decode(value, type=Pulse) for _, value in values(settings, names.pulse)]
 
-    timed = [found.p50_ms for found in told if found.p50_ms is not None]
+    timed = [pulse.p50_ms for pulse in told if pulse.p50_ms is not None]
     assert 0 < timed[0] < 1000
     assert [0, 1, 2, 3] == told[-1].partitions
     assert [0, 1, 2, 3] == told[-1].partitions_swept
     assert told[-1].generation is not None
-    assert any(found.events_per_s > 0 for found in told)
+    assert any(pulse.events_per_s > 0 for pulse in told)
     line = asyncio.run(run_command(settings, "pulse", "--json", log_file=settings.application.data_path / "pulse.log"))
     assert "west" == msgspec.json.decode(line, type=Pulse).instance
 

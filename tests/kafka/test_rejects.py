@@ -38,11 +38,11 @@ def test_whatever_comes_arrives_among_the_rejects(settings: Settings, names: Top
         block_until(lambda: plays_of(settings, b"ann") == len(bad), 20)
         assert process.running
 
-    found = rejects(settings)
-    assert [(key, value or None) for key, value in bad] == [(a.key, a.value or None) for a in found]
-    assert [2 * number for number in range(len(bad))] == [a.offset for a in found]
-    assert {(names.plays, 2)} == {(a.topic, a.partition) for a in found}
-    assert "the value has 1000000 bytes, more than 4096" == found[-1].reason
+    rejected = rejects(settings)
+    assert [(key, value or None) for key, value in bad] == [(a.key, a.value or None) for a in rejected]
+    assert [2 * number for number in range(len(bad))] == [a.offset for a in rejected]
+    assert {(names.plays, 2)} == {(a.topic, a.partition) for a in rejected}
+    assert "the value has 1000000 bytes, more than 4096" == rejected[-1].reason
 
 
 def plays_of(settings: Settings, user: bytes) -> int:

@@ -135,36 +135,36 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
         send(small, [(b"ann", msgspec.json.encode({"user_id": "ann", **event})) for event in own])
         block_until(lambda: "ann" in lists(small) and record_of(small, "ann").paused, 20)
 
-        found = exported(small, "ann")
+        document = exported(small, "ann")
 
-    record = found["record"]
+    record = document["record"]
     assert [("i2", -1.0), ("i1", 1.0)] == [(entry["item_id"], entry["value"]) for entry in record["history"]]
     assert ["i3"] == [item["item_id"] for item in record["hidden"]]
     assert ["i4", "i5"] == [item["item_id"] for item in record["shown"]]
     assert 1 == len(record["play_ids"])
     assert record["paused"] is True
-    listed = found["recommendations"]["recommendations"]
+    listed = document["recommendations"]["recommendations"]
     assert listed["items"] == [mark["item_id"] for mark in record["listed"]]
     assert listed["generation"] == record["generation"]
     first = len(others)
     assert [(0, first + number, event) for number, event in enumerate(own)] == [
         (held["partition"], held["offset"], {name: value for name, value in held["event"].items() if name != "user_id"})
-        for held in found["plays"]
+        for held in document["plays"]
     ]
-    assert [first + 5] == [held["rejected"]["offset"] for held in found["plays_rejected"]]
-    assert [True] == [held["recommendations"]["private"] for held in found["private_recommendations"]]
-    assert "u1" not in json.dumps(found)
+    assert [first + 5] == [held["rejected"]["offset"] for held in document["plays_rejected"]]
+    assert [True] == [held["recommendations"]["private"] for held in document["private_recommendations"]]
+    assert "u1" not in json.dumps(document)
 
     ended = run(small, "export", "ann", "--out", str(tmp_path / "ann.json"))
     assert f"What is held of ann stands in {tmp_path / 'ann.json'}.\n" == ended.stdout
-    assert {**found, "made_at_ms": 0} == {**json.loads((tmp_path / "ann.json").read_text()), "made_at_ms": 0}
+    assert {**document, "made_at_ms": 0} == {**json.loads((tmp_path / "ann.json").read_text()), "made_at_ms": 0}
 
 
 def test_of_who_is_unknown_the_document_says_that_nothing_is_held(small: Settings) -> None:
     """With status 0; bytes that are no event are given out as they are."""
-    found = exported(small, "eve")
+    document = exported(small, "eve")
 
-    assert (False, None, None, [], [], []) == tuple(found[name] for name in list(found)[3:])
+    assert (False, None, None, [], [], []) == tuple(document[name] for name in list(document)[3:])
 
     async def produce() -> None:
         async with Outbox(small) as outbox:

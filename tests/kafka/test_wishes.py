@@ -37,8 +37,8 @@ def prepared(settings: Settings, **changed: Any) -> Settings:
 
 def record_of(settings: Settings, names: TopicNames) -> UserRecord:
     """Return ann's record."""
-    found = [value for key, value in values(settings, names.users_changelog) if key == b"ann"]
-    return UserRecord.decode(found[-1])
+    records = [value for key, value in values(settings, names.users_changelog) if key == b"ann"]
+    return UserRecord.decode(records[-1])
 
 
 def sent_through(settings: Settings, names: TopicNames, *events: Item) -> Recommendations:

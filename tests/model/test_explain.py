@@ -82,13 +82,13 @@ def test_the_shares_of_a_list_sum_to_its_scores(draw: Draw, trained: Trained, ru
     best, _ = top_n(x, factors.item_factors[order], norms[order], starts, np.argsort(order)[rows].astype(np.int32), 20)
     lists = order[best].astype(np.int32)
 
-    found = explain(*arguments(equations, factors, lists))
+    reasons = explain(*arguments(equations, factors, lists))
 
     np.testing.assert_allclose(
-        found.shares.sum(axis=2, dtype=np.float64) + found.rest, score_of(equations, factors, lists), rtol=CLOSE
+        reasons.shares.sum(axis=2, dtype=np.float64) + reasons.rest, score_of(equations, factors, lists), rtol=CLOSE
     )
     twin = explain_plain(*arguments(equations, factors, lists))
-    assert_same(twin, found, np.abs(score_of(equations, factors, lists)))
+    assert_same(twin, reasons, np.abs(score_of(equations, factors, lists)))
 
 
 def test_the_hkv_rule_equals_implicits_explain(draw: Draw, trained: Trained) -> None:
@@ -100,11 +100,11 @@ def test_the_hkv_rule_equals_implicits_explain(draw: Draw, trained: Trained) -> 
     confidences = csr_matrix((1 + objective.alpha * weights, rows, starts), (4, len(factors.item_factors)))
     lists = np.arange(40, dtype=np.int32).reshape(4, 10)
 
-    found = explain(*arguments(equations_of(starts, rows, weights, objective), factors, lists, 25))
+    reasons = explain(*arguments(equations_of(starts, rows, weights, objective), factors, lists, 25))
 
     for user, item in np.ndindex(lists.shape):
         score, theirs, _ = oracle.explain(user, confidences, int(lists[user, item]), N=25)
-        ours = dict(zip(rows[found.entries[user, item]].tolist(), found.shares[user, item].tolist(), strict=True))
+        ours = dict(zip(rows[reasons.entries[user, item]].tolist(), reasons.shares[user, item].tolist(), strict=True))
         scale = sum(abs(share) for _, share in theirs)
         assert score == pytest.approx(sum(ours.values()), abs=CLOSE * scale)
         assert dict(theirs) == pytest.approx(ours, abs=CLOSE * scale)
@@ -130,14 +130,14 @@ def test_shares_and_rest_are_the_twins_and_sum_to_the_score(
         own[length:] = -1
     lists = lists.astype(np.int32)
 
-    found = explain(*arguments(equations, factors, lists, m))
+    reasons = explain(*arguments(equations, factors, lists, m))
 
     scale = bounds(equations, factors, lists)
-    assert_same(explain_plain(*arguments(equations, factors, lists, m)), found, scale)
-    total = found.shares.sum(axis=2, dtype=np.float64) + found.rest
+    assert_same(explain_plain(*arguments(equations, factors, lists, m)), reasons, scale)
+    total = reasons.shares.sum(axis=2, dtype=np.float64) + reasons.rest
     assert (np.abs(total - score_of(equations, factors, lists)) <= CLOSE * scale).all()
-    assert not found.shares[lists < 0].any()
-    assert not found.rest[lists < 0].any()
+    assert not reasons.shares[lists < 0].any()
+    assert not reasons.rest[lists < 0].any()
 
 
 @pytest.mark.parametrize("rule", ["ials", "hkv"])
@@ -167,13 +167,13 @@ def test_the_largest_come_first_and_each_entry_has_its_own_share(trained: Traine
     equations = drawn(objective, 2, 25)
     lists = np.arange(60, dtype=np.int32).reshape(2, 30)
 
-    found = explain(*arguments(equations, factors, lists, 4))
+    reasons = explain(*arguments(equations, factors, lists, 4))
 
     for user in range(2):
         whole = split(equations, factors.item_factors, factors.gram_diagonal, user, lists[user])
-        named = np.take_along_axis(whole, found.entries[user] - equations.starts[user], axis=1)
-        np.testing.assert_allclose(named, found.shares[user], atol=CLOSE * np.abs(whole).sum())
-    assert (np.diff(np.abs(found.shares), axis=2) <= 0).all()
+        named = np.take_along_axis(whole, reasons.entries[user] - equations.starts[user], axis=1)
+        np.testing.assert_allclose(named, reasons.shares[user], atol=CLOSE * np.abs(whole).sum())
+    assert (np.diff(np.abs(reasons.shares), axis=2) <= 0).all()
 
 
 def test_an_entry_without_a_target_is_no_reason_and_still_counts(trained: Trained) -> None:
@@ -184,7 +184,7 @@ def test_an_entry_without_a_target_is_no_reason_and_still_counts(trained: Traine
     ignored = refused._replace(rows=np.array([equations.rows[0], -1], np.int32))
     like = equations.rows[1:][None].astype(np.int32)
 
-    with_no, without = (explain(*arguments(found, factors, like)) for found in (refused, ignored))
+    with_no, without = (explain(*arguments(either, factors, like)) for either in (refused, ignored))
 
     assert [0, -1, -1] == with_no.entries[0, 0].tolist()
     assert [0, -1, -1] == without.entries[0, 0].tolist()
@@ -200,11 +200,11 @@ def test_only_the_chosen_users_are_explained(trained: Trained) -> None:
     equations = equations._replace(rows=rows)
     lists = np.arange(20, dtype=np.int32).reshape(2, 10)
 
-    found = explain(*arguments(equations, factors, lists, users=np.array([1, 3])))
+    reasons = explain(*arguments(equations, factors, lists, users=np.array([1, 3])))
 
-    assert (found.entries[0] == -1).all()
-    assert not found.shares[0].any()
-    assert not found.rest[0].any()
-    assert ((found.entries[1] >= 36) & (found.entries[1] < 48)).all()
+    assert (reasons.entries[0] == -1).all()
+    assert not reasons.shares[0].any()
+    assert not reasons.rest[0].any()
+    assert ((reasons.entries[1] >= 36) & (reasons.entries[1] < 48)).all()
     nobody = explain(*arguments(equations, factors, lists[:0], users=np.zeros(0, np.int64)))
     assert (0, 10, 3) == nobody.entries.shape

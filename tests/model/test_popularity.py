@@ -58,48 +58,48 @@ def test_live_plays_are_exact_in_any_order(plays: list[tuple[int, float, int]], 
         expected[row] += weight * 2.0 ** ((at - latest) / HALF_LIFE_S)
     shuffled = random.sample(plays, len(plays))
 
-    found = LivePlays.begin(begun, as_of_s)
+    live_plays = LivePlays.begin(begun, as_of_s)
     for low in range(0, len(shuffled), size):
-        found.add(*live(shuffled[low : low + size]), HALF_LIFE_S, NOW_S)
+        live_plays.add(*live(shuffled[low : low + size]), HALF_LIFE_S, NOW_S)
 
-    np.testing.assert_allclose(expected, found.plays(HALF_LIFE_S), rtol=1e-9, atol=1e-9)
-    assert latest == found.latest_s
-    assert found.latest_s - found.reference_s <= HALF_LIVES_MAX * HALF_LIFE_S
+    np.testing.assert_allclose(expected, live_plays.plays(HALF_LIFE_S), rtol=1e-9, atol=1e-9)
+    assert latest == live_plays.latest_s
+    assert live_plays.latest_s - live_plays.reference_s <= HALF_LIVES_MAX * HALF_LIFE_S
 
 
 def test_what_is_of_no_known_time_counts_as_of_the_first_plays() -> None:
     """A generation that does not say when its popularity was: it is neither all nor nothing beside them."""
-    found = LivePlays.begin(np.array([4.0, 0.0], np.float32), 0)
+    live_plays = LivePlays.begin(np.array([4.0, 0.0], np.float32), 0)
 
-    found.add(*live([(1, 1.0, 500), (1, 1.0, 400)]), HALF_LIFE_S, NOW_S)
+    live_plays.add(*live([(1, 1.0, 500), (1, 1.0, 400)]), HALF_LIFE_S, NOW_S)
 
-    np.testing.assert_allclose([4, 1.5], found.plays(HALF_LIFE_S))
+    np.testing.assert_allclose([4, 1.5], live_plays.plays(HALF_LIFE_S))
 
 
 def test_a_wrong_clock_cannot_make_other_plays_worthless() -> None:
     """A play of the year 2099 counts as one of now."""
-    found = LivePlays.begin(np.array([4.0, 0.0], np.float32), NOW_S)
+    live_plays = LivePlays.begin(np.array([4.0, 0.0], np.float32), NOW_S)
 
-    found.add(*live([(1, 1.0, 4_000_000_000)]), HALF_LIFE_S, NOW_S)
+    live_plays.add(*live([(1, 1.0, 4_000_000_000)]), HALF_LIFE_S, NOW_S)
 
-    assert [4.0, 1.0] == found.plays(HALF_LIFE_S).tolist()
+    assert [4.0, 1.0] == live_plays.plays(HALF_LIFE_S).tolist()
 
 
 @pytest.mark.parametrize("play", [(-1, 1.0, 500), (0, -2.0, 500), (0, 0.0, 500)])
 def test_neither_unknown_items_nor_dislikes_count(play: tuple[int, float, int]) -> None:
     """Nor do they move the time."""
-    found = LivePlays.begin(np.array([1.0], np.float32), 400)
+    live_plays = LivePlays.begin(np.array([1.0], np.float32), 400)
 
-    found.add(*live([play]), HALF_LIFE_S, NOW_S)
+    live_plays.add(*live([play]), HALF_LIFE_S, NOW_S)
 
-    assert [1.0] == found.plays(HALF_LIFE_S).tolist()
-    assert 400 == found.latest_s
+    assert [1.0] == live_plays.plays(HALF_LIFE_S).tolist()
+    assert 400 == live_plays.latest_s
 
 
 def test_plays_may_count_for_ever() -> None:
     """With an infinite half-life they are a plain sum."""
-    found = LivePlays.begin(np.array([1.0], np.float32), 400)
+    live_plays = LivePlays.begin(np.array([1.0], np.float32), 400)
 
-    found.add(*live([(0, 1.0, 100), (0, 1.0, 900_000)]), np.inf, NOW_S)
+    live_plays.add(*live([(0, 1.0, 100), (0, 1.0, 900_000)]), np.inf, NOW_S)
 
-    assert [3.0] == found.plays(np.inf).tolist()
+    assert [3.0] == live_plays.plays(np.inf).tolist()

@@ -165,8 +165,8 @@ def rules() -> list[dict[str, Any]]:
 
 def dashboard() -> dict[str, Any]:
     """Return the dashboard."""
-    found: dict[str, Any] = json.loads((OPS / "grafana" / "dashboards" / "playfold.json").read_text())
-    return found
+    document: dict[str, Any] = json.loads((OPS / "grafana" / "dashboards" / "playfold.json").read_text())
+    return document
 
 
 def legend_labels(legend: str) -> set[str]:

@@ -25,8 +25,8 @@ services = pytest.mark.parametrize("name", sorted(SERVICES))
 
 def compose() -> dict[str, Any]:
     """Return the whole file, its anchors resolved."""
-    found: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
-    return found
+    document: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    return document
 
 
 def scraped() -> dict[str, Any]:
@@ -55,10 +55,10 @@ def settings_of(name: str) -> Settings:
 
 def test_the_file_is_a_compose_file() -> None:
     """By the schema of the Compose specification; extensions and merged anchors included."""
-    found = importlib.util.find_spec("check_jsonschema")
-    assert found is not None
-    assert found.origin is not None
-    schema = json.loads((Path(found.origin).parent / "builtin_schemas/vendor/compose-spec.json").read_text())
+    spec = importlib.util.find_spec("check_jsonschema")
+    assert spec is not None
+    assert spec.origin is not None
+    schema = json.loads((Path(spec.origin).parent / "builtin_schemas/vendor/compose-spec.json").read_text())
 
     errors = jsonschema.Draft7Validator(schema).iter_errors(compose())
 
@@ -153,12 +153,12 @@ def test_a_port_is_published_once() -> None:
 @pytest.mark.parametrize("name", PLAYFOLD)
 def test_playfold_reads_the_settings_of_a_service(name: str) -> None:
     """Each is one that there is; all services agree on those that they have to agree on."""
-    found = settings_of(name)
+    service_settings = settings_of(name)
 
-    assert found.kafka.brokers == "kafka:9092"
+    assert service_settings.kafka.brokers == "kafka:9092"
     agreed = ("brokers", "group", "partitions", "replication", "topic_prefix", "generation_store", "factors", "rule")
     for field in agreed:
-        assert flat_values(settings_of("topics"))[field] == flat_values(found)[field]
+        assert flat_values(settings_of("topics"))[field] == flat_values(service_settings)[field]
 
 
 def test_services_keep_what_they_have_to_themselves() -> None:
@@ -174,10 +174,10 @@ def test_services_keep_what_they_have_to_themselves() -> None:
 
 def test_generations_are_shared_and_written_by_the_night_alone() -> None:
     """Workers and the gateway open what it published."""
-    found = {name: mounts(name)[settings_of(name).generations.store] for name in PLAYFOLD if name != "topics"}
+    stores = {name: mounts(name)[settings_of(name).generations.store] for name in PLAYFOLD if name != "topics"}
 
-    assert {"nightly"} == {name for name, (_, read_only) in found.items() if not read_only}
-    assert {"generations"} == {source for source, _ in found.values()}
+    assert {"nightly"} == {name for name, (_, read_only) in stores.items() if not read_only}
+    assert {"generations"} == {source for source, _ in stores.values()}
 
 
 def test_prometheus_asks_every_worker_and_the_gateway() -> None:
@@ -186,15 +186,15 @@ def test_prometheus_asks_every_worker_and_the_gateway() -> None:
     expected = [f"{name}:{settings_of(name).telemetry.metrics_port}" for name in WORKERS]
     [target] = gateway["static_configs"][0]["targets"]
     host, port = target.split(":")
-    found = settings_of("gateway")
+    service_settings = settings_of("gateway")
 
     assert expected == workers["static_configs"][0]["targets"]
     assert ["0.0.0.0"] * len(WORKERS) == [settings_of(name).telemetry.metrics_host for name in WORKERS]  # noqa: S104
     assert "gateway" == host
-    assert found.gateway.port == int(port)
-    assert host in found.gateway.hosts.split(",")
+    assert service_settings.gateway.port == int(port)
+    assert host in service_settings.gateway.hosts.split(",")
     secret = Path(gateway["authorization"]["credentials_file"])
-    assert str(secret) == found.gateway.token_file
+    assert str(secret) == service_settings.gateway.token_file
     assert secret.name in SERVICES["prometheus"]["secrets"]
     assert secret.name in SERVICES["gateway"]["secrets"]
 

@@ -72,10 +72,10 @@ def test_what_is_coloured_is_drawn(panel: dict[str, Any]) -> None:
 
 def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
     """Rows included; all stand within the 24 columns of Grafana's grid."""
-    found = dashboard()["panels"]
-    places = [(panel["gridPos"], panel["title"]) for panel in found]
+    panels = dashboard()["panels"]
+    places = [(panel["gridPos"], panel["title"]) for panel in panels]
 
-    assert len(found) == len({panel["id"] for panel in found})
+    assert len(panels) == len({panel["id"] for panel in panels})
     assert all(place["x"] + place["w"] <= WIDTH for place, _ in places)
     assert [] == [(a, b) for (one, a), (two, b) in combinations(places, 2) if overlap(one, two)]
 
@@ -110,11 +110,11 @@ def test_the_dashboard_has_what_an_operator_looks_for() -> None:
 def test_the_dashboard_is_what_its_folder_provides() -> None:
     """A uid, since links go by it; nothing that was exported from somebody's Grafana."""
     [provider] = provisioned("dashboards", "playfold.yml")["providers"]
-    found = dashboard()
+    document = dashboard()
 
-    assert "playfold" == found["uid"]
-    assert "playfold" == found["title"]
-    assert not {"__inputs", "__requires", "id"} & set(found)
+    assert "playfold" == document["uid"]
+    assert "playfold" == document["title"]
+    assert not {"__inputs", "__requires", "id"} & set(document)
     assert ["playfold.json"] == [path.name for path in (OPS / "grafana" / "dashboards").iterdir()]
     assert "file" == provider["type"]
     assert provider["options"]["path"].startswith("/")

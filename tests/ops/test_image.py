@@ -52,10 +52,10 @@ def test_the_builder_gets_what_is_copied_and_nothing_else() -> None:
 
 def test_versions_are_locked() -> None:
     """The base to the last digit, in both stages alike; everything of Python by hashes."""
-    found = re.search(r"^ARG PYTHON=(\S+)$", TEXT, re.MULTILINE)
+    match = re.search(r"^ARG PYTHON=(\S+)$", TEXT, re.MULTILINE)
 
-    assert found is not None
-    assert re.fullmatch(r"3\.1[1-3]\.[0-9]+-slim-[a-z]+", found[1])
+    assert match is not None
+    assert re.fullmatch(r"3\.1[1-3]\.[0-9]+-slim-[a-z]+", match[1])
     assert all(stage.startswith("python:${PYTHON}") for stage in STAGES)
     installs = [line for line in TEXT.splitlines() if "pip install" in line]
     assert ["--require-hashes" in line or "--no-deps" in line for line in installs] == [True, True]

@@ -35,11 +35,11 @@ def client_of(process: GatewayProcess, **headers: str) -> Client:
 
 def post(client: Client, *events: Any) -> list[dict[str, Any]]:
     """Send events, all of which are accepted, and return where they stand."""
-    found = client.post("/v1/plays", json=list(events))
-    assert found.status_code == 200, found.text
-    assert len(events) == found.json()["accepted"]
-    assert 0 == found.json()["rejected"]
-    results: list[dict[str, Any]] = found.json()["results"]
+    response = client.post("/v1/plays", json=list(events))
+    assert response.status_code == 200, response.text
+    assert len(events) == response.json()["accepted"]
+    assert 0 == response.json()["rejected"]
+    results: list[dict[str, Any]] = response.json()["results"]
     return results
 
 

@@ -67,11 +67,11 @@ def values(settings: Settings, topic: str) -> list[tuple[bytes, bytes]]:
 
 def lists(settings: Settings) -> dict[str, Recommendations]:
     """Return every user's latest list."""
-    found = values(settings, topic_names(settings).recommendations)
-    return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in found}
+    records = values(settings, topic_names(settings).recommendations)
+    return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in records}
 
 
 def rejects(settings: Settings) -> list[RejectedPlay]:
     """Return the rejected plays."""
-    found = values(settings, topic_names(settings).plays_rejected)
-    return [msgspec.json.decode(value, type=RejectedPlay) for _, value in found]
+    records = values(settings, topic_names(settings).plays_rejected)
+    return [msgspec.json.decode(value, type=RejectedPlay) for _, value in records]

@@ -86,9 +86,9 @@ def decoded(value: bytes | None) -> PopularItems:
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """Give a scene."""
-    found = Scene(tmp_path)
-    yield found
-    found.thread.shutdown()
+    made = Scene(tmp_path)
+    yield made
+    made.thread.shutdown()
 
 
 async def test_every_partition_gets_the_list_when_it_changed(scene: Scene) -> None:

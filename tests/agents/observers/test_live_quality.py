@@ -59,7 +59,7 @@ class Scene:
         context = GroupContext(self.states, self.generation, NOW_MS)
         changes = folder_of(self.settings, self.quality).fold(group, context)
         make_durable(changes, self.states)
-        return {user: found.items for user, found in lists_of(changes).items()}
+        return {user: a_list.items for user, a_list in lists_of(changes).items()}
 
     def counted(self, which: str = "own", name: str = FIRST_ID) -> list[float]:
         """Return the figures of one kind of list, over all kinds of plays."""

@@ -39,24 +39,24 @@ def test_figures_are_those_of_an_evaluation() -> None:
     """With its intervals: Wilson's for hit rates."""
     ranks = [1, 10, 11, 50, 0, 0, 3]
 
-    found = compared(entries_of(ranks, [0] * 6 + [2]))
+    quality = compared(entries_of(ranks, [0] * 6 + [2]))
 
-    assert found is not None
-    assert len(ranks) == found.plays
-    own = found.own
+    assert quality is not None
+    assert len(ranks) == quality.plays
+    own = quality.own
     assert hit_rate(ranks, 10, 50) == (own.hit_at_10.value, own.hit_at_10.low, own.hit_at_10.high)
     assert hit_rate(ranks, 50, 50) == (own.hit_at_50.value, own.hit_at_50.low, own.hit_at_50.high)
     told = own.mrr_at_50.value, own.mrr_at_50.low, own.mrr_at_50.high
     assert pytest.approx(mean_reciprocal_rank(ranks, 50, 50)) == told
-    assert 1 / 7 == found.popular.hit_at_10.value
-    assert 0.5 / 7 == pytest.approx(found.popular.mrr_at_50.value)
+    assert 1 / 7 == quality.popular.hit_at_10.value
+    assert 0.5 / 7 == pytest.approx(quality.popular.mrr_at_50.value)
 
 
 def test_figures_by_what_was_known_of_listeners() -> None:
     """Kinds without any play have none."""
-    found = by_history(entries_of([1, 0, 1], history=[0, 0, 2]))
+    quality = by_history(entries_of([1, 0, 1], history=[0, 0, 2]))
 
-    assert {"new": 0.5, "many": 1.0} == {name: kind.own.hit_at_10.value for name, kind in found.items()}
+    assert {"new": 0.5, "many": 1.0} == {name: kind.own.hit_at_10.value for name, kind in quality.items()}
 
 
 def test_figures_by_the_generation_that_made_the_list() -> None:
@@ -64,9 +64,9 @@ def test_figures_by_the_generation_that_made_the_list() -> None:
     entries = entries_of([1, 0, 1, 0])
     entries["generation"] = [2**64 - 1, 2**64 - 1, 5, 6]
 
-    found = by_generation(entries, {2**64 - 1: "latest", 7: "unused"})
+    quality = by_generation(entries, {2**64 - 1: "latest", 7: "unused"})
 
-    told = {name: (figures.plays, figures.own.hit_at_10.value) for name, figures in found.items()}
+    told = {name: (figures.plays, figures.own.hit_at_10.value) for name, figures in quality.items()}
     assert {"latest": (2, 0.5), OLDER: (2, 0.5)} == told
 
 

@@ -136,19 +136,19 @@ def test_what_says_that_it_is_not_private_is_rejected_with_its_bytes(private: by
     """Like any other."""
     value = b'{"user_id": "ann", "private":' + private + b"}"
 
-    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], SETTINGS))
+    (reject,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], SETTINGS))
 
-    assert b"ann" == found.key
-    assert value == found.value
+    assert b"ann" == reject.key
+    assert value == reject.value
 
 
 @pytest.mark.parametrize("key", [None, b"", b"ben"])
 def test_a_play_under_another_key_is_rejected(key: bytes | None) -> None:
     """One user's plays stay in one partition, in order."""
-    (found,) = rejected(read_group([slice_of(0, 0, (key, play("ann", "i1")))], SETTINGS))
+    (reject,) = rejected(read_group([slice_of(0, 0, (key, play("ann", "i1")))], SETTINGS))
 
-    assert "the key is not the user_id" == found.reason
-    assert play("ann", "i1") == found.value
+    assert "the key is not the user_id" == reject.reason
+    assert play("ann", "i1") == reject.value
 
 
 JUNK: list[object] = [
@@ -180,7 +180,7 @@ def test_ten_thousand_fuzzed_events_are_counted_or_rejected() -> None:
     group = read_group([slice_of(0, 0, *items)], SETTINGS)
 
     kept = set(group.events.offsets.tolist())
-    set_aside = {found.offset: (found.key, found.value) for found in rejected(group)}
+    set_aside = {reject.offset: (reject.key, reject.value) for reject in rejected(group)}
     private = {offset for offset, (_, value) in enumerate(items) if value and b'"private":' in value}
     assert set(range(N_FUZZED)) - private <= kept | set(set_aside) <= set(range(N_FUZZED))
     assert not kept & set(set_aside)
@@ -189,7 +189,7 @@ def test_ten_thousand_fuzzed_events_are_counted_or_rejected() -> None:
     assert {offset for offset in set_aside.keys() - told.keys() if items[offset][1]} <= private
     assert min(len(kept), len(set_aside)) > 400
     assert [b"ann"] == group.users[0]
-    assert all(0 < len(found.reason) <= 200 for found in rejected(group))
+    assert all(0 < len(reject.reason) <= 200 for reject in rejected(group))
 
 
 BINARY = st.binary(max_size=60)
@@ -206,26 +206,26 @@ def test_no_bytes_stop_the_stream(items: list[Item]) -> None:
     group = read_group([slice_of(0, 0, *items)], SETTINGS)
 
     assert len(items) == len(group.events.offsets) + len(group.rejects[0])
-    told = [found for found in rejected(group) if b'"private":' not in (items[found.offset][1] or b"")]
-    assert [items[found.offset] for found in told] == [(found.key, found.value) for found in told]
+    told = [reject for reject in rejected(group) if b'"private":' not in (items[reject.offset][1] or b"")]
+    assert [items[reject.offset] for reject in told] == [(reject.key, reject.value) for reject in told]
 
 
 def test_a_value_over_the_limit_is_rejected_unread() -> None:
     """The reason has both sizes."""
     value = play("ann", "i1") + b" " * 100
 
-    (found,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], settings_with(play_bytes_max=100)))
+    (reject,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], settings_with(play_bytes_max=100)))
 
-    assert f"the value has {len(value)} bytes, more than 100" == found.reason
+    assert f"the value has {len(value)} bytes, more than 100" == reject.reason
 
 
 def test_a_deeply_nested_value_is_rejected() -> None:
     """A hundred kilobytes of brackets is no reason to die."""
-    (found,) = rejected(
+    (reject,) = rejected(
         read_group([slice_of(0, 0, (b"ann", b'{"x":' * 20_000))], settings_with(play_bytes_max=131_072))
     )
 
-    assert "the value is nested too deeply" == found.reason
+    assert "the value is nested too deeply" == reject.reason
 
 
 def test_the_columns_have_the_types_of_the_kernels() -> None:

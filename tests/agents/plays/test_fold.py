@@ -65,19 +65,19 @@ def test_a_play_gives_its_user_a_list(states: States, generation: Generation) ->
     """Generation, place, times, items and scores; the scores are those of the dense solution."""
     changes = fold_slices([slice_of(1, 41, played("ann", "i3"), played("ann", "i9"))], states, generation, SETTINGS)
 
-    found = lists_of(changes)["ann"]
-    assert "personal" == found.kind
-    assert FIRST_ID == found.generation
-    assert 0 == found.revision
-    assert 1 == found.partition
-    assert 42 == found.offset
-    assert NOW_MS == found.made_at_ms
-    assert NOW_MS + 1000 * SETTINGS.lists.expires_s == found.expires_at_ms
-    assert 5 == len(found.items)
-    assert not {"i3", "i9"} & set(found.items)
+    recommendations = lists_of(changes)["ann"]
+    assert "personal" == recommendations.kind
+    assert FIRST_ID == recommendations.generation
+    assert 0 == recommendations.revision
+    assert 1 == recommendations.partition
+    assert 42 == recommendations.offset
+    assert NOW_MS == recommendations.made_at_ms
+    assert NOW_MS + 1000 * SETTINGS.lists.expires_s == recommendations.expires_at_ms
+    assert 5 == len(recommendations.items)
+    assert not {"i3", "i9"} & set(recommendations.items)
     x = dense_vector(record_of(states, "ann"), generation)
-    rows = generation.rows_of(np.array([item_key(item_id) for item_id in found.items], np.uint64))
-    np.testing.assert_allclose(generation.item_factors[rows] @ x, found.scores, atol=1e-5)
+    rows = generation.rows_of(np.array([item_key(item_id) for item_id in recommendations.items], np.uint64))
+    np.testing.assert_allclose(generation.item_factors[rows] @ x, recommendations.scores, atol=1e-5)
     np.testing.assert_allclose(record_of(states, "ann").vector, x, atol=1e-5)
 
 
@@ -91,8 +91,8 @@ def test_users_of_all_partitions_are_folded_together(states: States, generation:
 
     changes = fold_slices(together, states, generation, SETTINGS)
 
-    found = lists_of(changes)
-    kinds = {user: (a_list.kind, a_list.partition, a_list.offset) for user, a_list in found.items()}
+    lists = lists_of(changes)
+    kinds = {user: (a_list.kind, a_list.partition, a_list.offset) for user, a_list in lists.items()}
     expected = {"ann": ("personal", 1, 2), "ben": ("personal", 1, 1)}
     expected |= {"cem": ("personal", 0, 7), "dua": ("popular", 0, 8)}
     assert expected == kinds
@@ -140,7 +140,7 @@ def test_skipped_plays_still_leave_a_list(states: States, generation: Generation
         fold_slices([slice_of(0, 6, played("ben", "i4"), played("ann", "zz"))], states, generation, SETTINGS)
     )
 
-    assert [found.items for found in first.values()] == [found.items for found in again.values()]
+    assert [a_list.items for a_list in first.values()] == [a_list.items for a_list in again.values()]
     assert before.plays == 1
     assert before.history == record_of(states, "ann").history[:1]
     assert ["ben"] == list(mixed)
@@ -153,9 +153,9 @@ def test_a_list_is_published_once_it_names_another_generation(
     fold_slices([slice_of(0, 0, played("ann", "unknown"))], states, generation, SETTINGS)
     same = make_generation(tmp_path / "generations", SECOND_ID)
 
-    found = lists_of(fold_slices([slice_of(0, 1, played("ann", "unknown"))], states, same, SETTINGS))
+    lists = lists_of(fold_slices([slice_of(0, 1, played("ann", "unknown"))], states, same, SETTINGS))
 
-    assert SECOND_ID == found["ann"].generation
+    assert SECOND_ID == lists["ann"].generation
     assert same.key == record_of(states, "ann").generation_key
 
 
@@ -221,8 +221,8 @@ def test_a_refold_moves_users_to_a_generation(states: States, generation: Genera
     make_durable(changes, states)
 
     after = record_of(states, "ann")
-    found = lists_of(changes)
-    assert {"ann": (SECOND_ID, 0), "ben": (SECOND_ID, 1)} == {u: (a.generation, a.offset) for u, a in found.items()}
+    lists = lists_of(changes)
+    assert {"ann": (SECOND_ID, 0), "ben": (SECOND_ID, 1)} == {u: (a.generation, a.offset) for u, a in lists.items()}
     assert other.key == after.generation_key
     assert before == replace(
         after,
@@ -231,7 +231,7 @@ def test_a_refold_moves_users_to_a_generation(states: States, generation: Genera
         list_score=before.list_score,
         listed=before.listed,
     )
-    assert [int(other.marks[row]) for row in other.rows_of(item_keys_of(found["ann"].items))] == after.listed
+    assert [int(other.marks[row]) for row in other.rows_of(item_keys_of(lists["ann"].items))] == after.listed
     np.testing.assert_allclose(after.vector, dense_vector(after, other), atol=1e-5)
 
 

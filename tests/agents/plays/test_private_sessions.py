@@ -91,17 +91,17 @@ def test_a_private_list_is_that_of_who_had_played_it_in_the_open(scene: Scene, t
     for place in (scene, open_scene):
         place.deliver(0, played("ann", "i1"), played("ann", "i2"))
 
-    found = private_lists(scene.deliver(2, private("ann", "i7"), private("ann", "i8")))["ann"]
+    recommendations = private_lists(scene.deliver(2, private("ann", "i7"), private("ann", "i8")))["ann"]
 
     expected = lists_of(open_scene.deliver(2, played("ann", "i7"), played("ann", "i8")))["ann"]
     open_scene.states[0].close()
-    assert expected.items == found.items
-    assert expected.generation == found.generation
-    assert 3 == found.offset
-    np.testing.assert_allclose(expected.scores, found.scores, rtol=1e-5)
-    assert found.private
-    assert "personal" == found.kind
-    assert NOW_MS + 600_000 == found.expires_at_ms
+    assert expected.items == recommendations.items
+    assert expected.generation == recommendations.generation
+    assert 3 == recommendations.offset
+    np.testing.assert_allclose(expected.scores, recommendations.scores, rtol=1e-5)
+    assert recommendations.private
+    assert "personal" == recommendations.kind
+    assert NOW_MS + 600_000 == recommendations.expires_at_ms
     assert "private" not in msgspec.to_builtins(expected)
 
 
@@ -146,12 +146,12 @@ def test_a_session_goes_on_and_stands_on_top_of_the_record(scene: Scene) -> None
 
     changes = scene.deliver(1, private("ann", "i8"), played("ann", "i1"))
 
-    found = private_lists(changes)["ann"]
-    assert 2 == found.offset
-    assert not bool({"i7", "i8", "i1"} & set(found.items))
+    recommendations = private_lists(changes)["ann"]
+    assert 2 == recommendations.offset
+    assert not bool({"i7", "i8", "i1"} & set(recommendations.items))
     ordinary = lists_of(changes)["ann"]
     assert msgspec.UNSET is ordinary.private
-    assert ordinary.items != found.items
+    assert ordinary.items != recommendations.items
 
 
 def test_a_private_play_delivered_again_counts_once(scene: Scene) -> None:
@@ -199,9 +199,9 @@ def test_sessions_and_their_plays_are_bounded(scene: Scene) -> None:
 
 def test_a_group_of_more_listeners_than_sessions_gives_those_that_are_held(scene: Scene) -> None:
     """None of them stops the stream."""
-    found = private_lists(scene.deliver(0, *(private(f"u{number}", "i7") for number in range(9))))
+    listed = private_lists(scene.deliver(0, *(private(f"u{number}", "i7") for number in range(9))))
 
-    assert {"u6", "u7", "u8"} == set(found)
+    assert {"u6", "u7", "u8"} == set(listed)
 
 
 def test_no_sessions_give_no_private_lists(tmp_path: Path) -> None:
@@ -232,11 +232,11 @@ def test_a_pause_does_not_matter_to_a_session(scene: Scene) -> None:
     pause = b"ann", msgspec.json.encode({"type": "pause", "user_id": "ann"})
     before = private_lists(scene.deliver(0, private("ann", "i7")))["ann"]
 
-    found = private_lists(scene.deliver(1, pause, private("ann", "i7", play_id="again")))["ann"]
+    recommendations = private_lists(scene.deliver(1, pause, private("ann", "i7", play_id="again")))["ann"]
 
     assert UserRecord.decode(scene.record("ann") or b"").paused
-    assert "personal" == found.kind
-    assert before.items == found.items
+    assert "personal" == recommendations.kind
+    assert before.items == recommendations.items
 
 
 def test_sessions_of_partitions_that_went_away_are_gone(scene: Scene) -> None:
@@ -261,7 +261,7 @@ def test_without_a_generation_the_session_waits(scene: Scene) -> None:
 
 def test_who_played_nothing_that_is_known_gets_the_popular_list_marked_private(scene: Scene) -> None:
     """As an ordinary listener would."""
-    found = private_lists(scene.deliver(0, private("ann", "no such item")))["ann"]
+    recommendations = private_lists(scene.deliver(0, private("ann", "no such item")))["ann"]
 
-    assert "popular" == found.kind
-    assert found.private
+    assert "popular" == recommendations.kind
+    assert recommendations.private

@@ -135,13 +135,13 @@ async def test_what_is_served_is_told(scene: Scene) -> None:
         scene.store.partition(number).begin_sweep(generation.key)
     assert scene.store.partition(3).end_sweep(generation.key)
 
-    found = scene.samples()
+    samples = scene.samples()
 
-    assert 1 == found[f"playfold_generation generation={FIRST_ID} revision=4"]
-    assert 200 == found["playfold_items"]
-    assert 2 == found["playfold_items_withdrawn"]
-    assert 2 == found["playfold_partitions"]
-    assert 1 == found["playfold_partitions_swept"]
+    assert 1 == samples[f"playfold_generation generation={FIRST_ID} revision=4"]
+    assert 200 == samples["playfold_items"]
+    assert 2 == samples["playfold_items_withdrawn"]
+    assert 2 == samples["playfold_partitions"]
+    assert 1 == samples["playfold_partitions_swept"]
 
 
 async def test_what_became_of_events_is_told(scene: Scene) -> None:
@@ -150,10 +150,10 @@ async def test_what_became_of_events_is_told(scene: Scene) -> None:
         np.array([OUTCOMES.index("capped"), OUTCOMES.index("learnt"), OUTCOMES.index("capped")], np.uint8)
     )
 
-    found = scene.samples()
+    samples = scene.samples()
 
-    assert 2 == found["playfold_events_total outcome=capped"]
-    assert 1 == found["playfold_events_total outcome=learnt"]
+    assert 2 == samples["playfold_events_total outcome=capped"]
+    assert 1 == samples["playfold_events_total outcome=learnt"]
 
 
 @pytest.mark.processes
@@ -163,13 +163,13 @@ async def test_how_lists_were_ranked_is_told(scene: Scene) -> None:
     scene.rank(generation, 3)
     bare = generation.with_revision(replace(generation.revision, index=None))
 
-    found = scene.samples()
-    assert 0.9 <= found["playfold_index_recall_ratio"] <= 1
+    samples = scene.samples()
+    assert 0.9 <= samples["playfold_index_recall_ratio"] <= 1
     scene.rank(bare, 5)
 
-    assert 0 == found["playfold_lists_total ranking=exact"]
-    assert 3 == found["playfold_lists_total ranking=annoy"]
-    assert 3 == found["playfold_index_probes_total"]
+    assert 0 == samples["playfold_lists_total ranking=exact"]
+    assert 3 == samples["playfold_lists_total ranking=annoy"]
+    assert 3 == samples["playfold_index_probes_total"]
     assert 5 == scene.samples()["playfold_lists_total ranking=exact"]
 
 
@@ -179,12 +179,12 @@ async def test_what_was_left_out_is_told_by_reason(scene: Scene) -> None:
     scene.ranker.catalog.on_record(b"i4", b"no item")
     scene.ranker.left_out.add({"known": 5, "unavailable": 7})
 
-    found = scene.samples()
+    samples = scene.samples()
 
-    told = {reason: found[f"playfold_items_left_out_total reason={reason}"] for reason in REASONS}
+    told = {reason: samples[f"playfold_items_left_out_total reason={reason}"] for reason in REASONS}
     assert {"known": 5, "withdrawn": 0, "unavailable": 7, "hidden": 0, "cooldown": 0} == told
-    assert 1 == found["playfold_catalog_items"]
-    assert 1 == found["playfold_catalog_unreadable_total"]
+    assert 1 == samples["playfold_catalog_items"]
+    assert 1 == samples["playfold_catalog_unreadable_total"]
 
 
 async def test_a_revision_that_found_too_little_is_counted(scene: Scene) -> None:
@@ -211,22 +211,22 @@ async def test_how_good_lists_are_is_told(scene: Scene) -> None:
     """As counters by every kind of plays, and by the last plays with an interval."""
     scored(scene)
 
-    found = scene.samples()
+    samples = scene.samples()
 
     kinds = "fresh=no generation=older history=new list=own"
-    counted = {name: n for name, n in found.items() if kinds in name}
+    counted = {name: n for name, n in samples.items() if kinds in name}
     assert {
         f"playfold_scored_plays_total {kinds}": 2,
         f"playfold_hits_total at=10 {kinds}": 1,
         f"playfold_hits_total at=50 {kinds}": 2,
         f"playfold_reciprocal_rank_total {kinds}": 1.05,
     } == counted
-    low, high = (found[f"playfold_hit_ratio at=50 bound={bound} list=own"] for bound in ("low", "high"))
-    assert 2 / 3 == found["playfold_hit_ratio at=50 bound=value list=own"]
+    low, high = (samples[f"playfold_hit_ratio at=50 bound={bound} list=own"] for bound in ("low", "high"))
+    assert 2 / 3 == samples["playfold_hit_ratio at=50 bound=value list=own"]
     assert 0.2 < low < 2 / 3 < high < 1
-    assert 1 / 3 == found["playfold_hit_ratio at=10 bound=value list=popular"]
-    assert 0.25 / 3 == pytest.approx(found["playfold_reciprocal_rank_ratio bound=value list=popular"])
-    assert 12 == sum(name.startswith("playfold_scored_plays_total") for name in found)
+    assert 1 / 3 == samples["playfold_hit_ratio at=10 bound=value list=popular"]
+    assert 0.25 / 3 == pytest.approx(samples["playfold_reciprocal_rank_ratio bound=value list=popular"])
+    assert 12 == sum(name.startswith("playfold_scored_plays_total") for name in samples)
 
 
 async def test_nothing_is_told_of_lists_before_the_first_play(scene: Scene) -> None:
@@ -257,24 +257,24 @@ async def test_how_long_plays_took_is_a_histogram(scene: Scene) -> None:
     delays.add([3.0, 900.0, 100_000.0])
     delays.take(0.5)
 
-    found = scene.samples()
+    samples = scene.samples()
 
     name = "playfold_play_to_list_seconds"
-    told = {bound: found[f"{name}_bucket le={bound}"] for bound in ("0.002", "0.004", "0.512", "1.024", "65.536")}
+    told = {bound: samples[f"{name}_bucket le={bound}"] for bound in ("0.002", "0.004", "0.512", "1.024", "65.536")}
     assert {"0.002": 0, "0.004": 1, "0.512": 1, "1.024": 2, "65.536": 2} == told
-    assert 3 == found[f"{name}_bucket le=+Inf"]
-    assert 3 == found[f"{name}_count"]
-    assert 100.903 == pytest.approx(found[f"{name}_sum"])
-    assert DOUBLINGS + 1 == sum(key.startswith(f"{name}_bucket") for key in found)
+    assert 3 == samples[f"{name}_bucket le=+Inf"]
+    assert 3 == samples[f"{name}_count"]
+    assert 100.903 == pytest.approx(samples[f"{name}_sum"])
+    assert DOUBLINGS + 1 == sum(key.startswith(f"{name}_bucket") for key in samples)
 
 
 async def test_the_disk_of_the_data_folder_is_told(scene: Scene) -> None:
     """An alert goes by the share that is free."""
     scene.metrics._disk = DiskMetrics(scene.generations.path)  # noqa: SLF001
 
-    found = scene.samples()
+    samples = scene.samples()
 
-    assert 0 < found["playfold_disk_free_bytes"] <= found["playfold_disk_size_bytes"]
+    assert 0 < samples["playfold_disk_free_bytes"] <= samples["playfold_disk_size_bytes"]
 
 
 @pytest.mark.processes

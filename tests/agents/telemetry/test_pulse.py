@@ -103,11 +103,11 @@ async def test_a_pulse_tells_what_is_in_service(scene: Scene, tmp_path: Path) ->
     scene.serving.take(generation)
     scene.states |= {3: SimpleNamespace(swept=generation.key), 1: SimpleNamespace(swept=0)}
 
-    found = scene.pulses.beat()
+    pulse = scene.pulses.beat()
 
-    assert FIRST_ID == found.generation
-    assert [1, 3] == found.partitions
-    assert [3] == found.partitions_swept
+    assert FIRST_ID == pulse.generation
+    assert [1, 3] == pulse.partitions
+    assert [3] == pulse.partitions_swept
 
 
 async def test_what_is_told_by_the_second_is_counted_from_the_pulse_before(scene: Scene) -> None:
@@ -136,16 +136,16 @@ async def test_a_pulse_tells_how_good_the_lists_are(scene: Scene) -> None:
     entries["generation"], scene.quality.names = [7, 7, 7, 8], {7: "seven"}
     scene.quality.window.add(entries)
 
-    found = scene.pulses.beat().quality
+    quality = scene.pulses.beat().quality
 
-    assert found is not None
-    assert 4 == found.every.plays
-    assert 0.25 == found.every.own.hit_at_10.value
-    assert 0.5 == found.every.own.hit_at_50.value
-    assert {"new": 2, "many": 2} == {name: kind.plays for name, kind in found.by_history.items()}
-    assert {"seven": 3, "older": 1} == {name: kind.plays for name, kind in found.by_generation.items()}
-    assert found.fresh is not None
-    assert 1 == found.fresh.plays
+    assert quality is not None
+    assert 4 == quality.every.plays
+    assert 0.25 == quality.every.own.hit_at_10.value
+    assert 0.5 == quality.every.own.hit_at_50.value
+    assert {"new": 2, "many": 2} == {name: kind.plays for name, kind in quality.by_history.items()}
+    assert {"seven": 3, "older": 1} == {name: kind.plays for name, kind in quality.by_generation.items()}
+    assert quality.fresh is not None
+    assert 1 == quality.fresh.plays
 
 
 async def test_without_live_quality_a_pulse_tells_the_rest(scene: Scene) -> None:

@@ -29,10 +29,10 @@ FIRST, SECOND, THIRD, FOURTH = (f"2026-03-0{day}" for day in (1, 2, 3, 4))
 @pytest.fixture
 def store(tmp_path: Path) -> GenerationStore:
     """Give a store with three generations, of which the third was rejected."""
-    found = FolderStore(tmp_path / "generations")
+    folder_store = FolderStore(tmp_path / "generations")
     for generation_id, gate in ((FIRST, judged(accepted=True)), (SECOND, None), (THIRD, judged(accepted=False))):
-        found.publish(write_night(tmp_path, generation_id, gate))
-    return found
+        folder_store.publish(write_night(tmp_path, generation_id, gate))
+    return folder_store
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def serve(settings: Settings, generation_id: str) -> None:
 
 def serving(settings: Settings) -> str | None:
     """Return the generation that is announced."""
-    found = asyncio.run(announced(settings))
-    return found.generation_id if found else None
+    announcement = asyncio.run(announced(settings))
+    return announcement.generation_id if announcement else None
 
 
 def run(*arguments: str, status: int = 0) -> Result:
@@ -138,8 +138,8 @@ def test_a_listing_does_without_kafka(offline: GenerationStore) -> None:
 def test_a_table_shows_how_good_they_are(offline: GenerationStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the gate measured it."""
     monkeypatch.setenv("COLUMNS", "160")
-    found = Estimate(0.25, 0.2, 0.3)
-    quality = Quality(n_events=10, hit_at_20=found, mrr_at_20=found)
+    estimate = Estimate(0.25, 0.2, 0.3)
+    quality = Quality(n_events=10, hit_at_20=estimate, mrr_at_20=estimate)
     gate = Gate(against=None, candidate=quality, serving=None, difference=None, accepted=True, reason="It is better.")
     folder = write_night(offline.path.parent, FOURTH, gate)
     offline.publish(folder)
@@ -212,10 +212,10 @@ def test_a_rollback_brings_back_revision_and_related_items(online: Settings, sto
 
     run("rollback")
 
-    found = asyncio.run(announced(online))
-    assert found is not None
-    assert FIRST == found.generation_id
-    assert 3 == found.revision
+    announcement = asyncio.run(announced(online))
+    assert announcement is not None
+    assert FIRST == announcement.generation_id
+    assert 3 == announcement.revision
     related = asyncio.run(records_of(online, topic_names(online).related_items))
     assert 38 == len(related)  # the withdrawn item has none, and is none
 

@@ -46,17 +46,17 @@ def shown(*pulses: Pulse) -> dict[str, list[str]]:
 
 def test_the_table_has_a_column_a_worker() -> None:
     """By their names; how long ago each told it stands first, for a worker that is gone tells nothing more."""
-    found = shown(pulse_of("west"), pulse_of("east", at_ms=12_400, quality=None))
+    table = shown(pulse_of("west"), pulse_of("east", at_ms=12_400, quality=None))
 
-    assert ["east", "west"] == found["worker"]
-    assert ["0.1 s ago", "2.5 s ago"] == found["told"]
-    assert ["3, 1 swept", "3, 1 swept"] == found["partitions"]
-    assert ["1,234", "1,234"] == found["events"]
-    assert ["8.0 ms", "8.0 ms"] == found["play to list, p50"]
-    assert ["none", "the last 1,200"] == found["scored plays"]
-    assert ["0.250 (0.200 to 0.300)"] == found["hit@10, own list"]
-    assert ["0.250, 0.250"] == found["hit@10, up to 19 items known: own, popular"]
-    assert [] == found["hit@10, fresh items: own, popular"]
+    assert ["east", "west"] == table["worker"]
+    assert ["0.1 s ago", "2.5 s ago"] == table["told"]
+    assert ["3, 1 swept", "3, 1 swept"] == table["partitions"]
+    assert ["1,234", "1,234"] == table["events"]
+    assert ["8.0 ms", "8.0 ms"] == table["play to list, p50"]
+    assert ["none", "the last 1,200"] == table["scored plays"]
+    assert ["0.250 (0.200 to 0.300)"] == table["hit@10, own list"]
+    assert ["0.250, 0.250"] == table["hit@10, up to 19 items known: own, popular"]
+    assert [] == table["hit@10, fresh items: own, popular"]
 
 
 def test_the_last_pulse_of_a_worker_counts() -> None:

@@ -82,8 +82,12 @@ def test_the_table_shows_the_best_first(own: Settings, plays: Path) -> None:
     hits = [float(row[4]) for row in rows]
     assert 10 == len(rows)
     assert sorted(hits, reverse=True) == hits
-    found = best.objective
-    expected = [f"{found.unobserved_weight:.3g}", f"{found.regularization:.3g}", f"{found.half_life_plays:.3g}"]
+    objective = best.objective
+    expected = [
+        f"{objective.unobserved_weight:.3g}",
+        f"{objective.regularization:.3g}",
+        f"{objective.half_life_plays:.3g}",
+    ]
     assert expected == rows[0][:3]
     hit = f"{best.hit_at_20.value:.3f} ({best.hit_at_20.low:.3f} to {best.hit_at_20.high:.3f})"
     assert f"Best of {best.trials}: hit@20 {hit}, on {best.scored_on}." in shown

@@ -79,11 +79,11 @@ def test_the_ranks_are_those_of_the_definition(split: Split, factors: Factors, t
     """Own scores, variance left and what was popular at that moment, for newcomers and those who are none."""
     expected = ranks_by_definition(split, factors, BLEND)
 
-    found = blended_ranks(split, factors, OBJECTIVE, BLEND, threads)
+    ranks = blended_ranks(split, factors, OBJECTIVE, BLEND, threads)
 
-    assert np.abs(expected - found).max() <= 2
-    assert (expected == found).mean() > 0.99
-    assert (found != fold_in_ranks(split, factors, OBJECTIVE)).mean() > 0.1
+    assert np.abs(expected - ranks).max() <= 2
+    assert (expected == ranks).mean() > 0.99
+    assert (ranks != fold_in_ranks(split, factors, OBJECTIVE)).mean() > 0.1
 
 
 def test_without_strength_the_lists_are_those_of_the_fold_in(split: Split, factors: Factors) -> None:
@@ -94,10 +94,10 @@ def test_without_strength_the_lists_are_those_of_the_fold_in(split: Split, facto
     scored = np.flatnonzero(split.scored)
     some = n_known[scored[np.argsort(split.places[scored])]] > 0
 
-    found = blended_ranks(split, factors, OBJECTIVE, replace(BLEND, strength=0.0))
+    ranks = blended_ranks(split, factors, OBJECTIVE, replace(BLEND, strength=0.0))
 
     expected = fold_in_ranks(split, factors, OBJECTIVE)
-    assert np.abs(expected - found)[some].max() <= 1
+    assert np.abs(expected - ranks)[some].max() <= 1
     assert 0 < (~some).sum() < len(some)
 
 

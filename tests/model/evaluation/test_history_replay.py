@@ -16,10 +16,10 @@ SIGNALS = st.lists(
 HALF_LIVES = st.sampled_from([0.5, 2.0, 5.0, np.inf])
 
 
-def by_item(found: Unrolled) -> list[dict[tuple[int, bool], float]]:
+def by_item(unrolled: Unrolled) -> list[dict[tuple[int, bool], float]]:
     """Return every history as weights by item and by whether they are against it."""
-    parts = [slice(*found.starts[m : m + 2]) for m in range(len(found.starts) - 1)]
-    columns = [(found.items[part].tolist(), found.weights[part]) for part in parts]
+    parts = [slice(*unrolled.starts[m : m + 2]) for m in range(len(unrolled.starts) - 1)]
+    columns = [(unrolled.items[part].tolist(), unrolled.weights[part]) for part in parts]
     return [
         dict(zip(zip(items, np.signbit(weights).tolist(), strict=True), weights.tolist(), strict=True))
         for items, weights in columns
@@ -37,10 +37,10 @@ def test_the_kernel_equals_its_plain_twin(
     signals = Signals(np.searchsorted(users, np.arange(5)), items.astype(np.int32), weights, at_s, counted)
 
     expected = by_item(unroll_plain(signals, moments, half_life, half_life_s))
-    found = by_item(unroll(signals, moments, half_life, half_life_s))
+    unrolled = by_item(unroll(signals, moments, half_life, half_life_s))
 
-    assert [history.keys() for history in expected] == [history.keys() for history in found]
-    for plain, fast in zip(expected, found, strict=True):
+    assert [history.keys() for history in expected] == [history.keys() for history in unrolled]
+    for plain, fast in zip(expected, unrolled, strict=True):
         assert plain == pytest.approx(fast, rel=1e-5)
 
 
@@ -49,6 +49,6 @@ def test_a_repeat_raises_what_is_left_of_the_item() -> None:
     plays = np.ones(4, np.float32), np.zeros(4, np.uint32), np.ones(4, np.bool_)
     signals = Signals(np.array([0, 4]), np.array([7, 8, 7, 9], np.int32), *plays)
 
-    found = unroll(signals, np.array([False, False, False, True]), half_life_plays=1.0)
+    unrolled = unroll(signals, np.array([False, False, False, True]), half_life_plays=1.0)
 
-    assert [{(7, False): 1.25, (8, False): 0.5}] == by_item(found)
+    assert [{(7, False): 1.25, (8, False): 0.5}] == by_item(unrolled)

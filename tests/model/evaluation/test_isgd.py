@@ -21,12 +21,12 @@ def split() -> Split:
 def test_the_ranks_are_those_of_the_plain_algorithm(split: Split) -> None:
     """But for scores so close that rounding decides."""
     expected = isgd_ranks_plain(split, SETTING, np.random.default_rng(3))
-    found = isgd_ranks(split, SETTING, np.random.default_rng(3))
+    ranks = isgd_ranks(split, SETTING, np.random.default_rng(3))
 
     assert len(expected) == split.scored.sum()
-    assert np.abs(expected - found).max() <= 1
-    assert (expected == found).mean() > 0.99
-    assert (expected == MISS).tolist() == (found == MISS).tolist()
+    assert np.abs(expected - ranks).max() <= 1
+    assert (expected == ranks).mean() > 0.99
+    assert (expected == MISS).tolist() == (ranks == MISS).tolist()
 
 
 def test_the_seed_decides_and_nothing_else(split: Split) -> None:

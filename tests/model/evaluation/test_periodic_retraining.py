@@ -25,7 +25,7 @@ def test_every_part_is_ranked_by_a_training_on_all_before_it() -> None:
     split = split_events(events, N_TRAINED)
     known = np.isin(events.item_keys, split.vocabulary)
 
-    found = retrained_ranks(split, SMALL, SEED, parts=3, progress=told.append)
+    ranks = retrained_ranks(split, SMALL, SEED, parts=3, progress=told.append)
 
     expected = []
     for low, high in ((N_TRAINED, 800), (800, 900), (900, N_EVENTS)):
@@ -35,9 +35,9 @@ def test_every_part_is_ranked_by_a_training_on_all_before_it() -> None:
         part = split.scored & (split.places >= low) & (split.places < high)
         expected += fold_in_ranks_plain(split._replace(scored=part), factors, SMALL).tolist()
     assert [0, 1, 2] == told
-    assert split.scored.sum() == len(found) == len(expected)
-    assert (np.array(expected) == found).mean() > 0.97
-    assert MISS in found
+    assert split.scored.sum() == len(ranks) == len(expected)
+    assert (np.array(expected) == ranks).mean() > 0.97
+    assert MISS in ranks
 
 
 def test_nothing_scored_is_no_rank() -> None:

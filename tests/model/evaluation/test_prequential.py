@@ -48,10 +48,10 @@ def factors(split: Split) -> Factors:
     return train_on(split, OBJECTIVE, np.random.default_rng(0))
 
 
-def assert_same_ranks(expected: Starts, found: Starts) -> None:
+def assert_same_ranks(expected: Starts, ranks: Starts) -> None:
     """See that ranks are the same but for scores so close that the solver's or a BLAS kernel's rounding decides."""
-    assert np.abs(expected - found).max() <= 1
-    assert (expected == found).mean() > 0.99
+    assert np.abs(expected - ranks).max() <= 1
+    assert (expected == ranks).mean() > 0.99
 
 
 @pytest.mark.parametrize("half_life", [1.0, 3.0, np.inf])
@@ -60,10 +60,10 @@ def test_the_ranks_are_those_of_one_event_at_a_time(split: Split, factors: Facto
     objective = replace(OBJECTIVE, half_life_plays=half_life)
 
     expected = fold_in_ranks_plain(split, factors, objective)
-    found = fold_in_ranks(split, factors, objective)
+    ranks = fold_in_ranks(split, factors, objective)
 
-    assert split.scored.sum() == len(expected) == len(found)
-    assert_same_ranks(expected, found)
+    assert split.scored.sum() == len(expected) == len(ranks)
+    assert_same_ranks(expected, ranks)
 
 
 WORTH = np.array([1.0, 1.0, 0.5, 2.0, -1.0, -0.5], np.float32)
@@ -153,10 +153,10 @@ def test_popular_ranks_count_all_plays_before_an_event(split: Split) -> None:
     scores = np.stack([decayed_plays(split, split.places[event], float(split.played_at_s[event])) for event in asked])
 
     expected = one_by_one(split, scores, asked)
-    found = popular_ranks(split)
+    ranks = popular_ranks(split)
 
-    assert expected.tolist() == found.tolist()
-    assert MISS in found
+    assert expected.tolist() == ranks.tolist()
+    assert MISS in ranks
 
 
 def test_popular_ranks_may_count_plays_for_ever(split: Split) -> None:

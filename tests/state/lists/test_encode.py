@@ -36,9 +36,9 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
     header = records.header
     header["applied_offset"], header["plays"] = [5, -1, 9], [2, 0, 7]
 
-    found = Publishing(due, ~due, reasons, np.zeros(3, np.float32))
+    decision = Publishing(due, ~due, reasons, np.zeros(3, np.float32))
     settings = settings_with(list_expires_s=60, because_n=0)
-    messages = ListEncoder(settings).encode(users, records, lists, ListContext(generation, 1_000_000), found)
+    messages = ListEncoder(settings).encode(users, records, lists, ListContext(generation, 1_000_000), decision)
 
     told = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
     ids, when = generation.item_ids.tolist(), {"made_at_ms": 1_000_000, "expires_at_ms": 1_060_000}
@@ -112,7 +112,7 @@ def test_nobody_due_is_no_message(tmp_path: Path) -> None:
     generation = make_generation(tmp_path)
     lists = unexplained(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32), nobody, generation)
 
-    found = Publishing(nobody, nobody, np.zeros(1, np.uint8), np.zeros(1, np.float32))
+    decision = Publishing(nobody, nobody, np.zeros(1, np.uint8), np.zeros(1, np.float32))
 
     context = ListContext(generation, 0)
-    assert {} == ListEncoder(SETTINGS).encode({0: [b"ann"]}, new_users(1, 8), lists, context, found)
+    assert {} == ListEncoder(SETTINGS).encode({0: [b"ann"]}, new_users(1, 8), lists, context, decision)

@@ -23,22 +23,22 @@ def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule
     )
     assert lists.equations is not None
 
-    found = explain_lists(lists, np.array([False, True]), generation, 4)
+    reasons = explain_lists(lists, np.array([False, True]), generation, 4)
 
     fixed = generation.item_factors, generation.gram_diagonal
     whole = split(lists.equations, *fixed, 1, lists.rows[1])
     best = np.argsort(-np.abs(whole), axis=1)[:, :4]
     largest, own_rows = np.take_along_axis(whole, best, axis=1), lists.equations.rows[lists.equations.starts[1] :]
-    assert [1] == found.users.tolist()
+    assert [1] == reasons.users.tolist()
     n = min(4, n_plays)
-    np.testing.assert_array_equal(own_rows[best], found.rows[0][:, :n])
-    np.testing.assert_allclose(largest, found.shares[0][:, :n], atol=1e-5 * lists.scores[1].max())
-    assert (found.rows[0][:, n:] == -1).all()
+    np.testing.assert_array_equal(own_rows[best], reasons.rows[0][:, :n])
+    np.testing.assert_allclose(largest, reasons.shares[0][:, :n], atol=1e-5 * lists.scores[1].max())
+    assert (reasons.rows[0][:, n:] == -1).all()
     np.testing.assert_allclose(
-        lists.scores[1], found.shares[0].sum(axis=1, dtype=np.float64) + found.rest[0], rtol=1e-6
+        lists.scores[1], reasons.shares[0].sum(axis=1, dtype=np.float64) + reasons.rest[0], rtol=1e-6
     )
     np.testing.assert_allclose(
-        whole.sum(axis=1) - largest.sum(axis=1), found.rest[0], atol=1e-5 * np.abs(lists.scores[1]).max()
+        whole.sum(axis=1) - largest.sum(axis=1), reasons.rest[0], atol=1e-5 * np.abs(lists.scores[1]).max()
     )
 
 
@@ -51,6 +51,6 @@ def test_what_is_not_personal_or_not_chosen_is_not_explained(tmp_path: Path) -> 
     assert [1, 2] == explain_lists(lists, everybody, generation, 1).users.tolist()
     assert [] == explain_lists(lists, nobody, generation, 1).users.tolist()
     assert [] == explain_lists(lists, everybody, generation, 0).users.tolist()
-    found = explain_lists(lists, everybody, generation, 1)
-    assert not found.rest[lists.rows[1:] < 0].any()
-    assert (found.rows[lists.rows[1:] < 0] == -1).all()
+    reasons = explain_lists(lists, everybody, generation, 1)
+    assert not reasons.rest[lists.rows[1:] < 0].any()
+    assert (reasons.rows[lists.rows[1:] < 0] == -1).all()

@@ -51,29 +51,29 @@ def test_a_score_is_the_sum_of_the_shares_of_every_play(tmp_path: Path) -> None:
     generation = make_generation(tmp_path)
     played = listener(3, 14, 15, 9, 26)
 
-    found = explained(played, generation, "i5")
+    explanation = explained(played, generation, "i5")
 
     scores = generation.item_factors.astype(np.float64) @ dense_vector(played, generation)
     own = scores[generation.item_ids.tolist().index("i5")]
-    assert own == pytest.approx(found.sum, rel=1e-6)
-    assert own == pytest.approx(found.score, abs=1e-5 * np.abs(scores).max())
-    assert found.sum == pytest.approx(sum(share.share for share in found.shares), rel=1e-12)
-    assert 100 == pytest.approx(sum(share.percent or 0 for share in found.shares))
-    assert "ann" == found.user_id
-    assert "i5" == found.item_id
-    assert FIRST_ID == found.generation
-    assert FIRST_ID == found.serving
-    assert 0 == found.n_unknown
+    assert own == pytest.approx(explanation.sum, rel=1e-6)
+    assert own == pytest.approx(explanation.score, abs=1e-5 * np.abs(scores).max())
+    assert explanation.sum == pytest.approx(sum(share.share for share in explanation.shares), rel=1e-12)
+    assert 100 == pytest.approx(sum(share.percent or 0 for share in explanation.shares))
+    assert "ann" == explanation.user_id
+    assert "i5" == explanation.item_id
+    assert FIRST_ID == explanation.generation
+    assert FIRST_ID == explanation.serving
+    assert 0 == explanation.n_unknown
     assert {"i3": 0.574, "i14": 0.66, "i15": 0.758, "i9": 0.871, "i26": 1.0} == {
-        share.item_id: round(share.weight, 3) for share in found.shares
+        share.item_id: round(share.weight, 3) for share in explanation.shares
     }
-    assert {100} == {share.last_played_s for share in found.shares}
-    sizes = [abs(share.share) for share in found.shares]
+    assert {100} == {share.last_played_s for share in explanation.shares}
+    sizes = [abs(share.share) for share in explanation.shares]
     assert sorted(sizes, reverse=True) == sizes
     unknown = [
         row for row, item_id in enumerate(generation.item_ids) if item_id not in {"i3", "i14", "i15", "i9", "i26"}
     ]
-    assert found.rank == 1 + sum(scores[row] > own for row in unknown)
+    assert explanation.rank == 1 + sum(scores[row] > own for row in unknown)
 
 
 def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
 
     ranks = [explained(played, generation, str(generation.item_ids[row])) for row in lists.rows[0]]
 
-    assert [1, 2, 3] == [found.rank for found in ranks]
-    np.testing.assert_allclose(lists.scores[0], [found.score for found in ranks], rtol=1e-5)
+    assert [1, 2, 3] == [of_item.rank for of_item in ranks]
+    np.testing.assert_allclose(lists.scores[0], [of_item.score for of_item in ranks], rtol=1e-5)
 
 
 def test_what_no_list_may_hold_has_no_rank(tmp_path: Path) -> None:
@@ -147,10 +147,10 @@ def test_items_that_the_generation_does_not_know_have_no_share(tmp_path: Path) -
     generation = make_generation(tmp_path, SECOND_ID)
     played = listener(3, 77, 14)
 
-    found = explained(played, generation, "i5")
+    explanation = explained(played, generation, "i5")
 
-    assert 1 == found.n_unknown
-    assert {"i3", "i14"} == {share.item_id for share in found.shares}
+    assert 1 == explanation.n_unknown
+    assert {"i3", "i14"} == {share.item_id for share in explanation.shares}
     assert reason_against(played, generation, "i77") == (
         f"Item 'i77' is not in generation {SECOND_ID}, though 'ann' has played it: it has no score until a generation "
         "is trained with it."

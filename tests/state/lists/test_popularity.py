@@ -56,8 +56,8 @@ def learn(live: LivePopularity, generation: Generation, *plays: tuple[str, float
 
 def told(generation: Generation, live: LivePopularity, n: int = 3) -> dict[str, float]:
     """Return the n most popular items, and what their plays are worth."""
-    found = live.lists(n, Unlisted.of(generation))["all"]
-    return dict(zip(generation.item_ids[found.rows].tolist(), found.plays.tolist(), strict=True))
+    popular = live.lists(n, Unlisted.of(generation))["all"]
+    return dict(zip(generation.item_ids[popular.rows].tolist(), popular.plays.tolist(), strict=True))
 
 
 def test_it_begins_with_the_generation(generation: Generation) -> None:
@@ -131,10 +131,10 @@ def test_every_kind_has_its_own_list(generation: Generation) -> None:
     for item, code in {"i21": 0, "i3": 0, "i1": 2}.items():
         codes[ids.index(item)] = code
 
-    found = live_under(generation).lists(2, Unlisted.of(generation), Kinds(("song", "none", "film", "all"), codes))
+    lists = live_under(generation).lists(2, Unlisted.of(generation), Kinds(("song", "none", "film", "all"), codes))
 
     assert {"all": ["i7", "i21"], "song": ["i21", "i3"], "film": ["i1"]} == {
-        kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
+        kind: generation.item_ids[popular.rows].tolist() for kind, popular in lists.items()
     }
 
 
@@ -162,10 +162,10 @@ def test_lists_of_kinds_are_without_unavailable_items(generation: Generation) ->
     """So is that of all; a kind of which nothing is available has none."""
     codes = np.where(generation.item_ids == "i1", 1, 0).astype(np.int16)
 
-    found = live_under(generation).lists(2, without(generation, "i7", "i1"), Kinds(("song", "film"), codes))
+    lists = live_under(generation).lists(2, without(generation, "i7", "i1"), Kinds(("song", "film"), codes))
 
     assert {"all": ["i21", "i3"], "song": ["i21", "i3"]} == {
-        kind: generation.item_ids[popular.rows].tolist() for kind, popular in found.items()
+        kind: generation.item_ids[popular.rows].tolist() for kind, popular in lists.items()
     }
 
 
@@ -191,8 +191,8 @@ def test_live_plays_are_those_of_the_next_training(generation: Generation) -> No
     expected, as_of_s = popularity_in_time(np.ones(4, np.float32), times, rows, 40, half_life_s, NOW_MS // 1000)
 
     begun = generation.popularity * 0.5 ** ((as_of_s - AS_OF_S) / half_life_s)
-    found = live.lists(40, Unlisted.of(generation))["all"]
-    np.testing.assert_allclose((expected + begun)[found.rows], found.plays, rtol=1e-5)
+    popular = live.lists(40, Unlisted.of(generation))["all"]
+    np.testing.assert_allclose((expected + begun)[popular.rows], popular.plays, rtol=1e-5)
 
 
 def test_ties_stand_by_row_and_nothing_left_is_no_row() -> None:

@@ -73,12 +73,12 @@ def decided(
 ) -> str:
     """Return why a user's list goes out, or that it waits, or that it does not."""
     records = records_of(user)
-    found = PublishPolicy(settings).decide(
+    decision = PublishPolicy(settings).decide(
         records, lists, ListContext(generation, NOW_MS), np.array([republish]), records.blank
     )
-    if found.owed[0]:
+    if decision.owed[0]:
         return "owed"
-    return REASONS[found.reasons[0]] if found.due[0] else "-"
+    return REASONS[decision.reasons[0]] if decision.due[0] else "-"
 
 
 def test_a_list_that_is_the_same_is_not_published(generation: Generation) -> None:
@@ -162,15 +162,15 @@ def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) ->
     assert "changed" == decided(late, lists, generation, settings)
     records = records_of(early)
     policy, context = PublishPolicy(settings), ListContext(generation, NOW_MS)
-    found = policy.decide(records, lists, context, NOBODY, NOBODY)
-    record_published(records, lists, context, found)
+    decision = policy.decide(records, lists, context, NOBODY, NOBODY)
+    record_published(records, lists, context, decision)
     (waiting,) = plain(records)
     assert waiting.owed
     assert early.listed == waiting.listed
     assert early.listed_at_ms == waiting.listed_at_ms
     context = ListContext(generation, NOW_MS + 1)
-    found = policy.decide(records, lists, context, NOBODY, NOBODY)
-    record_published(records, lists, context, found)
+    decision = policy.decide(records, lists, context, NOBODY, NOBODY)
+    record_published(records, lists, context, decision)
     (done,) = plain(records)
     assert not done.owed
     assert NOW_MS + 1 == done.listed_at_ms
@@ -218,8 +218,8 @@ def test_only_what_is_published_is_remembered(generation: Generation) -> None:
     due = np.array([True, True, False])
 
     nothing = np.zeros(3, np.float32)
-    found = Publishing(due, ~due & False, np.zeros(3, np.uint8), nothing)
-    record_published(records, lists, ListContext(generation, NOW_MS), found)
+    decision = Publishing(due, ~due & False, np.zeros(3, np.uint8), nothing)
+    record_published(records, lists, ListContext(generation, NOW_MS), decision)
 
     rows = {int(mark): row for row, mark in enumerate(generation.marks)}
     assert [[8], [9, 10, 11, 12], [6, 7]] == [[rows[mark] for mark in user.listed] for user in plain(records)]

@@ -333,10 +333,10 @@ class Cut:
 def test_the_more_is_unavailable_the_more_is_looked_at(generation: Generation) -> None:
     """So that as many remain that may be in a list."""
     index = index_of(generation)
-    found = [len(index.find(generation.item_factors[0], 10, share)) for share in (1.0, 0.9, 0.75)]
+    counts = [len(index.find(generation.item_factors[0], 10, share)) for share in (1.0, 0.9, 0.75)]
 
-    assert sorted(found) == found
-    assert found[2] > 1.2 * found[0]
+    assert sorted(counts) == counts
+    assert counts[2] > 1.2 * counts[0]
 
 
 def test_where_most_is_unavailable_lists_are_ranked_exactly(generation: Generation) -> None:

@@ -26,8 +26,8 @@ SETTINGS = settings_with(factors=8, list_n=6)
 @pytest.fixture
 def generation(tmp_path: Path) -> Generation:
     """Give a generation in which item `i7` is withdrawn."""
-    found = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
-    write_revision(found, tmp_path / FIRST_ID, 1, ["i7"], 1)
+    made = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
+    write_revision(made, tmp_path / FIRST_ID, 1, ["i7"], 1)
     return open_generation(tmp_path / FIRST_ID)
 
 
@@ -51,29 +51,29 @@ def test_it_is_the_list_of_a_listener_who_played_them(
     history = [HistoryEntry(item_key(item), value, 1, 100) for item, value in values.items()]
     lists = build_lists(unpack([UserRecord(plays=1, history=history).encode()], 8), generation, SETTINGS)
 
-    found = list_for(generation, items, weights)
+    session_list = list_for(generation, items, weights)
 
-    assert kinds_of(lists)[0] == found.kind
-    assert generation.item_ids[lists.rows[0]].tolist() == found.items
-    assert [] == found.unknown
-    assert pytest.approx(lists.scores[0].tolist(), abs=1e-6) == found.scores
-    assert not {"i3", "i7", "i9"} & set(found.items)
+    assert kinds_of(lists)[0] == session_list.kind
+    assert generation.item_ids[lists.rows[0]].tolist() == session_list.items
+    assert [] == session_list.unknown
+    assert pytest.approx(lists.scores[0].tolist(), abs=1e-6) == session_list.scores
+    assert not {"i3", "i7", "i9"} & set(session_list.items)
 
 
 def test_unknown_items_are_named(generation: Generation) -> None:
     """Once each; the others make the list."""
-    found = list_for(generation, ["what?", "i3", "who?", "what?"])
+    session_list = list_for(generation, ["what?", "i3", "who?", "what?"])
 
-    assert ["what?", "who?"] == found.unknown
-    assert list_for(generation, ["i3"])._replace(unknown=["what?", "who?"]) == found
+    assert ["what?", "who?"] == session_list.unknown
+    assert list_for(generation, ["i3"])._replace(unknown=["what?", "who?"]) == session_list
 
 
 @pytest.mark.parametrize("items", [[], ["what?"]])
 def test_nothing_known_gives_the_popular_list(generation: Generation, items: list[str]) -> None:
     """Without what is withdrawn."""
-    found = list_for(generation, items)
+    session_list = list_for(generation, items)
 
-    assert SessionList("popular", ["i21", *found.items[1:]], [5.0, *[1.0] * 5], items) == found
+    assert SessionList("popular", ["i21", *session_list.items[1:]], [5.0, *[1.0] * 5], items) == session_list
 
 
 @pytest.mark.parametrize(("weights", "told"), [([1.0], "[1.0]"), ([1.0, 0.0], "[1.0, 0.0]"), ([], "[]")])

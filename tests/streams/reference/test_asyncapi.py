@@ -88,7 +88,7 @@ def test_the_document_is_asyncapi() -> None:
         (("operations", "receivePlays", "action"), "subscribe"),
         (("components", "schemas", "Play", "maxProperties"), "many"),
     ],
-    ids=lambda found: ".".join(found) if isinstance(found, tuple) else "",
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else "",
 )
 def test_the_official_schema_finds_what_is_wrong(place: tuple[str, ...], wrong: object) -> None:
     """So a document in which it finds nothing has been looked at, down to here."""

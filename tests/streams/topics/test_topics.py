@@ -103,21 +103,21 @@ def test_private_lists_really_go() -> None:
 @pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)
 def test_every_missing_topic_is_named(topic: msgspec.structs.FieldInfo) -> None:
     """Verify does not pass while one is missing."""
-    found = as_declared(Settings())
+    declared = as_declared(Settings())
     name = getattr(topic_names(Settings()), topic.name)
-    del found[name]
+    del declared[name]
 
-    assert said_of(Settings(), found) == f"Topic {name} is missing: run `playfold topics create`."
+    assert said_of(Settings(), declared) == f"Topic {name} is missing: run `playfold topics create`."
 
 
 @pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)
 def test_every_wrong_policy_is_named(topic: msgspec.structs.FieldInfo) -> None:
     """Verify does not pass while one is compacted that must not be, or the reverse."""
-    found = as_declared(Settings())
+    declared = as_declared(Settings())
     name = getattr(topic_names(Settings()), topic.name)
-    right = found[name].cleanup_policy
+    right = declared[name].cleanup_policy
     wrong = {"delete": "compact", "compact": "delete", "compact,delete": "compact"}[right]
-    found[name] = msgspec.structs.replace(found[name], cleanup_policy=wrong)
+    declared[name] = msgspec.structs.replace(declared[name], cleanup_policy=wrong)
     losses = {"delete": "plays would vanish", "compact": "records would age out"}
     loss = losses.get(right, "records would stay for ever")
     loss = "private lists would stay" if topic.name == "private_recommendations" else loss
@@ -125,47 +125,47 @@ def test_every_wrong_policy_is_named(topic: msgspec.structs.FieldInfo) -> None:
     expected = (
         f"Topic {name} has cleanup.policy={wrong}, under which {loss}: alter the topic to cleanup.policy={right}."
     )
-    assert expected == said_of(Settings(), found)
+    assert expected == said_of(Settings(), declared)
 
 
 def test_a_policy_of_two_words_is_theirs_in_any_order() -> None:
     """Brokers give them in an order of their own."""
-    found = as_declared(Settings())
-    found["pulse"] = msgspec.structs.replace(found["pulse"], cleanup_policy="delete, compact")
+    declared = as_declared(Settings())
+    declared["pulse"] = msgspec.structs.replace(declared["pulse"], cleanup_policy="delete, compact")
 
-    compare_topics(Settings(), found)
+    compare_topics(Settings(), declared)
 
 
 def test_one_partition_of_plays_is_counted_right() -> None:
     """The sentence names both numbers."""
-    found = as_declared(settings_with(partitions=1))
+    declared = as_declared(settings_with(partitions=1))
 
     expected = (
         "Topic plays has 1 partition, but PLAYFOLD_PARTITIONS is 4 for all alike: "
         "delete the topic and run `playfold topics create`, or correct the setting."
     )
-    assert expected == said_of(Settings(), found)
+    assert expected == said_of(Settings(), declared)
 
 
 def test_generations_has_one_partition() -> None:
     """Its announcements are read in one order."""
-    found = as_declared(Settings())
-    found["generations"] = msgspec.structs.replace(found["generations"], partitions=2)
+    declared = as_declared(Settings())
+    declared["generations"] = msgspec.structs.replace(declared["generations"], partitions=2)
 
     expected = (
         "Topic generations has 2 partitions, but it needs 1: "
         "delete the topic and run `playfold topics create`, or correct the setting."
     )
-    assert expected == said_of(Settings(), found)
+    assert expected == said_of(Settings(), declared)
 
 
 def test_a_play_too_large_to_be_rejected_is_named() -> None:
     """What stands on `plays` must fit on `plays-rejected`, in base64."""
-    found = as_declared(Settings())
-    found["plays"] = msgspec.structs.replace(found["plays"], message_bytes_max=2_000_000)
+    declared = as_declared(Settings())
+    declared["plays"] = msgspec.structs.replace(declared["plays"], message_bytes_max=2_000_000)
 
     expected = (
         "Topic plays takes messages of 2000000 bytes, too large for plays-rejected at 2097152 bytes: "
         "raise max.message.bytes of the latter."
     )
-    assert expected == said_of(Settings(), found)
+    assert expected == said_of(Settings(), declared)

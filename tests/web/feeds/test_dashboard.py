@@ -38,25 +38,25 @@ async def test_workers_are_summed_up(scene: Scene) -> None:
     pulse(scene, "b", events_per_s=10.0, p50_ms=30.0, p99_ms=90.0)
     pulse(scene, "idle", events_per_s=0.0, p50_ms=None, p99_ms=None)
 
-    found = scene.parts.dashboard.point(NOW_MS)
+    point = scene.parts.dashboard.point(NOW_MS)
 
-    assert 40.0 == found.plays_per_s
-    assert 15.0 == found.p50_ms
-    assert 90.0 == found.p99_ms
-    assert found.lag is None
-    assert found.own is None
-    assert found.popular is None
-    assert 0 == found.scored_plays
+    assert 40.0 == point.plays_per_s
+    assert 15.0 == point.p50_ms
+    assert 90.0 == point.p99_ms
+    assert point.lag is None
+    assert point.own is None
+    assert point.popular is None
+    assert 0 == point.scored_plays
 
 
 async def test_without_a_worker_there_are_no_figures(scene: Scene) -> None:
     """Nothing is 0 that is not known."""
-    found = scene.parts.dashboard.point(NOW_MS)
+    point = scene.parts.dashboard.point(NOW_MS)
 
-    assert 0.0 == found.plays_per_s
-    assert found.p50_ms is None
-    assert found.p99_ms is None
-    assert found.lag is None
+    assert 0.0 == point.plays_per_s
+    assert point.p50_ms is None
+    assert point.p99_ms is None
+    assert point.lag is None
     assert [] == scene.parts.dashboard.workers(NOW_MS)
 
 
@@ -65,14 +65,14 @@ async def test_hits_of_all_workers_are_one_share(scene: Scene) -> None:
     pulse(scene, "a", quality=quality(300, 0.2, 0.1))
     pulse(scene, "b", quality=quality(100, 0.4, 0.3))
 
-    found = scene.parts.dashboard.point(NOW_MS)
+    point = scene.parts.dashboard.point(NOW_MS)
 
-    assert found.own is not None
-    assert found.popular is not None
-    assert 0.25 == found.own.value
-    assert 0.15 == found.popular.value
-    assert 400 == found.scored_plays
-    assert 0.2 < found.own.low < 0.25 < found.own.high < 0.3
+    assert point.own is not None
+    assert point.popular is not None
+    assert 0.25 == point.own.value
+    assert 0.15 == point.popular.value
+    assert 400 == point.scored_plays
+    assert 0.2 < point.own.low < 0.25 < point.own.high < 0.3
 
 
 async def test_a_silent_worker_is_shown_and_does_not_count(scene: Scene) -> None:

@@ -130,10 +130,10 @@ async def test_a_stream_ends_after_its_time(scene: Scene) -> None:
     """The browser opens it again."""
     began = now_s()
 
-    told = [found async for found in LiveStream(scene.parts, "").events()]
+    told = [event async for event in LiveStream(scene.parts, "").events()]
 
     assert now_s() - began == pytest.approx(STREAM_S)
-    assert [b"retry: 1000", b"event: history", b"event: figures"] == [found.split(b"\n")[0] for found in told[:3]]
+    assert [b"retry: 1000", b"event: history", b"event: figures"] == [event.split(b"\n")[0] for event in told[:3]]
     assert not scene.parts.waiters.any
 
 

@@ -54,20 +54,20 @@ async def test_every_file_that_a_page_asks_for_is_there(locked: Scene) -> None:
     """For everybody, token or not: the form has to look like something."""
     files = sorted(set(referred()))
     async with locked.client() as client:
-        found = {file: (await client.get(file)).status_code for file in files}
+        statuses = {file: (await client.get(file)).status_code for file in files}
 
     assert len(files) > 5
-    assert dict.fromkeys(files, 200) == found
+    assert dict.fromkeys(files, 200) == statuses
 
 
 async def test_a_browser_logs_in_once(locked: Scene) -> None:
     """The token brings a cookie that scripts and other sites never get, and the cookie opens everything."""
     async with locked.client() as client:
         assert 200 == (await client.get("/login")).status_code
-        found = await client.post("/session", data={"token": f" {TOKEN} "})
-        assert 303 == found.status_code
-        assert "/" == found.headers["location"]
-        cookie = found.headers["set-cookie"]
+        response = await client.post("/session", data={"token": f" {TOKEN} "})
+        assert 303 == response.status_code
+        assert "/" == response.headers["location"]
+        cookie = response.headers["set-cookie"]
         assert {"HttpOnly", "SameSite=strict", "Path=/", "Max-Age=604800"} <= set(cookie.split("; "))
         assert TOKEN not in cookie
         assert [200, 200] == [(await client.get(path)).status_code for path in ("/", "/live/listeners")]
@@ -126,10 +126,10 @@ async def test_listeners_are_found_by_how_their_ids_begin(scene: Scene) -> None:
     for user_id in ("anna", "ann", "ben"):
         scene.put_list(made_list(user_id))
     async with scene.client() as client:
-        found = await client.get("/live/listeners", params={"query": "an"})
+        response = await client.get("/live/listeners", params={"query": "an"})
         one = await client.get("/live/listeners", params={"query": "", "limit": 1})
         none = await client.get("/live/listeners", params={"query": "\x00%"})
         many = await client.get("/live/listeners", params={"limit": 51})
 
-    assert [["ann", "anna"], ["ann"], []] == [told.json()["listeners"] for told in (found, one, none)]
+    assert [["ann", "anna"], ["ann"], []] == [told.json()["listeners"] for told in (response, one, none)]
     assert 422 == many.status_code

@@ -63,7 +63,7 @@ async def test_why_an_item_is_in_a_list_is_read_from_the_list(scene: Scene) -> N
     """At once, with nobody asked; score is the sum of the shares and the rest."""
     scene.put_list(made_list("ann", ["i1", "i2"]))
 
-    found = (await ask(scene, "/v1/users/ann/because/i2")).json()
+    response = (await ask(scene, "/v1/users/ann/because/i2")).json()
 
     assert {
         "user_id": "ann",
@@ -74,7 +74,7 @@ async def test_why_an_item_is_in_a_list_is_read_from_the_list(scene: Scene) -> N
         "reasons": [{"item_id": "of-i2", "share": 0.25}],
         "rest": 0.25,
         "whole": False,
-    } == found
+    } == response
 
 
 @pytest.mark.parametrize("path", ["/v1/users/ann/because/i1?full=true", "/v1/users/ann/because/other"])
@@ -83,13 +83,13 @@ async def test_every_play_is_named_who_asks_for_all_or_for_another_item(tmp_path
     scene = await make_scene(tmp_path, operations(explain=explained))
     scene.put_list(made_list())
 
-    found = (await ask(scene, path)).json()
+    response = (await ask(scene, path)).json()
 
-    assert [{"item_id": "i7", "share": 0.75}, {"item_id": "i8", "share": -0.25}] == found["reasons"]
-    assert 0.625 == found["score"]
-    assert 0.125 == found["rest"]
-    assert 4 == found["rank"]
-    assert found["whole"] is True
+    assert [{"item_id": "i7", "share": 0.75}, {"item_id": "i8", "share": -0.25}] == response["reasons"]
+    assert 0.625 == response["score"]
+    assert 0.125 == response["rest"]
+    assert 4 == response["rank"]
+    assert response["whole"] is True
 
 
 async def test_a_list_without_reasons_is_explained_by_the_plays(tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ async def test_a_list_without_reasons_is_explained_by_the_plays(tmp_path: Path) 
 
 async def test_what_cannot_be_explained_is_said(scene: Scene) -> None:
     """404 with the sentence."""
-    found = await ask(scene, "/v1/users/ann/because/i1")
+    response = await ask(scene, "/v1/users/ann/because/i1")
 
-    assert 404 == found.status_code
-    assert "Nothing is known of 'ann'." == found.json()["detail"]
+    assert 404 == response.status_code
+    assert "Nothing is known of 'ann'." == response.json()["detail"]
 
 
 async def test_some_requests_read_whole_topics_at_a_time_and_no_more(tmp_path: Path) -> None:
@@ -139,21 +139,21 @@ async def test_a_read_of_topics_that_takes_too_long_is_given_up(tmp_path: Path) 
     scene = await make_scene(tmp_path, operations(export=endless))
 
     for _ in range(READS_AT_ONCE + 1):
-        found = await ask(scene, "/v1/users/ann/export")
-        assert 503 == found.status_code
-        assert "2" == found.headers["retry-after"]
-        assert "The answer took too long." == found.json()["detail"]
+        response = await ask(scene, "/v1/users/ann/export")
+        assert 503 == response.status_code
+        assert "2" == response.headers["retry-after"]
+        assert "The answer took too long." == response.json()["detail"]
     assert now_s() == pytest.approx((READS_AT_ONCE + 1) * READ_S)
 
 
 async def test_all_that_is_held_is_exported(scene: Scene) -> None:
     """One document, made now, of the listener that the path names."""
-    found = (await ask(scene, "/v1/users/a%2Fb/export")).json()
+    response = (await ask(scene, "/v1/users/a%2Fb/export")).json()
 
-    assert "a/b" == found["user_id"]
-    assert found["anything"] is False
-    assert [] == found["plays"]
-    assert found["made_at_ms"] > 1_700_000_000_000
+    assert "a/b" == response["user_id"]
+    assert response["anything"] is False
+    assert [] == response["plays"]
+    assert response["made_at_ms"] > 1_700_000_000_000
 
 
 async def test_without_kafka_rights_are_for_later(tmp_path: Path) -> None:
@@ -165,10 +165,10 @@ async def test_without_kafka_rights_are_for_later(tmp_path: Path) -> None:
 
     scene = await make_scene(tmp_path, operations(export=gone, forget=gone))
 
-    for found in (await ask(scene, "/v1/users/ann/export"), await ask(scene, "/v1/users/ann", "DELETE")):
-        assert 503 == found.status_code
-        assert "2" == found.headers["retry-after"]
-        assert "No Kafka broker answered." == found.json()["detail"]
+    for response in (await ask(scene, "/v1/users/ann/export"), await ask(scene, "/v1/users/ann", "DELETE")):
+        assert 503 == response.status_code
+        assert "2" == response.headers["retry-after"]
+        assert "No Kafka broker answered." == response.json()["detail"]
 
 
 async def test_a_forgotten_listener_has_a_receipt(tmp_path: Path) -> None:
@@ -177,18 +177,18 @@ async def test_a_forgotten_listener_has_a_receipt(tmp_path: Path) -> None:
     async def forget(user_id: str, _: Settings) -> Receipt:
         return Receipt("forget", user_id)
 
-    found = await ask(await make_scene(tmp_path, operations(forget=forget)), "/v1/users/a%2Fb", "DELETE")
+    response = await ask(await make_scene(tmp_path, operations(forget=forget)), "/v1/users/a%2Fb", "DELETE")
 
-    assert 200 == found.status_code
-    assert {"wish": "forget", "user_id": "a/b"} == found.json()
+    assert 200 == response.status_code
+    assert {"wish": "forget", "user_id": "a/b"} == response.json()
 
 
 async def test_without_a_worker_the_wish_stands(scene: Scene) -> None:
     """504, which is no refusal: the sentence says so."""
-    found = await ask(scene, "/v1/users/ann", "DELETE")
+    response = await ask(scene, "/v1/users/ann", "DELETE")
 
-    assert 504 == found.status_code
-    assert "No worker carried out the wish of 'ann'." == found.json()["detail"]
+    assert 504 == response.status_code
+    assert "No worker carried out the wish of 'ann'." == response.json()["detail"]
 
 
 async def test_so_many_are_forgotten_at_a_time_and_no_more(tmp_path: Path) -> None:

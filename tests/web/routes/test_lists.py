@@ -22,32 +22,32 @@ OTHER = (PARTITION + 1) % 4
 async def read(scene: Scene, user_id: str = "ann", **query: Any) -> Any:
     """Return a list, decoded."""
     async with scene.client() as client:
-        found = await client.get(f"/v1/users/{quote(user_id, safe='')}/recommendations", params=query)
-    assert found.status_code == 200, found.text
-    return found.json()
+        response = await client.get(f"/v1/users/{quote(user_id, safe='')}/recommendations", params=query)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 async def refused(scene: Scene, query: str) -> int:
     """Return with what a query is refused."""
     async with scene.client() as client:
-        found = await client.get(f"/v1/users/ann/recommendations?{query}")
-    assert "application/problem+json" == found.headers["content-type"]
-    return found.status_code
+        response = await client.get(f"/v1/users/ann/recommendations?{query}")
+    assert "application/problem+json" == response.headers["content-type"]
+    return response.status_code
 
 
 async def test_a_list_is_given_out_as_it_stands(scene: Scene) -> None:
     """With its scores and its reasons; whether it reflects anything is not said unasked."""
     scene.put_list(made_list("ann", ["i1", "i2"]))
 
-    found = await read(scene)
+    recommendations = await read(scene)
 
-    assert ["i1", "i2"] == found["items"]
-    assert [1.0, 0.5] == found["scores"]
-    assert [["of-i1"], ["of-i2"]] == found["because"]
-    assert 5 == found["offset"]
-    assert "personal" == found["kind"]
-    assert NOW_MS == found["made_at_ms"]
-    assert "reflected" not in found
+    assert ["i1", "i2"] == recommendations["items"]
+    assert [1.0, 0.5] == recommendations["scores"]
+    assert [["of-i1"], ["of-i2"]] == recommendations["because"]
+    assert 5 == recommendations["offset"]
+    assert "personal" == recommendations["kind"]
+    assert NOW_MS == recommendations["made_at_ms"]
+    assert "reflected" not in recommendations
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ async def test_a_list_is_cut_to_what_was_asked_for(scene: Scene, query: dict[str
     scene.put_list(made_list("ann", ["song", "pod", "gone", "other"]))
     whole = await read(scene)
 
-    found = await read(scene, **query)
+    recommendations = await read(scene, **query)
 
     places = [whole["items"].index(item_id) for item_id in expected]
     for name in ("items", "scores", "because", "because_scores", "because_rest"):
-        assert [whole[name][at] for at in places] == found[name]
+        assert [whole[name][at] for at in places] == recommendations[name]
 
 
 async def test_what_cannot_be_played_now_is_left_out(scene: Scene) -> None:
@@ -93,13 +93,13 @@ async def test_who_has_no_list_gets_the_popular_one(scene: Scene) -> None:
     scene.put_popular(["i1", "i2"])
     scene.put_popular(["p1", "p2"], kind="podcast")
 
-    found = await read(scene, "nobody/new")
+    recommendations = await read(scene, "nobody/new")
     pods = await read(scene, kind="podcast", exclude="p1")
 
-    assert "nobody/new" == found["user_id"]
-    assert "popular" == found["kind"]
-    assert (-1) == found["offset"]
-    assert ["i1", "i2"] == found["items"]
+    assert "nobody/new" == recommendations["user_id"]
+    assert "popular" == recommendations["kind"]
+    assert (-1) == recommendations["offset"]
+    assert ["i1", "i2"] == recommendations["items"]
     assert "popular" == pods["kind"]
     assert ["p2"] == pods["items"]
 
@@ -188,9 +188,9 @@ async def test_a_list_that_reflects_the_play_already_is_given_at_once(scene: Sce
 
     began = now_s()
     for offset in (0, 5):
-        found = await read(scene, after=f"{PARTITION}:{offset}", wait_ms=5000)
-        assert found["reflected"] is True
-        assert 5 == found["offset"]
+        recommendations = await read(scene, after=f"{PARTITION}:{offset}", wait_ms=5000)
+        assert recommendations["reflected"] is True
+        assert 5 == recommendations["offset"]
     assert began == now_s()
 
 
@@ -235,9 +235,9 @@ async def test_a_play_that_never_comes_is_waited_for_so_long(scene: Scene) -> No
     scene.put_list(made_list(offset=5))
     for wait_ms in (150, 0):
         began = now_s()
-        found = await read(scene, after=f"{PARTITION}:999999999999999999", wait_ms=wait_ms)
-        assert found["reflected"] is False
-        assert 5 == found["offset"]
+        recommendations = await read(scene, after=f"{PARTITION}:999999999999999999", wait_ms=wait_ms)
+        assert recommendations["reflected"] is False
+        assert 5 == recommendations["offset"]
         assert now_s() - began == pytest.approx(wait_ms / 1000)
     assert not scene.parts.waiters.any
 
@@ -247,9 +247,9 @@ async def test_the_operator_bounds_how_long_anybody_waits(tmp_path: Path) -> Non
     scene = await make_scene(tmp_path, gateway_wait_ms_max=50)
     scene.put_list(made_list(offset=5))
 
-    found = await read(scene, after=f"{PARTITION}:9", wait_ms=60_000)
+    recommendations = await read(scene, after=f"{PARTITION}:9", wait_ms=60_000)
 
-    assert not found["reflected"]
+    assert not recommendations["reflected"]
     assert now_s() == pytest.approx(0.05)
 
 
@@ -282,11 +282,11 @@ async def test_who_has_no_list_may_wait_for_one(scene: Scene) -> None:
 async def test_a_partition_of_another_listener_is_named(scene: Scene) -> None:
     """Whoever computes partitions otherwise learns it at once, and does not wait in vain."""
     async with scene.client() as client:
-        found = await client.get(f"/v1/users/ann/recommendations?after={OTHER}:1&wait_ms=5000")
+        response = await client.get(f"/v1/users/ann/recommendations?after={OTHER}:1&wait_ms=5000")
 
-    assert 422 == found.status_code
+    assert 422 == response.status_code
     expected = f"after: the plays of this listener stand in partition {PARTITION}, not {OTHER}."
-    assert expected == found.json()["detail"]
+    assert expected == response.json()["detail"]
 
 
 async def test_many_readers_wait_and_are_all_woken(scene: Scene) -> None:
@@ -312,11 +312,11 @@ async def test_too_many_waiting_readers_are_told_to_come_back(scene: Scene, monk
     waiting = [asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=400)) for _ in range(2)]
     await wait_idle()
     async with scene.client() as client:
-        found = await client.get(f"/v1/users/ann/recommendations?after={PARTITION}:9")
+        response = await client.get(f"/v1/users/ann/recommendations?after={PARTITION}:9")
 
-    assert 503 == found.status_code
-    assert "2" == found.headers["retry-after"]
-    assert "2 requests wait for lists already." == found.json()["detail"]
+    assert 503 == response.status_code
+    assert "2" == response.headers["retry-after"]
+    assert "2 requests wait for lists already." == response.json()["detail"]
     assert 5 == (await read(scene))["offset"]
     await asyncio.gather(*waiting)
 

@@ -35,10 +35,10 @@ OPERATIONS = {
 @pytest.fixture
 async def document(scene: Scene) -> dict[str, Any]:
     """Give what the gateway tells of itself."""
-    found = await ask(scene.app, "GET", "/openapi.json")
-    assert 200 == found.status
-    assert "application/json" == found.headers["content-type"]
-    told: dict[str, Any] = found.json
+    response = await ask(scene.app, "GET", "/openapi.json")
+    assert 200 == response.status
+    assert "application/json" == response.headers["content-type"]
+    told: dict[str, Any] = response.json
     return told
 
 
@@ -104,7 +104,7 @@ async def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
         contents.append(operation.get("requestBody", {}).get("content", {}))
         for content in contents:
             for told in content.values():
-                examples = [found["value"] for found in told.get("examples", {}).values()]
+                examples = [example["value"] for example in told.get("examples", {}).values()]
                 examples += [told["example"]] if "example" in told else []
                 for example in examples:
                     validator(document, told["schema"]).validate(example)
@@ -145,18 +145,18 @@ async def test_answers_are_as_described(scene: Scene, document: dict[str, Any]) 
             "/readyz": "/readyz",
         }.items():
             for url in (asked, asked.split("?")[0]):
-                found = await client.get(url)
-                n_bad += found.status_code >= 400
-                (told,) = document["paths"][path]["get"]["responses"][str(found.status_code)]["content"].items()
-                assert told[0] == found.headers["content-type"]
-                validator(document, told[1]["schema"]).validate(found.json())
+                response = await client.get(url)
+                n_bad += response.status_code >= 400
+                (told,) = document["paths"][path]["get"]["responses"][str(response.status_code)]["content"].items()
+                assert told[0] == response.headers["content-type"]
+                validator(document, told[1]["schema"]).validate(response.json())
         events = [{"user_id": "a", "item_id": "b", "played_at_ms": 1_795_478_400_000}, {}]
         bodies: list[Any] = [events, {}, []]
         for body in bodies:
-            found = await client.post("/v1/plays", json=body)
-            n_bad += found.status_code >= 400
-            (told,) = document["paths"]["/v1/plays"]["post"]["responses"][str(found.status_code)]["content"].items()
-            validator(document, told[1]["schema"]).validate(found.json())
+            response = await client.post("/v1/plays", json=body)
+            n_bad += response.status_code >= 400
+            (told,) = document["paths"]["/v1/plays"]["post"]["responses"][str(response.status_code)]["content"].items()
+            validator(document, told[1]["schema"]).validate(response.json())
 
     assert 5 == n_bad
 

@@ -29,12 +29,12 @@ async def test_a_play_goes_to_its_listener_s_partition_as_it_is(scene: Scene) ->
     """The bytes that the client sent, under the listener's id; the answer tells where they stand."""
     body = b' {"item_id": "i1",  "user_id": "a/\xc3\xbc b", "played_at_ms": 1795478400000, "more": [1]}'
 
-    found = await ask(scene.app, "POST", "/v1/plays", JSON, body)
+    response = await ask(scene.app, "POST", "/v1/plays", JSON, body)
 
     partition = partition_of("a/ü b", 4)
     place = {"partition": partition, "offset": 0}
-    assert 200 == found.status
-    assert {"accepted": 1, "rejected": 0, "results": [place]} == found.json
+    assert 200 == response.status
+    assert {"accepted": 1, "rejected": 0, "results": [place]} == response.json
     ((key, value),) = scene.outbox.logs["plays", partition]
     assert "a/ü b".encode() == key
     assert body.strip() == value
@@ -46,16 +46,16 @@ async def test_a_batch_is_answered_in_its_order(scene: Scene) -> None:
     events[3], events[11], events[19] = play(item_id=""), 7, {"user_id": "ann", "type": "nonsense", **play()}
     events[19]["type"] = "nonsense"
     async with scene.client() as client:
-        found = (await client.post("/v1/plays", json=events)).json()
+        response = (await client.post("/v1/plays", json=events)).json()
 
-    assert 17 == found["accepted"]
-    assert 3 == found["rejected"]
-    refused = {number: result["error"] for number, result in enumerate(found["results"]) if "error" in result}
+    assert 17 == response["accepted"]
+    assert 3 == response["rejected"]
+    refused = {number: result["error"] for number, result in enumerate(response["results"]) if "error" in result}
     assert {3, 11, 19} == set(refused)
     assert refused[3].startswith("item_id: ")
     assert "Expected `object`, got `int`".replace("`", "") == refused[11]
     assert refused[19].startswith("type: Invalid value 'nonsense', which is none of ")
-    for number, result in enumerate(found["results"]):
+    for number, result in enumerate(response["results"]):
         if number not in refused:
             assert partition_of(f"u{number % 5}", 4) == result["partition"]
             key, value = scene.outbox.logs["plays", result["partition"]][result["offset"]]
@@ -79,9 +79,9 @@ async def test_a_batch_is_answered_in_its_order(scene: Scene) -> None:
 async def test_every_kind_of_event_is_taken(scene: Scene, event: dict[str, Any]) -> None:
     """Plays, other signals and wishes alike."""
     async with scene.client() as client:
-        found = await client.post("/v1/plays", json=event)
+        response = await client.post("/v1/plays", json=event)
 
-    assert 200 == found.status_code
+    assert 200 == response.status_code
     assert 1 == len(sent(scene))
 
 
@@ -126,9 +126,9 @@ async def test_half_a_character_is_no_id(scene: Scene, surrogate: bytes) -> None
     """JSON can write what no UTF-8 can."""
     body = b'{"user_id":%s,"item_id":"i1","played_at_ms":1795478400000}' % surrogate
 
-    found = await ask(scene.app, "POST", "/v1/plays", JSON, body)
+    response = await ask(scene.app, "POST", "/v1/plays", JSON, body)
 
-    assert found.status in {400, 422}
+    assert response.status in {400, 422}
     assert [] == sent(scene)
 
 
@@ -152,12 +152,12 @@ async def test_without_kafka_a_client_is_told_to_come_back(scene: Scene, caplog:
     scene.parts.__dict__["intake"] = lost
     async with scene.client() as client:
         with caplog.at_level(logging.INFO):
-            found = await client.post("/v1/plays", json=[play("secret-ann"), {}])
+            response = await client.post("/v1/plays", json=[play("secret-ann"), {}])
 
-    assert 503 == found.status_code
-    assert "2" == found.headers["retry-after"]
-    assert f"Kafka at {scene.settings.kafka.brokers} does not answer; nothing was sent." == found.json()["detail"]
-    assert ["error"] * 2 == [*found.json()["results"][0], *found.json()["results"][1]]
+    assert 503 == response.status_code
+    assert "2" == response.headers["retry-after"]
+    assert f"Kafka at {scene.settings.kafka.brokers} does not answer; nothing was sent." == response.json()["detail"]
+    assert ["error"] * 2 == [*response.json()["results"][0], *response.json()["results"][1]]
     assert "secret" not in caplog.text
 
 

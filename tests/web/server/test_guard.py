@@ -46,11 +46,11 @@ async def test_an_id_is_whatever_stands_percent_encoded(scene: Scene, raw: str) 
     user_id = ODD_IDS[raw]
     scene.put_list(made_list(user_id))
 
-    found = await ask(scene.app, "GET", f"/v1/users/{raw}/recommendations")
+    response = await ask(scene.app, "GET", f"/v1/users/{raw}/recommendations")
 
-    assert 200 == found.status
-    assert user_id == found.json["user_id"]
-    assert 3 == len(found.json["items"])
+    assert 200 == response.status
+    assert user_id == response.json["user_id"]
+    assert 3 == len(response.json["items"])
 
 
 @pytest.mark.parametrize("raw", ODD_IDS)
@@ -92,11 +92,11 @@ async def test_what_no_id_can_be_is_refused(scene: Scene, raw: str, status: int)
     """Zero bytes, no UTF-8, what does not print, more than 128 characters: a sentence, and nobody else's list."""
     scene.put_popular(["i1"])
     for path in (f"/v1/users/{raw}/recommendations", f"/v1/items/{raw}/related", f"/v1/users/{raw}/export"):
-        found = await ask(scene.app, "GET", path)
+        response = await ask(scene.app, "GET", path)
 
-        assert status == found.status
-        assert "application/problem+json" == found.headers["content-type"]
-        assert status == found.json["status"]
+        assert status == response.status
+        assert "application/problem+json" == response.headers["content-type"]
+        assert status == response.json["status"]
 
 
 async def test_a_path_without_a_server_s_raw_one_is_taken_as_it_is(scene: Scene) -> None:
@@ -135,51 +135,51 @@ async def test_every_answer_has_the_headers_that_browsers_heed(
     scene: Scene, method: str, path: str, status: int
 ) -> None:
     """Whatever it is, an error too."""
-    found = await ask(scene.app, method, path)
+    response = await ask(scene.app, method, path)
 
-    assert status == found.status
-    assert "nosniff" == found.headers["x-content-type-options"]
-    assert "no-referrer" == found.headers["referrer-policy"]
-    assert "same-origin" == found.headers["cross-origin-resource-policy"]
-    assert "default-src 'none'; script-src 'self'" in found.headers["content-security-policy"]
-    assert "frame-ancestors 'none'" in found.headers["content-security-policy"]
-    assert "access-control-allow-origin" not in found.headers
+    assert status == response.status
+    assert "nosniff" == response.headers["x-content-type-options"]
+    assert "no-referrer" == response.headers["referrer-policy"]
+    assert "same-origin" == response.headers["cross-origin-resource-policy"]
+    assert "default-src 'none'; script-src 'self'" in response.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+    assert "access-control-allow-origin" not in response.headers
 
 
 async def test_a_problem_is_a_document(scene: Scene) -> None:
     """RFC 9457, with all its parts; the allowed methods are told."""
-    found = await ask(scene.app, "PUT", "/v1/plays")
+    response = await ask(scene.app, "PUT", "/v1/plays")
 
     assert {
         "type": "about:blank",
         "title": "Method Not Allowed",
         "status": 405,
         "detail": "This path does not take this method.",
-    } == found.json
-    assert "application/problem+json" == found.headers["content-type"]
-    assert "POST" == found.headers["allow"]
+    } == response.json
+    assert "application/problem+json" == response.headers["content-type"]
+    assert "POST" == response.headers["allow"]
 
 
 @pytest.mark.parametrize("path", ["/static/a%2Fb", "/static/..%2Faccess.py", "/static/../access.py", "/static/%2e%2e"])
 async def test_nothing_but_its_own_files_is_given_out(scene: Scene, path: str) -> None:
     """However the path is written."""
-    found = await ask(scene.app, "GET", path)
+    response = await ask(scene.app, "GET", path)
 
-    assert 404 == found.status
-    assert b"hmac" not in found.body
+    assert 404 == response.status
+    assert b"hmac" not in response.body
 
 
 async def test_a_client_that_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
     """429 with whole seconds; it is counted; whether the gateway lives is told to everybody all the same."""
     scene = await make_scene(tmp_path, gateway_requests_per_s=2)
     async with scene.client() as client:
-        found = [await client.get("/v1/items?query=a") for _ in range(6)]
+        responses = [await client.get("/v1/items?query=a") for _ in range(6)]
         health = [await client.get("/healthz") for _ in range(20)]
         told = (await client.get("/metrics")).status_code
 
-    assert [200, 200, 200, 200, 429, 429] == [answer.status_code for answer in found]
-    assert "1" == found[4].headers["retry-after"]
-    assert "PLAYFOLD_GATEWAY_REQUESTS_PER_S" in found[4].json()["detail"]
+    assert [200, 200, 200, 200, 429, 429] == [answer.status_code for answer in responses]
+    assert "1" == responses[4].headers["retry-after"]
+    assert "PLAYFOLD_GATEWAY_REQUESTS_PER_S" in responses[4].json()["detail"]
     assert {200} == {answer.status_code for answer in health}
     assert 429 == told
     assert 3 == scene.parts.metrics.registry.get_sample_value("playfold_gateway_rate_limited_total")
@@ -243,9 +243,9 @@ async def test_an_error_that_nobody_foresaw_is_logged_without_what_was_asked(
     app: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The client gets a problem document unless an answer has begun; the log has the place and no word of theirs."""
-    found = await ask(guarded(app), "GET", "/v1/users/secret-listener/recommendations")
+    response = await ask(guarded(app), "GET", "/v1/users/secret-listener/recommendations")
 
-    assert status == found.status
+    assert status == response.status
     ((record),) = caplog.records
     assert "request_failed" == record.message
     assert logging.ERROR == record.levelno
@@ -253,7 +253,7 @@ async def test_an_error_that_nobody_foresaw_is_logged_without_what_was_asked(
     assert "test_guard.py:" in vars(record)["where"]
     assert "secret-listener" not in str(vars(record))
     if status == 500:
-        assert "The gateway failed; its log has the location." == found.json["detail"]
+        assert "The gateway failed; its log has the location." == response.json["detail"]
 
 
 async def test_a_path_that_fails_answers_with_a_problem_document(
@@ -264,11 +264,11 @@ async def test_a_path_that_fails_answers_with_a_problem_document(
     unreadable = await ask(scene.app, "GET", "/v1/items/i2/related")
     monkeypatch.setattr(View, "related_to", lambda *_: 1 // 0)
 
-    found = await ask(scene.app, "GET", "/v1/users/ann/export?x=1")
+    response = await ask(scene.app, "GET", "/v1/users/ann/export?x=1")
     failed = await ask(scene.app, "GET", "/v1/items/i1/related")
 
     assert 503 == unreadable.status
-    assert 200 == found.status
+    assert 200 == response.status
     assert 500 == failed.status
     assert "application/problem+json" == failed.headers["content-type"]
     assert 500 == failed.json["status"]
@@ -290,10 +290,10 @@ async def test_a_connection_ends_with_an_answer_before_the_end_of_a_body(
     scene: Scene, headers: Mapping[str, str], body: bytes, *, closes: bool
 ) -> None:
     """Else whoever sends the rest byte by byte would hold it for ever."""
-    found = await ask(scene.app, "POST", "/v1/plays", headers, body)
+    response = await ask(scene.app, "POST", "/v1/plays", headers, body)
 
-    assert found.status >= 400
-    assert closes == (found.headers.get("connection") == "close")
+    assert response.status >= 400
+    assert closes == (response.headers.get("connection") == "close")
 
 
 async def test_requests_are_counted_by_templates_of_paths(scene: Scene) -> None:

@@ -28,9 +28,9 @@ NAMES = {
 async def told(scene: Scene) -> str:
     """Return what Prometheus gets."""
     async with scene.client() as client:
-        found = await client.get("/metrics")
-    assert found.headers["content-type"].startswith("text/plain; version=")
-    return found.text
+        response = await client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    return response.text
 
 
 async def test_every_metric_has_its_name_and_its_type(scene: Scene, tmp_path: Path) -> None:
