@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +23,10 @@ from tests.support.virtual_time import VirtualTimeLoop
 # processes of their own do not fight over the cores, and implicit has nothing to warn of.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["NUMBA_NUM_THREADS"] = "1"
+
+# A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Processes that tests start share compiled bytecode, even where the environment of the tests forbids writing it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -61,6 +61,7 @@ def without_vector(record: UserRecord) -> UserRecord:
     )
 
 
+@pytest.mark.timeout(300)  # 120,000 plays at a pace that workers which are killed again and again can keep up with
 def test_state_equals_sequential_reference_after_kills_wipes_freeze_and_rebalances(
     crowd: Settings, names: TopicNames
 ) -> None:
