@@ -11,11 +11,13 @@ count twice. `docs/decisions.md` has the figures.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Doubles, Floats, Rows, Starts, part_of
-from model.ranking import NONE, best_of, top_n
+from model.arrays import Doubles, Floats, Rows, Starts
+from model.ragged import RaggedRows
+from model.ranking import NONE, BoundedItems, best_of, top_n
 
 _TINY = 1e-30
 _LONG = np.float32(1e18)
@@ -29,9 +31,6 @@ class Blend:
     """0: none."""
     items_max: int = 9
     """Known items up to which a listener's list is blended."""
-
-
-NO_BLEND = Blend(0.0, 0)
 
 
 def preferences(plays: Floats | Doubles, plays_per_listener: float) -> Floats:
@@ -55,15 +54,23 @@ def popular_parts(best: Floats, left: Floats, strength: float) -> Floats:
     return (np.float32(strength) * left * np.maximum(best, 0)).astype(np.float32)
 
 
+class PopularPart(NamedTuple):
+    """The popular part of n users' blended scores."""
+
+    strengths: Floats
+    """(n_users,): what a preference of 1 adds to a user's scores."""
+    preference: Floats
+    """(n_items,)"""
+    rows: Rows
+    """The most preferred items, descending, without withdrawn ones."""
+
+
 def blended_top_n(
     queries: Floats,
     item_factors: Floats,
-    parts: Floats,
-    preference: Floats,
+    popular: PopularPart,
     personal: tuple[Rows, Floats],
-    popular_rows: Rows,
-    starts: Starts,
-    known_rows: Rows,
+    known: RaggedRows,
     n: int,
     withdrawn_rows: Rows = NONE,
 ) -> tuple[Rows, Floats]:
@@ -75,28 +82,24 @@ def blended_top_n(
     Args:
         queries: User vectors, shape (n_users, f).
         item_factors: Item vectors, shape (n_items, f).
-        parts: What a preference of 1 adds to each user's scores, shape (n_users,).
-        preference: Preference of every item, shape (n_items,).
+        popular: The popular part of the scores.
         personal: Rows and scores of each user's best items by their own score, n of them or more, as of `top_n`.
-        popular_rows: Rows of the most preferred items, descending, without withdrawn ones.
-        starts: Compressed rows of `known_rows`, shape (n_users + 1,).
-        known_rows: Item rows to leave out; -1 is ignored.
+        known: Item rows to leave out of each user's list; -1 is ignored.
         n: Length of a list.
-        withdrawn_rows: Item rows that nobody gets, ascending.
+        withdrawn_rows: Item rows that are in no list, ascending.
 
     Returns:
         Item rows and scores as of `top_n`.
     """
-    popular = _without_known(popular_rows, len(item_factors), starts, known_rows)
-    candidates = np.concatenate((personal[0], popular), axis=1)
-    widened = np.column_stack((queries, parts)).astype(np.float32)
-    rows, scores = _from_candidates(widened, item_factors, preference, candidates, n)
-    least = preference[popular_rows[-1]] if len(popular_rows) else np.float32(1)
-    doubtful = np.flatnonzero(personal[1][:, -1] + parts * least > scores[:, -1])
+    candidates = np.concatenate((personal[0], _without_known(popular.rows, len(item_factors), known)), axis=1)
+    widened = np.column_stack((queries, popular.strengths)).astype(np.float32)
+    rows, scores = _from_candidates(widened, item_factors, popular.preference, candidates, n)
+    least = popular.preference[popular.rows[-1]] if len(popular.rows) else np.float32(1)
+    doubtful = np.flatnonzero(personal[1][:, -1] + popular.strengths * least > scores[:, -1])
     if len(doubtful):
-        known = part_of(doubtful, starts, known_rows)
-        rows[doubtful], scores[doubtful] = _from_all(
-            widened[doubtful], item_factors, preference, known, n, withdrawn_rows
+        everything = _every_item(item_factors, popular.preference)
+        rows[doubtful], scores[doubtful] = top_n(
+            widened[doubtful], everything, known.part(doubtful), n, withdrawn_rows=withdrawn_rows
         )
     return rows, scores
 
@@ -107,31 +110,24 @@ def _from_candidates(
     """Return the best n of every user's candidates, shape (n_users, any); an item may stand there twice."""
     chosen, places = _numbered(candidates, len(item_factors))
     ends = np.arange(len(candidates) + 1) * candidates.shape[1]
-    found, scores = best_of(widened, _widened(item_factors, preference, chosen), ends, places.ravel(), n)
-    return np.where(found >= 0, chosen[found], -1).astype(np.int32), scores
+    every = RaggedRows(ends, places.ravel())
+    best, scores = best_of(widened, _widened(item_factors, preference, chosen), every, n)
+    return np.where(best >= 0, chosen[best], -1).astype(np.int32), scores
 
 
-def _from_all(
-    widened: Floats,
-    item_factors: Floats,
-    preference: Floats,
-    known: tuple[Starts, Rows],
-    n: int,
-    withdrawn_rows: Rows,
-) -> tuple[Rows, Floats]:
-    """Return the best n of the whole catalog; `widened` are the users' vectors with their parts as one more number."""
-    everything = _widened(item_factors, preference, np.arange(len(item_factors)))
+def _every_item(item_factors: Floats, preference: Floats) -> BoundedItems:
+    """Return the whole catalog with preferences, for users' vectors with their strengths as one more number."""
+    widened = _widened(item_factors, preference, np.arange(len(item_factors)))
     endless = np.full(len(item_factors), _LONG, np.float32)  # in no order that a scan could end early by
-    return top_n(widened, everything, endless, *known, n, withdrawn_rows=withdrawn_rows)
+    return BoundedItems(widened, endless)
 
 
-def _without_known(popular_rows: Rows, n_items: int, starts: Starts, known_rows: Rows) -> Rows:
+def _without_known(popular_rows: Rows, n_items: int, known: RaggedRows) -> Rows:
     """Return the popular rows once for every user, -1 where the user knows the item."""
     place = np.full(n_items, -1)
     place[popular_rows] = np.arange(len(popular_rows))
-    users = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    at = np.where(known_rows >= 0, place[known_rows], -1)
-    rows = np.tile(popular_rows, (len(starts) - 1, 1))
+    users, at = known.users, np.where(known.rows >= 0, place[known.rows], -1)
+    rows = np.tile(popular_rows, (known.n_users, 1))
     rows[users[at >= 0], at[at >= 0]] = -1
     return rows
 

@@ -17,7 +17,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from model.arrays import Doubles, Floats, Rows, Starts, frozen
-from model.fold_in import Equations
+from model.equations import Equations
+from model.fixed_items import FixedItems
 from model.lapack import spotrf, ssyrk, strsm
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -36,15 +37,12 @@ class Reasons(NamedTuple):
     rest: Floats  # (n, list_n), what all other entries add together
 
 
-def explain(
-    equations: Equations, item_factors: Floats, gram_diagonal: Floats, users: Starts, lists: Rows, m: int
-) -> Reasons:
+def explain(equations: Equations, items: FixedItems, users: Starts, lists: Rows, m: int) -> Reasons:
     """Split the scores of lists over the plays behind them.
 
     Args:
         equations: What the users' vectors were solved from; no confidence is negative, every regularization positive.
-        item_factors: Item vectors in the diagonal basis, shape (n_items, f).
-        gram_diagonal: Diagonal of their gram, scaled by the objective, shape (f,).
+        items: The items.
         users: The users whose lists these are, shape (n,).
         lists: Item rows, shape (n, list_n); -1 pads the end of a list.
         m: Entries to name for an item, at least one.
@@ -56,13 +54,14 @@ def explain(
     n, list_n = lists.shape
     entries, shares = np.full((n, list_n, m), -1, np.int32), np.zeros((n, list_n, m), np.float32)
     rest = np.zeros((n, list_n), np.float32)
-    starts, rows, *pairs, regs, _ = equations
-    played = frozen(starts, np.int64), frozen(rows, np.int32), *(frozen(column, np.float32) for column in pairs)
-    fixed = frozen(item_factors, np.float32), frozen(gram_diagonal, np.float32)
+    terms = equations.terms
+    played = frozen(terms.starts, np.int64), frozen(terms.rows, np.int32)
+    weighed = frozen(terms.confidences, np.float32), frozen(terms.targets, np.float32)
     _explain(
-        played,
-        *fixed,
-        frozen(regs, np.float32),
+        (*played, *weighed),
+        frozen(items.factors, np.float32),
+        frozen(items.gram_diagonal, np.float32),
+        frozen(equations.regularization, np.float32),
         frozen(users, np.int64),
         frozen(lists, np.int32),
         entries,
@@ -72,44 +71,41 @@ def explain(
     return Reasons(entries, shares, rest)
 
 
-def split(equations: Equations, item_factors: Floats, gram_diagonal: Floats, user: int, item_rows: Rows) -> Doubles:
+def split(equations: Equations, items: FixedItems, user: int, item_rows: Rows) -> Doubles:
     """Return the share of every entry of a user's history in the scores of some items, in double precision, plainly.
 
     Args:
         equations: What the users' vectors were solved from.
-        item_factors: Item vectors in the diagonal basis, shape (n_items, f).
-        gram_diagonal: Diagonal of their gram, scaled by the objective, shape (f,).
+        items: The items.
         user: The user's number in the equations.
         item_rows: The items whose scores are split, shape (n,).
 
     Returns:
         Shares, shape (n, k) for a history of k entries; each row sums to the item's score. A row of -1 has no share.
     """
-    starts, rows, confidences, targets, regs, _ = equations
-    part = slice(starts[user], starts[user + 1])
-    rows, confidences, targets = rows[part], confidences[part], targets[part]
+    terms = equations.terms
+    part = slice(terms.starts[user], terms.starts[user + 1])
+    rows, confidences, targets = (column[part] for column in terms.columns)
     known = np.where(rows >= 0, 1.0, 0.0)
-    y = item_factors[rows].astype(np.float64) * known[:, None]
+    y = items.factors[rows].astype(np.float64) * known[:, None]
     c, b = confidences.astype(np.float64), targets.astype(np.float64) * known
-    a = np.diag(gram_diagonal.astype(np.float64) + regs[user]) + (y.T * c) @ y
-    shares: Doubles = item_factors[item_rows].astype(np.float64) @ np.linalg.solve(a, y.T) * b
+    a = np.diag(items.gram_diagonal.astype(np.float64) + equations.regularization[user]) + (y.T * c) @ y
+    shares: Doubles = items.factors[item_rows].astype(np.float64) @ np.linalg.solve(a, y.T) * b
     return shares
 
 
-def explain_plain(
-    equations: Equations, item_factors: Floats, gram_diagonal: Floats, users: Starts, lists: Rows, m: int
-) -> Reasons:
-    """Do the same as `explain` from whole splits: what the kernel is tested against."""
+def explain_plain(equations: Equations, items: FixedItems, users: Starts, lists: Rows, m: int) -> Reasons:
+    """Do the same as `explain` from whole splits: the twin that the kernel is tested against."""
     entries, named = np.full((*lists.shape, m), -1, np.int32), np.zeros((*lists.shape, m))
     rest = np.zeros(lists.shape)
     for number, u in enumerate(users):
         listed = lists[number][lists[number] >= 0]
-        for i, found in enumerate(split(equations, item_factors, gram_diagonal, int(u), listed)):
-            order = len(found) - 1 - np.argsort(-np.abs(found[::-1]), kind="stable")[:m]
-            order = order[found[order] != 0]
-            entries[number, i, : len(order)] = equations.starts[u] + order
-            named[number, i, : len(order)] = found[order]
-            rest[number, i] = found.sum() - found[order].sum()
+        for i, row in enumerate(split(equations, items, int(u), listed)):
+            order = len(row) - 1 - np.argsort(-np.abs(row[::-1]), kind="stable")[:m]
+            order = order[row[order] != 0]
+            entries[number, i, : len(order)] = equations.terms.starts[u] + order
+            named[number, i, : len(order)] = row[order]
+            rest[number, i] = row.sum() - row[order].sum()
     return Reasons(entries, named.astype(np.float32), rest.astype(np.float32))
 
 

@@ -4,10 +4,14 @@ The file is long because its kernels share a candidate's form: numba compiles a 
 file changes, so what is compiled into it stands beside it.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from model.arrays import Counts, Floats, Keys, Rows, Starts, frozen
+from model.fixed_items import FixedItems
+from model.ragged import RaggedRows
 from model.thread_pool import share
 
 _USERS = 128  # queries that share a product with a block of items
@@ -19,12 +23,19 @@ NONE = frozen(np.zeros(0), np.int32)
 """No rows."""
 
 
+class BoundedItems(NamedTuple):
+    """Item vectors, each with a bound of its scores."""
+
+    factors: Floats
+    """(n_items, f), by descending bound."""
+    norms: Floats
+    """(n_items,): an item's score is at most its bound times the length of the query."""
+
+
 def top_n(
     queries: Floats,
-    item_factors: Floats,
-    norms: Floats,
-    starts: Starts,
-    known_rows: Rows,
+    items: FixedItems | BoundedItems,
+    known: RaggedRows,
     n: int,
     threads: int = 1,
     withdrawn_rows: Rows = NONE,
@@ -36,10 +47,8 @@ def top_n(
 
     Args:
         queries: User vectors, shape (n_users, f).
-        item_factors: Item vectors, shape (n_items, f), sorted by descending norm.
-        norms: Their lengths, shape (n_items,).
-        starts: Compressed rows of `known_rows`, shape (n_users + 1,).
-        known_rows: Item rows to leave out, in any order for a user; -1 is ignored.
+        items: The items, sorted by descending norm.
+        known: Item rows to leave out of each user's list, in any order; -1 is ignored.
         n: Length of a list.
         threads: Threads that share the users; BLAS has to be pinned to one.
         withdrawn_rows: Item rows that nobody gets, ascending.
@@ -50,13 +59,13 @@ def top_n(
     """
     shape = len(queries), n
     rows, scores = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
-    queries, starts = frozen(queries, np.float32), frozen(starts, np.int64)
-    items = frozen(item_factors, np.float32), frozen(norms, np.float32), frozen(withdrawn_rows, np.int32)
-    known = frozen(known_rows, np.int32)
+    queries, starts = frozen(queries, np.float32), frozen(known.starts, np.int64)
+    fixed = frozen(items.factors, np.float32), frozen(items.norms, np.float32), frozen(withdrawn_rows, np.int32)
+    known_rows = frozen(known.rows, np.int32)
 
     def rank(part: slice) -> None:
         bounds = starts[part.start : part.stop + 1]
-        _top_n(queries[part], *items, bounds, known, rows[part], scores[part])
+        _top_n(queries[part], *fixed, bounds, known_rows, rows[part], scores[part])
 
     size = max(1, len(queries)) if threads == 1 else _USERS
     share(rank, [slice(low, min(len(queries), low + size)) for low in range(0, len(queries), size)], threads)
@@ -64,15 +73,15 @@ def top_n(
 
 
 def top_n_plain(
-    queries: Floats, item_factors: Floats, starts: Starts, known_rows: Rows, n: int, withdrawn_rows: Rows = NONE
+    queries: Floats, item_factors: Floats, known: RaggedRows, n: int, withdrawn_rows: Rows = NONE
 ) -> tuple[Rows, Floats]:
-    """Do the same as `top_n` by sorting all scores: what the kernel is tested against."""
+    """Do the same as `top_n` by sorting all scores: the twin that the kernel is tested against."""
     rows = np.full((len(queries), n), -1, np.int32)
     best = np.full((len(queries), n), -np.inf, np.float32)
     for u, query in enumerate(queries):
         scores = item_factors @ query
-        known = known_rows[starts[u] : starts[u + 1]]
-        scores[known[known >= 0]] = -np.inf
+        own = known.rows[known.starts[u] : known.starts[u + 1]]
+        scores[own[own >= 0]] = -np.inf
         scores[withdrawn_rows] = -np.inf
         order = np.argsort(-scores, kind="stable")[:n]
         order = order[scores[order] > -np.inf]
@@ -275,14 +284,13 @@ def _top_n(
             _write(candidates[u - low], counts[u - low], rows[u], score_bits[u])
 
 
-def best_of(queries: Floats, item_factors: Floats, starts: Starts, candidate_rows: Rows, n: int) -> tuple[Rows, Floats]:
+def best_of(queries: Floats, item_factors: Floats, candidates: RaggedRows, n: int) -> tuple[Rows, Floats]:
     """Return the best n of some items for every user, scored exactly.
 
     Args:
         queries: User vectors, shape (n_users, f).
         item_factors: Item vectors, shape (n_items, f).
-        starts: Compressed rows of `candidate_rows`, shape (n_users + 1,).
-        candidate_rows: Item rows to choose from, in any order, some maybe twice; -1 is ignored.
+        candidates: Item rows to choose from for each user, in any order, some maybe twice; -1 is ignored.
         n: Length of a list.
 
     Returns:
@@ -293,26 +301,24 @@ def best_of(queries: Floats, item_factors: Floats, starts: Starts, candidate_row
     _best_of(
         frozen(queries, np.float32),
         frozen(item_factors, np.float32),
-        frozen(starts, np.int64),
-        frozen(candidate_rows, np.int32),
+        frozen(candidates.starts, np.int64),
+        frozen(candidates.rows, np.int32),
         rows,
         scores,
     )
     return rows, scores
 
 
-def best_of_plain(
-    queries: Floats, item_factors: Floats, starts: Starts, candidate_rows: Rows, n: int
-) -> tuple[Rows, Floats]:
-    """Do the same as `best_of` by sorting: what the kernel is tested against."""
+def best_of_plain(queries: Floats, item_factors: Floats, candidates: RaggedRows, n: int) -> tuple[Rows, Floats]:
+    """Do the same as `best_of` by sorting: the twin that the kernel is tested against."""
     rows = np.full((len(queries), n), -1, np.int32)
     best = np.full((len(queries), n), -np.inf, np.float32)
     for u, query in enumerate(queries):
-        candidates = np.unique(candidate_rows[starts[u] : starts[u + 1]])
-        candidates = candidates[candidates >= 0]
-        scores = item_factors[candidates] @ query
+        choice = np.unique(candidates.rows[candidates.starts[u] : candidates.starts[u + 1]])
+        choice = choice[choice >= 0]
+        scores = item_factors[choice] @ query
         order = np.argsort(-scores, kind="stable")[:n]
-        rows[u, : len(order)], best[u, : len(order)] = candidates[order], scores[order]
+        rows[u, : len(order)], best[u, : len(order)] = choice[order], scores[order]
     return rows, best
 
 

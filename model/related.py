@@ -3,7 +3,8 @@
 import numpy as np
 
 from model.arrays import Floats, Rows
-from model.ranking import top_n
+from model.ragged import RaggedRows
+from model.ranking import BoundedItems, top_n
 
 
 def related_items(item_factors: Floats, n: int, threads: int = 1, items: Rows | None = None) -> tuple[Rows, Floats]:
@@ -29,8 +30,8 @@ def related_items(item_factors: Floats, n: int, threads: int = 1, items: Rows | 
     nothing = np.flatnonzero(norms == 0).astype(np.int32)
     directions = (item_factors / np.where(norms > 0, norms, 1)[:, None]).astype(np.float32)
     looking = np.arange(len(norms), dtype=np.int32) if items is None else items
-    lengths = np.ones(len(norms), np.float32)  # descending, as the kernel wants them
-    starts = np.arange(len(looking) + 1)
-    rows, cosines = top_n(directions[looking], directions, lengths, starts, looking, n, threads, nothing)
+    candidates = BoundedItems(directions, np.ones(len(norms), np.float32))
+    itself = RaggedRows(np.arange(len(looking) + 1), looking)
+    rows, cosines = top_n(directions[looking], candidates, itself, n, threads, nothing)
     rows[norms[looking] == 0], cosines[norms[looking] == 0] = -1, -np.inf
     return rows, np.minimum(cosines, 1, out=cosines)

@@ -12,15 +12,14 @@ play then takes variance away by what it tells, and every further one by what it
 
 import numpy as np
 
-from model.arrays import Doubles, Floats, Rows, Starts
-from model.fold_in import Equations
+from model.arrays import Doubles, Floats, Rows
+from model.equations import Equations, Terms
+from model.fixed_items import FixedItems
 
 _TINY = 1e-30
 
 
-def variance_left(
-    equations: Equations, item_factors: Floats, gram_diagonal: Floats, prior_regularization: float
-) -> Floats:
+def variance_left(equations: Equations, items: FixedItems, prior_regularization: float) -> Floats:
     """Return the share of the scores' variance over the whole catalog that listeners' plays have left.
 
     The mean of `y' A^-1 y` over all items is `tr(A^-1 G) / n` with their gram `G`, so no item has to be looked at but
@@ -28,24 +27,21 @@ def variance_left(
 
     Args:
         equations: What the vectors of `n` listeners solve; one without known items has `reg0` there.
-        item_factors: Item vectors in the basis that diagonalises their gram, shape (n_items, f).
-        gram_diagonal: `d`, the gram's diagonal with its scale applied, shape (f,).
+        items: The items; `d` is the diagonal of their gram.
         prior_regularization: `reg0`, that of a listener with one play.
 
     Returns:
         Shares from 0 to 1, shape (n,); 1 for a listener without known items.
 
     >>> item, ones = np.ones((1, 1), np.float32), np.ones(1, np.float32)
-    >>> played, regs = (np.array([0, 1, 1]), np.zeros(1, np.int32), ones, ones), np.zeros(2, np.float32)
-    >>> variance_left(Equations(*played, regs, np.array([1, 0])), item, ones, prior_regularization=0.0).tolist()
+    >>> played = Terms(np.array([0, 1, 1]), np.zeros(1, np.int32), ones, ones)
+    >>> equations = Equations(played, np.zeros(2, np.float32), n_liked=np.array([1, 0]))
+    >>> variance_left(equations, FixedItems(item, ones), prior_regularization=0.0).tolist()
     [0.5, 1.0]
     """
-    starts, rows, confidences, _, regs, _ = equations
-    gram = np.asarray(gram_diagonal, np.float64)
-    known = np.asarray(rows) >= 0
-    ends = np.concatenate(([0], np.cumsum(known)))[starts]
-    base = gram + regs[:, None]
-    weighted = _padded(ends, rows[known], confidences[known], item_factors)
+    gram = np.asarray(items.gram_diagonal, np.float64)
+    base = gram + equations.regularization[:, None]
+    weighted = _padded(equations.terms.select(equations.terms.rows >= 0), items.factors)
     solved = weighted / base[:, None, :]
     system = np.eye(weighted.shape[1]) + solved @ weighted.transpose(0, 2, 1)
     told = np.trace(np.linalg.solve(system, (solved * gram) @ solved.transpose(0, 2, 1)), axis1=1, axis2=2)
@@ -55,22 +51,19 @@ def variance_left(
     return shares
 
 
-def _padded(ends: Starts, rows: Rows, confidences: Floats, item_factors: Floats) -> Doubles:
+def _padded(known: Terms, item_factors: Floats) -> Doubles:
     """Return `sqrt(c) y` of every listener's known items, shape (n, k, f); zeros pad the shorter ones."""
-    lengths = np.diff(ends)
-    users = np.repeat(np.arange(len(lengths)), lengths)
-    padded = np.zeros((len(lengths), int(lengths.max(initial=0)), item_factors.shape[1]))
-    scale = np.sqrt(np.asarray(confidences, np.float64))
-    padded[users, np.arange(len(rows)) - ends[users]] = item_factors[rows] * scale[:, None]
+    users = known.users
+    padded = np.zeros((known.n_users, int(known.lengths.max(initial=0)), item_factors.shape[1]))
+    scale = np.sqrt(np.asarray(known.confidences, np.float64))
+    padded[users, np.arange(len(users)) - known.starts[users]] = item_factors[known.rows] * scale[:, None]
     return padded
 
 
-def score_variances_plain(
-    rows: Rows, confidences: Floats, item_factors: Floats, gram_diagonal: Floats, regularization: float
-) -> Doubles:
-    """Return `y' A^-1 y` of one listener for every item, by inverting `A`: what `variance_left` is tested against."""
-    y = item_factors[rows[rows >= 0]].astype(np.float64)
+def score_variances_plain(rows: Rows, confidences: Floats, items: FixedItems, regularization: float) -> Doubles:
+    """Return `y' A^-1 y` of one listener for every item, by inverting `A`: the twin of `variance_left`."""
+    y = items.factors[rows[rows >= 0]].astype(np.float64)
     c = confidences[rows >= 0].astype(np.float64)
-    a = np.diag(gram_diagonal.astype(np.float64) + regularization) + (y.T * c) @ y
-    items = item_factors.astype(np.float64)
-    return np.asarray(((items @ np.linalg.inv(a)) * items).sum(axis=1))
+    a = np.diag(items.gram_diagonal.astype(np.float64) + regularization) + (y.T * c) @ y
+    every = items.factors.astype(np.float64)
+    return np.asarray(((every @ np.linalg.inv(a)) * every).sum(axis=1))

@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Doubles, Floats, Rows, Starts, frozen
+from model.equations import Equations
+from model.fixed_items import FixedItems
 from model.thread_pool import even_parts, share
 
 TOLERANCE = 2e-6  # of the last correction, relative to the vector: leaves an error below 1e-5
@@ -182,70 +184,58 @@ def _solve_every(
 
 
 def solve_rows(
-    starts: Starts,
-    rows: Rows,
-    confidences: Floats,
-    targets: Floats,
-    factors: Floats,
-    gram_diagonal: Floats,
-    row_regularization: Floats,
+    equations: Equations,
+    items: FixedItems,
     x: Floats,
+    threads: int = 1,
     tolerance: float = TOLERANCE,
     steps_max: int = STEPS_MAX,
-    threads: int = 1,
-) -> None:
+) -> Floats:
     """Solve every row's system in place, from the warm start that `x` holds.
 
-    Rows are independent: the answer does not depend on the number of threads. A row without known items becomes zero.
+    Rows are independent: the result does not depend on the number of threads. A row without known items becomes zero.
 
     Args:
-        starts: Compressed rows, shape (n + 1,).
-        rows: Rows of `factors`; a negative one is left out, as if it were not there.
-        confidences: `c`, one for each of `rows`.
-        targets: `b`, one for each of `rows`.
-        factors: Vectors of the other side, held fixed, shape (n_items, f), in the basis that diagonalises their gram.
-        gram_diagonal: `d`, the gram's diagonal with its scale applied, shape (f,).
-        row_regularization: Regularization of every row, shape (n,).
+        equations: The systems of n rows.
+        items: Vectors of the other side, held fixed.
         x: Vectors to solve for, shape (n, f), float32, contiguous and writeable; warm start and result.
+        threads: Threads that share the rows.
         tolerance: Length of the last correction relative to the vector.
         steps_max: Most conjugate gradient steps for a row.
-        threads: Threads that share the rows.
+
+    Returns:
+        `x`.
 
     Raises:
         ValueError: `x` cannot be solved in place.
     """
-    if x.dtype != np.float32 or not x.flags.carray or x.shape != (len(starts) - 1, factors.shape[1]):
-        message = f"x has to be a writeable, contiguous float32 array of shape {(len(starts) - 1, factors.shape[1])}."
+    terms, shape = equations.terms, (equations.terms.n_users, items.factors.shape[1])
+    if x.dtype != np.float32 or not x.flags.carray or x.shape != shape:
+        message = f"x has to be a writeable, contiguous float32 array of shape {shape}."
         raise ValueError(message)
-    starts = frozen(starts, np.int64)
-    rows, factors = frozen(rows, np.int32), frozen(factors, np.float32)
-    confidences, targets = frozen(confidences, np.float32), frozen(targets, np.float32)
-    gram_diagonal, regs = frozen(gram_diagonal, np.float32), frozen(row_regularization, np.float32)
+    starts, rows = frozen(terms.starts, np.int64), frozen(terms.rows, np.int32)
+    columns = rows, frozen(terms.confidences, np.float32), frozen(terms.targets, np.float32)
+    fixed = frozen(items.factors, np.float32), frozen(items.gram_diagonal, np.float32)
+    regs = frozen(equations.regularization, np.float32)
 
     def solve(part: slice) -> None:
-        bounds, own = starts[part.start : part.stop + 1], (rows, confidences, targets)
-        _solve_every(bounds, *own, factors, gram_diagonal, regs[part], x[part], float(tolerance), int(steps_max))
+        bounds = starts[part.start : part.stop + 1]
+        _solve_every(bounds, *columns, *fixed, regs[part], x[part], float(tolerance), int(steps_max))
 
     share(solve, even_parts(starts, threads), threads)
+    return x
 
 
-def solve_rows_plain(
-    starts: Starts,
-    rows: Rows,
-    confidences: Floats,
-    targets: Floats,
-    factors: Floats,
-    gram_diagonal: Floats,
-    row_regularization: Floats,
-) -> Doubles:
-    """Solve the same systems one by one, densely, in double precision: what `solve_rows` is tested against."""
-    x = np.zeros((len(starts) - 1, factors.shape[1]))
+def solve_rows_plain(equations: Equations, items: FixedItems) -> Doubles:
+    """Solve the same systems one by one, densely, in double precision: the twin that `solve_rows` is tested against."""
+    terms = equations.terms
+    x = np.zeros((terms.n_users, items.factors.shape[1]))
     for u in range(len(x)):
-        part = slice(starts[u], starts[u + 1])
-        known = rows[part] >= 0
+        part = slice(terms.starts[u], terms.starts[u + 1])
+        known = terms.rows[part] >= 0
         if known.any():
-            y = factors[rows[part][known]].astype(np.float64)
-            c, b = confidences[part][known].astype(np.float64), targets[part][known].astype(np.float64)
-            diagonal = gram_diagonal.astype(np.float64) + row_regularization[u]
+            y = items.factors[terms.rows[part][known]].astype(np.float64)
+            c, b = (column[part][known].astype(np.float64) for column in (terms.confidences, terms.targets))
+            diagonal = items.gram_diagonal.astype(np.float64) + equations.regularization[u]
             x[u] = np.linalg.solve(np.diag(diagonal) + (y.T * c) @ y, b @ y)
     return x

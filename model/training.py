@@ -1,25 +1,26 @@
 """Factors from the matrix of who played what: alternating sweeps of the solver that also folds users in."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
+from model.fixed_items import FixedItems
 from model.fold_in import fold_in
 from model.objective import Objective
+from model.ragged import WeightedRows
+from model.solver import STEPS_MAX
 
 SWEEP_STEPS = 3  # a warm start makes more steps a sweep slower without making the training better
 
 
-class Matrix(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix(WeightedRows):
     """Decayed counts of plays, compressed over one side (users), with the rows of the other (items)."""
-
-    starts: Starts
-    rows: Rows
-    weights: Floats
 
     def transposed(self, n_columns: int) -> "Matrix":
         """Return the same counts compressed over the other side."""
@@ -34,6 +35,11 @@ class Factors(NamedTuple):
     user_factors: Floats  # (n_users, f), one for every compressed row of the matrix: its fold-in
     item_factors: Floats  # (n_items, f); an item that nobody played is a row of zeros
     gram_diagonal: Floats  # (f,), scaled by the objective
+
+    @property
+    def items(self) -> FixedItems:
+        """Return the items' side."""
+        return FixedItems(self.item_factors, self.gram_diagonal)
 
 
 class Progress(NamedTuple):
@@ -101,11 +107,8 @@ class LocalEngine:
         """Rotate both sides to the diagonal basis of `fixed` and solve the rows of the other."""
         rotation, _ = diagonalise(fixed, objective.gram_scale)
         fixed, x = rotate(fixed, rotation), rotate(x, rotation)
-        diagonal = _scaled_diagonal(fixed, objective)
-        if exactly:
-            fold_in(*matrix, fixed, diagonal, objective, x, self.threads)
-        else:
-            fold_in(*matrix, fixed, diagonal, objective, x, self.threads, steps_max=SWEEP_STEPS)
+        items = FixedItems(fixed, _scaled_diagonal(fixed, objective))
+        fold_in(matrix, items, objective, x, self.threads, steps_max=STEPS_MAX if exactly else SWEEP_STEPS)
         return fixed, x
 
 

@@ -2,11 +2,14 @@
 
 import numpy as np
 
+from model.equations import equations_of
 from model.evaluation.live_ranks import Signals, live_ranks
 from model.explain import explain
-from model.fold_in import equations_of, fold_in
+from model.fixed_items import FixedItems
+from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective
+from model.ragged import RaggedKeys, RaggedMarks, RaggedRows, WeightedRows
 from model.ranking import best_of, top_n
 
 
@@ -17,11 +20,13 @@ def warm_up() -> None:
     times = np.ones(1, np.uint32)
     histories = Histories(starts, keys, ones, times, times)
     add_plays(histories, times, Plays(starts, keys, ones, times), history_max=1, half_life_plays=1.0)
-    rows, items = np.zeros(1, np.int32), np.ones((1, 1), np.float32)
-    x = fold_in(starts, rows, ones, items, ones, Objective(factors=1), np.zeros((1, 1), np.float32))
-    explain(equations_of(starts, rows, ones, Objective(factors=1)), items, ones, starts[:1], rows[None], m=1)
-    top_n(x, items, ones, starts, rows, n=1)
-    best_of(x, items, starts, rows, n=1)
+    rows, items = np.zeros(1, np.int32), FixedItems(np.ones((1, 1), np.float32), ones)
+    objective, signals = Objective(factors=1), WeightedRows(starts, rows, ones)
+    x = fold_in(signals, items, objective, np.zeros((1, 1), np.float32))
+    explain(equations_of(signals, objective), items, starts[:1], rows[None], m=1)
+    top_n(x, items, RaggedRows(starts, rows), n=1)
+    best_of(x, items.factors, RaggedRows(starts, rows), n=1)
     flags = np.ones(1, np.bool_)
-    known = starts, keys
-    live_ranks(Signals(starts, keys, times, flags, flags), known, known, known, (starts, times), keys)
+    known = RaggedKeys(starts, keys)
+    signals_of = Signals(starts, keys, times, flags, flags)
+    live_ranks(signals_of, known, known, known, RaggedMarks(starts, times), keys)

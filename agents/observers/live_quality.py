@@ -7,16 +7,17 @@ from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks
 from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
+from model.ragged import RaggedKeys
 from model.repeat_rule import kept_out
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.keys import MARK
 from state.lists.context import ListContext
 from state.lists.popularity import Popularity
-from state.lists.user_exclusions import chosen, joined, unwanted
+from state.lists.user_exclusions import unwanted
 from state.users.event_columns import Action, EventColumns
 from state.users.learn import OUTCOMES
-from state.users.record_batch import Ragged, UserRecords
+from state.users.record_batch import UserRecords
 from streams.settings import Settings
 
 LISTS = ("own", "popular")
@@ -124,12 +125,14 @@ def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular:
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
     known = learnt & (events.actions <= Action.SIGNAL)
     known_out = kept_out(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
+    history = RaggedKeys(records.histories.starts, records.histories.item_keys)
+    hidden, cooled = unwanted(records, settings)
     return live_ranks(
         Signals(events.starts, events.item_keys, marks, known, plays),
-        records.histories[:2],
-        chosen(Ragged(*records.histories[:2]), known_out),
-        joined(*unwanted(records, settings)),
-        (records.listed.starts, records.listed.values),
+        history,
+        history.select(known_out),
+        hidden.join(cooled),
+        records.listed,
         popular,
     )
 

@@ -12,9 +12,11 @@ from jobs.retraining.train import TrainedFactors
 from model.arrays import Counts, Floats, Keys, Rows, Starts
 from model.decay import decayed
 from model.evaluation.rank_metrics import Interval, hit_rate, mean_reciprocal_rank, paired_bootstrap, ranks_of
+from model.fixed_items import FixedItems
 from model.fold_in import fold_in
 from model.history import Histories
 from model.objective import Objective
+from model.ragged import WeightedRows
 from state.generations.generation import Generation
 from state.generations.manifest import Estimate, Gate, Quality
 
@@ -128,7 +130,8 @@ def rank(model: ScoredModel, hold_out: HoldOut) -> Ranks:
     half_lives = model.objective.half_life_plays, model.objective.half_life_s
     weights = decayed(histories.values, np.maximum(ages, 0), half_lives[0], np.maximum(ages_s, 0), half_lives[1])
     users = np.zeros((len(lengths), model.objective.factors), np.float32)
-    fold_in(histories.starts, rows, weights, model.item_factors, model.gram_diagonal, model.objective, users)
+    items = FixedItems(model.item_factors, model.gram_diagonal)
+    fold_in(WeightedRows(histories.starts, rows, weights), items, model.objective, users)
     held_out_rows, ranks = model.rows_of(hold_out.item_keys), [np.zeros(0, np.int64)]
     n_block = max(1, BLOCK_SCORES // len(model.sorted_keys))
     for low in range(0, len(users), n_block):

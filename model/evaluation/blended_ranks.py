@@ -7,12 +7,13 @@ from numba import njit
 
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.blend import Blend
+from model.equations import equations_of
 from model.evaluation.event_log import Split
 from model.evaluation.next_item_ranks import finite_ranks, rank_in, ranks_among
 from model.evaluation.prequential import POPULAR_HALF_LIFE_S, asked_of, by_time, plays_trained, worth_of
-from model.fold_in import equations_of, solve_users
 from model.objective import Objective
 from model.score_variance import variance_left
+from model.solver import solve_rows
 from model.training import Factors
 
 
@@ -23,13 +24,13 @@ def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: B
     is known gets that. Arguments, result and errors are those of `fold_in_ranks`.
     """
     ranks, newcomers, n_asked = [np.zeros(0, np.int64)], [], 0
-    fixed, prior = (factors.item_factors, factors.gram_diagonal), float(objective.row_regularization(1))
+    items, prior = factors.items, float(objective.row_regularization(1))
     for asked in asked_of(split, objective.half_life_plays, objective.half_life_s):
-        equations = equations_of(asked.starts, asked.rows, asked.weights, objective)
-        x = solve_users(equations, *fixed, factors.user_factors[asked.users], threads)
-        ranks.append(ranks_among(x, fixed[0], asked.starts, asked.known_rows, asked.played_rows, threads))
+        equations = equations_of(asked.signals, objective)
+        x = solve_rows(equations, items, factors.user_factors[asked.users], threads)
+        ranks.append(ranks_among(x, items.factors, asked.known, asked.played_rows, threads))
         few = np.flatnonzero(equations.n_liked <= blend.items_max)
-        newcomers.append(_Newcomers(n_asked + few, x[few], variance_left(equations.of(few), *fixed, prior)))
+        newcomers.append(_Newcomers(n_asked + few, x[few], variance_left(equations.part(few), items, prior)))
         n_asked += len(x)
     found = np.concatenate(ranks)
     if newcomers:

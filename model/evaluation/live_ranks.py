@@ -13,6 +13,7 @@ from numba import njit
 
 from model.arrays import Codes, Counts, Flags, Keys, Rows, Starts, frozen
 from model.evaluation.rank_metrics import MISS
+from model.ragged import RaggedKeys, RaggedMarks
 
 DEPTH = 50
 """A rank beyond it is a miss."""
@@ -39,20 +40,20 @@ class Scored(NamedTuple):
 
 def live_ranks(
     signals: Signals,
-    history: tuple[Starts, Keys],
-    kept_out: tuple[Starts, Keys],
-    left_out: tuple[Starts, Keys],
-    listed: tuple[Starts, Counts],
+    history: RaggedKeys,
+    kept_out: RaggedKeys,
+    left_out: RaggedKeys,
+    listed: RaggedMarks,
     popular: Keys,
 ) -> Scored:
     """Rank every scored play in the list that its listener had, and in the popular list.
 
     Args:
         signals: What came.
-        history: The items that users knew before, as compressed rows.
-        kept_out: Those of them that are in none of their lists, as compressed rows.
-        left_out: Other items that are in none of their lists, as compressed rows.
-        listed: The lists that they had, best first, by marks, as compressed rows.
+        history: The items that users knew before.
+        kept_out: Those of them that are in none of their lists.
+        left_out: Other items that are in none of their lists.
+        listed: The lists that they had, best first.
         popular: Keys of the most popular items, the first being the most popular.
     """
     keys, places = place_table(popular)
@@ -64,14 +65,14 @@ def live_ranks(
         frozen(signals.marks, np.uint32),
         frozen(signals.learnt, np.bool_),
         frozen(signals.plays, np.bool_),
-        frozen(history[0], np.int64),
-        frozen(history[1], np.uint64),
-        frozen(kept_out[0], np.int64),
-        frozen(kept_out[1], np.uint64),
-        frozen(left_out[0], np.int64),
-        frozen(left_out[1], np.uint64),
-        frozen(listed[0], np.int64),
-        frozen(listed[1], np.uint32),
+        frozen(history.starts, np.int64),
+        frozen(history.keys, np.uint64),
+        frozen(kept_out.starts, np.int64),
+        frozen(kept_out.keys, np.uint64),
+        frozen(left_out.starts, np.int64),
+        frozen(left_out.keys, np.uint64),
+        frozen(listed.starts, np.int64),
+        frozen(listed.marks, np.uint32),
         frozen(keys, np.uint64),
         frozen(places, np.int32),
         len(popular),

@@ -5,15 +5,14 @@ from numba import njit, prange
 
 from model.arrays import Flags, Floats, Rows, Starts, frozen
 from model.evaluation.rank_metrics import MISS, QualityError
+from model.ragged import RaggedRows
 
 _SCORES = 1 << 18  # scores of a block of lists: 1 MB, which stays in a core's cache
 _LISTS = 16  # lists that are scored in one product at least
 _BROKEN = -1
 
 
-def ranks_among(
-    x: Floats, item_factors: Floats, starts: Starts, known_rows: Rows, played_rows: Rows, threads: int = 1
-) -> Starts:
+def ranks_among(x: Floats, item_factors: Floats, known: RaggedRows, played_rows: Rows, threads: int = 1) -> Starts:
     """Rank one played item a list among all items that its listener does not know, as `quality.ranks_of` does.
 
     Nothing of size lists times items is ever held.
@@ -21,8 +20,7 @@ def ranks_among(
     Args:
         x: User vectors, one a list, shape (n, f).
         item_factors: Item vectors, shape (n_items, f).
-        starts: Compressed rows of `known_rows`, shape (n + 1,).
-        known_rows: Item rows that are left out, each once in a list; -1 is ignored.
+        known: Item rows that are left out, each once in a list; -1 is ignored.
         played_rows: The item to rank, shape (n,), none of the known ones; -1 for one outside the catalog.
         threads: Threads that share the lists.
 
@@ -35,8 +33,8 @@ def ranks_among(
     arrays = (
         frozen(x, np.float32),
         frozen(item_factors, np.float32),
-        frozen(starts, np.int64),
-        frozen(known_rows, np.int32),
+        frozen(known.starts, np.int64),
+        frozen(known.rows, np.int32),
         frozen(played_rows, np.int32),
     )
     ranks = np.empty(len(x), np.int64)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Flags, Floats, Rows, Starts
+from model.arrays import Doubles, Flags, Rows, Starts
+from model.equations import Equations, Terms
 from model.evaluation.event_log import Split, rows_of
 from model.evaluation.history_replay import Signals, unroll
 from model.evaluation.next_item_ranks import rank_new, ranks_among
@@ -25,6 +26,7 @@ from model.evaluation.rank_metrics import MISS, ranks_of
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective, against
+from model.ragged import RaggedRows, WeightedRows
 from model.solver import solve_rows_plain
 from model.training import Factors, LocalEngine, Matrix, Progress, train
 from model.training_windows import with_windows
@@ -80,10 +82,8 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
     """
     ranks = []
     for asked in asked_of(split, objective.half_life_plays, objective.half_life_s):
-        x, item_factors = factors.user_factors[asked.users], factors.item_factors
-        known = asked.starts, asked.rows
-        fold_in(*known, asked.weights, item_factors, factors.gram_diagonal, objective, x, threads)
-        ranks.append(ranks_among(x, item_factors, asked.starts, asked.known_rows, asked.played_rows, threads))
+        x = fold_in(asked.signals, factors.items, objective, factors.user_factors[asked.users], threads)
+        ranks.append(ranks_among(x, factors.item_factors, asked.known, asked.played_rows, threads))
     return by_time(split, ranks)
 
 
@@ -125,15 +125,9 @@ def _vector_plain(rows: Rows, history: _PlainHistory, factors: Factors, objectiv
     """Fold one listener in, shape (1, f)."""
     weights = np.array(list(history.values.values()), np.float32)
     n_liked = sum(row >= 0 and not no for row, (_, no) in zip(rows.tolist(), history.values, strict=True))
-    return solve_rows_plain(
-        np.array([0, len(rows)]),
-        rows,
-        objective.confidences(weights),
-        objective.targets(weights),
-        factors.item_factors,
-        factors.gram_diagonal,
-        objective.row_regularization([max(n_liked, 1)]),
-    )
+    terms = Terms(np.array([0, len(rows)]), rows, objective.confidences(weights), objective.targets(weights))
+    equations = Equations(terms, objective.row_regularization([max(n_liked, 1)]), np.array([n_liked]))
+    return solve_rows_plain(equations, factors.items)
 
 
 def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
@@ -145,10 +139,9 @@ def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
     popular = plays_trained(split, worth_of(split, POPULAR_HALF_LIFE_S)).astype(np.float32)[:, None]
     ranks = []
     for asked in asked_of(split, np.inf):
-        known, played = (asked.starts, asked.known_rows), asked.played_rows
-        x = factors.user_factors[asked.users]
-        personal = ranks_among(x, factors.item_factors, *known, played, threads)
-        same = ranks_among(np.ones((len(x), 1), np.float32), popular, *known, played, threads)
+        known, x = asked.known, factors.user_factors[asked.users]
+        personal = ranks_among(x, factors.item_factors, known, asked.played_rows, threads)
+        same = ranks_among(np.ones((len(x), 1), np.float32), popular, known, asked.played_rows, threads)
         ranks.append(np.where(x.any(axis=1), personal, same))
     return by_time(split, ranks)
 
@@ -175,21 +168,19 @@ class Asked(NamedTuple):
     """Some scored events, with what their listeners had played before."""
 
     users: Starts
-    starts: Starts
-    rows: Rows  # of all entries of the histories
-    weights: Floats
+    signals: WeightedRows  # all entries of the histories
     played_rows: Rows
 
     @property
-    def known_rows(self) -> Rows:
+    def known(self) -> RaggedRows:
         """Return the rows of the histories, each once in one; -1 in the place of an item's second entry."""
-        if not against(self.weights).any():
-            return self.rows
-        owners = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-        once = np.full(len(self.rows), -1, np.int32)
-        kept = np.unique(owners << 32 | self.rows, return_index=True)[1]
-        once[kept] = self.rows[kept]
-        return once
+        starts, rows = self.signals.starts, self.signals.rows
+        if not against(self.signals.weights).any():
+            return RaggedRows(starts, rows)
+        once = np.full(len(rows), -1, np.int32)
+        first = np.unique(self.signals.users << 32 | rows, return_index=True)[1]
+        once[first] = rows[first]
+        return RaggedRows(starts, once)
 
 
 def asked_of(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[Asked]:
@@ -203,8 +194,8 @@ def asked_of(split: Split, half_life_plays: float, half_life_s: float = np.inf) 
         starts, scored = split.starts[low : high + 1] - split.starts[low], split.scored[part]
         columns = split.items[part], split.weights[part], split.played_at_s[part], split.counted[part]
         found = unroll(Signals(starts, *columns), scored, half_life_plays, half_life_s)
-        rows = rows_of(found.items, split.n_items)
-        yield Asked(split.users[part][scored], found.starts, rows, found.weights, split.rows[part][scored])
+        signals = WeightedRows(found.starts, rows_of(found.items, split.n_items), found.weights)
+        yield Asked(split.users[part][scored], signals, split.rows[part][scored])
 
 
 def by_time(split: Split, ranks: list[Starts]) -> Starts:

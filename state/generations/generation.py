@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Counts, Floats, Keys, Rows
+from model.fixed_items import FixedItems
 from state.errors import GenerationError
 from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
 from state.generations.revision import Revision, open_revision
@@ -74,10 +75,14 @@ class Generation:
         return generation_key(self.id)
 
     @cached_property
+    def fixed_items(self) -> FixedItems:
+        """Return the item vectors as users are solved against them and ranked."""
+        return FixedItems(self.item_factors, self.gram_diagonal)
+
+    @property
     def norms(self) -> Floats:
-        """Return the norms of the item vectors, shape (n,), descending."""
-        norms: Floats = np.linalg.norm(self.item_factors, axis=1)
-        return norms
+        """Return the length of every item vector, shape (n,), descending."""
+        return self.fixed_items.norms
 
     @cached_property
     def popular_order(self) -> Rows:
@@ -97,7 +102,7 @@ class Generation:
     def with_revision(self, revision: Revision) -> "Generation":
         """Return this generation with another revision; computed arrays are shared."""
         other = replace(self, revision=revision)
-        computed = ("key", "norms", "marks", "popular_order", "_sorted_keys")
+        computed = ("key", "fixed_items", "marks", "popular_order", "_sorted_keys")
         vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
         return other
 

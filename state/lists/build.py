@@ -6,20 +6,22 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows, Starts, part_of
+from model.arrays import Floats, Rows, Starts
 from model.decay import decayed
-from model.fold_in import Equations, equations_of, solve_users
+from model.equations import Equations, equations_of
 from model.objective import Objective
+from model.ragged import RaggedRows, WeightedRows
 from model.repeat_rule import kept_out
+from model.solver import solve_rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.lists.blending import Newcomers, blended_lists
+from state.lists.blending import Blender, Newcomers
 from state.lists.context import ListContext
 from state.lists.exclusion_counts import LeftOut, Reason
 from state.lists.popularity import Popular, Popularity, TrainedPopularity
 from state.lists.ranker import Ranker
-from state.lists.user_exclusions import joined, rows_under, unwanted
-from state.users.record_batch import Ragged, UserRecords
+from state.lists.user_exclusions import rows_under, unwanted
+from state.users.record_batch import UserRecords
 from streams.settings import Settings, override
 
 
@@ -46,6 +48,7 @@ class ListBuilder:
             popularity: The source of the popular list.
         """
         self._settings, self._ranker, self._popularity = settings, ranker, popularity
+        self._blender = Blender(settings, ranker.top_n)
 
     def build(self, records: UserRecords, context: ListContext) -> Lists:
         """Fold users into the generation, in place, and rank its items for them.
@@ -64,13 +67,14 @@ class ListBuilder:
         equations = _fold_in(records, ages, generation)
         unlisted = self._ranker.catalog.unlisted(generation, context.now_ms)
         known_out = kept_out(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
-        known = Ragged(equations.starts, np.where(known_out, equations.rows, np.int32(-1)))
-        hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
-        reasons: Mapping[Reason, Rows] = {"known": known.values, "hidden": hidden.values, "cooldown": cooled.values}
+        terms = equations.terms
+        known = RaggedRows(terms.starts, np.where(known_out, terms.rows, np.int32(-1)))
+        hidden, cooled = (rows_under(generation, items) for items in unwanted(records, settings))
+        reasons: Mapping[Reason, Rows] = {"known": known.rows, "hidden": hidden.rows, "cooldown": cooled.rows}
         _count(self._ranker.left_out, len(records), reasons, unlisted)
-        not_wanted = joined(hidden, cooled)
-        left_out = joined(known, not_wanted)
-        best = self._ranker.top_n(generation, records.vectors, *left_out, settings.lists.n, unlisted)
+        not_wanted = hidden.join(cooled)
+        left_out = known.join(not_wanted)
+        best = self._ranker.top_n(generation, records.vectors, left_out, settings.lists.n, unlisted)
         n_liked = equations.n_liked
         few = (0 < n_liked) & (n_liked <= settings.popularity.blend_items_max) & (settings.popularity.blend > 0)
         lists = Lists(*best, n_liked > 0, few, unlisted, equations)
@@ -81,15 +85,15 @@ class ListBuilder:
             self._blend(lists, records.vectors, left_out, popular, generation)
         return lists
 
-    def _blend(self, lists: Lists, vectors: Floats, left_out: Ragged, popular: Popular, generation: Generation) -> None:
+    def _blend(
+        self, lists: Lists, vectors: Floats, left_out: RaggedRows, popular: Popular, generation: Generation
+    ) -> None:
         """Rank users with few known items anew, by their own scores and by popularity."""
         users = np.flatnonzero(lists.blended)
         if len(users):
-            newcomers = Newcomers(vectors[users], lists.equations.of(users), *part_of(users, *left_out))
-            best, rank = lists.scores[users, 0], self._ranker.top_n
-            lists.rows[users], lists.scores[users] = blended_lists(
-                newcomers, best, generation, popular, self._settings, rank, lists.unlisted
-            )
+            equations, best = lists.equations.part(users), lists.scores[users, 0]
+            newcomers = Newcomers(vectors[users], equations, left_out.part(users), best)
+            lists.rows[users], lists.scores[users] = self._blender.lists(newcomers, generation, popular, lists.unlisted)
 
 
 def exact_builder(settings: Settings) -> ListBuilder:
@@ -103,13 +107,13 @@ def _fold_in(records: UserRecords, ages: Starts, generation: Generation) -> Equa
     weights = weights_now(records, ages, generation.manifest.objective)
     equations = equations_under(records, weights, generation)
     records.vectors[records.header["generation_key"] != generation.key] = 0  # another generation's mean nothing here
-    solve_users(equations, generation.item_factors, generation.gram_diagonal, records.vectors)
+    solve_rows(equations, generation.fixed_items, records.vectors)
     return equations
 
 
-def _give_popular(lists: Lists, popular: Popular, not_wanted: Ragged) -> None:
+def _give_popular(lists: Lists, popular: Popular, not_wanted: RaggedRows) -> None:
     """Give users without known items the popular list, without the items that they do not want."""
-    starts, rows = not_wanted
+    starts, rows = not_wanted.starts, not_wanted.rows
     for u in np.flatnonzero(~lists.personal):
         wanted = ~np.isin(popular.rows, rows[starts[u] : starts[u + 1]])
         n = min(lists.rows.shape[1], int(wanted.sum()))
@@ -138,7 +142,8 @@ def _count(left_out: LeftOut, n_lists: int, rows_of: Mapping[Reason, Rows], unli
 def equations_under(records: UserRecords, weights: Floats, generation: Generation) -> Equations:
     """Return what users' vectors under a generation solve: their histories, each entry worth its weight."""
     rows = generation.rows_of(records.histories.item_keys)
-    return equations_of(records.histories.starts, rows, weights, generation.manifest.objective)
+    signals = WeightedRows(records.histories.starts, rows, weights)
+    return equations_of(signals, generation.manifest.objective)
 
 
 def weights_now(records: UserRecords, ages: Starts, objective: Objective) -> Floats:

@@ -38,8 +38,7 @@ def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generatio
         nothing = np.zeros(shape, np.float32)
         return Because(users, nothing.astype(np.int32), nothing, nothing.sum(axis=2))
     listed = lists.rows[users]
-    fixed = generation.item_factors, generation.gram_diagonal
-    entries, shares, _ = explain(lists.equations, *fixed, users, listed, because_n)
-    rows = np.where(entries >= 0, lists.equations.rows[entries], np.int32(-1))
+    entries, shares, _ = explain(lists.equations, generation.fixed_items, users, listed, because_n)
+    rows = np.where(entries >= 0, lists.equations.terms.rows[entries], np.int32(-1))
     open_ = lists.scores[users] - shares.sum(axis=2, dtype=np.float64)
     return Because(users, rows, shares, np.where(listed >= 0, open_, 0).astype(np.float32))

@@ -75,12 +75,12 @@ def explanation(
     row = _row_of(user_id, item_id, records, generation)
     weights = weights_now(records, records.ages_in_plays, generation.manifest.objective)
     equations = equations_under(records, weights, generation)
-    known = equations.rows >= 0
+    known = equations.terms.rows >= 0
     if not (known & ~against(records.histories.values)).any():
         message = f"Nothing that {user_id!r} played is in generation {generation.id}: their list is the popular one."
         raise ExplanationError(message)
-    shares = split(equations, generation.item_factors, generation.gram_diagonal, 0, np.array([row], np.int32))[0]
-    score, rank, reason = _standing(records, equations.rows, row, generation, settings)
+    shares = split(equations, generation.fixed_items, 0, np.array([row], np.int32))[0]
+    score, rank, reason = _standing(records, equations.terms.rows, row, generation, settings)
     return Explanation(
         user_id=user_id,
         item_id=item_id,
@@ -91,7 +91,7 @@ def explanation(
         rank=rank,
         reason_without_rank=reason,
         n_unknown=len(np.unique(records.histories.item_keys[~known])),
-        shares=_shares(records, weights, equations.rows, shares, generation),
+        shares=_shares(records, weights, equations.terms.rows, shares, generation),
     )
 
 
@@ -125,8 +125,8 @@ def _standing(
     left_out = {
         "they know it": known[known_out],
         "it is withdrawn": generation.revision.withdrawn_rows,
-        "they have hidden it": hidden.values,
-        "it was shown to them too often": cooled.values,
+        "they have hidden it": hidden.rows,
+        "it was shown to them too often": cooled.rows,
     }
     for reason, rows in left_out.items():
         if row in rows:

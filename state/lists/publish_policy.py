@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from model.arrays import Codes, Counts, Flags, Floats, Starts
+from model.ragged import RaggedKeys, RaggedMarks
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.keys import MARK
 from state.lists.build import Lists
 from state.lists.context import ListContext
 from state.users.record import OWED
-from state.users.record_batch import Ragged, UserRecords, without
+from state.users.record_batch import UserRecords
 from streams.settings import Settings
 
 RENEWED_AT = 0.9
@@ -109,7 +110,7 @@ def mean_scores(scores: Floats) -> Floats:
     return means
 
 
-def shared(listed: Ragged, lists: Lists, generation: Generation, k: int) -> Floats:
+def shared(listed: RaggedMarks, lists: Lists, generation: Generation, k: int) -> Floats:
     """Return which share of the first `k` items of every list was among the first `k` of the one before."""
     before = padded(listed, k)
     rows = lists.rows[:, :k]
@@ -120,43 +121,43 @@ def shared(listed: Ragged, lists: Lists, generation: Generation, k: int) -> Floa
     return share
 
 
-def holding_hidden(listed: Ragged, hidden: Ragged) -> Flags:
+def holding_hidden(listed: RaggedMarks, hidden: RaggedKeys) -> Flags:
     """Tell which of the lists before hold an item that their user has hidden since.
 
-    >>> own = np.array([0, 2, 4]), np.array([7, 8, 7, 9], np.uint32)
-    >>> holding_hidden(Ragged(*own), Ragged(np.array([0, 0, 1]), np.array([7], np.uint64))).tolist()
+    >>> lists = np.array([0, 2, 4]), np.array([7, 8, 7, 9], np.uint32)
+    >>> holding_hidden(RaggedMarks(*lists), RaggedKeys(np.array([0, 0, 1]), np.array([7], np.uint64))).tolist()
     [False, True]
     """
     n = len(listed.starts) - 1
-    if not len(hidden.values):
+    if not len(hidden.keys):
         return np.zeros(n, np.bool_)
     owners, hiders = (np.repeat(np.arange(n), np.diff(starts)) for starts in (listed.starts, hidden.starts))
-    wished = hiders << 32 | (hidden.values & np.uint64(MARK)).astype(np.int64)
-    held = np.isin(owners << 32 | listed.values.astype(np.int64), wished)
+    wished = hiders << 32 | (hidden.keys & np.uint64(MARK)).astype(np.int64)
+    held = np.isin(owners << 32 | listed.marks.astype(np.int64), wished)
     holds: Flags = np.bincount(owners[held], minlength=n) > 0
     return holds
 
 
-def holding(listed: Ragged, unlisted: Unlisted, generation: Generation) -> Flags:
+def holding(listed: RaggedMarks, unlisted: Unlisted, generation: Generation) -> Flags:
     """Tell which of the lists before hold an item that nobody gets any more."""
     if not len(unlisted.rows):
         return np.zeros(len(listed.starts) - 1, np.bool_)
-    n_held = np.concatenate(([0], np.cumsum(unlisted.among(listed.values, generation))))
+    n_held = np.concatenate(([0], np.cumsum(unlisted.among(listed.marks, generation))))
     held: Flags = np.diff(n_held[listed.starts]) > 0
     return held
 
 
-def padded(listed: Ragged, k: int) -> Counts:
+def padded(listed: RaggedMarks, k: int) -> Counts:
     """Return the first `k` marks of every list, 0 where it has fewer.
 
-    >>> padded(Ragged(np.array([0, 3, 3]), np.array([7, 8, 9], np.uint32)), 2).tolist()
+    >>> padded(RaggedMarks(np.array([0, 3, 3]), np.array([7, 8, 9], np.uint32)), 2).tolist()
     [[7, 8], [0, 0]]
     """
     lengths = np.minimum(np.diff(listed.starts), k)
     found, places = np.zeros((len(lengths), k), np.uint32), np.arange(k)
     at: Starts = listed.starts[:-1, None] + places
     there = places < lengths[:, None]
-    found[there] = listed.values[at[there]]
+    found[there] = listed.marks[at[there]]
     return found
 
 
@@ -175,17 +176,17 @@ def make_markers(records: UserRecords, blank: Flags, now_ms: int) -> None:
     """Make markers of blank records: they lose list and generation, and keep the time at which they became blank."""
     header = records.header
     if blank.any():
-        records.listed = Ragged(*without(blank, *records.listed))
+        records.listed = records.listed.without(blank)
         unmarked = blank & (header["listed_at_s"] == 0)
         header["listed_at_s"][unmarked] = now_ms // 1000
         for name in ("generation_key", "listed_at_ms", "list_score", "flags"):
             header[name][blank] = 0
 
 
-def listed_marks(listed: Ragged, lists: Lists, due: Flags, generation: Generation) -> Ragged:
+def listed_marks(listed: RaggedMarks, lists: Lists, due: Flags, generation: Generation) -> RaggedMarks:
     """Return the marks of every user's latest list, once the due lists are published."""
     width = max(lists.rows.shape[1], int(np.diff(listed.starts).max(initial=0)))
     marks, places = padded(listed, width), np.arange(width)
     lengths = np.where(due, (lists.rows >= 0).sum(axis=1), np.diff(listed.starts))
     marks[due, : lists.rows.shape[1]] = generation.marks[lists.rows[due]]
-    return Ragged(np.concatenate(([0], np.cumsum(lengths))), marks[places < lengths[:, None]])
+    return RaggedMarks(np.concatenate(([0], np.cumsum(lengths))), marks[places < lengths[:, None]])

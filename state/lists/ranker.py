@@ -1,14 +1,14 @@
 """How lists are ranked: exactly, or from the index and then scored exactly."""
 
 import logging
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows, Starts
-from model.ranking import best_of, top_n
+from model.arrays import Floats, Rows
+from model.ragged import RaggedRows, ragged_rows
+from model.ranking import BoundedItems, best_of, top_n
 from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -104,8 +104,7 @@ class Ranker:
         self,
         generation: Generation,
         queries: Floats,
-        starts: Starts,
-        known_rows: Rows,
+        known: RaggedRows,
         n: int,
         unlisted: Unlisted | None = None,
     ) -> tuple[Rows, Floats]:
@@ -117,10 +116,10 @@ class Ranker:
         index = self._index_for(generation, len(queries), unlisted)
         self.n_lists["exact" if index is None else "annoy"] += len(queries)
         if index is None:
-            return exact(generation, queries, starts, known_rows, n, unlisted)
-        found = from_index(generation, index, queries, starts, known_rows, n, unlisted)
-        self._probe(generation, queries, starts, known_rows, found[0], unlisted)
-        return found
+            return exact(generation, queries, known, n, unlisted)
+        best = from_index(generation, index, queries, known, n, unlisted)
+        self._probe(generation, queries, known, best[0], unlisted)
+        return best
 
     def _index_for(self, generation: Generation, n_users: int, unlisted: Unlisted) -> ItemIndex | None:
         """Return the index to rank a batch from, None for exact ranking."""
@@ -131,23 +130,16 @@ class Ranker:
         return revision.index if ranking == "annoy" else None
 
     def _probe(
-        self,
-        generation: Generation,
-        queries: Floats,
-        starts: Starts,
-        known_rows: Rows,
-        found: Rows,
-        unlisted: Unlisted,
+        self, generation: Generation, queries: Floats, known: RaggedRows, rows: Rows, unlisted: Unlisted
     ) -> None:
         """Rank some of the lists exactly, too, and stop trusting an index that finds too little."""
         n_before = self.n_lists["annoy"] - len(queries)
-        chosen = np.flatnonzero(probed(n_before, len(queries), self._share))
-        if not len(chosen):
+        users = np.flatnonzero(probed(n_before, len(queries), self._share))
+        if not len(users):
             return
-        known = [known_rows[starts[u] : starts[u + 1]] for u in chosen]
-        best, _ = exact(generation, queries[chosen], _starts_of(known), np.concatenate(known), AT, unlisted)
-        self.n_probes += len(chosen)
-        self._window.add(recall_of(found[chosen], best))
+        best, _ = exact(generation, queries[users], known.part(users), AT, unlisted)
+        self.n_probes += len(users)
+        self._window.add(recall_of(rows[users], best))
         if self._window.is_below(self._floor):
             self._trusted = False
             self.n_fallbacks += 1
@@ -165,16 +157,11 @@ class Ranker:
 
 
 def exact(
-    generation: Generation,
-    queries: Floats,
-    starts: Starts,
-    known_rows: Rows,
-    n: int,
-    unlisted: Unlisted | None = None,
+    generation: Generation, queries: Floats, known: RaggedRows, n: int, unlisted: Unlisted | None = None
 ) -> tuple[Rows, Floats]:
     """Return the best n items of every user exactly, without known and unlisted ones."""
     rows = generation.revision.withdrawn_rows if unlisted is None else unlisted.rows
-    return top_n(queries, generation.item_factors, generation.norms, starts, known_rows, n, withdrawn_rows=rows)
+    return top_n(queries, generation.fixed_items, known, n, withdrawn_rows=rows)
 
 
 def listed_share(unlisted: Unlisted) -> float:
@@ -186,53 +173,43 @@ def from_index(
     generation: Generation,
     index: ItemIndex,
     queries: Floats,
-    starts: Starts,
-    known_rows: Rows,
+    known: RaggedRows,
     n: int,
     unlisted: Unlisted | None = None,
 ) -> tuple[Rows, Floats]:
     """Return about the best n items of every user, with exact scores, without known and unlisted ones.
 
-    The longest items, which the index does not hold, are ranked exactly. Who cannot gain from a shorter one any more
-    (Cauchy and Schwarz) is done; for the others the index names the rest of the candidates. It does not know which
-    items are unavailable: it is asked for the more of them, and for whom it names too few, everything is ranked.
+    The longest items, which the index does not hold, are ranked exactly. A user is done when the worst listed score is
+    above the Cauchy-Schwarz bound of every shorter item. For the others the index names further candidates. It does not
+    know which items are unavailable: the more of them there are, the more candidates it is asked for. A user for whom
+    it names too few is ranked exactly.
     """
     unlisted = unlisted or Unlisted.of(generation)
-    item_factors, norms, longest = generation.item_factors, generation.norms, slice(index.n_long)
-    rows, scores = top_n(
-        queries, item_factors[longest], norms[longest], starts, known_rows, n, withdrawn_rows=unlisted.rows
-    )
-    bounds = np.linalg.norm(queries, axis=1) * norms[index.n_long] * ROUNDING
-    asked, candidates, lost = [], [], []
+    items, n_long = generation.fixed_items, index.n_long
+    longest = BoundedItems(items.factors[:n_long], items.norms[:n_long])
+    rows, scores = top_n(queries, longest, known, n, withdrawn_rows=unlisted.rows)
+    bounds = np.linalg.norm(queries, axis=1) * items.norms[n_long] * ROUNDING
+    users, candidates, missed = [], [], []
     for u in np.flatnonzero(scores[:, -1] < bounds):
-        known = known_rows[starts[u] : starts[u + 1]]
-        found = _found(index, queries[u], known, n, unlisted)
-        if found is None:
-            lost.append(u)
+        own = known.rows[known.starts[u] : known.starts[u + 1]]
+        further = _candidates(index, queries[u], own, n, unlisted)
+        if further is None:
+            missed.append(u)
         else:
-            asked.append(u)
-            candidates.append(np.concatenate([rows[u], found]))
-    if asked:
-        rows[asked], scores[asked] = best_of(
-            queries[asked], item_factors, _starts_of(candidates), np.concatenate(candidates), n
-        )
-    if lost:
-        known_of = [known_rows[starts[u] : starts[u + 1]] for u in lost]
-        rest = queries[lost], _starts_of(known_of), np.concatenate(known_of)
-        rows[lost], scores[lost] = exact(generation, *rest, n, unlisted)
+            users.append(u)
+            candidates.append(np.concatenate([rows[u], further]))
+    if users:
+        rows[users], scores[users] = best_of(queries[users], items.factors, ragged_rows(candidates), n)
+    if missed:
+        rows[missed], scores[missed] = exact(generation, queries[missed], known.part(np.array(missed)), n, unlisted)
     return rows, scores
 
 
-def _found(index: ItemIndex, query: Floats, known: Rows, n: int, unlisted: Unlisted) -> Rows | None:
+def _candidates(index: ItemIndex, query: Floats, known: Rows, n: int, unlisted: Unlisted) -> Rows | None:
     """Return listed items of the index that a user does not know; None if too few of those near them are available."""
     share = listed_share(unlisted)
-    found = index.find(query, n + len(known), share)
-    listed = found[~unlisted.mask[found]]
-    if len(listed) < FOUND_SHARE_MIN * share * len(found):
+    near = index.find(query, n + len(known), share)
+    listed = near[~unlisted.mask[near]]
+    if len(listed) < FOUND_SHARE_MIN * share * len(near):
         return None
     return listed[~np.isin(listed, known)]
-
-
-def _starts_of(parts: Sequence[Rows]) -> Starts:
-    """Return where each of some arrays begins when they stand one after the other, and where the last one ends."""
-    return np.cumsum([0, *map(len, parts)], dtype=np.int64)

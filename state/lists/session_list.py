@@ -8,6 +8,7 @@ import numpy as np
 from model.arrays import Floats, Keys, Rows
 from model.fold_in import fold_in
 from model.history import Histories
+from model.ragged import WeightedRows
 from state.generations.generation import Generation
 from state.keys import item_key
 from state.lists.build import ListBuilder, Lists, kinds_of
@@ -79,11 +80,11 @@ def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_i
 def _vector(generation: Generation, rows: Rows) -> Floats:
     """Return the vector of a listener whose last play was of all these items at once, each as often as it stands."""
     played, counts = np.unique(rows[rows >= 0], return_counts=True)
-    objective, starts = generation.manifest.objective, np.array([0, len(played)])
+    objective = generation.manifest.objective
+    signals = WeightedRows(np.array([0, len(played)]), played, counts.astype(np.float32))
     x = np.zeros((1, objective.factors), np.float32)
-    fixed = generation.item_factors, generation.gram_diagonal
-    found: Floats = fold_in(starts, played, counts.astype(np.float32), *fixed, objective, x)[0]
-    return found
+    vector: Floats = fold_in(signals, generation.fixed_items, objective, x)[0]
+    return vector
 
 
 def _keys(item_ids: Sequence[str]) -> Keys:

@@ -4,8 +4,9 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts
+from model.ragged import RaggedKeys
 from state.users.event_columns import Action
-from state.users.record_batch import Ragged, Shown
+from state.users.record_batch import Shown
 
 _HIDE, _UNHIDE, _SHOWN, _PLAY, _SIGNAL = (
     int(action) for action in (Action.HIDE, Action.UNHIDE, Action.SHOWN, Action.PLAY, Action.SIGNAL)
@@ -14,7 +15,7 @@ Columns = tuple[Starts, Keys, Codes, Floats]  # starts, item keys, actions, weig
 Memory = tuple[Keys, Counts, Counts]  # item keys, shows, at play
 
 
-def hide(hidden: Ragged, events: Columns, taken: Flags, hidden_max: int) -> Ragged:
+def hide(hidden: RaggedKeys, events: Columns, taken: Flags, hidden_max: int) -> RaggedKeys:
     """Hide items, and show them again.
 
     Args:
@@ -27,7 +28,7 @@ def hide(hidden: Ragged, events: Columns, taken: Flags, hidden_max: int) -> Ragg
     wished = taken & ((actions == _HIDE) | (actions == _UNHIDE))
     if not wished.any():
         return hidden
-    return Ragged(*_hide(starts, keys, actions, wished, hidden.starts, hidden.values, hidden_max))
+    return RaggedKeys(*_hide(starts, keys, actions, wished, hidden.starts, hidden.keys, hidden_max))
 
 
 def remember_shown(
@@ -47,7 +48,7 @@ def remember_shown(
     if not (taken & (actions == _SHOWN)).any() and not len(shown.item_keys):
         return shown
     found = _remember(
-        starts, keys, actions, weights, taken, plays_so_far, shown.starts, shown[1:], shown_max, *cooldown
+        starts, keys, actions, weights, taken, plays_so_far, shown.starts, shown.columns, shown_max, *cooldown
     )
     return Shown(found[0], *found[1])
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from model.arrays import Codes, Counts, Flags, Keys, Starts
 from model.history import Histories, Plays, add_plays
 from model.objective import DAY_S
+from model.ragged import RaggedKeys
 from state.users.event_columns import Action, EventColumns
 from state.users.hidden_and_shown import hide, remember_shown
 from state.users.record import NOTHING_APPLIED, PAUSED
-from state.users.record_batch import Ragged, Shown, UserRecords, new_users, pack, without
+from state.users.record_batch import UserRecords, new_users, pack, without
 from streams.settings import Settings
 
 _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN = (
@@ -46,7 +47,8 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Lea
     state = _columns_of(header)
     limits = settings.users.play_ids_max, settings.signals.per_day_max
     told = events.starts, events.offsets, events.at_s, events.play_ids, events.actions
-    outcomes, *ids = _admit(*told, *state.values(), *records.play_ids, *limits)
+    remembered = records.play_ids.starts, records.play_ids.keys
+    outcomes, *ids = _admit(*told, *state.values(), *remembered, *limits)
     taken = outcomes <= _WISHED
     wishes = events.starts, events.item_keys, events.actions, events.weights
     cooldown = settings.users.cooldown_shows, settings.users.cooldown_plays
@@ -71,7 +73,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Lea
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
     _mark_trimmed(outcomes, events, histories, settings.signals.item_weight_max)
     hidden = hide(records.hidden, wishes, taken, settings.users.hidden_max)
-    after = UserRecords(header, histories, Ragged(*ids), hidden, shown, records.listed, records.vectors)
+    after = UserRecords(header, histories, RaggedKeys(*ids), hidden, shown, records.listed, records.vectors)
     return Learnt(after, repeated, outcomes)
 
 
@@ -126,10 +128,10 @@ def forget(
     left = UserRecords(
         header,
         Histories(*without(emptied, *records.histories)),
-        Ragged(*without(emptied, *records.play_ids)),
-        Ragged(*without(emptied, *records.hidden)),
-        Shown(*without(emptied, *records.shown)),
-        Ragged(*without(emptied, *records.listed)),
+        records.play_ids.without(emptied),
+        records.hidden.without(emptied),
+        records.shown.without(emptied),
+        records.listed.without(emptied),
         np.where(emptied[:, None], np.float32(0), records.vectors),
     )
     return left, wished

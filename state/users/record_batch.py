@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Counts, Flags, Keys, Starts
 from model.history import Histories
+from model.ragged import Ragged, RaggedKeys, RaggedMarks
 from state.users.record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
 from state.users.record_columns import Lengths, Words, cut, join
 
@@ -33,20 +34,19 @@ _WORDS = np.array(list(WORDS_OF.values()))
 _UNREADABLE = f"A user record is not of formats 1 to {FORMAT}, or it is cut short."
 
 
-class Ragged(NamedTuple):
-    """Some values of each of `n` users, one user after the other."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown(Ragged):
+    """The items that were shown to each of `n` users and not played since, the latest last.
 
-    starts: Starts  # (n + 1,): the values of user u are starts[u]:starts[u + 1]
-    values: NDArray[Any]
+    Attributes:
+        item_keys: The items.
+        shows: How often each was shown.
+        at_play: Plays that the user had made when an item was shown last.
+    """
 
-
-class Shown(NamedTuple):
-    """The items that were shown to each of `n` users and not played since, the latest last."""
-
-    starts: Starts  # (n + 1,)
     item_keys: Keys
     shows: Counts
-    at_play: Counts  # plays that the user had made when an item was shown last
+    at_play: Counts
 
 
 @dataclass(slots=True)
@@ -65,10 +65,10 @@ class UserRecords:
 
     header: NDArray[np.void]
     histories: Histories
-    play_ids: Ragged
-    hidden: Ragged
+    play_ids: RaggedKeys
+    hidden: RaggedKeys
     shown: Shown
-    listed: Ragged
+    listed: RaggedMarks
     vectors: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -119,7 +119,13 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     vectors = np.zeros((n, factors), np.float32)
     vectors[fitting] = parts[5][1].reshape(int(fitting.sum()), factors)
     return UserRecords(
-        header, Histories(*parts[0]), Ragged(*parts[1]), Ragged(*parts[2]), Shown(*parts[3]), Ragged(*parts[4]), vectors
+        header,
+        Histories(*parts[0]),
+        RaggedKeys(*parts[1]),
+        RaggedKeys(*parts[2]),
+        Shown(*parts[3]),
+        RaggedMarks(*parts[4]),
+        vectors,
     )
 
 
@@ -150,21 +156,16 @@ def pack(records: UserRecords) -> list[bytes]:
     """Write records, one value a user; a user without a generation has no vector in it."""
     header, n = records.header, len(records)
     with_vector = header["generation_key"] != 0
-    parts: tuple[Histories | Shown | Ragged, ...] = (
-        records.histories,
-        records.play_ids,
-        records.hidden,
-        records.shown,
-        records.listed,
-    )
+    others: tuple[Ragged, ...] = records.play_ids, records.hidden, records.shown, records.listed
     counts = np.empty((len(WORDS_OF), n), np.int64)
-    for count, part in zip(counts[:-1], parts, strict=True):
-        count[:] = np.diff(part.starts)
+    every_starts = records.histories.starts, *(part.starts for part in others)
+    for count, starts in zip(counts[:-1], every_starts, strict=True):
+        count[:] = np.diff(starts)
     counts[-1] = np.where(with_vector, records.vectors.shape[1], 0)
     header["format"] = FORMAT
     for name, count in zip(WORDS_OF, counts, strict=True):
         header[name] = count
-    columns = [column for part in parts for column in part[1:]]
+    columns = [*records.histories[1:], *(column for part in others for column in part.columns)]
     lengths = np.full((1 + len(_WIDTHS), n), HEADER_WORDS)
     np.multiply(counts[_PART_OF], _WIDTHS, out=lengths[1:])
     flat = [np.ascontiguousarray(column).view(np.uint32) for column in (header, *columns)]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Doubles
 from model.decay import decayed
+from model.equations import Equations, Terms
 from model.history import Histories, Plays, add_plays_plain
 from model.solver import solve_rows_plain
 from state.generations.generation import Generation
@@ -75,15 +76,10 @@ def scores_of(history: Histories, generation: Generation) -> Doubles | None:
         return None
     # The user's last play touched the last entry, so that is the user's number of plays.
     weights = decayed(history.values, history.touched_at_play[-1] - history.touched_at_play, objective.half_life_plays)
-    vector = solve_rows_plain(
-        history.starts,
-        rows,
-        objective.confidences(weights),
-        objective.targets(weights),
-        generation.item_factors,
-        generation.gram_diagonal,
-        objective.row_regularization([(rows >= 0).sum()]),
-    )[0]
+    terms = Terms(history.starts, rows, objective.confidences(weights), objective.targets(weights))
+    n_liked = np.array([(rows >= 0).sum()])
+    equations = Equations(terms, objective.row_regularization(n_liked), n_liked)
+    vector = solve_rows_plain(equations, generation.fixed_items)[0]
     scores: Doubles = generation.item_factors.astype(np.float64) @ vector
     scores[rows[rows >= 0]] = -np.inf
     return scores

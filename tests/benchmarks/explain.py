@@ -14,8 +14,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from model.arrays import Doubles, Rows
+from model.equations import equations_of
 from model.explain import explain
-from model.fold_in import equations_of
+from model.ragged import RaggedRows, WeightedRows
 from model.ranking import top_n
 from model.training import Factors
 from tests.benchmarks.fold_in import N_BATCH, N_ITEMS, OBJECTIVE, Users, best_of_rounds, draw, exact, library, trained
@@ -32,16 +33,15 @@ def by_norm(factors: Factors) -> Factors:
 def best_items(users: Users, x: Doubles, factors: Factors) -> Rows:
     """Return the users' lists."""
     starts, rows, _ = users
-    norms = np.linalg.norm(factors.item_factors, axis=1)
-    return top_n(x.astype(np.float32), factors.item_factors, norms, starts, rows, LIST_N)[0]
+    return top_n(x.astype(np.float32), factors.items, RaggedRows(starts, rows), LIST_N)[0]
 
 
 def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
     """Measure batches of users with `n_row` played items each."""
     starts, rows, weights = users = draw(N_BATCH, n_row, rng)
     x = exact(users, factors)
-    lists, equations = best_items(users, x, factors), equations_of(starts, rows, weights, OBJECTIVE)
-    fixed = factors.item_factors, factors.gram_diagonal
+    lists, equations = best_items(users, x, factors), equations_of(WeightedRows(*users), OBJECTIVE)
+    fixed = factors.items
     oracle = library(factors)
     confidences = csr_matrix((1 + OBJECTIVE.alpha * weights, rows, starts), (N_BATCH, N_ITEMS))
 
@@ -52,8 +52,8 @@ def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
                 *_, kept = oracle.explain(user, confidences, item, user_weights=kept, N=REASONS)
 
     everybody = np.arange(N_BATCH)
-    seconds, their_seconds = best_of_rounds(lambda: explain(equations, *fixed, everybody, lists, REASONS), theirs)
-    reasons = explain(equations, *fixed, everybody, lists, REASONS)
+    seconds, their_seconds = best_of_rounds(lambda: explain(equations, fixed, everybody, lists, REASONS), theirs)
+    reasons = explain(equations, fixed, everybody, lists, REASONS)
     scores = np.einsum("nlf,nf->nl", factors.item_factors[lists].astype(np.float64), x)
     sums = reasons.shares.sum(axis=2, dtype=np.float64) + reasons.rest
     return Row(

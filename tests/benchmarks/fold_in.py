@@ -15,8 +15,10 @@ from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
 from model.arrays import Doubles, Floats, Rows, Starts
-from model.fold_in import fold_in, n_known
+from model.equations import equations_of
+from model.fold_in import fold_in
 from model.objective import Objective
+from model.ragged import WeightedRows
 from model.solver import solve_rows_plain
 from model.training import Factors, Matrix, train
 
@@ -74,10 +76,7 @@ def library(factors: Factors) -> AlternatingLeastSquares:
 
 def exact(users: Users, factors: Factors) -> Doubles:
     """Solve the users' vectors densely."""
-    starts, rows, weights = users
-    regs = OBJECTIVE.row_regularization(n_known(starts, rows))
-    equations = OBJECTIVE.confidences(weights), OBJECTIVE.targets(weights)
-    return solve_rows_plain(starts, rows, *equations, factors.item_factors, factors.gram_diagonal, regs)
+    return solve_rows_plain(equations_of(WeightedRows(*users), OBJECTIVE), factors.items)
 
 
 def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
@@ -86,8 +85,7 @@ def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
     zeros = np.zeros((N_BATCH, OBJECTIVE.factors), np.float32)
 
     def fold(known: Rows, start: Floats) -> Floats:
-        fixed = factors.item_factors, factors.gram_diagonal, OBJECTIVE
-        return fold_in(starts, known, weights, *fixed, start.copy())
+        return fold_in(WeightedRows(starts, known, weights), factors.items, OBJECTIVE, start.copy())
 
     before = rows.copy()
     before[starts[1:] - 1] = -1

@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Floats, Rows
 from model.fold_in import fold_in
 from model.objective import Objective
+from model.ragged import RaggedRows, WeightedRows
 from model.ranking import top_n, top_n_plain
 from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.revision import write_revision
@@ -42,13 +43,11 @@ class Users(NamedTuple):
     """Who is to get a list."""
 
     queries: Floats
-    starts: Starts
-    known_rows: Rows
+    known: RaggedRows
 
     def part(self, low: int, high: int) -> "Users":
         """Return some of them."""
-        starts = self.starts[low : high + 1]
-        return Users(self.queries[low:high], starts - starts[0], self.known_rows[starts[0] : starts[-1]])
+        return Users(self.queries[low:high], self.known.part(np.arange(low, high)))
 
 
 def catalog(n_items: int, folder: Path, *, indexed: bool) -> Generation:
@@ -78,9 +77,8 @@ def listeners(generation: Generation, n_users: int) -> Users:
     rows = by_taste[low + (rng.random(low.shape) * (high - low)).astype(np.int64)].astype(np.int32).ravel()
     starts = np.arange(n_users + 1) * N_KNOWN
     x = np.zeros((n_users, OBJECTIVE.factors), np.float32)
-    fixed = generation.item_factors, generation.gram_diagonal, OBJECTIVE
-    fold_in(starts, rows, np.ones(len(rows), np.float32), *fixed, x)
-    return Users(x, starts, rows)
+    fold_in(WeightedRows(starts, rows, np.ones(len(rows), np.float32)), generation.fixed_items, OBJECTIVE, x)
+    return Users(x, RaggedRows(starts, rows))
 
 
 def singly(rank: Callable[[Users], Lists], users: Users) -> float:
@@ -104,13 +102,13 @@ def timed(rank: Callable[[Users], Lists], users: Users) -> tuple[float, Lists]:
 
 def exact_rows(name: str, generation: Generation, users: Users) -> Iterator[Row]:
     """Measure exact ranking."""
-    fixed = generation.item_factors, generation.norms
-    speed, (rows, _) = timed(lambda some: top_n(some[0], *fixed, *some[1:], N, threads=2), users)
+    items = generation.fixed_items
+    speed, (rows, _) = timed(lambda some: top_n(some.queries, items, some.known, N, threads=2), users)
     some = users.part(0, N_CHECKED)
-    plain, _ = top_n_plain(some.queries, generation.item_factors, *some[1:], N)
+    plain, _ = top_n_plain(some.queries, generation.item_factors, some.known, N)
     recall = float(recall_of(rows[:N_CHECKED], plain).mean())
     yield Row(f"exact_{name}", speed, "users/s", recall_at_10=recall, users=len(users.queries))
-    speed = singly(lambda one: top_n(one[0], *fixed, *one[1:], N), users)
+    speed = singly(lambda one: top_n(one.queries, items, one.known, N), users)
     yield Row(f"exact_{name}_single", speed, "users/s", recall_at_10=recall, users=N_SINGLE)
 
 
@@ -132,7 +130,7 @@ def annoy_rows(name: str, generation: Generation, users: Users, exact: dict[str,
         return np.concatenate([rows for rows, _ in found]), np.concatenate([scores for _, scores in found])
 
     speed, (rows, _) = timed(share, users)
-    best, _ = top_n(users.queries, generation.item_factors, generation.norms, *users[1:], N, threads=2)
+    best, _ = top_n(users.queries, generation.fixed_items, users.known, N, threads=2)
     recall = float(recall_of(rows, best).mean())
     for row, found in ((f"annoy_{name}", speed), (f"annoy_{name}_single", singly(rank, users))):
         other = exact[row.replace("annoy", "exact")]

@@ -25,7 +25,8 @@ from scipy.sparse import csr_array, csr_matrix
 from model.arrays import Floats, Rows
 from model.diagonal_basis import gram
 from model.objective import Objective
-from model.ranking import top_n
+from model.ragged import RaggedRows
+from model.ranking import BoundedItems, top_n
 from model.training import LocalEngine, Matrix, Progress, train
 
 N_USERS, N_ITEMS, N_PLAYS, TASTES, F = 200_000, 50_000, 16_000_000, 100, 64
@@ -153,9 +154,9 @@ def recall(data: Data, run: Run) -> float:
     place = np.empty(N_ITEMS, np.int32)
     place[order] = np.arange(N_ITEMS, dtype=np.int32)
     starts = data.matrix.starts[: N_HELD_OUT + 1]
-    known = place[data.matrix.rows[: starts[-1]]]
+    known = RaggedRows(starts, place[data.matrix.rows[: starts[-1]]])
     queries = np.ascontiguousarray(run.users[:N_HELD_OUT], np.float32)
-    rows, _ = top_n(queries, items[order], norms[order], starts, known, K)
+    rows, _ = top_n(queries, BoundedItems(items[order], norms[order]), known, K)
     asked = data.held_out >= 0
     found: float = (rows == place[data.held_out][:, None])[asked].any(axis=1).mean()
     return float(found)

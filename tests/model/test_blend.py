@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.arrays import Floats, Rows, Starts
-from model.blend import blended_top_n, popular_parts, preferences
-from model.ranking import top_n, top_n_plain
+from model.blend import PopularPart, blended_top_n, popular_parts, preferences
+from model.ragged import RaggedRows
+from model.ranking import BoundedItems, top_n, top_n_plain
 
 N_ITEMS, FACTORS, N = 300, 8, 10
 
@@ -20,7 +21,6 @@ class Scene:
         rng = np.random.default_rng(seed)
         items = rng.standard_normal((N_ITEMS, FACTORS)).astype(np.float32) * rng.gamma(1.0, 0.3, (N_ITEMS, 1))
         self.items: Floats = items[np.argsort(-np.linalg.norm(items, axis=1))].astype(np.float32)
-        self.norms: Floats = np.linalg.norm(self.items, axis=1)
         self.queries: Floats = rng.standard_normal((n_users, FACTORS)).astype(np.float32)
         self.preference = preferences(rng.pareto(1.0, N_ITEMS), 1.0)
         self.withdrawn: Rows = np.sort(rng.choice(N_ITEMS, 20, replace=False)).astype(np.int32)
@@ -31,21 +31,24 @@ class Scene:
 
     def personal(self, n: int) -> tuple[Rows, Floats]:
         """Return the best by own scores."""
-        lists = self.starts, self.known, n
-        return top_n(self.queries, self.items, self.norms, *lists, withdrawn_rows=self.withdrawn)
+        bounded = BoundedItems(self.items, np.linalg.norm(self.items, axis=1))
+        return top_n(self.queries, bounded, self.left_out, n, withdrawn_rows=self.withdrawn)
+
+    @property
+    def left_out(self) -> RaggedRows:
+        """Return the known items."""
+        return RaggedRows(self.starts, self.known)
 
     def blended(self, parts: Floats, n_personal: int, n_popular: int) -> tuple[Rows, Floats]:
         """Return the best by blended scores, found among so many of each list."""
-        return blended_top_n(
-            self.queries, self.items, parts, self.preference, self.personal(n_personal),
-            self.popular[:n_popular], self.starts, self.known, N, self.withdrawn,
-        )  # fmt: skip
+        popular, personal = PopularPart(parts, self.preference, self.popular[:n_popular]), self.personal(n_personal)
+        return blended_top_n(self.queries, self.items, popular, personal, self.left_out, N, self.withdrawn)
 
     def by_sorting(self, parts: Floats) -> tuple[Rows, Floats]:
         """Return the same by scoring and sorting everything."""
         widened = np.column_stack((self.queries, parts)).astype(np.float32)
         items = np.column_stack((self.items, self.preference))
-        return top_n_plain(widened, items, self.starts, self.known, N, self.withdrawn)
+        return top_n_plain(widened, items, self.left_out, N, self.withdrawn)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 3.0, 100.0]), st.sampled_from([10, 40]))

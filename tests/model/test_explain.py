@@ -1,5 +1,7 @@
 """Scores split over the plays behind them: the sum, the dense twin, and what has no share."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,10 +10,12 @@ from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
 from model.arrays import Doubles, Floats, Rows, Starts
+from model.equations import Equations, Terms, equations_of
 from model.explain import Reasons, explain, explain_plain, split
-from model.fold_in import Equations, equations_of
+from model.fixed_items import FixedItems
 from model.objective import Objective, Rule
-from model.ranking import top_n
+from model.ragged import RaggedRows, WeightedRows
+from model.ranking import BoundedItems, top_n
 from model.solver import solve_rows_plain
 from model.training import Factors
 from tests.model.conftest import Draw, Trained, draw_rows, train_drawn
@@ -21,22 +25,20 @@ CLOSE = 1e-5
 
 def arguments(
     equations: Equations, factors: Factors, lists: Rows, m: int = 3, users: Starts | None = None
-) -> tuple[Equations, Floats, Floats, Starts, Rows, int]:
+) -> tuple[Equations, FixedItems, Starts, Rows, int]:
     """Return what `explain` and its twin both take."""
-    who = np.arange(len(lists)) if users is None else users
-    return equations, factors.item_factors, factors.gram_diagonal, who, lists, m
+    return equations, factors.items, np.arange(len(lists)) if users is None else users, lists, m
 
 
 def drawn(objective: Objective, n_users: int, n_row: int, seed: int = 0) -> Equations:
     """Draw users and return their equations."""
     starts, rows, weights = draw_rows(n_users, n_row, seed)
-    return equations_of(starts, rows, weights, objective)
+    return equations_of(WeightedRows(starts, rows, weights), objective)
 
 
 def vectors_of(equations: Equations, factors: Factors) -> Doubles:
     """Return the users' vectors, solved densely in double precision."""
-    starts, rows, confidences, targets, regs, _ = equations
-    return solve_rows_plain(starts, rows, confidences, targets, factors.item_factors, factors.gram_diagonal, regs)
+    return solve_rows_plain(equations, factors.items)
 
 
 def score_of(equations: Equations, factors: Factors, lists: Rows) -> Floats:
@@ -59,8 +61,8 @@ def bounds(equations: Equations, factors: Factors, lists: Rows) -> Floats:
     By Cauchy and Schwarz in the inner product of the inverse of the users' matrices.
     """
     found, items = np.zeros(lists.shape), factors.item_factors.astype(np.float64)
-    starts, rows, confidences, targets, regs, _ = equations
-    for user, reg in enumerate(regs):
+    starts, rows, confidences, targets = equations.terms.starts, *equations.terms.columns
+    for user, reg in enumerate(equations.regularization):
         own = np.flatnonzero(rows[starts[user] : starts[user + 1]] >= 0) + starts[user]
         y = items[rows[own]]
         inverse = np.linalg.inv(np.diag(factors.gram_diagonal + reg) + (y.T * confidences[own]) @ y)
@@ -75,11 +77,12 @@ def test_the_shares_of_a_list_sum_to_its_scores(draw: Draw, trained: Trained, ru
     """Whichever system is solved: the best items of every user, to 1e-5 of each score."""
     objective, factors = trained(rule)
     starts, rows, weights = draw(20, n_row)
-    equations = equations_of(starts, rows, weights, objective)
+    equations = equations_of(WeightedRows(starts, rows, weights), objective)
     x = vectors_of(equations, factors).astype(np.float32)
     norms = np.linalg.norm(factors.item_factors, axis=1)
     order = np.argsort(-norms, kind="stable")
-    best, _ = top_n(x, factors.item_factors[order], norms[order], starts, np.argsort(order)[rows].astype(np.int32), 20)
+    known = RaggedRows(starts, np.argsort(order)[rows].astype(np.int32))
+    best, _ = top_n(x, BoundedItems(factors.item_factors[order], norms[order]), known, 20)
     lists = order[best].astype(np.int32)
 
     reasons = explain(*arguments(equations, factors, lists))
@@ -100,7 +103,8 @@ def test_the_hkv_rule_equals_implicits_explain(draw: Draw, trained: Trained) -> 
     confidences = csr_matrix((1 + objective.alpha * weights, rows, starts), (4, len(factors.item_factors)))
     lists = np.arange(40, dtype=np.int32).reshape(4, 10)
 
-    reasons = explain(*arguments(equations_of(starts, rows, weights, objective), factors, lists, 25))
+    equations = equations_of(WeightedRows(starts, rows, weights), objective)
+    reasons = explain(*arguments(equations, factors, lists, 25))
 
     for user, item in np.ndindex(lists.shape):
         score, theirs, _ = oracle.explain(user, confidences, int(lists[user, item]), N=25)
@@ -117,14 +121,14 @@ def test_shares_and_rest_are_the_twins_and_sum_to_the_score(
     """Any items, any histories: entries that say no, that count nothing, that are unknown, the same item twice."""
     objective, factors = train_drawn(rule)
     equations = drawn(objective, 3, n_row, seed)
-    n = len(equations.rows)
+    n = len(equations.terms.rows)
     places = st.lists(st.integers(0, n - 1), max_size=n)
-    rows, confidences, targets = equations.rows.copy(), equations.confidences.copy(), equations.targets.copy()
+    rows, confidences, targets = (column.copy() for column in equations.terms.columns)
     targets[data.draw(places)] = 0
     confidences[data.draw(places)] = 0
     rows[data.draw(places)] = -1
     rows[data.draw(places)] = rows[0]
-    equations = equations._replace(rows=rows, confidences=confidences, targets=targets)
+    equations = equations._replace(terms=Terms(equations.terms.starts, rows, confidences, targets))
     lists = np.array(data.draw(st.lists(st.lists(st.integers(0, 699), min_size=9, max_size=9), min_size=3, max_size=3)))
     for own, length in zip(lists, data.draw(st.lists(st.integers(0, 9), min_size=3, max_size=3)), strict=True):
         own[length:] = -1
@@ -145,14 +149,9 @@ def test_both_forms_agree_at_the_switch(trained: Trained, rule: Rule) -> None:
     """A play that counts nothing makes the history as long as a vector, and the other system is solved."""
     objective, factors = trained(rule)
     shorter = drawn(objective, 1, objective.factors - 1)
-    longer = Equations(
-        np.array([0, objective.factors]),
-        np.append(shorter.rows, 5).astype(np.int32),
-        np.append(shorter.confidences, 0).astype(np.float32),
-        np.append(shorter.targets, 0).astype(np.float32),
-        shorter.row_regularization,
-        shorter.n_liked,
-    )
+    columns = zip(shorter.terms.columns, (5, 0, 0), strict=True)
+    extended = (np.append(column, value).astype(column.dtype) for column, value in columns)
+    longer = shorter._replace(terms=Terms(np.array([0, objective.factors]), *extended))
     lists = np.arange(40, dtype=np.int32)[None]
 
     one, other = (explain(*arguments(equations, factors, lists)) for equations in (shorter, longer))
@@ -170,8 +169,8 @@ def test_the_largest_come_first_and_each_entry_has_its_own_share(trained: Traine
     reasons = explain(*arguments(equations, factors, lists, 4))
 
     for user in range(2):
-        whole = split(equations, factors.item_factors, factors.gram_diagonal, user, lists[user])
-        named = np.take_along_axis(whole, reasons.entries[user] - equations.starts[user], axis=1)
+        whole = split(equations, factors.items, user, lists[user])
+        named = np.take_along_axis(whole, reasons.entries[user] - equations.terms.starts[user], axis=1)
         np.testing.assert_allclose(named, reasons.shares[user], atol=CLOSE * np.abs(whole).sum())
     assert (np.diff(np.abs(reasons.shares), axis=2) <= 0).all()
 
@@ -180,9 +179,11 @@ def test_an_entry_without_a_target_is_no_reason_and_still_counts(trained: Traine
     """Who says no to an item lowers what is like it, through the others' shares; its own is 0 and is not named."""
     objective, factors = trained("ials")
     equations = drawn(objective, 1, 2)
-    refused = equations._replace(targets=np.array([equations.targets[0], 0], np.float32))
-    ignored = refused._replace(rows=np.array([equations.rows[0], -1], np.int32))
-    like = equations.rows[1:][None].astype(np.int32)
+    terms = equations.terms
+    without_target = replace(terms, targets=np.array([terms.targets[0], 0], np.float32))
+    refused = equations._replace(terms=without_target)
+    ignored = equations._replace(terms=replace(without_target, rows=np.array([terms.rows[0], -1], np.int32)))
+    like = terms.rows[1:][None].astype(np.int32)
 
     with_no, without = (explain(*arguments(either, factors, like)) for either in (refused, ignored))
 
@@ -195,9 +196,9 @@ def test_only_the_chosen_users_are_explained(trained: Trained) -> None:
     """Their lists stand side by side; a user without known items has none of it, and nobody at all is no error."""
     objective, factors = trained("hkv")
     equations = drawn(objective, 4, 12)
-    rows = equations.rows.copy()
+    rows = equations.terms.rows.copy()
     rows[12:24] = -1
-    equations = equations._replace(rows=rows)
+    equations = equations._replace(terms=replace(equations.terms, rows=rows))
     lists = np.arange(20, dtype=np.int32).reshape(2, 10)
 
     reasons = explain(*arguments(equations, factors, lists, users=np.array([1, 3])))

@@ -11,8 +11,10 @@ from scipy.sparse import csr_matrix
 
 from model.arrays import Floats, Rows, Starts
 from model.diagonal_basis import diagonalise, rotate
+from model.fixed_items import FixedItems
 from model.fold_in import fold_in
 from model.objective import Objective, Rule
+from model.ragged import WeightedRows
 from model.training import Factors
 from tests.model.conftest import N_ITEMS, Draw, Trained, draw_rows, train_drawn
 
@@ -24,7 +26,7 @@ with warnings.catch_warnings():
 def fold(objective: Objective, factors: Factors, starts: Starts, rows: Rows, weights: Floats) -> Floats:
     """Fold in from a cold start."""
     x = np.zeros((len(starts) - 1, objective.factors), np.float32)
-    return fold_in(starts, rows, weights, factors.item_factors, factors.gram_diagonal, objective, x)
+    return fold_in(WeightedRows(starts, rows, weights), factors.items, objective, x)
 
 
 def assert_vectors_close(expected: Floats, x: Floats) -> None:
@@ -108,6 +110,7 @@ def test_who_has_skipped_everything_has_a_vector_of_zeros(rule: Rule) -> None:
     gram_diagonal = (items**2).sum(axis=0) * np.float32(objective.gram_scale)
     x = np.full((1, 4), 7, np.float32)
 
-    fold_in(np.array([0, 2]), np.array([0, 2], np.int32), -np.ones(2, np.float32), items, gram_diagonal, objective, x)
+    skips = WeightedRows(np.array([0, 2]), np.array([0, 2], np.int32), -np.ones(2, np.float32))
+    fold_in(skips, FixedItems(items, gram_diagonal), objective, x)
 
     np.testing.assert_allclose(x, 0, atol=1e-5)

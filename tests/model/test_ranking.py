@@ -6,25 +6,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import ranking
-from model.arrays import Floats, Rows, Starts
-from model.ranking import best_of, best_of_plain, top_n, top_n_plain
-
-NO_ROWS = np.zeros(0, np.int32)
+from model.ragged import RaggedRows
+from model.ranking import BoundedItems, best_of, best_of_plain, top_n, top_n_plain
 
 
-def catalog(n_items: int, f: int, seed: int) -> tuple[Floats, Floats]:
+def nothing(n_users: int) -> RaggedRows:
+    """Return no known rows."""
+    return RaggedRows(np.zeros(n_users + 1, np.int64), np.zeros(0, np.int32))
+
+
+def catalog(n_items: int, f: int, seed: int) -> BoundedItems:
     """Return items of small whole numbers, so that scores are exact and tie often, by descending norm."""
     rng = np.random.default_rng(seed)
     items = rng.integers(-3, 4, (n_items, f)).astype(np.float32)
     norms = np.linalg.norm(items, axis=1)
     order = np.argsort(-norms)
-    return items[order], norms[order]
+    return BoundedItems(items[order], norms[order])
 
 
-def known_of(n_users: int, n_items: int, n_known: int, seed: int) -> tuple[Starts, Rows]:
+def known_of(n_users: int, n_items: int, n_known: int, seed: int) -> RaggedRows:
     """Return known rows in no order, unknown items (-1) among them."""
     rng = np.random.default_rng(seed)
-    return np.arange(n_users + 1) * n_known, rng.integers(-1, n_items, n_users * n_known).astype(np.int32)
+    return RaggedRows(np.arange(n_users + 1) * n_known, rng.integers(-1, n_items, n_users * n_known).astype(np.int32))
 
 
 @given(
@@ -36,13 +39,13 @@ def known_of(n_users: int, n_items: int, n_known: int, seed: int) -> tuple[Start
 )
 def test_top_n_equals_a_plain_sort(n_users: int, n_items: int, n: int, n_known: int, seed: int) -> None:
     """Rows and scores are those of sorting everything, ties by row, padding included."""
-    items, norms = catalog(n_items, 4, seed)
+    items = catalog(n_items, 4, seed)
     queries = np.random.default_rng(seed).integers(-3, 4, (n_users, 4)).astype(np.float32)
     known = known_of(n_users, n_items, n_known, seed)
 
-    rows, scores = top_n(queries, items, norms, *known, n)
+    rows, scores = top_n(queries, items, known, n)
 
-    expected_rows, expected_scores = top_n_plain(queries, items, *known, n)
+    expected_rows, expected_scores = top_n_plain(queries, items.factors, known, n)
     np.testing.assert_array_equal(expected_scores, scores)
     np.testing.assert_array_equal(expected_rows, rows)
 
@@ -54,13 +57,13 @@ def test_many_users_and_several_blocks_equal_a_plain_sort(spread: float) -> None
     items = np.rint(rng.integers(-9, 10, (10_000, 8)) * np.exp(spread * rng.standard_normal((10_000, 1))))
     norms = np.linalg.norm(items, axis=1).astype(np.float32)
     order = np.argsort(-norms)
-    items, norms = items[order].astype(np.float32), norms[order]
+    bounded = BoundedItems(items[order].astype(np.float32), norms[order])
     queries = rng.integers(-3, 4, (300, 8)).astype(np.float32)
     known = known_of(300, 10_000, 40, seed=1)
 
-    rows, scores = top_n(queries, items, norms, *known, 30)
+    rows, scores = top_n(queries, bounded, known, 30)
 
-    expected_rows, expected_scores = top_n_plain(queries, items, *known, 30)
+    expected_rows, expected_scores = top_n_plain(queries, bounded.factors, known, 30)
     np.testing.assert_array_equal(expected_scores, scores)
     np.testing.assert_array_equal(expected_rows, rows)
 
@@ -68,8 +71,9 @@ def test_many_users_and_several_blocks_equal_a_plain_sort(spread: float) -> None
 def test_a_list_longer_than_the_rest_of_the_catalog_is_padded() -> None:
     """Where fewer than n items remain, row -1 and score -inf fill the list."""
     items = np.array([[3], [2], [1]], np.float32)
+    known = RaggedRows(np.array([0, 1]), np.array([0], np.int32))
 
-    rows, scores = top_n(items[:1], items, items[:, 0], np.array([0, 1]), np.array([0], np.int32), 4)
+    rows, scores = top_n(items[:1], BoundedItems(items, items[:, 0]), known, 4)
 
     assert [[1, 2, -1, -1]] == rows.tolist()
     assert [[6, 3, -np.inf, -np.inf]] == scores.tolist()
@@ -79,7 +83,8 @@ def test_a_user_without_a_vector_gets_the_first_rows() -> None:
     """All scores of a zero vector tie at zero, and ties go by row."""
     items = np.array([[-2], [2], [1]], np.float32)
 
-    rows, scores = top_n(np.zeros((1, 1), np.float32), items, np.abs(items[:, 0]), np.zeros(2, np.int64), NO_ROWS, 2)
+    bounded = BoundedItems(items, np.abs(items[:, 0]))
+    rows, scores = top_n(np.zeros((1, 1), np.float32), bounded, nothing(1), 2)
 
     assert [[0, 1]] == rows.tolist()
     assert [[0, 0]] == scores.tolist()
@@ -94,10 +99,11 @@ def test_minus_zero_ties_with_zero() -> None:
 
 def test_an_empty_batch_is_an_empty_answer() -> None:
     """No users, no lists; and a catalog without items leaves padding alone."""
-    items, norms = catalog(5, 2, seed=0)
+    items = catalog(5, 2, seed=0)
+    empty = BoundedItems(items.factors[:0], items.norms[:0])
 
-    assert (0, 3) == top_n(items[:0], items, norms, np.zeros(1, np.int64), NO_ROWS, 3)[0].shape
-    assert [[-1, -1]] == top_n(items[:1], items[:0], norms[:0], np.zeros(2, np.int64), NO_ROWS, 2)[0].tolist()
+    assert (0, 3) == top_n(items.factors[:0], items, nothing(0), 3)[0].shape
+    assert [[-1, -1]] == top_n(items.factors[:1], empty, nothing(1), 2)[0].tolist()
 
 
 @given(
@@ -109,15 +115,15 @@ def test_an_empty_batch_is_an_empty_answer() -> None:
 )
 def test_withdrawn_items_are_in_no_list(n_items: int, n: int, n_known: int, n_withdrawn: int, seed: int) -> None:
     """For nobody, and nothing else changes."""
-    items, norms = catalog(n_items, 4, seed)
+    items = catalog(n_items, 4, seed)
     rng = np.random.default_rng(seed)
     queries = rng.integers(-3, 4, (3, 4)).astype(np.float32)
     known = known_of(3, n_items, n_known, seed)
     withdrawn = np.unique(rng.integers(0, n_items, n_withdrawn)).astype(np.int32)
 
-    rows, scores = top_n(queries, items, norms, *known, n, withdrawn_rows=withdrawn)
+    rows, scores = top_n(queries, items, known, n, withdrawn_rows=withdrawn)
 
-    expected_rows, expected_scores = top_n_plain(queries, items, *known, n, withdrawn)
+    expected_rows, expected_scores = top_n_plain(queries, items.factors, known, n, withdrawn)
     assert not np.isin(rows, withdrawn).any()
     np.testing.assert_array_equal(expected_scores, scores)
     np.testing.assert_array_equal(expected_rows, rows)
@@ -126,22 +132,22 @@ def test_withdrawn_items_are_in_no_list(n_items: int, n: int, n_known: int, n_wi
 def test_withdrawn_items_beyond_the_first_block_are_found() -> None:
     """Each block looks for its own."""
     items = np.ones((10_000, 2), np.float32)
-    norms, withdrawn = np.linalg.norm(items, axis=1), np.arange(9_990, dtype=np.int32)
+    bounded, withdrawn = BoundedItems(items, np.linalg.norm(items, axis=1)), np.arange(9_990, dtype=np.int32)
 
-    rows, _ = top_n(np.ones((1, 2), np.float32), items, norms, np.array([0, 0]), NO_ROWS, 20, withdrawn_rows=withdrawn)
+    rows, _ = top_n(np.ones((1, 2), np.float32), bounded, nothing(1), 20, withdrawn_rows=withdrawn)
 
     assert [*range(9_990, 10_000), *[-1] * 10] == rows[0].tolist()
 
 
 def test_threads_share_the_users() -> None:
     """The lists are those of one thread, user by user."""
-    items, norms = catalog(500, 4, seed=2)
+    items = catalog(500, 4, seed=2)
     queries = np.random.default_rng(0).integers(-3, 4, (1000, 4)).astype(np.float32)
     known = known_of(1000, 500, 20, seed=1)
 
-    expected = top_n(queries, items, norms, *known, 10)
+    expected = top_n(queries, items, known, 10)
 
-    for one, other in zip(expected, top_n(queries, items, norms, *known, 10, threads=3), strict=True):
+    for one, other in zip(expected, top_n(queries, items, known, 10, threads=3), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -154,12 +160,12 @@ def test_threads_share_the_users() -> None:
 )
 def test_the_best_of_some_equals_a_plain_sort(n_users: int, n_items: int, n: int, n_candidates: int, seed: int) -> None:
     """Candidates that stand twice count once, -1 is none."""
-    items, _ = catalog(n_items, 4, seed)
+    items = catalog(n_items, 4, seed)
     queries = np.random.default_rng(seed).integers(-3, 4, (n_users, 4)).astype(np.float32)
     candidates = known_of(n_users, n_items, n_candidates, seed)
 
-    rows, scores = best_of(queries, items, *candidates, n)
+    rows, scores = best_of(queries, items.factors, candidates, n)
 
-    expected_rows, expected_scores = best_of_plain(queries, items, *candidates, n)
+    expected_rows, expected_scores = best_of_plain(queries, items.factors, candidates, n)
     np.testing.assert_array_equal(expected_scores, scores)
     np.testing.assert_array_equal(expected_rows, rows)

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
-from model.fold_in import equations_of
+from model.equations import equations_of
+from model.fixed_items import FixedItems
 from model.objective import Objective
+from model.ragged import WeightedRows
 from model.score_variance import score_variances_plain, variance_left
 
 N_ITEMS, FACTORS = 60, 8
@@ -20,14 +22,14 @@ histories = st.lists(
 )
 
 
-def items() -> tuple[Floats, Floats]:
-    """Return item vectors in their diagonal basis, and the scaled diagonal of their gram."""
+def items() -> FixedItems:
+    """Return made-up items."""
     drawn = np.random.default_rng(3).standard_normal((N_ITEMS, FACTORS)).astype(np.float32) * np.float32(0.3)
     rotation, diagonal = diagonalise(drawn, OBJECTIVE.gram_scale)
-    return rotate(drawn, rotation), diagonal
+    return FixedItems(rotate(drawn, rotation), diagonal)
 
 
-ITEMS, DIAGONAL = items()
+ITEMS = items()
 
 
 def left_of(*users: list[tuple[int, float]]) -> Floats:
@@ -35,21 +37,21 @@ def left_of(*users: list[tuple[int, float]]) -> Floats:
     rows = np.array([row for user in users for row, _ in user], np.int32)
     weights = np.array([weight for user in users for _, weight in user], np.float32)
     starts = np.cumsum([0, *map(len, users)])
-    return variance_left(equations_of(starts, rows, weights, OBJECTIVE), ITEMS, DIAGONAL, PRIOR)
+    return variance_left(equations_of(WeightedRows(starts, rows, weights), OBJECTIVE), ITEMS, PRIOR)
 
 
 @given(histories)
 def test_the_share_is_that_of_all_scores(users: list[list[tuple[int, float]]]) -> None:
     """The mean variance of all items' scores over what it was before the first play, by inverting every system."""
     nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
-    prior = score_variances_plain(*nothing, ITEMS, DIAGONAL, PRIOR).sum()
+    prior = score_variances_plain(*nothing, ITEMS, PRIOR).sum()
     expected = []
     for user in users:
         rows, weights = (np.array([entry[i] for entry in user]) for i in (0, 1))
         known = [row for row, _ in user if row >= 0]
         regularization = float(OBJECTIVE.row_regularization(len(known))) if known else PRIOR
         confidences = OBJECTIVE.confidences(weights)
-        variances = score_variances_plain(rows.astype(np.int32), confidences, ITEMS, DIAGONAL, regularization)
+        variances = score_variances_plain(rows.astype(np.int32), confidences, ITEMS, regularization)
         expected.append(variances.sum() / prior)
 
     np.testing.assert_allclose(expected, left_of(*users), atol=1e-5)

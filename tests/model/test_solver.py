@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from model.arrays import Doubles, Floats
-from model.fold_in import n_known
+from model.equations import Equations, Terms, equations_of, n_known
+from model.fixed_items import FixedItems
 from model.objective import Rule
+from model.ragged import RaggedRows, WeightedRows
 from model.solver import solve_rows, solve_rows_plain
 from tests.model.conftest import Draw, Trained
 
@@ -22,19 +24,19 @@ def test_every_row_is_within_1e_5_of_the_dense_solve(rule: Rule, n_row: int, dra
     """From zeros and from the vector before the last play, for short and long histories, under both rules."""
     objective, factors = trained(rule)
     starts, rows, weights = draw(100, n_row)
-    fixed = factors.item_factors, factors.gram_diagonal
-    regs = objective.row_regularization(n_known(starts, rows))
+    regs = objective.row_regularization(n_known(RaggedRows(starts, rows)))
     before = rows.copy()
     before[starts[1:] - 1] = -1
 
     def plain(known: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Doubles:
-        confidences, targets = objective.confidences(weights), objective.targets(weights)
-        return solve_rows_plain(starts, known, confidences, targets, *fixed, regs)
+        terms = Terms(starts, known, objective.confidences(weights), objective.targets(weights))
+        return solve_rows_plain(Equations(terms, regs, starts), factors.items)
 
     expected = plain(rows)
     for start in (np.zeros_like(expected), plain(before)):
         x = start.astype(np.float32)
-        solve_rows(starts, rows, objective.confidences(weights), objective.targets(weights), *fixed, regs, x)
+        terms = Terms(starts, rows, objective.confidences(weights), objective.targets(weights))
+        solve_rows(Equations(terms, regs, starts), factors.items, x)
         assert_close(expected, x)
 
 
@@ -46,14 +48,14 @@ def test_a_warm_start_that_is_far_too_long_costs_no_digits(
     """Who comes back after many half-lives, and skips something, has a vector of which nearly nothing is left."""
     objective, factors = trained(rule)
     starts, rows, weights = draw(50, 30)
-    faded = weights * np.float32(2.0**-halvings)
-    fixed = factors.item_factors, factors.gram_diagonal, objective.row_regularization(n_known(starts, rows))
+    fresh = WeightedRows(starts, rows, weights)
+    faded = WeightedRows(starts, rows, weights * np.float32(2.0**-halvings))
     x = np.zeros((50, objective.factors), np.float32)
-    solve_rows(starts, rows, objective.confidences(weights), objective.targets(weights), *fixed, x)
+    solve_rows(equations_of(fresh, objective), factors.items, x)
 
-    solve_rows(starts, rows, objective.confidences(faded), objective.targets(faded), *fixed, x)
+    solve_rows(equations_of(faded, objective), factors.items, x)
 
-    assert_close(solve_rows_plain(starts, rows, objective.confidences(faded), objective.targets(faded), *fixed), x)
+    assert_close(solve_rows_plain(equations_of(faded, objective), factors.items), x)
 
 
 def test_what_has_nearly_vanished_is_still_a_number() -> None:
@@ -65,7 +67,8 @@ def test_what_has_nearly_vanished_is_still_a_number() -> None:
     against = np.where(np.arange(len(worth)) % 2, np.float32(1), worth)  # every other signal is fresh, and says no
     targets, x = np.where(np.arange(len(worth)) % 2, np.float32(0), worth), np.zeros((len(faded), 6), np.float32)
 
-    solve_rows(starts, rows, against, targets, factors, np.full(6, 8, np.float32), np.full(len(x), 0.1), x)
+    equations = Equations(Terms(starts, rows, against, targets), np.full(len(x), 0.1, np.float32), starts)
+    solve_rows(equations, FixedItems(factors, np.full(6, 8, np.float32)), x)
 
     assert np.isfinite(x).all()
 
@@ -75,7 +78,7 @@ def test_a_row_without_known_items_becomes_zero() -> None:
     factors, x = np.ones((3, 4), np.float32), np.ones((2, 4), np.float32)
     starts, rows, ones = np.array([0, 0, 2]), np.array([-1, -1], np.int32), np.ones(2, np.float32)
 
-    solve_rows(starts, rows, ones, ones, factors, factors[0], ones, x)
+    solve_rows(Equations(Terms(starts, rows, ones, ones), ones, starts), FixedItems(factors, factors[0]), x)
 
     np.testing.assert_array_equal(np.zeros((2, 4)), x)
 
@@ -85,7 +88,7 @@ def test_an_item_that_nobody_played_leaves_the_vector_at_zero() -> None:
     factors, x = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
     starts, rows, ones = np.array([0, 1]), np.array([0], np.int32), np.ones(1, np.float32)
 
-    solve_rows(starts, rows, ones, ones, factors, factors[0], ones, x)
+    solve_rows(Equations(Terms(starts, rows, ones, ones), ones, starts), FixedItems(factors, factors[0]), x)
 
     np.testing.assert_array_equal(np.zeros((1, 4)), x)
 
@@ -97,8 +100,8 @@ def test_threads_do_not_change_a_bit(draw: Draw, trained: Trained) -> None:
     one, three = np.zeros((2, 50, factors.item_factors.shape[1]), np.float32)
 
     for x, threads in ((one, 1), (three, 3)):
-        arguments = starts, rows, weights, weights, factors.item_factors, factors.gram_diagonal, np.ones(50, np.float32)
-        solve_rows(*arguments, x, threads=threads)
+        equations = Equations(Terms(starts, rows, weights, weights), np.ones(50, np.float32), starts)
+        solve_rows(equations, factors.items, x, threads=threads)
 
     assert one.tobytes() == three.tobytes()
 
@@ -108,4 +111,8 @@ def test_a_vector_that_cannot_be_written_is_an_error() -> None:
     starts, rows, ones = np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32)
 
     with pytest.raises(ValueError, match=r"x has to be a writeable, contiguous float32 array of shape \(1, 1\)\."):
-        solve_rows(starts, rows, ones, ones, ones[:, None], ones, ones, np.zeros((1, 1)))  # type: ignore[arg-type]
+        solve_rows(
+            Equations(Terms(starts, rows, ones, ones), ones, starts),
+            FixedItems(ones[:, None], ones),
+            np.zeros((1, 1)),  # type: ignore[arg-type]
+        )

@@ -89,7 +89,7 @@ def test_progress_is_told_after_every_half_sweep(draw: Draw) -> None:
 
 def test_a_training_that_diverges_is_an_error(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     """Factors that are no numbers end the training with a sentence, not with a generation."""
-    monkeypatch.setattr("model.training.fold_in", lambda *arguments, **_: arguments[6].fill(np.inf))
+    monkeypatch.setattr("model.training.fold_in", lambda *arguments, **_: arguments[3].fill(np.inf))
 
     with pytest.raises(TrainingError, match=r"The training diverged in iteration 1 of 4, users: Objective\("):
         train(matrix_of(draw, 10), 700, SMALL, np.random.default_rng(0))

@@ -3,10 +3,13 @@
 import numpy as np
 
 from model import explain, history, ranking, solver
-from model.fold_in import equations_of, fold_in
+from model.equations import equations_of
+from model.fixed_items import FixedItems
+from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective
-from model.ranking import top_n
+from model.ragged import RaggedRows, WeightedRows
+from model.ranking import BoundedItems, top_n
 from model.warm_up import warm_up
 
 
@@ -19,10 +22,11 @@ def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
     items = np.frombuffer(np.ones((9, 4), np.float32).tobytes(), np.float32).reshape(9, 4)
     starts, rows = np.arange(4) * 2, np.arange(12, dtype=np.int32)[::2]
     x = np.zeros((3, 4), np.float32)
-    fold_in(starts, rows, np.ones(12, np.float32)[::2], items, items[0], Objective(factors=4), x)
-    equations = equations_of(starts, rows, np.ones(12, np.float32)[::2], Objective(factors=4))
-    explain.explain(equations, items, items[0], np.arange(6)[::2][:2], np.zeros((2, 9), np.int32)[:, ::2], 2)
-    top_n(x[:, :], items, items[:, 0], starts, rows, 3)
+    signals, fixed = WeightedRows(starts, rows, np.ones(12, np.float32)[::2]), FixedItems(items, items[0])
+    fold_in(signals, fixed, Objective(factors=4), x)
+    equations = equations_of(signals, Objective(factors=4))
+    explain.explain(equations, fixed, np.arange(6)[::2][:2], np.zeros((2, 9), np.int32)[:, ::2], 2)
+    top_n(x[:, :], BoundedItems(items, items[:, 0]), RaggedRows(starts, rows), 3)
     odd = np.frombuffer(bytes(25), np.uint64, count=3, offset=1)
     times, values = np.ones(3, np.uint32), np.ones(3, np.float32)
     add_plays(Histories(np.arange(4), odd, values, times, times), times, Plays(np.arange(4), odd, values, times), 9, 5)

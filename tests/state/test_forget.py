@@ -6,10 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.ragged import RaggedMarks
 from state.users.event_columns import Action
 from state.users.learn import forget, learn
 from state.users.record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
-from state.users.record_batch import Ragged, UserRecords, new_users, pack
+from state.users.record_batch import UserRecords, new_users, pack
 from tests.support.generations import Played, columns_of, plain
 from tests.support.settings import settings_with
 
@@ -56,7 +57,7 @@ def test_nothing_but_a_marker_is_left() -> None:
     wishes = [Played(offset, 9, action=action) for offset, action in enumerate((Action.HIDE, Action.SHOWN))]
     signals = [Played(4, 1, play_id=7), Played(5, 2), Played(6, 9, action=Action.PAUSE)]
     played, _ = apply(new_users(1, 2), [*wishes, *signals])
-    played.listed = Ragged(np.array([0, 2]), np.array([5, 6], np.uint32))
+    played.listed = RaggedMarks(np.array([0, 2]), np.array([5, 6], np.uint32))
     played.header["generation_key"], played.header["listed_at_ms"], played.vectors[:] = 9, 9, 1
 
     (before,) = plain(played)

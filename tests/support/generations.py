@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.diagonal_basis import diagonalise, gram, rotate
-from model.fold_in import equations_of
+from model.equations import equations_of
 from model.objective import Objective, Rule
+from model.ragged import WeightedRows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.generations.manifest import Manifest
@@ -56,8 +57,8 @@ def columns_of(plays: Sequence[Sequence[Played]]) -> EventColumns:
 def unexplained(rows: Rows, scores: Floats, personal: Flags, generation: Generation) -> Lists:
     """Return lists, none of them blended, that nobody's plays are behind."""
     n = len(rows)
-    nothing = np.zeros(n + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
-    equations = equations_of(*nothing, generation.manifest.objective)
+    nothing = WeightedRows(np.zeros(n + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+    equations = equations_of(nothing, generation.manifest.objective)
     return Lists(rows, scores, personal, np.zeros(n, np.bool_), Unlisted.of(generation), equations)
 
 
@@ -94,10 +95,10 @@ def plain_one(records: UserRecords, u: int) -> UserRecord:
         paused=bool(header["flags"] & PAUSED),
         owed=bool(header["flags"] & OWED),
         history=[HistoryEntry(*entry) for entry in part(*records.histories)],
-        play_ids=[value for (value,) in part(*records.play_ids)],
-        hidden=[value for (value,) in part(*records.hidden)],
-        shown=[ShownItem(*item) for item in part(*records.shown)],
-        listed=[value for (value,) in part(*records.listed)],
+        play_ids=[value for (value,) in part(records.play_ids.starts, *records.play_ids.columns)],
+        hidden=[value for (value,) in part(records.hidden.starts, *records.hidden.columns)],
+        shown=[ShownItem(*item) for item in part(records.shown.starts, *records.shown.columns)],
+        listed=[value for (value,) in part(records.listed.starts, *records.listed.columns)],
         vector=tuple(records.vectors[u].tolist()),
     )
 

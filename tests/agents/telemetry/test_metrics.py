@@ -22,6 +22,7 @@ from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.arrays import Floats
+from model.ragged import RaggedRows
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
@@ -94,8 +95,8 @@ class Scene:
     def rank(self, generation: Generation, n_users: int) -> None:
         """Rank for users who know nothing."""
         queries: Floats = np.random.default_rng(0).standard_normal((n_users, 8)).astype(np.float32)
-        starts = np.zeros(n_users + 1, np.int64)
-        self.ranker.top_n(generation, queries, starts, np.zeros(0, np.int32), 10)
+        known = RaggedRows(np.zeros(n_users + 1, np.int64), np.zeros(0, np.int32))
+        self.ranker.top_n(generation, queries, known, 10)
 
 
 @pytest.fixture

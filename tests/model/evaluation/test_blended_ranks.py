@@ -7,6 +7,7 @@ import pytest
 
 from model.arrays import Starts
 from model.blend import Blend, preferences
+from model.equations import Equations, Terms
 from model.evaluation.blended_ranks import blended_ranks
 from model.evaluation.event_log import Split, events_of, split_events
 from model.evaluation.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, train_on
@@ -43,8 +44,7 @@ def ranks_by_definition(split: Split, factors: Factors, blend: Blend) -> Starts:
     trained = split.places < split.n_trained
     per_listener = trained.sum() / len(np.unique(split.users[trained]))
     nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
-    fixed = factors.item_factors, factors.gram_diagonal
-    prior = score_variances_plain(*nothing, *fixed, float(OBJECTIVE.row_regularization(1))).sum()
+    prior = score_variances_plain(*nothing, factors.items, float(OBJECTIVE.row_regularization(1))).sum()
     ranks = []
     for event in scored[np.argsort(split.places[scored])]:
         plays = np.arange(split.starts[split.users[event]], event)
@@ -57,7 +57,9 @@ def ranks_by_definition(split: Split, factors: Factors, blend: Blend) -> Starts:
             OBJECTIVE.confidences(weights), OBJECTIVE.targets(weights), OBJECTIVE.row_regularization([len(rows)])
         )  # fmt: skip
         bounds = np.array([0, len(rows)])
-        scores = factors.item_factors @ solve_rows_plain(bounds, rows, c, b, *fixed, reg)[0]
+        scores = (
+            factors.item_factors @ solve_rows_plain(Equations(Terms(bounds, rows, c, b), reg, bounds), factors.items)[0]
+        )
         before = (split.places < split.places[event]) & (split.rows >= 0)
         ages = (split.played_at_s[before].astype(np.float64) - split.played_at_s[event]) / POPULAR_HALF_LIFE_S
         popular = preferences(
@@ -66,7 +68,7 @@ def ranks_by_definition(split: Split, factors: Factors, blend: Blend) -> Starts:
         if not len(rows):
             scores = popular.astype(np.float64)
         elif len(rows) <= blend.items_max:
-            left = score_variances_plain(rows, c, *fixed, float(reg[0])).sum() / prior
+            left = score_variances_plain(rows, c, factors.items, float(reg[0])).sum() / prior
             best = np.delete(scores, rows).max()
             scores = scores + blend.strength * left * max(best, 0) * popular
         played = split.rows[event : event + 1]

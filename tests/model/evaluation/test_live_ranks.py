@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from model.evaluation import live_ranks as live_quality
 from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks, place_table
 from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
+from model.ragged import RaggedKeys, RaggedMarks
 from model.warm_up import warm_up
 
 MARK = 0xFFFF_FFFF
@@ -48,10 +49,10 @@ def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> Scored:
     marks = [[item & MARK for item in listener.listed] for listener in listeners]
     return live_ranks(
         Signals(starts, keys, (keys & np.uint64(MARK)).astype(np.uint32), learnt, plays),
-        ragged([listener.history for listener in listeners]),
-        ragged([[item for item in listener.history if item not in listener.listable] for listener in listeners]),
-        ragged([listener.left_out for listener in listeners]),
-        ragged(marks, np.uint32),
+        RaggedKeys(*ragged([listener.history for listener in listeners])),
+        RaggedKeys(*ragged([[item for item in who.history if item not in who.listable] for who in listeners])),
+        RaggedKeys(*ragged([listener.left_out for listener in listeners])),
+        RaggedMarks(*ragged(marks, np.uint32)),
         np.array(popular, np.uint64),
     )
 
@@ -181,7 +182,7 @@ def test_a_warm_worker_compiles_nothing_more() -> None:
     ranked([Listener([Came(7)], [1, 2], [3], [7])], [1, 2, 3, 4])
     keys = np.frombuffer(np.arange(8, dtype=np.uint64).tobytes(), np.uint64)[::2]
     starts, marks, flags = np.arange(5), np.arange(4, dtype=np.uint32), np.ones(8, np.bool_)[::2]
-    rows = starts, keys
-    live_ranks(Signals(starts, keys, marks, flags, flags), rows, rows, rows, (starts, marks), keys)
+    same, listed = RaggedKeys(starts, keys), RaggedMarks(starts, marks)
+    live_ranks(Signals(starts, keys, marks, flags, flags), same, same, same, listed, keys)
 
     assert compiled == [len(kernel.signatures) for kernel in kernels]

@@ -8,6 +8,7 @@ import pytest
 from model.arrays import Floats, Rows, Starts
 from model.evaluation.next_item_ranks import ranks_among
 from model.evaluation.rank_metrics import MISS, QualityError, ranks_of
+from model.ragged import RaggedRows
 
 N_LISTS, N_ITEMS = 500, 700
 Draw = Callable[[int, int], tuple[Starts, Rows, Floats]]
@@ -26,7 +27,7 @@ def test_ranks_equal_those_from_all_scores(draw: Draw, threads: int) -> None:
 
     expected = ranks_of(x @ items.T, starts, known, played)
 
-    assert expected.tolist() == ranks_among(x, items, starts, known, played, threads).tolist()
+    assert expected.tolist() == ranks_among(x, items, RaggedRows(starts, known), played, threads).tolist()
     assert MISS in expected
     assert len(set(expected.tolist())) > 100
 
@@ -38,4 +39,4 @@ def test_a_score_that_is_no_number_is_no_rank(broken: float) -> None:
     items[2] = broken
 
     with pytest.raises(QualityError, match=r"A score is not a finite number; the training that made it has diverged\."):
-        ranks_among(x, items, np.array([0, 0]), np.zeros(0, np.int32), np.array([0], np.int32))
+        ranks_among(x, items, RaggedRows(np.array([0, 0]), np.zeros(0, np.int32)), np.array([0], np.int32))

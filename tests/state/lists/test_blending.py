@@ -53,11 +53,11 @@ def blended_scores(user: UserRecord, generation: Generation, strength: float) ->
     own[rows] = -np.inf
     ages = np.array([user.plays - entry.touched_at_play for entry in user.history])
     weights = np.array([entry.value for entry in user.history]) * 0.5 ** (ages / objective.half_life_plays)
-    fixed = generation.item_factors, generation.gram_diagonal
+    fixed = generation.fixed_items
     c = objective.confidences(weights)
-    variance = score_variances_plain(rows, c, *fixed, float(objective.row_regularization(len(rows)))).sum()
+    variance = score_variances_plain(rows, c, fixed, float(objective.row_regularization(len(rows)))).sum()
     none = np.zeros(0, np.int32), np.zeros(0, np.float32)
-    prior = score_variances_plain(*none, *fixed, float(objective.row_regularization(1))).sum()
+    prior = score_variances_plain(*none, fixed, float(objective.row_regularization(1))).sum()
     preference = preferences(generation.popularity, generation.manifest.plays_per_listener)
     return np.asarray(own + strength * variance / prior * own.max() * preference)
 

@@ -25,10 +25,10 @@ def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule
 
     reasons = explain_lists(lists, np.array([False, True]), generation, 4)
 
-    fixed = generation.item_factors, generation.gram_diagonal
-    whole = split(lists.equations, *fixed, 1, lists.rows[1])
+    whole = split(lists.equations, generation.fixed_items, 1, lists.rows[1])
     best = np.argsort(-np.abs(whole), axis=1)[:, :4]
-    largest, own_rows = np.take_along_axis(whole, best, axis=1), lists.equations.rows[lists.equations.starts[1] :]
+    terms = lists.equations.terms
+    largest, own_rows = np.take_along_axis(whole, best, axis=1), terms.rows[terms.starts[1] :]
     assert [1] == reasons.users.tolist()
     n = min(4, n_plays)
     np.testing.assert_array_equal(own_rows[best], reasons.rows[0][:, :n])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.arrays import Floats, Rows
+from model.ragged import RaggedMarks
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.build import Lists
@@ -24,7 +25,7 @@ from state.lists.publish_policy import (
     shared,
 )
 from state.users.record import UserRecord
-from state.users.record_batch import Ragged, UserRecords, unpack
+from state.users.record_batch import UserRecords, unpack
 from streams.settings import Settings
 from tests.support.generations import make_generation, plain, unexplained
 from tests.support.settings import settings_with
@@ -197,7 +198,7 @@ def test_who_is_nobody_has_no_list(generation: Generation) -> None:
 )
 def test_what_is_shared_is_what_sets_share(generation: Generation, before: list[int], now: list[int], k: int) -> None:
     """Whatever the order, and however many there are."""
-    marks = Ragged(np.array([0, len(before)]), generation.marks[np.array(before, np.int64)])
+    marks = RaggedMarks(np.array([0, len(before)]), generation.marks[np.array(before, np.int64)])
 
     (share,) = shared(marks, lists_of([now], generation), generation, k)
 

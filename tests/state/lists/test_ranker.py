@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Floats, Rows
+from model.ragged import RaggedRows
 from model.ranking import top_n_plain
 from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
@@ -35,22 +36,22 @@ class Batch(NamedTuple):
     """Users to rank for."""
 
     queries: Floats
-    starts: Starts
-    known_rows: Rows
+    known: RaggedRows
 
 
 def listeners(n: int, n_known: int = 30) -> Batch:
     """Return users and the items they know, such that the generation does not know (-1) among them."""
     rng = np.random.default_rng(2)
     queries = rng.standard_normal((n, FACTORS)).astype(np.float32)
-    return Batch(queries, np.arange(n + 1) * n_known, rng.integers(-1, N_ITEMS, n * n_known).astype(np.int32))
+    known = rng.integers(-1, N_ITEMS, n * n_known).astype(np.int32)
+    return Batch(queries, RaggedRows(np.arange(n + 1) * n_known, known))
 
 
 def fans(generation: Generation, n: int, n_known: int) -> Batch:
     """Return users who know just the items that they would like best."""
     queries = listeners(n).queries
     known = np.argsort(-queries @ generation.item_factors.T, axis=1)[:, :n_known]
-    return Batch(queries, np.arange(n + 1) * n_known, known.astype(np.int32).ravel())
+    return Batch(queries, RaggedRows(np.arange(n + 1) * n_known, known.astype(np.int32).ravel()))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def index_of(generation: Generation) -> ItemIndex:
 def exact_lists(generation: Generation, batch: Batch, n: int = N) -> Rows:
     """Rank by sorting all scores."""
     return top_n_plain(
-        batch.queries, generation.item_factors, *batch[1:], n, withdrawn_rows=generation.revision.withdrawn_rows
+        batch.queries, generation.item_factors, batch.known, n, withdrawn_rows=generation.revision.withdrawn_rows
     )[0]
 
 
@@ -149,7 +150,7 @@ def test_lists_from_the_index_have_exact_scores(generation: Generation) -> None:
 
     for u, query in enumerate(batch.queries):
         assert N == len(set(rows[u].tolist()))
-        assert not np.isin(rows[u], batch.known_rows[batch.starts[u] : batch.starts[u + 1]]).any()
+        assert not np.isin(rows[u], batch.known.rows[batch.known.starts[u] : batch.known.starts[u + 1]]).any()
         np.testing.assert_allclose(generation.item_factors[rows[u]] @ query, scores[u], rtol=1e-5, atol=1e-6)
     assert not np.isin(rows, generation.revision.withdrawn_rows).any()
     assert (np.diff(scores, axis=1) <= 0).all()
@@ -158,7 +159,7 @@ def test_lists_from_the_index_have_exact_scores(generation: Generation) -> None:
 def test_the_longest_items_are_not_missed(generation: Generation) -> None:
     """Though no index holds them: a listener who points at one of them gets it first."""
     row = next(row for row in range(n_long_of(N_ITEMS)) if row not in generation.revision.withdrawn_rows)
-    batch = Batch(generation.item_factors[row : row + 1], np.array([0, 0]), np.zeros(0, np.int32))
+    batch = Batch(generation.item_factors[row : row + 1], RaggedRows(np.array([0, 0]), np.zeros(0, np.int32)))
 
     assert row == from_index(generation, index_of(generation), *batch, N)[0][0, 0]
 
@@ -283,7 +284,7 @@ def unavailable_of(generation: Generation, rows: NDArray[Any]) -> Unlisted:
 
 def exact_listed(generation: Generation, batch: Batch, unlisted: Unlisted) -> Rows:
     """Rank by sorting all scores, without unlisted items."""
-    return top_n_plain(batch.queries, generation.item_factors, *batch[1:], N, withdrawn_rows=unlisted.rows)[0]
+    return top_n_plain(batch.queries, generation.item_factors, batch.known, N, withdrawn_rows=unlisted.rows)[0]
 
 
 @pytest.mark.parametrize("mode", ["exact", "annoy"])

@@ -59,7 +59,7 @@ def test_memories_are_bounded() -> None:
     hidden = after(*((Action.HIDE, key) for key in (1, 2, 1, 3)), settings=settings).hidden
     shown = after(*((Action.SHOWN, key) for key in (1, 2, 1, 3)), settings=settings).shown
 
-    assert [1, 3] == hidden.values.tolist()
+    assert [1, 3] == hidden.keys.tolist()
     assert [1, 3] == shown.item_keys.tolist()
     np.testing.assert_array_equal([0, 2], hidden.starts)
     np.testing.assert_array_equal([2, 1], shown.shows)
@@ -67,6 +67,4 @@ def test_memories_are_bounded() -> None:
 
 def test_what_is_hidden_is_shown_again_on_wish() -> None:
     """Others stay hidden; to show what is not hidden changes nothing."""
-    assert [2] == after(
-        (Action.HIDE, 1), (Action.HIDE, 2), (Action.UNHIDE, 1), (Action.UNHIDE, 7)
-    ).hidden.values.tolist()
+    assert [2] == after((Action.HIDE, 1), (Action.HIDE, 2), (Action.UNHIDE, 1), (Action.UNHIDE, 7)).hidden.keys.tolist()

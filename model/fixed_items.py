@@ -1,0 +1,27 @@
+"""Item vectors that stand still while users are solved and ranked."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from model.arrays import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class FixedItems:
+    """Item vectors in the basis in which their gram is diagonal.
+
+    Attributes:
+        factors: (n_items, f); sorted by descending norm where they are ranked.
+        gram_diagonal: (f,), the gram's diagonal, scaled by the objective.
+    """
+
+    factors: Floats
+    gram_diagonal: Floats
+
+    @cached_property
+    def norms(self) -> Floats:
+        """Return the length of every item vector, shape (n_items,)."""
+        norms: Floats = np.linalg.norm(self.factors, axis=1)
+        return norms
