@@ -18,9 +18,12 @@ setup: .venv/.dev .venv/.kernels ## Install everything into .venv: what playfold
 demo: .venv/.runtime .venv/.kernels ## Show it on MovieLens-100K. DEMO_S=60 ends it by itself after that many seconds.
 	@$(BIN)/playfold demo $(if $(DEMO_S),--seconds $(DEMO_S))
 
+# Tests mostly wait, for Kafka or a browser, so there are more processes than cores; a file belongs to one process.
+ALL_TESTS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 test: .venv/.dev .venv/.kernels ## Run all tests, with branch coverage; ARGS="tests/web -k token" runs some without it.
 	@sh tests/programs.sh
-	@$(BIN)/pytest $(or $(ARGS),--numprocesses=4 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered)
+	@$(BIN)/pytest $(or $(ARGS),tests/latency)
+	@$(if $(ARGS),,$(BIN)/pytest --ignore=tests/latency $(ALL_TESTS))
 
 unit: .venv/.dev .venv/.kernels ## Run the tests that need neither Kafka nor a browser nor other processes.
 	@$(BIN)/pytest -m unit --numprocesses=2 --dist=loadfile $(ARGS)

@@ -14,6 +14,7 @@ from streams.kafka.broker import Broker, answers
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
+from tests.support.hung_tasks import pytest_timeout_set_timer  # noqa: F401  a hook of this file, too
 from tests.support.settings import settings_with
 from tests.support.shared_broker import JARS, shared_broker
 from tests.support.unit_guard import UnitGuard

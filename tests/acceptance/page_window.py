@@ -7,10 +7,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it carries no annotations
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect
 
 Scheme = Literal["light", "dark"]
-TIMEOUT_MS = 10_000
+TIMEOUT_MS, PATIENCE_MS = 10_000, 20_000
 
 
 class Complaints:
@@ -81,3 +81,20 @@ def window(
         assert not unexpected, unexpected
     finally:
         context.close()
+
+
+def titles(page: Page) -> list[str]:
+    """Return the titles of the list as it is shown."""
+    return page.locator("#rows .title").all_inner_texts()
+
+
+def third_title(page: Page) -> str:
+    """Return the third title of the list, once there is a list."""
+    expect(page.locator("#rows .row").first).to_be_visible(timeout=PATIENCE_MS)
+    return titles(page)[2]
+
+
+def press_play(page: Page, title: str) -> None:
+    """Play a title of the list, and wait until the list changed."""
+    page.get_by_role("button", name=f"Play {title}").first.click()
+    expect(page.locator("#status")).to_contain_text("The list changed", timeout=PATIENCE_MS)

@@ -1,19 +1,31 @@
 """A made-up radio for the live page: songs with titles, listeners with tastes, plays that go on."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from kafka import KafkaProducer
 
+from cli.processes import GatewayProcess
+from jobs.progress import no_progress
+from jobs.retraining.retrain import retrain
+from streams.files.catalog_file import send_items
+from streams.kafka.broker import Broker
 from streams.messages.records import CatalogItem
-from streams.outbox import Item
+from streams.outbox import Item, Outbox
 from streams.settings import Settings
+from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
 from tests.support.plays import FIRST_PLAY_MS, play_record
+from tests.support.settings import settings_with
+from tests.support.topics import lists, send, worker
+from tests.support.wait import block_until
 
 TASTES = {
     "Harbour": ("Lanterns", "Tidewater", "The Long Pier", "Salt and Rope", "Gull Weather", "Low Bridge", "Ferry Song"),
@@ -72,3 +84,46 @@ def playing(settings: Settings, plays_per_s: float) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+class Radio(NamedTuple):
+    """A playfold that runs, with lists for everybody."""
+
+    settings: Settings
+    gateway: GatewayProcess
+
+
+@contextmanager
+def on_air(broker: Broker, folder: Path, name: str) -> Iterator[Radio]:
+    """Run a worker and a gateway on the songs, with one generation; `name` is the group and the topics' prefix."""
+    settings = settings_with(
+        brokers=broker.bootstrap,
+        data_dir=str(folder),
+        group=name,
+        topic_prefix=f"{name}.",
+        factors=8,
+        list_n=12,
+        gateway_port=0,
+        popular_publish_s=0.5,
+    )
+    create_topics(settings)
+    send(settings, past_plays())
+    gateway = GatewayProcess(settings)
+    with worker(settings):
+        gateway.start()
+        try:
+            asyncio.run(describe_songs(settings))
+            retrain(settings, no_progress)
+            block_until(lambda: len(lists(settings)) == LISTENERS, 30)
+            gateway.await_ready(30)
+            yield Radio(settings, gateway)
+        finally:
+            gateway.stop()
+    delete_topics(settings)
+
+
+async def describe_songs(settings: Settings) -> None:
+    """Write the songs to the catalog."""
+    async with Outbox(settings) as outbox:
+        async for _ in send_items(iter([songs()]), outbox, settings):
+            pass

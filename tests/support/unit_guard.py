@@ -29,14 +29,15 @@ class UnitGuard:
     @contextmanager
     def watch(self) -> Iterator[None]:
         """Fail the test that runs meanwhile if it left its process, even where it survived the error."""
-        self._violations.clear()
-        self._watching = True
+        outer = self._watching, self._violations
+        violations: list[str] = []
+        self._watching, self._violations = True, violations
         try:
             yield
         finally:
-            self._watching = False
-        if self._violations:
-            pytest.fail("\n".join(self._violations), pytrace=False)
+            self._watching, self._violations = outer
+        if violations:
+            pytest.fail("\n".join(violations), pytrace=False)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "socket.bind":  # also of servers that a fixture started before this test
