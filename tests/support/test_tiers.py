@@ -52,9 +52,10 @@ def test_a_test_that_hangs_fails_and_the_run_goes_on(tmp_path: Path) -> None:
     """Its failure shows where it hangs; in an event loop, in one of several processes."""
     file = tmp_path / "test_hanging.py"
     file.write_text(HANGING)
-    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-n1", "-p", "tests.support.hung_tasks"]
+    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.support.hung_tasks"]
+    command += ["-n1", "-o", "timeout=1", str(file)]
 
-    ended = subprocess.run([*command, "-o", "timeout=1", str(file)], cwd=PROJECT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
     assert 1 == ended.returncode
     assert "1 failed, 1 passed" in ended.stdout
