@@ -75,6 +75,7 @@ def _hide(
         for i in range(old_starts[u], old_starts[u + 1]):
             new[tail] = old[i]
             tail += 1
+        head = max(head, tail - hidden_max)
         for i in range(starts[u], starts[u + 1]):
             if not wished[i]:
                 continue
@@ -87,10 +88,10 @@ def _hide(
             if actions[i] == _HIDE:
                 new[tail] = keys[i]
                 tail += 1
-        skipped = max(0, tail - head - hidden_max)
-        for j in range(head + skipped, tail):
-            new[j - skipped] = new[j]
-        new_starts[u + 1] = tail - skipped
+                head = max(head, tail - hidden_max)
+        for j in range(head, tail):
+            new[new_starts[u] + j - head] = new[j]
+        new_starts[u + 1] = new_starts[u] + tail - head
     return new_starts, new[: new_starts[n]]
 
 
@@ -132,6 +133,7 @@ def _remember(
         for i in range(old_starts[u], old_starts[u + 1]):
             memory[0][tail], memory[1][tail], memory[2][tail] = old[0][i], old[1][i], old[2][i]
             tail += 1
+        head = max(head, tail - shown_max)
         for i in range(starts[u], starts[u + 1]):
             if not taken[i]:
                 continue
@@ -141,12 +143,13 @@ def _remember(
                 over = shows >= cool_shows and plays - at >= cool_plays
                 memory[0][tail], memory[1][tail], memory[2][tail] = keys[i], 1 if over else shows + 1, plays
                 tail += 1
+                head = max(head, tail - shown_max)
             elif (actions[i] == _PLAY or actions[i] == _SIGNAL) and weights[i] > 0:
                 tail, _, _ = _drop(memory, head, tail, keys[i])
-        skipped = max(0, tail - head - shown_max)
-        for j in range(head + skipped, tail):
-            memory[0][j - skipped], memory[1][j - skipped] = memory[0][j], memory[1][j]
-            memory[2][j - skipped] = memory[2][j]
-        new_starts[u + 1] = tail - skipped
+        first = new_starts[u] - head
+        for j in range(head, tail):
+            memory[0][first + j], memory[1][first + j] = memory[0][j], memory[1][j]
+            memory[2][first + j] = memory[2][j]
+        new_starts[u + 1] = new_starts[u] + tail - head
     end = new_starts[n]
     return new_starts, (memory[0][:end], memory[1][:end], memory[2][:end])

@@ -68,3 +68,19 @@ def test_memories_are_bounded() -> None:
 def test_what_is_hidden_is_shown_again_on_wish() -> None:
     """Others stay hidden; to show what is not hidden changes nothing."""
     assert [2] == after((Action.HIDE, 1), (Action.HIDE, 2), (Action.UNHIDE, 1), (Action.UNHIDE, 7)).hidden.keys.tolist()
+
+
+def test_memories_at_their_limit_do_not_depend_on_groups() -> None:
+    """The oldest item is evicted by the event that is one too many, not at the end of a commit group."""
+    settings = Settings(hidden_max=2, shown_max=2, cooldown_shows=1)
+    for one_more, one_less in ((Action.HIDE, Action.UNHIDE), (Action.SHOWN, Action.PLAY)):
+        events = [(one_more, 1), (one_more, 2), (one_more, 3), (one_less, 3)]
+        apart = new_users(1, 2)
+        for offset, (action, key) in enumerate(events):
+            apart = learn(apart, columns_of([[Played(offset, key, action=action)]]), settings).records
+
+        together = after(*events, settings=settings)
+
+        assert apart.hidden.keys.tolist() == together.hidden.keys.tolist()
+        assert apart.shown.item_keys.tolist() == together.shown.item_keys.tolist()
+        assert [2] == [*together.hidden.keys.tolist(), *together.shown.item_keys.tolist()]
