@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from jobs.announcement import announced
 from jobs.doctor.finding import Complaint, Finding, found
@@ -16,7 +15,7 @@ from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
 from state.storage.disk_space import DiskSpace, disk_space_of
-from streams.readers.lag import Lag, lag_of
+from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import Span, partitions_of, read_topic, reader, spans_of
 from streams.settings import Settings
@@ -24,7 +23,6 @@ from streams.topics.topics import topic_names
 
 GROWS_S = 2.0
 """Seconds between two looks at the lag."""
-AGAIN_S = 0.2
 ANSWER_S = 3.0
 """Longest wait for the gateway."""
 ANSWER_BYTES_MAX = 65_536
@@ -50,18 +48,9 @@ async def look_at_lag(settings: Settings) -> Lags:
         tps = await partitions_of(consumer, topic_names(settings).plays)
         starts = {tp.partition: span.start for tp, span in (await spans_of(consumer, tps)).items()}
     async with lag_of(settings) as lag:
-        first = await spans_in_time(lag)
+        first = await lag.spans()
         await asyncio.sleep(GROWS_S)
         return Lags(first, await lag.spans(), starts)
-
-
-async def spans_in_time(lag: Lag) -> Mapping[int, Span]:
-    """Return the lag; a cluster on which no group ever was makes room for groups when it is first asked."""
-    while True:
-        try:
-            return await lag.spans()
-        except GroupCoordinatorNotAvailableError:
-            await asyncio.sleep(AGAIN_S)
 
 
 async def look_at_pulses(settings: Settings) -> list[Told]:

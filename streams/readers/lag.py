@@ -1,18 +1,25 @@
 """How far the consumer group is behind the plays topic."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.readers.log_reader import Span, partitions_of, reader
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
+AGAIN_S = 0.2
+"""Pause before the committed offsets are asked for again."""
+
 
 class Lag:
-    """The lag of the workers: plays that stand on the topic and are not yet committed by them."""
+    """The lag of the workers: plays on the topic that they have not committed yet."""
 
     def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, settings: Settings) -> None:
         """Ask by these clients."""
@@ -23,13 +30,27 @@ class Lag:
         return sum(span.end - span.start for span in (await self.spans()).values())
 
     async def spans(self) -> dict[int, Span]:
-        """Return from where to where each partition of `plays` is not committed yet."""
+        """Return the offsets of each partition of `plays` that are not committed yet."""
         tps = await partitions_of(self._consumer, topic_names(self._settings).plays)
-        committed = await self._admin.list_consumer_group_offsets(self._settings.application.group)
+        committed = await self._committed()
         ends = await self._consumer.end_offsets(tps)
         return {
             tp.partition: Span(max(committed[tp].offset, 0) if tp in committed else 0, end) for tp, end in ends.items()
         }
+
+    async def _committed(self) -> Mapping[TopicPartition, Any]:
+        """Return the committed offsets of the consumer group.
+
+        A new cluster creates its topic of offsets when it is first asked, and refuses to answer meanwhile.
+        """
+        deadline = time.monotonic() + self._settings.kafka.timeout_s
+        while True:
+            try:
+                return await self._admin.list_consumer_group_offsets(self._settings.application.group)  # type: ignore[no-any-return]
+            except GroupCoordinatorNotAvailableError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(AGAIN_S)
 
 
 @asynccontextmanager

@@ -11,12 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from jobs.doctor import doctor as doctor_module
 from jobs.doctor.doctor import Doctor, in_thread
 from jobs.doctor.finding import Complaint, Finding, found
-from jobs.doctor.probes import judge_answer, look_at_disks, look_at_gateway, size_of, spans_in_time
+from jobs.doctor.probes import judge_answer, look_at_disks, look_at_gateway, size_of
 from jobs.doctor.rules import (
     Serving,
     Told,
@@ -30,7 +29,6 @@ from jobs.doctor.rules import (
 from state.storage.disk_space import DiskSpace
 from streams.kafka.broker import free_port
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
-from streams.readers.lag import Lag
 from streams.readers.log_reader import Span
 from streams.topics.cluster import Cluster
 from tests.support.settings import settings_with
@@ -186,29 +184,6 @@ def test_plays_that_went_unfolded_are_a_problem() -> None:
 
     assert "problem" == finding.verdict
     assert "Kafka's retention ended before it was folded: 4 plays of partition 0." == finding.says
-
-
-class FreshLag(Lag):
-    """A lag on a cluster on which no group ever was: it answers from the third time on."""
-
-    def __init__(self) -> None:
-        """Begin."""
-        self.asked = 0
-
-    async def spans(self) -> dict[int, Span]:
-        """Answer, or not yet."""
-        self.asked += 1
-        if self.asked < 3:
-            raise GroupCoordinatorNotAvailableError
-        return {0: Span(0, 7)}
-
-
-async def test_a_cluster_without_groups_is_asked_again() -> None:
-    """Kafka makes the topic of groups when it is first asked, and answers so long that there is nobody to ask."""
-    fresh = FreshLag()
-
-    assert {0: Span(0, 7)} == await spans_in_time(fresh)
-    assert 3 == fresh.asked
 
 
 def test_workers_that_are_well_are_told_by_what_they_own() -> None:
