@@ -34,7 +34,7 @@ def test_help_lists_every_command_without_importing_any(
 ) -> None:
     """A command's heavy imports wait until it runs."""
     for name in cli.main.COMMANDS:
-        monkeypatch.delitem(sys.modules, f"cli.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"cli.commands.{name}", raising=False)
     before = time.process_time()
 
     assert run_main(monkeypatch, "--help") == 0
@@ -42,7 +42,7 @@ def test_help_lists_every_command_without_importing_any(
     assert time.process_time() - before < 0.5
     printed = capsys.readouterr().out
     assert all(name in printed and text in printed for name, text in cli.main.COMMANDS.items())
-    assert not {f"cli.{name}" for name in cli.main.COMMANDS} & set(sys.modules)
+    assert not {f"cli.commands.{name}" for name in cli.main.COMMANDS} & set(sys.modules)
 
 
 @pytest.mark.processes
@@ -51,7 +51,7 @@ def test_every_command_has_its_file_and_its_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """The table and the files agree."""
-    assert isinstance(importlib.import_module(f"cli.{name}").app, typer.Typer)
+    assert isinstance(importlib.import_module(f"cli.commands.{name}").app, typer.Typer)
 
     assert run_main(monkeypatch, name, "--help") == 0
 
