@@ -30,6 +30,7 @@ COMMANDS = {
     "recommend": "Show a listener's list, or what goes with some items.",
     "popular": "Show what listeners play most.",
     "explain": "Show which plays make an item's score with a listener.",
+    "trace": "Show the outcomes of a listener's latest events.",
     "related": "Show the items nearest to an item.",
     "pulse": "See how the workers are, and how good their lists.",
     "hide": "Leave an item out of a listener's lists.",

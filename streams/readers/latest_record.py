@@ -1,14 +1,16 @@
-"""What stands under one key of a topic, read without a consumer group."""
+"""The records under one key of a topic, read without a consumer group."""
 
 from collections.abc import AsyncIterator
+
+from aiokafka.structs import ConsumerRecord
 
 from streams.files.replay import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 
 
-async def records_of(topic: str, key: str, settings: Settings) -> AsyncIterator[bytes | None]:
-    """Yield the values of a key's records in order, None for a tombstone.
+async def records_under(topic: str, key: str, settings: Settings) -> AsyncIterator[ConsumerRecord]:
+    """Yield a key's records in order.
 
     The key's partition is read from its beginning to the high watermark of now.
 
@@ -19,4 +21,14 @@ async def records_of(topic: str, key: str, settings: Settings) -> AsyncIterator[
     async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
         for record in records:
             if record.key == wanted:
-                yield record.value
+                yield record
+
+
+async def records_of(topic: str, key: str, settings: Settings) -> AsyncIterator[bytes | None]:
+    """Yield the values of a key's records in order, None for a tombstone.
+
+    Raises:
+        LogReadError: Kafka or the topic is not there.
+    """
+    async for record in records_under(topic, key, settings):
+        yield record.value

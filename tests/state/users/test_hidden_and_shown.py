@@ -72,7 +72,7 @@ def test_what_is_hidden_is_shown_again_on_wish() -> None:
 
 def test_memories_at_their_limit_do_not_depend_on_groups() -> None:
     """The oldest item is evicted by the event that is one too many, not at the end of a commit group."""
-    settings = Settings(hidden_max=2, shown_max=2, cooldown_shows=1)
+    settings = settings_with(hidden_max=2, shown_max=2, cooldown_shows=1)
     for one_more, one_less in ((Action.HIDE, Action.UNHIDE), (Action.SHOWN, Action.PLAY)):
         events = [(one_more, 1), (one_more, 2), (one_more, 3), (one_less, 3)]
         apart = new_users(1, 2)

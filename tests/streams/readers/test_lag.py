@@ -11,6 +11,7 @@ from streams.readers import lag as module
 from streams.readers.lag import Lag
 from streams.readers.log_reader import Span
 from streams.settings import Settings
+from tests.support.settings import settings_with
 
 PLAYS = TopicPartition("plays", 0)
 
@@ -44,7 +45,7 @@ class NewCluster:
 
     async def list_consumer_group_offsets(self, group: str) -> dict[TopicPartition, Any]:
         """Refuse twice."""
-        assert group == Settings().group
+        assert group == Settings().application.group
         self.n_requests += 1
         if self.n_requests < 3:
             raise GroupCoordinatorNotAvailableError
@@ -69,4 +70,4 @@ async def test_a_cluster_that_refuses_for_too_long_is_an_error(monkeypatch: pyte
     cluster.n_requests = -1_000_000
 
     with pytest.raises(GroupCoordinatorNotAvailableError):
-        await Lag(Consumer(), cluster, Settings(kafka_timeout_s=0.05)).spans()
+        await Lag(Consumer(), cluster, settings_with(kafka_timeout_s=0.05)).spans()

@@ -1,0 +1,245 @@
+"""A listener's latest events and what they led to, read from the topics and from the states on this machine."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from jobs.user_requests.record_generation import manifest_of
+from jobs.user_requests.trace_document import Trace, TracedEvents, TracedList, TracedRecord
+from jobs.user_requests.trace_events import Known, Outcomes, Recompute, trace_events
+from jobs.user_requests.trace_states import traced_states
+from state.users.record import UserRecord, applied_offset_of, is_forgotten
+from streams.files.replay import partition_of
+from streams.messages.records import Recommendations, RejectedPlay
+from streams.process.format_text import count_of
+from streams.readers.backwards import read_backwards
+from streams.readers.lag import lag_of
+from streams.readers.latest_list import fresher, read_list
+from streams.readers.latest_record import records_under
+from streams.readers.log_reader import LogReadError, Span, partitions_of, reader, spans_of
+from streams.settings import Settings
+from streams.topics.topics import topic_names
+
+_read_reject = msgspec.json.Decoder(RejectedPlay).decode
+
+
+class UnknownListenerError(LookupError):
+    """There is nothing of a listener to trace. Compare the id with the key that the producer writes."""
+
+
+class TraceTimeoutError(TimeoutError):
+    """A topic could not be read in time. Give the command more time."""
+
+
+class Limits(NamedTuple):
+    """The bounds of a trace."""
+
+    n_events: int
+    """How many of the latest events are returned."""
+    seconds: float
+    """Longest time to read a topic."""
+
+
+class ReadBack(NamedTuple):
+    """Records of a partition, as far back as it was read."""
+
+    span: Span
+    """The offsets that the partition has."""
+    start: int
+    """First offset that was read."""
+    records: list[ConsumerRecord]
+    """By offset."""
+
+
+class Tracer:
+    """Traces one listener."""
+
+    def __init__(self, user_id: str, settings: Settings, limits: Limits, recompute: Recompute) -> None:
+        """Choose the listener.
+
+        Args:
+            user_id: The listener.
+            settings: The settings of the workers.
+            limits: How many events, and how long a topic may take.
+            recompute: The decoding and the learning of a worker.
+        """
+        self._user_id, self._key = user_id, user_id.encode()
+        self._settings, self._limits, self._recompute = settings, limits, recompute
+        self._names, self._partition = topic_names(settings), partition_of(user_id, settings.topics.partitions)
+
+    async def trace(self, now_ms: int) -> Trace:
+        """Return the listener's latest events and what they led to.
+
+        The committed offset is read before the record, so the record contains every event that counts as committed.
+
+        Raises:
+            LogReadError: Kafka does not answer, or a topic is missing.
+            ListUnreadable: The list of the listener cannot be decoded.
+            StoreUnavailableError: The generation store does not answer.
+            TraceTimeoutError: The users changelog or the lists could not be read in time.
+            UnknownListenerError: There is no event, no record and no list of the listener.
+        """
+        committed = await self._committed()
+        stored, recommendations = await self._latest_record(), await self._latest_list()
+        record = UserRecord.decode(stored.value or b"") if stored else None
+        events = await self._trace_events(record, committed)
+        if stored is None and recommendations is None and not events.n_events:
+            raise self._unknown(events)
+        return Trace(
+            user_id=self._user_id,
+            made_at_ms=now_ms,
+            events=events,
+            record=_traced_record(stored, self._settings) if stored else None,
+            states=list(traced_states(self._key, self._partition, self._settings)),
+            recommendations=recommendations,
+        )
+
+    async def _committed(self) -> int:
+        """Return the offset up to which workers committed the listener's partition."""
+        async with lag_of(self._settings) as lag:
+            spans = await lag.spans()
+        if self._partition not in spans:
+            message = (
+                f"Topic {self._names.plays} has {count_of(len(spans), 'partition')}, but PLAYFOLD_PARTITIONS is "
+                f"{self._settings.topics.partitions}: correct the setting."
+            )
+            raise LogReadError(message)
+        return spans[self._partition].start
+
+    async def _latest_record(self) -> ConsumerRecord | None:
+        """Return the record of the users changelog that counts: the one with the highest applied offset."""
+        latest: ConsumerRecord | None = None
+        for record in await self._all_of(self._names.users_changelog):
+            if record.value is None:
+                latest = None
+            elif latest is None or applied_offset_of(record.value) >= applied_offset_of(latest.value or b""):
+                latest = record
+        return latest
+
+    async def _latest_list(self) -> TracedList | None:
+        """Return the list that reflects most of the listener's events; None if there is none."""
+        latest: tuple[int, Recommendations] | None = None
+        for record in await self._all_of(self._names.recommendations):
+            if record.value is None:
+                latest = None
+                continue
+            recommendations = read_list(record.value)
+            if latest is None or fresher(latest[1], recommendations) is recommendations:
+                latest = record.offset, recommendations
+        return _traced_list(*latest) if latest else None
+
+    async def _all_of(self, topic: str) -> list[ConsumerRecord]:
+        """Return the listener's records of a compacted topic.
+
+        Raises:
+            TraceTimeoutError: The partition has more records than can be read in time.
+        """
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                return [record async for record in records_under(topic, self._user_id, self._settings)]
+        except TimeoutError:
+            message = (
+                f"Partition {self._partition} of {topic} was not read to its end within {self._limits.seconds:g} s: "
+                "give --seconds a larger number."
+            )
+            raise TraceTimeoutError(message) from None
+
+    async def _trace_events(self, record: UserRecord | None, committed: int) -> TracedEvents:
+        """Read the listener's events until they explain the record, and derive their outcomes."""
+        rejects = await self._read_back(self._names.plays_rejected, {self._key, b""}, lambda _: False)
+        known = Known(record, committed, _by_offset(rejects.records))
+        plays = await self._read_back(self._names.plays, {self._key}, partial(self._explain, known))
+        outcomes = self._outcomes(known, plays.records)
+        return TracedEvents(
+            partition=self._partition,
+            topic_start=plays.span.start,
+            read_start=plays.start,
+            topic_end=plays.span.end,
+            committed=committed,
+            n_events=len(plays.records),
+            differing=outcomes.differing,
+            latest=outcomes.latest,
+        )
+
+    def _outcomes(self, known: Known, records: Sequence[ConsumerRecord]) -> Outcomes:
+        return trace_events(records, known, self._limits.n_events, self._recompute, self._settings)
+
+    def _explain(self, known: Known, records: Sequence[ConsumerRecord]) -> bool:
+        """Tell whether events lead to the listener's record and are enough to return."""
+        is_enough = known.record is not None and len(records) >= self._limits.n_events
+        return is_enough and not self._outcomes(known, records).differing
+
+    async def _read_back(
+        self, topic: str, keys: Collection[bytes], is_enough: Callable[[Sequence[ConsumerRecord]], bool]
+    ) -> ReadBack:
+        """Read the records under some keys from the partition's end, until they are enough or the time is over."""
+        tp = TopicPartition(topic, self._partition)
+        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
+            await partitions_of(consumer, topic)
+            span = (await spans_of(consumer, [tp]))[tp]
+            start, records = span.end, list[ConsumerRecord]()
+            ranges = read_backwards(
+                consumer, tp, span, lambda record: (record.key or b"") in keys, self._settings.kafka.timeout_s
+            )
+            with suppress(TimeoutError):  # `start` says how far the read came
+                async with asyncio.timeout(self._limits.seconds), aclosing(ranges):
+                    async for part in ranges:
+                        start, records = part.start, part.records + records
+                        if part.records and is_enough(records):
+                            break
+        return ReadBack(span, start, records)
+
+    def _unknown(self, events: TracedEvents) -> UnknownListenerError:
+        return UnknownListenerError(
+            f"Nothing is known of {self._user_id!r}: offsets {events.read_start} to {events.topic_end} of partition "
+            f"{self._partition} of {self._names.plays} have no event with this key, and there is no record and no list."
+        )
+
+
+def _by_offset(records: Sequence[ConsumerRecord]) -> dict[int, RejectedPlay]:
+    """Return rejects by the offset of the event; a record that another program wrote to the topic is left out."""
+    rejects = {}
+    for record in records:
+        with suppress(ValueError, RecursionError):
+            rejected = _read_reject(record.value or b"")
+            rejects[rejected.offset] = rejected
+    return rejects
+
+
+def _traced_record(stored: ConsumerRecord, settings: Settings) -> TracedRecord:
+    value = stored.value or b""
+    record = UserRecord.decode(value)
+    manifest = manifest_of(record.generation_key, settings)
+    return TracedRecord(
+        offset=stored.offset,
+        applied_offset=record.applied_offset,
+        plays=record.plays,
+        n_history=len(record.history),
+        generation=manifest.generation_id if manifest else None,
+        generation_key=f"{record.generation_key:016x}" if record.generation_key else None,
+        listed_at_ms=record.listed_at_ms,
+        owed=record.owed,
+        paused=record.paused,
+        forgotten=is_forgotten(value),
+    )
+
+
+def _traced_list(offset: int, recommendations: Recommendations) -> TracedList:
+    return TracedList(
+        offset=offset,
+        kind=recommendations.kind,
+        n_items=len(recommendations.items),
+        generation=recommendations.generation,
+        revision=recommendations.revision,
+        made_at_ms=recommendations.made_at_ms,
+        expires_at_ms=recommendations.expires_at_ms,
+        reason=recommendations.reason,
+        reflects_partition=recommendations.partition,
+        reflects_offset=recommendations.offset,
+    )
