@@ -144,7 +144,7 @@ def sentence_on_record(record: TracedRecord, partition: int) -> str:
     if record.forgotten:
         return f"{head}the marker of a forgotten listener; it contains the events up to offset {record.applied_offset}."
     made = f"list made {_at(record.listed_at_ms)}" if record.listed_at_ms else "no list made"
-    told = [
+    facts = [
         f"events up to offset {record.applied_offset}",
         count_of(record.plays, "play"),
         f"{count_of(record.n_history, 'item')} of history",
@@ -153,7 +153,7 @@ def sentence_on_record(record: TracedRecord, partition: int) -> str:
         *(["a changed list waits to be published"] if record.owed else []),
         *(["paused"] if record.paused else []),
     ]
-    return f"{head}{', '.join(told)}."
+    return f"{head}{', '.join(facts)}."
 
 
 def _vector(record: TracedRecord) -> str:

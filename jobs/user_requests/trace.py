@@ -1,4 +1,4 @@
-"""A listener's latest events and what they led to, read from the topics and from the states on this machine."""
+"""The trace of a listener: latest events, record and list, read from the topics and from the states on this machine."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
@@ -74,7 +74,7 @@ class Tracer:
         self._names, self._partition = topic_names(settings), partition_of(user_id, settings.topics.partitions)
 
     async def trace(self, now_ms: int) -> Trace:
-        """Return the listener's latest events and what they led to.
+        """Return the listener's latest events, and the record and the list they led to.
 
         The committed offset is read before the record, so the record contains every event that counts as committed.
 

@@ -61,7 +61,7 @@ class TracedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TracedState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the files of a worker's state on this machine hold of a listener; a worker writes them late."""
+    """A listener's record in the files of a worker's state on this machine; a worker writes them late."""
 
     folder: str
     changelog_offset: int | None = None
@@ -91,7 +91,7 @@ class TracedList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """A listener's latest events and what they led to."""
+    """A listener's latest events, and the record and the list they led to."""
 
     user_id: str
     made_at_ms: int

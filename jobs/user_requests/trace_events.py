@@ -50,7 +50,7 @@ Recompute = Callable[[Sequence[Record], int], Recomputed]
 
 
 class Known(NamedTuple):
-    """What is known of a listener beside the events."""
+    """The facts about a listener beside the events."""
 
     record: UserRecord | None
     committed: int
