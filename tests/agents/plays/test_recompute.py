@@ -13,7 +13,7 @@ from agents.plays.recompute import recompute
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from streams.settings import override
-from tests.agents.deliveries import FIRST_S, Delivered, fold_slices, slice_of
+from tests.support.deliveries import FIRST_S, Delivered, fold_slices, slice_of
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(history_max=6, hidden_max=2, shown_max=3, cooldown_shows=2, user_signals_per_day_max=20)

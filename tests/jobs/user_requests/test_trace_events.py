@@ -13,7 +13,7 @@ from jobs.user_requests.trace_events import Known, Outcomes, trace_events
 from state.users.record import UserRecord
 from streams.messages.records import RejectedPlay
 from streams.settings import Settings, override
-from tests.agents.deliveries import FIRST_S, Delivered
+from tests.support.deliveries import FIRST_S, Delivered
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(cooldown_shows=2, user_signals_per_day_max=4, event_weights="play=1,like=2,skip=-1")
@@ -103,9 +103,12 @@ def test_an_event_is_described_by_its_fields() -> None:
 
     like, shown, hide = outcomes_of(on_plays(*values, first=7), None, committed=0).latest
 
-    assert ("like", ["i1"], 2.0, 1000 * FIRST_S) == (like.type, like.item_ids, like.weight, like.played_at_ms)
-    assert ("shown", ["i2", "i3"], None, None) == (shown.type, shown.item_ids, shown.weight, shown.played_at_ms)
-    assert ("hide", ["i4"], 9, 1000 * FIRST_S) == (hide.type, hide.item_ids, hide.offset, hide.arrived_at_ms)
+    assert ["like", "shown", "hide"] == [like.type, shown.type, hide.type]
+    assert [["i1"], ["i2", "i3"], ["i4"]] == [like.item_ids, shown.item_ids, hide.item_ids]
+    assert [2.0, None, None] == [like.weight, shown.weight, hide.weight]
+    assert [1000 * FIRST_S, None, None] == [like.played_at_ms, shown.played_at_ms, hide.played_at_ms]
+    assert [1000 * FIRST_S] * 3 == [like.arrived_at_ms, shown.arrived_at_ms, hide.arrived_at_ms]
+    assert [7, 8, 9] == [like.offset, shown.offset, hide.offset]
 
 
 def test_the_record_shows_requests_that_still_hold() -> None:
@@ -165,9 +168,10 @@ def test_events_before_a_request_to_be_forgotten_are_gone() -> None:
     expired = outcomes_of(on_plays(*values[:3]), None)
     again = outcomes_of(on_plays(*values), record_after(*values))
 
-    assert (gone, []) == (words(marker.latest), marker.differing)
-    assert (gone, []) == (words(expired.latest), expired.differing)
-    assert ([*gone, ("learnt", True)], []) == (words(again.latest), again.differing)
+    assert gone == words(marker.latest)
+    assert gone == words(expired.latest)
+    assert [*gone, ("learnt", True)] == words(again.latest)
+    assert [[], [], []] == [outcomes.differing for outcomes in (marker, expired, again)]
 
 
 def test_an_event_beyond_the_record_waits_or_is_missing() -> None:
