@@ -56,7 +56,7 @@ def test_somebody_new_gets_a_list_of_their_own(browser: Browser, radio: Radio) -
     """Nobody knows them; they search a song, play it, and see a list."""
     with window(browser, radio.gateway.url) as page:
         page.get_by_role("button", name="Play as a new listener").click()
-        page.get_by_label("What they play").fill("observatory")
+        page.get_by_label("Item to play").fill("observatory")
         page.get_by_role("button", name="Play Slow Comet").click()
 
         expect(page.locator("#rows .row").first).to_be_visible(timeout=PATIENCE_MS)

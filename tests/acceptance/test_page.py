@@ -42,7 +42,7 @@ def titles(page: Page) -> list[str]:
 
 def search(page: Page, words: str) -> None:
     """Search an item and wait until something is found."""
-    page.get_by_label("What they play").fill(words)
+    page.get_by_label("Item to play").fill(words)
     page.locator("#found li").first.wait_for()
 
 
@@ -111,10 +111,10 @@ def test_a_new_listener_gets_a_first_list(browser: Browser, address: str, feed: 
         field = page.get_by_label("Listener", exact=True)
         expect(field).to_have_value(re.compile(r"^visitor-[2-9a-z]{4}$"))
         user = field.input_value()
-        expect(page.locator("#list-empty")).to_contain_text(f"Nobody called {user} has a list yet.")
+        expect(page.locator("#list-empty")).to_contain_text(f"{user} has no list yet.")
         search(page, "titanic")
         page.locator("#found").get_by_role("button", name="Play Titanic (1997)").click()
-        expect(page.locator("#status")).to_have_text("You played Titanic (1997). The first list came after 12 ms.")
+        expect(page.locator("#status")).to_have_text("You played Titanic (1997). The first list arrived after 12 ms.")
         expect(page.locator("#rows .row")).to_have_count(10)
         expect(page.locator("#list-empty")).to_be_hidden()
 
@@ -127,7 +127,7 @@ def test_who_plays_without_a_listener_is_a_new_one(browser: Browser, address: st
         search(page, "gattaca")
         page.locator("#found").get_by_role("button").click()
         expect(page.get_by_role("heading", name="The list of visitor-")).to_be_visible()
-        expect(page.locator("#status")).to_contain_text("The first list came")
+        expect(page.locator("#status")).to_contain_text("The first list arrived")
 
     assert feed.plays[0]["user_id"].startswith("visitor-")
 
@@ -177,8 +177,8 @@ def test_a_refused_play_says_why(browser: Browser, address: str) -> None:
 @pytest.mark.parametrize(
     ("full", "words"),
     [
-        (True, "The list stands as it is: this play did not change it, or it is still on its way."),
-        (False, "No worker is heard: the play stands on the topic until one runs, as by “playfold worker”."),
+        (True, "The list is unchanged: this play did not change it, or its list has not arrived yet."),
+        (False, "No worker is running: the play waits on the topic until one starts (“playfold worker”)."),
     ],
 )
 def test_a_play_without_a_list_is_explained(browser: Browser, address: str, feed: Feed, full: bool, words: str) -> None:  # noqa: FBT001
@@ -186,7 +186,7 @@ def test_a_play_without_a_list_is_explained(browser: Browser, address: str, feed
     feed.learns, feed.full = False, full
     with window(browser, f"{address}/?user=711") as page:
         page.get_by_role("button", name="Play Jackie Brown (1997)").click()
-        expect(page.locator("#log li")).to_contain_text("stands on the topic; its list is on the way")
+        expect(page.locator("#log li")).to_contain_text("is in Kafka; waiting for the list")
         expect(page.locator("#status")).to_have_text(
             f"You played Jackie Brown (1997). {words}", timeout=2 * PATIENCE_MS
         )
@@ -226,7 +226,7 @@ def test_who_is_logged_out_is_told(browser: Browser, address: str, feed: Feed) -
         expect(page.locator("#connection")).to_have_text("live")
         feed.status = 401
         feed.cut()
-        expect(page.locator("#ended")).to_contain_text("You are logged out. Log in again to go on.")
+        expect(page.locator("#ended")).to_contain_text("You are logged out. Log in again to continue.")
         expect(page.locator("#lost")).to_be_hidden()
 
 
@@ -238,7 +238,7 @@ def test_figures_are_drawn_and_said(browser: Browser, address: str) -> None:
         expect(page.locator("#chart-hits dl")).to_have_text(
             re.compile(r"own list\s*1\d\.\d % 1\d\.\d to \d+\.\d\s*popular list\s*\d\.\d % \d\.\d to \d\.\d")
         )
-        expect(page.locator("#scored")).to_have_text(", by the last 8,901 plays")
+        expect(page.locator("#scored")).to_have_text(", over the last 8,901 plays")
         for name in ("plays", "lag", "latency", "hits"):
             assert has_colour(page, name, (10, 107, 98)), name
 
@@ -275,8 +275,8 @@ def test_operators_see_generations_workers_and_rejects(browser: Browser, address
         expect(serving_now).to_contain_text("hit@20 29.0 % (25.8 to 32.2)")
         expect(page.locator(".generation", has_text=REJECTED)).to_contain_text("rejected: worse")
         silent = page.locator(".worker", has_text="demo-2")
-        expect(silent).to_contain_text("not heard for 12 s")
-        expect(silent).to_contain_text("partitions 4\N{EN DASH}7; being refolded: 6\N{EN DASH}7")
+        expect(silent).to_contain_text("no pulse for 12 s")
+        expect(silent).to_contain_text("partitions 4\N{EN DASH}7; sweeping: 6\N{EN DASH}7")
         expect(page.get_by_role("heading", name="Rejects 1,402")).to_be_visible()
         expect(page.locator("#rejects li").nth(1)).to_have_text(
             re.compile(r"\d\d:\d\d:00\s*0:17\s*The play has no user_id\.")
@@ -289,12 +289,12 @@ def test_where_there_is_nothing_the_page_says_what_to_do(browser: Browser) -> No
         expect(page.locator("#connection")).to_have_text("live")
         expect(page.locator("#chart-plays .empty")).to_contain_text("playfold replay FILE")
         for name, words in {
-            "#chart-latency .empty": "No list was made in the last minutes: press play on something.",
-            "#chart-hits .empty": "No play was scored yet",
-            "#generations-empty": "No generation yet. playfold retrain makes the first",
-            "#workers-empty": "No worker is heard. playfold worker starts one",
-            "#rejects-empty": "None. What cannot be read goes to plays-rejected",
-            "#log-empty": "Nothing yet. Press play",
+            "#chart-latency .empty": "No list was published in the last minutes: press a play button.",
+            "#chart-hits .empty": "No play is scored yet",
+            "#generations-empty": "No generation yet. playfold retrain trains the first one",
+            "#workers-empty": "No worker has reported. playfold worker starts one",
+            "#rejects-empty": "None. Invalid events go to plays-rejected",
+            "#log-empty": "No plays yet. Press play",
         }.items():
             expect(page.locator(name)).to_be_visible()
             expect(page.locator(name)).to_contain_text(words)
@@ -303,5 +303,5 @@ def test_where_there_is_nothing_the_page_says_what_to_do(browser: Browser) -> No
 def test_what_is_not_found_is_said(browser: Browser, address: str) -> None:
     """A search without a result says so, and where names come from."""
     with window(browser, address) as page:
-        page.get_by_label("What they play").fill("zzz")
-        expect(page.locator("#search-note")).to_contain_text("Nothing is called “zzz”.")
+        page.get_by_label("Item to play").fill("zzz")
+        expect(page.locator("#search-note")).to_contain_text("No item matches “zzz”.")

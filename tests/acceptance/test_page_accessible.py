@@ -42,7 +42,7 @@ def settle(page: Page) -> None:
     expect(page.locator("#connection")).to_have_text("live")
     if "user=" not in page.url:
         return
-    page.get_by_label("What they play").fill("the")
+    page.get_by_label("Item to play").fill("the")
     page.locator("#found li").first.wait_for()
     page.get_by_role("button", name="Play Jackie Brown (1997)").click()
     expect(page.locator("#status")).to_contain_text("The list changed")

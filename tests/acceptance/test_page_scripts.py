@@ -142,7 +142,7 @@ LIST = """{ user_id: "711", took_ms: 12.3, first: false, plays: 5,
         ("{}", 3, "You played X. The list changed after 12 ms: 1 new, 1 up, 1 down; A left."),
         ("{}", 10, "You played X. The list changed after 12 ms: 2 new, 1 up, 1 down; A and b left."),
         ("{ took_ms: null, left: [] }", 2, "You played X. The list changed: 1 up, 1 down."),
-        ("{ first: true }", 10, "You played X. The first list came after 12 ms."),
+        ("{ first: true }", 10, "You played X. The first list arrived after 12 ms."),
         (
             "{ entries: [], left: [] }",
             10,

@@ -1,5 +1,5 @@
 /**
- * What changed from list to list: pure functions, without DOM, clock or randomness.
+ * The changes between two lists: pure functions, without DOM, clock or randomness.
  * @module changes
  */
 
@@ -17,7 +17,7 @@ import { durationWords, joined, nameOf } from "./words.js";
  */
 
 /**
- * Say how an entry moved since the list before.
+ * Describe how an entry moved since the previous list.
  * @param {Entry} entry
  * @param {boolean} first whether there is no list to compare with
  * @returns {Movement}
@@ -32,7 +32,7 @@ export function movement(entry, first) {
 }
 
 /**
- * Part reasons into those for an item and those against it, the weightiest first.
+ * Split reasons into those for an item and those against it, largest first.
  * @param {Reason[]} because
  * @returns {{supporting: Reason[], opposing: Reason[]}}
  */
@@ -45,7 +45,7 @@ export function reasons(because) {
 }
 
 /**
- * Count what changed among the entries that are shown.
+ * Count the changes among the shown entries.
  * @param {List} list
  * @param {number} nShown
  * @returns {string} such as `2 new, 3 up, 1 down`; empty if nothing moved
@@ -63,7 +63,7 @@ export function changeWords(list, nShown) {
 }
 
 /**
- * Tell what a play did to the list, in sentences to be read aloud.
+ * Describe the effect of a play on the list, for screen readers.
  * @param {string} played name of the item
  * @param {List} list
  * @param {number} nShown entries that are shown
@@ -71,7 +71,7 @@ export function changeWords(list, nShown) {
  */
 export function changeSentence(played, list, nShown) {
   const took = list.took_ms === null ? "" : ` after ${durationWords(list.took_ms)}`;
-  if (list.first) return `You played ${played}. The first list came${took}.`;
+  if (list.first) return `You played ${played}. The first list arrived${took}.`;
   const changes = changeWords(list, nShown);
   const leavers = list.left.filter((item) => item.rank_before <= nShown).map(nameOf);
   const left = leavers.length > 3 ? `${leavers.length} items` : joined(leavers);
@@ -80,7 +80,7 @@ export function changeSentence(played, list, nShown) {
 }
 
 /**
- * Compare a list that knows nothing before it, as after a lost connection, with the one that is shown.
+ * Compare a list without a predecessor, as after a lost connection, with the shown one.
  * @param {List} list
  * @param {?List} shown
  * @returns {List} the same list, or with its movements since `shown`
@@ -100,7 +100,7 @@ export function comparedWith(list, shown) {
 }
 
 /**
- * Tell whether a list knows of a play that was pressed.
+ * Return whether a list reflects a pressed play.
  * @param {List} list
  * @param {{partition: ?number, offset: ?number, playsBefore: number}} press offset: null until the gateway has answered
  * @returns {boolean}

@@ -10,7 +10,7 @@ import { bandWords, clockWords, durationWords, numberWords, rateWords } from "./
 const HEIGHT = 148;
 const SHORT_S = 240;
 
-/** What every chart shows; the template has a figure `chart-<name>` with a readout a series. */
+/** The series of every chart; the template has a figure `chart-<name>` with a readout per series. */
 const CHARTS = {
   plays: { series: [{ column: "plays_per_s", line: "accent", fill: true }], words: numberWords, atLeast: 1, zeroIsNone: true },
   lag: { series: [{ column: "lag", line: "accent", fill: true }], words: numberWords, atLeast: 10 },
@@ -51,7 +51,7 @@ export class Charts {
     document.addEventListener("visibilitychange", () => this.draw());
   }
 
-  /** Draw what the frames hold; nobody sees a hidden page. */
+  /** Draw the frames, unless the page is hidden. */
   draw() {
     if (document.hidden) return;
     for (const chart of this.charts) chart.draw();
@@ -65,7 +65,7 @@ class Chart {
     this.spec = spec;
     this.frames = frames;
     this.readouts = Object.fromEntries(
-      [...this.figure.querySelectorAll("[data-column]")].map((found) => [found.dataset.column, found]),
+      [...this.figure.querySelectorAll("[data-column]")].map((readout) => [readout.dataset.column, readout]),
     );
     const canvas = this.figure.querySelector(".plot");
     this.columns = spec.series.flatMap(({ column, band }) => (band ? [`${column}_low`, `${column}_high`, column] : [column]));
@@ -73,7 +73,7 @@ class Chart {
     new ResizeObserver(() => this.plot.setSize({ width: canvas.clientWidth, height: HEIGHT })).observe(canvas);
   }
 
-  /** Give uPlot the frames, and the reader the newest figures in words. */
+  /** Pass the frames to uPlot, and write the newest figures into the readouts. */
   draw() {
     const { frames } = this;
     const empty = !this.spec.series.some(({ column }) => frames.has(column, this.spec.zeroIsNone));
@@ -95,7 +95,7 @@ class Chart {
     }
   }
 
-  /** Say to uPlot what to draw. */
+  /** Return the options of uPlot. */
   options(width) {
     return {
       width,
@@ -114,7 +114,7 @@ class Chart {
     };
   }
 
-  /** Say a value at the axis. */
+  /** Format a value of the axis. */
   tick(value) {
     if (this.spec.words === rateWords) return `${+(value * 100).toFixed(1)} %`;
     if (this.spec.words === durationWords) return value < 1000 ? `${+value.toFixed(1)} ms` : `${+(value / 1000).toFixed(1)} s`;
@@ -122,7 +122,7 @@ class Chart {
   }
 }
 
-/** Say times at the axis: with seconds while little is shown. */
+/** Format times of the axis, with seconds for short spans. */
 function timesOf(plot, values) {
   const short = plot.scales.x.max - plot.scales.x.min < SHORT_S;
   return values.map((atS) => clockWords(atS * 1000, short));

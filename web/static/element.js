@@ -1,5 +1,5 @@
 /**
- * Elements from words: text stays text, whoever wrote it.
+ * Creation of elements; strings are always text, never HTML.
  * @module element
  */
 
@@ -23,13 +23,13 @@ export function element(tag, attributes = {}, ...children) {
  * @returns {HTMLElement}
  */
 export function byId(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`The page has no element ${id}: template and scripts are of different versions.`);
-  return found;
+  const node = document.getElementById(id);
+  if (!node) throw new Error(`The page has no element ${id}: template and scripts are of different versions.`);
+  return node;
 }
 
 /**
- * Set a text only if it differs, so that nothing is announced or laid out for nothing.
+ * Set a text only if it differs, to avoid needless layout and announcements.
  * @param {Node} node
  * @param {string} text
  */

@@ -21,7 +21,7 @@ export class Frames {
   }
 
   /**
-   * Begin again with what the gateway remembers.
+   * Replace all rows by the gateway's history.
    * @param {Object<string, Array<?number>>} history
    */
   replace(history) {
@@ -31,7 +31,7 @@ export class Frames {
   }
 
   /**
-   * Append a second, unless it stands already.
+   * Append a second, unless it is there already.
    * @param {Object} figures
    */
   push(figures) {
@@ -47,7 +47,7 @@ export class Frames {
     this.trim();
   }
 
-  /** Drop what is older than the window. */
+  /** Drop rows older than the window. */
   trim() {
     const oldest = (this.atS[this.atS.length - 1] ?? 0) - WINDOW_S;
     const nOld = this.atS.findIndex((atS) => atS >= oldest);
@@ -57,7 +57,7 @@ export class Frames {
   }
 
   /**
-   * Return the time to show: what there is, at least a minute.
+   * Return the time span to show, at least a minute.
    * @returns {[number, number]} seconds since 1970
    */
   span() {

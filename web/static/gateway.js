@@ -1,13 +1,13 @@
 /**
- * What the page asks of the gateway, besides its stream.
+ * The page's requests to the gateway, besides its stream.
  * @module gateway
  */
 
-/** An answer that is no success; its message is a sentence for the reader. */
+/** A failed request; its message is a sentence for the reader. */
 export class GatewayError extends Error {}
 
 /**
- * Ask, and return the JSON of the answer.
+ * Send a request and return the JSON of the answer.
  * @param {string} path
  * @param {RequestInit} [options]
  * @returns {Promise<Object>}
@@ -18,16 +18,16 @@ async function ask(path, options = {}) {
     answer = await fetch(path, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new GatewayError("The gateway does not answer; is it still running?");
+    throw new GatewayError("The gateway does not answer. Is it running?");
   }
-  const found = await answer.json().catch(() => ({}));
-  if (answer.status === 401) throw new GatewayError("You are logged out: load the page again to log in.");
-  if (!answer.ok) throw new GatewayError(refusal(answer, found));
-  return found;
+  const body = await answer.json().catch(() => ({}));
+  if (answer.status === 401) throw new GatewayError("You are logged out: reload the page to log in.");
+  if (!answer.ok) throw new GatewayError(refusal(answer, body));
+  return body;
 }
 
 /**
- * Say why the gateway refused.
+ * Return the sentence of a refused request.
  * @param {Response} answer
  * @param {{title?: string, detail?: string, results?: Array<{error?: string}>}} problem
  * @returns {string}
@@ -39,7 +39,7 @@ function refusal(answer, problem) {
 }
 
 /**
- * Tell whether the gateway wants its token again, which an event source cannot see.
+ * Return whether the session has expired, which an event source cannot see.
  * @returns {Promise<boolean>}
  */
 export async function isLoggedOut() {
@@ -51,7 +51,7 @@ export async function isLoggedOut() {
  * Send a play.
  * @param {string} user
  * @param {string} item
- * @returns {Promise<{partition: number, offset: number}>} where it stands
+ * @returns {Promise<{partition: number, offset: number}>} its place on the topic
  */
 export async function sendPlay(user, item) {
   const answer = await ask("/v1/plays", {
@@ -75,7 +75,7 @@ export async function findItems(query, signal) {
 }
 
 /**
- * Find listeners whose id begins so.
+ * Find listeners whose id begins with the query.
  * @param {string} query
  * @param {AbortSignal} signal
  * @returns {Promise<string[]>}

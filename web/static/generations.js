@@ -1,5 +1,5 @@
 /**
- * The generations and how good they were.
+ * The generations and their quality.
  * @module generations
  */
 
@@ -31,11 +31,11 @@ function cardOf(generation, highest, nowMs) {
     element("p", { class: "head" }, element("code", {}, generation.generation_id), badgeOf(generation)),
     element("p", { class: "quiet" }, Number.isNaN(made) ? "" : `${agoWords(nowMs - made)}, `, sizes),
     rate ? intervalOf(rate, highest) : null,
-    element("p", { class: "quiet" }, rate ? `hit@20 ${intervalWords(rate)}` : "not measured: too few listeners to hold plays out"),
+    element("p", { class: "quiet" }, rate ? `hit@20 ${intervalWords(rate)}` : "not measured: too few listeners for a hold-out"),
   );
 }
 
-/** Whether it serves. */
+/** The badge of a generation in service, or of a rejected one. */
 function badgeOf({ serving, rejected }) {
   if (serving) return element("span", { class: "badge badge-on" }, "in service");
   return rejected ? element("span", { class: "badge badge-warn" }, "rejected: worse") : null;

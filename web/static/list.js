@@ -13,18 +13,18 @@ const APPEAR = { duration: 640, easing: "ease-out" };
 
 const KINDS = {
   personal: "from their own plays",
-  blended: "from their own plays and from what is popular",
-  popular: "what everybody plays; the first play makes it theirs",
+  blended: "from their own plays and the popular list",
+  popular: "the popular list, until their first play",
 };
 const WHY = {
   first: "the first list",
-  generation: "another generation came into service",
+  generation: "another generation is in service",
   repeated: "a play was delivered again",
   changed: "a play changed it",
-  renewed: "it grew old and was renewed",
+  renewed: "renewed before it expires",
 };
 
-/** Rows by item, so that a row that stays is the same element, moved. */
+/** Rows by item: a row that stays is the same element, moved. */
 export class ListView {
   /**
    * @param {{rows: HTMLElement, facts: HTMLElement, took: HTMLElement, left: HTMLElement, empty: HTMLElement,
@@ -44,7 +44,7 @@ export class ListView {
   }
 
   /**
-   * Show that there is no list, and what to do.
+   * Show a message in place of the list.
    * @param {string} why
    */
   clear(why) {
@@ -74,7 +74,7 @@ export class ListView {
   show(list) {
     this.list = list;
     this.parts.empty.hidden = list.entries.length > 0;
-    if (list.entries.length === 0) setText(this.parts.empty, "The list is empty: nothing can be recommended at the moment.");
+    if (list.entries.length === 0) setText(this.parts.empty, "The list is empty: no item can be recommended at the moment.");
     const before = this.tops();
     this.keepingFocus(() => this.place(list));
     this.animate(before);
@@ -83,7 +83,7 @@ export class ListView {
     this.showMore(list);
   }
 
-  /** Return where every row stands, by item. */
+  /** Return the top of every row, by item. */
   tops() {
     return new Map([...this.rowOf].map(([item, row]) => [item, row.getBoundingClientRect().top]));
   }
@@ -103,7 +103,7 @@ export class ListView {
   }
 
   /**
-   * Change rows, and leave the focus where it was: on the same item, or on the one now at its place.
+   * Change rows and keep the focus: on the same item, or on the one now at its place.
    * @param {function(): void} change
    */
   keepingFocus(change) {
@@ -118,7 +118,7 @@ export class ListView {
   }
 
   /**
-   * Let the rows travel from where they stood (FLIP: first, last, invert, play).
+   * Animate the rows from their old places (FLIP: first, last, invert, play).
    * @param {Map<string, number>} before
    */
   animate(before) {
@@ -134,7 +134,7 @@ export class ListView {
   }
 
   /**
-   * Say what the list as a whole is.
+   * Show the kind, age and generation of the list.
    * @param {import("./changes.js").List} list
    */
   showFacts(list) {
@@ -152,7 +152,7 @@ export class ListView {
   }
 
   /**
-   * Say again how old the list is.
+   * Update the age of the list.
    * @param {number} nowMs
    */
   tick(nowMs) {
@@ -160,7 +160,7 @@ export class ListView {
   }
 
   /**
-   * Name what left the list.
+   * Show the items that left the list.
    * @param {import("./changes.js").List} list
    */
   showLeft(list) {

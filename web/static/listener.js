@@ -1,5 +1,5 @@
 /**
- * Who is listened for: a field with suggestions, or somebody new.
+ * The choice of a listener: a field with suggestions, or a new listener.
  * @module listener
  */
 
@@ -10,7 +10,7 @@ import { visitorId } from "./words.js";
 const PAUSE_MS = 120;
 const ID_BYTES = 4;
 
-/** The form that chooses; it tells by `onChoose`. */
+/** The form; it calls `onChoose` with the id. */
 export class ListenerForm {
   /**
    * @param {{form: HTMLFormElement, field: HTMLInputElement, options: HTMLElement, fresh: HTMLElement}} parts
@@ -20,7 +20,7 @@ export class ListenerForm {
     this.parts = parts;
     this.onChoose = onChoose;
     this.timer = 0;
-    this.asked = new AbortController();
+    this.request = new AbortController();
     parts.form.addEventListener("submit", (event) => {
       event.preventDefault();
       const user = parts.field.value.trim();
@@ -32,7 +32,7 @@ export class ListenerForm {
   }
 
   /**
-   * Become a listener whom nobody knows.
+   * Choose a new listener with a random id.
    * @returns {string} the id
    */
   chooseNew() {
@@ -41,21 +41,21 @@ export class ListenerForm {
     return user;
   }
 
-  /** Ask for suggestions once the typing rests. */
+  /** Request suggestions once typing pauses. */
   suggestSoon() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.suggest(), PAUSE_MS);
   }
 
-  /** Offer the listeners whose id begins as the field does. */
+  /** Suggest listeners whose id begins with the field's text. */
   async suggest() {
-    this.asked.abort();
-    this.asked = new AbortController();
+    this.request.abort();
+    this.request = new AbortController();
     try {
-      const found = await findListeners(this.parts.field.value.trim(), this.asked.signal);
-      this.parts.options.replaceChildren(...found.map((user) => element("option", { value: user })));
+      const listeners = await findListeners(this.parts.field.value.trim(), this.request.signal);
+      this.parts.options.replaceChildren(...listeners.map((user) => element("option", { value: user })));
     } catch {
-      // Suggestions are a comfort: without them the field takes any id.
+      // Suggestions are optional: without them the field accepts any id.
     }
   }
 }

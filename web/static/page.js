@@ -1,5 +1,5 @@
 /**
- * The page: what comes from the stream goes to its place, what is pressed goes to the gateway.
+ * The page: it shows the stream's events, and sends plays to the gateway.
  * @module page
  */
 
@@ -37,8 +37,8 @@ new Search({ form: byId("search"), field: byId("query"), found: byId("found"), n
 let user = "";
 let figures = null;
 let figuresSeenMs = Date.now();
-/** What each table shows, as one string: it is made anew only if that changes, so a selection in it stays. */
-const told = new Map();
+/** The content of each table as one string: a table is redrawn only if it changes, so a selection in it stays. */
+const shownContent = new Map();
 
 /** Follow a listener, and let the address say so. */
 function choose(chosen, remember) {
@@ -54,33 +54,33 @@ function choose(chosen, remember) {
   setTimeout(() => explainMissing(user), NO_LIST_MS);
 }
 
-/** Say what to do where a listener has no list. */
+/** Explain what to do if a listener has no list. */
 function explainMissing(chosen) {
   if (chosen !== user || !user || list.list) return;
-  list.clear(`Nobody called ${user} has a list yet. Search for something above and press play: their first list comes milliseconds later.`);
+  list.clear(`${user} has no list yet. Search for an item above and press play: the first list arrives milliseconds later.`);
 }
 
-/** Say why a play's list may not have come. */
+/** Return a sentence on why a play's list has not arrived. */
 function whyLate() {
-  if (figures && figures.workers.length === 0) return "No worker is heard: the play stands on the topic until one runs, as by “playfold worker”.";
-  if (figures && figures.generations.length === 0) return "There is no generation yet: “playfold retrain” makes the first.";
-  return "The list stands as it is: this play did not change it, or it is still on its way.";
+  if (figures && figures.workers.length === 0) return "No worker is running: the play waits on the topic until one starts (“playfold worker”).";
+  if (figures && figures.generations.length === 0) return "There is no generation yet: “playfold retrain” trains the first one.";
+  return "The list is unchanged: this play did not change it, or its list has not arrived yet.";
 }
 
 /** Event: the last minutes. */
-function showHistory(found) {
-  frames.replace(found);
+function showHistory(points) {
+  frames.replace(points);
   charts.draw();
 }
 
 /** Event: a second's figures. */
-function showFigures(found) {
-  figures = found;
+function showFigures(latest) {
+  figures = latest;
   figuresSeenMs = Date.now();
-  frames.push(found);
+  frames.push(latest);
   charts.draw();
-  showTables(found);
-  if (found.scored_plays) setText(byId("scored"), `, by the last ${numberWords(found.scored_plays)} plays`);
+  showTables(latest);
+  if (latest.scored_plays) setText(byId("scored"), `, over the last ${numberWords(latest.scored_plays)} plays`);
 }
 
 /** Show the tables beside the charts. */
@@ -92,24 +92,24 @@ function showTables({ workers, generations, rejects, at_ms: atMs }) {
   setText(byId("rejects-total"), rejects.total ? numberWords(rejects.total) : "");
 }
 
-/** Show a table if it changed, or the sentence that stands in its place while it is empty. */
+/** Show a table if it changed, or its sentence while it is empty. */
 function showChanged(name, shown, isFull, show) {
   const words = JSON.stringify(shown);
-  if (told.get(name) === words) return;
-  told.set(name, words);
+  if (shownContent.get(name) === words) return;
+  shownContent.set(name, words);
   show(byId(name));
   byId(`${name}-empty`).hidden = isFull;
 }
 
 /** Event: a list of the chosen listener. */
-function showList(found) {
-  if (found.user_id !== user) return;
-  const compared = comparedWith(found, list.list);
+function showList(received) {
+  if (received.user_id !== user) return;
+  const compared = comparedWith(received, list.list);
   if (compared !== list.list) list.show(compared);
   plays.settle({ list: compared, seenMs: performance.now() });
 }
 
-/** Say how the connection is. */
+/** Show the state of the connection. */
 function showState(state) {
   const words = { connecting: "connecting", live: "live", lost: "connection lost", ended: "logged out" };
   setText(byId("connection"), words[state]);
@@ -122,8 +122,8 @@ function showState(state) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-play]");
   if (!button) return;
-  const who = user || listener.chooseNew();
-  plays.press(who, button.dataset.play, button.getAttribute("aria-label").replace(/^Play /, ""));
+  const player = user || listener.chooseNew();
+  plays.press(player, button.dataset.play, button.getAttribute("aria-label").replace(/^Play /, ""));
 });
 addEventListener("popstate", () => choose(new URLSearchParams(location.search).get("user") ?? "", false));
 setInterval(() => list.tick(Date.now()), SECOND_MS);

@@ -1,5 +1,5 @@
 /**
- * The plays pressed on this page: sent, told, and found again in the list that reflects them.
+ * The plays pressed on this page: sent, logged, and matched to the list that reflects them.
  * @module plays
  */
 
@@ -13,14 +13,14 @@ const PATIENCE_MS = 5000;
 
 /**
  * @typedef {{user: string, name: string, atMs: number, startedMs: number, partition: ?number, offset: ?number,
- *   playsBefore: number, open: boolean, told: HTMLElement}} Press
+ *   playsBefore: number, open: boolean, status: HTMLElement}} Press
  */
 
-/** The log, and one sentence of what the last press did. */
+/** The log, and a sentence about the last press. */
 export class Plays {
   /**
    * @param {{log: HTMLElement, empty: HTMLElement, status: HTMLElement}} parts
-   * @param {function(): string} whyLate says why no list may have come
+   * @param {function(): string} whyLate returns a sentence on why no list has arrived
    */
   constructor(parts, whyLate) {
     this.parts = parts;
@@ -32,7 +32,7 @@ export class Plays {
   }
 
   /**
-   * Send a play and follow what becomes of it.
+   * Send a play and log its result.
    * @param {string} user
    * @param {string} item
    * @param {string} name
@@ -47,24 +47,24 @@ export class Plays {
       this.say(`${name} was not played. ${error.message}`, "warn");
       return;
     }
-    if (press.open) setText(press.told, "stands on the topic; its list is on the way");
+    if (press.open) setText(press.status, "is in Kafka; waiting for the list");
     if (this.latest) this.settle(this.latest);
     setTimeout(() => this.late(press), PATIENCE_MS);
   }
 
   /**
-   * Note a play in the log.
+   * Add a play to the log.
    * @param {string} user
    * @param {string} name
    * @returns {Press}
    */
   begin(user, name) {
-    const told = element("span", { class: "told" }, "being sent");
+    const status = element("span", { class: "told" }, "being sent");
     const atMs = Date.now();
     const playsBefore = this.latest?.list.plays ?? 0;
-    const press = { user, name, atMs, startedMs: performance.now(), partition: null, offset: null, playsBefore, told };
+    const press = { user, name, atMs, startedMs: performance.now(), partition: null, offset: null, playsBefore, status };
     const time = element("time", {}, clockWords(atMs));
-    this.parts.log.prepend(element("li", {}, time, element("span", { class: "title" }, name), told));
+    this.parts.log.prepend(element("li", {}, time, element("span", { class: "title" }, name), status));
     while (this.parts.log.children.length > KEPT_MAX) this.parts.log.lastElementChild.remove();
     this.presses.push(Object.assign(press, { open: true }));
     this.parts.empty.hidden = true;
@@ -78,45 +78,45 @@ export class Plays {
    */
   end(press, words) {
     press.open = false;
-    setText(press.told, words);
+    setText(press.status, words);
     this.presses = this.presses.filter((other) => other !== press);
   }
 
   /**
-   * Find the presses that a list reflects, and say what it changed.
+   * Close the presses that a list reflects, and describe the change.
    * @param {{list: import("./changes.js").List, seenMs: number}} latest
    */
   settle(latest) {
     this.latest = latest;
     const { list, seenMs } = latest;
-    const found = this.presses.filter((press) => press.user === list.user_id && reflects(list, press));
-    for (const press of found) {
+    const reflected = this.presses.filter((press) => press.user === list.user_id && reflects(list, press));
+    for (const press of reflected) {
       const words = [`list ${durationWords(list.took_ms)}`, `on this page ${durationWords(seenMs - press.startedMs)}`];
       this.end(press, `${words.join(", ")}; ${changeWords(list, this.nShown()) || "the same items"}`);
     }
-    if (found.length) {
-      this.say(changeSentence(found[found.length - 1].name, list, this.nShown()));
+    if (reflected.length) {
+      this.say(changeSentence(reflected[reflected.length - 1].name, list, this.nShown()));
     }
   }
 
-  /** Return how many entries are shown; the page sets it to the list's own. */
+  /** Return how many entries are shown; the page replaces this function. */
   nShown() {
     return 10;
   }
 
   /**
-   * Say that no list came.
+   * Report that no list arrived.
    * @param {Press} press
    */
   late(press) {
     if (!press.open) return;
     const words = this.whyLate();
-    setText(press.told, words);
+    setText(press.status, words);
     this.say(`You played ${press.name}. ${words}`, "warn");
   }
 
   /**
-   * Say a sentence, aloud where a screen reader listens.
+   * Show a sentence, which screen readers announce.
    * @param {string} sentence
    * @param {"plain"|"warn"} [tone]
    */
@@ -125,7 +125,7 @@ export class Plays {
     setText(this.parts.status, sentence);
   }
 
-  /** Forget the list of the listener before. */
+  /** Clear the list of the previous listener. */
   reset() {
     this.latest = null;
     this.say("");

@@ -1,5 +1,5 @@
 /**
- * What could not be read, and why.
+ * The latest rejected events.
  * @module rejects
  */
 

@@ -1,5 +1,5 @@
 /**
- * A row of the list: rank, item, why it is there, how it moved, and a button to play it.
+ * A row of the list: rank, item, reasons, movement, and a play button.
  * @module row
  */
 
@@ -11,10 +11,10 @@ const REASONS_MAX = 2;
 const SHARE_MIN = 0.05;
 
 /**
- * Make what stands in a row.
+ * Create the cells of a row.
  * @param {import("./changes.js").Entry} entry
  * @param {boolean} first
- * @param {?HTMLElement} button that of the row, if it stands already: it may have the focus
+ * @param {?HTMLElement} button the row's button if it exists: it may have the focus
  * @returns {HTMLElement[]}
  */
 export function cells(entry, first, button) {
@@ -35,18 +35,18 @@ export function cells(entry, first, button) {
 }
 
 /**
- * Say why an entry is in the list.
+ * Create the text of an entry's reasons.
  * @param {import("./changes.js").Entry} entry
  * @returns {?HTMLElement}
  */
 function whyOf(entry) {
   const { supporting, opposing } = reasons(entry.because);
   const weighty = (reason, place) => place === 0 || Math.abs(reason.share) >= SHARE_MIN;
-  const told = supporting.filter(weighty).slice(0, REASONS_MAX).map(withShare);
+  const named = supporting.filter(weighty).slice(0, REASONS_MAX).map(withShare);
   const against = opposing.slice(0, 1).map(withShare);
-  if (told.length + against.length === 0) return null;
-  const words = told.length ? ["because you played ", ...between(told, " and ")] : [];
-  if (against.length) words.push(told.length ? ", in spite of " : "in spite of ", ...against[0]);
+  if (named.length + against.length === 0) return null;
+  const words = named.length ? ["because you played ", ...between(named, " and ")] : [];
+  if (against.length) words.push(named.length ? ", in spite of " : "in spite of ", ...against[0]);
   return element("p", { class: "why" }, ...words);
 }
 

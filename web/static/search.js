@@ -1,5 +1,5 @@
 /**
- * Finding an item to play.
+ * The search for an item to play.
  * @module search
  */
 
@@ -9,7 +9,7 @@ import { nameOf } from "./words.js";
 
 const PAUSE_MS = 150;
 
-/** The field and what it finds. */
+/** The search field and its results. */
 export class Search {
   /**
    * @param {{form: HTMLFormElement, field: HTMLInputElement, found: HTMLElement, note: HTMLElement}} parts
@@ -17,7 +17,7 @@ export class Search {
   constructor(parts) {
     this.parts = parts;
     this.timer = 0;
-    this.asked = new AbortController();
+    this.request = new AbortController();
     parts.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.find();
@@ -28,16 +28,16 @@ export class Search {
     });
   }
 
-  /** Ask for what the field says; an answer that was overtaken is dropped. */
+  /** Search for the field's text; an outdated answer is dropped. */
   async find() {
     clearTimeout(this.timer);
-    this.asked.abort();
-    this.asked = new AbortController();
+    this.request.abort();
+    this.request = new AbortController();
     const query = this.parts.field.value.trim();
     if (!query) return this.show([], "");
     try {
-      const items = await findItems(query, this.asked.signal);
-      this.show(items, items.length ? "" : `Nothing is called “${query}”. Items get their names by “playfold catalog load FILE”.`);
+      const items = await findItems(query, this.request.signal);
+      this.show(items, items.length ? "" : `No item matches “${query}”. “playfold catalog load FILE” loads titles.`);
     } catch (error) {
       if (error.name !== "AbortError") this.show([], error.message);
     }

@@ -9,7 +9,7 @@ const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 15_000;
 const EVENTS = ["history", "figures", "list"];
 
-/** One listener's stream. It tells `live`, `connecting`, `lost` or `ended`, and every event by its name. */
+/** One listener's stream. It reports `live`, `connecting`, `lost` or `ended`, and every event by its name. */
 export class Stream {
   /**
    * @param {Object<string, function(Object): void>} handlers by the event's name
@@ -25,7 +25,7 @@ export class Stream {
   }
 
   /**
-   * Follow a listener; with an empty name, the figures alone.
+   * Follow a listener; an empty name follows the figures alone.
    * @param {string} user
    */
   follow(user) {
@@ -35,7 +35,7 @@ export class Stream {
     this.open();
   }
 
-  /** Open the connection in place of the one before. */
+  /** Open a connection in place of the previous one. */
   open() {
     clearTimeout(this.timer);
     this.source?.close();
@@ -52,7 +52,7 @@ export class Stream {
   }
 
   /**
-   * Say that the connection is lost. The browser tries again by itself, unless the gateway answered with an error.
+   * Report a lost connection. The browser reconnects by itself, unless the gateway answered with an error.
    * @param {EventSource} source
    */
   async lost(source) {

@@ -1,13 +1,13 @@
 /**
- * How the page says names, numbers and times: pure functions, without DOM, clock or randomness.
+ * Text for names, numbers and times: pure functions, without DOM, clock or randomness.
  * @module words
  */
 
-const LETTERS = "23456789abcdefghjkmnpqrstvwxyz"; // none that are mistaken for one another
+const LETTERS = "23456789abcdefghjkmnpqrstvwxyz"; // no characters that look alike
 const MINUTE_MS = 60_000;
 
 /**
- * Say a share of a score in percent, with a true minus.
+ * Format a share of a score in percent, with a minus sign.
  * @param {number} share part of the score, 1 is all of it
  * @returns {string}
  */
@@ -18,7 +18,7 @@ export function shareWords(share) {
 }
 
 /**
- * Name an item by its title, or by its id where the catalog says nothing of it.
+ * Return an item's title, or its id if the catalog has no title.
  * @param {{item_id: string, title: ?string}} item
  * @returns {string}
  */
@@ -27,7 +27,7 @@ export function nameOf(item) {
 }
 
 /**
- * Join words as a sentence does.
+ * Join words with commas and a final "and".
  * @param {string[]} words
  * @returns {string}
  */
@@ -37,7 +37,7 @@ export function joined(words) {
 }
 
 /**
- * Say a duration.
+ * Format a duration.
  * @param {?number} ms
  * @returns {string}
  */
@@ -50,7 +50,7 @@ export function durationWords(ms) {
 }
 
 /**
- * Say how long ago something was.
+ * Format the time since a moment.
  * @param {number} ms
  * @returns {string}
  */
@@ -65,7 +65,7 @@ export function agoWords(ms) {
 }
 
 /**
- * Say a number: whole ones with separators, small ones with a decimal.
+ * Format a number: whole ones with separators, small ones with a decimal.
  * @param {?number} value
  * @returns {string}
  */
@@ -76,8 +76,8 @@ export function numberWords(value) {
 }
 
 /**
- * Say a rate in percent.
- * @param {?number} value 1 is always
+ * Format a rate in percent.
+ * @param {?number} value 1 is 100 %
  * @returns {string}
  */
 export function rateWords(value) {
@@ -85,7 +85,7 @@ export function rateWords(value) {
 }
 
 /**
- * Say the interval of a rate, in percent.
+ * Format the interval of a rate, in percent.
  * @param {?number} low
  * @param {?number} high
  * @returns {string} empty if there is none
@@ -95,7 +95,7 @@ export function bandWords(low, high) {
 }
 
 /**
- * Say a rate with its 95 % interval.
+ * Format a rate with its 95 % interval.
  * @param {?{value: number, low: number, high: number}} rate
  * @returns {string}
  */
@@ -104,7 +104,7 @@ export function intervalWords(rate) {
 }
 
 /**
- * Say numbers with runs drawn together.
+ * Format numbers, with runs as ranges.
  * @param {number[]} numbers
  * @returns {string} such as `0–3, 6`
  */
@@ -119,7 +119,7 @@ export function runWords(numbers) {
 }
 
 /**
- * Say a time of the day, as a clock on the wall does.
+ * Format a time of the day.
  * @param {number} ms since 1970
  * @param {boolean} [seconds]
  * @returns {string}

@@ -6,7 +6,7 @@
 import { element } from "./element.js";
 import { durationWords, numberWords, runWords } from "./words.js";
 
-const SILENT_MS = 10_000; // the figures above leave it out from then on
+const SILENT_MS = 10_000; // the figures above exclude it after this time
 
 /**
  * Show workers by name.
@@ -21,7 +21,7 @@ export function showWorkers(place, workers) {
 /** One worker. */
 function cardOf(worker) {
   const silent = worker.told_ms_ago > SILENT_MS;
-  const heard = silent ? `not heard for ${durationWords(worker.told_ms_ago)}` : "heard";
+  const heard = silent ? `no pulse for ${durationWords(worker.told_ms_ago)}` : "running";
   const figures = `${numberWords(worker.events_per_s)} events/s, p50 ${durationWords(worker.p50_ms)}, p99 ${durationWords(worker.p99_ms)}`;
   return element(
     "li",
@@ -34,15 +34,15 @@ function cardOf(worker) {
   );
 }
 
-/** Say which partitions a worker owns, and which of them wait for their sweep. */
+/** Format the partitions that a worker owns, and those that are not swept yet. */
 function partitionWords({ partitions, partitions_swept: swept, generation }) {
-  if (partitions.length === 0) return "no partition: others own them all";
+  if (partitions.length === 0) return "no partition: other workers own all of them";
   const owned = `partition${partitions.length > 1 ? "s" : ""} ${runWords(partitions)}`;
   const waiting = generation ? partitions.filter((partition) => !swept.includes(partition)) : [];
-  return waiting.length ? `${owned}; being refolded: ${runWords(waiting)}` : owned;
+  return waiting.length ? `${owned}; sweeping: ${runWords(waiting)}` : owned;
 }
 
-/** A tile a partition: full once everybody of it was folded under the generation. */
+/** A tile per partition: full once all its listeners are folded under the generation. */
 function tilesOf({ partitions, partitions_swept: swept }) {
   const tiles = [...partitions]
     .sort((one, other) => one - other)
