@@ -1,13 +1,15 @@
-"""How a process tells what happens: one event a line, with its fields."""
+"""The log of a process: one event a line, with its fields."""
 
 import logging
 import time
 
 import msgspec
 
+from streams.settings.processes import TelemetrySettings
+
 OURS = ("agents", "cli", "jobs", "state", "streams", "web")
 FAUSTS = ("state.users.store", "streams.consumer.faust_app", "streams.consumer.slices")
-"""Modules whose classes are Faust's services: under these names Faust tells of its own steps."""
+"""Modules whose classes are Faust's services: Faust logs its steps under these names."""
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -26,16 +28,21 @@ class EventFormatter(logging.Formatter):
             event = {"at": record.created, "level": record.levelname.lower(), "event": record.getMessage(), **fields}
             return msgspec.json.encode(event, enc_hook=str).decode()
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        told = " ".join(f"{name}={value}" for name, value in fields.items())
-        return f"{clock} {record.getMessage()} {told}".rstrip()
+        pairs = " ".join(f"{name}={value}" for name, value in fields.items())
+        return f"{clock} {record.getMessage()} {pairs}".rstrip()
 
 
-def start_event_log(*, as_json: bool) -> None:
-    """Send events to stderr: our own from INFO on, those of libraries from WARNING on."""
+def start_event_log(settings: TelemetrySettings, *, as_json: bool) -> None:
+    """Write events to stderr: those of playfold from the level of the settings on.
+
+    Libraries log from WARNING on. At DEBUG they log from INFO on, where aiokafka and Faust log every rebalance.
+    """
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    level_of_libraries = logging.INFO if level == logging.DEBUG else max(level, logging.WARNING)
     handler = logging.StreamHandler()
     handler.setFormatter(EventFormatter(as_json=as_json))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.basicConfig(level=level_of_libraries, handlers=[handler], force=True)
     for name in OURS:
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).setLevel(level)
     for name in FAUSTS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(level_of_libraries)

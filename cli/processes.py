@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from streams.process.child_process import Child
-from streams.settings import Settings, environment_of
+from streams.settings import Settings, environment_of, override
 
 SERVICE_STOP_S = 25
 COMMAND_STOP_S = 2
@@ -22,6 +22,11 @@ QUOTED_MAX = 400
 
 class ProcessError(RuntimeError):
     """A process of playfold did not do its work; the message quotes it and names its log."""
+
+
+def with_ready_event(settings: Settings) -> Settings:
+    """Return settings under which a process logs its event `<command>_ready`, by which it is known to be ready."""
+    return settings if settings.telemetry.log_level == "DEBUG" else override(settings, log_level="INFO")
 
 
 class Service:
@@ -76,7 +81,7 @@ class Service:
         with self.log_file.open("ab") as log:
             self._began_at = log.tell()
             command = [sys.executable, "-m", "cli.main", self.command, "--json"]
-            self._child = Child(command, log, SERVICE_STOP_S, environment_of(self.settings))
+            self._child = Child(command, log, SERVICE_STOP_S, environment_of(with_ready_event(self.settings)))
 
     def events(self) -> list[dict[str, Any]]:
         """Return what it has said since it was started last; a line that is no event is left out."""

@@ -28,7 +28,7 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
     """
     settings = read_settings()
     verify_topics(settings)
-    start_event_log(as_json=as_json)
+    start_event_log(settings.telemetry, as_json=as_json)
 
     async def run() -> None:
         await Gateway(settings, OPERATIONS).run()

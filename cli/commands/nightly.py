@@ -39,7 +39,7 @@ def nightly(
     """
     settings = read_settings()
     schedule = Schedule.begin(datetime.now(UTC), parse_time(at), settings.generations.index_rebuild_s)
-    start_event_log(as_json=as_json)
+    start_event_log(settings.telemetry, as_json=as_json)
     # Its events are those of this process, whatever module they come from.
     asyncio.run(reside(settings, schedule))
 

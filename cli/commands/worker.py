@@ -22,7 +22,7 @@ def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events
     """
     settings = read_settings()
     verify_topics(settings)
-    start_event_log(as_json=as_json)
+    start_event_log(settings.telemetry, as_json=as_json)
 
     async def run() -> None:
         await Worker(settings).run()

@@ -1,6 +1,6 @@
 """Settings of the processes: worker, telemetry and gateway."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -20,8 +20,15 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The figures that a worker publishes about itself."""
+    """The log of a process, and the figures that a worker publishes about itself."""
 
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Meta(
+            description="Least level of the events that worker, gateway and nightly log. Libraries log from `WARNING` "
+            "on, with `DEBUG` from `INFO` on. Processes of `up` and `demo` log at `INFO` at least."
+        ),
+    ] = "INFO"
     metrics_port: Annotated[
         int, Meta(ge=0, le=65535, description="Port of a worker's Prometheus metrics; 0: none.")
     ] = 0

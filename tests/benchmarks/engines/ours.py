@@ -120,6 +120,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    start_event_log(as_json=False)
+    start_event_log(read_settings().telemetry, as_json=False)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(main())

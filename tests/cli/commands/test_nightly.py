@@ -28,8 +28,9 @@ from jobs.retraining.schedule import Schedule
 from streams.settings import read_settings
 now = datetime.now(UTC)
 soon = now + timedelta(seconds=float(sys.argv[1]))
-start_event_log(as_json=True)
-asyncio.run(reside(read_settings(), Schedule(time(3), float(sys.argv[2]), soon, soon + timedelta(seconds=0.1))))
+settings = read_settings()
+start_event_log(settings.telemetry, as_json=True)
+asyncio.run(reside(settings, Schedule(time(3), float(sys.argv[2]), soon, soon + timedelta(seconds=0.1))))
 """
 """A resident whose night comes in so many seconds, and its new index right behind it."""
 
