@@ -125,13 +125,13 @@ def test_our_names_are_not_the_standard_librarys() -> None:
 
 def imported(file: Path) -> set[str]:
     """Return the top-level packages that a file imports."""
-    found = set()
+    packages = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found |= {name.name.partition(".")[0] for name in node.names}
+            packages |= {name.name.partition(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").partition(".")[0])
-    return found
+            packages.add((node.module or "").partition(".")[0])
+    return packages
 
 
 @pytest.mark.parametrize(

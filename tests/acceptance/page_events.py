@@ -23,12 +23,12 @@ def item(row: int) -> dict[str, str]:
 
 def because(row: int) -> list[dict[str, Any]]:
     """Return reasons for an item; every third has one against it, every second one that weighs little."""
-    found = [{"item_id": "i0", "title": TITLES[(row + 3) % len(TITLES)], "share": 0.31 + 0.01 * row}]
+    reasons = [{"item_id": "i0", "title": TITLES[(row + 3) % len(TITLES)], "share": 0.31 + 0.01 * row}]
     if row % 3 == 0:
-        found.append({"item_id": "i2", "title": TITLES[(row + 5) % len(TITLES)], "share": -0.12})
+        reasons.append({"item_id": "i2", "title": TITLES[(row + 5) % len(TITLES)], "share": -0.12})
     if row % 2 == 0:
-        found.append({"item_id": "i9", "title": TITLES[(row + 7) % len(TITLES)], "share": 0.004 * row})
-    return found
+        reasons.append({"item_id": "i9", "title": TITLES[(row + 7) % len(TITLES)], "share": 0.004 * row})
+    return reasons
 
 
 def list_of(user: str, rows: list[int], before: list[int] | None, *, plays: int, offset: int) -> dict[str, Any]:

@@ -122,8 +122,8 @@ def _add_pages(app: FastAPI, feed: Feed) -> None:
 def _add_live(app: FastAPI, feed: Feed) -> None:
     @app.get("/live/listeners")
     async def listeners(query: str = "") -> Response:
-        found = [user for user in feed.lists if user.startswith(query)]
-        return JSONResponse({"listeners": found}, status_code=401 if feed.status == 401 else 200)
+        matching = [user for user in feed.lists if user.startswith(query)]
+        return JSONResponse({"listeners": matching}, status_code=401 if feed.status == 401 else 200)
 
     @app.get("/live/events")
     async def events(request: Request, user: str = "") -> Response:

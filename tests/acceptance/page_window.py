@@ -55,8 +55,8 @@ def wait_until(page: Page, condition: str) -> None:
 def violations(page: Page) -> list[str]:
     """Return what axe-core finds wrong, of WCAG 2.2 AA and of its own good practices, once nothing moves any more."""
     wait_until(page, "document.getAnimations().length === 0")  # what appears has no contrast yet
-    found = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in found for node in each["nodes"]]
+    violated = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in violated for node in each["nodes"]]
 
 
 @contextmanager

@@ -30,16 +30,16 @@ class Topics(NamedTuple):
 
 async def read_topics(settings: Settings) -> Topics:
     """Read both topics whole; no client may send a play twice."""
-    names, found = topic_names(settings), Topics({}, {})
+    names, topics = topic_names(settings), Topics({}, {})
     async for _, records in read_topic(settings.kafka.brokers, names.plays, 30.0):
         for record in records:
             play = msgspec.json.decode(record.value, type=Play)
-            found.plays.setdefault(play.user_id, []).append((record.offset, play))
+            topics.plays.setdefault(play.user_id, []).append((record.offset, play))
     async for _, records in read_topic(settings.kafka.brokers, names.recommendations, 30.0):
         for record in records:
             told = msgspec.json.decode(record.value, type=Recommendations)
-            found.lists.setdefault(told.user_id, []).append(told)
-    return found
+            topics.lists.setdefault(told.user_id, []).append(told)
+    return topics
 
 
 def histories_at(

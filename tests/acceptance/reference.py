@@ -58,14 +58,14 @@ def latest_lists(settings: Settings) -> dict[bytes, Recommendations]:
     """Read every user's list: the one that reflects the highest offset, the last of equals."""
 
     async def read() -> dict[bytes, Recommendations]:
-        found: dict[bytes, Recommendations] = {}
+        latest: dict[bytes, Recommendations] = {}
         decode = msgspec.json.Decoder(Recommendations).decode
         async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).recommendations, 30.0):
             for record in records:
                 told = decode(record.value)
-                if record.key not in found or told.offset >= found[record.key].offset:
-                    found[record.key] = told
-        return found
+                if record.key not in latest or told.offset >= latest[record.key].offset:
+                    latest[record.key] = told
+        return latest
 
     return asyncio.run(read())
 

@@ -24,14 +24,14 @@ PLAYS_PER_S = 1_500
 
 def with_retries(plays: list[Item], dice: random.Random) -> list[Item]:
     """Give every tenth play an id and send it twice, as a client does that saw no acknowledgement."""
-    found: list[Item] = []
+    items: list[Item] = []
     for number, (key, value) in enumerate(plays):
         if number % 10 == 0:
             play = msgspec.json.decode(value or b"") | {"play_id": f"p{dice.getrandbits(64)}"}
-            found += [(key, msgspec.json.encode(play))] * 2
+            items += [(key, msgspec.json.encode(play))] * 2
         else:
-            found.append((key, value))
-    return found
+            items.append((key, value))
+    return items
 
 
 async def live_through(chaos: Chaos, plays: list[Item]) -> None:
@@ -79,28 +79,28 @@ def test_state_equals_sequential_reference_after_kills_wipes_freeze_and_rebalanc
         chaos.stop()
     expected = sequential_records(crowd)
     latest = changelog_records(crowd)
-    found = {key: UserRecord.decode(value) for key, value in latest.winners.items()}
+    records = {key: UserRecord.decode(value) for key, value in latest.winners.items()}
     assert sum(record.plays for record in expected.values()) == PLAYS
     assert {key: without_vector(record) for key, record in expected.items()} == {
-        key: without_vector(record) for key, record in found.items()
+        key: without_vector(record) for key, record in records.items()
     }
     assert stale(latest) == []
-    assert_lists_are_those_of(found, crowd)
+    assert_lists_are_those_of(records, crowd)
     replayed = replay_into_empty_system(crowd)
     assert {key: record.history for key, record in replayed.items()} == {
-        key: record.history for key, record in found.items()
+        key: record.history for key, record in records.items()
     }
     for key, record in replayed.items():
-        np.testing.assert_allclose(record.vector, found[key].vector, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(record.vector, records[key].vector, rtol=0, atol=1e-4)
 
 
-def assert_lists_are_those_of(found: dict[bytes, UserRecord], settings: Settings) -> None:
+def assert_lists_are_those_of(records: dict[bytes, UserRecord], settings: Settings) -> None:
     """See that the list of every user is the one that the user's record tells of, under the generation it names."""
     lists = latest_lists(settings)
-    assert set(found) == set(lists)
+    assert set(records) == set(lists)
     for key, told in lists.items():
-        assert found[key].generation_key == generation_key(told.generation)
-        assert found[key].listed == [item_key(item) & MARK for item in told.items], key
+        assert records[key].generation_key == generation_key(told.generation)
+        assert records[key].listed == [item_key(item) & MARK for item in told.items], key
 
 
 def replay_into_empty_system(settings: Settings) -> dict[bytes, UserRecord]:

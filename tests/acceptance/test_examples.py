@@ -308,9 +308,9 @@ def test_python_watches_private_lists(scene: Scene, desk: Desk) -> None:
         play = {"user_id": "u4", "item_id": "song-12", "played_at_ms": 1_700_000_000_000, "private": True}
         scene.tell("plays", "u4", play)
 
-        found = watching.await_line("u4")
+        line = watching.await_line("u4")
 
-    assert found.startswith("u4 True ['song-")
+    assert line.startswith("u4 True ['song-")
 
 
 @pytest.fixture(scope="module")

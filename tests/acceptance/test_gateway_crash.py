@@ -186,7 +186,9 @@ def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Set
             assert load.n_again > 0
             assert load.unread != []
         asyncio.run(idle(crowd))
-        on_topic = {key.decode(): msgspec.to_builtins(found) for key, found in latest_lists(crowd).items()}
+        on_topic = {
+            key.decode(): msgspec.to_builtins(recommendations) for key, recommendations in latest_lists(crowd).items()
+        }
         block_until(lambda: given_out(process.url) == on_topic, 10)
         stop_all(workers)
         process.kill()

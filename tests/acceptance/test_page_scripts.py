@@ -73,14 +73,14 @@ def test_what_is_vendored_is_what_was_published() -> None:
     told = dict(
         re.findall(r"^\| `([^`]+)` \|.*`([0-9a-f]{64})` \|$", (VENDORED / "VENDORED.md").read_text(), re.MULTILINE)
     )
-    found = {
+    digests = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in VENDORED.iterdir()
         if path.name != "VENDORED.md"
     }
 
     assert {"LICENSE", "uPlot.esm.js", "uPlot.min.css"} == set(told)
-    assert told == found
+    assert told == digests
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_list_after_a_lost_connection_is_compared_with_what_is_shown(modules: 
       { item_id: "a", title: "A", rank: 1, before: 1 }, { item_id: "b", title: "B", rank: 2, before: 3 }] }"""
     later = """{ user_id: "711", made_at_ms: 2, first: true, left: [], entries: [
       { item_id: "b", rank: 1, before: null }, { item_id: "c", rank: 2, before: null }] }"""
-    same, found, of_another, alone = said(
+    same, another, of_another, alone = said(
         modules / "changes.js",
         f"""(() => {{ const shown = {shown}, later = {later}; return [
           m.comparedWith({{ ...shown, first: true }}, shown).entries[1].before, m.comparedWith(later, shown),
@@ -190,9 +190,9 @@ def test_a_list_after_a_lost_connection_is_compared_with_what_is_shown(modules: 
     )
 
     assert 3 == same
-    assert [2, None] == [entry["before"] for entry in found["entries"]]
-    assert [{"item_id": "a", "title": "A", "rank_before": 1}] == found["left"]
-    assert [False, True, True] == [found["first"], of_another, alone]
+    assert [2, None] == [entry["before"] for entry in another["entries"]]
+    assert [{"item_id": "a", "title": "A", "rank_before": 1}] == another["left"]
+    assert [False, True, True] == [another["first"], of_another, alone]
 
 
 def test_figures_of_ten_minutes_are_kept(modules: Path) -> None:

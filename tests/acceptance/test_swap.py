@@ -62,7 +62,7 @@ class Scene:
         """Wait until every worker has told of an event as the last of its kind."""
 
         def latest(worker: WorkerProcess) -> dict[str, Any]:
-            return next((found for found in reversed(worker.events()) if found["event"] == event), {})
+            return next((told for told in reversed(worker.events()) if told["event"] == event), {})
 
         wanted = {"event": event, **fields}
         await wait_until(
@@ -167,15 +167,15 @@ async def live_through(scene: Scene) -> str:
 
 def faults(topics: Topics, scene: Scene) -> list[str]:
     """Return what is wrong with any list that ever went out."""
-    found = []
+    messages = []
     for user, lists in topics.lists.items():
         wanted = {told.offset for told in lists}
         histories = dict(histories_at(topics.plays[user], wanted, scene.settings))
         for told in lists:
             fault = fault_of(told, histories[told.offset], scene.generations[told.generation], scene.settings)
             if fault is not None:
-                found.append(f"{user} at {told.offset} under {told.generation}: {fault}")
-    return found
+                messages.append(f"{user} at {told.offset} under {told.generation}: {fault}")
+    return messages
 
 
 def test_every_list_is_of_the_one_generation_that_it_names(crowd: Settings, names: TopicNames) -> None:

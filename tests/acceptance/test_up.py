@@ -52,7 +52,7 @@ def await_event(process: subprocess.Popen[str], name: str) -> dict[str, object]:
 
 def workers_of(folder: Path, command: str = "worker") -> list[int]:
     """Return the processes of a command that keep their data in a folder, without the shells around them."""
-    found = []
+    pids = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             environment, told = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
@@ -60,8 +60,8 @@ def workers_of(folder: Path, command: str = "worker") -> list[int]:
             continue
         of_folder = f"PLAYFOLD_DATA_DIR={folder}\0".encode() in environment
         if of_folder and f"cli.main\0{command}\0".encode() in told and not told.startswith(b"sh\0"):
-            found.append(int(process.name))
-    return found
+            pids.append(int(process.name))
+    return pids
 
 
 def ended(settings: Settings) -> bool:

@@ -33,5 +33,5 @@ def user_records(n_users: int, n_history: int, partitions: int) -> dict[int, lis
 async def write_changelog(settings: Settings, items: dict[int, list[Item]]) -> None:
     """Write records into their partitions."""
     async with Outbox(settings) as outbox:
-        for partition, found in items.items():
-            await (await outbox.send(topic_names(settings).users_changelog, partition, found)).written()
+        for partition, records in items.items():
+            await (await outbox.send(topic_names(settings).users_changelog, partition, records)).written()

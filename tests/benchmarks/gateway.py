@@ -119,8 +119,8 @@ def rows() -> list[Row]:
         publish(settings, made_up_factors(ITEMS, FACTORS, rng))
         run_ours(settings, "full", 0)
         with gateway_of(settings) as url:
-            found: list[Row] = uvloop.run(measure(url))
-            return found
+            measured: list[Row] = uvloop.run(measure(url))
+            return measured
 
 
 if __name__ == "__main__":

@@ -126,15 +126,15 @@ def annoy_rows(name: str, generation: Generation, users: Users, exact: dict[str,
     def share(some: Users) -> Lists:
         half = len(some.queries) // 2
         with ThreadPoolExecutor(2) as pool:
-            found = list(pool.map(rank, (some.part(0, half), some.part(half, len(some.queries)))))
-        return np.concatenate([rows for rows, _ in found]), np.concatenate([scores for _, scores in found])
+            halves = list(pool.map(rank, (some.part(0, half), some.part(half, len(some.queries)))))
+        return np.concatenate([rows for rows, _ in halves]), np.concatenate([scores for _, scores in halves])
 
     speed, (rows, _) = timed(share, users)
     best, _ = top_n(users.queries, generation.fixed_items, users.known, N, threads=2)
     recall = float(recall_of(rows, best).mean())
-    for row, found in ((f"annoy_{name}", speed), (f"annoy_{name}_single", singly(rank, users))):
+    for row, seconds in ((f"annoy_{name}", speed), (f"annoy_{name}_single", singly(rank, users))):
         other = exact[row.replace("annoy", "exact")]
-        yield Row(row, found, "users/s", other, found / other, recall_at_10=recall)
+        yield Row(row, seconds, "users/s", other, seconds / other, recall_at_10=recall)
 
 
 def rows() -> Iterator[Row]:

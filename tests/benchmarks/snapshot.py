@@ -23,7 +23,7 @@ def rows() -> list[Row]:
     with system() as settings, tempfile.TemporaryDirectory() as folder:
         items = user_records(N_USERS, N_HISTORY, settings.topics.partitions)
         n_records = 0
-        for part in ({p: found[::4] for p, found in items.items()}, items):
+        for part in ({p: records[::4] for p, records in items.items()}, items):
             asyncio.run(write_changelog(settings, part))
             n_records += sum(map(len, part.values()))
         record_bytes = len(items[0][0][1] or b"")

@@ -60,8 +60,8 @@ def changelog_items(settings: Settings) -> dict[int, list[Item]]:
 async def fill(settings: Settings) -> None:
     """Write the changelog."""
     async with Outbox(settings) as outbox:
-        for partition, found in changelog_items(settings).items():
-            await (await outbox.send(topic_names(settings).users_changelog, partition, found)).written()
+        for partition, records in changelog_items(settings).items():
+            await (await outbox.send(topic_names(settings).users_changelog, partition, records)).written()
 
 
 def swept(worker: WorkerProcess, generation_id: str) -> list[dict[str, Any]]:
@@ -115,10 +115,10 @@ async def measure(settings: Settings, worker: WorkerProcess, generations: tuple[
     async with watch.following():
         await until_swept(worker, generations[1])
         for number in range(TURNS):
-            found = await turn(watch, worker, generations[number % 2])
-            quiet += found[0]
-            swept_ms += found[1]
-            seconds.append(found[2])
+            turned = await turn(watch, worker, generations[number % 2])
+            quiet += turned[0]
+            swept_ms += turned[1]
+            seconds.append(turned[2])
     (p50, p99), (quiet_p50, quiet_p99) = (np.percentile(times, (50, 99)).tolist() for times in (swept_ms, quiet))
     told = {"plays": len(swept_ms), "quiet_plays": len(quiet), "max_ms": max(swept_ms), "quiet_max_ms": max(quiet)}
     return [
@@ -139,8 +139,8 @@ def rows() -> list[Row]:
         worker.start()
         try:
             worker.await_ready(60)
-            found: list[Row] = uvloop.run(measure(settings, worker, (first, second)))
-            return found
+            measured: list[Row] = uvloop.run(measure(settings, worker, (first, second)))
+            return measured
         finally:
             worker.stop()
 

@@ -158,8 +158,8 @@ def recall(data: Data, run: Run) -> float:
     queries = np.ascontiguousarray(run.users[:N_HELD_OUT], np.float32)
     rows, _ = top_n(queries, BoundedItems(items[order], norms[order]), known, K)
     asked = data.held_out >= 0
-    found: float = (rows == place[data.held_out][:, None])[asked].any(axis=1).mean()
-    return float(found)
+    share: float = (rows == place[data.held_out][:, None])[asked].any(axis=1).mean()
+    return float(share)
 
 
 def rows() -> Iterator[Row]:

@@ -36,10 +36,10 @@ def on_kafka(settings: Settings, names: TopicNames) -> Case:
     """Return the outbox on a real broker."""
 
     async def read() -> list[Item]:
-        found: list[Item] = []
+        items: list[Item] = []
         async for _, records in read_topic(settings.kafka.brokers, names.recommendations, 10, [TOPIC_PARTITION]):
-            found += [(record.key, record.value) for record in records]
-        return found
+            items += [(record.key, record.value) for record in records]
+        return items
 
     return Case(Outbox(settings), names.recommendations, read)
 

@@ -140,11 +140,11 @@ def test_titles_are_shown_beside_lists(small: Settings, monkeypatch: pytest.Monk
         block_until(lambda: "ann" in lists(small), 20)
 
     shown = run(small, "recommend", "ann")
-    found = asyncio.run(titles_of(["i7", "i8", "i9", "i10"], small))
+    titles = asyncio.run(titles_of(["i7", "i8", "i9", "i10"], small))
     monkeypatch.setattr(catalog_item, "TITLES_RECORDS_MAX", 4)
 
     assert ["Seven"] == [line.split("│")[3].strip() for line in shown.splitlines() if "│ i7 " in line]
-    assert {"i7": "Seven"} == found
+    assert {"i7": "Seven"} == titles
     assert {} == asyncio.run(titles_of(["i7"], small))
 
 

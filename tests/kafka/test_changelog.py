@@ -62,10 +62,10 @@ async def write(outbox: Outbox, topic: str, *items: Item) -> None:
 
 async def logged(settings: Settings, names: TopicNames) -> list[Item]:
     """Return the changelog."""
-    found: list[Item] = []
+    items: list[Item] = []
     async for _, records in read_topic(settings.kafka.brokers, names.users_changelog, 10, [PARTITION]):
-        found += [(record.key, record.value) for record in records]
-    return found
+        items += [(record.key, record.value) for record in records]
+    return items
 
 
 class OwnStore:
@@ -90,8 +90,8 @@ class OwnPath:
     async def refold(self, partition: int, keys: list[bytes], *, publish_all: bool = True) -> GroupTiming | None:
         """Fold and commit."""
         context = GroupContext({partition: self._worker.state}, None, NOW_MS)
-        found = folder_of(self._settings).refold({partition: keys}, context, publish_all=publish_all)
-        return GroupTiming(0.0, 0.0) if partition in await self._worker.committer.commit(found) else None
+        changes = folder_of(self._settings).refold({partition: keys}, context, publish_all=publish_all)
+        return GroupTiming(0.0, 0.0) if partition in await self._worker.committer.commit(changes) else None
 
 
 def sweeper(worker: Worker, settings: Settings) -> Sweeper:
@@ -120,9 +120,9 @@ async def test_a_strangers_stale_record_is_outranked_and_overwritten(
 
         await sweeper(mine, settings).restore_outranked(PARTITION)
 
-        found = await logged(settings, names)
-        assert (b"ann", record(10)) == found[-1]
-        assert 6 == len(found)
+        log = await logged(settings, names)
+        assert (b"ann", record(10)) == log[-1]
+        assert 6 == len(log)
         assert Place(5, 12) == mine.state.place
         assert not mine.state.has_outranked
 

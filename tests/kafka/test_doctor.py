@@ -96,16 +96,16 @@ def test_when_all_is_well_nothing_is_wrong(running: WorkerProcess, monkeypatch: 
     in_environment(settings, monkeypatch)
 
     ended = CliRunner().invoke(app, ["--json"])
-    found = {line["check"]: line for line in map(json.loads, ended.stdout.splitlines())}
+    findings = {line["check"]: line for line in map(json.loads, ended.stdout.splitlines())}
 
-    assert CHECKS == list(found)
-    assert {"ok"} == {line["verdict"] for name, line in found.items() if name not in UNSEEN}, ended.stdout
-    assert "note" == found["gateway"]["verdict"]
-    assert int(found["disk"]["verdict"] == "problem") == ended.exit_code
-    assert found["broker"]["says"].startswith(f"Kafka 4.3 answers at {settings.kafka.brokers}: cluster ")
-    assert "Not folded yet: 0 plays (0: 0, 1: 0, 2: 0, 3: 0)." == found["lag"]["says"]
-    assert "1 worker told something just now: a owns partitions 0, 1, 2, 3." == found["workers"]["says"]
-    assert "revision 0 is announced and opens: 60 items, " in found["generation"]["says"]
+    assert CHECKS == list(findings)
+    assert {"ok"} == {line["verdict"] for name, line in findings.items() if name not in UNSEEN}, ended.stdout
+    assert "note" == findings["gateway"]["verdict"]
+    assert int(findings["disk"]["verdict"] == "problem") == ended.exit_code
+    assert findings["broker"]["says"].startswith(f"Kafka 4.3 answers at {settings.kafka.brokers}: cluster ")
+    assert "Not folded yet: 0 plays (0: 0, 1: 0, 2: 0, 3: 0)." == findings["lag"]["says"]
+    assert "1 worker told something just now: a owns partitions 0, 1, 2, 3." == findings["workers"]["says"]
+    assert "revision 0 is announced and opens: 60 items, " in findings["generation"]["says"]
 
 
 def test_what_is_wrong_is_read_by_people(own: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch) -> None:

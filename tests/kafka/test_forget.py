@@ -101,13 +101,13 @@ def test_what_a_worker_left_on_the_disk_is_found(small: Settings, names: TopicNa
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
     with worker(small):
         asyncio.run(carry_out(Forget(user_id="ann"), small))
-        found = {user: on_disk(small, user) for user in ("ann", "ben")}
+        traces = {user: on_disk(small, user) for user in ("ann", "ben")}
 
-    assert [(False, 1, None)] == [(trace.stands, trace.older, trace.unread) for trace in found["ann"]]
-    assert [(True, 0, None)] == [(trace.stands, trace.older, trace.unread) for trace in found["ben"]]
+    assert [(False, 1, None)] == [(trace.stands, trace.older, trace.unread) for trace in traces["ann"]]
+    assert [(True, 0, None)] == [(trace.stands, trace.older, trace.unread) for trace in traces["ben"]]
     assert [(False, 0)] == [(trace.stands, trace.older) for trace in on_disk(small, "ann")]
 
-    for manifest in Path(found["ben"][0].place).glob("MANIFEST-*"):
+    for manifest in Path(traces["ben"][0].place).glob("MANIFEST-*"):
         manifest.write_bytes(b"nothing")
     (damaged,) = on_disk(small, "ben")
     assert f"The state in {damaged.place} cannot be read: " in (damaged.unread or "")
@@ -124,13 +124,13 @@ def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicN
     folder.mkdir(parents=True)
     asyncio.run(write_snapshot(small, folder, no_progress))
 
-    found = {
+    traces_left = {
         user: [trace for trace in on_disk(small, user) if trace.place.startswith(str(folder))]
         for user in ("ann", "ben")
     }
 
     assert {"ann": [False], "ben": [True]} == {
-        user: [trace.stands for trace in traces] for user, traces in found.items()
+        user: [trace.stands for trace in traces] for user, traces in traces_left.items()
     }
 
 
@@ -175,7 +175,7 @@ def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicN
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
         given = run(small, "ann", "--json")
-        clean, found = run(small, "ann", "--verify"), run(small, "ben", "--verify", "--json")
+        clean, unclean = run(small, "ann", "--verify"), run(small, "ben", "--verify", "--json")
 
     receipt = msgspec.json.decode(given.stdout, type=Receipt)
     assert "forget" == receipt.wish
@@ -183,8 +183,8 @@ def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicN
     assert 0 == given.returncode
     assert 0 == clean.returncode
     assert 6 == clean.stdout.count("nothing of them stands")
-    assert 1 == found.returncode
-    assert msgspec.json.decode(found.stdout.splitlines()[0])["stands"] is True
+    assert 1 == unclean.returncode
+    assert msgspec.json.decode(unclean.stdout.splitlines()[0])["stands"] is True
 
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:

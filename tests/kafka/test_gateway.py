@@ -142,13 +142,13 @@ def test_many_readers_wait_at_a_time(running: Running) -> None:
     """Each for a play of their own; every thread has a client of its own, since a shared one closes others' sockets."""
 
     def play_and_read(numbers: range) -> list[bool]:
-        found = []
+        reflected = []
         with client_of(running.gateway) as client:
             for number in numbers:
                 user_id = f"secret-waiting-{number}"
                 (place,) = post(client, play(user_id, f"i{number % 90}"))
-                found.append(bool(read(client, user_id, place)["reflected"]))
-        return found
+                reflected.append(bool(read(client, user_id, place)["reflected"]))
+        return reflected
 
     with ThreadPoolExecutor(40) as threads:
         reflected = threads.map(play_and_read, [range(first, 200, 40) for first in range(40)])

@@ -49,7 +49,9 @@ def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(
 
         lost = client.post("/v1/plays", json=play("ann", "i2"))
         again = client.post("/v1/plays", json=play("ann", "i2"))
-        assert [(503, "2")] * 2 == [(found.status_code, found.headers["retry-after"]) for found in (lost, again)]
+        assert [(503, "2")] * 2 == [
+            (response.status_code, response.headers["retry-after"]) for response in (lost, again)
+        ]
         assert "does not answer; nothing was sent." in again.json()["detail"]
         for _ in range(3):
             assert {**before, "reflected": True} == read(client, "ann", place, wait_ms=0)

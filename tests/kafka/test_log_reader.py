@@ -27,8 +27,8 @@ async def span(
 ) -> list[tuple[int, int]]:
     """Return partition and offset of every record of a span."""
     async with reader(settings.kafka.brokers, TIMEOUT_S) as consumer:
-        found = read_span(consumer, ends, starts, timeout_s)
-        return [(partition, record.offset) async for partition, records in found for record in records]
+        reading = read_span(consumer, ends, starts, timeout_s)
+        return [(partition, record.offset) async for partition, records in reading for record in records]
 
 
 async def test_a_topic_is_read_to_its_end_of_now(settings: Settings, names: TopicNames) -> None:
@@ -46,15 +46,15 @@ async def test_some_partitions_are_read_alone(settings: Settings, names: TopicNa
     """Those that were named."""
     await fill(settings, names.plays, p0=2, p1=2, p2=2)
 
-    found = [number async for number, _ in read_topic(settings.kafka.brokers, names.plays, TIMEOUT_S, [1, 3])]
+    partitions = [number async for number, _ in read_topic(settings.kafka.brokers, names.plays, TIMEOUT_S, [1, 3])]
 
-    assert [1] == found
+    assert [1] == partitions
 
 
 async def test_an_empty_topic_ends_at_once(settings: Settings, names: TopicNames) -> None:
     """Nothing to read is not a wait."""
     async with asyncio.timeout(5):
-        assert [] == [found async for found in read_topic(settings.kafka.brokers, names.plays, TIMEOUT_S)]
+        assert [] == [batch async for batch in read_topic(settings.kafka.brokers, names.plays, TIMEOUT_S)]
 
 
 async def test_a_span_holds_what_was_asked_for(settings: Settings, names: TopicNames) -> None:

@@ -93,10 +93,10 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         send(small, [play_record(f"u{number}", "i0", 1000 * AS_OF_S) for number in range(8)] + [(b"ben", retried)] * 20)
 
         block_until(lambda: top_of(small) == "i0", 20)
-        found = msgspec.json.decode(run(small, "popular", "--json"), type=PopularItems)
-        assert ["i0", "i5", "i4", "i3"] == found.items
-        assert [6.0, 5.0, 4.0] == found.plays[1:]
-        assert 6 < found.plays[0] <= 9  # it went out when it came first, maybe before the last of its plays
+        popular = msgspec.json.decode(run(small, "popular", "--json"), type=PopularItems)
+        assert ["i0", "i5", "i4", "i3"] == popular.items
+        assert [6.0, 5.0, 4.0] == popular.plays[1:]
+        assert 6 < popular.plays[0] <= 9  # it went out when it came first, maybe before the last of its plays
         block_until(lambda: lists(small).keys() >= {f"u{number}" for number in range(8)}, 20)
         assert {"blended"} == {lists(small)[f"u{number}"].kind for number in range(8)}
 
@@ -106,8 +106,8 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         block_until(lambda: "cem" in lists(small), 20)
         cem = lists(small)["cem"]
         assert "popular" == cem.kind
-        assert found.items == cem.items
-        assert found.plays[1:] == cem.scores[1:]
+        assert popular.items == cem.items
+        assert popular.plays[1:] == cem.scores[1:]
         assert 9 == cem.scores[0]
         assert 0 == len([key for key, _ in values(small, names.popular_items) if key != b"all"])
     with pytest.raises(ProcessError, match="There is no popular list of kind 'film'"):

@@ -109,10 +109,10 @@ def records_of(settings: Settings, topic: str) -> list[tuple[str, bytes]]:
     """Return keys and values of a topic."""
 
     async def read() -> list[tuple[str, bytes]]:
-        found = read_topic(settings.kafka.brokers, topic, 10)
+        reading = read_topic(settings.kafka.brokers, topic, 10)
         return [
             (f"topic {topic}", (record.key or b"") + b" " + (record.value or b""))
-            async for _, records in found
+            async for _, records in reading
             for record in records
         ]
 
@@ -121,12 +121,12 @@ def records_of(settings: Settings, topic: str) -> list[tuple[str, bytes]]:
 
 def found_in(settings: Settings, broker: Broker, *wanted: list[bytes]) -> list[set[str]]:
     """Return where each of some things stands."""
-    found: list[set[str]] = [set() for _ in wanted]
+    places_of_each: list[set[str]] = [set() for _ in wanted]
     for place, content in searched(settings, broker):
-        for places, traces in zip(found, wanted, strict=True):
+        for places, traces in zip(places_of_each, wanted, strict=True):
             if any(trace in content for trace in traces):
                 places.add(place)
-    return found
+    return places_of_each
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
@@ -201,8 +201,8 @@ def test_the_search_finds_what_is_kept(small: Settings, broker: Broker, secret: 
     with worker(small):
         block_until(lambda: secret.listener.encode() in dict(values(small, names.users_changelog)), 20)
 
-    (found,) = found_in(small, broker, secret.traces)
+    (places,) = found_in(small, broker, secret.traces)
 
-    assert f"topic {names.users_changelog}" in found
-    assert any(place.startswith("entry of ") for place in found)
-    assert any(f"{names.users_changelog}-" in place for place in found)
+    assert f"topic {names.users_changelog}" in places
+    assert any(place.startswith("entry of ") for place in places)
+    assert any(f"{names.users_changelog}-" in place for place in places)

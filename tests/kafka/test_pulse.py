@@ -50,33 +50,33 @@ def served(settings: Settings) -> str:
 
 def metrics(settings: Settings) -> dict[tuple[str, str, str], float]:
     """Return what a worker tells of its lists, summed over the kinds of plays: name, list, depth."""
-    found: dict[tuple[str, str, str], float] = {}
+    samples: dict[tuple[str, str, str], float] = {}
     for family in text_string_to_metric_families(served(settings)):
         for sample in family.samples:
             if "generation" in sample.labels and "list" in sample.labels:
                 key = sample.name, sample.labels["list"], sample.labels.get("at", "")
-                found[key] = found.get(key, 0.0) + sample.value
-    return found
+                samples[key] = samples.get(key, 0.0) + sample.value
+    return samples
 
 
 def published(settings: Settings, topic: str) -> dict[str, list[Recommendations]]:
     """Return every list that was published, by listener, in order."""
-    found: dict[str, list[Recommendations]] = {}
+    by_user: dict[str, list[Recommendations]] = {}
     for key, value in values(settings, topic):
-        found.setdefault(key.decode(), []).append(msgspec.json.decode(value, type=Recommendations))
-    return found
+        by_user.setdefault(key.decode(), []).append(msgspec.json.decode(value, type=Recommendations))
+    return by_user
 
 
 def offsets_of(settings: Settings, topic: str) -> dict[str, list[tuple[int, str]]]:
     """Return every play of every listener: its offset, its item."""
 
     async def read() -> dict[str, list[tuple[int, str]]]:
-        found: dict[str, list[tuple[int, str]]] = {}
+        by_user: dict[str, list[tuple[int, str]]] = {}
         async for _, records in read_topic(settings.kafka.brokers, topic, 10):
             for record in records:
                 event = json.loads(record.value)
-                found.setdefault(event["user_id"], []).append((record.offset, event["item_id"]))
-        return found
+                by_user.setdefault(event["user_id"], []).append((record.offset, event["item_id"]))
+        return by_user
 
     return asyncio.run(read())
 

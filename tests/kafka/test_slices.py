@@ -25,7 +25,7 @@ def take_groups(settings: Settings, expected: int, acknowledged: int) -> list[Gr
 
 def offsets(groups: list[Group], partition: int) -> list[int]:
     """Return the offsets of a partition as they came."""
-    return [offset for group in groups for number, found in group if number == partition for offset in found]
+    return [offset for group in groups for number, of_slice in group if number == partition for offset in of_slice]
 
 
 async def produce(settings: Settings, names: TopicNames, **counts: int) -> None:
@@ -58,8 +58,8 @@ async def test_every_record_is_delivered_once_and_in_order(settings: Settings, n
 
     assert list(range(2501)) == offsets(groups, 0)
     assert list(range(10)) == offsets(groups, 3)
-    assert 100 == max(len(found) for group in groups for _, found in group)
-    assert 300 >= max(sum(len(found) for _, found in group) for group in groups)
+    assert 100 == max(len(of_slice) for group in groups for _, of_slice in group)
+    assert 300 >= max(sum(len(of_slice) for _, of_slice in group) for group in groups)
     assert 2501 == await committed(settings, names, 0)
     assert 10 == await committed(settings, names, 3)
 

@@ -23,8 +23,8 @@ GROUP = 10
 
 def swept(process: WorkerProcess, generation_id: str) -> list[dict[str, Any]]:
     """Return the partitions that a worker has swept under a generation since it was started last."""
-    found = [event for event in process.events() if event["event"] == "partition_swept"]
-    return [event for event in found if event["generation"] == generation_id]
+    ends = [event for event in process.events() if event["event"] == "partition_swept"]
+    return [event for event in ends if event["generation"] == generation_id]
 
 
 def folded_under(settings: Settings, generation_id: str) -> int:

@@ -111,10 +111,10 @@ def test_outcomes_under_other_settings_are_unknown(small: Settings) -> None:
         block_until(lambda: _applied(small) == 2, 20)
     capped = override(small, event_weights="play=0.5,skip=-1")
 
-    found, told = traced(capped, "ann"), run(capped, "ann")
+    trace, told = traced(capped, "ann"), run(capped, "ann")
 
-    assert ["history"] == found.events.differing
-    assert ["unknown", "wished", "unknown"] == [outcome for _, outcome in outcomes(found)]
+    assert ["history"] == trace.events.differing
+    assert ["unknown", "wished", "unknown"] == [outcome for _, outcome in outcomes(trace)]
     assert (
         "Outcomes marked unknown cannot be recomputed: the events lead to another record (history differ).\n"
         "Either a worker had other settings than this command, or the topic was made anew.\n"
@@ -131,9 +131,9 @@ def test_a_listener_who_is_forgotten_is_traced(small: Settings) -> None:
     with worker(small):
         send(small, [signal("ann", "i1"), event("ann", type="forget")])
         block_until(lambda: _applied(small) == 1, 20)
-        found = run(small, "ann", "--json")
+        ended = run(small, "ann", "--json")
 
-    trace = msgspec.json.decode(found.stdout, type=Trace)
+    trace = msgspec.json.decode(ended.stdout, type=Trace)
     assert [(0, "forgotten"), (1, "wished")] == outcomes(trace)
     assert trace.record is not None
     assert trace.record.forgotten
@@ -144,13 +144,13 @@ def test_an_unknown_listener_is_a_sentence(small: Settings) -> None:
     """With status 1."""
     send(small, [signal("ben", "i1")])
 
-    found = run(small, "ann")
+    ended = run(small, "ann")
 
-    assert 1 == found.returncode
+    assert 1 == ended.returncode
     assert (
         f"Nothing is known of 'ann': offsets 0 to 1 of partition 0 of {small.topics.prefix}plays have no event with "
         "this key, and there is no record and no list.\n"
-    ) == found.stderr
+    ) == ended.stderr
     with pytest.raises(UnknownListenerError):
         traced(small, "ann")
 

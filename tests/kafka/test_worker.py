@@ -87,10 +87,10 @@ def test_a_reject_arrives_with_its_reason_and_the_stream_goes_on(running: Worker
 
     block_until(lambda: "stubborn" in lists(running.settings), 5)
 
-    found = [(a.key, a.value) for a in rejects(running.settings) if a.key == b"stubborn"]
+    originals = [(a.key, a.value) for a in rejects(running.settings) if a.key == b"stubborn"]
     reasons = [a.reason for a in rejects(running.settings) if a.key == b"stubborn"]
     offsets = [a.offset for a in rejects(running.settings) if a.key == b"stubborn"]
-    assert bad == found
+    assert bad == originals
     assert reasons[0].startswith("JSON is malformed")
     assert "item_id: Expected str, got int" == reasons[1]
     assert [offsets[0], offsets[0] + 1, offsets[0] + 2] == [*offsets, lists(running.settings)["stubborn"].offset]

@@ -64,9 +64,9 @@ def test_a_blended_list_is_that_of_all_blended_scores(seed: int, part: float, n_
     blended = (scene.queries @ scene.items.T + parts[:, None] * scene.preference)[np.arange(len(rows))[:, None], rows]
     np.testing.assert_allclose(blended, scores, rtol=1e-4, atol=1e-4)
     assert not np.isin(rows, scene.withdrawn).any()
-    for user, found in enumerate(rows):
-        assert not np.isin(found, scene.known[scene.starts[user] : scene.starts[user + 1]]).any()
-        assert N == len(set(found.tolist()))
+    for user, listed in enumerate(rows):
+        assert not np.isin(listed, scene.known[scene.starts[user] : scene.starts[user + 1]]).any()
+        assert N == len(set(listed.tolist()))
 
 
 def test_the_ends_are_the_two_lists() -> None:
@@ -77,9 +77,9 @@ def test_the_ends_are_the_two_lists() -> None:
     popular, _ = scene.blended(np.full(6, 1e6, np.float32), 40, 40)
 
     assert scene.personal(N)[0].tolist() == own.tolist()
-    for user, found in enumerate(popular.tolist()):
+    for user, listed in enumerate(popular.tolist()):
         known = scene.known[scene.starts[user] : scene.starts[user + 1]]
-        assert scene.popular[~np.isin(scene.popular, known)][:N].tolist() == found
+        assert scene.popular[~np.isin(scene.popular, known)][:N].tolist() == listed
 
 
 def test_a_list_that_runs_out_of_items_is_padded() -> None:
@@ -104,6 +104,6 @@ def test_a_preference_is_the_plays_of_an_average_listener() -> None:
 @pytest.mark.parametrize(("best", "expected"), [(0.5, 0.2), (0.0, 0.0), (-1.0, 0.0)])
 def test_a_popular_part_is_of_the_size_of_the_best_score(best: float, expected: float) -> None:
     """It shrinks with the variance left; where no score is positive there is none."""
-    found = popular_parts(np.array([best], np.float32), np.array([0.2], np.float32), 2.0)
+    parts = popular_parts(np.array([best], np.float32), np.array([0.2], np.float32), 2.0)
 
-    assert pytest.approx(expected) == found[0]
+    assert pytest.approx(expected) == parts[0]

@@ -48,11 +48,11 @@ def score_of(equations: Equations, factors: Factors, lists: Rows) -> Floats:
     return np.where(lists >= 0, scores, 0).astype(np.float32)
 
 
-def assert_same(expected: Reasons, found: Reasons, scale: Floats) -> None:
+def assert_same(expected: Reasons, reasons: Reasons, scale: Floats) -> None:
     """No share and no rest is further off than 1e-5 of its item's scale."""
-    assert (np.abs(expected.shares - found.shares) <= CLOSE * scale[:, :, None]).all()
-    assert (np.abs(expected.rest - found.rest) <= CLOSE * scale).all()
-    np.testing.assert_array_equal(expected.entries < 0, found.entries < 0)
+    assert (np.abs(expected.shares - reasons.shares) <= CLOSE * scale[:, :, None]).all()
+    assert (np.abs(expected.rest - reasons.rest) <= CLOSE * scale).all()
+    np.testing.assert_array_equal(expected.entries < 0, reasons.entries < 0)
 
 
 def bounds(equations: Equations, factors: Factors, lists: Rows) -> Floats:
@@ -60,15 +60,15 @@ def bounds(equations: Equations, factors: Factors, lists: Rows) -> Floats:
 
     By Cauchy and Schwarz in the inner product of the inverse of the users' matrices.
     """
-    found, items = np.zeros(lists.shape), factors.item_factors.astype(np.float64)
+    scale, items = np.zeros(lists.shape), factors.item_factors.astype(np.float64)
     starts, rows, confidences, targets = equations.terms.starts, *equations.terms.columns
     for user, reg in enumerate(equations.regularization):
         own = np.flatnonzero(rows[starts[user] : starts[user + 1]] >= 0) + starts[user]
         y = items[rows[own]]
         inverse = np.linalg.inv(np.diag(factors.gram_diagonal + reg) + (y.T * confidences[own]) @ y)
         lengths = np.sqrt(np.einsum("nf,fg,ng->n", items, inverse, items))
-        found[user] = lengths[lists[user]] * (np.abs(targets[own]) @ lengths[rows[own]])
-    return found.astype(np.float32)
+        scale[user] = lengths[lists[user]] * (np.abs(targets[own]) @ lengths[rows[own]])
+    return scale.astype(np.float32)
 
 
 @pytest.mark.parametrize("rule", ["ials", "hkv"])

@@ -93,11 +93,11 @@ def test_decay_by_time_does_not_ask_for_the_order(played: list[tuple[int, int]])
 
     histories, _ = add_plays(*no_histories(1), plays, 9, np.inf, half_life_s=10.0)
 
-    found = dict(zip(histories.item_keys.tolist(), zip(*histories[2::2], strict=True), strict=True))
+    entries = dict(zip(histories.item_keys.tolist(), zip(*histories[2::2], strict=True), strict=True))
     expected = {1: (2**-3.1 + 2**-2.4 + 2**-0.1 + 1, 31), 2: (2**-0.3 + 1, 12)}
-    assert {1, 2} == set(found)
+    assert {1, 2} == set(entries)
     for item, (value, last_s) in expected.items():
-        np.testing.assert_allclose((value, last_s), found[item], rtol=1e-6)
+        np.testing.assert_allclose((value, last_s), entries[item], rtol=1e-6)
 
 
 def test_signals_against_an_item_stand_beside_those_for_it() -> None:

@@ -21,19 +21,19 @@ def test_plays_decay_with_time() -> None:
     values = np.array([1, 2, 4, 8, -5], np.float32)
     played, rows = np.array([900, 1000, 5000, 100, 100], np.uint32), np.array([0, 1, 1, -1, 1], np.int32)
 
-    found, as_of_s = popularity_in_time(values, played, rows, 3, HALF_LIFE_S, now_s=1100)
+    popularity, as_of_s = popularity_in_time(values, played, rows, 3, HALF_LIFE_S, now_s=1100)
 
     assert 1100 == as_of_s
-    np.testing.assert_allclose([0.25, 2 * 0.5 + 4, 0], found)
+    np.testing.assert_allclose([0.25, 2 * 0.5 + 4, 0], popularity)
 
 
 def test_nothing_played_is_no_popularity() -> None:
     """Zeros as of no time."""
     nothing = np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.int32)
 
-    found, as_of_s = popularity_in_time(*nothing, 2, HALF_LIFE_S, NOW_S)
+    popularity, as_of_s = popularity_in_time(*nothing, 2, HALF_LIFE_S, NOW_S)
 
-    assert [0.0, 0.0] == found.tolist()
+    assert [0.0, 0.0] == popularity.tolist()
     assert 0 == as_of_s
 
 

@@ -15,11 +15,11 @@ def test_the_nearest_are_those_of_a_plain_cosine() -> None:
     np.fill_diagonal(cosines, -np.inf)
     cosines[:, ~items.any(axis=1)] = -np.inf
 
-    rows, found = related_items(items, 10)
+    rows, nearest = related_items(items, 10)
 
     lively = items.any(axis=1)
-    np.testing.assert_allclose(-np.sort(-cosines)[lively, :10], found[lively], atol=1e-6)
-    np.testing.assert_allclose(found[lively], np.take_along_axis(cosines, rows.astype(int), 1)[lively], atol=1e-6)
+    np.testing.assert_allclose(-np.sort(-cosines)[lively, :10], nearest[lively], atol=1e-6)
+    np.testing.assert_allclose(nearest[lively], np.take_along_axis(cosines, rows.astype(int), 1)[lively], atol=1e-6)
     assert not (rows == np.arange(300)[:, None]).any()
 
 

@@ -83,11 +83,11 @@ def worker_metrics() -> WorkerMetrics:
 @cache
 def exported() -> dict[str, set[str]]:
     """Return the labels of every metric by its name, Prometheus's own `up` included."""
-    found: dict[str, set[str]] = {"up": set()}
+    labels_of: dict[str, set[str]] = {"up": set()}
     for family in chain(worker_metrics().collect(), gateway_metrics()):
         for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
-    return found
+            labels_of.setdefault(sample.name, set()).update(sample.labels)
+    return labels_of
 
 
 class Asked(NamedTuple):
@@ -112,8 +112,8 @@ def parse(expression: str) -> Any:
 def children(node: Any) -> Iterator[Any]:
     """Yield the expressions that an expression is made of."""
     for name in ("lhs", "rhs", "expr", "param"):
-        if isinstance(found := getattr(node, name, None), promql_parser.Expr):
-            yield found
+        if isinstance(child := getattr(node, name, None), promql_parser.Expr):
+            yield child
     yield from getattr(node, "args", ())
 
 
@@ -145,16 +145,16 @@ def faults(expression: str) -> list[str]:
     """Return what is wrong with an expression, by what is exported."""
     node, known = parse(expression), exported()
     asked = list(selectors(node))
-    found = [f"{one.metric} is not exported" for one in asked if one.metric not in known]
+    messages = [f"{one.metric} is not exported" for one in asked if one.metric not in known]
     labels = {name for one in asked for name in known.get(one.metric, set())} | SCRAPED
     for one in asked:
         if extra := one.labels - known.get(one.metric, set()) - SCRAPED:
-            found.append(f"{one.metric} has no label {sorted(extra)}")
+            messages.append(f"{one.metric} has no label {sorted(extra)}")
         counts = one.metric.endswith(("_total", "_bucket", "_count", "_sum"))
         if counts and one.over not in {"rate", "increase"}:
-            found.append(f"{one.metric} is a counter and is read without a rate")
-    found += [f"nothing here has a label {sorted(names - labels)}" for names in grouped(node) if names - labels]
-    return found
+            messages.append(f"{one.metric} is a counter and is read without a rate")
+    messages += [f"nothing here has a label {sorted(names - labels)}" for names in grouped(node) if names - labels]
+    return messages
 
 
 def rules() -> list[dict[str, Any]]:

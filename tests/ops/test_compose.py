@@ -37,8 +37,8 @@ def scraped() -> dict[str, Any]:
 
 def mounts(name: str) -> dict[str, tuple[str, bool]]:
     """Return what is mounted into a service: by the path inside, the source and whether it is read-only."""
-    found = (volume.split(":") for volume in SERVICES[name].get("volumes", ()))
-    return {inside: (source, "ro" in rest) for source, inside, *rest in found}
+    volumes = (volume.split(":") for volume in SERVICES[name].get("volumes", ()))
+    return {inside: (source, "ro" in rest) for source, inside, *rest in volumes}
 
 
 def image_settings() -> dict[str, str]:
@@ -257,9 +257,9 @@ def test_kafka_takes_its_environment(tmp_path: Path) -> None:
     meta = (tmp_path / "data" / "meta.properties").read_text()
     assert f"cluster.id={environment['CLUSTER_ID']}" in meta
     lines = (tmp_path / "final" / "server.properties").read_text().splitlines()
-    found = dict(line.split("=", 1) for line in lines if "=" in line)
-    assert "INSIDE://kafka:9092,HOST://127.0.0.1:19092" == found["advertised.listeners"]
-    assert "false" == found["auto.create.topics.enable"]
+    properties = dict(line.split("=", 1) for line in lines if "=" in line)
+    assert "INSIDE://kafka:9092,HOST://127.0.0.1:19092" == properties["advertised.listeners"]
+    assert "false" == properties["auto.create.topics.enable"]
 
 
 def test_kafka_keeps_everything_on_its_volume() -> None:

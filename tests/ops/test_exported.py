@@ -44,7 +44,7 @@ def test_the_metrics_of_a_worker_are_collected() -> None:
 
 def test_the_metrics_of_a_gateway_are_collected() -> None:
     """By the names that its clients were promised."""
-    found = {name: labels for name, labels in exported().items() if not name.endswith("_created")}
+    collected = {name: labels for name, labels in exported().items() if not name.endswith("_created")}
 
     promised: dict[str, set[str]] = {
         "playfold_gateway_requests_total": {"route", "method", "status"},
@@ -60,4 +60,4 @@ def test_the_metrics_of_a_gateway_are_collected() -> None:
         "playfold_disk_free_bytes": set(),
         "playfold_disk_size_bytes": set(),
     }
-    assert promised == {name: found.get(name) for name in promised}
+    assert promised == {name: collected.get(name) for name in promised}

@@ -21,10 +21,10 @@ class History:
 
 async def read_history(settings: Settings) -> History:
     """Read the users changelog."""
-    found = History()
+    history_read = History()
     async for partition, history in read_partitions(settings, no_progress):
-        found.users |= history.users
-        found.item_ids |= history.item_ids
+        history_read.users |= history.users
+        history_read.item_ids |= history.item_ids
         if history.read_through:
-            found.read_through[partition] = history.read_through
-    return found
+            history_read.read_through[partition] = history.read_through
+    return history_read

@@ -91,19 +91,19 @@ def fold_slices(
 
 def make_durable(changes: Mapping[int, Changes], states: Mapping[int, PartitionState]) -> None:
     """Write changes into the states at the places that a changelog of their own would give them."""
-    for partition, found in changes.items():
+    for partition, changed in changes.items():
         state = states[partition]
-        highest = max(state.place.applied_offset_max, found.applied_offset_max)
-        state.commit(found.changelog, Place(state.place.changelog_offset + len(found.changelog), highest))
+        highest = max(state.place.applied_offset_max, changed.applied_offset_max)
+        state.commit(changed.changelog, Place(state.place.changelog_offset + len(changed.changelog), highest))
 
 
 def lists_of(changes: Mapping[int, Changes]) -> dict[str, Recommendations]:
     """Return the lists of a group by user; the message's key is the user's id."""
-    found = {}
+    latest = {}
     for partition in changes.values():
         for key, value in partition.lists:
             assert value is not None
             recommended = msgspec.json.decode(value, type=Recommendations)
             assert key == recommended.user_id.encode()
-            found[recommended.user_id] = recommended
-    return found
+            latest[recommended.user_id] = recommended
+    return latest

@@ -51,10 +51,10 @@ def read(client: Client, user_id: str, place: dict[str, Any] | None = None, wait
     return good(client.get(f"/v1/users/{user_id}/recommendations", params=query)).json()
 
 
-def good(found: Response) -> Response:
+def good(response: Response) -> Response:
     """Return an answer that has status 200."""
-    assert found.status_code == 200, found.text
-    return found
+    assert response.status_code == 200, response.text
+    return response
 
 
 def events_of(stream: Iterator[str], name: str) -> Iterator[Any]:

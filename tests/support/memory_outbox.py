@@ -45,13 +45,13 @@ class MemoryOutbox(Outbox):
         if not self._started:
             message = "The outbox is not started."
             raise RuntimeError(message)
-        found = list(items)
-        for key, value in found:
+        sent = list(items)
+        for key, value in sent:
             size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
             if size > RECORD_BYTES_MAX:
                 message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
                 raise ValueError(message)
-        return Pending([(self._acknowledgement(topic, partition, found), len(found))] if found else [])
+        return Pending([(self._acknowledgement(topic, partition, sent), len(sent))] if sent else [])
 
     def release(self, topic: str) -> None:
         """Acknowledge what was held of a topic."""

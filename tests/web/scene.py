@@ -70,9 +70,9 @@ class Scene:
             self.parts.search.take([(key.encode(), value)])
         self.parts.waiters.wake(user_id for user_id, _ in changed)
 
-    def put_list(self, found: Recommendations) -> None:
+    def put_list(self, recommendations: Recommendations) -> None:
         """Have a list come."""
-        self.take(LIST, found.user_id, msgspec.json.encode(found))
+        self.take(LIST, recommendations.user_id, msgspec.json.encode(recommendations))
 
     def put_item(self, item_id: str, **fields: Any) -> None:
         """Have the catalog tell of an item."""
@@ -81,13 +81,13 @@ class Scene:
     def put_related(self, item_id: str, items: Sequence[str]) -> None:
         """Have items be related to an item."""
         cosines = [1 - rank / 10 for rank, _ in enumerate(items, 1)]
-        found = RelatedItems(item_id=item_id, generation="g", items=list(items), cosines=cosines)
-        self.take(RELATED, item_id, msgspec.json.encode(found))
+        related = RelatedItems(item_id=item_id, generation="g", items=list(items), cosines=cosines)
+        self.take(RELATED, item_id, msgspec.json.encode(related))
 
     def put_popular(self, items: Sequence[str], kind: str = "all", made_at_ms: int = NOW_MS) -> None:
         """Have a popular list come."""
         plays = [float(len(items) - rank) for rank, _ in enumerate(items)]
-        found = PopularItems(
+        popular = PopularItems(
             kind=kind,
             generation="g",
             revision=0,
@@ -96,7 +96,7 @@ class Scene:
             items=list(items),
             plays=plays,
         )
-        self.parts.popular.on_record(kind.encode(), msgspec.json.encode(found))
+        self.parts.popular.on_record(kind.encode(), msgspec.json.encode(popular))
 
 
 def made_list(user_id: str = "ann", items: Sequence[str] = ("i1", "i2", "i3"), **fields: Any) -> Recommendations:

@@ -30,9 +30,9 @@ class CountingOutbox(MemoryOutbox):
 
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
         """Count, and keep what is sent."""
-        found = list(items)
-        self.sizes.append(len(found))
-        return await super().send(topic, partition, found)
+        batch = list(items)
+        self.sizes.append(len(batch))
+        return await super().send(topic, partition, batch)
 
 
 class GoneOutbox(MemoryOutbox):
@@ -95,8 +95,8 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together(intake: Play
 
     outbox.release(PLAYS)
 
-    found = [offset for offsets in await asyncio.gather(*puts) for offset in offsets]
-    assert list(range(100)) == found
+    offsets_of_all = [offset for offsets in await asyncio.gather(*puts) for offset in offsets]
+    assert list(range(100)) == offsets_of_all
     assert [100] == await late
     assert [100, 1] == outbox.sizes
 

@@ -74,8 +74,8 @@ class Scene:
 
     def written(self, partition: int) -> list[tuple[str, list[str] | None]]:
         """Return keys and items of what was written to a partition, None for a tombstone."""
-        found = self.outbox.logs.get((TOPIC, partition), [])
-        return [(key.decode(), decoded(value).items if value else None) for key, value in found]
+        log = self.outbox.logs.get((TOPIC, partition), [])
+        return [(key.decode(), decoded(value).items if value else None) for key, value in log]
 
 
 def decoded(value: bytes | None) -> PopularItems:

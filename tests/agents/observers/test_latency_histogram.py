@@ -8,15 +8,15 @@ from agents.observers.latency_histogram import DOUBLINGS, PER_DOUBLING, LatencyH
 
 def test_a_share_is_found_within_a_step() -> None:
     """Never too low, and at most a step too high."""
-    delays, found = LatencyHistogram(), np.random.default_rng(0).lognormal(3, 1, 5000) + 1
-    for part in np.array_split(found, 7):
+    delays, drawn_ms = LatencyHistogram(), np.random.default_rng(0).lognormal(3, 1, 5000) + 1
+    for part in np.array_split(drawn_ms, 7):
         delays.add(part)
 
     p50, p99 = delays.take(0.5, 0.99)
 
     assert p50 is not None
     assert p99 is not None
-    for told, exact in ((p50, np.quantile(found, 0.5)), (p99, np.quantile(found, 0.99))):
+    for told, exact in ((p50, np.quantile(drawn_ms, 0.5)), (p99, np.quantile(drawn_ms, 0.99))):
         assert exact <= 1.01 * told
         assert told <= 1.01 * exact * 2 ** (1 / PER_DOUBLING)
 
@@ -43,17 +43,17 @@ def test_odd_delays_are_counted(delay: float, told: float) -> None:
 
 def test_all_delays_are_counted_up_to_every_doubling() -> None:
     """Exactly, at the bounds too, and whatever a pulse took of them meanwhile."""
-    delays, found = LatencyHistogram(), np.random.default_rng(1).lognormal(3, 3, 5000) + 1
-    found[:3] = [1.0, 16.0, 1024.0]
-    for part in np.array_split(found, 5):
+    delays, drawn_ms = LatencyHistogram(), np.random.default_rng(1).lognormal(3, 3, 5000) + 1
+    drawn_ms[:3] = [1.0, 16.0, 1024.0]
+    for part in np.array_split(drawn_ms, 5):
         delays.add(part)
         delays.take(0.5)
 
     told = delays.all()
 
-    assert {2**k / 1000: int(np.sum(found <= 2**k)) for k in range(DOUBLINGS)} == told.up_to
+    assert {2**k / 1000: int(np.sum(drawn_ms <= 2**k)) for k in range(DOUBLINGS)} == told.up_to
     assert 5000 == told.n > told.up_to[65.536]
-    assert found.sum() / 1000 == pytest.approx(told.sum_s)
+    assert drawn_ms.sum() / 1000 == pytest.approx(told.sum_s)
 
 
 def test_no_delays_are_a_histogram_too() -> None:

@@ -64,7 +64,7 @@ class Scene:
     def counted(self, which: str = "own", name: str = FIRST_ID) -> list[float]:
         """Return the figures of one kind of list, over all kinds of plays."""
         counts = self.quality.counts.get(name, np.zeros((2, 3, 2, 4)))
-        return [round(found, 6) for found in counts[LISTS.index(which)].sum(axis=(0, 1)).tolist()]
+        return [round(count, 6) for count in counts[LISTS.index(which)].sum(axis=(0, 1)).tolist()]
 
 
 @pytest.fixture

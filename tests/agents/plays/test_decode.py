@@ -122,13 +122,13 @@ def test_a_private_play_that_cannot_be_read_is_rejected_without_its_bytes(value:
     """Nor its key, nor a reason that quotes it: the place tells its client enough."""
     (message,) = read_group([slice_of(2, 9, (b"ann", value))], SETTINGS).rejects[2]
 
-    found = msgspec.json.decode(message[1] or b"", type=RejectedPlay)
+    reject = msgspec.json.decode(message[1] or b"", type=RejectedPlay)
     assert b"" == message[0]
-    assert found.key is None
-    assert found.value is None
-    assert 2 == found.partition
-    assert 9 == found.offset
-    assert "a private play cannot be read; what it says stands at its place alone" == found.reason
+    assert reject.key is None
+    assert reject.value is None
+    assert 2 == reject.partition
+    assert 9 == reject.offset
+    assert "a private play cannot be read; what it says stands at its place alone" == reject.reason
 
 
 @pytest.mark.parametrize("private", [b"false", b" false", b"null", b"\n null"])
@@ -197,7 +197,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), children, max_size=5),
     max_leaves=8,
-).map(lambda found: msgspec.json.encode(found) if not isinstance(found, int) or abs(found) < 2**63 else b"9" * 40)
+).map(lambda value: msgspec.json.encode(value) if not isinstance(value, int) or abs(value) < 2**63 else b"9" * 40)
 
 
 @given(st.lists(st.tuples(st.none() | BINARY, st.none() | BINARY | JSON), max_size=20))
@@ -233,5 +233,5 @@ def test_the_columns_have_the_types_of_the_kernels() -> None:
     for slices in ([slice_of(0, 0)], [slice_of(0, 0, (None, b"")), slice_of(1, 0, played("ann", "i1"))]):
         plays = read_group(slices, SETTINGS).events
 
-        found = [str(np.asarray(column).dtype) for column in plays]
-        assert ["int64", "int64", "uint64", "float32", "uint32", "uint64", "uint8"] == found
+        types = [str(np.asarray(column).dtype) for column in plays]
+        assert ["int64", "int64", "uint64", "float32", "uint32", "uint64", "uint8"] == types

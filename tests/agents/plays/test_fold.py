@@ -244,12 +244,12 @@ def test_a_list_may_hold_what_its_listener_knows(states: States, generation: Gen
     """Where the settings say so: at once, or after so many plays."""
     slices = [slice_of(0, 0, played("ann", "i3"), played("ann", "i9"))]
     told: list[dict[str, Any]] = [{"known_items": "include"}, {"repeat_after_plays": 1}, {}]
-    found = []
+    listed = []
     for options in told:
         settings = override(SETTINGS, list_n=40, **options)
-        found.append({"i3", "i9"} & set(lists_of(fold_slices(slices, states, generation, settings))["ann"].items))
+        listed.append({"i3", "i9"} & set(lists_of(fold_slices(slices, states, generation, settings))["ann"].items))
 
-    assert [{"i3", "i9"}, {"i3"}, set()] == found
+    assert [{"i3", "i9"}, {"i3"}, set()] == listed
 
 
 def test_a_list_holds_what_is_available_when_it_is_made(states: States, generation: Generation) -> None:
@@ -260,9 +260,9 @@ def test_a_list_holds_what_is_available_when_it_is_made(states: States, generati
     fold_slices([slice_of(0, 0, played("ann", "i3"))], states, generation, settings)
     folder = folder_of(settings, ranker=ranker)
 
-    found = [
+    listed = [
         "i5" in lists_of(folder.refold({0: [b"ann"]}, context, publish_all=True))["ann"].items
         for context in (GroupContext(states, generation, now_ms) for now_ms in (NOW_MS - 1, NOW_MS))
     ]
 
-    assert [False, True] == found
+    assert [False, True] == listed

@@ -241,17 +241,17 @@ async def test_what_comes_while_users_are_refolded_is_one_group(scene: Scene) ->
 
 async def test_plays_flow_until_none_comes_for_a_while(scene: Scene) -> None:
     """Refolding is no play."""
-    found = [scene.pipeline.flow.group_s]
+    group_s = [scene.pipeline.flow.group_s]
     await scene.pipeline.refold(0, [b"ann"])
-    found.append(scene.pipeline.flow.group_s)
+    group_s.append(scene.pipeline.flow.group_s)
     message = Message(0, 0, "ann")
     scene.deliver(message)
     await wait_until(lambda: message.acked)
     flowing = scene.pipeline.flow.group_s
     scene.clock.now_s += FLOW_S
-    found.append(scene.pipeline.flow.group_s)
+    group_s.append(scene.pipeline.flow.group_s)
 
-    assert [None, None, None] == found
+    assert [None, None, None] == group_s
     assert flowing == pytest.approx(SMOOTHING * 3 * STEP_S)
 
 

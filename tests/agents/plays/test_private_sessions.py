@@ -137,7 +137,9 @@ def test_later_plays_know_nothing_of_the_session(scene: Scene, tmp_path: Path) -
 
     plain.states[0].close()
     assert [lists_of(changes) for changes in without] == [lists_of(changes) for changes in with_session]
-    assert [found[0].changelog for found in without] == [found[0].changelog for found in with_session]
+    assert [of_partition[0].changelog for of_partition in without] == [
+        of_partition[0].changelog for of_partition in with_session
+    ]
 
 
 def test_a_session_goes_on_and_stands_on_top_of_the_record(scene: Scene) -> None:

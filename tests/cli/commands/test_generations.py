@@ -222,10 +222,10 @@ def test_a_rollback_brings_back_revision_and_related_items(online: Settings, sto
 
 async def records_of(settings: Settings, topic: str) -> dict[bytes, bytes]:
     """Return what stands on a topic."""
-    found: dict[bytes, bytes] = {}
+    latest: dict[bytes, bytes] = {}
     async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
-        found.update((record.key, record.value) for record in records)
-    return found
+        latest.update((record.key, record.value) for record in records)
+    return latest
 
 
 def test_a_rollback_refuses_what_may_not_serve(online: Settings, store: GenerationStore) -> None:

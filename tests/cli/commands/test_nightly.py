@@ -58,22 +58,22 @@ def events(log: Path) -> list[dict[str, Any]]:
 def said(log: Path, event: str, n: int = 1, within_s: float = 20.0) -> list[dict[str, Any]]:
     """Wait until an event was told so many times, and return it."""
     deadline = time.monotonic() + within_s
-    while len(found := [told for told in events(log) if told["event"] == event]) < n:
+    while len(matching := [told for told in events(log) if told["event"] == event]) < n:
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
-    return found
+    return matching
 
 
 def children(settings: Settings) -> list[int]:
     """Return the processes that run under these settings' data folder, those of the resident and below."""
-    marker, found = f"PLAYFOLD_DATA_DIR={settings.application.data_dir}\0".encode(), []
+    marker, pids = f"PLAYFOLD_DATA_DIR={settings.application.data_dir}\0".encode(), []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             if marker in path.read_bytes():
-                found.append(int(path.parent.name))
+                pids.append(int(path.parent.name))
         except OSError:
             continue
-    return found
+    return pids
 
 
 @pytest.mark.processes

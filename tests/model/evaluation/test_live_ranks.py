@@ -59,18 +59,18 @@ def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> Scored:
 
 def ranked_plain(listeners: Sequence[Listener], popular: Sequence[int]) -> list[tuple[int, int, int]]:
     """Do the same play by play: where it stands, its rank in the own list, and in the popular one."""
-    found, place = list[tuple[int, int, int]](), 0
+    ranked, place = list[tuple[int, int, int]](), 0
     for listener in listeners:
         known = set(listener.history)
         unwanted = known - set(listener.listable) | set(listener.left_out)
         same = [item for item in popular if item not in unwanted]
         for signal in listener.came:
             if listener.listed and signal.learnt and signal.is_play and signal.item not in known:
-                found.append((place, rank_in(listener.listed, signal.item), rank_in(same, signal.item)))
+                ranked.append((place, rank_in(listener.listed, signal.item), rank_in(same, signal.item)))
             if signal.learnt:
                 known.add(signal.item)
             place += 1
-    return found
+    return ranked
 
 
 def rank_in(items: Sequence[int], item: int) -> int:

@@ -195,9 +195,9 @@ def test_the_stream_is_not_trained_on(split: Split, factors: Factors) -> None:
 
 def test_windows_do_not_add_listeners(split: Split) -> None:
     """Rows for windows take part in the training, and leave every listener their own vector."""
-    found = train_on(split, replace(OBJECTIVE, window_plays=10), np.random.default_rng(0))
+    matrix = train_on(split, replace(OBJECTIVE, window_plays=10), np.random.default_rng(0))
 
-    assert (len(split.starts) - 1, 16) == found.user_factors.shape
+    assert (len(split.starts) - 1, 16) == matrix.user_factors.shape
 
 
 def test_nothing_scored_is_no_rank(factors: Factors) -> None:

@@ -108,7 +108,7 @@ def test_what_is_unavailable_is_not_in_a_blended_list(generation: Generation) ->
 
     scores = blended_scores(user, generation, SETTINGS.popularity.blend)
     gone = np.isin(generation.item_ids.astype(str), ["i0", "i1", "i5"])
-    assert ["blended", "blended"] == [kinds_of(found)[0] for found in lists]
+    assert ["blended", "blended"] == [kinds_of(blended)[0] for blended in lists]
     assert gone[lists[0].rows[0]].any()
     assert not gone[lists[1].rows[0]].any()
     np.testing.assert_allclose(np.sort(np.where(gone, -np.inf, scores))[::-1][:10], lists[1].scores[0], atol=1e-5)

@@ -79,12 +79,12 @@ def test_a_vector_of_another_generation_is_no_start(tmp_path: Path) -> None:
     stale.header["generation_key"] = generation.key ^ 1
     stale.vectors[:] = np.nan
 
-    expected, found = (
+    expected, built = (
         build_lists(cold, generation, settings_with(list_n=5)),
         build_lists(stale, generation, settings_with(list_n=5)),
     )
 
-    np.testing.assert_array_equal(expected.rows, found.rows)
+    np.testing.assert_array_equal(expected.rows, built.rows)
     np.testing.assert_array_equal(cold.vectors, stale.vectors)
 
 
@@ -105,12 +105,12 @@ def test_factors_of_another_generation_give_other_scores(tmp_path: Path) -> None
     """The lists of two generations are told apart by their scores, even for the same items."""
     first, second = make_generation(tmp_path, seed=0), make_generation(tmp_path, SECOND_ID, seed=1)
 
-    found = [
+    scores = [
         build_lists(unpacked(listener(1, 2)), generation, settings_with(list_n=5)).scores
         for generation in (first, second)
     ]
 
-    assert not np.allclose(found[0], found[1])
+    assert not np.allclose(scores[0], scores[1])
 
 
 _SHARED: list[Generation] = []
@@ -188,13 +188,13 @@ def test_known_items_are_in_the_list_where_that_is_wanted(tmp_path: Path) -> Non
     generation = make_generation(tmp_path)
     records = [unpacked(listener(3, 14)) for _ in range(2)]
 
-    found = [
+    listings = [
         build_lists(records[0], generation, settings_with(list_n=40)),
         build_lists(records[1], generation, settings_with(list_n=40, known_items="include")),
     ]
 
-    assert [{"i3", "i14"}, set()] == [ALL - set(rows_of(lists, generation)[0]) for lists in found]
-    assert [True, True] == [bool(lists.personal[0]) for lists in found]
+    assert [{"i3", "i14"}, set()] == [ALL - set(rows_of(lists, generation)[0]) for lists in listings]
+    assert [True, True] == [bool(lists.personal[0]) for lists in listings]
     np.testing.assert_array_equal(records[0].vectors, records[1].vectors)
 
 
@@ -202,10 +202,10 @@ def test_an_item_may_come_again_after_so_many_plays(tmp_path: Path) -> None:
     """Counted from its last play, in the listener's own plays."""
     generation = make_generation(tmp_path)
 
-    found = [listed(generation, listener(1, 2, 3, 4), repeat_after_plays=n)[0] for n in (0, 1, 3, 4)]
+    listings = [listed(generation, listener(1, 2, 3, 4), repeat_after_plays=n)[0] for n in (0, 1, 3, 4)]
 
     assert [{"i1", "i2", "i3", "i4"}, {"i4"}, {"i2", "i3", "i4"}, {"i1", "i2", "i3", "i4"}] == [
-        ALL - items for items in found
+        ALL - items for items in listings
     ]
 
 
@@ -215,14 +215,14 @@ def test_what_is_unavailable_when_the_list_is_made_is_not_in_it(tmp_path: Path) 
     ranker = Ranker(Settings())
     ranker.catalog.on_record(b"i7", b'{"item_id": "i7", "available_from_ms": 1000, "available_until_ms": 2000}')
 
-    found = []
+    listings = []
     for now_ms in (999, 1000, 2000):
         lists = build_lists(
             unpacked(listener(3), UserRecord()), generation, settings_with(list_n=40), ranker, now_ms=now_ms
         )
-        found.append([ALL - set(items) for items in rows_of(lists, generation)])
+        listings.append([ALL - set(items) for items in rows_of(lists, generation)])
 
-    assert [[{"i3", "i7"}, {"i7"}], [{"i3"}, set()], [{"i3", "i7"}, {"i7"}]] == found
+    assert [[{"i3", "i7"}, {"i7"}], [{"i3"}, set()], [{"i3", "i7"}, {"i7"}]] == listings
 
 
 def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
@@ -258,9 +258,9 @@ def test_unavailable_items_make_the_list_shorter_only_at_the_end(tmp_path: Path)
     for item in whole[:3]:
         ranker.catalog.on_record(item.encode(), f'{{"item_id": "{item}", "available_until_ms": 1}}'.encode())
 
-    found = rows_of(
+    rows = rows_of(
         build_lists(unpacked(listener(3)), generation, settings_with(list_n=10), ranker, now_ms=10), generation
     )[0]
 
-    assert whole[3:] == found[:7]
-    assert 10 == len(found)
+    assert whole[3:] == rows[:7]
+    assert 10 == len(rows)

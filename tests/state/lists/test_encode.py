@@ -59,20 +59,20 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
 
     messages = ListEncoder(SETTINGS).encode(users, records, lists, ListContext(generation, 0), published(4, 3))
 
-    found = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
-    assert {0, 1, 2} == set(found)
+    sent = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
+    assert {0, 1, 2} == set(sent)
     for number, played in ((0, {"i3", "i14", "i15", "i9", "i26"}), (1, {"i9", "i5"})):
-        made = found[number]
+        made = sent[number]
         assert [min(3, len(played))] * 12 == [len(names) for names in made.because]
         assert {name for names in made.because for name in names} <= played
         assert all(len(set(names)) == len(names) for names in made.because)
         sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
         np.testing.assert_allclose(made.scores, sums, rtol=1e-6)
-    assert max(map(abs, found[1].because_rest)) < 1e-5
-    assert "popular" == found[2].kind
-    assert [] == found[2].because
-    assert [] == found[2].because_scores
-    assert [] == found[2].because_rest
+    assert max(map(abs, sent[1].because_rest)) < 1e-5
+    assert "popular" == sent[2].kind
+    assert [] == sent[2].because
+    assert [] == sent[2].because_scores
+    assert [] == sent[2].because_rest
 
 
 def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_a_list_need_not_say_why(tmp_path: Path) -> None:
 
     messages = ListEncoder(settings).encode({0: [b"ann"]}, records, lists, ListContext(generation, 0), published(1, 1))
 
-    found = msgspec.json.decode(messages[0], type=Recommendations)
-    assert 5 == len(found.items)
-    assert [] == found.because
-    assert [] == found.because_scores
-    assert [] == found.because_rest
+    sent = msgspec.json.decode(messages[0], type=Recommendations)
+    assert 5 == len(sent.items)
+    assert [] == sent.because
+    assert [] == sent.because_scores
+    assert [] == sent.because_rest
 
 
 def test_nobody_due_is_no_message(tmp_path: Path) -> None:

@@ -28,21 +28,21 @@ def test_recall_is_the_share_of_the_exact_first_ten_that_was_found(
 ) -> None:
     """Among the first ten of both, whatever the order; empty places are neither found nor missed."""
     rng = np.random.default_rng(seed)
-    found, exact = lists_of(n_users, n, n_filled, rng), lists_of(n_users, n + n_more, n_filled, rng)
+    listed, exact = lists_of(n_users, n, n_filled, rng), lists_of(n_users, n + n_more, n_filled, rng)
 
     expected = []
-    for one, other in zip(found.tolist(), exact.tolist(), strict=True):
+    for one, other in zip(listed.tolist(), exact.tolist(), strict=True):
         wanted = set(other[: min(AT, n)]) - {-1}
         expected.append(len(wanted & set(one[:AT])) / len(wanted) if wanted else 1.0)
-    assert expected == pytest.approx(recall_of(found, exact).tolist())
+    assert expected == pytest.approx(recall_of(listed, exact).tolist())
 
 
 def test_what_stands_behind_the_tenth_place_does_not_count() -> None:
     """Neither found there nor missed there."""
     exact = np.arange(12, dtype=np.int32)[None, :]
-    found = np.array([[*range(1, 10), 99, 0, 98]], np.int32)
+    listed = np.array([[*range(1, 10), 99, 0, 98]], np.int32)
 
-    assert [0.9] == recall_of(found, exact).tolist()
+    assert [0.9] == recall_of(listed, exact).tolist()
 
 
 def test_nothing_to_find_is_found() -> None:

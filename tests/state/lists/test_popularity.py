@@ -64,15 +64,15 @@ def test_it_begins_with_the_generation(generation: Generation) -> None:
     """The same items, plays and preferences as were trained: ten plays a listener, by the items' shares."""
     live, unlisted = live_under(generation), Unlisted.of(generation)
 
-    trained, found = popular_as_trained(generation, unlisted), live.now(ListContext(generation, NOW_MS), unlisted)
+    trained, live_list = popular_as_trained(generation, unlisted), live.now(ListContext(generation, NOW_MS), unlisted)
 
     assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(generation, live)
     assert AS_OF_S == live.as_of_s
-    for expected, column in zip(trained, found, strict=True):
+    for expected, column in zip(trained, live_list, strict=True):
         np.testing.assert_allclose(expected, column)
     total = 9 + 5 + 4 + 37
-    np.testing.assert_allclose(10 * np.array([5, 4]) / total, found.preference[found.rows[1:3]], rtol=1e-6)
-    assert 1.0 == found.preference[found.rows[0]]
+    np.testing.assert_allclose(10 * np.array([5, 4]) / total, live_list.preference[live_list.rows[1:3]], rtol=1e-6)
+    assert 1.0 == live_list.preference[live_list.rows[0]]
 
 
 def test_plays_count_by_their_age(generation: Generation) -> None:

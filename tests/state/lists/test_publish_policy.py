@@ -43,11 +43,11 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
 
 def lists_of(rows: Sequence[Sequence[int]], generation: Generation, score: float = 1.0) -> Lists:
     """Return lists of items, each scored alike."""
-    found: Rows = np.full((len(rows), 4), -1, np.int32)
+    table: Rows = np.full((len(rows), 4), -1, np.int32)
     for number, row in enumerate(rows):
-        found[number, : len(row)] = row
-    scores: Floats = np.where(found >= 0, score, -np.inf).astype(np.float32)
-    return unexplained(found, scores, np.ones(len(rows), np.bool_), generation)
+        table[number, : len(row)] = row
+    scores: Floats = np.where(table >= 0, score, -np.inf).astype(np.float32)
+    return unexplained(table, scores, np.ones(len(rows), np.bool_), generation)
 
 
 def listed(generation: Generation, *rows: int, ago_ms: int = 50_000) -> UserRecord:
@@ -103,11 +103,11 @@ def test_a_newcomer_among_the_first_items_is_a_change(generation: Generation) ->
 def test_a_list_that_holds_what_nobody_gets_any_more_is_a_change(generation: Generation) -> None:
     """However far down, and only then."""
     users = [listed(generation, 1, 2, 3, 4), listed(generation), listed(generation, 1, 2, 3, 5)]
-    found = {}
+    decisions = {}
     for rows in ((4, 30), (3, 5), (9,), ()):
         unlisted = Unlisted.of(generation, np.array(rows, np.int32))
-        found[rows] = holding(records_of(*users).listed, unlisted, generation).tolist()
-    assert {(4, 30): [True, False, False], (3, 5): [True, False, True], (9,): [False] * 3, (): [False] * 3} == found
+        decisions[rows] = holding(records_of(*users).listed, unlisted, generation).tolist()
+    assert {(4, 30): [True, False, False], (3, 5): [True, False, True], (9,): [False] * 3, (): [False] * 3} == decisions
 
     same = lists_of([[1, 2, 3, 9]], generation)
     gone = Unlisted.of(generation, np.array([4], np.int32))
@@ -127,11 +127,11 @@ def test_another_mean_score_is_a_change(generation: Generation) -> None:
     """In either direction, beyond the share that the settings allow."""
     user = listed(generation, 1, 2, 3, 4)
 
-    found = [
+    decisions = [
         decided(user, lists_of([[1, 2, 3, 4]], generation, score), generation) for score in (0.85, 0.95, 1.05, 1.15)
     ]
 
-    assert ["changed", "-", "-", "changed"] == found
+    assert ["changed", "-", "-", "changed"] == decisions
 
 
 def test_a_first_list_another_generation_and_a_repeat_go_out_at_once(generation: Generation) -> None:

@@ -91,17 +91,17 @@ def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation)
     whole = session_list(exact_builder(settings), ListContext(generation, 0), ["i3", "i9", "i3"])
     wanted = [whole.items[4], "nowhere", whole.items[0], whole.items[2], whole.items[0]]
 
-    found = rank_candidates(generation, ["i3", "i9", "i3", "gone"], wanted)
+    ranked = rank_candidates(generation, ["i3", "i9", "i3", "gone"], wanted)
 
-    assert "personal" == found.kind
-    assert [whole.items[0], whole.items[2], whole.items[4]] == found.items
-    assert ["gone", "nowhere"] == found.unknown
-    assert found.scores == pytest.approx([whole.scores[0], whole.scores[2], whole.scores[4]], abs=1e-5)
+    assert "personal" == ranked.kind
+    assert [whole.items[0], whole.items[2], whole.items[4]] == ranked.items
+    assert ["gone", "nowhere"] == ranked.unknown
+    assert ranked.scores == pytest.approx([whole.scores[0], whole.scores[2], whole.scores[4]], abs=1e-5)
 
 
 def test_candidates_for_nothing_known_stand_by_their_plays(generation: Generation) -> None:
     """Nobody can tell what goes with items that no training has seen."""
-    found = rank_candidates(generation, ["gone"], ["i21", "i3", "i7"])
+    ranked = rank_candidates(generation, ["gone"], ["i21", "i3", "i7"])
 
-    assert "popular" == found.kind
-    assert ["i7", "i21", "i3"] == found.items
+    assert "popular" == ranked.kind
+    assert ["i7", "i21", "i3"] == ranked.items

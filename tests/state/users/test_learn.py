@@ -35,60 +35,62 @@ OF_TWO = settings_with(play_ids_max=2)
 
 def learn_plain(record: UserRecord, events: list[Played], settings: Settings) -> UserRecord:
     """Apply events to one record, one at a time, in lines that anybody can check."""
-    found = replace(record, play_ids=[*record.play_ids], vector=(0.0, 0.0))
+    learned = replace(record, play_ids=[*record.play_ids], vector=(0.0, 0.0))
     for event in events:
-        if event.offset <= found.applied_offset:
+        if event.offset <= learned.applied_offset:
             continue
-        found.applied_offset = event.offset
+        learned.applied_offset = event.offset
         if event.action in (Action.PAUSE, Action.RESUME):
-            found.paused = event.action == Action.PAUSE
+            learned.paused = event.action == Action.PAUSE
         elif event.action in (Action.HIDE, Action.UNHIDE):
-            left = [key for key in found.hidden if key != event.item_key]
+            left = [key for key in learned.hidden if key != event.item_key]
             kept = [*left, event.item_key] if event.action == Action.HIDE else left
-            found.hidden = kept[max(0, len(kept) - settings.users.hidden_max) :]
+            learned.hidden = kept[max(0, len(kept) - settings.users.hidden_max) :]
         elif event.action == Action.SHOWN:
-            show_plain(found, event.item_key, settings)
+            show_plain(learned, event.item_key, settings)
         else:
-            signal_plain(found, event, settings)
-    return found
+            signal_plain(learned, event, settings)
+    return learned
 
 
-def show_plain(found: UserRecord, key: int, settings: Settings) -> None:
+def show_plain(record: UserRecord, key: int, settings: Settings) -> None:
     """Count that an item was shown."""
-    if found.paused:
+    if record.paused:
         return
-    old = next((item for item in found.shown if item.item_key == key), ShownItem(key, 0, 0))
-    cooled = old.shows >= settings.users.cooldown_shows and found.plays - old.at_play >= settings.users.cooldown_plays
-    left = [item for item in found.shown if item.item_key != key]
-    found.shown = [*left, ShownItem(key, 1 if cooled else old.shows + 1, found.plays)][-settings.users.shown_max :]
+    old = next((item for item in record.shown if item.item_key == key), ShownItem(key, 0, 0))
+    cooled = old.shows >= settings.users.cooldown_shows and record.plays - old.at_play >= settings.users.cooldown_plays
+    left = [item for item in record.shown if item.item_key != key]
+    record.shown = [*left, ShownItem(key, 1 if cooled else old.shows + 1, record.plays)][-settings.users.shown_max :]
 
 
-def signal_plain(found: UserRecord, event: Played, settings: Settings) -> None:
+def signal_plain(record: UserRecord, event: Played, settings: Settings) -> None:
     """Learn a signal, unless there is a reason not to."""
-    if found.paused or (event.play_id and event.play_id in found.play_ids):
+    if record.paused or (event.play_id and event.play_id in record.play_ids):
         return
-    if event.played_at_s // DAY_S > found.day:
-        found.day, found.day_signals = event.played_at_s // DAY_S, 0
-    if 0 < settings.signals.per_day_max <= found.day_signals:
+    if event.played_at_s // DAY_S > record.day:
+        record.day, record.day_signals = event.played_at_s // DAY_S, 0
+    if 0 < settings.signals.per_day_max <= record.day_signals:
         return
-    found.day_signals += 1
+    record.day_signals += 1
     if event.play_id:
-        kept = [*found.play_ids, event.play_id]
-        found.play_ids = kept[max(0, len(kept) - settings.users.play_ids_max) :]
-    found.plays += event.action == Action.PLAY
-    found.last_played_s = max(found.last_played_s, event.played_at_s)
+        kept = [*record.play_ids, event.play_id]
+        record.play_ids = kept[max(0, len(kept) - settings.users.play_ids_max) :]
+    record.plays += event.action == Action.PLAY
+    record.last_played_s = max(record.last_played_s, event.played_at_s)
     if event.weight > 0:
-        found.shown = [item for item in found.shown if item.item_key != event.item_key]
-    found.history = history_plain(found, event, settings)
+        record.shown = [item for item in record.shown if item.item_key != event.item_key]
+    record.history = history_plain(record, event, settings)
 
 
-def history_plain(found: UserRecord, event: Played, settings: Settings) -> list[HistoryEntry]:
+def history_plain(record: UserRecord, event: Played, settings: Settings) -> list[HistoryEntry]:
     """Return the history after a signal."""
-    same = [entry for entry in found.history if (entry.item_key, entry.value < 0) == (event.item_key, event.weight < 0)]
+    same = [
+        entry for entry in record.history if (entry.item_key, entry.value < 0) == (event.item_key, event.weight < 0)
+    ]
     value, as_of_s = 0.0, event.played_at_s
     for entry in same:
         as_of_s = max(as_of_s, entry.last_played_s)
-        plays, seconds = entry.touched_at_play - found.plays, entry.last_played_s - as_of_s
+        plays, seconds = entry.touched_at_play - record.plays, entry.last_played_s - as_of_s
         halvings = plays * (1.0 / settings.objective.half_life_plays) + seconds * (
             1.0 / (settings.objective.half_life_days * DAY_S)
         )
@@ -97,8 +99,8 @@ def history_plain(found: UserRecord, event: Played, settings: Settings) -> list[
         (event.played_at_s - as_of_s) * (1.0 / (settings.objective.half_life_days * DAY_S))
     )
     value = float(np.float32(max(-settings.signals.item_weight_max, min(settings.signals.item_weight_max, value))))
-    left = [entry for entry in found.history if entry not in same]
-    return [*left, HistoryEntry(event.item_key, value, found.plays, as_of_s)][-settings.users.history_max :]
+    left = [entry for entry in record.history if entry not in same]
+    return [*left, HistoryEntry(event.item_key, value, record.plays, as_of_s)][-settings.users.history_max :]
 
 
 def learned(
@@ -137,7 +139,7 @@ def test_learning_equals_the_plain_reference(
     """Offsets, counts, histories, memories and wishes are those of the few lines above, bit for bit."""
     limits = {"history_max": history_max, "play_ids_max": play_ids_max, "hidden_max": hidden_max}
     settings, plays = override(LIMITS, **limits), of_each(topic)
-    expected = [learn_plain(UserRecord(), found, settings) for found in plays]
+    expected = [learn_plain(UserRecord(), events, settings) for events in plays]
 
     after, repeated = learned(new_users(N_USERS, 2), plays, settings)
 
@@ -170,7 +172,7 @@ def test_the_same_plays_twice_change_nothing(topic: list[tuple[int, Played]]) ->
     twice, repeated = learned(once, plays)
 
     assert plain(once) == plain(twice)
-    assert [bool(found) for found in plays] == repeated
+    assert [bool(events) for events in plays] == repeated
 
 
 def test_an_offset_at_or_below_the_applied_one_is_skipped() -> None:

@@ -144,13 +144,13 @@ WRITES = st.lists(
 
 def winners(writes: list[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
     """Return what recovery has to keep: the highest applied offset since the last deletion, the latest of equals."""
-    found: dict[bytes, bytes] = {}
+    latest: dict[bytes, bytes] = {}
     for key, value in writes:
         if value is None:
-            found.pop(key, None)
-        elif key not in found or applied_offset_of(value) >= applied_offset_of(found[key]):
-            found[key] = value
-    return found
+            latest.pop(key, None)
+        elif key not in latest or applied_offset_of(value) >= applied_offset_of(latest[key]):
+            latest[key] = value
+    return latest
 
 
 @hypothesis_settings(max_examples=100)
@@ -164,10 +164,10 @@ def test_the_highest_applied_offset_wins(writes: list[tuple[bytes, bytes | None]
         state = PartitionState(Path(folder) / "0")
         for low, high in pairwise(bounds):
             state.apply_changelog(logged(low, *writes[low:high]))
-        found, marked, place = dict(state.users(b"", 100)), set(state.outranked(100)), state.place
+        held, marked, place = dict(state.users(b"", 100)), set(state.outranked(100)), state.place
         state.close()
 
-    assert expected == found
+    assert expected == held
     assert {key for key, value in expected.items() if last[key] != value} <= marked <= set(expected)
     assert len(writes) - 1 == place.changelog_offset
     assert max([-1, *(applied_offset_of(value) for _, value in writes if value)]) == place.applied_offset_max
@@ -176,14 +176,14 @@ def test_the_highest_applied_offset_wins(writes: list[tuple[bytes, bytes | None]
 def test_order_and_repetition_do_not_matter(tmp_path: Path) -> None:
     """The same records the other way around, and twice, give the same state."""
     records = [(b"a", record(applied)) for applied in (3, 9, 5)] + [(b"b", record(4)), (b"b", record(2))]
-    found = []
+    contents = []
     for number, order in enumerate((records, records[::-1], records + records)):
         state = PartitionState(tmp_path / str(number))
         state.apply_changelog(logged(0, *order))
-        found.append(state.users(b"", 10))
+        contents.append(state.users(b"", 10))
         state.close()
 
-    assert [[(b"a", record(9)), (b"b", record(4))]] * 3 == found
+    assert [[(b"a", record(9)), (b"b", record(4))]] * 3 == contents
 
 
 def test_among_equals_the_later_wins(state: PartitionState) -> None:
@@ -259,13 +259,13 @@ def test_pages_show_users_and_nothing_else(state: PartitionState) -> None:
     state.apply_changelog(logged(6, (b"a", record(1))))
     mark_swept(state, 7)
 
-    found, after = [], b""
+    keys, after = [], b""
     while page := state.users(after, 2):
         assert len(page) <= 2
-        found += [key for key, _ in page]
+        keys += [key for key, _ in page]
         after = page[-1][0]
 
-    assert users == found
+    assert users == keys
 
 
 def test_a_name_is_wanted_once(tmp_path: Path) -> None:

@@ -183,19 +183,19 @@ class FetchedConsumer(SliceConsumer):
 
 async def delivered(consumer: SliceConsumer) -> list[tuple[TP, int, int, int]]:
     """Return partition, size, offset and generation id of every slice of a fetch, those of a changelog first."""
-    found = [message async for _, message in consumer.getmany(1.0)]
+    messages = [message async for _, message in consumer.getmany(1.0)]
     while not consumer.slices.empty():
-        found.append(consumer.slices.get_nowait().message)
-    return [(message.tp, len(message.value), message.offset, message.generation_id) for message in found]
+        messages.append(consumer.slices.get_nowait().message)
+    return [(message.tp, len(message.value), message.offset, message.generation_id) for message in messages]
 
 
 async def test_a_fetch_is_cut_into_slices() -> None:
     """Each carries the offset of its last record, which is what is committed, and the assignment's id."""
     tp = TP("plays", 2)
 
-    found = await delivered(FetchedConsumer({tp: records(25)}))
+    slices = await delivered(FetchedConsumer({tp: records(25)}))
 
-    assert [(tp, 10, 109, GENERATION_ID), (tp, 10, 119, GENERATION_ID), (tp, 5, 124, GENERATION_ID)] == found
+    assert [(tp, 10, 109, GENERATION_ID), (tp, 10, 119, GENERATION_ID), (tp, 5, 124, GENERATION_ID)] == slices
 
 
 async def test_a_changelog_is_not_cut() -> None:
@@ -211,7 +211,7 @@ async def test_partitions_that_are_paused_are_left_out() -> None:
     consumer = FetchedConsumer({tp: records(1) for tp in (paused, active)})
     consumer._active_partitions = {active}
 
-    assert [active] == [found[0] for found in await delivered(consumer)]
+    assert [active] == [part[0] for part in await delivered(consumer)]
 
 
 async def test_what_a_rebalance_is_about_to_take_away_is_dropped() -> None:
@@ -231,13 +231,13 @@ async def test_what_a_rebalance_is_about_to_take_away_is_dropped() -> None:
 async def test_a_rebalance_ends_the_delivery() -> None:
     """What was fetched under an earlier assignment is not handed out under the next."""
     consumer = FetchedConsumer({TP("changelog", number): records(25) for number in range(2)})
-    found = []
+    messages = []
 
     async for tp, _ in consumer.getmany(1.0):
-        found.append(tp.partition)
+        messages.append(tp.partition)
         consumer.app.consumer_generation_id += 1
 
-    assert [0] == found
+    assert [0] == messages
 
 
 @pytest.mark.parametrize(("acked", "expected"), [([], None), ([109], 110), ([119, 109, 124], 125)])

@@ -28,9 +28,9 @@ TYPES = frozenset(Settings().signals.weights)
 Message = tuple[str, dict[str, Any]]
 
 
-def messages(found: dict[str, Any]) -> Iterator[Message]:
+def messages(spec: dict[str, Any]) -> Iterator[Message]:
     """Yield every kind of record with its topic."""
-    for topic, channel in found["channels"].items():
+    for topic, channel in spec["channels"].items():
         for message in channel["messages"].values():
             yield topic, message
 
@@ -39,13 +39,13 @@ def official() -> dict[str, Any]:
     """Return AsyncAPI's own schema."""
     text = gzip.decompress(OFFICIAL.read_bytes())
     assert OFFICIAL_SHA256 == hashlib.sha256(text).hexdigest()
-    found: dict[str, Any] = json.loads(text)
-    return found
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
-def faults(found: dict[str, Any]) -> list[str]:
+def faults(spec: dict[str, Any]) -> list[str]:
     """Return where a document is no AsyncAPI 3.0.0."""
-    return [error.json_path for error in jsonschema.Draft7Validator(official()).iter_errors(found)]
+    return [error.json_path for error in jsonschema.Draft7Validator(official()).iter_errors(spec)]
 
 
 def references(part: Any) -> Iterator[str]:
@@ -92,26 +92,26 @@ def test_the_document_is_asyncapi() -> None:
 )
 def test_the_official_schema_finds_what_is_wrong(place: tuple[str, ...], wrong: object) -> None:
     """So a document in which it finds nothing has been looked at, down to here."""
-    found = document()
-    part = found
+    spec = document()
+    part = spec
     for name in place[:-1]:
         part = part[name]
     part[place[-1]] = wrong
 
-    assert faults(found)
+    assert faults(spec)
 
 
 def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
     """Within the document, so that it can be handed on as one file."""
-    found = document()
-    targets = set(references(found))
+    spec = document()
+    targets = set(references(spec))
 
     for target in targets:
-        part = found
+        part = spec
         assert target.startswith("#/")
         for name in target[2:].split("/"):
             part = part[name]
-    schemas = {f"#/components/schemas/{name}" for name in found["components"]["schemas"]}
+    schemas = {f"#/components/schemas/{name}" for name in spec["components"]["schemas"]}
     assert schemas == {target for target in targets if target.startswith("#/components/schemas/")}
 
 
@@ -146,21 +146,21 @@ def test_every_record_is_a_message_of_its_topic() -> None:
 
 def test_every_channel_is_sent_to_or_received_from() -> None:
     """Playfold does something with each, and says what."""
-    found = document()
+    spec = document()
 
-    used = {operation["channel"]["$ref"].removeprefix("#/channels/") for operation in found["operations"].values()}
-    assert set(found["channels"]) == used
+    used = {operation["channel"]["$ref"].removeprefix("#/channels/") for operation in spec["operations"].values()}
+    assert set(spec["channels"]) == used
 
 
 def test_every_message_has_examples_that_fit_its_schema() -> None:
     """By the very schema that the document carries; every example is told."""
-    found = document()
+    spec = document()
     n_examples = 0
-    for topic, message in messages(found):
+    for topic, message in messages(spec):
         if "$ref" not in message["payload"]:
             assert "examples" not in message  # a tombstone, or the changelog's binary
             continue
-        schema = {**message["payload"], "components": found["components"]}
+        schema = {**message["payload"], "components": spec["components"]}
         assert message["examples"], f"{message['name']} of {topic} has no example"
         for example in message["examples"]:
             jsonschema.validate(example["payload"], schema, jsonschema.Draft7Validator)
@@ -171,8 +171,8 @@ def test_every_message_has_examples_that_fit_its_schema() -> None:
 
 def test_an_example_that_does_not_fit_is_found() -> None:
     """The check before this one looks through the reference, into the schema."""
-    found = document()
-    schema = {"$ref": "#/components/schemas/Play", "components": found["components"]}
+    spec = document()
+    schema = {"$ref": "#/components/schemas/Play", "components": spec["components"]}
 
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"user_id": "anna", "item_id": 7, "played_at_ms": 1}, schema, jsonschema.Draft7Validator)

@@ -21,10 +21,10 @@ def as_declared(settings: Settings) -> dict[str, FoundTopic]:
     }
 
 
-def said_of(settings: Settings, found: dict[str, FoundTopic]) -> str:
+def said_of(settings: Settings, present: dict[str, FoundTopic]) -> str:
     """Return the sentence about a cluster."""
     with pytest.raises(TopicsError) as caught:
-        compare_topics(settings, found)
+        compare_topics(settings, present)
     return str(caught.value)
 
 
@@ -92,12 +92,12 @@ def test_private_lists_really_go() -> None:
     """Never compacted; old after minutes, in segments that are soon full and files that are not kept."""
     name = topic_names(Settings()).private_recommendations
 
-    (found,) = [topic.configs for topic in declare_topics(Settings()) if topic.name == name]
+    (configs,) = [topic.configs for topic in declare_topics(Settings()) if topic.name == name]
 
-    assert "delete" == found["cleanup.policy"]
-    assert "600000" == found["retention.ms"]
-    assert int(found["segment.ms"]) <= int(found["retention.ms"])
-    assert int(found["file.delete.delay.ms"]) <= 1000
+    assert "delete" == configs["cleanup.policy"]
+    assert "600000" == configs["retention.ms"]
+    assert int(configs["segment.ms"]) <= int(configs["retention.ms"])
+    assert int(configs["file.delete.delay.ms"]) <= 1000
 
 
 @pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)

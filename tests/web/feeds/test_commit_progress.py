@@ -25,10 +25,10 @@ async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> Asy
         await (await outbox.send(names.plays, 2, [(b"k", b"{}")] * 10)).written()
     view = View(tmp_path / "view")
     follower = TopicFollower(settings, view, lambda *_: None)
-    found = CommitProgress(settings, follower, ListWaiters())
-    tasks = [asyncio.create_task(follower.run()), asyncio.create_task(found.run())]
+    made = CommitProgress(settings, follower, ListWaiters())
+    tasks = [asyncio.create_task(follower.run()), asyncio.create_task(made.run())]
     await asyncio.wait_for(follower.caught_up.wait(), 20)
-    yield found
+    yield made
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -83,12 +83,12 @@ async def test_without_kafka_the_lag_is_not_known(tmp_path: Path) -> None:
     """Nothing is 0 that is not known, and it is asked again."""
     settings = settings_with(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
     view = View(tmp_path / "view")
-    found = CommitProgress(settings, TopicFollower(settings, view, lambda *_: None), ListWaiters())
-    found.lags = {0: 5}
-    task = asyncio.create_task(found.run())
-    await wait_until(lambda: found.lags is None)
+    unreached = CommitProgress(settings, TopicFollower(settings, view, lambda *_: None), ListWaiters())
+    unreached.lags = {0: 5}
+    task = asyncio.create_task(unreached.run())
+    await wait_until(lambda: unreached.lags is None)
 
-    assert None is found.lag
+    assert None is unreached.lag
     assert not task.done()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

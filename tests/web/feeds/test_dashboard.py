@@ -23,8 +23,8 @@ def pulse(scene: Scene, instance: str = "a", **fields: Any) -> None:
 
 def quality(n_plays: int, own: float, popular: float) -> Any:
     """Return how good a worker's lists were."""
-    (found,) = [example for example in EXAMPLES[PULSE] if example.payload["quality"]][:1]
-    told = found.payload["quality"]
+    (example_with_quality,) = [example for example in EXAMPLES[PULSE] if example.payload["quality"]][:1]
+    told = example_with_quality.payload["quality"]
     every = msgspec.json.decode(msgspec.json.encode(told["every"]))
     every["plays"] = n_plays
     for name, value in (("own", own), ("popular", popular)):
@@ -126,10 +126,10 @@ async def test_generations_are_told_the_newest_first(scene: Scene) -> None:
     await figures._look_into_store()  # noqa: SLF001
 
     assert [("2026-01-02T00-00-00.000Z", False, 5), ("2026-01-01T00-00-00.000Z", True, 5)] == [
-        (found["generation_id"], found["serving"], found["n_items"]) for found in figures.generations()
+        (row["generation_id"], row["serving"], row["n_items"]) for row in figures.generations()
     ]
     assert [("2026-01-01T00:00:00+00:00", False, None)] * 2 == [
-        (found["created_at"], found["rejected"], found["quality"]) for found in figures.generations()
+        (row["created_at"], row["rejected"], row["quality"]) for row in figures.generations()
     ]
 
 

@@ -41,18 +41,18 @@ def made(user_id: str, offset: int) -> Item:
 async def running_follower(settings: Settings, view: View) -> AsyncIterator[tuple[TopicFollower, list[Seen]]]:
     """Follow the topics while the block lasts, from when everything is read that stands there."""
     seen: list[Seen] = []
-    found = TopicFollower(
+    follower = TopicFollower(
         settings, view, lambda kind, lists, records: seen.append(Seen(kind, list(lists), len(records)))
     )
-    task = asyncio.create_task(found.run())
-    waiting = asyncio.create_task(found.caught_up.wait())
+    task = asyncio.create_task(follower.run())
+    waiting = asyncio.create_task(follower.caught_up.wait())
     await asyncio.wait({task, waiting}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         waiting.cancel()
         task.result()
     assert waiting.done()
     try:
-        yield found, seen
+        yield follower, seen
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -69,7 +69,7 @@ async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicN
     await write(settings, names.recommendations, made("ann", 3), made("ben", 4))
     view = View(folder)
     async with running_follower(settings, view) as (_, seen):
-        assert {("ann", 3), ("ben", 4)} == {told for found in seen for told in found.lists}
+        assert {("ann", 3), ("ben", 4)} == {told for batch in seen for told in batch.lists}
     view.close()
     await write(settings, names.recommendations, made("ann", 5))
 
@@ -78,13 +78,13 @@ async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicN
         assert [Seen(LIST, [("ann", 5)], 1)] == seen
         held = {user_id: view.list_of(user_id) for user_id in ("ann", "ben")}
     view.close()
-    assert {"ann": 5, "ben": 4} == {user_id: found.offset for user_id, found in held.items() if found}
+    assert {"ann": 5, "ben": 4} == {user_id: batch.offset for user_id, batch in held.items() if batch}
 
 
 async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNames, folder: Path) -> None:
     """Of every topic, with its kind; tombstones, too; nothing is left behind."""
     view = View(folder)
-    async with running_follower(settings, view) as (found, seen):
+    async with running_follower(settings, view) as (follower, seen):
         assert [] == seen
         await write(settings, names.recommendations, made("ann", 3))
         await write(settings, names.related_items, (b"i1", b"{}"))
@@ -94,8 +94,8 @@ async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNa
         await wait_until(lambda: len(seen) == 3)
         assert [("ann", -1)] == seen[-1].lists
         assert None is view.list_of("ann")
-        assert 0 == found.left
-        assert 0 == found.behind
+        assert 0 == follower.left
+        assert 0 == follower.behind
     view.close()
 
 
@@ -106,16 +106,16 @@ async def test_it_is_known_of_which_partitions_everything_is_held(
     view = View(folder)
     idle = TopicFollower(settings, view, lambda *_: None)
     assert frozenset() == await idle.reached()
-    async with running_follower(settings, view) as (found, seen):
-        assert frozenset(range(4)) == await found.reached()
-        consumer, tp = found._consumer, TopicPartition(names.recommendations, 1)  # noqa: SLF001  to hold a record back
+    async with running_follower(settings, view) as (follower, seen):
+        assert frozenset(range(4)) == await follower.reached()
+        consumer, tp = follower._consumer, TopicPartition(names.recommendations, 1)  # noqa: SLF001  to hold a record back
         assert consumer is not None
         consumer.pause(tp)
         await write(settings, names.recommendations, made("ann", 3))
-        assert frozenset({0, 2, 3}) == await found.reached()
+        assert frozenset({0, 2, 3}) == await follower.reached()
         consumer.resume(tp)
         await wait_until(lambda: bool(seen))
-        assert frozenset(range(4)) == await found.reached()
+        assert frozenset(range(4)) == await follower.reached()
     view.close()
 
 

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.virtual_time
 
 async def next_of(events: AsyncIterator[bytes], name: str) -> Any:
     """Return what the next event of a name says."""
-    async for found in events:
-        head, _, told = found.partition(b"\ndata: ")
+    async for written in events:
+        head, _, told = written.partition(b"\ndata: ")
         if head == b"event: " + name.encode():
             assert told.endswith(b"\n\n")
             assert b"\n" not in told[:-2]
@@ -149,7 +149,9 @@ async def test_so_many_pages_are_open_and_no_more(scene: Scene) -> None:
         scene.parts.follower.caught_up.clear()
         starting = await client.get("/live/events?user=ann")
 
-    assert [(503, "2")] * 2 == [(found.status_code, found.headers["retry-after"]) for found in (full, starting)]
+    assert [(503, "2")] * 2 == [
+        (response.status_code, response.headers["retry-after"]) for response in (full, starting)
+    ]
     assert "The limit of open live pages is reached." == full.json()["detail"]
 
 

@@ -33,7 +33,7 @@ async def test_the_page_is_shown_with_its_listener(scene: Scene) -> None:
         plain, chosen = await client.get("/"), await client.get("/", params={"user": '"><script>alert(1)</script>'})
         long = await client.get("/", params={"user": "x" * 129})
 
-    assert [200, 200, 422] == [found.status_code for found in (plain, chosen, long)]
+    assert [200, 200, 422] == [response.status_code for response in (plain, chosen, long)]
     assert "text/html; charset=utf-8" == plain.headers["content-type"]
     assert "<script>alert" not in chosen.text
     assert "&lt;script&gt;" in chosen.text
@@ -46,8 +46,8 @@ def referred() -> Iterator[str]:
     for template in (folder / "templates").glob("*.html"):
         yield from re.findall(r'(?:href|src)="(/static/[^"]+)"', template.read_text())
     for script in (folder / "static").glob("*.js"):
-        for found in re.findall(r'from "(\./|/static/)([^"]+)"', script.read_text()):
-            yield f"/static/{found[1]}"
+        for match in re.findall(r'from "(\./|/static/)([^"]+)"', script.read_text()):
+            yield f"/static/{match[1]}"
 
 
 async def test_every_file_that_a_page_asks_for_is_there(locked: Scene) -> None:
@@ -90,11 +90,11 @@ async def test_a_browser_logs_in_once(locked: Scene) -> None:
 )
 async def test_another_token_is_told_to_be_wrong(locked: Scene, content: bytes) -> None:
     """With the form again, and without a cookie."""
-    found = await log_in(locked, content)
+    response = await log_in(locked, content)
 
-    assert 401 == found.status_code
-    assert "set-cookie" not in found.headers
-    assert 'id="wrong"' in found.text
+    assert 401 == response.status_code
+    assert "set-cookie" not in response.headers
+    assert 'id="wrong"' in response.text
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ async def test_what_is_no_such_form_is_refused(locked: Scene, content: bytes, ki
 
 async def test_without_a_token_there_is_nothing_to_log_in_to(scene: Scene) -> None:
     """The form leads to the page."""
-    found = await log_in(scene, b"token=whatever")
+    response = await log_in(scene, b"token=whatever")
 
-    assert 303 == found.status_code
-    assert "/" == found.headers["location"]
-    assert "set-cookie" not in found.headers
+    assert 303 == response.status_code
+    assert "/" == response.headers["location"]
+    assert "set-cookie" not in response.headers
 
 
 async def test_listeners_are_found_by_how_their_ids_begin(scene: Scene) -> None:

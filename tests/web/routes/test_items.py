@@ -33,10 +33,10 @@ async def test_the_catalog_s_item_is_given_out(scene: Scene) -> None:
     """With a tag; what it does not know is 404."""
     scene.put_item("i1", title="One", artist="A", kind="song", tags=("x",))
 
-    found = await get(scene, "/v1/items/i1")
+    response = await get(scene, "/v1/items/i1")
 
-    assert {"item_id": "i1", "title": "One", "artist": "A", "kind": "song", "tags": ["x"]} == found.json()
-    same = await get(scene, "/v1/items/i1", **{"if-none-match": found.headers["etag"]})
+    assert {"item_id": "i1", "title": "One", "artist": "A", "kind": "song", "tags": ["x"]} == response.json()
+    same = await get(scene, "/v1/items/i1", **{"if-none-match": response.headers["etag"]})
     assert 304 == same.status_code
     assert b"" == same.content
     assert 404 == (await get(scene, "/v1/items/i2")).status_code
@@ -73,24 +73,24 @@ async def test_nothing_is_said_to_be_missing_before_the_topics_are_read(scene: S
     """503 with Retry-After: a 404 would be believed."""
     scene.parts.follower.caught_up.clear()
 
-    found = await get(scene, path)
+    response = await get(scene, path)
 
-    assert 503 == found.status_code
-    assert "2" == found.headers["retry-after"]
+    assert 503 == response.status_code
+    assert "2" == response.headers["retry-after"]
 
 
 async def test_what_goes_with_some_items_is_ranked(scene: Scene, generation: Generation) -> None:
     """None of the given ones is in it; what the generation does not know is told; nothing is kept."""
     scene.parts.serving.take(generation)
 
-    found = (await post(scene, {"items": ["i1", "i2", "stranger"], "n": 5})).json()
+    answer = (await post(scene, {"items": ["i1", "i2", "stranger"], "n": 5})).json()
 
-    assert "personal" == found["kind"]
-    assert generation.id == found["generation"]
-    assert ["stranger"] == found["unknown"]
-    assert 5 == len(found["items"]) == len(found["scores"])
-    assert not {"i1", "i2"} & set(found["items"])
-    assert sorted(found["scores"], reverse=True) == found["scores"]
+    assert "personal" == answer["kind"]
+    assert generation.id == answer["generation"]
+    assert ["stranger"] == answer["unknown"]
+    assert 5 == len(answer["items"]) == len(answer["scores"])
+    assert not {"i1", "i2"} & set(answer["items"])
+    assert sorted(answer["scores"], reverse=True) == answer["scores"]
     assert [] == scene.parts.view.listeners("", 1)
     assert {} == scene.outbox.logs
 
@@ -100,10 +100,10 @@ async def test_only_the_candidates_are_ranked(scene: Scene, generation: Generati
     scene.parts.serving.take(generation)
     whole = (await post(scene, {"items": ["i1"], "n": 39})).json()
 
-    found = (await post(scene, {"items": ["i1"], "candidates": ["i5", "i9", "i7", "stranger"]})).json()
+    answer = (await post(scene, {"items": ["i1"], "candidates": ["i5", "i9", "i7", "stranger"]})).json()
     none = (await post(scene, {"items": ["i1"], "candidates": []})).json()
 
-    assert [item_id for item_id in whole["items"] if item_id in {"i5", "i7", "i9"}] == found["items"]
+    assert [item_id for item_id in whole["items"] if item_id in {"i5", "i7", "i9"}] == answer["items"]
     assert [] == none["items"]
 
 
@@ -111,19 +111,19 @@ async def test_strangers_alone_give_what_is_popular(scene: Scene, generation: Ge
     """The generation knows none of the items."""
     scene.parts.serving.take(generation)
 
-    found = (await post(scene, {"items": ["\u200b", "x" * 128], "n": 2})).json()
+    answer = (await post(scene, {"items": ["\u200b", "x" * 128], "n": 2})).json()
 
-    assert "popular" == found["kind"]
-    assert ["i3", "i31"] == found["items"]
+    assert "popular" == answer["kind"]
+    assert ["i3", "i31"] == answer["items"]
 
 
 async def test_without_a_generation_nothing_is_ranked(scene: Scene) -> None:
     """503 with Retry-After: there may be one soon."""
-    found = await post(scene, {"items": ["i1"]})
+    response = await post(scene, {"items": ["i1"]})
 
-    assert 503 == found.status_code
-    assert "2" == found.headers["retry-after"]
-    assert "`playfold retrain` makes one." in found.json()["detail"]
+    assert 503 == response.status_code
+    assert "2" == response.headers["retry-after"]
+    assert "`playfold retrain` makes one." in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ async def test_a_request_that_does_not_fit_is_refused(scene: Scene, generation: 
     """With its place; an unknown field, too, for who sends a listener expects something of it."""
     scene.parts.serving.take(generation)
 
-    found = await post(scene, body)
+    response = await post(scene, body)
 
-    assert 422 == found.status_code
-    assert "application/problem+json" == found.headers["content-type"]
+    assert 422 == response.status_code
+    assert "application/problem+json" == response.headers["content-type"]
 
 
 async def test_items_are_found(scene: Scene, generation: Generation) -> None:
@@ -161,9 +161,9 @@ async def test_items_are_found(scene: Scene, generation: Generation) -> None:
     scene.put_item("i31", title="Blue Moon", artist="Ella")
     scene.put_item("new", title="Blue Monday")
 
-    found = (await get(scene, "/v1/items?query=BLUE%20%20mo&limit=5")).json()["items"]
+    items = (await get(scene, "/v1/items?query=BLUE%20%20mo&limit=5")).json()["items"]
 
-    assert [("i31", "Blue Moon"), ("new", "Blue Monday")] == [(item["item_id"], item["title"]) for item in found]
+    assert [("i31", "Blue Moon"), ("new", "Blue Monday")] == [(item["item_id"], item["title"]) for item in items]
     assert ["i3", "i31"] == [
         item["item_id"] for item in (await get(scene, "/v1/items?query=i3&limit=2")).json()["items"]
     ]

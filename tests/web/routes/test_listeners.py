@@ -125,7 +125,7 @@ async def test_some_requests_read_whole_topics_at_a_time_and_no_more(tmp_path: P
     assert 503 == refused.status_code
     assert "2" == refused.headers["retry-after"]
     may_end.set()
-    assert [200] * READS_AT_ONCE == [found.status_code for found in await asyncio.gather(*reading)]
+    assert [200] * READS_AT_ONCE == [response.status_code for response in await asyncio.gather(*reading)]
     assert 200 == (await ask(scene, "/v1/users/ann/export")).status_code
 
 
@@ -208,7 +208,7 @@ async def test_so_many_are_forgotten_at_a_time_and_no_more(tmp_path: Path) -> No
     assert 503 == refused.status_code
     assert "2" == refused.headers["retry-after"]
     may_end.set()
-    assert {200} == {found.status_code for found in await asyncio.gather(*going)}
+    assert {200} == {response.status_code for response in await asyncio.gather(*going)}
     assert 200 == (await ask(scene, "/v1/users/ann", "DELETE")).status_code
 
 

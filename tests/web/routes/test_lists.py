@@ -198,9 +198,9 @@ async def test_a_reader_waits_for_the_list_that_reflects_the_play(scene: Scene) 
     """Lists that come before it are not enough, nor those of others."""
     scene.put_list(made_list(offset=5))
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
-    for found in (made_list(offset=8), made_list("ben", offset=20)):
+    for earlier in (made_list(offset=8), made_list("ben", offset=20)):
         await wait_idle()
-        scene.put_list(found)
+        scene.put_list(earlier)
         await wait_idle()
         assert not reading.done()
 
@@ -299,9 +299,9 @@ async def test_many_readers_wait_and_are_all_woken(scene: Scene) -> None:
     for user in dict.fromkeys(users):
         scene.put_list(made_list(user, offset=7))
 
-    found = await asyncio.gather(*readings)
+    answers = await asyncio.gather(*readings)
 
-    assert [(user, True) for user in users] == [(told["user_id"], told["reflected"]) for told in found]
+    assert [(user, True) for user in users] == [(told["user_id"], told["reflected"]) for told in answers]
     assert not scene.parts.waiters.any
 
 
@@ -341,8 +341,10 @@ async def test_a_list_that_has_not_changed_is_not_sent_again(scene: Scene) -> No
 
     assert tag.startswith('"')
     assert "private, no-cache" == first.headers["cache-control"]
-    assert [(304, b"", tag)] * 5 == [(found.status_code, found.content, found.headers["etag"]) for found in same]
-    assert {200} == {found.status_code for found in other}
+    assert [(304, b"", tag)] * 5 == [
+        (response.status_code, response.content, response.headers["etag"]) for response in same
+    ]
+    assert {200} == {response.status_code for response in other}
     assert 200 == later.status_code
     assert ["new"] == later.json()["items"]
 

@@ -68,12 +68,12 @@ def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Va
 
 async def test_every_path_of_the_api_is_described(document: dict[str, Any]) -> None:
     """With a name for programs, a summary and words; those of the page are not."""
-    found = {operation["operationId"]: operation for operation in operations(document)}
+    described = {operation["operationId"]: operation for operation in operations(document)}
 
-    assert OPERATIONS == found.keys()
-    assert all(operation["summary"] and operation["description"] for operation in found.values())
+    assert OPERATIONS == described.keys()
+    assert all(operation["summary"] and operation["description"] for operation in described.values())
     assert "3.1.0" == document["openapi"]
-    assert not any("ms_played" in operation["description"] for operation in found.values())
+    assert not any("ms_played" in operation["description"] for operation in described.values())
 
 
 async def test_no_route_is_left_out(scene: Scene, document: dict[str, Any]) -> None:
@@ -91,7 +91,7 @@ async def test_all_that_is_referred_to_is_there(document: dict[str, Any]) -> Non
     """And every schema is one."""
     schemas = document["components"]["schemas"]
 
-    assert {found.removeprefix("#/components/schemas/") for found in references(document)} <= schemas.keys()
+    assert {reference.removeprefix("#/components/schemas/") for reference in references(document)} <= schemas.keys()
     for schema in schemas.values():
         Draft202012Validator.check_schema(schema)
 
@@ -164,7 +164,7 @@ async def test_answers_are_as_described(scene: Scene, document: dict[str, Any]) 
 async def test_parameters_are_those_that_are_heeded(document: dict[str, Any]) -> None:
     """By name, with their bounds."""
     (read,) = [operation for operation in operations(document) if operation["operationId"] == "get_recommendations"]
-    told = {found["name"]: found for found in read["parameters"]}
+    told = {parameter["name"]: parameter for parameter in read["parameters"]}
 
     assert {"user_id", "n", "kind", "exclude", "after", "wait_ms"} == told.keys()
     assert "path" == told["user_id"]["in"]

@@ -44,16 +44,16 @@ async def test_every_metric_has_its_name_and_its_type(scene: Scene, tmp_path: Pa
 
     text = await told(scene)
 
-    found = {family.name: family for family in text_string_to_metric_families(text)}
-    types = {name: family.type for name, family in found.items() if not name.endswith("_created")}
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    types = {name: family.type for name, family in families.items() if not name.endswith("_created")}
     assert NAMES == types
     assert {"0": 5.0, "3": 7.0} == {
-        sample.labels["partition"]: sample.value for sample in found["playfold_lag_plays"].samples
+        sample.labels["partition"]: sample.value for sample in families["playfold_lag_plays"].samples
     }
     assert "\n# TYPE playfold_rejects_total counter\nplayfold_rejects_total 0.0\n" in text
     assert "playfold_gateway_ready 1.0" in text
     age_s = time.time() - made.manifest.created_at_ms / 1000
-    assert age_s == pytest.approx(found["playfold_generation_age_seconds"].samples[0].value, abs=60)
+    assert age_s == pytest.approx(families["playfold_generation_age_seconds"].samples[0].value, abs=60)
 
 
 async def test_a_gateway_that_reads_is_not_ready(scene: Scene) -> None:

@@ -79,13 +79,13 @@ async def send(writer: asyncio.StreamWriter, parts: Iterable[bytes], pause_s: fl
 
 async def received(stream: asyncio.StreamReader) -> bytes:
     """Return all that comes; a connection that is reset has ended, too."""
-    found = b""
+    content = b""
     try:
         while part := await stream.read(65_536):
-            found += part
+            content += part
     except ConnectionResetError:
         pass
-    return found
+    return content
 
 
 def statuses(told: bytes) -> list[int]:
