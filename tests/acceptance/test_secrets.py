@@ -1,0 +1,179 @@
+"""The gateway's token is in no file, no line of output and no topic, whatever command an operator runs."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from jobs.retraining import run as runs
+from streams.settings import Secret, Settings, environment_of, override
+from tests.support.gateway import client_of, gateway
+from tests.support.gateway import play as play_of_client
+from tests.support.gateway import post as post_plays
+from tests.support.topics import worker
+from tests.support.wait import block_until
+
+TOKEN = "correct-horse-battery-staple-71"  # noqa: S105  a made-up one
+LISTENER = "listener-of-the-night-train"
+N_LISTENERS, N_ITEMS, N_PLAYS = 40, 20, 600
+SERVED = ("topics", "create"), ("catalog", "load", "{items}"), ("replay", "{plays}")
+"""Commands that fill the topics."""
+TRAINED = (
+    ("tune", "--budget-s", "5"),
+    ("retrain",),
+    ("retrain", "--fresh", "--force"),
+    ("generations", "reindex"),
+    ("generations", "list"),
+    ("evaluate", "{plays}", "--out", "{out}"),
+)
+"""Commands that read or write generations."""
+ASKED = (
+    ("doctor",),
+    ("doctor", "--json"),
+    ("export", LISTENER),
+    ("recommend", LISTENER),
+    ("hide", LISTENER, "item-3"),
+    ("pause", LISTENER),
+    ("resume", LISTENER),
+    ("forget", "listener-1"),
+)
+"""Commands about the running system."""
+
+
+@pytest.fixture
+def small(settings: Settings) -> Settings:
+    """Give settings with a token, under which a generation is made in no time."""
+    return override(
+        settings,
+        factors=8,
+        iterations=2,
+        warm_iterations=1,
+        index_trees=2,
+        related_n=3,
+        pulse_s=0.2,
+        gateway_port=0,
+        gateway_token=Secret(TOKEN),
+    )
+
+
+class Commands:
+    """Runs commands and keeps all that they write to stdout and stderr."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        """Write the files that commands read into `folder`."""
+        self._settings = settings
+        self._paths = {"items": folder / "items.jsonl", "plays": folder / "plays.csv", "out": folder / "out"}
+        items = [msgspec.json.encode({"item_id": f"item-{item}", "title": f"Song {item}"}) for item in range(N_ITEMS)]
+        self._paths["items"].write_bytes(b"\n".join(items))
+        self._paths["plays"].write_text("user_id,item_id,played_at\n" + "".join(drawn_plays()))
+        self.output: dict[str, bytes] = {}
+
+    def run(self, *commands: Sequence[str]) -> dict[str, int]:
+        """Run commands one after the other; return the status of each."""
+        return {" ".join(command): self._run_one(command) for command in commands}
+
+    def _run_one(self, command: Sequence[str]) -> int:
+        arguments = [argument.format(**self._paths) for argument in command]
+        ended = subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            env=environment_of(self._settings),
+            capture_output=True,
+            check=False,
+        )
+        self.output[f"output of {' '.join(command)}"] = ended.stdout + ended.stderr
+        return ended.returncode
+
+
+def drawn_plays() -> Iterator[str]:
+    """Yield lines of a file of plays; `LISTENER` plays as the others do."""
+    rng = np.random.default_rng(3)
+    for number in range(N_PLAYS):
+        user = f"listener-{number % N_LISTENERS}" if number % N_LISTENERS else LISTENER
+        yield f"{user},item-{rng.integers(N_ITEMS)},{1_700_000_000 + 60 * number}\n"
+
+
+def use_gateway(settings: Settings) -> bytes:
+    """Run a gateway, ask it with the token and without; return what it answered."""
+    with gateway(settings) as process, client_of(process) as stranger:
+        answers = [stranger.get("/metrics"), stranger.post("/session", data={"token": TOKEN})]
+        answers.append(stranger.post("/session", data={"token": "another"}))
+        with client_of(process, authorization=f"Bearer {TOKEN}") as client:
+            post_plays(client, play_of_client(LISTENER, "item-1"))
+            paths = "/metrics", f"/v1/users/{LISTENER}/recommendations", "/healthz", "/openapi.json", "/"
+            answers.extend(client.get(path) for path in paths)
+            answers.append(client.post("/v1/plays", content=b"{"))
+    return b"".join(answer.content + str(answer.headers.raw).encode() for answer in answers)
+
+
+def files_with(text: bytes, folder: Path) -> list[str]:
+    """Return the files below a folder that contain a text."""
+    return [f"file {path.relative_to(folder)}" for path in files_of(folder) if text in path.read_bytes()]
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return all files below a folder, sockets and links left out."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def topics_with(text: bytes, settings: Settings) -> list[str]:
+    """Return the topics of a test, its changelog among them, with a record that contains a text."""
+    consumer = KafkaConsumer(bootstrap_servers=settings.kafka.brokers, enable_auto_commit=False)
+    try:
+        names = [name for name in consumer.topics() if settings.application.group in name]
+        return [f"topic {name}" for name in sorted(names) if any(text in record for record in records(consumer, name))]
+    finally:
+        consumer.close()
+
+
+def records(consumer: KafkaConsumer, topic: str) -> Iterator[bytes]:
+    """Yield key, value and headers of every record of a topic."""
+    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+    consumer.assign(partitions)
+    consumer.seek_to_beginning(*partitions)
+    ends = consumer.end_offsets(partitions)
+    while any(consumer.position(partition) < ends[partition] for partition in partitions):
+        for batch in consumer.poll(200).values():
+            for record in batch:
+                yield b"\n".join((record.key or b"", record.value or b"", repr(record.headers).encode()))
+
+
+@pytest.mark.timeout(300)  # twenty commands run one after the other
+def test_no_file_no_output_and_no_topic_has_the_token(
+    small: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Every command that writes is run. A listener's id is looked for in the same way, and is found."""
+    commands = Commands(small, tmp_path_factory.mktemp("files"))
+
+    statuses = commands.run(*SERVED)
+    with worker(small) as process:
+        statuses |= commands.run(*TRAINED)
+        block_until(lambda: process.told("generation_swapped") is not None)
+        commands.output["answers of the gateway"] = use_gateway(small)
+        statuses |= commands.run(*ASKED)
+
+    folder = small.application.data_path
+    assert dict.fromkeys(statuses, 0) | {"doctor": 1, "doctor --json": 1} == statuses
+    assert [] == [place for place, output in commands.output.items() if TOKEN.encode() in output]
+    assert [] == files_with(TOKEN.encode(), folder)
+    assert [] == topics_with(TOKEN.encode(), small)
+    listener = LISTENER.encode()
+    assert {f"output of export {LISTENER}"} <= {place for place, said in commands.output.items() if listener in said}
+    assert [place for place in files_with(listener, folder) if place.startswith("file workers/")]
+    assert {f"topic {small.topics.prefix}plays"} <= set(topics_with(listener, small))
+    assert [path for path in files_of(small.application.nights_path) if path.name == runs.RECORD]
+
+
+def test_a_token_that_does_not_fit_is_not_printed(small: Settings, tmp_path: Path) -> None:
+    """Every command ends with the name of the variable."""
+    short = "too-short-token"
+    commands = Commands(override(small, gateway_token=Secret(short)), tmp_path)
+
+    assert {"doctor": 1} == commands.run(("doctor",))
+    (output,) = commands.output.values()
+    assert b"PLAYFOLD_GATEWAY_TOKEN is Secret('***'), which does not fit" in output
+    assert short.encode() not in output
