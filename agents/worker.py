@@ -60,7 +60,7 @@ class Worker:
         names = topic_names(settings)
         self._app = create_app(settings)
         self._store = add_user_table(self._app, settings)
-        self._outbox = Outbox(settings)
+        self._outbox = Outbox(settings.kafka)
         self._catalog = ItemCatalog()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)

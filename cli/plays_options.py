@@ -30,5 +30,5 @@ def settings_with(factors: int | None) -> Settings:
 def read_events(file: Path | None, columns: Columns, settings: Settings, watch: ProgressCallback) -> Events:
     """Read a file of plays, or MovieLens-100K for none."""
     if file is None:
-        return events_of_ml100k(fetch(ml100k_path(settings)))
-    return events_of_file(PlaysFile(file, columns), settings, watch)
+        return events_of_ml100k(fetch(ml100k_path(settings.application)))
+    return events_of_file(PlaysFile(file, columns), settings.signals, watch)

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
-from streams.settings import Settings
+from streams.settings.deployment import KafkaSettings
 
 BATCH_BYTES_MAX = 1_000_000
 """Size at which a produce batch is sent; every topic of playfold takes batches of 1 MiB."""
@@ -63,10 +63,10 @@ class Pending:
 class Outbox:
     """A producer that sends whole lists to a partition: idempotent, acknowledged by all replicas."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         """Prepare a producer; nothing is sent before `start`."""
-        self._timeout_s = settings.kafka.timeout_s
-        self._brokers = settings.kafka.brokers
+        self._timeout_s = kafka.timeout_s
+        self._brokers = kafka.brokers
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:

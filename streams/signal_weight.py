@@ -1,6 +1,6 @@
 """What a signal is worth: by its type, and by how much of the item was listened to."""
 
-from streams.settings import Settings
+from streams.settings.users import SignalSettings
 
 PLAY, SKIP = "play", "skip"
 SKIP_WORTH = -1.0
@@ -14,11 +14,11 @@ class Worth:
         types: The types that a signal may have.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, signals: SignalSettings) -> None:
         """Read the settings once for many signals."""
-        self._weights = settings.signals.weights
+        self._weights = signals.weights
         self.types = self._weights.keys()
-        self._scaled, self._skip_below = settings.signals.completion == "scale", settings.signals.skip_below
+        self._scaled, self._skip_below = signals.completion == "scale", signals.skip_below
         self._skip = self._weights.get(SKIP, SKIP_WORTH)
 
     def of(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> float:

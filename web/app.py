@@ -53,4 +53,4 @@ def create_api(parts: GatewayParts, access: Access) -> FastAPI:
 def create_app(parts: GatewayParts, access: Access) -> ASGIApp:
     """Return the whole app of a gateway."""
     quick = FastLists(create_api(parts, access), ListRoutes(parts))
-    return Guard(quick, parts.settings, access, parts.metrics)
+    return Guard(quick, parts.settings.gateway, access, parts.metrics)

@@ -34,7 +34,7 @@ class Gateway:
     def __init__(self, settings: Settings, operations: TopicOperations) -> None:
         """Prepare a gateway; it is used once, inside a running event loop."""
         self._settings, self._operations = settings, operations
-        self._access = Access(settings)
+        self._access = Access(settings.gateway)
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -49,7 +49,7 @@ class Gateway:
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         folder = self._settings.application.gateway_path
         with locked_folder(folder, f"Another gateway uses {folder}: give this one a PLAYFOLD_INSTANCE of its own."):
-            bound = listen(self._settings)
+            bound = listen(self._settings.gateway)
             view = await asyncio.to_thread(open_own_view, self._settings)
             try:
                 await self._serve(view, bound)
@@ -67,7 +67,7 @@ class Gateway:
             followed(names.popular_items, parts.popular.on_record),
             followed(names.pulse, parts.dashboard.on_pulse),
         ]
-        server = server_of(create_app(parts, self._access), self._settings)
+        server = server_of(create_app(parts, self._access), self._settings.gateway)
         serving = asyncio.create_task(server.serve([bound]), name="http")
         try:
             log.info("gateway_listening", extra={"url": url_of(bound)})

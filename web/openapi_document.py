@@ -26,7 +26,7 @@ def render_document() -> str:
         view = View(settings.application.gateway_path / "view")
         try:
             operations = TopicOperations(explain=_nothing, export=_nothing, forget=_nothing)
-            document = create_api(make_parts(settings, operations, view), Access(settings)).openapi()
+            document = create_api(make_parts(settings, operations, view), Access(settings.gateway)).openapi()
         finally:
             view.close()
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

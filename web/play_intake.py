@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from streams.outbox import BATCH_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError
 from streams.settings import Settings
+from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class _Parcel(NamedTuple):
 class PlayIntake:
     """Produces events, one batch a partition at a time; events that arrive meanwhile join the next batch."""
 
-    def __init__(self, settings: Settings, make_outbox: Callable[[Settings], Outbox] = Outbox) -> None:
+    def __init__(self, settings: Settings, make_outbox: Callable[[KafkaSettings], Outbox] = Outbox) -> None:
         """Prepare; nothing is sent before `start`."""
         self._settings, self._topic, self._make_outbox = settings, topic_names(settings).plays, make_outbox
         self._lanes: dict[int, deque[_Parcel]] = {}
@@ -57,7 +58,7 @@ class PlayIntake:
         Raises:
             OutboxError: No broker answered.
         """
-        outbox = self._make_outbox(self._settings)
+        outbox = self._make_outbox(self._settings.kafka)
         await outbox.start()
         self._outbox = outbox
 

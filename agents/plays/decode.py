@@ -43,7 +43,7 @@ def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
 
     A private play is set apart: none of what becomes of the others becomes of it, so nothing of it is written anywhere.
     """
-    worth, remembers_shown = Worth(settings), settings.users.cooldown_shows > 0
+    worth, remembers_shown = Worth(settings.signals), settings.users.cooldown_shows > 0
     parts = {number: _Part(worth) for number in sorted(part.partition for part in slices)}
     for topic, partition, records, _ in slices:
         part = parts[partition]

@@ -42,7 +42,7 @@ class Pulses:
         """Report on these parts; `outbox` must be used for pulses only."""
         self._observers, self._latencies, self._serving = observers, latencies, serving
         self._store, self._settings = store, settings
-        self._outbox = Outbox(settings) if outbox is None else outbox
+        self._outbox = Outbox(settings.kafka) if outbox is None else outbox
         self._started_at_ms = time.time_ns() // 1_000_000
         self._told_at, self._told_events = time.monotonic(), 0
         self.n_failed = 0

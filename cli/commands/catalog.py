@@ -67,7 +67,7 @@ async def send_all(
 ) -> int:
     """Send every item; return how many there were."""
     n_sent = 0
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         async for n_sent in send_items(pieces, outbox, settings):
             watch(JobProgress("items", n_sent, total))
     return n_sent

@@ -50,10 +50,14 @@ def demo(
         settings = demo_settings(base, folder)
         port = int(settings.kafka.brokers.rpartition(":")[2])
         broker = Broker(
-            settings.application.broker_path, jars_path(base), port, base.broker.heap_mb, base.broker.ready_s
+            settings.application.broker_path,
+            jars_path(base.application),
+            port,
+            base.broker.heap_mb,
+            base.broker.ready_s,
         )
         with console.status("Fetching MovieLens-100K"):
-            films = fetch(ml100k_path(base))
+            films = fetch(ml100k_path(base.application))
         stages = Stages(settings, broker, films, console, rate, opens_page=opens_page and console.is_terminal)
         asyncio.run(perform(stages, began + seconds - STOP_RESERVE_S if seconds else None))
     summary = stages.summary()

@@ -83,7 +83,7 @@ def evaluate(
 
 def _settle(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> BaselineSettings:
     """Choose all settings, on the plays that train; those of the row with signals are the same."""
-    objective = objective_of(settings)
+    objective = objective_of(settings.objective)
     if source is Source.TUNED:
         # Not where tuning keeps what nights train with: that may have seen the plays that stream here.
         store = settings.application.data_path / "evaluation" / "tuned"

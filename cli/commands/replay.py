@@ -112,7 +112,7 @@ async def send_all(pieces: Iterator[PlaysPiece], pace: Pace, settings: Settings,
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await replay(pieces, Sender(outbox, settings), pace, count.add, stop)
     return stop.is_set()
 

@@ -92,7 +92,12 @@ class _Limits(NamedTuple):
 
 def _tune_on_events(events: Events, settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
     return find_best(
-        events, objective_of(settings), *limits, settings.application.tuned_path, watch, settings.retraining.threads
+        events,
+        objective_of(settings.objective),
+        *limits,
+        settings.application.tuned_path,
+        watch,
+        settings.retraining.threads,
     )
 
 
@@ -106,7 +111,7 @@ def _tune_on_changelog(settings: Settings, limits: _Limits, watch: ProgressCallb
 
 def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: ProgressCallback) -> Evaluation:
     """Stream what was kept from the search, beside the settings as they were."""
-    rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings)}
+    rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings.objective)}
     split = split_events(events, n_first).with_signals()
     return evaluate(split, settings_models(split, rows, settings.retraining.threads), watch)
 

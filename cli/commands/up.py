@@ -13,6 +13,7 @@ import typer
 from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
 from streams.kafka.broker import HOST, Broker, answers, embedded_broker
 from streams.settings import Settings, override, read_settings
+from streams.settings.deployment import KafkaSettings
 from streams.topics.admin import create_topics, verify_topics
 
 RESTARTS_MAX = 5
@@ -104,7 +105,7 @@ def up(
     settings, teller = read_settings(), Teller(as_json=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
-        broker = None if served_already(settings) else stack.enter_context(embedded_broker(settings))
+        broker = None if served_already(settings.kafka) else stack.enter_context(embedded_broker(settings))
         where = "embedded" if broker else "found there"
         teller.tell(
             "broker_ready", f"Kafka answers at {settings.kafka.brokers} ({where}).", brokers=settings.kafka.brokers
@@ -121,9 +122,9 @@ def up(
         watch([Watched(process, teller) for process in processes], broker, teller)
 
 
-def served_already(settings: Settings) -> bool:
+def served_already(kafka: KafkaSettings) -> bool:
     """Return whether Kafka is somebody else's: on another machine, several, or answering already."""
-    host, _, port = settings.kafka.brokers.rpartition(":")
+    host, _, port = kafka.brokers.rpartition(":")
     return host not in {HOST, "localhost"} or answers(int(port))
 
 

@@ -74,7 +74,7 @@ class Stages:
                 stack.enter_context(self._broker)
                 create_topics(self._settings)
                 done(f"Kafka runs at {self._broker.bootstrap}, its topics are created.")
-            outbox = await stack.enter_async_context(Outbox(self._settings))
+            outbox = await stack.enter_async_context(Outbox(self._settings.kafka))
             with self._step("starting a worker and a gateway") as done:
                 stack.callback(stop_all, self._services)
                 for service in self._services:

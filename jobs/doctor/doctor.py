@@ -80,7 +80,7 @@ class Doctor:
         return found(name, "", [Complaint("problem", says)])
 
     async def _broker(self) -> Finding:
-        return judge_cluster(await in_thread(lambda: describe_cluster(self._settings)), self._settings)
+        return judge_cluster(await in_thread(lambda: describe_cluster(self._settings.kafka)), self._settings)
 
     async def _topics(self) -> Finding:
         await in_thread(lambda: verify_topics(self._settings))
@@ -108,7 +108,7 @@ class Doctor:
         return judge_clocks(await self._told(), now_ms())
 
     async def _gateway(self) -> Finding:
-        return await in_thread(lambda: look_at_gateway(self._settings))
+        return await in_thread(lambda: look_at_gateway(self._settings.gateway))
 
     async def _told(self) -> list[Told]:
         """Return the last pulses, which two checks want and one look finds."""

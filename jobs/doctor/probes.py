@@ -19,6 +19,7 @@ from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import Span, partitions_of, read_topic, reader, spans_of
 from streams.settings import Settings
+from streams.settings.processes import GatewaySettings
 from streams.topics.topics import topic_names
 
 GROWS_S = 2.0
@@ -133,15 +134,15 @@ def _newest_rejected(manifests: list[Manifest], serving: str) -> str:
     return f"A newer one, {newest.generation_id}, was rejected: {newest.gate.reason}"
 
 
-def look_at_gateway(settings: Settings) -> Finding:
+def look_at_gateway(gateway: GatewaySettings) -> Finding:
     """Ask the gateway whether it is ready."""
-    host = ANYWHERE.get(settings.gateway.host, settings.gateway.host)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.gateway.port}/readyz"
-    if not settings.gateway.port:
+    host = ANYWHERE.get(gateway.host, gateway.host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{gateway.port}/readyz"
+    if not gateway.port:
         return found(
             "gateway", "", [Complaint("note", "PLAYFOLD_GATEWAY_PORT is 0, so nobody knows where it listens.")]
         )
-    connection = HTTPConnection(host, settings.gateway.port, timeout=ANSWER_S)
+    connection = HTTPConnection(host, gateway.port, timeout=ANSWER_S)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

@@ -11,36 +11,36 @@ from model.evaluation.event_log import Events, events_of
 from state.keys import item_key
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
-from streams.settings import Settings
+from streams.settings.users import SignalSettings
 from streams.signal_weight import PLAY, Worth
 
 STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 """The weight of a rating as a signal: three and more stars count for a film, fewer against it."""
 
 
-def events_of_file(plays: PlaysFile, settings: Settings, on_progress: ProgressCallback = no_progress) -> Events:
+def events_of_file(plays: PlaysFile, signals: SignalSettings, on_progress: ProgressCallback = no_progress) -> Events:
     """Read all plays and other signals of a file.
 
     Args:
         plays: The file.
-        settings: The weights of signals.
+        signals: The weights of signals.
         on_progress: Called after every piece.
 
     Raises:
         PlaysFileError: The file or a value in it cannot be read.
     """
-    tables, n_read, total, worth = [], 0, plays.n_plays, Worth(settings)
+    tables, n_read, total, worth = [], 0, plays.n_plays, Worth(signals)
     for piece in plays.pieces():
         columns = (pa.array(piece.user_ids), pa.array(piece.item_ids), pa.array(piece.played_at_ms))
-        signals = (pa.array(_signals(piece, worth, plays)), pa.array([kind in (None, PLAY) for kind in piece.types]))
-        tables.append(pa.table([*columns, *signals], ["user_id", "item_id", "played_at_ms", "signal", "is_play"]))
+        weighted = (pa.array(_signals(piece, worth, plays)), pa.array([kind in (None, PLAY) for kind in piece.types]))
+        tables.append(pa.table([*columns, *weighted], ["user_id", "item_id", "played_at_ms", "signal", "is_play"]))
         n_read += piece.n_plays
         on_progress(JobProgress(f"reading {plays.path.name}", n_read, total))
     if not tables:
         return events_of(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint32))
     table = pa.concat_tables(tables)
-    signals = table["signal"].to_numpy().astype(np.float32), table["is_play"].to_numpy()
-    return _events(table, table["played_at_ms"].to_numpy() // 1000, *signals)
+    weighted = table["signal"].to_numpy().astype(np.float32), table["is_play"].to_numpy()
+    return _events(table, table["played_at_ms"].to_numpy() // 1000, *weighted)
 
 
 def _signals(piece: PlaysPiece, worth: Worth, plays: PlaysFile) -> list[float]:

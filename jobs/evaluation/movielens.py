@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.csv
 
-from streams.settings import Settings
+from streams.settings.deployment import ApplicationSettings
 
 REQUIREMENT = "recbole==1.2.1"
 WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
@@ -42,9 +42,9 @@ class Ml100k(NamedTuple):
     """Title and year of every film, by item id."""
 
 
-def ml100k_path(settings: Settings) -> Path:
+def ml100k_path(application: ApplicationSettings) -> Path:
     """Return the folder of the data."""
-    return settings.application.data_path / "ml-100k"
+    return application.data_path / "ml-100k"
 
 
 def fetch(folder: Path) -> Ml100k:

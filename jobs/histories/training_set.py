@@ -16,6 +16,7 @@ from model.training import Matrix
 from model.training_windows import with_windows
 from state.keys import user_key
 from streams.settings import Settings
+from streams.settings.training import RetrainingSettings
 
 ITEM_IDS = "item_ids.json"
 DAY_S = 86_400
@@ -130,18 +131,16 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
         rows,
         item_keys,
         [ids[key] for key in item_keys.tolist()],
-        active_listeners(plays, last_played_s, settings),
+        active_listeners(plays, last_played_s, settings.retraining),
         hold_out(histories, in_gate(hashes, settings.retraining.gate_share)),
         hashes,
     )
 
 
-def active_listeners(plays: Counts, last_played_s: Counts, settings: Settings) -> NDArray[np.bool_]:
+def active_listeners(plays: Counts, last_played_s: Counts, retraining: RetrainingSettings) -> NDArray[np.bool_]:
     """Return the listeners to train on: those with enough plays, the last of them shortly before the latest of all."""
     ago_s = int(last_played_s.max(initial=0)) - last_played_s.astype(np.int64)
-    active: NDArray[np.bool_] = (plays >= settings.retraining.active_plays_min) & (
-        ago_s <= settings.retraining.active_days * DAY_S
-    )
+    active: NDArray[np.bool_] = (plays >= retraining.active_plays_min) & (ago_s <= retraining.active_days * DAY_S)
     return active
 
 

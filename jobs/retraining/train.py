@@ -14,7 +14,7 @@ from model.arrays import Floats, Keys
 from model.objective import Objective
 from model.training import Factors, LocalEngine, Progress, train
 from state.generations.generation import Generation
-from streams.settings import Settings
+from streams.settings.training import RetrainingSettings
 
 SEED = 0
 ITEM_FACTORS, GRAM_DIAGONAL, RECORD = "item_factors.npy", "gram_diagonal.npy", "training.msgpack"
@@ -105,7 +105,7 @@ def train_next(
     training_set: TrainingSet,
     serving: ServingGeneration,
     objective: Objective,
-    settings: Settings,
+    retraining: RetrainingSettings,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> TrainedFactors:
     """Train the next generation: a few sweeps from the one in service if it fits, else all sweeps from random factors.
@@ -113,14 +113,10 @@ def train_next(
     Raises:
         TrainingError: The training diverged.
     """
-    start = (
-        warm_start(serving.generation, objective, training_set.item_keys)
-        if settings.retraining.warm_iterations
-        else None
-    )
+    start = warm_start(serving.generation, objective, training_set.item_keys) if retraining.warm_iterations else None
     if start is not None:
-        objective = replace(objective, iterations=settings.retraining.warm_iterations)
-    factors = train_on(training_set, objective, start, settings.retraining.threads, progress)
+        objective = replace(objective, iterations=retraining.warm_iterations)
+    factors = train_on(training_set, objective, start, retraining.threads, progress)
     record = TrainingRecord(
         objective=objective,
         parent=serving.generation_id,

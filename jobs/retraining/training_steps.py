@@ -62,7 +62,9 @@ def train_factors(run: Run, folder: Path) -> None:
         run.on_progress(JobProgress("training", 2 * at.iteration - (at.side == "users"), 2 * at.iterations))
 
     settings, tuned = run.settings, _tuned_objective(run)
-    trained = train_next(training_set(run), run.serving, tuned or objective_of(settings), settings, show)
+    trained = train_next(
+        training_set(run), run.serving, tuned or objective_of(settings.objective), settings.retraining, show
+    )
     record = msgspec.structs.replace(trained.record, tuned=tuned is not None)
     trained._replace(record=record).save(folder)
 

@@ -128,7 +128,7 @@ def tune_on_histories(
     events = events_of_histories(training_set.histories, is_used)
     return tune(
         events,
-        objective_of(settings),
+        objective_of(settings.objective),
         budget_s,
         trials,
         settings.application.tuned_path,

@@ -13,6 +13,7 @@ from streams.messages.records import RejectedPlay
 from streams.readers.latest_list import fresher, read_list
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
+from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import topic_names
 
 _read_object = msgspec.json.Decoder(dict[str, object]).decode
@@ -29,7 +30,7 @@ async def holdings(user_id: str, settings: Settings, now_ms: int) -> Holdings:
     """
     names, partition, key = topic_names(settings), partition_of(user_id, settings.topics.partitions), user_id.encode()
     found = FoundRecord(key, partition)
-    async for record in _all(names.users_changelog, partition, settings):
+    async for record in _all(names.users_changelog, partition, settings.kafka):
         found.take(record)
     listed: HeldList | None = None
     async for record in _mine(names.recommendations, key, partition, settings):
@@ -52,14 +53,14 @@ async def holdings(user_id: str, settings: Settings, now_ms: int) -> Holdings:
     )
 
 
-async def _all(topic: str, partition: int, settings: Settings) -> AsyncIterator[ConsumerRecord]:
-    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
+async def _all(topic: str, partition: int, kafka: KafkaSettings) -> AsyncIterator[ConsumerRecord]:
+    async for _, records in read_topic(kafka.brokers, topic, kafka.timeout_s, [partition]):
         for record in records:
             yield record
 
 
 async def _mine(topic: str, key: bytes, partition: int, settings: Settings) -> AsyncIterator[ConsumerRecord]:
-    async for record in _all(topic, partition, settings):
+    async for record in _all(topic, partition, settings.kafka):
         if record.key == key:
             yield record
 

@@ -117,4 +117,4 @@ def _generation_of(record: UserRecord, settings: Settings) -> tuple[str | None, 
     for manifest in generation_store(settings).manifests() if record.generation_key else ():
         if generation_key(manifest.generation_id) == record.generation_key:
             return manifest.generation_id, manifest.objective
-    return None, objective_of(settings)
+    return None, objective_of(settings.objective)

@@ -38,7 +38,7 @@ async def carry_out(wish: Wish, settings: Settings) -> Receipt:
     names, partition = topic_names(settings), partition_of(wish.user_id, settings.topics.partitions)
     followed = [TopicPartition(topic, partition) for topic in _followed(wish, names)]
     key, value = wish.user_id.encode(), _checked(wish, settings)
-    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer, Outbox(settings) as outbox:
+    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer, Outbox(settings.kafka) as outbox:
         await _go_to_ends(consumer, followed)
         at = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first
         try:

@@ -18,6 +18,7 @@ from streams.files.replay import partition_of
 from streams.messages.events import Forget, UnreadablePlay, read_event
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
+from streams.settings.deployment import ApplicationSettings
 from streams.topics.topics import USERS_TABLE, topic_names
 
 
@@ -54,7 +55,7 @@ async def look_for(user_id: str, settings: Settings) -> list[Trace]:
         *passing,
         *_in_states(user_id, settings, changed_at),
         *_in_views(user_id, settings, listed_at),
-        *_in_nights(user_id, settings),
+        *_in_nights(user_id, settings.application),
     ]
 
 
@@ -130,9 +131,9 @@ def _in_views(user_id: str, settings: Settings, listed_at: int) -> Iterator[Trac
         yield Trace(place=str(folder), stands=stands, older=int(found.exists and not stands))
 
 
-def _in_nights(user_id: str, settings: Settings) -> Iterator[Trace]:
+def _in_nights(user_id: str, application: ApplicationSettings) -> Iterator[Trace]:
     """Look into the histories that an unfinished run holds; a finished one has none."""
-    for path in sorted(settings.application.nights_path.glob(f"*/*/{USERS}")):
+    for path in sorted(application.nights_path.glob(f"*/*/{USERS}")):
         yield _in_snapshot(path, user_id)
 
 

@@ -211,7 +211,7 @@ def embedded_broker(settings: Settings) -> Broker:
         raise BrokerError(message)
     return Broker(
         settings.application.broker_path,
-        jars_path(settings),
+        jars_path(settings.application),
         int(port),
         settings.broker.heap_mb,
         settings.broker.ready_s,

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from streams.settings import Settings
+from streams.settings.deployment import ApplicationSettings
 
 KAFKA_VERSION = "4.3.1"
 KAFKA_FOLDER = Path(__file__).parents[1] / "kafka"
@@ -17,9 +17,9 @@ class JarsError(RuntimeError):
     """The broker's jars are missing or damaged; the message says whether to install, to delete or to retry."""
 
 
-def jars_path(settings: Settings) -> Path:
+def jars_path(application: ApplicationSettings) -> Path:
     """Return the folder of the broker's jars, shared by every broker of a data folder."""
-    return settings.application.data_path / f"kafka-jars-{KAFKA_VERSION}"
+    return application.data_path / f"kafka-jars-{KAFKA_VERSION}"
 
 
 def resolve_jars(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, To
 
 from streams.process.format_text import count_of
 from streams.settings import Settings
+from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import FLEETING, Topic, declare_topics, topic_names
 
 
@@ -44,7 +45,7 @@ def create_topics(settings: Settings) -> list[str]:
     # One copy may be away without a stop.
     durable = {"min.insync.replicas": str(max(1, settings.topics.replication - 1))}
     created = []
-    with admin_client(settings) as admin:
+    with admin_client(settings.kafka) as admin:
         there = set(admin.list_topics())
         for topic in declare_topics(settings):
             if topic.name in there:
@@ -73,7 +74,7 @@ def delete_topics(settings: Settings) -> list[str]:
         TopicsError: Kafka cannot be reached or refuses.
     """
     declared = {topic.name for topic in declare_topics(settings)}
-    with admin_client(settings) as admin:
+    with admin_client(settings.kafka) as admin:
         there = sorted(declared & set(admin.list_topics()))
         if there:
             admin.delete_topics(there, timeout_ms=int(settings.kafka.timeout_s * 1000))
@@ -87,7 +88,7 @@ def topic_ids(settings: Settings) -> dict[str, str]:
         TopicsError: Kafka cannot be reached.
     """
     declared = {topic.name for topic in declare_topics(settings)}
-    with admin_client(settings) as admin:
+    with admin_client(settings.kafka) as admin:
         there = sorted(declared & set(admin.list_topics()))
         return {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics(there)} if there else {}
 
@@ -98,7 +99,7 @@ def verify_topics(settings: Settings) -> None:
     Raises:
         TopicsError: One is not, or Kafka cannot be reached.
     """
-    with admin_client(settings) as admin:
+    with admin_client(settings.kafka) as admin:
         found = _describe(admin, {topic.name for topic in declare_topics(settings)})
     compare_topics(settings, found)
 
@@ -173,51 +174,51 @@ def _describe(admin: Any, names: set[str]) -> dict[str, FoundTopic]:
 
 
 @contextmanager
-def admin_client(settings: Settings) -> Iterator[Any]:
+def admin_client(kafka: KafkaSettings) -> Iterator[Any]:
     """Open an admin client; what goes wrong with Kafka in the block is said in one sentence."""
-    timeout_ms = int(settings.kafka.timeout_s * 1000)
-    _await_connection(settings)
+    timeout_ms = int(kafka.timeout_s * 1000)
+    _await_connection(kafka)
     with ExitStack() as stack:
         try:
             admin = KafkaAdminClient(
-                bootstrap_servers=settings.kafka.brokers.split(","),
+                bootstrap_servers=kafka.brokers.split(","),
                 bootstrap_timeout_ms=timeout_ms,
                 request_timeout_ms=timeout_ms,
             )
             stack.callback(admin.close)
             yield admin
         except (KafkaTimeoutError, KafkaConnectionError) as error:
-            raise _unanswered(settings) from error
+            raise _unanswered(kafka) from error
         except KafkaError as error:
             reason = getattr(error, "description", "").rstrip(".") or error
             message = (
-                f"Kafka at {settings.kafka.brokers} refused ({type(error).__name__}: {reason}): "
+                f"Kafka at {kafka.brokers} refused ({type(error).__name__}: {reason}): "
                 f"correct what it names, in the settings or on the cluster."
             )
             raise TopicsError(message) from error
 
 
-def _await_connection(settings: Settings) -> None:
+def _await_connection(kafka: KafkaSettings) -> None:
     """Wait until one of the brokers takes a connection.
 
     The admin client would try as long, but leaves open sockets and a running thread behind when it gives up.
     """
-    deadline = time.monotonic() + settings.kafka.timeout_s
+    deadline = time.monotonic() + kafka.timeout_s
     while time.monotonic() < deadline:
-        for broker in settings.kafka.brokers.split(","):
+        for broker in kafka.brokers.split(","):
             host, _, port = broker.rpartition(":")
             # A port beyond 65535 is an OverflowError.
             with (
                 suppress(OSError, OverflowError),
-                socket.create_connection((host.strip("[]"), int(port)), timeout=settings.kafka.timeout_s),
+                socket.create_connection((host.strip("[]"), int(port)), timeout=kafka.timeout_s),
             ):
                 return
         time.sleep(0.1)
-    raise _unanswered(settings)
+    raise _unanswered(kafka)
 
 
-def _unanswered(settings: Settings) -> TopicsError:
+def _unanswered(kafka: KafkaSettings) -> TopicsError:
     return TopicsError(
-        f"Kafka did not answer at {settings.kafka.brokers} within {settings.kafka.timeout_s:g} s: "
+        f"Kafka did not answer at {kafka.brokers} within {kafka.timeout_s:g} s: "
         f"start it (`playfold broker`), or correct PLAYFOLD_BROKERS."
     )

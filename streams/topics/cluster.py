@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.settings import Settings
+from streams.settings.deployment import KafkaSettings
 from streams.topics.admin import admin_client
 
 
@@ -17,13 +17,13 @@ class Cluster(msgspec.Struct, frozen=True):
     """Of those, brokers that the controller keeps out of service."""
 
 
-def describe_cluster(settings: Settings) -> Cluster:
+def describe_cluster(kafka: KafkaSettings) -> Cluster:
     """Ask the cluster what it is.
 
     Raises:
         TopicsError: Kafka cannot be reached or refuses.
     """
-    with admin_client(settings) as admin:
+    with admin_client(kafka) as admin:
         found = admin.describe_cluster()
         brokers = found["brokers"]
         version = admin.get_broker_version_data(brokers[0]["broker_id"]).broker_version

@@ -85,7 +85,7 @@ class Chaos:
 async def load(settings: Settings, plays: Sequence[Item], plays_per_s: int) -> None:
     """Send plays at a pace, each acknowledged."""
     step = int(plays_per_s * STEP_S)
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         for low in range(0, len(plays), step):
             await produce_plays(outbox, settings, plays[low : low + step])
             await asyncio.sleep(STEP_S)

@@ -12,9 +12,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from jobs.retraining import run as runs
 from streams.settings import Secret, Settings, environment_of, override
-from tests.support.gateway import client_of, gateway
-from tests.support.gateway import play as play_of_client
-from tests.support.gateway import post as post_plays
+from tests.support.gateway import client_of, gateway, post
+from tests.support.plays import play
 from tests.support.topics import worker
 from tests.support.wait import block_until
 
@@ -103,7 +102,7 @@ def use_gateway(settings: Settings) -> bytes:
         answers = [stranger.get("/metrics"), stranger.post("/session", data={"token": TOKEN})]
         answers.append(stranger.post("/session", data={"token": "another"}))
         with client_of(process, authorization=f"Bearer {TOKEN}") as client:
-            post_plays(client, play_of_client(LISTENER, "item-1"))
+            post(client, play(LISTENER, "item-1"))
             paths = "/metrics", f"/v1/users/{LISTENER}/recommendations", "/healthz", "/openapi.json", "/"
             answers.extend(client.get(path) for path in paths)
             answers.append(client.post("/v1/plays", content=b"{"))

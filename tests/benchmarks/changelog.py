@@ -32,6 +32,6 @@ def user_records(n_users: int, n_history: int, partitions: int) -> dict[int, lis
 
 async def write_changelog(settings: Settings, items: dict[int, list[Item]]) -> None:
     """Write records into their partitions."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         for partition, records in items.items():
             await (await outbox.send(topic_names(settings).users_changelog, partition, records)).written()

@@ -33,7 +33,7 @@ TRAINED = 0.7
 
 def ml100k() -> Events:
     """Read MovieLens-100K, fetched on first use."""
-    plays = fetch(ml100k_path(read_settings())).plays
+    plays = fetch(ml100k_path(read_settings().application)).plays
     users, items = (pc.dictionary_encode(plays[name].combine_chunks()).indices for name in ("user_id", "item_id"))
     times = plays["played_at_s"].to_numpy().astype(np.uint32)
     return events_of(users.to_numpy().astype(np.int64), items.to_numpy().astype(np.uint64), times)

@@ -59,7 +59,7 @@ def changelog_items(settings: Settings) -> dict[int, list[Item]]:
 
 async def fill(settings: Settings) -> None:
     """Write the changelog."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         for partition, records in changelog_items(settings).items():
             await (await outbox.send(topic_names(settings).users_changelog, partition, records)).written()
 

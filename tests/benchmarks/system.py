@@ -27,7 +27,7 @@ def system(**chosen: Any) -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="playfold-benchmark-") as folder:
         port = free_port()
         settings = settings_with(brokers=f"127.0.0.1:{port}", data_dir=folder, **chosen)
-        with Broker(settings.application.broker_path, jars_path(Settings()), port):
+        with Broker(settings.application.broker_path, jars_path(Settings().application), port):
             create_topics(settings)
             yield settings
 

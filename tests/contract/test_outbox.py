@@ -24,7 +24,7 @@ class Case(NamedTuple):
 
 def in_memory() -> Case:
     """Return the outbox in memory."""
-    outbox = MemoryOutbox(Settings())
+    outbox = MemoryOutbox(Settings().kafka)
 
     async def read() -> list[Item]:
         return outbox.logs.get(("lists", TOPIC_PARTITION), [])
@@ -41,7 +41,7 @@ def on_kafka(settings: Settings, names: TopicNames) -> Case:
             items += [(record.key, record.value) for record in records]
         return items
 
-    return Case(Outbox(settings), names.recommendations, read)
+    return Case(Outbox(settings.kafka), names.recommendations, read)
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.processes)])

@@ -25,5 +25,5 @@ def test_the_objective_is_that_of_the_settings() -> None:
 
     assert names == set(ObjectiveSettings.__struct_fields__)
     expected = {name: getattr(changed.objective, name) for name in names}
-    assert expected == {name: getattr(objective_of(changed), name) for name in names}
+    assert expected == {name: getattr(objective_of(changed.objective), name) for name in names}
     assert not [name for name in names if getattr(changed.objective, name) == getattr(Settings().objective, name)]

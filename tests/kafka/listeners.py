@@ -18,7 +18,7 @@ def write_listeners(settings: Settings, plays: Played) -> None:
         by_partition[partition_of(user, settings.topics.partitions)] += [*names, (user.encode(), record_of(items))]
 
     async def write() -> None:
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             for partition, records in by_partition.items():
                 await (await outbox.send(topic_names(settings).users_changelog, partition, records)).written()
 

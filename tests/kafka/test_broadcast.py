@@ -17,7 +17,7 @@ Seen = list[tuple[bytes | None, bytes | None]]
 
 async def announce(settings: Settings, topic: str, *values: bytes | None) -> None:
     """Write records."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(topic, 0, [(b"serving", value) for value in values])).written()
 
 

@@ -30,7 +30,7 @@ def tell(settings: Settings, items: Mapping[str, Mapping[str, Any] | None]) -> N
     """Write to the catalog what is said of items; None is a tombstone."""
 
     async def write() -> None:
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             for item, fields in items.items():
                 value = None if fields is None else msgspec.json.encode({"item_id": item, **fields})
                 partition = partition_of(item, settings.topics.partitions)

@@ -50,7 +50,7 @@ class Worker(NamedTuple):
 async def working(settings: Settings, folder: Path) -> AsyncIterator[Worker]:
     """Open a partition and commit into it."""
     state = PartitionState(folder)
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         yield Worker(state, Committer(outbox, {PARTITION: state}, settings), outbox)
     state.close()
 

@@ -67,7 +67,7 @@ def publish(settings: Settings, split: Split, factors: Factors) -> None:
     names = {item_key(f"i{number}"): f"i{number}" for number in range(N_ITEMS)}
     ids = [names[key] for key in split.vocabulary.tolist()]
     now_ms = time.time_ns() // 1_000_000
-    manifest = manifest_of(new_generation_id(now_ms), objective_of(settings), len(ids))
+    manifest = manifest_of(new_generation_id(now_ms), objective_of(settings.objective), len(ids))
     folder = settings.application.data_path / "trained" / manifest.generation_id
     catalog = Catalog(ids, factors.item_factors, factors.gram_diagonal, np.ones(len(ids), np.float32))
     write_generation(folder, manifest, catalog)
@@ -107,8 +107,8 @@ def test_worker_and_evaluation_find_the_same_items(
     )
     assert names.plays == topic_names(shared).plays
     rows = drawn()
-    split = split_events(events_of_file(file_of(rows, tmp_path), shared), N_TRAINED).with_signals()
-    objective = objective_of(shared)
+    split = split_events(events_of_file(file_of(rows, tmp_path), shared.signals), N_TRAINED).with_signals()
+    objective = objective_of(shared.objective)
     factors = train_on(split, objective, np.random.default_rng(0))
     expected = fold_in_ranks(split, factors, objective)
     publish(shared, split, factors)

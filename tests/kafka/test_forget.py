@@ -139,7 +139,7 @@ def test_lists_that_a_gateway_holds_are_found(small: Settings, names: TopicNames
     partition, value = partition_of("ann", small.topics.partitions), b'{"offset":0,"expires_at_ms":9}'
 
     async def write() -> int:
-        async with Outbox(small) as outbox:
+        async with Outbox(small.kafka) as outbox:
             listed = await outbox.send(names.recommendations, partition, [(b"ann", value)])
             return (await listed.written()).last
 

@@ -16,7 +16,7 @@ TIMEOUT_S = 10.0
 
 async def fill(settings: Settings, topic: str, **counts: int) -> None:
     """Write as many records into partitions `p0`, `p1`, ... as told."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         for name, count in counts.items():
             items: list[Item] = [(b"k", b"%d" % number) for number in range(count)]
             await (await outbox.send(topic, int(name[1:]), items)).written()

@@ -13,7 +13,7 @@ from streams.topics.topics import TopicNames
 async def test_a_strangers_record_breaks_the_run(settings: Settings, names: TopicNames) -> None:
     """Two batches with somebody else's record between them are told from one run."""
     half: list[Item] = [(b"k", b"x" * 600_000)]
-    async with Outbox(settings) as outbox, Outbox(settings) as stranger:
+    async with Outbox(settings.kafka) as outbox, Outbox(settings.kafka) as stranger:
         first = await outbox.send(names.recommendations, 0, half)
         await first.written()
         await (await stranger.send(names.recommendations, 0, half)).written()
@@ -29,7 +29,7 @@ async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
     away = override(settings, brokers=f"127.0.0.1:{free_port()}", kafka_timeout_s=1.0)
 
     with pytest.raises(OutboxError) as caught:
-        await Outbox(away).start()
+        await Outbox(away.kafka).start()
 
     assert str(caught.value).startswith(
         f"No Kafka broker answered at {away.kafka.brokers} within 1 s: KafkaConnectionError("
@@ -39,7 +39,7 @@ async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
 
 async def test_a_batch_that_kafka_refuses_is_an_error(settings: Settings, names: TopicNames) -> None:
     """`written` raises what the broker said: here, a record without a key for a compacted topic is too large."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         pending = await outbox.send(names.generations, 0, [(b"k", b"x" * 2_000_000)])
         with pytest.raises(KafkaError, match="MessageSizeTooLarge"):
             await pending.written()
@@ -47,7 +47,7 @@ async def test_a_batch_that_kafka_refuses_is_an_error(settings: Settings, names:
 
 async def test_every_record_is_acknowledged_by_all_replicas(settings: Settings) -> None:
     """Idempotent, so that a retry of the client neither doubles nor reorders."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         producer = outbox._producer  # noqa: SLF001  the setting is what is tested
 
         assert isinstance(producer, AIOKafkaProducer)

@@ -30,7 +30,7 @@ def test_whatever_comes_arrives_among_the_rejects(settings: Settings, names: Top
     items = [item for number, wrong in enumerate(bad) for item in (wrong, play_record("ann", f"i{number % 9}"))]
 
     async def produce() -> None:
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             await (await outbox.send(names.plays, 2, items)).written()
 
     with worker(override(settings, user_signals_per_day_max=0)) as process:
@@ -60,7 +60,7 @@ def test_a_group_of_nothing_but_private_plays_and_rejects_is_acknowledged(
     )
 
     async def produce(*items: Item) -> None:
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             await (await outbox.send(names.plays, 0, items)).written()
 
     with worker(settings) as process:

@@ -120,7 +120,7 @@ async def test_a_kafka_that_is_gone_names_the_row_to_go_on_from(tmp_path: Path) 
     broker = Broker(tmp_path / "broker", JARS, int(settings.kafka.brokers.rpartition(":")[2]))
     with broker:
         create_topics(settings)
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             sender = Sender(outbox, settings)
             await sender.send(piece)
             broker.stop()
@@ -158,7 +158,7 @@ async def test_the_list_that_reflects_most_plays_is_shown(settings: Settings, na
         (b"bob", list_of("bob", partition, 12, ["other"])),
         (b"ann", list_of("ann", partition, 7, ["late"])),
     ]
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(names.recommendations, partition, lists)).written()
 
     as_json, as_table = run(settings, "recommend", "ann", "--json"), run(settings, "recommend", "ann")
@@ -185,7 +185,7 @@ def test_no_list_is_a_sentence(settings: Settings) -> None:
 async def test_a_deleted_list_is_none_and_rubbish_a_sentence(settings: Settings, names: TopicNames) -> None:
     """A tombstone takes the list away; what is no list is not passed over in silence."""
     partition = partition_of("ann", settings.topics.partitions)
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         deleted: list[tuple[bytes, bytes | None]] = [(b"ann", list_of("ann", partition, 5, ["old"])), (b"ann", None)]
         await (await outbox.send(names.recommendations, partition, deleted)).written()
         assert await latest_list("ann", settings) is None

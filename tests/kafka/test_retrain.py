@@ -95,7 +95,7 @@ async def test_history_keeps_the_highest_applied_offset(settings: Settings, name
         (b"cem", record(8)),
         (b"cem", None),
     ]
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(names.users_changelog, 0, first)).written()
         await (await outbox.send(names.users_changelog, 3, [(b"dua", record(1))])).written()
 

@@ -167,7 +167,7 @@ def test_of_who_is_unknown_the_document_says_that_nothing_is_held(small: Setting
     assert (False, None, None, [], [], []) == tuple(document[name] for name in list(document)[3:])
 
     async def produce() -> None:
-        async with Outbox(small) as outbox:
+        async with Outbox(small.kafka) as outbox:
             await (await outbox.send(topic_names(small).plays, 0, [(b"eve", b"\xff")])).written()
 
     asyncio.run(produce())

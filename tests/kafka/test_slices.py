@@ -30,7 +30,7 @@ def offsets(groups: list[Group], partition: int) -> list[int]:
 
 async def produce(settings: Settings, names: TopicNames, **counts: int) -> None:
     """Write records into partitions `p0`, `p1`, ..."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         for name, count in counts.items():
             items: list[Item] = [(b"k", b"%d" % number) for number in range(count)]
             await (await outbox.send(names.plays, int(name[1:]), items)).written()

@@ -22,7 +22,7 @@ def record(applied: int, plays: int = 0) -> bytes:
 
 async def write(settings: Settings, topic: str, partition: int, items: list[Item]) -> None:
     """Write records into a partition."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(topic, partition, items)).written()
 
 

@@ -11,7 +11,7 @@ WEIGHTS = "play=2,like=3,skip=-1.5,purchase=10"
 
 def worth(settings: Settings, kind: str = "play", ms_played: int | None = None, ms: int | None = None) -> float:
     """Return what a signal is worth."""
-    return Worth(settings).of(kind, ms_played, ms)
+    return Worth(settings.signals).of(kind, ms_played, ms)
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("play", 2), ("like", 3), ("skip", -1.5), ("purchase", 10)])
@@ -20,7 +20,7 @@ def test_the_settings_say_what_a_type_is_worth(kind: str, expected: float) -> No
     settings = settings_with(event_weights=WEIGHTS)
 
     assert expected == worth(settings, kind)
-    assert {"play", "like", "skip", "purchase"} == set(Worth(settings).types)
+    assert {"play", "like", "skip", "purchase"} == set(Worth(settings.signals).types)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def send_plays(settings: Settings, plays: Sequence[Item]) -> None:
     """Do the same from outside an event loop."""
 
     async def send() -> None:
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             await produce_plays(outbox, settings, plays)
 
     asyncio.run(send())

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from streams.outbox import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, Pending
-from streams.settings import Settings
+from streams.settings.deployment import KafkaSettings
 
 
 class Place(NamedTuple):
@@ -23,9 +23,9 @@ class MemoryOutbox(Outbox):
         refused: Topics whose batches are refused, with the error.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         """Prepare an outbox; nothing is sent before `start`."""
-        super().__init__(settings)
+        super().__init__(kafka)
         self.logs: dict[tuple[str, int], list[Item]] = {}
         self.held: set[str] = set()
         self.refused: dict[str, Exception] = {}

@@ -11,7 +11,7 @@ from streams.kafka.broker import Broker, free_port
 from streams.kafka.jars import jars_path
 from tests.support.settings import settings_with
 
-JARS = jars_path(settings_with(data_dir=str(Path(__file__).parents[2] / "var")))
+JARS = jars_path(settings_with(data_dir=str(Path(__file__).parents[2] / "var")).application)
 """Kafka's jars, resolved once for all runs."""
 HEAP_MB = 512
 POLL_S = 0.1

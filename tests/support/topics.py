@@ -34,7 +34,7 @@ def send(settings: Settings, plays: Sequence[Item]) -> None:
     """Send records to the plays."""
 
     async def produce() -> None:
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             await produce_plays(outbox, settings, plays)
 
     asyncio.run(produce())
@@ -44,7 +44,7 @@ def write(settings: Settings, topic: str, items: list[Item]) -> None:
     """Write records to a compacted topic, each to the partition of its key."""
 
     async def send() -> None:
-        async with Outbox(settings) as outbox:
+        async with Outbox(settings.kafka) as outbox:
             for partition in range(settings.topics.partitions):
                 mine = [
                     item for item in items if partition_of(item[0].decode(), settings.topics.partitions) == partition

@@ -152,12 +152,12 @@ OPERATIONS = TopicOperations(nothing_known, nothing_held, nobody_forgotten)
 async def make_scene(folder: Path, operations: TopicOperations = OPERATIONS, **settings: Any) -> Scene:
     """Return a scene whose gateway has read its topics, which were empty, and reaches Kafka."""
     own = settings_with(data_dir=str(folder), **settings)
-    outbox = MemoryOutbox(own)
+    outbox = MemoryOutbox(own.kafka)
     made = make_parts(own, operations, View(folder / "view"))
     parts = dataclasses.replace(made, intake=PlayIntake(own, lambda _: outbox))
     await parts.intake.start()
     parts.follower.caught_up.set()
-    return Scene(own, parts, Access(own), outbox)
+    return Scene(own, parts, Access(own.gateway), outbox)
 
 
 async def ask(

@@ -9,6 +9,7 @@ from aiokafka.errors import RequestTimedOutError
 
 from streams.outbox import Item, OutboxError, Pending
 from streams.settings import Settings
+from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import topic_names
 from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
@@ -23,9 +24,9 @@ pytestmark = pytest.mark.virtual_time
 class CountingOutbox(MemoryOutbox):
     """Remembers how many events went at once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         """Begin with none."""
-        super().__init__(settings)
+        super().__init__(kafka)
         self.sizes: list[int] = []
 
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
@@ -53,7 +54,7 @@ def intake_of(*outboxes: MemoryOutbox, **settings: Any) -> PlayIntake:
 @pytest.fixture
 async def outbox() -> CountingOutbox:
     """Give a Kafka in memory."""
-    return CountingOutbox(Settings())
+    return CountingOutbox(Settings().kafka)
 
 
 @pytest.fixture
@@ -156,8 +157,8 @@ async def test_a_kafka_that_goes_is_told_and_found_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whoever waits learns that their events may have arrived; then it is refused at once, until there is one again."""
-    first, second = CountingOutbox(Settings()), CountingOutbox(Settings())
-    intake = intake_of(first, GoneOutbox(Settings()), GoneOutbox(Settings()), second)
+    first, second = CountingOutbox(Settings().kafka), CountingOutbox(Settings().kafka)
+    intake = intake_of(first, GoneOutbox(Settings().kafka), GoneOutbox(Settings().kafka), second)
     await intake.start()
     first.refused[PLAYS] = RequestTimedOutError()
     caplog.set_level("INFO")
@@ -185,7 +186,7 @@ async def test_a_kafka_that_goes_is_told_and_found_again(
 
 async def test_a_kafka_that_does_not_answer_is_not_waited_for(outbox: CountingOutbox) -> None:
     """So long as the setting says; those behind in the lane are told as well."""
-    intake, clock = intake_of(outbox, CountingOutbox(Settings()), kafka_timeout_s=7.0), asyncio.get_running_loop()
+    intake, clock = intake_of(outbox, CountingOutbox(Settings().kafka), kafka_timeout_s=7.0), asyncio.get_running_loop()
     await intake.start()
     outbox.held.add(PLAYS)
     began = clock.time()

@@ -42,7 +42,7 @@ def small(settings: Settings, names: TopicNames) -> Settings:
     related = RelatedItems(item_id="song-7", generation="g", items=["i1", "i2"], cosines=[0.5, 0.25])
 
     async def write() -> None:
-        async with Outbox(own) as outbox:
+        async with Outbox(own.kafka) as outbox:
             for topic, record in ((names.catalog, item), (names.related_items, related)):
                 partition = partition_of("song-7", own.topics.partitions)
                 value = msgspec.json.encode(record)

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streams.settings import Settings
+from streams.settings.processes import GatewaySettings
 from web.server.problems import Problem
 
 COOKIE = "playfold"
@@ -29,21 +29,21 @@ class AccessError(ValueError):
 class Access:
     """Decides whether a request may be answered."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, gateway: GatewaySettings) -> None:
         """Read the token and the allowed host names.
 
         Raises:
             AccessError: It listens beyond this machine without a token, or the token's file is not usable.
         """
-        self._token = _token(settings)
-        if self._token is None and not _is_local(settings.gateway.host):
+        self._token = _token(gateway)
+        if self._token is None and not _is_local(gateway.host):
             message = (
-                f"PLAYFOLD_GATEWAY_HOST is {settings.gateway.host}, which others than this machine can reach: set "
+                f"PLAYFOLD_GATEWAY_HOST is {gateway.host}, which others than this machine can reach: set "
                 "PLAYFOLD_GATEWAY_TOKEN or PLAYFOLD_GATEWAY_TOKEN_FILE, or listen on 127.0.0.1."
             )
             raise AccessError(message)
-        named = {name.strip().lower() for name in settings.gateway.hosts.split(",") if name.strip()}
-        self._names = named | LOCAL | {settings.gateway.host.lower()}
+        named = {name.strip().lower() for name in gateway.hosts.split(",") if name.strip()}
+        self._names = named | LOCAL | {gateway.host.lower()}
 
     @property
     def needs_token(self) -> bool:
@@ -81,10 +81,10 @@ class Access:
         raise Problem(401, "Send the token: `Authorization: Bearer ...`.", headers={"WWW-Authenticate": "Bearer"})
 
 
-def _token(settings: Settings) -> bytes | None:
-    if not settings.gateway.token_file:
-        return settings.gateway.token.reveal().encode() or None
-    path = Path(settings.gateway.token_file)
+def _token(gateway: GatewaySettings) -> bytes | None:
+    if not gateway.token_file:
+        return gateway.token.reveal().encode() or None
+    path = Path(gateway.token_file)
     try:
         token = path.read_text().partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streams.settings import Settings
+from streams.settings.processes import GatewaySettings
 from web.server.access import Access
 from web.server.ids import SLASH
 from web.server.metrics import OTHER, GatewayMetrics
@@ -41,11 +41,11 @@ SAFETY = [
 class Guard:
     """Wraps the app."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, access: Access, metrics: GatewayMetrics) -> None:
+    def __init__(self, app: ASGIApp, gateway: GatewaySettings, access: Access, metrics: GatewayMetrics) -> None:
         """Guard `app`."""
         self._app, self._access, self._metrics = app, access, metrics
-        self._rates = RateLimit(settings.gateway.requests_per_s)
-        self._busy_max, self._n_busy = settings.gateway.connections_max, 0
+        self._rates = RateLimit(gateway.requests_per_s)
+        self._busy_max, self._n_busy = gateway.connections_max, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from streams.settings import Settings
+from streams.settings.processes import GatewaySettings
 from web.server.problems import MEDIA_TYPE, Problem, answer
 
 HEAD_S = 10.0
@@ -186,13 +186,13 @@ class Server(uvicorn.Server):
         yield
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(gateway: GatewaySettings) -> socket.socket:
     """Bind the gateway's address, so that a used port is reported at once.
 
     Raises:
         PortTakenError: It cannot be bound.
     """
-    host, port = settings.gateway.host, settings.gateway.port
+    host, port = gateway.host, gateway.port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.create_server(address[:2], family=family, backlog=BACKLOG)
@@ -210,11 +210,11 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def server_of(app: ASGIApp, settings: Settings) -> Server:
+def server_of(app: ASGIApp, gateway: GatewaySettings) -> Server:
     """Return a server of an app, which runs once."""
     bounds = {
-        "head_bytes_max": settings.gateway.header_bytes_max,
-        "connections_max": 2 * settings.gateway.connections_max,
+        "head_bytes_max": gateway.header_bytes_max,
+        "connections_max": 2 * gateway.connections_max,
     }
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # or strangers' malformed requests would fill the log
     protocol = type("Protocol", (BoundedProtocol,), bounds)

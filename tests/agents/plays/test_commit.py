@@ -26,7 +26,7 @@ WHOLE = Changes([(b"ann", VALUE)], 7, [(b"ann", b"list")], [(b"ben", b"reject")]
 @pytest.fixture
 async def outbox() -> AsyncIterator[MemoryOutbox]:
     """Give a started outbox."""
-    async with MemoryOutbox(SETTINGS) as started:
+    async with MemoryOutbox(SETTINGS.kafka) as started:
         yield started
 
 

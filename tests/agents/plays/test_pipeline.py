@@ -100,7 +100,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     """Give the scene."""
-    async with MemoryOutbox(SETTINGS) as outbox:
+    async with MemoryOutbox(SETTINGS.kafka) as outbox:
         prepared = Scene(tmp_path, outbox)
         yield prepared
         await prepared.close()

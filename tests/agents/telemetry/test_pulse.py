@@ -44,7 +44,7 @@ class Scene:
 
     def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         """Prepare; nothing has happened yet."""
-        self.outbox = MemoryOutbox(settings)
+        self.outbox = MemoryOutbox(settings.kafka)
         self.tally, self.delays, self.quality = (
             OutcomeCounts(),
             LatencyHistogram(),

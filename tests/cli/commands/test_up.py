@@ -102,8 +102,8 @@ def test_a_worker_that_ends_now_and_then_goes_on() -> None:
 @pytest.mark.parametrize("brokers", ["kafka.example.org:9092", "127.0.0.1:1,127.0.0.1:2"])
 def test_a_kafka_elsewhere_is_used_as_it_is(brokers: str) -> None:
     """Only one free port of this machine asks for the embedded broker."""
-    assert served_already(settings_with(brokers=brokers))
-    assert not served_already(settings_with(brokers=f"127.0.0.1:{free_port()}"))
+    assert served_already(settings_with(brokers=brokers).kafka)
+    assert not served_already(settings_with(brokers=f"127.0.0.1:{free_port()}").kafka)
 
 
 def test_every_worker_has_an_instance_of_its_own() -> None:

@@ -334,7 +334,7 @@ def answering(status: int, body: bytes) -> Iterator[int]:
 def test_a_gateway_that_listens_anywhere_is_asked_here() -> None:
     """0.0.0.0 is nowhere to ask."""
     with answering(200, b'{"status": "ready"}') as port:
-        finding = look_at_gateway(settings_with(gateway_host="0.0.0.0", gateway_port=port))  # noqa: S104
+        finding = look_at_gateway(settings_with(gateway_host="0.0.0.0", gateway_port=port).gateway)  # noqa: S104
 
     assert (
         Finding(check="gateway", verdict="ok", says=f"The gateway at http://127.0.0.1:{port}/readyz is ready.")
@@ -347,7 +347,10 @@ def test_no_gateway_is_a_note() -> None:
     """Nobody has to run one."""
     port = free_port()
 
-    nowhere, unknown = look_at_gateway(settings_with(gateway_port=port)), look_at_gateway(settings_with(gateway_port=0))
+    nowhere, unknown = (
+        look_at_gateway(settings_with(gateway_port=port).gateway),
+        look_at_gateway(settings_with(gateway_port=0).gateway),
+    )
 
     assert "note" == nowhere.verdict
     assert "note" == unknown.verdict
@@ -356,7 +359,7 @@ def test_no_gateway_is_a_note() -> None:
 
 def test_a_gateway_of_a_name_that_nobody_has_is_a_problem() -> None:
     """The names of `.invalid` are nobody's."""
-    finding = look_at_gateway(settings_with(gateway_host="gateway.invalid", gateway_port=free_port()))
+    finding = look_at_gateway(settings_with(gateway_host="gateway.invalid", gateway_port=free_port()).gateway)
 
     assert "problem" == finding.verdict
     assert "does not answer" in finding.says

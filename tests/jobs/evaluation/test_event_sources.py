@@ -40,7 +40,7 @@ EXPECTED = [(BOB, "y", 1), (BOB, "z", 1), (ANN, "y", 2), (CAT, "x", 2), (ANN, "x
 
 def test_the_plays_of_a_file_become_events_by_time(tmp_path: Path) -> None:
     """Listeners are numbered as they come; two plays of one second stay in the file's order."""
-    events = events_of_file(write_plays(tmp_path, PLAYS), Settings())
+    events = events_of_file(write_plays(tmp_path, PLAYS), Settings().signals)
 
     assert [(user, item_key(item), after_s, 1.0) for user, item, after_s in EXPECTED] == rows_of(events)
     assert ["int64", "uint64", "uint32", "float32", "float32", "bool"] == [column.dtype.name for column in events]
@@ -49,10 +49,10 @@ def test_the_plays_of_a_file_become_events_by_time(tmp_path: Path) -> None:
 def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listener or an item has one number through all pieces; every piece is told."""
     plays, seen = write_plays(tmp_path, PLAYS), list[JobProgress]()
-    whole = events_of_file(plays, Settings())
+    whole = events_of_file(plays, Settings().signals)
     monkeypatch.setattr("streams.files.plays_file.PIECE_ROWS", 2)
 
-    pieces = events_of_file(plays, Settings(), seen.append)
+    pieces = events_of_file(plays, Settings().signals, seen.append)
 
     assert rows_of(whole) == rows_of(pieces)
     assert [JobProgress("reading plays.csv", n, None) for n in (2, 4, 5)] == seen
@@ -60,7 +60,7 @@ def test_a_file_in_pieces_gives_the_same_events(tmp_path: Path, monkeypatch: pyt
 
 def test_a_file_without_plays_has_no_events(tmp_path: Path) -> None:
     """Its columns are of the same kinds."""
-    events = events_of_file(write_plays(tmp_path, []), Settings())
+    events = events_of_file(write_plays(tmp_path, []), Settings().signals)
 
     assert [] == rows_of(events)
     assert ["int64", "uint64", "uint32", "float32", "float32", "bool"] == [column.dtype.name for column in events]
@@ -71,7 +71,7 @@ def test_a_value_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     plays = write_plays(tmp_path, [*PLAYS, ("", "x", 4)])
 
     with pytest.raises(PlaysFileError, match=f"Row 6 of {plays.path}: user_id is ''"):
-        events_of_file(plays, Settings())
+        events_of_file(plays, Settings().signals)
 
 
 def test_ratings_become_the_events_of_a_file_of_them(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_ratings_become_the_events_of_a_file_of_them(tmp_path: Path) -> None:
 
     events = events_of_ml100k(Ml100k(pa.table(columns), {}))
 
-    assert rows_of(events_of_file(write_plays(tmp_path, PLAYS), Settings())) == rows_of(events)
+    assert rows_of(events_of_file(write_plays(tmp_path, PLAYS), Settings().signals)) == rows_of(events)
     assert [-0.5, 2.0, 0.5, 1.0, -1.0] == events.signals.tolist()
     assert events.counted.all()
 
@@ -95,9 +95,9 @@ def test_the_settings_give_the_weights_of_signals(tmp_path: Path) -> None:
         f"ann,y,{AT_S + 2},skip,,\n"
     )
 
-    events = events_of_file(PlaysFile(path), settings_with(event_weights="play=1,like=3,skip=-2"))
+    events = events_of_file(PlaysFile(path), settings_with(event_weights="play=1,like=3,skip=-2").signals)
 
     assert [0.25, 3, -2] == events.signals.tolist()
     assert [True, False, False] == events.counted.tolist()
     with pytest.raises(PlaysFileError, match=r"Row 2 of .*: type is 'like', which is none of play: set PLAYFOLD_"):
-        events_of_file(PlaysFile(path), settings_with(event_weights="play=1"))
+        events_of_file(PlaysFile(path), settings_with(event_weights="play=1").signals)

@@ -83,8 +83,8 @@ def test_who_played_little_or_long_ago_is_not_trained_on() -> None:
     settings = settings_with(active_plays_min=3, active_days=2.0)
     plays, last_s = np.array([2, 3, 9, 9], np.uint32), np.array([10, 8, 10, 7], np.uint32) * np.uint32(DAY_S)
 
-    assert [False, True, True, False] == active_listeners(plays, last_s, settings).tolist()
-    assert active_listeners(plays, last_s, Settings()).all()
+    assert [False, True, True, False] == active_listeners(plays, last_s, settings.retraining).tolist()
+    assert active_listeners(plays, last_s, Settings().retraining).all()
 
 
 def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_the_settings_say_where_the_broker_is(tmp_path: Path) -> None:
 
     assert broker.bootstrap == "127.0.0.1:20001"
     assert tmp_path / "broker" == broker.folder
-    assert tmp_path / "kafka-jars-4.3.1" == jars_path(settings)
+    assert tmp_path / "kafka-jars-4.3.1" == jars_path(settings.application)
     assert not broker.running
 
 

@@ -21,7 +21,7 @@ from web.feeds.topic_follower import TopicFollower
 @pytest.fixture
 async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> AsyncIterator[CommitProgress]:
     """Give what looks, beside what holds the lists, with ten plays in partition 2."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(names.plays, 2, [(b"k", b"{}")] * 10)).written()
     view = View(tmp_path / "view")
     follower = TopicFollower(settings, view, lambda *_: None)

@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 
 async def write(settings: Settings, topic: str, *items: Item) -> None:
     """Write records to partition 1 of a topic."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(topic, 1, items)).written()
 
 

@@ -25,13 +25,13 @@ def refused(access: Access, method: str = "GET", path: str = "/v1/items", **head
 @pytest.fixture
 def open_access() -> Access:
     """Give what decides without a token."""
-    return Access(Settings())
+    return Access(Settings().gateway)
 
 
 @pytest.fixture
 def with_token() -> Access:
     """Give what decides with a token."""
-    return Access(settings_with(gateway_token=Secret(TOKEN), gateway_host="0.0.0.0"))  # noqa: S104  with a token
+    return Access(settings_with(gateway_token=Secret(TOKEN), gateway_host="0.0.0.0").gateway)  # noqa: S104  with a token
 
 
 BEYOND = ["0.0.0.0", "::", "10.1.2.3", "gateway.example", "169.254.1.1", "localhost.evil"]  # noqa: S104
@@ -41,19 +41,19 @@ BEYOND = ["0.0.0.0", "::", "10.1.2.3", "gateway.example", "169.254.1.1", "localh
 def test_beyond_this_machine_a_token_is_demanded(host: str) -> None:
     """Before anything listens: the sentence names the address and three ways out."""
     with pytest.raises(AccessError) as caught:
-        Access(settings_with(gateway_host=host))
+        Access(settings_with(gateway_host=host).gateway)
 
     assert (
         f"PLAYFOLD_GATEWAY_HOST is {host}, which others than this machine can reach: set PLAYFOLD_GATEWAY_TOKEN or "
         "PLAYFOLD_GATEWAY_TOKEN_FILE, or listen on 127.0.0.1."
     ) == str(caught.value)
-    assert Access(settings_with(gateway_host=host, gateway_token=Secret(TOKEN))).needs_token
+    assert Access(settings_with(gateway_host=host, gateway_token=Secret(TOKEN)).gateway).needs_token
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_on_this_machine_no_token_is_needed(host: str) -> None:
     """Loopback is loopback."""
-    assert not Access(settings_with(gateway_host=host)).needs_token
+    assert not Access(settings_with(gateway_host=host).gateway).needs_token
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_on_this_machine_no_token_is_needed(host: str) -> None:
 )
 def test_the_gateway_answers_under_its_names(host: str) -> None:
     """Those of this machine, those that the setting has in whatever case, and every address: no page can feign one."""
-    access = Access(settings_with(gateway_hosts="gate.example, other.EXAMPLE,"))
+    access = Access(settings_with(gateway_hosts="gate.example, other.EXAMPLE,").gateway)
 
     assert refused(access, host=host) == 0
 
@@ -100,7 +100,7 @@ def test_under_another_name_it_does_not(open_access: Access, host: str) -> None:
 
 def test_any_name_may_be_allowed() -> None:
     """Behind a proxy that sees to it."""
-    assert refused(Access(settings_with(gateway_hosts="*")), host="whatever") == 0
+    assert refused(Access(settings_with(gateway_hosts="*").gateway), host="whatever") == 0
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_the_cookie_of_the_page_will_do(with_token: Access, cookie: str, status:
 
 def test_the_cookie_does_not_outlive_its_token(with_token: Access) -> None:
     """Another token is another cookie."""
-    other = Access(settings_with(gateway_token=Secret(TOKEN + "2")))
+    other = Access(settings_with(gateway_token=Secret(TOKEN + "2")).gateway)
 
     assert refused(other, cookie=f"playfold={with_token.cookie}") == 401
 
@@ -219,7 +219,7 @@ def test_the_token_may_stand_in_a_file(tmp_path: Path) -> None:
     """In its first line; the file counts, not the other setting."""
     file = tmp_path / "token"
     file.write_text(f"  {TOKEN}  \nsecond line\n")
-    access = Access(settings_with(gateway_token_file=str(file), gateway_token=Secret("not-this-one-at-all")))
+    access = Access(settings_with(gateway_token_file=str(file), gateway_token=Secret("not-this-one-at-all")).gateway)
 
     assert refused(access, authorization=f"Bearer {TOKEN}") == 0
     assert refused(access, authorization="Bearer not-this-one-at-all") == 401
@@ -234,7 +234,7 @@ def test_a_token_of_a_file_has_to_be_good(tmp_path: Path, content: bytes) -> Non
     file.write_bytes(content)
 
     with pytest.raises(AccessError) as caught:
-        Access(settings_with(gateway_token_file=str(file)))
+        Access(settings_with(gateway_token_file=str(file)).gateway)
 
     assert f"The token in {file} has to have 16 or more printable characters of ASCII." == str(caught.value)
 
@@ -247,7 +247,7 @@ def test_a_token_file_that_cannot_be_read_is_a_sentence(tmp_path: Path, content:
         file.write_bytes(content)
 
     with pytest.raises(AccessError) as caught:
-        Access(override(Settings(), gateway_token_file=str(file)))
+        Access(override(Settings(), gateway_token_file=str(file)).gateway)
 
     assert str(caught.value).startswith(f"PLAYFOLD_GATEWAY_TOKEN_FILE {file} cannot be read (")
     assert str(caught.value).endswith("): put the token into its first line.")

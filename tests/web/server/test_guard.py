@@ -204,7 +204,7 @@ class Slow:
 def guarded(app: Any, **settings: Any) -> Guard:
     """Return an app behind a guard."""
     own = settings_with(**settings)
-    return Guard(app, own, Access(own), GatewayMetrics())
+    return Guard(app, own.gateway, Access(own.gateway), GatewayMetrics())
 
 
 async def test_so_many_requests_are_answered_at_a_time_and_no_more() -> None:

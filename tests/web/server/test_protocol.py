@@ -34,8 +34,8 @@ class Served(NamedTuple):
 async def serving(app: ASGIApp, **settings: Any) -> AsyncIterator[Served]:
     """Serve an app while the block lasts."""
     own = settings_with(gateway_port=0, **settings)
-    bound = listen(own)
-    server = server_of(app, own)
+    bound = listen(own.gateway)
+    server = server_of(app, own.gateway)
     task = asyncio.create_task(server.serve([bound]))
     await wait_until(lambda: server.started)
     try:
@@ -388,19 +388,19 @@ def test_an_address_that_is_taken_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTakenError) as caught:
-            listen(settings_with(gateway_port=port))
+            listen(settings_with(gateway_port=port).gateway)
     assert (
         f"The gateway cannot listen on 127.0.0.1:{port} (Address already in use): set PLAYFOLD_GATEWAY_PORT or _HOST."
         == str(caught.value)
     )
     with pytest.raises(PortTakenError, match=r"^The gateway cannot listen on 192\.0\.2\.1:0 \("):
-        listen(settings_with(gateway_host="192.0.2.1", gateway_port=0))
+        listen(settings_with(gateway_host="192.0.2.1", gateway_port=0).gateway)
 
 
 @pytest.mark.parametrize(("host", "begin"), [("127.0.0.1", "http://127.0.0.1:"), ("::1", "http://[::1]:")])
 def test_an_address_is_told_as_clients_write_it(host: str, begin: str) -> None:
     """With brackets where they belong."""
-    bound = listen(settings_with(gateway_host=host, gateway_port=0))
+    bound = listen(settings_with(gateway_host=host, gateway_port=0).gateway)
     url = url_of(bound)
     bound.close()
 
