@@ -101,7 +101,7 @@ class _Events:
     """
 
     def __init__(self, records: Sequence[Record], known: Known, settings: Settings) -> None:
-        self._known, self._settings, self._weights = known, settings, Worth(settings)
+        self._known, self._settings, self._weights = known, settings, Worth(settings.signals)
         self._events = {record.offset: self._decode(record) for record in records}
         self.stored = known.record or UserRecord()
         # Without a record, a request to be forgotten was the last event that one contained: its marker has expired.

@@ -124,6 +124,6 @@ def on_air(broker: Broker, folder: Path, name: str) -> Iterator[Radio]:
 
 async def describe_songs(settings: Settings) -> None:
     """Write the songs to the catalog."""
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         async for _ in send_items(iter([songs()]), outbox, settings):
             pass

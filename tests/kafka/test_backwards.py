@@ -28,7 +28,7 @@ async def test_the_last_range_comes_first(
     """Every range is twice as long as the one before it, up to a limit; only selected records are returned."""
     monkeypatch.setattr(backwards, "FIRST_OFFSETS", 4)
     monkeypatch.setattr(backwards, "OFFSETS_MAX", 8)
-    async with Outbox(settings) as outbox:
+    async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(names.plays, 0, [(b"k", b"%d" % number) for number in range(30)])).written()
 
     ranges = await ranges_of(settings, names.plays, Span(3, 27))
