@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from model.arrays import Flags, Floats, Rows, Starts, frozen
+from model.arrays import Doubles, Flags, Floats, Rows, Starts, frozen
 from model.evaluation.event_log import Split
 from model.evaluation.next_item_ranks import finite_ranks, rank_new
-from model.evaluation.rank_metrics import MISS, ranks_of
+from model.evaluation.rank_metrics import MISS
 
 _SPREAD = 0.1
 
@@ -56,22 +56,23 @@ def isgd_ranks(split: Split, setting: Isgd, rng: np.random.Generator) -> Starts:
     return finite_ranks(ranks[order][split.scored[order]])
 
 
-def isgd_ranks_plain(split: Split, setting: Isgd, rng: np.random.Generator) -> Starts:
-    """Do the same in the words of the paper's algorithm 2: what the kernel is tested against."""
-    users, items = _first_vectors(split, setting, rng)
-    ranks = []
+def isgd_scores_plain(split: Split, setting: Isgd, rng: np.random.Generator) -> Doubles:
+    """Follow the paper's algorithm 2 in double precision: the reference for `isgd_ranks`.
+
+    Returns:
+        The scores of all items before every scored event, in the order of time, shape (n, n_items).
+    """
+    users, items = (vectors.astype(np.float64) for vectors in _first_vectors(split, setting, rng))
+    scores = []
     for event in np.argsort(split.places):
         user, row = split.users[event], split.rows[event]
         if split.scored[event]:
-            before = split.rows[split.starts[user] : event]
-            known = np.unique(before[before >= 0]).astype(np.int32)
-            scores = -np.abs(1 - items @ users[user])[None]
-            ranks.append(ranks_of(scores, np.array([0, len(known)]), known, split.rows[event : event + 1])[0])
+            scores.append(-np.abs(1 - items @ users[user]))
         if row >= 0:
             error = 1 - users[user] @ items[row]
             users[user] += setting.learn_rate * (error * items[row] - setting.regularization * users[user])
             items[row] += setting.learn_rate * (error * users[user] - setting.regularization * items[row])
-    return np.array(ranks, np.int64)
+    return np.array(scores)
 
 
 def _first_vectors(split: Split, setting: Isgd, rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -18,11 +18,11 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Doubles, Flags, Rows, Starts
-from model.equations import Equations, Terms
+from model.equations import equations_of
 from model.evaluation.event_log import Split, rows_of
 from model.evaluation.history_replay import Signals, unroll
 from model.evaluation.next_item_ranks import rank_new, ranks_among
-from model.evaluation.rank_metrics import MISS, ranks_of
+from model.evaluation.rank_metrics import MISS
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.objective import Objective, against
@@ -65,6 +65,25 @@ def train_on(
     return found._replace(user_factors=found.user_factors[:n_users])
 
 
+class Asked(NamedTuple):
+    """Some scored events, with what their listeners had played before."""
+
+    users: Starts
+    signals: WeightedRows  # all entries of the histories
+    played_rows: Rows
+
+    @property
+    def known(self) -> RaggedRows:
+        """Return the rows of the histories, each once in one; -1 in the place of an item's second entry."""
+        starts, rows = self.signals.starts, self.signals.rows
+        if not against(self.signals.weights).any():
+            return RaggedRows(starts, rows)
+        once = np.full(len(rows), -1, np.int32)
+        first = np.unique(self.signals.users << 32 | rows, return_index=True)[1]
+        once[first] = rows[first]
+        return RaggedRows(starts, once)
+
+
 def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads: int = 1) -> Starts:
     """Rank every scored event's item by its listener's vector, folded in from all they played before.
 
@@ -87,18 +106,27 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
     return by_time(split, ranks)
 
 
-def fold_in_ranks_plain(split: Split, factors: Factors, objective: Objective) -> Starts:
-    """Do the same one event at a time: what all else is tested against."""
+def fold_in_plain(split: Split, factors: Factors, objective: Objective) -> tuple[Asked, Doubles]:
+    """Fold in before every scored event, one event at a time: the reference for `fold_in_ranks`.
+
+    Returns:
+        The scored events in the order of time, each with its history, and the vectors of their listeners, solved
+        densely in double precision, shape (n, f).
+    """
     histories: list[_PlainHistory] = [_PlainHistory() for _ in split.starts[1:]]
-    users, ranks = split.users, []
+    users, scored, entries = split.users, list[int](), []
     for event in np.argsort(split.places):
         history = histories[users[event]]
         if split.scored[event]:
-            known = rows_of(np.array([item for item, _ in history.values], np.int32), split.n_items)
-            scores = (_vector_plain(known, history, factors, objective) @ factors.item_factors.T).astype(np.float32)
-            ranks.append(ranks_of(scores, np.array([0, len(known)]), known, split.rows[event : event + 1])[0])
+            scored.append(int(event))
+            entries.append([(item, worth) for (item, _), worth in history.values.items()])
         history.learn(split, int(event), objective)
-    return np.array(ranks, np.int64)
+    starts = np.cumsum([0, *map(len, entries)])
+    items, weights = np.array([entry for part in entries for entry in part]).reshape(-1, 2).T
+    signals = WeightedRows(starts, rows_of(items.astype(np.int32), split.n_items), weights.astype(np.float32))
+    events = np.array(scored, np.int64)
+    vectors = solve_rows_plain(equations_of(signals, objective), factors.items)
+    return Asked(users[events], signals, split.rows[events]), vectors
 
 
 class _PlainHistory:
@@ -119,15 +147,6 @@ class _PlainHistory:
         key = int(split.items[event]), math.copysign(1, weight) < 0
         late_s = self._now_s - at_s
         self.values[key] = self.values.get(key, 0.0) + weight * 2 ** (-late_s / objective.half_life_s)
-
-
-def _vector_plain(rows: Rows, history: _PlainHistory, factors: Factors, objective: Objective) -> Doubles:
-    """Fold one listener in, shape (1, f)."""
-    weights = np.array(list(history.values.values()), np.float32)
-    n_liked = sum(row >= 0 and not no for row, (_, no) in zip(rows.tolist(), history.values, strict=True))
-    terms = Terms(np.array([0, len(rows)]), rows, objective.confidences(weights), objective.targets(weights))
-    equations = Equations(terms, objective.row_regularization([max(n_liked, 1)]), np.array([n_liked]))
-    return solve_rows_plain(equations, factors.items)
 
 
 def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
@@ -162,25 +181,6 @@ def popular_ranks(split: Split, half_life_s: float = POPULAR_HALF_LIFE_S) -> Sta
     columns = split.starts[split.users], split.rows, worth, split.new, split.scored
     _rank_popular(order[split.n_trained :], *columns, plays, ranks)
     return ranks[order][split.scored[order]]
-
-
-class Asked(NamedTuple):
-    """Some scored events, with what their listeners had played before."""
-
-    users: Starts
-    signals: WeightedRows  # all entries of the histories
-    played_rows: Rows
-
-    @property
-    def known(self) -> RaggedRows:
-        """Return the rows of the histories, each once in one; -1 in the place of an item's second entry."""
-        starts, rows = self.signals.starts, self.signals.rows
-        if not against(self.signals.weights).any():
-            return RaggedRows(starts, rows)
-        once = np.full(len(rows), -1, np.int32)
-        first = np.unique(self.signals.users << 32 | rows, return_index=True)[1]
-        once[first] = rows[first]
-        return RaggedRows(starts, once)
 
 
 def asked_of(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[Asked]:

@@ -5,17 +5,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.arrays import Starts
-from model.blend import Blend, preferences
-from model.equations import Equations, Terms
+from model.arrays import Doubles, Rows
+from model.blend import Blend
+from model.equations import equations_of, n_known
 from model.evaluation.blended_ranks import blended_ranks
 from model.evaluation.event_log import Split, events_of, split_events
-from model.evaluation.prequential import POPULAR_HALF_LIFE_S, fold_in_ranks, train_on
-from model.evaluation.rank_metrics import ranks_of
+from model.evaluation.prequential import POPULAR_HALF_LIFE_S, fold_in_plain, fold_in_ranks, train_on
 from model.objective import Objective
+from model.ragged import WeightedRows, ragged_rows
 from model.score_variance import score_variances_plain
 from model.solver import solve_rows_plain
 from model.training import Factors
+from tests.support.ranks import (
+    ROUNDOFF,
+    ItemScores,
+    assert_same_ranks,
+    scores_of_fold_in,
+    scores_of_vectors,
+    share_decided,
+    without,
+)
+from tests.support.scored_events import known_before, scored_in_time
 
 N_EVENTS, N_TRAINED, N_ITEMS = 1500, 900, 60
 OBJECTIVE = Objective(factors=8, half_life_plays=3.0, iterations=3)
@@ -38,69 +48,74 @@ def factors(split: Split) -> Factors:
     return train_on(split, OBJECTIVE, np.random.default_rng(0))
 
 
-def ranks_by_definition(split: Split, factors: Factors, blend: Blend) -> Starts:
-    """Rank every scored event by itself: dense solution, dense variances, popularity summed anew."""
-    scored = np.flatnonzero(split.scored)
+def scores_by_definition(split: Split, factors: Factors, blend: Blend) -> tuple[ItemScores, Rows]:
+    """Score all items before each scored event by itself: dense solution, dense variances, popularity summed anew.
+
+    An own score is off by no more than that of a solved vector, and the best score, which scales the popular part, as well.
+    """
     trained = split.places < split.n_trained
     per_listener = trained.sum() / len(np.unique(split.users[trained]))
-    nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    nothing, nothing_known = (np.zeros(0, np.int32), np.zeros(0, np.float32)), ragged_rows([np.zeros(0, np.int32)])
     prior = score_variances_plain(*nothing, factors.items, float(OBJECTIVE.row_regularization(1))).sum()
-    ranks = []
-    for event in scored[np.argsort(split.places[scored])]:
+    events = scored_in_time(split)
+    values, tolerances = [], []
+    for event in events:
         plays = np.arange(split.starts[split.users[event]], event)
         worth: dict[int, float] = {}
         for play in plays[split.rows[plays] >= 0]:
             row = int(split.rows[play])
             worth[row] = worth.get(row, 0.0) + 2.0 ** (-(event - 1 - play) / OBJECTIVE.half_life_plays)
         rows, weights = np.array(list(worth), np.int32), np.array(list(worth.values()), np.float32)
-        c, b, reg = (
-            OBJECTIVE.confidences(weights), OBJECTIVE.targets(weights), OBJECTIVE.row_regularization([len(rows)])
-        )  # fmt: skip
-        bounds = np.array([0, len(rows)])
-        scores = (
-            factors.item_factors @ solve_rows_plain(Equations(Terms(bounds, rows, c, b), reg, bounds), factors.items)[0]
-        )
-        before = (split.places < split.places[event]) & (split.rows >= 0)
-        ages = (split.played_at_s[before].astype(np.float64) - split.played_at_s[event]) / POPULAR_HALF_LIFE_S
-        popular = preferences(
-            np.bincount(split.rows[before], 2.0**ages, split.n_items).astype(np.float64), per_listener
-        )
+        equations = equations_of(WeightedRows(np.array([0, len(rows)]), rows, weights), OBJECTIVE)
+        x = solve_rows_plain(equations, factors.items)
+        scores, errors = (part[0] for part in scores_of_vectors(x, factors.item_factors, nothing_known))
+        popular = popular_before(split, int(event), per_listener)
         if not len(rows):
-            scores = popular.astype(np.float64)
+            scores, errors = popular, popular * 4 * ROUNDOFF
         elif len(rows) <= blend.items_max:
-            left = score_variances_plain(rows, c, factors.items, float(reg[0])).sum() / prior
+            variances = score_variances_plain(
+                rows, equations.terms.confidences, factors.items, float(equations.regularization[0])
+            )
+            left = blend.strength * variances.sum() / prior
             best = np.delete(scores, rows).max()
-            scores = scores + blend.strength * left * max(best, 0) * popular
-        played = split.rows[event : event + 1]
-        ranks.append(ranks_of(scores[None].astype(np.float32), bounds, rows, played)[0])
-    return np.array(ranks)
+            scores = scores + left * max(best, 0) * popular
+            errors = errors + left * (errors.max() + 4 * ROUNDOFF * max(best, 0)) * popular + 2 * ROUNDOFF * scores
+        values.append(scores)
+        tolerances.append(errors)
+    listable = without(np.array(values), known_before(split, events))
+    return ItemScores(listable, np.array(tolerances)), split.rows[events]
+
+
+def popular_before(split: Split, event: int, per_listener: float) -> Doubles:
+    """Return the preference of every item just before an event, in double precision."""
+    before = (split.places < split.places[event]) & (split.rows >= 0)
+    ages = (split.played_at_s[before].astype(np.float64) - split.played_at_s[event]) / POPULAR_HALF_LIFE_S
+    plays = np.bincount(split.rows[before], 2.0**ages, split.n_items)
+    preference: Doubles = np.minimum(plays / plays.sum() * per_listener, 1)
+    return preference
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_ranks_are_those_of_the_definition(split: Split, factors: Factors, threads: int) -> None:
     """Own scores, variance left and what was popular at that moment, for newcomers and those who are none."""
-    expected = ranks_by_definition(split, factors, BLEND)
-
     ranks = blended_ranks(split, factors, OBJECTIVE, BLEND, threads)
 
-    assert np.abs(expected - ranks).max() <= 2
-    assert (expected == ranks).mean() > 0.99
+    expected = scores_by_definition(split, factors, BLEND)
+    assert_same_ranks(*expected, ranks)
+    assert share_decided(*expected) > 0.9
     assert (ranks != fold_in_ranks(split, factors, OBJECTIVE)).mean() > 0.1
 
 
 def test_without_strength_the_lists_are_those_of_the_fold_in(split: Split, factors: Factors) -> None:
     """But for listeners of whom no item is known: they get the popular list either way."""
-    known = split.new & (split.rows >= 0)
-    sums = np.concatenate(([0], np.cumsum(known)))
-    n_known = sums[:-1] - sums[split.starts[split.users]]
-    scored = np.flatnonzero(split.scored)
-    some = n_known[scored[np.argsort(split.places[scored])]] > 0
+    asked, _ = fold_in_plain(split, factors, OBJECTIVE)
+    has_known = n_known(asked.known) > 0
 
     ranks = blended_ranks(split, factors, OBJECTIVE, replace(BLEND, strength=0.0))
 
-    expected = fold_in_ranks(split, factors, OBJECTIVE)
-    assert np.abs(expected - ranks)[some].max() <= 1
-    assert 0 < (~some).sum() < len(some)
+    scores, played_rows = scores_of_fold_in(split, factors, OBJECTIVE)
+    assert_same_ranks(scores.part(has_known), played_rows[has_known], ranks[has_known])
+    assert 0 < (~has_known).sum() < len(has_known)
 
 
 def test_nothing_scored_is_no_rank(factors: Factors) -> None:

@@ -7,22 +7,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.arrays import Floats, Starts
+from model.arrays import Doubles, Rows
 from model.evaluation import prequential
 from model.evaluation.event_log import Events, Split, events_of, split_events
 from model.evaluation.prequential import (
     POPULAR_HALF_LIFE_S,
     fold_in_ranks,
-    fold_in_ranks_plain,
     popular_ranks,
     static_ranks,
     train_on,
 )
-from model.evaluation.rank_metrics import MISS, hit_rate, ranks_of
+from model.evaluation.rank_metrics import MISS, hit_rate
 from model.objective import Objective, Rule
 from model.training import Factors
+from tests.support.ranks import (
+    ROUNDOFF,
+    ItemScores,
+    assert_same_ranks,
+    scores_of_fold_in,
+    scores_of_vectors,
+    share_decided,
+    without,
+)
+from tests.support.scored_events import known_before, scored_in_time
 
 N_EVENTS, N_USERS, N_ITEMS, N_TRAINED = 3000, 60, 150, 2000
+EPSILON = float(np.finfo(np.float64).eps)
 OBJECTIVE = Objective(factors=16, regularization=0.1, unobserved_weight=0.1, half_life_plays=3.0, iterations=4)
 
 
@@ -48,22 +58,17 @@ def factors(split: Split) -> Factors:
     return train_on(split, OBJECTIVE, np.random.default_rng(0))
 
 
-def assert_same_ranks(expected: Starts, ranks: Starts) -> None:
-    """See that ranks are the same but for scores so close that the solver's or a BLAS kernel's rounding decides."""
-    assert np.abs(expected - ranks).max() <= 1
-    assert (expected == ranks).mean() > 0.99
-
-
 @pytest.mark.parametrize("half_life", [1.0, 3.0, np.inf])
 def test_the_ranks_are_those_of_one_event_at_a_time(split: Split, factors: Factors, half_life: float) -> None:
     """Solving all vectors at once ranks every item as walking the stream does, for any half-life of one training."""
     objective = replace(OBJECTIVE, half_life_plays=half_life)
 
-    expected = fold_in_ranks_plain(split, factors, objective)
     ranks = fold_in_ranks(split, factors, objective)
 
-    assert split.scored.sum() == len(expected) == len(ranks)
-    assert_same_ranks(expected, ranks)
+    expected = scores_of_fold_in(split, factors, objective)
+    assert split.scored.sum() == len(ranks)
+    assert_same_ranks(*expected, ranks)
+    assert share_decided(*expected) > 0.9
 
 
 WORTH = np.array([1.0, 1.0, 0.5, 2.0, -1.0, -0.5], np.float32)
@@ -103,17 +108,18 @@ def test_signals_against_items_and_days_are_those_of_one_event_at_a_time(
     factors = some_factors(split, np.random.default_rng(seed))
     objective = replace(OBJECTIVE, rule=rule, half_life_plays=half_life_plays, half_life_days=half_life_days)
 
-    expected = fold_in_ranks_plain(split, factors, objective)
+    ranks = fold_in_ranks(split, factors, objective)
 
-    assert_same_ranks(expected, fold_in_ranks(split, factors, objective))
+    assert_same_ranks(*scores_of_fold_in(split, factors, objective), ranks)
 
 
 def test_small_parts_give_the_same_ranks(split: Split, factors: Factors, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many listeners are unrolled at a time is a matter of memory alone; so is the number of threads."""
-    expected = fold_in_ranks(split, factors, OBJECTIVE)
     monkeypatch.setattr(prequential, "_ENTRIES", 50)
 
-    assert_same_ranks(expected, fold_in_ranks(split, factors, OBJECTIVE, threads=2))
+    ranks = fold_in_ranks(split, factors, OBJECTIVE, threads=2)
+
+    assert_same_ranks(*scores_of_fold_in(split, factors, OBJECTIVE), ranks)
 
 
 def test_the_taste_of_a_listener_is_found(split: Split, factors: Factors) -> None:
@@ -124,63 +130,53 @@ def test_the_taste_of_a_listener_is_found(split: Split, factors: Factors) -> Non
     assert followed.low > static.high
 
 
-def one_by_one(split: Split, scores: Floats, asked: Starts) -> Starts:
-    """Rank scored events by scores of all items, one row an event."""
-    ranks = []
-    for row, event in zip(scores, asked, strict=True):
-        before = split.rows[split.starts[split.users[event]] : event]
-        known = np.unique(before[before >= 0]).astype(np.int32)
-        ranks.append(ranks_of(row[None], np.array([0, len(known)]), known, split.rows[event : event + 1])[0])
-    return np.array(ranks)
-
-
-def asked_in_time(split: Split) -> Starts:
-    """Return the scored events in the order of time."""
-    scored = np.flatnonzero(split.scored)
-    return scored[np.argsort(split.places[scored])]
-
-
-def decayed_plays(split: Split, until: int, at_s: float) -> Floats:
+def decayed_plays(split: Split, until: int, at_s: float, half_life_s: float = POPULAR_HALF_LIFE_S) -> Doubles:
     """Return every item's plays among the first events, halved every so often."""
-    worth = 2.0 ** ((split.played_at_s.astype(np.float64) - at_s) / POPULAR_HALF_LIFE_S)
+    worth = 2.0 ** ((split.played_at_s.astype(np.float64) - at_s) / half_life_s)
     counted = (split.places < until) & (split.rows >= 0)
-    return np.bincount(split.rows[counted], worth[counted], split.n_items).astype(np.float32)
+    return np.bincount(split.rows[counted], worth[counted], split.n_items).astype(np.float64)
+
+
+def popular_scores(split: Split, half_life_s: float, relative_error: float) -> tuple[ItemScores, Rows]:
+    """Return every item's plays before each scored event, and the row of the event's item."""
+    events = scored_in_time(split)
+    moments = [(split.places[event], float(split.played_at_s[event])) for event in events]
+    plays = np.stack([decayed_plays(split, place, at_s, half_life_s) for place, at_s in moments])
+    scores = without(plays, known_before(split, events))
+    return ItemScores(scores, plays * relative_error), split.rows[events]
 
 
 def test_popular_ranks_count_all_plays_before_an_event(split: Split) -> None:
     """Every item's plays so far, each decayed to the moment, make the popular list of that moment."""
-    asked = asked_in_time(split)
-    scores = np.stack([decayed_plays(split, split.places[event], float(split.played_at_s[event])) for event in asked])
-
-    expected = one_by_one(split, scores, asked)
     ranks = popular_ranks(split)
 
-    assert expected.tolist() == ranks.tolist()
+    expected = popular_scores(split, POPULAR_HALF_LIFE_S, relative_error=N_EVENTS * EPSILON)
+    assert_same_ranks(*expected, ranks)
+    assert share_decided(*expected) == 1
     assert MISS in ranks
 
 
 def test_popular_ranks_may_count_plays_for_ever(split: Split) -> None:
-    """Without a half-life the first play of all counts as much as the last."""
-    asked = asked_in_time(split)
-    counted = [(split.places < split.places[event]) & (split.rows >= 0) for event in asked]
-    scores = np.stack([np.bincount(split.rows[plays], minlength=split.n_items) for plays in counted])
+    """Without a half-life the first play of all counts as much as the last: whole numbers, so ranks are exact."""
+    ranks = popular_ranks(split, np.inf)
 
-    expected = one_by_one(split, scores.astype(np.float32), asked)
-
-    assert expected.tolist() == popular_ranks(split, np.inf).tolist()
+    assert_same_ranks(*popular_scores(split, np.inf, relative_error=0), ranks)
 
 
 def test_static_ranks_ask_the_vectors_of_the_training(split: Split, factors: Factors) -> None:
     """A listener of the training keeps that vector; another gets what was popular when the training ended."""
-    asked = asked_in_time(split)
-    last_s = float(split.played_at_s[split.places == N_TRAINED - 1][0])
-    x = factors.user_factors[split.users[asked]]
+    events = scored_in_time(split)
+    x, known = factors.user_factors[split.users[events]], known_before(split, events)
     trained = np.asarray(x.any(axis=1))
-    popular = decayed_plays(split, N_TRAINED, last_s)
 
-    expected = one_by_one(split, np.where(trained[:, None], x @ factors.item_factors.T, popular), asked)
+    ranks = static_ranks(split, factors)
 
-    assert (expected == static_ranks(split, factors)).mean() > 0.99
+    personal = scores_of_vectors(x, factors.item_factors, known, relative_error=0)
+    popular = decayed_plays(split, N_TRAINED, float(split.played_at_s[split.places == N_TRAINED - 1][0]))
+    listable = without(np.tile(popular, (len(events), 1)), known)
+    assert_same_ranks(personal.part(trained), split.rows[events][trained], ranks[trained])
+    others = ItemScores(listable, np.broadcast_to(2 * ROUNDOFF * popular, listable.shape)).part(~trained)
+    assert_same_ranks(others, split.rows[events][~trained], ranks[~trained])
     assert 0 < trained.sum() < len(trained)
 
 
