@@ -21,7 +21,7 @@ PROCESSORS = {
     "haswell": {
         "NUMBA_CPU_NAME": "haswell",
         "OPENBLAS_CORETYPE": "Haswell",
-    },  # AVX2, and products added in one rounding
+    },  # AVX2 and fused multiply-add
 }
 NUMPY_FEATURES = {"generic": (), "haswell": ("AVX", "AVX2", "F16C", "FMA3", "X86_V3")}
 """Instructions that numpy may use beside those that it always does, by the names of its versions."""
@@ -58,10 +58,11 @@ def main() -> int:
         runs = pool.map(run, [environment(processor, features) for processor in PROCESSORS])
     failed = []
     for processor, ended in zip(PROCESSORS, runs, strict=True):
-        print(f"{processor}: {ended.stdout if ended.returncode else ended.stdout.splitlines()[-1]}", flush=True)
+        output = ended.stdout if ended.returncode else ended.stdout.splitlines()[-1] + "\n"
+        sys.stdout.write(f"{processor}: {output}")
         failed += [processor] if ended.returncode else []
     if failed:
-        print(f"The tests of the maths fail on: {', '.join(failed)}.", file=sys.stderr)
+        sys.stderr.write(f"The tests of the maths fail on: {', '.join(failed)}.\n")
     return int(bool(failed))
 
 

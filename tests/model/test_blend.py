@@ -5,12 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Floats, Rows
 from model.blend import PopularPart, blended_top_n, popular_parts, preferences
-from model.ragged import RaggedRows
-from model.ranking import BoundedItems, top_n, top_n_plain
+from model.ragged import RaggedRows, ragged_rows
+from model.ranking import BoundedItems, top_n
+from tests.support.ranks import (
+    ROUNDOFF,
+    ItemScores,
+    assert_same_lists,
+    assert_same_scores,
+    scores_of_vectors,
+    without,
+)
 
 N_ITEMS, FACTORS, N = 300, 8, 10
+HUGE = 1e6
+"""A popular part beside which own scores are nothing."""
 
 
 class Scene:
@@ -26,29 +36,23 @@ class Scene:
         self.withdrawn: Rows = np.sort(rng.choice(N_ITEMS, 20, replace=False)).astype(np.int32)
         order = np.argsort(-self.preference, kind="stable").astype(np.int32)
         self.popular: Rows = order[~np.isin(order, self.withdrawn)]
-        self.starts: Starts = np.arange(n_users + 1) * 4
-        self.known: Rows = rng.integers(-1, N_ITEMS, n_users * 4).astype(np.int32)
+        self.known = RaggedRows(np.arange(n_users + 1) * 4, rng.integers(-1, N_ITEMS, n_users * 4).astype(np.int32))
 
     def personal(self, n: int) -> tuple[Rows, Floats]:
         """Return the best by own scores."""
         bounded = BoundedItems(self.items, np.linalg.norm(self.items, axis=1))
-        return top_n(self.queries, bounded, self.left_out, n, withdrawn_rows=self.withdrawn)
-
-    @property
-    def left_out(self) -> RaggedRows:
-        """Return the known items."""
-        return RaggedRows(self.starts, self.known)
+        return top_n(self.queries, bounded, self.known, n, withdrawn_rows=self.withdrawn)
 
     def blended(self, parts: Floats, n_personal: int, n_popular: int) -> tuple[Rows, Floats]:
         """Return the best by blended scores, found among so many of each list."""
         popular, personal = PopularPart(parts, self.preference, self.popular[:n_popular]), self.personal(n_personal)
-        return blended_top_n(self.queries, self.items, popular, personal, self.left_out, N, self.withdrawn)
+        return blended_top_n(self.queries, self.items, popular, personal, self.known, N, self.withdrawn)
 
-    def by_sorting(self, parts: Floats) -> tuple[Rows, Floats]:
-        """Return the same by scoring and sorting everything."""
-        widened = np.column_stack((self.queries, parts)).astype(np.float32)
-        items = np.column_stack((self.items, self.preference))
-        return top_n_plain(widened, items, self.left_out, N, self.withdrawn)
+    def blended_scores(self, parts: Floats) -> ItemScores:
+        """Return the blended scores of all items, by the definition."""
+        widened, items = np.column_stack((self.queries, parts)), np.column_stack((self.items, self.preference))
+        scores = scores_of_vectors(widened, items, self.known, relative_error=0)
+        return scores.without_items(self.withdrawn)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 3.0, 100.0]), st.sampled_from([10, 40]))
@@ -59,34 +63,30 @@ def test_a_blended_list_is_that_of_all_blended_scores(seed: int, part: float, n_
 
     rows, scores = scene.blended(parts, n_candidates, n_candidates)
 
-    _, expected = scene.by_sorting(parts)
-    np.testing.assert_allclose(expected, scores, rtol=1e-4, atol=1e-4)
-    blended = (scene.queries @ scene.items.T + parts[:, None] * scene.preference)[np.arange(len(rows))[:, None], rows]
-    np.testing.assert_allclose(blended, scores, rtol=1e-4, atol=1e-4)
-    assert not np.isin(rows, scene.withdrawn).any()
-    for user, listed in enumerate(rows):
-        assert not np.isin(listed, scene.known[scene.starts[user] : scene.starts[user + 1]]).any()
-        assert N == len(set(listed.tolist()))
+    expected = scene.blended_scores(parts)
+    assert_same_lists(expected, rows)
+    assert_same_scores(expected, rows, scores)
 
 
 def test_the_ends_are_the_two_lists() -> None:
     """Without a popular part a list is the listener's own, with a huge one it is the popular list."""
     scene = Scene(1)
 
-    own, _ = scene.blended(np.zeros(6, np.float32), 40, 40)
-    popular, _ = scene.blended(np.full(6, 1e6, np.float32), 40, 40)
+    personal_rows, _ = scene.blended(np.zeros(6, np.float32), 40, 40)
+    popular_rows, _ = scene.blended(np.full(6, HUGE, np.float32), 40, 40)
 
-    assert scene.personal(N)[0].tolist() == own.tolist()
-    for user, listed in enumerate(popular.tolist()):
-        known = scene.known[scene.starts[user] : scene.starts[user + 1]]
-        assert scene.popular[~np.isin(scene.popular, known)][:N].tolist() == listed
+    personal = scores_of_vectors(scene.queries, scene.items, scene.known, relative_error=0)
+    assert_same_lists(personal.without_items(scene.withdrawn), personal_rows)
+    preferences_of_all = np.tile(scene.preference, (6, 1))
+    own_scores = np.linalg.norm(scene.queries, axis=1)[:, None] * np.linalg.norm(scene.items, axis=1)
+    popular = ItemScores(without(preferences_of_all, scene.known), own_scores / HUGE + ROUNDOFF * preferences_of_all)
+    assert_same_lists(popular.without_items(scene.withdrawn), popular_rows)
 
 
 def test_a_list_that_runs_out_of_items_is_padded() -> None:
     """Fewer items than places."""
     scene = Scene(2, n_users=1)
-    scene.known = np.arange(5, N_ITEMS, dtype=np.int32)
-    scene.starts = np.array([0, len(scene.known)])
+    scene.known = ragged_rows([np.arange(5, N_ITEMS, dtype=np.int32)])
     scene.withdrawn = np.array([1], np.int32)
 
     rows, scores = scene.blended(np.ones(1, np.float32), 20, 20)
@@ -104,6 +104,6 @@ def test_a_preference_is_the_plays_of_an_average_listener() -> None:
 @pytest.mark.parametrize(("best", "expected"), [(0.5, 0.2), (0.0, 0.0), (-1.0, 0.0)])
 def test_a_popular_part_is_of_the_size_of_the_best_score(best: float, expected: float) -> None:
     """It shrinks with the variance left; where no score is positive there is none."""
-    parts = popular_parts(np.array([best], np.float32), np.array([0.2], np.float32), 2.0)
+    found = popular_parts(np.array([best], np.float32), np.array([0.2], np.float32), 2.0)
 
-    assert pytest.approx(expected) == parts[0]
+    assert pytest.approx(expected) == found[0]

@@ -1,7 +1,7 @@
 """Ranks and lists, compared through the scores behind them.
 
-Two correct computations of a score differ by rounding and by the stopping rule of the solver. So an item may have another
-rank, or another place in a list, exactly where two scores are closer than their tolerances, and nowhere else.
+Two correct computations of a score differ by rounding and by the stopping rule of the solver. So an item may have
+another rank, or another place in a list, exactly where two scores are closer than their tolerances, and nowhere else.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from model.training import Factors
 VECTOR_ERROR = 5 * TOLERANCE
 """Largest error of a solved vector, relative to its length.
 
-The solver stops when its last correction is shorter than `TOLERANCE` times the vector. What is left of the error is then at
+The solver stops when its last correction is shorter than `TOLERANCE` times the vector. The error left is then at
 most five times as long: `tests/model/test_solver.py` holds it to that.
 """
 ROUNDOFF = float(np.finfo(np.float32).eps) / 2
@@ -33,13 +33,19 @@ class ItemScores(NamedTuple):
     values: Doubles  # (n, n_items), -inf for an item that may not be listed
     tolerances: Doubles  # (n, n_items)
 
-    def part(self, lists: Flags) -> "ItemScores":
+    def part(self, lists: Flags | Rows) -> "ItemScores":
         """Return the scores of some of the listeners."""
         return ItemScores(self.values[lists], self.tolerances[lists])
 
+    def without_items(self, rows: Rows | Starts) -> "ItemScores":
+        """Return the scores with items that may not be listed for anybody."""
+        values = self.values.copy()
+        values[:, rows] = -np.inf
+        return ItemScores(values, self.tolerances)
+
 
 def scores_of_vectors(
-    x: Doubles, item_factors: Floats, known: RaggedRows, relative_error: float = VECTOR_ERROR
+    x: Doubles, item_factors: Floats | Doubles, known: RaggedRows, relative_error: float = VECTOR_ERROR
 ) -> ItemScores:
     """Score all items for user vectors.
 
@@ -59,7 +65,7 @@ def scores_of_vectors(
 
 
 def scores_of_fold_in(split: Split, factors: Factors, objective: Objective) -> tuple[ItemScores, Rows]:
-    """Return the scores of all items before every scored event, in the order of time, and the row of each event's item."""
+    """Return the scores of all items before every scored event, in the order of time, and the row of its item."""
     asked, x = fold_in_plain(split, factors, objective)
     return scores_of_vectors(x, factors.item_factors, asked.known), asked.played_rows
 
@@ -75,9 +81,9 @@ def without(values: Doubles, known: RaggedRows) -> Doubles:
 def rank_bounds(scores: ItemScores, played_rows: Rows) -> tuple[Starts, Starts]:
     """Return the lowest and the highest correct rank of one item a listener, shape (n,) each.
 
-    An item certainly stands above the played one if its score is larger by more than both tolerances. Scores without any
-    tolerance that are equal share the middle of their places, as in `rank_metrics.ranks_of`. Every other item whose score
-    is within the tolerances may stand on either side. An item outside the catalog, -1, is a `MISS`.
+    An item certainly stands above the played one if its score is larger by more than both tolerances. Scores without
+    any tolerance that are equal share the middle of their places, as in `rank_metrics.ranks_of`. Every other item whose
+    score is within the tolerances may stand on either side. An item outside the catalog, -1, is a `MISS`.
     """
     users, inside = np.arange(len(played_rows)), played_rows >= 0
     difference = scores.values - np.where(inside, scores.values[users, played_rows], 0)[:, None]
@@ -107,8 +113,8 @@ def share_decided(scores: ItemScores, played_rows: Rows) -> float:
 def assert_same_lists(scores: ItemScores, rows: Rows) -> None:
     """Assert that lists hold the best items in their order, within the tolerances.
 
-    An item that certainly scores more than a listed one is listed before it. Scores without any tolerance that are equal
-    go by row. A list is padded with -1 at its end, and only if no listable item is left.
+    An item that certainly scores more than a listed one is listed before it. Scores without any tolerance that are
+    equal go by row. A list is padded with -1 at its end, and only if no listable item is left.
 
     Args:
         scores: Scores of all items.
@@ -149,5 +155,6 @@ def assert_same_scores(scores: ItemScores, rows: Rows, listed_scores: Floats) ->
     """Assert that listed scores are those of their items within the tolerances, and -inf where a list is padded."""
     users = np.arange(len(rows))[:, None]
     np.testing.assert_array_equal(rows < 0, listed_scores == -np.inf)
-    errors = np.abs(listed_scores - scores.values[users, rows])[rows >= 0]
-    assert (errors <= scores.tolerances[users, rows][rows >= 0]).all(), f"a score is off by {errors.max()}"
+    listed = rows >= 0
+    errors = np.abs(listed_scores[listed] - scores.values[users, rows][listed])
+    assert (errors <= scores.tolerances[users, rows][listed]).all(), f"a score is off by {errors.max()}"

@@ -51,7 +51,7 @@ def factors(split: Split) -> Factors:
 def scores_by_definition(split: Split, factors: Factors, blend: Blend) -> tuple[ItemScores, Rows]:
     """Score all items before each scored event by itself: dense solution, dense variances, popularity summed anew.
 
-    An own score is off by no more than that of a solved vector, and the best score, which scales the popular part, as well.
+    An own score is off by no more than that of a solved vector. So is the best score, which scales the popular part.
     """
     trained = split.places < split.n_trained
     per_listener = trained.sum() / len(np.unique(split.users[trained]))

@@ -6,9 +6,9 @@ import pytest
 from model.evaluation.event_log import Split, split_events
 from model.evaluation.isgd import Isgd, isgd_ranks, isgd_scores_plain
 from model.evaluation.rank_metrics import QualityError, hit_rate
-from tests.support.tastes import N_EVENTS, drawn_events
 from tests.support.ranks import ROUNDOFF, ItemScores, assert_same_ranks, share_decided, without
 from tests.support.scored_events import known_before, scored_in_time
+from tests.support.tastes import N_EVENTS, drawn_events
 
 N_TRAINED = N_EVENTS * 7 // 10
 SETTING = Isgd(factors=8, learn_rate=0.1, regularization=0.05)
@@ -23,9 +23,9 @@ def split() -> Split:
 def scores_of_algorithm(split: Split, rng: np.random.Generator) -> ItemScores:
     """Score all items before every scored event by the plain algorithm.
 
-    A step rounds the product of the vectors and, once, the vector: two roundings of a length of about 1, which is the target.
-    Errors do not grow from step to step, since a step brings a product nearer to its target. So a score is off by at most
-    two roundings for every step of the two vectors that took most steps, and by those of its own product.
+    A step rounds the product of the vectors and, once, the vector: two roundings of a length of about 1, the target.
+    Errors do not grow from step to step, since a step brings a product nearer to its target. So a score is off by at
+    most two roundings for every step of the two vectors that took most steps, and by those of its own product.
     """
     events, learnt = scored_in_time(split), split.rows >= 0
     steps = np.bincount(split.users[learnt]).max() + np.bincount(split.rows[learnt]).max()

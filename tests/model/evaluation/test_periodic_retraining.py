@@ -6,8 +6,8 @@ from model.evaluation.event_log import split_events
 from model.evaluation.periodic_retraining import retrained_ranks
 from model.evaluation.prequential import fold_in_ranks, train_on
 from model.evaluation.rank_metrics import MISS
-from tests.support.tastes import N_EVENTS, SMALL, drawn_events
 from tests.support.ranks import assert_same_ranks, scores_of_fold_in
+from tests.support.tastes import N_EVENTS, SMALL, drawn_events
 
 N_TRAINED, SEED = N_EVENTS * 7 // 10, 4
 
