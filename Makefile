@@ -6,12 +6,12 @@ CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) el
 	"playfold needs Python 3.11 to 3.13, but $(PYTHON) is " + sys.version.split()[0] + \
 	": name another one, as in `make setup PYTHON=python3.12`.")
 
-.PHONY: help setup demo test unit lint types fix bench screenshot evaluate docs lock clean
+.PHONY: help setup demo test test-processors unit lint types fix bench screenshot evaluate docs lock clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
 help: ## Say what there is to make.
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile
 
 setup: .venv/.dev .venv/.kernels ## Install everything into .venv: what playfold needs, and what its tests need.
 
@@ -24,6 +24,9 @@ test: .venv/.dev .venv/.kernels ## Run all tests, with branch coverage; ARGS="te
 	@sh tests/programs.sh
 	@$(BIN)/pytest $(or $(ARGS),tests/latency)
 	@$(if $(ARGS),,$(BIN)/pytest --ignore=tests/latency $(ALL_TESTS))
+
+test-processors: .venv/.dev ## Run the tests of the maths with kernels compiled for other processors.
+	@$(BIN)/python -m tests.processors
 
 unit: .venv/.dev .venv/.kernels ## Run the tests that need neither Kafka nor a browser nor other processes.
 	@$(BIN)/pytest -m unit --numprocesses=2 --dist=loadfile $(ARGS)

@@ -72,7 +72,7 @@ def explain(equations: Equations, items: FixedItems, users: Starts, lists: Rows,
 
 
 def split(equations: Equations, items: FixedItems, user: int, item_rows: Rows) -> Doubles:
-    """Return the share of every entry of a user's history in the scores of some items, in double precision, plainly.
+    """Return the share of every entry of a user's history in the scores of some items: the reference for `explain`.
 
     Args:
         equations: What the users' vectors were solved from.
@@ -92,21 +92,6 @@ def split(equations: Equations, items: FixedItems, user: int, item_rows: Rows) -
     a = np.diag(items.gram_diagonal.astype(np.float64) + equations.regularization[user]) + (y.T * c) @ y
     shares: Doubles = items.factors[item_rows].astype(np.float64) @ np.linalg.solve(a, y.T) * b
     return shares
-
-
-def explain_plain(equations: Equations, items: FixedItems, users: Starts, lists: Rows, m: int) -> Reasons:
-    """Do the same as `explain` from whole splits: the twin that the kernel is tested against."""
-    entries, named = np.full((*lists.shape, m), -1, np.int32), np.zeros((*lists.shape, m))
-    rest = np.zeros(lists.shape)
-    for number, u in enumerate(users):
-        listed = lists[number][lists[number] >= 0]
-        for i, row in enumerate(split(equations, items, int(u), listed)):
-            order = len(row) - 1 - np.argsort(-np.abs(row[::-1]), kind="stable")[:m]
-            order = order[row[order] != 0]
-            entries[number, i, : len(order)] = equations.terms.starts[u] + order
-            named[number, i, : len(order)] = row[order]
-            rest[number, i] = row.sum() - row[order].sum()
-    return Reasons(entries, named.astype(np.float32), rest.astype(np.float32))
 
 
 Played = tuple[Starts, Rows, Floats, Floats]  # starts, rows, confidences, targets

@@ -10,6 +10,7 @@ Of a small catalog all pairs are kept; of a larger one every item keeps a bounde
 takes the place of the weakest.
 """
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -57,7 +58,10 @@ def neighbour_ranks(split: Split, nearness: Nearness, width: int | None = None) 
 
 
 def neighbour_ranks_plain(split: Split, nearness: Nearness, width: int | None = None) -> Starts:
-    """Do the same with dictionaries: what the kernel is tested against."""
+    """Do the same with dictionaries: the reference for `neighbour_ranks`.
+
+    Both round every number at the same place, so their ranks are equal on any processor.
+    """
     width = width or split.n_items
     strengths: list[dict[int, np.float32]] = [{} for _ in range(split.n_items)]
     plays, ages = np.zeros(split.n_items, np.int64), defaultdict[int, dict[int, int]](dict)
@@ -74,7 +78,7 @@ def neighbour_ranks_plain(split: Split, nearness: Nearness, width: int | None = 
             continue
         for item, distance in history.items() if row not in history else ():
             for one, other in ((item, row), (row, item)):
-                _add_plain(strengths[one], other, 2.0 ** (-distance / nearness.window_plays), width)
+                _add_plain(strengths[one], other, math.exp2(-distance * (1.0 / nearness.window_plays)), width)
         ages[user].pop(row, None)
         ages[user][row] = int(event)
         plays[row] += 1
@@ -87,7 +91,7 @@ def _scores_plain(
     """Score all items."""
     scores = np.zeros(len(plays), np.float32)
     for item, age in history.items():
-        weight = np.float32(2.0 ** (-age / nearness.half_life_plays) / np.sqrt(plays[item]))
+        weight = np.float32(math.exp2(-age * (1.0 / nearness.half_life_plays)) / np.sqrt(plays[item]))
         for other, strength in strengths[item].items():
             scores[other] += weight * strength
     roots: Floats = np.sqrt(np.maximum(plays, 1)).astype(np.float32)
@@ -164,7 +168,7 @@ def _score(
     for p in range(first, play):
         if rows[p] < 0 or following[p] < play:
             continue
-        weight = np.float32(2.0 ** ((p - play) * decay) / np.sqrt(plays[rows[p]]))
+        weight = np.float32(math.exp2((p - play) * decay) / np.sqrt(plays[rows[p]]))
         strength = strengths[rows[p]]
         if len(neighbours) == 0:
             for j in range(len(scores)):
@@ -186,7 +190,7 @@ def _learn(history: tuple[int, int, Rows, Starts], decay: float, neighbours: Row
         i = rows[p]
         if i < 0 or following[p] < play:
             continue
-        worth = 2.0 ** ((p - play) * decay)
+        worth = math.exp2((p - play) * decay)
         if len(neighbours) == 0:
             strengths[i, j] += worth
             strengths[j, i] += worth

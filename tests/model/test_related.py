@@ -26,7 +26,7 @@ def test_the_nearest_are_those_of_a_plain_cosine() -> None:
     """Whatever the lengths of the vectors; never the item itself, nor one without a vector."""
     rng = np.random.default_rng(0)
     items = rng.integers(-2, 3, (300, 3)).astype(np.float32) * rng.choice([1, 2, 4], (300, 1)).astype(np.float32)
-    has_vector = items.any(axis=1)
+    has_vector = np.asarray(items.any(axis=1))
 
     rows, cosines = related_items(items, 10)
 

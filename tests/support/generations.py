@@ -11,7 +11,7 @@ from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.diagonal_basis import diagonalise, gram, rotate
 from model.equations import equations_of
 from model.objective import Objective, Rule
-from model.ragged import WeightedRows
+from model.ragged import WeightedRows, ragged_rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
 from state.generations.manifest import Manifest
@@ -24,6 +24,7 @@ from state.users.event_columns import Action, EventColumns
 from state.users.record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, unpack
 from streams.settings import Settings
+from tests.support.ranks import ItemScores, scores_of_vectors
 
 FIRST_ID = "2026-01-01T00-00-00.000Z"
 SECOND_ID = "2026-01-02T00-00-00.000Z"
@@ -181,3 +182,9 @@ def dense_vector(record: UserRecord, generation: Generation) -> Doubles:
     n_row = sum(entry.value > 0 for entry in known)
     left += float(objective.row_regularization(n_row)) * np.eye(objective.factors)
     return np.asarray(np.linalg.solve(left, y.T @ targets), np.float64)
+
+
+def dense_scores(record: UserRecord, generation: Generation) -> ItemScores:
+    """Return a user's scores of all items from the dense vector; known items may not be listed."""
+    known = generation.rows_of(np.array([entry.item_key for entry in record.history], np.uint64))
+    return scores_of_vectors(dense_vector(record, generation)[None], generation.item_factors, ragged_rows([known]))

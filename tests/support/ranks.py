@@ -17,6 +17,7 @@ from model.ragged import RaggedRows
 from model.solver import TOLERANCE
 from model.training import Factors
 
+Numbers = Floats | Doubles
 VECTOR_ERROR = 5 * TOLERANCE
 """Largest error of a solved vector, relative to its length.
 
@@ -45,7 +46,7 @@ class ItemScores(NamedTuple):
 
 
 def scores_of_vectors(
-    x: Doubles, item_factors: Floats | Doubles, known: RaggedRows, relative_error: float = VECTOR_ERROR
+    x: Numbers, item_factors: Numbers, known: RaggedRows, relative_error: float = VECTOR_ERROR
 ) -> ItemScores:
     """Score all items for user vectors.
 
@@ -70,7 +71,7 @@ def scores_of_fold_in(split: Split, factors: Factors, objective: Objective) -> t
     return scores_of_vectors(x, factors.item_factors, asked.known), asked.played_rows
 
 
-def without(values: Doubles, known: RaggedRows) -> Doubles:
+def without(values: Numbers, known: RaggedRows) -> Doubles:
     """Return scores with -inf for the known rows of each listener; -1 is ignored."""
     inside = known.rows >= 0
     listable: Doubles = np.array(values, np.float64)

@@ -10,6 +10,7 @@ from model.objective import Rule
 from state.lists.explain_lists import explain_lists
 from state.users.record import UserRecord
 from tests.support.generations import build_lists, listener, make_generation, unpacked
+from tests.support.ranks import ItemScores, assert_same_lists
 from tests.support.settings import settings_with
 
 
@@ -26,20 +27,17 @@ def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule
     reasons = explain_lists(lists, np.array([False, True]), generation, 4)
 
     whole = split(lists.equations, generation.fixed_items, 1, lists.rows[1])
-    best = np.argsort(-np.abs(whole), axis=1)[:, :4]
-    terms = lists.equations.terms
-    largest, own_rows = np.take_along_axis(whole, best, axis=1), terms.rows[terms.starts[1] :]
+    terms, close = lists.equations.terms, 1e-5 * np.abs(lists.scores[1]).max()
+    by_row = np.full((len(whole), len(generation.item_ids)), -np.inf)
+    by_row[:, terms.rows[terms.starts[1] :]] = np.abs(whole)
     assert [1] == reasons.users.tolist()
-    n = min(4, n_plays)
-    np.testing.assert_array_equal(own_rows[best], reasons.rows[0][:, :n])
-    np.testing.assert_allclose(largest, reasons.shares[0][:, :n], atol=1e-5 * lists.scores[1].max())
-    assert (reasons.rows[0][:, n:] == -1).all()
+    assert_same_lists(ItemScores(by_row, np.full_like(by_row, close)), reasons.rows[0])
+    named = np.where(reasons.rows[0] >= 0, np.take_along_axis(by_row, reasons.rows[0], axis=1), 0)
+    np.testing.assert_allclose(named, np.abs(reasons.shares[0]), atol=close)
     np.testing.assert_allclose(
         lists.scores[1], reasons.shares[0].sum(axis=1, dtype=np.float64) + reasons.rest[0], rtol=1e-6
     )
-    np.testing.assert_allclose(
-        whole.sum(axis=1) - largest.sum(axis=1), reasons.rest[0], atol=1e-5 * np.abs(lists.scores[1]).max()
-    )
+    np.testing.assert_allclose(whole.sum(axis=1) - reasons.shares[0].sum(axis=1), reasons.rest[0], atol=close)
 
 
 def test_what_is_not_personal_or_not_chosen_is_not_explained(tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ from tests.support.generations import (
     FIRST_ID,
     SECOND_ID,
     build_lists,
+    dense_scores,
     dense_vector,
     listener,
     make_generation,
     unpacked,
 )
+from tests.support.ranks import assert_same_ranks
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(popular_blend=0, cooldown_shows=3, cooldown_plays=10)
@@ -70,10 +72,8 @@ def test_a_score_is_the_sum_of_the_shares_of_every_play(tmp_path: Path) -> None:
     assert {100} == {share.last_played_s for share in explanation.shares}
     sizes = [abs(share.share) for share in explanation.shares]
     assert sorted(sizes, reverse=True) == sizes
-    unknown = [
-        row for row, item_id in enumerate(generation.item_ids) if item_id not in {"i3", "i14", "i15", "i9", "i26"}
-    ]
-    assert explanation.rank == 1 + sum(scores[row] > own for row in unknown)
+    row = np.array([generation.item_ids.tolist().index("i5")], np.int32)
+    assert_same_ranks(dense_scores(played, generation), row, np.array([explanation.rank]))
 
 
 def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
