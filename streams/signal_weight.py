@@ -1,14 +1,14 @@
-"""What a signal is worth: by its type, and by how much of the item was listened to."""
+"""The weight of a signal: by its type, and for plays by how much of the item was played."""
 
 from streams.settings.users import SignalSettings
 
 PLAY, SKIP = "play", "skip"
-SKIP_WORTH = -1.0
-"""What a play that was cut short is worth where the settings name no skips."""
+SKIP_WEIGHT = -1.0
+"""Weight of a play that was cut short, if the settings name no weight of skips."""
 
 
-class Worth:
-    """The worth of signals under some settings.
+class SignalWeights:
+    """The weights of signals under some settings.
 
     Attributes:
         types: The types that a signal may have.
@@ -19,22 +19,22 @@ class Worth:
         self._weights = signals.weights
         self.types = self._weights.keys()
         self._scaled, self._skip_below = signals.completion == "scale", signals.skip_below
-        self._skip = self._weights.get(SKIP, SKIP_WORTH)
+        self._skip = self._weights.get(SKIP, SKIP_WEIGHT)
 
-    def of(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> float:
-        """Return what a signal is worth before any decay; below 0 if it speaks against the item.
+    def weight(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> float:
+        """Return the weight of a signal before any decay; below 0 if it speaks against the item.
 
-        Completion is counted of plays alone: a like of a song that was cut short is a whole like.
+        Completion changes the weight of plays alone: a like of a song that was cut short is a whole like.
 
         Args:
-            kind: Its type, one of `types`.
-            ms_played: How long was listened to, in milliseconds, if that is known.
-            duration_ms: How long the item lasts, in milliseconds, if that is known.
+            kind: The signal's type, one of `types`.
+            ms_played: How long the item was played, in milliseconds, if known.
+            duration_ms: How long the item lasts, in milliseconds, if known.
         """
-        worth = self._weights[kind]
+        weight = self._weights[kind]
         if kind != PLAY or ms_played is None or not duration_ms:
-            return worth
+            return weight
         completion = min(1.0, ms_played / duration_ms)
         if completion < self._skip_below:
             return self._skip
-        return worth * completion if self._scaled else worth
+        return weight * completion if self._scaled else weight

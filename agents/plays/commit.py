@@ -21,7 +21,7 @@ class Committer:
     """Makes changes durable, and keeps each partition's state in step with its changelog."""
 
     def __init__(self, outbox: Outbox, states: Mapping[int, PartitionState], settings: Settings) -> None:
-        """Commit into `states`, the partitions that this worker owns at the moment."""
+        """Commit into `states`, the partitions that this worker owns now."""
         self._outbox, self._states, self._settings = outbox, states, settings
         self._names = topic_names(settings)
 
@@ -29,17 +29,17 @@ class Committer:
         """Make a commit group durable.
 
         Step 1: produce changelog records, lists and rejects, and await every acknowledgement.
-        Step 2: one WriteBatch a partition holds the records and their place in the changelog.
+        Step 2: write the records and their changelog offset, one WriteBatch per partition.
         Step 3, the caller's: acknowledge the slices of the partitions returned.
 
-        A crash before step 2 leaves records in the changelog that the state does not know; the next start reads them
-        from there, skips the plays that they contain and publishes their lists again.
+        A crash before step 2 leaves records in the changelog that the state lacks. The next start reads them from
+        there, skips the plays that they contain and publishes their lists again.
 
         Returns:
-            The partitions that are durable; one that went to another worker meanwhile is not among them.
+            The partitions that are durable, without those that another worker owns by now.
 
         Raises:
-            OutboxError: Kafka did not acknowledge. Nothing of the group is acknowledged then.
+            OutboxError: Kafka did not acknowledge. No slice of the group is acknowledged then.
         """
         # Step 1
         try:
@@ -53,46 +53,47 @@ class Committer:
             )
             raise OutboxError(message) from error
         # Step 2
-        durable = set()
-        for partition, found in changes.items():
+        durable_partitions = set()
+        for partition, changed in changes.items():
             state = self._states.get(partition)
             if state is None:
                 continue
             pending = logged.get(partition)
             if pending is not None:
-                await self._write(partition, state, found, pending)
-            durable.add(partition)
-        return durable
+                await self._write(partition, state, changed, pending)
+            durable_partitions.add(partition)
+        return durable_partitions
 
     async def _produce(self, changes: Mapping[int, Changes]) -> dict[int, Pending]:
+        """Send the changes of every partition; return the pending changelog records once all are acknowledged."""
         logged, others = {}, []
-        for partition, found in changes.items():
-            if found.changelog:
-                logged[partition] = await self._outbox.send(self._names.users_changelog, partition, found.changelog)
-            if found.lists:
-                others.append(await self._outbox.send(self._names.recommendations, partition, found.lists))
-            if found.private:
-                topic = self._names.private_recommendations
-                others.append(await self._outbox.send(topic, partition, found.private))
-            if found.rejects:
-                others.append(await self._outbox.send(self._names.plays_rejected, partition, found.rejects))
+        topics = self._names.recommendations, self._names.private_recommendations, self._names.plays_rejected
+        for partition, changed in changes.items():
+            if changed.changelog:
+                logged[partition] = await self._outbox.send(self._names.users_changelog, partition, changed.changelog)
+            for topic, items in zip(topics, (changed.lists, changed.private, changed.rejects), strict=True):
+                if items:
+                    others.append(await self._outbox.send(topic, partition, items))
         for pending in (*logged.values(), *others):
             await pending.written()
         return logged
 
-    async def _write(self, partition: int, state: PartitionState, found: Changes, pending: Pending) -> None:
-        """Write a partition's records at their place, or, if the changelog is not as expected, read it back."""
+    async def _write(self, partition: int, state: PartitionState, changed: Changes, pending: Pending) -> None:
+        """Write a partition's records at their changelog offset.
+
+        If other records stand before them in the changelog, read the changelog back instead.
+        """
         written = await pending.written()
         if written.unbroken and written.first == state.place.changelog_offset + 1:
-            highest = max(state.place.applied_offset_max, found.applied_offset_max)
-            state.commit(found.changelog, Place(written.last, highest))
+            highest = max(state.place.applied_offset_max, changed.applied_offset_max)
+            state.commit(changed.changelog, Place(written.last, highest))
         else:
             await self._catch_up(partition, state, written.last)
 
     async def check_tails(self, partitions: Iterable[int]) -> None:
-        """Look whether anyone wrote behind what this worker knows of changelogs, and take that in.
+        """Read back the changelogs that end behind the last offset that this worker knows.
 
-        A commit sees by itself that its records do not stand where they should; this is for a partition without any.
+        A commit detects unexpected records by itself; this is for partitions without any commit.
         """
         states = {p: state for p in partitions if (state := self._states.get(p)) is not None}
         if not states:
@@ -106,9 +107,9 @@ class Committer:
                 await self._catch_up(partition, state, last)
 
     async def _catch_up(self, partition: int, state: PartitionState, last: int) -> None:
-        """Take the changelog up to `last` into the state: another worker wrote to it too.
+        """Read the changelog up to `last` into the state: a late worker, or this one if it is late, wrote to it too.
 
-        It woke up late, or this worker did. Per user the highest applied offset wins, as in recovery.
+        Per user the highest applied offset wins, as in recovery.
         """
         tp = TopicPartition(self._names.users_changelog, partition)
         start = state.place.changelog_offset + 1

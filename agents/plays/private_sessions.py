@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.plays.changes import Users
-from agents.plays.decode import Group, laid_out
+from agents.plays.decode import Group, to_columns
 from state.users.event_columns import EventColumns
 from state.users.record import NOTHING_APPLIED
 from streams.settings import Settings
@@ -85,7 +85,7 @@ class PrivateSessions:
         sessions = [self._sessions[partition, user].plays for partition, keys in users.items() for user in keys]
         events = np.concatenate(sessions)
         events["user"] = np.repeat(np.arange(len(sessions)), [len(plays) for plays in sessions])
-        return laid_out(events, len(sessions))
+        return to_columns(events, len(sessions))
 
     def _add(self, place: tuple[int, bytes], rows: NDArray[np.void]) -> None:
         held = self._sessions.get(place)

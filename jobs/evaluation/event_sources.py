@@ -13,6 +13,8 @@ from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
 from streams.settings.users import SignalSettings
 from streams.signal_weight import PLAY, Worth
+from streams.settings import Settings
+from streams.signal_weight import PLAY, SignalWeights
 
 STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 """The weight of a rating as a signal: three and more stars count for a film, fewer against it."""
@@ -29,10 +31,11 @@ def events_of_file(plays: PlaysFile, signals: SignalSettings, on_progress: Progr
     Raises:
         PlaysFileError: The file or a value in it cannot be read.
     """
-    tables, n_read, total, worth = [], 0, plays.n_plays, Worth(signals)
+    tables, n_read, total, signal_weights = [], 0, plays.n_plays, SignalWeights(signals)
     for piece in plays.pieces():
         columns = (pa.array(piece.user_ids), pa.array(piece.item_ids), pa.array(piece.played_at_ms))
-        weighted = (pa.array(_signals(piece, worth, plays)), pa.array([kind in (None, PLAY) for kind in piece.types]))
+        counted = pa.array([kind in (None, PLAY) for kind in piece.types])
+        weighted = pa.array(_signals(piece, signal_weights, plays)), counted
         tables.append(pa.table([*columns, *weighted], ["user_id", "item_id", "played_at_ms", "signal", "is_play"]))
         n_read += piece.n_plays
         on_progress(JobProgress(f"reading {plays.path.name}", n_read, total))
@@ -43,17 +46,17 @@ def events_of_file(plays: PlaysFile, signals: SignalSettings, on_progress: Progr
     return _events(table, table["played_at_ms"].to_numpy() // 1000, *weighted)
 
 
-def _signals(piece: PlaysPiece, worth: Worth, plays: PlaysFile) -> list[float]:
+def _signals(piece: PlaysPiece, signal_weights: SignalWeights, plays: PlaysFile) -> list[float]:
     """Return the weights of a piece's signals."""
     weights = []
     for row, (kind, *lengths) in enumerate(zip(piece.types, piece.ms_played, piece.duration_ms, strict=True)):
-        if (kind or PLAY) not in worth.types:
+        if (kind or PLAY) not in signal_weights.types:
             message = (
                 f"Row {piece.first_row + row} of {plays.path}: type is {kind!r}, which is none of "
-                f"{', '.join(sorted(worth.types))}: set PLAYFOLD_EVENT_WEIGHTS."
+                f"{', '.join(sorted(signal_weights.types))}: set PLAYFOLD_EVENT_WEIGHTS."
             )
             raise PlaysFileError(message)
-        weights.append(worth.of(kind or PLAY, *lengths))
+        weights.append(signal_weights.weight(kind or PLAY, *lengths))
     return weights
 
 

@@ -109,7 +109,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                 topic=topics.PLAYS,
                 partition=2,
                 offset=41_875,
-                reason="a private play cannot be read; what it says stands at its place alone",
+                reason="a private play is unreadable; its content stays in the topic of plays alone",
                 key=None,
                 value=None,
             ),

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.settings import Settings
-from streams.signal_weight import Worth
+from streams.signal_weight import SignalWeights
 from tests.support.settings import settings_with
 
 WEIGHTS = "play=2,like=3,skip=-1.5,purchase=10"
@@ -11,7 +11,7 @@ WEIGHTS = "play=2,like=3,skip=-1.5,purchase=10"
 
 def worth(settings: Settings, kind: str = "play", ms_played: int | None = None, ms: int | None = None) -> float:
     """Return what a signal is worth."""
-    return Worth(settings.signals).of(kind, ms_played, ms)
+    return SignalWeights(settings.signals).weight(kind, ms_played, ms)
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("play", 2), ("like", 3), ("skip", -1.5), ("purchase", 10)])
@@ -20,7 +20,7 @@ def test_the_settings_say_what_a_type_is_worth(kind: str, expected: float) -> No
     settings = settings_with(event_weights=WEIGHTS)
 
     assert expected == worth(settings, kind)
-    assert {"play", "like", "skip", "purchase"} == set(Worth(settings.signals).types)
+    assert {"play", "like", "skip", "purchase"} == set(SignalWeights(settings.signals).types)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_private_play_that_cannot_be_read_is_rejected_without_its_bytes(value:
     assert reject.value is None
     assert 2 == reject.partition
     assert 9 == reject.offset
-    assert "a private play cannot be read; what it says stands at its place alone" == reject.reason
+    assert "a private play is unreadable; its content stays in the topic of plays alone" == reject.reason
 
 
 @pytest.mark.parametrize("private", [b"false", b" false", b"null", b"\n null"])
