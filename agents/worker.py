@@ -12,18 +12,14 @@ from agents.background.publish_popular import PopularPublisher
 from agents.background.sweep import Sweeper
 from agents.observers.ordered import make_observers
 from agents.plays.commit import Committer
-from agents.plays.fold import Folder
-from agents.plays.group_work import GroupWork
+from agents.plays.group_work import make_group_work
 from agents.plays.pipeline import CommitPipeline
-from agents.plays.private_lists import PrivateLists
-from agents.plays.private_sessions import PrivateSessions
 from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from state.lists.build import ListBuilder
 from state.lists.popularity import LivePopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
@@ -42,20 +38,20 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 STOP_S = 20.0
-"""Longest time that a stop takes."""
+"""Longest time in seconds that a stop takes."""
 END_S = 3.0
-"""Time after it within which the process ends, whatever still runs."""
+"""Seconds after it in which the process ends, even if a thread still runs."""
 
 
 class WorkerError(RuntimeError):
-    """A worker cannot go on. Nothing is lost: start it again when what the message names is mended."""
+    """A worker cannot continue. Nothing is lost: fix the cause that the message names and start the worker again."""
 
 
 class Worker:
-    """Assembles the parts of a worker and runs them until it is told to stop or one of them fails."""
+    """Assembles the parts of a worker and runs them until a signal stops it or a part fails."""
 
     def __init__(self, settings: Settings) -> None:
-        """Prepare a worker; it is used once, inside a running event loop."""
+        """Assemble a worker; it is used once, inside a running event loop."""
         self._settings = settings
         names = topic_names(settings)
         self._app = create_app(settings)
@@ -74,25 +70,16 @@ class Worker:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         ranker, popularity = Ranker(settings, self._catalog), LivePopularity(settings)
         observers = make_observers(settings, popularity, self._catalog)
-        lists = ListBuilder(settings, ranker, popularity)
-        private_lists = PrivateLists(settings, lists, PrivateSessions(settings))
-        work = GroupWork(settings, Folder(settings, lists, list(observers)), private_lists)
+        work = make_group_work(settings, ranker, popularity, observers)
         self._pipeline = CommitPipeline(self._store, self._serving, committer, work, self._thread, settings, self._fail)
         self._sweeper = Sweeper(self._store, self._serving, self._pipeline, settings)
         self._debouncer = Debouncer(self._store, self._pipeline, settings)
         self._publisher = PopularPublisher(self._store, popularity, self._outbox, self._thread, settings, self._catalog)
         self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
-        latencies = self._pipeline.latencies
-        self._pulses = Pulses(observers, latencies, self._serving, self._store, settings)
+        self._pulses = Pulses(observers, self._pipeline.latencies, self._serving, self._store, settings)
+        disk = DiskMetrics(settings.application.data_path)
         metrics = WorkerMetrics(
-            ranker,
-            self._serving,
-            self._store,
-            observers.outcome_counts,
-            observers.live_quality,
-            self._pulses,
-            latencies,
-            DiskMetrics(settings.application.data_path),
+            ranker, self._serving, self._store, observers, self._pulses, self._pipeline.latencies, disk
         )
         self._metrics = MetricsServer(metrics, settings.telemetry.metrics_port, settings.telemetry.metrics_host)
         plays = topic_of_bytes(self._app, names.plays, settings.topics.partitions)
@@ -118,7 +105,7 @@ class Worker:
                 await self._start()
                 await self._watch()
             except BaseException:
-                self._app.conf.stream_wait_empty = False  # the group in hand will not be finished any more
+                self._app.conf.stream_wait_empty = False  # the present group will not be finished
                 raise
             finally:
                 await self._shut_down()
@@ -140,15 +127,15 @@ class Worker:
         self._starting.result()
 
     async def _read_catalog(self) -> None:
-        """Read the catalog to its end: the first list is not to hold what is unavailable."""
+        """Load the whole catalog first, so that no list contains an unavailable item."""
         began = time.monotonic()
         await self._items.start()
         log.info("catalog_read", extra={"items": len(self._catalog), "seconds": round(time.monotonic() - began, 3)})
 
     async def _watch(self) -> None:
-        """Wait until the worker is told to stop; raise as soon as a part of it fails."""
+        """Run all parts until a signal stops the worker; raise as soon as a part fails."""
         parts = [
-            self._say_ready(),
+            self._log_ready(),
             self._announcements.failed(),
             self._items.failed(),
             self._serving.follow(),
@@ -161,11 +148,11 @@ class Worker:
         ]
         await run_together(parts, self._stop, self._failed)
 
-    async def _say_ready(self) -> None:
-        """Say when the worker is ready.
+    async def _log_ready(self) -> None:
+        """Log that the worker is ready, as soon as it is.
 
         Raises:
-            WorkerError: It is not within `ready_s`; time in which recovery moves on does not count.
+            WorkerError: The worker is not ready within `ready_s`; time in which recovery makes progress does not count.
         """
         recovery = self._app.tables.recovery
         moved, n_recovered = time.monotonic(), 0
@@ -178,14 +165,14 @@ class Worker:
             if time.monotonic() - moved > self._settings.worker.ready_s:
                 raise self._not_ready()
         seconds = round(time.monotonic() - self._store.opened_at, 3)
-        told = {"partitions": sorted(self._store.partitions), "recovered": self._store.n_recovered, "seconds": seconds}
-        log.info("worker_ready", extra=told)
+        partitions, n_recovered = sorted(self._store.partitions), self._store.n_recovered
+        log.info("worker_ready", extra={"partitions": partitions, "recovered": n_recovered, "seconds": seconds})
 
     def _not_ready(self) -> WorkerError:
         instance, ready_s = self._settings.application.instance, self._settings.worker.ready_s
         message = (
             f"Worker {instance} got no partitions within {ready_s:g} s. "
-            "Look at the broker, and whether another worker runs under the same PLAYFOLD_INSTANCE."
+            "Check the broker, and that no other worker runs under the same PLAYFOLD_INSTANCE."
         )
         return WorkerError(message)
 
@@ -201,9 +188,9 @@ class Worker:
             self._failed.set_exception(error)
 
     async def _shut_down(self) -> None:
-        """Finish the group in hand, commit its offsets, leave the consumer group, close the state; bounded in time."""
+        """Finish the present group, commit its offsets, leave the consumer group, close the state; bounded in time."""
         stopping = asyncio.create_task(self._stop_parts())
-        # Faust swallows cancellation while it waits for messages in hand, so a time-out around it would not end it.
+        # Faust swallows a cancellation while it waits for messages, so a time-out around it would not end it.
         await asyncio.wait({stopping}, timeout=STOP_S)
         if not stopping.done():
             log.warning("stop_took_too_long", extra={"seconds": STOP_S})
@@ -222,6 +209,6 @@ class Worker:
 
 
 def warm_up() -> None:
-    """Have every kernel of the path compiled or loaded before the first play."""
+    """Compile or load every kernel of a commit group before the first play."""
     warm_up_model()
     learn.warm_up()

@@ -1,4 +1,4 @@
-"""Lists that changed and wait, so that a burst of plays publishes one list and not one a play."""
+"""Changed lists that wait, so that a burst of plays publishes one list and not one list per play."""
 
 import asyncio
 import time
@@ -8,32 +8,32 @@ from agents.plays.pipeline import CommitPipeline
 from state.users.store import UserStore
 from streams.settings import Settings
 
-LOOKS = 4
-"""Looks for lists that are due within the time that a list waits."""
+SEARCHES = 4
+"""Searches for due lists within the time that a list waits."""
 PAUSE_S = 0.01
-"""Between two looks, at least."""
+"""Least seconds between two searches."""
 
 
 class Debouncer:
-    """Publishes the lists that have waited for long enough.
+    """Publishes lists whose wait is over.
 
-    It needs no memory of its own: a record tells that its list waits, and the partition's state has a mark for each, so
-    whoever starts after a crash goes on where it was.
+    A record says that its list waits, and the partition's state has a mark for each, so a worker that starts after a
+    crash continues where the last one was.
     """
 
     def __init__(self, store: UserStore, pipeline: CommitPipeline, settings: Settings) -> None:
-        """Look into the partitions of `store`, and commit by the plays' `pipeline`."""
+        """Search the partitions of `store`, and commit by `pipeline`."""
         self._store, self._pipeline = store, pipeline
         self._debounce_ms, self._group_users = settings.lists.debounce_ms, settings.worker.sweep_users
 
     async def run(self) -> None:
-        """Publish for ever what is due. Lists that wait from before the setting was 0 go out at once."""
+        """Publish due lists forever. Lists that wait since before the setting was 0 are published at once."""
         while True:
             await self.publish_due(time.time_ns() // 1_000_000)
-            await asyncio.sleep(max(PAUSE_S, self._debounce_ms / 1000 / LOOKS))
+            await asyncio.sleep(max(PAUSE_S, self._debounce_ms / 1000 / SEARCHES))
 
     async def publish_due(self, now_ms: int) -> None:
-        """Publish what has waited since before `now_ms` less the time that a list waits, a group at a time."""
+        """Publish the lists whose wait is over at `now_ms`, group by group."""
         for number in list(self._store.partitions) if self._store.settled else []:
             state = self._store.partitions.get(number)
             while state is not None and state.has_owed:

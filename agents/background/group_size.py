@@ -1,35 +1,38 @@
-"""How large the next group of a sweep is."""
+"""The size of a sweep's next group."""
 
 WORK_S, WORK_S_MAX = 0.006, 0.05
-"""Seconds of work that a group has while plays flow, at least and at most, if `GroupSize` may choose its size.
+"""Least and most seconds of work in a group while plays flow.
 
-A play may have to wait for them, and for the group's way through Kafka, which takes as long for one user as for a
-hundred: still smaller groups would only make plays wait more often."""
+A play may have to wait for that work, and for the group's way through Kafka, which takes as long for one user as for a
+hundred. So smaller groups would only make plays wait more often."""
 PLAYS_SHARE = 0.4
-"""What a group works longer than `WORK_S`, as a share of what a group of plays takes. On a machine that is slow or busy
-plays take long anyway, and a sweep of small groups would never end."""
+"""Seconds of work beyond `WORK_S`, as a share of the seconds that a group of plays takes. On a slow or busy machine
+plays take long anyway, and a sweep in small groups would never end."""
 USERS_MIN = 16
-"""A smaller group would spend its time on waiting for Kafka."""
+"""Least users of a group: a smaller one would mostly wait for Kafka."""
 GROWTH_MAX = 2.0
-"""A group is at most so many times as large as the one before, for one measurement says little."""
+"""A group is at most so many times as large as the one before, since one measurement is noisy."""
 
 
 class GroupSize:
-    """Sizes groups by what groups took: small ones while plays flow, the largest while there are none."""
+    """Adapts the size of groups to their timing: small groups while plays flow, the largest while none arrive.
+
+    Attributes:
+        users: Users of the next group.
+    """
 
     def __init__(self, users_max: int) -> None:
         """Begin with a small group; none is larger than `users_max`."""
         self._users_max = users_max
         self.users = min(USERS_MIN, users_max)
-        """Users of the next group."""
 
-    def took(self, users: int, work_s: float, plays_take_s: float | None) -> None:
-        """Learn what a group of so many users took.
+    def adapt(self, users: int, work_s: float, plays_take_s: float | None) -> None:
+        """Adapt the size to the timing of a group.
 
         Args:
-            users: How many were folded.
+            users: Users of the group.
             work_s: Seconds that it took to fold and rank them.
-            plays_take_s: Seconds that a group of plays takes at the moment, until it is durable; None if none comes.
+            plays_take_s: Seconds that a group of plays takes now, until it is durable; None while no plays flow.
         """
         fitting: float = self._users_max
         if plays_take_s is not None:

@@ -18,7 +18,7 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 
 PAUSE_S = 0.5
-"""Between two looks whether it is time, or another generation or partition is there."""
+"""Seconds between two checks whether a publication is due."""
 
 
 Written = tuple[str, int, bytes]
@@ -41,7 +41,16 @@ class PopularPublisher:
         settings: Settings,
         catalog: ItemCatalog,
     ) -> None:
-        """Publish what `popular` counts, which only `thread` touches, of what `catalog` says is available."""
+        """Prepare a publisher.
+
+        Args:
+            store: The partitions to publish to.
+            popular: Counts plays; only `thread` uses it.
+            outbox: Sends the lists.
+            thread: The thread of commit groups.
+            settings: The length of the lists, and the interval of publications.
+            catalog: Says which items are available, and of which kind.
+        """
         self._store, self._popular, self._outbox = store, popular, outbox
         self._thread, self._settings, self._catalog = thread, settings, catalog
         self._generation: Generation | None = None
@@ -59,7 +68,7 @@ class PopularPublisher:
         self.generation_swapped(generation)
 
     async def run(self) -> None:
-        """Publish for ever.
+        """Publish forever.
 
         Raises:
             OutboxError: Kafka did not acknowledge.
@@ -74,10 +83,10 @@ class PopularPublisher:
             await asyncio.sleep(min(PAUSE_S, self._settings.popularity.publish_s))
 
     async def publish(self, now_ms: int) -> int:
-        """Write every list that changed to every partition that this worker owns; return how many records that were.
+        """Write every changed list to every partition that this worker owns; return the number of records.
 
         Step 1: make the lists, in the thread that counts plays. Step 2: produce, and await every acknowledgement.
-        Step 3: remember what was written.
+        Step 3: remember the written lists.
 
         Raises:
             OutboxError: Kafka did not acknowledge.
@@ -127,7 +136,9 @@ class PopularPublisher:
     async def _produce(self, items: Mapping[int, list[Item]]) -> None:
         try:
             async with asyncio.timeout(self._settings.kafka.timeout_s):
-                sent = [await self._outbox.send(self._topic, partition, found) for partition, found in items.items()]
+                sent = [
+                    await self._outbox.send(self._topic, partition, records) for partition, records in items.items()
+                ]
                 for pending in sent:
                     await pending.written()
         except (KafkaError, TimeoutError) as error:
@@ -138,8 +149,8 @@ class PopularPublisher:
             raise OutboxError(message) from error
 
 
-def _message(kind: str, found: PopularList, generation: Generation, as_of_ms: int, now_ms: int) -> bytes:
-    """Return a popular list as it travels."""
+def _message(kind: str, popular: PopularList, generation: Generation, as_of_ms: int, now_ms: int) -> bytes:
+    """Return the message of a popular list."""
     return msgspec.json.encode(
         PopularItems(
             kind=kind,
@@ -147,7 +158,7 @@ def _message(kind: str, found: PopularList, generation: Generation, as_of_ms: in
             revision=generation.revision.number,
             as_of_ms=as_of_ms,
             made_at_ms=now_ms,
-            items=generation.item_ids[found.rows].tolist(),
-            plays=found.plays.tolist(),
+            items=generation.item_ids[popular.rows].tolist(),
+            plays=popular.plays.tolist(),
         )
     )

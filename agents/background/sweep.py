@@ -1,4 +1,4 @@
-"""The background work on users without new plays: after a swap, and after a late worker's stale records."""
+"""Background work on users without new plays: after a swap, and after a late worker's stale records."""
 
 import asyncio
 import logging
@@ -18,40 +18,45 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 PAUSE_S = 0.5
-"""Between two looks for work."""
+"""Seconds between two searches for work."""
 TAIL_CHECK_S = 60.0
-"""Between two looks for late workers' records in partitions that are quiet."""
+"""Seconds between two searches for late workers' records in partitions without plays."""
 REST = 0.5
-"""While plays flow a sweep rests before its next group, for so many times what the last one took."""
+"""While plays flow, a sweep rests after a group for this share of the time that the group took."""
 SCAN_MAX = 1000
-"""Users looked at in one go, about two milliseconds."""
+"""Users scanned at once, about two milliseconds."""
 MARKER_S = 24 * 3600.0
-"""How long the marker of a forgotten user is kept: no worker freezes longer and then writes a record of them."""
+"""Seconds that the marker of a forgotten user stays: a frozen worker may write the user's record as late as that."""
 FORGOTTEN_MAX = 1000
-"""Markers removed in one go."""
-LOOKS = 20
-"""Looks for lists that grow old within the time in which a list expires."""
+"""Markers removed at once."""
+RENEWALS = 20
+"""Searches for lists that grow old, within the time in which a list expires."""
 PROGRESS_S = 3.0
-"""Between two events that tell how far a sweep is."""
+"""Seconds between two log events of a sweep's progress."""
 
 
-class Progress:
-    """How far the sweep of a partition is, told now and then."""
+class SweepProgress:
+    """The progress of one partition's sweep, logged at intervals.
 
-    def __init__(self, partition: int, generation_id: str, about: int) -> None:
-        """Begin; the partition has about so many users."""
+    Attributes:
+        seen: Users scanned so far.
+        refolded: Users folded again so far.
+    """
+
+    def __init__(self, partition: int, generation_id: str, n_users_about: int) -> None:
+        """Begin the sweep of a partition with about so many users."""
         self.seen = self.refolded = 0
-        self._partition, self._generation_id, self._about = partition, generation_id, about
-        self._began = self._told = time.monotonic()
+        self._partition, self._generation_id, self._n_users_about = partition, generation_id, n_users_about
+        self._began = self._logged_at = time.monotonic()
 
-    def tell(self) -> None:
-        """Tell how far it is, unless that was told just now."""
-        if time.monotonic() - self._told >= PROGRESS_S:
-            self._told = time.monotonic()
-            log.info("sweep_progress", extra={**self._fields(), "seen": self.seen, "of_about": self._about})
+    def log(self) -> None:
+        """Log the progress, unless it was logged just now."""
+        if time.monotonic() - self._logged_at >= PROGRESS_S:
+            self._logged_at = time.monotonic()
+            log.info("sweep_progress", extra={**self._fields(), "seen": self.seen, "of_about": self._n_users_about})
 
-    def end(self) -> None:
-        """Tell that every user is folded."""
+    def log_end(self) -> None:
+        """Log that every user is folded."""
         log.info("partition_swept", extra=self._fields())
 
     def _fields(self) -> dict[str, object]:
@@ -65,26 +70,26 @@ class Progress:
 
 
 class Sweeper:
-    """Folds again, in groups of the same commit path, every user that the present state of things asks for.
+    """Folds users again in small groups of the commit pipeline.
 
-    It needs no memory of its own: a partition remembers the generation it was swept under, a user record the one it
-    was folded under, and an outranked user is marked. So it can be killed and goes on where it was.
+    It folds every user of another generation after a swap, every outranked user, and every user whose list grows old.
+    The state holds all that it needs: a partition the generation it was swept under, a user record the generation it
+    was folded under, and a mark for every outranked user. So a killed sweep continues where it was.
 
-    Every user's list names a generation, so after a swap every list goes out again, whether its items changed or not.
-    Another revision of the same generation is no reason to sweep. A list that nobody changed is renewed before it
-    expires.
+    Every list names a generation, so a swap publishes every list, even with the same items. Another revision of the
+    same generation causes no sweep. An unchanged list is renewed before it expires.
     """
 
     def __init__(self, store: UserStore, serving: Serving, pipeline: CommitPipeline, settings: Settings) -> None:
-        """Sweep the partitions of `store` in small groups, in the pauses of the plays' `pipeline`."""
+        """Sweep the partitions of `store` in small groups of `pipeline`, between groups of plays."""
         self._store, self._serving, self._pipeline = store, serving, pipeline
         self._group_size = GroupSize(settings.worker.sweep_users)
         self._expires_s = settings.lists.expires_s
         self._users: dict[int, int] = {}
-        """Users that the last whole sweep of a partition came past."""
+        """Per partition, the users that its last whole sweep scanned."""
 
     async def run(self) -> None:
-        """Sweep for ever."""
+        """Sweep forever."""
         checked = renewed = time.monotonic()
         while True:
             if self._store.settled and time.monotonic() - checked > TAIL_CHECK_S:
@@ -95,7 +100,7 @@ class Sweeper:
             for partition in list(self._store.partitions) if self._store.settled else []:
                 await self.restore_outranked(partition)
                 await self.sweep(partition)
-            if self._store.settled and time.monotonic() - renewed > self._expires_s / LOOKS:
+            if self._store.settled and time.monotonic() - renewed > self._expires_s / RENEWALS:
                 renewed = time.monotonic()
                 for partition in list(self._store.partitions):
                     await self.renew(partition, time.time_ns() // 1_000_000)
@@ -106,7 +111,7 @@ class Sweeper:
                 continue
 
     async def restore_outranked(self, partition: int) -> None:
-        """Write winners to the changelog again where a late worker's record stands behind them."""
+        """Write a user's latest record to the changelog again if a late worker's record stands behind it."""
         state = self._state(partition)
         while state is not None and state.has_outranked:
             keys = state.outranked(self._group_size.users)
@@ -116,7 +121,7 @@ class Sweeper:
             state = self._state(partition)
 
     async def drop_forgotten(self, partition: int, now_s: float) -> None:
-        """Remove the markers of users who were forgotten so long ago that no late worker can write of them."""
+        """Remove the markers of users who were forgotten so long ago that no late worker can write their record."""
         state = self._state(partition)
         if state is None or not state.has_forgotten:
             return
@@ -127,7 +132,7 @@ class Sweeper:
     async def sweep(self, partition: int) -> None:
         """Fold every user of a partition into the generation in service.
 
-        It ends early, with nothing marked, when another generation is swapped in or the partition goes.
+        The sweep ends early, and marks nothing, when the generation is swapped or another worker gets the partition.
         """
         state, generation = self._state(partition), self._serving.current
         if state is None or generation is None or state.swept == generation.key:
@@ -136,22 +141,22 @@ class Sweeper:
         if not self._goes_on(partition, state, generation.key):
             return
         state.begin_sweep(generation.key)
-        progress = Progress(partition, generation.id, self._users.get(partition, state.n_keys_about))
+        progress = SweepProgress(partition, generation.id, self._users.get(partition, state.n_keys_about))
         another = _folded_under_another(generation.key)
         for seen, keys in self._walk(state, another):
             if keys and not await self._refold(partition, keys):
                 return
             progress.seen, progress.refolded = progress.seen + seen, progress.refolded + len(keys)
-            progress.tell()
+            progress.log()
             await asyncio.sleep(0)
             if not self._goes_on(partition, state, generation.key):
                 return
         if state.end_sweep(generation.key):
             self._users[partition] = progress.seen
-            progress.end()
+            progress.log_end()
 
     async def renew(self, partition: int, now_ms: int) -> None:
-        """Publish again the lists of a partition that would expire before the next look."""
+        """Publish the lists of a partition that would expire before the next search."""
         state, n_renewed = self._state(partition), 0
         if state is None or self._serving.current is None:
             return
@@ -167,7 +172,7 @@ class Sweeper:
             log.info("lists_renewed", extra={"partition": partition, "users": n_renewed})
 
     def _walk(self, state: PartitionState, wanted: Callable[[bytes], bool]) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield, group after group, how many users were looked at and which of them are wanted by their records."""
+        """Yield, group by group, the number of scanned users and the keys of those whose records are wanted."""
         after: bytes | None = b""
         while after is not None:
             keys, after, seen = self._next_group(state, after, wanted)
@@ -176,41 +181,41 @@ class Sweeper:
     def _next_group(
         self, state: PartitionState, after: bytes, wanted: Callable[[bytes], bool]
     ) -> tuple[list[bytes], bytes | None, int]:
-        """Return the next users who are wanted, the last user looked at, and how many were.
+        """Return the keys of the next wanted users, the last scanned user, and the number of scanned users.
 
         The last user is None at the end of the partition.
         """
         keys: list[bytes] = []
         seen, n = 0, self._group_size.users
         while len(keys) < n and seen < SCAN_MAX:
-            found = state.users(after, n - len(keys))
-            if not found:
+            scanned = state.users(after, n - len(keys))
+            if not scanned:
                 return keys, None, seen
-            keys += [user for user, value in found if not is_forgotten(value) and wanted(value)]
-            after, seen = found[-1][0], seen + len(found)
+            keys += [user for user, value in scanned if not is_forgotten(value) and wanted(value)]
+            after, seen = scanned[-1][0], seen + len(scanned)
         return keys, after, seen
 
     async def _refold(self, partition: int, keys: Sequence[bytes], *, publish_all: bool = True) -> bool:
-        """Fold a group, learn from what it took, and rest if plays flow; False if the partition is not ours any more.
+        """Fold a group, adapt the group size, and rest if plays flow; False if the partition is not ours any more.
 
-        Plays that come meanwhile are the next group, all of them, so a sweep never takes two turns in a row.
+        All plays that arrive meanwhile are the next group, so a sweep never takes two turns in a row.
         """
-        took = await self._pipeline.refold(partition, keys, publish_all=publish_all)
-        if took is None:
+        timing = await self._pipeline.refold(partition, keys, publish_all=publish_all)
+        if timing is None:
             return False
         plays_take_s = self._pipeline.flow.group_s
-        self._group_size.took(len(keys), took.work_s, plays_take_s)
+        self._group_size.adapt(len(keys), timing.work_s, plays_take_s)
         if plays_take_s is not None:
-            await asyncio.sleep(REST * took.whole_s)
+            await asyncio.sleep(REST * timing.whole_s)
         return True
 
     def _goes_on(self, partition: int, state: PartitionState, generation_key: int) -> bool:
-        """Tell whether the partition is still ours and the generation still in service, at whatever revision."""
+        """Tell whether the partition is still ours and the generation still in service, at any revision."""
         current = self._serving.current
         return self._state(partition) is state and current is not None and current.key == generation_key
 
     def _state(self, partition: int) -> PartitionState | None:
-        """Return a partition's state, None while the partition is not surely ours."""
+        """Return a partition's state, None if it is not ours or a rebalance is under way."""
         return self._store.partitions.get(partition) if self._store.settled else None
 
 

@@ -1,4 +1,4 @@
-"""How good the lists are that listeners get: every play is looked for in the list of before, and then learnt."""
+"""The quality of published lists: every play is scored against the list of before, and then learned."""
 
 import numpy as np
 
@@ -22,28 +22,29 @@ from streams.settings import Settings
 
 LISTS = ("own", "popular")
 FIGURES = ("plays", "hits_at_10", "hits_at_50", "reciprocal_ranks")
-"""What is counted of every list; the mean of reciprocal ranks is that of the first 50 places."""
+"""Counts per list; reciprocal ranks are 0 beyond the 50th place."""
 FRESH_PLAYS = 20
 """An item is fresh while the generation knows fewer plays of it."""
 GENERATIONS_MAX = 3
-"""Generations of which counts are kept, the latest in service."""
-LOOK_MS = 10_000
-"""Between two looks for what is popular: each takes 40 ms among a million items."""
+"""Generations with counts, the latest in service."""
+POPULAR_EVERY_MS = 10_000
+"""Milliseconds that the popular list stays the same: ranking a million items takes 40 ms."""
 _LEARNT = np.array([outcome in {"learnt", "trimmed"} for outcome in OUTCOMES])
-_WORTH = np.array([[1, MISS < rank <= 10, rank != MISS, 1 / rank if rank else 0] for rank in range(DEPTH + 1)])  # noqa: PLR2004  hit@10
-"""What a rank adds to `FIGURES`, shape (ranks, figures)."""
+_FIGURES_OF = np.array([[1, MISS < rank <= 10, rank != MISS, 1 / rank if rank else 0] for rank in range(DEPTH + 1)])  # noqa: PLR2004  hit@10
+"""The contribution of a rank to `FIGURES`, shape (ranks, figures)."""
 
 
 class LiveQuality:
     """Scores groups of plays; one thread scores, others may read.
 
-    A play that is delivered again is not scored again, for the record tells that it was learnt; a group that is
-    done again after a failure is. What is not learnt, such as a paused listener's plays, is not scored.
+    A play that is delivered again is not scored again, since its record shows that it was learned. A group that is
+    folded again after a failure is scored again. A play that is not learned, such as a paused listener's, is not
+    scored.
 
     Attributes:
-        counts: By the generation that made the lists: counts of shape (lists, histories, fresh, figures), in the order
+        counts: By the generation of the lists: counts of shape (lists, histories, fresh, figures), in the order
             of `LISTS`, `HISTORIES`, no and yes, and `FIGURES`.
-        window: The plays scored last.
+        window: The latest scored plays.
         names: Ids of the generations that were in service last, by their keys, the latest last.
     """
 
@@ -63,7 +64,7 @@ class LiveQuality:
         self._popular_at_ms = 0
 
     def generation_swapped(self, generation: Generation) -> None:
-        """Tell the plays of another generation apart from now on.
+        """Count for another generation from now on.
 
         Other threads may read meanwhile, so nothing changes in place.
         """
@@ -105,21 +106,21 @@ class LiveQuality:
     def popular_rows(self, context: ListContext) -> Rows:
         """Return the rows of the popular list as of the last seconds, without unlisted items."""
         rows = self._popular_rows
-        if rows is None or context.now_ms - self._popular_at_ms >= LOOK_MS:
+        if rows is None or context.now_ms - self._popular_at_ms >= POPULAR_EVERY_MS:
             rows = self._popularity.now(context, self._catalog.unlisted(*context)).rows
             self._popular_rows, self._popular_at_ms = rows, context.now_ms
         return rows
 
     def _count(self, name: str, entries: np.ndarray[tuple[int], np.dtype[np.void]]) -> None:
-        """Add plays to what lists of a generation are counted for."""
+        """Add plays to the counts of a generation."""
         if name not in self.counts:
             self.counts = self.counts | {name: np.zeros((len(LISTS), len(HISTORIES), 2, len(FIGURES)))}
-        for counts, which in zip(self.counts[name], LISTS, strict=True):
-            np.add.at(counts, (entries["history"], entries["fresh"].view(np.uint8)), _WORTH[entries[which]])
+        for counts, kind in zip(self.counts[name], LISTS, strict=True):
+            np.add.at(counts, (entries["history"], entries["fresh"].view(np.uint8)), _FIGURES_OF[entries[kind]])
 
 
 def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular: Keys, settings: Settings) -> Scored:
-    """Rank the plays of a group that were learnt, if they are new for their listeners."""
+    """Rank the learned plays of a group whose items are new for their listeners."""
     learnt: Flags = _LEARNT[outcomes]
     plays: Flags = learnt & (events.actions == Action.PLAY) & (events.weights > 0)
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
@@ -138,7 +139,7 @@ def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular:
 
 
 def _fresh(item_keys: Keys, generation: Generation) -> Flags:
-    """Tell which items the generation knows too few plays of, or none."""
+    """Tell for which items the generation knows too few plays, or none."""
     rows = generation.rows_of(item_keys)
     fresh: Flags = (rows < 0) | (generation.popularity[rows] < FRESH_PLAYS)
     return fresh

@@ -1,4 +1,4 @@
-"""The plays that were scored last, and how good the lists were by them."""
+"""The latest scored plays, and the quality of lists by them."""
 
 from collections.abc import Mapping
 
@@ -11,49 +11,48 @@ from model.evaluation.rank_metrics import HISTORIES, MISS, mean_of, share_of
 from streams.messages.records import Compared, ListQuality, Share
 
 WINDOW = 10_000
-"""Plays that are remembered. A number of them and not an hour: so a hit rate is known to one per cent, no less at night
-than in the evening, and memory is the same for a hundred plays a day and for as many million."""
+"""Plays in the window. With a number of plays instead of a time, a hit rate is as exact at night as in the evening: to
+one per cent. Memory does not depend on the plays per day."""
 ENTRY = np.dtype([("own", "u1"), ("popular", "u1"), ("history", "u1"), ("fresh", "?"), ("generation", "<u8")])
-"""A scored play: its ranks, the kind of its listener, whether its item is fresh, and which generation made the list."""
+"""A scored play: its ranks, the kind of its listener's history, whether the item is fresh, the list's generation."""
 OLDER = "older"
-"""Stands for generations that made a list and have not been in service lately, or not since the worker was started."""
+"""Name of generations that were not in service lately, or not since the worker was started."""
 Entries = NDArray[np.void]
 _RECIPROCALS = np.array([0.0 if rank == MISS else 1 / rank for rank in range(DEPTH + 1)])
 
 
 class QualityWindow:
-    """Scored plays, the latest of them; one thread adds, others may read."""
+    """The latest scored plays; one thread adds, others may read."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._entries, self._n = np.zeros(WINDOW, ENTRY), 0
 
     def add(self, entries: Entries) -> None:
-        """Take plays in; the oldest ones are forgotten."""
+        """Add plays; the oldest ones drop out."""
         latest = entries[-WINDOW:]
         self._entries[(self._n + np.arange(len(latest))) % WINDOW] = latest
         self._n += len(latest)
 
     @property
     def entries(self) -> Entries:
-        """Return what is remembered, in no order."""
+        """Return the plays of the window, in no order."""
         return self._entries[: min(self._n, WINDOW)].copy()
 
 
 def compared(entries: Entries) -> Compared | None:
-    """Return how good the lists were by some plays, beside the popular list; None without any."""
+    """Return the quality of listeners' lists and of the popular list by some plays; None without any."""
     if not len(entries):
         return None
     return Compared(plays=len(entries), own=_quality(entries["own"]), popular=_quality(entries["popular"]))
 
 
 def by_history(entries: Entries) -> dict[str, Compared]:
-    """Return the same by what was known of the listeners."""
+    """Return the same by the kind of listeners' histories."""
     return _parts(entries, {name: entries["history"] == kind for kind, name in enumerate(HISTORIES)})
 
 
 def by_generation(entries: Entries, names: Mapping[int, str]) -> dict[str, Compared]:
-    """Return the same by the generation that made the list; `names` are those of the keys that have one."""
+    """Return the same by the generation of the list; `names` maps keys to the names of generations."""
     known = np.isin(entries["generation"], np.array(list(names), np.uint64))
     named = {name: entries["generation"] == key for key, name in names.items()}
     return _parts(entries, named | {OLDER: ~known})
@@ -61,12 +60,12 @@ def by_generation(entries: Entries, names: Mapping[int, str]) -> dict[str, Compa
 
 def _parts(entries: Entries, parts: Mapping[str, Flags]) -> dict[str, Compared]:
     """Return the figures of all parts that have plays."""
-    found = {name: compared(entries[part]) for name, part in parts.items()}
-    return {name: figures for name, figures in found.items() if figures is not None}
+    figures = {name: compared(entries[part]) for name, part in parts.items()}
+    return {name: quality for name, quality in figures.items() if quality is not None}
 
 
 def _quality(ranks: Codes) -> ListQuality:
-    """Return the figures of ranks, from how often each rank occurs: it is asked for every second."""
+    """Return the quality by ranks, from the count of each rank, since it is computed every second."""
     counts = np.bincount(ranks, minlength=DEPTH + 1)
     return ListQuality(
         hit_at_10=Share(*share_of(int(counts[1:11].sum()), len(ranks))),

@@ -113,11 +113,8 @@ class _PartitionEvents:
         """Reject an unreadable record; of a private one only the offset is written."""
         key, value = record.key, record.value
         if value is not None and _SAYS_PRIVATE.search(value):
-            key, value, reason = (
-                None,
-                None,
-                "a private play is unreadable; its content stays in the topic of plays alone",
-            )
+            key = value = None
+            reason = "a private play is unreadable; its content stays in the topic of plays alone"
         rejected = RejectedPlay(
             topic=topic, partition=partition, offset=record.offset, reason=reason, key=key, value=value
         )

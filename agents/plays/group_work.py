@@ -1,12 +1,16 @@
 """The work on a commit group between reading and committing it: from slices, or users, to changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from agents.group_context import GroupContext
+from agents.group_context import GroupContext, GroupObserver
 from agents.plays.changes import Changes, Users, remove_markers
 from agents.plays.decode import read_group
 from agents.plays.fold import Folder
 from agents.plays.private_lists import PrivateLists
+from agents.plays.private_sessions import PrivateSessions
+from state.lists.build import ListBuilder
+from state.lists.popularity import Popularity
+from state.lists.ranker import Ranker
 from state.users.record import is_forgotten
 from streams.consumer.slices import Slice
 from streams.settings import Settings
@@ -43,6 +47,15 @@ class GroupWork:
                 key for key, value in zip(keys, values, strict=True) if value is not None and is_forgotten(value)
             ]
         return remove_markers(forgotten)
+
+
+def make_group_work(
+    settings: Settings, ranker: Ranker, popularity: Popularity, observers: Iterable[GroupObserver]
+) -> GroupWork:
+    """Return the work of a worker that ranks with `ranker`, with its folder, lists and private sessions."""
+    lists = ListBuilder(settings, ranker, popularity)
+    folder = Folder(settings, lists, list(observers))
+    return GroupWork(settings, folder, PrivateLists(settings, lists, PrivateSessions(settings)))
 
 
 def _owned(users: Users, context: GroupContext) -> Users:

@@ -20,58 +20,58 @@ from streams.settings import Settings
 
 @dataclass
 class _Session:
-    """What one listener played in private."""
+    """The private plays of one listener."""
 
     plays: NDArray[np.void]
     """Of `agents.plays.decode.EVENT`, by offset."""
-    at_s: float
-    """When the latest of them came, by the clock of the sessions."""
+    latest_s: float
+    """Arrival of the latest play, by the clock of the sessions."""
 
 
 class PrivateSessions:
-    """The sessions of a worker, those of whoever played in private last.
+    """The private sessions of a worker: the latest ones, a bounded number.
 
-    One thread at a time uses them. A session ends `private_s` seconds after its last play, or with the listener's wish
-    to be forgotten; a pause does not matter to it, since nothing is learnt of it anyway.
+    One thread at a time uses them. A session ends `private.idle_s` seconds after its last play, or with the listener's
+    request to be forgotten. A pause does not change it, since a session is never stored.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with none.
+        """Prepare sessions.
 
         Args:
-            settings: How many sessions, of how many plays, for how long.
-            clock: Tells seconds that never go back.
+            settings: The number of sessions, their plays and their duration.
+            clock: Returns seconds that never go back.
         """
         self._settings, self._clock = settings, clock
         self._sessions: OrderedDict[tuple[int, bytes], _Session] = OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many sessions there are."""
+        """Return the number of sessions."""
         return len(self._sessions)
 
     def expire(self) -> None:
-        """Let go of what is too old."""
-        latest_gone = self._clock() - self._settings.private.idle_s
-        while self._sessions and next(iter(self._sessions.values())).at_s <= latest_gone:
+        """Remove idle sessions."""
+        idle_since = self._clock() - self._settings.private.idle_s
+        while self._sessions and next(iter(self._sessions.values())).latest_s <= idle_since:
             self._sessions.popitem(last=False)
 
     def take(self, group: Group, partitions: Collection[int]) -> dict[int, list[bytes]]:
-        """Take in the private plays of a group, and its wishes to be forgotten.
+        """Add the private plays of a group, and apply its requests to be forgotten.
 
-        A play at or below the last one of its session was delivered again, and is in it already.
+        A play at or below the last offset of its session was delivered again, and is ignored.
 
         Args:
             group: The group.
-            partitions: Those that are ours; the sessions of others go.
+            partitions: The partitions of this worker; sessions of other partitions are removed.
 
         Returns:
-            Per partition, the users who played in private.
+            Per partition, the users with private plays in the group.
         """
         self.expire()
         for place in [place for place in self._sessions if place[0] not in partitions]:
             del self._sessions[place]
-        for partition, user, wish in _forgotten(group):
-            self._end((partition, user), wish)
+        for partition, user, offset in _forgotten(group):
+            self._forget((partition, user), offset)
         for partition, plays in group.private.items():
             for user, rows in plays.items():
                 self._add((partition, user), rows)
@@ -81,32 +81,34 @@ class PrivateSessions:
         }
 
     def events_of(self, users: Users) -> EventColumns:
-        """Return all that is held of users who have sessions, user after user."""
+        """Return the private plays of users with sessions, user after user."""
         sessions = [self._sessions[partition, user].plays for partition, keys in users.items() for user in keys]
         events = np.concatenate(sessions)
         events["user"] = np.repeat(np.arange(len(sessions)), [len(plays) for plays in sessions])
         return to_columns(events, len(sessions))
 
     def _add(self, place: tuple[int, bytes], rows: NDArray[np.void]) -> None:
-        held = self._sessions.get(place)
-        plays = rows if held is None else np.concatenate((held.plays, rows[rows["offset"] > held.plays["offset"][-1]]))
-        _, first = np.unique(plays["offset"], return_index=True)  # a slice may wait twice
+        session = self._sessions.get(place)
+        plays = rows
+        if session is not None:
+            plays = np.concatenate((session.plays, rows[rows["offset"] > session.plays["offset"][-1]]))
+        _, first = np.unique(plays["offset"], return_index=True)  # a slice may be in the group twice
         self._sessions[place] = _Session(plays[first[-self._settings.private.plays_max :]], self._clock())
         self._sessions.move_to_end(place)
         while len(self._sessions) > self._settings.private.sessions_max:
             self._sessions.popitem(last=False)
 
-    def _end(self, place: tuple[int, bytes], wish: int) -> None:
-        """Let go of what a listener played before their wish to be forgotten."""
-        held = self._sessions.get(place)
-        if held is not None:
-            held.plays = held.plays[held.plays["offset"] > wish]
-            if not len(held.plays):
+    def _forget(self, place: tuple[int, bytes], offset: int) -> None:
+        """Remove the plays before a listener's request to be forgotten, and an empty session."""
+        session = self._sessions.get(place)
+        if session is not None:
+            session.plays = session.plays[session.plays["offset"] > offset]
+            if not len(session.plays):
                 del self._sessions[place]
 
 
 def _forgotten(group: Group) -> Iterator[tuple[int, bytes, int]]:
-    """Yield partition, key and wish of every user of a group who wished to be forgotten."""
+    """Yield the partition, key and request offset of every user of a group with a request to be forgotten."""
     if (group.forget_offsets > NOTHING_APPLIED).any():
         users = [(partition, user) for partition, keys in group.users.items() for user in keys]
         for u in np.flatnonzero(group.forget_offsets > NOTHING_APPLIED).tolist():

@@ -1,4 +1,4 @@
-"""The pulse: what a worker tells of itself again and again, on a topic, for whoever watches."""
+"""The pulse: a worker's health and figures, sent to a topic at intervals."""
 
 import asyncio
 import logging
@@ -20,11 +20,11 @@ from streams.topics.topics import topic_names
 log = logging.getLogger(__name__)
 
 SEND_S = 5.0
-"""Longest wait for a pulse to be acknowledged; the next one tells more than a late one."""
+"""Longest wait for the acknowledgement of a pulse; a late pulse is worth less than the next one."""
 
 
 class Pulses:
-    """Tells how a worker is, on a connection of its own: whatever becomes of it, plays know nothing of it.
+    """Publishes the worker's health on its own Kafka connection, so a failing pulse never delays plays.
 
     Attributes:
         n_failed: Pulses that Kafka did not acknowledge in time.
@@ -44,11 +44,11 @@ class Pulses:
         self._store, self._settings = store, settings
         self._outbox = Outbox(settings.kafka) if outbox is None else outbox
         self._started_at_ms = time.time_ns() // 1_000_000
-        self._told_at, self._told_events = time.monotonic(), 0
+        self._sent_at, self._sent_events = time.monotonic(), 0
         self.n_failed = 0
 
     async def run(self) -> None:
-        """Send a pulse every `pulse_s`; one that fails is logged if the one before did not."""
+        """Send a pulse every `pulse_s`; log the first one of a series that fails."""
         if not self._settings.telemetry.pulse_s:
             return
         connected, failing = False, False
@@ -65,19 +65,19 @@ class Pulses:
                     self.n_failed += 1
                     if not failing:
                         log.warning("pulse_failed", extra={"reason": repr(error), "failed": self.n_failed})
-                    await self._outbox.stop(patience_s=0.0)  # what an idempotent producer lost, it does not get over
+                    await self._outbox.stop(patience_s=0.0)  # an idempotent producer does not recover from a lost batch
                     connected, failing = False, True
         finally:
             await self._outbox.stop(patience_s=0.0)
 
     def beat(self) -> Pulse:
-        """Return how the worker is; what is told by the second is counted from the pulse before."""
+        """Return the present pulse; rates are counted from the pulse before."""
         generation, states = self._serving.current, dict(self._store.partitions)
         key = generation.key if generation else None
         events, now = dict(self._observers.outcome_counts.n_events), time.monotonic()
         n_events = sum(events.values())
-        per_s = (n_events - self._told_events) / max(now - self._told_at, 1e-3)
-        self._told_at, self._told_events = now, n_events
+        per_s = (n_events - self._sent_events) / max(now - self._sent_at, 1e-3)
+        self._sent_at, self._sent_events = now, n_events
         p50_ms, p99_ms = self._latencies.take(0.5, 0.99)
         return Pulse(
             instance=self._settings.application.instance,

@@ -16,14 +16,16 @@ from prometheus_client import Metric
 
 from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.live_quality import LiveQuality
+from agents.observers.ordered import Observers
 from agents.observers.outcome_counts import OutcomeCounts
+from agents.observers.popularity import PopularityObserver
 from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.serving import Serving
 from state.lists.exclusion_counts import LeftOut
-from state.lists.popularity import TrainedPopularity
+from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.users.store import UserStore
@@ -72,8 +74,7 @@ def worker_metrics() -> WorkerMetrics:
         cast(Ranker, ranker),
         cast(Serving, SimpleNamespace(current=generation)),
         cast(UserStore, SimpleNamespace(partitions={0: SimpleNamespace(swept=1)})),
-        OutcomeCounts(),
-        quality,
+        Observers(OutcomeCounts(), quality, PopularityObserver(LivePopularity(Settings()))),
         cast(Pulses, SimpleNamespace(n_failed=0)),
         LatencyHistogram(),
         DiskMetrics(PROJECT),

@@ -12,7 +12,7 @@ def after(size: GroupSize, seconds_per_user: float, groups: int, plays_take_s: f
     took = 0.0
     for _ in range(groups):
         took = size.users * seconds_per_user
-        size.took(size.users, took, plays_take_s)
+        size.adapt(size.users, took, plays_take_s)
     return took
 
 
@@ -39,7 +39,7 @@ def test_without_plays_groups_grow_to_the_largest() -> None:
     sizes = []
     for _ in range(8):
         sizes.append(size.users)
-        size.took(size.users, 1.0, None)
+        size.adapt(size.users, 1.0, None)
 
     assert sizes == sorted(sizes)
     assert all(larger <= GROWTH_MAX * smaller for smaller, larger in pairwise(sizes))

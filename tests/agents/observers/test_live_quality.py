@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.group_context import GroupContext
-from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, LOOK_MS, LiveQuality
+from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, POPULAR_EVERY_MS, LiveQuality
 from agents.observers.quality_window import OLDER
 from agents.plays.decode import read_group
 from model.evaluation.rank_metrics import HISTORIES
@@ -291,13 +291,13 @@ def test_what_is_popular_now_is_what_counts(scene: Scene) -> None:
     key, worth, at_s = np.array([item_key("i39")]), np.array([1e6], np.float32), np.array([FIRST_S], np.uint32)
     popular.learn(generation, key, worth, at_s, FIRST_S)
 
-    soon = quality.popular_rows(ListContext(generation, NOW_MS + LOOK_MS - 1))
-    later = quality.popular_rows(ListContext(generation, NOW_MS + LOOK_MS))
+    soon = quality.popular_rows(ListContext(generation, NOW_MS + POPULAR_EVERY_MS - 1))
+    later = quality.popular_rows(ListContext(generation, NOW_MS + POPULAR_EVERY_MS))
     other = make_generation(scene.folder / "generations", SECOND_ID, popularity=POPULARITY)
 
     assert soon.tolist() == first.tolist() != later.tolist()
     assert row[0] == later[0]
     popular.generation_swapped(other)
     quality.generation_swapped(other)
-    rows = quality.popular_rows(ListContext(other, NOW_MS + LOOK_MS))
+    rows = quality.popular_rows(ListContext(other, NOW_MS + POPULAR_EVERY_MS))
     assert list(POPULARITY) == other.item_ids[rows].tolist()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agents.group_context import GroupContext
-from agents.observers.live_quality import LOOK_MS
+from agents.observers.live_quality import POPULAR_EVERY_MS
 from agents.observers.ordered import make_observers
 from agents.plays.decode import read_group
 from state.catalog.item_catalog import ItemCatalog
@@ -54,7 +54,7 @@ def test_plays_are_scored_against_the_popular_list_of_before(scene: Scene) -> No
     """An item that a whole group plays is at its old place in the popular list, not at the place that they give it."""
     scene.take(0, NOW_MS, *(played(user, "i0") for user in USERS))
 
-    scene.take(len(USERS), NOW_MS + LOOK_MS, *(played(user, "i30") for user in USERS))
+    scene.take(len(USERS), NOW_MS + POPULAR_EVERY_MS, *(played(user, "i30") for user in USERS))
 
     assert scene.observers.live_quality is not None
     ranks = scene.observers.live_quality.window.entries["popular"].tolist()

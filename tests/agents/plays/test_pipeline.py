@@ -12,15 +12,12 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from agents.plays.commit import Committer
-from agents.plays.fold import Folder
-from agents.plays.group_work import GroupWork
+from agents.plays.group_work import make_group_work
 from agents.plays.pipeline import CommitPipeline, GroupTiming
 from agents.plays.play_flow import FLOW_S, SMOOTHING
-from agents.plays.private_lists import PrivateLists
 from agents.plays.private_sessions import PrivateSessions
 from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
-from state.lists.build import ListBuilder
 from state.lists.popularity import TrainedPopularity
 from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
@@ -69,9 +66,7 @@ class Scene:
         self.thread = ThreadPoolExecutor(1)
         committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)
-        lists = ListBuilder(SETTINGS, Ranker(SETTINGS), TrainedPopularity())
-        private_lists = PrivateLists(SETTINGS, lists, PrivateSessions(SETTINGS))
-        self.work = GroupWork(SETTINGS, Folder(SETTINGS, lists, []), private_lists)
+        self.work = make_group_work(SETTINGS, Ranker(SETTINGS), TrainedPopularity(), [])
         self.clock = StepClock(STEP_S)
         self.pipeline = CommitPipeline(
             store, self.serving, committer, self.work, self.thread, SETTINGS, self.failures.append, self.clock

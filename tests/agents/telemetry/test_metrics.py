@@ -17,7 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.observers.latency_histogram import DOUBLINGS, LatencyHistogram
 from agents.observers.live_quality import LiveQuality
+from agents.observers.ordered import Observers
 from agents.observers.outcome_counts import OutcomeCounts
+from agents.observers.popularity import PopularityObserver
 from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
@@ -29,7 +31,7 @@ from state.generations.generation import Generation
 from state.generations.revision import write_revision
 from state.generations.serving import Serving
 from state.lists.exclusion_counts import REASONS
-from state.lists.popularity import TrainedPopularity
+from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.users.learn import OUTCOMES
@@ -72,9 +74,10 @@ class Scene:
         settings = settings_with(data_dir=str(folder), rank="annoy", probe_share=probe_share)
         self.store: UserStore = add_user_table(create_app(settings), settings)
         self.serving = Serving(self.generations)
-        self.ranker, self.tally = Ranker(settings), OutcomeCounts()
+        popularity = PopularityObserver(LivePopularity(settings))
+        self.ranker, self.observers = Ranker(settings), Observers(OutcomeCounts(), None, popularity)
         self.port = free_port()
-        self.metrics = WorkerMetrics(self.ranker, self.serving, self.store, self.tally)
+        self.metrics = WorkerMetrics(self.ranker, self.serving, self.store, self.observers)
         self.server = MetricsServer(self.metrics, self.port)
 
     def samples(self) -> dict[str, float]:
@@ -147,7 +150,7 @@ async def test_what_is_served_is_told(scene: Scene) -> None:
 
 async def test_what_became_of_events_is_told(scene: Scene) -> None:
     """By the way they went."""
-    scene.tally.count(
+    scene.observers.outcome_counts.count(
         np.array([OUTCOMES.index("capped"), OUTCOMES.index("learnt"), OUTCOMES.index("capped")], np.uint8)
     )
 
@@ -308,7 +311,7 @@ async def test_where_metrics_are_is_logged(tmp_path: Path, caplog: pytest.LogCap
 
 async def test_a_taken_port_is_a_sentence(scene: Scene) -> None:
     """It names the setting; whoever has the port goes on serving."""
-    second = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.tally), scene.port)
+    second = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.observers), scene.port)
 
     with pytest.raises(MetricsError) as caught:
         second.start()
@@ -352,7 +355,7 @@ async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptur
     """No port is taken, no thread is started, and stopping it is nothing."""
     caplog.set_level(logging.INFO)
     scene, before = Scene(tmp_path), threads()
-    server = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.tally), 0)
+    server = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.observers), 0)
 
     server.start()
 
