@@ -12,8 +12,6 @@ from state.keys import item_key
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
 from streams.settings.users import SignalSettings
-from streams.signal_weight import PLAY, Worth
-from streams.settings import Settings
 from streams.signal_weight import PLAY, SignalWeights
 
 STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}

@@ -14,7 +14,7 @@ from streams.consumer.slices import Record
 from streams.messages.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
 from streams.messages.records import RejectedPlay
 from streams.settings import Settings
-from streams.signal_weight import Worth
+from streams.signal_weight import SignalWeights
 
 PRIVATE, REJECTED, IGNORED, FORGOTTEN = "private", "rejected", "ignored", "forgotten"
 WAITING = "waiting"
@@ -101,7 +101,7 @@ class _Events:
     """
 
     def __init__(self, records: Sequence[Record], known: Known, settings: Settings) -> None:
-        self._known, self._settings, self._weights = known, settings, Worth(settings.signals)
+        self._known, self._settings, self._weights = known, settings, SignalWeights(settings.signals)
         self._events = {record.offset: self._decode(record) for record in records}
         self.stored = known.record or UserRecord()
         # Without a record, a request to be forgotten was the last event that one contained: its marker has expired.
@@ -126,7 +126,7 @@ class _Events:
             played_at_ms=signal.played_at_ms if signal else None,
             type=signal.type if signal else str(event.__struct_config__.tag),
             item_ids=_items_of(event),
-            weight=self._weights.of(signal.type, signal.ms_played, signal.duration_ms) if signal else None,
+            weight=self._weights.weight(signal.type, signal.ms_played, signal.duration_ms) if signal else None,
             in_record=self._is_in_record(event, outcome),
         )
 

@@ -68,6 +68,8 @@ class Side:
         catalog, popularity = ItemCatalog(), LivePopularity(settings)
         self.quality = Timed(settings, popularity, catalog) if settings.telemetry.live_quality else None
         observers = Observers(OutcomeCounts(), self.quality, PopularityObserver(popularity))
+        for observer in observers:
+            observer.generation_swapped(generation)
         lists = ListBuilder(settings, Ranker(settings, catalog), popularity)
         self._folder = Folder(settings, lists, list(observers))
         self._state, self._offset = PartitionState(folder), 0
