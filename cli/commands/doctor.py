@@ -1,4 +1,4 @@
-"""`playfold doctor`: what is wrong, and what to do about it."""
+"""`playfold doctor`: the problems of the running system, and their remedies."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,42 +22,42 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def doctor(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Answer with a line of JSON a check.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per check.")] = False
 ) -> None:
-    """Look at Kafka, topics, generation, lag, workers, clocks, disk and gateway; end with status 1 on a problem.
+    """Check Kafka, topics, generation, lag, workers, clocks, disk and gateway; exit with status 1 on a problem.
 
-    Nothing is changed, and no check waits longer than ten seconds.
+    Nothing is changed, and no check takes longer than ten seconds.
     """
     settings = read_settings()
-    with Console(stderr=True).status("looking"):
+    with Console(stderr=True).status("checking"):
         findings = asyncio.run(Doctor(settings).examine())
     if as_json:
-        for one in findings:
-            typer.echo(msgspec.json.encode(one))
+        for finding in findings:
+            typer.echo(msgspec.json.encode(finding))
     else:
         console = Console()
         console.print(table_of(findings))
         console.print(summary_of(findings))
-    if any(one.verdict == "problem" for one in findings):
+    if any(finding.verdict == "problem" for finding in findings):
         raise typer.Exit(1)
 
 
 def table_of(findings: Sequence[Finding]) -> Table:
-    """Return findings as a table: what is so, and below it what to do."""
+    """Return findings as a table: each description with its remedy below it."""
     table = Table(box=SIMPLE_HEAD)
-    for name in ("check", "verdict", "what is so, and what to do"):
+    for name in ("check", "verdict", "finding and remedy"):
         table.add_column(name)
-    for one in findings:
-        told = Text(one.says)
-        if one.do:
-            told.append(f"\n→ {one.do}", style="bold")
-        table.add_row(one.check, Text(one.verdict, style=STYLES[one.verdict]), told)
+    for finding in findings:
+        text = Text(finding.says)
+        if finding.do:
+            text.append(f"\n→ {finding.do}", style="bold")
+        table.add_row(finding.check, Text(finding.verdict, style=STYLES[finding.verdict]), text)
     return table
 
 
 def summary_of(findings: Sequence[Finding]) -> str:
-    """Return in a sentence how it is."""
-    problems, warnings = (sum(one.verdict == verdict for one in findings) for verdict in ("problem", "warning"))
+    """Return the number of problems and warnings in a sentence."""
+    problems, warnings = (sum(finding.verdict == verdict for finding in findings) for verdict in ("problem", "warning"))
     if not problems and not warnings:
-        return "Nothing is wrong."
+        return "No problem found."
     return f"{count_of(problems, 'problem')}, {count_of(warnings, 'warning')}."

@@ -1,1 +1,1 @@
-"""Diagnosis of a running system: probes, rules, findings."""
+"""Diagnosis of a running system: probes ask its parts, rules check their answers, findings are the result."""

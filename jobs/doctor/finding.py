@@ -1,4 +1,4 @@
-"""What a check of `playfold doctor` found: one verdict, what is so, and what to do about it."""
+"""The finding of one check: a verdict, a description, and the steps that remedy it."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -11,40 +11,40 @@ VERDICTS: tuple[Verdict, ...] = ("ok", "note", "warning", "problem")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found."""
+    """The finding of one check."""
 
     check: str
     verdict: Verdict
     says: str
-    """What is so, in a sentence or some."""
+    """The description, in one sentence or several."""
     do: str = ""
-    """What to do about it; empty if there is nothing to do."""
+    """The remedy; empty if there is nothing to do."""
 
 
-class Complaint(NamedTuple):
-    """One of the things that a check found to be wrong."""
+class Issue(NamedTuple):
+    """One issue among those of a check."""
 
     verdict: Verdict
     says: str
     do: str = ""
 
 
-def found(check: str, fine: str, complaints: Sequence[Complaint] = ()) -> Finding:
-    """Return what a check found: the worst of the complaints first, or that all is well.
+def make_finding(check: str, fine: str, issues: Sequence[Issue] = ()) -> Finding:
+    """Return the finding of a check: the worst issue first, or the description of a healthy part.
 
     Args:
         check: Name of the check.
-        fine: What to say without a complaint; it is said after notes, too, for they take nothing from it.
-        complaints: What is wrong, in any order.
+        fine: The description without an issue. Notes are added to it; a warning or a problem replaces it.
+        issues: In any order.
     """
-    by_rank = sorted(complaints, key=lambda one: VERDICTS.index(one.verdict), reverse=True)
+    by_rank = sorted(issues, key=lambda issue: VERDICTS.index(issue.verdict), reverse=True)
     verdict = by_rank[0].verdict if by_rank else "ok"
-    says = [one.says for one in by_rank]
+    says = [issue.says for issue in by_rank]
     if VERDICTS.index(verdict) <= VERDICTS.index("note"):
         says.insert(0, fine)
     return Finding(
         check=check,
         verdict=verdict,
         says=" ".join(filter(None, says)),
-        do=" ".join(dict.fromkeys(one.do for one in by_rank if one.do)),
+        do=" ".join(dict.fromkeys(issue.do for issue in by_rank if issue.do)),
     )

@@ -103,9 +103,9 @@ def test_when_all_is_well_nothing_is_wrong(running: WorkerProcess, monkeypatch: 
     assert "note" == findings["gateway"]["verdict"]
     assert int(findings["disk"]["verdict"] == "problem") == ended.exit_code
     assert findings["broker"]["says"].startswith(f"Kafka 4.3 answers at {settings.kafka.brokers}: cluster ")
-    assert "Not folded yet: 0 plays (0: 0, 1: 0, 2: 0, 3: 0)." == findings["lag"]["says"]
-    assert "1 worker told something just now: a owns partitions 0, 1, 2, 3." == findings["workers"]["says"]
-    assert "revision 0 is announced and opens: 60 items, " in findings["generation"]["says"]
+    assert "The lag is 0 plays (by partition: 0: 0, 1: 0, 2: 0, 3: 0)." == findings["lag"]["says"]
+    assert "1 worker reported just now: a owns partitions 0, 1, 2, 3." == findings["workers"]["says"]
+    assert "revision 0 is announced and can be opened: 60 items, " in findings["generation"]["says"]
 
 
 def test_what_is_wrong_is_read_by_people(own: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_read_by_people(own: Settings, names: TopicNames, monke
     ended = CliRunner().invoke(app)
 
     assert 1 == ended.exit_code
-    assert "No generation is announced, so nobody gets a list." in ended.stdout
+    assert "No generation is announced, so no listener gets a list." in ended.stdout
     assert "→ Run `playfold retrain`." in ended.stdout
     assert re.search(r"^[23] problems, [01] warnings?\.$", ended.stdout, re.MULTILINE)  # the disk may be one of them
 
@@ -163,7 +163,7 @@ def test_no_generation_and_no_worker_are_problems(own: Settings, names: TopicNam
     assert "problem" == findings["generation"].verdict
     assert "Run `playfold retrain`." == findings["generation"].do
     assert "problem" == findings["workers"].verdict
-    assert "No worker told anything in the last hour." == findings["workers"].says
+    assert "No worker reported in the last hour." == findings["workers"].says
 
 
 def test_a_generation_that_is_gone_from_the_store_is_a_problem(own: Settings, names: TopicNames) -> None:
@@ -200,5 +200,5 @@ def test_a_worker_that_was_killed_is_missed(running: WorkerProcess) -> None:
     block_until(lambda: examined(settings)["workers"].verdict == "problem", 30)
     findings = examined(settings)
 
-    assert findings["workers"].says.startswith("No worker tells anything; the last was a, 1")
-    assert findings["lag"].says.startswith("Not folded yet: 1 play (")
+    assert findings["workers"].says.startswith("No worker reports any more. The last report was that of a, 1")
+    assert findings["lag"].says.startswith("The lag is 1 play (")

@@ -1,0 +1,56 @@
+"""The answers of the probes, by which the rules judge."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from state.storage.disk_space import DiskSpace
+from streams.messages.records import Pulse
+from streams.readers.log_reader import Span
+
+
+class LagReadings(NamedTuple):
+    """The lag of the workers, read twice."""
+
+    first: Mapping[int, Span]
+    """By partition, from the committed offset to the end of the log."""
+    second: Mapping[int, Span]
+    """The same, `seconds` later."""
+    starts: Mapping[int, int]
+    """By partition, the first offset that Kafka still has."""
+    seconds: float
+
+
+class WorkerReport(NamedTuple):
+    """The last pulse of a worker."""
+
+    pulse: Pulse
+    arrived_at_ms: int
+    """By the broker's clock."""
+
+
+class DiskUsage(NamedTuple):
+    """The disks of this machine that playfold uses."""
+
+    spaces: Mapping[str, DiskSpace]
+    """Space on each disk, by the use of the disk."""
+    sizes: Mapping[str, int]
+    """Bytes that playfold uses, by the use."""
+
+
+class AnnouncedGeneration(NamedTuple):
+    """The announced generation, as it is in the store."""
+
+    generation_id: str
+    revision: int
+    created_at_ms: int
+    n_items: int
+    newer_rejected: str = ""
+    """A sentence with the reason why a newer one was rejected; empty if there is none."""
+
+
+class GatewayResponse(NamedTuple):
+    """The response of the gateway to the question whether it is ready."""
+
+    url: str
+    status: int
+    body: bytes
