@@ -1,4 +1,4 @@
-"""The `playfold` command: the assembly of its commands, and how errors end."""
+"""The `playfold` command: its subcommands, and the end of errors."""
 
 import importlib
 import logging
@@ -15,31 +15,31 @@ from streams.settings import read_settings
 # command or several. It is imported only when it runs: the help is quick, however heavy a command's imports are.
 COMMANDS = {
     "up": "Run broker, topics, workers and a gateway in one terminal.",
-    "demo": "See it work on MovieLens-100K.",
-    "broker": "Run Kafka on this machine, in the foreground.",
+    "demo": "Show everything on MovieLens-100K.",
+    "broker": "Run Kafka on this machine.",
     "topics": "Create and verify the topics.",
     "worker": "Fold plays into lists.",
-    "gateway": "Answer clients by HTTP, and show the live page.",
-    "retrain": "Make the next generation, judge it and announce it.",
+    "gateway": "Serve the HTTP API and the live page.",
+    "retrain": "Train the next generation and announce it if it is good enough.",
     "nightly": "Retrain every night, and rebuild the index in between.",
     "tune": "Find the best hyperparameters.",
-    "evaluate": "See how good the lists of several models would have been.",
-    "generations": "Show, verify, roll back and prune generations.",
+    "evaluate": "Measure the lists of several models on a file of plays.",
+    "generations": "List, verify, roll back and prune generations.",
     "replay": "Send a file of plays.",
-    "catalog": "Load and show what is known of items.",
-    "recommend": "Show a listener's list, or what goes with some items.",
-    "popular": "Show what listeners play most.",
-    "explain": "Show which plays make an item's score with a listener.",
-    "trace": "Show the outcomes of a listener's latest events.",
-    "related": "Show the items nearest to an item.",
-    "pulse": "See how the workers are, and how good their lists.",
+    "catalog": "Load and print titles, kinds and availability of items.",
+    "recommend": "Print a listener's list, or a list for some items.",
+    "popular": "Print the most played items.",
+    "explain": "Print how much each play adds to an item's score.",
+    "trace": "Print the outcomes of a listener's latest events.",
+    "related": "Print the items nearest to an item.",
+    "pulse": "Print the state of each worker and the quality of its lists.",
     "hide": "Leave an item out of a listener's lists.",
-    "unhide": "Let an item be in a listener's lists again.",
-    "pause": "Learn nothing from a listener for now.",
-    "resume": "Learn from a listener again.",
-    "forget": "Remove what is known of a listener.",
-    "export": "Give out all that is held of a listener.",
-    "doctor": "See what is wrong, and what to do about it.",
+    "unhide": "Allow an item in a listener's lists again.",
+    "pause": "Stop learning from a listener.",
+    "resume": "Start learning from a listener again.",
+    "forget": "Delete all data about a listener.",
+    "export": "Print all data about a listener.",
+    "doctor": "Find problems of the running system, and their remedies.",
 }
 OURS = {"agents", "cli", "jobs", "model", "state", "streams", "web"}
 
@@ -52,7 +52,7 @@ class Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is click's
-        """Return what the help shows of a command."""
+        """Return the entry of a command in the help."""
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -73,8 +73,8 @@ def playfold() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one sentence on stderr and exit status 1."""
-    # What a client says of its own retries would only surround the sentence.
+    """Run the command line; an error of playfold is one sentence on stderr and exit status 1."""
+    # The client's own messages about retries would hide the sentence.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         app()

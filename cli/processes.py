@@ -1,4 +1,4 @@
-"""Processes of playfold: workers, gateways and other commands; started, awaited until ready, stopped, killed."""
+"""Child processes of playfold: workers, gateways and other commands."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ QUOTED_MAX = 400
 
 
 class ProcessError(RuntimeError):
-    """A process of playfold did not do its work; the message quotes it and names its log."""
+    """A process of playfold failed. The message quotes its last line and names its log."""
 
 
 def with_ready_event(settings: Settings) -> Settings:
@@ -30,18 +30,18 @@ def with_ready_event(settings: Settings) -> Settings:
 
 
 class Service:
-    """One process that stays, such as `playfold worker`, and its log, a file of events as JSON.
+    """A long-running process, such as `playfold worker`, and its log, a file of events as JSON.
 
     Attributes:
-        settings: Those it runs under, `instance` among them.
-        log_file: What it writes, under `logs` in the data folder; begun anew with this object, not with its restarts.
+        settings: The settings of the process, with its own `instance`.
+        log_file: Its log, under `logs` in the data folder; emptied by this object, and appended to by restarts.
     """
 
     command: str
-    """The command that it runs; its event `<command>_ready` says that it is ready."""
+    """The command that it runs. Once it is ready it logs the event `<command>_ready`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Describe a process; nothing is started yet."""
+        """Prepare a process without starting it."""
         self.settings = settings
         self.log_file = settings.application.data_path / "logs" / f"{self.command}-{settings.application.instance}.log"
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ class Service:
 
     @property
     def name(self) -> str:
-        """Return what the process is called."""
+        """Return the name of the process in messages."""
         return f"{self.command.capitalize()} {self.settings.application.instance}"
 
     @property
@@ -73,8 +73,8 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Return whether the process has said that it is ready since it was started last."""
-        return self.told(f"{self.command}_ready") is not None
+        """Return whether the process has logged that it is ready since its last start."""
+        return self.first_event(f"{self.command}_ready") is not None
 
     def start(self) -> None:
         """Start the process, for the first time or again."""
@@ -84,19 +84,19 @@ class Service:
             self._child = Child(command, log, SERVICE_STOP_S, environment_of(with_ready_event(self.settings)))
 
     def events(self) -> list[dict[str, Any]]:
-        """Return what it has said since it was started last; a line that is no event is left out."""
+        """Return the events logged since its last start; other lines are left out."""
         with self.log_file.open("rb") as log:
             log.seek(self._began_at)
-            found = []
+            events = []
             for line in log:
                 try:
-                    found.append(msgspec.json.decode(line, type=dict[str, Any]))
+                    events.append(msgspec.json.decode(line, type=dict[str, Any]))
                 except msgspec.DecodeError:
                     continue
-            return found
+            return events
 
-    def told(self, name: str) -> dict[str, Any] | None:
-        """Return the first event of a name since the process was started last, None if there is none."""
+    def first_event(self, name: str) -> dict[str, Any] | None:
+        """Return the first event of a name since the last start, None if there is none."""
         return next((event for event in self.events() if event.get("event") == name), None)
 
     def await_ready(self, timeout_s: float) -> None:
@@ -108,14 +108,14 @@ class Service:
         deadline = time.monotonic() + timeout_s
         while not self.ready:
             if not self.running:
-                raise ProcessError(self.told_end())
+                raise ProcessError(self.describe_end())
             if time.monotonic() > deadline:
                 message = f"{self.name} was not ready within {timeout_s:g} s: read {self.log_file}."
                 raise ProcessError(message)
             time.sleep(POLL_S)
 
-    def told_end(self) -> str:
-        """Return a sentence about how it ended."""
+    def describe_end(self) -> str:
+        """Return its exit status and its last line in a sentence."""
         return f"{self.name} ended with status {self.child.status} ({last_line(self.log_file)}): read {self.log_file}."
 
     def stop(self) -> None:
@@ -141,14 +141,14 @@ class GatewayProcess(Service):
 
     @property
     def url(self) -> str:
-        """Return where it is reached.
+        """Return its URL.
 
         Raises:
             ProcessError: It is not ready.
         """
-        ready = self.told("gateway_ready")
+        ready = self.first_event("gateway_ready")
         if ready is None:
-            message = f"{self.name} is not ready, so it is not known where it is reached."
+            message = f"{self.name} is not ready, so its URL is not known yet."
             raise ProcessError(message)
         return str(ready["url"])
 
@@ -163,10 +163,10 @@ def stop_all(services: Iterable[Service]) -> None:
 
 
 async def run_command(settings: Settings, *arguments: str, log_file: Path) -> str:
-    """Run another command of playfold to its end; it ends early, with this process or when this is cancelled.
+    """Run another command of playfold to its end; it is stopped with this process, or when this is cancelled.
 
     Returns:
-        The last line that it wrote.
+        The last line of its output.
 
     Raises:
         ProcessError: It ended with another status than 0.
@@ -187,9 +187,9 @@ async def run_command(settings: Settings, *arguments: str, log_file: Path) -> st
 
 
 def last_line(log_file: Path, length_max: int = QUOTED_MAX) -> str:
-    """Return the last line of a log without its full stop: an error of ours is one sentence."""
+    """Return the last line of a log, without its full stop: every error is one sentence."""
     with log_file.open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
         lines = log.read().decode(errors="replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()]
-    return said[-1].rstrip(".")[:length_max] if said else "it said nothing"
+    written = [line.strip() for line in lines if line.strip()]
+    return written[-1].rstrip(".")[:length_max] if written else "it wrote nothing"

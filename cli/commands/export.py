@@ -1,4 +1,4 @@
-"""`playfold export`: everything that is held of a listener, as one document."""
+"""`playfold export`: all data about a listener, as one document."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from cli.user_requests import User
-from jobs.user_requests.export import holdings
+from jobs.user_requests.export import export_user
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
@@ -20,17 +20,17 @@ def export(
     user: User,
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the document into this file instead.", dir_okay=False)
+        Path | None, typer.Option("--out", help="Write the document to this file instead.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Give out all that is held of a listener as JSON, `docs/schemas/export.json`.
+    """Print all data about a listener as JSON, `docs/schemas/export.json`.
 
-    Of a listener of whom nothing is held the document says so.
+    Without any data, the field `anything` of the document is false.
     """
-    found = asyncio.run(holdings(user, read_settings(), time.time_ns() // 1_000_000))
-    document = msgspec.json.format(msgspec.json.encode(found))
+    exported = asyncio.run(export_user(user, read_settings(), time.time_ns() // 1_000_000))
+    document = msgspec.json.format(msgspec.json.encode(exported))
     if out is None:
         typer.echo(document)
     else:
         out.write_bytes(document + b"\n")
-        typer.echo(f"What is held of {user} stands in {out}." if found.anything else f"Nothing is held of {user}.")
+        typer.echo(f"All data about {user} is in {out}." if exported.anything else f"There is no data about {user}.")

@@ -1,4 +1,4 @@
-"""`playfold forget`: everything goes that is known of a listener."""
+"""`playfold forget`: delete all data about a listener."""
 
 import asyncio
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.user_requests import AsJson, User, wish_for
-from jobs.user_requests.verify_erasure import Trace, look_for
+from cli.user_requests import AsJson, User, send_request
+from jobs.user_requests.verify_erasure import Remnant, find_remnants
 from streams.messages.events import Forget
 from streams.settings import read_settings
 
@@ -19,29 +19,33 @@ def forget(
     user: User,
     *,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Send nothing; read every topic and store for what is left of them.")
+        bool, typer.Option("--verify", help="Send no request; search every topic and store for remnants.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have a listener's history, vector, list and remembered ids removed, and print where that stands.
+    """Delete a listener's history, vector, list and remembered ids, and print the offsets of the result.
 
-    The next generation is free of them; it trains on what is kept. With --verify it ends with status 1 if anything
-    stands, or could not be read; with --json it gives a line a topic or folder then.
+    The next generation is trained without them. With --verify the exit status is 1 if a remnant is found, or if a
+    place cannot be read; with --json there is one line per topic or folder then.
     """
     if not verify:
-        wish_for(Forget(user_id=user), as_json=as_json)
+        send_request(Forget(user_id=user), as_json=as_json)
         return
-    traces = asyncio.run(look_for(user, read_settings()))
-    for trace in traces:
-        typer.echo(msgspec.json.encode(trace) if as_json else told_trace(trace))
-    if any(trace.stands or trace.unread for trace in traces):
+    remnants = asyncio.run(find_remnants(user, read_settings()))
+    for remnant in remnants:
+        typer.echo(msgspec.json.encode(remnant) if as_json else describe_remnant(remnant))
+    if any(remnant.stands or remnant.unread for remnant in remnants):
         raise typer.Exit(1)
 
 
-def told_trace(trace: Trace) -> str:
-    """Return what a topic or a folder holds as a sentence."""
-    if trace.unread:
-        return f"{trace.place}: it is not known what stands there. {trace.unread}"
-    records = "1 older record goes" if trace.older == 1 else f"{trace.older:,} older records go"
-    older = f"{records} with compaction, retention or a worker's catching up" if trace.older else "no older record"
-    return f"{trace.place}: {'something of them stands' if trace.stands else 'nothing of them stands'}; {older}."
+def describe_remnant(remnant: Remnant) -> str:
+    """Return the remnants in a topic or a folder in a sentence."""
+    if remnant.unread:
+        return f"{remnant.place}: not searched. {remnant.unread}"
+    current = "a current record" if remnant.stands else "no current record"
+    if not remnant.older:
+        return f"{remnant.place}: {current}, no older record."
+    records = "1 older record" if remnant.older == 1 else f"{remnant.older:,} older records"
+    return (
+        f"{remnant.place}: {current}, {records} until compaction, retention or a worker that catches up removes them."
+    )

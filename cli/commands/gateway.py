@@ -1,4 +1,4 @@
-"""`playfold gateway`: answer clients by HTTP until told to stop."""
+"""`playfold gateway`: serve HTTP until it is stopped."""
 
 import asyncio
 from typing import Annotated
@@ -8,8 +8,8 @@ import uvloop
 
 from cli.event_log import start_event_log
 from jobs.user_requests.explain import explain
-from jobs.user_requests.export import holdings
-from jobs.user_requests.send import carry_out
+from jobs.user_requests.export import export_user
+from jobs.user_requests.send import send_and_wait
 from streams.messages.events import Forget
 from streams.messages.receipt import Receipt
 from streams.settings import Settings, read_settings
@@ -22,9 +22,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write events as JSON.")] = False) -> None:
-    """Answer clients by HTTP, and show the live page, until Ctrl-C or SIGTERM.
+    """Serve the HTTP API and the live page until Ctrl-C or SIGTERM.
 
-    Any number of gateways may run; each needs a PLAYFOLD_INSTANCE of its own, and on one machine a port.
+    Any number of gateways may run. Each needs its own PLAYFOLD_INSTANCE, and on one machine its own port.
     """
     settings = read_settings()
     verify_topics(settings)
@@ -38,8 +38,8 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
 
 
 async def forget(user_id: str, settings: Settings) -> Receipt:
-    """Have a listener forgotten, and return the receipt."""
-    return await carry_out(Forget(user_id=user_id), settings)
+    """Delete all data about a listener, and return the receipt."""
+    return await send_and_wait(Forget(user_id=user_id), settings)
 
 
-OPERATIONS = TopicOperations(explain=explain, export=holdings, forget=forget)
+OPERATIONS = TopicOperations(explain=explain, export=export_user, forget=forget)

@@ -1,8 +1,8 @@
-"""`playfold hide`: an item is in none of a listener's lists."""
+"""`playfold hide`: leave an item out of a listener's lists."""
 
 import typer
 
-from cli.user_requests import AsJson, Item, User, wish_for
+from cli.user_requests import AsJson, Item, User, send_request
 from streams.messages.events import Hide
 
 app = typer.Typer(add_completion=False)
@@ -10,5 +10,5 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def hide(user: User, item: Item, *, as_json: AsJson = False) -> None:
-    """Leave an item out of every list of a listener; it says nothing of their taste."""
-    wish_for(Hide(user_id=user, item_id=item), as_json=as_json)
+    """Leave an item out of every list of a listener; their taste is not affected."""
+    send_request(Hide(user_id=user, item_id=item), as_json=as_json)

@@ -1,8 +1,8 @@
-"""`playfold pause`: nothing is learnt from a listener until they wish it again."""
+"""`playfold pause`: stop learning from a listener."""
 
 import typer
 
-from cli.user_requests import AsJson, User, wish_for
+from cli.user_requests import AsJson, User, send_request
 from streams.messages.events import Pause
 
 app = typer.Typer(add_completion=False)
@@ -10,5 +10,5 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def pause(user: User, *, as_json: AsJson = False) -> None:
-    """Learn nothing from a listener until they resume; what is known of them stays, and so do their lists."""
-    wish_for(Pause(user_id=user), as_json=as_json)
+    """Stop learning from a listener until they resume; their history and their lists stay."""
+    send_request(Pause(user_id=user), as_json=as_json)

@@ -1,8 +1,8 @@
-"""`playfold resume`: a listener is learnt from again."""
+"""`playfold resume`: start learning from a listener again."""
 
 import typer
 
-from cli.user_requests import AsJson, User, wish_for
+from cli.user_requests import AsJson, User, send_request
 from streams.messages.events import Resume
 
 app = typer.Typer(add_completion=False)
@@ -10,5 +10,5 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def resume(user: User, *, as_json: AsJson = False) -> None:
-    """Learn from a listener again, from what they do from now on."""
-    wish_for(Resume(user_id=user), as_json=as_json)
+    """Start learning from a listener again, from their next event on."""
+    send_request(Resume(user_id=user), as_json=as_json)

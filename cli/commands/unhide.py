@@ -1,8 +1,8 @@
-"""`playfold unhide`: an item that a listener has hidden may be listed again."""
+"""`playfold unhide`: allow an item in a listener's lists again."""
 
 import typer
 
-from cli.user_requests import AsJson, Item, User, wish_for
+from cli.user_requests import AsJson, Item, User, send_request
 from streams.messages.events import Unhide
 
 app = typer.Typer(add_completion=False)
@@ -10,5 +10,5 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def unhide(user: User, item: Item, *, as_json: AsJson = False) -> None:
-    """Let an item that a listener has hidden be listed again."""
-    wish_for(Unhide(user_id=user, item_id=item), as_json=as_json)
+    """Allow an item in the lists of a listener again, after it was hidden."""
+    send_request(Unhide(user_id=user, item_id=item), as_json=as_json)

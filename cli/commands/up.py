@@ -67,7 +67,7 @@ class Watched:
             self.ready = False
             self._note_end(now)
             self._start_at = now + RESTART_PAUSE_S
-            text = f"{self.service.told_end()} It starts again."
+            text = f"{self.service.describe_end()} It starts again."
             event = f"{self.service.command}_ended"
             self._teller.tell(event, text, instance=instance, status=self.service.child.status)
         elif not self.ready and self.service.ready:
@@ -87,7 +87,7 @@ class Watched:
         while self._ends[0] < now - RESTARTS_WITHIN_S:
             self._ends.popleft()
         if len(self._ends) > RESTARTS_MAX:
-            message = f"{self.service.told_end()} It has ended {len(self._ends)} times in a minute and stays down."
+            message = f"{self.service.describe_end()} It has ended {len(self._ends)} times in a minute and stays down."
             raise UpError(message)
 
 

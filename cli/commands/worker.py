@@ -1,4 +1,4 @@
-"""`playfold worker`: fold plays into lists until told to stop."""
+"""`playfold worker`: fold plays into lists until it is stopped."""
 
 import asyncio
 from typing import Annotated
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events as JSON.")] = False) -> None:
     """Fold plays into lists until Ctrl-C or SIGTERM.
 
-    Several workers share the partitions; each needs a PLAYFOLD_INSTANCE of its own.
+    Several workers share the partitions. Each needs its own PLAYFOLD_INSTANCE.
     """
     settings = read_settings()
     verify_topics(settings)

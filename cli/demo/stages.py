@@ -193,7 +193,7 @@ class Stages:
         """Raise if what runs beside has ended."""
         for service in self._services:
             if not service.running:
-                raise ProcessError(service.told_end())
+                raise ProcessError(service.describe_end())
         if self._following is not None and self._following.done():
             self._following.result()
 

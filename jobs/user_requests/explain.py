@@ -1,4 +1,4 @@
-"""Why an item scores what it does with a listener, from what stands in Kafka and in the generation store."""
+"""The explanation of an item's score, from the users changelog and the generation store."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ def explain(user_id: str, item_id: str, settings: Settings) -> Explanation:
     Raises:
         ExplanationError: There is no such score; the message says why.
         GenerationError: The vector's generation is damaged, or the store does not answer.
-        LogReadError: Kafka or a topic is not there.
+        LogReadError: Kafka does not answer, or a topic is missing.
     """
     value = asyncio.run(latest_record(user_id, settings))
     if value is None or is_forgotten(value):
@@ -37,7 +37,7 @@ async def latest_record(user_id: str, settings: Settings) -> bytes | None:
     """Return the record of a listener that counts: the one with the highest applied offset; None if there is none.
 
     Raises:
-        LogReadError: Kafka or the topic is not there.
+        LogReadError: Kafka does not answer, or the topic is missing.
     """
     latest: bytes | None = None
     async for value in records_of(topic_names(settings).users_changelog, user_id, settings):

@@ -1,4 +1,4 @@
-"""Everything held of one listener, read from the topics into one document."""
+"""All data about one listener, read from the topics into one document."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from jobs.user_requests.exported_record import FoundRecord
+from jobs.user_requests.exported_record import StoredRecord
 from streams.files.replay import partition_of
 from streams.messages.export_document import HeldEvent, HeldList, HeldReject, Holdings
 from streams.messages.records import RejectedPlay
@@ -20,18 +20,18 @@ _read_object = msgspec.json.Decoder(dict[str, object]).decode
 _read_reject = msgspec.json.Decoder(RejectedPlay).decode
 
 
-async def holdings(user_id: str, settings: Settings, now_ms: int) -> Holdings:
-    """Return all that is held of a listener.
+async def export_user(user_id: str, settings: Settings, now_ms: int) -> Holdings:
+    """Return all data about a listener.
 
     Raises:
-        LogReadError: Kafka or a topic is not there.
-        ListUnreadable: A list of theirs is none.
+        LogReadError: Kafka does not answer, or a topic is missing.
+        ListUnreadable: A list of the listener cannot be decoded.
         StoreUnavailableError: The generation store does not answer.
     """
     names, partition, key = topic_names(settings), partition_of(user_id, settings.topics.partitions), user_id.encode()
-    found = FoundRecord(key, partition)
+    stored = StoredRecord(key, partition)
     async for record in _all(names.users_changelog, partition, settings.kafka):
-        found.take(record)
+        stored.take(record)
     listed: HeldList | None = None
     async for record in _mine(names.recommendations, key, partition, settings):
         listed = _fresher(listed, None if record.value is None else _list(record, partition))
@@ -40,12 +40,12 @@ async def holdings(user_id: str, settings: Settings, now_ms: int) -> Holdings:
     ]
     plays = [_event(record, partition) async for record in _mine(names.plays, key, partition, settings)]
     rejects = [_reject(record, partition) async for record in _mine(names.plays_rejected, key, partition, settings)]
-    record_held = found.told(settings, listed.recommendations.items if listed else [])
+    exported = stored.export(settings, listed.recommendations.items if listed else [])
     return Holdings(
         user_id=user_id,
         made_at_ms=now_ms,
-        anything=any((record_held, listed, private, plays, rejects)),
-        record=record_held,
+        anything=any((exported, listed, private, plays, rejects)),
+        record=exported,
         recommendations=listed,
         private_recommendations=private,
         plays=plays,
@@ -69,15 +69,15 @@ def _list(record: ConsumerRecord, partition: int) -> HeldList:
     return HeldList(partition=partition, offset=record.offset, recommendations=read_list(record.value or b""))
 
 
-def _fresher(held: HeldList | None, found: HeldList | None) -> HeldList | None:
-    """Return which of two lists counts, as `latest_list` has it; a tombstone leaves none."""
-    if held is None or found is None:
-        return found
-    return found if fresher(held.recommendations, found.recommendations) is found.recommendations else held
+def _fresher(held: HeldList | None, latest: HeldList | None) -> HeldList | None:
+    """Return the list of two that counts, by the rule of `latest_list`; a tombstone leaves none."""
+    if held is None or latest is None:
+        return latest
+    return latest if fresher(held.recommendations, latest.recommendations) is latest.recommendations else held
 
 
 def _event(record: ConsumerRecord, partition: int) -> HeldEvent:
-    """Return a record of `plays` as what it says, or else as its bytes."""
+    """Return a record of `plays`, decoded if it is a JSON object."""
     event = None
     with suppress(ValueError, RecursionError):
         event = _read_object(record.value or b"")
@@ -91,7 +91,7 @@ def _event(record: ConsumerRecord, partition: int) -> HeldEvent:
 
 
 def _reject(record: ConsumerRecord, partition: int) -> HeldReject:
-    """Return a record of `plays-rejected` as what it says, or else as its bytes."""
+    """Return a record of `plays-rejected`, decoded if it is a reject."""
     rejected = None
     with suppress(ValueError, RecursionError):
         rejected = _read_reject(record.value or b"")

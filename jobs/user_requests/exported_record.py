@@ -1,4 +1,4 @@
-"""A listener's user record, as the changelog has it, told so that they can read it."""
+"""A listener's user record, as the changelog has it, in a form that people can read."""
 
 from collections.abc import Iterable
 
@@ -20,11 +20,11 @@ ALIKE = (
 """Fields that the document has as the record has them."""
 
 
-class FoundRecord:
-    """What a partition of the changelog holds of one listener, and the names of items that stand there."""
+class StoredRecord:
+    """The record of one listener in a partition of the changelog, and the names of items there."""
 
     def __init__(self, key: bytes, partition: int) -> None:
-        """Look for the records under a key."""
+        """Select the records under a key."""
         self._key, self._partition = key, partition
         self._value: bytes | None = None
         self._offset = -1
@@ -32,14 +32,14 @@ class FoundRecord:
         self._item_ids: dict[int, str] = {}
 
     def take(self, record: ConsumerRecord) -> None:
-        """Take in a record of the partition; they come in order."""
+        """Read the next record of the partition."""
         if is_item_name(record.key):
             if record.value is not None:
                 self._item_ids[int.from_bytes(record.key.removeprefix(ITEM_NAME_PREFIX), "big")] = record.value.decode()
         elif record.key == self._key:
-            self._take_own(record.value, record.offset)
+            self._take_record(record.value, record.offset)
 
-    def _take_own(self, value: bytes | None, offset: int) -> None:
+    def _take_record(self, value: bytes | None, offset: int) -> None:
         """Keep the record with the highest applied offset, of equals the later one; after a tombstone, none."""
         held = self._value
         if value is not None and held is not None and applied_offset_of(value) < applied_offset_of(held):
@@ -49,12 +49,12 @@ class FoundRecord:
             self._older_offsets.append(self._offset)
         self._value, self._offset = value, offset
 
-    def told(self, settings: Settings, listed_ids: Iterable[str]) -> HeldRecord | None:
-        """Return what is held, None for nothing.
+    def export(self, settings: Settings, listed_ids: Iterable[str]) -> HeldRecord | None:
+        """Return the record with names for its keys, None if there is none.
 
         Args:
-            settings: Where generations are, and how long a play counts if that of the record is gone.
-            listed_ids: Items of the listener's list, by which its marks are known.
+            settings: The store of generations, and the objective if the generation of the record is gone.
+            listed_ids: Items of the listener's list, which name its marks.
         """
         if self._value is None:
             return None
@@ -113,7 +113,7 @@ def _hex(key: int) -> str:
 
 
 def _generation_of(record: UserRecord, settings: Settings) -> tuple[str | None, Objective]:
-    """Return the id of the record's generation, if it is held, and what it minimises, else what the settings say."""
+    """Return the id and the objective of the record's generation; without it, the objective of the settings."""
     for manifest in generation_store(settings).manifests() if record.generation_key else ():
         if generation_key(manifest.generation_id) == record.generation_key:
             return manifest.generation_id, manifest.objective

@@ -1,4 +1,4 @@
-"""A listener's wish: sent, and waited for until a worker has carried it out."""
+"""A user request: sent to `plays`, and waited for until a worker has processed it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,70 +16,71 @@ from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
 
-Wish = Forget | Pause | Resume | Hide | Unhide
+UserRequest = Forget | Pause | Resume | Hide | Unhide
 
 
-class WishError(TimeoutError):
-    """No worker carried a wish out in time. It stands on `plays`, for the next one: see that a worker runs."""
+class RequestTimeoutError(TimeoutError):
+    """No worker processed a request in time. It stays queued on `plays`: check that a worker runs."""
 
 
-class WishInvalidError(ValueError):
-    """A wish cannot be sent, since no worker would read it: the message says what is wrong with it."""
+class InvalidRequestError(ValueError):
+    """A request would be rejected by workers, so it is not sent. Correct the id that the message names."""
 
 
-async def carry_out(wish: Wish, settings: Settings) -> Receipt:
-    """Send a wish and wait until a worker has carried it out.
+async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
+    """Send a request and wait until a worker has processed it.
 
     Raises:
-        WishError: No worker did within `kafka_timeout_s`.
-        WishInvalidError: No worker could read it.
-        LogReadError, OutboxError: Kafka or a topic is not there.
+        InvalidRequestError: Workers would reject it.
+        LogReadError, OutboxError: Kafka does not answer, or a topic is missing.
+        RequestTimeoutError: No worker processed it within the time-out of Kafka.
     """
-    names, partition = topic_names(settings), partition_of(wish.user_id, settings.topics.partitions)
-    followed = [TopicPartition(topic, partition) for topic in _followed(wish, names)]
-    key, value = wish.user_id.encode(), _checked(wish, settings)
+    names, partition = topic_names(settings), partition_of(request.user_id, settings.topics.partitions)
+    followed = [TopicPartition(topic, partition) for topic in _topics_of_result(request, names)]
+    key, value = request.user_id.encode(), _encode(request, settings)
     async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer, Outbox(settings.kafka) as outbox:
-        await _go_to_ends(consumer, followed)
-        at = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first
+        await _seek_to_ends(consumer, followed)
+        offset = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first
         try:
             async with asyncio.timeout(settings.kafka.timeout_s):
-                found = await _carried_out(_records(consumer, key), names.users_changelog, at, len(followed))
+                offsets = await _await_result(_records(consumer, key), names.users_changelog, offset, len(followed))
         except TimeoutError:
             message = (
-                f"The wish of {wish.user_id!r} stands at offset {at} of partition {partition} of {names.plays}, and no "
-                f"worker carried it out within {settings.kafka.timeout_s:g} s: it will be when one runs."
+                f"The request for {request.user_id!r} is queued ({names.plays}, partition {partition}, offset "
+                f"{offset}), but no worker processed it within {settings.kafka.timeout_s:g} s. "
+                "It is processed as soon as a worker runs."
             )
-            raise WishError(message) from None
+            raise RequestTimeoutError(message) from None
     return Receipt(
-        wish=str(wish.__struct_config__.tag),
-        user_id=wish.user_id,
-        item_id=getattr(wish, "item_id", None),
+        wish=str(request.__struct_config__.tag),
+        user_id=request.user_id,
+        item_id=getattr(request, "item_id", None),
         partition=partition,
-        plays_offset=at,
-        changelog_offset=found[names.users_changelog],
-        recommendations_offset=found.get(names.recommendations),
+        plays_offset=offset,
+        changelog_offset=offsets[names.users_changelog],
+        recommendations_offset=offsets.get(names.recommendations),
     )
 
 
-def _checked(wish: Wish, settings: Settings) -> bytes:
-    """Write a wish, and read it as a worker does."""
-    key, value = wish.user_id.encode(), msgspec.json.encode(wish)
+def _encode(request: UserRequest, settings: Settings) -> bytes:
+    """Encode a request, and decode it as a worker does."""
+    key, value = request.user_id.encode(), msgspec.json.encode(request)
     try:
         read_event(key, value, settings.topics.play_bytes_max)
     except UnreadablePlay as error:
-        message = f"The wish cannot be sent, for no worker would read it: {error}."
-        raise WishInvalidError(message) from None
+        message = f"The request was not sent, because workers would reject it: {error}."
+        raise InvalidRequestError(message) from None
     return value
 
 
-def _followed(wish: Wish, names: TopicNames) -> list[str]:
-    """Return the topics on which something stands for certain once a wish is carried out."""
-    tombstone = [names.recommendations] if isinstance(wish, Forget) else []
+def _topics_of_result(request: UserRequest, names: TopicNames) -> list[str]:
+    """Return the topics that get a record for certain once a request is processed."""
+    tombstone = [names.recommendations] if isinstance(request, Forget) else []
     return [names.users_changelog, *tombstone]
 
 
-async def _go_to_ends(consumer: AIOKafkaConsumer, followed: list[TopicPartition]) -> None:
-    """Let a consumer read what is written to partitions from now on."""
+async def _seek_to_ends(consumer: AIOKafkaConsumer, followed: list[TopicPartition]) -> None:
+    """Position a consumer at the ends of partitions."""
     for tp in followed:
         await partitions_of(consumer, tp.topic)
     ends = await spans_of(consumer, followed)
@@ -89,7 +90,7 @@ async def _go_to_ends(consumer: AIOKafkaConsumer, followed: list[TopicPartition]
 
 
 async def _records(consumer: AIOKafkaConsumer, key: bytes) -> AsyncIterator[tuple[str, ConsumerRecord]]:
-    """Yield what is written under a key from now on, each record with its topic."""
+    """Yield new records of a key, each with its topic."""
     while True:
         for tp, records in (await consumer.getmany(timeout_ms=100)).items():
             for record in records:
@@ -97,16 +98,16 @@ async def _records(consumer: AIOKafkaConsumer, key: bytes) -> AsyncIterator[tupl
                     yield tp.topic, record
 
 
-async def _carried_out(
-    records: AsyncIterator[tuple[str, ConsumerRecord]], changelog: str, at: int, n_topics: int
+async def _await_result(
+    records: AsyncIterator[tuple[str, ConsumerRecord]], changelog: str, offset: int, n_topics: int
 ) -> dict[str, int]:
-    """Wait for the record that reflects the wish, and for a tombstone if that is followed, too; return offsets."""
-    found: dict[str, int] = {}
+    """Wait for the user record that contains a request, and for a tombstone if that is followed too; return offsets."""
+    offsets: dict[str, int] = {}
     async for topic, record in records:
         value = record.value
-        reflects = value is not None and applied_offset_of(value) >= at if topic == changelog else value is None
-        if reflects:
-            found[topic] = record.offset
-        if len(found) == n_topics:
+        is_result = value is not None and applied_offset_of(value) >= offset if topic == changelog else value is None
+        if is_result:
+            offsets[topic] = record.offset
+        if len(offsets) == n_topics:
             break
-    return found
+    return offsets

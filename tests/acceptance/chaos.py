@@ -37,7 +37,7 @@ class Chaos:
         """Start again whoever ended by itself."""
         for worker in self.workers.values():
             if not worker.running:
-                self.told.append(worker.told_end())
+                self.told.append(worker.describe_end())
                 worker.start()
 
     async def kill(self, *, wipe: bool) -> None:

@@ -151,7 +151,7 @@ def test_no_file_no_output_and_no_topic_has_the_token(
     statuses = commands.run(*SERVED)
     with worker(small) as process:
         statuses |= commands.run(*TRAINED)
-        block_until(lambda: process.told("generation_swapped") is not None)
+        block_until(lambda: process.first_event("generation_swapped") is not None)
         commands.output["answers of the gateway"] = use_gateway(small)
         statuses |= commands.run(*ASKED)
 

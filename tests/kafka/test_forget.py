@@ -11,8 +11,8 @@ import pytest
 from jobs.histories.snapshot import open_snapshot, write_snapshot
 from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
-from jobs.user_requests.send import WishError, carry_out
-from jobs.user_requests.verify_erasure import Trace, look_for
+from jobs.user_requests.send import RequestTimeoutError, send_and_wait
+from jobs.user_requests.verify_erasure import Remnant, find_remnants
 from state.gateway_view import LIST, View
 from state.users.record import UserRecord, is_forgotten
 from streams.files.replay import partition_of
@@ -50,23 +50,25 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9, 60)
         retrain(small, no_progress)
         block_until(lambda: latest(small, names.recommendations, "u3") is not None, 20)
-        assert any(trace.stands for trace in asyncio.run(look_for("u3", small)))
+        assert any(remnant.stands for remnant in asyncio.run(find_remnants("u3", small)))
 
-        receipt = asyncio.run(carry_out(Forget(user_id="u3"), small))
+        receipt = asyncio.run(send_and_wait(Forget(user_id="u3"), small))
 
         marker = latest(small, names.users_changelog, "u3")
         assert marker is not None
         assert is_forgotten(marker)
         assert receipt.plays_offset == UserRecord.decode(marker).applied_offset
         assert latest(small, names.recommendations, "u3") is None
-        traces = {trace.place: (trace.stands, trace.older) for trace in asyncio.run(look_for("u3", small))}
+        remnants = {
+            remnant.place: (remnant.stands, remnant.older) for remnant in asyncio.run(find_remnants("u3", small))
+        }
         topics = {names.users_changelog, names.recommendations, names.private_recommendations}
         topics |= {names.plays, names.plays_rejected}
-        (on_disk,) = traces.keys() - topics
+        (on_disk,) = remnants.keys() - topics
         assert small.application.worker_path / "users" == Path(on_disk).parent
-        assert [False] * 6 == [stands for stands, _ in traces.values()]
-        assert 5 == traces[names.plays][1]
-        assert 0 == traces[names.plays_rejected][1]
+        assert [False] * 6 == [stands for stands, _ in remnants.values()]
+        assert 5 == remnants[names.plays][1]
+        assert 0 == remnants[names.plays_rejected][1]
         folder = tmp_path_factory.mktemp("snapshot")
         asyncio.run(write_snapshot(small, folder, no_progress))
         assert "u3" not in open_snapshot(folder).users()["user_id"].to_pylist()
@@ -80,16 +82,19 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         assert 1 == len(record.history)
 
 
-def test_without_a_worker_the_wish_is_kept(small: Settings, names: TopicNames) -> None:
-    """The sentence says where it stands; a worker that starts later carries it out."""
+def test_without_a_worker_the_request_is_queued(small: Settings, names: TopicNames) -> None:
+    """The error names its place; a worker that starts later processes it."""
     send(small, [play_record("ann", "i1")])
     hasty = override(small, kafka_timeout_s=1.0)
 
-    with pytest.raises(WishError) as caught:
-        asyncio.run(carry_out(Forget(user_id="ann"), hasty))
+    with pytest.raises(RequestTimeoutError) as caught:
+        asyncio.run(send_and_wait(Forget(user_id="ann"), hasty))
 
-    assert str(caught.value).startswith("The wish of 'ann' stands at offset 1 of partition ")
-    assert str(caught.value).endswith("and no worker carried it out within 1 s: it will be when one runs.")
+    place = f"{names.plays}, partition {partition_of('ann', small.topics.partitions)}, offset 1"
+    assert (
+        f"The request for 'ann' is queued ({place}), but no worker processed it within 1 s. "
+        "It is processed as soon as a worker runs."
+    ) == str(caught.value)
     with worker(small):
         block_until(lambda: is_forgotten(latest(small, names.users_changelog, "ann") or b""), 20)
 
@@ -100,14 +105,14 @@ def test_what_a_worker_left_on_the_disk_is_found(small: Settings, names: TopicNa
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
     with worker(small):
-        asyncio.run(carry_out(Forget(user_id="ann"), small))
-        traces = {user: on_disk(small, user) for user in ("ann", "ben")}
+        asyncio.run(send_and_wait(Forget(user_id="ann"), small))
+        remnants = {user: on_disk(small, user) for user in ("ann", "ben")}
 
-    assert [(False, 1, None)] == [(trace.stands, trace.older, trace.unread) for trace in traces["ann"]]
-    assert [(True, 0, None)] == [(trace.stands, trace.older, trace.unread) for trace in traces["ben"]]
-    assert [(False, 0)] == [(trace.stands, trace.older) for trace in on_disk(small, "ann")]
+    assert [(False, 1, None)] == [(remnant.stands, remnant.older, remnant.unread) for remnant in remnants["ann"]]
+    assert [(True, 0, None)] == [(remnant.stands, remnant.older, remnant.unread) for remnant in remnants["ben"]]
+    assert [(False, 0)] == [(remnant.stands, remnant.older) for remnant in on_disk(small, "ann")]
 
-    for manifest in Path(traces["ben"][0].place).glob("MANIFEST-*"):
+    for manifest in Path(remnants["ben"][0].place).glob("MANIFEST-*"):
         manifest.write_bytes(b"nothing")
     (damaged,) = on_disk(small, "ben")
     assert f"The state in {damaged.place} cannot be read: " in (damaged.unread or "")
@@ -119,18 +124,18 @@ def test_histories_of_an_unfinished_run_are_found(small: Settings, names: TopicN
     send(small, [play_record("ann", "i1"), play_record("ben", "i1")])
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
-        asyncio.run(carry_out(Forget(user_id="ann"), small))
+        asyncio.run(send_and_wait(Forget(user_id="ann"), small))
     folder = small.application.nights_path / "run" / "snapshot"
     folder.mkdir(parents=True)
     asyncio.run(write_snapshot(small, folder, no_progress))
 
     traces_left = {
-        user: [trace for trace in on_disk(small, user) if trace.place.startswith(str(folder))]
+        user: [remnant for remnant in on_disk(small, user) if remnant.place.startswith(str(folder))]
         for user in ("ann", "ben")
     }
 
     assert {"ann": [False], "ben": [True]} == {
-        user: [trace.stands for trace in traces] for user, traces in traces_left.items()
+        user: [remnant.stands for remnant in remnants] for user, remnants in traces_left.items()
     }
 
 
@@ -146,26 +151,26 @@ def test_lists_that_a_gateway_holds_are_found(small: Settings, names: TopicNames
     at = asyncio.run(write())
     view = View(small.application.gateway_path / "view")
     view.store(LIST, names.recommendations, partition, [(b"ann", value)], at)
-    overtaken = [(trace.stands, trace.older) for trace in on_disk_after(view, small, "ann")]
+    overtaken = [(remnant.stands, remnant.older) for remnant in on_disk_after(view, small, "ann")]
     view = View(small.application.gateway_path / "view")
     view.store(LIST, names.recommendations, partition, [(b"ann", value)], at + 1)
 
     assert [(False, 1)] == overtaken
-    assert [(True, 0)] == [(trace.stands, trace.older) for trace in on_disk_after(view, small, "ann")]
+    assert [(True, 0)] == [(remnant.stands, remnant.older) for remnant in on_disk_after(view, small, "ann")]
 
 
-def on_disk_after(view: View, settings: Settings, user: str) -> list[Trace]:
+def on_disk_after(view: View, settings: Settings, user: str) -> list[Remnant]:
     """Close a view, and return what is found of a user on this machine."""
     view.close()
     return on_disk(settings, user)
 
 
-def on_disk(settings: Settings, user: str) -> list[Trace]:
+def on_disk(settings: Settings, user: str) -> list[Remnant]:
     """Return what is found of a user on this machine."""
     return [
-        trace
-        for trace in asyncio.run(look_for(user, settings))
-        if trace.place.startswith(settings.application.data_dir)
+        remnant
+        for remnant in asyncio.run(find_remnants(user, settings))
+        if remnant.place.startswith(settings.application.data_dir)
     ]
 
 
@@ -182,7 +187,7 @@ def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicN
     assert "ann" == receipt.user_id
     assert 0 == given.returncode
     assert 0 == clean.returncode
-    assert 6 == clean.stdout.count("nothing of them stands")
+    assert 6 == clean.stdout.count("no current record")
     assert 1 == unclean.returncode
     assert msgspec.json.decode(unclean.stdout.splitlines()[0])["stands"] is True
 

@@ -50,8 +50,8 @@ def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> N
     item = RelatedItems(item_id="last", generation="g", items=["i1"], cosines=[0.5])
     write(settings, names.related_items, [(b"last", msgspec.json.encode(item))])
     with gateway(settings, ready=False) as process:
-        block_until(lambda: process.told("gateway_listening") is not None, 30)
-        listening = process.told("gateway_listening") or {}
+        block_until(lambda: process.first_event("gateway_listening") is not None, 30)
+        listening = process.first_event("gateway_listening") or {}
         seen: dict[int, set[str]] = {}
         with Client(base_url=listening["url"], trust_env=False) as client:
             for _ in range(10_000):
@@ -66,7 +66,7 @@ def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> N
             assert any(" records are to be read." in text and "starting: 0 " not in text for text in seen[503])
             assert ["i1"] == client.get("/v1/items/last/related").json()["items"]
         process.await_ready(30)
-        assert n + 1 == (process.told("topics_read") or {})["records"]
+        assert n + 1 == (process.first_event("topics_read") or {})["records"]
 
 
 def test_a_restart_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:

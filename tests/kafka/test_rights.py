@@ -13,7 +13,7 @@ import pytest
 
 from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
-from jobs.user_requests.send import WishInvalidError, carry_out
+from jobs.user_requests.send import InvalidRequestError, send_and_wait
 from state.users.record import UserRecord
 from streams.messages.events import Hide, Pause
 from streams.messages.receipt import Receipt
@@ -68,9 +68,7 @@ def test_a_listener_who_pauses_is_not_learnt_from_until_they_resume(small: Setti
         send(small, [play_record("ann", "i3")])
         block_until(lambda: record_of(small, "ann").applied_offset == 4, 20)
 
-    assert paused.stdout.startswith(
-        "Nothing is learnt from ann any more, in partition 0: the wish stands at offset 1 of"
-    )
+    assert paused.stdout.startswith("Learning from ann is paused (partition 0): the request is at offset 1 of")
     receipt = msgspec.json.decode(resumed.stdout, type=Receipt)
     assert "resume" == receipt.wish
     assert "ann" == receipt.user_id
@@ -102,15 +100,15 @@ def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
         back = run(small, "unhide", "u0", item)
         block_until(lambda: item in lists(small)["u0"].items, 10)
 
-    assert hidden.stdout.startswith(f"{item} is in no list of u0 any more, in partition 0: ")
-    assert back.stdout.startswith(f"{item} may be in lists of u0 again, in partition 0: ")
+    assert hidden.stdout.startswith(f"{item} is hidden from u0 (partition 0): ")
+    assert back.stdout.startswith(f"{item} is no longer hidden from u0 (partition 0): ")
 
 
 def test_a_wish_that_no_worker_could_read_is_not_sent(small: Settings) -> None:
     """It would be waited for in vain."""
     for wish in (Pause(user_id="a" * 129), Hide(user_id="ann", item_id="")):
-        with pytest.raises(WishInvalidError, match=r"^The wish cannot be sent, for no worker would read it: "):
-            asyncio.run(carry_out(wish, small))
+        with pytest.raises(InvalidRequestError, match=r"^The request was not sent, because workers would reject it: "):
+            asyncio.run(send_and_wait(wish, small))
 
     assert [] == values(small, topic_names(small).plays)
 
@@ -156,7 +154,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     assert "u1" not in json.dumps(document)
 
     ended = run(small, "export", "ann", "--out", str(tmp_path / "ann.json"))
-    assert f"What is held of ann stands in {tmp_path / 'ann.json'}.\n" == ended.stdout
+    assert f"All data about ann is in {tmp_path / 'ann.json'}.\n" == ended.stdout
     assert {**document, "made_at_ms": 0} == {**json.loads((tmp_path / "ann.json").read_text()), "made_at_ms": 0}
 
 

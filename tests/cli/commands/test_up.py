@@ -31,7 +31,7 @@ class FakeWorker:
         """Run."""
         self.running, self.starts = True, self.starts + 1
 
-    def told_end(self) -> str:
+    def describe_end(self) -> str:
         """Return a sentence."""
         return "Worker a ended with status 1 (it broke): read a.log."
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobs.user_requests.exported_record import FoundRecord
+from jobs.user_requests.exported_record import StoredRecord
 from state.keys import MARK, generation_key, item_key, item_name_key
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.messages.export_document import HeldEntry, HeldRecord, HeldShown
@@ -46,9 +46,9 @@ class Written(msgspec.Struct):
     value: bytes | None
 
 
-def found(*written: tuple[bytes, bytes | None]) -> FoundRecord:
+def found(*written: tuple[bytes, bytes | None]) -> StoredRecord:
     """Return what is found of `ann` in records that stand one after the other."""
-    record = FoundRecord(b"ann", 3)
+    record = StoredRecord(b"ann", 3)
     for offset, (key, value) in enumerate(written):
         record.take(Written(offset, key, value))
     return record
@@ -79,7 +79,7 @@ def test_every_field_is_told_as_it_is(settings: Settings) -> None:
     """Keys as hexadecimal digits, with the ids of items that a name is held of, or that are in the list."""
     written = [*named("i1", "i3", "i4", "i5"), (b"ben", RECORD.encode()), (b"ann", RECORD.encode())]
 
-    told = found(*written).told(settings, ["i6"])
+    told = found(*written).export(settings, ["i6"])
 
     assert told is not None
     numbers = {field.name: getattr(RECORD, field.name) for field in fields(UserRecord)}
@@ -103,7 +103,7 @@ def test_the_history_says_what_its_entries_are_worth_now(settings: Settings) -> 
     """The item played last first; by the half-life of the generation, or by that of the settings if it is gone."""
     half_lives = {generation_key(FIRST_ID): 5.0, generation_key("gone"): 1.0}
     for key, half_life in half_lives.items():
-        told = found((b"ann", replace(RECORD, generation_key=key).encode())).told(settings, [])
+        told = found((b"ann", replace(RECORD, generation_key=key).encode())).export(settings, [])
 
         assert told is not None
         assert [None, None] == [entry.item_id for entry in told.history]
@@ -121,14 +121,14 @@ def test_what_it_was_before_is_counted(settings: Settings) -> None:
     )
     written: list[tuple[bytes, bytes | None]] = [(b"ann", record.encode()) for record in (older, RECORD, late, marker)]
 
-    told = [found(*written[:n]).told(settings, []) for n in (3, 4)]
+    told = [found(*written[:n]).export(settings, []) for n in (3, 4)]
 
     assert [(1, [0, 2], False)] == [(a.offset, a.older_offsets, a.forgotten) for a in told[:1] if a]
-    marker_told = found(*written[:1], written[3]).told(settings, [])
+    marker_told = found(*written[:1], written[3]).export(settings, [])
     assert marker_told is not None
     assert 1 == marker_told.offset
     assert [0] == marker_told.older_offsets
     assert marker_told.forgotten
     assert [] == marker_told.history
-    assert found(*written, (b"ann", None)).told(settings, []) is None
-    assert found().told(settings, []) is None
+    assert found(*written, (b"ann", None)).export(settings, []) is None
+    assert found().export(settings, []) is None
