@@ -127,4 +127,4 @@ def test_the_last_line_of_a_log_is_quoted(tmp_path: Path) -> None:
     assert last_line(log) == "Kafka did not answer"
 
     log.write_text("")
-    assert last_line(log) == "it said nothing"
+    assert last_line(log) == "it wrote nothing"
