@@ -1,7 +1,7 @@
 """Figures of an evaluation as Markdown tables, which no width of a terminal cuts."""
 
 from jobs.evaluation.evaluate import Evaluation
-from model.evaluation.rank_metrics import HISTORIES
+from model.evaluation.rank_metrics import HISTORY_KINDS
 from state.generations.manifest import Estimate
 
 
@@ -17,7 +17,7 @@ def figures_table(evaluation: Evaluation) -> str:
 def histories_table(evaluation: Evaluation) -> str:
     """Return the models, one a row, with hit@20 by what was known of the listener."""
     events = {part.name: part.n_events for part in evaluation.rows[0].by_history}
-    told = [f"{name}: {_lengths(name)} items ({events[name]:,} plays)" for name in HISTORIES if name in events]
+    told = [f"{name}: {_lengths(name)} items ({events[name]:,} plays)" for name in HISTORY_KINDS if name in events]
     rows = [[row.name, *(told_interval(part.hit_at_20) for part in row.by_history)] for row in evaluation.rows]
     return _table(["hit@20 by", *told], rows)
 
@@ -28,7 +28,7 @@ def told_interval(found: Estimate) -> str:
 
 
 def _lengths(name: str) -> str:
-    low, high = HISTORIES[name]
+    low, high = HISTORY_KINDS[name]
     return f"{low} to {high}" if high < float("inf") else f"{low} or more"
 
 

@@ -15,7 +15,7 @@ Codes = NDArray[np.uint8]  # which of a few kinds
 Flags = NDArray[np.bool_]  # one for each of something
 
 
-def frozen(array: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+def as_kernel_array(array: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
     """Return a read-only, contiguous, aligned view of an array: the one form that a kernel is compiled for.
 
     Numba compiles a kernel again for every mix of writeable, read-only (a mapped file, a decoded record) and

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Doubles, Floats, Rows, Starts, frozen
+from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
 from model.equations import Equations
 from model.fixed_items import FixedItems
 from model.lapack import spotrf, ssyrk, strsm
@@ -55,15 +55,15 @@ def explain(equations: Equations, items: FixedItems, users: Starts, lists: Rows,
     entries, shares = np.full((n, list_n, m), -1, np.int32), np.zeros((n, list_n, m), np.float32)
     rest = np.zeros((n, list_n), np.float32)
     terms = equations.terms
-    played = frozen(terms.starts, np.int64), frozen(terms.rows, np.int32)
-    weighed = frozen(terms.confidences, np.float32), frozen(terms.targets, np.float32)
+    played = as_kernel_array(terms.starts, np.int64), as_kernel_array(terms.rows, np.int32)
+    weighed = as_kernel_array(terms.confidences, np.float32), as_kernel_array(terms.targets, np.float32)
     _explain(
         (*played, *weighed),
-        frozen(items.factors, np.float32),
-        frozen(items.gram_diagonal, np.float32),
-        frozen(equations.regularization, np.float32),
-        frozen(users, np.int64),
-        frozen(lists, np.int32),
+        as_kernel_array(items.factors, np.float32),
+        as_kernel_array(items.gram_diagonal, np.float32),
+        as_kernel_array(equations.regularization, np.float32),
+        as_kernel_array(users, np.int64),
+        as_kernel_array(lists, np.int32),
         entries,
         shares,
         rest,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Counts, Flags, Floats, Keys, Starts, frozen
+from model.arrays import Counts, Flags, Floats, Keys, Starts, as_kernel_array
 
 
 class Histories(NamedTuple):
@@ -115,22 +115,22 @@ def add_plays_plain(
 def _old(histories: Histories) -> Old:
     """Return histories in the form that the kernel is compiled for."""
     return (
-        frozen(histories.starts, np.int64),
-        frozen(histories.item_keys, np.uint64),
-        frozen(histories.values, np.float32),
-        frozen(histories.touched_at_play, np.uint32),
-        frozen(histories.last_played_s, np.uint32),
+        as_kernel_array(histories.starts, np.int64),
+        as_kernel_array(histories.item_keys, np.uint64),
+        as_kernel_array(histories.values, np.float32),
+        as_kernel_array(histories.touched_at_play, np.uint32),
+        as_kernel_array(histories.last_played_s, np.uint32),
     )
 
 
 def _new(plays: Plays) -> New:
     """Return plays in the form that the kernel is compiled for."""
     return (
-        frozen(plays.starts, np.int64),
-        frozen(plays.item_keys, np.uint64),
-        frozen(plays.weights, np.float32),
-        frozen(plays.played_at_s, np.uint32),
-        frozen(np.ones(len(plays.item_keys)) if plays.counted is None else plays.counted, np.bool_),
+        as_kernel_array(plays.starts, np.int64),
+        as_kernel_array(plays.item_keys, np.uint64),
+        as_kernel_array(plays.weights, np.float32),
+        as_kernel_array(plays.played_at_s, np.uint32),
+        as_kernel_array(np.ones(len(plays.item_keys)) if plays.counted is None else plays.counted, np.bool_),
     )
 
 

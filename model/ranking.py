@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Counts, Floats, Keys, Rows, Starts, frozen
+from model.arrays import Counts, Floats, Keys, Rows, Starts, as_kernel_array
 from model.fixed_items import FixedItems
 from model.ragged import RaggedRows
 from model.thread_pool import share
@@ -19,7 +19,7 @@ _BLOCK = 4096  # items in it: 2 MB of scores, which stay in a core's second cach
 _CHUNK = 16  # scores that are looked at one by one only if the best of them reaches the bar
 _ROUNDING = np.float32(1.0001)  # a computed score may exceed the bound by its rounding
 _SIGN = np.uint32(0x80000000)
-NONE = frozen(np.zeros(0), np.int32)
+NONE = as_kernel_array(np.zeros(0), np.int32)
 """No rows."""
 
 
@@ -59,9 +59,13 @@ def top_n(
     """
     shape = len(queries), n
     rows, scores = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
-    queries, starts = frozen(queries, np.float32), frozen(known.starts, np.int64)
-    fixed = frozen(items.factors, np.float32), frozen(items.norms, np.float32), frozen(withdrawn_rows, np.int32)
-    known_rows = frozen(known.rows, np.int32)
+    queries, starts = as_kernel_array(queries, np.float32), as_kernel_array(known.starts, np.int64)
+    fixed = (
+        as_kernel_array(items.factors, np.float32),
+        as_kernel_array(items.norms, np.float32),
+        as_kernel_array(withdrawn_rows, np.int32),
+    )
+    known_rows = as_kernel_array(known.rows, np.int32)
 
     def rank(part: slice) -> None:
         bounds = starts[part.start : part.stop + 1]
@@ -299,10 +303,10 @@ def best_of(queries: Floats, item_factors: Floats, candidates: RaggedRows, n: in
     shape = len(queries), n
     rows, scores = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
     _best_of(
-        frozen(queries, np.float32),
-        frozen(item_factors, np.float32),
-        frozen(candidates.starts, np.int64),
-        frozen(candidates.rows, np.int32),
+        as_kernel_array(queries, np.float32),
+        as_kernel_array(item_factors, np.float32),
+        as_kernel_array(candidates.starts, np.int64),
+        as_kernel_array(candidates.rows, np.int32),
         rows,
         scores,
     )

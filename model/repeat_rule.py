@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 KnownItems = Literal["exclude", "include"]
 
 
-def kept_out(ages_in_plays: ArrayLike, known_items: KnownItems, repeat_after_plays: int) -> NDArray[np.bool_]:
+def known_excluded(ages_in_plays: ArrayLike, known_items: KnownItems, repeat_after_plays: int) -> NDArray[np.bool_]:
     """Tell which known items are left out of their listener's list.
 
     Args:
@@ -16,7 +16,7 @@ def kept_out(ages_in_plays: ArrayLike, known_items: KnownItems, repeat_after_pla
         known_items: `exclude` leaves them out, `include` does not.
         repeat_after_plays: Under `exclude`, plays after which an item may come again; 0: never.
 
-    >>> kept_out([0, 9, 10], "exclude", repeat_after_plays=10).tolist()
+    >>> known_excluded([0, 9, 10], "exclude", repeat_after_plays=10).tolist()
     [True, True, False]
     """
     ages = np.asarray(ages_in_plays)

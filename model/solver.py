@@ -9,7 +9,7 @@ algorithm 9.1).
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Floats, Rows, Starts, frozen
+from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
 from model.equations import Equations
 from model.fixed_items import FixedItems
 from model.thread_pool import even_parts, share
@@ -213,10 +213,10 @@ def solve_rows(
     if x.dtype != np.float32 or not x.flags.carray or x.shape != shape:
         message = f"x has to be a writeable, contiguous float32 array of shape {shape}."
         raise ValueError(message)
-    starts, rows = frozen(terms.starts, np.int64), frozen(terms.rows, np.int32)
-    columns = rows, frozen(terms.confidences, np.float32), frozen(terms.targets, np.float32)
-    fixed = frozen(items.factors, np.float32), frozen(items.gram_diagonal, np.float32)
-    regs = frozen(equations.regularization, np.float32)
+    starts, rows = as_kernel_array(terms.starts, np.int64), as_kernel_array(terms.rows, np.int32)
+    columns = rows, as_kernel_array(terms.confidences, np.float32), as_kernel_array(terms.targets, np.float32)
+    fixed = as_kernel_array(items.factors, np.float32), as_kernel_array(items.gram_diagonal, np.float32)
+    regs = as_kernel_array(equations.regularization, np.float32)
 
     def solve(part: slice) -> None:
         bounds = starts[part.start : part.stop + 1]

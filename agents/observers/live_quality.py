@@ -6,9 +6,9 @@ from agents.group_context import GroupContext
 from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks
-from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
+from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
 from model.ragged import RaggedKeys
-from model.repeat_rule import kept_out
+from model.repeat_rule import known_excluded
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.keys import MARK
@@ -43,7 +43,7 @@ class LiveQuality:
 
     Attributes:
         counts: By the generation of the lists: counts of shape (lists, histories, fresh, figures), in the order
-            of `LISTS`, `HISTORIES`, no and yes, and `FIGURES`.
+            of `LISTS`, `HISTORY_KINDS`, no and yes, and `FIGURES`.
         window: The latest scored plays.
         names: Ids of the generations that were in service last, by their keys, the latest last.
     """
@@ -96,7 +96,7 @@ class LiveQuality:
         users = np.searchsorted(events.starts, ranks.places, side="right") - 1
         entries = np.zeros(len(ranks.places), ENTRY)
         entries["own"], entries["popular"] = ranks.own, ranks.popular
-        entries["history"] = kinds_of(np.diff(before.histories.starts)[users])
+        entries["history"] = history_kinds(np.diff(before.histories.starts)[users])
         entries["fresh"] = _fresh(events.item_keys[ranks.places], generation)
         entries["generation"] = before.header["generation_key"][users]
         self.window.add(entries)
@@ -114,7 +114,7 @@ class LiveQuality:
     def _count(self, name: str, entries: np.ndarray[tuple[int], np.dtype[np.void]]) -> None:
         """Add plays to the counts of a generation."""
         if name not in self.counts:
-            self.counts = self.counts | {name: np.zeros((len(LISTS), len(HISTORIES), 2, len(FIGURES)))}
+            self.counts = self.counts | {name: np.zeros((len(LISTS), len(HISTORY_KINDS), 2, len(FIGURES)))}
         for counts, kind in zip(self.counts[name], LISTS, strict=True):
             np.add.at(counts, (entries["history"], entries["fresh"].view(np.uint8)), _FIGURES_OF[entries[kind]])
 
@@ -125,7 +125,7 @@ def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular:
     plays: Flags = learnt & (events.actions == Action.PLAY) & (events.weights > 0)
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
     known = learnt & (events.actions <= Action.SIGNAL)
-    known_out = kept_out(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
+    known_out = known_excluded(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
     history = RaggedKeys(records.histories.starts, records.histories.item_keys)
     hidden, cooled = unwanted(records, settings)
     return live_ranks(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Codes, Flags
 from model.evaluation.live_ranks import DEPTH
-from model.evaluation.rank_metrics import HISTORIES, MISS, mean_of, share_of
+from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, mean_of, share_of
 from streams.messages.records import Compared, ListQuality, Share
 
 WINDOW = 10_000
@@ -48,7 +48,7 @@ def compared(entries: Entries) -> Compared | None:
 
 def by_history(entries: Entries) -> dict[str, Compared]:
     """Return the same by the kind of listeners' histories."""
-    return _parts(entries, {name: entries["history"] == kind for kind, name in enumerate(HISTORIES)})
+    return _parts(entries, {name: entries["history"] == kind for kind, name in enumerate(HISTORY_KINDS)})
 
 
 def by_generation(entries: Entries, names: Mapping[int, str]) -> dict[str, Compared]:

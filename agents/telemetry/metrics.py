@@ -16,7 +16,7 @@ from agents.observers.ordered import Observers
 from agents.observers.quality_window import compared
 from agents.telemetry.pulse import Pulses
 from model.arrays import Doubles
-from model.evaluation.rank_metrics import HISTORIES
+from model.evaluation.rank_metrics import HISTORY_KINDS
 from state.generations.serving import Serving
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
@@ -157,7 +157,7 @@ def _of_counts(quality: LiveQuality) -> Iterator[Metric]:
 def _by_kinds(generation: str, counts: Doubles) -> Iterator[tuple[list[str], list[float]]]:
     """Yield the labels and the figures of every kind of plays."""
     for number, name in enumerate(LISTS):
-        for kind, history in enumerate(HISTORIES):
+        for kind, history in enumerate(HISTORY_KINDS):
             for fresh, label in enumerate(("no", "yes")):
                 yield [name, generation, history, label], counts[number, kind, fresh].tolist()
 

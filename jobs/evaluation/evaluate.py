@@ -8,7 +8,7 @@ import numpy as np
 from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Flags, Starts
 from model.evaluation.event_log import Split
-from model.evaluation.rank_metrics import HISTORIES, Interval, hit_rate, mean_reciprocal_rank
+from model.evaluation.rank_metrics import HISTORY_KINDS, Interval, hit_rate, mean_reciprocal_rank
 from state.generations.manifest import Estimate
 
 PARTS = 20
@@ -74,7 +74,7 @@ def _figures(name: str, ranks: Starts, lengths: Starts, n_items: int) -> Figures
     at_10, at_20 = hit_rate(ranks, 10, n_items), hit_rate(ranks, 20, n_items)
     parts = np.arange(len(ranks)) * PARTS // max(len(ranks), 1)
     over_time = {f"{part + 1}": parts == part for part in range(PARTS)}
-    by_history = {kind: (low <= lengths) & (lengths <= high) for kind, (low, high) in HISTORIES.items()}
+    by_history = {kind: (low <= lengths) & (lengths <= high) for kind, (low, high) in HISTORY_KINDS.items()}
     return Figures(
         name,
         _estimate(at_10),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from jobs.evaluation.evaluate import Evaluation, Part
-from model.evaluation.rank_metrics import HISTORIES
+from model.evaluation.rank_metrics import HISTORY_KINDS
 
 OVER_TIME, BY_HISTORY = "hit-rate-over-time", "by-history-length"
 STYLE = {
@@ -80,7 +80,7 @@ def _over_time(evaluation: Evaluation) -> Figure:
 def _by_history(evaluation: Evaluation) -> Figure:
     """Draw one point with its interval for each model and range of history lengths."""
     figure, axes = _empty()
-    kinds, n = list(HISTORIES), len(evaluation.rows)
+    kinds, n = list(HISTORY_KINDS), len(evaluation.rows)
     for at, (color, row) in enumerate(zip(_colors(evaluation), evaluation.rows, strict=True)):
         places = [kinds.index(part.name) + 0.7 * (at - (n - 1) / 2) / n for part in row.by_history]
         values, lows, highs = _columns(row.by_history)
@@ -93,7 +93,7 @@ def _by_history(evaluation: Evaluation) -> Figure:
 
 def _kind(name: str, evaluation: Evaluation) -> str:
     """Return the label of a range of history lengths."""
-    low, high = HISTORIES[name]
+    low, high = HISTORY_KINDS[name]
     n_events = {part.name: part.n_events for part in evaluation.rows[0].by_history}.get(name, 0)
     lengths = f"{low} to {high}" if high < float("inf") else f"{low} or more"
     return f"{lengths}\n({n_events:,} plays)"

@@ -10,7 +10,13 @@ from model.blend import Blend
 from model.equations import equations_of
 from model.evaluation.event_log import Split
 from model.evaluation.next_item_ranks import finite_ranks, rank_in, ranks_among
-from model.evaluation.prequential import POPULAR_HALF_LIFE_S, asked_of, by_time, plays_trained, worth_of
+from model.evaluation.prequential import (
+    POPULAR_HALF_LIFE_S,
+    in_time_order,
+    popularity_weights,
+    scored_events,
+    trained_popularity,
+)
 from model.objective import Objective
 from model.score_variance import variance_left
 from model.solver import solve_rows
@@ -25,7 +31,7 @@ def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: B
     """
     ranks, newcomers, n_asked = [np.zeros(0, np.int64)], [], 0
     items, prior = factors.items, float(objective.row_regularization(1))
-    for asked in asked_of(split, objective.half_life_plays, objective.half_life_s):
+    for asked in scored_events(split, objective.half_life_plays, objective.half_life_s):
         equations = equations_of(asked.signals, objective)
         x = solve_rows(equations, items, factors.user_factors[asked.users], threads)
         ranks.append(ranks_among(x, items.factors, asked.known, asked.played_rows, threads))
@@ -35,7 +41,7 @@ def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: B
     found = np.concatenate(ranks)
     if newcomers:
         _rank_in_time(split, newcomers, factors.item_factors, blend.strength, found)
-    return by_time(split, [finite_ranks(found)])
+    return in_time_order(split, [finite_ranks(found)])
 
 
 class _Newcomers(NamedTuple):
@@ -53,8 +59,8 @@ def _rank_in_time(
     asked, x, left = (np.concatenate([part[i] for part in newcomers]) for i in range(3))
     which = np.full(len(split.items), -1)
     which[np.flatnonzero(split.scored)[asked]] = np.arange(len(asked))
-    worth, order = worth_of(split, POPULAR_HALF_LIFE_S), np.argsort(split.places)
-    found, plays = ranks[asked], plays_trained(split, worth)
+    worth, order = popularity_weights(split, POPULAR_HALF_LIFE_S), np.argsort(split.places)
+    found, plays = ranks[asked], trained_popularity(split, worth)
     trained = split.places < split.n_trained
     per_listener = trained.sum() / max(len(np.unique(split.users[trained])), 1)
     columns = split.starts[split.users], split.rows, worth, split.new, which

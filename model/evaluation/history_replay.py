@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Counts, Doubles, Flags, Floats, Rows, Starts, frozen
+from model.arrays import Counts, Doubles, Flags, Floats, Rows, Starts, as_kernel_array
 
 
 class Signals(NamedTuple):
@@ -32,7 +32,7 @@ class Unrolled(NamedTuple):
     weights: Floats  # (h,), decayed to the moment
 
 
-def unroll(signals: Signals, moments: Flags, half_life_plays: float, half_life_s: float = np.inf) -> Unrolled:
+def replay_histories(signals: Signals, moments: Flags, half_life_plays: float, half_life_s: float = np.inf) -> Unrolled:
     """Write down every listener's history before each of their signals that is a moment.
 
     Args:
@@ -46,13 +46,13 @@ def unroll(signals: Signals, moments: Flags, half_life_plays: float, half_life_s
         One history for each moment, in the order of the signals.
     """
     columns = (
-        frozen(signals.starts, np.int64),
-        frozen(signals.items, np.int32),
-        frozen(signals.weights, np.float32),
-        frozen(signals.at_s, np.uint32),
-        frozen(signals.counted, np.bool_),
+        as_kernel_array(signals.starts, np.int64),
+        as_kernel_array(signals.items, np.int32),
+        as_kernel_array(signals.weights, np.float32),
+        as_kernel_array(signals.at_s, np.uint32),
+        as_kernel_array(signals.counted, np.bool_),
     )
-    moments = frozen(moments, np.bool_)
+    moments = as_kernel_array(moments, np.bool_)
     lengths = _lengths(*columns[:3])
     ends = np.concatenate(([0], np.cumsum(lengths[moments])))
     found = Unrolled(ends, np.empty(ends[-1], np.int32), np.empty(ends[-1], np.float32))
@@ -60,7 +60,9 @@ def unroll(signals: Signals, moments: Flags, half_life_plays: float, half_life_s
     return found
 
 
-def unroll_plain(signals: Signals, moments: Flags, half_life_plays: float, half_life_s: float = np.inf) -> Unrolled:
+def replay_histories_plain(
+    signals: Signals, moments: Flags, half_life_plays: float, half_life_s: float = np.inf
+) -> Unrolled:
     """Do the same by summing over all signals at every moment: what the kernel is tested against."""
     histories: list[dict[tuple[int, bool], float]] = []
     for start, end in pairwise(signals.starts.tolist()):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Flags, Floats, Rows, Starts, frozen
+from model.arrays import Doubles, Flags, Floats, Rows, Starts, as_kernel_array
 from model.evaluation.event_log import Split
 from model.evaluation.next_item_ranks import finite_ranks, rank_new
 from model.evaluation.rank_metrics import MISS
@@ -46,7 +46,7 @@ def isgd_ranks(split: Split, setting: Isgd, rng: np.random.Generator) -> Starts:
     ranks = np.full(len(order), MISS, np.int64)
     columns = order, split.starts[split.users], split.users, split.rows, split.new, split.scored
     _walk(
-        *(frozen(column, column.dtype) for column in columns),
+        *(as_kernel_array(column, column.dtype) for column in columns),
         setting.learn_rate,
         setting.regularization,
         users,

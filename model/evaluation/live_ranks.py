@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Codes, Counts, Flags, Keys, Rows, Starts, frozen
+from model.arrays import Codes, Counts, Flags, Keys, Rows, Starts, as_kernel_array
 from model.evaluation.rank_metrics import MISS
 from model.ragged import RaggedKeys, RaggedMarks
 
@@ -60,21 +60,21 @@ def live_ranks(
     own = np.full(len(signals.item_keys), _UNSCORED, np.int64)
     same = np.full(len(signals.item_keys), _UNSCORED, np.int64)
     _rank(
-        frozen(signals.starts, np.int64),
-        frozen(signals.item_keys, np.uint64),
-        frozen(signals.marks, np.uint32),
-        frozen(signals.learnt, np.bool_),
-        frozen(signals.plays, np.bool_),
-        frozen(history.starts, np.int64),
-        frozen(history.keys, np.uint64),
-        frozen(kept_out.starts, np.int64),
-        frozen(kept_out.keys, np.uint64),
-        frozen(left_out.starts, np.int64),
-        frozen(left_out.keys, np.uint64),
-        frozen(listed.starts, np.int64),
-        frozen(listed.marks, np.uint32),
-        frozen(keys, np.uint64),
-        frozen(places, np.int32),
+        as_kernel_array(signals.starts, np.int64),
+        as_kernel_array(signals.item_keys, np.uint64),
+        as_kernel_array(signals.marks, np.uint32),
+        as_kernel_array(signals.learnt, np.bool_),
+        as_kernel_array(signals.plays, np.bool_),
+        as_kernel_array(history.starts, np.int64),
+        as_kernel_array(history.keys, np.uint64),
+        as_kernel_array(kept_out.starts, np.int64),
+        as_kernel_array(kept_out.keys, np.uint64),
+        as_kernel_array(left_out.starts, np.int64),
+        as_kernel_array(left_out.keys, np.uint64),
+        as_kernel_array(listed.starts, np.int64),
+        as_kernel_array(listed.marks, np.uint32),
+        as_kernel_array(keys, np.uint64),
+        as_kernel_array(places, np.int32),
         len(popular),
         own,
         same,
@@ -94,7 +94,7 @@ def place_table(popular: Keys) -> tuple[Keys, Rows]:
     """
     size = 1 << (2 * len(popular) + 1).bit_length()
     keys, places = np.zeros(size, np.uint64), np.full(size, -1, np.int32)
-    _fill(frozen(popular, np.uint64), keys, places)
+    _fill(as_kernel_array(popular, np.uint64), keys, places)
     return keys, places
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from model.arrays import Flags, Floats, Rows, Starts, frozen
+from model.arrays import Flags, Floats, Rows, Starts, as_kernel_array
 from model.evaluation.event_log import Split
 from model.evaluation.next_item_ranks import finite_ranks, rank_new
 from model.evaluation.rank_metrics import MISS, ranks_of
@@ -53,7 +53,7 @@ def neighbour_ranks(split: Split, nearness: Nearness, width: int | None = None) 
     ranks = np.full(len(order), MISS, np.int64)
     columns = order, split.starts[split.users], split.rows, split.new, split.scored, _next_plays(split)
     decays = 1.0 / nearness.window_plays, 1.0 / nearness.half_life_plays
-    _walk(*(frozen(column, column.dtype) for column in columns), *decays, *_space(split.n_items, width), ranks)
+    _walk(*(as_kernel_array(column, column.dtype) for column in columns), *decays, *_space(split.n_items, width), ranks)
     return finite_ranks(ranks[order][split.scored[order]])
 
 

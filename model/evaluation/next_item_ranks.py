@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-from model.arrays import Flags, Floats, Rows, Starts, frozen
+from model.arrays import Flags, Floats, Rows, Starts, as_kernel_array
 from model.evaluation.rank_metrics import MISS, QualityError
 from model.ragged import RaggedRows
 
@@ -31,11 +31,11 @@ def ranks_among(x: Floats, item_factors: Floats, known: RaggedRows, played_rows:
         QualityError: A score is not finite.
     """
     arrays = (
-        frozen(x, np.float32),
-        frozen(item_factors, np.float32),
-        frozen(known.starts, np.int64),
-        frozen(known.rows, np.int32),
-        frozen(played_rows, np.int32),
+        as_kernel_array(x, np.float32),
+        as_kernel_array(item_factors, np.float32),
+        as_kernel_array(known.starts, np.int64),
+        as_kernel_array(known.rows, np.int32),
+        as_kernel_array(played_rows, np.int32),
     )
     ranks = np.empty(len(x), np.int64)
     if threads == 1:

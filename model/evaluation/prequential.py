@@ -20,7 +20,7 @@ from numba import njit
 from model.arrays import Doubles, Flags, Rows, Starts
 from model.equations import equations_of
 from model.evaluation.event_log import Split, rows_of
-from model.evaluation.history_replay import Signals, unroll
+from model.evaluation.history_replay import Signals, replay_histories
 from model.evaluation.next_item_ranks import rank_new, ranks_among
 from model.evaluation.rank_metrics import MISS
 from model.fold_in import fold_in
@@ -65,7 +65,7 @@ def train_on(
     return found._replace(user_factors=found.user_factors[:n_users])
 
 
-class Asked(NamedTuple):
+class ScoredEvents(NamedTuple):
     """Some scored events, with what their listeners had played before."""
 
     users: Starts
@@ -100,13 +100,13 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
         QualityError: A score is not finite.
     """
     ranks = []
-    for asked in asked_of(split, objective.half_life_plays, objective.half_life_s):
+    for asked in scored_events(split, objective.half_life_plays, objective.half_life_s):
         x = fold_in(asked.signals, factors.items, objective, factors.user_factors[asked.users], threads)
         ranks.append(ranks_among(x, factors.item_factors, asked.known, asked.played_rows, threads))
-    return by_time(split, ranks)
+    return in_time_order(split, ranks)
 
 
-def fold_in_plain(split: Split, factors: Factors, objective: Objective) -> tuple[Asked, Doubles]:
+def fold_in_plain(split: Split, factors: Factors, objective: Objective) -> tuple[ScoredEvents, Doubles]:
     """Fold in before every scored event, one event at a time: the reference for `fold_in_ranks`.
 
     Returns:
@@ -126,7 +126,7 @@ def fold_in_plain(split: Split, factors: Factors, objective: Objective) -> tuple
     signals = WeightedRows(starts, rows_of(items.astype(np.int32), split.n_items), weights.astype(np.float32))
     events = np.array(scored, np.int64)
     vectors = solve_rows_plain(equations_of(signals, objective), factors.items)
-    return Asked(users[events], signals, split.rows[events]), vectors
+    return ScoredEvents(users[events], signals, split.rows[events]), vectors
 
 
 class _PlainHistory:
@@ -155,14 +155,14 @@ def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
     A listener who was not in the training gets the items that were popular then. Arguments, result and errors are
     those of `fold_in_ranks`.
     """
-    popular = plays_trained(split, worth_of(split, POPULAR_HALF_LIFE_S)).astype(np.float32)[:, None]
+    popular = trained_popularity(split, popularity_weights(split, POPULAR_HALF_LIFE_S)).astype(np.float32)[:, None]
     ranks = []
-    for asked in asked_of(split, np.inf):
+    for asked in scored_events(split, np.inf):
         known, x = asked.known, factors.user_factors[asked.users]
         personal = ranks_among(x, factors.item_factors, known, asked.played_rows, threads)
         same = ranks_among(np.ones((len(x), 1), np.float32), popular, known, asked.played_rows, threads)
         ranks.append(np.where(x.any(axis=1), personal, same))
-    return by_time(split, ranks)
+    return in_time_order(split, ranks)
 
 
 def popular_ranks(split: Split, half_life_s: float = POPULAR_HALF_LIFE_S) -> Starts:
@@ -175,15 +175,15 @@ def popular_ranks(split: Split, half_life_s: float = POPULAR_HALF_LIFE_S) -> Sta
     Returns:
         1-based ranks, `MISS` for an item outside the training; in the order of time.
     """
-    worth = worth_of(split, half_life_s)
-    plays, order = plays_trained(split, worth), np.argsort(split.places)
+    worth = popularity_weights(split, half_life_s)
+    plays, order = trained_popularity(split, worth), np.argsort(split.places)
     ranks = np.full(len(order), MISS, np.int64)
     columns = split.starts[split.users], split.rows, worth, split.new, split.scored
     _rank_popular(order[split.n_trained :], *columns, plays, ranks)
     return ranks[order][split.scored[order]]
 
 
-def asked_of(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[Asked]:
+def scored_events(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[ScoredEvents]:
     """Yield the scored events in parts of bounded size, listener after listener."""
     # No history is longer than its listener's plays so far.
     plays = np.arange(len(split.items)) - np.repeat(split.starts[:-1], np.diff(split.starts))
@@ -193,25 +193,25 @@ def asked_of(split: Split, half_life_plays: float, half_life_s: float = np.inf) 
         part = slice(split.starts[low], split.starts[high])
         starts, scored = split.starts[low : high + 1] - split.starts[low], split.scored[part]
         columns = split.items[part], split.weights[part], split.played_at_s[part], split.counted[part]
-        found = unroll(Signals(starts, *columns), scored, half_life_plays, half_life_s)
+        found = replay_histories(Signals(starts, *columns), scored, half_life_plays, half_life_s)
         signals = WeightedRows(found.starts, rows_of(found.items, split.n_items), found.weights)
-        yield Asked(split.users[part][scored], signals, split.rows[part][scored])
+        yield ScoredEvents(split.users[part][scored], signals, split.rows[part][scored])
 
 
-def by_time(split: Split, ranks: list[Starts]) -> Starts:
+def in_time_order(split: Split, ranks: list[Starts]) -> Starts:
     """Return the ranks of all parts in the order of time."""
     found: Starts = np.concatenate([np.zeros(0, np.int64), *ranks])[np.argsort(split.places[split.scored])]
     return found
 
 
-def worth_of(split: Split, half_life_s: float) -> Doubles:
+def popularity_weights(split: Split, half_life_s: float) -> Doubles:
     """Return what every event adds to its item's popularity, up to a factor that all share."""
     played_at_s = split.played_at_s.astype(np.float64)
     worth = np.exp2((played_at_s - played_at_s.max(initial=0)) / half_life_s)
     return np.where(split.rows >= 0, worth, 0)
 
 
-def plays_trained(split: Split, worth: Doubles) -> Doubles:
+def trained_popularity(split: Split, worth: Doubles) -> Doubles:
     """Return the popularity of every item at the end of the training, summed in the order of time."""
     trained = np.argsort(split.places)[: split.n_trained]
     return np.bincount(split.rows[trained], worth[trained], split.n_items).astype(np.float64)

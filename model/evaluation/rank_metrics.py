@@ -10,7 +10,7 @@ from model.arrays import Doubles, Floats, Rows, Starts
 
 _Z = 1.959963984540054  # 95 % of a normal distribution lie within so many standard deviations
 MISS = 0  # the rank of an item that is in no list
-HISTORIES: dict[str, tuple[float, float]] = {"new": (1, 4), "few": (5, 19), "many": (20, math.inf)}
+HISTORY_KINDS: dict[str, tuple[float, float]] = {"new": (1, 4), "few": (5, 19), "many": (20, math.inf)}
 """Kinds of listeners, by the items that they knew before a play."""
 
 
@@ -29,13 +29,13 @@ class QualityError(ValueError):
     """
 
 
-def kinds_of(lengths: ArrayLike) -> Starts:
-    """Return which of `HISTORIES` histories are, by how many items they hold; one without any is `new`.
+def history_kinds(lengths: ArrayLike) -> Starts:
+    """Return which of `HISTORY_KINDS` histories are, by how many items they hold; one without any is `new`.
 
-    >>> kinds_of([0, 4, 5, 19, 20]).tolist()
+    >>> history_kinds([0, 4, 5, 19, 20]).tolist()
     [0, 0, 1, 1, 2]
     """
-    kinds: Starts = np.searchsorted([low for low, _ in HISTORIES.values()][1:], lengths, side="right")
+    kinds: Starts = np.searchsorted([low for low, _ in HISTORY_KINDS.values()][1:], lengths, side="right")
     return kinds
 
 

@@ -11,7 +11,7 @@ from model.decay import decayed
 from model.equations import Equations, equations_of
 from model.objective import Objective
 from model.ragged import RaggedRows, WeightedRows
-from model.repeat_rule import kept_out
+from model.repeat_rule import known_excluded
 from model.solver import solve_rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -66,7 +66,7 @@ class ListBuilder:
         ages = records.ages_in_plays
         equations = _fold_in(records, ages, generation)
         unlisted = self._ranker.catalog.unlisted(generation, context.now_ms)
-        known_out = kept_out(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
+        known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
         terms = equations.terms
         known = RaggedRows(terms.starts, np.where(known_out, terms.rows, np.int32(-1)))
         hidden, cooled = (rows_under(generation, items) for items in unwanted(records, settings))

@@ -6,7 +6,7 @@ import numpy as np
 from model.arrays import Doubles, Floats, Rows
 from model.explain import split
 from model.objective import against
-from model.repeat_rule import kept_out
+from model.repeat_rule import known_excluded
 from state.generations.generation import Generation
 from state.keys import item_key
 from state.lists.build import equations_under, weights_now
@@ -121,7 +121,7 @@ def _standing(
     scores = generation.item_factors.astype(np.float64) @ records.vectors[0]
     score, open_ = float(scores[row]), np.ones(len(scores), np.bool_)
     hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
-    known_out = kept_out(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
+    known_out = known_excluded(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
     left_out = {
         "they know it": known[known_out],
         "it is withdrawn": generation.revision.withdrawn_rows,

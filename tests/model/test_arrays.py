@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from model.arrays import frozen
+from model.arrays import as_kernel_array
 
 
 def test_an_array_that_fits_is_not_copied() -> None:
     """Freezing is free for an array of the right type and layout, and leaves it writeable for its owner."""
     array = np.zeros(3, np.float32)
 
-    view = frozen(array, np.float32)
+    view = as_kernel_array(array, np.float32)
 
     assert np.shares_memory(array, view)
     assert array.flags.writeable
@@ -22,6 +22,6 @@ def test_strided_and_unaligned_arrays_are_copied_into_form() -> None:
     strided = np.zeros(8, np.float32)[::2]
 
     for array in (unaligned, strided):
-        view = frozen(array, np.float32)
+        view = as_kernel_array(array, np.float32)
         assert view.flags.c_contiguous
         assert view.flags.aligned

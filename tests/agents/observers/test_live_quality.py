@@ -11,7 +11,7 @@ from agents.group_context import GroupContext
 from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, POPULAR_EVERY_MS, LiveQuality
 from agents.observers.quality_window import OLDER
 from agents.plays.decode import read_group
-from model.evaluation.rank_metrics import HISTORIES
+from model.evaluation.rank_metrics import HISTORY_KINDS
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.keys import item_key
@@ -127,7 +127,7 @@ def test_listeners_are_told_apart_by_what_they_knew(scene: Scene) -> None:
         scene.take(played(user, "i30"))
 
     counted = scene.quality.counts[FIRST_ID][0, :, :, FIGURES.index("plays")].sum(axis=1)
-    assert dict(zip(HISTORIES, (2, 2, 1), strict=True)) == dict(zip(HISTORIES, counted.tolist(), strict=True))
+    assert dict(zip(HISTORY_KINDS, (2, 2, 1), strict=True)) == dict(zip(HISTORY_KINDS, counted.tolist(), strict=True))
 
 
 def test_several_plays_of_a_group_are_looked_for_in_one_list(scene: Scene) -> None:

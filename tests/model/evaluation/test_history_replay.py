@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.evaluation.history_replay import Signals, Unrolled, unroll, unroll_plain
+from model.evaluation.history_replay import Signals, Unrolled, replay_histories, replay_histories_plain
 
 SIGNALS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 50), st.sampled_from([1.0, 0.5, -1.0, -0.0])),
@@ -36,8 +36,8 @@ def test_the_kernel_equals_its_plain_twin(
     moments, counted = (np.array([dice.random() < share for _ in drawn], np.bool_) for share in (0.5, 0.8))
     signals = Signals(np.searchsorted(users, np.arange(5)), items.astype(np.int32), weights, at_s, counted)
 
-    expected = by_item(unroll_plain(signals, moments, half_life, half_life_s))
-    unrolled = by_item(unroll(signals, moments, half_life, half_life_s))
+    expected = by_item(replay_histories_plain(signals, moments, half_life, half_life_s))
+    unrolled = by_item(replay_histories(signals, moments, half_life, half_life_s))
 
     assert [history.keys() for history in expected] == [history.keys() for history in unrolled]
     for plain, fast in zip(expected, unrolled, strict=True):
@@ -49,6 +49,6 @@ def test_a_repeat_raises_what_is_left_of_the_item() -> None:
     plays = np.ones(4, np.float32), np.zeros(4, np.uint32), np.ones(4, np.bool_)
     signals = Signals(np.array([0, 4]), np.array([7, 8, 7, 9], np.int32), *plays)
 
-    unrolled = unroll(signals, np.array([False, False, False, True]), half_life_plays=1.0)
+    unrolled = replay_histories(signals, np.array([False, False, False, True]), half_life_plays=1.0)
 
     assert [{(7, False): 1.25, (8, False): 0.5}] == by_item(unrolled)

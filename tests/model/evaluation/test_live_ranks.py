@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.evaluation import live_ranks as live_quality
 from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks, place_table
-from model.evaluation.rank_metrics import HISTORIES, MISS, kinds_of
+from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
 from model.ragged import RaggedKeys, RaggedMarks
 from model.warm_up import warm_up
 
@@ -168,9 +168,9 @@ def test_places_are_found_though_keys_collide() -> None:
 
 def test_histories_are_of_the_kinds_that_evaluations_have() -> None:
     """A listener who has a list and no history is new as well."""
-    for kind, (low, high) in enumerate(HISTORIES.values()):
-        assert [kind, kind] == kinds_of([low, min(high, 10**6)]).tolist()
-    assert [0] == kinds_of([0]).tolist()
+    for kind, (low, high) in enumerate(HISTORY_KINDS.values()):
+        assert [kind, kind] == history_kinds([low, min(high, 10**6)]).tolist()
+    assert [0] == history_kinds([0]).tolist()
 
 
 def test_a_warm_worker_compiles_nothing_more() -> None:
