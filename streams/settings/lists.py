@@ -58,7 +58,7 @@ class PopularitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         float,
         Meta(
             ge=0,
-            description="How much of what is popular there is in lists of listeners of whom little is known; 0: none.",
+            description="Strength of popularity in the lists of listeners with few known items; 0: none.",
         ),
     ] = field(default=1.0, name="popular_blend")
     blend_items_max: Annotated[

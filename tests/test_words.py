@@ -1,0 +1,69 @@
+"""Words that say too little: their counts may only fall, in code and in documents.
+
+A smaller count lowers its limit here, so that the words do not come back.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+CODE = ("agents", "cli", "jobs", "model", "state", "streams", "web")
+VAGUE_NAMES = {"found", "told", "which", "own", "some", "there", "kept", "asked", "so"}
+"""Names of values that do not say what the value is: name the thing."""
+BARE_WORDS = re.compile(r"\b(who|what|whoever|whatever|whom)\b", re.IGNORECASE)
+"""Words in the place of a subject or an object: name the subject."""
+RIDDLES = re.compile(r"\b(whoever|whatever|whom|nobody's)\b", re.IGNORECASE)
+
+
+@cache
+def trees(folders: tuple[str, ...]) -> list[ast.Module]:
+    """Return the syntax trees of all files in some folders."""
+    return [ast.parse(file.read_text()) for folder in folders for file in (PROJECT / folder).rglob("*.py")]
+
+
+def vague_names(tree: ast.Module) -> list[str]:
+    """Return every use of a vague name."""
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    parameters = [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
+    return [name for name in (*names, *parameters) if name in VAGUE_NAMES]
+
+
+def bare_docstrings(tree: ast.Module) -> list[str]:
+    """Return every docstring with a bare word."""
+    return [text for text in _docstrings(tree) if BARE_WORDS.search(text)]
+
+
+def _docstrings(tree: ast.Module) -> Iterator[str]:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    yield from (ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented))
+
+
+@pytest.mark.parametrize(("folders", "limit"), [(CODE, 471), (("tests",), 685)], ids=["code", "tests"])
+def test_values_have_telling_names(folders: tuple[str, ...], limit: int) -> None:
+    """A value is named after the thing: `recommendations`, not `found`."""
+    assert sum(len(vague_names(tree)) for tree in trees(folders)) <= limit
+
+
+@pytest.mark.parametrize(("folders", "limit"), [(CODE, 279), (("tests",), 538)], ids=["code", "tests"])
+def test_docstrings_name_their_subject(folders: tuple[str, ...], limit: int) -> None:
+    """The worker, the caller, the record: a docstring says it."""
+    assert sum(len(bare_docstrings(tree)) for tree in trees(folders)) <= limit
+
+
+@pytest.mark.parametrize("page", sorted((PROJECT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_documents_name_their_subject(page: Path) -> None:
+    """Generated pages too: their text comes from the descriptions in the code."""
+    assert [] == RIDDLES.findall(page.read_text())
+
+
+def test_words_are_found() -> None:
+    """Both counts see a function that is written so."""
+    tree = ast.parse('def told(found):\n    """Return what there is."""\n    own = found\n    return own\n')
+
+    assert ["found", "found", "own", "own"] == sorted(vague_names(tree))
+    assert ["Return what there is."] == bare_docstrings(tree)
