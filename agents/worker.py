@@ -28,8 +28,8 @@ from state.users import learn
 from state.users.store import add_user_table
 from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.outbox import Outbox
-from streams.process.gc_tuning import spare_collector
-from streams.process.run_tasks import end_anyway, run_together
+from streams.process.gc_tuning import freeze_gc
+from streams.process.run_tasks import force_exit_after, run_until_stopped
 from streams.readers.broadcast import Broadcast
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -118,7 +118,7 @@ class Worker:
         await self._read_catalog()
         await self._serving.swap()
         await warming
-        spare_collector()
+        freeze_gc()
         self._starting = asyncio.create_task(self._app.start())
         # Not `wait_for`: Faust may swallow a cancellation.
         done, _ = await asyncio.wait({self._starting}, timeout=self._settings.worker.ready_s)
@@ -146,7 +146,7 @@ class Worker:
             self._pipeline.expire_private(),
             self._app_stopped(),
         ]
-        await run_together(parts, self._stop, self._failed)
+        await run_until_stopped(parts, self._stop, self._failed)
 
     async def _log_ready(self) -> None:
         """Log that the worker is ready, as soon as it is.
@@ -194,7 +194,7 @@ class Worker:
         await asyncio.wait({stopping}, timeout=STOP_S)
         if not stopping.done():
             log.warning("stop_took_too_long", extra={"seconds": STOP_S})
-            end_anyway(END_S)
+            force_exit_after(END_S)
         self._thread.shutdown(wait=False, cancel_futures=True)
         log.info("worker_stopped")
 

@@ -1,10 +1,10 @@
-"""The weight of a signal: by its type, and for plays by how much of the item was played."""
+"""The weight of a signal: by its type, and by the share of the item that the listener heard."""
 
 from streams.settings.users import SignalSettings
 
 PLAY, SKIP = "play", "skip"
 SKIP_WEIGHT = -1.0
-"""Weight of a play that was cut short, if the settings name no weight of skips."""
+"""The weight of a play that was cut short, if the settings name no type `skip`."""
 
 
 class SignalWeights:
@@ -24,12 +24,12 @@ class SignalWeights:
     def weight(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> float:
         """Return the weight of a signal before any decay; below 0 if it speaks against the item.
 
-        Completion changes the weight of plays alone: a like of a song that was cut short is a whole like.
+        Completion scales plays only: a like of a song that was cut short has its whole weight.
 
         Args:
-            kind: The signal's type, one of `types`.
-            ms_played: How long the item was played, in milliseconds, if known.
-            duration_ms: How long the item lasts, in milliseconds, if known.
+            kind: Its type, one of `types`.
+            ms_played: Milliseconds that the listener heard, if known.
+            duration_ms: Duration of the item in milliseconds, if known.
         """
         weight = self._weights[kind]
         if kind != PLAY or ms_played is None or not duration_ms:

@@ -10,8 +10,8 @@ from typing import Any
 
 from state.gateway_view import View, open_view
 from state.storage.files import locked_folder
-from streams.process.gc_tuning import spare_collector
-from streams.process.run_tasks import run_together
+from streams.process.gc_tuning import freeze_gc
+from streams.process.run_tasks import run_until_stopped
 from streams.readers.broadcast import Broadcast
 from streams.settings import Settings
 from streams.topics.admin import topic_ids
@@ -109,7 +109,7 @@ class Gateway:
             ended(serving),
             *(broadcast.failed() for broadcast in broadcasts),
         ]
-        await run_together(running, self._stop)
+        await run_until_stopped(running, self._stop)
 
 
 async def start_parts(parts: GatewayParts, broadcasts: Sequence[Broadcast]) -> None:
@@ -122,7 +122,7 @@ async def start_parts(parts: GatewayParts, broadcasts: Sequence[Broadcast]) -> N
     for broadcast in broadcasts:
         await broadcast.start()
     await asyncio.gather(parts.serving.swap(), parts.session_ranking.warm_up())
-    spare_collector()
+    freeze_gc()
 
 
 async def ended(serving: "asyncio.Task[None]") -> None:

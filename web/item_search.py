@@ -8,7 +8,8 @@ import numpy as np
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.keys import item_key
-from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
+from streams.readers.catalog_item import read_catalog_item
+from streams.readers.decode_record import UnreadableRecord
 from web.schemas import FoundItem
 
 LOOKED_AT_MAX = 2000
@@ -47,7 +48,7 @@ class ItemSearch:
                 continue
             try:
                 item = read_catalog_item(key, value)
-            except UnreadableCatalogItem:
+            except UnreadableRecord:
                 continue
             self._items[item.item_id] = FoundItem(
                 item_id=item.item_id, title=item.title, artist=item.artist, kind=item.kind

@@ -8,8 +8,8 @@ import msgspec
 
 from state.catalog.item_catalog import ItemCatalog
 from state.gateway_view import View
-from streams.files.replay import partition_of
 from streams.messages.records import ALL_KINDS, Recommendations
+from streams.partitioning import partition_of
 from streams.readers.latest_list import read_list
 from streams.readers.latest_popular import as_list_of
 from streams.settings import Settings
@@ -66,7 +66,7 @@ class ListReader:
 
         Raises:
             NoListError: There is neither an own nor a popular list.
-            ListUnreadable: The record under the listener's id is not a valid list.
+            UnreadableRecord: The record under the listener's id is not a valid list.
         """
         held = self._view.list_of(user_id)
         as_it_stands = wanted == WHOLE and reflected is None and not self._catalog.limits_any

@@ -11,7 +11,7 @@ from state.generations.serving import Serving
 from state.lists.explain_score import Explanation
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
-from streams.messages.export_document import Holdings
+from streams.messages.export_document import UserExport
 from streams.messages.receipt import Receipt
 from streams.settings import Settings
 from web.feeds.commit_progress import CommitProgress
@@ -35,7 +35,7 @@ class TopicOperations:
 
     explain: Callable[[str, str, Settings], Explanation]
     """Splits a score over all plays, in a thread. Raises LookupError if there is no such score."""
-    export: Callable[[str, Settings, int], Awaitable[Holdings]]
+    export: Callable[[str, Settings, int], Awaitable[UserExport]]
     forget: Callable[[str, Settings], Awaitable[Receipt]]
     """Forgets a listener and returns the receipt. Raises TimeoutError if no worker processed it in time."""
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding, Verdict
-from streams.process.format_text import count_of
+from streams.process.format_text import pluralize
 from streams.settings import read_settings
 
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
@@ -60,4 +60,4 @@ def summary_of(findings: Sequence[Finding]) -> str:
     problems, warnings = (sum(finding.verdict == verdict for finding in findings) for verdict in ("problem", "warning"))
     if not problems and not warnings:
         return "No problem found."
-    return f"{count_of(problems, 'problem')}, {count_of(warnings, 'warning')}."
+    return f"{pluralize(problems, 'problem')}, {pluralize(warnings, 'warning')}."

@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.table import Table
 
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
-from streams.process.format_text import tell_span
-from streams.process.run_tasks import run_together
+from streams.process.format_text import format_duration
+from streams.process.run_tasks import run_until_stopped
 from streams.readers.broadcast import Broadcast
 from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings, read_settings
@@ -65,7 +65,7 @@ async def _show(settings: Settings, *, as_json: bool, follow: bool) -> None:
             message = "No worker has told anything in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0."
             raise NoPulseError(message)
         if follow:
-            await run_together([_follow(heard, as_json=as_json), followed.failed()], asyncio.Event())
+            await run_until_stopped([_follow(heard, as_json=as_json), followed.failed()], asyncio.Event())
         elif as_json:
             for found in in_order(heard.latest.values()):
                 typer.echo(msgspec.json.encode(found))
@@ -113,8 +113,8 @@ def _cells(told: Pulse, now_ms: int) -> dict[str, str]:
     own, popular = (every.own, every.popular) if every else (None, None)
     serving = f"{told.generation}, revision {told.revision}" if told.generation else "none"
     return {
-        "told": f"{tell_span(now_ms - told.at_ms)} ago",
-        "runs for": tell_span(told.at_ms - told.started_at_ms),
+        "told": f"{format_duration(now_ms - told.at_ms)} ago",
+        "runs for": format_duration(told.at_ms - told.started_at_ms),
         "generation": serving,
         "partitions": f"{len(told.partitions)}, {len(told.partitions_swept)} swept",
         "events": f"{sum(told.events.values()):,}",

@@ -16,7 +16,7 @@ from state.lists.build import exact_builder
 from state.lists.context import ListContext
 from state.lists.session_list import SessionList, session_list
 from streams.messages.records import ALL_KINDS, Recommendations
-from streams.process.format_text import tell_span
+from streams.process.format_text import format_duration
 from streams.readers.catalog_item import titles_of
 from streams.readers.latest_list import latest_list
 from streams.readers.latest_popular import as_list_of, latest_popular
@@ -133,12 +133,12 @@ def head(found: Recommendations, now_ms: int) -> str:
     reflects = f"offset {found.offset} of partition {found.partition}" if found.offset >= 0 else "no play yet"
     expired = found.expires_at_ms <= now_ms
     until = (
-        f"expired {tell_span(now_ms - found.expires_at_ms)} ago"
+        f"expired {format_duration(now_ms - found.expires_at_ms)} ago"
         if expired
-        else (f"expires in {tell_span(found.expires_at_ms - now_ms)}")
+        else (f"expires in {format_duration(found.expires_at_ms - now_ms)}")
     )
     return (
         f"{found.user_id}: {kind}\n"
         f"generation {found.generation}, revision {found.revision}; reflects {reflects}\n"
-        f"made {tell_span(now_ms - found.made_at_ms)} ago, {until}"
+        f"made {format_duration(now_ms - found.made_at_ms)} ago, {until}"
     )

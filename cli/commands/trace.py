@@ -18,8 +18,8 @@ from agents.plays.recompute import recompute
 from cli.user_requests import AsJson, User
 from jobs.user_requests.trace import Limits, Tracer
 from jobs.user_requests.trace_document import Trace, TracedEvent, TracedEvents, TracedList, TracedRecord, TracedState
-from streams.files.replay import partition_of
-from streams.process.format_text import count_of
+from streams.partitioning import partition_of
+from streams.process.format_text import pluralize
 from streams.settings import read_settings
 
 OUTCOMES = {
@@ -83,11 +83,11 @@ def sentences_on_events(traced: Trace) -> Iterator[str]:
         yield f"{traced.user_id}: no event, since {partition} is empty."
         return
     span = f"offsets {events.read_start} to {events.topic_end - 1} of {partition}"
-    yield f"{traced.user_id}: {count_of(events.n_events, 'event')} at {span}, the latest {len(events.latest)} shown."
+    yield f"{traced.user_id}: {pluralize(events.n_events, 'event')} at {span}, the latest {len(events.latest)} shown."
     waiting = events.topic_end - max(events.committed, events.topic_start)
     if waiting > 0:
         committed = f"events up to offset {events.committed - 1}" if events.committed else "no event"
-        yield f"Workers have committed {committed}; {count_of(waiting, 'event')} wait."
+        yield f"Workers have committed {committed}; {pluralize(waiting, 'event')} wait."
     if not events.differing:
         yield "The outcomes are certain: these events lead exactly to the record."
         return
@@ -146,8 +146,8 @@ def sentence_on_record(record: TracedRecord, partition: int) -> str:
     made = f"list made {_at(record.listed_at_ms)}" if record.listed_at_ms else "no list made"
     facts = [
         f"events up to offset {record.applied_offset}",
-        count_of(record.plays, "play"),
-        f"{count_of(record.n_history, 'item')} of history",
+        pluralize(record.plays, "play"),
+        f"{pluralize(record.n_history, 'item')} of history",
         _vector(record),
         made,
         *(["a changed list waits to be published"] if record.owed else []),
@@ -173,14 +173,14 @@ def sentence_on_state(state: TracedState, record: TracedRecord | None) -> str:
         return f"{head}its files have no record of the listener."
     if record is not None and state.applied_offset == record.applied_offset:
         return f"{head}the same events as the record."
-    return f"{head}events up to offset {state.applied_offset}, {count_of(state.plays or 0, 'play')}."
+    return f"{head}events up to offset {state.applied_offset}, {pluralize(state.plays or 0, 'play')}."
 
 
 def sentence_on_list(made: TracedList, partition: int) -> str:
     """Return the list in a sentence."""
     return (
         f"List (recommendations, partition {partition}, offset {made.offset}): {made.kind}, "
-        f"{count_of(made.n_items, 'item')}, generation {made.generation}, revision {made.revision}, "
+        f"{pluralize(made.n_items, 'item')}, generation {made.generation}, revision {made.revision}, "
         f"made {_at(made.made_at_ms)}, published {REASONS[made.reason]}; it reflects "
         f"{f'events up to offset {made.reflects_offset}' if made.reflects_offset >= 0 else 'no event'} "
         f"of partition {made.reflects_partition}."

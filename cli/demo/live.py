@@ -122,7 +122,7 @@ async def follow_lists(settings: Settings, figures: LiveFigures) -> None:
 
     Raises:
         LogReadError: Kafka or the topic is not there.
-        ListUnreadable: A record is no list.
+        UnreadableRecord: A record is no list.
     """
     async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
         tps = await partitions_of(consumer, topic_names(settings).recommendations)

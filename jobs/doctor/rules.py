@@ -7,7 +7,7 @@ import msgspec
 from jobs.doctor.answers import AnnouncedGeneration, DiskUsage, GatewayResponse, LagReadings, WorkerReport
 from jobs.doctor.finding import Finding, Issue, Verdict, make_finding
 from state.storage.disk_space import DiskSpace
-from streams.process.format_text import count_of, tell_span
+from streams.process.format_text import format_duration, pluralize
 from streams.readers.log_reader import Span
 from streams.settings import Settings
 from streams.topics.cluster import Cluster
@@ -37,7 +37,7 @@ def check_cluster(cluster: Cluster, settings: Settings) -> Finding:
 
 
 def _brokers(cluster: Cluster) -> str:
-    return count_of(cluster.n_brokers, "broker")
+    return pluralize(cluster.n_brokers, "broker")
 
 
 def check_disks(usage: DiskUsage) -> Finding:
@@ -80,10 +80,10 @@ def check_generation(probed: AnnouncedGeneration | Issue, now_ms: int) -> Findin
     generation = f"Generation {probed.generation_id}, revision {probed.revision}"
     if age_ms > OLD_MS:
         do = "Read in the log of `playfold nightly` why no newer one was announced, or run `playfold retrain`."
-        issues.append(Issue("warning", f"{generation} is {tell_span(age_ms)} old.", do))
+        issues.append(Issue("warning", f"{generation} is {format_duration(age_ms)} old.", do))
     if probed.newer_rejected:
         issues.append(Issue("note", probed.newer_rejected))
-    fine = f"{generation} is announced and can be opened: {probed.n_items:,} items, {tell_span(age_ms)} old."
+    fine = f"{generation} is announced and can be opened: {probed.n_items:,} items, {format_duration(age_ms)} old."
     return make_finding("generation", fine, issues)
 
 
@@ -91,7 +91,7 @@ def check_lag(lag: LagReadings) -> Finding:
     """Check that the lag is low or shrinks, and that Kafka has deleted no play before a worker folded it."""
     before, now = _plays(lag.first), _plays(lag.second)
     by_partition = ", ".join(f"{part}: {span.end - span.start:,}" for part, span in sorted(lag.second.items()))
-    fine, issues = f"The lag is {count_of(now, 'play')} (by partition: {by_partition}).", []
+    fine, issues = f"The lag is {pluralize(now, 'play')} (by partition: {by_partition}).", []
     if now > LAG_HIGH or (now > before and now > LAG_GROWS):
         grows = f" It grows by {(now - before) / lag.seconds:,.0f} plays/s." if now > before else ""
         do = "Check that every worker runs. Add one if there are more partitions than workers."
@@ -100,7 +100,7 @@ def check_lag(lag: LagReadings) -> Finding:
         part: lag.starts[part] - span.start for part, span in lag.second.items() if lag.starts.get(part, 0) > span.start
     }
     if deleted:
-        plays = f"{count_of(sum(deleted.values()), 'play')} of {name_partitions(sorted(deleted))}"
+        plays = f"{pluralize(sum(deleted.values()), 'play')} of {name_partitions(sorted(deleted))}"
         says = f"Kafka deleted {plays} at the end of the retention, before a worker folded them."
         issues.append(Issue("problem", says, "Send them again if a client still has them, and start workers in time."))
     return make_finding("lag", fine, issues)
@@ -137,7 +137,7 @@ def check_clocks(reports: Sequence[WorkerReport], now_ms: int) -> Finding:
 
 def _describe_skew(name: str, skew_ms: int) -> str:
     side = "ahead of" if skew_ms > 0 else "behind"
-    return f"The clock of {name} is {tell_span(abs(skew_ms))} {side} Kafka's."
+    return f"The clock of {name} is {format_duration(abs(skew_ms))} {side} Kafka's."
 
 
 def check_gateway(probed: GatewayResponse | Issue) -> Finding:

@@ -7,7 +7,7 @@ from jobs.doctor.answers import WorkerReport
 from jobs.doctor.finding import Finding, Issue, make_finding
 from jobs.doctor.rules import name_partitions
 from streams.messages.records import Pulse
-from streams.process.format_text import count_of, tell_span
+from streams.process.format_text import format_duration, pluralize
 from streams.settings import Settings
 
 SILENT_MS, SILENT_PULSES = 10_000, 5
@@ -36,20 +36,20 @@ def check_workers(reports: Sequence[WorkerReport], settings: Settings, announced
     for pulse in live:
         issues += _check_worker(pulse, announced)
     owners = ", ".join(f"{pulse.instance} owns {name_partitions(pulse.partitions)}" for pulse in live)
-    return make_finding("workers", f"{count_of(len(live), 'worker')} reported just now: {owners}.", issues)
+    return make_finding("workers", f"{pluralize(len(live), 'worker')} reported just now: {owners}.", issues)
 
 
 def _no_worker(silent: Sequence[WorkerReport], now_ms: int) -> Issue:
     if not silent:
         return Issue("problem", "No worker reported in the last hour.", "Start one: `playfold worker`.")
     last = max(silent, key=lambda one: one.arrived_at_ms)
-    ago = tell_span(now_ms - last.arrived_at_ms)
+    ago = format_duration(now_ms - last.arrived_at_ms)
     says = f"No worker reports any more. The last report was that of {last.pulse.instance}, {ago} ago."
     return Issue("problem", says, "Read the reason in its log, and start it again.")
 
 
 def _silent_worker(report: WorkerReport, now_ms: int) -> Issue:
-    since = tell_span(now_ms - report.arrived_at_ms)
+    since = format_duration(now_ms - report.arrived_at_ms)
     return Issue("note", f"Worker {report.pulse.instance} has not reported for {since}: it was stopped, or hangs.")
 
 
@@ -76,7 +76,7 @@ def _check_worker(pulse: Pulse, announced: str | None) -> list[Issue]:
         do = "Look for `generation_refused` in its log. Restart it once it can read the store."
         issues.append(Issue("warning", f"{name} {serves}, but {announced} is announced.", do))
     elif pulse.generation and (left := len(pulse.partitions) - len(pulse.partitions_swept)):
-        issues.append(Issue("note", f"{name} still refolds the listeners of {count_of(left, 'partition')}."))
+        issues.append(Issue("note", f"{name} still refolds the listeners of {pluralize(left, 'partition')}."))
     if pulse.p99_ms is not None and pulse.p99_ms > SLOW_MS:
         says = f"{name} needs {pulse.p99_ms / 1000:.1f} s or more from play to list for 1% of plays."
         issues.append(Issue("warning", says, "Check the lag, its CPU time and Kafka's disk."))

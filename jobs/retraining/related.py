@@ -14,9 +14,9 @@ from model.related import related_items
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from state.generations.related_items import Related, open_related, write_related
-from streams.files.replay import partition_of
 from streams.messages.records import RelatedItems
 from streams.outbox import Item, Outbox, OutboxError
+from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names

@@ -7,9 +7,9 @@ import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from jobs.user_requests.exported_record import StoredRecord
-from streams.files.replay import partition_of
-from streams.messages.export_document import HeldEvent, HeldList, HeldReject, Holdings
+from streams.messages.export_document import ExportedEvent, ExportedList, ExportedReject, UserExport
 from streams.messages.records import RejectedPlay
+from streams.partitioning import partition_of
 from streams.readers.latest_list import fresher, read_list
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
@@ -20,19 +20,19 @@ _read_object = msgspec.json.Decoder(dict[str, object]).decode
 _read_reject = msgspec.json.Decoder(RejectedPlay).decode
 
 
-async def export_user(user_id: str, settings: Settings, now_ms: int) -> Holdings:
+async def export_user(user_id: str, settings: Settings, now_ms: int) -> UserExport:
     """Return all data about a listener.
 
     Raises:
         LogReadError: Kafka does not answer, or a topic is missing.
-        ListUnreadable: A list of the listener cannot be decoded.
+        UnreadableRecord: A list of the listener cannot be decoded.
         StoreUnavailableError: The generation store does not answer.
     """
     names, partition, key = topic_names(settings), partition_of(user_id, settings.topics.partitions), user_id.encode()
     stored = StoredRecord(key, partition)
     async for record in _all(names.users_changelog, partition, settings.kafka):
         stored.take(record)
-    listed: HeldList | None = None
+    listed: ExportedList | None = None
     async for record in _mine(names.recommendations, key, partition, settings):
         listed = _fresher(listed, None if record.value is None else _list(record, partition))
     private = [
@@ -41,7 +41,7 @@ async def export_user(user_id: str, settings: Settings, now_ms: int) -> Holdings
     plays = [_event(record, partition) async for record in _mine(names.plays, key, partition, settings)]
     rejects = [_reject(record, partition) async for record in _mine(names.plays_rejected, key, partition, settings)]
     exported = stored.export(settings, listed.recommendations.items if listed else [])
-    return Holdings(
+    return UserExport(
         user_id=user_id,
         made_at_ms=now_ms,
         anything=any((exported, listed, private, plays, rejects)),
@@ -65,23 +65,23 @@ async def _mine(topic: str, key: bytes, partition: int, settings: Settings) -> A
             yield record
 
 
-def _list(record: ConsumerRecord, partition: int) -> HeldList:
-    return HeldList(partition=partition, offset=record.offset, recommendations=read_list(record.value or b""))
+def _list(record: ConsumerRecord, partition: int) -> ExportedList:
+    return ExportedList(partition=partition, offset=record.offset, recommendations=read_list(record.value or b""))
 
 
-def _fresher(held: HeldList | None, latest: HeldList | None) -> HeldList | None:
+def _fresher(held: ExportedList | None, latest: ExportedList | None) -> ExportedList | None:
     """Return the list of two that counts, by the rule of `latest_list`; a tombstone leaves none."""
     if held is None or latest is None:
         return latest
     return latest if fresher(held.recommendations, latest.recommendations) is latest.recommendations else held
 
 
-def _event(record: ConsumerRecord, partition: int) -> HeldEvent:
+def _event(record: ConsumerRecord, partition: int) -> ExportedEvent:
     """Return a record of `plays`, decoded if it is a JSON object."""
     event = None
     with suppress(ValueError, RecursionError):
         event = _read_object(record.value or b"")
-    return HeldEvent(
+    return ExportedEvent(
         partition=partition,
         offset=record.offset,
         arrived_at_ms=record.timestamp,
@@ -90,10 +90,10 @@ def _event(record: ConsumerRecord, partition: int) -> HeldEvent:
     )
 
 
-def _reject(record: ConsumerRecord, partition: int) -> HeldReject:
+def _reject(record: ConsumerRecord, partition: int) -> ExportedReject:
     """Return a record of `plays-rejected`, decoded if it is a reject."""
     rejected = None
     with suppress(ValueError, RecursionError):
         rejected = _read_reject(record.value or b"")
     value = record.value if rejected is None else None
-    return HeldReject(partition=partition, offset=record.offset, rejected=rejected, value=value)
+    return ExportedReject(partition=partition, offset=record.offset, rejected=rejected, value=value)

@@ -10,7 +10,7 @@ from model.objective import Objective
 from state.generations.open_store import generation_store
 from state.keys import ITEM_NAME_PREFIX, MARK, generation_key, is_item_name, item_key
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
-from streams.messages.export_document import HeldEntry, HeldItem, HeldMark, HeldRecord, HeldShown
+from streams.messages.export_document import ExportedEntry, ExportedItem, ExportedMark, ExportedRecord, ExportedShown
 from streams.settings import Settings
 
 ALIKE = (
@@ -49,7 +49,7 @@ class StoredRecord:
             self._older_offsets.append(self._offset)
         self._value, self._offset = value, offset
 
-    def export(self, settings: Settings, listed_ids: Iterable[str]) -> HeldRecord | None:
+    def export(self, settings: Settings, listed_ids: Iterable[str]) -> ExportedRecord | None:
         """Return the record with names for its keys, None if there is none.
 
         Args:
@@ -62,7 +62,7 @@ class StoredRecord:
         generation, objective = _generation_of(record, settings)
         by_mark = {key & MARK: item_id for key, item_id in self._item_ids.items()}
         by_mark |= {item_key(item_id) & MARK: item_id for item_id in listed_ids}
-        return HeldRecord(
+        return ExportedRecord(
             **{name: getattr(record, name) for name in ALIKE},
             partition=self._partition,
             offset=self._offset,
@@ -72,9 +72,9 @@ class StoredRecord:
             generation=generation,
             history=self._history(record, objective),
             play_ids=[_hex(key) for key in record.play_ids],
-            hidden=[HeldItem(item_key=_hex(key), item_id=self._item_ids.get(key)) for key in record.hidden],
+            hidden=[ExportedItem(item_key=_hex(key), item_id=self._item_ids.get(key)) for key in record.hidden],
             shown=[
-                HeldShown(
+                ExportedShown(
                     item_key=_hex(item.item_key),
                     item_id=self._item_ids.get(item.item_key),
                     shows=item.shows,
@@ -82,11 +82,11 @@ class StoredRecord:
                 )
                 for item in record.shown
             ],
-            listed=[HeldMark(mark=f"{mark:08x}", item_id=by_mark.get(mark)) for mark in record.listed],
+            listed=[ExportedMark(mark=f"{mark:08x}", item_id=by_mark.get(mark)) for mark in record.listed],
             vector=list(record.vector),
         )
 
-    def _history(self, record: UserRecord, objective: Objective) -> list[HeldEntry]:
+    def _history(self, record: UserRecord, objective: Objective) -> list[ExportedEntry]:
         """Return the history, the item played last first."""
         now = decayed(
             [entry.value for entry in record.history],
@@ -96,7 +96,7 @@ class StoredRecord:
             objective.half_life_s,
         )
         return [
-            HeldEntry(
+            ExportedEntry(
                 item_key=_hex(entry.item_key),
                 item_id=self._item_ids.get(entry.item_key),
                 value=entry.value,

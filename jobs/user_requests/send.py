@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from state.users.record import applied_offset_of
-from streams.files.replay import partition_of
 from streams.messages.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
+from streams.partitioning import partition_of
 from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names

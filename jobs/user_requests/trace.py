@@ -15,9 +15,9 @@ from jobs.user_requests.trace_document import Trace, TracedEvents, TracedList, T
 from jobs.user_requests.trace_events import Known, Outcomes, Recompute, trace_events
 from jobs.user_requests.trace_states import traced_states
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
-from streams.files.replay import partition_of
 from streams.messages.records import Recommendations, RejectedPlay
-from streams.process.format_text import count_of
+from streams.partitioning import partition_of
+from streams.process.format_text import pluralize
 from streams.readers.backwards import read_backwards
 from streams.readers.lag import lag_of
 from streams.readers.latest_list import fresher, read_list
@@ -80,7 +80,7 @@ class Tracer:
 
         Raises:
             LogReadError: Kafka does not answer, or a topic is missing.
-            ListUnreadable: The list of the listener cannot be decoded.
+            UnreadableRecord: The list of the listener cannot be decoded.
             StoreUnavailableError: The generation store does not answer.
             TraceTimeoutError: The users changelog or the lists could not be read in time.
             UnknownListenerError: There is no event, no record and no list of the listener.
@@ -106,7 +106,7 @@ class Tracer:
             spans = await lag.spans()
         if self._partition not in spans:
             message = (
-                f"Topic {self._names.plays} has {count_of(len(spans), 'partition')}, but PLAYFOLD_PARTITIONS is "
+                f"Topic {self._names.plays} has {pluralize(len(spans), 'partition')}, but PLAYFOLD_PARTITIONS is "
                 f"{self._settings.topics.partitions}: correct the setting."
             )
             raise LogReadError(message)

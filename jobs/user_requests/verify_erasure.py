@@ -14,8 +14,8 @@ from state.gateway_view import list_on_disk
 from state.users.partition import OUTRANKED_PREFIX, OWED_PREFIX
 from state.users.partition_on_disk import read_on_disk
 from state.users.record import is_forgotten
-from streams.files.replay import partition_of
 from streams.messages.events import Forget, UnreadablePlay, read_event
+from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.settings.deployment import ApplicationSettings

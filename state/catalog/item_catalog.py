@@ -13,7 +13,8 @@ from state.catalog.availability import EVER, NEVER, NO_KIND, NOTHING, Availabili
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.keys import item_key
-from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
+from streams.readers.catalog_item import read_catalog_item
+from streams.readers.decode_record import UnreadableRecord
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class ItemCatalog:
         try:
             name = (key or b"").decode()
             entry = self._entry_of(key, value) if value is not None else NOTHING
-        except (UnreadableCatalogItem, UnicodeDecodeError) as error:
+        except (UnreadableRecord, UnicodeDecodeError) as error:
             self._ignore(key, error)
             return
         self._set(item_key(name), entry)
@@ -134,7 +135,8 @@ class ItemCatalog:
         """Count an ignored record; log the first, the second, the fourth and so on, since there may be millions."""
         self.n_unreadable += 1
         if self.n_unreadable & (self.n_unreadable - 1) == 0:
-            fields = {"key": repr(key)[:200], "reason": str(error), "so_far": self.n_unreadable}
+            reason = error.reason if isinstance(error, UnreadableRecord) else str(error)
+            fields = {"key": repr(key)[:200], "reason": reason, "so_far": self.n_unreadable}
             log.warning("catalog_item_unreadable", extra=fields)
 
     def _set(self, key: int, entry: Entry) -> None:

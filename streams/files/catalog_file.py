@@ -13,9 +13,9 @@ from aiokafka.errors import KafkaError
 from streams.files.play_columns import Rule, check_range, read_column, to_epoch_ms, to_ids, without_empty
 from streams.files.play_tables import LIST_SEPARATOR, FileColumns
 from streams.files.plays_file import tables_of
-from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem
 from streams.outbox import Item, Outbox
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 

@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from streams.files.play_columns import PlaysFileError
+from streams.process.format_text import decode_reason
 
 BLOCK_BYTES = 1 << 21
 """A line of a text file may not be longer."""
@@ -146,7 +147,7 @@ def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
             try:
                 rows.append(decode(line))
             except (ValueError, RecursionError) as error:
-                reason = str(error).replace("`", "")
+                reason = decode_reason(error)
                 message = f"Row {n_read + len(rows) + 1} of {path} is no {columns.noun} ({reason}): mend the line."
                 raise PlaysFileError(message) from None
         n_read += len(rows)

@@ -3,20 +3,18 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from streams.files.play_columns import PlaysPiece
 from streams.messages.events import Play
 from streams.outbox import Item, Outbox, Written
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
-USERS_CACHED_MAX = 200_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,12 +47,6 @@ class Pace(NamedTuple):
         if self.plays_per_s is not None:
             return number / self.plays_per_s
         return after_first_ms / 1000 / self.speed if self.speed is not None else 0.0
-
-
-@lru_cache(USERS_CACHED_MAX)
-def partition_of(user_id: str, n_partitions: int) -> int:
-    """Return the partition of a user: what Kafka clients compute by default for the user's key."""
-    return int(murmur2(user_id.encode()) & 0x7FFFFFFF) % n_partitions
 
 
 class Sender:

@@ -12,14 +12,14 @@ Key = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="A 64-bit key, a
 Seconds = Annotated[int, Meta(description="Seconds since 1970-01-01T00:00:00Z.")]
 
 
-class HeldItem(msgspec.Struct, frozen=True, kw_only=True):
+class ExportedItem(msgspec.Struct, frozen=True, kw_only=True):
     """An item that is kept by its key."""
 
     item_key: Key
     item_id: Annotated[str | None, Meta(description="Its id; null where no name of it is held.")]
 
 
-class HeldEntry(HeldItem, frozen=True, kw_only=True):
+class ExportedEntry(ExportedItem, frozen=True, kw_only=True):
     """An item of the history."""
 
     value: Annotated[
@@ -30,21 +30,21 @@ class HeldEntry(HeldItem, frozen=True, kw_only=True):
     last_played_s: Seconds
 
 
-class HeldShown(HeldItem, frozen=True, kw_only=True):
+class ExportedShown(ExportedItem, frozen=True, kw_only=True):
     """An item that was shown, and not played since."""
 
     shows: Annotated[int, Meta(description="How often.")]
     at_play: Annotated[int, Meta(description="How many plays the listener had made when it was shown last.")]
 
 
-class HeldMark(msgspec.Struct, frozen=True, kw_only=True):
+class ExportedMark(msgspec.Struct, frozen=True, kw_only=True):
     """An item of the list published last, which is kept by half of its key."""
 
     mark: Annotated[str, Meta(pattern="^[0-9a-f]{8}$", description="The lower half of its key.")]
     item_id: Annotated[str | None, Meta(description="Its id, if one that is held has this mark.")]
 
 
-class HeldRecord(msgspec.Struct, frozen=True, kw_only=True):
+class ExportedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The user record: what workers know of the listener, and what trainings read."""
 
     partition: Annotated[int, Meta(description="Partition of the users changelog.")]
@@ -67,15 +67,15 @@ class HeldRecord(msgspec.Struct, frozen=True, kw_only=True):
     owed: Annotated[bool, Meta(description="The list has changed since, and waits to be published.")]
     day: Annotated[int, Meta(description="The latest day of event time that a signal was of, in days since 1970.")]
     day_signals: Annotated[int, Meta(description="Signals learnt on that day.")]
-    history: list[HeldEntry]
+    history: list[ExportedEntry]
     play_ids: Annotated[list[Key], Meta(description="Keys of the latest play ids; the ids themselves are not kept.")]
-    hidden: list[HeldItem]
-    shown: list[HeldShown]
-    listed: list[HeldMark]
+    hidden: list[ExportedItem]
+    shown: list[ExportedShown]
+    listed: list[ExportedMark]
     vector: list[float]
 
 
-class HeldList(msgspec.Struct, frozen=True, kw_only=True):
+class ExportedList(msgspec.Struct, frozen=True, kw_only=True):
     """A list of the listener's, where it stands."""
 
     partition: int
@@ -83,7 +83,7 @@ class HeldList(msgspec.Struct, frozen=True, kw_only=True):
     recommendations: Recommendations
 
 
-class HeldEvent(msgspec.Struct, frozen=True, kw_only=True):
+class ExportedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A record of `plays` under the listener's key, until the topic's retention ends; nothing reads it again."""
 
     partition: int
@@ -93,7 +93,7 @@ class HeldEvent(msgspec.Struct, frozen=True, kw_only=True):
     value: Annotated[bytes | None, Meta(description="Its bytes, in base64, if it is not.")]
 
 
-class HeldReject(msgspec.Struct, frozen=True, kw_only=True):
+class ExportedReject(msgspec.Struct, frozen=True, kw_only=True):
     """A record that could not be read, until the retention of `plays-rejected` ends."""
 
     partition: int
@@ -102,7 +102,7 @@ class HeldReject(msgspec.Struct, frozen=True, kw_only=True):
     value: Annotated[bytes | None, Meta(description="Its bytes, in base64, if it is not.")]
 
 
-class Holdings(msgspec.Struct, frozen=True, kw_only=True):
+class UserExport(msgspec.Struct, frozen=True, kw_only=True):
     """All that is held of a listener on topics; what workers have on their disks is the record again.
 
     What they remember of a private session is in their memory alone, and cannot be given out.
@@ -112,10 +112,14 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     user_id: UserId
     made_at_ms: EpochMs
     anything: Annotated[bool, Meta(description="False: nothing is held of them, and all that follows is empty.")]
-    record: Annotated[HeldRecord | None, Meta(description="What workers know of them, as the users changelog has it.")]
-    recommendations: Annotated[HeldList | None, Meta(description="The list, as it stands on `recommendations`.")]
-    private_recommendations: Annotated[
-        list[HeldList], Meta(description="Lists that private plays shaped; they go within minutes.")
+    record: Annotated[
+        ExportedRecord | None, Meta(description="What workers know of them, as the users changelog has it.")
     ]
-    plays: Annotated[list[HeldEvent], Meta(description="Private plays are among them.")]
-    plays_rejected: Annotated[list[HeldReject], Meta(description="What came under their key and could not be read.")]
+    recommendations: Annotated[ExportedList | None, Meta(description="The list, as it stands on `recommendations`.")]
+    private_recommendations: Annotated[
+        list[ExportedList], Meta(description="Lists that private plays shaped; they go within minutes.")
+    ]
+    plays: Annotated[list[ExportedEvent], Meta(description="Private plays are among them.")]
+    plays_rejected: Annotated[
+        list[ExportedReject], Meta(description="What came under their key and could not be read.")
+    ]

@@ -1,22 +1,37 @@
-"""How numbers are said to people."""
+"""Formats of numbers and errors in messages."""
+
+REASON_LENGTH_MAX = 200
 
 
-def tell_span(span_ms: float) -> str:
-    """Return a span of time as a person says it.
+def format_duration(duration_ms: float) -> str:
+    """Return a duration in its largest unit.
 
-    >>> tell_span(90_000), tell_span(5_400_000)
+    >>> format_duration(90_000), format_duration(5_400_000)
     ('1.5 min', '1.5 h')
     """
     for unit_ms, unit in ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min")):
-        if span_ms >= unit_ms:
-            return f"{span_ms / unit_ms:.1f} {unit}"
-    return f"{max(span_ms, 0) / 1000:.1f} s"
+        if duration_ms >= unit_ms:
+            return f"{duration_ms / unit_ms:.1f} {unit}"
+    return f"{max(duration_ms, 0) / 1000:.1f} s"
 
 
-def count_of(n: int, noun: str) -> str:
-    """Return a number of things as a person says it.
+def pluralize(n: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural.
 
-    >>> count_of(1, "partition"), count_of(2_000, "play")
+    >>> pluralize(1, "partition"), pluralize(2_000, "play")
     ('1 partition', '2,000 plays')
     """
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def decode_reason(error: Exception, length_max: int = REASON_LENGTH_MAX) -> str:
+    """Return the reason of a failed decode, without back-quotes and of bounded length, for it may quote the value.
+
+    >>> decode_reason(ValueError("Expected `int`, got `str` - at `$.plays`"))
+    'Expected int, got str - at $.plays'
+    """
+    if isinstance(error, RecursionError):
+        return "the value is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "the value is not UTF-8"
+    return str(error).replace("`", "")[:length_max]

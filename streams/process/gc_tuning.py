@@ -6,7 +6,7 @@ COLLECT_AFTER = 50_000
 """Objects made, less those freed, after which the collector looks at the youngest."""
 
 
-def spare_collector() -> None:
+def freeze_gc() -> None:
     """Keep the collector from walking all modules again and again: what is there now stays."""
     gc.collect()
     gc.freeze()

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
-async def run_together(
+async def run_until_stopped(
     parts: Iterable[Coroutine[Any, Any, Any]], stop: asyncio.Event, *others: asyncio.Future[Any]
 ) -> None:
     """Run parts until the process is told to stop; raise as soon as one of them, or of some other futures, fails.
@@ -28,7 +28,7 @@ async def run_together(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def end_anyway(after_s: float) -> None:
+def force_exit_after(after_s: float) -> None:
     """See to it that the process ends, with status 1, if it does not do so by itself within some seconds.
 
     For a stop that took too long: the end of the event loop would wait for what does not stop, and so would the end

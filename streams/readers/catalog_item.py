@@ -1,52 +1,40 @@
-"""An item of the catalog: the one way to read its record, and what stands there of one item or of some."""
+"""Catalog items: the decoder of their records, the latest record of one item, and the titles of several."""
 
 from collections.abc import Collection
 
 import msgspec
 
-from streams.messages.events import REASON_LENGTH_MAX
 from streams.messages.records import CatalogItem
+from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.latest_record import records_of
 from streams.readers.log_reader import LogReadError, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
 TITLES_RECORDS_MAX = 100_000
-"""Titles are looked up where the topic holds at most so many records, which takes about a second: it is read whole."""
-
-
-class UnreadableCatalogItem(ValueError):  # noqa: N818 - it names the record, which is not an error of ours
-    """A record of the catalog is no item; its text is the reason. See the producer that wrote it."""
-
-
-_decode = msgspec.json.Decoder(CatalogItem).decode
+"""Largest topic in which titles are looked up: the whole topic is read, which takes about a second at this size."""
+_DECODER = msgspec.json.Decoder(CatalogItem)
+_DESCRIPTION = "A record of the catalog"
 
 
 def read_catalog_item(key: bytes | None, value: bytes) -> CatalogItem:
-    """Read one record of the catalog that is no tombstone.
+    """Decode a record of the catalog that is no tombstone.
 
     Raises:
-        UnreadableCatalogItem: Whatever else the bytes are.
+        UnreadableRecord: The value is no item, or the key is not its id.
     """
-    try:
-        item = _decode(value)
-    except RecursionError:
-        reason = "the value is nested too deeply"
-        raise UnreadableCatalogItem(reason) from None
-    except ValueError as error:
-        raise UnreadableCatalogItem(str(error).replace("`", "")[:REASON_LENGTH_MAX]) from None
+    item = decode_record(_DECODER, value, _DESCRIPTION)
     if key != item.item_id.encode():
-        reason = "the key is not the item_id"
-        raise UnreadableCatalogItem(reason)
+        raise UnreadableRecord(_DESCRIPTION, "the key is not the item_id")
     return item
 
 
 async def latest_catalog_item(item_id: str, settings: Settings) -> CatalogItem | None:
-    """Return what the catalog says of an item, None if it says nothing.
+    """Return the latest catalog record of an item; None if there is none, or a tombstone.
 
     Raises:
-        LogReadError: Kafka or the topic is not there.
-        UnreadableCatalogItem: The item's record is something else.
+        LogReadError: Kafka does not answer, or the topic does not exist.
+        UnreadableRecord: The record of the item does not decode.
     """
     latest: bytes | None = None
     async for value in records_of(topic_names(settings).catalog, item_id, settings):
@@ -55,9 +43,10 @@ async def latest_catalog_item(item_id: str, settings: Settings) -> CatalogItem |
 
 
 async def titles_of(item_ids: Collection[str], settings: Settings) -> dict[str, str]:
-    """Return the titles of some items, those that the catalog tells.
+    """Return the titles of items by id; items without a title are left out.
 
-    None are told where the topic cannot be read, or holds so much that it would take long: they are an extra.
+    The result is empty if the topic cannot be read, or holds more than `TITLES_RECORDS_MAX` records: titles are
+    optional for the caller.
     """
     values: dict[bytes, bytes | None] = {item_id.encode(): None for item_id in item_ids}
     try:
@@ -78,7 +67,7 @@ def _titles(values: dict[bytes, bytes | None]) -> list[tuple[str, str]]:
     for key, value in values.items():
         try:
             item = read_catalog_item(key, value or b"")
-        except UnreadableCatalogItem:
+        except UnreadableRecord:
             continue
         if item.title:
             titles.append((item.item_id, item.title))

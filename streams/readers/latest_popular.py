@@ -1,42 +1,48 @@
-"""The popular list of a kind, read from its topic."""
+"""The latest popular list of a kind, read from its topic."""
 
 import msgspec
 
-from streams.files.replay import partition_of
 from streams.messages.records import PopularItems, Recommendations
+from streams.partitioning import partition_of
+from streams.readers.decode_record import decode_record
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
-_decode = msgspec.json.Decoder(PopularItems).decode
+_DECODER = msgspec.json.Decoder(PopularItems)
 
 
-class PopularUnreadable(ValueError):  # noqa: N818 - it names the record, which is not an error of ours
-    """A record of the popular items cannot be read. See who else writes to the topic."""
+def read_popular(kind: str, value: bytes) -> PopularItems:
+    """Decode the record of a kind's popular list.
+
+    Raises:
+        UnreadableRecord: The value is no popular list.
+    """
+    return decode_record(_DECODER, value, f"A popular list of kind {kind!r}")
 
 
 async def latest_popular(kind: str, settings: Settings) -> PopularItems | None:
-    """Return the popular list of a kind that was made last; None if there is none.
+    """Return the latest popular list of a kind; None if there is none.
 
-    Every partition has one, of the worker that owns it. They differ by what the others have not seen: the plays since
-    the last retrain of the listeners whose partitions they do not own.
+    Every partition has a list of its worker. Two of them differ by the plays since the last retrain, of which a worker
+    counts only those of its own partitions.
 
     Raises:
-        LogReadError: Kafka or the topic is not there.
-        PopularUnreadable: A record of this kind is something else.
+        LogReadError: Kafka does not answer, or the topic does not exist.
+        UnreadableRecord: A record of this kind is no popular list.
     """
-    latest: dict[int, bytes | None] = {}
-    wanted, topic = kind.encode(), topic_names(settings).popular_items
+    values: dict[int, bytes | None] = {}
+    key, topic = kind.encode(), topic_names(settings).popular_items
     async for partition, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
         for record in records:
-            if record.key == wanted:
-                latest[partition] = record.value
-    found = [read_popular(kind, value) for value in latest.values() if value is not None]
-    return max(found, key=lambda popular: popular.made_at_ms, default=None)
+            if record.key == key:
+                values[partition] = record.value
+    lists = [read_popular(kind, value) for value in values.values() if value is not None]
+    return max(lists, key=lambda popular: popular.made_at_ms, default=None)
 
 
 def as_list_of(user_id: str, popular: PopularItems, settings: Settings) -> Recommendations:
-    """Return a popular list as that of a listener who has none of their own."""
+    """Return a popular list as the list of a listener without a personal one."""
     return Recommendations(
         user_id=user_id,
         kind="popular",
@@ -49,16 +55,3 @@ def as_list_of(user_id: str, popular: PopularItems, settings: Settings) -> Recom
         items=popular.items,
         scores=popular.plays,
     )
-
-
-def read_popular(kind: str, value: bytes) -> PopularItems:
-    """Read the record of a kind's popular items.
-
-    Raises:
-        PopularUnreadable: Whatever else the bytes are.
-    """
-    try:
-        return _decode(value)
-    except (ValueError, RecursionError) as error:
-        message = f"A record of popular items of kind {kind!r} cannot be read: {str(error).replace('`', '')[:200]}."
-        raise PopularUnreadable(message) from None

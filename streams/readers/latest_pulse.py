@@ -1,16 +1,17 @@
-"""A worker's pulse: the one way to read its record."""
+"""Decodes the pulse of a worker."""
 
 import msgspec
 
 from streams.messages.records import Pulse
+from streams.readers.decode_record import UnreadableRecord, decode_record
 
-_decode = msgspec.json.Decoder(Pulse).decode
+_DECODER = msgspec.json.Decoder(Pulse)
 
 
 def read_pulse(key: bytes | None, value: bytes | None) -> Pulse | None:
-    """Read a record of `pulse`; None if it is none, or stands under another worker's name: then it is nobody's."""
+    """Decode a record of `pulse`; None if it is no pulse, or its key is not the worker's name."""
     try:
-        pulse = _decode(value or b"")
-    except (ValueError, RecursionError):
+        pulse = decode_record(_DECODER, value, "A pulse")
+    except UnreadableRecord:
         return None
     return pulse if key == pulse.instance.encode() else None

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from aiokafka.structs import ConsumerRecord
 
-from streams.files.replay import partition_of
+from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 

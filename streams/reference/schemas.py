@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
-from streams.messages.export_document import Holdings
+from streams.messages.export_document import UserExport
 from streams.messages.records import (
     Announcement,
     CatalogItem,
@@ -32,7 +32,7 @@ RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.CATALOG: (CatalogItem,),
     topics.PULSE: (Pulse,),
 }
-SCHEMAS: dict[str, tuple[type[msgspec.Struct], ...]] = {**RECORDS, "export": (Holdings,)}
+SCHEMAS: dict[str, tuple[type[msgspec.Struct], ...]] = {**RECORDS, "export": (UserExport,)}
 """The export stands on no topic: `playfold export` gives it out."""
 DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

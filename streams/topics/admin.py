@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
-from streams.process.format_text import count_of
+from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import FLEETING, Topic, declare_topics, topic_names
@@ -131,7 +131,7 @@ def _compare_topic(topic: Topic, found: FoundTopic | None) -> None:
     if found.partitions != topic.partitions:
         rule = "it needs 1" if topic.partitions == 1 else f"PLAYFOLD_PARTITIONS is {topic.partitions} for all alike"
         message = (
-            f"Topic {topic.name} has {count_of(found.partitions, 'partition')}, but {rule}: "
+            f"Topic {topic.name} has {pluralize(found.partitions, 'partition')}, but {rule}: "
             f"delete the topic and run `playfold topics create`, or correct the setting."
         )
         raise TopicsError(message)

@@ -20,10 +20,10 @@ from kafka import KafkaProducer
 from cli.processes import WorkerProcess
 from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
-from streams.files.replay import partition_of
 from streams.kafka.broker import Broker
 from streams.messages.records import CatalogItem, Recommendations
 from streams.outbox import Item
+from streams.partitioning import partition_of
 from streams.process.child_process import Child
 from streams.readers.latest_list import latest_list
 from streams.reference.examples import EXAMPLES

@@ -4,8 +4,8 @@ import numpy as np
 
 from model.history import Histories
 from state.users.record_batch import new_users, pack
-from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 

@@ -16,7 +16,7 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import RecordMetadata
 
-from streams.files.replay import partition_of
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 

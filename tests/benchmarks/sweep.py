@@ -18,8 +18,8 @@ from jobs.announcement import announce
 from model.history import Histories
 from state.keys import item_key
 from state.users.record_batch import new_users, pack
-from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.benchmarks.report import Row, report

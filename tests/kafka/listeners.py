@@ -3,8 +3,8 @@
 import asyncio
 
 from state.keys import item_key, item_name_key
-from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.support.snapshots import Played, record_of

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cli.processes import ProcessError, run_command
-from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
+from streams.partitioning import partition_of
 from streams.readers import catalog_item
 from streams.readers.catalog_item import titles_of
 from streams.settings import Settings, override

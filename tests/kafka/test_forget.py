@@ -15,10 +15,10 @@ from jobs.user_requests.send import RequestTimeoutError, send_and_wait
 from jobs.user_requests.verify_erasure import Remnant, find_remnants
 from state.gateway_view import LIST, View
 from state.users.record import UserRecord, is_forgotten
-from streams.files.replay import partition_of
 from streams.messages.events import Forget
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
+from streams.partitioning import partition_of
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.support.plays import play_record, plays_of_neighbours

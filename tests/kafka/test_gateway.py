@@ -12,9 +12,9 @@ import pytest
 from httpx import Client
 
 from cli.processes import GatewayProcess, WorkerProcess
-from streams.files.replay import partition_of
 from streams.kafka.broker import Broker
 from streams.messages.records import RelatedItems
+from streams.partitioning import partition_of
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names

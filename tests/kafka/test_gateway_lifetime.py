@@ -8,9 +8,9 @@ import msgspec
 from httpx import Client
 
 from cli.processes import SERVICE_STOP_S
-from streams.files.replay import partition_of
 from streams.kafka.broker import free_port
 from streams.messages.records import RelatedItems
+from streams.partitioning import partition_of
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames

@@ -11,12 +11,14 @@ import msgspec
 import pytest
 
 from streams.files.play_columns import PlaysPiece
-from streams.files.replay import ReplayError, Sender, partition_of
+from streams.files.replay import ReplayError, Sender
 from streams.kafka.broker import Broker, free_port
 from streams.messages.events import Play, read_event
 from streams.messages.records import Recommendations
 from streams.outbox import Outbox
-from streams.readers.latest_list import ListUnreadable, latest_list
+from streams.partitioning import partition_of
+from streams.readers.decode_record import UnreadableRecord
+from streams.readers.latest_list import latest_list
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, environment_of
 from streams.topics.admin import create_topics
@@ -191,8 +193,8 @@ async def test_a_deleted_list_is_none_and_rubbish_a_sentence(settings: Settings,
         assert await latest_list("ann", settings) is None
 
         await (await outbox.send(names.recommendations, partition, [(b"ann", b"[]")])).written()
-        with pytest.raises(ListUnreadable) as caught:
+        with pytest.raises(UnreadableRecord) as caught:
             await latest_list("ann", settings)
 
-    expected = "A record of the recommendations topic is no list: Expected object, got array."
+    expected = "A list on the recommendations topic cannot be decoded: Expected object, got array."
     assert expected == str(caught.value)

@@ -13,8 +13,8 @@ from model.objective import Objective
 from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.naming import new_generation_id
 from state.generations.open_store import generation_store
-from streams.files.replay import partition_of
 from streams.outbox import Item, Outbox
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.support.generations import FIRST_ID, manifest_of, numbered

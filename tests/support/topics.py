@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import msgspec
 
 from cli.processes import WorkerProcess
-from streams.files.replay import partition_of
 from streams.messages.records import Recommendations, RejectedPlay
 from streams.outbox import Item, Outbox
+from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names

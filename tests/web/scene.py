@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message
 
 from state.gateway_view import ITEM, LIST, RELATED, View
 from state.lists.explain_score import Explanation, ExplanationError
-from streams.files.replay import partition_of
-from streams.messages.export_document import Holdings
+from streams.messages.export_document import UserExport
 from streams.messages.records import CatalogItem, PopularItems, Recommendations, RelatedItems
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
@@ -126,9 +126,9 @@ def nothing_known(user_id: str, _item_id: str, _settings: Settings) -> Explanati
     raise ExplanationError(message)
 
 
-async def nothing_held(user_id: str, _settings: Settings, now_ms: int) -> Holdings:
+async def nothing_held(user_id: str, _settings: Settings, now_ms: int) -> UserExport:
     """Find nothing of anybody."""
-    return Holdings(
+    return UserExport(
         user_id=user_id,
         made_at_ms=now_ms,
         anything=False,

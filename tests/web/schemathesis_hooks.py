@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import schemathesis
 from hypothesis import strategies as st
 
-from streams.files.replay import partition_of
+from streams.partitioning import partition_of
 from streams.settings import Settings
 
 PARTITIONS = Settings().topics.partitions

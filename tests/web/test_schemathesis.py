@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from streams.files.replay import partition_of
 from streams.messages.records import CatalogItem, RelatedItems
 from streams.outbox import Outbox
+from streams.partitioning import partition_of
 from streams.settings import Secret, Settings, override
 from streams.topics.topics import TopicNames
 from tests.support.gateway import client_of, gateway, post, read

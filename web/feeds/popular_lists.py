@@ -1,7 +1,8 @@
 """The popular lists that a gateway holds, one a kind of items."""
 
 from streams.messages.records import PopularItems
-from streams.readers.latest_popular import PopularUnreadable, read_popular
+from streams.readers.decode_record import UnreadableRecord
+from streams.readers.latest_popular import read_popular
 
 
 class PopularLists:
@@ -18,7 +19,7 @@ class PopularLists:
             return
         try:
             popular = read_popular(kind, value)
-        except PopularUnreadable:
+        except UnreadableRecord:
             return
         held = self._lists.get(kind)
         if popular.kind == kind and (held is None or popular.made_at_ms >= held.made_at_ms):

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from streams.messages.records import RejectedPlay
+from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 SHOWN = 20
 RETRY_S = 5.0
-_decode = msgspec.json.Decoder(RejectedPlay).decode
+_DECODER = msgspec.json.Decoder(RejectedPlay)
 
 
 class Reject(NamedTuple):
@@ -68,7 +69,7 @@ class Rejects:
         self.n_seen += sum(record.offset >= before for record in records)
         for record in records[-SHOWN:]:
             try:
-                rejected = _decode(record.value or b"")
-            except (ValueError, RecursionError):
+                rejected = decode_record(_DECODER, record.value, "A reject")
+            except UnreadableRecord:
                 continue
             self.latest.append(Reject(record.timestamp, rejected.partition, rejected.offset, rejected.reason))

@@ -7,7 +7,8 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from streams.readers.catalog_item import UnreadableCatalogItem, read_catalog_item
+from streams.readers.catalog_item import read_catalog_item
+from streams.readers.decode_record import UnreadableRecord
 from streams.readers.latest_related import read_related
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import CATALOG, RELATED_ITEMS
@@ -110,7 +111,7 @@ class ItemRoutes:
         (value,) = self._parts.view.items([item_id])
         try:
             item = None if value is None else read_catalog_item(item_id.encode(), value)
-        except UnreadableCatalogItem:
+        except UnreadableRecord:
             item = None  # workers ignore it as well
         if item is None:
             raise Problem(404, "The catalog has no entry of this item.")

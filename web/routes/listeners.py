@@ -76,7 +76,7 @@ class ListenerRoutes:
             methods=["GET"],
             operation_id="export_user",
             summary="Export everything stored about a listener",
-            responses=responses("Holdings", NOTHING_HELD, "One document.", 422),
+            responses=responses("UserExport", NOTHING_HELD, "One document.", 422),
         )
         return router
 

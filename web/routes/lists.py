@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 from msgspec import Meta
 from starlette.responses import Response
 
-from streams.files.replay import partition_of
+from streams.partitioning import partition_of
+from streams.process.format_text import decode_reason
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import RECOMMENDATIONS
 from web.list_reader import NoListError, Wanted
@@ -121,4 +122,4 @@ def read_query(query: bytes) -> ListQuery:
         fields = {name: values if name == "exclude" or len(values) > 1 else values[0] for name, values in given.items()}
         return msgspec.convert(fields, ListQuery, strict=False)
     except ValueError as error:
-        raise Problem(422, f"The query does not fit: {str(error).replace('`', '')[:300]}.") from None
+        raise Problem(422, f"The query does not fit: {decode_reason(error)}.") from None

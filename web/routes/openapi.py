@@ -7,7 +7,7 @@ import msgspec
 from fastapi import FastAPI
 
 from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
-from streams.messages.export_document import Holdings
+from streams.messages.export_document import UserExport
 from streams.messages.receipt import Receipt
 from streams.messages.records import CatalogItem, RelatedItems
 from web import schemas as answers
@@ -19,7 +19,7 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
     *EVENTS,
     CatalogItem,
     RelatedItems,
-    Holdings,
+    UserExport,
     Receipt,
     ProblemDocument,
     answers.Placed,

@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from streams.files.replay import partition_of
 from streams.messages.events import UnreadablePlay, read_value
 from streams.outbox import Item
+from streams.partitioning import partition_of
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PLAYS
 from web.parts import GatewayParts

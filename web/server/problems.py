@@ -14,8 +14,7 @@ from starlette.responses import Response
 
 from state.errors import GenerationError
 from streams.outbox import OutboxError
-from streams.readers.latest_list import ListUnreadable
-from streams.readers.latest_related import RelatedUnreadable
+from streams.readers.decode_record import UnreadableRecord
 from streams.readers.log_reader import LogReadError
 from web.feeds.list_waiters import TooManyWaitError
 from web.play_intake import IntakeError
@@ -25,8 +24,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_S = 2
 UNAVAILABLE = (
-    ListUnreadable,
-    RelatedUnreadable,
+    UnreadableRecord,
     IntakeError,
     LogReadError,
     OutboxError,

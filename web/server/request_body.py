@@ -7,6 +7,7 @@ import msgspec
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from streams.process.format_text import decode_reason
 from web.server.problems import Problem
 
 BODY_S = 20.0
@@ -58,7 +59,7 @@ def decode(content: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise Problem(422, f"The body does not fit: {str(error).replace('`', '')[:300]}.") from None
+        raise Problem(422, f"The body does not fit: {decode_reason(error)}.") from None
     except (ValueError, RecursionError):
         raise Problem(400, "The body is not valid JSON.") from None
 

@@ -9,7 +9,7 @@ import pytest
 from jobs.user_requests.exported_record import StoredRecord
 from state.keys import MARK, generation_key, item_key, item_name_key
 from state.users.record import HistoryEntry, ShownItem, UserRecord
-from streams.messages.export_document import HeldEntry, HeldRecord, HeldShown
+from streams.messages.export_document import ExportedEntry, ExportedRecord, ExportedShown
 from streams.settings import Settings
 from tests.support.generations import FIRST_ID, make_generation
 from tests.support.settings import settings_with
@@ -68,7 +68,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("record", "told"), [(UserRecord, HeldRecord), (HistoryEntry, HeldEntry), (ShownItem, HeldShown)]
+    ("record", "told"), [(UserRecord, ExportedRecord), (HistoryEntry, ExportedEntry), (ShownItem, ExportedShown)]
 )
 def test_no_field_of_a_record_is_missing(record: type, told: type[msgspec.Struct]) -> None:
     """A new field of the record has to be told, too, under its own name."""

@@ -4,34 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiokafka.partitioner import DefaultPartitioner as AioPartitioner
-from hypothesis import given
-from hypothesis import strategies as st
-from kafka.partitioner.default import DefaultPartitioner
 
 from streams.files.play_columns import PlaysPiece
-from streams.files.replay import Pace, Sender, Sent, limit_pieces, partition_of, replay
+from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
 from streams.outbox import Item, Written
 from streams.settings import Settings
 from tests.support.virtual_time import now_s
-
-
-class Cluster:
-    """As much of a cluster as kafka-python's partitioner asks for."""
-
-    def __init__(self, n: int) -> None:
-        """Have `n` partitions."""
-        self._partitions = set(range(n))
-
-    def topics(self) -> set[str]:
-        """Return the topics."""
-        return {"plays"}
-
-    def partitions_for_topic(self, _: str) -> set[int]:
-        """Return the partitions."""
-        return self._partitions
-
-    available_partitions_for_topic = partitions_for_topic
 
 
 class FakeOutbox:
@@ -72,19 +50,6 @@ async def replayed(pieces: list[PlaysPiece], pace: Pace, stop: asyncio.Event | N
     sender = Sender(FakeOutbox(), Settings())  # type: ignore[arg-type]
     await replay(iter(pieces), sender, pace, note, stop or asyncio.Event())
     return parts
-
-
-@given(st.text(min_size=1, max_size=128), st.integers(1, 1024))
-def test_the_partition_is_that_of_the_usual_clients(user_id: str, n: int) -> None:
-    """kafka-python and aiokafka put a user's plays where the replay puts them."""
-    if any("\ud800" <= character <= "\udfff" for character in user_id):
-        return
-    key = user_id.encode()
-
-    expected = DefaultPartitioner().partition("plays", user_id, key, None, None, Cluster(n))
-
-    assert expected == partition_of(user_id, n)
-    assert AioPartitioner()(key, list(range(n)), list(range(n))) == partition_of(user_id, n)
 
 
 async def test_a_users_plays_stay_in_order_under_their_key() -> None:

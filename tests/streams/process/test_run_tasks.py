@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from streams.process.run_tasks import run_together
+from streams.process.run_tasks import run_until_stopped
 from tests.support.wait import wait_idle
 
 
@@ -24,7 +24,7 @@ async def test_parts_run_until_the_stop_and_are_ended_then() -> None:
         finally:
             ended.append("endless")
 
-    running = asyncio.create_task(run_together([brief(), endless()], stop))
+    running = asyncio.create_task(run_until_stopped([brief(), endless()], stop))
     await wait_idle()
     assert ["brief"] == ended
     assert not running.done()
@@ -55,7 +55,7 @@ async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
             ended.set()
 
     with pytest.raises(ValueError, match=r"^It broke\.$"):
-        await run_together([fail(), endless()], asyncio.Event(), failed)
+        await run_until_stopped([fail(), endless()], asyncio.Event(), failed)
 
     assert ended.is_set()
     assert failed.done()
@@ -66,7 +66,8 @@ async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
 def test_a_process_that_would_not_end_is_ended(held: str, status: int) -> None:
     """With status 1; one that ends by itself does so, whatever time it was given."""
     after_s = 0.2 if held else 60
-    program = f"import threading, time; from streams.process.run_tasks import end_anyway; end_anyway({after_s}); {held}"
+    imports = "import threading, time; from streams.process.run_tasks import force_exit_after"
+    program = f"{imports}; force_exit_after({after_s}); {held}"
 
     ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.files.replay import partition_of
+from streams.partitioning import partition_of
 from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle
 from tests.web.scene import NOW_MS, Scene, made_list

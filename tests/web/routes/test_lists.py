@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from state.gateway_view import LIST
-from streams.files.replay import partition_of
+from streams.partitioning import partition_of
 from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle
 from tests.web.scene import NEVER_MS, NOW_MS, Scene, made_list, make_scene

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.files.replay import partition_of
 from streams.outbox import Item
+from streams.partitioning import partition_of
 from streams.settings import override
 from streams.topics.topics import topic_names
 from tests.support.plays import play
