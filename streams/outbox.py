@@ -1,4 +1,4 @@
-"""Batched produce whose every acknowledgement is awaited."""
+"""A producer of batches that awaits every acknowledgement."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -20,29 +20,29 @@ Item = tuple[bytes, bytes | None]
 
 
 class OutboxError(ConnectionError):
-    """Kafka did not acknowledge in time. Nothing is lost: the next start does the group again. Look at the broker."""
+    """Kafka did not acknowledge in time. Nothing is lost: the next start repeats the group. Check the broker."""
 
 
 class Written(NamedTuple):
-    """Where the records of one send came to stand in their partition."""
+    """The offsets of the records of one send."""
 
     first: int
     """Offset of the first record."""
     last: int
     """Offset of the last record."""
     unbroken: bool
-    """Whether the offsets are one run, so that nobody else wrote in between."""
+    """Whether the offsets are consecutive, so that no other producer wrote in between."""
 
 
 class Pending:
-    """Batches on their way to one partition."""
+    """Batches in flight to one partition."""
 
     def __init__(self, batches: Sequence[tuple[asyncio.Future[RecordMetadata], int]]) -> None:
-        """Hold futures of batches, in order, each with its number of records."""
+        """Store the futures of batches in order, each with its number of records."""
         self._batches = batches
 
     async def written(self) -> Written:
-        """Wait until Kafka acknowledged every batch.
+        """Wait until Kafka has acknowledged every batch.
 
         Raises:
             KafkaError: The broker refused a batch.
@@ -96,11 +96,11 @@ class Outbox:
         self._producer = producer
 
     async def stop(self, patience_s: float | None = None) -> None:
-        """Send what waits and disconnect.
+        """Send pending batches and disconnect.
 
         Args:
-            patience_s: Seconds after which what Kafka has not acknowledged is given up, lest a Kafka that is gone
-                holds the process; those of the setting `kafka_timeout_s` if left out.
+            patience_s: Seconds after which unacknowledged batches are dropped, so that a lost Kafka does not block the
+                process; the setting `kafka_timeout_s` if left out.
         """
         producer, self._producer = self._producer, None
         if producer is None:
@@ -117,14 +117,14 @@ class Outbox:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Disconnect; after an error, without waiting for what it left."""
+        """Disconnect; after an error, without waiting for pending batches."""
         await self.stop(None if kind is None else 0.0)
 
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
-        """Hand keys and values to one partition, in order, in as few batches as fit.
+        """Send keys and values to one partition, in order, in as few batches as possible.
 
         Raises:
-            ValueError: A single record is larger than a batch may be.
+            ValueError: A single record is larger than a batch can be.
         """
         producer = self._producer
         if producer is None:
@@ -138,7 +138,7 @@ class Outbox:
                 batch.close()
                 sent.append((await producer.send_batch(batch, topic, partition=partition), count))
                 batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
-            # A batch takes its first record whatever the size, so that is not left to it.
+            # A batch accepts a first record of any size, so the size is checked here.
             if size > RECORD_BYTES_MAX or batch.append(key=key, value=value, timestamp=None) is None:
                 message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
                 raise ValueError(message)

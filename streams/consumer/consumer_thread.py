@@ -1,4 +1,4 @@
-"""The thread in which the consumer of Faust talks to Kafka: it always ends, and nobody else touches its sockets."""
+"""The thread of the Faust consumer: it always ends, and no other thread uses its sockets."""
 
 import asyncio
 from typing import Any
@@ -7,14 +7,14 @@ from faust.transport.drivers import aiokafka as driver
 from mode.threads import WorkerThread
 
 END_S = 5.0
-"""Longest time that a stop waits for the thread to end, once everything that it runs was told to."""
+"""Seconds that a stop waits for the thread to end, after the stop of everything that it runs."""
 
 
 class BoundedThread(WorkerThread):
-    """A thread that holds up neither the loop that stops it nor the end of the process for ever."""
+    """A thread that blocks neither the loop that stops it nor the exit of the process."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what Faust gives a thread."""
+        """Make the thread a daemon; Faust passes the arguments."""
         super().__init__(*args, **options)
         self.daemon = True
 
@@ -29,16 +29,16 @@ class SliceConsumerThread(driver.AIOKafkaConsumerThread):
     Worker = BoundedThread
 
     def close(self) -> None:
-        """Close the client at once, because the app stops while a rebalance is under way; returns before it is done.
+        """Start to close the client without waiting, since the app may stop in the middle of a rebalance.
 
-        Faust does it in the app's event loop. Sockets of one loop that are closed in another are a segmentation fault
-        under uvloop.
+        Faust closes it in the app's event loop. Under uvloop it is a segmentation fault to close a socket in another
+        loop than its own.
         """
         if self._consumer is not None and not self.thread_loop.is_closed():
             asyncio.run_coroutine_threadsafe(self._close(self._consumer), self.thread_loop)
 
     async def _close(self, consumer: Any) -> None:
-        """Close the connections first: what waits for an answer of the group fails instead of waiting on."""
-        consumer._closed = True  # noqa: SLF001 - a stop of the consumer, which would wait for the group, then does nothing
+        """Close the connections first, so that pending requests to the group coordinator fail at once."""
+        consumer._closed = True  # noqa: SLF001 - so stop() does nothing; it would wait for the group
         await consumer._client.close()  # noqa: SLF001
         await consumer._coordinator.close()  # noqa: SLF001

@@ -18,7 +18,7 @@ class PlayfoldApp(faust.App):
     slice_plays_max: int
     """Most plays in a slice."""
     waiting_plays_max: int
-    """Plays waiting to be folded above which no more are fetched; one fetch may go over it."""
+    """Queued plays above which no more are fetched; one fetch may exceed it."""
 
     def _new_transport(self) -> SliceTransport:
         return SliceTransport(self.conf.broker_consumer, self, loop=self.loop)
@@ -59,7 +59,7 @@ def create_app(settings: Settings) -> PlayfoldApp:
 
 
 def topic_of_bytes(app: PlayfoldApp, name: str, partitions: int) -> Any:
-    """Return a Faust topic whose keys and values stay as they travelled."""
+    """Return a Faust topic whose keys and values are raw bytes."""
     return app.topic(
         name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=partitions
     )

@@ -1,9 +1,8 @@
 """Slices: the records of one partition from one fetch, handled as a single message.
 
-Faust spends four asyncio tasks on a message. A slice of a changelog goes that way, once for a whole fetch; slices of
-plays go into a queue of their own, from which commit groups are taken.
-Everything private that playfold uses of Faust stands in this file, in `streams/consumer/consumer_thread.py` and in
-`streams/consumer/faust_app.py`.
+Faust spends four asyncio tasks on a message. A slice of a changelog is such a message, one for a whole fetch. Slices of
+plays are queued separately, and commit groups are taken from that queue.
+Only this file, `streams/consumer/consumer_thread.py` and `streams/consumer/faust_app.py` use Faust's private API.
 """
 
 import asyncio
@@ -19,11 +18,11 @@ from faust.types.tuples import TP, ConsumerMessage
 from streams.consumer.consumer_thread import SliceConsumerThread
 
 IDLE_S = 0.01
-"""Pause before looking again whether a partition may be fetched."""
+"""Pause before the next check whether a partition may be fetched."""
 FETCH_S = 0.25
-"""Longest time that a fetch waits for the first record."""
+"""Seconds that a fetch waits for the first record."""
 FETCH_IN_REBALANCE_S = 0.02
-"""The same while a rebalance, and the steps of it, wait for the fetch."""
+"""The same during a rebalance, whose steps wait for the fetch."""
 
 
 class Record(Protocol):
@@ -46,7 +45,7 @@ class Slice(NamedTuple):
 
 
 class LeanRecords(fetcher.PartitionRecords):
-    """Gives records as they were decoded, with key, value, offset and timestamp.
+    """Passes decoded records through, with key, value, offset and timestamp.
 
     aiokafka would wrap each into an object that also names topic and partition, at half the cost of a fetch.
     """
@@ -59,31 +58,31 @@ fetcher.PartitionRecords = LeanRecords
 
 
 class Unread(dict[TP, int | None]):
-    """Stands where Faust remembers read offsets to drop what it takes for a repetition.
+    """Replaces the read offsets by which Faust drops repeated records, and stores nothing.
 
-    It would drop what is delivered again after a seek, when a slice in its hands moved the memory past the seek.
-    Here nothing is remembered: a repetition is harmless, for a play at or below a user's applied offset is skipped.
+    Faust would drop records that are delivered again after a seek, if a pending slice has advanced the read offset
+    past the seek. Repeated records are harmless: a play at or below a user's applied offset is skipped.
     """
 
     def __getitem__(self, _tp: TP) -> None:
-        """Return that nothing was read."""
+        """Return None: no offset was read."""
 
     def __setitem__(self, _tp: TP, _offset: int | None) -> None:
-        """Forget it."""
+        """Ignore the offset."""
 
 
 class SliceConsumer(driver.Consumer):
     """A Faust consumer whose messages are slices, none of which is lost in a rebalance.
 
-    While a rebalance is under way only the changelog is fetched, and what a fetch brings that began before it is
-    thrown away and fetched again: Faust clears its queues and seeks in steps between which plays could slip through.
+    During a rebalance only the changelog is fetched. The records of a fetch that began before it are dropped and
+    fetched again: Faust clears its queues and seeks in separate steps, and plays could be lost between two of them.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what Faust gives a consumer."""
+        """Create the queue of slices; Faust passes the arguments."""
         super().__init__(*args, **options)
         self.slices: asyncio.Queue[Slice] = asyncio.Queue()
-        """Slices of plays that wait to be folded; `PlayfoldApp.waiting_plays_max` bounds them."""
+        """Slices of plays to be folded; `PlayfoldApp.waiting_plays_max` bounds them."""
         self._waiting_plays = 0
         self._room = asyncio.Event()
         self._read_offset = Unread()
@@ -112,7 +111,7 @@ class SliceConsumer(driver.Consumer):
                 continue
             for part in self._parts(tp, records):
                 if not self.flow_active or self.app.consumer_generation_id != generation_id:
-                    return  # the assignment that follows seeks
+                    return  # the next assignment seeks
                 message = _slice_message(tp, part, generation_id)
                 if self._is_changelog_tp(tp):
                     yield tp, message
@@ -121,18 +120,18 @@ class SliceConsumer(driver.Consumer):
                     self.slices.put_nowait(Slice(tp.topic, tp.partition, part, message))
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:  # noqa: ASYNC109
-        """Fetch from the partitions that are active now; Faust's set changes while the fetch waits."""
+        """Fetch from a copy of the active partitions, since Faust changes its set during the fetch."""
         wanted = {tp for tp in active_partitions or () if not self.app.rebalancing or self._is_changelog_tp(tp)}
         if not wanted:
             await asyncio.sleep(IDLE_S)
             return {}
-        # Faust's thread does one thing at a time: a seek or a commit waits until an idle fetch gives up.
+        # Faust's thread is serial: a seek or a commit waits until an idle fetch times out.
         patience = FETCH_IN_REBALANCE_S if self.app.rebalancing else FETCH_S
         fetched: dict[TP, Any] = await super()._getmany(wanted, min(timeout, patience))
         return fetched
 
     async def _rewind(self, firsts: Mapping[TP, int]) -> None:
-        """Go back to records that were fetched and thrown away, unless a seek went further back; runs in the thread."""
+        """Seek back to dropped records, unless a seek went further back; runs in the consumer's thread."""
         consumer = self._thread._ensure_consumer()  # noqa: SLF001
         assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
         for tp, first in firsts.items():
@@ -141,25 +140,26 @@ class SliceConsumer(driver.Consumer):
                 consumer.seek(TopicPartition(*tp), min(first, state.position))
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets, and to the beginning where nothing is committed yet.
+        """Seek to the committed offsets, and to the beginning of a partition without one.
 
-        Faust leaves a partition without a committed offset where it is: what was fetched and thrown away in a
-        rebalance before the first commit would never be delivered again.
+        Faust does not seek in a partition without a committed offset. Records that were dropped in a rebalance before
+        the first commit would never be delivered.
         """
         await super().perform_seek()
         plays = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
         await self._thread.call_thread(self._begin, [tp for tp in plays if not self._committed_offset[tp]])
 
     async def _begin(self, tps: Sequence[TP]) -> None:
-        """Go to the beginning of partitions; runs in the thread.
+        """Seek to the beginning of partitions; runs in the consumer's thread.
 
-        Asking Kafka for it would wait behind a fetch. Where offset 0 is gone, the fetch starts at the earliest.
+        A request for the earliest offset would wait behind a fetch. If offset 0 is deleted, the fetch starts at the
+        earliest offset.
         """
         for tp in tps:
             self._thread._ensure_consumer().seek(TopicPartition(*tp), 0)  # noqa: SLF001
 
     def taken(self, plays: int) -> None:
-        """Take note that plays left the queue."""
+        """Count plays that left the queue."""
         self._waiting_plays = max(0, self._waiting_plays - plays)
         self._room.set()
 
@@ -171,10 +171,10 @@ class SliceConsumer(driver.Consumer):
                 await asyncio.wait_for(self._room.wait(), timeout)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Note nothing: the offsets below a slice's own are the slice."""
+        """Ignore the gap: the offsets below that of the message are those of its slice."""
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Return the offset to commit: behind the last slice acknowledged, for slices are acknowledged in order."""
+        """Return the offset after the last acknowledged slice; slices are acknowledged in order."""
         acked = self._acked[tp]
         if not acked:
             return None
@@ -184,7 +184,7 @@ class SliceConsumer(driver.Consumer):
         return offset
 
     def _parts(self, tp: TP, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-        """Cut what was fetched into slices; a changelog is recovered in whole fetches."""
+        """Cut the fetched records into slices; a whole fetch of a changelog is one slice."""
         size = len(records) if self._is_changelog_tp(tp) else self.app.slice_plays_max
         for start in range(0, len(records), size or 1):
             yield records[start : start + size]
@@ -217,10 +217,10 @@ class SliceTransport(driver.Transport):
 
 @asynccontextmanager
 async def take_group(app: Any, plays_max: int, turn: asyncio.Lock) -> AsyncIterator[list[Slice]]:
-    """Wait for a slice and for the turn, then take every slice that waits, up to `plays_max` plays: a commit group.
+    """Wait for a slice and for the lock `turn`, then take all queued slices, up to `plays_max` plays: a commit group.
 
-    Small groups when it is quiet (milliseconds), large ones under load (throughput). What comes while others have the
-    turn is in the group too, and does not wait for the next one.
+    Groups are small at low load, for latency, and large at high load, for throughput. Slices that arrive while the lock
+    is held by others are part of the group.
     """
     while True:
         first = await app.consumer.slices.get()
@@ -232,10 +232,10 @@ async def take_group(app: Any, plays_max: int, turn: asyncio.Lock) -> AsyncItera
 
 
 def _take(app: Any, first: Slice, plays_max: int) -> list[Slice]:
-    """Take a slice and those that wait behind it.
+    """Take a slice and the slices queued behind it.
 
-    A slice of an earlier assignment, or one that a rebalance is about to take away, is dropped: it is delivered again
-    to whoever owns it then.
+    A slice of an earlier assignment, or of a partition that a rebalance is revoking, is dropped. Kafka delivers it
+    again to the next owner.
     """
     consumer, part = app.consumer, first
     group: list[Slice] = []
@@ -243,7 +243,7 @@ def _take(app: Any, first: Slice, plays_max: int) -> list[Slice]:
     while True:
         consumer.taken(len(part.records))
         if consumer.flow_active and part.message.generation_id == app.consumer_generation_id:
-            part.message.tracked = True  # Faust waits in a rebalance until what is tracked is acknowledged
+            part.message.tracked = True  # in a rebalance Faust waits until tracked messages are acknowledged
             consumer._unacked_messages.add(part.message)  # noqa: SLF001
             group.append(part)
             room -= len(part.records)
@@ -253,6 +253,6 @@ def _take(app: Any, first: Slice, plays_max: int) -> list[Slice]:
 
 
 def acknowledge(group: Sequence[Slice], consumer: Any) -> None:
-    """Tell Faust that the group's state is durable, so that its offsets may be committed."""
+    """Acknowledge a group whose state is durable, so that Faust may commit its offsets."""
     for part in group:
         part.message.ack(consumer)

@@ -1,4 +1,4 @@
-"""A file of items, CSV, JSON lines or Parquet, sent to the catalog: every item acknowledged before it is counted."""
+"""Sends a file of items (CSV, JSON lines or Parquet) to the catalog; an item counts once Kafka acknowledged it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from aiokafka.errors import KafkaError
 
-from streams.files.play_columns import Rule, check_range, read_column, to_epoch_ms, to_ids, without_empty
+from streams.files.play_columns import ColumnRule, check_range, read_column, to_epoch_ms, to_ids, without_empty
 from streams.files.play_tables import LIST_SEPARATOR, FileColumns
 from streams.files.plays_file import tables_of
 from streams.messages.records import CatalogItem
@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class CatalogLoadError(ConnectionError):
-    """Items could not be sent. Load the file again when Kafka is back: an item that stands there already stays."""
+    """Items could not be sent. Load the file again when Kafka is back: items that were sent stay as they are."""
 
 
 class CatalogColumns(FileColumns, frozen=True, kw_only=True):
@@ -44,27 +44,27 @@ class CatalogColumns(FileColumns, frozen=True, kw_only=True):
 
 
 def to_texts(column: pa.Array) -> pa.Array:
-    """Return texts as a title is; an empty one is a missing one."""
+    """Return texts with the limits of a title; an empty text is missing."""
     return _texts(column, TEXT_LENGTH_MAX)
 
 
 def to_words(column: pa.Array) -> pa.Array:
-    """Return texts as a kind is; an empty one is a missing one."""
+    """Return texts with the limits of a kind; an empty text is missing."""
     return _texts(column, WORD_LENGTH_MAX)
 
 
 def to_moments(column: pa.Array) -> pa.Array:
-    """Return times as milliseconds since 1970; an empty one is a missing one."""
+    """Return times as milliseconds since 1970; an empty text is missing."""
     if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
         column = without_empty(column.cast(pa.string()))
     return to_epoch_ms(column)
 
 
 def to_tags(column: pa.Array) -> pa.Array:
-    """Return lists of words, which a text separates by `|`.
+    """Return lists of words; a text separates them by `|`.
 
     Raises:
-        ArrowInvalid: There are too many of an item, or one is too long.
+        ArrowInvalid: An item has too many tags, or a tag is too long.
     """
     if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
         text = without_empty(column.cast(pa.string()))
@@ -85,13 +85,13 @@ _WORD = f"is no text of at most {WORD_LENGTH_MAX} characters"
 _MOMENT = "is no time from 1990 to 2099, in RFC 3339 with its zone or in epoch seconds or milliseconds"
 _TAGS = f"is no list of at most {TAGS_MAX} words of at most {WORD_LENGTH_MAX} characters, separated by {LIST_SEPARATOR}"
 RULES = {
-    "item_id": Rule(to_ids, needed=True, said="is no id of 1 to 128 printable characters"),
-    "title": Rule(to_texts, needed=False, said=_TEXT),
-    "artist": Rule(to_texts, needed=False, said=_TEXT),
-    "kind": Rule(to_words, needed=False, said=_WORD),
-    "available_from": Rule(to_moments, needed=False, said=_MOMENT),
-    "available_until": Rule(to_moments, needed=False, said=_MOMENT),
-    "tags": Rule(to_tags, needed=False, said=_TAGS),
+    "item_id": ColumnRule(to_ids, required=True, mismatch="is no id of 1 to 128 printable characters"),
+    "title": ColumnRule(to_texts, required=False, mismatch=_TEXT),
+    "artist": ColumnRule(to_texts, required=False, mismatch=_TEXT),
+    "kind": ColumnRule(to_words, required=False, mismatch=_WORD),
+    "available_from": ColumnRule(to_moments, required=False, mismatch=_MOMENT),
+    "available_until": ColumnRule(to_moments, required=False, mismatch=_MOMENT),
+    "tags": ColumnRule(to_tags, required=False, mismatch=_TAGS),
 }
 
 
@@ -99,7 +99,7 @@ def read_items(path: Path, columns: CatalogColumns) -> Iterator[list[CatalogItem
     """Read a file of items in pieces of bounded size.
 
     Raises:
-        PlaysFileError: The file or a value in it cannot be read; the sentence names the row.
+        PlaysFileError: The file or a value in it cannot be read; the message names the row.
     """
     for first_row, table in tables_of(path, columns):
         values = [read_column(table, field, rule, first_row, path) for field, rule in RULES.items()]
@@ -118,7 +118,7 @@ def read_items(path: Path, columns: CatalogColumns) -> Iterator[list[CatalogItem
 
 
 async def send_items(pieces: Iterator[list[CatalogItem]], outbox: Outbox, settings: Settings) -> AsyncIterator[int]:
-    """Send items to the catalog, keyed by their ids; yield how many of them Kafka has, piece by piece.
+    """Send items to the catalog, keyed by their ids; yield the number of acknowledged items after each piece.
 
     Raises:
         CatalogLoadError: Kafka did not acknowledge in time.

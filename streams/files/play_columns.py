@@ -1,4 +1,4 @@
-"""The columns of a file of plays: from what stands in the file to what plays are made of, or the row that is wrong."""
+"""Converts and checks the columns of a file; an error names the row."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,15 +14,15 @@ from streams.messages.records import DAY_MS
 
 ID_LENGTH_MAX, TYPE_LENGTH_MAX = 128, 32
 _TYPE = f"^[a-z][a-z0-9_-]{{0,{TYPE_LENGTH_MAX - 1}}}$"
-# What the worker takes for plausible, so that a wrong time is told with its row instead of being rejected later.
+# The worker rejects other times; here the error names the row.
 _TIMES: Meta = get_type_hints(Play, include_extras=True)["played_at_ms"].__metadata__[0]
 EARLIEST_MS, LATEST_MS = int(_TIMES.ge or 0), int(_TIMES.lt or 0) - 1
-# Until the year 2099 epoch seconds stay below it, from the year 1973 on epoch milliseconds stay above it.
+# Epoch seconds are below it until 2099; epoch milliseconds are above it from 1973 on.
 SECONDS_MAX = 1e11
 
 
 class PlaysFileError(ValueError):
-    """A file of plays or items cannot be read; the message names the column or the row. Mend it, or name the column."""
+    """A file of plays or items cannot be read. Correct the row that the message names, or name the column."""
 
 
 class PlaysPiece(NamedTuple):
@@ -37,7 +37,7 @@ class PlaysPiece(NamedTuple):
     duration_ms: list[int | None]
     play_ids: list[str | None]
     types: list[str | None]
-    """What each is, None for a play."""
+    """Types of the signals, None for a play."""
 
     @property
     def n_plays(self) -> int:
@@ -51,24 +51,24 @@ class PlaysPiece(NamedTuple):
 
 
 def to_ids(column: pa.Array) -> pa.Array:
-    """Return ids as text; missing ones stay missing.
+    """Return ids as text; missing ids stay missing.
 
     Raises:
-        ArrowInvalid: One is empty, too long, not UTF-8 or not printable.
+        ArrowInvalid: An id is empty, too long, not UTF-8 or not printable.
     """
     ids = column.cast(pa.string())
     check_range(pc.utf8_length(ids), 1, ID_LENGTH_MAX)
-    # Not Arrow's own test: its Unicode is of another version than that of Python, by which the worker decides.
+    # Arrow's test uses another version of Unicode than Python, with which the worker decides.
     if not "".join(ids.drop_null().to_pylist()).isprintable():
         raise pa.ArrowInvalid
     return ids
 
 
 def to_epoch_ms(column: pa.Array) -> pa.Array:
-    """Return times as milliseconds since 1970; a Parquet timestamp without a zone is taken as UTC.
+    """Return times as milliseconds since 1970; a Parquet timestamp without a zone is UTC.
 
     Raises:
-        ArrowInvalid: One is no time, or not a plausible one.
+        ArrowInvalid: A value is no time, or out of range.
     """
     if pa.types.is_timestamp(column.type):
         times = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
@@ -87,10 +87,10 @@ def to_epoch_ms(column: pa.Array) -> pa.Array:
 
 
 def to_durations(column: pa.Array) -> pa.Array:
-    """Return durations in milliseconds; empty text is a missing one.
+    """Return durations in milliseconds; an empty text is missing.
 
     Raises:
-        ArrowInvalid: One is not a whole number, negative or longer than a day.
+        ArrowInvalid: A duration is no whole number, negative or longer than a day.
     """
     if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
         column = without_empty(column.cast(pa.string())).cast(pa.float64())
@@ -100,15 +100,15 @@ def to_durations(column: pa.Array) -> pa.Array:
 
 
 def to_play_ids(column: pa.Array) -> pa.Array:
-    """Return ids as text; an empty one is a missing one."""
+    """Return ids as text; an empty id is missing."""
     return to_ids(without_empty(column.cast(pa.string())))
 
 
 def to_types(column: pa.Array) -> pa.Array:
-    """Return types as text; an empty one is a missing one.
+    """Return types as text; an empty type is missing.
 
     Raises:
-        ArrowInvalid: One has other characters than types have.
+        ArrowInvalid: A type has a character that types cannot have.
     """
     types = without_empty(column.cast(pa.string()))
     if not pc.all(pc.match_substring_regex(types.drop_null(), _TYPE)).as_py() and len(types.drop_null()):
@@ -117,16 +117,16 @@ def to_types(column: pa.Array) -> pa.Array:
 
 
 def without_empty(text: pa.Array) -> pa.Array:
-    """Return texts, of which an empty one is a missing one."""
+    """Return texts with empty texts as missing."""
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
-class Rule(NamedTuple):
-    """What a column holds."""
+class ColumnRule(NamedTuple):
+    """The conversion of a column, and the predicate of its error message."""
 
     convert: Callable[[pa.Array], pa.Array]
-    needed: bool
-    said: str
+    required: bool
+    mismatch: str
 
 
 _ID = f"is no id of 1 to {ID_LENGTH_MAX} printable characters"
@@ -134,13 +134,15 @@ _YEARS = [datetime.fromtimestamp(ms / 1000, UTC).year for ms in (EARLIEST_MS, LA
 _TIME = f"is no time from {_YEARS[0]} to {_YEARS[1]}, in RFC 3339 with its zone or in epoch seconds or milliseconds"
 _DURATION = "is no whole number of milliseconds of at most a day"
 RULES = {
-    "user_id": Rule(to_ids, needed=True, said=_ID),
-    "item_id": Rule(to_ids, needed=True, said=_ID),
-    "played_at": Rule(to_epoch_ms, needed=True, said=_TIME),
-    "ms_played": Rule(to_durations, needed=False, said=_DURATION),
-    "duration_ms": Rule(to_durations, needed=False, said=_DURATION),
-    "play_id": Rule(to_play_ids, needed=False, said=_ID),
-    "type": Rule(to_types, needed=False, said=f"is no type of 1 to {TYPE_LENGTH_MAX} small letters, digits, _ and -"),
+    "user_id": ColumnRule(to_ids, required=True, mismatch=_ID),
+    "item_id": ColumnRule(to_ids, required=True, mismatch=_ID),
+    "played_at": ColumnRule(to_epoch_ms, required=True, mismatch=_TIME),
+    "ms_played": ColumnRule(to_durations, required=False, mismatch=_DURATION),
+    "duration_ms": ColumnRule(to_durations, required=False, mismatch=_DURATION),
+    "play_id": ColumnRule(to_play_ids, required=False, mismatch=_ID),
+    "type": ColumnRule(
+        to_types, required=False, mismatch=f"is no type of 1 to {TYPE_LENGTH_MAX} small letters, digits, _ and -"
+    ),
 }
 
 
@@ -148,21 +150,21 @@ def check_piece(table: pa.Table, first_row: int, path: Path) -> PlaysPiece:
     """Check every value of some rows.
 
     Args:
-        table: Columns named as in `RULES`, of any type; those that are not needed may be missing.
+        table: Columns named as in `RULES`, of any type; optional columns may be missing.
         first_row: Row of the file that the table begins with.
         path: The file.
 
     Raises:
-        PlaysFileError: A value is not what its column should hold.
+        PlaysFileError: A value does not fit its column.
     """
     return PlaysPiece(first_row, *(read_column(table, field, rule, first_row, path) for field, rule in RULES.items()))
 
 
-def read_column(table: pa.Table, field: str, rule: Rule, first_row: int, path: Path) -> list[Any]:
-    """Return what a column holds, a value a row, None for all where there is no such column.
+def read_column(table: pa.Table, field: str, rule: ColumnRule, first_row: int, path: Path) -> list[Any]:
+    """Return the values of a column, one a row; all are None if the table has no such column.
 
     Raises:
-        PlaysFileError: A value is not what the column should hold.
+        PlaysFileError: A value does not fit the column.
     """
     if field not in table.column_names:
         return [None] * len(table)
@@ -171,33 +173,33 @@ def read_column(table: pa.Table, field: str, rule: Rule, first_row: int, path: P
         return _convert(column, rule).to_pylist()  # type: ignore[no-any-return]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         pass
-    # Some row is wrong, or the rows are written in different ways: one by one then.
+    # A row is wrong, or the rows have different formats: convert them one by one.
     values: list[Any] = []
     for row in range(len(column)):
         try:
             values += _convert(column.slice(row, 1), rule).to_pylist()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            found = _show(column[row].as_py())
-            message = f"Row {first_row + row} of {path}: {field} is {found}, which {rule.said}."
+            value = _show(column[row].as_py())
+            message = f"Row {first_row + row} of {path}: {field} is {value}, which {rule.mismatch}."
             raise PlaysFileError(message) from None
     return values
 
 
-def _convert(column: pa.Array, rule: Rule) -> pa.Array:
+def _convert(column: pa.Array, rule: ColumnRule) -> pa.Array:
     converted = rule.convert(column)
-    if rule.needed and converted.null_count:
+    if rule.required and converted.null_count:
         raise pa.ArrowInvalid
     return converted
 
 
 def check_range(numbers: pa.Array, low: int, high: int) -> None:
-    """See that all numbers that are there lie between two.
+    """Check that all numbers are within a range; missing numbers are skipped.
 
     Raises:
-        ArrowInvalid: One does not.
+        ArrowInvalid: A number is out of range.
     """
-    found = pc.min_max(numbers).as_py()
-    if found["min"] is not None and not low <= found["min"] <= found["max"] <= high:
+    span = pc.min_max(numbers).as_py()
+    if span["min"] is not None and not low <= span["min"] <= span["max"] <= high:
         raise pa.ArrowInvalid
 
 

@@ -1,4 +1,4 @@
-"""The formats of files of rows: each is read as tables of bounded size, whose columns are named as ours."""
+"""Readers of CSV, JSON lines and Parquet: each yields tables of bounded size with the names of our fields."""
 
 import csv
 import gzip
@@ -16,39 +16,39 @@ from streams.files.play_columns import PlaysFileError
 from streams.process.format_text import decode_reason
 
 BLOCK_BYTES = 1 << 21
-"""A line of a text file may not be longer."""
+"""Longest line of a text file."""
 BATCH_ROWS = 20_000
 OPTIONS = {"user_id": "--user-column", "item_id": "--item-column", "played_at": "--time-column"}
-"""What every play needs, and the option that names its column."""
+"""The required fields of a play, and the option that names the column of each."""
 
 
 LIST_SEPARATOR = "|"
-"""Stands between the parts of a value that is a list."""
+"""Separates the parts of a text that is a list."""
 
 
 class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """Which column of a file holds what: a field for each, whose value is the column's name."""
+    """The names of a file's columns, by field."""
 
     noun: ClassVar[str]
-    """What a row is."""
+    """The thing that a row describes."""
     options: ClassVar[dict[str, str]]
-    """The fields that every row needs, and the options that name their columns."""
+    """The required fields, and the options that name their columns."""
     lists: ClassVar[frozenset[str]] = frozenset()
     """The fields that may be lists of texts."""
 
-    def among(self, found: list[str], path: Path) -> dict[str, str]:
-        """Return the columns that the file has, by what they hold.
+    def among(self, names: list[str], path: Path) -> dict[str, str]:
+        """Return the columns that are among the names in the file, by field.
 
         Raises:
-            PlaysFileError: One that every row needs is missing.
+            PlaysFileError: A required column is missing.
         """
         wanted = msgspec.structs.asdict(self)
         for field, option in self.options.items():
-            if wanted[field] not in found:
-                there = ", ".join(found)[:300] or "none at all"
-                message = f"{path} has no column {wanted[field]}, only {there}: name the right one with {option}."
+            if wanted[field] not in names:
+                others = ", ".join(names)[:300] or "none at all"
+                message = f"{path} has no column {wanted[field]}, only {others}: name the right one with {option}."
                 raise PlaysFileError(message)
-        return {field: column for field, column in wanted.items() if column in found}
+        return {field: column for field, column in wanted.items() if column in names}
 
 
 class Columns(FileColumns, frozen=True, kw_only=True):
@@ -67,8 +67,8 @@ class Columns(FileColumns, frozen=True, kw_only=True):
 
 
 @contextmanager
-def naming(path: Path, what: str) -> Iterator[None]:
-    """Name the file when it cannot be read."""
+def named_errors(path: Path, participle: str) -> Iterator[None]:
+    """Turn errors of the block into `PlaysFileError`, which names the file."""
     try:
         yield
     except FileNotFoundError:
@@ -76,45 +76,45 @@ def naming(path: Path, what: str) -> Iterator[None]:
         raise PlaysFileError(message) from None
     except (pa.ArrowException, OSError, EOFError, csv.Error, UnicodeDecodeError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")[:300]
-        message = f"{path} cannot be {what} ({reason}): mend the file, or convert it."
+        message = f"{path} cannot be {participle} ({reason}): correct the file, or convert it."
         raise PlaysFileError(message) from None
 
 
 def read_csv(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
-    """Read comma-separated values as bytes: what they mean is decided where a fault can be told with its row."""
-    with naming(path, "opened"), _open(path) as file:
+    """Read comma-separated values as bytes; the later conversion of the columns can name the row of an error."""
+    with named_errors(path, "opened"), _open(path) as file:
         header = file.readline(BLOCK_BYTES).decode("utf-8-sig")
         wanted = columns.among(next(csv.reader([header]), []), path)
     bad_rows: list[Any] = []
     n_read = 0
-    with naming(path, "read"), _open(path) as file:
+    with named_errors(path, "read"), _open(path) as file:
         try:
             for batch in _open_csv(file, list(wanted.values()), bad_rows):
                 n_read += len(batch)
                 yield pa.Table.from_batches([batch]).rename_columns(list(wanted))
         except pa.ArrowInvalid as error:
             if not bad_rows:
-                message = f"{path} cannot be read after row {n_read} ({error}): mend the file there."
+                message = f"{path} cannot be read after row {n_read} ({error}): correct the file there."
                 raise PlaysFileError(message) from None
             bad = bad_rows[0]
             # Arrow counts the header too.
             message = (
                 f"Row {bad.number - 1} of {path} has {bad.actual_columns} columns instead of "
-                f"{bad.expected_columns}: mend the row."
+                f"{bad.expected_columns}: correct the row."
             )
             raise PlaysFileError(message) from None
 
 
 def _open_csv(file: IO[bytes], columns: list[str], bad_rows: list[Any]) -> Any:
-    def note(bad: Any) -> str:
+    def on_bad_row(bad: Any) -> str:
         bad_rows.append(bad)
         return "error"
 
     return pyarrow.csv.open_csv(
         file,
-        # In one thread rows are counted.
+        # Arrow counts rows only in one thread.
         read_options=pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad_row),
         convert_options=pyarrow.csv.ConvertOptions(
             include_columns=columns, column_types=dict.fromkeys(columns, pa.binary()), check_utf8=False
         ),
@@ -122,23 +122,23 @@ def _open_csv(file: IO[bytes], columns: list[str], bad_rows: list[Any]) -> Any:
 
 
 def read_parquet(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
-    """Read Parquet in batches; a row group is not held whole."""
-    with naming(path, "read"), pq.ParquetFile(path) as file:
+    """Read Parquet in batches, so that a row group is never in memory as a whole."""
+    with named_errors(path, "read"), pq.ParquetFile(path) as file:
         wanted = columns.among(file.schema_arrow.names, path)
         for batch in file.iter_batches(BATCH_ROWS, columns=list(wanted.values())):
             yield pa.Table.from_batches([batch]).select(list(wanted.values())).rename_columns(list(wanted))
 
 
 def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
-    """Read one JSON object a line; blank lines are no rows.
+    """Read one JSON object a line; blank lines are skipped.
 
-    Not by Arrow, which fixes the type of a column by its first block: a time may be text here and a number there.
+    Arrow would fix the type of a column by its first block, but a time may be text in one row and a number in another.
     """
-    spelled = msgspec.structs.asdict(columns)
-    kinds: dict[str, Any] = dict.fromkeys(spelled, str | int | float | None)
+    names = msgspec.structs.asdict(columns)
+    kinds: dict[str, Any] = dict.fromkeys(names, str | int | float | None)
     kinds |= dict.fromkeys(columns.lists, str | int | float | list[str] | None)
-    fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in spelled]
-    row_type = msgspec.defstruct("Row", fields, rename=spelled, gc=False)
+    fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in names]
+    row_type = msgspec.defstruct("Row", fields, rename=names, gc=False)
     decode = msgspec.json.Decoder(row_type).decode
     n_read = 0
     for lines in _blocks_of_lines(path):
@@ -148,10 +148,10 @@ def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
                 rows.append(decode(line))
             except (ValueError, RecursionError) as error:
                 reason = decode_reason(error)
-                message = f"Row {n_read + len(rows) + 1} of {path} is no {columns.noun} ({reason}): mend the line."
+                message = f"Row {n_read + len(rows) + 1} of {path} is no {columns.noun} ({reason}): correct the line."
                 raise PlaysFileError(message) from None
         n_read += len(rows)
-        yield pa.table({name: _as_text([getattr(row, name) for row in rows]) for name in spelled})
+        yield pa.table({name: _as_text([getattr(row, name) for row in rows]) for name in names})
 
 
 def _as_text(values: list[Any]) -> pa.Array:
@@ -163,7 +163,7 @@ def _text_of(value: str | float | list[str]) -> str:
 
 
 def _blocks_of_lines(path: Path) -> Iterator[list[bytes]]:
-    with naming(path, "read"), _open(path) as file:
+    with named_errors(path, "read"), _open(path) as file:
         rest = b""
         while block := file.read(BLOCK_BYTES):
             *lines, rest = (rest + block).split(b"\n")

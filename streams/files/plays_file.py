@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.files.play_columns import PlaysFileError, PlaysPiece, check_piece
-from streams.files.play_tables import Columns, FileColumns, naming, read_csv, read_json_lines, read_parquet
+from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
 
 PIECE_ROWS = 20_000
 _READERS: dict[str, Callable[[Path, FileColumns], Iterator[pa.Table]]] = {
@@ -23,14 +23,14 @@ _READERS: dict[str, Callable[[Path, FileColumns], Iterator[pa.Table]]] = {
 
 
 class PlaysFile(NamedTuple):
-    """A file of plays; the end of its name tells its format."""
+    """A file of plays; the suffix of its name determines its format."""
 
     path: Path
     columns: Columns = Columns()
 
     @property
     def n_plays(self) -> int | None:
-        """Return the number of plays where the file tells it, which only Parquet does.
+        """Return the number of plays of a Parquet file; None for other formats, which would have to be read.
 
         Raises:
             PlaysFileError: The file cannot be read.
@@ -38,7 +38,7 @@ class PlaysFile(NamedTuple):
         return n_rows_of(self.path)
 
     def pieces(self, first_row: int = 1) -> Iterator[PlaysPiece]:
-        """Read the plays from a row on; rows are counted from 1, without a header.
+        """Read the plays from `first_row` on; rows are counted from 1, the header not included.
 
         Raises:
             PlaysFileError: The file or a value in it cannot be read.
@@ -50,7 +50,7 @@ class PlaysFile(NamedTuple):
 
 
 def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]]:
-    """Read a file in tables of bounded size, each with the row that it begins with, counted from 1.
+    """Read a file in tables of bounded size, each with the number of its first row, counted from 1.
 
     Raises:
         PlaysFileError: The file cannot be read.
@@ -64,14 +64,14 @@ def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]
 
 
 def n_rows_of(path: Path) -> int | None:
-    """Return the number of rows where the file tells it, which only Parquet does.
+    """Return the number of rows of a Parquet file; None for other formats, which would have to be read.
 
     Raises:
         PlaysFileError: The file cannot be read.
     """
     if not path.name.endswith(".parquet"):
         return None
-    with naming(path, "opened"):
+    with named_errors(path, "opened"):
         return int(pq.read_metadata(path).num_rows)
 
 

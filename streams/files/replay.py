@@ -1,4 +1,4 @@
-"""A file of plays sent to the plays topic: at a pace or flat out, every play acknowledged before it is counted."""
+"""Sends a file of plays to the plays topic, at a pace or flat out; a play counts once Kafka acknowledged it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -19,30 +19,30 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ReplayError(ConnectionError):
-    """Plays could not be sent; the message says which row to go on from when Kafka is back."""
+    """Plays could not be sent. Continue from the row in the message when Kafka is back."""
 
 
 class Sent(NamedTuple):
-    """Plays that stand on one partition of the plays topic."""
+    """Plays that were sent to one partition."""
 
     partition: int
     rows: list[int]
-    """Their places in the piece, counted from 0, in order."""
+    """Their rows in the piece, counted from 0, ascending."""
     written: Written
 
 
 class Pace(NamedTuple):
-    """How fast plays are sent: so many a second, or so many times as fast as they were played, or flat out."""
+    """The rate of a replay: plays per second, a multiple of the original speed, or flat out."""
 
     plays_per_s: float | None = None
     speed: float | None = None
 
     def due_s(self, number: int, after_first_ms: int) -> float:
-        """Return when a play is due, in seconds after the first was.
+        """Return the seconds between the sending of the first play and of this one.
 
         Args:
-            number: Its number in the replay, counted from 0.
-            after_first_ms: How long after the first it was played, in milliseconds.
+            number: The number of the play in the replay, counted from 0.
+            after_first_ms: Milliseconds of event time between the first play and this one.
         """
         if self.plays_per_s is not None:
             return number / self.plays_per_s
@@ -50,15 +50,15 @@ class Pace(NamedTuple):
 
 
 class Sender:
-    """Sends pieces to the plays topic and waits until all of it is acknowledged."""
+    """Sends pieces to the plays topic and waits for their acknowledgement."""
 
     def __init__(self, outbox: Outbox, settings: Settings) -> None:
-        """Send by a started outbox."""
+        """Use a started outbox."""
         self._outbox, self._settings = outbox, settings
         self._topic = topic_names(settings).plays
 
     async def send(self, piece: PlaysPiece) -> list[Sent]:
-        """Send plays, keyed by user; those of one user stay in order.
+        """Send plays, keyed by user; the plays of one user stay in order.
 
         Raises:
             ReplayError: Kafka did not acknowledge in time. Some plays of the piece may have arrived.
@@ -106,14 +106,14 @@ async def replay(
     acknowledged: Callable[[PlaysPiece, list[Sent]], None],
     stop: asyncio.Event,
 ) -> None:
-    """Send pieces one after the other, each acknowledged before the next.
+    """Send pieces one after the other, each after the acknowledgement of the previous one.
 
     Args:
-        pieces: What to send.
-        sender: How.
-        pace: How fast.
-        acknowledged: Called with every piece that arrived, whole or cut as the pace wants it.
-        stop: Ends the replay after what is on its way.
+        pieces: The plays.
+        sender: Sends a piece.
+        pace: The rate.
+        acknowledged: Called with every acknowledged piece; the pace may cut pieces.
+        stop: Ends the replay after the piece that is being sent.
 
     Raises:
         ReplayError: Kafka did not acknowledge.
@@ -143,7 +143,7 @@ async def replay(
 
 
 async def _read_ahead(pieces: Iterator[PlaysPiece]) -> AsyncGenerator[PlaysPiece, None]:
-    """Yield pieces, the next of which is read in a thread meanwhile."""
+    """Yield pieces; a thread reads the next one meanwhile."""
     reading = asyncio.create_task(asyncio.to_thread(next, pieces, None))
     try:
         while (piece := await reading) is not None:
@@ -163,7 +163,7 @@ def limit_pieces(pieces: Iterator[PlaysPiece], n_plays: int) -> Iterator[PlaysPi
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, unless told to stop."""
+    """Wait, at most until `stop` is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()

@@ -1,4 +1,4 @@
-"""The embedded broker: Apache Kafka itself, one KRaft node on loopback, alive no longer than its parent."""
+"""The embedded broker: Apache Kafka as one KRaft node on loopback, which ends with its parent process."""
 
 import base64
 import contextlib
@@ -25,14 +25,14 @@ HOST = "127.0.0.1"
 PORT_MAX = 65_535
 STOP_S = 10
 PREDECESSOR_S = 3.0
-# An ApiVersions request of version 0 without a client id: any Kafka answers it before anything else.
+# An ApiVersions request of version 0 without a client id: every Kafka answers it first.
 API_VERSIONS_REQUEST = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
-# Quick to start rather than quick at its peak; broker.properties keeps what it needs small.
+# Tuned for a fast start, not for peak speed; broker.properties keeps its memory small.
 JVM_FLAGS = ("-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 
 
 class BrokerError(RuntimeError):
-    """The embedded broker cannot run; the message says what to install, free or read before the next start."""
+    """The embedded broker cannot run. Install, free or read the thing that the message names, and start again."""
 
 
 class Broker:
@@ -44,14 +44,14 @@ class Broker:
     """
 
     def __init__(self, folder: Path, jars: Path, port: int, heap_mb: int = 256, ready_s: float = 60.0) -> None:
-        """Describe a broker; nothing is started or written yet.
+        """Describe a broker; `start` writes its folder and starts it.
 
         Args:
-            folder: Where it keeps everything; made if missing, used again if not.
+            folder: The folder of its files; created if missing.
             jars: Folder of Kafka's jars, filled by Maven if missing.
             port: Port on 127.0.0.1.
             heap_mb: Largest heap of the Java virtual machine, in MiB.
-            ready_s: Seconds that it may take until it answers.
+            ready_s: Seconds within which it has to answer.
         """
         self.folder = folder.absolute()
         self.bootstrap = f"{HOST}:{port}"
@@ -63,12 +63,12 @@ class Broker:
 
     @property
     def log_file(self) -> Path:
-        """Return the file that Kafka writes its warnings to."""
+        """Return the file of Kafka's warnings."""
         return self.folder / "log" / "broker.log"
 
     @property
     def console_file(self) -> Path:
-        """Return the file that takes what Java prints, such as an exhausted heap."""
+        """Return the file of Java's output, such as the error of an exhausted heap."""
         return self.folder / "log" / "console.log"
 
     @property
@@ -127,7 +127,7 @@ class Broker:
         self.stop()
 
     def _check_folder(self) -> None:
-        """See that no other broker holds the folder; one whose parent has just died gets time to end."""
+        """Check that no other broker uses the folder; wait for a broker whose parent has just died."""
         lock_file = self.folder / "data" / ".lock"
         deadline = time.monotonic() + PREDECESSOR_S
         while lock_file.exists() and not _lockable(lock_file):
@@ -140,7 +140,7 @@ class Broker:
             time.sleep(0.05)
 
     def _check_port(self) -> None:
-        """See that nothing listens on the port: Kafka would take two seconds and a stack trace to say so."""
+        """Check that the port is free: Kafka would report it after two seconds, with a stack trace."""
         if not _bindable(self._port):
             message = (
                 f"Port {self._port} on {HOST} is taken by another program: stop that one, "
@@ -153,13 +153,13 @@ class Broker:
         for name in ("data", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         template = string.Template((KAFKA_FOLDER / "broker.properties").read_text())
-        # A properties file is read as Latin-1, with JSON's escapes for everything else.
+        # Java reads a properties file as Latin-1, with the same escapes as JSON.
         log_dirs = json.dumps(str(self.folder / "data"))[1:-1]
         text = template.substitute(port=self._port, controller_port=free_port(), log_dirs=log_dirs)
         (self.folder / "broker.properties").write_text(text)
 
     def _format(self, java: list[str]) -> None:
-        """Format the storage, once in the life of a folder."""
+        """Format the storage of a new folder."""
         if (self.folder / "data" / "meta.properties").exists():
             return
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
@@ -171,7 +171,7 @@ class Broker:
             self._raise_ended(status, "while it formatted its storage")
 
     def _launch(self, java: list[str]) -> None:
-        """Start Kafka as a process that ends when this one does."""
+        """Start Kafka as a process that ends with this one."""
         command = [*java, "kafka.Kafka", str(self.folder / "broker.properties")]
         with self.console_file.open("wb") as console:
             self._process = Child(command, console, STOP_S)
@@ -219,10 +219,10 @@ def embedded_broker(settings: Settings) -> Broker:
 
 
 def check_java() -> None:
-    """See that a Java virtual machine is there and new enough for Kafka.
+    """Check that Java is installed and new enough for Kafka.
 
     Raises:
-        BrokerError: It is not.
+        BrokerError: It is missing or too old.
     """
     java = shutil.which("java")
     if java is None:
@@ -230,8 +230,8 @@ def check_java() -> None:
         raise BrokerError(message)
     answer = subprocess.run([java, "-version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     # Up to Java 8 the version began with `1.`.
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
-    version = int(found[1]) if found else 0
+    match = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    version = int(match[1]) if match else 0
     if version < JAVA_VERSION_MIN:
         message = (
             f"{java} is Java {version or 'of an unknown version'}, but Kafka needs {JAVA_VERSION_MIN} or newer: "
@@ -241,11 +241,11 @@ def check_java() -> None:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nothing listens.
+    """Return a free port of 127.0.0.1.
 
-    It lies below the range from which systems give ports to outgoing connections.
+    It is below the range of ephemeral ports, which outgoing connections use.
     """
-    # Not seeded: two test runs that seed their generators alike must not choose alike.
+    # Never seeded: two test runs with the same seed must not choose the same port.
     ports = random.SystemRandom()
     while not _bindable(port := ports.randrange(20_000, 32_000)):
         pass
@@ -262,7 +262,7 @@ def answers(port: int) -> bool:
 
 def _bindable(port: int) -> bool:
     with socket.socket() as listener:
-        # As Kafka does: connections that still linger from an earlier run do not block the port.
+        # As Kafka does: connections in TIME_WAIT of an earlier run do not block the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))

@@ -1,4 +1,4 @@
-"""The jars of the embedded broker: resolved by Maven once, checked against their checksums always."""
+"""The jars of the embedded broker: Maven resolves them once, and every start checks their checksums."""
 
 import fcntl
 import hashlib
@@ -14,18 +14,18 @@ CHECKSUMS = KAFKA_FOLDER / "jars.sha256"
 
 
 class JarsError(RuntimeError):
-    """The broker's jars are missing or damaged; the message says whether to install, to delete or to retry."""
+    """The broker's jars are missing or damaged; the message says whether to install, delete or retry."""
 
 
 def jars_path(application: ApplicationSettings) -> Path:
-    """Return the folder of the broker's jars, shared by every broker of a data folder."""
+    """Return the folder of the jars, shared by all brokers of a data folder."""
     return application.data_path / f"kafka-jars-{KAFKA_VERSION}"
 
 
 def resolve_jars(folder: Path) -> list[Path]:
-    """Return the broker's jars, resolved into a folder with Maven unless they are there already.
+    """Return the broker's jars; Maven resolves them into the folder if it does not exist.
 
-    Several processes may do so at once: the first resolves, the others wait for it.
+    If several processes call it at once, the first resolves and the others wait.
 
     Raises:
         JarsError: Maven is missing or failed, or a jar does not match its checksum.
@@ -50,11 +50,11 @@ def _read_checksums() -> dict[str, str]:
 
 
 def _find_fault(folder: Path) -> str | None:
-    """Return what is wrong with the first jar that is not as listed in jars.sha256, or None."""
+    """Describe the first jar that differs from jars.sha256; return None if all match."""
     checksums = _read_checksums()
     for name in sorted(checksums.keys() | {path.name for path in folder.iterdir()}):
         if name not in checksums:
-            return f"{name} is not listed in jars.sha256 but stands"
+            return f"{name} is not listed in jars.sha256 but exists"
         if not (folder / name).exists():
             return f"{name} is listed in jars.sha256 but missing"
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != checksums[name]:
@@ -63,7 +63,7 @@ def _find_fault(folder: Path) -> str | None:
 
 
 def _resolve_aside(folder: Path) -> None:
-    """Resolve the jars beside their folder and rename them into place, so that the folder is never half full."""
+    """Resolve the jars beside their folder and rename them into place, so that the folder is always complete."""
     aside = folder.with_name(f"{folder.name}.aside")
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -71,8 +71,8 @@ def _resolve_aside(folder: Path) -> None:
         fault = _find_fault(aside)
         if fault:
             message = (
-                f"{fault} in what Maven resolved: delete that jar from Maven's local repository and start again, "
-                f"and trust no jar that differs twice."
+                f"{fault} in the jars that Maven resolved: delete that jar from Maven's local repository and start "
+                f"again, and trust no jar that differs twice."
             )
             raise JarsError(message)
         aside.rename(folder)
@@ -81,7 +81,7 @@ def _resolve_aside(folder: Path) -> None:
 
 
 def _run_maven(aside: Path, folder: Path) -> None:
-    """Copy everything that pom.xml resolves to into a folder."""
+    """Copy the dependencies of pom.xml into a folder."""
     maven = shutil.which("mvn")
     if maven is None:
         message = (
@@ -97,6 +97,6 @@ def _run_maven(aside: Path, folder: Path) -> None:
         reason = next((line for line in lines if "ERROR" in line), f"exit status {maven_run.returncode}")
         message = (
             f"Maven could not resolve the broker's jars ({reason.strip()[:300]}): "
-            f"see that it reaches its repository, then start again."
+            f"check that it reaches its repository, then start again."
         )
         raise JarsError(message)

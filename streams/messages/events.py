@@ -1,4 +1,4 @@
-"""What listeners do and wish: the values of `plays`, and the one way to read them."""
+"""The events of listeners: the values of `plays`, and their decoder."""
 
 from collections.abc import Collection
 from typing import Annotated
@@ -7,12 +7,11 @@ import msgspec
 from msgspec import Meta
 
 from streams.messages.records import Duration, ItemId, UserId
-
-REASON_LENGTH_MAX = 200
+from streams.process.format_text import decode_reason
 
 
 class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """One listening event, or another signal of the same form: a listener played an item, liked it or skipped it.
+    """A signal of a listener about an item: a play, a like, a skip or another type of the settings.
 
     Unknown fields are ignored.
     """
@@ -24,7 +23,7 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
         Meta(
             ge=631_152_000_000,
             lt=4_102_444_800_000,
-            description="When, in milliseconds since 1970-01-01T00:00:00Z; from 1990 until the end of 2099.",
+            description="Time of the play in milliseconds since 1970-01-01T00:00:00Z; from 1990 until the end of 2099.",
         ),
     ]
     type: Annotated[
@@ -38,69 +37,69 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
         Annotated[str, Meta(min_length=1, max_length=128)] | None,
         Meta(description="The client's own id of this event, 1 to 128 printable characters: a retry counts once."),
     ] = None
-    ms_played: Annotated[Duration | None, Meta(description="How long it was listened to, in milliseconds.")] = None
-    duration_ms: Annotated[Duration | None, Meta(description="How long the item lasts, in milliseconds.")] = None
+    ms_played: Annotated[Duration | None, Meta(description="Milliseconds that the listener heard.")] = None
+    duration_ms: Annotated[Duration | None, Meta(description="Duration of the item in milliseconds.")] = None
     private: Annotated[
         bool,
         Meta(
-            description="True: the play is never stored, trained on or explained; it shapes a private list for a while."
+            description="True: the play is never stored, trained on or explained; it changes a private list for a time."
         ),
     ] = False
 
 
 class Hide(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="hide"):
-    """A listener's wish that an item is in none of their lists; it says nothing of their taste."""
+    """A listener hides an item from all their lists; it is no signal of their taste."""
 
     user_id: UserId
     item_id: ItemId
 
 
 class Unhide(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="unhide"):
-    """A listener's wish that an item that was hidden may be listed again."""
+    """A listener allows a hidden item in their lists again."""
 
     user_id: UserId
     item_id: ItemId
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="shown"):
-    """What a listener was shown; items that are shown again and again and never played are left out for a while."""
+    """Items that a listener was shown. Items that are shown often and never played are left out of lists for a time."""
 
     user_id: UserId
     item_ids: Annotated[list[ItemId], Meta(min_length=1, max_length=100, description="The items, in any order.")]
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="pause"):
-    """A listener's wish that nothing is learnt from what they do until they wish it again."""
+    """A listener pauses learning: their events change nothing until `resume`."""
 
     user_id: UserId
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="resume"):
-    """A listener's wish that what they do from now on is learnt from again."""
+    """A listener resumes learning: later events are learnt again."""
 
     user_id: UserId
 
 
 class Forget(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="forget"):
-    """A listener's wish that everything is removed that is known of them; what they play later is a new beginning."""
+    """A listener asks for the erasure of all stored data about them. Later plays start a new history."""
 
     user_id: UserId
 
 
 Wish = Hide | Unhide | Shown | Pause | Resume | Forget
-"""What a listener wishes, or was shown: of a type that is not the operator's to choose."""
+"""The events with a fixed type, which the settings cannot redefine."""
 Event = Play | Wish
 """A record of `plays`."""
 WISHES = frozenset(str(wish.__struct_config__.tag) for wish in (Hide, Unhide, Shown, Pause, Resume, Forget))
-"""Types that no signal can have."""
+"""The fixed types; no signal can have one of them."""
 
 
-class UnreadablePlay(ValueError):  # noqa: N818 - it names the play, which is not an error of ours
-    """A record of `plays` is no event; its text is the reason. See the producer that wrote it."""
+class UnreadablePlay(ValueError):  # noqa: N818 - it names the play; the error is the producer's
+    """A record of `plays` is no valid event; the message is the reason. Correct the producer of the record."""
 
 
 class _Typed(msgspec.Struct, frozen=True):
-    """The one field that tells what a record of `plays` is."""
+    """The field that determines the struct of a record of `plays`."""
 
     type: str = "play"
 
@@ -112,7 +111,7 @@ PLAYS_ALONE = frozenset({"play"})
 
 
 def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Collection[str] = PLAYS_ALONE) -> Event:
-    """Read one record of `plays`; without a type it is a play.
+    """Decode a record of `plays`; a record without a type is a play.
 
     Args:
         key: The record's key.
@@ -121,7 +120,7 @@ def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Co
         types: The types that a signal may have.
 
     Raises:
-        UnreadablePlay: Whatever else the bytes are.
+        UnreadablePlay: The record is no valid event.
     """
     event = read_value(value, bytes_max, types)
     if key != event.user_id.encode():
@@ -131,7 +130,7 @@ def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Co
 
 
 def read_value(value: bytes | None, bytes_max: int, types: Collection[str] = PLAYS_ALONE) -> Event:
-    """Read the value of a record of `plays` that is yet to get its key, the `user_id`; else as `read_event`."""
+    """Decode the value of a record of `plays` without checking its key; otherwise as `read_event`."""
     if not value:
         reason = "the value is empty"
         raise UnreadablePlay(reason)
@@ -149,38 +148,35 @@ def read_value(value: bytes | None, bytes_max: int, types: Collection[str] = PLA
 
 
 def _decode(value: bytes, types: Collection[str]) -> Event:
-    """Decode a play, or what says that it is something else: nearly everything is a play."""
+    """Decode a play first, since nearly all records are plays; decode another event by its type."""
     try:
         play = _decode_play(value)
     except msgspec.ValidationError:
-        found = _decode_type(value).type
-        if found in types:
+        kind = _decode_type(value).type
+        if kind in types:
             raise
     else:
         if play.type in types:
             return play
-        found = play.type
-    if found in WISHES:
+        kind = play.type
+    if kind in WISHES:
         wish: Wish = _decode_wish(value)
         return wish
-    message = f"Invalid value '{found}', which is none of {', '.join(sorted({*types, *WISHES}))} - at `$.type`"
+    message = f"Invalid value '{kind}', which is none of {', '.join(sorted({*types, *WISHES}))} - at `$.type`"
     raise msgspec.ValidationError(message)
 
 
 def _is_printable(event: Event) -> bool:
-    own = event.user_id.isprintable()
+    if not event.user_id.isprintable():
+        return False
     if isinstance(event, Play):
-        return own and event.item_id.isprintable() and (event.play_id is None or event.play_id.isprintable())
+        return event.item_id.isprintable() and (event.play_id is None or event.play_id.isprintable())
     if isinstance(event, Hide | Unhide):
-        return own and event.item_id.isprintable()
-    return own and (not isinstance(event, Shown) or "".join(event.item_ids).isprintable())
+        return event.item_id.isprintable()
+    return not isinstance(event, Shown) or "".join(event.item_ids).isprintable()
 
 
 def _shorten(error: Exception) -> str:
-    """Return what msgspec says without its back-quotes and at a bounded length: it may quote the value."""
-    if isinstance(error, RecursionError):
-        return "the value is nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return "the value is not UTF-8"
-    what, _, where = str(error).replace("`", "").partition(" - at $")
-    return (f"{where.lstrip('.')}: {what}" if where else what)[:REASON_LENGTH_MAX]
+    """Return the reason with the path of the field first."""
+    fault, _, path = decode_reason(error).partition(" - at $")
+    return f"{path.lstrip('.')}: {fault}" if path else fault

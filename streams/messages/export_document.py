@@ -1,4 +1,4 @@
-"""Everything that is held of one listener, as one document that they can be given."""
+"""All stored data about one listener, as one document for them."""
 
 from typing import Annotated, Any
 
@@ -13,62 +13,60 @@ Seconds = Annotated[int, Meta(description="Seconds since 1970-01-01T00:00:00Z.")
 
 
 class ExportedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that is kept by its key."""
+    """An item that is stored by its key."""
 
     item_key: Key
-    item_id: Annotated[str | None, Meta(description="Its id; null where no name of it is held.")]
+    item_id: Annotated[str | None, Meta(description="Its id; null if no stored name has this key.")]
 
 
 class ExportedEntry(ExportedItem, frozen=True, kw_only=True):
     """An item of the history."""
 
-    value: Annotated[
-        float, Meta(description='What its signals were worth when it was touched last; below 0: confidence in "no".')
-    ]
-    value_now: Annotated[float, Meta(description="What they are worth now, since other plays came after them.")]
-    touched_at_play: Annotated[int, Meta(description="How many plays the listener had made then.")]
+    value: Annotated[float, Meta(description='Weight of its signals at the last one; below 0: confidence in "no".')]
+    value_now: Annotated[float, Meta(description="Present weight of its signals, decayed by the plays since then.")]
+    touched_at_play: Annotated[int, Meta(description="Number of the listener's plays at the last signal.")]
     last_played_s: Seconds
 
 
 class ExportedShown(ExportedItem, frozen=True, kw_only=True):
-    """An item that was shown, and not played since."""
+    """An item that was shown and not played since."""
 
-    shows: Annotated[int, Meta(description="How often.")]
-    at_play: Annotated[int, Meta(description="How many plays the listener had made when it was shown last.")]
+    shows: Annotated[int, Meta(description="Number of times it was shown.")]
+    at_play: Annotated[int, Meta(description="Number of the listener's plays when it was last shown.")]
 
 
 class ExportedMark(msgspec.Struct, frozen=True, kw_only=True):
-    """An item of the list published last, which is kept by half of its key."""
+    """An item of the latest published list, which is stored by half of its key."""
 
     mark: Annotated[str, Meta(pattern="^[0-9a-f]{8}$", description="The lower half of its key.")]
-    item_id: Annotated[str | None, Meta(description="Its id, if one that is held has this mark.")]
+    item_id: Annotated[str | None, Meta(description="Its id, if a stored item has this mark.")]
 
 
 class ExportedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The user record: what workers know of the listener, and what trainings read."""
+    """The user record, which workers maintain and trainings read."""
 
     partition: Annotated[int, Meta(description="Partition of the users changelog.")]
-    offset: Annotated[int, Meta(description="Where it stands there.")]
+    offset: Annotated[int, Meta(description="Offset of the record there.")]
     older_offsets: Annotated[
-        list[int], Meta(description="Where what it was before still stands; nothing reads that, compaction removes it.")
+        list[int], Meta(description="Offsets of earlier versions. No process reads them, and compaction removes them.")
     ]
-    forgotten: Annotated[bool, Meta(description="True: it is the marker of who was forgotten, and goes after a day.")]
+    forgotten: Annotated[bool, Meta(description="True: it marks a forgotten listener, and is deleted after a day.")]
     applied_offset: Annotated[int, Meta(description="Offset of the last event of `plays` that it reflects.")]
     plays: int
     last_played_s: Seconds
     generation_key: Annotated[Key | None, Meta(description="Key of the generation that the vector belongs to.")]
-    generation: Annotated[str | None, Meta(description="Its id, if the generation is still held.")]
+    generation: Annotated[str | None, Meta(description="Its id, if the generation is still stored.")]
     listed_at_s: Annotated[
-        Seconds, Meta(description="Event time of the list published last; of a marker, when it was made.")
+        Seconds, Meta(description="Event time of the latest published list; of a marker, the time of the erasure.")
     ]
-    listed_at_ms: Annotated[EpochMs, Meta(description="When that list was made; 0: none was.")]
+    listed_at_ms: Annotated[EpochMs, Meta(description="Creation time of that list; 0: there is no list.")]
     list_score: Annotated[float, Meta(description="Mean score of the first items of that list.")]
-    paused: Annotated[bool, Meta(description="Nothing is learnt from the listener.")]
-    owed: Annotated[bool, Meta(description="The list has changed since, and waits to be published.")]
-    day: Annotated[int, Meta(description="The latest day of event time that a signal was of, in days since 1970.")]
+    paused: Annotated[bool, Meta(description="Learning is paused for the listener.")]
+    owed: Annotated[bool, Meta(description="The list has changed since then and is not published yet.")]
+    day: Annotated[int, Meta(description="Latest day of event time with a signal, in days since 1970.")]
     day_signals: Annotated[int, Meta(description="Signals learnt on that day.")]
     history: list[ExportedEntry]
-    play_ids: Annotated[list[Key], Meta(description="Keys of the latest play ids; the ids themselves are not kept.")]
+    play_ids: Annotated[list[Key], Meta(description="Keys of the latest play ids; the ids themselves are not stored.")]
     hidden: list[ExportedItem]
     shown: list[ExportedShown]
     listed: list[ExportedMark]
@@ -76,7 +74,7 @@ class ExportedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportedList(msgspec.Struct, frozen=True, kw_only=True):
-    """A list of the listener's, where it stands."""
+    """A list of the listener and its place on the topic."""
 
     partition: int
     offset: int
@@ -84,42 +82,40 @@ class ExportedList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of `plays` under the listener's key, until the topic's retention ends; nothing reads it again."""
+    """A record of `plays` with the listener's key. The topic's retention deletes it; no process reads it again."""
 
     partition: int
     offset: int
     arrived_at_ms: EpochMs
-    event: Annotated[dict[str, Any] | None, Meta(description="What it says, if it is a JSON object.")]
-    value: Annotated[bytes | None, Meta(description="Its bytes, in base64, if it is not.")]
+    event: Annotated[dict[str, Any] | None, Meta(description="Its content, if it is a JSON object.")]
+    value: Annotated[bytes | None, Meta(description="Its bytes in base64, otherwise.")]
 
 
 class ExportedReject(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that could not be read, until the retention of `plays-rejected` ends."""
+    """A rejected record; the retention of `plays-rejected` deletes it."""
 
     partition: int
     offset: int
-    rejected: Annotated[RejectedPlay | None, Meta(description="What it says, if it is a reject of ours.")]
-    value: Annotated[bytes | None, Meta(description="Its bytes, in base64, if it is not.")]
+    rejected: Annotated[RejectedPlay | None, Meta(description="Its content, if it is a valid reject.")]
+    value: Annotated[bytes | None, Meta(description="Its bytes in base64, otherwise.")]
 
 
 class UserExport(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is held of a listener on topics; what workers have on their disks is the record again.
+    """All data about a listener on the topics. The state on the disks of workers is the same record.
 
-    What they remember of a private session is in their memory alone, and cannot be given out.
+    Private sessions are only in the memory of workers and are not exported.
     """
 
     format: Annotated[int, Meta(description="Format of this document.")] = FORMAT
     user_id: UserId
     made_at_ms: EpochMs
-    anything: Annotated[bool, Meta(description="False: nothing is held of them, and all that follows is empty.")]
-    record: Annotated[
-        ExportedRecord | None, Meta(description="What workers know of them, as the users changelog has it.")
+    anything: Annotated[
+        bool, Meta(description="False: no data about the listener is stored, and all further fields are empty.")
     ]
-    recommendations: Annotated[ExportedList | None, Meta(description="The list, as it stands on `recommendations`.")]
+    record: Annotated[ExportedRecord | None, Meta(description="The user record, as on the users changelog.")]
+    recommendations: Annotated[ExportedList | None, Meta(description="The list, as on `recommendations`.")]
     private_recommendations: Annotated[
-        list[ExportedList], Meta(description="Lists that private plays shaped; they go within minutes.")
+        list[ExportedList], Meta(description="Lists of private sessions; they are deleted within minutes.")
     ]
-    plays: Annotated[list[ExportedEvent], Meta(description="Private plays are among them.")]
-    plays_rejected: Annotated[
-        list[ExportedReject], Meta(description="What came under their key and could not be read.")
-    ]
+    plays: Annotated[list[ExportedEvent], Meta(description="Events of the listener, private plays included.")]
+    plays_rejected: Annotated[list[ExportedReject], Meta(description="Rejected records with the listener's key.")]

@@ -1,21 +1,21 @@
-"""What becomes of a wish that was sent and waited for."""
+"""The receipt of a user request that a worker has processed."""
 
 import msgspec
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a wish and what followed from it stand."""
+    """The places of a user request and of its results on the topics."""
 
     wish: str
     """Its type: `forget`, `pause`, `resume`, `hide` or `unhide`."""
     user_id: str
     item_id: str | None = None
-    """The item that it is about, if it is about one."""
+    """The item of the request, if it has one."""
     partition: int
-    """Partition of every topic named here."""
+    """Partition of all topics named here."""
     plays_offset: int
-    """Where the wish stands on `plays`."""
+    """Offset of the request on `plays`."""
     changelog_offset: int
-    """Where the record that reflects it stands on the users changelog: an empty one of who is forgotten."""
+    """Offset of the record that reflects it on the users changelog; of a forgotten listener, an empty record."""
     recommendations_offset: int | None = None
-    """Where the tombstone of who is forgotten stands on `recommendations`."""
+    """Offset of the tombstone of a forgotten listener on `recommendations`."""

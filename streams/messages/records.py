@@ -1,4 +1,4 @@
-"""What travels: the value of every topic but `plays` (`streams/messages/events.py`) and the changelog."""
+"""The values of all topics but `plays` (`streams/messages/events.py`) and the changelog."""
 
 from typing import Annotated, Literal
 
@@ -7,97 +7,95 @@ from msgspec import Meta
 
 DAY_MS = 86_400_000
 ALL_KINDS = "all"
-"""The name of the popular list of items of whatever kind; a kind of that name has none of its own."""
+"""The key of the popular list of items of all kinds; a kind with this name has no separate list."""
 
 UserId = Annotated[
     str,
     Meta(
-        min_length=1, max_length=128, description="Who listens: 1 to 128 printable characters; also the record's key."
+        min_length=1,
+        max_length=128,
+        description="Id of the listener, 1 to 128 printable characters; also the record's key.",
     ),
 ]
 ItemId = Annotated[
-    str, Meta(min_length=1, max_length=128, description="What is played: 1 to 128 printable characters.")
+    str, Meta(min_length=1, max_length=128, description="Id of the item, 1 to 128 printable characters.")
 ]
 EpochMs = Annotated[int, Meta(description="Milliseconds since 1970-01-01T00:00:00Z.")]
 Duration = Annotated[int, Meta(ge=0, le=DAY_MS)]
 Text = Annotated[str, Meta(max_length=512)]
 Moment = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
-"""Milliseconds from 1970 until the end of the year 9999, by which many say that something has no end."""
+"""Milliseconds from 1970 until the end of the year 9999, which often stands for no end."""
 
 
 class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
-    """A listener's list, best first; `items`, `scores` and, where the list is explained, `because...` are parallel.
+    """A listener's list, best item first; `items`, `scores` and, in an explained list, `because...` are parallel.
 
-    A score is split over the listener's own plays, exactly: `sum(because_scores[i]) + because_rest[i] = scores[i]`.
+    A score is the exact sum of the contributions of plays: `sum(because_scores[i]) + because_rest[i] = scores[i]`.
     """
 
     user_id: UserId
     kind: Annotated[
         Literal["personal", "blended", "popular"],
         Meta(
-            description="`personal`: from the listener's own plays; `blended`: from these and from what is popular, as "
-            "long as little is known of them; `popular`: nothing is known of them yet."
+            description="`personal`: from the listener's plays; `blended`: from these and from popularity, while the "
+            "history is short; `popular`: the listener has no history yet."
         ),
     ]
-    generation: Annotated[str, Meta(description="Id of the generation that every score was computed with.")]
+    generation: Annotated[str, Meta(description="Id of the generation of all scores.")]
     revision: Annotated[int, Meta(ge=0, description="Revision of that generation.")]
-    partition: Annotated[int, Meta(ge=0, description="Partition of `plays` that the latest play came from.")]
+    partition: Annotated[int, Meta(ge=0, description="Partition of the latest play on `plays`.")]
     offset: Annotated[int, Meta(ge=-1, description="Offset of the latest play that the list reflects; -1: none.")]
     plays: Annotated[int, Meta(ge=0, description="Plays of the listener that the list reflects.")] = 0
     reason: Annotated[
         Literal["first", "generation", "repeated", "changed", "renewed"],
         Meta(
-            description="Why it was published: the `first` one of its listener; another `generation`; a play that was "
-            "delivered again, so the list is `repeated`; it `changed`; it grew old and is `renewed`."
+            description="Reason of its publication: the `first` list of the listener; another `generation`; `repeated` "
+            "after a redelivered play; it `changed`; `renewed` before it expires."
         ),
     ] = "changed"
-    made_at_ms: Annotated[EpochMs, Meta(description="When the list was made.")]
-    expires_at_ms: Annotated[EpochMs, Meta(description="When the list should no longer be shown.")]
+    made_at_ms: Annotated[EpochMs, Meta(description="Creation time of the list.")]
+    expires_at_ms: Annotated[EpochMs, Meta(description="Time from which the list should not be shown.")]
     items: Annotated[list[str], Meta(description="Item ids, best first.")]
     scores: Annotated[
         list[float],
         Meta(
-            description="What the list is sorted by: the listener's vector times the item's; `blended`: more than that "
-            "by the item's popular part; `popular`: what all plays of the item are worth."
+            description="Scores, by which the list is sorted: dot product of the vectors of listener and item; "
+            "`blended`: plus the popular part of the item; `popular`: decayed number of all plays of the item."
         ),
     ]
     because: Annotated[
         list[list[str]],
         Meta(
-            description="For each item the played items that add most to its score, or take most from it, at most "
-            "`because_n`; empty if the list is popular, or not explained."
+            description="For each item the played items with the largest contributions to its score, positive or "
+            "negative, at most `because_n`; empty if the list is popular or not explained."
         ),
     ] = []
     because_scores: Annotated[
         list[list[float]],
-        Meta(description="What each of them adds to the item's score, below 0 if it takes; the largest first."),
+        Meta(description="Their contributions to the score of the item, the largest first."),
     ] = []
     because_rest: Annotated[
         list[float],
-        Meta(
-            description="For each item what all other plays together add to its score; `blended`: and its popular part."
-        ),
+        Meta(description="For each item the contribution of all other plays; `blended`: plus its popular part."),
     ] = []
     private: Annotated[
         bool | msgspec.UnsetType,
-        Meta(description="True: it reflects what was played in private, and must be kept nowhere; else left out."),
+        Meta(description="True: it reflects private plays, and must not be stored; otherwise left out."),
     ] = msgspec.UNSET
 
 
 class PopularItems(msgspec.Struct, frozen=True, kw_only=True):
-    """What listeners play most, as the worker that owns a partition knows it; `items` and `plays` are parallel."""
+    """The most played items, as counted by the worker of a partition; `items` and `plays` are parallel."""
 
-    kind: Annotated[str, Meta(description="Kind of the items by the catalog, or `all`; also the record's key.")]
-    generation: Annotated[str, Meta(description="Id of the generation that knows these items.")]
+    kind: Annotated[str, Meta(description="Kind of the items in the catalog, or `all`; also the record's key.")]
+    generation: Annotated[str, Meta(description="Id of the generation of these items.")]
     revision: Annotated[int, Meta(ge=0, description="Revision of that generation.")]
     as_of_ms: Annotated[
-        EpochMs, Meta(description="When a play counts 1: that of the latest play counted; 0: not known.")
+        EpochMs, Meta(description="Time at which a play counts 1: that of the latest counted play; 0: unknown.")
     ]
-    made_at_ms: Annotated[EpochMs, Meta(description="When the list was made.")]
+    made_at_ms: Annotated[EpochMs, Meta(description="Creation time of the list.")]
     items: Annotated[list[str], Meta(description="Item ids, most popular first.")]
-    plays: Annotated[
-        list[float], Meta(description="What the plays of each are worth, halved with the time before `as_of_ms`.")
-    ]
+    plays: Annotated[list[float], Meta(description="Decayed number of plays of each item at `as_of_ms`.")]
 
 
 class RelatedItems(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,24 +108,26 @@ class RelatedItems(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of an item besides its plays; all but `item_id` may be left out, unknown fields are ignored."""
+    """The metadata of an item. All fields but `item_id` are optional; unknown fields are ignored."""
 
     item_id: Annotated[
         str, Meta(min_length=1, max_length=128, description="The id of its plays; also the record's key.")
     ]
-    title: Annotated[Text | None, Meta(description="What it is called, at most 512 characters.")] = None
-    artist: Annotated[Text | None, Meta(description="Who made it, at most 512 characters.")] = None
+    title: Annotated[Text | None, Meta(description="Title, at most 512 characters.")] = None
+    artist: Annotated[Text | None, Meta(description="Artist, at most 512 characters.")] = None
     kind: Annotated[
         Annotated[str, Meta(min_length=1, max_length=64)] | None,
-        Meta(description="What it is, as `song` or `podcast`: 1 to 64 characters, the same for all of its kind."),
+        Meta(
+            description="Kind, such as `song` or `podcast`, 1 to 64 characters; all items of a kind have the same text."
+        ),
     ] = None
     available_from_ms: Annotated[
         Moment | None,
-        Meta(description="From when on it may be in lists, in milliseconds since 1970; left out: since ever."),
+        Meta(description="Start of its availability in milliseconds since 1970; left out: no start."),
     ] = None
     available_until_ms: Annotated[
         Moment | None,
-        Meta(description="From when on it may not be in lists any more, in milliseconds since 1970; left out: never."),
+        Meta(description="End of its availability in milliseconds since 1970; left out: no end."),
     ] = None
     tags: Annotated[
         Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=32)],
@@ -136,79 +136,81 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RejectedPlay(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of `plays` that could not be read, with the reason and its bytes."""
+    """A record of `plays` that does not decode, with the reason and its bytes."""
 
-    topic: Annotated[str, Meta(description="Topic it stood on.")]
-    partition: Annotated[int, Meta(ge=0, description="Partition it stood on.")]
-    offset: Annotated[int, Meta(ge=0, description="Offset it stood at.")]
-    reason: Annotated[str, Meta(description="Why it could not be read.")]
+    topic: Annotated[str, Meta(description="Topic of the record.")]
+    partition: Annotated[int, Meta(ge=0, description="Partition of the record.")]
+    offset: Annotated[int, Meta(ge=0, description="Offset of the record.")]
+    reason: Annotated[str, Meta(description="Reason of the rejection.")]
     key: Annotated[bytes | None, Meta(description="Its key, in base64.")]
     value: Annotated[bytes | None, Meta(description="Its value, in base64.")]
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
-    """The generation that every worker is to serve; the topic's key is `serving`."""
+    """The generation that all workers serve; the key is `serving`."""
 
     generation_id: Annotated[str, Meta(min_length=1, description="Id of the generation.")]
     revision: Annotated[
         int, Meta(ge=0, description="Its revision: a rebuilt index of the same generation is a new one.")
     ]
-    announced_at_ms: Annotated[EpochMs, Meta(description="When it was announced.")]
+    announced_at_ms: Annotated[EpochMs, Meta(description="Time of the announcement.")]
 
 
 class Share(msgspec.Struct, frozen=True):
     """An estimate with its 95 % interval."""
 
     value: Annotated[float, Meta(description="The estimate.")]
-    low: Annotated[float, Meta(description="Where its interval begins.")]
-    high: Annotated[float, Meta(description="Where its interval ends.")]
+    low: Annotated[float, Meta(description="Lower end of its interval.")]
+    high: Annotated[float, Meta(description="Upper end of its interval.")]
 
 
 class ListQuality(msgspec.Struct, frozen=True, kw_only=True):
-    """How often, and how high, the item that was played stood in one kind of list."""
+    """The quality of one kind of list, by the ranks of the items that were played."""
 
-    hit_at_10: Annotated[Share, Meta(description="Share of the plays whose item stood among the first 10.")]
+    hit_at_10: Annotated[Share, Meta(description="Share of the plays whose item was among the first 10.")]
     hit_at_50: Annotated[Share, Meta(description="The same for the first 50, or the whole list if it is shorter.")]
     mrr_at_50: Annotated[Share, Meta(description="Mean of 1 / rank, 0 beyond the 50th.")]
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """Listeners' own lists beside the popular one, by the same plays."""
+    """The quality of personal lists and of the popular list, by the same plays."""
 
     plays: Annotated[int, Meta(ge=1, description="Plays that were scored.")]
-    own: Annotated[ListQuality, Meta(description="Of their own lists.")]
-    popular: Annotated[ListQuality, Meta(description="Of the popular one.")]
+    own: Annotated[ListQuality, Meta(description="Quality of personal lists.")]
+    popular: Annotated[ListQuality, Meta(description="Quality of the popular list.")]
 
 
 class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """How good the lists were by the plays that a worker scored last, at most 10,000."""
+    """The quality of lists by the latest plays that a worker scored, at most 10,000."""
 
-    every: Annotated[Compared, Meta(description="By all of them.")]
+    every: Annotated[Compared, Meta(description="By all plays.")]
     by_history: Annotated[
         dict[str, Compared],
-        Meta(description="By what was known of the listener: `new` up to 4 items, `few` up to 19, or `many`."),
+        Meta(description="By the length of the history: `new` up to 4 items, `few` up to 19, or `many`."),
     ]
     fresh: Annotated[Compared | None, Meta(description="By plays of items with fewer than 20 plays in the training.")]
     by_generation: Annotated[dict[str, Compared], Meta(description="By the generation that made the list.")]
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker tells of itself again and again; it says nothing of any listener. Counts are since its start."""
+    """The health of a worker, published regularly, without data about listeners. Counts are since its start."""
 
     instance: Annotated[str, Meta(description="Name of the worker; also the record's key.")]
-    at_ms: Annotated[EpochMs, Meta(description="When it was told.")]
-    started_at_ms: Annotated[EpochMs, Meta(description="When the worker was started.")]
+    at_ms: Annotated[EpochMs, Meta(description="Time of the pulse.")]
+    started_at_ms: Annotated[EpochMs, Meta(description="Start time of the worker.")]
     generation: Annotated[str | None, Meta(description="Id of the generation in service.")]
     revision: Annotated[int, Meta(ge=0, description="Its revision.")]
     partitions: Annotated[list[int], Meta(description="Partitions that the worker owns.")]
     partitions_swept: Annotated[
-        list[int], Meta(description="Those of which every user was folded under the generation.")
+        list[int], Meta(description="Partitions whose users are all folded in under the generation.")
     ]
-    events: Annotated[dict[str, int], Meta(description="Events of `plays`, by what became of them.")]
-    events_per_s: Annotated[float, Meta(ge=0, description="Events a second since the pulse before.")]
+    events: Annotated[dict[str, int], Meta(description="Events of `plays` by outcome.")]
+    events_per_s: Annotated[float, Meta(ge=0, description="Events per second since the previous pulse.")]
     p50_ms: Annotated[
         float | None,
-        Meta(description="Milliseconds from a play's arrival to its list, for half of the plays since then."),
+        Meta(
+            description="Median of the milliseconds from the arrival of a play to its list, since the previous pulse."
+        ),
     ]
-    p99_ms: Annotated[float | None, Meta(description="The same for 99 % of them.")]
-    quality: Annotated[LiveFigures | None, Meta(description="How good the lists were; none before the first play.")]
+    p99_ms: Annotated[float | None, Meta(description="99th percentile of the same.")]
+    quality: Annotated[LiveFigures | None, Meta(description="Quality of the lists; null before the first scored play.")]

@@ -1,1 +1,1 @@
-"""The parts of a process: children, tasks, garbage collection, text for people."""
+"""The parts of a process: children, tasks, garbage collection, texts of messages."""

@@ -1,4 +1,4 @@
-"""A process that lives no longer than the one that started it, however that one ends."""
+"""A child process that ends with its parent, even if the parent is killed."""
 
 import os
 import signal
@@ -9,25 +9,25 @@ from pathlib import Path
 from typing import IO
 
 RUNNER = Path(__file__).parents[1] / "kafka" / "run.sh"
-# What the shell around the process takes to end it, on top of the seconds that it gives it.
+# Seconds that the shell needs to end the process, in addition to `stop_s`.
 SHELL_S = 2
 
 
 class Child:
     """A running process under a shell that ends it when its standard input closes.
 
-    The kernel closes it when this process dies, be it by SIGKILL. The session is an own one: Ctrl-C in a terminal
-    reaches this process alone, which then decides.
+    The kernel closes it when this process dies, even by SIGKILL. The process has its own session, so Ctrl-C in a
+    terminal reaches only this process, which decides about its child.
     """
 
     def __init__(
         self, command: Sequence[str], output: IO[bytes], stop_s: int, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
             command: The program and its arguments.
-            output: Takes what it writes to stdout and stderr.
+            output: The file of its stdout and stderr.
             stop_s: Seconds between SIGTERM and SIGKILL.
             environment: Its environment; that of this process if left out.
         """
@@ -43,26 +43,26 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Return whether it has not ended."""
+        """Return whether the process has not ended."""
         return self._shell.poll() is None
 
     @property
     def status(self) -> int | None:
-        """Return its exit status, 128 and more after a signal; None while it runs."""
+        """Return the exit status, 128 or more after a signal; None while the process runs."""
         return self._shell.poll()
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Wait until it ends and return its exit status.
+        """Wait for the end of the process and return its exit status.
 
         Raises:
-            subprocess.TimeoutExpired: It runs on after `timeout_s` seconds.
+            subprocess.TimeoutExpired: The process still runs after `timeout_s` seconds.
         """
         return self._shell.wait(timeout_s)
 
     def begin_stop(self) -> None:
-        """Have it told to stop; `stop` then waits for it. So several stop at the same time."""
+        """Send SIGTERM without waiting, so that several processes can stop at the same time; `stop` waits."""
         if self._shell.stdin is not None and not self._shell.stdin.closed:
-            # A line says the same as closing, and says it even while a fork of this process holds the pipe too.
+            # A line ends the shell's wait even if a fork of this process holds the pipe open.
             with suppress(OSError):
                 self._shell.stdin.write(b"\n")
                 self._shell.stdin.flush()
@@ -70,7 +70,7 @@ class Child:
                 self._shell.stdin.close()
 
     def stop(self) -> None:
-        """Stop it: SIGTERM, and SIGKILL when its seconds are over."""
+        """Stop the process: SIGTERM, and SIGKILL after `stop_s` seconds."""
         self.begin_stop()
         try:
             self.wait(self._stop_s + SHELL_S)
@@ -78,12 +78,12 @@ class Child:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once with SIGKILL."""
+        """End the process at once with SIGKILL."""
         self.send_signal(signal.SIGKILL)
         self.wait()
         self.begin_stop()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to it and to the shell around it, such as SIGSTOP to freeze it."""
+        """Send a signal, such as SIGSTOP, to the process and to its shell."""
         if self.running:
             os.killpg(self._shell.pid, number)

@@ -1,13 +1,13 @@
-"""The garbage collector of a process that takes in records, or answers requests, by the thousand."""
+"""Tunes the garbage collector for processes that handle thousands of records or requests."""
 
 import gc
 
 COLLECT_AFTER = 50_000
-"""Objects made, less those freed, after which the collector looks at the youngest."""
+"""Allocations, minus deallocations, that start a collection of the youngest generation."""
 
 
 def freeze_gc() -> None:
-    """Keep the collector from walking all modules again and again: what is there now stays."""
+    """Exclude all present objects from garbage collection, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)

@@ -1,4 +1,4 @@
-"""The parts of a process, run side by side, and its end."""
+"""Runs the parts of a process concurrently, and bounds its shutdown."""
 
 import asyncio
 import os
@@ -10,9 +10,9 @@ from typing import Any
 async def run_until_stopped(
     parts: Iterable[Coroutine[Any, Any, Any]], stop: asyncio.Event, *others: asyncio.Future[Any]
 ) -> None:
-    """Run parts until the process is told to stop; raise as soon as one of them, or of some other futures, fails.
+    """Run parts until `stop` is set; raise the first error of a part or of another future.
 
-    A part may end. Whatever still runs at the end is cancelled and waited for, the others too.
+    A part may end early. At the end all running parts and futures are cancelled and awaited.
     """
     stopped = asyncio.create_task(stop.wait())
     tasks: set[asyncio.Future[Any]] = {stopped, *others, *map(asyncio.create_task, parts)}
@@ -29,10 +29,10 @@ async def run_until_stopped(
 
 
 def force_exit_after(after_s: float) -> None:
-    """See to it that the process ends, with status 1, if it does not do so by itself within some seconds.
+    """Exit the process with status 1 after some seconds, unless it has ended by then.
 
-    For a stop that took too long: the end of the event loop would wait for what does not stop, and so would the end
-    of the interpreter. What is durable by then stays so; it is an end like SIGKILL.
+    It bounds a shutdown: the event loop and the interpreter would wait for threads that do not stop. The exit is as
+    abrupt as SIGKILL; durable state stays durable.
     """
     timer = threading.Timer(after_s, os._exit, (1,))
     timer.daemon = True

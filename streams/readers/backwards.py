@@ -1,4 +1,4 @@
-"""Reads one partition from its end to its beginning, so that the latest records come first."""
+"""Reads a partition from its end to its beginning, so that the latest records are first."""
 
 from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple

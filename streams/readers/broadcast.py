@@ -1,4 +1,4 @@
-"""A compacted topic followed by every process, each on its own: no consumer group."""
+"""Follows a compacted topic in every process, without a consumer group."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from streams.readers.log_reader import partitions_of, reader
 
 RECORDS_AT_ONCE = 500
-"""Records taken in before others have their turn on the event loop: a few milliseconds."""
+"""Records handled before other tasks run: a few milliseconds."""
 OnRecord = Callable[[bytes | None, bytes | None], None]
 
 
@@ -26,7 +26,7 @@ class Broadcast:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read everything that stands in the topic, then go on in the background.
+        """Read the topic to its end, then follow it in the background.
 
         Raises:
             LogReadError: The topic does not exist, or no broker answered.
@@ -40,7 +40,7 @@ class Broadcast:
             self._task.result()
 
     async def failed(self) -> None:
-        """Wait until following ends; that is always an error, which is raised."""
+        """Wait until following fails, and raise the error."""
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -68,7 +68,7 @@ class Broadcast:
             while True:
                 if not caught_up.is_set() and await _reached(consumer, ends):
                     caught_up.set()
-                await asyncio.sleep(0)  # what is fetched already comes without any wait
+                await asyncio.sleep(0)  # fetched records are returned without a wait
                 for records in (await consumer.getmany(timeout_ms=200, max_records=RECORDS_AT_ONCE)).values():
                     for record in records:
                         self._on_record(record.key, record.value)

@@ -10,7 +10,7 @@ Record = TypeVar("Record")
 
 
 class UnreadableRecord(ValueError):  # noqa: N818 - it names the record, which is not an error of ours
-    """A record does not decode. See who else writes to the topic.
+    """A record does not decode. Find the other program that writes to the topic.
 
     Attributes:
         reason: The reason without the description of the record.

@@ -1,4 +1,4 @@
-"""How far the consumer group is behind the plays topic."""
+"""The lag of the consumer group on the plays topic."""
 
 import asyncio
 import time
@@ -15,14 +15,14 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 
 AGAIN_S = 0.2
-"""Pause before the committed offsets are asked for again."""
+"""Pause before the next request for the committed offsets."""
 
 
 class Lag:
     """The lag of the workers: plays on the topic that they have not committed yet."""
 
     def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, settings: Settings) -> None:
-        """Ask by these clients."""
+        """Use these clients."""
         self._consumer, self._admin, self._settings = consumer, admin, settings
 
     async def plays(self) -> int:
@@ -41,7 +41,7 @@ class Lag:
     async def _committed(self) -> Mapping[TopicPartition, Any]:
         """Return the committed offsets of the consumer group.
 
-        A new cluster creates its topic of offsets when it is first asked, and refuses to answer meanwhile.
+        A new cluster creates its topic of offsets at the first request, and rejects requests meanwhile.
         """
         deadline = time.monotonic() + self._settings.kafka.timeout_s
         while True:
@@ -55,7 +55,7 @@ class Lag:
 
 @asynccontextmanager
 async def lag_of(settings: Settings) -> AsyncIterator[Lag]:
-    """Connect to ask for the lag.
+    """Connect to the cluster.
 
     Raises:
         LogReadError: No broker answered.

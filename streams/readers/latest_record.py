@@ -1,4 +1,4 @@
-"""The records under one key of a topic, read without a consumer group."""
+"""The records of one key of a topic, read without a consumer group."""
 
 from collections.abc import AsyncIterator
 
@@ -10,17 +10,17 @@ from streams.settings import Settings
 
 
 async def records_under(topic: str, key: str, settings: Settings) -> AsyncIterator[ConsumerRecord]:
-    """Yield a key's records in order.
+    """Yield the records of a key in order.
 
-    The key's partition is read from its beginning to the high watermark of now.
+    The partition of the key is read from its beginning to the present high watermark.
 
     Raises:
-        LogReadError: Kafka or the topic is not there.
+        LogReadError: Kafka does not answer, or the topic does not exist.
     """
-    wanted, partition = key.encode(), partition_of(key, settings.topics.partitions)
+    record_key, partition = key.encode(), partition_of(key, settings.topics.partitions)
     async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
         for record in records:
-            if record.key == wanted:
+            if record.key == record_key:
                 yield record
 
 
@@ -28,7 +28,7 @@ async def records_of(topic: str, key: str, settings: Settings) -> AsyncIterator[
     """Yield the values of a key's records in order, None for a tombstone.
 
     Raises:
-        LogReadError: Kafka or the topic is not there.
+        LogReadError: Kafka does not answer, or the topic does not exist.
     """
     async for record in records_under(topic, key, settings):
         yield record.value

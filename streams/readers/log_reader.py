@@ -11,7 +11,7 @@ from aiokafka.structs import ConsumerRecord
 
 
 class LogReadError(ConnectionError):
-    """A topic could not be read. Look at the broker, and at `playfold topics verify`."""
+    """A topic could not be read. Check the broker, and run `playfold topics verify`."""
 
 
 @asynccontextmanager
@@ -52,15 +52,15 @@ async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPar
         LogReadError: The topic does not exist.
     """
     await consumer._client.force_metadata_update()  # noqa: SLF001  the public call answers from an empty cache
-    found = consumer.partitions_for_topic(topic)
-    if not found:
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
         message = f"Topic {topic} does not exist; `playfold topics create` makes it."
         raise LogReadError(message)
-    return [TopicPartition(topic, partition) for partition in sorted(found)]
+    return [TopicPartition(topic, partition) for partition in sorted(numbers)]
 
 
 class Span(NamedTuple):
-    """What a partition holds."""
+    """The offsets of a partition's records."""
 
     start: int
     """Offset of the first record."""
@@ -69,7 +69,7 @@ class Span(NamedTuple):
 
 
 async def spans_of(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Span]:
-    """Return where partitions begin and end at the moment.
+    """Return the present spans of partitions.
 
     Raises:
         LogReadError: Kafka does not answer.
@@ -94,15 +94,15 @@ async def read_span(
 
     Args:
         consumer: A consumer of `reader`.
-        ends: The offset after the last record wanted, per partition.
-        starts: The first offset wanted; a partition left out is read from its beginning.
+        ends: The offset after the last requested record, per partition.
+        starts: The first requested offset; a partition left out is read from its beginning.
         timeout_s: Seconds without any record after which the read fails.
 
     Yields:
-        A partition number and records of it, in order.
+        A partition number and its records, in order.
 
     Raises:
-        LogReadError: Nothing came for `timeout_s` seconds.
+        LogReadError: Kafka sent nothing for `timeout_s` seconds.
     """
     open_ends = await _seek_starts(consumer, ends, starts)
     loop = asyncio.get_running_loop()
@@ -127,7 +127,7 @@ async def read_span(
 async def _seek_starts(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], starts: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
-    """Put a consumer to the start of every partition, and return the ends of those that hold anything wanted."""
+    """Seek to the start of every partition; return the ends of the partitions with requested records."""
     consumer.assign(list(ends))
     beginnings = await consumer.beginning_offsets(list(ends))
     open_ends = dict(ends)
@@ -143,7 +143,7 @@ async def _seek_starts(
 async def read_topic(
     brokers: str, topic: str, timeout_s: float, partitions: Sequence[int] | None = None
 ) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
-    """Read a topic, or some of its partitions, from the beginning to the high watermark of now."""
+    """Read a topic, or some of its partitions, from the beginning to the present high watermark."""
     async with reader(brokers, timeout_s) as consumer:
         tps = await partitions_of(consumer, topic)
         wanted = [tp for tp in tps if partitions is None or tp.partition in partitions]

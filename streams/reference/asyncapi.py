@@ -23,11 +23,11 @@ BINDING = {"bindingVersion": "0.5.0"}
 DESCRIPTION = """\
 Recommendations that change with the play you just made: plays go in, lists come out.
 
-Names, partitions and limits are those of the settings as they come.
-`PLAYFOLD_TOPIC_PREFIX` stands before every name but that of the users changelog, and `PLAYFOLD_PARTITIONS` changes
-the number for all topics but `generations` and `pulse`.
-Values are JSON in UTF-8; those of the users changelog are not. Records have no headers.
-Time on the wire is arrival (`LogAppendTime`); event time stands in the value.
+Names, partitions and limits are those of the default settings.
+`PLAYFOLD_TOPIC_PREFIX` is put before every name but that of the users changelog, and `PLAYFOLD_PARTITIONS` changes
+the number of partitions of all topics but `generations` and `pulse`.
+Values are JSON in UTF-8, except on the users changelog. Records have no headers.
+Record timestamps are arrival times (`LogAppendTime`); the value has the event time.
 A tombstone is a record with a key and without a value, which is not the JSON text `null`.
 """
 NULL = {"type": "null", "description": "No value at all: a tombstone."}
@@ -68,7 +68,7 @@ def document() -> dict[str, Any]:
 
 
 def _channel(topic: Topic, channel: Channel) -> dict[str, Any]:
-    """Return a topic with what stands on it."""
+    """Return a topic with its messages and configuration."""
     return {
         "address": topic.name,
         "title": channel.title,
@@ -88,7 +88,7 @@ def _channel(topic: Topic, channel: Channel) -> dict[str, Any]:
 
 
 def _config(name: str, value: str) -> Any:
-    """Return a topic's setting as the binding has it: a list of policies, a number or text."""
+    """Return a topic's setting in the form of the binding: a list of policies, a number or a text."""
     if name == "cleanup.policy":
         return value.split(",")
     if value.isdecimal():
@@ -97,13 +97,13 @@ def _config(name: str, value: str) -> Any:
 
 
 def _messages(topic: str, channel: Channel) -> dict[str, Any]:
-    """Return the kinds of record that stand on a topic."""
-    found = [_message(record, topic) for record in RECORDS.get(topic, ())]
-    found = found or [OF_USERS | {"summary": channel.summary, "contentType": "application/octet-stream"}]
+    """Return the messages of a topic by name."""
+    messages = [_message(record, topic) for record in RECORDS.get(topic, ())]
+    messages = messages or [OF_USERS | {"summary": channel.summary, "contentType": "application/octet-stream"}]
     if channel.tombstone:
-        found.append({"name": "Tombstone", "title": "Tombstone", "summary": channel.tombstone, "payload": NULL})
+        messages.append({"name": "Tombstone", "title": "Tombstone", "summary": channel.tombstone, "payload": NULL})
     keyed = {"bindings": {"kafka": {"key": channel.key, **BINDING}}}
-    return {message["name"]: message | keyed for message in found}
+    return {message["name"]: message | keyed for message in messages}
 
 
 def _message(record: type[msgspec.Struct], topic: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _example(example: Example) -> dict[str, Any]:
 
 
 def _operation(topic: str, operation: Operation) -> dict[str, Any]:
-    """Return what playfold does with a topic."""
+    """Return an operation of playfold on a topic."""
     group = {"groupId": {"type": "string", "enum": [operation.group]}, **BINDING}
     return {
         "action": operation.action,
@@ -136,15 +136,15 @@ def _operation(topic: str, operation: Operation) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    """Return the schema of every record and of what it is made of."""
-    records = dict.fromkeys(record for found in RECORDS.values() for record in found)
+    """Return the schemas of all records and of their parts."""
+    records = dict.fromkeys(record for of_topic in RECORDS.values() for record in of_topic)
     _, schemas = msgspec.json.schema_components(records, ref_template="#/components/schemas/{name}")
-    found: dict[str, Any] = _apart(schemas)
-    return found
+    separated: dict[str, Any] = _apart(schemas)
+    return separated
 
 
 def _apart(schema: Any) -> Any:
-    """Return a schema in which nothing stands beside a `$ref`: AsyncAPI's dialect, draft 07, ignores it there."""
+    """Return a schema without keywords beside a `$ref`, which AsyncAPI's dialect, draft 07, would ignore."""
     if isinstance(schema, dict):
         parts = {name: _apart(part) for name, part in schema.items()}
         if len(parts) > 1 and isinstance(parts.get("$ref"), str):
@@ -155,19 +155,19 @@ def _apart(schema: Any) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes YAML for readers: text of several lines as such, and the same thing twice where it is the same."""
+    """Writes YAML with literal blocks for long texts, and without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        """Write everything out."""
+        """Write repeated parts in full."""
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        """Indent lists, too."""
+        """Indent lists as well."""
         super().increase_indent(flow, indentless=False)
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """Write text of several lines as it stands."""
+    """Write a text of several lines as a literal block."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 

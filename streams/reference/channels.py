@@ -1,4 +1,4 @@
-"""What people are told of every topic: who it is for, its key, what a tombstone says, and who reads and writes it."""
+"""The documentation of all topics: audience, key, meaning of a tombstone, readers and writers."""
 
 from typing import Any, Literal
 
@@ -13,18 +13,18 @@ BINARY = {"type": "string", "format": "binary"}
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """What playfold does with a topic."""
+    """An operation of playfold on a topic."""
 
     name: str
     action: Literal["send", "receive"]
     title: str
     summary: str
     group: str | None = None
-    """The consumer group, where one is used."""
+    """The consumer group, if there is one."""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic as it is told to who sends to it or reads it."""
+    """The documentation of a topic for its producers and consumers."""
 
     title: str
     summary: str
@@ -34,7 +34,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """JSON Schema of the records' keys."""
     operations: tuple[Operation, ...]
     tombstone: str | None = None
-    """What a record without a value says; None: there is none."""
+    """The meaning of a record without a value; None: the topic has no such records."""
 
 
 def _text(description: str) -> dict[str, Any]:
@@ -44,53 +44,56 @@ def _text(description: str) -> dict[str, Any]:
 
 CHANNELS: dict[str, Channel] = {
     topics.PLAYS: Channel(
-        title="Plays and wishes",
-        summary="What listeners do and wish; the one topic to send to.",
-        description="The order of one listener's records counts, so the key is the `user_id` and the partition is "
-        "murmur2 of it, as Kafka's own clients compute it by default. A record that cannot be read goes to "
-        "`plays-rejected`, and the stream goes on. The gateway and the commands write here, too.",
+        title="Plays and user requests",
+        summary="Plays, other signals and requests of listeners; the main topic for producers.",
+        description="The order of a listener's records matters, so the key is the `user_id` and the partition is "
+        "murmur2 of it, the default of Kafka's clients. A record that does not decode is copied to "
+        "`plays-rejected`, and the worker continues. The gateway and the commands also write to this topic.",
         audience="producers",
         key=msgspec.json.schema(UserId),
         operations=(
             Operation(
                 "receivePlays",
                 "receive",
-                "Learn from plays, carry out wishes",
-                "A worker folds every event into what it knows of its listener, once, in the order of offsets.",
+                "Learn plays, process requests",
+                "A worker applies every event to the record of its listener, once, in the order of offsets.",
                 group=Settings().application.group,
             ),
         ),
     ),
     topics.PLAYS_REJECTED: Channel(
         title="Rejected plays",
-        summary="What could not be read, with the reason and the original bytes.",
-        description="Watch it while you write a producer. Of a private play that cannot be read only the place is "
-        "told: key and value are null.",
+        summary="Records of `plays` that do not decode, with the reason and the original bytes.",
+        description="Follow it while you write a producer. A rejected private play has only its place: key and value "
+        "are null.",
         audience="producers",
-        key=_text("The key of the record that was rejected; empty if it had none, or was private."),
+        key=_text("The key of the rejected record; empty if it had none or was private."),
         operations=(
-            Operation("sendRejects", "send", "Set aside what cannot be read", "Where it stood, why, and what it was."),
+            Operation("sendRejects", "send", "Publish rejected records", "With place, reason and original bytes."),
         ),
     ),
     topics.RECOMMENDATIONS: Channel(
         title="Lists",
-        summary="Every listener's list, with its reasons, whenever it changed.",
-        description="Compacted: reading it from the beginning gives everybody's list. Among several lists of one "
-        "listener the one with the highest `offset` counts, of equals the later record.",
+        summary="The list of every listener, with its explanation, after every change.",
+        description="Compacted: a read from the beginning returns the lists of all listeners. Of several lists of one "
+        "listener the one with the highest `offset` is valid, of equal ones the later record.",
         audience="consumers",
         key=msgspec.json.schema(UserId),
-        tombstone="The listener was forgotten: drop what you hold of them.",
+        tombstone="The listener was forgotten: delete your copy of the list.",
         operations=(
             Operation(
-                "sendLists", "send", "Publish lists", "When a list changed, names another generation, or grows old."
+                "sendLists",
+                "send",
+                "Publish lists",
+                "When a list changes, belongs to another generation, or is about to expire.",
             ),
         ),
     ),
     topics.PRIVATE_RECOMMENDATIONS: Channel(
         title="Lists of private sessions",
-        summary="Lists that reflect what was played in private.",
-        description="Read it from its end, show a list until it expires, and keep nothing of it. Not compacted, and "
-        "Kafka drops what stands here after minutes.",
+        summary="Lists that reflect private plays.",
+        description="Read it from its end, show a list until it expires, and store no list. The topic is not "
+        "compacted, and Kafka deletes its records within minutes.",
         audience="consumers",
         key=msgspec.json.schema(UserId),
         operations=(
@@ -99,70 +102,79 @@ CHANNELS: dict[str, Channel] = {
     ),
     topics.GENERATIONS: Channel(
         title="The generation to serve",
-        summary="Which item factors all workers serve, under the one key `serving`.",
-        description="Between the processes of playfold. Others may read it to learn when the lists become those of "
-        "another generation; nobody else writes to it.",
+        summary="The generation that all workers serve, under the only key `serving`.",
+        description="Between the processes of playfold. Other programs may read it to notice a change of the "
+        "generation; only playfold writes to it.",
         audience="internal",
         key={"type": "string", "enum": ["serving"]},
         operations=(
-            Operation("sendGeneration", "send", "Announce a generation", "After a retrain, a rollback, a new index."),
-            Operation("receiveGeneration", "receive", "Serve what is announced", "A worker swaps, and sweeps."),
+            Operation("sendGeneration", "send", "Announce a generation", "After a retrain, a rollback or a new index."),
+            Operation(
+                "receiveGeneration",
+                "receive",
+                "Serve the announced generation",
+                "A worker swaps to it and sweeps its users.",
+            ),
         ),
     ),
     topics.RELATED_ITEMS: Channel(
         title="Related items",
-        summary="The nearest items of every item, of the generation in service.",
-        description="Compacted; written anew with every generation. What is unavailable is not left out.",
+        summary="The nearest items of every item under the generation in service.",
+        description="Compacted; rewritten with every generation. Unavailable items are included.",
         audience="consumers",
         key=msgspec.json.schema(ItemId),
-        tombstone="The generation in service relates nothing to the item.",
+        tombstone="The item has no related items under the generation in service.",
         operations=(
             Operation("sendRelatedItems", "send", "Publish related items", "After a generation was announced."),
         ),
     ),
     topics.POPULAR_ITEMS: Channel(
-        title="What is popular",
-        summary="What listeners play most, of all items and of each kind.",
-        description="Every partition has the lists of the worker that owns it, so there are as many records of one "
-        "key as partitions. They differ little; take the one with the highest `made_at_ms`.",
+        title="Popular items",
+        summary="The most played items, of all items and of each kind.",
+        description="Every partition has the lists of its worker, so there are as many records of one key as "
+        "partitions. They differ little; use the one with the highest `made_at_ms`.",
         audience="consumers",
-        key=_text("Kind of the items by the catalog, or `all`."),
-        tombstone="There are no items of this kind any more.",
-        operations=(Operation("sendPopularItems", "send", "Publish what is popular", "When the items changed."),),
+        key=_text("Kind of the items in the catalog, or `all`."),
+        tombstone="This kind has no items any more.",
+        operations=(Operation("sendPopularItems", "send", "Publish popular items", "When the items change."),),
     ),
     topics.CATALOG: Channel(
-        title="What items are",
-        summary="Titles, kinds and tags of items, and when they are available.",
-        description="Compacted: the last record of an item holds, as a whole. An item of which nothing is said is "
-        "available. What cannot be read is logged and ignored.",
+        title="Catalog",
+        summary="Titles, kinds, tags and availability of items.",
+        description="Compacted: the last record of an item replaces all earlier ones. An item without a record is "
+        "available. A record that does not decode is logged and ignored.",
         audience="producers",
         key=msgspec.json.schema(ItemId),
-        tombstone="What was said of the item is taken back.",
+        tombstone="The record of the item is deleted.",
         operations=(
-            Operation("receiveCatalog", "receive", "Know the items", "What is unavailable is left out of new lists."),
+            Operation("receiveCatalog", "receive", "Read the catalog", "Unavailable items are left out of new lists."),
         ),
     ),
     topics.PULSE: Channel(
         title="Pulse",
-        summary="How each worker is, and how good its lists are.",
-        description="The last record of each worker, for an hour. It says nothing of any listener.",
+        summary="The health of each worker and the quality of its lists.",
+        description="The last record of each worker, kept for an hour. It has no data about listeners.",
         audience="operators",
         key=_text("Name of the worker."),
-        operations=(Operation("sendPulse", "send", "Tell how a worker is", "Once in `PLAYFOLD_PULSE_S`."),),
+        operations=(
+            Operation("sendPulse", "send", "Publish the health of a worker", "Every `PLAYFOLD_PULSE_S` seconds."),
+        ),
     ),
     USERS_CHANGELOG: Channel(
         title="Users changelog",
-        summary="Everybody's history, in a binary form of playfold's own. Internal.",
-        description="The backup of the workers' state and the training set. It is here so that a cluster's operator "
-        "knows it: its form changes with playfold, nobody else may write to it, and who wants to know what is held of "
-        "a listener asks `playfold export`. Its name begins with `PLAYFOLD_GROUP`.",
+        summary="The histories of all listeners in a binary format. Internal.",
+        description="The backup of the workers' state, and the training set. It is documented for operators of the "
+        "cluster. Its format changes with playfold, and only playfold writes to it. `playfold export` prints the data "
+        "about a listener. Its name begins with `PLAYFOLD_GROUP`.",
         audience="internal",
         key=BINARY | {"description": "A user id; or, of an item's name, a zero byte and the item's 64-bit key."},
         tombstone="The listener was forgotten, a day ago.",
         operations=(
-            Operation("sendUsers", "send", "Keep what is known of listeners", "Before a slice of plays is done."),
-            Operation("receiveUsers", "receive", "Recover and train", "A worker without its state, and a retrain."),
+            Operation("sendUsers", "send", "Store the records of listeners", "Before a commit group is acknowledged."),
+            Operation(
+                "receiveUsers", "receive", "Recover and train", "By a worker without its state, and by a retrain."
+            ),
         ),
     ),
 }
-"""By the name of the topic under settings as they come."""
+"""By the topic's name under the default settings."""

@@ -1,4 +1,4 @@
-"""Examples of what travels, one at least of every record: in docs/asyncapi.yaml, and held against the schemas."""
+"""Examples of all records, at least one of each, for docs/asyncapi.yaml; tests check them against the schemas."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ GENERATION = "2026-11-23T03-00-00.000Z"
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A record with what it shows."""
+    """A record with a summary of its case."""
 
     name: str
     summary: str
@@ -35,7 +35,7 @@ class Example(msgspec.Struct, frozen=True):
 
     @property
     def payload(self) -> Any:
-        """Return the record as it travels."""
+        """Return the JSON of the record."""
         return msgspec.json.decode(msgspec.json.encode(self.record))
 
 
@@ -74,20 +74,20 @@ _COMPARED = Compared(plays=8901, own=_OWN, popular=_OTHERS)
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
     topics.PLAYS: (
-        Example("least", "All that a play needs.", _PLAY),
+        Example("least", "The required fields of a play.", _PLAY),
         Example(
             "whole",
-            "A play that may be sent again, and was listened to for half of its length.",
+            "A play that a client may retry, heard for half of its duration.",
             msgspec.structs.replace(_PLAY, play_id="phone-3/8812", ms_played=101_000, duration_ms=202_000),
         ),
         Example("like", "Another signal.", msgspec.structs.replace(_PLAY, type="like")),
-        Example("private", "A play that nothing is learnt from.", msgspec.structs.replace(_PLAY, private=True)),
-        Example("hide", "Keep an item out of the lists.", Hide(user_id="anna", item_id="song-7")),
-        Example("unhide", "Let it in again.", Unhide(user_id="anna", item_id="song-7")),
-        Example("shown", "What was on the screen.", Shown(user_id="anna", item_ids=["song-12", "song-3"])),
-        Example("pause", "Learn nothing for now.", Pause(user_id="anna")),
-        Example("resume", "Learn again.", Resume(user_id="anna")),
-        Example("forget", "Remove everything.", Forget(user_id="anna")),
+        Example("private", "A play that is not learnt.", msgspec.structs.replace(_PLAY, private=True)),
+        Example("hide", "Hide an item from the lists.", Hide(user_id="anna", item_id="song-7")),
+        Example("unhide", "Allow it again.", Unhide(user_id="anna", item_id="song-7")),
+        Example("shown", "The items on the screen.", Shown(user_id="anna", item_ids=["song-12", "song-3"])),
+        Example("pause", "Pause learning.", Pause(user_id="anna")),
+        Example("resume", "Resume learning.", Resume(user_id="anna")),
+        Example("forget", "Erase all data about the listener.", Forget(user_id="anna")),
     ),
     topics.PLAYS_REJECTED: (
         Example(
@@ -104,7 +104,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
         Example(
             "private",
-            "A private play: its place, and no more.",
+            "A private play: only its place.",
             RejectedPlay(
                 topic=topics.PLAYS,
                 partition=2,
@@ -117,7 +117,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     topics.RECOMMENDATIONS: (
         Example("personal", "A list of two items with its reasons.", _LIST),
-        Example("popular", "Who has played nothing usable yet.", _POPULAR),
+        Example("popular", "A listener without a usable play yet.", _POPULAR),
     ),
     topics.PRIVATE_RECOMMENDATIONS: (Example("private", "A list of a private session.", _PRIVATE),),
     topics.GENERATIONS: (
@@ -137,7 +137,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     topics.POPULAR_ITEMS: (
         Example(
             "all",
-            "Of items of whatever kind.",
+            "Items of all kinds.",
             PopularItems(
                 kind="all",
                 generation=GENERATION,
@@ -150,10 +150,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
     ),
     topics.CATALOG: (
-        Example("least", "Nothing but that it is there.", CatalogItem(item_id="song-8")),
+        Example("least", "Only the required field.", CatalogItem(item_id="song-8")),
         Example(
             "whole",
-            "A song that goes at the end of 2029.",
+            "A song that is available until the end of 2029.",
             CatalogItem(
                 item_id="song-7",
                 title="Seven",

@@ -33,12 +33,12 @@ RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     topics.PULSE: (Pulse,),
 }
 SCHEMAS: dict[str, tuple[type[msgspec.Struct], ...]] = {**RECORDS, "export": (UserExport,)}
-"""The export stands on no topic: `playfold export` gives it out."""
+"""The export is on no topic: `playfold export` prints it."""
 DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
 def topic_schema(*records: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return the JSON Schema of a topic's value, which is one of some records; without a type it is the first."""
+    """Return the JSON Schema of a topic's value, which is one of some records; a record without a type is the first."""
     _, definitions = msgspec.json.schema_components(records, ref_template="#/$defs/{name}")
     first = definitions[records[0].__name__]
     if len(records) > 1:

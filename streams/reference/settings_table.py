@@ -13,7 +13,7 @@ HEAD = """# Configuration
 
 Every setting is an environment variable, and this is all of them.
 A variable that begins with `PLAYFOLD_` and is not listed here is an error, and so is a value that does not fit:
-playfold says so in a sentence and ends with status 1 before it does anything.
+playfold reports it in one sentence and ends with status 1 before it starts.
 
 `inf` is written for infinity.
 All workers of one application need the same settings, `PLAYFOLD_INSTANCE` excepted.
@@ -62,7 +62,7 @@ def _default(value: Any) -> str:
 
 
 def _values(kind: inspect.Type) -> str:
-    """Return what a setting takes, in words."""
+    """Return the valid values of a setting in words."""
     if isinstance(kind, inspect.LiteralType):
         return " or ".join(f"`{value}`" for value in kind.values)
     if isinstance(kind, inspect.CustomType) and kind.cls is Secret:

@@ -10,9 +10,7 @@ from msgspec import Meta, field
 class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The application's name, this process's name and its data folder."""
 
-    data_dir: Annotated[str, Meta(min_length=1, description="Folder of everything playfold keeps on this machine.")] = (
-        "var"
-    )
+    data_dir: Annotated[str, Meta(min_length=1, description="Folder of all files of playfold on this machine.")] = "var"
     instance: Annotated[
         str,
         Meta(
@@ -23,7 +21,8 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     group: Annotated[
         str,
         Meta(
-            pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Name of the application: consumer group, changelog prefix."
+            pattern=r"^[A-Za-z0-9_-]{1,64}$",
+            description="Name of the application: consumer group and prefix of the changelog.",
         ),
     ] = "playfold"
 
@@ -39,7 +38,7 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
     @property
     def generations_path(self) -> Path:
-        """Return the folder of generations on this machine: the store itself, or what is held of a remote one."""
+        """Return the folder of generations on this machine: the store itself, or the cache of a bucket."""
         return self.data_path / "generations"
 
     @property
@@ -49,17 +48,17 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
     @property
     def tuned_path(self) -> Path:
-        """Return the folder of what tuning found."""
+        """Return the folder of the results of tuning."""
         return self.data_path / "tuned" / self.group
 
     @property
     def gateways_path(self) -> Path:
-        """Return the folder of what all gateways on this machine hold."""
+        """Return the folder of the views of all gateways on this machine."""
         return self.data_path / "gateways" / self.group
 
     @property
     def gateway_path(self) -> Path:
-        """Return the folder of what this gateway holds of the topics."""
+        """Return the folder of this gateway's view of the topics."""
         return self.gateways_path / self.instance
 
     @property
@@ -84,10 +83,16 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         ),
     ] = "127.0.0.1:19092"
     session_timeout_s: Annotated[
-        float, Meta(ge=1, le=300, description="Seconds of silence after which a worker's partitions go to another.")
+        float,
+        Meta(
+            ge=1,
+            le=300,
+            description="Seconds without a heartbeat after which a worker's partitions are assigned to another one.",
+        ),
     ] = 15.0
     timeout_s: Annotated[
-        float, Meta(gt=0, le=3600, description="Seconds that Kafka may take to acknowledge before the worker gives up.")
+        float,
+        Meta(gt=0, le=3600, description="Seconds within which Kafka has to acknowledge; the worker ends otherwise."),
     ] = field(default=30.0, name="kafka_timeout_s")
 
 
@@ -102,7 +107,7 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         str,
         Meta(
             pattern=r"^[a-z0-9._-]{0,64}$",
-            description="Put before topic names, so that several playfolds can share a cluster; "
+            description="Prefix of topic names, so that several playfolds can share a cluster; "
             "the changelog's name begins with `group` instead.",
         ),
     ] = field(default="", name="topic_prefix")
@@ -115,6 +120,6 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     heap_mb: Annotated[int, Meta(ge=128, description="Heap of the embedded broker, in MiB.")] = field(
         default=256, name="broker_heap_mb"
     )
-    ready_s: Annotated[float, Meta(gt=0, description="Seconds that the embedded broker may take until it answers.")] = (
+    ready_s: Annotated[float, Meta(gt=0, description="Seconds within which the embedded broker has to answer.")] = (
         field(default=60.0, name="broker_ready_s")
     )

@@ -57,7 +57,7 @@ def _read_group(group_type: type[msgspec.Struct], texts: dict[str, str]) -> Any:
 
 
 def _decode_secret(kind: type, text: str) -> Secret:
-    """Decode the only type of a setting that msgspec does not know.
+    """Decode a secret, the only type of a setting that msgspec does not decode.
 
     Raises:
         NotImplementedError: It is another type.

@@ -12,7 +12,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The worker: its start and the size of its commit groups."""
 
     ready_s: Annotated[
-        float, Meta(gt=0, description="Seconds that a worker may take until it is ready, recovery left out.")
+        float, Meta(gt=0, description="Seconds within which a worker has to be ready, recovery not included.")
     ] = 60.0
     slice_plays_max: Annotated[int, Meta(ge=1, description="Most plays of one partition in a slice.")] = 1000
     group_plays_max: Annotated[int, Meta(ge=1, description="Most plays in one commit group.")] = 4000
@@ -33,11 +33,11 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         int, Meta(ge=0, le=65535, description="Port of a worker's Prometheus metrics; 0: none.")
     ] = 0
     metrics_host: Annotated[
-        str, Meta(min_length=1, description="Address at which these metrics are served; `0.0.0.0` in a container.")
+        str, Meta(min_length=1, description="Address of these metrics; `0.0.0.0` in a container.")
     ] = "127.0.0.1"
     live_quality: Annotated[
         bool,
-        Meta(description="Whether plays are looked for in the lists of before, so that it is told how good these are."),
+        Meta(description="Whether the rank of each play in the listener's previous list is measured."),
     ] = True
     pulse_s: Annotated[
         float, Meta(ge=0, description="Seconds between two pulses of a worker on the topic `pulse`; 0: none.")
@@ -49,25 +49,25 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     host: Annotated[
         str,
-        Meta(min_length=1, description="Address that the gateway listens on; beyond this machine it wants a token."),
+        Meta(min_length=1, description="Address of the gateway; one that other machines can reach requires a token."),
     ] = field(default="127.0.0.1", name="gateway_host")
-    port: Annotated[int, Meta(ge=0, le=65535, description="Port of the gateway; 0: a free one, which it tells.")] = (
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port of the gateway; 0: a free one, which it logs.")] = (
         field(default=8080, name="gateway_port")
     )
     hosts: Annotated[
         str,
         Meta(
-            description="Names, separated by commas, under which clients reach the gateway beside `localhost` and "
-            "`gateway_host`; a request for another one is refused. `*`: any.",
+            description="Host names of the gateway, separated by commas, besides `localhost` and `gateway_host`. "
+            "A request for another host is rejected. `*`: any host.",
         ),
     ] = field(default="", name="gateway_hosts")
     token: Annotated[
         Secret,
-        Meta(description="Token that every client of the gateway has to bring, 16 characters at least; empty: none."),
+        Meta(description="Token that the gateway requires of every client, at least 16 characters; empty: none."),
     ] = field(default=Secret(""), name="gateway_token")
-    token_file: Annotated[
-        str, Meta(description="File whose first line is that token; for secrets that are mounted.")
-    ] = field(default="", name="gateway_token_file")
+    token_file: Annotated[str, Meta(description="File whose first line is that token, for mounted secrets.")] = field(
+        default="", name="gateway_token_file"
+    )
     batch_max: Annotated[int, Meta(ge=1, le=10_000, description="Most events in one request.")] = field(
         default=500, name="gateway_batch_max"
     )
@@ -79,17 +79,17 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     )
     requests_per_s: Annotated[
         float,
-        Meta(ge=0, description="Requests a second of one client, by its address; twice as many at once. 0: any."),
+        Meta(ge=0, description="Requests per second of one client address; bursts of twice as many. 0: no limit."),
     ] = field(default=2000.0, name="gateway_requests_per_s")
     connections_max: Annotated[
-        int, Meta(ge=1, description="Connections that are served at a time; over it the answer is 503.")
+        int, Meta(ge=1, description="Most concurrent connections; above it the answer is 503.")
     ] = field(default=1000, name="gateway_connections_max")
     plays_waiting_max: Annotated[
-        int, Meta(ge=1, description="Plays that may wait for Kafka; over it the answer is 429.")
+        int, Meta(ge=1, description="Most plays that wait for Kafka; above it the answer is 429.")
     ] = field(default=20_000, name="gateway_plays_waiting_max")
     wait_ms_max: Annotated[
-        int, Meta(ge=0, le=60_000, description="Longest that a read may wait for a play to be reflected.")
+        int, Meta(ge=0, le=60_000, description="Longest wait of a read until a play is reflected, in milliseconds.")
     ] = field(default=10_000, name="gateway_wait_ms_max")
-    streams_max: Annotated[int, Meta(ge=0, description="Live pages that are open at a time.")] = field(
+    streams_max: Annotated[int, Meta(ge=0, description="Most live pages that are open at once.")] = field(
         default=50, name="gateway_streams_max"
     )

@@ -14,28 +14,28 @@ class ObjectiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     ] = "ials"
     factors: Annotated[int, Meta(ge=2, le=1024, description="Length of user and item vectors.")] = 64
     regularization: Annotated[float, Meta(gt=0, description="Lambda; times the row's plays under `ials`.")] = 0.05
-    unobserved_weight: Annotated[float, Meta(gt=0, description="a0: weight of what was not played, under `ials`.")] = (
-        0.1
-    )
+    unobserved_weight: Annotated[
+        float, Meta(gt=0, description="a0: weight of items that were not played, under `ials`.")
+    ] = 0.1
     alpha: Annotated[float, Meta(gt=0, description="Confidence is `1 + alpha * weight`, under `hkv`.")] = 1.0
     iterations: Annotated[int, Meta(ge=1, description="Alternating sweeps of a training.")] = 10
     window_plays: Annotated[
         int,
         Meta(
             ge=0,
-            description="Every stretch of so many of a listener's plays is one more row of the training, which then "
-            "takes twice as long; 0: none.",
+            description="Every window of this many plays of a listener is an additional row of the training, which "
+            "then takes twice as long; 0: none.",
         ),
     ] = 0
     half_life_plays: Annotated[
-        float, Meta(gt=0, description="A listener's own plays after which a play counts half; `inf`: never.")
+        float, Meta(gt=0, description="Number of a listener's plays after which a play counts half; `inf`: never.")
     ] = 5.0
     half_life_days: Annotated[
-        float, Meta(gt=0, description="Days of event time after which a play counts half as well; `inf`: never.")
+        float, Meta(gt=0, description="Days of event time after which a play also counts half; `inf`: never.")
     ] = float("inf")
     growth: Annotated[
         Literal["rule", "log", "linear"],
-        Meta(description="How confidence grows with repeats: `log`, `linear`, or as the rule's own paper has it."),
+        Meta(description="Growth of confidence with repeats: `log`, `linear`, or `rule`: as in the paper of the rule."),
     ] = "rule"
 
 
@@ -44,28 +44,30 @@ class RetrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     hyperparameters: Annotated[
         Literal["settings", "tuned"],
-        Meta(description="What to train with: the settings above, or what `playfold tune` found best."),
+        Meta(description="Source of the hyperparameters: the settings above, or the best ones of `playfold tune`."),
     ] = "settings"
     tune_s: Annotated[
-        float, Meta(ge=0, description="Seconds that a retrain may spend on finding better hyperparameters; 0: none.")
+        float,
+        Meta(ge=0, description="Seconds that a retrain spends on the search for better hyperparameters; 0: none."),
     ] = 0.0
     warm_iterations: Annotated[
         int,
         Meta(
             ge=0,
             description="Sweeps of a training that starts from the generation in service; 0: every training starts "
-            "from chance, with `iterations` sweeps.",
+            "from random factors, with `iterations` sweeps.",
         ),
     ] = 5
     active_plays_min: Annotated[
-        int, Meta(ge=1, description="Plays that a listener has made to be trained on; the others are folded in.")
+        int,
+        Meta(ge=1, description="Least plays of a listener in the training; listeners with fewer are only folded in."),
     ] = 1
     active_days: Annotated[
         float,
         Meta(
             gt=0,
-            description="Days, before the latest play of all, in which a listener has played to be trained on; "
-            "`inf`: whenever.",
+            description="A listener in the training has played within this many days before the latest play of all "
+            "listeners; `inf`: no limit.",
         ),
     ] = float("inf")
     gate_share: Annotated[
@@ -73,8 +75,8 @@ class RetrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         Meta(
             ge=0,
             le=1,
-            description="Share of the listeners, at least 1,000 of them, whose latest item is kept from the training "
-            "to judge it; 0: no gate.",
+            description="Share of the listeners, at least 1,000 of them, whose latest item is held out of the training "
+            "for the gate; 0: no gate.",
         ),
     ] = 0.05
     threads: Annotated[
@@ -87,13 +89,15 @@ class GenerationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     store: Annotated[
         str,
-        Meta(description="Where generations are kept: a folder, or a URL as `s3://bucket/prefix`; empty: data folder."),
+        Meta(
+            description="Store of generations: a folder, or a URL such as `s3://bucket/prefix`; empty: the data folder."
+        ),
     ] = field(default="", name="generation_store")
     n_max: Annotated[
-        int, Meta(ge=2, description="Generations kept in the store, and as many rejected ones; older ones are pruned.")
+        int, Meta(ge=2, description="Most generations in the store, and as many rejected ones; older ones are pruned.")
     ] = field(default=7, name="generations_max")
     index_trees: Annotated[int, Meta(ge=1, le=1000, description="Trees of a generation's Annoy index.")] = 50
     index_rebuild_s: Annotated[
         float, Meta(gt=0, description="Seconds between two revisions of the index; `inf`: only when items change.")
     ] = 21_600.0
-    related_n: Annotated[int, Meta(ge=0, le=1000, description="Related items kept for every item; 0: none.")] = 20
+    related_n: Annotated[int, Meta(ge=0, le=1000, description="Related items of every item; 0: none.")] = 20

@@ -1,4 +1,4 @@
-"""Topics on the cluster: created, deleted, and held against what they should be."""
+"""Creates and deletes the topics, and compares them with their declarations."""
 
 import socket
 import time
@@ -18,14 +18,14 @@ from streams.topics.topics import FLEETING, Topic, declare_topics, topic_names
 
 
 class TopicsError(ValueError):
-    """The topics are not as playfold needs them; the message names the topic and the way out.
+    """A topic is missing or differs from its declaration; the message names it and the way out.
 
-    Run `playfold topics create` for a missing one; alter or delete one that differs.
+    Run `playfold topics create` for a missing topic; alter or delete one that differs.
     """
 
 
-class FoundTopic(msgspec.Struct, frozen=True):
-    """A topic as it stands on the cluster."""
+class ClusterTopic(msgspec.Struct, frozen=True):
+    """A topic as the cluster describes it."""
 
     partitions: int
     cleanup_policy: str
@@ -33,29 +33,29 @@ class FoundTopic(msgspec.Struct, frozen=True):
 
 
 def create_topics(settings: Settings) -> list[str]:
-    """Create the topics that are missing; the others are left as they are.
+    """Create the missing topics; the others stay unchanged.
 
     Returns:
-        The names of those created, in the order of their declaration.
+        The names of the created topics, in the order of their declaration.
 
     Raises:
         TopicsError: Kafka cannot be reached or refuses.
     """
     timeout_ms = int(settings.kafka.timeout_s * 1000)
-    # One copy may be away without a stop.
+    # Writes continue without one of the copies.
     durable = {"min.insync.replicas": str(max(1, settings.topics.replication - 1))}
     created = []
     with admin_client(settings.kafka) as admin:
-        there = set(admin.list_topics())
+        existing = set(admin.list_topics())
         for topic in declare_topics(settings):
-            if topic.name in there:
+            if topic.name in existing:
                 continue
             options = {
                 "num_partitions": topic.partitions,
                 "replication_factor": settings.topics.replication,
                 "configs": topic.configs | durable,
             }
-            # Whoever else creates it at the same time declares it alike.
+            # Another process that creates it at the same time declares it alike.
             try:
                 admin.create_topics({topic.name: options}, timeout_ms=timeout_ms, wait_for_metadata=True)
             except TopicAlreadyExistsError:
@@ -65,56 +65,56 @@ def create_topics(settings: Settings) -> list[str]:
 
 
 def delete_topics(settings: Settings) -> list[str]:
-    """Delete the topics of these settings, with all that stands on them.
+    """Delete the topics of these settings with all their records.
 
     Returns:
-        The names of those deleted.
+        The names of the deleted topics.
 
     Raises:
         TopicsError: Kafka cannot be reached or refuses.
     """
     declared = {topic.name for topic in declare_topics(settings)}
     with admin_client(settings.kafka) as admin:
-        there = sorted(declared & set(admin.list_topics()))
-        if there:
-            admin.delete_topics(there, timeout_ms=int(settings.kafka.timeout_s * 1000))
-    return there
+        existing = sorted(declared & set(admin.list_topics()))
+        if existing:
+            admin.delete_topics(existing, timeout_ms=int(settings.kafka.timeout_s * 1000))
+    return existing
 
 
 def topic_ids(settings: Settings) -> dict[str, str]:
-    """Return the ids that Kafka gave the topics that are there, by name: a topic that is made anew has another.
+    """Return the ids of the existing topics by name; a recreated topic has another id.
 
     Raises:
         TopicsError: Kafka cannot be reached.
     """
     declared = {topic.name for topic in declare_topics(settings)}
     with admin_client(settings.kafka) as admin:
-        there = sorted(declared & set(admin.list_topics()))
-        return {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics(there)} if there else {}
+        existing = sorted(declared & set(admin.list_topics()))
+        return {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics(existing)} if existing else {}
 
 
 def verify_topics(settings: Settings) -> None:
-    """See that every topic is there and as playfold needs it.
+    """Check that every topic exists and matches its declaration.
 
     Raises:
-        TopicsError: One is not, or Kafka cannot be reached.
+        TopicsError: A topic is missing or differs, or Kafka cannot be reached.
     """
     with admin_client(settings.kafka) as admin:
-        found = _describe(admin, {topic.name for topic in declare_topics(settings)})
-    compare_topics(settings, found)
+        existing = _describe(admin, {topic.name for topic in declare_topics(settings)})
+    compare_topics(settings, existing)
 
 
-def compare_topics(settings: Settings, found: dict[str, FoundTopic]) -> None:
-    """Compare what stands on the cluster, by name, with what is declared.
+def compare_topics(settings: Settings, existing: dict[str, ClusterTopic]) -> None:
+    """Compare the topics on the cluster, by name, with their declarations.
 
     Raises:
-        TopicsError: The first thing that differs.
+        TopicsError: The first difference.
     """
     for topic in declare_topics(settings):
-        _compare_topic(topic, found.get(topic.name))
+        _compare_topic(topic, existing.get(topic.name))
     names = topic_names(settings)
-    plays, rejected = found[names.plays], found[names.plays_rejected]
-    # Base64 makes four bytes of three; the rest is room for the reason and the place.
+    plays, rejected = existing[names.plays], existing[names.plays_rejected]
+    # Base64 turns three bytes into four; the rest is for the reason and the place.
     if rejected.message_bytes_max < plays.message_bytes_max * 4 // 3 + 4096:
         message = (
             f"Topic {names.plays} takes messages of {plays.message_bytes_max} bytes, too large for "
@@ -123,25 +123,25 @@ def compare_topics(settings: Settings, found: dict[str, FoundTopic]) -> None:
         raise TopicsError(message)
 
 
-def _compare_topic(topic: Topic, found: FoundTopic | None) -> None:
+def _compare_topic(topic: Topic, existing: ClusterTopic | None) -> None:
     """Compare one topic with its declaration."""
-    if found is None:
+    if existing is None:
         message = f"Topic {topic.name} is missing: run `playfold topics create`."
         raise TopicsError(message)
-    if found.partitions != topic.partitions:
+    if existing.partitions != topic.partitions:
         rule = "it needs 1" if topic.partitions == 1 else f"PLAYFOLD_PARTITIONS is {topic.partitions} for all alike"
         message = (
-            f"Topic {topic.name} has {pluralize(found.partitions, 'partition')}, but {rule}: "
+            f"Topic {topic.name} has {pluralize(existing.partitions, 'partition')}, but {rule}: "
             f"delete the topic and run `playfold topics create`, or correct the setting."
         )
         raise TopicsError(message)
-    if _policies(found.cleanup_policy) != _policies(topic.cleanup_policy):
+    if _policies(existing.cleanup_policy) != _policies(topic.cleanup_policy):
         fleeting = topic.configs.items() >= FLEETING.items()
         loss = (
             "private lists would stay" if fleeting else _LOSSES.get(topic.cleanup_policy, "records would stay for ever")
         )
         message = (
-            f"Topic {topic.name} has cleanup.policy={found.cleanup_policy}, under which {loss}: "
+            f"Topic {topic.name} has cleanup.policy={existing.cleanup_policy}, under which {loss}: "
             f"alter the topic to cleanup.policy={topic.cleanup_policy}."
         )
         raise TopicsError(message)
@@ -150,32 +150,32 @@ def _compare_topic(topic: Topic, found: FoundTopic | None) -> None:
 _LOSSES = {"delete": "plays would vanish", "compact": "records would age out"}
 
 
-def _policies(told: str) -> set[str]:
-    """Return what a cleanup policy asks for; brokers give the words in an order of their own."""
-    return {word.strip() for word in told.split(",")}
+def _policies(cleanup_policy: str) -> set[str]:
+    """Return the words of a cleanup policy; their order depends on the broker."""
+    return {word.strip() for word in cleanup_policy.split(",")}
 
 
-def _describe(admin: Any, names: set[str]) -> dict[str, FoundTopic]:
-    """Return the topics that are there, of those named."""
-    there = sorted(names & set(admin.list_topics()))
-    if not there:
+def _describe(admin: Any, names: set[str]) -> dict[str, ClusterTopic]:
+    """Return the existing topics among those named."""
+    existing = sorted(names & set(admin.list_topics()))
+    if not existing:
         return {}
-    partitions = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(there)}
-    resources = [ConfigResource("TOPIC", name) for name in there]
+    partitions = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(existing)}
+    resources = [ConfigResource("TOPIC", name) for name in existing]
     configs = admin.describe_configs(resources, config_filter="all")["topic"]
     return {
-        name: FoundTopic(
+        name: ClusterTopic(
             partitions=partitions[name],
             cleanup_policy=configs[name]["cleanup.policy"]["value"],
             message_bytes_max=int(configs[name]["max.message.bytes"]["value"]),
         )
-        for name in there
+        for name in existing
     }
 
 
 @contextmanager
 def admin_client(kafka: KafkaSettings) -> Iterator[Any]:
-    """Open an admin client; what goes wrong with Kafka in the block is said in one sentence."""
+    """Open an admin client; an error of Kafka in the block becomes a `TopicsError` of one sentence."""
     timeout_ms = int(kafka.timeout_s * 1000)
     _await_connection(kafka)
     with ExitStack() as stack:
@@ -193,15 +193,15 @@ def admin_client(kafka: KafkaSettings) -> Iterator[Any]:
             reason = getattr(error, "description", "").rstrip(".") or error
             message = (
                 f"Kafka at {kafka.brokers} refused ({type(error).__name__}: {reason}): "
-                f"correct what it names, in the settings or on the cluster."
+                f"correct the named thing in the settings or on the cluster."
             )
             raise TopicsError(message) from error
 
 
 def _await_connection(kafka: KafkaSettings) -> None:
-    """Wait until one of the brokers takes a connection.
+    """Wait until a broker accepts a connection.
 
-    The admin client would try as long, but leaves open sockets and a running thread behind when it gives up.
+    The admin client waits as well, but after a time-out it leaks sockets and a running thread.
     """
     deadline = time.monotonic() + kafka.timeout_s
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The Kafka cluster itself: its name, its version, its brokers."""
+"""The Kafka cluster: its id, its version and its brokers."""
 
 import msgspec
 
@@ -11,24 +11,24 @@ class Cluster(msgspec.Struct, frozen=True):
 
     cluster_id: str
     version: str
-    """The newest version whose requests the broker that was asked knows."""
+    """The newest version whose requests the asked broker supports."""
     n_brokers: int
     n_fenced: int = 0
-    """Of those, brokers that the controller keeps out of service."""
+    """The number of brokers among them that the controller fences."""
 
 
 def describe_cluster(kafka: KafkaSettings) -> Cluster:
-    """Ask the cluster what it is.
+    """Request the description of the cluster.
 
     Raises:
         TopicsError: Kafka cannot be reached or refuses.
     """
     with admin_client(kafka) as admin:
-        found = admin.describe_cluster()
-        brokers = found["brokers"]
+        description = admin.describe_cluster()
+        brokers = description["brokers"]
         version = admin.get_broker_version_data(brokers[0]["broker_id"]).broker_version
     return Cluster(
-        cluster_id=found["cluster_id"],
+        cluster_id=description["cluster_id"],
         version=".".join(map(str, version)),
         n_brokers=len(brokers),
         n_fenced=sum(bool(broker.get("is_fenced")) for broker in brokers),

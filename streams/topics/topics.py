@@ -1,4 +1,4 @@
-"""Every topic of playfold: its name, its partitions, and what Kafka keeps of it."""
+"""The declarations of all topics: names, partitions and retention."""
 
 import msgspec
 
@@ -20,14 +20,14 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MINUTE_MS = 60_000
 MIB = 1_048_576
-# Time on the wire is arrival, event time stands in the value: so the clock of a client cannot make Kafka refuse a play
-# or drop it early, and every lag below counts from when a record was written.
+# Record timestamps are arrival times, and the value has the event time. So a client's clock cannot make Kafka reject a
+# play or delete it early, and every lag below counts from the write of a record.
 ARRIVAL = {"message.timestamp.type": "LogAppendTime"}
-# A forgotten listener is gone from the log's files a day after the tombstone, however quiet the topic is.
+# The records of a forgotten listener are deleted a day after the tombstone, even on a topic without traffic.
 COMPACT = {**ARRIVAL, "cleanup.policy": "compact", "max.compaction.lag.ms": str(DAY_MS)}
 DELETE = {**ARRIVAL, "cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
-# Only the last pulse of a worker is wanted, and none of one that is long gone. Kafka removes nothing of the segment
-# that it writes to, hence the short ones: a reader meets minutes of pulses and not days.
+# Readers need the last pulse of every recent worker. Kafka never compacts the active segment, so segments are short: a
+# reader reads minutes of pulses, not days.
 BRIEF = {
     **ARRIVAL,
     "cleanup.policy": "compact,delete",
@@ -35,8 +35,8 @@ BRIEF = {
     "segment.ms": str(HOUR_MS // 6),
     "min.cleanable.dirty.ratio": "0.1",
 }
-# A segment goes as a whole once its youngest record is old enough, so the short ones of a busy topic go soon, too; the
-# files are not kept for readers that have them open.
+# Kafka deletes whole segments, once their youngest record is old enough. Short segments are deleted soon on a busy
+# topic as well, and their files are not kept for readers that have them open.
 FLEETING = {
     **ARRIVAL,
     "cleanup.policy": "delete",
@@ -47,7 +47,7 @@ FLEETING = {
 
 
 class TopicNames(msgspec.Struct, frozen=True):
-    """The names of a playfold's topics on its cluster."""
+    """The names of the topics on the cluster."""
 
     plays: str
     plays_rejected: str
@@ -62,7 +62,7 @@ class TopicNames(msgspec.Struct, frozen=True):
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """A topic as it should be."""
+    """The declaration of a topic."""
 
     name: str
     partitions: int
@@ -92,25 +92,25 @@ def topic_names(settings: Settings) -> TopicNames:
 
 
 def declare_topics(settings: Settings) -> list[Topic]:
-    """Return every topic as it should be."""
+    """Return the declarations of all topics."""
     names = topic_names(settings)
     partitions = settings.topics.partitions
     return [
-        # Kafka counts a whole batch of a producer as one message.
+        # Kafka applies the limit to a whole batch of a producer.
         Topic(names.plays, partitions, DELETE | {"max.message.bytes": str(MIB)}),
-        # Holds the largest play in base64 and what is said about it.
+        # The largest play in base64 fits, with its place and the reason.
         Topic(names.plays_rejected, partitions, DELETE | {"max.message.bytes": str(2 * MIB)}),
-        # As many partitions as `plays`: a list goes to the partition of its play. A list of 1,000 long ids fits.
+        # As many partitions as `plays`: a list is sent to the partition of its play. A list of 1,000 long ids fits.
         Topic(names.recommendations, partitions, COMPACT | {"max.message.bytes": str(4 * MIB)}),
         Topic(names.private_recommendations, partitions, FLEETING | {"max.message.bytes": str(4 * MIB)}),
         Topic(names.generations, 1, COMPACT),
         Topic(names.related_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
-        # As many as `plays`: who owns a partition there writes to the one here.
+        # As many as `plays`: the owner of a partition there writes to the same partition here.
         Topic(names.popular_items, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         Topic(names.catalog, partitions, COMPACT | {"max.message.bytes": str(MIB)}),
         Topic(names.pulse, 1, BRIEF),
-        # The same number again, as Faust demands. The longest history fits. The lag gives a successor an hour to
-        # write its record again before compaction can prefer what a worker that froze and woke up wrote after it.
+        # Faust requires the same number of partitions. The longest history fits. The minimum lag gives a successor an
+        # hour to rewrite a record that a frozen worker overwrites after it wakes up; compaction would keep the latter.
         Topic(
             names.users_changelog,
             partitions,

@@ -236,7 +236,7 @@ def test_a_damaged_jar_is_a_sentence(tmp_path: Path) -> None:
         return str(caught.value)
 
     (folder / "zz.jar").touch()
-    assert f"zz.jar is not listed in jars.sha256 but stands {way_out}" == said()
+    assert f"zz.jar is not listed in jars.sha256 but exists {way_out}" == said()
     (folder / "zz.jar").unlink()
     content = bytearray((folder / "kafka-raft-4.3.1.jar").read_bytes())
     content[1000] ^= 1

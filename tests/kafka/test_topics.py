@@ -193,7 +193,7 @@ def test_more_copies_than_brokers_is_a_sentence(settings: Settings) -> None:
 
     expected = (
         f"Kafka at {settings.kafka.brokers} refused (InvalidReplicationFactorError: Replication-factor is invalid): "
-        f"correct what it names, in the settings or on the cluster."
+        f"correct the named thing in the settings or on the cluster."
     )
     assert expected == str(caught.value)
 

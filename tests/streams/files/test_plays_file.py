@@ -206,20 +206,20 @@ def test_a_missing_column_names_the_option(tmp_path: Path) -> None:
 def spoil_csv(path: Path) -> str:
     """Write a row with a column too many."""
     path.write_text(f"user_id,item_id,played_at\nann,x,{AT}\nann,x,{AT},more\n")
-    return f"Row 2 of {path} has 4 columns instead of 3: mend the row."
+    return f"Row 2 of {path} has 4 columns instead of 3: correct the row."
 
 
 def spoil_json(path: Path) -> str:
     """Write a line that lacks a field."""
     path.write_text(f'{{"user_id":"a","item_id":"x","played_at":"{AT}"}}\n{{"user_id":"a"}}\n')
-    return f"Row 2 of {path} is no play (Object missing required field item_id): mend the line."
+    return f"Row 2 of {path} is no play (Object missing required field item_id): correct the line."
 
 
 def spoil_gzip(path: Path) -> str:
     """Cut a compressed file short."""
     path.write_bytes(gzip.compress(b"user_id,item_id,played_at\n" * 99)[:20])
     reason = "Compressed file ended before the end-of-stream marker was reached"
-    return f"{path} cannot be opened ({reason}): mend the file, or convert it."
+    return f"{path} cannot be opened ({reason}): correct the file, or convert it."
 
 
 def leave_out(path: Path) -> str:

@@ -104,7 +104,7 @@ def test_a_failing_maven_is_quoted(tmp_path: Path, tools: Path) -> None:
 
     expected = (
         "Maven could not resolve the broker's jars ([ERROR] no route to host): "
-        "see that it reaches its repository, then start again."
+        "check that it reaches its repository, then start again."
     )
     assert expected == str(caught.value)
     assert {"jars.lock", "tools"} == {path.name for path in tmp_path.iterdir()}
@@ -124,7 +124,7 @@ def test_a_jar_that_differs_is_never_put_into_place(tmp_path: Path, tools: Path)
         resolve_jars(tmp_path / "jars")
 
     expected = (
-        "HdrHistogram-2.2.2.jar does not match its checksum in jars.sha256 in what Maven resolved: "
+        "HdrHistogram-2.2.2.jar does not match its checksum in jars.sha256 in the jars that Maven resolved: "
         "delete that jar from Maven's local repository and start again, and trust no jar that differs twice."
     )
     assert expected == str(caught.value)

@@ -4,15 +4,15 @@ import msgspec
 import pytest
 
 from streams.settings import Settings, SettingsError, read_settings
-from streams.topics.admin import FoundTopic, TopicsError, compare_topics
+from streams.topics.admin import ClusterTopic, TopicsError, compare_topics
 from streams.topics.topics import TopicNames, declare_topics, topic_names
 from tests.support.settings import settings_with
 
 
-def as_declared(settings: Settings) -> dict[str, FoundTopic]:
+def as_declared(settings: Settings) -> dict[str, ClusterTopic]:
     """Return a cluster on which everything is right."""
     return {
-        topic.name: FoundTopic(
+        topic.name: ClusterTopic(
             partitions=topic.partitions,
             cleanup_policy=topic.configs["cleanup.policy"],
             message_bytes_max=int(topic.configs.get("max.message.bytes", "1048588")),
@@ -21,7 +21,7 @@ def as_declared(settings: Settings) -> dict[str, FoundTopic]:
     }
 
 
-def said_of(settings: Settings, present: dict[str, FoundTopic]) -> str:
+def said_of(settings: Settings, present: dict[str, ClusterTopic]) -> str:
     """Return the sentence about a cluster."""
     with pytest.raises(TopicsError) as caught:
         compare_topics(settings, present)
