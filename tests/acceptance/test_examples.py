@@ -191,7 +191,7 @@ def test_python_watches_rejects(scene: Scene, desk: Desk) -> None:
         scene.tell("plays", "greta", {"user_id": "greta", "item_id": 7, "private": True})
 
         watching.await_line('item_id: Expected str, got int: b\'{"user_id":"greta"')
-        private = watching.await_line("a private play cannot be read")
+        private = watching.await_line("a private play is unreadable")
 
     assert private.endswith("stands at its place alone: b''")
 

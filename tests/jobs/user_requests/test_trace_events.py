@@ -134,7 +134,7 @@ def test_the_record_shows_requests_that_still_hold() -> None:
 def test_a_private_play_is_nothing_but_its_place() -> None:
     """Whether it is processed or not, and even if its bytes cannot be read."""
     values = (signal("secret", private=True), b'{"private": true, "item_id": "secret"}', signal("secret", private=True))
-    rejects = {1: rejected(1, None, "a private play cannot be read")}
+    rejects = {1: rejected(1, None, "a private play is unreadable")}
 
     traced = outcomes_of(on_plays(*values), None, committed=2, rejects=rejects).latest
 
