@@ -20,7 +20,6 @@ class OutcomeCounts:
     """
 
     def __init__(self) -> None:
-        """Begin at zero."""
         self.n_events = dict.fromkeys(OUTCOMES, 0)
 
     def generation_swapped(self, generation: Generation) -> None:

@@ -1,4 +1,4 @@
-"""Lists of users of whom little is known, blended with what is popular."""
+"""Lists of users with few known items, blended with the popular list."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,8 +14,8 @@ from state.lists.popularity import Popular
 from streams.settings import Settings
 
 CANDIDATES = 2
-"""So many times as many items as a list has are looked at by either score: a list that more could be in is rare, and
-costs a look at the whole catalog."""
+"""Candidates by either score, as a multiple of a list's length. A list that needs more is rare, and then the whole
+catalog is scored."""
 
 Rank = Callable[[Generation, Floats, RaggedRows, int, Unlisted], tuple[Rows, Floats]]
 """Returns the best n items of users, as `state.lists.ranker.exact` does."""

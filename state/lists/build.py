@@ -17,7 +17,7 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.blending import Blender, Newcomers
 from state.lists.context import ListContext
-from state.lists.exclusion_counts import LeftOut, Reason
+from state.lists.exclusion_counts import ExclusionCounts, Reason
 from state.lists.popularity import Popular, Popularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.lists.user_exclusions import rows_under, unwanted
@@ -131,7 +131,7 @@ def kinds_of(lists: Lists) -> list[Kind]:
     return kinds
 
 
-def _count(left_out: LeftOut, n_lists: int, rows_of: Mapping[Reason, Rows], unlisted: Unlisted) -> None:
+def _count(left_out: ExclusionCounts, n_lists: int, rows_of: Mapping[Reason, Rows], unlisted: Unlisted) -> None:
     """Count what is left out of lists by reason: here every reason is known."""
     counts = {reason: int((rows >= 0).sum()) for reason, rows in rows_of.items()}
     counts["withdrawn"] = n_lists * len(unlisted.withdrawn_rows)

@@ -1,4 +1,4 @@
-"""Recommendations as they travel."""
+"""Lists encoded as recommendations."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -91,18 +91,18 @@ _NOTHING: dict[str, Any] = {"because": [], "because_scores": [], "because_rest":
 
 
 def _splits(because: Because, listed: Rows, generation: Generation) -> Iterator[dict[str, Any]]:
-    """Yield how the scores of every explained list, whose item rows are given, are split, as it travels.
+    """Yield the fields with the split scores of every explained list, whose item rows are given.
 
-    One at a time: so many lists at once would call the garbage collector, again and again.
+    The lists are made one at a time, since so many lists at once would trigger the garbage collector repeatedly.
     """
     ids = generation.item_ids[because.rows]
     counts, lengths = (because.rows >= 0).sum(axis=2), (listed >= 0).sum(axis=1).tolist()
     full = ((counts == because.rows.shape[2]) | (listed < 0)).all(axis=1).tolist()
     for place, n in enumerate(lengths):
-        own: list[Any] = ids[place, :n].tolist()
+        names: list[Any] = ids[place, :n].tolist()
         shares: Iterable[Any] = because.shares[place, :n]
-        if not full[place]:  # somebody with fewer plays than an item may have reasons
-            kept = counts[place, :n].tolist()
-            own = [found[:k] for found, k in zip(own, kept, strict=True)]
-            shares = [found[:k] for found, k in zip(shares, kept, strict=True)]
-        yield {"because": own, "because_scores": shares, "because_rest": because.rest[place, :n]}
+        if not full[place]:  # a listener with fewer plays than an item may have reasons
+            lengths_of = counts[place, :n].tolist()
+            names = [every[:k] for every, k in zip(names, lengths_of, strict=True)]
+            shares = [every[:k] for every, k in zip(shares, lengths_of, strict=True)]
+        yield {"because": names, "because_scores": shares, "because_rest": because.rest[place, :n]}

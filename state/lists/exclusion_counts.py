@@ -1,4 +1,4 @@
-"""How many items were left out of lists, by the reason: counted where lists are made, read by the metrics."""
+"""Counts of items left out of lists, by reason: the list builder counts, the metrics read."""
 
 from collections.abc import Mapping
 from typing import Literal, get_args
@@ -7,7 +7,7 @@ Reason = Literal["known", "withdrawn", "unavailable", "hidden", "cooldown"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
-class LeftOut:
+class ExclusionCounts:
     """Counts of items left out, summed over all lists that were ranked; an item counts for each of its reasons.
 
     Attributes:
@@ -15,10 +15,9 @@ class LeftOut:
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
         self.counts: dict[Reason, int] = dict.fromkeys(REASONS, 0)
 
     def add(self, n_items: Mapping[Reason, int]) -> None:
-        """Take in what a batch of lists left out."""
+        """Add the items that a batch of lists left out, by reason."""
         for reason, n in n_items.items():
             self.counts[reason] += n

@@ -1,4 +1,4 @@
-"""How much of what exact ranking finds the index finds, over the lists looked at last."""
+"""The recall of the index against exact ranking, over the latest probed lists."""
 
 from collections import deque
 
@@ -7,44 +7,43 @@ import numpy as np
 from model.arrays import Doubles, Rows
 
 AT = 10
-"""Recall is that of the first so many items."""
+"""Recall is measured among so many first items."""
 WINDOW = 500
-"""Lists that are remembered."""
+"""Lists in the window."""
 ENOUGH = 100
-"""Lists from which recall is judged; among fewer, a few odd listeners would decide."""
+"""Least lists to judge the recall by; among fewer, a few unusual listeners would decide."""
 
 
-def recall_of(found: Rows, exact: Rows) -> Doubles:
-    """Return the share of every exact list that was found, among the first ten.
+def recall_of(indexed: Rows, exact: Rows) -> Doubles:
+    """Return the share of every exact list's first ten items that the index ranked among its first ten.
 
     Args:
-        found: Item rows of lists from the index, shape (n, list_n), padded with -1.
+        indexed: Item rows of lists from the index, shape (n, list_n), padded with -1.
         exact: Those of exact ranking, shape (n, at least as many).
 
     Returns:
-        Shape (n,); 1 where there is nothing to find.
+        Shape (n,); 1 for an empty list.
     """
-    at = min(AT, found.shape[1])
-    is_found = (exact[:, :at, None] == found[:, None, :at]).any(axis=2) & (exact[:, :at] >= 0)
+    at = min(AT, indexed.shape[1])
+    is_hit = (exact[:, :at, None] == indexed[:, None, :at]).any(axis=2) & (exact[:, :at] >= 0)
     n_exact = (exact[:, :at] >= 0).sum(axis=1)
-    recalls: Doubles = np.where(n_exact > 0, is_found.sum(axis=1) / np.maximum(n_exact, 1), 1.0)
+    recalls: Doubles = np.where(n_exact > 0, is_hit.sum(axis=1) / np.maximum(n_exact, 1), 1.0)
     return recalls
 
 
 class RecallWindow:
-    """The recall of the lists looked at last, a bounded number of them."""
+    """The recall of the latest probed lists, a bounded number of them."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._recalls: deque[float] = deque(maxlen=WINDOW)
 
     def add(self, recalls: Doubles) -> None:
-        """Take lists in; the oldest ones are forgotten."""
+        """Add lists; the oldest ones drop out."""
         self._recalls.extend(recalls.tolist())
 
     @property
     def n(self) -> int:
-        """Return how many lists are remembered."""
+        """Return the number of lists in the window."""
         return len(self._recalls)
 
     @property

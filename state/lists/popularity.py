@@ -1,7 +1,7 @@
-"""What everybody plays, under one generation: as it was trained, and kept live as plays are learnt.
+"""The popularity of items under one generation: as trained, and kept live as plays are learned.
 
-A worker sees the plays of its own partitions alone, and a restart begins with the generation again: it is an
-approximation by design, of which nothing has to be recovered. One number an item is all that is held.
+A worker sees the plays of its own partitions alone, and a restart begins with the generation again. So live popularity
+is an approximation by design, and nothing of it has to be recovered. It holds one number per item.
 """
 
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ from streams.settings import Settings
 
 DAY_S = 86_400
 POPULAR_N = 1000
-"""Items that are looked for as the most popular."""
+"""Items of the popular list."""
 REFRESH_MS = 1000
-"""Between two looks for what is popular now."""
+"""Milliseconds that the ranking of popular items stays the same."""
 
 
 class Popular(NamedTuple):
-    """What is popular at a moment."""
+    """The popularity of items at a moment."""
 
     rows: Rows  # at most `POPULAR_N`, the most popular first; all of them listed
-    plays: Floats  # what the plays of each of `rows` are worth
-    preference: Floats  # (n_items,), how many plays of every item an average listener makes, at most 1
+    plays: Floats  # the weight of the plays of each of `rows`
+    preference: Floats  # (n_items,), plays of every item by an average listener, at most 1
 
 
 class Popularity(Protocol):
@@ -44,10 +44,10 @@ class Popularity(Protocol):
 
 
 class Kinds(NamedTuple):
-    """Which kind of thing every item is."""
+    """The kind of every item."""
 
     names: Sequence[str]
-    codes: NDArray[np.int16]  # (n_items,), places in `names`, -1 where the kind is not known
+    codes: NDArray[np.int16]  # (n_items,), indexes of `names`, -1 where the kind is not known
 
 
 class PopularList(NamedTuple):
@@ -58,7 +58,7 @@ class PopularList(NamedTuple):
 
 
 def popular_as_trained(generation: Generation, unlisted: Unlisted) -> Popular:
-    """Return what was popular when a generation was trained."""
+    """Return the popularity of items as a generation was trained."""
     rows, plays = unlisted.popular_rows(generation, POPULAR_N), generation.popularity
     return Popular(rows, plays[rows], preferences(plays, generation.manifest.plays_per_listener))
 
@@ -124,7 +124,7 @@ class LivePopularity:
 
 
 def popular_lists(plays: Doubles, n: int, unlisted: Unlisted, kinds: Kinds | None = None) -> dict[str, PopularList]:
-    """Return the n most popular items of all, and of every kind that has any, without what nobody gets."""
+    """Return the n most popular listed items of all, and of every kind that has any."""
     listed = np.flatnonzero(~unlisted.mask)
     chosen = {ALL_KINDS: listed}
     if kinds is not None:
@@ -139,17 +139,17 @@ def popular_lists(plays: Doubles, n: int, unlisted: Unlisted, kinds: Kinds | Non
 
 
 def most_played(plays: Doubles, n: int, left_out: Rows) -> Rows:
-    """Return the rows of the n items that are worth most, ties by row, without those left out.
+    """Return the rows of the n items with the most plays, ties by row, without those left out.
 
     >>> most_played(np.array([1.0, 5.0, 5.0, 9.0]), 2, np.array([3], np.int32)).tolist()
     [1, 2]
     """
-    worth = plays.copy()
-    worth[left_out] = -np.inf
-    n = min(n, len(worth) - len(left_out))
+    weights = plays.copy()
+    weights[left_out] = -np.inf
+    n = min(n, len(weights) - len(left_out))
     if not n:
         return np.zeros(0, np.int32)
-    least = np.partition(worth, len(worth) - n)[len(worth) - n]
-    rows = np.flatnonzero(worth >= least)
-    best: Rows = rows[np.argsort(-worth[rows], kind="stable")][:n].astype(np.int32)
+    least = np.partition(weights, len(weights) - n)[len(weights) - n]
+    rows = np.flatnonzero(weights >= least)
+    best: Rows = rows[np.argsort(-weights[rows], kind="stable")][:n].astype(np.int32)
     return best

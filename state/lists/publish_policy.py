@@ -1,4 +1,4 @@
-"""Which lists go out: those that changed so much that somebody would want to know, and those that have grown old."""
+"""The publication of lists: which changed enough, and which have grown old."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -17,12 +17,12 @@ from state.users.record_batch import UserRecords
 from streams.settings import Settings
 
 RENEWED_AT = 0.9
-"""A list that nobody changed is published again after so much of the time until it expires."""
+"""An unchanged list is published again after this share of the time until it expires."""
 _LEAST = np.float32(1e-6)
 
 
 class Reason(IntEnum):
-    """Why a list is published, the strongest last."""
+    """Reasons to publish a list, the strongest last."""
 
     RENEWED = 0
     CHANGED = 1
@@ -35,14 +35,14 @@ REASONS = tuple(reason.name.lower() for reason in Reason)
 
 
 class Publishing(NamedTuple):
-    """What goes out, and what waits, of the lists of `n` users."""
+    """The decisions on the lists of `n` users, each of shape (n,)."""
 
     due: Flags
-    """The lists that are published."""
+    """The lists that are published now."""
     owed: Flags
-    """The lists that changed and wait, lest a burst of plays publishes as many lists."""
+    """The changed lists that wait, so that a burst of plays publishes one list."""
     reasons: Codes
-    """Why each one that is due is, of `Reason`."""
+    """The reason of every due list, of `Reason`."""
     scores: Floats
     """Mean score of the first items of every list."""
 
@@ -104,14 +104,14 @@ class PublishPolicy:
 
 def mean_scores(scores: Floats) -> Floats:
     """Return the mean of every row, its padding left out; 0 for an empty one."""
-    there = np.isfinite(scores)
-    sums = np.where(there, scores, 0).sum(axis=1, dtype=np.float32)
-    means: Floats = sums / np.maximum(there.sum(axis=1), 1).astype(np.float32)
+    listed = np.isfinite(scores)
+    sums = np.where(listed, scores, 0).sum(axis=1, dtype=np.float32)
+    means: Floats = sums / np.maximum(listed.sum(axis=1), 1).astype(np.float32)
     return means
 
 
 def shared(listed: RaggedMarks, lists: Lists, generation: Generation, k: int) -> Floats:
-    """Return which share of the first `k` items of every list was among the first `k` of the one before."""
+    """Return the share of the first `k` items of every list that were among the first `k` of the list before."""
     before = padded(listed, k)
     rows = lists.rows[:, :k]
     now = np.where(rows >= 0, generation.marks[rows], 0).astype(np.uint32)
@@ -131,20 +131,20 @@ def holding_hidden(listed: RaggedMarks, hidden: RaggedKeys) -> Flags:
     n = len(listed.starts) - 1
     if not len(hidden.keys):
         return np.zeros(n, np.bool_)
-    owners, hiders = (np.repeat(np.arange(n), np.diff(starts)) for starts in (listed.starts, hidden.starts))
-    wished = hiders << 32 | (hidden.keys & np.uint64(MARK)).astype(np.int64)
-    held = np.isin(owners << 32 | listed.marks.astype(np.int64), wished)
-    holds: Flags = np.bincount(owners[held], minlength=n) > 0
+    owners = listed.users
+    hidden_marks = hidden.users << 32 | (hidden.keys & np.uint64(MARK)).astype(np.int64)
+    is_hidden = np.isin(owners << 32 | listed.marks.astype(np.int64), hidden_marks)
+    holds: Flags = np.bincount(owners[is_hidden], minlength=n) > 0
     return holds
 
 
 def holding(listed: RaggedMarks, unlisted: Unlisted, generation: Generation) -> Flags:
-    """Tell which of the lists before hold an item that nobody gets any more."""
+    """Tell which of the lists before hold an unlisted item."""
     if not len(unlisted.rows):
         return np.zeros(len(listed.starts) - 1, np.bool_)
-    n_held = np.concatenate(([0], np.cumsum(unlisted.among(listed.marks, generation))))
-    held: Flags = np.diff(n_held[listed.starts]) > 0
-    return held
+    sums = np.concatenate(([0], np.cumsum(unlisted.among(listed.marks, generation))))
+    holds: Flags = np.diff(sums[listed.starts]) > 0
+    return holds
 
 
 def padded(listed: RaggedMarks, k: int) -> Counts:
@@ -153,12 +153,12 @@ def padded(listed: RaggedMarks, k: int) -> Counts:
     >>> padded(RaggedMarks(np.array([0, 3, 3]), np.array([7, 8, 9], np.uint32)), 2).tolist()
     [[7, 8], [0, 0]]
     """
-    lengths = np.minimum(np.diff(listed.starts), k)
-    found, places = np.zeros((len(lengths), k), np.uint32), np.arange(k)
-    at: Starts = listed.starts[:-1, None] + places
-    there = places < lengths[:, None]
-    found[there] = listed.marks[at[there]]
-    return found
+    lengths = np.minimum(listed.lengths, k)
+    marks, places = np.zeros((len(lengths), k), np.uint32), np.arange(k)
+    entries: Starts = listed.starts[:-1, None] + places
+    exists = places < lengths[:, None]
+    marks[exists] = listed.marks[entries[exists]]
+    return marks
 
 
 def record_published(records: UserRecords, lists: Lists, context: ListContext, publishing: Publishing) -> None:
@@ -185,8 +185,8 @@ def make_markers(records: UserRecords, blank: Flags, now_ms: int) -> None:
 
 def listed_marks(listed: RaggedMarks, lists: Lists, due: Flags, generation: Generation) -> RaggedMarks:
     """Return the marks of every user's latest list, once the due lists are published."""
-    width = max(lists.rows.shape[1], int(np.diff(listed.starts).max(initial=0)))
+    width = max(lists.rows.shape[1], int(listed.lengths.max(initial=0)))
     marks, places = padded(listed, width), np.arange(width)
-    lengths = np.where(due, (lists.rows >= 0).sum(axis=1), np.diff(listed.starts))
+    lengths = np.where(due, (lists.rows >= 0).sum(axis=1), listed.lengths)
     marks[due, : lists.rows.shape[1]] = generation.marks[lists.rows[due]]
     return RaggedMarks(np.concatenate(([0], np.cumsum(lengths))), marks[places < lengths[:, None]])

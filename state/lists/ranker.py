@@ -1,4 +1,4 @@
-"""How lists are ranked: exactly, or from the index and then scored exactly."""
+"""The ranking of lists: exactly, or from the index and then scored exactly."""
 
 import logging
 from typing import Literal
@@ -13,7 +13,7 @@ from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.generations.item_index import ItemIndex
-from state.lists.exclusion_counts import LeftOut
+from state.lists.exclusion_counts import ExclusionCounts
 from state.lists.index_recall import AT, RecallWindow, recall_of
 from streams.settings import Settings
 
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 Ranking = Literal["exact", "annoy"]
 AUTO_ITEMS_MIN = 600_000
 AUTO_ITEMS_PER_USER = 300_000
-"""`auto` takes the index in a catalog so large, and with so many items for each user of a batch: exact ranking reads
-the item vectors once for a whole batch, while the index looks every user up by itself. Milliseconds a user,
+"""`auto` takes the index in a catalog of at least so many items, and of so many items per user of a batch. Exact
+ranking reads the item vectors once per batch, while the index is searched once per user. Milliseconds per user,
 64 factors, items with norms as trainings give them, exact by the size of the batch, and from the index:
 
                  exact, 1 user   2 users   4 users   8 users   32 users   index
@@ -32,18 +32,18 @@ the item vectors once for a whole batch, while the index looks every user up by 
 1,000,000 items            7.2       9.7       4.6       3.1        1.3     5.0
 """
 LISTED_SHARE_MIN = 0.5
-"""Where fewer items may be in a list, looking for them in the index takes longer than ranking exactly."""
+"""With a smaller share of available items, searching the index takes longer than ranking exactly."""
 FOUND_SHARE_MIN = 0.5
-"""Of the listed items that an index should find in its share of all; with fewer, they lie elsewhere than the query."""
+"""Least share of the expected listed items among those of the index; with fewer, they lie far from the query."""
 ROUNDING = np.float32(1.0001)
-"""A computed score may exceed its bound by so much."""
+"""A computed score may exceed its bound by this factor."""
 
 
 def ranking_for(mode: Literal["auto", "exact", "annoy"], n_items: int, n_users: int) -> Ranking:
-    """Return how to rank a batch, if there is an index that can be trusted.
+    """Return the ranking of a batch, given an index that can be trusted.
 
     Args:
-        mode: What the settings say.
+        mode: The method in the settings.
         n_items: Items in the catalog.
         n_users: Users in the batch.
     """
@@ -53,29 +53,29 @@ def ranking_for(mode: Literal["auto", "exact", "annoy"], n_items: int, n_users: 
 
 
 def probed(n_before: int, n: int, share: float) -> NDArray[np.bool_]:
-    """Tell which of `n` lists, of which there were `n_before`, are looked at: every so many, without any chance."""
+    """Tell which of `n` lists after `n_before` others are probed: evenly spaced ones, not drawn by chance."""
     counts = np.floor(np.arange(n_before, n_before + n + 1, dtype=np.float64) * share)
-    looked_at: NDArray[np.bool_] = np.diff(counts) > 0
-    return looked_at
+    is_probed: NDArray[np.bool_] = np.diff(counts) > 0
+    return is_probed
 
 
 class Ranker:
     """Ranks batches of users, and compares lists from the index with exact ones.
 
-    Where too little is found, everything is ranked exactly until another revision or generation is served.
-    One thread at a time uses it; what it counts may be read by others.
+    If the recall of the index is too low, all lists are ranked exactly until another revision or generation is served.
+    One thread at a time uses it; others may read the counts.
 
     Attributes:
-        n_lists: Lists ranked so far, by how.
-        n_probes: Lists from the index that were ranked exactly, too.
-        n_fallbacks: Revisions that were found to find too little.
-        left_out: How many items were left out of lists, by reason; filled by whoever knows the reasons.
-        catalog: What is available.
+        n_lists: Lists ranked so far, by ranking.
+        n_probes: Lists from the index that were ranked exactly as well.
+        n_fallbacks: Revisions whose index had too low a recall.
+        left_out: Items left out of lists, by reason; the list builder fills it.
+        catalog: Says which items are available.
     """
 
     def __init__(self, settings: Settings, catalog: ItemCatalog | None = None) -> None:
-        """Rank as the settings say, what `catalog` says is available; everything if left out."""
-        self.left_out = LeftOut()
+        """Rank by the settings' method, the items available by `catalog`; all items if left out."""
+        self.left_out = ExclusionCounts()
         self.catalog = ItemCatalog() if catalog is None else catalog
         self.n_lists: dict[Ranking, int] = {"exact": 0, "annoy": 0}
         self.n_probes = 0
@@ -97,7 +97,7 @@ class Ranker:
 
     @property
     def recall(self) -> float | None:
-        """Return the index's recall over the last probes under what is served now, None before the first one."""
+        """Return the index's recall over the last probes of the present revision, None before the first one."""
         return self._window.mean
 
     def top_n(
@@ -110,7 +110,7 @@ class Ranker:
     ) -> tuple[Rows, Floats]:
         """Return the best n items of every user, as `model.ranking.top_n` does, without known and unlisted ones.
 
-        Without `unlisted` everything is available that is not withdrawn.
+        Without `unlisted`, all items are available but withdrawn ones.
         """
         unlisted = unlisted or Unlisted.of(generation)
         index = self._index_for(generation, len(queries), unlisted)
@@ -132,7 +132,7 @@ class Ranker:
     def _probe(
         self, generation: Generation, queries: Floats, known: RaggedRows, rows: Rows, unlisted: Unlisted
     ) -> None:
-        """Rank some of the lists exactly, too, and stop trusting an index that finds too little."""
+        """Rank some of the lists exactly as well, and stop trusting an index with too low a recall."""
         n_before = self.n_lists["annoy"] - len(queries)
         users = np.flatnonzero(probed(n_before, len(queries), self._share))
         if not len(users):
@@ -143,9 +143,9 @@ class Ranker:
         if self._window.is_below(self._floor):
             self._trusted = False
             self.n_fallbacks += 1
-            log.warning("index_recall_low", extra=self._told(generation))
+            log.warning("index_recall_low", extra=self._fields(generation))
 
-    def _told(self, generation: Generation) -> dict[str, object]:
+    def _fields(self, generation: Generation) -> dict[str, object]:
         return {
             "generation": generation.id,
             "revision": generation.revision.number,
@@ -165,7 +165,7 @@ def exact(
 
 
 def listed_share(unlisted: Unlisted) -> float:
-    """Return the share of the items that are available: an index holds all of them, save those withdrawn with it."""
+    """Return the share of available items; an index holds all items but those withdrawn with it."""
     return 1 - len(unlisted.unavailable_rows) / max(1, len(unlisted.mask))
 
 

@@ -24,7 +24,7 @@ from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.serving import Serving
-from state.lists.exclusion_counts import LeftOut
+from state.lists.exclusion_counts import ExclusionCounts
 from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
@@ -67,7 +67,7 @@ def worker_metrics() -> WorkerMetrics:
         n_probes=1,
         n_fallbacks=0,
         recall=0.99,
-        left_out=LeftOut(),
+        left_out=ExclusionCounts(),
         catalog=ItemCatalog(),
     )
     return WorkerMetrics(

@@ -12,8 +12,8 @@ from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
 from streams.settings import Settings, override
-from tests.agents.sweep_scene import SETTINGS as SCENE_SETTINGS
-from tests.agents.sweep_scene import Scene
+from tests.agents.background.sweep_scene import SETTINGS as SCENE_SETTINGS
+from tests.agents.background.sweep_scene import Scene
 from tests.support.deliveries import NOW_MS, fold_slices, lists_of, played, slice_of
 
 SETTINGS = override(SCENE_SETTINGS, debounce_ms=500)

@@ -14,7 +14,7 @@ from agents.background import sweep
 from agents.background.group_size import USERS_MIN
 from agents.plays.pipeline import GroupTiming
 from state.users.record import UserRecord
-from tests.agents.sweep_scene import SETTINGS, USERS, Scene
+from tests.agents.background.sweep_scene import SETTINGS, USERS, Scene
 from tests.support.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, refold, slice_of
 from tests.support.generations import SECOND_ID
 from tests.support.wait import wait_idle, wait_until

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from agents.background import sweep
-from tests.agents.sweep_scene import SETTINGS, Scene
+from tests.agents.background.sweep_scene import SETTINGS, Scene
 from tests.support.deliveries import NOW_MS, fold_slices, slice_of
 
 
