@@ -68,7 +68,7 @@ class Worker:
         )
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        ranker, popularity = Ranker(settings, self._catalog), LivePopularity(settings)
+        ranker, popularity = Ranker(settings.ranking, self._catalog), LivePopularity(settings.popularity)
         observers = make_observers(settings, popularity, self._catalog)
         work = make_group_work(settings, ranker, popularity, observers)
         self._pipeline = CommitPipeline(self._store, self._serving, committer, work, self._thread, settings, self._fail)

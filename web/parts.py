@@ -72,7 +72,7 @@ class GatewayParts:
 def make_parts(settings: Settings, operations: TopicOperations, view: View) -> GatewayParts:
     """Create the parts of a gateway."""
     waiters, catalog, popular = ListWaiters(), ItemCatalog(), PopularLists()
-    thread, ranker = ThreadPoolExecutor(1, thread_name_prefix="rank"), Ranker(settings, catalog)
+    thread, ranker = ThreadPoolExecutor(1, thread_name_prefix="rank"), Ranker(settings.ranking, catalog)
     serving = Serving(generation_store(settings), catalog.prepare, thread=thread)
     search = ItemSearch(serving)
     serving.observers = [catalog, ranker, search]

@@ -127,7 +127,7 @@ def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular:
     known = learnt & (events.actions <= Action.SIGNAL)
     known_out = known_excluded(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
     history = RaggedKeys(records.histories.starts, records.histories.item_keys)
-    hidden, cooled = unwanted(records, settings)
+    hidden, cooled = unwanted(records, settings.users)
     return live_ranks(
         Signals(events.starts, events.item_keys, marks, known, plays),
         history,

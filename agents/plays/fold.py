@@ -27,7 +27,7 @@ class Folder:
     def __init__(self, settings: Settings, lists: ListBuilder, observers: Sequence[GroupObserver]) -> None:
         """Build lists with `lists`; the observers see every group in this order."""
         self._settings, self._lists, self._observers = settings, lists, observers
-        self._policy, self._encoder = PublishPolicy(settings), ListEncoder(settings)
+        self._policy, self._encoder = PublishPolicy(settings.lists), ListEncoder(settings)
 
     def fold(self, group: Group, context: GroupContext) -> dict[int, Changes]:
         """Fold a group's events into its users' records.

@@ -55,7 +55,7 @@ def make_group_work(
     """Return the work of a worker that ranks with `ranker`, with its folder, lists and private sessions."""
     lists = ListBuilder(settings, ranker, popularity)
     folder = Folder(settings, lists, list(observers))
-    return GroupWork(settings, folder, PrivateLists(settings, lists, PrivateSessions(settings)))
+    return GroupWork(settings, folder, PrivateLists(settings, lists, PrivateSessions(settings.private)))
 
 
 def _owned(users: Users, context: GroupContext) -> Users:

@@ -15,7 +15,7 @@ from agents.plays.changes import Users
 from agents.plays.decode import Group, to_columns
 from state.users.event_columns import EventColumns
 from state.users.record import NOTHING_APPLIED
-from streams.settings import Settings
+from streams.settings.users import PrivateSettings
 
 
 @dataclass
@@ -35,7 +35,7 @@ class PrivateSessions:
     request to be forgotten. A pause does not change it, since a session is never stored.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: PrivateSettings, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepare sessions.
 
         Args:
@@ -51,7 +51,7 @@ class PrivateSessions:
 
     def expire(self) -> None:
         """Remove idle sessions."""
-        idle_since = self._clock() - self._settings.private.idle_s
+        idle_since = self._clock() - self._settings.idle_s
         while self._sessions and next(iter(self._sessions.values())).latest_s <= idle_since:
             self._sessions.popitem(last=False)
 
@@ -93,9 +93,9 @@ class PrivateSessions:
         if session is not None:
             plays = np.concatenate((session.plays, rows[rows["offset"] > session.plays["offset"][-1]]))
         _, first = np.unique(plays["offset"], return_index=True)  # a slice may be in the group twice
-        self._sessions[place] = _Session(plays[first[-self._settings.private.plays_max :]], self._clock())
+        self._sessions[place] = _Session(plays[first[-self._settings.plays_max :]], self._clock())
         self._sessions.move_to_end(place)
-        while len(self._sessions) > self._settings.private.sessions_max:
+        while len(self._sessions) > self._settings.sessions_max:
             self._sessions.popitem(last=False)
 
     def _forget(self, place: tuple[int, bytes], offset: int) -> None:

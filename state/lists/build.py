@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +23,7 @@ from state.lists.popularity import Popular, Popularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.lists.user_exclusions import rows_under, unwanted
 from state.users.record_batch import UserRecords
-from streams.settings import Settings, override
+from streams.settings import Settings
 
 
 class Lists(NamedTuple):
@@ -69,7 +70,7 @@ class ListBuilder:
         known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
         terms = equations.terms
         known = RaggedRows(terms.starts, np.where(known_out, terms.rows, np.int32(-1)))
-        hidden, cooled = (rows_under(generation, items) for items in unwanted(records, settings))
+        hidden, cooled = (rows_under(generation, items) for items in unwanted(records, settings.users))
         reasons: Mapping[Reason, Rows] = {"known": known.rows, "hidden": hidden.rows, "cooldown": cooled.rows}
         _count(self._ranker.left_out, len(records), reasons, unlisted)
         not_wanted = hidden.join(cooled)
@@ -98,7 +99,7 @@ class ListBuilder:
 
 def exact_builder(settings: Settings) -> ListBuilder:
     """Return a builder that ranks exactly, with every item available and popularity as trained."""
-    ranker = Ranker(override(settings, rank="exact"))
+    ranker = Ranker(msgspec.structs.replace(settings.ranking, method="exact"))
     return ListBuilder(settings, ranker, TrainedPopularity())
 
 

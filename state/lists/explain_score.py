@@ -120,7 +120,7 @@ def _standing(
     """Return an item's score, its rank among all that a list may hold, and why it has none."""
     scores = generation.item_factors.astype(np.float64) @ records.vectors[0]
     score, open_ = float(scores[row]), np.ones(len(scores), np.bool_)
-    hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings))
+    hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings.users))
     known_out = known_excluded(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
     left_out = {
         "they know it": known[known_out],

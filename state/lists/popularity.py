@@ -19,7 +19,7 @@ from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.context import ListContext
 from streams.messages.records import ALL_KINDS
-from streams.settings import Settings
+from streams.settings.lists import PopularitySettings
 
 DAY_S = 86_400
 POPULAR_N = 1000
@@ -77,9 +77,9 @@ class LivePopularity:
     One thread at a time uses it. It counts under the generation that it was told of last.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, popularity: PopularitySettings) -> None:
         """Read the half-life of plays from the settings."""
-        self._half_life_s = settings.popularity.half_life_days * DAY_S
+        self._half_life_s = popularity.half_life_days * DAY_S
         self._live = LivePlays.begin(np.zeros(0, np.float32), 0)
         self._latest: Popular | None = None
         self._latest_at_ms = 0

@@ -14,7 +14,7 @@ from state.lists.build import Lists
 from state.lists.context import ListContext
 from state.users.record import OWED
 from state.users.record_batch import UserRecords
-from streams.settings import Settings
+from streams.settings.lists import ListSettings
 
 RENEWED_AT = 0.9
 """An unchanged list is published again after this share of the time until it expires."""
@@ -60,7 +60,7 @@ class PublishPolicy:
     A list that only changed waits until `debounce_ms` after the one before it, by the clock.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ListSettings) -> None:
         """Read from the settings when a list has changed, and when it is old."""
         self._settings = settings
 
@@ -77,26 +77,26 @@ class PublishPolicy:
             blank: Users without any known event; they get no list, shape (n,).
         """
         header, settings = records.header, self._settings
-        scores = mean_scores(lists.scores[:, : settings.lists.change_n])
+        scores = mean_scores(lists.scores[:, : settings.change_n])
         changed = self._changed(records, lists, context, scores)
         age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
         age_ms = context.now_ms - header["listed_at_ms"]
-        old = (age_s >= settings.lists.heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.lists.expires_s)
+        old = (age_s >= settings.heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.expires_s)
         first = header["listed_at_ms"] == 0
         swept = header["generation_key"] != context.generation.key
         reasons = np.full(len(first), Reason.RENEWED, np.uint8)
         for applies, reason in zip((changed, republish, swept, first), list(Reason)[1:], strict=True):
             reasons[applies] = reason
         due = (first | swept | republish | changed | old) & ~blank
-        owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.lists.debounce_ms)
+        owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.debounce_ms)
         return Publishing(due & ~owed, owed, reasons, scores)
 
     def _changed(self, records: UserRecords, lists: Lists, context: ListContext, scores: Floats) -> Flags:
         """Tell which lists differ enough from the lists before."""
         settings, generation = self._settings, context.generation
         before = records.header["list_score"]
-        changed = shared(records.listed, lists, generation, settings.lists.change_n) < settings.lists.overlap_min
-        changed |= np.abs(scores - before) > settings.lists.score_change * np.maximum(np.abs(before), _LEAST)
+        changed = shared(records.listed, lists, generation, settings.change_n) < settings.overlap_min
+        changed |= np.abs(scores - before) > settings.score_change * np.maximum(np.abs(before), _LEAST)
         changed |= holding(records.listed, lists.unlisted, generation)
         changed |= holding_hidden(records.listed, records.hidden)
         return changed

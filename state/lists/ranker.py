@@ -15,7 +15,7 @@ from state.generations.generation import Generation
 from state.generations.item_index import ItemIndex
 from state.lists.exclusion_counts import ExclusionCounts
 from state.lists.index_recall import AT, RecallWindow, recall_of
-from streams.settings import Settings
+from streams.settings.lists import RankingSettings
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Ranker:
         catalog: Says which items are available.
     """
 
-    def __init__(self, settings: Settings, catalog: ItemCatalog | None = None) -> None:
+    def __init__(self, ranking: RankingSettings, catalog: ItemCatalog | None = None) -> None:
         """Rank by the settings' method, the items available by `catalog`; all items if left out."""
         self.left_out = ExclusionCounts()
         self.catalog = ItemCatalog() if catalog is None else catalog
@@ -81,9 +81,9 @@ class Ranker:
         self.n_probes = 0
         self.n_fallbacks = 0
         self._mode, self._share, self._floor = (
-            settings.ranking.method,
-            settings.ranking.probe_share,
-            settings.ranking.recall_floor,
+            ranking.method,
+            ranking.probe_share,
+            ranking.recall_floor,
         )
         self._window, self._trusted = RecallWindow(), True
 

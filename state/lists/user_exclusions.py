@@ -6,7 +6,7 @@ from model.ragged import RaggedKeys, RaggedRows
 from state.generations.generation import Generation
 from state.users.hidden_and_shown import cooling
 from state.users.record_batch import UserRecords
-from streams.settings import Settings
+from streams.settings.users import UserSettings
 
 
 class Unwanted(NamedTuple):
@@ -17,10 +17,10 @@ class Unwanted(NamedTuple):
     """Items that were shown too often lately."""
 
 
-def unwanted(records: UserRecords, settings: Settings) -> Unwanted:
+def unwanted(records: UserRecords, users: UserSettings) -> Unwanted:
     """Return the items that users have hidden, and those that were shown to them too often."""
     shown = records.shown
-    out = cooling(shown, records.header["plays"], (settings.users.cooldown_shows, settings.users.cooldown_plays))
+    out = cooling(shown, records.header["plays"], (users.cooldown_shows, users.cooldown_plays))
     return Unwanted(records.hidden, RaggedKeys(shown.starts, shown.item_keys).select(out))
 
 

@@ -65,12 +65,12 @@ class Side:
     def __init__(self, folder: Path, settings: Settings, generation: Generation) -> None:
         """Begin with nobody."""
         self._settings, self._generation = settings, generation
-        catalog, popularity = ItemCatalog(), LivePopularity(settings)
+        catalog, popularity = ItemCatalog(), LivePopularity(settings.popularity)
         self.quality = Timed(settings, popularity, catalog) if settings.telemetry.live_quality else None
         observers = Observers(OutcomeCounts(), self.quality, PopularityObserver(popularity))
         for observer in observers:
             observer.generation_swapped(generation)
-        lists = ListBuilder(settings, Ranker(settings, catalog), popularity)
+        lists = ListBuilder(settings, Ranker(settings.ranking, catalog), popularity)
         self._folder = Folder(settings, lists, list(observers))
         self._state, self._offset = PartitionState(folder), 0
 

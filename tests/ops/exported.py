@@ -74,7 +74,7 @@ def worker_metrics() -> WorkerMetrics:
         cast(Ranker, ranker),
         cast(Serving, SimpleNamespace(current=generation)),
         cast(UserStore, SimpleNamespace(partitions={0: SimpleNamespace(swept=1)})),
-        Observers(OutcomeCounts(), quality, PopularityObserver(LivePopularity(Settings()))),
+        Observers(OutcomeCounts(), quality, PopularityObserver(LivePopularity(Settings().popularity))),
         cast(Pulses, SimpleNamespace(n_failed=0)),
         LatencyHistogram(),
         DiskMetrics(PROJECT),

@@ -60,7 +60,7 @@ def folder_of(
     popularity: Popularity | None = None,
 ) -> Folder:
     """Return a folder; without a ranker and popularity: of all items, with what was popular in the training."""
-    lists = ListBuilder(settings, ranker or Ranker(settings), popularity or TrainedPopularity())
+    lists = ListBuilder(settings, ranker or Ranker(settings.ranking), popularity or TrainedPopularity())
     return Folder(settings, lists, observers)
 
 

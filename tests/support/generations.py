@@ -72,7 +72,7 @@ def build_lists(
     now_ms: int = 0,
 ) -> Lists:
     """Build lists; without a ranker and popularity: exactly, of all items, with what was popular in the training."""
-    builder = ListBuilder(settings, ranker or Ranker(settings), popularity or TrainedPopularity())
+    builder = ListBuilder(settings, ranker or Ranker(settings.ranking), popularity or TrainedPopularity())
     return builder.build(records, ListContext(generation, now_ms))
 
 

@@ -40,7 +40,11 @@ class Scene:
 
     def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         """Prepare."""
-        self.folder, self.outbox, self.popular = folder, MemoryOutbox(settings.kafka), LivePopularity(settings)
+        self.folder, self.outbox, self.popular = (
+            folder,
+            MemoryOutbox(settings.kafka),
+            LivePopularity(settings.popularity),
+        )
         self.store = SimpleNamespace(partitions={0: None, 3: None}, settled=True)
         self.serving, self.thread = Serving(FolderStore(folder)), ThreadPoolExecutor(1)
         store = cast(UserStore, self.store)

@@ -281,7 +281,7 @@ def test_the_window_holds_what_was_counted(scene: Scene) -> None:
 
 def test_what_is_popular_now_is_what_counts(scene: Scene) -> None:
     """As of the last ten seconds; another generation is looked at anew."""
-    popular, generation = LivePopularity(SETTINGS), scene.generation
+    popular, generation = LivePopularity(SETTINGS.popularity), scene.generation
     quality = live_quality(popularity=popular)
     assert generation is not None
     popular.generation_swapped(generation)

@@ -28,7 +28,7 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         """Prepare."""
-        self.popularity = LivePopularity(SETTINGS)
+        self.popularity = LivePopularity(SETTINGS.popularity)
         self.observers = make_observers(SETTINGS, self.popularity, ItemCatalog())
         self.folder = folder_of(SETTINGS, *self.observers, popularity=self.popularity)
         self.generation = make_generation(folder, popularity={f"i{number}": 100.0 - number for number in range(40)})
@@ -75,6 +75,6 @@ def test_live_quality_may_be_off() -> None:
     """Then two observers are left."""
     settings = settings_with(live_quality=False)
 
-    observers = make_observers(settings, LivePopularity(settings), ItemCatalog())
+    observers = make_observers(settings, LivePopularity(settings.popularity), ItemCatalog())
 
     assert [observers.outcome_counts, observers.popularity] == list(observers)

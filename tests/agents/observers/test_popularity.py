@@ -27,7 +27,7 @@ class Scene:
         """Prepare."""
         self.states = {0: PartitionState(folder / "state")}
         self.generation: Generation = make_generation(folder, popularity={"i7": 9.0, "i21": 5.0})
-        self.popular = LivePopularity(SETTINGS)
+        self.popular = LivePopularity(SETTINGS.popularity)
         self.popular.generation_swapped(self.generation)
         self.folder = folder_of(SETTINGS, PopularityObserver(self.popular), popularity=self.popular)
 

@@ -254,7 +254,7 @@ def test_a_list_may_hold_what_its_listener_knows(states: States, generation: Gen
 
 def test_a_list_holds_what_is_available_when_it_is_made(states: States, generation: Generation) -> None:
     """Refolded without any play, too."""
-    ranker = Ranker(SETTINGS)
+    ranker = Ranker(SETTINGS.ranking)
     ranker.catalog.on_record(b"i5", f'{{"item_id": "i5", "available_from_ms": {NOW_MS}}}'.encode())
     settings = override(SETTINGS, list_n=40)
     fold_slices([slice_of(0, 0, played("ann", "i3"))], states, generation, settings)

@@ -20,7 +20,7 @@ SETTINGS = settings_with(factors=8, list_n=5)
 @pytest.fixture
 def work() -> GroupWork:
     """Give the work of a worker."""
-    return make_group_work(SETTINGS, Ranker(SETTINGS), TrainedPopularity(), [])
+    return make_group_work(SETTINGS, Ranker(SETTINGS.ranking), TrainedPopularity(), [])
 
 
 @pytest.fixture

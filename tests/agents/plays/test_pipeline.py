@@ -66,7 +66,7 @@ class Scene:
         self.thread = ThreadPoolExecutor(1)
         committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)
-        self.work = make_group_work(SETTINGS, Ranker(SETTINGS), TrainedPopularity(), [])
+        self.work = make_group_work(SETTINGS, Ranker(SETTINGS.ranking), TrainedPopularity(), [])
         self.clock = StepClock(STEP_S)
         self.pipeline = CommitPipeline(
             store, self.serving, committer, self.work, self.thread, SETTINGS, self.failures.append, self.clock
@@ -134,7 +134,7 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
 async def test_private_sessions_end_though_nobody_plays(scene: Scene) -> None:
     """What is too old is let go of between groups, too."""
     clock = StepClock(0)
-    scene.work.private_lists.sessions = PrivateSessions(SETTINGS, clock)
+    scene.work.private_lists.sessions = PrivateSessions(SETTINGS.private, clock)
     scene.deliver(message := Message(0, 0, "ann", private=True))
     await wait_until(lambda: message.acked)
     assert 1 == len(scene.work.private_lists.sessions)

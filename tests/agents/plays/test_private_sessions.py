@@ -42,8 +42,8 @@ class Scene:
         self.now_s, self.settings = 0.0, settings
         self.states = {0: PartitionState(folder / "state" / "0")}
         self.generation: Generation | None = make_generation(folder / "generations")
-        self.sessions = PrivateSessions(settings, lambda: self.now_s)
-        lists = ListBuilder(settings, Ranker(settings), TrainedPopularity())
+        self.sessions = PrivateSessions(settings.private, lambda: self.now_s)
+        lists = ListBuilder(settings, Ranker(settings.ranking), TrainedPopularity())
         private_lists = PrivateLists(settings, lists, self.sessions)
         self.work = GroupWork(settings, Folder(settings, lists, []), private_lists)
 

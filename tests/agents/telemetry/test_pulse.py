@@ -50,7 +50,7 @@ class Scene:
             LatencyHistogram(),
             LiveQuality(settings, TrainedPopularity(), ItemCatalog()),
         )
-        observers = Observers(self.tally, self.quality, PopularityObserver(LivePopularity(settings)))
+        observers = Observers(self.tally, self.quality, PopularityObserver(LivePopularity(settings.popularity)))
         self.states = dict[int, Any]()
         store = cast(UserStore, SimpleNamespace(partitions=self.states))
         self.serving = Serving(FolderStore(folder))

@@ -98,7 +98,7 @@ def test_what_a_newcomer_hid_is_not_in_a_blended_list(generation: Generation) ->
 
 def test_what_is_unavailable_is_not_in_a_blended_list(generation: Generation) -> None:
     """However popular it is; the list is the best of all others."""
-    ranker, user = Ranker(SETTINGS), listener(2)
+    ranker, user = Ranker(SETTINGS.ranking), listener(2)
     for item in ("i0", "i1", "i5"):
         ranker.catalog.on_record(item.encode(), f'{{"item_id": "{item}", "available_until_ms": 9}}'.encode())
 

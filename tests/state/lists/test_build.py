@@ -218,7 +218,7 @@ def test_an_item_may_come_again_after_so_many_plays(tmp_path: Path) -> None:
 def test_what_is_unavailable_when_the_list_is_made_is_not_in_it(tmp_path: Path) -> None:
     """Neither in a list of one's own nor in the popular one, before or after."""
     generation = make_generation(tmp_path)
-    ranker = Ranker(Settings())
+    ranker = Ranker(Settings().ranking)
     ranker.catalog.on_record(b"i7", b'{"item_id": "i7", "available_from_ms": 1000, "available_until_ms": 2000}')
 
     listings = []
@@ -235,7 +235,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
     """Over all lists of a batch; a known item that the generation lacks was never left out."""
     generation = make_generation(tmp_path)
     generation = generation.with_revision(replace(generation.revision, withdrawn_rows=np.array([0, 5], np.int32)))
-    ranker = Ranker(Settings())
+    ranker = Ranker(Settings().ranking)
     ranker.catalog.on_record(b"i7", b'{"item_id": "i7", "available_until_ms": 1}')
 
     settings = settings_with(list_n=5, cooldown_shows=3, repeat_after_plays=1)
@@ -259,7 +259,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path: Path) -> None:
 def test_unavailable_items_make_the_list_shorter_only_at_the_end(tmp_path: Path) -> None:
     """Everything else moves up."""
     generation = make_generation(tmp_path)
-    ranker = Ranker(Settings())
+    ranker = Ranker(Settings().ranking)
     whole = rows_of(build_lists(unpacked(listener(3)), generation, settings_with(list_n=10)), generation)[0]
     for item in whole[:3]:
         ranker.catalog.on_record(item.encode(), f'{{"item_id": "{item}", "available_until_ms": 1}}'.encode())

@@ -41,7 +41,7 @@ def written(folder: Path, generation_id: str) -> Generation:
 
 def live_under(generation: Generation) -> LivePopularity:
     """Return live popularity under a generation."""
-    live = LivePopularity(SETTINGS)
+    live = LivePopularity(SETTINGS.popularity)
     live.generation_swapped(generation)
     return live
 
@@ -171,7 +171,7 @@ def test_lists_of_kinds_are_without_unavailable_items(generation: Generation) ->
 
 def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) -> None:
     """They count beside the first plays that are learnt as if they were of the same time."""
-    old, live = make_generation(tmp_path, popularity=WORTH), LivePopularity(SETTINGS)
+    old, live = make_generation(tmp_path, popularity=WORTH), LivePopularity(SETTINGS.popularity)
     live.generation_swapped(old)
     assert 0 == old.manifest.popularity_as_of_s
 

@@ -74,7 +74,7 @@ def decided(
 ) -> str:
     """Return why a user's list goes out, or that it waits, or that it does not."""
     records = records_of(user)
-    decision = PublishPolicy(settings).decide(
+    decision = PublishPolicy(settings.lists).decide(
         records, lists, ListContext(generation, NOW_MS), np.array([republish]), records.blank
     )
     if decision.owed[0]:
@@ -162,7 +162,7 @@ def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) ->
     assert "owed" == decided(early, lists, generation, settings)
     assert "changed" == decided(late, lists, generation, settings)
     records = records_of(early)
-    policy, context = PublishPolicy(settings), ListContext(generation, NOW_MS)
+    policy, context = PublishPolicy(settings.lists), ListContext(generation, NOW_MS)
     decision = policy.decide(records, lists, context, NOBODY, NOBODY)
     record_published(records, lists, context, decision)
     (waiting,) = plain(records)

@@ -185,7 +185,7 @@ def test_a_listener_without_a_vector_gets_what_exact_ranking_gives(generation: G
 @pytest.mark.parametrize(("expected", "mode"), [("exact", "exact"), ("exact", "auto"), ("annoy", "annoy")])
 def test_lists_are_counted_by_how_they_were_ranked(generation: Generation, expected: Ranking, mode: str) -> None:
     """A small catalog is ranked exactly unless the settings want the index."""
-    ranker, batch = Ranker(settings_of(mode)), listeners(7)
+    ranker, batch = Ranker(settings_of(mode).ranking), listeners(7)
 
     for _ in range(2):
         rows, _ = ranker.top_n(generation, *batch, N)
@@ -197,7 +197,7 @@ def test_lists_are_counted_by_how_they_were_ranked(generation: Generation, expec
 
 def test_without_an_index_lists_are_ranked_exactly(generation: Generation) -> None:
     """Whatever the settings want; withdrawn items stay out of them."""
-    ranker, batch = Ranker(settings_of("annoy", 1.0)), listeners(7)
+    ranker, batch = Ranker(settings_of("annoy", 1.0).ranking), listeners(7)
     bare = generation.with_revision(replace(generation.revision, index=None))
 
     rows, _ = ranker.top_n(bare, *batch, N)
@@ -209,7 +209,7 @@ def test_without_an_index_lists_are_ranked_exactly(generation: Generation) -> No
 
 def test_recall_is_known_after_the_first_probe(generation: Generation) -> None:
     """Before it there is none, and every so many lists there is a probe; known items are not missed there either."""
-    ranker, batch = Ranker(settings_of(probe_share=0.25)), fans(generation, 3, 30)
+    ranker, batch = Ranker(settings_of(probe_share=0.25).ranking), fans(generation, 3, 30)
     ranker.top_n(generation, *batch, N)
     recall_before = ranker.recall
     assert recall_before is None
@@ -225,7 +225,7 @@ def test_recall_is_known_after_the_first_probe(generation: Generation) -> None:
 
 def test_exact_ranking_is_not_probed(generation: Generation) -> None:
     """It would be compared with itself."""
-    ranker = Ranker(settings_of("exact", 1.0))
+    ranker = Ranker(settings_of("exact", 1.0).ranking)
 
     ranker.top_n(generation, *listeners(3), N)
 
@@ -235,7 +235,7 @@ def test_exact_ranking_is_not_probed(generation: Generation) -> None:
 
 def test_an_index_that_finds_enough_stays_in_use(generation: Generation, caplog: pytest.LogCaptureFixture) -> None:
     """However often it is looked at."""
-    ranker = Ranker(settings_of(probe_share=1.0))
+    ranker = Ranker(settings_of(probe_share=1.0).ranking)
 
     for _ in range(3):
         ranker.top_n(generation, *listeners(ENOUGH), N)
@@ -248,7 +248,7 @@ def test_an_index_that_finds_enough_stays_in_use(generation: Generation, caplog:
 
 def test_an_index_that_finds_too_little_is_not_used_again(misled: Generation, caplog: pytest.LogCaptureFixture) -> None:
     """From enough probes on lists are exact; the log tells it once, with what was found."""
-    ranker, batch = Ranker(settings_of(probe_share=1.0)), listeners(ENOUGH // 2)
+    ranker, batch = Ranker(settings_of(probe_share=1.0).ranking), listeners(ENOUGH // 2)
     ranker.top_n(misled, *batch, N)
     assert [] == recall_lows(caplog)
 
@@ -270,7 +270,7 @@ def test_another_revision_or_generation_is_trusted_again(
     generation: Generation, misled: Generation, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its recall is its own; one that finds too little is found out again."""
-    ranker, batch = Ranker(settings_of(probe_share=1.0)), listeners(ENOUGH)
+    ranker, batch = Ranker(settings_of(probe_share=1.0).ranking), listeners(ENOUGH)
     other = replace(make_generation(tmp_path, SECOND_ID, N_ITEMS, FACTORS), revision=misled.revision)
     recalls = []
     for served in (misled, other, generation):
@@ -292,7 +292,7 @@ def unavailable_of(generation: Generation, rows: NDArray[Any]) -> Unlisted:
 @pytest.mark.parametrize("mode", ["exact", "annoy"])
 def test_what_is_unavailable_is_in_no_list(generation: Generation, mode: str) -> None:
     """Nor what is withdrawn; exactly, and from the index, which does not know of it."""
-    ranker, batch = Ranker(settings_of(mode, 1.0)), listeners(40)
+    ranker, batch = Ranker(settings_of(mode, 1.0).ranking), listeners(40)
     best = np.concatenate([exact_lists(generation, batch)[:, ::2].ravel(), np.arange(0, N_ITEMS, 7)])
     unlisted = unavailable_of(generation, best)
 
@@ -346,7 +346,7 @@ def test_the_more_is_unavailable_the_more_is_looked_at(generation: Generation) -
 
 def test_where_most_is_unavailable_lists_are_ranked_exactly(generation: Generation) -> None:
     """Whatever the settings want; it comes back with what is available."""
-    ranker, batch = Ranker(settings_of("annoy")), listeners(7)
+    ranker, batch = Ranker(settings_of("annoy").ranking), listeners(7)
     unlisted = unavailable_of(generation, np.arange(N_ITEMS * 6 // 10))
 
     rows, _ = ranker.top_n(generation, *batch, N, unlisted)
@@ -359,7 +359,7 @@ def test_where_most_is_unavailable_lists_are_ranked_exactly(generation: Generati
 def test_a_catalog_that_is_still_empty_is_the_one_that_is_asked(generation: Generation) -> None:
     """It is filled only after a worker is put together."""
     catalog = ItemCatalog()
-    ranker = Ranker(settings_of(), catalog)
+    ranker = Ranker(settings_of().ranking, catalog)
     catalog.on_record(b"i1", b'{"item_id": "i1", "available_until_ms": 1}')
 
     assert 1 == len(ranker.catalog.unlisted(generation, 10).unavailable_rows)
