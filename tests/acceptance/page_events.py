@@ -60,11 +60,11 @@ def history(now_s: float, *, full: bool) -> dict[str, list[Any]]:
     """Return the last ten minutes."""
     rows = [figures(now_s - back, full=True) for back in range(600, 0, -1)] if full else []
     names = ("at_ms", "plays_per_s", "lag", "p50_ms", "p99_ms")
-    told: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in names}
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in names}
     for name in ("own", "popular"):
-        told[name] = [row[name]["value"] for row in rows]
-        told |= {f"{name}_{edge}": [row[name][edge] for row in rows] for edge in ("low", "high")}
-    return told
+        columns[name] = [row[name]["value"] for row in rows]
+        columns |= {f"{name}_{edge}": [row[name][edge] for row in rows] for edge in ("low", "high")}
+    return columns
 
 
 def _running(at_s: float) -> dict[str, Any]:

@@ -85,8 +85,8 @@ class Feed:
             await asyncio.sleep(TICK_S)
 
 
-def _event(name: str, told: dict[str, Any]) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(told))
+def _event(name: str, payload: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(payload))
 
 
 def _app_of(feed: Feed) -> FastAPI:

@@ -37,8 +37,8 @@ async def read_topics(settings: Settings) -> Topics:
             topics.plays.setdefault(play.user_id, []).append((record.offset, play))
     async for _, records in read_topic(settings.kafka.brokers, names.recommendations, 30.0):
         for record in records:
-            told = msgspec.json.decode(record.value, type=Recommendations)
-            topics.lists.setdefault(told.user_id, []).append(told)
+            recommendations = msgspec.json.decode(record.value, type=Recommendations)
+            topics.lists.setdefault(recommendations.user_id, []).append(recommendations)
     return topics
 
 
@@ -85,31 +85,33 @@ def scores_of(history: Histories, generation: Generation) -> Doubles | None:
     return scores
 
 
-def fault_of(told: Recommendations, history: Histories, generation: Generation, settings: Settings) -> str | None:
+def fault_of(
+    recommendations: Recommendations, history: Histories, generation: Generation, settings: Settings
+) -> str | None:
     """Return what is wrong with a list, None if nothing is."""
     row_of = {item_id: row for row, item_id in enumerate(generation.item_ids)}
-    if unknown := [item for item in told.items if item not in row_of]:
+    if unknown := [item for item in recommendations.items if item not in row_of]:
         return f"{unknown[0]} is no item of the generation"
-    rows = np.array([row_of[item] for item in told.items], np.int64)
+    rows = np.array([row_of[item] for item in recommendations.items], np.int64)
     scores = scores_of(history, generation)
-    if told.kind != ("popular" if scores is None else "personal"):
-        return f"it is {told.kind}"
+    if recommendations.kind != ("popular" if scores is None else "personal"):
+        return f"it is {recommendations.kind}"
     if scores is not None:
-        return _fault_of_ranking(rows, np.array(told.scores), scores, settings.lists.n)
-    plays = np.array(told.scores)  # those of the training, and what the worker has learnt since
+        return _fault_of_ranking(rows, np.array(recommendations.scores), scores, settings.lists.n)
+    plays = np.array(recommendations.scores)  # those of the training, and what the worker has learnt since
     if len(rows) < settings.lists.n or (np.diff(plays) > 0).any() or (plays < generation.popularity[rows]).any():
         return "it is not that of the most popular items"
     return None
 
 
-def _fault_of_ranking(rows: NDArray[np.int64], told: Doubles, scores: Doubles, list_n: int) -> str | None:
+def _fault_of_ranking(rows: NDArray[np.int64], listed_scores: Doubles, scores: Doubles, list_n: int) -> str | None:
     """Return what is wrong with a ranking, given the scores of all items."""
     tolerance = 1e-3 * np.abs(scores[np.isfinite(scores)]).max()
     if len(set(rows.tolist())) != min(list_n, np.isfinite(scores).sum()) or len(rows) > list_n:
         return f"it has {len(rows)} items"
-    if not np.allclose(told, scores[rows], rtol=1e-3, atol=tolerance):
-        return f"its scores are {told[:3].tolist()}, not {scores[rows][:3].tolist()}"
-    if (np.diff(told) > 0).any():
+    if not np.allclose(listed_scores, scores[rows], rtol=1e-3, atol=tolerance):
+        return f"its scores are {listed_scores[:3].tolist()}, not {scores[rows][:3].tolist()}"
+    if (np.diff(listed_scores) > 0).any():
         return "it is not by descending score"
     if np.delete(scores, rows).max(initial=-np.inf) > scores[rows].min() + tolerance:
         return "a better item is missing"

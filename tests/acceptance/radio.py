@@ -71,10 +71,10 @@ def playing(settings: Settings, plays_per_s: float) -> Iterator[None]:
         for number, (key, value) in enumerate(past_plays(100_000)):
             if stop.wait(1 / plays_per_s):
                 break
-            told = msgspec.json.decode(value or b"") | {"played_at_ms": time.time_ns() // 1_000_000}
+            event = msgspec.json.decode(value or b"") | {"played_at_ms": time.time_ns() // 1_000_000}
             if number % 50 == 0:
-                told = {"user_id": told["user_id"]}  # somebody always forgets something
-            producer.send(topic_names(settings).plays, key=key, value=msgspec.json.encode(told))
+                event = {"user_id": event["user_id"]}  # somebody always forgets something
+            producer.send(topic_names(settings).plays, key=key, value=msgspec.json.encode(event))
         producer.close()
 
     thread = threading.Thread(target=play)

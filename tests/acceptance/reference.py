@@ -62,9 +62,9 @@ def latest_lists(settings: Settings) -> dict[bytes, Recommendations]:
         decode = msgspec.json.Decoder(Recommendations).decode
         async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).recommendations, 30.0):
             for record in records:
-                told = decode(record.value)
-                if record.key not in latest or told.offset >= latest[record.key].offset:
-                    latest[record.key] = told
+                recommendations = decode(record.value)
+                if record.key not in latest or recommendations.offset >= latest[record.key].offset:
+                    latest[record.key] = recommendations
         return latest
 
     return asyncio.run(read())

@@ -55,9 +55,9 @@ async def test_the_demo_plays_to_the_end_and_tells_its_figures(tmp_path: Path) -
     assert summary.p50_ms is not None
     assert 0 < summary.p50_ms < 1000
     assert stages.figures.spotlight is not None
-    told = said.getvalue()
+    output = said.getvalue()
     for line in ("2,400 plays were sent in", "60 listeners have a list.", "Now the other 600 plays, 300 a second"):
-        assert line in told
+        assert line in output
     assert not answers(int(stages._settings.kafka.brokers.rpartition(":")[2]))  # noqa: SLF001
 
 

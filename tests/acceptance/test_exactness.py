@@ -98,9 +98,9 @@ def assert_lists_are_those_of(records: dict[bytes, UserRecord], settings: Settin
     """See that the list of every user is the one that the user's record tells of, under the generation it names."""
     lists = latest_lists(settings)
     assert set(records) == set(lists)
-    for key, told in lists.items():
-        assert records[key].generation_key == generation_key(told.generation)
-        assert records[key].listed == [item_key(item) & MARK for item in told.items], key
+    for key, recommendations in lists.items():
+        assert records[key].generation_key == generation_key(recommendations.generation)
+        assert records[key].listed == [item_key(item) & MARK for item in recommendations.items], key
 
 
 def replay_into_empty_system(settings: Settings) -> dict[bytes, UserRecord]:

@@ -226,8 +226,8 @@ def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) ->
 
     block_until(lambda: any(reject.key == user.encode() for reject in rejects(scene.settings)), 10)
 
-    (told,) = [reject.reason for reject in rejects(scene.settings) if reject.key == user.encode()]
-    assert told.startswith(reason)
+    (text,) = [reject.reason for reject in rejects(scene.settings) if reject.key == user.encode()]
+    assert text.startswith(reason)
     assert f"| `{reason} ...` |" in PRODUCERS.read_text()
 
 
@@ -277,8 +277,8 @@ def test_the_list_that_counts_is_shown(scene: Scene, desk: Desk) -> None:
 
     def shown(*items: str, **fields: Any) -> list[str]:
         if items:
-            told = msgspec.structs.replace(template, items=list(items), **fields)
-            scene.tell("recommendations", "zoe", told, made)
+            recommendations = msgspec.structs.replace(template, items=list(items), **fields)
+            scene.tell("recommendations", "zoe", recommendations, made)
         return [
             line.partition(",")[0].strip() for line in desk.run(program("python/show_list.py"), "zoe").splitlines()[:2]
         ]

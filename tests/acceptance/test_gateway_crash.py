@@ -76,11 +76,11 @@ class Load:
             while not self.ends.is_set():
                 try:
                     response = client.get(f"/v1/users/u{dice.randrange(USERS)}/recommendations")
-                    told = "" if response.status_code == 200 else f"{response.status_code} {response.text}"
+                    problem = "" if response.status_code == 200 else f"{response.status_code} {response.text}"
                 except TransportError as error:
-                    told = repr(error)
-                if told:
-                    self.unread.append((time.monotonic(), told))
+                    problem = repr(error)
+                if problem:
+                    self.unread.append((time.monotonic(), problem))
                     time.sleep(RETRY_S)
                 else:
                     self.n_read += 1
@@ -182,7 +182,7 @@ def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Set
                 again_at = time.monotonic()
                 await_growth(lambda: load.n_read, 200, 30)
                 await_growth(lambda: len(load.acknowledged), 100, 30)
-                assert [] == [told for at, told in load.unread if at > again_at + 0.5]
+                assert [] == [problem for at, problem in load.unread if at > again_at + 0.5]
             assert load.n_again > 0
             assert load.unread != []
         asyncio.run(idle(crowd))

@@ -70,7 +70,7 @@ def test_no_markup_is_made_of_text(file: Path) -> None:
 
 def test_what_is_vendored_is_what_was_published() -> None:
     """Each file has the checksum that VENDORED.md tells, and there is no other."""
-    told = dict(
+    published = dict(
         re.findall(r"^\| `([^`]+)` \|.*`([0-9a-f]{64})` \|$", (VENDORED / "VENDORED.md").read_text(), re.MULTILINE)
     )
     digests = {
@@ -79,8 +79,8 @@ def test_what_is_vendored_is_what_was_published() -> None:
         if path.name != "VENDORED.md"
     }
 
-    assert {"LICENSE", "uPlot.esm.js", "uPlot.min.css"} == set(told)
-    assert told == digests
+    assert {"LICENSE", "uPlot.esm.js", "uPlot.min.css"} == set(published)
+    assert published == digests
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_list_after_a_lost_connection_is_compared_with_what_is_shown(modules: 
 
 def test_figures_of_ten_minutes_are_kept(modules: Path) -> None:
     """A history is replaced as a whole, seconds are appended once, what is older than ten minutes goes."""
-    told = said(
+    lengths = said(
         modules / "frames.js",
         """(() => {
           const frames = new m.Frames();
@@ -215,4 +215,4 @@ def test_figures_of_ten_minutes_are_kept(modules: Path) -> None:
     assert {
         "empty": [[0, 60], False], "at": [2, 601.5], "lag": [3, 0], "own": [0.2, 0.3], "high": [None, 0.4],
         "p50": [None, None], "span": [2, 601.5], "none": False, "zero": [True, True],
-    } == told  # fmt: skip
+    } == lengths  # fmt: skip

@@ -62,7 +62,7 @@ class Scene:
         """Wait until every worker has told of an event as the last of its kind."""
 
         def latest(worker: WorkerProcess) -> dict[str, Any]:
-            return next((told for told in reversed(worker.events()) if told["event"] == event), {})
+            return next((each for each in reversed(worker.events()) if each["event"] == event), {})
 
         wanted = {"event": event, **fields}
         await wait_until(
@@ -169,12 +169,12 @@ def faults(topics: Topics, scene: Scene) -> list[str]:
     """Return what is wrong with any list that ever went out."""
     messages = []
     for user, lists in topics.lists.items():
-        wanted = {told.offset for told in lists}
+        wanted = {a_list.offset for a_list in lists}
         histories = dict(histories_at(topics.plays[user], wanted, scene.settings))
-        for told in lists:
-            fault = fault_of(told, histories[told.offset], scene.generations[told.generation], scene.settings)
+        for a_list in lists:
+            fault = fault_of(a_list, histories[a_list.offset], scene.generations[a_list.generation], scene.settings)
             if fault is not None:
-                messages.append(f"{user} at {told.offset} under {told.generation}: {fault}")
+                messages.append(f"{user} at {a_list.offset} under {a_list.generation}: {fault}")
     return messages
 
 
@@ -191,12 +191,12 @@ def test_every_list_is_of_the_one_generation_that_it_names(crowd: Settings, name
 
     topics = asyncio.run(read_topics(crowd))
 
-    counts = Counter(told.generation for lists in topics.lists.values() for told in lists)
-    kinds = Counter(told.kind for lists in topics.lists.values() for told in lists)
+    counts = Counter(a_list.generation for lists in topics.lists.values() for a_list in lists)
+    kinds = Counter(a_list.kind for lists in topics.lists.values() for a_list in lists)
     assert set(topics.plays) == set(topics.lists)
     assert set(scene.generations) == set(counts)
     assert min(kinds["popular"], *counts.values()) >= STRANGERS
     assert [] == faults(topics, scene)[:5]
-    newest = {user: max(lists, key=lambda told: told.offset).offset for user, lists in topics.lists.items()}
+    newest = {user: max(lists, key=lambda a_list: a_list.offset).offset for user, lists in topics.lists.items()}
     assert newest == {user: plays[-1][0] for user, plays in topics.plays.items()}
     assert {last} == {lists[-1].generation for lists in topics.lists.values()}

@@ -55,11 +55,11 @@ def workers_of(folder: Path, command: str = "worker") -> list[int]:
     pids = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            environment, told = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
+            environment, command_line = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
         except OSError:
             continue
         of_folder = f"PLAYFOLD_DATA_DIR={folder}\0".encode() in environment
-        if of_folder and f"cli.main\0{command}\0".encode() in told and not told.startswith(b"sh\0"):
+        if of_folder and f"cli.main\0{command}\0".encode() in command_line and not command_line.startswith(b"sh\0"):
             pids.append(int(process.name))
     return pids
 

@@ -25,12 +25,12 @@ def rows() -> list[Row]:
             worker.await_ready(120)
         finally:
             worker.stop()
-        told = next(event for event in worker.events() if event["event"] == "worker_ready")
-        if told["recovered"] != USERS:
-            message = f"{told['recovered']} records came back of {USERS}."
+        ready = next(event for event in worker.events() if event["event"] == "worker_ready")
+        if ready["recovered"] != USERS:
+            message = f"{ready['recovered']} records came back of {USERS}."
             raise RuntimeError(message)
-        speed = USERS / told["seconds"]
-        return [Row("recovery", speed, "records/s", seconds=told["seconds"], record_bytes=len(items[0][0][1] or b""))]
+        speed = USERS / ready["seconds"]
+        return [Row("recovery", speed, "records/s", seconds=ready["seconds"], record_bytes=len(items[0][0][1] or b""))]
 
 
 if __name__ == "__main__":

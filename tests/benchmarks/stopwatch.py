@@ -87,8 +87,8 @@ class Stopwatch:
             for records in (await consumer.getmany(timeout_ms=1000)).values():
                 now = time.perf_counter()
                 for record in records:
-                    told = decode(record.value)
-                    self._answered(told.user_id, told.offset, now)
+                    recommendations = decode(record.value)
+                    self._answered(recommendations.user_id, recommendations.offset, now)
 
     async def send(self, load: Load, seconds: float, rng: np.random.Generator) -> None:
         """Send plays at the pace, and do not wait for their lists."""

@@ -120,10 +120,10 @@ async def measure(settings: Settings, worker: WorkerProcess, generations: tuple[
             swept_ms += turned[1]
             seconds.append(turned[2])
     (p50, p99), (quiet_p50, quiet_p99) = (np.percentile(times, (50, 99)).tolist() for times in (swept_ms, quiet))
-    told = {"plays": len(swept_ms), "quiet_plays": len(quiet), "max_ms": max(swept_ms), "quiet_max_ms": max(quiet)}
+    further = {"plays": len(swept_ms), "quiet_plays": len(quiet), "max_ms": max(swept_ms), "quiet_max_ms": max(quiet)}
     return [
         Row("sweep", USERS * TURNS / sum(seconds), "users/s", seconds=sum(seconds) / TURNS, users=USERS, turns=TURNS),
-        Row("sweep_p99_ms", p99, "ms", quiet_p99, p99 / quiet_p99, plays_per_s=PLAYS_PER_S, **told),
+        Row("sweep_p99_ms", p99, "ms", quiet_p99, p99 / quiet_p99, plays_per_s=PLAYS_PER_S, **further),
         Row("sweep_p50_ms", p50, "ms", quiet_p50, p50 / quiet_p50),
     ]
 

@@ -65,10 +65,10 @@ def lines_of(benchmark: str, rows: Sequence[Fields]) -> Iterator[str]:
     yield "| row | value | unit | against | ratio | and |"
     yield "|---|--:|---|--:|--:|---|"
     for row in rows:
-        told = [cell(row[name]) if name in row else "" for name in COLUMNS]
-        told[0] = f"`{told[0]}`"
+        cells = [cell(row[name]) if name in row else "" for name in COLUMNS]
+        cells[0] = f"`{cells[0]}`"
         rest = ", ".join(f"{name} {cell(value)}" for name, value in row.items() if name not in COLUMNS)
-        yield f"| {' | '.join(told)} | {rest} |"
+        yield f"| {' | '.join(cells)} | {rest} |"
     yield ""
 
 

@@ -25,8 +25,8 @@ async def read(settings: Settings, expected: int, acknowledged: int) -> None:
         while seen < expected:
             async with take_group(app, settings.worker.group_plays_max, asyncio.Lock()) as group:
                 seen += sum(len(part.records) for part in group)
-                told = [(part.partition, [record.offset for record in part.records]) for part in group]
-                sys.stdout.write(json.dumps(told) + "\n")
+                offsets = [(part.partition, [record.offset for record in part.records]) for part in group]
+                sys.stdout.write(json.dumps(offsets) + "\n")
                 sys.stdout.flush()
                 if seen <= acknowledged:
                     acknowledge(group, app.consumer)

@@ -52,8 +52,8 @@ async def stop(settings: Settings) -> None:
     await app.start()
     seconds, thread = await stopped, app.consumer._thread  # noqa: SLF001
     own_loop = bool(closed_in) and all(loop is thread.thread_loop for loop in closed_in)
-    told = {"own_loop": own_loop, "seconds": seconds, "ended": not thread._thread.is_alive()}  # noqa: SLF001
-    sys.stdout.write(json.dumps(told) + "\n")
+    report = {"own_loop": own_loop, "seconds": seconds, "ended": not thread._thread.is_alive()}  # noqa: SLF001
+    sys.stdout.write(json.dumps(report) + "\n")
 
 
 if __name__ == "__main__":

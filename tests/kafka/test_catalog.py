@@ -110,11 +110,11 @@ def test_a_file_is_loaded_and_an_item_is_shown(small: Settings, tmp_path: Path) 
     file = tmp_path / "items.csv"
     file.write_text("id,title,available_from,tags\ni1,One,2020-09-13T12:26:40Z,slow|jazz\ni2,Two,,\n")
 
-    told = run(small, "catalog", "load", str(file), "--item-column", "id", "--json")
+    output = run(small, "catalog", "load", str(file), "--item-column", "id", "--json")
     shown = run(small, "catalog", "show", "i1", "--json")
 
     expected = CatalogItem(item_id="i1", title="One", available_from_ms=1_600_000_000_000, tags=("slow", "jazz"))
-    assert {"items": 2} == msgspec.json.decode(told)
+    assert {"items": 2} == msgspec.json.decode(output)
     assert expected == msgspec.json.decode(shown, type=CatalogItem)
     lines = [line.split() for line in run(small, "catalog", "show", "i2").splitlines()]
     assert [["item", "i2"], ["title", "Two"]] == lines

@@ -65,9 +65,9 @@ def test_a_list_says_why_and_the_command_says_all_of_it(small: Settings) -> None
     assert [] == latest["new"].because
     assert [] == latest["new"].because_rest
     assert said(small, "new", "i1").startswith("Nothing that 'new' played is in generation ")
-    told, machine = run(small, "ann", latest["ann"].items[0]), run(small, "ann", latest["ann"].items[0], "--json")
-    assert f"{latest['ann'].items[0]} scores " in told.stdout
-    assert ", rank 1\n" in told.stdout
+    ended, machine = run(small, "ann", latest["ann"].items[0]), run(small, "ann", latest["ann"].items[0], "--json")
+    assert f"{latest['ann'].items[0]} scores " in ended.stdout
+    assert ", rank 1\n" in ended.stdout
     assert 7 == len(msgspec.json.decode(machine.stdout, type=Explanation).shares)
 
 

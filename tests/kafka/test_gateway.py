@@ -168,11 +168,11 @@ def test_reasons_come_from_the_list_or_from_all_plays(running: Running) -> None:
     assert 2 == full["rank"]
     assert short["whole"] is False
     assert full["whole"] is True
-    for told, n in ((short, 3), (full, 6)):
-        assert n == len(told["reasons"])
-        total = sum(reason["share"] for reason in told["reasons"]) + told["rest"]
+    for explanation, n in ((short, 3), (full, 6)):
+        assert n == len(explanation["reasons"])
+        total = sum(reason["share"] for reason in explanation["reasons"]) + explanation["rest"]
         assert recommendations["scores"][1] == pytest.approx(total, rel=1e-5)
-        assert recommendations["scores"][1] == pytest.approx(told["score"], rel=1e-5)
+        assert recommendations["scores"][1] == pytest.approx(explanation["score"], rel=1e-5)
     shares = {reason["item_id"]: reason["share"] for reason in full["reasons"]}
     for reason in short["reasons"]:
         assert reason["share"] == pytest.approx(shares[reason["item_id"]], rel=1e-4)
@@ -277,13 +277,13 @@ def test_rejects_and_lag_are_told(running: Running) -> None:
 
 def test_metrics_name_nobody(running: Running) -> None:
     """After everything above: neither a listener nor an item."""
-    told = running.client.get("/metrics").text
+    text = running.client.get("/metrics").text
 
-    assert "secret" not in told
-    assert "song" not in told
-    assert 'playfold_gateway_plays_total{outcome="accepted"}' in told
-    assert "\nplayfold_gateway_ready 1.0\n" in told
-    assert "\nplayfold_gateway_view_lag_records 0.0\n" in told
+    assert "secret" not in text
+    assert "song" not in text
+    assert 'playfold_gateway_plays_total{outcome="accepted"}' in text
+    assert "\nplayfold_gateway_ready 1.0\n" in text
+    assert "\nplayfold_gateway_view_lag_records 0.0\n" in text
 
 
 def test_another_gateway_has_the_same_lists(running: Running) -> None:

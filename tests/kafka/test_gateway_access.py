@@ -37,9 +37,9 @@ def test_one_client_cannot_ask_for_everything(settings: Settings, names: TopicNa
     limited = override(settings, gateway_requests_per_s=5.0)
     with gateway(limited) as process, client_of(process) as client:
         responses = [client.get("/v1/items?query=a") for _ in range(15)]
-        told = [answer.status_code for answer in responses]
-        assert {200, 429} == set(told)
-        first = told.index(429)
+        statuses = [answer.status_code for answer in responses]
+        assert {200, 429} == set(statuses)
+        first = statuses.index(429)
         assert 10 <= first <= 13
         time.sleep(int(responses[first].headers["retry-after"]))
         assert 200 == client.get("/v1/items?query=a").status_code

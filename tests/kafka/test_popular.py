@@ -79,12 +79,12 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         assert 0 == first.revision
         assert 1000 * AS_OF_S == first.as_of_ms
 
-        told = msgspec.json.decode(run(small, "recommend", "ann", "--json"), type=Recommendations)
+        shown = msgspec.json.decode(run(small, "recommend", "ann", "--json"), type=Recommendations)
 
-        assert "ann" == told.user_id
-        assert "popular" == told.kind
-        assert (-1) == told.offset
-        assert first.items == told.items
+        assert "ann" == shown.user_id
+        assert "popular" == shown.kind
+        assert (-1) == shown.offset
+        assert first.items == shown.items
 
         # The same play again and again, by the id that the client gave it, counts once.
         retried = msgspec.json.encode(
@@ -130,9 +130,9 @@ def test_what_goes_with_some_items_needs_the_store_alone(tmp_path: Path) -> None
     write_generation(tmp_path / GENERATION_ID, manifest_of(GENERATION_ID, objective, 20), catalog)
     generation_store(own).publish(tmp_path / GENERATION_ID)
 
-    told = msgspec.json.decode(run(own, "recommend", "--items", "i1,i2,what?", "--json"))
+    shown = msgspec.json.decode(run(own, "recommend", "--items", "i1,i2,what?", "--json"))
 
-    assert GENERATION_ID == told["generation"]
-    assert "personal" == told["kind"]
-    assert ["what?"] == told["unknown"]
-    assert 4 == len(set(told["items"]) - {"i1", "i2"})
+    assert GENERATION_ID == shown["generation"]
+    assert "personal" == shown["kind"]
+    assert ["what?"] == shown["unknown"]
+    assert 4 == len(set(shown["items"]) - {"i1", "i2"})

@@ -83,11 +83,11 @@ def offsets_of(settings: Settings, topic: str) -> dict[str, list[tuple[int, str]
 
 def ranks_by_hand(settings: Settings, names: TopicNames) -> Ranks:
     """Rank every play of a new item in the last list that was published before it."""
-    ranks, told = Ranks(), published(settings, names.recommendations)
+    ranks, by_user = Ranks(), published(settings, names.recommendations)
     for user, plays in offsets_of(settings, names.plays).items():
         known = set[str]()
         for offset, item in plays:
-            before = [a_list.items for a_list in told[user] if a_list.offset < offset]
+            before = [a_list.items for a_list in by_user[user] if a_list.offset < offset]
             if before and item not in known:
                 ranks.append(1 + before[-1].index(item) if item in before[-1] else 0)
             known.add(item)
@@ -136,14 +136,14 @@ def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNam
     settings = running.settings
     send(settings, [play_record(f"u{user}", "i7") for user in range(20)])
     block_until(lambda: handled(settings, names) == 20, 10)
-    told = [msgspec.json.decode(value, type=Pulse) for _, value in values(settings, names.pulse)]
+    beats = [msgspec.json.decode(value, type=Pulse) for _, value in values(settings, names.pulse)]
 
-    timed = [pulse.p50_ms for pulse in told if pulse.p50_ms is not None]
+    timed = [pulse.p50_ms for pulse in beats if pulse.p50_ms is not None]
     assert 0 < timed[0] < 1000
-    assert [0, 1, 2, 3] == told[-1].partitions
-    assert [0, 1, 2, 3] == told[-1].partitions_swept
-    assert told[-1].generation is not None
-    assert any(pulse.events_per_s > 0 for pulse in told)
+    assert [0, 1, 2, 3] == beats[-1].partitions
+    assert [0, 1, 2, 3] == beats[-1].partitions_swept
+    assert beats[-1].generation is not None
+    assert any(pulse.events_per_s > 0 for pulse in beats)
     line = asyncio.run(run_command(settings, "pulse", "--json", log_file=settings.application.data_path / "pulse.log"))
     assert "west" == msgspec.json.decode(line, type=Pulse).instance
 

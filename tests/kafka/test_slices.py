@@ -86,8 +86,8 @@ def test_a_stop_in_a_rebalance_closes_the_client_where_its_sockets_are(settings:
     ended = subprocess.run(
         command, cwd=PROJECT, env=environment_of(settings), stdout=subprocess.PIPE, timeout=60, check=True
     )
-    told = json.loads(ended.stdout.splitlines()[-1])
+    report = json.loads(ended.stdout.splitlines()[-1])
 
-    assert told["own_loop"] is True
-    assert told["ended"] is True
-    assert told["seconds"] < 10
+    assert report["own_loop"] is True
+    assert report["ended"] is True
+    assert report["seconds"] < 10

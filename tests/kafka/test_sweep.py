@@ -61,7 +61,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
         left = sum(event["users"] for event in swept(process, second))
         # What was on its way to Kafka when the first one died, one group at most, may be written after the look.
         assert USERS - done - GROUP <= left <= USERS - done
-    assert {second: USERS} == count([told.generation for told in lists(slow).values()])
+    assert {second: USERS} == count([a_list.generation for a_list in lists(slow).values()])
     assert USERS == folded_under(slow, second)
 
 

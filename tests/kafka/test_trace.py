@@ -76,7 +76,7 @@ def test_a_listener_is_traced_beside_a_running_worker(small: Settings) -> None:
         block_until(lambda: "ann" in lists(small), 20)
         block_until(lambda: traced(small, "ann").events.committed == 7, 20)
         beside = traced(small, "ann")
-        told = run(small, "ann")
+        ended = run(small, "ann")
     send(small, [signal("ann", "i5")])
     after = traced(small, "ann", n_events=2)
 
@@ -94,9 +94,9 @@ def test_a_listener_is_traced_beside_a_running_worker(small: Settings) -> None:
     assert generation == made.generation
     assert 6 == made.reflects_offset
     assert 5 == made.n_items
-    assert "ann: 6 events at offsets 0 to 6 of partition 0 of plays, the latest 6 shown.\n" in told.stdout
-    assert "The outcomes are certain" in told.stdout
-    assert "" == told.stderr
+    assert "ann: 6 events at offsets 0 to 6 of partition 0 of plays, the latest 6 shown.\n" in ended.stdout
+    assert "The outcomes are certain" in ended.stdout
+    assert "" == ended.stderr
     assert [(6, "learnt"), (7, "waiting")] == outcomes(after)
     assert 7 == after.events.committed
     assert 8 == after.events.topic_end
@@ -111,14 +111,14 @@ def test_outcomes_under_other_settings_are_unknown(small: Settings) -> None:
         block_until(lambda: _applied(small) == 2, 20)
     capped = override(small, event_weights="play=0.5,skip=-1")
 
-    trace, told = traced(capped, "ann"), run(capped, "ann")
+    trace, ended = traced(capped, "ann"), run(capped, "ann")
 
     assert ["history"] == trace.events.differing
     assert ["unknown", "wished", "unknown"] == [outcome for _, outcome in outcomes(trace)]
     assert (
         "Outcomes marked unknown cannot be recomputed: the events lead to another record (history differ).\n"
         "Either a worker had other settings than this command, or the topic was made anew.\n"
-    ) in told.stdout
+    ) in ended.stdout
 
 
 def _applied(settings: Settings) -> int:

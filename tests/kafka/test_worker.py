@@ -57,11 +57,11 @@ def test_a_worker_tells_prometheus(running: WorkerProcess) -> None:
     """What it serves, and how it ranks; whoever wants its port cannot have it, and is told."""
     url = f"http://127.0.0.1:{running.settings.telemetry.metrics_port}/metrics"
     with urlopen(url, timeout=5) as answer:
-        told = answer.read().decode()
+        metrics = answer.read().decode()
     second = override(running.settings, instance="second")
 
-    assert "\nplayfold_partitions 4.0\n" in told
-    assert "\nplayfold_items 100.0\n" in told
+    assert "\nplayfold_partitions 4.0\n" in metrics
+    assert "\nplayfold_items 100.0\n" in metrics
     port = second.telemetry.metrics_port
     taken = f"Metrics cannot be served on port {port} (Address already in use): set PLAYFOLD_METRICS_PORT"
     assert f"`playfold worker` ended with status 1 ({taken})" == error_of("worker", second)

@@ -26,10 +26,10 @@ def test_an_alert_says_what_to_do(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"[0-9]+[mh]", rule["for"])
     assert rule["labels"].keys() == {"severity"}
     assert rule["labels"]["severity"] in {"warning", "critical"}
-    told = rule["annotations"]
-    assert {"summary", "description", "runbook_url"} == set(told)
-    assert f"{RUNBOOK}#{rule['alert'].lower()}" == told["runbook_url"]
-    assert all(told[name].endswith(".") for name in ("summary", "description"))
+    annotations = rule["annotations"]
+    assert {"summary", "description", "runbook_url"} == set(annotations)
+    assert f"{RUNBOOK}#{rule['alert'].lower()}" == annotations["runbook_url"]
+    assert all(annotations[name].endswith(".") for name in ("summary", "description"))
 
 
 @alerts

@@ -219,11 +219,11 @@ def test_prometheus_and_grafana_find_their_files() -> None:
 def test_secrets_are_files_that_git_ignores() -> None:
     """And none stands in the file itself."""
     files = {name: secret["file"] for name, secret in compose()["secrets"].items()}
-    told = [value for service in SERVICES.values() for value in service.get("environment", {}).values()]
+    configured = [value for service in SERVICES.values() for value in service.get("environment", {}).values()]
 
     assert all(file.startswith("./var/") for file in files.values())
     assert "var/" in (PROJECT / ".gitignore").read_text().splitlines()
-    paths = {value for value in told if str(value).startswith("/run/secrets/")}
+    paths = {value for value in configured if str(value).startswith("/run/secrets/")}
     assert {f"/run/secrets/{name}" for name in files} == paths
 
 
@@ -281,9 +281,9 @@ def test_what_matters_in_the_embedded_broker_matters_here() -> None:
         "broker.session.timeout.ms",
     }
 
-    told = {key.removeprefix("KAFKA_").lower().replace("_", ".") for key in SERVICES["kafka"]["environment"]}
+    configured = {key.removeprefix("KAFKA_").lower().replace("_", ".") for key in SERVICES["kafka"]["environment"]}
 
-    assert embedded - only_embedded <= told
+    assert embedded - only_embedded <= configured
 
 
 def test_clients_on_this_machine_reach_kafka() -> None:

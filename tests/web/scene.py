@@ -101,7 +101,7 @@ class Scene:
 
 def made_list(user_id: str = "ann", items: Sequence[str] = ("i1", "i2", "i3"), **fields: Any) -> Recommendations:
     """Return a list with reasons."""
-    told = {
+    fields_of_list = {
         "user_id": user_id,
         "kind": "personal",
         "generation": "g",
@@ -117,7 +117,7 @@ def made_list(user_id: str = "ann", items: Sequence[str] = ("i1", "i2", "i3"), *
         "because_scores": [[0.5 / rank] for rank, _ in enumerate(items, 1)],
         "because_rest": [0.5 / rank for rank, _ in enumerate(items, 1)],
     }
-    return msgspec.convert(told | fields, Recommendations)
+    return msgspec.convert(fields_of_list | fields, Recommendations)
 
 
 def nothing_known(user_id: str, _item_id: str, _settings: Settings) -> Explanation:
@@ -191,5 +191,5 @@ async def ask(
         sent.append(message)
 
     await app(scope, receive, send)
-    told = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], told, b"".join(message.get("body", b"") for message in sent[1:]))
+    answer_headers = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], answer_headers, b"".join(message.get("body", b"") for message in sent[1:]))

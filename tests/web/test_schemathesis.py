@@ -79,7 +79,7 @@ def test_the_gateway_is_as_it_describes_itself(small: Settings, tmp_path: Path) 
             (*_, place) = post(client, *(play("anna", f"i{number}") for number in range(5)))
             assert read(client, "anna", place)["reflected"]
             ended = held_to(process.url, tmp_path)
-            told = client.get("/metrics").text
+            metrics = client.get("/metrics").text
         events = process.events()
 
     assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
@@ -87,5 +87,5 @@ def test_the_gateway_is_as_it_describes_itself(small: Settings, tmp_path: Path) 
     assert "Tested: 11" in ended.stdout
     (n_cases,) = re.findall(r"(\d[\d,]*) generated", ended.stdout)
     assert int(n_cases.replace(",", "")) > 500
-    assert 'status="500"' not in told
+    assert 'status="500"' not in metrics
     assert [] == [event for event in events if event["level"] in {"error", "critical"}]

@@ -242,10 +242,10 @@ async def test_a_sweep_tells_how_far_it_is(
         scene.serving.take(generation)
         await sweeper.sweep(0)
 
-    told = [vars(record) for record in caplog.records if record.getMessage() == "sweep_progress"]
-    assert [(3, 3), (6, 6), (7, 7)] == [(each["users"], each["seen"]) for each in told[:3]]
-    assert 7 <= told[0]["of_about"] <= 10
-    assert 7 == told[-1]["of_about"]
+    logged = [vars(record) for record in caplog.records if record.getMessage() == "sweep_progress"]
+    assert [(3, 3), (6, 6), (7, 7)] == [(each["users"], each["seen"]) for each in logged[:3]]
+    assert 7 <= logged[0]["of_about"] <= 10
+    assert 7 == logged[-1]["of_about"]
     monkeypatch.setattr(sweep, "PROGRESS_S", 60.0)
     caplog.clear()
     scene.serving.take(scene.second)
@@ -271,8 +271,8 @@ async def test_outranked_users_are_written_again(scene: Scene, caplog: pytest.Lo
 
     assert [USERS[:3], USERS[3:5]] == scene.path.groups
     assert not scene.state.has_outranked
-    told = [vars(record)["users"] for record in caplog.records if record.getMessage() == "outranked_users_restored"]
-    assert [3, 2] == told
+    logged = [vars(record)["users"] for record in caplog.records if record.getMessage() == "outranked_users_restored"]
+    assert [3, 2] == logged
 
 
 async def test_outranked_users_are_restored_without_a_generation(scene: Scene) -> None:

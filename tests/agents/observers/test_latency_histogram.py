@@ -16,9 +16,9 @@ def test_a_share_is_found_within_a_step() -> None:
 
     assert p50 is not None
     assert p99 is not None
-    for told, exact in ((p50, np.quantile(drawn_ms, 0.5)), (p99, np.quantile(drawn_ms, 0.99))):
-        assert exact <= 1.01 * told
-        assert told <= 1.01 * exact * 2 ** (1 / PER_DOUBLING)
+    for estimate, exact in ((p50, np.quantile(drawn_ms, 0.5)), (p99, np.quantile(drawn_ms, 0.99))):
+        assert exact <= 1.01 * estimate
+        assert estimate <= 1.01 * exact * 2 ** (1 / PER_DOUBLING)
 
 
 def test_what_was_told_is_not_told_again() -> None:
@@ -49,17 +49,17 @@ def test_all_delays_are_counted_up_to_every_doubling() -> None:
         delays.add(part)
         delays.take(0.5)
 
-    told = delays.all()
+    counted = delays.all()
 
-    assert {2**k / 1000: int(np.sum(drawn_ms <= 2**k)) for k in range(DOUBLINGS)} == told.up_to
-    assert 5000 == told.n > told.up_to[65.536]
-    assert drawn_ms.sum() / 1000 == pytest.approx(told.sum_s)
+    assert {2**k / 1000: int(np.sum(drawn_ms <= 2**k)) for k in range(DOUBLINGS)} == counted.up_to
+    assert 5000 == counted.n > counted.up_to[65.536]
+    assert drawn_ms.sum() / 1000 == pytest.approx(counted.sum_s)
 
 
 def test_no_delays_are_a_histogram_too() -> None:
     """Of nothing: a rate is then told from the first play on."""
-    told = LatencyHistogram().all()
+    counted = LatencyHistogram().all()
 
-    assert {0} == set(told.up_to.values())
-    assert 0 == told.n
-    assert 0.0 == told.sum_s
+    assert {0} == set(counted.up_to.values())
+    assert 0 == counted.n
+    assert 0.0 == counted.sum_s

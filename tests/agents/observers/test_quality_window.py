@@ -46,8 +46,8 @@ def test_figures_are_those_of_an_evaluation() -> None:
     own = quality.own
     assert hit_rate(ranks, 10, 50) == (own.hit_at_10.value, own.hit_at_10.low, own.hit_at_10.high)
     assert hit_rate(ranks, 50, 50) == (own.hit_at_50.value, own.hit_at_50.low, own.hit_at_50.high)
-    told = own.mrr_at_50.value, own.mrr_at_50.low, own.mrr_at_50.high
-    assert pytest.approx(mean_reciprocal_rank(ranks, 50, 50)) == told
+    interval = own.mrr_at_50.value, own.mrr_at_50.low, own.mrr_at_50.high
+    assert pytest.approx(mean_reciprocal_rank(ranks, 50, 50)) == interval
     assert 1 / 7 == quality.popular.hit_at_10.value
     assert 0.5 / 7 == pytest.approx(quality.popular.mrr_at_50.value)
 
@@ -66,8 +66,8 @@ def test_figures_by_the_generation_that_made_the_list() -> None:
 
     quality = by_generation(entries, {2**64 - 1: "latest", 7: "unused"})
 
-    told = {name: (figures.plays, figures.own.hit_at_10.value) for name, figures in quality.items()}
-    assert {"latest": (2, 0.5), OLDER: (2, 0.5)} == told
+    by_name = {name: (figures.plays, figures.own.hit_at_10.value) for name, figures in quality.items()}
+    assert {"latest": (2, 0.5), OLDER: (2, 0.5)} == by_name
 
 
 def test_no_plays_have_no_figures() -> None:

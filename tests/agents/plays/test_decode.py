@@ -184,9 +184,9 @@ def test_ten_thousand_fuzzed_events_are_counted_or_rejected() -> None:
     private = {offset for offset, (_, value) in enumerate(items) if value and b'"private":' in value}
     assert set(range(N_FUZZED)) - private <= kept | set(set_aside) <= set(range(N_FUZZED))
     assert not kept & set(set_aside)
-    told = {offset: what for offset, what in set_aside.items() if what != (None, None)}
-    assert {offset: items[offset] for offset in told} == told
-    assert {offset for offset in set_aside.keys() - told.keys() if items[offset][1]} <= private
+    with_bytes = {offset: what for offset, what in set_aside.items() if what != (None, None)}
+    assert {offset: items[offset] for offset in with_bytes} == with_bytes
+    assert {offset for offset in set_aside.keys() - with_bytes.keys() if items[offset][1]} <= private
     assert min(len(kept), len(set_aside)) > 400
     assert [b"ann"] == group.users[0]
     assert all(0 < len(reject.reason) <= 200 for reject in rejected(group))
@@ -206,8 +206,8 @@ def test_no_bytes_stop_the_stream(items: list[Item]) -> None:
     group = read_group([slice_of(0, 0, *items)], SETTINGS)
 
     assert len(items) == len(group.events.offsets) + len(group.rejects[0])
-    told = [reject for reject in rejected(group) if b'"private":' not in (items[reject.offset][1] or b"")]
-    assert [items[reject.offset] for reject in told] == [(reject.key, reject.value) for reject in told]
+    with_bytes = [reject for reject in rejected(group) if b'"private":' not in (items[reject.offset][1] or b"")]
+    assert [items[reject.offset] for reject in with_bytes] == [(reject.key, reject.value) for reject in with_bytes]
 
 
 def test_a_value_over_the_limit_is_rejected_unread() -> None:

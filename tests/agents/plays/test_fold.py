@@ -243,9 +243,9 @@ def test_nobody_is_refolded(states: States, generation: Generation) -> None:
 def test_a_list_may_hold_what_its_listener_knows(states: States, generation: Generation) -> None:
     """Where the settings say so: at once, or after so many plays."""
     slices = [slice_of(0, 0, played("ann", "i3"), played("ann", "i9"))]
-    told: list[dict[str, Any]] = [{"known_items": "include"}, {"repeat_after_plays": 1}, {}]
+    variants: list[dict[str, Any]] = [{"known_items": "include"}, {"repeat_after_plays": 1}, {}]
     listed = []
-    for options in told:
+    for options in variants:
         settings = override(SETTINGS, list_n=40, **options)
         listed.append({"i3", "i9"} & set(lists_of(fold_slices(slices, states, generation, settings))["ann"].items))
 

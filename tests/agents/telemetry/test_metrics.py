@@ -185,8 +185,8 @@ async def test_what_was_left_out_is_told_by_reason(scene: Scene) -> None:
 
     samples = scene.samples()
 
-    told = {reason: samples[f"playfold_items_left_out_total reason={reason}"] for reason in REASONS}
-    assert {"known": 5, "withdrawn": 0, "unavailable": 7, "hidden": 0, "cooldown": 0} == told
+    counts = {reason: samples[f"playfold_items_left_out_total reason={reason}"] for reason in REASONS}
+    assert {"known": 5, "withdrawn": 0, "unavailable": 7, "hidden": 0, "cooldown": 0} == counts
     assert 1 == samples["playfold_catalog_items"]
     assert 1 == samples["playfold_catalog_unreadable_total"]
 
@@ -264,8 +264,8 @@ async def test_how_long_plays_took_is_a_histogram(scene: Scene) -> None:
     samples = scene.samples()
 
     name = "playfold_play_to_list_seconds"
-    told = {bound: samples[f"{name}_bucket le={bound}"] for bound in ("0.002", "0.004", "0.512", "1.024", "65.536")}
-    assert {"0.002": 0, "0.004": 1, "0.512": 1, "1.024": 2, "65.536": 2} == told
+    counts = {bound: samples[f"{name}_bucket le={bound}"] for bound in ("0.002", "0.004", "0.512", "1.024", "65.536")}
+    assert {"0.002": 0, "0.004": 1, "0.512": 1, "1.024": 2, "65.536": 2} == counts
     assert 3 == samples[f"{name}_bucket le=+Inf"]
     assert 3 == samples[f"{name}_count"]
     assert 100.903 == pytest.approx(samples[f"{name}_sum"])

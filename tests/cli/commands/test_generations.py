@@ -156,11 +156,11 @@ def test_a_narrow_terminal_shows_whole_names(offline: GenerationStore, monkeypat
     name = "2026-03-04T03-00-00.000Z"
     offline.publish(write_night(offline.path.parent, name))
 
-    told = run("list").stdout
+    output = run("list").stdout
 
-    assert re.search(rf"{name}\s+kept", told)
+    assert re.search(rf"{name}\s+kept", output)
     titles = ("generation", "status", "rule", "listeners", "plays", "hit@20")
-    assert all(title in told for title in titles)
+    assert all(title in output for title in titles)
 
 
 def test_show_prints_the_manifest_of_a_whole_one(offline: GenerationStore) -> None:
@@ -193,13 +193,13 @@ def test_a_rollback_announces_the_one_before(online: Settings) -> None:
     """A rejected one in between is passed over; a name leads back again."""
     serve(online, FOURTH)
 
-    told = [run("rollback", *named).stdout for named in ([], [], [SECOND])]
+    outputs = [run("rollback", *named).stdout for named in ([], [], [SECOND])]
 
     assert [
         f"Generation {SECOND} is announced in the place of {FOURTH}.\n",
         f"Generation {FIRST} is announced in the place of {SECOND}.\n",
         f"Generation {SECOND} is announced in the place of {FIRST}.\n",
-    ] == told
+    ] == outputs
     assert SECOND == serving(online)
 
 

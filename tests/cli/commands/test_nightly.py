@@ -58,7 +58,7 @@ def events(log: Path) -> list[dict[str, Any]]:
 def said(log: Path, event: str, n: int = 1, within_s: float = 20.0) -> list[dict[str, Any]]:
     """Wait until an event was told so many times, and return it."""
     deadline = time.monotonic() + within_s
-    while len(matching := [told for told in events(log) if told["event"] == event]) < n:
+    while len(matching := [each for each in events(log) if each["event"] == event]) < n:
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
     return matching
@@ -88,7 +88,7 @@ def test_a_night_that_fails_is_told_and_the_next_one_is_waited_for(tmp_path: Pat
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
-    names = [told["event"] for told in events(log)]
+    names = [each["event"] for each in events(log)]
     night, index = ["retrain_began", "retrain_failed"], ["reindex_began", "reindex_failed"]
     assert ["nightly_ready", *night, *index, "nightly_stopped"] == names
     expected = (

@@ -62,9 +62,9 @@ def test_the_table_has_a_column_a_worker() -> None:
 def test_the_last_pulse_of_a_worker_counts() -> None:
     """What is no pulse, or stands under another key, is left aside."""
     heard = Heard()
-    for key, told in (("a", pulse_of("a", 1)), ("a", pulse_of("a", 2)), ("b", pulse_of("c", 3))):
-        heard.take(key.encode(), msgspec.json.encode(told))
+    for key, pulse in (("a", pulse_of("a", 1)), ("a", pulse_of("a", 2)), ("b", pulse_of("c", 3))):
+        heard.take(key.encode(), msgspec.json.encode(pulse))
     heard.take(b"a", b"no pulse")
     heard.take(b"a", None)
 
-    assert {"a": 2} == {name: told.at_ms for name, told in heard.latest.items()}
+    assert {"a": 2} == {name: pulse.at_ms for name, pulse in heard.latest.items()}

@@ -188,15 +188,15 @@ async def test_observers_are_told_of_a_swap_in_their_thread(store: GenerationSto
     write_revision(make, store.folder(FIRST_ID), 1, ["i1"], 1)
     with ThreadPoolExecutor(1, thread_name_prefix="fold") as thread:
         serving = Serving(store, thread=thread)
-        told = Told(serving)
-        serving.observers = [told]
+        observer = Told(serving)
+        serving.observers = [observer]
         for generation_id, revision in ((FIRST_ID, 0), (FIRST_ID, 1), (SECOND_ID, 0)):
             record = Announcement(generation_id=generation_id, revision=revision, announced_at_ms=0)
             serving.on_record(b"serving", msgspec.json.encode(record))
             await serving.swap()
 
     swaps = [("generation", FIRST_ID, "fold"), ("revision", FIRST_ID, "fold"), ("generation", SECOND_ID, "fold")]
-    assert swaps == told.swaps
+    assert swaps == observer.swaps
 
 
 async def test_a_swap_waits_for_the_group_in_hand(store: GenerationStore) -> None:

@@ -40,14 +40,19 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
     settings = settings_with(list_expires_s=60, because_n=0)
     messages = ListEncoder(settings).encode(users, records, lists, ListContext(generation, 1_000_000), decision)
 
-    told = {number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()}
+    recommendations = {
+        number: msgspec.json.decode(message, type=Recommendations) for number, message in messages.items()
+    }
     ids, when = generation.item_ids.tolist(), {"made_at_ms": 1_000_000, "expires_at_ms": 1_060_000}
     ann = {"user_id": "ann", "kind": "personal", "offset": 5, "plays": 2, "reason": "changed", "items": ids[:3]}
     u = {"user_id": "ü", "kind": "popular", "offset": -1, "plays": 0, "reason": "first", "items": [ids[3]]}
     expected = [{"generation": FIRST_ID, "revision": 0, "partition": 0, **when, **one} for one in (ann, u)]
-    assert [Recommendations(**one, scores=told[n].scores) for n, one in enumerate(expected)] == [told[0], told[1]]
-    assert [7.0] == told[1].scores
-    np.testing.assert_array_equal(lists.scores[0], np.array(told[0].scores, np.float32))
+    assert [Recommendations(**one, scores=recommendations[n].scores) for n, one in enumerate(expected)] == [
+        recommendations[0],
+        recommendations[1],
+    ]
+    assert [7.0] == recommendations[1].scores
+    np.testing.assert_array_equal(lists.scores[0], np.array(recommendations[0].scores, np.float32))
 
 
 def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:

@@ -258,12 +258,12 @@ def test_an_index_that_finds_too_little_is_not_used_again(misled: Generation, ca
     assert_same_lists(exact_scores(misled, batch), rows[-1])
     assert 1 == ranker.n_fallbacks
     assert ENOUGH == ranker.n_probes
-    [told] = recall_lows(caplog)
-    assert logging.WARNING == told["levelno"]
-    assert (FIRST_ID, 2, 0.9, ENOUGH) == tuple(told[name] for name in ("generation", "revision", "floor", "probes"))
-    assert "Lists are ranked exactly until another revision or generation is served." == told["reason"]
+    [event] = recall_lows(caplog)
+    assert logging.WARNING == event["levelno"]
+    assert (FIRST_ID, 2, 0.9, ENOUGH) == tuple(event[name] for name in ("generation", "revision", "floor", "probes"))
+    assert "Lists are ranked exactly until another revision or generation is served." == event["reason"]
     assert ranker.recall is not None
-    assert round(ranker.recall, 4) == told["recall"] < 0.9
+    assert round(ranker.recall, 4) == event["recall"] < 0.9
 
 
 def test_another_revision_or_generation_is_trusted_again(
@@ -279,7 +279,9 @@ def test_another_revision_or_generation_is_trusted_again(
         recalls.append(ranker.recall or 0)
 
     assert {"exact": 0, "annoy": 3 * ENOUGH} == ranker.n_lists
-    assert [(FIRST_ID, 2), (SECOND_ID, 2)] == [(told["generation"], told["revision"]) for told in recall_lows(caplog)]
+    assert [(FIRST_ID, 2), (SECOND_ID, 2)] == [
+        (event["generation"], event["revision"]) for event in recall_lows(caplog)
+    ]
     assert 2 == ranker.n_fallbacks
     assert max(recalls[:2]) < 0.9 < recalls[2]
 

@@ -123,25 +123,27 @@ def test_every_topic_is_a_channel_as_it_is_declared() -> None:
     assert list(topics) == list(bindings)
     assert set(topics) == set(CHANNELS)
     for name, topic in topics.items():
-        told = bindings[name]["topicConfiguration"]
-        written = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in told.items()}
+        configuration = bindings[name]["topicConfiguration"]
+        written = {
+            key: ",".join(value) if isinstance(value, list) else str(value) for key, value in configuration.items()
+        }
         assert topic.partitions == bindings[name]["partitions"]
         assert topic.configs == written
 
 
 def test_every_record_is_a_message_of_its_topic() -> None:
     """And nothing else is but tombstones, and the changelog's binary."""
-    told: dict[str, list[str]] = {}
+    described: dict[str, list[str]] = {}
     for topic, message in messages(document()):
-        told.setdefault(topic, []).append(message["name"])
+        described.setdefault(topic, []).append(message["name"])
 
     assert {topic: [record.__name__ for record in records] for topic, records in RECORDS.items()} == {
         topic: [name for name in names if name != "Tombstone"]
-        for topic, names in told.items()
+        for topic, names in described.items()
         if topic != USERS_CHANGELOG
     }
     compacted = {topic.name for topic in declare_topics(Settings()) if topic.cleanup_policy == "compact"}
-    assert compacted - {"generations"} == {topic for topic, names in told.items() if "Tombstone" in names}
+    assert compacted - {"generations"} == {topic for topic, names in described.items() if "Tombstone" in names}
 
 
 def test_every_channel_is_sent_to_or_received_from() -> None:
@@ -225,9 +227,13 @@ def keywords(part: Any) -> Iterator[str]:
 def test_every_field_is_described() -> None:
     """In records and in what they are made of; a wish's type says itself what it is."""
     fields = {
-        f"{name}.{field}": told
+        f"{name}.{field}": property_schema
         for name, schema in document()["components"]["schemas"].items()
-        for field, told in schema["properties"].items()
+        for field, property_schema in schema["properties"].items()
     }
 
-    assert set() == {field for field, told in fields.items() if "description" not in told and "enum" not in told}
+    assert set() == {
+        field
+        for field, property_schema in fields.items()
+        if "description" not in property_schema and "enum" not in property_schema
+    }

@@ -17,19 +17,19 @@ from web.feeds.dashboard import GONE_MS, HISTORY_S, SILENT_MS, WORKERS_MAX
 
 def pulse(scene: Scene, instance: str = "a", **fields: Any) -> None:
     """Have a worker tell of itself."""
-    told = EXAMPLES[PULSE][0].payload | {"instance": instance, "at_ms": NOW_MS, "quality": None} | fields
-    scene.parts.dashboard.on_pulse(instance.encode(), msgspec.json.encode(told))
+    payload = EXAMPLES[PULSE][0].payload | {"instance": instance, "at_ms": NOW_MS, "quality": None} | fields
+    scene.parts.dashboard.on_pulse(instance.encode(), msgspec.json.encode(payload))
 
 
 def quality(n_plays: int, own: float, popular: float) -> Any:
     """Return how good a worker's lists were."""
     (example_with_quality,) = [example for example in EXAMPLES[PULSE] if example.payload["quality"]][:1]
-    told = example_with_quality.payload["quality"]
-    every = msgspec.json.decode(msgspec.json.encode(told["every"]))
+    shares = example_with_quality.payload["quality"]
+    every = msgspec.json.decode(msgspec.json.encode(shares["every"]))
     every["plays"] = n_plays
     for name, value in (("own", own), ("popular", popular)):
         every[name]["hit_at_10"] = {"value": value, "low": 0.0, "high": 1.0}
-    return told | {"every": every}
+    return shares | {"every": every}
 
 
 async def test_workers_are_summed_up(scene: Scene) -> None:
@@ -96,8 +96,8 @@ async def test_what_is_no_pulse_is_nobodys(scene: Scene, value: bytes | None) ->
 
 async def test_a_pulse_under_another_name_is_nobodys(scene: Scene) -> None:
     """The key has to be the worker's."""
-    told = EXAMPLES[PULSE][0].payload | {"at_ms": NOW_MS}
-    scene.parts.dashboard.on_pulse(b"somebody", msgspec.json.encode(told))
+    payload = EXAMPLES[PULSE][0].payload | {"at_ms": NOW_MS}
+    scene.parts.dashboard.on_pulse(b"somebody", msgspec.json.encode(payload))
 
     assert [] == scene.parts.dashboard.workers(NOW_MS)
 

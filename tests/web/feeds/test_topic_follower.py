@@ -69,7 +69,7 @@ async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicN
     await write(settings, names.recommendations, made("ann", 3), made("ben", 4))
     view = View(folder)
     async with running_follower(settings, view) as (_, seen):
-        assert {("ann", 3), ("ben", 4)} == {told for batch in seen for told in batch.lists}
+        assert {("ann", 3), ("ben", 4)} == {listed for batch in seen for listed in batch.lists}
     view.close()
     await write(settings, names.recommendations, made("ann", 5))
 
@@ -89,7 +89,7 @@ async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNa
         await write(settings, names.recommendations, made("ann", 3))
         await write(settings, names.related_items, (b"i1", b"{}"))
         await wait_until(lambda: len(seen) == 2)
-        assert {(LIST, (("ann", 3),)), (RELATED, ())} == {(told.kind, tuple(told.lists)) for told in seen}
+        assert {(LIST, (("ann", 3),)), (RELATED, ())} == {(change.kind, tuple(change.lists)) for change in seen}
         await write(settings, names.recommendations, (b"ann", None))
         await wait_until(lambda: len(seen) == 3)
         assert [("ann", -1)] == seen[-1].lists

@@ -24,11 +24,11 @@ pytestmark = pytest.mark.virtual_time
 async def next_of(events: AsyncIterator[bytes], name: str) -> Any:
     """Return what the next event of a name says."""
     async for written in events:
-        head, _, told = written.partition(b"\ndata: ")
+        head, _, payload = written.partition(b"\ndata: ")
         if head == b"event: " + name.encode():
-            assert told.endswith(b"\n\n")
-            assert b"\n" not in told[:-2]
-            return msgspec.json.decode(told)
+            assert payload.endswith(b"\n\n")
+            assert b"\n" not in payload[:-2]
+            return msgspec.json.decode(payload)
     raise AssertionError(name)
 
 
@@ -96,8 +96,8 @@ async def test_nothing_is_told_of_others(scene: Scene) -> None:
     scene.put_list(made_list("ben"))
     for user_id in ("", "ann"):
         async with aclosing(LiveStream(scene.parts, user_id).events()) as events:
-            told = [(await anext(events)).split(b"\n")[0] for _ in range(4)]
-        assert [b"retry: 1000", b"event: history", b"event: figures", b"event: figures"] == told
+            heads = [(await anext(events)).split(b"\n")[0] for _ in range(4)]
+        assert [b"retry: 1000", b"event: history", b"event: figures", b"event: figures"] == heads
 
 
 async def test_the_same_list_is_told_once(scene: Scene) -> None:
@@ -130,10 +130,10 @@ async def test_a_stream_ends_after_its_time(scene: Scene) -> None:
     """The browser opens it again."""
     began = now_s()
 
-    told = [event async for event in LiveStream(scene.parts, "").events()]
+    written = [event async for event in LiveStream(scene.parts, "").events()]
 
     assert now_s() - began == pytest.approx(STREAM_S)
-    assert [b"retry: 1000", b"event: history", b"event: figures"] == [event.split(b"\n")[0] for event in told[:3]]
+    assert [b"retry: 1000", b"event: history", b"event: figures"] == [event.split(b"\n")[0] for event in written[:3]]
     assert not scene.parts.waiters.any
 
 

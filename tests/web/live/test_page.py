@@ -131,5 +131,5 @@ async def test_listeners_are_found_by_how_their_ids_begin(scene: Scene) -> None:
         none = await client.get("/live/listeners", params={"query": "\x00%"})
         many = await client.get("/live/listeners", params={"limit": 51})
 
-    assert [["ann", "anna"], ["ann"], []] == [told.json()["listeners"] for told in (response, one, none)]
+    assert [["ann", "anna"], ["ann"], []] == [answer.json()["listeners"] for answer in (response, one, none)]
     assert 422 == many.status_code

@@ -206,9 +206,9 @@ async def test_a_reader_waits_for_the_list_that_reflects_the_play(scene: Scene) 
 
     scene.put_list(made_list(items=["new"], offset=9))
 
-    told = await reading
-    assert told["reflected"] is True
-    assert ["new"] == told["items"]
+    recommendations = await reading
+    assert recommendations["reflected"] is True
+    assert ["new"] == recommendations["items"]
 
 
 async def test_a_play_that_changes_nothing_is_settled_by_the_workers(scene: Scene) -> None:
@@ -225,9 +225,9 @@ async def test_a_play_that_changes_nothing_is_settled_by_the_workers(scene: Scen
     settled[PARTITION] = 10
     scene.parts.waiters.wake_all()
 
-    told = await reading
-    assert told["reflected"] is True
-    assert 5 == told["offset"]
+    recommendations = await reading
+    assert recommendations["reflected"] is True
+    assert 5 == recommendations["offset"]
 
 
 async def test_a_play_that_never_comes_is_waited_for_so_long(scene: Scene) -> None:
@@ -273,10 +273,10 @@ async def test_who_has_no_list_may_wait_for_one(scene: Scene) -> None:
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:0", wait_ms=5000))
     await wait_idle()
     scene.put_list(made_list(offset=0))
-    told = await reading
+    recommendations = await reading
 
-    assert "personal" == told["kind"]
-    assert told["reflected"] is True
+    assert "personal" == recommendations["kind"]
+    assert recommendations["reflected"] is True
 
 
 async def test_a_partition_of_another_listener_is_named(scene: Scene) -> None:
@@ -301,7 +301,7 @@ async def test_many_readers_wait_and_are_all_woken(scene: Scene) -> None:
 
     answers = await asyncio.gather(*readings)
 
-    assert [(user, True) for user in users] == [(told["user_id"], told["reflected"]) for told in answers]
+    assert [(user, True) for user in users] == [(answer["user_id"], answer["reflected"]) for answer in answers]
     assert not scene.parts.waiters.any
 
 

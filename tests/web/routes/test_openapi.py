@@ -38,8 +38,8 @@ async def document(scene: Scene) -> dict[str, Any]:
     response = await ask(scene.app, "GET", "/openapi.json")
     assert 200 == response.status
     assert "application/json" == response.headers["content-type"]
-    told: dict[str, Any] = response.json
-    return told
+    described: dict[str, Any] = response.json
+    return described
 
 
 def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -103,11 +103,11 @@ async def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
         contents = [answer.get("content", {}) for answer in operation["responses"].values()]
         contents.append(operation.get("requestBody", {}).get("content", {}))
         for content in contents:
-            for told in content.values():
-                examples = [example["value"] for example in told.get("examples", {}).values()]
-                examples += [told["example"]] if "example" in told else []
+            for media in content.values():
+                examples = [example["value"] for example in media.get("examples", {}).values()]
+                examples += [media["example"]] if "example" in media else []
                 for example in examples:
-                    validator(document, told["schema"]).validate(example)
+                    validator(document, media["schema"]).validate(example)
                     n_examples += 1
 
     assert n_examples >= len(OPERATIONS)
@@ -147,16 +147,16 @@ async def test_answers_are_as_described(scene: Scene, document: dict[str, Any]) 
             for url in (asked, asked.split("?")[0]):
                 response = await client.get(url)
                 n_bad += response.status_code >= 400
-                (told,) = document["paths"][path]["get"]["responses"][str(response.status_code)]["content"].items()
-                assert told[0] == response.headers["content-type"]
-                validator(document, told[1]["schema"]).validate(response.json())
+                (media,) = document["paths"][path]["get"]["responses"][str(response.status_code)]["content"].items()
+                assert media[0] == response.headers["content-type"]
+                validator(document, media[1]["schema"]).validate(response.json())
         events = [{"user_id": "a", "item_id": "b", "played_at_ms": 1_795_478_400_000}, {}]
         bodies: list[Any] = [events, {}, []]
         for body in bodies:
             response = await client.post("/v1/plays", json=body)
             n_bad += response.status_code >= 400
-            (told,) = document["paths"]["/v1/plays"]["post"]["responses"][str(response.status_code)]["content"].items()
-            validator(document, told[1]["schema"]).validate(response.json())
+            (media,) = document["paths"]["/v1/plays"]["post"]["responses"][str(response.status_code)]["content"].items()
+            validator(document, media[1]["schema"]).validate(response.json())
 
     assert 5 == n_bad
 
@@ -164,14 +164,14 @@ async def test_answers_are_as_described(scene: Scene, document: dict[str, Any]) 
 async def test_parameters_are_those_that_are_heeded(document: dict[str, Any]) -> None:
     """By name, with their bounds."""
     (read,) = [operation for operation in operations(document) if operation["operationId"] == "get_recommendations"]
-    told = {parameter["name"]: parameter for parameter in read["parameters"]}
+    described = {parameter["name"]: parameter for parameter in read["parameters"]}
 
-    assert {"user_id", "n", "kind", "exclude", "after", "wait_ms"} == told.keys()
-    assert "path" == told["user_id"]["in"]
-    assert told["user_id"]["required"] is True
-    n = validator(document, told["n"]["schema"])
+    assert {"user_id", "n", "kind", "exclude", "after", "wait_ms"} == described.keys()
+    assert "path" == described["user_id"]["in"]
+    assert described["user_id"]["required"] is True
+    n = validator(document, described["n"]["schema"])
     assert [True, True, False, False] == [n.is_valid(value) for value in (1, 1000, 0, 1001)]
-    after = validator(document, told["after"]["schema"])
+    after = validator(document, described["after"]["schema"])
     assert [True, False] == [after.is_valid(value) for value in ("3:17", "3")]
 
 

@@ -175,13 +175,13 @@ async def test_a_client_that_asks_too_often_is_told_when_to_come_back(tmp_path: 
     async with scene.client() as client:
         responses = [await client.get("/v1/items?query=a") for _ in range(6)]
         health = [await client.get("/healthz") for _ in range(20)]
-        told = (await client.get("/metrics")).status_code
+        status_of_metrics = (await client.get("/metrics")).status_code
 
     assert [200, 200, 200, 200, 429, 429] == [answer.status_code for answer in responses]
     assert "1" == responses[4].headers["retry-after"]
     assert "PLAYFOLD_GATEWAY_REQUESTS_PER_S" in responses[4].json()["detail"]
     assert {200} == {answer.status_code for answer in health}
-    assert 429 == told
+    assert 429 == status_of_metrics
     assert 3 == scene.parts.metrics.registry.get_sample_value("playfold_gateway_rate_limited_total")
 
 
@@ -308,9 +308,9 @@ async def test_requests_are_counted_by_templates_of_paths(scene: Scene) -> None:
         await client.request("SECRET", "/secret-path")
         await client.get("/static/secret-file")
         await client.get("/v1/items?query=secret-words")
-        told = (await client.get("/metrics")).text
+        metrics = (await client.get("/metrics")).text
 
-    assert "secret" not in told.lower()
+    assert "secret" not in metrics.lower()
     counted = scene.parts.metrics.registry
     for route, status in (
         ("/v1/users/{user_id}/recommendations", "200"),

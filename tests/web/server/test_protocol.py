@@ -88,14 +88,14 @@ async def received(stream: asyncio.StreamReader) -> bytes:
     return content
 
 
-def statuses(told: bytes) -> list[int]:
+def statuses(received_bytes: bytes) -> list[int]:
     """Return the statuses of answers, one behind the other."""
-    return [int(part[:3]) for part in told.split(b"HTTP/1.1 ")[1:]]
+    return [int(part[:3]) for part in received_bytes.split(b"HTTP/1.1 ")[1:]]
 
 
-def problem(told: bytes) -> Any:
+def problem(received_bytes: bytes) -> Any:
     """Return the last answer, which is a problem document of the length that it says."""
-    head, _, body = told.rpartition(b"\r\n\r\n")
+    head, _, body = received_bytes.rpartition(b"\r\n\r\n")
     assert b"content-type: application/problem+json" in head
     assert b"content-length: %d\r\n" % len(body) in head + b"\r\n"
     return msgspec.json.decode(body)
@@ -126,10 +126,10 @@ async def test_the_head_of_a_request_is_bounded(scene: Scene, request_head: byte
     async with serving(scene.app) as served:
         cut = [request_head[at : at + 1000] for at in range(0, len(request_head), 1000)]
         for parts in ([request_head], cut):
-            told = await say(served.port, *parts)
-            assert [431] == statuses(told)
-            assert "Request Header Fields Too Large" == problem(told)["title"]
-            assert 431 == problem(told)["status"]
+            answers = await say(served.port, *parts)
+            assert [431] == statuses(answers)
+            assert "Request Header Fields Too Large" == problem(answers)["title"]
+            assert 431 == problem(answers)["status"]
 
 
 @pytest.mark.parametrize("n", [1, 100])
@@ -154,9 +154,11 @@ async def test_headers_behind_a_body_are_bounded(scene: Scene) -> None:
     head = b"POST /v1/plays HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     trailers = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 100) for number in range(1000))
     async with serving(scene.app) as served:
-        told = await say(served.port, head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", trailers, b"\r\n")
+        answers = await say(
+            served.port, head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", trailers, b"\r\n"
+        )
 
-    assert [431] == statuses(told)
+    assert [431] == statuses(answers)
 
 
 @pytest.mark.parametrize(
@@ -176,10 +178,10 @@ async def test_a_head_that_does_not_come_is_not_waited_for(scene: Scene, parts: 
     n_answers = parts.count(HEALTH)
     async with serving(scene.app) as served:
         began = now_s()
-        told = await say(served.port, *parts, pause_s=1)
+        answers = await say(served.port, *parts, pause_s=1)
         took_s = now_s() - began
 
-    assert [200] * n_answers == statuses(told)
+    assert [200] * n_answers == statuses(answers)
     assert took_s == pytest.approx(HEAD_S + n_answers)  # after an answer, from the first byte of the next head on
 
 
@@ -211,10 +213,10 @@ async def test_an_answer_may_take_longer_than_a_head(scene: Scene) -> None:
 async def test_what_is_no_request_is_refused(scene: Scene, wrong: bytes) -> None:
     """Also what two servers could read in two ways: a problem document, and the connection ends."""
     async with serving(scene.app) as served:
-        told = await say(served.port, wrong)
+        answers = await say(served.port, wrong)
 
-    assert [400] == statuses(told)
-    assert "Invalid HTTP request received." == problem(told)["detail"]
+    assert [400] == statuses(answers)
+    assert "Invalid HTTP request received." == problem(answers)["detail"]
 
 
 async def test_a_request_without_a_host_is_for_nobody(scene: Scene) -> None:
@@ -239,18 +241,18 @@ def posting(length: int, body: bytes, kind: bytes = b"application/json") -> byte
 async def test_a_body_shorter_than_it_says_is_not_waited_for(scene: Scene) -> None:
     """408, and the connection ends, though bytes go on trickling in."""
     async with serving(scene.app) as served:
-        told = await say(served.port, posting(1000, b"["), *[b" "] * 60, pause_s=1)
+        answers = await say(served.port, posting(1000, b"["), *[b" "] * 60, pause_s=1)
 
-    assert [408] == statuses(told)
-    assert f"The body did not arrive within {BODY_S:g} s." == problem(told)["detail"]
+    assert [408] == statuses(answers)
+    assert f"The body did not arrive within {BODY_S:g} s." == problem(answers)["detail"]
 
 
 async def test_a_body_longer_than_it_says_is_another_request(scene: Scene) -> None:
     """One that is none."""
     async with serving(scene.app) as served:
-        told = await say(served.port, posting(2, b"{}{}{}\r\n\r\n"))
+        answers = await say(served.port, posting(2, b"{}{}{}\r\n\r\n"))
 
-    assert 400 == statuses(told)[-1]
+    assert 400 == statuses(answers)[-1]
     assert {} == scene.outbox.logs
 
 
@@ -271,9 +273,9 @@ async def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     head = b"POST /v1/plays HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     async with serving(scene.app) as served:
-        told = await say(served.port, head + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 40, pause_s=0.01)
+        answers = await say(served.port, head + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 40, pause_s=0.01)
 
-    assert [413] == statuses(told)
+    assert [413] == statuses(answers)
 
 
 async def test_a_connection_is_kept_and_answers_stand_apart(scene: Scene) -> None:
@@ -282,19 +284,19 @@ async def test_a_connection_is_kept_and_answers_stand_apart(scene: Scene) -> Non
     read = b"GET /v1/users/ann/recommendations HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: *\r\n\r\n"
     last = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     async with serving(scene.app) as served:
-        told = await say(served.port, read, read, b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", last)
+        answers = await say(served.port, read, read, b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", last)
 
-    assert [304, 304, 405, 200] == statuses(told)
-    assert 3 == told.count(b"\r\n\r\nHTTP/1.1 ")
+    assert [304, 304, 405, 200] == statuses(answers)
+    assert 3 == answers.count(b"\r\n\r\nHTTP/1.1 ")
 
 
 async def test_who_asks_whether_to_send_a_body_is_told(scene: Scene) -> None:
     """`Expect: 100-continue`, as curl has it for large bodies."""
     asked = posting(2, b"").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
     async with serving(scene.app) as served:
-        told = await say(served.port, asked, b"{}", pause_s=0.1)
+        answers = await say(served.port, asked, b"{}", pause_s=0.1)
 
-    assert [100, 422] == statuses(told)
+    assert [100, 422] == statuses(answers)
 
 
 async def test_nothing_else_is_spoken_here(scene: Scene) -> None:
