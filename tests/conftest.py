@@ -100,9 +100,9 @@ def watched(item: pytest.Item) -> AbstractContextManager[None]:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """Run one Kafka for the whole run; without Java or Maven this fails and says so, it never skips."""
-    own = tmp_path_factory.getbasetemp()
+    base = tmp_path_factory.getbasetemp()
     in_parallel = "PYTEST_XDIST_WORKER" in os.environ
-    with shared_broker(own.parent if in_parallel else own, JARS) as running:
+    with shared_broker(base.parent if in_parallel else base, JARS) as running:
         yield running
 
 
@@ -110,10 +110,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def settings(broker: Broker, tmp_path: Path) -> Iterator[Settings]:
     """Give a test topics, a consumer group and a data folder that no other test knows."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    own = settings_with(brokers=broker.bootstrap, data_dir=str(tmp_path), group=name, topic_prefix=f"{name}.")
-    yield own
+    made = settings_with(brokers=broker.bootstrap, data_dir=str(tmp_path), group=name, topic_prefix=f"{name}.")
+    yield made
     if answers(int(broker.bootstrap.rpartition(":")[2])):
-        delete_topics(own)
+        delete_topics(made)
 
 
 @pytest.fixture

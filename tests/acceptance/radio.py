@@ -51,9 +51,9 @@ def songs() -> list[CatalogItem]:
 def past_plays(n: int = PLAYS) -> list[Item]:
     """Return plays of listeners `1`, `2`, ... who mostly keep to their taste."""
     rng, catalog = np.random.default_rng(5), songs()
-    own = len(catalog) // len(TASTES)
+    n_of_artist = len(catalog) // len(TASTES)
     users = rng.integers(1, LISTENERS + 1, n)
-    songs_of = (users % len(TASTES)) * own + np.minimum(rng.geometric(0.3, n) - 1, 2 * own)
+    songs_of = (users % len(TASTES)) * n_of_artist + np.minimum(rng.geometric(0.3, n) - 1, 2 * n_of_artist)
     strays = np.where(rng.random(n) < 0.1, rng.integers(0, len(catalog), n), songs_of % len(catalog))
     return [
         play_record(str(user), catalog[song].item_id, FIRST_PLAY_MS + 60_000 * number)

@@ -117,7 +117,7 @@ def loaded(url: str) -> Iterator[Load]:
 def crowd(settings: Settings, names: TopicNames) -> Settings:
     """Give settings with a generation, under which a killed worker is soon replaced by the other one."""
     assert names.plays
-    own = override(
+    crowded = override(
         settings,
         factors=8,
         list_n=10,
@@ -126,8 +126,8 @@ def crowd(settings: Settings, names: TopicNames) -> Settings:
         gateway_port=free_port(),
         gateway_requests_per_s=0,
     )
-    publish(own, made_up_factors(ITEMS, 8, np.random.default_rng(0)))
-    return own
+    publish(crowded, made_up_factors(ITEMS, 8, np.random.default_rng(0)))
+    return crowded
 
 
 async def idle(settings: Settings) -> None:

@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Settings:
+def free(tmp_path: Path) -> Settings:
     """Give a test a port and a folder, with the jars that were resolved once for all."""
     (tmp_path / JARS.name).symlink_to(JARS)
     return settings_with(brokers=f"{HOST}:{free_port()}", data_dir=str(tmp_path), partitions=2, gateway_port=0)
@@ -71,30 +71,30 @@ def ended(settings: Settings) -> bool:
     return not answers(int(settings.kafka.brokers.rpartition(":")[2])) and not left
 
 
-def test_up_starts_a_killed_worker_again_and_stops_all(own: Settings) -> None:
+def test_up_starts_a_killed_worker_again_and_stops_all(free: Settings) -> None:
     """Two workers get ready, one is killed and gets ready again; SIGTERM ends everything with status 0."""
-    with running_up(own, "--workers", "2") as process:
+    with running_up(free, "--workers", "2") as process:
         await_event(process, "up")
-        killed, _ = workers_of(own.application.data_path)
+        killed, _ = workers_of(free.application.data_path)
         os.kill(killed, signal.SIGKILL)
         assert await_event(process, "worker_ended")["status"] == 137
         await_event(process, "worker_ready")
-        assert len(workers_of(own.application.data_path)) == 2
+        assert len(workers_of(free.application.data_path)) == 2
 
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(30) == 0
-    assert ended(own)
+    assert ended(free)
 
 
-def test_what_up_started_dies_with_it(own: Settings) -> None:
+def test_what_up_started_dies_with_it(free: Settings) -> None:
     """SIGKILL leaves it no chance to stop anything."""
-    with running_up(own) as process:
+    with running_up(free) as process:
         await_event(process, "up")
 
         process.kill()
 
     deadline = time.monotonic() + 15
-    while not ended(own) and time.monotonic() < deadline:
+    while not ended(free) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert ended(own)
+    assert ended(free)

@@ -47,9 +47,9 @@ def measure(n_row: int, factors: Factors, rng: np.random.Generator) -> Row:
 
     def theirs() -> None:
         for user in range(THEIRS):
-            kept = None
+            user_weights = None
             for item in lists[user]:
-                *_, kept = oracle.explain(user, confidences, item, user_weights=kept, N=REASONS)
+                *_, user_weights = oracle.explain(user, confidences, item, user_weights=user_weights, N=REASONS)
 
     everybody = np.arange(N_BATCH)
     seconds, their_seconds = best_of_rounds(lambda: explain(equations, fixed, everybody, lists, REASONS), theirs)

@@ -41,11 +41,11 @@ WARM = 10
 def histories(rng: np.random.Generator) -> list[Item]:
     """Return what listeners have played before: one in so many is a newcomer."""
     whole = made_up_histories(USERS, rng)
-    kept = {
+    latest = {
         user: items[: KNOWN_TO_NEWCOMERS if number % NEWCOMERS == 0 else HISTORY]
         for number, (user, items) in enumerate(whole.items())
     }
-    return plays_of(kept)
+    return plays_of(latest)
 
 
 def popular_generation(folder: Path, rng: np.random.Generator) -> Generation:

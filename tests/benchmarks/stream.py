@@ -36,15 +36,15 @@ def state_output(settings: Settings) -> list[Row]:
     plays = made_up_plays(PLAYS, USERS, ITEMS, np.random.default_rng(1))
     speeds = {}
     for name in ("ours", "stock", "quix"):
-        own = under(settings, f"output-{name}")
-        send_plays(own, plays)
+        renamed = under(settings, f"output-{name}")
+        send_plays(renamed, plays)
         if name == "ours":
-            speeds[name] = plays_per_s(run_ours(own, "count", PLAYS))
+            speeds[name] = plays_per_s(run_ours(renamed, "count", PLAYS))
         elif name == "stock":
-            create_stock_topics(own)
-            speeds[name] = plays_per_s(run_other("stock_faust", own, PLAYS // 4, WORK="count"))
+            create_stock_topics(renamed)
+            speeds[name] = plays_per_s(run_other("stock_faust", renamed, PLAYS // 4, WORK="count"))
         else:
-            speeds[name] = plays_per_s(run_other("quix", own, PLAYS))
+            speeds[name] = plays_per_s(run_other("quix", renamed, PLAYS))
     ours, stock, quix = speeds["ours"], speeds["stock"], speeds["quix"]
     return [
         Row("state_output", ours, "plays/s", stock, ours / stock),
@@ -55,15 +55,15 @@ def state_output(settings: Settings) -> list[Row]:
 def full_path(settings: Settings) -> Row:
     """Measure the worker as it is, users with histories, lists published."""
     rng = np.random.default_rng(2)
-    own, factors = under(settings, "full-ours"), made_up_factors(ITEMS, FACTORS, rng)
+    renamed, factors = under(settings, "full-ours"), made_up_factors(ITEMS, FACTORS, rng)
     histories = made_up_histories(USERS, rng)
-    send_plays(own, plays_of(histories))
-    run_ours(own, "full", USERS * HISTORY)  # without a generation yet
-    publish(own, factors)
-    run_ours(own, "full", 0)  # until all are swept
+    send_plays(renamed, plays_of(histories))
+    run_ours(renamed, "full", USERS * HISTORY)  # without a generation yet
+    publish(renamed, factors)
+    run_ours(renamed, "full", 0)  # until all are swept
     plays = made_up_plays(FULL_PLAYS, USERS, ITEMS, rng, first=USERS * HISTORY)
-    send_plays(own, plays)
-    ours = plays_per_s(run_ours(own, "full", FULL_PLAYS))
+    send_plays(renamed, plays)
+    ours = plays_per_s(run_ours(renamed, "full", FULL_PLAYS))
     other = under(settings, "full-stock")
     create_stock_topics(other)
     send_plays(other, plays[:STOCK_FULL_PLAYS])

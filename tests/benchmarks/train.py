@@ -65,8 +65,8 @@ def draw(rng: np.random.Generator) -> Data:
     bounds = np.cumsum(chance / chance.sum())
     items = np.searchsorted(bounds, rng.random(N_PLAYS)).astype(np.int64)
     users = np.sort((rng.beta(1.2, 3, N_PLAYS) * N_USERS).astype(np.int64))
-    own = rng.random(N_PLAYS) < 0.6
-    items[own] = np.minimum(items[own] // TASTES * TASTES + users[own] % TASTES, N_ITEMS - 1)
+    of_taste = rng.random(N_PLAYS) < 0.6
+    items[of_taste] = np.minimum(items[of_taste] // TASTES * TASTES + users[of_taste] % TASTES, N_ITEMS - 1)
     counts = csr_array((np.ones(N_PLAYS, np.float32), (users, items)), (N_USERS, N_ITEMS)).tocsr()
     counts.sum_duplicates()
     starts = counts.indptr.astype(np.int64)
@@ -76,10 +76,10 @@ def draw(rng: np.random.Generator) -> Data:
     entries = entries[lengths > 1]
     held_out = np.full(N_HELD_OUT, -1, np.int32)
     held_out[lengths > 1] = counts.indices[entries]
-    kept = np.ones(len(counts.data), np.bool_)
-    kept[entries] = False
-    starts = np.concatenate(([0], np.cumsum(kept)))[starts]
-    return Data(Matrix(starts, counts.indices[kept].astype(np.int32), counts.data[kept]), held_out)
+    trained = np.ones(len(counts.data), np.bool_)
+    trained[entries] = False
+    starts = np.concatenate(([0], np.cumsum(trained)))[starts]
+    return Data(Matrix(starts, counts.indices[trained].astype(np.int32), counts.data[trained]), held_out)
 
 
 def ours(data: Data, objective: Objective, threads: int) -> Run:
@@ -157,8 +157,8 @@ def recall(data: Data, run: Run) -> float:
     known = RaggedRows(starts, place[data.matrix.rows[: starts[-1]]])
     queries = np.ascontiguousarray(run.users[:N_HELD_OUT], np.float32)
     rows, _ = top_n(queries, BoundedItems(items[order], norms[order]), known, K)
-    asked = data.held_out >= 0
-    share: float = (rows == place[data.held_out][:, None])[asked].any(axis=1).mean()
+    has_target = data.held_out >= 0
+    share: float = (rows == place[data.held_out][:, None])[has_target].any(axis=1).mean()
     return float(share)
 
 

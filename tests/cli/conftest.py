@@ -10,7 +10,7 @@ from tests.support.settings import settings_with
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Give settings of a data folder of its own, without a Kafka."""
     return read_by_commands(settings_with(data_dir=str(tmp_path / "var")), monkeypatch)
 

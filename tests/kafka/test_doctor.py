@@ -62,19 +62,19 @@ def generation_for(settings: Settings) -> str:
 
 
 @pytest.fixture
-def own(settings: Settings) -> Settings:
+def small(settings: Settings) -> Settings:
     """Give settings under which a worker often tells of itself, and no gateway runs."""
     return override(settings, factors=8, pulse_s=0.2, gateway_port=free_port())
 
 
 @pytest.fixture
-def running(own: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
+def running(small: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
     """Give a worker that serves a generation and has told of itself."""
     assert names
-    generation_for(own)
-    with worker(own) as process:
-        send(own, [play_record(f"u{number}", f"i{number}") for number in range(20)])
-        block_until(lambda: well(own), 30)
+    generation_for(small)
+    with worker(small) as process:
+        send(small, [play_record(f"u{number}", f"i{number}") for number in range(20)])
+        block_until(lambda: well(small), 30)
         yield process
 
 
@@ -108,10 +108,10 @@ def test_when_all_is_well_nothing_is_wrong(running: WorkerProcess, monkeypatch: 
     assert "revision 0 is announced and can be opened: 60 items, " in findings["generation"]["says"]
 
 
-def test_what_is_wrong_is_read_by_people(own: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_read_by_people(small: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a table, with what to do, and with exit status 1."""
     assert names
-    in_environment(own, monkeypatch)
+    in_environment(small, monkeypatch)
     monkeypatch.setenv("COLUMNS", "160")
 
     ended = CliRunner().invoke(app)
@@ -147,17 +147,17 @@ def test_a_missing_topic_is_a_problem(running: WorkerProcess) -> None:
     assert {"ok"} == {verdict for name, verdict in verdicts(findings).items() if name != "topics"}
 
 
-def test_no_topics_are_a_problem_of_every_check_that_reads_them(own: Settings) -> None:
+def test_no_topics_are_a_problem_of_every_check_that_reads_them(small: Settings) -> None:
     """Nothing hangs, and the broker is well."""
-    findings = verdicts(examined(own))
+    findings = verdicts(examined(small))
 
     assert {"broker": "ok"} | dict.fromkeys(CHECKS[1:6], "problem") == findings
 
 
-def test_no_generation_and_no_worker_are_problems(own: Settings, names: TopicNames) -> None:
+def test_no_generation_and_no_worker_are_problems(small: Settings, names: TopicNames) -> None:
     """Both are told, each with what to do."""
     assert names
-    findings = examined(own)
+    findings = examined(small)
 
     assert {"broker": "ok", "topics": "ok", "lag": "ok", "clock": "note"}.items() <= verdicts(findings).items()
     assert "problem" == findings["generation"].verdict
@@ -166,26 +166,26 @@ def test_no_generation_and_no_worker_are_problems(own: Settings, names: TopicNam
     assert "No worker reported in the last hour." == findings["workers"].says
 
 
-def test_a_generation_that_is_gone_from_the_store_is_a_problem(own: Settings, names: TopicNames) -> None:
+def test_a_generation_that_is_gone_from_the_store_is_a_problem(small: Settings, names: TopicNames) -> None:
     """A worker that starts now would have nothing to serve."""
     assert names
-    generation_id = generation_for(own)
-    shutil.rmtree(own.application.generations_path / generation_id)
+    generation_id = generation_for(small)
+    shutil.rmtree(small.application.generations_path / generation_id)
 
-    finding = examined(own)["generation"]
+    finding = examined(small)["generation"]
 
     assert "problem" == finding.verdict
-    assert finding.says.startswith(f"Generation {generation_id} is not in {own.application.generations_path};")
+    assert finding.says.startswith(f"Generation {generation_id} is not in {small.application.generations_path};")
     assert "rollback" in finding.do
 
 
-def test_a_damaged_generation_is_a_problem(own: Settings, names: TopicNames) -> None:
+def test_a_damaged_generation_is_a_problem(small: Settings, names: TopicNames) -> None:
     """The file is named."""
     assert names
-    generation_id = generation_for(own)
-    (own.application.generations_path / generation_id / "item_factors.npy").write_bytes(b"damaged")
+    generation_id = generation_for(small)
+    (small.application.generations_path / generation_id / "item_factors.npy").write_bytes(b"damaged")
 
-    finding = examined(own)["generation"]
+    finding = examined(small)["generation"]
 
     assert "problem" == finding.verdict
     assert "item_factors.npy" in finding.says

@@ -16,10 +16,10 @@ def test_clients_bring_the_token(settings: Settings, names: TopicNames, tmp_path
     assert names.plays
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
-    own = override(settings, gateway_token_file=str(file))
-    with gateway(own) as process, client_of(process) as nobody, client_of(process) as browser:
-        asked = {"/v1/plays": "POST", "/metrics": "GET", "/v1/items?query=a": "GET", "/v1/users/ann": "DELETE"}
-        assert {401} == {nobody.request(method, path).status_code for path, method in asked.items()}
+    guarded = override(settings, gateway_token_file=str(file))
+    with gateway(guarded) as process, client_of(process) as nobody, client_of(process) as browser:
+        requests = {"/v1/plays": "POST", "/metrics": "GET", "/v1/items?query=a": "GET", "/v1/users/ann": "DELETE"}
+        assert {401} == {nobody.request(method, path).status_code for path, method in requests.items()}
         assert [200, 200, 303] == [nobody.get(path).status_code for path in ("/healthz", "/readyz", "/")]
         with client_of(process, authorization=f"Bearer {TOKEN}") as client:
             post(client, play("ann", "i1"))

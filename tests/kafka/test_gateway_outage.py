@@ -21,9 +21,9 @@ from tests.support.wait import block_until
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[tuple[Broker, Settings]]:
     """Give a Kafka of its own, which the test may stop, and settings on it."""
-    with Broker(tmp_path / "broker", JARS, free_port()) as own:
+    with Broker(tmp_path / "broker", JARS, free_port()) as running:
         settings = settings_with(
-            brokers=own.bootstrap,
+            brokers=running.bootstrap,
             data_dir=str(tmp_path),
             factors=8,
             list_n=5,
@@ -33,7 +33,7 @@ def mortal(tmp_path: Path) -> Iterator[tuple[Broker, Settings]]:
         )
         create_topics(settings)
         publish(settings, made_up_factors(30, 8, np.random.default_rng(0)))
-        yield own, settings
+        yield running, settings
 
 
 def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(

@@ -122,15 +122,15 @@ def top_of(settings: Settings) -> str:
 
 def test_what_goes_with_some_items_needs_the_store_alone(tmp_path: Path) -> None:
     """No Kafka is there; the command tells what is unknown."""
-    own = settings_with(data_dir=str(tmp_path), brokers="127.0.0.1:1", kafka_timeout_s=0.5, factors=8, list_n=4)
+    offline = settings_with(data_dir=str(tmp_path), brokers="127.0.0.1:1", kafka_timeout_s=0.5, factors=8, list_n=4)
     (tmp_path / "made-up").mkdir()
     factors, objective = made_up_factors(20, 8, np.random.default_rng(0)), Objective(factors=8)
     rotation, diagonal = diagonalise(factors, objective.gram_scale)
     catalog = Catalog([f"i{n}" for n in range(20)], rotate(factors, rotation), diagonal, np.ones(20, np.float32))
     write_generation(tmp_path / GENERATION_ID, manifest_of(GENERATION_ID, objective, 20), catalog)
-    generation_store(own).publish(tmp_path / GENERATION_ID)
+    generation_store(offline).publish(tmp_path / GENERATION_ID)
 
-    shown = msgspec.json.decode(run(own, "recommend", "--items", "i1,i2,what?", "--json"))
+    shown = msgspec.json.decode(run(offline, "recommend", "--items", "i1,i2,what?", "--json"))
 
     assert GENERATION_ID == shown["generation"]
     assert "personal" == shown["kind"]

@@ -170,9 +170,9 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
     listener = traces_of(secret.listener, user_key(secret.listener))
     of_play, places = found_in(small, broker, secret.traces, listener)
     assert set() == of_play
-    own = {f"topic {names.private_recommendations}"}
-    assert own <= places
-    logs = {Path(place).parent.name.rpartition("-")[0] for place in places - own}
+    expected = {f"topic {names.private_recommendations}"}
+    assert expected <= places
+    logs = {Path(place).parent.name.rpartition("-")[0] for place in places - expected}
     assert logs == {names.private_recommendations}
     assert_next_generation_knows_nothing(small, secret)
 

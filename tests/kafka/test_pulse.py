@@ -35,9 +35,9 @@ Ranks = list[int]
 def running(settings: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
     """Give a worker with a generation, which has a pulse five times a second."""
     assert names.pulse.endswith("pulse")
-    own = override(settings, factors=8, metrics_port=free_port(), pulse_s=0.2, instance="west")
-    publish(own, made_up_factors(N_ITEMS, 8, np.random.default_rng(0)))
-    with worker(own) as process:
+    measured = override(settings, factors=8, metrics_port=free_port(), pulse_s=0.2, instance="west")
+    publish(measured, made_up_factors(N_ITEMS, 8, np.random.default_rng(0)))
+    with worker(measured) as process:
         yield process
 
 

@@ -116,7 +116,7 @@ def test_a_wish_that_no_worker_could_read_is_not_sent(small: Settings) -> None:
 def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: Path) -> None:
     """Record, list, events and rejects, with their places; other listeners are not in it."""
     now_ms = 1_700_000_000_000
-    own: list[dict[str, Any]] = [
+    events: list[dict[str, Any]] = [
         {"item_id": "i1", "played_at_ms": now_ms, "play_id": "p"},
         {"type": "skip", "item_id": "i2", "played_at_ms": now_ms},
         {"type": "hide", "item_id": "i3"},
@@ -130,7 +130,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
         send(small, others)
         block_until(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9, 60)
         retrain(small, no_progress)
-        send(small, [(b"ann", msgspec.json.encode({"user_id": "ann", **event})) for event in own])
+        send(small, [(b"ann", msgspec.json.encode({"user_id": "ann", **event})) for event in events])
         block_until(lambda: "ann" in lists(small) and record_of(small, "ann").paused, 20)
 
         document = exported(small, "ann")
@@ -145,7 +145,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     assert listed["items"] == [mark["item_id"] for mark in record["listed"]]
     assert listed["generation"] == record["generation"]
     first = len(others)
-    assert [(0, first + number, event) for number, event in enumerate(own)] == [
+    assert [(0, first + number, event) for number, event in enumerate(events)] == [
         (held["partition"], held["offset"], {name: value for name, value in held["event"].items() if name != "user_id"})
         for held in document["plays"]
     ]

@@ -30,9 +30,9 @@ def signal(kind: str, item: str) -> Item:
 
 def prepared(settings: Settings, **changed: Any) -> Settings:
     """Return settings with a generation of made-up items in service."""
-    own = override(settings, factors=FACTORS, list_n=10, rank="exact", popular_blend=0.0, **changed)
-    publish(own, made_up_factors(ITEMS, FACTORS, np.random.default_rng(4)))
-    return own
+    changed_settings = override(settings, factors=FACTORS, list_n=10, rank="exact", popular_blend=0.0, **changed)
+    publish(changed_settings, made_up_factors(ITEMS, FACTORS, np.random.default_rng(4)))
+    return changed_settings
 
 
 def record_of(settings: Settings, names: TopicNames) -> UserRecord:
@@ -53,18 +53,18 @@ def sent_through(settings: Settings, names: TopicNames, *events: Item) -> Recomm
 
 def test_a_listener_is_heard(settings: Settings, names: TopicNames) -> None:
     """Hidden items leave the list, skips and likes weigh, and nothing is learnt while paused."""
-    own = prepared(settings, cooldown_shows=2)
-    with worker(own):
-        first = sent_through(own, names, signal("play", "i3"))
+    ready = prepared(settings, cooldown_shows=2)
+    with worker(ready):
+        first = sent_through(ready, names, signal("play", "i3"))
         hidden, shown = first.items[0], first.items[1]
-        second = sent_through(own, names, event("hide", item_id=hidden))
-        third = sent_through(own, names, *[event("shown", item_ids=[shown])] * 2, signal("like", "i4"))
-        fourth = sent_through(own, names, event("pause"), signal("play", "i5"), event("resume"), signal("skip", "i6"))
+        second = sent_through(ready, names, event("hide", item_id=hidden))
+        third = sent_through(ready, names, *[event("shown", item_ids=[shown])] * 2, signal("like", "i4"))
+        fourth = sent_through(ready, names, event("pause"), signal("play", "i5"), event("resume"), signal("skip", "i6"))
 
     assert hidden not in second.items
     assert not {hidden, shown} & set(third.items)
     assert "i6" not in fourth.items
-    record = record_of(own, names)
+    record = record_of(ready, names)
     assert 1 == record.plays
     assert not record.paused
     assert 1 == len(record.hidden)
@@ -73,13 +73,13 @@ def test_a_listener_is_heard(settings: Settings, names: TopicNames) -> None:
 
 def test_a_burst_of_plays_is_few_lists(settings: Settings, names: TopicNames) -> None:
     """The last one comes by itself when the burst is over, and reflects all plays."""
-    own = prepared(settings, debounce_ms=1000, list_score_change=0.0, slice_plays_max=1, group_plays_max=1)
-    with worker(own):
-        sent_through(own, names, signal("play", "i3"))
-        sent_through(own, names, *(signal("play", f"i{number}") for number in range(4, 24)))
-        block_until(lambda: lists(own)["ann"].plays == 21, 20)
+    ready = prepared(settings, debounce_ms=1000, list_score_change=0.0, slice_plays_max=1, group_plays_max=1)
+    with worker(ready):
+        sent_through(ready, names, signal("play", "i3"))
+        sent_through(ready, names, *(signal("play", f"i{number}") for number in range(4, 24)))
+        block_until(lambda: lists(ready)["ann"].plays == 21, 20)
 
-    published = [value for _, value in values(own, names.recommendations)]
+    published = [value for _, value in values(ready, names.recommendations)]
     assert len(published) <= 6
-    assert "changed" == lists(own)["ann"].reason
-    assert 20 == lists(own)["ann"].offset
+    assert "changed" == lists(ready)["ann"].reason
+    assert 20 == lists(ready)["ann"].offset

@@ -70,11 +70,11 @@ def bounds(equations: Equations, factors: Factors, lists: Rows) -> Floats:
     scale, items = np.zeros(lists.shape), factors.item_factors.astype(np.float64)
     starts, rows, confidences, targets = equations.terms.starts, *equations.terms.columns
     for user, reg in enumerate(equations.regularization):
-        own = np.flatnonzero(rows[starts[user] : starts[user + 1]] >= 0) + starts[user]
-        y = items[rows[own]]
-        inverse = np.linalg.inv(np.diag(factors.gram_diagonal + reg) + (y.T * confidences[own]) @ y)
+        entries = np.flatnonzero(rows[starts[user] : starts[user + 1]] >= 0) + starts[user]
+        y = items[rows[entries]]
+        inverse = np.linalg.inv(np.diag(factors.gram_diagonal + reg) + (y.T * confidences[entries]) @ y)
         lengths = np.sqrt(np.einsum("nf,fg,ng->n", items, inverse, items))
-        scale[user] = lengths[lists[user]] * (np.abs(targets[own]) @ lengths[rows[own]])
+        scale[user] = lengths[lists[user]] * (np.abs(targets[entries]) @ lengths[rows[entries]])
     return scale.astype(np.float32)
 
 
@@ -136,8 +136,8 @@ def test_shares_and_rest_are_those_of_the_whole_split(
     rows[data.draw(places)] = rows[0]
     equations = equations._replace(terms=Terms(equations.terms.starts, rows, confidences, targets))
     lists = np.array(data.draw(st.lists(st.lists(st.integers(0, 699), min_size=9, max_size=9), min_size=3, max_size=3)))
-    for own, length in zip(lists, data.draw(st.lists(st.integers(0, 9), min_size=3, max_size=3)), strict=True):
-        own[length:] = -1
+    for row, length in zip(lists, data.draw(st.lists(st.integers(0, 9), min_size=3, max_size=3)), strict=True):
+        row[length:] = -1
     lists = lists.astype(np.int32)
 
     reasons = explain(*arguments(equations, factors, lists, m))

@@ -22,10 +22,10 @@ def loss(matrix: Matrix, factors: Factors, objective: Objective) -> float:
     """Return what the objective says, written out densely."""
     scores: Doubles = factors.user_factors.astype(np.float64) @ factors.item_factors.T
     users = np.repeat(np.arange(len(scores)), np.diff(matrix.starts))
-    own, confidences = scores[users, matrix.rows], objective.confidences(matrix.weights)
-    fit = (confidences * (1 - own) ** 2).sum() + objective.gram_scale * (scores**2).sum()
+    predicted, confidences = scores[users, matrix.rows], objective.confidences(matrix.weights)
+    fit = (confidences * (1 - predicted) ** 2).sum() + objective.gram_scale * (scores**2).sum()
     if objective.rule == "hkv":
-        fit += (1 - 2 * own).sum()
+        fit += (1 - 2 * predicted).sum()
     n_user, n_item = np.diff(matrix.starts), np.bincount(matrix.rows, minlength=scores.shape[1])
     for side, n_row in ((factors.user_factors, n_user), (factors.item_factors, n_item)):
         fit += (objective.row_regularization(n_row) * (side.astype(np.float64) ** 2).sum(1)).sum()

@@ -145,10 +145,10 @@ def grouped(node: Any) -> Iterator[set[str]]:
 def faults(expression: str) -> list[str]:
     """Return what is wrong with an expression, by what is exported."""
     node, known = parse(expression), exported()
-    asked = list(selectors(node))
-    messages = [f"{one.metric} is not exported" for one in asked if one.metric not in known]
-    labels = {name for one in asked for name in known.get(one.metric, set())} | SCRAPED
-    for one in asked:
+    selected = list(selectors(node))
+    messages = [f"{one.metric} is not exported" for one in selected if one.metric not in known]
+    labels = {name for one in selected for name in known.get(one.metric, set())} | SCRAPED
+    for one in selected:
         if extra := one.labels - known.get(one.metric, set()) - SCRAPED:
             messages.append(f"{one.metric} has no label {sorted(extra)}")
         counts = one.metric.endswith(("_total", "_bucket", "_count", "_sum"))

@@ -37,9 +37,9 @@ def test_an_alert_names_only_labels_that_its_samples_have(rule: dict[str, Any]) 
     """A label that was summed over would be told as nothing."""
     text = " ".join(rule["annotations"].values())
     named = set(re.findall(r"\$labels\.(\w+)", text))
-    asked = {name for one in selectors(parse(rule["expr"])) for name in exported()[one.metric]} | SCRAPED
+    known_labels = {name for one in selectors(parse(rule["expr"])) for name in exported()[one.metric]} | SCRAPED
 
-    assert named <= asked
+    assert named <= known_labels
     assert not (named and re.match(r"(sum|max|count|min|avg)\b", rule["expr"]))
 
 

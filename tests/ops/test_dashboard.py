@@ -29,10 +29,10 @@ def test_a_panel_draws_what_is_exported(target: dict[str, Any]) -> None:
 @targets
 def test_a_legend_names_labels_that_its_samples_have(target: dict[str, Any]) -> None:
     """Grafana would write nothing for another one."""
-    asked = {name for one in selectors(parse(target["expr"])) for name in exported()[one.metric]} | SCRAPED
+    known_labels = {name for one in selectors(parse(target["expr"])) for name in exported()[one.metric]} | SCRAPED
 
     assert target["legendFormat"]
-    assert legend_labels(target["legendFormat"]) <= asked
+    assert legend_labels(target["legendFormat"]) <= known_labels
 
 
 @panels

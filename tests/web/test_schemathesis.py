@@ -34,22 +34,22 @@ expected-statuses = ["2xx", "3xx", "4xx", "503", "504"]
 @pytest.fixture
 def small(settings: Settings, names: TopicNames) -> Settings:
     """Give settings with a generation, and topics on which something stands of the ids in the examples."""
-    own = override(
+    unlimited = override(
         settings, factors=8, list_n=10, popular_publish_s=0.2, gateway_token=Secret(TOKEN), gateway_requests_per_s=0
     )
-    publish(own, made_up_factors(60, 8, np.random.default_rng(0)))
+    publish(unlimited, made_up_factors(60, 8, np.random.default_rng(0)))
     item = CatalogItem(item_id="song-7", title="Seven", artist="S", kind="song", tags=("x",))
     related = RelatedItems(item_id="song-7", generation="g", items=["i1", "i2"], cosines=[0.5, 0.25])
 
     async def write() -> None:
-        async with Outbox(own.kafka) as outbox:
+        async with Outbox(unlimited.kafka) as outbox:
             for topic, record in ((names.catalog, item), (names.related_items, related)):
-                partition = partition_of("song-7", own.topics.partitions)
+                partition = partition_of("song-7", unlimited.topics.partitions)
                 value = msgspec.json.encode(record)
                 await (await outbox.send(topic, partition, [(b"song-7", value)])).written()
 
     asyncio.run(write())
-    return own
+    return unlimited
 
 
 def held_to(url: str, folder: Path) -> subprocess.CompletedProcess[str]:

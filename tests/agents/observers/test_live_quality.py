@@ -273,9 +273,9 @@ def test_the_window_holds_what_was_counted(scene: Scene) -> None:
 
     entries: Sequence[tuple[int, ...]] = scene.quality.window.entries.tolist()
 
-    own = 1 + again.index("i39") if "i39" in again else 0
+    own_rank = 1 + again.index("i39") if "i39" in again else 0
     assert scene.generation is not None
-    assert [(2, 0, False), (own, 0, True)] == [(entry[0], entry[2], entry[3]) for entry in entries]
+    assert [(2, 0, False), (own_rank, 0, True)] == [(entry[0], entry[2], entry[3]) for entry in entries]
     assert {scene.generation.key} == {entry[4] for entry in entries}
 
 

@@ -43,10 +43,10 @@ def test_figures_are_those_of_an_evaluation() -> None:
 
     assert quality is not None
     assert len(ranks) == quality.plays
-    own = quality.own
-    assert hit_rate(ranks, 10, 50) == (own.hit_at_10.value, own.hit_at_10.low, own.hit_at_10.high)
-    assert hit_rate(ranks, 50, 50) == (own.hit_at_50.value, own.hit_at_50.low, own.hit_at_50.high)
-    interval = own.mrr_at_50.value, own.mrr_at_50.low, own.mrr_at_50.high
+    figures = quality.own
+    assert hit_rate(ranks, 10, 50) == (figures.hit_at_10.value, figures.hit_at_10.low, figures.hit_at_10.high)
+    assert hit_rate(ranks, 50, 50) == (figures.hit_at_50.value, figures.hit_at_50.low, figures.hit_at_50.high)
+    interval = figures.mrr_at_50.value, figures.mrr_at_50.low, figures.mrr_at_50.high
     assert pytest.approx(mean_reciprocal_rank(ranks, 50, 50)) == interval
     assert 1 / 7 == quality.popular.hit_at_10.value
     assert 0.5 / 7 == pytest.approx(quality.popular.mrr_at_50.value)

@@ -22,7 +22,7 @@ COMMAND = Command(app)
 run, told = COMMAND.run, COMMAND.told
 
 
-def test_the_tables_tell_every_model(own: Settings, plays: Path) -> None:
+def test_the_tables_tell_every_model(offline: Settings, plays: Path) -> None:
     """Whole and by what was known of the listener; then the settings; nothing is written unasked."""
     shown = run(plays, *COLUMNS).stdout.splitlines()
 
@@ -33,12 +33,12 @@ def test_the_tables_tell_every_model(own: Settings, plays: Path) -> None:
     assert names[-3:] == ["fold-in", "fold-in, blended", "fold-in, retrained every 5 %"]
     assert names == [line.split("|")[1].strip() for line in shown[second + 2 : second + 15]]
     assert "Fold-in: 8 factors, a0 0.1, lambda 0.05, a half-life of 5 plays, no windows." in shown
-    assert not own.application.data_path.exists()
+    assert not offline.application.data_path.exists()
 
 
-def test_the_files_hold_what_machines_are_told(own: Settings, plays: Path, tmp_path: Path) -> None:
+def test_the_files_hold_what_machines_are_told(offline: Settings, plays: Path, tmp_path: Path) -> None:
     """Plots in both forms, and the answer of `--json`; a second run gives every byte again."""
-    assert own
+    assert offline
     first, again = tmp_path / "first", tmp_path / "again"
     answer = told(plays, *COLUMNS, "--out", first, "--trained", 0.8, "--factors", 5)
     told(plays, *COLUMNS, "--out", again, "--trained", 0.8, "--factors", 5)
@@ -58,7 +58,7 @@ def test_the_files_hold_what_machines_are_told(own: Settings, plays: Path, tmp_p
     assert answer["settings"]["whole"]["window_plays"] is None
 
 
-def test_tuned_settings_are_of_the_plays_that_train(own: Settings, plays: Path) -> None:
+def test_tuned_settings_are_of_the_plays_that_train(offline: Settings, plays: Path) -> None:
     """Plays that stream change nothing of them, and what nights train with is left alone."""
     whole = told(plays, *COLUMNS, "--settings", "tuned")
     lines = plays.read_text().splitlines(keepends=True)
@@ -68,10 +68,10 @@ def test_tuned_settings_are_of_the_plays_that_train(own: Settings, plays: Path) 
     assert whole["n_trained"] == cut["n_trained"]
     assert whole["settings"] == cut["settings"]
     assert whole["settings"]["fold_in"] != told(plays, *COLUMNS)["settings"]["fold_in"]
-    assert not own.application.tuned_path.exists()
+    assert not offline.application.tuned_path.exists()
 
 
-def test_ml100k_takes_the_place_of_a_file(own: Settings, plays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ml100k_takes_the_place_of_a_file(offline: Settings, plays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetched into the data folder."""
     fetched: list[Path] = []
 
@@ -82,7 +82,7 @@ def test_ml100k_takes_the_place_of_a_file(own: Settings, plays: Path, monkeypatc
     monkeypatch.setattr(cli.plays_options, "fetch", fetch)
 
     assert isinstance(COMMAND.error("--ml100k"), QualityError)
-    assert [own.application.data_path / "ml-100k"] == fetched
+    assert [offline.application.data_path / "ml-100k"] == fetched
 
 
 @pytest.mark.parametrize("arguments", [(), ("plays.csv", "--ml100k")])
@@ -94,9 +94,9 @@ def test_one_of_file_and_ml100k_is_named(arguments: tuple[str, ...]) -> None:
     assert sentence in " ".join(ended.stderr.replace("│", " ").split())
 
 
-def test_what_cannot_be_evaluated_is_a_sentence(own: Settings, plays: Path) -> None:
+def test_what_cannot_be_evaluated_is_a_sentence(offline: Settings, plays: Path) -> None:
     """A file that is not there, or one whose last plays are nobody's second item; `cli/main.py` prints them."""
-    assert own
+    assert offline
     single = plays.with_name("single.csv")
     single.write_text("who,what,played_at\n" + "".join(f"u{at},i{at},{1_600_000_000 + at}\n" for at in range(9)))
     missing = COMMAND.error(plays.with_name("none.csv"))

@@ -20,11 +20,11 @@ COMMAND = Command(app)
 run, told = COMMAND.run, COMMAND.told
 
 
-def test_the_answer_for_machines_tells_every_setting(own: Settings, plays: Path) -> None:
+def test_the_answer_for_machines_tells_every_setting(offline: Settings, plays: Path) -> None:
     """The best of them is what is kept; a half-life that never ends is null."""
     answer = told(plays, *COLUMNS)
 
-    best = read_best(own.application.tuned_path)
+    best = read_best(offline.application.tuned_path)
     assert best is not None
     assert {"best", "scored"} == set(answer)
     assert msgspec.json.decode(msgspec.json.encode(best)) == answer["best"]
@@ -36,11 +36,11 @@ def test_the_answer_for_machines_tells_every_setting(own: Settings, plays: Path)
     assert f"trained on the {N_EVENTS * 7 // 10:,} before them" in best.scored_on
 
 
-def test_a_budget_a_length_and_trials_are_given_on_the_command_line(own: Settings, plays: Path) -> None:
+def test_a_budget_a_length_and_trials_are_given_on_the_command_line(offline: Settings, plays: Path) -> None:
     """The first setting is the one of the settings, but for its length; a second run goes on with it."""
     first = told(plays, *COLUMNS, "--budget-s", 0, "--factors", 5)
     whole = told(plays, *COLUMNS, "--factors", 5)
-    asked = told(plays, *COLUMNS, "--factors", 5, "--trials", 2)
+    answer = told(plays, *COLUMNS, "--factors", 5, "--trials", 2)
 
     (scored,) = first["scored"]
     setting = scored["objective"]
@@ -48,11 +48,11 @@ def test_a_budget_a_length_and_trials_are_given_on_the_command_line(own: Setting
         setting[name] for name in ("factors", "iterations", "half_life_plays", "unobserved_weight")
     )
     assert scored == whole["scored"][0]
-    assert whole["scored"] == asked["scored"][:-2]
-    assert 1 == len(list(own.application.tuned_path.glob(f"*/{SCORED}")))
+    assert whole["scored"] == answer["scored"][:-2]
+    assert 1 == len(list(offline.application.tuned_path.glob(f"*/{SCORED}")))
 
 
-def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, own: Settings) -> None:
+def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, offline: Settings) -> None:
     """The chosen setting stands beside the one that is given; the search is that of the first plays alone."""
     answer = told(plays, *COLUMNS, "--first", 0.8, "--report")
     lines = plays.read_text().splitlines(keepends=True)
@@ -61,7 +61,7 @@ def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, own:
 
     report = answer["report"]
     assert alone == {name: answer[name] for name in ("best", "scored")}
-    assert 1 == len(list(own.application.tuned_path.glob(f"*/{SCORED}")))
+    assert 1 == len(list(offline.application.tuned_path.glob(f"*/{SCORED}")))
     rows = ["chosen setting", "settings as given", "static vectors", "popular items"]
     assert rows == [row["name"] for row in report["rows"]]
     assert N_EVENTS * 8 // 10 == report["n_trained"]
@@ -71,11 +71,11 @@ def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, own:
         assert 0 <= row["hit_at_20"]["low"] <= row["hit_at_20"]["value"] <= row["hit_at_20"]["high"] <= 1
 
 
-def test_the_table_shows_the_best_first(own: Settings, plays: Path) -> None:
+def test_the_table_shows_the_best_first(offline: Settings, plays: Path) -> None:
     """Ten of them, with their intervals; then how to use the best, and the report."""
     shown = run(plays, *COLUMNS, "--first", 0.8, "--report").stdout.splitlines()
 
-    best = read_best(own.application.tuned_path)
+    best = read_best(offline.application.tuned_path)
     assert best is not None
     assert f"the 10 best of {best.trials} settings" == shown[0].strip()
     rows = [line.split() for line in shown if line.count(" to ") == 1 and line.lstrip()[0].isdigit()]
@@ -91,13 +91,13 @@ def test_the_table_shows_the_best_first(own: Settings, plays: Path) -> None:
     assert expected == rows[0][:3]
     hit = f"{best.hit_at_20.value:.3f} ({best.hit_at_20.low:.3f} to {best.hit_at_20.high:.3f})"
     assert f"Best of {best.trials}: hit@20 {hit}, on {best.scored_on}." in shown
-    assert f"Kept in {own.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it." in shown
+    assert f"Kept in {offline.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it." in shown
     table = shown.index("| lists by | hit@10 | hit@20 | MRR@20 |")
     assert "chosen setting" == shown[table + 2].split("|")[1].strip()
     assert 4 == len(shown[table + 2 :])
 
 
-def test_the_sentences_of_a_search_stand_on_stderr(own: Settings, plays: Path) -> None:
+def test_the_sentences_of_a_search_stand_on_stderr(offline: Settings, plays: Path) -> None:
     """So that stdout holds the answer alone."""
     ended = run(plays, *COLUMNS, "--budget-s", 0)
 
@@ -105,7 +105,7 @@ def test_the_sentences_of_a_search_stand_on_stderr(own: Settings, plays: Path) -
     assert sentence in ended.stderr
     assert sentence not in ended.stdout
     assert "the 1 best of 1 settings" in ended.stdout
-    assert own.application.tuned_path.is_dir()
+    assert offline.application.tuned_path.is_dir()
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_the_sentences_of_a_search_stand_on_stderr(own: Settings, plays: Path) -
         (("--first", "0.5"), "--first and --report cut a file of plays: name one."),
     ],
 )
-def test_a_report_needs_plays_that_are_left(own: Settings, arguments: tuple[str, ...], sentence: str) -> None:
+def test_a_report_needs_plays_that_are_left(offline: Settings, arguments: tuple[str, ...], sentence: str) -> None:
     """Status 2, before anything is read."""
     ended = run(*arguments, status=2)
 
     assert sentence in " ".join(ended.stderr.replace("│", " ").split())
-    assert not own.application.data_path.exists()
+    assert not offline.application.data_path.exists()
 
 
 def error_of(*arguments: object) -> Exception:
@@ -131,7 +131,7 @@ def error_of(*arguments: object) -> Exception:
     return error
 
 
-def test_what_cannot_be_tuned_on_is_a_sentence(own: Settings, plays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_tuned_on_is_a_sentence(offline: Settings, plays: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is not there or has other columns, too few plays, a rule that is not searched."""
     missing, unnamed = error_of(plays.with_name("none.csv")), error_of(plays)
     few = error_of(plays, *COLUMNS, "--first", 0.02)
@@ -144,7 +144,7 @@ def test_what_cannot_be_tuned_on_is_a_sentence(own: Settings, plays: Path, monke
     assert f"{plays} has no column user_id" in str(unnamed)
     assert "There is nothing to tune on: of 20 plays" in str(few)
     assert "set PLAYFOLD_RULE=ials." in str(rule)
-    assert read_best(own.application.tuned_path) is None
+    assert read_best(offline.application.tuned_path) is None
 
 
 def test_without_a_file_the_histories_are_tuned_on(
@@ -159,5 +159,5 @@ def test_without_a_file_the_histories_are_tuned_on(
 
     assert 1 == answer["best"]["trials"]
     assert not math.isnan(answer["best"]["hit_at_20"]["value"])
-    kept = {path.name for path in settings.application.tuned_path.rglob("*") if path.is_file()}
-    assert {BEST, SCORED, ".turn"} == kept
+    file_names = {path.name for path in settings.application.tuned_path.rglob("*") if path.is_file()}
+    assert {BEST, SCORED, ".turn"} == file_names

@@ -48,9 +48,9 @@ def test_a_late_play_does_not_overtake_those_before_it() -> None:
 
 def test_entries_can_be_left_out() -> None:
     """What is held out of a training is no event."""
-    kept = np.array([True, False, True, True, True])
+    mask = np.array([True, False, True, True, True])
 
-    assert [2, 2, 4, 3] == events_of_histories(histories(), kept).item_keys.tolist()
+    assert [2, 2, 4, 3] == events_of_histories(histories(), mask).item_keys.tolist()
 
 
 def test_only_first_plays_of_later_items_are_scored() -> None:

@@ -48,9 +48,9 @@ def blended_scores(user: UserRecord, generation: Generation, strength: float) ->
     """Return every item's blended score, from dense solutions in double precision."""
     objective = generation.manifest.objective
     x = dense_vector(user, generation)
-    own = generation.item_factors.astype(np.float64) @ x
+    personal = generation.item_factors.astype(np.float64) @ x
     rows = generation.rows_of(np.array([entry.item_key for entry in user.history], np.uint64))
-    own[rows] = -np.inf
+    personal[rows] = -np.inf
     ages = np.array([user.plays - entry.touched_at_play for entry in user.history])
     weights = np.array([entry.value for entry in user.history]) * 0.5 ** (ages / objective.half_life_plays)
     fixed = generation.fixed_items
@@ -59,7 +59,7 @@ def blended_scores(user: UserRecord, generation: Generation, strength: float) ->
     none = np.zeros(0, np.int32), np.zeros(0, np.float32)
     prior = score_variances_plain(*none, fixed, float(objective.row_regularization(1))).sum()
     preference = preferences(generation.popularity, generation.manifest.plays_per_listener)
-    return np.asarray(own + strength * variance / prior * own.max() * preference)
+    return np.asarray(personal + strength * variance / prior * personal.max() * preference)
 
 
 def test_a_newcomer_gets_a_blended_list(generation: Generation) -> None:
@@ -68,18 +68,18 @@ def test_a_newcomer_gets_a_blended_list(generation: Generation) -> None:
     records, plain = (unpack([user.encode() for user in users], FACTORS) for _ in range(2))
 
     lists = build_lists(records, generation, SETTINGS)
-    own = build_lists(plain, generation, override(SETTINGS, popular_blend=0.0))
+    personal = build_lists(plain, generation, override(SETTINGS, popular_blend=0.0))
 
     assert ["blended", "blended", "personal", "popular", "blended"] == kinds_of(lists)
-    assert ["personal", "personal", "personal", "popular", "personal"] == kinds_of(own)
+    assert ["personal", "personal", "personal", "popular", "personal"] == kinds_of(personal)
     for number in (0, 1, 4):
         scores = blended_scores(users[number], generation, SETTINGS.popularity.blend)
         np.testing.assert_allclose(np.sort(scores)[::-1][:10], lists.scores[number], atol=1e-5)
         np.testing.assert_allclose(scores[lists.rows[number]], lists.scores[number], atol=1e-5)
-        assert own.rows[number].tolist() != lists.rows[number].tolist()
+        assert personal.rows[number].tolist() != lists.rows[number].tolist()
     for number in (2, 3):
-        assert own.rows[number].tolist() == lists.rows[number].tolist()
-        assert own.scores[number].tolist() == lists.scores[number].tolist()
+        assert personal.rows[number].tolist() == lists.rows[number].tolist()
+        assert personal.scores[number].tolist() == lists.scores[number].tolist()
     np.testing.assert_array_equal(plain.vectors, records.vectors)
 
 

@@ -44,8 +44,8 @@ def learn_plain(record: UserRecord, events: list[Played], settings: Settings) ->
             learned.paused = event.action == Action.PAUSE
         elif event.action in (Action.HIDE, Action.UNHIDE):
             left = [key for key in learned.hidden if key != event.item_key]
-            kept = [*left, event.item_key] if event.action == Action.HIDE else left
-            learned.hidden = kept[max(0, len(kept) - settings.users.hidden_max) :]
+            remaining = [*left, event.item_key] if event.action == Action.HIDE else left
+            learned.hidden = remaining[max(0, len(remaining) - settings.users.hidden_max) :]
         elif event.action == Action.SHOWN:
             show_plain(learned, event.item_key, settings)
         else:
@@ -73,8 +73,8 @@ def signal_plain(record: UserRecord, event: Played, settings: Settings) -> None:
         return
     record.day_signals += 1
     if event.play_id:
-        kept = [*record.play_ids, event.play_id]
-        record.play_ids = kept[max(0, len(kept) - settings.users.play_ids_max) :]
+        play_ids = [*record.play_ids, event.play_id]
+        record.play_ids = play_ids[max(0, len(play_ids) - settings.users.play_ids_max) :]
     record.plays += event.action == Action.PLAY
     record.last_played_s = max(record.last_played_s, event.played_at_s)
     if event.weight > 0:

@@ -134,7 +134,7 @@ async def test_answers_are_as_described(scene: Scene, document: dict[str, Any]) 
     scene.put_related("i1", ["i2"])
     n_bad = 0
     async with scene.client() as client:
-        for path, asked in {
+        for path, urls in {
             "/v1/users/{user_id}/recommendations": "/v1/users/ann/recommendations?after=9:9",
             "/v1/users/{user_id}/because/{item_id}": "/v1/users/ann/because/i1",
             "/v1/users/{user_id}/export": "/v1/users/ann/export",
@@ -144,7 +144,7 @@ async def test_answers_are_as_described(scene: Scene, document: dict[str, Any]) 
             "/healthz": "/healthz",
             "/readyz": "/readyz",
         }.items():
-            for url in (asked, asked.split("?")[0]):
+            for url in (urls, urls.split("?")[0]):
                 response = await client.get(url)
                 n_bad += response.status_code >= 400
                 (media,) = document["paths"][path]["get"]["responses"][str(response.status_code)]["content"].items()

@@ -203,8 +203,8 @@ class Slow:
 
 def guarded(app: Any, **settings: Any) -> Guard:
     """Return an app behind a guard."""
-    own = settings_with(**settings)
-    return Guard(app, own.gateway, Access(own.gateway), GatewayMetrics())
+    made = settings_with(**settings)
+    return Guard(app, made.gateway, Access(made.gateway), GatewayMetrics())
 
 
 async def test_so_many_requests_are_answered_at_a_time_and_no_more() -> None:

@@ -33,9 +33,9 @@ class Served(NamedTuple):
 @asynccontextmanager
 async def serving(app: ASGIApp, **settings: Any) -> AsyncIterator[Served]:
     """Serve an app while the block lasts."""
-    own = settings_with(gateway_port=0, **settings)
-    bound = listen(own.gateway)
-    server = server_of(app, own.gateway)
+    made = settings_with(gateway_port=0, **settings)
+    bound = listen(made.gateway)
+    server = server_of(app, made.gateway)
     task = asyncio.create_task(server.serve([bound]))
     await wait_until(lambda: server.started)
     try:
@@ -144,8 +144,8 @@ async def test_a_long_head_within_the_bound_is_answered(scene: Scene, n: int) ->
 async def test_every_head_of_a_connection_is_bounded(scene: Scene) -> None:
     """Not the first one alone; what came before is answered, and sizes do not add up."""
     async with serving(scene.app) as served:
-        kept = with_header(9_000).replace(b"Connection: close\r\n", b"")
-        assert [200] * 5 + [431] == statuses(await say(served.port, *[kept] * 5, with_header(40_000), pause_s=0.05))
+        keeping = with_header(9_000).replace(b"Connection: close\r\n", b"")
+        assert [200] * 5 + [431] == statuses(await say(served.port, *[keeping] * 5, with_header(40_000), pause_s=0.05))
         assert [200, 431] == statuses(await say(served.port, HEALTH, b"GET /" + b"a" * 40_000, pause_s=0.05))
 
 
@@ -189,9 +189,9 @@ async def test_an_answer_may_take_longer_than_a_head(scene: Scene) -> None:
     """The timer ends with the head."""
     scene.put_list(made_list(offset=5))
     path = f"/v1/users/ann/recommendations?after={made_list().partition}:9&wait_ms={2000 * HEAD_S:.0f}"
-    asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     async with serving(scene.app) as served:
-        assert b'"reflected":false' in await say(served.port, asked)
+        assert b'"reflected":false' in await say(served.port, request)
 
 
 @pytest.mark.parametrize(
@@ -259,13 +259,13 @@ async def test_a_body_longer_than_it_says_is_another_request(scene: Scene) -> No
 async def test_a_body_that_nobody_reads_does_not_hold_the_connection(scene: Scene) -> None:
     """It was answered before its end: the connection ends, however much of it is to come."""
     async with serving(scene.app) as served:
-        for asked, status in (
+        for request, status in (
             (posting(10**9, b"x", b"text/plain"), 415),
             (posting(10**9, b"x"), 413),
             (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", 200),
             (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", 200),
         ):
-            assert [status] == statuses(await say(served.port, asked, *[b"x"] * 20, pause_s=0.05, within_s=2))
+            assert [status] == statuses(await say(served.port, request, *[b"x"] * 20, pause_s=0.05, within_s=2))
 
 
 async def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
@@ -292,9 +292,9 @@ async def test_a_connection_is_kept_and_answers_stand_apart(scene: Scene) -> Non
 
 async def test_who_asks_whether_to_send_a_body_is_told(scene: Scene) -> None:
     """`Expect: 100-continue`, as curl has it for large bodies."""
-    asked = posting(2, b"").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+    request = posting(2, b"").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
     async with serving(scene.app) as served:
-        answers = await say(served.port, asked, b"{}", pause_s=0.1)
+        answers = await say(served.port, request, b"{}", pause_s=0.1)
 
     assert [100, 422] == statuses(answers)
 
@@ -302,9 +302,9 @@ async def test_who_asks_whether_to_send_a_body_is_told(scene: Scene) -> None:
 async def test_nothing_else_is_spoken_here(scene: Scene) -> None:
     """Whoever wants web sockets gets HTTP."""
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
-    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n"
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n"
     async with serving(scene.app) as served, connected(served.port) as (stream, writer):
-        writer.write(asked)
+        writer.write(request)
         assert b"HTTP/1.1 200 OK\r\n" == await asyncio.wait_for(stream.readline(), 5)
 
 
@@ -354,12 +354,12 @@ async def test_a_client_that_does_not_read_is_not_waited_for() -> None:
 async def test_a_page_that_is_closed_leaves_room(scene: Scene) -> None:
     """Its stream is not counted any more, nor does anybody wait for its listener."""
     streams = scene.parts.streams
-    asked = b"GET /live/events?user=ann HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = b"GET /live/events?user=ann HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with serving(scene.app) as served:
         async with AsyncExitStack() as stack:
             opened = [await stack.enter_async_context(connected(served.port)) for _ in range(60)]
             for _, writer in opened:
-                writer.write(asked)
+                writer.write(request)
             answers = [(await asyncio.wait_for(stream.readline(), 10))[9:12] for stream, _ in opened]
             assert [b"200"] * 50 + [b"503"] * 10 == sorted(answers)
             assert streams.n_open == 50
@@ -374,8 +374,8 @@ async def test_a_server_stops_with_connections_that_are_kept(scene: Scene) -> No
     async with AsyncExitStack() as stack:
         async with serving(scene.app) as served:
             opened = [await stack.enter_async_context(connected(served.port)) for _ in range(3)]
-            for (_, writer), asked in zip(opened, (HEALTH, b"GET /he", page), strict=True):
-                writer.write(asked)
+            for (_, writer), request in zip(opened, (HEALTH, b"GET /he", page), strict=True):
+                writer.write(request)
             await asyncio.sleep(1)
             began = now_s()
             scene.parts.waiters.close()

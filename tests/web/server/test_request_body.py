@@ -33,10 +33,10 @@ def request(parts: Sequence[bytes | None], **headers: str) -> Request:
     return Request({"type": "http", "method": "POST", "headers": told}, receive)
 
 
-async def refused(asked: Request, bytes_max: int = 100) -> tuple[int, str]:
+async def refused(asking: Request, bytes_max: int = 100) -> tuple[int, str]:
     """Return with what a body is refused."""
     with pytest.raises(Problem) as caught:
-        await json_body(asked, bytes_max)
+        await json_body(asking, bytes_max)
     return caught.value.status, caught.value.detail
 
 
@@ -65,10 +65,10 @@ async def test_another_type_is_refused(kind: str, told: str) -> None:
 
 async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
     """Nothing of it is received."""
-    asked = request([], content_length="101")
+    asking = request([], content_length="101")
 
-    assert (413, "The body has more than 100 bytes: send less at once.") == await refused(asked)
-    assert await asked.receive() == {"type": "http.request", "body": b"", "more_body": False}
+    assert (413, "The body has more than 100 bytes: send less at once.") == await refused(asking)
+    assert await asking.receive() == {"type": "http.request", "body": b"", "more_body": False}
 
 
 @pytest.mark.parametrize("length", ["0", "100", "nonsense", "\xb2", "-1"])
