@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -81,19 +82,20 @@ def searched(settings: Settings, broker: Broker) -> Iterator[tuple[str, bytes]]:
     for name in msgspec.structs.asdict(names).values():
         if name != names.plays:
             yield from records_of(settings, name)  # what a producer has packed
-    for path in broker.folder.rglob("*"):
-        if may_hold_a_trace(path, settings):
-            with suppress(FileNotFoundError):  # the broker goes on, with topics of other tests
-                yield str(path), path.read_bytes()
+    for folder_name, _, file_names in os.walk(broker.folder):  # it leaves out folders that go meanwhile
+        for path in [Path(folder_name, file_name) for file_name in file_names]:
+            if may_hold_a_trace(path, settings):
+                with suppress(FileNotFoundError):  # the broker goes on, with topics of other tests
+                    yield str(path), path.read_bytes()
 
 
 def may_hold_a_trace(path: Path, settings: Settings) -> bool:
-    """Return whether a path of the broker is a file with more than offsets, of no other test, and not of the plays."""
+    """Return whether a file of the broker has more than offsets, is of no other test, and is not of the plays."""
     topic = path.parent.name.rpartition("-")[0]
     of_another_test = topic.startswith("test-") and not topic.startswith(settings.application.group)
     holds_offsets = path.suffix in {".index", ".timeindex"}  # as large as they may become, from the beginning
     is_plays = topic == topic_names(settings).plays
-    return path.is_file() and not (of_another_test or holds_offsets or is_plays)
+    return not (of_another_test or holds_offsets or is_plays)
 
 
 def entries_of(folder: Path) -> Iterator[tuple[str, bytes]]:

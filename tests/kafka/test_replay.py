@@ -1,5 +1,6 @@
 """`playfold replay` and `playfold recommend` on a real Kafka."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -83,13 +84,13 @@ async def test_a_file_arrives_whole_and_in_order(settings: Settings, names: Topi
 async def test_ctrl_c_names_the_row_to_go_on_from(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
     """What was sent before the interrupt and what is sent from the named row on are all plays, each once."""
     path = str(write_plays(tmp_path, 600))
-    command = command_line("replay", path, "--rate", "200", "--json")
+    command = command_line("replay", path, "--rate", "50", "--json")
     with start(settings, command) as running:
-        deadline = time.monotonic() + 20
-        while not await plays_on_topic(settings, names) and time.monotonic() < deadline:
-            pass
+        async with asyncio.timeout(60):
+            while not await plays_on_topic(settings, names):
+                pass
         running.send_signal(signal.SIGINT)
-        printed = running.communicate(timeout=10)[0]
+        printed = running.communicate(timeout=60)[0]
     interrupted = json.loads(printed)
     assert running.returncode == 130
     assert interrupted["stopped"]
