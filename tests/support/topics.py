@@ -15,7 +15,7 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.support.made_up import produce_plays
 
-READY_S = 30.0
+READY_S = 60.0
 
 
 @contextmanager
