@@ -16,6 +16,7 @@ from streams.topics.topics import TopicNames
 from tests.acceptance.chaos import Chaos, load
 from tests.acceptance.reference import changelog_records, latest_lists, sequential_records, stale
 from tests.support.made_up import made_up_factors, made_up_plays, publish
+from tests.support.wait import block_until
 
 PLAYS, USERS, ITEMS, FACTORS = 120_000, 3_000, 500, 16
 KILLS, WIPED_EVERY = 20, 3
@@ -45,7 +46,6 @@ async def live_through(chaos: Chaos, plays: list[Item]) -> None:
         await chaos.kill(wipe=number % WIPED_EVERY == 0)
     await sending
     await chaos.until_idle(60)
-    await asyncio.sleep(2)  # what the sweep has to mend, it mends within a second
 
 
 @pytest.fixture
@@ -75,6 +75,7 @@ def test_state_equals_sequential_reference_after_kills_wipes_freeze_and_rebalanc
         chaos.start("a")
         chaos.start("b")
         asyncio.run(live_through(chaos, with_retries(made_up_plays(PLAYS, USERS, ITEMS, rng), dice)))
+        block_until(lambda: stale(changelog_records(crowd)) == [], 30)  # what late workers wrote, the sweep mends
     finally:
         chaos.stop()
     expected = sequential_records(crowd)
