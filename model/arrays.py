@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Floats = NDArray[np.float32]  # vectors, matrices of factors, weights
-Doubles = NDArray[np.float64]  # what is summed or decomposed once
+Doubles = NDArray[np.float64]  # sums, and matrices that are decomposed
 Rows = NDArray[np.int32]  # item rows of a generation, -1 where it does not know the item
 Starts = NDArray[np.int64]  # compressed rows: those of user u are starts[u]:starts[u + 1]
 Keys = NDArray[np.uint64]  # item keys

@@ -1,10 +1,10 @@
-"""Lists of listeners of whom little is known: their own scores, and what everybody plays, by how much is unknown.
+"""Lists of listeners with few known items: their own scores and the popular items, by how much is unknown.
 
     blended(y) = x . y + popular_part * preference(y),   popular_part = strength * left * best
 
-`preference(y)` is how many of the item's plays an average listener makes, at most 1: what a score, whose target is 1
-for what is played, says of a listener. `best` is the listener's best score, since a vector that one play made is so
-short that any preference would drown it. `left` is the share of the variance that is left (`model/score_variance.py`).
+`preference(y)` is the number of the item's plays that an average listener makes, at most 1. So it has the scale of a
+score, whose target is 1 for a played item. `best` is the listener's best score: a vector of one play is so short that
+any preference would drown it. `left` is the share of the variance that is left (`model/score_variance.py`).
 
 The own scores are not multiplied by `1 - left`: the solve has shortened the vector by as much already, so doubt would
 count twice. `docs/decisions.md` has the figures.
@@ -44,7 +44,7 @@ def preferences(plays: Floats | Doubles, plays_per_listener: float) -> Floats:
 
 
 def popular_parts(best: Floats, left: Floats, strength: float) -> Floats:
-    """Return what a preference of 1 adds to a score.
+    """Return the popular part of each listener: the addition to a score for a preference of 1.
 
     Args:
         best: The best score of every listener, shape (n,); nothing is added where there is no positive one.
@@ -58,7 +58,7 @@ class PopularPart(NamedTuple):
     """The popular part of n users' blended scores."""
 
     strengths: Floats
-    """(n_users,): what a preference of 1 adds to a user's scores."""
+    """(n_users,): the addition to a user's scores for a preference of 1."""
     preference: Floats
     """(n_items,)"""
     rows: Rows

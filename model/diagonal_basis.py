@@ -26,7 +26,7 @@ def diagonalise(item_factors: Floats, gram_scale: float) -> tuple[Doubles, Float
 
     Args:
         item_factors: Item vectors, shape (n_items, f).
-        gram_scale: Weight of what was not played, `Objective.gram_scale`.
+        gram_scale: Weight of the items that were not played, `Objective.gram_scale`.
 
     Returns:
         The rotation, shape (f, f), to be applied to users and items alike with `rotate`, and the scaled diagonal of

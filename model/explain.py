@@ -1,6 +1,6 @@
 """Why an item is recommended: the exact split of its score over the listener's own plays.
 
-A folded-in vector is linear in what was played (Hu, Koren and Volinsky 2008, section 5). With
+A folded-in vector is linear in the plays (Hu, Koren and Volinsky 2008, section 5). With
 `A = diag(d) + reg I + sum_j c_j y_j y_j'`, the matrix of `model/solver.py`, the score of item i is
 `y_i' A^-1 sum_j b_j y_j`, so the share of play j in it is `b_j y_i' A^-1 y_j`. An entry that says *no*, whose target
 is 0, has a share of 0: it speaks through A, and shrinks the shares of the plays that are like it.
@@ -33,15 +33,15 @@ class Reasons(NamedTuple):
     """The entries of a history that add most to each score of n lists, by descending absolute share."""
 
     entries: Rows  # (n, list_n, m), places in the compressed rows; -1 where fewer have a share, or no item is listed
-    shares: Floats  # (n, list_n, m), what each adds to the score; 0 where there is none
-    rest: Floats  # (n, list_n), what all other entries add together
+    shares: Floats  # (n, list_n, m), the addition of each to the score; 0 where there is none
+    rest: Floats  # (n, list_n), the sum of all other shares
 
 
 def explain(equations: Equations, items: FixedItems, users: Starts, lists: Rows, m: int) -> Reasons:
     """Split the scores of lists over the plays behind them.
 
     Args:
-        equations: What the users' vectors were solved from; no confidence is negative, every regularization positive.
+        equations: The systems that the users' vectors solve; no confidence is negative, every regularization positive.
         items: The items.
         users: The users whose lists these are, shape (n,).
         lists: Item rows, shape (n, list_n); -1 pads the end of a list.
@@ -49,7 +49,7 @@ def explain(equations: Equations, items: FixedItems, users: Starts, lists: Rows,
 
     Returns:
         Places, shares and rest; among equal shares the entry that stands last comes first. `shares` and `rest` sum to
-        the score in single precision: within 1e-5 of it for what a list holds, not for a score that is next to 0.
+        the score in single precision: within 1e-5 of it for a listed item, not for a score that is next to 0.
     """
     n, list_n = lists.shape
     entries, shares = np.full((n, list_n, m), -1, np.int32), np.zeros((n, list_n, m), np.float32)
@@ -75,7 +75,7 @@ def split(equations: Equations, items: FixedItems, user: int, item_rows: Rows) -
     """Return the share of every entry of a user's history in the scores of some items: the reference for `explain`.
 
     Args:
-        equations: What the users' vectors were solved from.
+        equations: The systems that the users' vectors solve.
         items: The items.
         user: The user's number in the equations.
         item_rows: The items whose scores are split, shape (n,).
@@ -99,7 +99,7 @@ Played = tuple[Starts, Rows, Floats, Floats]  # starts, rows, confidences, targe
 
 @njit(fastmath=_FAST, error_model="numpy")
 def _gather_played(played: Played, u: int, factors: Floats, d: Floats, z: Floats, scale: Floats, at: Rows) -> int:
-    """Write a user's played items as `z`, what their shares are multiplied with, and their places; return how many."""
+    """Write a user's played items as `z`, the scales of their shares, and their places; return their number."""
     starts, rows, confidences, targets = played
     k = 0
     for j in range(starts[u], starts[u + 1]):
@@ -177,7 +177,7 @@ def _relate(z: Floats, h: Floats, space: Floats, x: Floats) -> None:
 
 @njit(fastmath=_FAST, error_model="numpy")
 def _insert(best: Floats, places: Rows, share: Floats, place: Rows) -> None:
-    """Put a share of every item into its place among the best ones; what falls out ends in `share` and `place`."""
+    """Put a share of every item into its place among the best; the one that drops out ends in `share` and `place`."""
     for t in range(len(best)):
         held, held_at = best[t], places[t]
         for i in range(len(share)):

@@ -1,4 +1,4 @@
-"""What training and fold-in minimise: one definition for both, written into every generation's manifest."""
+"""The objective that training and fold-in minimise: one definition, written into every generation's manifest."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +15,7 @@ _LOG_2 = np.float32(np.log(2))
 
 
 def against(weights: ArrayLike) -> Flags:
-    """Tell which weights are of signals against an item, even where decay has left nothing but the sign.
+    """Return which weights are of signals against an item, even where decay has left nothing but the sign.
 
     >>> against([1.0, 0.0, -0.0, -1.0]).tolist()
     [False, False, True, True]
@@ -35,7 +35,7 @@ class Objective:
     `sum_all (1 + alpha weight) (p - x.y)^2 + lambda (|x|^2 + |y|^2)`, `p = 1` where played.
 
     Either way a row solves `(gram_scale * gram + regularization I + sum c y y') x = sum b y` over its played items,
-    where `weight` is what their signals are worth after decay.
+    where `weight` is that of their signals after decay.
 
     A weight below 0 is of signals against an item: confidence in preference 0 (Hu, Koren and Volinsky's `p = 0`),
     so its `c` is that of the weight without its sign, its `b` is 0, and `n_row` does not count it.
@@ -78,7 +78,7 @@ class Objective:
         """Return `b`, the weight of every item of a history on the right-hand side of the row's equations.
 
         Args:
-            weights: What the items' signals are worth.
+            weights: Weights of the items' signals.
             confidences: Their `confidences`, if they are known already.
         """
         weights = np.asarray(weights, np.float32)

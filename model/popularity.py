@@ -1,4 +1,4 @@
-"""What everybody plays: the list for someone without a history."""
+"""The popularity of items, by which a listener without a history gets a list."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,13 +8,13 @@ import numpy as np
 from model.arrays import Counts, Doubles, Floats, Rows
 
 HALF_LIVES_MAX = 64
-"""Half-lives by which plays may outgrow the reference; a double takes 1,023."""
+"""Rescale after this many half-lives, far below the overflow of float64 (1,023)."""
 
 
 def popularity_in_time(
     values: Floats, last_played_s: Counts, item_rows: Rows, n_items: int, half_life_s: float, now_s: int
 ) -> tuple[Floats, int]:
-    """Sum what entries of histories are worth, each halved with the time since its last play.
+    """Sum the entries of histories by item, each halved with the time since its last play.
 
     Args:
         values: Decayed counts of plays, as of the play that last touched each entry, shape (h,).
@@ -37,7 +37,7 @@ def popularity_in_time(
 
 @dataclass(slots=True)
 class LivePlays:
-    """Sums of plays, each halved with time, that grow as plays arrive: exact, whatever order they arrive in.
+    """Sums of plays, each halved with time, that grow as plays arrive: exact in any order of arrival.
 
     Nothing is decayed as time goes on. Every play counts for more than those before it instead, twice as much after
     every half-life, and all sums are scaled down together before they could overflow.
@@ -45,7 +45,7 @@ class LivePlays:
     Attributes:
         sums: Per item, in plays as of `reference_s`, shape (n_items,).
         reference_s: When a play counts 1 in `sums`, in seconds since 1970.
-        latest_s: The latest play counted; 0: none yet, and nothing is known of the time of what `sums` hold.
+        latest_s: The latest play counted; 0: none yet, and the time of `sums` is unknown.
     """
 
     sums: Doubles
@@ -54,7 +54,7 @@ class LivePlays:
 
     @classmethod
     def begin(cls, plays: Floats, as_of_s: int) -> Self:
-        """Begin with what items were worth at a time; 0 if that is not known: they then count as of the first play."""
+        """Begin with plays as of a time; 0 if the time is unknown, and they count as of the first play."""
         return cls(plays.astype(np.float64), as_of_s, as_of_s)
 
     def add(self, rows: Rows, weights: Floats, played_at_s: Counts, half_life_s: float, now_s: int) -> None:
@@ -62,7 +62,7 @@ class LivePlays:
 
         Args:
             rows: Item rows; -1 is ignored.
-            weights: What each play is worth before any decay; one that is worth less than nothing is ignored.
+            weights: Weights before any decay; one below 0 is ignored.
             played_at_s: When each was made, in seconds since 1970; taken as now where it is later, so that a clock
                 that is wrong by years cannot make all other plays worthless.
             half_life_s: Seconds after which a play counts half; infinite for no decay.
@@ -83,6 +83,6 @@ class LivePlays:
         np.add.at(self.sums, rows[counted], worth)
 
     def plays(self, half_life_s: float) -> Doubles:
-        """Return what every item is worth as of the latest play, shape (n_items,)."""
+        """Return the plays of every item as of the latest play, shape (n_items,)."""
         plays: Doubles = self.sums * 2.0 ** ((self.reference_s - self.latest_s) / half_life_s)
         return plays

@@ -68,7 +68,7 @@ class Ragged:
         return self._with(starts, *(column[mask] for column in self.columns))
 
     def without(self, users: Flags) -> Self:
-        """Return the entries of all users but those where `users` is True, who have none left.
+        """Return the entries without those of the users where `users` is True.
 
         >>> left = RaggedRows(np.array([0, 1, 3]), np.array([7, 8, 9], np.int32)).without(np.array([True, False]))
         >>> left.starts.tolist(), left.rows.tolist()
@@ -138,7 +138,7 @@ class WeightedRows(Ragged):
 
     Attributes:
         rows: (entries,), item rows, -1 where the generation does not know an item.
-        weights: (entries,), what the signals of an item are worth; below 0: against the item.
+        weights: (entries,), of the signals of an item; below 0: against the item.
     """
 
     rows: Rows

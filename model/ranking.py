@@ -1,7 +1,7 @@
 """The exact best n of a catalog for a batch of users, without the items they know.
 
 The file is long because its kernels share a candidate's form: numba compiles a cached kernel anew only when its own
-file changes, so what is compiled into it stands beside it.
+file changes, so the functions that are compiled into it stand beside it.
 """
 
 from typing import NamedTuple
@@ -201,7 +201,7 @@ def _rank_block(
     found: tuple[Keys, Starts, Floats],
     n: int,
 ) -> None:
-    """Take one block's scores into the candidates of the users `who`."""
+    """Take one block's scores into the candidates of some users."""
     starts, known_rows, withdrawn_rows = known
     low, high = np.searchsorted(withdrawn_rows, first), np.searchsorted(withdrawn_rows, first + scores.shape[1])
     candidates, counts, bars = found

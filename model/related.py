@@ -10,7 +10,7 @@ from model.ranking import BoundedItems, top_n
 def related_items(item_factors: Floats, n: int, threads: int = 1, items: Rows | None = None) -> tuple[Rows, Floats]:
     """Return the items of the smallest angle to each item, exactly.
 
-    A cosine does not see how popular an item is: its vector's length tells that, its direction who likes it.
+    A cosine ignores the popularity of an item, which is in its vector's length. The direction is its audience.
 
     Args:
         item_factors: Item vectors, shape (n_items, f).

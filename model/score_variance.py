@@ -1,4 +1,4 @@
-"""How much is unknown of a listener: the variance that their scores have left.
+"""Uncertainty about a listener: the share of variance that their scores have left.
 
 A listener's vector solves `A x = b` with `A = diag(d) + reg I + sum_j c_j y_j y_j'` (`model/solver.py`), which is ridge
 regression. Read as Bayes does (Bishop 2006, Pattern Recognition and Machine Learning, eq. 3.53 and 3.59), `A` is the
@@ -7,7 +7,7 @@ the first play it is `y' D0^-1 y`, with `D0 = diag(d) + reg0 I`.
 
 Where the regularization grows with the row, an empty row would have none, and a catalog of fewer directions than
 factors no finite variance. So `reg0` is that of a row of one play, the least that the objective ever gives: a first
-play then takes variance away by what it tells, and every further one by what it tells and by its regularization.
+play then takes variance away by its information, and every further one by its information and its regularization.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def variance_left(equations: Equations, items: FixedItems, prior_regularization:
     those played: by Woodbury's identity a listener with k of them costs a system of size k.
 
     Args:
-        equations: What the vectors of `n` listeners solve; one without known items has `reg0` there.
+        equations: The systems that the vectors of `n` listeners solve; one without known items has `reg0` there.
         items: The items; `d` is the diagonal of their gram.
         prior_regularization: `reg0`, that of a listener with one play.
 

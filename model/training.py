@@ -1,4 +1,4 @@
-"""Factors from the matrix of who played what: alternating sweeps of the solver that also folds users in."""
+"""Factors from the matrix of listeners and items: alternating sweeps of the solver that also folds users in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Matrix(WeightedRows):
 
 
 class Factors(NamedTuple):
-    """What a training gives: factors in the basis in which the items' gram is diagonal."""
+    """The result of a training: factors in the basis in which the items' gram is diagonal."""
 
     user_factors: Floats  # (n_users, f), one for every compressed row of the matrix: its fold-in
     item_factors: Floats  # (n_items, f); an item that nobody played is a row of zeros
@@ -51,7 +51,7 @@ class Progress(NamedTuple):
 
 
 class Engine(Protocol):
-    """Whatever can train; Spark would be another one."""
+    """An implementation of the training, on this machine or elsewhere."""
 
     def train(
         self,
@@ -126,10 +126,11 @@ def train(
     Args:
         matrix: Decayed counts of plays, compressed over users; the rows are the items.
         n_items: Number of items; one that nobody played becomes a row of zeros.
-        objective: What is minimised, and how often the sweeps go around.
-        rng: Source of the first item factors; the same one gives the same factors again, bit for bit.
+        objective: The objective, with the number of sweeps.
+        rng: Source of the first item factors; the same one gives the same factors again, bit for bit in one process.
+            A kernel that has just been compiled may round differently from the same kernel in numba's cache.
         progress: Called after every half-sweep.
-        engine: What does the work; our own kernel on one thread if left out.
+        engine: The implementation; our own kernel on one thread if left out.
         start: Item factors to begin with, shape (n_items, f), such as those of an earlier training on nearly the same
             plays, after which few sweeps are enough. A row of zeros is unknown and begins from chance.
 
@@ -153,7 +154,7 @@ def _first_items(n_items: int, objective: Objective, rng: np.random.Generator, s
 
 
 def _report(progress: Callable[[Progress], None], step: Progress, solved: Floats, objective: Objective) -> None:
-    """Tell of a half-sweep that has ended well, or raise."""
+    """Report a half-sweep, or raise if its result is not finite."""
     if not np.isfinite(solved).all():
         message = f"The training diverged in iteration {step.iteration} of {step.iterations}, {step.side}: {objective}."
         raise TrainingError(message)

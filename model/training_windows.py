@@ -1,4 +1,4 @@
-"""Rows for what was played together: parts of a listener's history, trained on beside the whole.
+"""Rows for plays that were made together: parts of a listener's history, trained on beside the whole.
 
 A fold-in weighs a listener's last plays most, so its vector describes a moment; a training on whole histories alone
 only meets vectors that describe years. Training on windows of consecutive plays as well closes that gap.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.equations import equations_of
-from model.evaluation.live_ranks import Signals, live_ranks
+from model.evaluation.live_ranks import GroupSignals, live_ranks
 from model.explain import explain
 from model.fixed_items import FixedItems
 from model.fold_in import fold_in
@@ -28,5 +28,5 @@ def warm_up() -> None:
     best_of(x, items.factors, RaggedRows(starts, rows), n=1)
     flags = np.ones(1, np.bool_)
     known = RaggedKeys(starts, keys)
-    signals_of = Signals(starts, keys, times, flags, flags)
+    signals_of = GroupSignals(starts, keys, times, flags, flags)
     live_ranks(signals_of, known, known, known, RaggedMarks(starts, times), keys)

@@ -5,7 +5,7 @@ import numpy as np
 from agents.group_context import GroupContext
 from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
-from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks
+from model.evaluation.live_ranks import DEPTH, GroupSignals, ScoredPlays, live_ranks
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
 from model.ragged import RaggedKeys
 from model.repeat_rule import known_excluded
@@ -119,7 +119,9 @@ class LiveQuality:
             np.add.at(counts, (entries["history"], entries["fresh"].view(np.uint8)), _FIGURES_OF[entries[kind]])
 
 
-def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular: Keys, settings: Settings) -> Scored:
+def _ranks(
+    records: UserRecords, events: EventColumns, outcomes: Codes, popular: Keys, settings: Settings
+) -> ScoredPlays:
     """Rank the learned plays of a group whose items are new for their listeners."""
     learnt: Flags = _LEARNT[outcomes]
     plays: Flags = learnt & (events.actions == Action.PLAY) & (events.weights > 0)
@@ -129,7 +131,7 @@ def _ranks(records: UserRecords, events: EventColumns, outcomes: Codes, popular:
     history = RaggedKeys(records.histories.starts, records.histories.item_keys)
     hidden, cooled = unwanted(records, settings.users)
     return live_ranks(
-        Signals(events.starts, events.item_keys, marks, known, plays),
+        GroupSignals(events.starts, events.item_keys, marks, known, plays),
         history,
         history.select(known_out),
         hidden.join(cooled),

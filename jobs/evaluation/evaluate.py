@@ -8,7 +8,7 @@ import numpy as np
 from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Flags, Starts
 from model.evaluation.event_log import Split
-from model.evaluation.rank_metrics import HISTORY_KINDS, Interval, hit_rate, mean_reciprocal_rank
+from model.evaluation.rank_metrics import HISTORY_KINDS, hit_rate, mean_reciprocal_rank
 from state.generations.manifest import Estimate
 
 PARTS = 20
@@ -77,9 +77,9 @@ def _figures(name: str, ranks: Starts, lengths: Starts, n_items: int) -> Figures
     by_history = {kind: (low <= lengths) & (lengths <= high) for kind, (low, high) in HISTORY_KINDS.items()}
     return Figures(
         name,
-        _estimate(at_10),
-        _estimate(at_20),
-        _estimate(mean_reciprocal_rank(ranks, 20, n_items)),
+        Estimate(*at_10),
+        Estimate(*at_20),
+        Estimate(*mean_reciprocal_rank(ranks, 20, n_items)),
         _parts(over_time, ranks, n_items),
         _parts(by_history, ranks, n_items),
     )
@@ -88,11 +88,7 @@ def _figures(name: str, ranks: Starts, lengths: Starts, n_items: int) -> Figures
 def _parts(parts: dict[str, Flags], ranks: Starts, n_items: int) -> list[Part]:
     """Return the hit rates of all parts that have events."""
     return [
-        Part(name, int(part.sum()), _estimate(hit_rate(ranks[part], 20, n_items)))
+        Part(name, int(part.sum()), Estimate(*hit_rate(ranks[part], 20, n_items)))
         for name, part in parts.items()
         if part.any()
     ]
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(*interval)

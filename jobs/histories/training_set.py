@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jobs.histories.snapshot import Snapshot
 from model.arrays import Counts, Floats, Keys, Rows, Starts
 from model.history import Histories
+from model.objective import DAY_S
 from model.popularity import popularity_in_time
 from model.training import Matrix
 from model.training_windows import with_windows
@@ -19,7 +20,6 @@ from streams.settings import Settings
 from streams.settings.training import RetrainingSettings
 
 ITEM_IDS = "item_ids.json"
-DAY_S = 86_400
 GATE_LISTENERS_MIN = 1000
 """The hold-out has at least this many listeners, if there are enough, for any share."""
 NOTHING_HELD_OUT = -1

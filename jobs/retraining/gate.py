@@ -106,8 +106,8 @@ class Ranks(NamedTuple):
         """Return hit rate and mean reciprocal rank with their intervals."""
         return Quality(
             n_events=len(self.ranks),
-            hit_at_20=_estimate(hit_rate(self.ranks, K, self.n_items)),
-            mrr_at_20=_estimate(mean_reciprocal_rank(self.ranks, K, self.n_items)),
+            hit_at_20=Estimate(*hit_rate(self.ranks, K, self.n_items)),
+            mrr_at_20=Estimate(*mean_reciprocal_rank(self.ranks, K, self.n_items)),
         )
 
 
@@ -166,7 +166,7 @@ def judge(
         against=against,
         candidate=quality,
         serving=serving.quality,
-        difference=_estimate(difference),
+        difference=Estimate(*difference),
         accepted=not worse,
         forced=worse and forced,
         reason=_reason(quality.hit_at_20.value, difference, against, n, worse=worse, forced=forced),
@@ -195,7 +195,3 @@ def _reason(hit_at_20: float, difference: Interval, against: str | None, n: int,
     if n < LISTENERS_MIN:
         return f"{comparison}; {n} listeners are too few to judge by."
     return f"{comparison}, {interval}."
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(interval.value, interval.low, interval.high)

@@ -8,7 +8,7 @@ import numpy as np
 from jobs.tuning.results import ScoredSetting, TuningError
 from model.evaluation.event_log import Events, split_events
 from model.evaluation.prequential import fold_in_ranks, train_on
-from model.evaluation.rank_metrics import Interval, QualityError, hit_rate, mean_reciprocal_rank
+from model.evaluation.rank_metrics import QualityError, hit_rate, mean_reciprocal_rank
 from model.objective import Objective
 from model.training import Factors, TrainingError
 from state.generations.manifest import Estimate
@@ -62,8 +62,8 @@ class Dataset:
             ranks = np.zeros(int(self._split.scored.sum()), np.int64)
         return ScoredSetting(
             objective=setting,
-            hit_at_20=_estimate(hit_rate(ranks, 20, self._split.n_items)),
-            mrr_at_20=_estimate(mean_reciprocal_rank(ranks, 20, self._split.n_items)),
+            hit_at_20=Estimate(*hit_rate(ranks, 20, self._split.n_items)),
+            mrr_at_20=Estimate(*mean_reciprocal_rank(ranks, 20, self._split.n_items)),
             n_events=len(ranks),
             seconds=round(time.monotonic() - began, 3),
         )
@@ -75,7 +75,3 @@ class Dataset:
             factors = train_on(self._split, trained_setting, np.random.default_rng(SEED), self._threads)
             self._trained = trained_setting, factors
         return self._trained[1]
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(*interval)

@@ -1,4 +1,4 @@
-"""How good blended lists would have been, by the protocol of `model/evaluation/prequential.py`."""
+"""Ranks in blended lists, by the protocol of `model/evaluation/prequential.py`."""
 
 from typing import NamedTuple
 
@@ -24,30 +24,30 @@ from model.training import Factors
 
 
 def blended_ranks(split: Split, factors: Factors, objective: Objective, blend: Blend, threads: int = 1) -> Starts:
-    """Rank every scored event's item as `fold_in_ranks` does, but blend the lists of listeners little is known of.
+    """Rank every scored event's item as `fold_in_ranks` does, but blend the lists of listeners with few known items.
 
-    What is popular is what all plays before an event are worth, each halved every 30 days. A listener of whom no item
-    is known gets that. Arguments, result and errors are those of `fold_in_ranks`.
+    The popularity of an item is the sum of all its plays before an event, each halved every 30 days. A listener
+    without a known item gets the popular list. Arguments, result and errors are those of `fold_in_ranks`.
     """
-    ranks, newcomers, n_asked = [np.zeros(0, np.int64)], [], 0
+    ranks, newcomers, n_scored = [np.zeros(0, np.int64)], [], 0
     items, prior = factors.items, float(objective.row_regularization(1))
-    for asked in scored_events(split, objective.half_life_plays, objective.half_life_s):
-        equations = equations_of(asked.signals, objective)
-        x = solve_rows(equations, items, factors.user_factors[asked.users], threads)
-        ranks.append(ranks_among(x, items.factors, asked.known, asked.played_rows, threads))
+    for events in scored_events(split, objective.half_life_plays, objective.half_life_s):
+        equations = equations_of(events.signals, objective)
+        x = solve_rows(equations, items, factors.user_factors[events.users], threads)
+        ranks.append(ranks_among(x, items.factors, events.known, events.played_rows, threads))
         few = np.flatnonzero(equations.n_liked <= blend.items_max)
-        newcomers.append(_Newcomers(n_asked + few, x[few], variance_left(equations.part(few), items, prior)))
-        n_asked += len(x)
-    found = np.concatenate(ranks)
+        newcomers.append(_Newcomers(n_scored + few, x[few], variance_left(equations.part(few), items, prior)))
+        n_scored += len(x)
+    in_turn = np.concatenate(ranks)
     if newcomers:
-        _rank_in_time(split, newcomers, factors.item_factors, blend.strength, found)
-    return in_time_order(split, [finite_ranks(found)])
+        _rank_in_time(split, newcomers, factors.item_factors, blend.strength, in_turn)
+    return in_time_order(split, [finite_ranks(in_turn)])
 
 
 class _Newcomers(NamedTuple):
-    """Scored events of listeners little is known of."""
+    """Scored events of listeners with few known items."""
 
-    asked: Starts  # (n,), their numbers among all scored events, listener after listener
+    numbers: Starts  # (n,), their numbers among all scored events, listener after listener
     x: Floats  # (n, f)
     left: Floats  # (n,), the share of variance left
 
@@ -56,18 +56,25 @@ def _rank_in_time(
     split: Split, newcomers: list[_Newcomers], item_factors: Floats, strength: float, ranks: Starts
 ) -> None:
     """Rank newcomers' items again, by blended scores as of each event's moment, into `ranks`."""
-    asked, x, left = (np.concatenate([part[i] for part in newcomers]) for i in range(3))
-    which = np.full(len(split.items), -1)
-    which[np.flatnonzero(split.scored)[asked]] = np.arange(len(asked))
+    numbers, x, left = (np.concatenate([part[i] for part in newcomers]) for i in range(3))
+    newcomer_of = np.full(len(split.items), -1)
+    newcomer_of[np.flatnonzero(split.scored)[numbers]] = np.arange(len(numbers))
     worth, order = popularity_weights(split, POPULAR_HALF_LIFE_S), np.argsort(split.places)
-    found, plays = ranks[asked], trained_popularity(split, worth)
+    ranks_again, plays = ranks[numbers], trained_popularity(split, worth)
     trained = split.places < split.n_trained
     per_listener = trained.sum() / max(len(np.unique(split.users[trained])), 1)
-    columns = split.starts[split.users], split.rows, worth, split.new, which
+    columns = split.starts[split.users], split.rows, worth, split.new, newcomer_of
     _rank_blended(
-        order[split.n_trained :], *columns, x, left * np.float32(strength), item_factors, plays, per_listener, found
+        order[split.n_trained :],
+        *columns,
+        x,
+        left * np.float32(strength),
+        item_factors,
+        plays,
+        per_listener,
+        ranks_again,
     )
-    ranks[asked] = found
+    ranks[numbers] = ranks_again
 
 
 @njit(nogil=True, cache=True)
@@ -77,7 +84,7 @@ def _rank_blended(
     rows: Rows,
     worth: Doubles,
     new: Flags,
-    which: Starts,
+    newcomer_of: Starts,
     x: Floats,
     doubt: Floats,
     item_factors: Floats,
@@ -90,7 +97,7 @@ def _rank_blended(
     for i in order:
         if rows[i] < 0:
             continue
-        u = which[i]
+        u = newcomer_of[i]
         if u >= 0:
             known = rows[firsts[i] : i][new[firsts[i] : i]]
             known = known[known >= 0]

@@ -1,4 +1,4 @@
-"""Plays of everybody in time, and the cut between what is trained on and what streams."""
+"""Events of all listeners in the order of time, split into those that are trained on and those that stream."""
 
 from typing import Any, NamedTuple
 
@@ -14,8 +14,8 @@ class Events(NamedTuple):
     users: Starts  # (e,), from 0
     item_keys: Keys  # (e,)
     played_at_s: Counts  # (e,), seconds since 1970
-    weights: Floats  # (e,), what each is worth before any decay; more than 1: several plays, only the last of them told
-    signals: Floats  # (e,), what each is worth as a signal: by its type, and by how much was listened to
+    weights: Floats  # (e,), before any decay; an event of more than 1 stands for several plays, at the time of the last
+    signals: Floats  # (e,), weights as signals: by type, and by the share of the item that was listened to
     counted: Flags  # (e,), which are plays; the others are signals alone, such as likes and skips
 
     def part(self, where: slice | Flags | Starts) -> "Events":
@@ -24,7 +24,7 @@ class Events(NamedTuple):
         return Events(*(column[where] for column in columns))
 
     def plays_alone(self) -> "Events":
-        """Return the plays, each worth what all plays are."""
+        """Return the plays, each with the weight of a play."""
         plays = self.part(self.counted)
         return plays._replace(signals=plays.weights)
 
@@ -42,7 +42,7 @@ def events_of(
         users: Whose they are, from 0.
         item_keys: Keys of their items.
         played_at_s: When they were, in seconds since 1970.
-        signals: What each is worth as a signal; as much as a play if left out.
+        signals: Weights as signals; that of a play if left out.
         counted: Which are plays; all of them if left out.
     """
     order, ones = np.argsort(played_at_s, kind="stable"), np.ones(len(users), np.float32)
@@ -51,14 +51,14 @@ def events_of(
     return Events(users, item_keys, played_at_s, ones, worth, plays).part(order)
 
 
-def events_of_histories(histories: Histories, kept: Flags | None = None) -> Events:
-    """Return what histories still tell of the plays that made them: for every item the last one.
+def events_of_histories(histories: Histories, mask: Flags | None = None) -> Events:
+    """Return the last event of every entry of histories: the events that histories still know.
 
     An item that was played more often becomes one event that is worth as much as all its plays.
 
     Args:
         histories: Histories of n users.
-        kept: The entries to take, shape (h,); all of them if left out.
+        mask: The entries to take, shape (h,); all of them if left out.
 
     Returns:
         Events by time, those of one user in the order in which the history was touched.
@@ -66,8 +66,8 @@ def events_of_histories(histories: Histories, kept: Flags | None = None) -> Even
     users = np.repeat(np.arange(len(histories.starts) - 1), np.diff(histories.starts))
     values = histories.values
     events = Events(users, histories.item_keys, histories.last_played_s, values, values, values > 0)
-    if kept is not None:
-        events = events.part(kept)
+    if mask is not None:
+        events = events.part(mask)
     # A play may arrive after later ones: it is learnt when it arrives. Users come one after the other, so a running
     # maximum over user and time together starts again with each.
     arrived = np.maximum.accumulate(events.users << 32 | events.played_at_s.astype(np.int64))
@@ -76,7 +76,7 @@ def events_of_histories(histories: Histories, kept: Flags | None = None) -> Even
 
 
 class Split(NamedTuple):
-    """Events cut in two: what is trained on, and what streams. Listener after listener, each one's in order."""
+    """Events that are trained on and events that stream, listener after listener, each one's in order."""
 
     starts: Starts  # (n_users + 1,)
     items: Rows  # (e,), numbered so that those of the training come first
@@ -114,25 +114,25 @@ class Split(NamedTuple):
 
     @property
     def has_signals(self) -> bool:
-        """Tell whether there is anything but plays that are worth what all plays are."""
+        """Return whether the events hold more than plays with the weight of a play."""
         return not (self.counted.all() and np.array_equal(self.signals, self.weights))
 
     def with_signals(self) -> "Split":
-        """Return the same events, each worth what it is as a signal."""
+        """Return the same events with their weights as signals."""
         return self._replace(weights=self.signals)
 
     def plays_alone(self) -> "Split":
-        """Return the plays, each worth what all plays are; those that are scored stay so."""
+        """Return the plays, each with the weight of a play; scored plays stay scored."""
         if self.counted.all():
             return self
-        kept = self.counted
-        starts = np.concatenate(([0], np.cumsum(kept)))[self.starts]
-        columns = {name: getattr(self, name)[kept] for name in _COLUMNS}
+        plays = self.counted
+        starts = np.concatenate(([0], np.cumsum(plays)))[self.starts]
+        columns = {name: getattr(self, name)[plays] for name in _COLUMNS}
         order = np.argsort(columns["places"])
         places = np.empty(len(order), np.int64)
         places[order] = np.arange(len(order))
         n_trained = int((columns["places"] < self.n_trained).sum())
-        changed = {"places": places, "new": _first_of_pairs(self.users[kept], columns["items"])}
+        changed = {"places": places, "new": _first_of_pairs(self.users[plays], columns["items"])}
         return self._replace(starts=starts, n_trained=n_trained, **(columns | changed))
 
 
@@ -140,7 +140,7 @@ _COLUMNS = ("items", "weights", "played_at_s", "signals", "counted", "places", "
 
 
 def _first_of_pairs(users: Starts, items: Rows) -> Flags:
-    """Tell which events are the first of their listener with their item."""
+    """Return which events are the first of their listener with their item."""
     first = np.zeros(len(items), np.bool_)
     first[np.unique(users.astype(np.int64) << 32 | items, return_index=True)[1]] = True
     return first
@@ -162,9 +162,9 @@ def split_events(events: Events, n_trained: int) -> Split:
     users = events.users[places]
     starts = np.searchsorted(users, np.arange(int(users.max(initial=-1)) + 2))
     new = _first_of_pairs(users, items[places])
-    found = events.part(places)
-    scored = new & (places >= n_trained) & found.counted & (found.weights <= 1)
-    played = np.flatnonzero(found.counted)
+    ordered = events.part(places)
+    scored = new & (places >= n_trained) & ordered.counted & (ordered.weights <= 1)
+    played = np.flatnonzero(ordered.counted)
     scored[played[np.unique(users[played], return_index=True)[1]]] = False  # no list exists before the first play
-    columns = found.weights, found.played_at_s, found.signals, found.counted
+    columns = ordered.weights, ordered.played_at_s, ordered.signals, ordered.counted
     return Split(starts, items[places], *columns, places, new, scored, vocabulary, n_trained)

@@ -1,4 +1,4 @@
-"""What listeners had played before each of many moments: the histories of a whole stream, side by side.
+"""Histories of listeners before each of many moments: those of a whole stream, side by side.
 
 With item factors that stay as they are, a list depends on nobody's plays but its listener's. So a stream need not be
 walked event by event: the history before every event is written down first, and all vectors are solved at once.
@@ -19,7 +19,7 @@ class Signals(NamedTuple):
 
     starts: Starts  # (n_users + 1,)
     items: Rows  # (p,)
-    weights: Floats  # (p,), what each is worth before any decay; below 0: against the item
+    weights: Floats  # (p,), before any decay; below 0: against the item
     at_s: Counts  # (p,), event time, seconds since 1970
     counted: Flags  # (p,), which are plays, by which age is counted
 
@@ -36,7 +36,7 @@ def replay_histories(signals: Signals, moments: Flags, half_life_plays: float, h
     """Write down every listener's history before each of their signals that is a moment.
 
     Args:
-        signals: What the listeners did.
+        signals: The listeners' signals.
         moments: The signals before which a history is asked for, shape (p,).
         half_life_plays: Plays after which a signal counts half; infinite for no decay.
         half_life_s: Seconds of event time after which it does; infinite for no decay. Time is that of the listener's
@@ -55,15 +55,15 @@ def replay_histories(signals: Signals, moments: Flags, half_life_plays: float, h
     moments = as_kernel_array(moments, np.bool_)
     lengths = _lengths(*columns[:3])
     ends = np.concatenate(([0], np.cumsum(lengths[moments])))
-    found = Unrolled(ends, np.empty(ends[-1], np.int32), np.empty(ends[-1], np.float32))
-    _unroll(columns, moments, (1.0 / half_life_plays, 1.0 / half_life_s), found)
-    return found
+    histories = Unrolled(ends, np.empty(ends[-1], np.int32), np.empty(ends[-1], np.float32))
+    _unroll(columns, moments, (1.0 / half_life_plays, 1.0 / half_life_s), histories)
+    return histories
 
 
 def replay_histories_plain(
     signals: Signals, moments: Flags, half_life_plays: float, half_life_s: float = np.inf
 ) -> Unrolled:
-    """Do the same by summing over all signals at every moment: what the kernel is tested against."""
+    """Do the same by summing over all signals at every moment: the reference for the kernel."""
     histories: list[dict[tuple[int, bool], float]] = []
     for start, end in pairwise(signals.starts.tolist()):
         for moment in start + np.flatnonzero(moments[start:end]):
@@ -77,11 +77,11 @@ def replay_histories_plain(
                 history[key] = history.get(key, 0.0) + weight * 2.0**-halvings
             histories.append(history)
     ends = np.cumsum([0, *(len(history) for history in histories)])
-    found = [(item, worth) for history in histories for (item, _), worth in history.items()]
+    entries = [(item, worth) for history in histories for (item, _), worth in history.items()]
     return Unrolled(
         ends.astype(np.int64),
-        np.array([item for item, _ in found], np.int32),
-        np.array([worth for _, worth in found], np.float32),
+        np.array([item for item, _ in entries], np.int32),
+        np.array([worth for _, worth in entries], np.float32),
     )
 
 
@@ -110,7 +110,7 @@ def _lengths(starts: Starts, items: Rows, weights: Floats) -> Starts:
 
 @njit
 def _decayed(value: float, plays: int, seconds: int, decay: tuple[float, float]) -> float:
-    """Return what a value is worth so many plays and seconds later."""
+    """Return a value, decayed by so many plays and seconds."""
     worth: float = value * 2.0 ** (-plays * decay[0] - seconds * decay[1])
     return worth
 

@@ -20,8 +20,8 @@ DEPTH = 50
 _UNSCORED = -1
 
 
-class Signals(NamedTuple):
-    """What came from `n` users, user after user, each one's in order."""
+class GroupSignals(NamedTuple):
+    """The signals of a group from `n` users, user after user, each one's in order."""
 
     starts: Starts  # (n + 1,)
     item_keys: Keys  # (p,)
@@ -30,7 +30,7 @@ class Signals(NamedTuple):
     plays: Flags  # (p,), of these, the plays that count as such
 
 
-class Scored(NamedTuple):
+class ScoredPlays(NamedTuple):
     """The scored plays of a group."""
 
     places: Starts  # (s,), which of the signals
@@ -39,17 +39,17 @@ class Scored(NamedTuple):
 
 
 def live_ranks(
-    signals: Signals,
+    signals: GroupSignals,
     history: RaggedKeys,
     kept_out: RaggedKeys,
     left_out: RaggedKeys,
     listed: RaggedMarks,
     popular: Keys,
-) -> Scored:
+) -> ScoredPlays:
     """Rank every scored play in the list that its listener had, and in the popular list.
 
     Args:
-        signals: What came.
+        signals: The signals of the group.
         history: The items that users knew before.
         kept_out: Those of them that are in none of their lists.
         left_out: Other items that are in none of their lists.
@@ -80,7 +80,7 @@ def live_ranks(
         same,
     )
     scored = np.flatnonzero(own != _UNSCORED)
-    return Scored(scored, own[scored], same[scored])
+    return ScoredPlays(scored, own[scored], same[scored])
 
 
 def place_table(popular: Keys) -> tuple[Keys, Rows]:

@@ -1,4 +1,4 @@
-"""Lists from what was played close together: items that stand near a listener's last plays in other listeners' plays.
+"""Lists by co-occurrence: items that stand near a listener's last plays in other listeners' plays.
 
 Every play is learnt when it is made. If a listener plays item j for the first time, and played item i last `d` plays
 ago, `C[i, j]` and `C[j, i]` grow by `2^(-d / window)`. An item's score is the sum of
@@ -68,7 +68,7 @@ def neighbour_ranks_plain(split: Split, nearness: Nearness, width: int | None = 
     ranks = []
     for event in np.argsort(split.places):
         user, row = int(split.users[event]), int(split.rows[event])
-        # How many plays ago the listener played what they know, the latest play of each.
+        # The age in plays of every known item, from its latest play.
         history = {item: int(event) - at for item, at in ages[user].items()}
         if split.scored[event]:
             scores = _scores_plain(history, strengths, plays, nearness)
@@ -120,9 +120,9 @@ def _space(n_items: int, width: int | None) -> tuple[Rows, Floats]:
     """Return neighbours' rows, -1 for none, and strengths, shape (n_items, width); no rows where all pairs are kept."""
     if width is None:
         width = n_items if n_items * n_items <= PAIRS_MAX else WIDTH
-    kept = min(width, n_items)
-    rows = np.full((n_items if kept < n_items else 0, kept), -1, np.int32)
-    return rows, np.zeros((n_items, kept), np.float32)
+    width = min(width, n_items)
+    rows = np.full((n_items if width < n_items else 0, width), -1, np.int32)
+    return rows, np.zeros((n_items, width), np.float32)
 
 
 @njit(nogil=True, cache=True)

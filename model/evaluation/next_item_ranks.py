@@ -13,7 +13,7 @@ _BROKEN = -1
 
 
 def ranks_among(x: Floats, item_factors: Floats, known: RaggedRows, played_rows: Rows, threads: int = 1) -> Starts:
-    """Rank one played item a list among all items that its listener does not know, as `quality.ranks_of` does.
+    """Rank one played item a list among all items that its listener does not know, as `rank_metrics.ranks_of` does.
 
     Nothing of size lists times items is ever held.
 
@@ -67,18 +67,18 @@ def rank_new(scores: Floats, rows: Rows, new: Flags, first: int, play: int) -> i
 @njit
 def rank_in(scores: Floats, known_rows: Rows, played: int) -> int:
     """Return the rank of one item among those that are not known, `_BROKEN` if a score is not finite."""
-    own = scores[played]
+    score = scores[played]
     above, level, finite = 0, 0, 0
     for i in range(len(scores)):
-        above += scores[i] > own
-        level += scores[i] == own
+        above += scores[i] > score
+        level += scores[i] == score
         finite += scores[i] - scores[i] == 0
     if finite < len(scores):
         return _BROKEN
     for row in known_rows:
         if row >= 0:
-            above -= scores[row] > own
-            level -= scores[row] == own
+            above -= scores[row] > score
+            level -= scores[row] == score
     return 1 + above + max(level - 1, 0) // 2
 
 

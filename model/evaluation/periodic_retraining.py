@@ -1,4 +1,4 @@
-"""Lists by item factors that are trained again and again while the events stream: the ceiling of what nights give."""
+"""Lists by item factors that are retrained while the events stream: an upper bound for nightly retraining."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -26,11 +26,11 @@ def retrained_ranks(
 
     Args:
         split: The events.
-        objective: What is minimised, with the half-life of the fold-in.
+        objective: The objective, with the half-life of the fold-in.
         seed: Of the first item factors of each training.
         parts: Equal parts of the stream, before each of which is trained.
         threads: Threads of the kernels.
-        progress: Told before each training how many parts are ranked.
+        progress: Called before each training with the number of parts that are ranked.
 
     Returns:
         1-based ranks, `MISS` for an item outside the first training; in the order of time.

@@ -1,4 +1,4 @@
-"""How good lists would have been: recommend, score, then learn, event after event.
+"""Prequential evaluation of lists: recommend, score, then learn, event after event.
 
 Events are sorted by time. The first of them train item factors, which stay frozen; the rest stream. Each streamed event
 whose item is new for its listener is scored: all items of the training that the listener has not played are ranked, and
@@ -25,13 +25,13 @@ from model.evaluation.next_item_ranks import rank_new, ranks_among
 from model.evaluation.rank_metrics import MISS
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
-from model.objective import Objective, against
+from model.objective import DAY_S, Objective, against
 from model.ragged import RaggedRows, WeightedRows
 from model.solver import solve_rows_plain
 from model.training import Factors, LocalEngine, Matrix, Progress, train
 from model.training_windows import with_windows
 
-POPULAR_HALF_LIFE_S = 30 * 86_400
+POPULAR_HALF_LIFE_S = 30 * DAY_S
 _HISTORY_MAX = 1 << 32  # a history is as long as a listener's plays
 _ENTRIES = 1 << 21  # history entries that are unrolled at a time
 
@@ -61,12 +61,12 @@ def train_on(
     histories, _ = add_plays(nobody, np.zeros(n_users, np.uint32), plays, _HISTORY_MAX, *half_lives)
     matrix = Matrix(histories.starts, histories.item_keys.astype(np.int32), histories.values)
     matrix = with_windows(matrix, histories.touched_at_play, objective.window_plays)
-    found = train(matrix, split.n_items, objective, rng, progress, LocalEngine(threads))
-    return found._replace(user_factors=found.user_factors[:n_users])
+    factors = train(matrix, split.n_items, objective, rng, progress, LocalEngine(threads))
+    return factors._replace(user_factors=factors.user_factors[:n_users])
 
 
 class ScoredEvents(NamedTuple):
-    """Some scored events, with what their listeners had played before."""
+    """Scored events, with the histories of their listeners before them."""
 
     users: Starts
     signals: WeightedRows  # all entries of the histories
@@ -89,8 +89,8 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
 
     Args:
         split: The events.
-        factors: What `train_on` gave, for an objective that differs in its half-life at most.
-        objective: What is minimised, with the half-life of the fold-in.
+        factors: Factors from `train_on`, for an objective that differs in its half-life at most.
+        objective: The objective, with the half-life of the fold-in.
         threads: Threads that share the listeners.
 
     Returns:
@@ -100,9 +100,9 @@ def fold_in_ranks(split: Split, factors: Factors, objective: Objective, threads:
         QualityError: A score is not finite.
     """
     ranks = []
-    for asked in scored_events(split, objective.half_life_plays, objective.half_life_s):
-        x = fold_in(asked.signals, factors.items, objective, factors.user_factors[asked.users], threads)
-        ranks.append(ranks_among(x, factors.item_factors, asked.known, asked.played_rows, threads))
+    for events in scored_events(split, objective.half_life_plays, objective.half_life_s):
+        x = fold_in(events.signals, factors.items, objective, factors.user_factors[events.users], threads)
+        ranks.append(ranks_among(x, factors.item_factors, events.known, events.played_rows, threads))
     return in_time_order(split, ranks)
 
 
@@ -130,15 +130,14 @@ def fold_in_plain(split: Split, factors: Factors, objective: Objective) -> tuple
 
 
 class _PlainHistory:
-    """What one listener's signals are worth at their latest event time."""
+    """The weights of one listener's signals at their latest event time."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.values: dict[tuple[int, bool], float] = {}  # by item, and by whether the signals are against it
         self._now_s = 0
 
     def learn(self, split: Split, event: int, objective: Objective) -> None:
-        """Let all that is there grow older by what has happened, and add an event."""
+        """Decay all weights to an event, and add it."""
         at_s, weight = int(split.played_at_s[event]), float(split.weights[event])
         plays, seconds = int(split.counted[event]), max(0, at_s - self._now_s)
         for key in self.values:
@@ -152,15 +151,15 @@ class _PlainHistory:
 def static_ranks(split: Split, factors: Factors, threads: int = 1) -> Starts:
     """Rank every scored event's item by its listener's vector as of the training.
 
-    A listener who was not in the training gets the items that were popular then. Arguments, result and errors are
+    A listener outside the training gets the items that were popular at its end. Arguments, result and errors are
     those of `fold_in_ranks`.
     """
     popular = trained_popularity(split, popularity_weights(split, POPULAR_HALF_LIFE_S)).astype(np.float32)[:, None]
     ranks = []
-    for asked in scored_events(split, np.inf):
-        known, x = asked.known, factors.user_factors[asked.users]
-        personal = ranks_among(x, factors.item_factors, known, asked.played_rows, threads)
-        same = ranks_among(np.ones((len(x), 1), np.float32), popular, known, asked.played_rows, threads)
+    for events in scored_events(split, np.inf):
+        known, x = events.known, factors.user_factors[events.users]
+        personal = ranks_among(x, factors.item_factors, known, events.played_rows, threads)
+        same = ranks_among(np.ones((len(x), 1), np.float32), popular, known, events.played_rows, threads)
         ranks.append(np.where(x.any(axis=1), personal, same))
     return in_time_order(split, ranks)
 
@@ -193,19 +192,19 @@ def scored_events(split: Split, half_life_plays: float, half_life_s: float = np.
         part = slice(split.starts[low], split.starts[high])
         starts, scored = split.starts[low : high + 1] - split.starts[low], split.scored[part]
         columns = split.items[part], split.weights[part], split.played_at_s[part], split.counted[part]
-        found = replay_histories(Signals(starts, *columns), scored, half_life_plays, half_life_s)
-        signals = WeightedRows(found.starts, rows_of(found.items, split.n_items), found.weights)
+        histories = replay_histories(Signals(starts, *columns), scored, half_life_plays, half_life_s)
+        signals = WeightedRows(histories.starts, rows_of(histories.items, split.n_items), histories.weights)
         yield ScoredEvents(split.users[part][scored], signals, split.rows[part][scored])
 
 
 def in_time_order(split: Split, ranks: list[Starts]) -> Starts:
     """Return the ranks of all parts in the order of time."""
-    found: Starts = np.concatenate([np.zeros(0, np.int64), *ranks])[np.argsort(split.places[split.scored])]
-    return found
+    in_time: Starts = np.concatenate([np.zeros(0, np.int64), *ranks])[np.argsort(split.places[split.scored])]
+    return in_time
 
 
 def popularity_weights(split: Split, half_life_s: float) -> Doubles:
-    """Return what every event adds to its item's popularity, up to a factor that all share."""
+    """Return the addition of every event to its item's popularity, up to a factor that all events share."""
     played_at_s = split.played_at_s.astype(np.float64)
     worth = np.exp2((played_at_s - played_at_s.max(initial=0)) / half_life_s)
     return np.where(split.rows >= 0, worth, 0)

@@ -1,4 +1,4 @@
-"""How good lists are, from the ranks at which the items that were played next stood."""
+"""Quality of lists, from the ranks of the items that were played next."""
 
 import math
 from typing import NamedTuple
@@ -23,14 +23,14 @@ class Interval(NamedTuple):
 
 
 class QualityError(ValueError):
-    """Figures that cannot be true, such as a rank outside the catalog or a score that is no number.
+    """Impossible figures, such as a rank outside the catalog or a score that is not a number.
 
     A diverged generation looks excellent to a careless evaluation. Do not publish it; train it again.
     """
 
 
 def history_kinds(lengths: ArrayLike) -> Starts:
-    """Return which of `HISTORY_KINDS` histories are, by how many items they hold; one without any is `new`.
+    """Return the kind of each history, its place in `HISTORY_KINDS`, from its number of items; an empty one is `new`.
 
     >>> history_kinds([0, 4, 5, 19, 20]).tolist()
     [0, 0, 1, 1, 2]
@@ -40,7 +40,7 @@ def history_kinds(lengths: ArrayLike) -> Starts:
 
 
 def hit_rate(ranks: ArrayLike, k: int, n_items: int) -> Interval:
-    """Return how often the next item stood among the first `k`, with Wilson's interval (1927).
+    """Return the share of events whose item stood among the first `k`, with Wilson's interval (1927).
 
     Args:
         ranks: 1-based ranks, `MISS` for an item that was not ranked.
@@ -137,8 +137,8 @@ def ranks_of(scores: Floats, starts: Starts, known_rows: Rows, played_rows: Rows
         message = "A score is not a finite number; the generation that made it has diverged."
         raise QualityError(message)
     users = np.arange(len(played_rows))
-    own: Doubles = np.where(played_rows >= 0, scores[users, played_rows], np.inf)[:, None]
-    above, level = scores > own, scores == own
+    played: Doubles = np.where(played_rows >= 0, scores[users, played_rows], np.inf)[:, None]
+    above, level = scores > played, scores == played
     user_of, known = np.repeat(users, np.diff(starts)), known_rows >= 0
     above[user_of[known], known_rows[known]] = False
     level[user_of[known], known_rows[known]] = False
@@ -151,8 +151,8 @@ def paired_bootstrap(
 ) -> Interval:
     """Return how much better the candidate is on average, with a 95 % percentile interval.
 
-    Pairs are drawn with replacement (Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13), so what is
-    hard for both counts for neither.
+    Pairs are drawn with replacement (Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13), so an event
+    that is hard for both counts for neither.
 
     Args:
         candidate: An outcome a pair, such as 1 for a hit and 0 for a miss, shape (n,).
@@ -172,8 +172,8 @@ def paired_bootstrap(
         raise QualityError(message)
     differences = ours - theirs
     # Equal differences are drawn as one: the sum over a draw is that of a multinomial count of each.
-    found, counts = np.unique(differences, return_counts=True)
+    values, counts = np.unique(differences, return_counts=True)
     draws = rng.multinomial(len(differences), counts / len(differences), resamples)
-    means = draws @ found / len(differences)
+    means = draws @ values / len(differences)
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(differences.mean()), float(low), float(high))

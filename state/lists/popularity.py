@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Counts, Doubles, Floats, Keys, Rows
 from model.blend import preferences
+from model.objective import DAY_S
 from model.popularity import LivePlays
 from model.ranking import NONE
 from state.catalog.unlisted import Unlisted
@@ -21,7 +22,6 @@ from state.lists.context import ListContext
 from streams.messages.records import ALL_KINDS
 from streams.settings.lists import PopularitySettings
 
-DAY_S = 86_400
 POPULAR_N = 1000
 """Items of the popular list."""
 REFRESH_MS = 1000

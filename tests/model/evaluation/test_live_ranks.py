@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.evaluation import live_ranks as live_quality
-from model.evaluation.live_ranks import DEPTH, Scored, Signals, live_ranks, place_table
+from model.evaluation.live_ranks import DEPTH, GroupSignals, ScoredPlays, live_ranks, place_table
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
 from model.ragged import RaggedKeys, RaggedMarks
 from model.warm_up import warm_up
@@ -40,7 +40,7 @@ def ragged(parts: Sequence[Sequence[int]], kind: type = np.uint64) -> tuple[np.n
     return np.cumsum([0, *map(len, parts)]), np.array([value for part in parts for value in part], kind)
 
 
-def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> Scored:
+def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> ScoredPlays:
     """Rank by the kernel."""
     came = [signal for listener in listeners for signal in listener.came]
     starts, keys = ragged([[signal.item for signal in listener.came] for listener in listeners])
@@ -48,7 +48,7 @@ def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> Scored:
     plays = learnt & np.array([signal.is_play for signal in came], np.bool_)
     marks = [[item & MARK for item in listener.listed] for listener in listeners]
     return live_ranks(
-        Signals(starts, keys, (keys & np.uint64(MARK)).astype(np.uint32), learnt, plays),
+        GroupSignals(starts, keys, (keys & np.uint64(MARK)).astype(np.uint32), learnt, plays),
         RaggedKeys(*ragged([listener.history for listener in listeners])),
         RaggedKeys(*ragged([[item for item in who.history if item not in who.listable] for who in listeners])),
         RaggedKeys(*ragged([listener.left_out for listener in listeners])),
@@ -79,7 +79,7 @@ def rank_in(items: Sequence[int], item: int) -> int:
     return first.index(item) + 1 if item in first else MISS
 
 
-def told(scored: Scored) -> list[tuple[int, int, int]]:
+def told(scored: ScoredPlays) -> list[tuple[int, int, int]]:
     """Return ranks as the plain twin does."""
     return list(zip(scored.places.tolist(), scored.own.tolist(), scored.popular.tolist(), strict=True))
 
@@ -183,6 +183,6 @@ def test_a_warm_worker_compiles_nothing_more() -> None:
     keys = np.frombuffer(np.arange(8, dtype=np.uint64).tobytes(), np.uint64)[::2]
     starts, marks, flags = np.arange(5), np.arange(4, dtype=np.uint32), np.ones(8, np.bool_)[::2]
     same, listed = RaggedKeys(starts, keys), RaggedMarks(starts, marks)
-    live_ranks(Signals(starts, keys, marks, flags, flags), same, same, same, listed, keys)
+    live_ranks(GroupSignals(starts, keys, marks, flags, flags), same, same, same, listed, keys)
 
     assert compiled == [len(kernel.signatures) for kernel in kernels]

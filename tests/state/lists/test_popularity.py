@@ -6,14 +6,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from model.objective import Objective
+from model.objective import DAY_S, Objective
 from model.popularity import popularity_in_time
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.revision import write_revision
 from state.keys import item_key
 from state.lists.context import ListContext
-from state.lists.popularity import DAY_S, REFRESH_MS, Kinds, LivePopularity, most_played, popular_as_trained
+from state.lists.popularity import REFRESH_MS, Kinds, LivePopularity, most_played, popular_as_trained
 from tests.support.generations import FIRST_ID, SECOND_ID, catalog_of, make_generation, manifest_of
 from tests.support.settings import settings_with
 
