@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from streams.kafka.broker import HOST, answers, free_port
 from streams.settings import Settings, environment_of
 from tests.support.settings import settings_with
 from tests.support.shared_broker import JARS
+from tests.support.wait import block_until
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -94,7 +94,4 @@ def test_what_up_started_dies_with_it(free: Settings) -> None:
 
         process.kill()
 
-    deadline = time.monotonic() + 15
-    while not ended(free) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert ended(free)
+    block_until(lambda: ended(free), 30)

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from cli.commands.nightly import TimeError, parse_time
 from streams.kafka.broker import free_port
 from streams.settings import Settings, environment_of
 from tests.support.settings import settings_with
+from tests.support.wait import block_until
 
 PROJECT = Path(__file__).parents[3]
 SOON = """
@@ -57,11 +57,8 @@ def events(log: Path) -> list[dict[str, Any]]:
 
 def said(log: Path, event: str, n: int = 1, within_s: float = 20.0) -> list[dict[str, Any]]:
     """Wait until an event was told so many times, and return it."""
-    deadline = time.monotonic() + within_s
-    while len(matching := [each for each in events(log) if each["event"] == event]) < n:
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
-    return matching
+    block_until(lambda: sum(each["event"] == event for each in events(log)) >= n, within_s)
+    return [each for each in events(log) if each["event"] == event]
 
 
 def children(settings: Settings) -> list[int]:
@@ -113,10 +110,7 @@ def test_a_resident_that_ends_takes_its_child_with_it(tmp_path: Path, number: si
 
                 process.send_signal(number)
                 process.wait(10)
-                deadline = time.monotonic() + 10
-                while children(settings):
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+                block_until(lambda: not children(settings))
 
     assert ("nightly_stopped" in (tmp_path / "nightly.log").read_text()) == (number == signal.SIGTERM)
 

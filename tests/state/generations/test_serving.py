@@ -17,6 +17,7 @@ from state.generations.serving import Serving
 from state.generations.store import GenerationStore
 from streams.messages.records import Announcement
 from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
+from tests.support.wait import wait_until
 
 
 @pytest.fixture
@@ -206,8 +207,7 @@ async def test_a_swap_waits_for_the_group_in_hand(store: GenerationStore) -> Non
     serving.on_record(b"serving", announcement(FIRST_ID))
     async with lock:
         swapping = asyncio.create_task(serving.swap())
-        while lock._waiters is None or not len(lock._waiters):  # noqa: ASYNC110, SLF001  until the swap asks for it
-            await asyncio.sleep(0.001)
+        await wait_until(lambda: lock._waiters)  # noqa: SLF001  the swap asks for it
         before = serving.current
     await swapping
 
