@@ -1,1 +1,1 @@
-"""The behaviour: what happens when plays, generations and late workers' records arrive."""
+"""The worker: it reacts to plays, to swaps of the generation, and to late workers' records."""

@@ -28,8 +28,8 @@ Written = tuple[str, int, bytes]
 class PopularPublisher:
     """Writes the popular lists of this worker to every partition that it owns.
 
-    Only this object remembers what a partition has. So a worker that takes a partition over writes its own lists there,
-    and a restart writes all of them again: the topic is compacted and the last record counts.
+    Only this object remembers the lists of a partition. So a worker that takes a partition over writes its own lists
+    there, and a restart writes all of them again: the topic is compacted and the last record counts.
     """
 
     def __init__(

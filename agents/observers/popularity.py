@@ -17,7 +17,7 @@ class PopularityObserver:
         self._popularity = popularity
 
     def generation_swapped(self, generation: Generation) -> None:
-        """Begin anew with what was popular in the training."""
+        """Begin anew with the popularity of the training."""
         self._popularity.generation_swapped(generation)
 
     def revision_swapped(self, generation: Generation) -> None:

@@ -120,7 +120,7 @@ class CommitPipeline:
                 self._work.private_lists.sessions.expire()
 
     async def check_tails(self) -> None:
-        """Read back what other workers wrote to the changelogs of our partitions."""
+        """Read back the records that other workers wrote to the changelogs of our partitions."""
         async with self._store.lock:
             await self._committer.check_tails(list(self._store.partitions))
 

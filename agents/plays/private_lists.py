@@ -24,7 +24,7 @@ class PrivateLists:
     """Adds private lists to the changes of commit groups."""
 
     def __init__(self, settings: Settings, lists: ListBuilder, sessions: PrivateSessions) -> None:
-        """Build lists with `lists` from what `sessions` hold."""
+        """Build lists with `lists` from the plays of `sessions`."""
         self._settings, self._lists, self.sessions = settings, lists, sessions
         self._encoder = ListEncoder(settings, private=True)
 

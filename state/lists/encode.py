@@ -48,10 +48,10 @@ class ListEncoder:
         Returns:
             The message of every due list, by the user's number.
         """
-        generation = context.generation
+        generation, header = context.generation, records.header
         item_ids, kinds = generation.item_ids[lists.rows], kinds_of(lists)
         lengths = (lists.rows >= 0).sum(axis=1).tolist()
-        offsets, plays = records.header["applied_offset"].tolist(), records.header["plays"].tolist()
+        offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
         because = explain_lists(lists, publishing.due, generation, self._because_n)
         explained, splits = set(because.users.tolist()), _splits(because, lists.rows[because.users], generation)
         head = self._head(context)

@@ -1,4 +1,4 @@
-"""Why the items of lists that go out are in them: the listener's own plays that add most to each score."""
+"""The reasons of listed items: the listener's own plays that add most to each score."""
 
 from typing import NamedTuple
 
@@ -12,25 +12,25 @@ from state.lists.build import Lists
 
 
 class Because(NamedTuple):
-    """The reasons of some of the lists of a group, the explained ones, by descending absolute share."""
+    """The reasons of the explained lists of a group, by descending absolute share."""
 
-    users: Starts  # (n,), the numbers of those whose lists are explained, ascending
+    users: Starts  # (n,), the users with an explained list, ascending
     rows: Rows  # (n, list_n, m), item rows of the listener's plays; -1 where fewer have a share
-    shares: Floats  # (n, list_n, m), what each adds to the item's score
+    shares: Floats  # (n, list_n, m), the share of each in the item's score
     rest: Floats  # (n, list_n), the score without those shares
 
 
 def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generation, because_n: int) -> Because:
     """Find the reasons of the chosen lists; one that is not personal has none.
 
-    The rest is what all other plays add, with it what the solver of the vector left open, 1e-5 of the score at most,
-    and in a blended list the popular part: so shares and rest sum to the score as it is published.
+    The rest has the shares of all other plays, the error of the solver (at most 1e-5 of the score), and in a blended
+    list the popular part. So shares and rest sum to the published score.
 
     Args:
         lists: Lists of a group of users.
-        chosen: Whose lists are explained, shape (n_users,).
-        generation: What they were made under.
-        because_n: Most reasons of an item; 0: nothing is explained.
+        chosen: The lists to explain, shape (n_users,).
+        generation: The generation of the lists.
+        because_n: Most reasons of an item; 0 explains nothing.
     """
     users = np.flatnonzero(chosen & lists.personal & (because_n > 0))
     if not len(users):

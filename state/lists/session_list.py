@@ -17,7 +17,7 @@ from state.users.record_batch import UserRecords, new_users
 
 
 class SessionList(NamedTuple):
-    """What goes with some items, best first."""
+    """The list for some items, best first."""
 
     kind: str
     """As of `streams.messages.records.Recommendations`; `popular` if none of the items is known."""
@@ -67,14 +67,11 @@ def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_i
         for item_id, row in zip([*item_ids, *names], [*played.tolist(), *candidates.tolist()], strict=True)
         if row < 0
     ]
-    there = candidates[candidates >= 0]
-    is_known = bool((played >= 0).any())
-    scores = generation.item_factors[there] @ _vector(generation, played) if is_known else generation.popularity[there]
+    rows, is_known = candidates[candidates >= 0], bool((played >= 0).any())
+    scores = generation.item_factors[rows] @ _vector(generation, played) if is_known else generation.popularity[rows]
     order = np.argsort(-scores, kind="stable")
-    kind = "personal" if is_known else "popular"
-    return SessionList(
-        kind, generation.item_ids[there[order]].tolist(), scores[order].tolist(), list(dict.fromkeys(unknown))
-    )
+    kind, items = "personal" if is_known else "popular", generation.item_ids[rows[order]].tolist()
+    return SessionList(kind, items, scores[order].tolist(), list(dict.fromkeys(unknown)))
 
 
 def _vector(generation: Generation, rows: Rows) -> Floats:
