@@ -1,1 +1,1 @@
-"""The memory: user records, generations, and what plays change in them."""
+"""The memory: user records, generations, catalog and lists."""

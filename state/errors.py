@@ -10,4 +10,4 @@ class GenerationError(ValueError):
 
 
 class StoreUnavailableError(GenerationError):
-    """The generation store does not answer or refuses us. Nothing changed: mend what the message names, try again."""
+    """The generation store does not answer or denies access. Nothing changed: remove the named cause and try again."""

@@ -77,7 +77,7 @@ def warm_start(serving: Generation | None, objective: Objective, item_keys: Keys
     return start
 
 
-def train_on(
+def train_histories(
     training_set: TrainingSet,
     objective: Objective,
     start: Floats | None = None,
@@ -116,7 +116,7 @@ def train_next(
     start = warm_start(serving.generation, objective, training_set.item_keys) if retraining.warm_iterations else None
     if start is not None:
         objective = replace(objective, iterations=retraining.warm_iterations)
-    factors = train_on(training_set, objective, start, retraining.threads, progress)
+    factors = train_histories(training_set, objective, start, retraining.threads, progress)
     record = TrainingRecord(
         objective=objective,
         parent=serving.generation_id,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jobs.histories.training_set import TrainingSet, training_set_of
-from jobs.retraining.train import TrainedFactors, TrainingRecord, train_on, warm_start
+from jobs.retraining.train import TrainedFactors, TrainingRecord, train_histories, warm_start
 from model.objective import Objective
 from model.training import Progress, TrainingError
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
@@ -38,8 +38,8 @@ def test_the_same_set_gives_the_same_factors(training_set: TrainingSet) -> None:
     """Bit for bit, for any number of threads; every half-sweep is reported."""
     reported: list[Progress] = []
 
-    first = train_on(training_set, OBJECTIVE, None, 1, reported.append)
-    second = train_on(training_set, OBJECTIVE, None, 2)
+    first = train_histories(training_set, OBJECTIVE, None, 1, reported.append)
+    second = train_histories(training_set, OBJECTIVE, None, 2)
 
     assert 2 * OBJECTIVE.iterations == len(reported)
     for one, other in zip(first, second, strict=True):
@@ -53,7 +53,7 @@ def test_a_history_that_is_not_finite_is_an_error(training_set: TrainingSet) -> 
     spoilt = TrainingSet(**training_set._asdict() | {"histories": training_set.histories._replace(values=values)})
 
     with pytest.raises(TrainingError, match="not a finite number"):
-        train_on(spoilt, OBJECTIVE)
+        train_histories(spoilt, OBJECTIVE)
 
 
 def test_a_training_comes_back_from_the_disk(tmp_path: Path) -> None:
