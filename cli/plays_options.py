@@ -1,4 +1,4 @@
-"""What the commands that read plays and judge models on them have in common."""
+"""Shared by the commands that read plays and evaluate models on them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,15 @@ from streams.settings import Settings, override, read_settings
 UserColumn = Annotated[str, typer.Option(help="Column of the user's id.")]
 ItemColumn = Annotated[str, typer.Option(help="Column of the item's id.")]
 TimeColumn = Annotated[str, typer.Option(help="Column of the time of the play.")]
-WithMl100k = Annotated[bool, typer.Option("--ml100k", help="MovieLens-100K, fetched, in place of a file.")]
+WithMl100k = Annotated[
+    bool, typer.Option("--ml100k", help="Use MovieLens-100K, which is downloaded, instead of a file.")
+]
 Length = Annotated[int | None, typer.Option("--factors", min=2, max=1024, help="Length of the vectors.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 
 
 def settings_with(factors: int | None) -> Settings:
-    """Read the settings; a length of the vectors that is given counts more."""
+    """Read the settings; a given length of the vectors replaces that of the settings."""
     settings = read_settings()
     return settings if factors is None else override(settings, factors=factors)
 

@@ -1,4 +1,4 @@
-"""One bar for the step that goes on."""
+"""A bar for the running step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from jobs.progress import JobProgress, ProgressCallback
 
 @contextmanager
 def watched(*, quiet: bool) -> Iterator[ProgressCallback]:
-    """Show the step on stderr, so that stdout holds the answer alone; sentences stay above it."""
+    """Show the step on stderr, with notes above it; stdout has the answer alone."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
         bar = bars.add_task("starting", total=None)

@@ -1,4 +1,4 @@
-"""How many threads the numeric libraries may use."""
+"""The threads of the numeric libraries."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`playfold catalog`: what is known of items besides their plays."""
+"""`playfold catalog`: titles, kinds and availability of items."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,12 +21,14 @@ from streams.readers.catalog_item import latest_catalog_item
 from streams.settings import Settings, read_settings
 from streams.topics.admin import verify_topics
 
-app = typer.Typer(help="Load and show what is known of items.", no_args_is_help=True, add_completion=False)
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")]
+app = typer.Typer(
+    help="Load and print titles, kinds and availability of items.", no_args_is_help=True, add_completion=False
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 
 
 class NotInCatalogError(LookupError):
-    """The catalog says nothing of this item. Load it with `playfold catalog load`, or send a record."""
+    """The catalog has no record of this item. Load it with `playfold catalog load`, or send a record."""
 
 
 @app.command()
@@ -37,14 +39,16 @@ def load(
     title_column: Annotated[str, typer.Option(help="Column of the title.")] = "title",
     artist_column: Annotated[str, typer.Option(help="Column of the artist.")] = "artist",
     kind_column: Annotated[str, typer.Option(help="Column of the kind.")] = "kind",
-    from_column: Annotated[str, typer.Option(help="Column of when it becomes available.")] = "available_from",
-    until_column: Annotated[str, typer.Option(help="Column of when it is available no more.")] = "available_until",
+    from_column: Annotated[str, typer.Option(help="Column of the time from which it is available.")] = "available_from",
+    until_column: Annotated[
+        str, typer.Option(help="Column of the time until which it is available.")
+    ] = "available_until",
     tags_column: Annotated[str, typer.Option(help="Column of the tags, separated by |.")] = "tags",
     as_json: AsJson = False,
 ) -> None:
-    """Send a file of items to the catalog; what it says of an item takes the place of all that was said before.
+    """Send a file of catalog records; each replaces the record of its item.
 
-    Only the id is needed. Times are RFC 3339 or epoch seconds or milliseconds. Items that are not in the file stay.
+    Only the id is required. Times are RFC 3339 or epoch seconds or milliseconds. Items that are not in the file stay.
     """
     columns = CatalogColumns(
         item_id=item_column,
@@ -59,13 +63,13 @@ def load(
     verify_topics(settings)
     with watched(quiet=as_json) as watch:
         n_sent = asyncio.run(send_all(read_items(file, columns), settings, watch, total))
-    typer.echo(msgspec.json.encode({"items": n_sent}) if as_json else f"The catalog has taken in {n_sent:,} items.")
+    typer.echo(msgspec.json.encode({"items": n_sent}) if as_json else f"{n_sent:,} catalog records were sent.")
 
 
 async def send_all(
     pieces: Iterator[list[CatalogItem]], settings: Settings, watch: ProgressCallback, total: int | None
 ) -> int:
-    """Send every item; return how many there were."""
+    """Send every item; return their number."""
     n_sent = 0
     async with Outbox(settings.kafka) as outbox:
         async for n_sent in send_items(pieces, outbox, settings):
@@ -75,27 +79,27 @@ async def send_all(
 
 @app.command()
 def show(item: Annotated[str, typer.Argument(help="The item's id.")], *, as_json: AsJson = False) -> None:
-    """Show what the catalog says of an item."""
-    found = asyncio.run(latest_catalog_item(item, read_settings()))
-    if found is None:
-        message = f"The catalog says nothing of {item!r}."
+    """Print the catalog record of an item."""
+    catalog_item = asyncio.run(latest_catalog_item(item, read_settings()))
+    if catalog_item is None:
+        message = f"The catalog has no record of {item!r}."
         raise NotInCatalogError(message)
     if as_json:
-        typer.echo(msgspec.json.encode(found))
+        typer.echo(msgspec.json.encode(catalog_item))
     else:
-        Console().print(show_item(found))
+        Console().print(show_item(catalog_item))
 
 
 def show_item(item: CatalogItem) -> Table:
-    """Return what is said of an item, a line each."""
+    """Return the fields of a catalog record, one per line."""
     grid = Table.grid(padding=(0, 2))
     lines = {
         "item": item.item_id,
         "title": item.title,
         "artist": item.artist,
         "kind": item.kind,
-        "available from": told_moment(item.available_from_ms),
-        "available until": told_moment(item.available_until_ms),
+        "available from": format_moment(item.available_from_ms),
+        "available until": format_moment(item.available_until_ms),
         "tags": ", ".join(item.tags),
     }
     for name, value in lines.items():
@@ -104,10 +108,10 @@ def show_item(item: CatalogItem) -> Table:
     return grid
 
 
-def told_moment(at_ms: int | None) -> str | None:
-    """Return a moment as a person reads it.
+def format_moment(at_ms: int | None) -> str | None:
+    """Return a time in UTC.
 
-    >>> told_moment(1_600_000_000_000)
+    >>> format_moment(1_600_000_000_000)
     '2020-09-13 12:26:40 UTC'
     """
     return None if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""`playfold demo`: the whole of it on MovieLens-100K, from an empty folder to lists that change with every play."""
+"""`playfold demo`: everything on MovieLens-100K, from an empty folder to lists that change with every play."""
 
 import asyncio
 import fcntl
@@ -30,19 +30,19 @@ app = typer.Typer(add_completion=False)
 def demo(
     *,
     seconds: Annotated[
-        float, typer.Option(min=0, help="Seconds in total after which it ends; 0: when all is played.")
+        float, typer.Option(min=0, help="Total seconds after which it ends; 0: after the last play.")
     ] = 0,
-    rate: Annotated[float, typer.Option(min=0.1, max=5000, help="Plays per second of the live part.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.1, max=5000, help="Plays per second in the live part.")] = 100,
     opens_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the live page, where there is a screen.")
+        bool, typer.Option("--open/--no-open", help="Open the live page if there is a screen.")
     ] = True,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Answer with one line of JSON; the rest goes to stderr.")
+        bool, typer.Option("--json", help="Print one line of JSON; everything else goes to stderr.")
     ] = False,
 ) -> None:
-    """Replay MovieLens-100K: the first 80 % flat out, a retrain, then the rest before your eyes.
+    """Replay MovieLens-100K: the first 80 % at full speed, a retrain, then the rest live.
 
-    The live page shows it as well. It uses a broker, ports and a folder of its own, and leaves nothing behind.
+    The live page shows it too. The demo uses its own broker, ports and folder, and removes them at the end.
     Ctrl-C ends it with the summary.
     """
     began, base, console = time.monotonic(), read_settings(), Console(stderr=as_json)
@@ -70,7 +70,7 @@ def demo(
 
 
 async def perform(stages: Stages, deadline: float | None) -> None:
-    """Run the stages until they are through, the time is up or Ctrl-C; stop all that they started."""
+    """Run the stages until their end, the deadline or Ctrl-C; stop every process that they started."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -89,7 +89,7 @@ async def perform(stages: Stages, deadline: float | None) -> None:
 
 
 def demo_settings(base: Settings, folder: Path) -> Settings:
-    """Return settings under which two demos on one machine do not meet."""
+    """Return settings that keep two demos on one machine apart."""
     return override(
         base,
         brokers=f"{HOST}:{free_port()}",
@@ -104,13 +104,13 @@ def demo_settings(base: Settings, folder: Path) -> Settings:
 
 @contextmanager
 def demo_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder for one demo, and clear away those of earlier ones that failed: their logs have been read by now.
+    """Make a folder for one demo, and remove those of earlier demos that failed.
 
-    A demo that ends well takes its folder with it.
+    A demo that succeeds removes its folder.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        # One demo at a time looks around, so that none clears away what another is just making.
+        # One demo at a time cleans up, so that no demo removes a folder that another one is creating.
         with locked(parent / "lock"):
             for left in parent.glob("*/lock"):
                 with suppress(BlockingIOError), locked(left, wait=False):
@@ -123,10 +123,10 @@ def demo_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a lock file; the lock goes with the process, however it ends.
+    """Lock a file; the operating system releases the lock with the process.
 
     Raises:
-        BlockingIOError: Another process holds it, and it is not to be waited for.
+        BlockingIOError: Another process holds the lock, and `wait` is false.
     """
     with file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

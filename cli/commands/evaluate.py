@@ -1,4 +1,4 @@
-"""`playfold evaluate`: how good the lists of several models would have been on a file of plays."""
+"""`playfold evaluate`: the quality of several models' lists on a file of plays."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 
 from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
-from cli.quality_tables import figures_table, histories_table
+from cli.tables.quality import figures_table, histories_table
 from jobs.evaluation.baselines import BaselineSettings, baseline_models, select_settings
 from jobs.evaluation.evaluate import Evaluation
 from jobs.evaluation.evaluate import evaluate as evaluate_models
@@ -27,7 +27,7 @@ app = typer.Typer(add_completion=False)
 
 
 class Source(StrEnum):
-    """Where the hyperparameters of the fold-in come from."""
+    """The source of the fold-in's hyperparameters."""
 
     SETTINGS = "settings"
     TUNED = "tuned"
@@ -43,37 +43,37 @@ def evaluate(
     user_column: UserColumn = "user_id",
     item_column: ItemColumn = "item_id",
     time_column: TimeColumn = "played_at",
-    trained: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of the plays that train.")] = 0.7,
+    trained: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of the plays to train on.")] = 0.7,
     source: Annotated[
         Source,
         typer.Option(
-            "--settings", help="Fold in by the settings, or by what tuning finds best on the plays that train."
+            "--settings", help="Hyperparameters of the fold-in: from the settings, or tuned on the training plays."
         ),
     ] = Source.SETTINGS,
     factors: Length = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for plots (PNG, SVG) and evaluation.json; none are made if left out.")
+        Path | None, typer.Option(help="Folder for plots (PNG, SVG) and evaluation.json; default: none are written.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train on the first plays, stream the rest, and see how good the lists of each model would have been.
+    """Train on the first plays, stream the rest, and measure the lists of each model before each play.
 
-    No setting is chosen on plays that stream. The same plays give the same figures, to the digit.
+    Settings are chosen on the training plays alone. The same plays give exactly the same figures.
     """
     if (file is None) != ml100k:
-        message = "Name a file of plays, or give --ml100k: one of the two."
+        message = "Give either a file of plays or --ml100k."
         raise typer.BadParameter(message)
     settings = settings_with(factors)
     columns = Columns(user_id=user_column, item_id=item_column, played_at=time_column)
     with watched(quiet=as_json) as watch:
         events = read_events(file, columns, settings, watch)
         n_trained = int(len(events.users) * trained)
-        baselines = _settle(events.part(slice(n_trained)), source, settings, watch)
+        baselines = _choose_settings(events.part(slice(n_trained)), source, settings, watch)
         split = split_events(events, n_trained)
         evaluation = evaluate_models(
             split, baseline_models(split, baselines, settings.retraining.threads, watch), watch
         )
-    answer = msgspec.json.encode(_told(evaluation, baselines))
+    answer = msgspec.json.encode(_answer_of(evaluation, baselines))
     written = _write(evaluation, answer, out) if out else []
     if as_json:
         typer.echo(answer)
@@ -81,11 +81,11 @@ def evaluate(
         _show(evaluation, baselines, written)
 
 
-def _settle(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> BaselineSettings:
-    """Choose all settings, on the plays that train; those of the row with signals are the same."""
+def _choose_settings(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> BaselineSettings:
+    """Choose all settings on the training plays; the row with signals uses the same."""
     objective = objective_of(settings.objective)
     if source is Source.TUNED:
-        # Not where tuning keeps what nights train with: that may have seen the plays that stream here.
+        # Not the folder of `playfold tune`: its results may have seen the plays that stream here.
         store = settings.application.data_path / "evaluation" / "tuned"
         objective = tune(
             trained.plays_alone(), objective, float("inf"), 0, store, watch, settings.retraining.threads
@@ -93,8 +93,8 @@ def _settle(trained: Events, source: Source, settings: Settings, watch: Progress
     return select_settings(trained.plays_alone(), objective, settings.retraining.threads, watch)
 
 
-def _told(evaluation: Evaluation, baselines: BaselineSettings) -> dict[str, Any]:
-    """Return what `--json` answers; a half-life or window that never ends is null."""
+def _answer_of(evaluation: Evaluation, baselines: BaselineSettings) -> dict[str, Any]:
+    """Return the answer in JSON; an infinite half-life or window is null."""
     return {"settings": baselines, **msgspec.structs.asdict(evaluation)}
 
 
@@ -106,32 +106,32 @@ def _write(evaluation: Evaluation, answer: bytes, folder: Path) -> list[Path]:
 
 
 def _show(evaluation: Evaluation, baselines: BaselineSettings, written: list[Path]) -> None:
-    """Print the figures, what they are of, and with which settings they came about."""
+    """Print the figures with their data and settings."""
     head = (
         f"On {evaluation.n_events:,} plays of items that were new to their listeners, among {evaluation.n_items:,} "
         f"items; trained on the {evaluation.n_trained:,} plays before them:"
     )
-    tables = figures_table(evaluation), histories_table(evaluation), _told_settings(baselines)
+    tables = figures_table(evaluation), histories_table(evaluation), _describe_settings(baselines)
     typer.echo("\n\n".join((head, *tables)))
     for path in written:
         typer.echo(f"Written: {path}")
 
 
-def _told_settings(baselines: BaselineSettings) -> str:
+def _describe_settings(baselines: BaselineSettings) -> str:
     """Return the settings in sentences."""
     fold_in, isgd, whole, windowed = baselines.fold_in, baselines.isgd, baselines.whole, baselines.windowed
     return (
-        f"Fold-in: {_told_objective(fold_in)}.\n"
-        f"Blended with what is popular: strength {baselines.blend.strength:g}, up to {baselines.blend.items_max} known "
-        f"items.\n"
+        f"Fold-in: {_describe_objective(fold_in)}.\n"
+        f"Blended with the popular list: strength {baselines.blend.strength:g}, "
+        f"up to {baselines.blend.items_max} known items.\n"
         f"ISGD: {isgd.factors} factors, learn rate {isgd.learn_rate:g}, regularization {isgd.regularization:g}. "
         f"Item neighbours: a half-life of {whole.half_life_plays:g} plays; with a window of {windowed.window_plays:g} "
-        f"plays, {windowed.half_life_plays:g}. These and the strength were chosen on the plays that train."
+        f"plays, {windowed.half_life_plays:g}. These and the strength were chosen on the training plays."
     )
 
 
-def _told_objective(fold_in: Objective) -> str:
-    """Return what the fold-in minimises in words."""
+def _describe_objective(fold_in: Objective) -> str:
+    """Return the objective of the fold-in in words."""
     weight = f"a0 {fold_in.unobserved_weight:g}" if fold_in.rule == "ials" else f"alpha {fold_in.alpha:g}"
     window = f"windows of {fold_in.window_plays} plays" if fold_in.window_plays else "no windows"
     return (

@@ -1,4 +1,4 @@
-"""`playfold explain`: what an item scores with a listener, split over everything they played."""
+"""`playfold explain`: the score of an item for a listener, split over their plays."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -20,39 +20,43 @@ def explain(
     user: Annotated[str, typer.Argument(help="The listener's id.")],
     item: Annotated[str, typer.Argument(help="The item's id.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Show what every play of a listener adds to an item's score, as of their latest play."""
-    found = explain_score(user, item, read_settings())
+    """Print how much each play of a listener adds to the score of an item, as of their latest play."""
+    explanation = explain_score(user, item, read_settings())
     if as_json:
-        typer.echo(msgspec.json.encode(found))
+        typer.echo(msgspec.json.encode(explanation))
         return
-    typer.echo(head(found))
-    Console().print(show_shares(found))
+    typer.echo(head(explanation))
+    Console().print(show_shares(explanation))
 
 
-def head(found: Explanation) -> str:
-    """Return what is explained, and under which generation."""
-    rank = f"rank {found.rank}" if found.rank is not None else f"without a rank: {found.reason_without_rank}"
+def head(explanation: Explanation) -> str:
+    """Return the score, the rank and the generation in sentences."""
+    rank = (
+        f"rank {explanation.rank}"
+        if explanation.rank is not None
+        else f"without a rank: {explanation.reason_without_rank}"
+    )
     lines = [
-        f"{found.item_id} scores {found.score:.6g} with {found.user_id}, {rank}",
-        f"the shares of their plays under generation {found.generation} sum to {found.sum:.6g}",
+        f"{explanation.item_id} scores {explanation.score:.6g} with {explanation.user_id}, {rank}",
+        f"the shares of their plays under generation {explanation.generation} sum to {explanation.sum:.6g}",
     ]
-    if found.serving != found.generation:
-        lines.append(f"generation {found.serving} is in service: this listener has not been folded under it yet")
-    if found.n_unknown:
-        what = "1 played item is" if found.n_unknown == 1 else f"{found.n_unknown} played items are"
+    if explanation.serving != explanation.generation:
+        lines.append(f"generation {explanation.serving} is in service: this listener has not been folded under it yet")
+    if explanation.n_unknown:
+        what = "1 played item is" if explanation.n_unknown == 1 else f"{explanation.n_unknown} played items are"
         lines.append(f"{what} not in this generation, without a share")
     return "\n".join(lines)
 
 
-def show_shares(found: Explanation) -> Table:
+def show_shares(explanation: Explanation) -> Table:
     """Return the split as a table, the largest share first."""
     table = Table()
     table.add_column("item")
     for name in ("last played", "weight now", "share", "%"):
         table.add_column(name, justify="right")
-    for share in found.shares:
+    for share in explanation.shares:
         table.add_row(
             share.item_id,
             f"{datetime.fromtimestamp(share.last_played_s, UTC):%Y-%m-%d %H:%M}",

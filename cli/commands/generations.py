@@ -1,4 +1,4 @@
-"""`playfold generations`: what is published, whether it is whole, and which one is to serve."""
+"""`playfold generations`: list, verify, roll back and prune the published generations."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ import msgspec
 import typer
 from rich.console import Console
 
-from cli.generations_table import entries_of, table_of
-from cli.reindex import reindex_serving
+from cli.commands.generations_reindex import reindex_serving
+from cli.tables.generations import entries_of, table_of
 from jobs.announcement import announce, announced
 from jobs.retraining.related import publish_related
 from state.errors import GenerationError, StoreUnavailableError
@@ -20,17 +20,17 @@ from streams.readers.log_reader import LogReadError
 from streams.settings import Settings, override, read_settings
 
 LIST_PATIENCE_S = 3.0
-"""A listing does not wait longer for Kafka, which only knows which generation serves."""
+"""Longest wait of a listing for Kafka, which names the generation in service."""
 
-app = typer.Typer(help="Show, verify, roll back and prune generations.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="List, verify, roll back and prune generations.", no_args_is_help=True, add_completion=False)
 app.command("reindex")(reindex_serving)
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with JSON, one line a generation.")]
-OneOrAll = Annotated[str | None, typer.Argument(help="The generation; all of them if left out.")]
-OneOrBefore = Annotated[str | None, typer.Argument(help="The generation; the one before that in service if left out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per generation.")]
+OneOrAll = Annotated[str | None, typer.Argument(help="The generation; default: all.")]
+OneOrBefore = Annotated[str | None, typer.Argument(help="The generation; default: the one before that in service.")]
 
 
 class RollbackError(ValueError):
-    """There is nothing to go back to, or what was named may not serve. Name another one, or retrain."""
+    """There is no older generation, or the chosen one was rejected. Name another one, or retrain."""
 
 
 @app.command("list")
@@ -49,31 +49,31 @@ def list_generations(*, as_json: AsJson = False) -> None:
 
 
 def _serving_if_known(settings: Settings) -> str | None:
-    """Return the generation in service; if Kafka does not tell, say so."""
+    """Return the generation in service; print a note if Kafka does not answer."""
     patience_s = min(LIST_PATIENCE_S, settings.kafka.timeout_s)
     try:
         return _serving_id(override(settings, kafka_timeout_s=patience_s))
     except LogReadError as error:
-        typer.echo(f"Which generation serves is not known: {error}", err=True)
+        typer.echo(f"The generation in service is unknown: {error}", err=True)
         return None
 
 
 def _serving_id(settings: Settings) -> str | None:
     """Return the generation that is announced."""
-    found = asyncio.run(announced(settings))
-    return found.generation_id if found else None
+    announcement = asyncio.run(announced(settings))
+    return announcement.generation_id if announcement else None
 
 
 @app.command()
 def show(generation_id: str) -> None:
-    """Print the manifest of a generation after verifying its files."""
+    """Verify the files of a generation and print its manifest."""
     manifest = generation_store(read_settings()).verify(generation_id)
     typer.echo(msgspec.json.format(msgspec.json.encode(manifest)))
 
 
 @app.command()
 def verify(generation_id: OneOrAll = None) -> None:
-    """Read every byte of one generation or of all; end with status 1 if one is damaged."""
+    """Verify the checksums of one generation or of all; exit with status 1 if one is damaged."""
     store = generation_store(read_settings())
     names = [generation_id] if generation_id else [entry.generation_id for entry in entries_of(store, None)]
     damaged = 0
@@ -94,7 +94,7 @@ def verify(generation_id: OneOrAll = None) -> None:
 
 @app.command()
 def rollback(generation_id: OneOrBefore = None) -> None:
-    """Verify an older generation, write its related items and announce it: every worker takes it into service."""
+    """Verify an older generation, publish its related items, and announce it to every worker."""
     settings = read_settings()
     store, serving_id = generation_store(settings), _serving_id(settings)
     chosen = generation_id or _before(store, serving_id)
@@ -112,12 +112,12 @@ def rollback(generation_id: OneOrBefore = None) -> None:
 def _before(store: GenerationStore, serving_id: str | None) -> str:
     """Return the newest generation before the one in service that was not rejected."""
     if serving_id is None:
-        message = "No generation is in service, so there is none to go back from; name the one that is to serve."
+        message = "No generation is in service, so there is none before it: name a generation."
         raise RollbackError(message)
     names = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
     older = [name for name in names if name < serving_id]
     if not older:
-        message = f"There is no generation before {serving_id}; `playfold generations list` shows what is kept."
+        message = f"There is no generation before {serving_id}; `playfold generations list` lists all."
         raise RollbackError(message)
     return older[-1]
 
@@ -130,7 +130,7 @@ def _refuse_rejected(manifest: Manifest) -> None:
 
 @app.command()
 def prune() -> None:
-    """Remove all generations but the newest ones and the one in service."""
+    """Delete the oldest generations; the newest ones and the one in service stay."""
     settings = read_settings()
     removed = generation_store(settings).prune(settings.generations.n_max, _serving_id(settings))
     for name in removed:

@@ -20,45 +20,44 @@ log = logging.getLogger(__name__)
 app = typer.Typer(add_completion=False)
 COMMANDS: dict[Task, tuple[str, ...]] = {"retrain": ("retrain", "--json"), "reindex": ("generations", "reindex")}
 LOOK_S = 30.0
-"""How often it looks at the clock: a machine that slept, or whose clock was set, is noticed so late."""
+"""Longest sleep between two looks at the clock, which may have been set, or have stood still in a suspended machine."""
 
 
 class TimeError(ValueError):
-    """A time of the day cannot be read. Give it as `03:00`."""
+    """A time of day cannot be parsed. Give it as `03:00`."""
 
 
 @app.command()
 def nightly(
     *,
-    at: Annotated[str, typer.Option(help="Time of the day, on this machine's clock, as HH:MM.")] = "03:00",
+    at: Annotated[str, typer.Option(help="Time of day by the clock of this machine, as HH:MM.")] = "03:00",
     as_json: Annotated[bool, typer.Option("--json", help="Log events as JSON.")] = False,
 ) -> None:
-    """Retrain every night, and rebuild the index every PLAYFOLD_INDEX_REBUILD_S; ends with SIGTERM or Ctrl-C.
+    """Retrain every night, and rebuild the index every PLAYFOLD_INDEX_REBUILD_S, until Ctrl-C or SIGTERM.
 
-    Each runs as a process of its own, one at a time. One that fails is told in a line and tried again when it is due.
+    Each task runs in its own process, one at a time. A failure is logged in one line, and the task runs again when due.
     """
     settings = read_settings()
     schedule = Schedule.begin(datetime.now(UTC), parse_time(at), settings.generations.index_rebuild_s)
     start_event_log(settings.telemetry, as_json=as_json)
-    # Its events are those of this process, whatever module they come from.
     asyncio.run(reside(settings, schedule))
 
 
 def parse_time(text: str) -> time_of_day:
-    """Read a time of the day.
+    """Parse a time of day.
 
     Raises:
-        TimeError: It is none.
+        TimeError: The text is no time of day.
     """
     try:
-        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of the day has no zone
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
     except ValueError:
-        message = f"--at is {text!r}, which is no time of the day: give it as 03:00."
+        message = f"--at is {text!r}, which is no time of day: give it as 03:00."
         raise TimeError(message) from None
 
 
 async def reside(settings: Settings, schedule: Schedule) -> None:
-    """Do what is due, one after the other, until SIGTERM or SIGINT."""
+    """Run due tasks, one after the other, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -76,7 +75,7 @@ async def reside(settings: Settings, schedule: Schedule) -> None:
 
 
 async def work(settings: Settings, schedule: Schedule) -> None:
-    """Do what is due, for ever."""
+    """Run due tasks forever."""
     log.info("nightly_ready", extra={"next_night": schedule.next_night.astimezone().isoformat(timespec="seconds")})
     while True:
         task, moment = schedule.due
@@ -87,24 +86,24 @@ async def work(settings: Settings, schedule: Schedule) -> None:
 
 
 async def do(settings: Settings, task: Task) -> bool:
-    """Run a command as a process of its own; return whether it ended well."""
+    """Run a command in its own process; return whether it succeeded."""
     log_file = settings.application.data_path / "logs" / f"{task}.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log.info("%s_began", task)
     began = time.monotonic()
     try:
-        said = await run_command(settings, *COMMANDS[task], log_file=log_file)
+        output = await run_command(settings, *COMMANDS[task], log_file=log_file)
     except ProcessError as error:
         log.error("%s_failed", task, extra={"reason": str(error)})  # noqa: TRY400 - one line is enough
         return False
-    log.info("%s_ended", task, extra={"seconds": round(time.monotonic() - began, 1), **_told(said)})
+    log.info("%s_ended", task, extra={"seconds": round(time.monotonic() - began, 1), **_fields_of(output)})
     return True
 
 
-def _told(said: str) -> dict[str, Any]:
-    """Return what a command said in its last line: the fields of JSON, or a sentence."""
+def _fields_of(output: str) -> dict[str, Any]:
+    """Return the last line of a command's output as fields of an event: those of JSON, or the sentence."""
     try:
-        found = msgspec.json.decode(f"{said}", type=dict[str, Any])
+        fields = msgspec.json.decode(output, type=dict[str, Any])
     except msgspec.DecodeError:
-        return {"said": said}
-    return {name: found[name] for name in ("generation", "status") if name in found}
+        return {"said": output}
+    return {name: fields[name] for name in ("generation", "status") if name in fields}

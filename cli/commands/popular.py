@@ -1,4 +1,4 @@
-"""`playfold popular`: what listeners play most, as it stands on the topic."""
+"""`playfold popular`: the most played items, from the topic `popular-items`."""
 
 import asyncio
 from typing import Annotated
@@ -16,34 +16,34 @@ app = typer.Typer(add_completion=False)
 
 
 class NothingPopularError(LookupError):
-    """There is no popular list of this kind. See that a worker serves a generation, and how the kind is spelled."""
+    """There is no popular list of this kind. Check that a worker serves a generation, and the spelling of the kind."""
 
 
 @app.command()
 def popular(
     *,
-    kind: Annotated[str, typer.Option(help="Kind of the items, by the catalog.")] = ALL_KINDS,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
+    kind: Annotated[str, typer.Option(help="Kind of the items in the catalog.")] = ALL_KINDS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Show what listeners play most; a play counts less the longer ago it was."""
-    found = asyncio.run(latest_popular(kind, read_settings()))
-    if found is None:
+    """Print the most played items; recent plays count more."""
+    popular_items = asyncio.run(latest_popular(kind, read_settings()))
+    if popular_items is None:
         message = f"There is no popular list of kind {kind!r}: no worker has served a generation with such items yet."
         raise NothingPopularError(message)
     if as_json:
-        typer.echo(msgspec.json.encode(found))
+        typer.echo(msgspec.json.encode(popular_items))
     else:
-        what = "items" if found.kind == ALL_KINDS else f"items of kind {found.kind}"
-        typer.echo(f"Most played {what} under generation {found.generation}:")
-        Console().print(show_popular(found))
+        items = "items" if popular_items.kind == ALL_KINDS else f"items of kind {popular_items.kind}"
+        typer.echo(f"Most played {items} under generation {popular_items.generation}:")
+        Console().print(show_popular(popular_items))
 
 
-def show_popular(found: PopularItems) -> Table:
+def show_popular(popular_items: PopularItems) -> Table:
     """Return popular items as a table, most popular first."""
     table = Table()
     table.add_column("rank", justify="right")
     table.add_column("item")
     table.add_column("plays", justify="right")
-    for rank, (item, plays) in enumerate(zip(found.items, found.plays, strict=True), 1):
+    for rank, (item, plays) in enumerate(zip(popular_items.items, popular_items.plays, strict=True), 1):
         table.add_row(str(rank), item, f"{plays:.4g}")
     return table

@@ -1,4 +1,4 @@
-"""`playfold related`: the items nearest to an item, as they stand on the topic."""
+"""`playfold related`: the items nearest to an item, from the topic `related-items`."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.commands.recommend import table_of_items
+from cli.tables.items import table_of_items
 from streams.messages.records import RelatedItems
 from streams.readers.catalog_item import titles_of
 from streams.readers.latest_related import latest_related
@@ -19,28 +19,28 @@ app = typer.Typer(add_completion=False)
 
 
 class NothingRelatedError(LookupError):
-    """Nothing is related to this item. See that it was played by more than one listener before the last retrain."""
+    """No item is related to this one. Check that several listeners had played it before the last retrain."""
 
 
 @app.command()
 def related(
     item: Annotated[str, typer.Argument(help="The item's id.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Show the items nearest to an item under the generation in service."""
+    """Print the items nearest to an item under the generation in service."""
     settings = read_settings()
-    found = asyncio.run(latest_related(item, settings))
-    if found is None:
-        message = f"Nothing is related to {item!r}: either nobody had played it at the last retrain, or there was none."
+    related_items = asyncio.run(latest_related(item, settings))
+    if related_items is None:
+        message = f"No item is related to {item!r}: it had no plays at the last retrain, or there was no retrain yet."
         raise NothingRelatedError(message)
     if as_json:
-        typer.echo(msgspec.json.encode(found))
+        typer.echo(msgspec.json.encode(related_items))
     else:
-        typer.echo(f"Nearest to {found.item_id} under generation {found.generation}:")
-        Console().print(show_related(found, asyncio.run(titles_of(found.items, settings))))
+        typer.echo(f"Nearest to {related_items.item_id} under generation {related_items.generation}:")
+        Console().print(show_related(related_items, asyncio.run(titles_of(related_items.items, settings))))
 
 
-def show_related(found: RelatedItems, titles: Mapping[str, str]) -> Table:
+def show_related(related_items: RelatedItems, titles: Mapping[str, str]) -> Table:
     """Return related items as a table, nearest first."""
-    return table_of_items(found.items, titles, "cosine", [f"{cosine:.3f}" for cosine in found.cosines])
+    return table_of_items(related_items.items, titles, "cosine", [f"{cosine:.3f}" for cosine in related_items.cosines])

@@ -33,10 +33,10 @@ app = typer.Typer(add_completion=False)
 
 
 class Count:
-    """How far a replay has come."""
+    """The progress of a replay."""
 
     def __init__(self, first_row: int, progress: Progress, total: int | None) -> None:
-        """Begin before `first_row`."""
+        """Start at `first_row`."""
         self.next_row = first_row
         self.n_plays = 0
         self._began = time.monotonic()
@@ -63,22 +63,23 @@ def replay_file(
     user_column: Annotated[str, typer.Option(help="Column of the user's id.")] = "user_id",
     item_column: Annotated[str, typer.Option(help="Column of the item's id.")] = "item_id",
     time_column: Annotated[str, typer.Option(help="Column of the time of the play.")] = "played_at",
-    ms_played_column: Annotated[str, typer.Option(help="Column of how long was listened.")] = "ms_played",
-    duration_column: Annotated[str, typer.Option(help="Column of how long the item lasts, in ms.")] = "duration_ms",
+    ms_played_column: Annotated[str, typer.Option(help="Column of the milliseconds that were played.")] = "ms_played",
+    duration_column: Annotated[str, typer.Option(help="Column of the item's length in milliseconds.")] = "duration_ms",
     play_id_column: Annotated[str, typer.Option(help="Column of the client's id of the play.")] = "play_id",
-    type_column: Annotated[str, typer.Option(help="Column of what each is, as like or skip; empty: play.")] = "type",
-    rate: Annotated[float | None, typer.Option(min=0.001, help="Plays per second; flat out if left out.")] = None,
-    speed: Annotated[float | None, typer.Option(min=1e-6, help="Times the pace of the plays' own times.")] = None,
-    from_row: Annotated[int, typer.Option("--from", min=1, help="Row to begin with.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most plays to send.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
+    type_column: Annotated[str, typer.Option(help="Column of the type, such as like or skip; empty: play.")] = "type",
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Plays per second; default: full speed.")] = None,
+    speed: Annotated[float | None, typer.Option(min=1e-6, help="Multiple of the pace of the plays' own times.")] = None,
+    from_row: Annotated[int, typer.Option("--from", min=1, help="First row to send.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Largest number of plays to send.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Send a file of plays to the plays topic.
 
-    Times are RFC 3339 or epoch seconds or milliseconds. Ctrl-C stops between two rows and names the row to go on from.
+    Times are RFC 3339 or epoch seconds or milliseconds. Ctrl-C stops between two rows and prints the row to continue
+    from.
     """
     if rate is not None and speed is not None:
-        message = "--rate and --speed are two ways to set the pace: give one of them."
+        message = "--rate and --speed both set the pace: give one of them."
         raise typer.BadParameter(message)
     columns = Columns(
         user_id=user_column,
@@ -104,11 +105,11 @@ def replay_file(
         except PlaysFileError as error:
             message = f"{error} Every row before {count.next_row} is sent: go on with --from {count.next_row}."
             raise PlaysFileError(message) from None
-    tell(count, stopped=stopped, as_json=as_json)
+    print_result(count, stopped=stopped, as_json=as_json)
 
 
 async def send_all(pieces: Iterator[PlaysPiece], pace: Pace, settings: Settings, count: Count) -> bool:
-    """Replay until the end or Ctrl-C; return whether it was the latter."""
+    """Replay until the end or Ctrl-C; return True after Ctrl-C."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -117,8 +118,8 @@ async def send_all(pieces: Iterator[PlaysPiece], pace: Pace, settings: Settings,
     return stop.is_set()
 
 
-def tell(count: Count, *, stopped: bool, as_json: bool) -> None:
-    """Say how far the replay came."""
+def print_result(count: Count, *, stopped: bool, as_json: bool) -> None:
+    """Print the result of the replay."""
     if as_json:
         answer = {"plays": count.n_plays, "next_row": count.next_row, "seconds": count.seconds, "stopped": stopped}
         typer.echo(msgspec.json.encode(answer))
@@ -132,7 +133,7 @@ def tell(count: Count, *, stopped: bool, as_json: bool) -> None:
 
 
 def progress_bar(*, quiet: bool) -> Progress:
-    """Return a bar on stderr, so that stdout holds the answer alone."""
+    """Return a bar on stderr; stdout has the answer alone."""
     return Progress(
         SpinnerColumn(),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""`playfold retrain`: make the next generation, judge it and announce it."""
+"""`playfold retrain`: train the next generation, test it, and announce it if it is good enough."""
 
 from typing import Annotated
 
@@ -16,18 +16,18 @@ app = typer.Typer(add_completion=False)
 
 
 class Bars:
-    """Shows steps: a bar each, which is full when the next one begins, and sentences above them.
+    """Shows one bar per step, and notes above the bars. A bar is full when the next step begins.
 
-    What follows a comma in a step's name tells how it goes, and may change.
+    The text after a comma in the name of a step may change while the step runs.
     """
 
     def __init__(self, progress: Progress) -> None:
-        """Show them in `progress`."""
+        """Draw bars in `progress`."""
         self._progress = progress
         self._bar: tuple[str, TaskID] | None = None
 
     def show(self, step: JobProgress) -> None:
-        """Show what is told."""
+        """Draw the progress of a step, or print a note."""
         if step.is_note:
             self._progress.console.print(step.name, highlight=False, soft_wrap=True)
             return
@@ -48,29 +48,29 @@ class Bars:
 @app.command()
 def retrain(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Announce it whatever the gate says.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Announce it even if the gate rejects it.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Discard a run that was interrupted.")] = False,
 ) -> None:
-    """Train item factors on the listeners' histories and announce them, if they find what was played next.
+    """Train item factors on the listeners' histories, and announce them if they predict later plays well enough.
 
-    A run that was interrupted less than 12 hours ago is resumed, under the settings that it began with.
+    A run that was interrupted less than 12 hours ago is resumed with its settings.
     """
     settings = read_settings()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # Sentences are told on stderr whatever the form of the answer.
+    # Notes go to stderr, also with --json.
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as progress:
         bars = Bars(progress)
         report = make_generation(settings, bars.show, forced=force, fresh=fresh)
         bars.end()
-    typer.echo(msgspec.json.encode(report) if as_json else told(report))
+    typer.echo(msgspec.json.encode(report) if as_json else describe_report(report))
 
 
-def told(report: Report) -> str:
-    """Return what became of a generation, in sentences."""
+def describe_report(report: Report) -> str:
+    """Return the status of the new generation in sentences."""
     counts = f"{report.users:,} listeners, {report.items:,} items, {report.plays:,} plays, {report.seconds} s."
     reason = f" {report.gate.reason}" if report.gate is not None else ""
     if report.status == "announced":
         return f"Generation {report.generation} is announced: {counts}{reason}"
-    way_out = "The one in service stays; `playfold retrain --force` announces the next one whatever the gate says."
+    way_out = "The one in service stays. `playfold retrain --force` announces the next one even if the gate rejects it."
     return f"Generation {report.generation} is rejected: {counts}{reason} {way_out}"

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
-from cli.quality_tables import figures_table, told_interval
+from cli.tables.quality import figures_table, format_interval
 from jobs.evaluation.baselines import settings_models
 from jobs.evaluation.evaluate import Evaluation, evaluate
 from jobs.histories.snapshot import open_snapshot, write_snapshot
@@ -30,7 +30,7 @@ from streams.settings import Settings
 
 CHOSEN, GIVEN = "chosen setting", "settings as given"
 SHOWN = 10
-"""ScoredSetting settings in the table; with --json all are told."""
+"""Settings in the table; --json prints all."""
 app = typer.Typer(add_completion=False)
 
 
@@ -38,53 +38,53 @@ app = typer.Typer(add_completion=False)
 def tune(
     file: Annotated[
         Path | None,
-        typer.Argument(help="Plays: CSV, JSON lines (both also .gz) or Parquet; the listeners' histories if left out."),
+        typer.Argument(help="Plays: CSV, JSON lines (both also .gz) or Parquet; default: the listeners' histories."),
     ] = None,
     *,
     ml100k: WithMl100k = False,
     user_column: UserColumn = "user_id",
     item_column: ItemColumn = "item_id",
     time_column: TimeColumn = "played_at",
-    first: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the file's plays that may be used.")] = 1.0,
+    first: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the plays to tune on.")] = 1.0,
     report: Annotated[
-        bool, typer.Option("--report", help="Stream the rest of the file with what was chosen; needs --first below 1.")
+        bool, typer.Option("--report", help="Evaluate the best setting on the rest of the file; needs --first below 1.")
     ] = False,
-    budget_s: Annotated[float, typer.Option(min=0, help="Seconds; what is scored by then counts.")] = math.inf,
-    trials: Annotated[int, typer.Option(min=0, help="Settings that optuna asks for after the grid.")] = 0,
+    budget_s: Annotated[float, typer.Option(min=0, help="Time limit in seconds.")] = math.inf,
+    trials: Annotated[int, typer.Option(min=0, help="Settings that optuna tries after the grid.")] = 0,
     factors: Length = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the hyperparameters whose lists would have been best, and keep them for PLAYFOLD_HYPERPARAMETERS=tuned.
+    """Find the hyperparameters with the best lists, and store them for PLAYFOLD_HYPERPARAMETERS=tuned.
 
-    Whoever stops it and starts it again on the same plays goes on with what was scored.
+    A search that was stopped is resumed if it runs again on the same plays.
     """
     settings = settings_with(factors)
     limits = _Limits(budget_s, trials)
     with watched(quiet=as_json) as watch:
         if file is None and not ml100k:
             if report or first < 1:
-                message = "--first and --report cut a file of plays: name one."
+                message = "--first and --report need a file of plays."
                 raise typer.BadParameter(message)
             tuned, evaluation = _tune_on_changelog(settings, limits, watch), None
         else:
             if report and first == 1:
-                message = "--report streams what --first leaves: give a share below 1, as --first 0.7."
+                message = "--report needs plays that --first leaves: give a share below 1, such as --first 0.7."
                 raise typer.BadParameter(message)
             columns = Columns(user_id=user_column, item_id=item_column, played_at=time_column)
             events = read_events(file, columns, settings, watch)
             if ml100k:
-                events = events.plays_alone()  # every rating is a play, as in what others measured
+                events = events.plays_alone()  # every rating is a play, as in published results
             n_first = int(len(events.users) * first)
             tuned = _tune_on_events(events.part(slice(n_first)), settings, limits, watch)
             evaluation = _evaluate(events, n_first, tuned, settings, watch) if report else None
     if as_json:
-        typer.echo(msgspec.json.encode(_told(tuned, evaluation)))
+        typer.echo(msgspec.json.encode(_answer_of(tuned, evaluation)))
     else:
         _show(tuned, evaluation, settings)
 
 
 class _Limits(NamedTuple):
-    """How long a search may go on."""
+    """The limits of a search."""
 
     budget_s: float
     trials: int
@@ -102,42 +102,42 @@ def _tune_on_events(events: Events, settings: Settings, limits: _Limits, watch: 
 
 
 def _tune_on_changelog(settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
-    """Read all histories and tune on them; no copy of them stays."""
+    """Read all histories and tune on them; their copy on the disk is deleted."""
     with aside_in(settings.application.tuned_path) as aside:
         asyncio.run(write_snapshot(settings, aside, watch))
-        found = training_set_of(open_snapshot(aside), settings)
-    return tune_on_histories(found, settings, *limits, watch)
+        training_set = training_set_of(open_snapshot(aside), settings)
+    return tune_on_histories(training_set, settings, *limits, watch)
 
 
 def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: ProgressCallback) -> Evaluation:
-    """Stream what was kept from the search, beside the settings as they were."""
+    """Evaluate the best setting and the given settings on the plays that the search did not see."""
     rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings.objective)}
     split = split_events(events, n_first).with_signals()
     return evaluate(split, settings_models(split, rows, settings.retraining.threads), watch)
 
 
-def _told(tuned: Tuned, evaluation: Evaluation | None) -> dict[str, Any]:
-    """Return what `--json` answers."""
-    told: dict[str, Any] = {"best": tuned.best, "scored": tuned.scored}
+def _answer_of(tuned: Tuned, evaluation: Evaluation | None) -> dict[str, Any]:
+    """Return the answer in JSON."""
+    answer: dict[str, Any] = {"best": tuned.best, "scored": tuned.scored}
     if evaluation is not None:
-        told["report"] = evaluation
-    return told
+        answer["report"] = evaluation
+    return answer
 
 
 def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> None:
-    """Print the best of what was scored, how to use it, and how it did on what it was not chosen on."""
+    """Print the best settings, their use, and the figures on later plays."""
     console, best = Console(), tuned.best
     console.print(_scored_table(tuned.scored))
     console.print(
-        f"Best of {best.trials}: hit@20 {told_interval(best.hit_at_20)}, on {best.scored_on}.\n"
-        "The best value wins; one whose interval overlaps it is as good for all that is known.\n"
-        f"Kept in {settings.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it.",
+        f"Best of {best.trials}: hit@20 {format_interval(best.hit_at_20)}, on {best.scored_on}.\n"
+        "A setting whose interval overlaps that of the best one may be as good.\n"
+        f"Stored in {settings.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it.",
         highlight=False,
         soft_wrap=True,
     )
     if evaluation is not None:
         console.print(
-            f"\nOn {evaluation.n_events:,} later plays, which had no part in the choice, among {evaluation.n_items:,} "
+            f"\nOn {evaluation.n_events:,} later plays, which the search did not see, among {evaluation.n_items:,} "
             f"items; trained on the {evaluation.n_trained:,} plays before them:",
             highlight=False,
             soft_wrap=True,
@@ -150,9 +150,9 @@ def _scored_table(scored: list[ScoredSetting]) -> Table:
     table = Table(title=f"the {min(SHOWN, len(scored))} best of {len(scored)} settings", box=SIMPLE_HEAD)
     for name in ("a0", "lambda", "half-life", "window", "hit@20", "MRR@20"):
         table.add_column(name, justify="right", no_wrap=True)
-    for setting in sorted(scored, key=lambda found: -found.hit_at_20.value)[:SHOWN]:
-        found = setting.objective
-        numbers = (found.unobserved_weight, found.regularization, found.half_life_plays)
-        cells = [f"{number:.3g}" for number in numbers] + [f"{found.window_plays or 'none'}"]
-        table.add_row(*cells, told_interval(setting.hit_at_20), f"{setting.mrr_at_20.value:.3f}")
+    for setting in sorted(scored, key=lambda setting: -setting.hit_at_20.value)[:SHOWN]:
+        objective = setting.objective
+        numbers = (objective.unobserved_weight, objective.regularization, objective.half_life_plays)
+        cells = [f"{number:.3g}" for number in numbers] + [f"{objective.window_plays or 'none'}"]
+        table.add_row(*cells, format_interval(setting.hit_at_20), f"{setting.mrr_at_20.value:.3f}")
     return table

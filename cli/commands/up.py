@@ -24,36 +24,36 @@ app = typer.Typer(add_completion=False)
 
 
 class UpError(RuntimeError):
-    """Something of `playfold up` does not stay up; the message names it and its log. Mend that and start again."""
+    """A process of `playfold up` ends again and again. Correct the error that its log names, and start again."""
 
 
-class Teller:
-    """Tells what happens, a sentence or a JSON object a line."""
+class EventPrinter:
+    """Prints events: each a sentence or a JSON object on a line."""
 
     def __init__(self, *, as_json: bool) -> None:
         """Choose the form."""
         self._as_json = as_json
 
-    def tell(self, event: str, text: str, **fields: object) -> None:
-        """Tell an event."""
+    def print_event(self, event: str, text: str, **fields: object) -> None:
+        """Print an event."""
         line = msgspec.json.encode({"event": event, **fields}).decode() if self._as_json else text
         typer.echo(line)
 
 
 class Watched:
-    """A process that is started again when it ends by itself, a bounded number of times."""
+    """A process that is restarted when it ends by itself, a bounded number of times."""
 
-    def __init__(self, service: Service, teller: Teller) -> None:
+    def __init__(self, service: Service, printer: EventPrinter) -> None:
         """Start the process."""
         self.service = service
-        self._teller = teller
+        self._printer = printer
         self._ends: deque[float] = deque()
         self._start_at: float | None = None
         self.ready = False
         service.start()
 
-    def look(self, now: float) -> None:
-        """See how the process does at a time in seconds, and start it again if it has been down for a pause.
+    def check(self, now: float) -> None:
+        """Check the process at a time in seconds, and restart it after a pause if it has ended.
 
         Raises:
             UpError: It has ended too often.
@@ -65,29 +65,33 @@ class Watched:
                 self.service.start()
         elif not self.service.running:
             self.ready = False
-            self._note_end(now)
+            self._count_end(now)
             self._start_at = now + RESTART_PAUSE_S
-            text = f"{self.service.describe_end()} It starts again."
+            text = f"{self.service.describe_end()} It is restarted."
             event = f"{self.service.command}_ended"
-            self._teller.tell(event, text, instance=instance, status=self.service.child.status)
+            self._printer.print_event(event, text, instance=instance, status=self.service.child.status)
         elif not self.ready and self.service.ready:
             self.ready = True
-            self._tell_ready()
+            self._print_ready()
 
-    def _tell_ready(self) -> None:
+    def _print_ready(self) -> None:
         service = self.service
         event, instance = f"{service.command}_ready", service.settings.application.instance
         if isinstance(service, GatewayProcess):
-            self._teller.tell(event, f"{service.name} is ready at {service.url}", instance=instance, url=service.url)
+            self._printer.print_event(
+                event, f"{service.name} is ready at {service.url}", instance=instance, url=service.url
+            )
         else:
-            self._teller.tell(event, f"{service.name} is ready.", instance=instance)
+            self._printer.print_event(event, f"{service.name} is ready.", instance=instance)
 
-    def _note_end(self, now: float) -> None:
+    def _count_end(self, now: float) -> None:
         self._ends.append(now)
         while self._ends[0] < now - RESTARTS_WITHIN_S:
             self._ends.popleft()
         if len(self._ends) > RESTARTS_MAX:
-            message = f"{self.service.describe_end()} It has ended {len(self._ends)} times in a minute and stays down."
+            message = (
+                f"{self.service.describe_end()} It ended {len(self._ends)} times in a minute and is not restarted."
+            )
             raise UpError(message)
 
 
@@ -95,19 +99,19 @@ class Watched:
 def up(
     *,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
-    gateway: Annotated[bool, typer.Option(help="Whether to run a gateway, with the live page, too.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Tell events as JSON.")] = False,
+    gateway: Annotated[bool, typer.Option(help="Run a gateway with the live page too.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
 ) -> None:
     """Run broker, topics, workers and a gateway until Ctrl-C or SIGTERM.
 
-    A Kafka that answers at PLAYFOLD_BROKERS already, or on another machine, is used as it is.
+    A Kafka that already answers at PLAYFOLD_BROKERS, or runs on another machine, is used as it is.
     """
-    settings, teller = read_settings(), Teller(as_json=as_json)
+    settings, printer = read_settings(), EventPrinter(as_json=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
-        broker = None if served_already(settings.kafka) else stack.enter_context(embedded_broker(settings))
-        where = "embedded" if broker else "found there"
-        teller.tell(
+        broker = None if runs_elsewhere(settings.kafka) else stack.enter_context(embedded_broker(settings))
+        where = "embedded" if broker else "already running"
+        printer.print_event(
             "broker_ready", f"Kafka answers at {settings.kafka.brokers} ({where}).", brokers=settings.kafka.brokers
         )
         create_topics(settings)
@@ -119,41 +123,41 @@ def up(
             processes.append(GatewayProcess(settings))
         stack.callback(stop_all, processes)
         stack.callback(ignore_interrupts)
-        watch([Watched(process, teller) for process in processes], broker, teller)
+        watch([Watched(process, printer) for process in processes], broker, printer)
 
 
-def served_already(kafka: KafkaSettings) -> bool:
-    """Return whether Kafka is somebody else's: on another machine, several, or answering already."""
+def runs_elsewhere(kafka: KafkaSettings) -> bool:
+    """Return whether Kafka needs no start: it has other hosts, several brokers, or answers already."""
     host, _, port = kafka.brokers.rpartition(":")
     return host not in {HOST, "localhost"} or answers(int(port))
 
 
 def worker_settings(settings: Settings, number: int) -> Settings:
-    """Return the settings of one of several workers: each has an instance of its own, the same at every start."""
+    """Return the settings of one of several workers: each has its own instance, the same at every start."""
     instance = settings.application.instance if number == 1 else f"{settings.application.instance}-{number}"
     return override(settings, instance=instance)
 
 
-def watch(services: Sequence[Watched], broker: Broker | None, teller: Teller) -> None:
+def watch(services: Sequence[Watched], broker: Broker | None, printer: EventPrinter) -> None:
     """Keep the processes up until interrupted.
 
     Raises:
         UpError: A process ended too often.
         BrokerError: The embedded broker ended.
     """
-    told = False
+    is_up = False
     while True:
         if broker is not None and not broker.running:
             broker.wait()
         for service in services:
-            service.look(time.monotonic())
-        if not told and all(service.ready for service in services):
-            told = True
-            teller.tell("up", "playfold is up; Ctrl-C stops it.")
+            service.check(time.monotonic())
+        if not is_up and all(service.ready for service in services):
+            is_up = True
+            printer.print_event("up", "playfold is up; Ctrl-C stops it.")
         time.sleep(WATCH_S)
 
 
 def ignore_interrupts() -> None:
-    """Let an end that has begun take its bounded time: a second Ctrl-C must not leave half of it running."""
+    """Ignore further signals: shutdown is already bounded, and interrupting it would leave processes running."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

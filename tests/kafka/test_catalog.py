@@ -118,7 +118,7 @@ def test_a_file_is_loaded_and_an_item_is_shown(small: Settings, tmp_path: Path) 
     assert expected == msgspec.json.decode(shown, type=CatalogItem)
     lines = [line.split() for line in run(small, "catalog", "show", "i2").splitlines()]
     assert [["item", "i2"], ["title", "Two"]] == lines
-    with pytest.raises(ProcessError, match="The catalog says nothing of 'i3'"):
+    with pytest.raises(ProcessError, match="The catalog has no record of 'i3'"):
         run(small, "catalog", "show", "i3")
 
 

@@ -67,7 +67,7 @@ def run(settings: Settings, *arguments: str) -> str:
 def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -> None:
     """On every partition, before any play and after; who has no list is shown it, who knows nothing usable gets it."""
     publish(small)
-    with pytest.raises(ProcessError, match="There is no list for 'ann', nor a popular one"):
+    with pytest.raises(ProcessError, match="There is no list for 'ann' and no popular list"):
         run(small, "recommend", "ann")
     with worker(small):
         block_until(lambda: popular_in(small, names, 4), 20)

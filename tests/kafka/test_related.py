@@ -82,5 +82,5 @@ def test_the_command_shows_them(settings: Settings, names: TopicNames, tmp_path:
 
     assert "c" == msgspec.json.decode(line)["item_id"]
     assert ["d"] == msgspec.json.decode(line)["items"]
-    with pytest.raises(ProcessError, match='Nothing is related to "nobody\'s": either nobody had played it'):
+    with pytest.raises(ProcessError, match='No item is related to "nobody\'s": it had no plays'):
         asyncio.run(run_command(ours, "related", "nobody's", log_file=log))

@@ -179,7 +179,7 @@ def test_no_list_is_a_sentence(settings: Settings) -> None:
     """And exit status 1."""
     ended = run(settings, "recommend", "ann")
 
-    expected = "There is no list for 'ann', nor a popular one: no worker has served a generation yet.\n"
+    expected = "There is no list for 'ann' and no popular list: no worker has served a generation yet.\n"
     assert 1 == ended.returncode
     assert "" == ended.stdout
     assert expected == ended.stderr

@@ -208,8 +208,8 @@ def test_the_command_creates_and_verifies(settings: Settings) -> None:
 
     expected = every_name(names)
     assert {"created": expected} == json.loads(created.stdout)
-    assert again.stdout == "Every topic is there already.\n"
-    assert verified.stdout == f"{len(expected)} topics are as they should be.\n"
+    assert again.stdout == "All topics exist already.\n"
+    assert verified.stdout == f"All {len(expected)} topics exist as declared.\n"
     assert created.returncode == 0
     assert again.returncode == 0
     assert verified.returncode == 0

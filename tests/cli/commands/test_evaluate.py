@@ -90,7 +90,7 @@ def test_one_of_file_and_ml100k_is_named(arguments: tuple[str, ...]) -> None:
     """Status 2, before anything is read."""
     ended = run(*arguments, status=2)
 
-    sentence = "Name a file of plays, or give --ml100k: one of the two."
+    sentence = "Give either a file of plays or --ml100k."
     assert sentence in " ".join(ended.stderr.replace("│", " ").split())
 
 

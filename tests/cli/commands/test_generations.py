@@ -129,7 +129,7 @@ def test_a_listing_does_without_kafka(offline: GenerationStore) -> None:
     ended = run("list", "--json")
 
     assert 1 == len(ended.stderr.splitlines())
-    assert ended.stderr.startswith("Which generation serves is not known: No Kafka broker answered at 127.0.0.1:")
+    assert ended.stderr.startswith("The generation in service is unknown: No Kafka broker answered at 127.0.0.1:")
     assert len(offline.manifests()) == len(ended.stdout.splitlines())
     assert {"kept", "rejected"} == {status for status, _ in listed().values()}
 
@@ -230,10 +230,10 @@ async def records_of(settings: Settings, topic: str) -> dict[bytes, bytes]:
 
 def test_a_rollback_refuses_what_may_not_serve(online: Settings, store: GenerationStore) -> None:
     """Rejected, damaged, missing, in service already, or nothing there: a sentence each, and nothing is announced."""
-    nobody = "No generation is in service, so there is none to go back from; name the one that is to serve."
+    nobody = "No generation is in service, so there is none before it: name a generation."
     assert nobody == said("rollback")
     serve(online, FIRST)
-    assert f"There is no generation before {FIRST}; `playfold generations list` shows what is kept." == said("rollback")
+    assert f"There is no generation before {FIRST}; `playfold generations list` lists all." == said("rollback")
     assert f"Generation {FIRST} is in service already." == said("rollback", FIRST)
     assert f"Generation {THIRD} was rejected: Because. Name another one." == said("rollback", THIRD)
     assert "Generation no-such is not in " in said("rollback", "no-such")

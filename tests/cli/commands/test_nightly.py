@@ -122,4 +122,4 @@ def test_a_time_of_the_day_is_read() -> None:
 
     with pytest.raises(TimeError) as caught:
         parse_time("24:00")
-    assert "--at is '24:00', which is no time of the day: give it as 03:00." == str(caught.value)
+    assert "--at is '24:00', which is no time of day: give it as 03:00." == str(caught.value)

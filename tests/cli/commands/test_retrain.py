@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from cli.commands.retrain import Bars, told
+from cli.commands.retrain import Bars, describe_report
 from jobs.progress import JobProgress
 from jobs.retraining.retrain import Report
 from state.generations.manifest import Gate
@@ -37,21 +37,21 @@ def test_an_announced_generation_is_told_with_its_verdict() -> None:
     """In one line, which other commands quote; without a gate there is none to tell."""
     counts = "Generation 2026-11-22T03-00-00.000Z is announced: 1,200 listeners, 30 items, 45,000 plays, 12.5 s."
 
-    assert counts == told(report_of(None))
-    assert f"{counts} It is so." == told(report_of(gate_of(accepted=True)))
+    assert counts == describe_report(report_of(None))
+    assert f"{counts} It is so." == describe_report(report_of(gate_of(accepted=True)))
 
 
 def test_a_rejected_generation_is_told_with_the_way_out() -> None:
     """The verdict's reason stands before it."""
     expected = (
         "Generation 2026-11-22T03-00-00.000Z is rejected: 1,200 listeners, 30 items, 45,000 plays, 12.5 s. It is so. "
-        "The one in service stays; `playfold retrain --force` announces the next one whatever the gate says."
+        "The one in service stays. `playfold retrain --force` announces the next one even if the gate rejects it."
     )
-    assert expected == told(report_of(gate_of(accepted=False)))
+    assert expected == describe_report(report_of(gate_of(accepted=False)))
 
 
 def test_every_step_has_a_bar() -> None:
-    """It is full when the next step begins, whatever was told of it; sentences stand above."""
+    """It is full when the next step begins, whatever it reported; notes stay above."""
     written = io.StringIO()
     console = Console(file=written, width=100)
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as progress:

@@ -91,7 +91,7 @@ def test_the_table_shows_the_best_first(offline: Settings, plays: Path) -> None:
     assert expected == rows[0][:3]
     hit = f"{best.hit_at_20.value:.3f} ({best.hit_at_20.low:.3f} to {best.hit_at_20.high:.3f})"
     assert f"Best of {best.trials}: hit@20 {hit}, on {best.scored_on}." in shown
-    assert f"Kept in {offline.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it." in shown
+    assert f"Stored in {offline.application.tuned_path / BEST}: PLAYFOLD_HYPERPARAMETERS=tuned trains with it." in shown
     table = shown.index("| lists by | hit@10 | hit@20 | MRR@20 |")
     assert "chosen setting" == shown[table + 2].split("|")[1].strip()
     assert 4 == len(shown[table + 2 :])
@@ -111,9 +111,12 @@ def test_the_sentences_of_a_search_stand_on_stderr(offline: Settings, plays: Pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("plays.csv", "--report"), "--report streams what --first leaves: give a share below 1, as --first 0.7."),
-        (("--report",), "--first and --report cut a file of plays: name one."),
-        (("--first", "0.5"), "--first and --report cut a file of plays: name one."),
+        (
+            ("plays.csv", "--report"),
+            "--report needs plays that --first leaves: give a share below 1, such as --first 0.7.",
+        ),
+        (("--report",), "--first and --report need a file of plays."),
+        (("--first", "0.5"), "--first and --report need a file of plays."),
     ],
 )
 def test_a_report_needs_plays_that_are_left(offline: Settings, arguments: tuple[str, ...], sentence: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.up import UpError, Watched, served_already, worker_settings
+from cli.commands.up import UpError, Watched, runs_elsewhere, worker_settings
 from cli.processes import last_line
 from streams.kafka.broker import free_port
 from streams.settings import Settings, environment_of, read_settings
@@ -43,7 +43,7 @@ class Heard:
         """Begin with nothing."""
         self.events: list[str] = []
 
-    def tell(self, event: str, *_: Any, **__: Any) -> None:
+    def print_event(self, event: str, *_: Any, **__: Any) -> None:
         """Hear an event."""
         self.events.append(event)
 
@@ -53,14 +53,14 @@ def test_a_worker_that_ends_is_started_again_after_a_pause() -> None:
     worker, heard = FakeWorker(), Heard()
     watched = Watched(worker, heard)  # type: ignore[arg-type]
     worker.ready = True
-    watched.look(0.0)
+    watched.check(0.0)
 
     worker.running = False
-    watched.look(10.0)
-    watched.look(10.5)
+    watched.check(10.0)
+    watched.check(10.5)
     assert worker.starts == 1
-    watched.look(11.1)
-    watched.look(11.2)
+    watched.check(11.1)
+    watched.check(11.2)
 
     assert worker.starts == 2
     assert ["worker_ready", "worker_ended", "worker_ready"] == heard.events
@@ -73,15 +73,15 @@ def test_a_worker_that_ends_too_often_is_a_sentence() -> None:
     now = 0.0
     for _ in range(5):
         worker.running = False
-        watched.look(now)
-        watched.look(now + 1.5)
+        watched.check(now)
+        watched.check(now + 1.5)
         now += 2
     worker.running = False
 
     with pytest.raises(UpError) as caught:
-        watched.look(now)
+        watched.check(now)
 
-    expected = "Worker a ended with status 1 (it broke): read a.log. It has ended 6 times in a minute and stays down."
+    expected = "Worker a ended with status 1 (it broke): read a.log. It ended 6 times in a minute and is not restarted."
     assert expected == str(caught.value)
 
 
@@ -92,8 +92,8 @@ def test_a_worker_that_ends_now_and_then_goes_on() -> None:
 
     for number in range(20):
         worker.running = False
-        watched.look(13.0 * number)
-        watched.look(13.0 * number + 2)
+        watched.check(13.0 * number)
+        watched.check(13.0 * number + 2)
 
     assert worker.starts == 21
 
@@ -102,8 +102,8 @@ def test_a_worker_that_ends_now_and_then_goes_on() -> None:
 @pytest.mark.parametrize("brokers", ["kafka.example.org:9092", "127.0.0.1:1,127.0.0.1:2"])
 def test_a_kafka_elsewhere_is_used_as_it_is(brokers: str) -> None:
     """Only one free port of this machine asks for the embedded broker."""
-    assert served_already(settings_with(brokers=brokers).kafka)
-    assert not served_already(settings_with(brokers=f"127.0.0.1:{free_port()}").kafka)
+    assert runs_elsewhere(settings_with(brokers=brokers).kafka)
+    assert not runs_elsewhere(settings_with(brokers=f"127.0.0.1:{free_port()}").kafka)
 
 
 def test_every_worker_has_an_instance_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""Figures of an evaluation as Markdown tables, which no width of a terminal cuts."""
+"""Figures of an evaluation as Markdown tables, which fit any width of a terminal."""
 
 from jobs.evaluation.evaluate import Evaluation
 from model.evaluation.rank_metrics import HISTORY_KINDS
@@ -6,25 +6,25 @@ from state.generations.manifest import Estimate
 
 
 def figures_table(evaluation: Evaluation) -> str:
-    """Return the models, one a row, with all their figures."""
+    """Return the models, one per row, with all their figures."""
     rows = [
-        [row.name, *(told_interval(found) for found in (row.hit_at_10, row.hit_at_20, row.mrr_at_20))]
+        [row.name, *(format_interval(estimate) for estimate in (row.hit_at_10, row.hit_at_20, row.mrr_at_20))]
         for row in evaluation.rows
     ]
     return _table(["lists by", "hit@10", "hit@20", "MRR@20"], rows)
 
 
 def histories_table(evaluation: Evaluation) -> str:
-    """Return the models, one a row, with hit@20 by what was known of the listener."""
+    """Return the models, one per row, with hit@20 by the length of the listener's history."""
     events = {part.name: part.n_events for part in evaluation.rows[0].by_history}
-    told = [f"{name}: {_lengths(name)} items ({events[name]:,} plays)" for name in HISTORY_KINDS if name in events]
-    rows = [[row.name, *(told_interval(part.hit_at_20) for part in row.by_history)] for row in evaluation.rows]
-    return _table(["hit@20 by", *told], rows)
+    columns = [f"{name}: {_lengths(name)} items ({events[name]:,} plays)" for name in HISTORY_KINDS if name in events]
+    rows = [[row.name, *(format_interval(part.hit_at_20) for part in row.by_history)] for row in evaluation.rows]
+    return _table(["hit@20 by", *columns], rows)
 
 
-def told_interval(found: Estimate) -> str:
+def format_interval(estimate: Estimate) -> str:
     """Return a figure with its interval."""
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def _lengths(name: str) -> str:

@@ -8,25 +8,25 @@ import typer
 from jobs.retraining.reindex import Changes, reindex
 from streams.settings import read_settings
 
-Items = Annotated[list[str] | None, typer.Option(help="An item that no list has any more; may be repeated.")]
-Restored = Annotated[list[str] | None, typer.Option(help="A withdrawn item that lists may have again.")]
+Items = Annotated[list[str] | None, typer.Option(help="An item to remove from all lists; may be repeated.")]
+Restored = Annotated[list[str] | None, typer.Option(help="A withdrawn item to allow in lists again; may be repeated.")]
 
 
 def reindex_serving(
     *,
     withdraw: Items = None,
     restore: Restored = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with one line of JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Build the index of the generation in service again, without what is withdrawn, and announce it.
+    """Rebuild the index of the generation in service, without withdrawn items, and announce it.
 
-    Workers replace the index; no listener is folded again, so a list that stands is not published anew for this.
+    Workers replace the index. They fold no listener again, so current lists are not published again.
     """
     made = reindex(read_settings(), Changes(withdraw or (), restore or ()))
     for item_id in made.unknown:
         if item_id in (withdraw or ()):
-            told = f"Item {item_id!r} is not in generation {made.generation}; it is withdrawn all the same."
-            typer.echo(told, err=True)
+            note = f"Item {item_id!r} is not in generation {made.generation}; it is withdrawn nevertheless."
+            typer.echo(note, err=True)
     if as_json:
         typer.echo(msgspec.json.encode(made))
         return

@@ -1,4 +1,4 @@
-"""What is in the generation store, for people and for machines."""
+"""A listing of the generation store, for people and for machines."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -27,16 +27,16 @@ class Entry(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Return what a machine reads of it."""
+        """Return the entry as JSON fields."""
         known = msgspec.to_builtins(self.manifest) if self.manifest else {"generation_id": self.generation_id}
         return {"status": self.status, "reason": self.reason, **known}
 
 
 def entries_of(store: GenerationStore, serving_id: str | None) -> list[Entry]:
-    """Return what is in a store, oldest first."""
-    found = store.survey()
-    entries = [_entry(manifest, serving_id) for manifest in found.manifests]
-    entries += [Entry(generation_id, "damaged", None, told) for generation_id, told in found.problems.items()]
+    """Return the generations of a store, oldest first."""
+    survey = store.survey()
+    entries = [_entry(manifest, serving_id) for manifest in survey.manifests]
+    entries += [Entry(generation_id, "damaged", None, reason) for generation_id, reason in survey.problems.items()]
     return sorted(entries, key=lambda entry: entry.generation_id)
 
 
@@ -51,7 +51,9 @@ def _entry(manifest: Manifest, serving_id: str | None) -> Entry:
 def table_of(entries: Iterable[Entry]) -> Table:
     """Return a table of generations."""
     table = Table(box=SIMPLE_HEAD, padding=0)
-    table.add_column("generation", min_width=ID_WIDTH, overflow="fold")  # whole: other commands ask for it
+    table.add_column(
+        "generation", min_width=ID_WIDTH, overflow="fold"
+    )  # whole, because it is an argument of other commands
     table.add_column("status")
     table.add_column("rule")
     for name in ("listeners", "items", "plays", "hit@20"):
@@ -68,8 +70,8 @@ def table_of(entries: Iterable[Entry]) -> Table:
 
 
 def _hits(manifest: Manifest) -> str:
-    """Return how often the gate found a listener's next item among the first 20, with its 95 % interval."""
+    """Return hit@20 in the gate, with its 95 % interval."""
     if manifest.gate is None or manifest.gate.candidate is None:
         return ""
-    found = manifest.gate.candidate.hit_at_20
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    hits = manifest.gate.candidate.hit_at_20
+    return f"{hits.value:.3f} ({hits.low:.3f} to {hits.high:.3f})"
