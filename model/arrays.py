@@ -26,16 +26,3 @@ def as_kernel_array(array: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
         view = view.copy()
     view.flags.writeable = False
     return view
-
-
-def part_of(users: Starts, starts: Starts, *columns: Any) -> tuple[Any, ...]:
-    """Return the parts that some users have of compressed columns, behind where each of them begins.
-
-    >>> starts, rows = part_of(np.array([0, 2]), np.array([0, 1, 2, 4]), np.array([5, 6, 7, 8]))
-    >>> starts.tolist(), rows.tolist()
-    ([0, 1, 3], [5, 7, 8])
-    """
-    lengths = np.diff(starts)[users]
-    own = np.concatenate(([0], np.cumsum(lengths)))
-    entries = np.repeat(starts[users] - own[:-1], lengths) + np.arange(own[-1])
-    return own, *(column[entries] for column in columns)

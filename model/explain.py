@@ -194,9 +194,9 @@ def _pick(x: Floats, scale: Floats, at: Rows, best: Floats, places: Rows, total:
     best[:], places[:], total[:] = 0, -1, 0
     least, place = best[-1], np.empty(len(share), np.int32)
     for j in range(len(x) - 1, -1, -1):
-        own, factor, n_more = x[j], scale[j], 0
+        related, factor, n_more = x[j], scale[j], 0
         for i in range(len(share)):
-            share[i] = own[i] * factor
+            share[i] = related[i] * factor
             total[i] += share[i]
             n_more += abs(share[i]) > abs(least[i])
         if n_more:

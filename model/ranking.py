@@ -84,8 +84,8 @@ def top_n_plain(
     best = np.full((len(queries), n), -np.inf, np.float32)
     for u, query in enumerate(queries):
         scores = item_factors @ query
-        own = known.rows[known.starts[u] : known.starts[u + 1]]
-        scores[own[own >= 0]] = -np.inf
+        known_rows = known.rows[known.starts[u] : known.starts[u + 1]]
+        scores[known_rows[known_rows >= 0]] = -np.inf
         scores[withdrawn_rows] = -np.inf
         order = np.argsort(-scores, kind="stable")[:n]
         order = order[scores[order] > -np.inf]
@@ -198,13 +198,13 @@ def _rank_block(
     first: int,
     who: Starts,
     known: tuple[Starts, Rows, Rows],
-    found: tuple[Keys, Starts, Floats],
+    best: tuple[Keys, Starts, Floats],
     n: int,
 ) -> None:
     """Take one block's scores into the candidates of some users."""
     starts, known_rows, withdrawn_rows = known
     low, high = np.searchsorted(withdrawn_rows, first), np.searchsorted(withdrawn_rows, first + scores.shape[1])
-    candidates, counts, bars = found
+    candidates, counts, bars = best
     space = np.empty(scores.shape[1] // _CHUNK + 1, np.float32)
     for i in range(len(scores)):
         u = who[i]
@@ -226,7 +226,7 @@ def _rank_batch(
     norms: Floats,
     known: tuple[Starts, Rows, Rows],
     space: Floats,
-    found: tuple[Keys, Starts, Floats],
+    best: tuple[Keys, Starts, Floats],
     n: int,
 ) -> None:
     """Score blocks of items for a batch of users until nobody can gain from the next."""
@@ -236,13 +236,13 @@ def _rank_batch(
         lengths[u] = np.sqrt((queries[u] * queries[u]).sum())
     first = 0
     while first < n_items:
-        alive = _drop_finished(batch, who, alive, lengths, found[2], norms[first])
+        alive = _drop_finished(batch, who, alive, lengths, best[2], norms[first])
         if alive == 0:
             break
         width = min(n_items - first, _block(n) if first == 0 else _BLOCK)
         scores = space[: alive * width].reshape((alive, width))
         np.dot(batch[:alive], item_factors[first : first + width].T, scores)
-        _rank_block(scores, first, who, known, found, n)
+        _rank_block(scores, first, who, known, best, n)
         first += width
 
 
@@ -282,8 +282,8 @@ def _top_n(
     for low in range(0, n_users, _USERS):
         high = min(n_users, low + _USERS)
         counts[:], bars[:] = 0, -np.inf
-        known, found = (starts[low : high + 1], known_rows, withdrawn_rows), (candidates, counts, bars)
-        _rank_batch(queries[low:high], item_factors, norms, known, space, found, n)
+        known, best = (starts[low : high + 1], known_rows, withdrawn_rows), (candidates, counts, bars)
+        _rank_batch(queries[low:high], item_factors, norms, known, space, best, n)
         for u in range(low, high):
             _write(candidates[u - low], counts[u - low], rows[u], score_bits[u])
 
@@ -334,7 +334,7 @@ def _best_of(
     longest = 0
     for u in range(n_users):
         longest = max(longest, starts[u + 1] - starts[u])
-    found, score = np.empty(longest, np.uint64), np.empty(1, np.float32)
+    scored, score = np.empty(longest, np.uint64), np.empty(1, np.float32)
     score_bits, bits = scores.view(np.uint32), score.view(np.uint32)
     for u in range(n_users):
         count, last = 0, np.int32(-1)
@@ -347,8 +347,8 @@ def _best_of(
             for a in range(f):
                 dot += queries[u, a] * item_factors[row, a]
             score[0] = dot
-            found[count] = _candidate(bits[0], row)
+            scored[count] = _candidate(bits[0], row)
             count += 1
-        best = np.sort(found[:count])
+        best = np.sort(scored[:count])
         for i in range(min(count, rows.shape[1])):
             rows[u, i], score_bits[u, i] = _row(best[count - 1 - i]), _score_bits(best[count - 1 - i])

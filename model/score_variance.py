@@ -44,9 +44,9 @@ def variance_left(equations: Equations, items: FixedItems, prior_regularization:
     weighted = _padded(equations.terms.select(equations.terms.rows >= 0), items.factors)
     solved = weighted / base[:, None, :]
     system = np.eye(weighted.shape[1]) + solved @ weighted.transpose(0, 2, 1)
-    told = np.trace(np.linalg.solve(system, (solved * gram) @ solved.transpose(0, 2, 1)), axis1=1, axis2=2)
+    explained = np.trace(np.linalg.solve(system, (solved * gram) @ solved.transpose(0, 2, 1)), axis1=1, axis2=2)
     prior = (gram / np.maximum(gram + prior_regularization, _TINY)).sum()
-    left = ((gram / np.maximum(base, _TINY)).sum(axis=1) - told) / max(prior, _TINY)
+    left = ((gram / np.maximum(base, _TINY)).sum(axis=1) - explained) / max(prior, _TINY)
     shares: Floats = np.clip(left, 0.0, 1.0).astype(np.float32)
     return shares
 

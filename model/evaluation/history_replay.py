@@ -120,11 +120,11 @@ def _unroll(
     signals: tuple[Starts, Rows, Floats, Counts, Flags],
     moments: Flags,
     decay: tuple[float, float],
-    found: tuple[Starts, Rows, Floats],
+    histories: tuple[Starts, Rows, Floats],
 ) -> None:
     """Walk every listener's signals and copy the history, decayed, wherever there is a moment."""
     starts, items, weights, at_s, counted = signals
-    ends, known_items, known_weights = found
+    ends, known_items, known_weights = histories
     longest = 0
     for u in range(len(starts) - 1):
         longest = max(longest, starts[u + 1] - starts[u])

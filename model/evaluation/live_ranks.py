@@ -41,8 +41,8 @@ class ScoredPlays(NamedTuple):
 def live_ranks(
     signals: GroupSignals,
     history: RaggedKeys,
-    kept_out: RaggedKeys,
-    left_out: RaggedKeys,
+    known_excluded: RaggedKeys,
+    other_excluded: RaggedKeys,
     listed: RaggedMarks,
     popular: Keys,
 ) -> ScoredPlays:
@@ -51,8 +51,8 @@ def live_ranks(
     Args:
         signals: The signals of the group.
         history: The items that users knew before.
-        kept_out: Those of them that are in none of their lists.
-        left_out: Other items that are in none of their lists.
+        known_excluded: Those of them that are in none of their lists.
+        other_excluded: Other items that are in none of their lists.
         listed: The lists that they had, best first.
         popular: Keys of the most popular items, the first being the most popular.
     """
@@ -67,10 +67,10 @@ def live_ranks(
         as_kernel_array(signals.plays, np.bool_),
         as_kernel_array(history.starts, np.int64),
         as_kernel_array(history.keys, np.uint64),
-        as_kernel_array(kept_out.starts, np.int64),
-        as_kernel_array(kept_out.keys, np.uint64),
-        as_kernel_array(left_out.starts, np.int64),
-        as_kernel_array(left_out.keys, np.uint64),
+        as_kernel_array(known_excluded.starts, np.int64),
+        as_kernel_array(known_excluded.keys, np.uint64),
+        as_kernel_array(other_excluded.starts, np.int64),
+        as_kernel_array(other_excluded.keys, np.uint64),
         as_kernel_array(listed.starts, np.int64),
         as_kernel_array(listed.marks, np.uint32),
         as_kernel_array(keys, np.uint64),
@@ -121,10 +121,10 @@ def _place(keys: Keys, places: Rows, key: int) -> int:
 
 
 @njit
-def _holds(some: Keys, key: int) -> bool:
+def _holds(keys: Keys, key: int) -> bool:
     held = False
-    for i in range(len(some)):
-        held |= some[i] == key  # without a branch, several at a time
+    for i in range(len(keys)):
+        held |= keys[i] == key  # without a branch, several at a time
     return held
 
 
@@ -150,10 +150,10 @@ def _rank_popular(place: int, out: Codes) -> int:
 
 
 @njit
-def _mark(some: Keys, keys: Keys, places: Rows, out: Codes, marked: Rows, n_marked: int) -> int:
-    """Say of the popular ones among some items that they are out, and note which; return how many are noted."""
-    for i in range(len(some)):
-        place = _place(keys, places, some[i])
+def _mark(unlisted: Keys, keys: Keys, places: Rows, out: Codes, marked: Rows, n_marked: int) -> int:
+    """Mark the popular items among unlisted ones as out, and list them in `marked`; return their number."""
+    for i in range(len(unlisted)):
+        place = _place(keys, places, unlisted[i])
         if place >= 0 and out[place] == 0:
             out[place] = 1
             marked[n_marked] = place
@@ -170,10 +170,10 @@ def _rank(
     plays: Flags,
     history_starts: Starts,
     history: Keys,
-    kept_starts: Starts,
-    kept: Keys,
-    left_starts: Starts,
-    left: Keys,
+    excluded_starts: Starts,
+    excluded: Keys,
+    other_starts: Starts,
+    other: Keys,
     listed_starts: Starts,
     listed: Counts,
     keys: Keys,
@@ -201,9 +201,9 @@ def _rank(
             n_popular_scored += popular[i] >= 0
         n_marked = 0
         if n_popular_scored > 0:
-            unlisted = kept[kept_starts[u] : kept_starts[u + 1]]
+            unlisted = excluded[excluded_starts[u] : excluded_starts[u + 1]]
             n_marked = _mark(unlisted, keys, places, out, marked, n_marked)
-            unlisted = left[left_starts[u] : left_starts[u + 1]]
+            unlisted = other[other_starts[u] : other_starts[u + 1]]
             n_marked = _mark(unlisted, keys, places, out, marked, n_marked)
         for i in range(starts[u], starts[u + 1]):
             if own[i] != _UNSCORED:

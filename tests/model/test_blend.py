@@ -104,6 +104,6 @@ def test_a_preference_is_the_plays_of_an_average_listener() -> None:
 @pytest.mark.parametrize(("best", "expected"), [(0.5, 0.2), (0.0, 0.0), (-1.0, 0.0)])
 def test_a_popular_part_is_of_the_size_of_the_best_score(best: float, expected: float) -> None:
     """It shrinks with the variance left; where no score is positive there is none."""
-    found = popular_parts(np.array([best], np.float32), np.array([0.2], np.float32), 2.0)
+    parts = popular_parts(np.array([best], np.float32), np.array([0.2], np.float32), 2.0)
 
-    assert pytest.approx(expected) == found[0]
+    assert pytest.approx(expected) == parts[0]

@@ -79,7 +79,7 @@ def rank_in(items: Sequence[int], item: int) -> int:
     return first.index(item) + 1 if item in first else MISS
 
 
-def told(scored: ScoredPlays) -> list[tuple[int, int, int]]:
+def entries_of(scored: ScoredPlays) -> list[tuple[int, int, int]]:
     """Return ranks as the plain twin does."""
     return list(zip(scored.places.tolist(), scored.own.tolist(), scored.popular.tolist(), strict=True))
 
@@ -98,7 +98,7 @@ LISTENERS = st.builds(
 @given(st.lists(LISTENERS, max_size=5), st.lists(ITEMS, max_size=90, unique=True))
 def test_a_group_is_ranked_as_one_play_at_a_time(listeners: list[Listener], popular: list[int]) -> None:
     """Whatever is known, left out, listed and popular."""
-    assert ranked_plain(listeners, popular) == told(ranked(listeners, popular))
+    assert ranked_plain(listeners, popular) == entries_of(ranked(listeners, popular))
 
 
 def test_a_large_group_is_ranked_as_one_play_at_a_time() -> None:
@@ -110,19 +110,19 @@ def test_a_large_group_is_ranked_as_one_play_at_a_time() -> None:
 
     listeners = [Listener([Came(item) for item in some(8)], some(60), some(9), some(80), some(20)) for _ in range(300)]
 
-    assert ranked_plain(listeners, range(150)) == told(ranked(listeners, range(150)))
+    assert ranked_plain(listeners, range(150)) == entries_of(ranked(listeners, range(150)))
 
 
 def test_a_play_is_ranked_in_the_list_of_before() -> None:
     """Best first; in the popular list without what the listener knows and what is left out."""
     ann = Listener([Came(7), Came(8)], history=[1, 2], left_out=[3], listed=[9, 8, 7])
 
-    assert [(0, 3, 1), (1, 2, 2)] == told(ranked([ann], popular=[1, 2, 3, 7, 8]))
+    assert [(0, 3, 1), (1, 2, 2)] == entries_of(ranked([ann], popular=[1, 2, 3, 7, 8]))
 
 
 def test_what_is_in_neither_list_is_a_miss() -> None:
     """It is scored all the same."""
-    assert [(0, MISS, MISS)] == told(ranked([Listener([Came(7)], listed=[9])], popular=[8]))
+    assert [(0, MISS, MISS)] == entries_of(ranked([Listener([Came(7)], listed=[9])], popular=[8]))
 
 
 @pytest.mark.parametrize(
@@ -138,21 +138,21 @@ def test_what_is_in_neither_list_is_a_miss() -> None:
 )
 def test_what_is_not_scored(listener: Listener) -> None:
     """As in an evaluation."""
-    assert [] == told(ranked([listener], popular=[7]))
+    assert [] == entries_of(ranked([listener], popular=[7]))
 
 
 def test_an_item_is_new_once_in_a_group() -> None:
     """The second play of it is a repeat; a play that was not learnt makes nothing known."""
     ann = Listener([Came(7, learnt=False), Came(7), Came(7)], listed=[7])
 
-    assert [(1, 1, 1)] == told(ranked([ann], popular=[7]))
+    assert [(1, 1, 1)] == entries_of(ranked([ann], popular=[7]))
 
 
 def test_all_plays_of_a_group_are_looked_for_in_the_same_list() -> None:
     """What the first of them teaches is published after the group."""
     ann = Listener([Came(5), Came(6)], listed=[5, 6])
 
-    assert [(0, 1, 1), (1, 2, 2)] == told(ranked([ann], popular=[5, 6]))
+    assert [(0, 1, 1), (1, 2, 2)] == entries_of(ranked([ann], popular=[5, 6]))
 
 
 def test_places_are_found_though_keys_collide() -> None:

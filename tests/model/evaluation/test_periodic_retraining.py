@@ -22,11 +22,11 @@ def test_one_part_is_a_fold_in() -> None:
 
 def test_every_part_is_ranked_by_a_training_on_all_before_it() -> None:
     """As if the events had been cut there from the beginning, but for the items, which stay."""
-    events, told = drawn_events(), list[int]()
+    events, reported = drawn_events(), list[int]()
     split = split_events(events, N_TRAINED)
     known = np.isin(events.item_keys, split.vocabulary)
 
-    ranks = retrained_ranks(split, SMALL, SEED, parts=3, progress=told.append)
+    ranks = retrained_ranks(split, SMALL, SEED, parts=3, progress=reported.append)
 
     for low, high in ((N_TRAINED, 800), (800, 900), (900, N_EVENTS)):
         alone = split_events(events.part(known & (np.arange(N_EVENTS) < low)), int(known[:low].sum()))
@@ -35,7 +35,7 @@ def test_every_part_is_ranked_by_a_training_on_all_before_it() -> None:
         part = split.scored & (split.places >= low) & (split.places < high)
         in_time = part[split.scored][np.argsort(split.places[split.scored])]
         assert_same_ranks(*scores_of_fold_in(split._replace(scored=part), factors, SMALL), ranks[in_time])
-    assert [0, 1, 2] == told
+    assert [0, 1, 2] == reported
     assert split.scored.sum() == len(ranks)
     assert MISS in ranks
 
