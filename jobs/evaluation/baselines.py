@@ -11,6 +11,7 @@ import numpy as np
 
 from jobs.evaluation.evaluate import Models
 from jobs.progress import JobProgress, ProgressCallback, no_progress
+from jobs.seed import SEED
 from model.arrays import Starts
 from model.blend import Blend
 from model.evaluation.blended_ranks import blended_ranks
@@ -23,7 +24,6 @@ from model.evaluation.rank_metrics import QualityError, hit_rate
 from model.objective import Objective
 from model.training import Factors, TrainingError
 
-SEED = 0
 INNER = 0.7
 """Share of the training plays that train while settings are selected; the others score."""
 RETRAININGS = 20

@@ -10,9 +10,9 @@ from jobs.retraining.gate_ranks import GateRanks
 from jobs.retraining.run import Run
 from jobs.retraining.train import TrainedFactors
 from jobs.retraining.training_steps import training_set
+from jobs.seed import SEED
 from state.generations.manifest import Gate
 
-SEED = 0
 GATE = "gate.json"
 
 

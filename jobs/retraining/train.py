@@ -10,13 +10,13 @@ import numpy as np
 
 from jobs.histories.training_set import TrainingSet
 from jobs.retraining.serving_generation import ServingGeneration
+from jobs.seed import SEED
 from model.arrays import Floats, Keys
 from model.objective import Objective
 from model.training import Factors, LocalEngine, Progress, train
 from state.generations.generation import Generation
 from streams.settings.training import RetrainingSettings
 
-SEED = 0
 ITEM_FACTORS, GRAM_DIAGONAL, RECORD = "item_factors.npy", "gram_diagonal.npy", "training.msgpack"
 
 

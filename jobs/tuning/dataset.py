@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from jobs.seed import SEED
 from jobs.tuning.results import ScoredSetting, TuningError
 from model.evaluation.event_log import Events, split_events
 from model.evaluation.prequential import fold_in_ranks, train_on
@@ -13,7 +14,6 @@ from model.objective import Objective
 from model.training import Factors, TrainingError
 from state.generations.manifest import Estimate
 
-SEED = 0
 TRAINED = 0.7
 """Share of the plays that train; the others stream."""
 SCORED_MAX = 100_000

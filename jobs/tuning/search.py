@@ -18,7 +18,8 @@ import xxhash
 from jobs.histories.training_set import TrainingSet
 from jobs.objective import objective_of
 from jobs.progress import JobProgress, ProgressCallback, no_progress
-from jobs.tuning.dataset import SCORED_MAX, SEED, TRAINED, Dataset
+from jobs.seed import SEED
+from jobs.tuning.dataset import SCORED_MAX, TRAINED, Dataset
 from jobs.tuning.optuna_trials import Trials
 from jobs.tuning.results import (
     FORMAT,

@@ -22,7 +22,7 @@ Trained = Callable[[Rule], tuple[Objective, Factors]]
 
 
 def draw_rows(n_users: int, n_row: int, seed: int = 0) -> tuple[Starts, Rows, Floats]:
-    """Draw users of one taste each, who play items that are popular or of their taste, and their decayed counts."""
+    """Draw users of one taste each with plays of popular items and of items of their taste, and decayed counts."""
     rng = np.random.default_rng(seed)
     popularity = 1.0 / np.arange(5, N_ITEMS + 5)
     rows = np.empty((n_users, n_row), np.int32)

@@ -17,7 +17,7 @@ def test_an_array_that_fits_is_not_copied() -> None:
 
 
 def test_strided_and_unaligned_arrays_are_copied_into_form() -> None:
-    """Whatever a decoder hands over, the kernel sees contiguous, aligned memory."""
+    """A kernel gets contiguous, aligned memory for any input."""
     unaligned = np.frombuffer(bytes(9), np.float32, count=2, offset=1)
     strided = np.zeros(8, np.float32)[::2]
 

@@ -1,4 +1,4 @@
-"""Lists between what a listener's plays say and what everybody plays."""
+"""Lists between a listener's own scores and the popular items."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ HUGE = 1e6
 
 
 class Scene:
-    """Users, items sorted by norm, and what is popular, drawn by a seed."""
+    """Users, items sorted by norm, and their popularity, drawn by a seed."""
 
     def __init__(self, seed: int, n_users: int = 6) -> None:
         """Draw everything."""

@@ -63,7 +63,7 @@ def assert_reasons(equations: Equations, factors: Factors, lists: Rows, reasons:
 
 
 def bounds(equations: Equations, factors: Factors, lists: Rows) -> Floats:
-    """Return the most that every item's shares might sum to: what a rounding is small beside.
+    """Return an upper bound of the sum of every item's shares, the scale of their rounding errors.
 
     By Cauchy and Schwarz in the inner product of the inverse of the users' matrices.
     """
@@ -166,7 +166,7 @@ def test_both_forms_agree_at_the_switch(trained: Trained, rule: Rule) -> None:
 
 
 def test_the_largest_come_first_and_each_entry_has_its_own_share(trained: Trained) -> None:
-    """By absolute share; what is named is what the whole split says of that entry."""
+    """Entries are in the order of absolute shares, and each share is that of the whole split."""
     objective, factors = trained("ials")
     equations = drawn(objective, 2, 25)
     lists = np.arange(60, dtype=np.int32).reshape(2, 30)
@@ -181,7 +181,7 @@ def test_the_largest_come_first_and_each_entry_has_its_own_share(trained: Traine
 
 
 def test_an_entry_without_a_target_is_no_reason_and_still_counts(trained: Trained) -> None:
-    """Who says no to an item lowers what is like it, through the others' shares; its own is 0 and is not named."""
+    """A signal against an item lowers the shares of plays that are like it; its own share is 0 and is not named."""
     objective, factors = trained("ials")
     equations = drawn(objective, 1, 2)
     terms = equations.terms

@@ -103,7 +103,7 @@ def test_unknown_items_change_nothing(seed: int, n_row: int, places: list[int]) 
 
 @pytest.mark.parametrize("rule", ["ials", "hkv"])
 def test_who_has_skipped_everything_has_a_vector_of_zeros(rule: Rule) -> None:
-    """Whatever it was before, and even where no item has anything of some factor: nothing but lambda is left then."""
+    """The start does not matter, even if a factor is zero for all items and only lambda is left."""
     items = np.zeros((3, 4), np.float32)
     items[:, 0] = [1, 2, 3]
     objective = Objective(rule, factors=4)

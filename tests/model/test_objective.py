@@ -15,7 +15,7 @@ def test_ials_weighs_a_play_by_the_logarithm_of_its_count() -> None:
 
 
 def test_the_weight_of_a_play_long_past_keeps_its_digits() -> None:
-    """The logarithm does not round small weights to zero: they still tell what a listener liked."""
+    """The logarithm does not round small weights to zero."""
     np.testing.assert_allclose([1e-12 / np.log(2)], Objective("ials").confidences([1e-12]), rtol=1e-6)
 
 
@@ -34,7 +34,7 @@ def test_ials_regularizes_by_the_rows_length_and_hkv_does_not() -> None:
 
 
 def test_unobserved_items_weigh_a0_under_ials_and_one_under_hkv() -> None:
-    """The gram is scaled by the weight of what was not played."""
+    """The gram is scaled by the weight of items that were not played."""
     assert Objective("ials", unobserved_weight=0.3).gram_scale == 0.3
     assert Objective("hkv", unobserved_weight=0.3).gram_scale == 1
 

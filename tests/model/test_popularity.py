@@ -49,7 +49,7 @@ def live(plays: list[tuple[int, float, int]]) -> tuple[Rows, Floats, Counts]:
     st.integers(1, 7),
 )
 def test_live_plays_are_exact_in_any_order(plays: list[tuple[int, float, int]], random: Random, size: int) -> None:
-    """Whatever the order and the groups, the sum of every play halved by its age, however often it is scaled down."""
+    """In any order and grouping, the result is the sum of all plays, each halved by its age, however often rescaled."""
     begun, as_of_s = np.array([3, 0, 1, 0, 2], np.float32), 20_000
     counted = [(row, weight, at) for row, weight, at in plays if row >= 0]
     latest = max([as_of_s, *(at for _, _, at in counted)])

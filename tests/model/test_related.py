@@ -23,7 +23,7 @@ def cosines_of(items: Floats) -> ItemScores:
 
 
 def test_the_nearest_are_those_of_a_plain_cosine() -> None:
-    """Whatever the lengths of the vectors; never the item itself, nor one without a vector."""
+    """Lengths of vectors do not matter; the item itself and items without a vector are not listed."""
     rng = np.random.default_rng(0)
     items = rng.integers(-2, 3, (300, 3)).astype(np.float32) * rng.choice([1, 2, 4], (300, 1)).astype(np.float32)
     has_vector = np.asarray(items.any(axis=1))
@@ -37,7 +37,7 @@ def test_the_nearest_are_those_of_a_plain_cosine() -> None:
 
 
 def test_an_item_without_a_vector_is_related_to_nothing() -> None:
-    """Nor is anything related to it; what is missing is padded."""
+    """No item is related to it either, and missing places are padded."""
     rows, cosines = related_items(np.array([[1, 0], [0, 0], [1, 1]], np.float32), 2)
 
     assert [[2, -1], [-1, -1], [0, -1]] == rows.tolist()

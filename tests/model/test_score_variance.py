@@ -42,7 +42,7 @@ def left_of(*users: list[tuple[int, float]]) -> Floats:
 
 @given(histories)
 def test_the_share_is_that_of_all_scores(users: list[list[tuple[int, float]]]) -> None:
-    """The mean variance of all items' scores over what it was before the first play, by inverting every system."""
+    """The share is the mean variance of all scores over that before the first play, by inverting every system."""
     nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
     prior = score_variances_plain(*nothing, ITEMS, PRIOR).sum()
     expected = []
@@ -59,7 +59,7 @@ def test_the_share_is_that_of_all_scores(users: list[list[tuple[int, float]]]) -
 
 @given(st.lists(st.tuples(st.integers(0, N_ITEMS - 1), st.floats(0.25, 50, width=32)), min_size=1, max_size=8))
 def test_the_variance_falls_with_every_play(plays: list[tuple[int, float]]) -> None:
-    """From 1 without any; each further play takes some away, whatever the item."""
+    """The share is 1 without plays, and each further play of any item lowers it."""
     left = left_of(*(plays[:n] for n in range(len(plays) + 1))).tolist()
 
     assert 1.0 == left[0]
@@ -67,7 +67,7 @@ def test_the_variance_falls_with_every_play(plays: list[tuple[int, float]]) -> N
 
 
 def test_the_variance_goes_to_nothing() -> None:
-    """Who has played the whole catalog again and again is known."""
+    """Many plays of the whole catalog leave almost no variance."""
     everything = [(row, 1e6) for row in range(N_ITEMS)]
 
     assert 0 < left_of(everything)[0] < 0.01

@@ -45,7 +45,7 @@ def test_every_row_is_within_1e_5_of_the_dense_solve(rule: Rule, n_row: int, dra
 def test_a_warm_start_that_is_far_too_long_costs_no_digits(
     rule: Rule, halvings: int, draw: Draw, trained: Trained
 ) -> None:
-    """Who comes back after many half-lives, and skips something, has a vector of which nearly nothing is left."""
+    """After many half-lives almost nothing of a vector is left, and the result is still exact."""
     objective, factors = trained(rule)
     starts, rows, weights = draw(50, 30)
     fresh = WeightedRows(starts, rows, weights)
@@ -59,7 +59,7 @@ def test_a_warm_start_that_is_far_too_long_costs_no_digits(
 
 
 def test_what_has_nearly_vanished_is_still_a_number() -> None:
-    """Weights down to the least that a float can hold give a vector, or zeros, and never what is no number."""
+    """Weights down to the smallest float give a finite vector, or zeros."""
     rng = np.random.default_rng(0)
     factors, faded = rng.standard_normal((40, 6)).astype(np.float32), np.exp2(-np.arange(50, 150, 0.1))
     rows, starts = rng.integers(0, 40, 2 * len(faded)).astype(np.int32), np.arange(0, 2 * len(faded) + 1, 2)

@@ -1,4 +1,4 @@
-"""Work that threads share: every part once, whatever the number of threads."""
+"""Work that threads share: every part once, for any number of threads."""
 
 import threading
 

@@ -19,7 +19,7 @@ def matrix_of(draw: Draw, n_users: int = 200) -> Matrix:
 
 
 def loss(matrix: Matrix, factors: Factors, objective: Objective) -> float:
-    """Return what the objective says, written out densely."""
+    """Return the value of the objective, written out densely."""
     scores: Doubles = factors.user_factors.astype(np.float64) @ factors.item_factors.T
     users = np.repeat(np.arange(len(scores)), np.diff(matrix.starts))
     predicted, confidences = scores[users, matrix.rows], objective.confidences(matrix.weights)
@@ -79,7 +79,7 @@ def test_items_that_nobody_played_and_users_without_plays_are_zero() -> None:
 
 
 def test_progress_is_told_after_every_half_sweep(draw: Draw) -> None:
-    """Whoever watches sees users and items in turn, and how far it is."""
+    """The callback gets users and items in turn, with the iteration."""
     seen: list[Progress] = []
 
     train(matrix_of(draw, 10), 700, Objective(factors=4, iterations=2), np.random.default_rng(0), seen.append)

@@ -10,7 +10,6 @@ from jobs.evaluation.baselines import (
     HALF_LIVES,
     INNER,
     POPULAR,
-    SEED,
     SIGNALS,
     STATIC,
     STRENGTHS,
@@ -22,6 +21,7 @@ from jobs.evaluation.baselines import (
 )
 from jobs.evaluation.evaluate import evaluate
 from jobs.progress import JobProgress
+from jobs.seed import SEED
 from model.blend import Blend
 from model.evaluation.blended_ranks import blended_ranks
 from model.evaluation.event_log import split_events

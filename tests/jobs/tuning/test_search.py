@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
-from jobs.tuning.dataset import SEED
+from jobs.seed import SEED
 from jobs.tuning.optuna_trials import Trials
 from jobs.tuning.results import BEST, JOURNAL, SCORED, Tuned, TuningError, read_best, write_best
 from jobs.tuning.search import HALF_LIVES, UNOBSERVED_AND_REGULARIZATION, tune

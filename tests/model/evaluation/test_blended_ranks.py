@@ -34,7 +34,7 @@ BLEND = Blend(strength=1.5, items_max=4)
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    """Cut plays in two, of listeners who come all the time, and of items that are new in the stream."""
+    """Split plays of listeners that arrive all the time, with items that are new in the stream."""
     rng = np.random.default_rng(6)
     users = (np.arange(N_EVENTS) / 12 + rng.integers(0, 12, N_EVENTS)).astype(np.int64)
     items = (rng.pareto(0.8, N_EVENTS) % (N_ITEMS + np.arange(N_EVENTS) // 100)).astype(np.uint64)
@@ -97,7 +97,7 @@ def popular_before(split: Split, event: int, per_listener: float) -> Doubles:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_ranks_are_those_of_the_definition(split: Split, factors: Factors, threads: int) -> None:
-    """Own scores, variance left and what was popular at that moment, for newcomers and those who are none."""
+    """A rank follows own scores, the variance left and the popularity at that moment, for newcomers and others."""
     ranks = blended_ranks(split, factors, OBJECTIVE, BLEND, threads)
 
     expected = scores_by_definition(split, factors, BLEND)
@@ -107,7 +107,7 @@ def test_the_ranks_are_those_of_the_definition(split: Split, factors: Factors, t
 
 
 def test_without_strength_the_lists_are_those_of_the_fold_in(split: Split, factors: Factors) -> None:
-    """But for listeners of whom no item is known: they get the popular list either way."""
+    """Only listeners without a known item differ: they get the popular list either way."""
     asked, _ = fold_in_plain(split, factors, OBJECTIVE)
     has_known = n_known(asked.known) > 0
 

@@ -7,7 +7,7 @@ from model.history import Histories, Plays, add_plays
 
 
 def test_events_are_sorted_and_those_of_one_second_keep_their_order() -> None:
-    """What comes in any order leaves in that of time; equal times do not reorder a listener's plays."""
+    """Events in any order are sorted by time; equal times do not reorder a listener's plays."""
     events = events_of(np.array([0, 1, 0]), np.array([7, 8, 9], np.uint64), np.array([5, 3, 5], np.uint32))
 
     assert [8, 7, 9] == events.item_keys.tolist()
@@ -16,7 +16,7 @@ def test_events_are_sorted_and_those_of_one_second_keep_their_order() -> None:
 
 
 def histories() -> Histories:
-    """Return what two listeners played; the first one's second play arrived late, and the third repeats the first."""
+    """Return histories of two listeners; the first one's second play arrived late, and the third repeats the first."""
     plays = Plays(
         np.array([0, 4, 6]),
         np.array([1, 2, 1, 3, 2, 4], np.uint64),
@@ -47,7 +47,7 @@ def test_a_late_play_does_not_overtake_those_before_it() -> None:
 
 
 def test_entries_can_be_left_out() -> None:
-    """What is held out of a training is no event."""
+    """An entry that is held out of a training gives no event."""
     mask = np.array([True, False, True, True, True])
 
     assert [2, 2, 4, 3] == events_of_histories(histories(), mask).item_keys.tolist()
@@ -90,7 +90,7 @@ def with_likes() -> Events:
 
 
 def test_only_plays_of_what_nothing_was_known_of_are_scored() -> None:
-    """Who liked something before has no use for it in a list; a listener's first play is not scored, nor a like."""
+    """A play of an item that the listener liked before is not scored, nor is a first play, nor a like."""
     split = split_events(with_likes(), n_trained=3)
 
     assert [7] == split.places[split.scored].tolist()
@@ -113,7 +113,7 @@ def test_plays_alone_are_the_same_plays() -> None:
 
 
 def test_without_signals_nothing_is_left_out() -> None:
-    """A file of plays alone is what it was."""
+    """Events of plays alone are returned as they are."""
     split = split_events(events_of(np.array([0, 0]), np.array([5, 6], np.uint64), np.arange(2, dtype=np.uint32)), 1)
 
     assert not split.has_signals

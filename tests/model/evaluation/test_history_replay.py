@@ -30,7 +30,7 @@ def by_item(unrolled: Unrolled) -> list[dict[tuple[int, bool], float]]:
 def test_the_kernel_equals_its_plain_twin(
     drawn: list[tuple[int, int, int, float]], half_life: float, half_life_s: float, dice: Random
 ) -> None:
-    """Kernel and plain Python write down the same items with the same weights, whoever played them how often."""
+    """Kernel and plain Python give the same items with the same weights."""
     ordered = sorted(drawn, key=lambda signal: signal[0])
     users, items, at_s, weights = (np.array(column) for column in np.array(ordered, float).reshape(-1, 4).T)
     moments, counted = (np.array([dice.random() < share for _ in drawn], np.bool_) for share in (0.5, 0.8))

@@ -64,6 +64,6 @@ def test_a_play_is_learnt_after_it_is_ranked(split: Split) -> None:
 
 
 def test_steps_that_are_too_long_are_an_error(split: Split) -> None:
-    """A vector that is not finite is no list, whatever its rank seems to be."""
+    """A vector that is not finite raises, although its rank looks possible."""
     with pytest.raises(QualityError, match="A score is not a finite number"):
         isgd_ranks(split, Isgd(8, 1e6, 0.0), np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""Ranks of what is played in the lists that listeners had, against a walk through one play at a time."""
+"""Ranks of played items in the lists that listeners had, against a walk through one play at a time."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Came(NamedTuple):
 
 
 class Listener(NamedTuple):
-    """A listener before a group, and what came from them in it."""
+    """A listener before a group, and their signals in it."""
 
     came: Sequence[Came]
     history: Sequence[int] = ()
@@ -97,12 +97,12 @@ LISTENERS = st.builds(
 
 @given(st.lists(LISTENERS, max_size=5), st.lists(ITEMS, max_size=90, unique=True))
 def test_a_group_is_ranked_as_one_play_at_a_time(listeners: list[Listener], popular: list[int]) -> None:
-    """Whatever is known, left out, listed and popular."""
+    """For any known, excluded, listed and popular items."""
     assert ranked_plain(listeners, popular) == entries_of(ranked(listeners, popular))
 
 
 def test_a_large_group_is_ranked_as_one_play_at_a_time() -> None:
-    """What one listener knows is nothing to the next."""
+    """The known items of one listener do not affect the next."""
     rng = np.random.default_rng(0)
 
     def some(n: int) -> list[int]:
@@ -114,7 +114,7 @@ def test_a_large_group_is_ranked_as_one_play_at_a_time() -> None:
 
 
 def test_a_play_is_ranked_in_the_list_of_before() -> None:
-    """Best first; in the popular list without what the listener knows and what is left out."""
+    """Ranks count from the best; the popular list excludes the listener's known and excluded items."""
     ann = Listener([Came(7), Came(8)], history=[1, 2], left_out=[3], listed=[9, 8, 7])
 
     assert [(0, 3, 1), (1, 2, 2)] == entries_of(ranked([ann], popular=[1, 2, 3, 7, 8]))
@@ -149,7 +149,7 @@ def test_an_item_is_new_once_in_a_group() -> None:
 
 
 def test_all_plays_of_a_group_are_looked_for_in_the_same_list() -> None:
-    """What the first of them teaches is published after the group."""
+    """A list that reflects the first play is published after the group."""
     ann = Listener([Came(5), Came(6)], listed=[5, 6])
 
     assert [(0, 1, 1), (1, 2, 2)] == entries_of(ranked([ann], popular=[5, 6]))

@@ -53,7 +53,7 @@ def ranks_by_hand(plays: list[tuple[int, int]], n_trained: int, nearness: Nearne
 
 
 def test_what_was_played_near_a_listeners_last_play_comes_first() -> None:
-    """Item 2 stood beside item 1, item 3 far from it: who plays 1 finds 2 before 3, and 3 before what nobody played."""
+    """Item 2 stood beside item 1, item 3 far from it: after item 1 the order is 2, 3, unplayed items."""
     first = [(0, 1), (0, 2), (0, 4), (0, 5), (0, 6), (0, 3), (9, 7)]
 
     assert [1] == ranks_by_hand([*first, (1, 1), (1, 2)], 7, NEARNESS).tolist()
@@ -77,14 +77,14 @@ def test_the_last_play_counts_most() -> None:
 
 
 def test_a_repeat_brings_nothing_nearer() -> None:
-    """One who plays 1 and 2 over and over says no more than one who played 1 and 3 once; 2 was merely played more."""
+    """Repeated plays of 1 and 2 count as one pair, as a single play of 1 and 3 does; only the plays of 2 grow."""
     plays = [(0, 1), (0, 2), (0, 1), (0, 2), (0, 1), (0, 2), (3, 1), (3, 3), (9, 7)]
 
     assert [2] == ranks_by_hand([*plays, (1, 1), (1, 2)], 9, NEARNESS).tolist()
 
 
 def test_a_play_is_learnt_after_it_is_ranked(split: Split) -> None:
-    """Plays that come later change no rank before them; what is learnt while they stream is of use."""
+    """Later plays change no earlier rank, and learning from the stream improves the hit rate."""
     shorter = split_events(drawn_events().part(slice(N_EVENTS - 100)), N_TRAINED)
     before, part = neighbour_ranks(split, NEARNESS), neighbour_ranks(shorter, NEARNESS)
 

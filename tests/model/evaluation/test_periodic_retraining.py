@@ -41,5 +41,5 @@ def test_every_part_is_ranked_by_a_training_on_all_before_it() -> None:
 
 
 def test_nothing_scored_is_no_rank() -> None:
-    """Whoever judges the ranks says what is wrong with that."""
+    """The metrics of the ranks raise the error."""
     assert [] == retrained_ranks(split_events(drawn_events(), N_EVENTS), SMALL, SEED, parts=2).tolist()

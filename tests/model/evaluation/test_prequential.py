@@ -37,7 +37,7 @@ OBJECTIVE = Objective(factors=16, regularization=0.1, unobserved_weight=0.1, hal
 
 
 def drawn() -> Events:
-    """Return plays of listeners who stay with a taste for a while, play some things again, and come later or never."""
+    """Return plays of listeners with tastes that turn and with repeats; listeners arrive all the time."""
     rng = np.random.default_rng(5)
     users = rng.integers(0, np.linspace(N_USERS // 2, N_USERS, N_EVENTS).astype(np.int64))
     taste = (users + np.arange(N_EVENTS) // 700) % 5
@@ -123,7 +123,7 @@ def test_small_parts_give_the_same_ranks(split: Split, factors: Factors, monkeyp
 
 
 def test_the_taste_of_a_listener_is_found(split: Split, factors: Factors) -> None:
-    """Lists that follow each play beat vectors that stand still, which miss what listeners turned to."""
+    """Lists that follow each play have a higher hit rate than vectors that stand still."""
     followed = hit_rate(fold_in_ranks(split, factors, OBJECTIVE), 10, split.n_items)
     static = hit_rate(static_ranks(split, factors), 10, split.n_items)
 
@@ -164,7 +164,7 @@ def test_popular_ranks_may_count_plays_for_ever(split: Split) -> None:
 
 
 def test_static_ranks_ask_the_vectors_of_the_training(split: Split, factors: Factors) -> None:
-    """A listener of the training keeps that vector; another gets what was popular when the training ended."""
+    """A listener of the training keeps that vector; another gets the items that were popular at its end."""
     events = scored_in_time(split)
     x, known = factors.user_factors[split.users[events]], known_before(split, events)
     trained = np.asarray(x.any(axis=1))
@@ -181,7 +181,7 @@ def test_static_ranks_ask_the_vectors_of_the_training(split: Split, factors: Fac
 
 
 def test_the_stream_is_not_trained_on(split: Split, factors: Factors) -> None:
-    """Whatever streams, the factors are those of the first plays: nothing of the future is in a list."""
+    """The factors depend on the first plays alone, so no list contains information of the future."""
     events = drawn()
     alone = train_on(split_events(events.part(slice(N_TRAINED)), N_TRAINED), OBJECTIVE, np.random.default_rng(0))
 

@@ -1,0 +1,3 @@
+"""The seed of every random choice of a job: the same input gives the same result."""
+
+SEED = 0
