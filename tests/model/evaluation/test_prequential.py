@@ -22,6 +22,7 @@ from model.objective import Objective, Rule
 from model.training import Factors
 from tests.support.ranks import (
     ROUNDOFF,
+    VECTOR_ERROR,
     ItemScores,
     assert_same_ranks,
     scores_of_fold_in,
@@ -181,11 +182,17 @@ def test_static_ranks_ask_the_vectors_of_the_training(split: Split, factors: Fac
 
 
 def test_the_stream_is_not_trained_on(split: Split, factors: Factors) -> None:
-    """The factors depend on the first plays alone, so no list contains information of the future."""
-    events = drawn()
-    alone = train_on(split_events(events.part(slice(N_TRAINED)), N_TRAINED), OBJECTIVE, np.random.default_rng(0))
+    """The scores after a training depend on the first plays alone, so no list contains information of the future.
 
-    assert alone.item_factors.tobytes() == factors.item_factors.tobytes()
+    Factors as such may differ: more listeners make other blocks of a product, whose rounding turns the diagonal basis.
+    """
+    first = split_events(drawn().part(slice(N_TRAINED)), N_TRAINED)
+
+    alone = train_on(first, OBJECTIVE, np.random.default_rng(0))
+
+    users = np.unique(first.users)
+    expected, scores = (x.user_factors[users].astype(np.float64) @ x.item_factors.T for x in (alone, factors))
+    np.testing.assert_allclose(expected, scores, rtol=0, atol=10 * VECTOR_ERROR * np.abs(expected).max())
     assert split.n_items == len(factors.item_factors)
 
 
