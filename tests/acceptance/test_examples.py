@@ -193,7 +193,7 @@ def test_python_watches_rejects(scene: Scene, desk: Desk) -> None:
         watching.await_line('item_id: Expected str, got int: b\'{"user_id":"greta"')
         private = watching.await_line("a private play is unreadable")
 
-    assert private.endswith("stands at its place alone: b''")
+    assert private.endswith("stays in the topic of plays alone: b''")
 
 
 def test_the_shell_counts_reasons(scene: Scene, desk: Desk) -> None:
