@@ -1,4 +1,4 @@
-"""`playfold pulse`: how the workers are, by the last that each told of itself."""
+"""`playfold pulse`: the state of the workers, by the last pulse of each."""
 
 import asyncio
 import time
@@ -22,9 +22,9 @@ from streams.settings import Settings, read_settings
 from streams.topics.topics import topic_names
 
 LOOK_S = 0.5
-"""Between two looks at what has come."""
+"""Seconds between two updates."""
 KNOWN = {"new": "up to 4", "few": "up to 19", "many": "more"}
-"""What is said of the kinds of listeners."""
+"""The names of the kinds of listeners."""
 app = typer.Typer(add_completion=False)
 
 
@@ -40,7 +40,7 @@ class Heard:
         self.latest: dict[str, Pulse] = {}
 
     def take(self, key: bytes | None, value: bytes | None) -> None:
-        """Take a record of the topic; what is no pulse is nobody's."""
+        """Store a pulse; ignore a record that does not decode."""
         pulse = read_pulse(key, value)
         if pulse is not None:
             self.latest[pulse.instance] = pulse
@@ -49,10 +49,10 @@ class Heard:
 @app.command()
 def pulse(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with a line of JSON a worker.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Stay, and show what comes, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per worker.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing until Ctrl-C.")] = False,
 ) -> None:
-    """Show what every worker told of itself last."""
+    """Print the last pulse of every worker."""
     with suppress(KeyboardInterrupt):
         asyncio.run(_show(read_settings(), as_json=as_json, follow=follow))
 
@@ -74,7 +74,7 @@ async def _show(settings: Settings, *, as_json: bool, follow: bool) -> None:
 
 
 async def _follow(heard: Heard, *, as_json: bool) -> None:
-    """Show what comes for ever: every pulse as a line, or the last ones in a table that changes."""
+    """Print pulses forever: each as a line, or the last ones in a live table."""
     if as_json:
         told: dict[str, int] = {}
         while True:
@@ -95,7 +95,7 @@ def in_order(pulses: Iterable[Pulse]) -> list[Pulse]:
 
 
 def table_of(pulses: Iterable[Pulse], now_ms: int) -> Table:
-    """Return a table of pulses, a column a worker: so many figures are read downwards."""
+    """Return a table of pulses, one column per worker."""
     found = in_order(pulses)
     table = Table(box=SIMPLE_HEAD)
     table.add_column("worker")
@@ -108,7 +108,7 @@ def table_of(pulses: Iterable[Pulse], now_ms: int) -> Table:
 
 
 def _cells(told: Pulse, now_ms: int) -> dict[str, str]:
-    """Return what a table says of a worker."""
+    """Return the cells of a worker by their rows."""
     every = told.quality.every if told.quality else None
     own, popular = (every.own, every.popular) if every else (None, None)
     serving = f"{told.generation}, revision {told.revision}" if told.generation else "none"
@@ -132,7 +132,7 @@ def _cells(told: Pulse, now_ms: int) -> dict[str, str]:
 
 
 def _parts(quality: LiveFigures | None) -> dict[str, Compared | None]:
-    """Return the figures of some of the scored plays, by what they are; every worker has all of these."""
+    """Return the figures of parts of the scored plays, by the name of the part; every worker has the same parts."""
     by_history = quality.by_history if quality else {}
     parts = {f"{kind} items known": by_history.get(name) for name, kind in KNOWN.items()}
     return parts | {"fresh items": quality.fresh if quality else None}

@@ -1,4 +1,4 @@
-"""The browser of whoever sits before the terminal."""
+"""The browser of the person at the terminal."""
 
 import webbrowser
 

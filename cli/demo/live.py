@@ -1,4 +1,4 @@
-"""What the demo knows while it runs: every listener's list, and what becomes of it with every play."""
+"""The state of the running demo: every listener's list, and its change with every play."""
 
 import time
 from collections import deque
@@ -59,7 +59,7 @@ class LiveFigures:
         return held.kind != "popular" and held.offset >= self._last_offset.get(user_id, -1)
 
     def after(self, piece: PlaysPiece, sent: Sequence[Sent], produced_at: float) -> None:
-        """Note where the plays came to stand."""
+        """Record the offsets of the plays."""
         self.n_sent += piece.n_plays
         self._sent_at.extend([produced_at] * piece.n_plays)
         for partition, rows, written in sent:
@@ -77,7 +77,7 @@ class LiveFigures:
                     self._show()
 
     def take(self, found: Recommendations, now: float) -> None:
-        """Take a list that has come."""
+        """Read the next list."""
         self.lists[found.user_id] = fresher(self.lists.get(found.user_id), found)
         self.latencies.consumed(Place(found.partition, found.offset), now)
         if self._lit and self._lit.user_id == found.user_id:
@@ -118,7 +118,7 @@ class JudgingSender(Sender):
 
 
 async def follow_lists(settings: Settings, figures: LiveFigures) -> None:
-    """Take every list of the topic, from its beginning on, for ever.
+    """Read every list of the topic, from its beginning on, forever.
 
     Raises:
         LogReadError: Kafka or the topic is not there.

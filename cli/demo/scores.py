@@ -15,7 +15,7 @@ WAITING_MAX = 10_000
 
 
 class HitRates:
-    """How often the item that a listener plays next stands in their own list, and in the popular one.
+    """The share of plays whose item is in the listener's own list, and in the popular one.
 
     Only an item that is new for its listener counts, and only while they have a list: both lists are judged by the
     same plays. The play is judged first and learnt then.
@@ -59,7 +59,7 @@ class HitRates:
 
     @property
     def popular(self) -> Interval | None:
-        """Return the hit rate at 10 of the popular list, without what the listener knows."""
+        """Return the hit rate at 10 of the popular list, without the items that the listener knows."""
         return hit_rate(self._popular_ranks, K, K) if self._popular_ranks else None
 
 
@@ -113,7 +113,7 @@ class Latencies:
 
 
 class Move(msgspec.Struct, frozen=True):
-    """What a play did to one item of a list."""
+    """The effect of a play on one item of a list."""
 
     item_id: str
     rank: int | None
@@ -123,7 +123,7 @@ class Move(msgspec.Struct, frozen=True):
 
     @property
     def said(self) -> str:
-        """Return the move in a word."""
+        """Return the move in one word."""
         if self.rank is None:
             return "out"
         if self.was is None:
@@ -133,7 +133,7 @@ class Move(msgspec.Struct, frozen=True):
 
 
 def compare_lists(before: Sequence[str], after: Sequence[str], n: int = K) -> list[Move]:
-    """Return what moved among the first `n`: those after the play, best first, then those that are out.
+    """Return the moves among the first `n` items: those of the list after the play, then those that left it.
 
     >>> [(move.item_id, move.said) for move in compare_lists(["a", "b"], ["b", "c"], 2)]
     [('b', 'up 1'), ('c', 'new'), ('a', 'out')]

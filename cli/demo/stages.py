@@ -34,12 +34,12 @@ VIEW_S = 0.5
 LINE_S = 5.0
 LAST_LISTS_S = 2.0
 SOON_PLAYS = 2000
-"""Of so many plays to come, whoever makes most is shown on the page."""
+"""Number of plays to come among which the listener with the most plays is chosen for the page."""
 FLAT_OUT = Pace()
 
 
 class Stages:
-    """Runs the stages and keeps their figures.
+    """Runs the stages and records their figures.
 
     Attributes:
         figures: What was measured so far.
@@ -63,7 +63,7 @@ class Stages:
         self._following: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Run all stages; whatever was started is stopped when they are through, or when this is cancelled.
+        """Run all stages; every started process is stopped at the end, or when this is cancelled.
 
         Raises:
             ProcessError: The worker or the retrain failed.
@@ -101,7 +101,7 @@ class Stages:
         return [self._worker, self._gateway]
 
     async def _send_catalog(self, outbox: Outbox) -> int:
-        """Tell what the films are called; return how many there are."""
+        """Send the titles of the films to the catalog; return their number."""
         films = [
             CatalogItem(item_id=item_id, title=title, kind="film") for item_id, title in self._films.titles.items()
         ]
@@ -109,7 +109,7 @@ class Stages:
         return sent[-1]
 
     def _show_page(self) -> None:
-        """Open the live page of a listener who is about to play, where there is a browser, and tell where it is."""
+        """Open the live page of the listener with the most plays to come, if there is a browser, and print its URL."""
         coming = Counter(self._films.plays["user_id"].slice(self._n_past).to_pylist()[:SOON_PLAYS])
         url = f"{self._gateway.url}/?user={coming.most_common(1)[0][0]}"
         opened = self._opens_page and open_in_browser(url)
@@ -190,7 +190,7 @@ class Stages:
             await asyncio.sleep(TICK_S)
 
     def _check(self) -> None:
-        """Raise if what runs beside has ended."""
+        """Raise if a process of the demo has ended."""
         for service in self._services:
             if not service.running:
                 raise ProcessError(service.describe_end())
@@ -199,7 +199,7 @@ class Stages:
 
     @contextmanager
     def _step(self, doing: str) -> Iterator[Callable[[str], None]]:
-        """Show what is being done; the block tells how it went."""
+        """Show the running step; the block reports its result."""
         self.doing = doing
         began, said = time.monotonic(), ""
 

@@ -1,4 +1,4 @@
-"""What the demo shows: a live view in a terminal, plain lines elsewhere, and a summary at the end."""
+"""The output of the demo: a live view in a terminal, plain lines elsewhere, and a summary at the end."""
 
 from collections.abc import Mapping
 
