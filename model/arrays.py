@@ -26,3 +26,26 @@ def as_kernel_array(array: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
         view = view.copy()
     view.flags.writeable = False
     return view
+
+
+def entries_where(kept: Flags, starts: Starts, *columns: Any) -> tuple[Any, ...]:
+    """Return the kept entries of compressed columns, behind where those of each user begin.
+
+    >>> starts, rows = entries_where(np.array([True, False, True]), np.array([0, 2, 3]), np.array([5, 6, 7]))
+    >>> starts.tolist(), rows.tolist()
+    ([0, 1, 2], [5, 7])
+    """
+    return np.concatenate(([0], np.cumsum(kept)))[starts], *(column[kept] for column in columns)
+
+
+def part_of(users: Starts, starts: Starts, *columns: Any) -> tuple[Any, ...]:
+    """Return the parts that some users have of compressed columns, behind where each of them begins.
+
+    >>> starts, rows = part_of(np.array([0, 2]), np.array([0, 1, 2, 4]), np.array([5, 6, 7, 8]))
+    >>> starts.tolist(), rows.tolist()
+    ([0, 1, 3], [5, 7, 8])
+    """
+    lengths = np.diff(starts)[users]
+    own = np.concatenate(([0], np.cumsum(lengths)))
+    entries = np.repeat(starts[users] - own[:-1], lengths) + np.arange(own[-1])
+    return own, *(column[entries] for column in columns)

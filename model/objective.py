@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from model.arrays import Flags, Floats
+from model.decay import HalfLives
 
 Rule = Literal["ials", "hkv"]
 Growth = Literal["rule", "log", "linear"]
@@ -61,6 +62,11 @@ class Objective:
     def half_life_s(self) -> float:
         """Return the seconds of event time after which a play counts half."""
         return self.half_life_days * DAY_S
+
+    @property
+    def half_lives(self) -> HalfLives:
+        """Return how fast signals grow old."""
+        return HalfLives(self.half_life_plays, self.half_life_s)
 
     @property
     def gram_scale(self) -> float:

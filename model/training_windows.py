@@ -7,14 +7,33 @@ only meets vectors that describe years. Training on windows of consecutive plays
 import numpy as np
 
 from model.arrays import Counts
+from model.history import Histories
+from model.item_weights import item_weights
+from model.objective import Objective
 from model.training import Matrix
+
+
+def training_matrix(histories: Histories, objective: Objective, weight_max: float = np.inf) -> Matrix:
+    """Return the matrix to train on: what every item was worth to its listener at its last signal; windows come last.
+
+    Recency belongs to the moment of a list: it is applied when a user is folded in. Items are described by all signals
+    of a history, so the weights do not decay behind an item's last signal.
+
+    Args:
+        histories: Histories of n listeners, with item rows in the place of keys.
+        objective: What is minimised: its half-lives weigh an item's earlier signals.
+        weight_max: Most that the signals of one item are worth together.
+    """
+    items = item_weights(histories, objective.half_lives, weight_max)
+    matrix = Matrix(items.starts, items.item_keys.astype(np.int32), items.weights)
+    return with_windows(matrix, items.touched_at_play, objective.window_plays)
 
 
 def with_windows(matrix: Matrix, touched_at_play: Counts, window_plays: int) -> Matrix:
     """Add a row for every window of a user's plays in which an item was last played.
 
     Args:
-        matrix: Counts of n users, each in the order of `touched_at_play`, as `Histories` keep them.
+        matrix: Weights of n users, each in the order of `touched_at_play`, as of `ItemWeights`.
         touched_at_play: The user's plays when an item was last played, one for each of the matrix's rows.
         window_plays: Plays in a window; 0 for no windows.
 

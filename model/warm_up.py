@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from model.decay import NO_DECAY
 from model.equations import equations_of
 from model.evaluation.live_ranks import GroupSignals, live_ranks
 from model.explain import explain
 from model.fixed_items import FixedItems
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
+from model.item_weights import item_weights
 from model.objective import Objective
 from model.ragged import RaggedKeys, RaggedMarks, RaggedRows, WeightedRows
 from model.ranking import best_of, top_n
@@ -19,7 +21,8 @@ def warm_up() -> None:
     keys, ones = np.ones(1, np.uint64), np.ones(1, np.float32)
     times = np.ones(1, np.uint32)
     histories = Histories(starts, keys, ones, times, times)
-    add_plays(histories, times, Plays(starts, keys, ones, times), history_max=1, half_life_plays=1.0)
+    histories, _ = add_plays(histories, times, Plays(starts, keys, ones, times), history_max=2)
+    item_weights(histories, NO_DECAY)
     rows, items = np.zeros(1, np.int32), FixedItems(np.ones((1, 1), np.float32), ones)
     objective, signals = Objective(factors=1), WeightedRows(starts, rows, ones)
     x = fold_in(signals, items, objective, np.zeros((1, 1), np.float32))

@@ -15,7 +15,8 @@ from state.keys import item_name_key
 from state.lists.build import ListBuilder
 from state.lists.encode import ListEncoder
 from state.lists.publish_policy import PublishPolicy, make_markers, record_published
-from state.users.learn import forget, learn
+from state.users.forget import forget
+from state.users.learn import half_lives_of, learn
 from state.users.record import OWED
 from state.users.record_batch import UserRecords, pack, unpack
 from streams.settings import Settings
@@ -38,7 +39,9 @@ class Folder:
         """
         records = self._read(group.users, context)
         before, forgotten = forget(records, group.forget_offsets, context.now_ms // 1000)
-        records, repeated, outcomes = learn(before, group.events, self._settings)
+        generation = context.generation
+        half_lives = generation.manifest.objective.half_lives if generation else half_lives_of(self._settings)
+        records, repeated, outcomes = learn(before, group.events, self._settings, half_lives)
         for observer in self._observers:
             observer.learned(context, before, group.events, outcomes)
         changes = self._settle(group.users, records, repeated | forgotten, context)

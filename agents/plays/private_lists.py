@@ -56,7 +56,8 @@ class PrivateLists:
         applied = records.header["applied_offset"].copy()
         records.header["applied_offset"] = NOTHING_APPLIED  # a session goes on after plays that are not private
         records.header["flags"] = 0  # a pause only concerns what is stored
-        learnt = learn(records, self.sessions.events_of(users), self._settings).records
+        half_lives = generation.manifest.objective.half_lives
+        learnt = learn(records, self.sessions.events_of(users), self._settings, half_lives).records
         learnt.header["applied_offset"] = np.maximum(learnt.header["applied_offset"], applied)
         return learnt
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.plays.decode import read_group
-from state.users.learn import OUTCOMES, forget, learn
+from state.users.forget import forget
+from state.users.learn import OUTCOMES, half_lives_of, learn
 from state.users.record import UserRecord
 from state.users.record_batch import UserRecords, new_users, pack
 from streams.consumer.slices import Record, Slice
@@ -24,8 +25,9 @@ class Recomputed(NamedTuple):
 def recompute(records: Sequence[Record], n_latest: int, partition: int, settings: Settings) -> Recomputed:
     """Apply a listener's events to an empty record, the latest events one at a time.
 
-    The record does not depend on how the events are split into groups. The outcome `trimmed` does: here it means that
-    the item has its largest value right after the event.
+    The record does not depend on how the events are split into groups, nor on the generation in service. The outcome
+    `trimmed` does: here it means that the item has its largest weight right after the event, by the half-lives of the
+    settings.
 
     Args:
         records: Events of one listener by offset, as they are on `plays`.
@@ -51,5 +53,5 @@ def _apply(
     if not group.users[partition]:
         return user, None
     emptied, _ = forget(user, group.forget_offsets, 0)
-    learned = learn(emptied, group.events, settings)
+    learned = learn(emptied, group.events, settings, half_lives_of(settings))
     return learned.records, OUTCOMES[learned.outcomes[-1]] if len(learned.outcomes) else "wished"

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from jobs.histories.snapshot import Snapshot
 from model.arrays import Counts, Floats, Keys, Rows, Starts
+from model.decay import HalfLives
 from model.history import Histories
-from model.objective import DAY_S
+from model.item_weights import item_weights, signal_counts
+from model.objective import DAY_S, Objective
 from model.popularity import popularity_in_time
 from model.training import Matrix
-from model.training_windows import with_windows
+from model.training_windows import training_matrix
 from state.keys import user_key
 from streams.settings import Settings
 from streams.settings.training import RetrainingSettings
@@ -59,11 +61,12 @@ class TrainingSet(NamedTuple):
         """Return the number of items."""
         return len(self.item_keys)
 
-    def matrix(self, window_plays: int) -> Matrix:
-        """Return the values of the active listeners' items as of their last plays, followed by windows.
+    def matrix(self, objective: Objective, weight_max: float = np.inf) -> Matrix:
+        """Return the matrix of the active listeners to train on (`training_matrix`), without the held-out items.
 
-        Recency depends on the moment of a list, so the fold-in applies it. Item factors describe all plays, so they are
-        trained without it. Held-out items are left out.
+        Args:
+            objective: The objective of the training.
+            weight_max: The largest weight of a listener's signals of one item together.
         """
         histories = self.histories
         lengths = np.diff(histories.starts)
@@ -71,16 +74,24 @@ class TrainingSet(NamedTuple):
         is_used[self.held_out[self.held_out >= 0]] = False
         ends = np.concatenate(([0], np.cumsum(is_used)))[histories.starts]
         starts = np.concatenate(([0], np.cumsum(np.diff(ends)[self.active])))
-        plays = Matrix(starts, self.rows[is_used], histories.values[is_used])
-        return with_windows(plays, histories.touched_at_play[is_used], window_plays)
+        columns: list[Any] = [column[is_used] for column in (self.rows.astype(np.uint64), *histories[2:])]
+        return training_matrix(Histories(starts, *columns), objective, weight_max)
 
-    def popularity(self, half_life_days: float, now_s: int) -> tuple[Floats, int]:
+    def popularity(self, half_life_days: float, now_s: int, weight_max: float = np.inf) -> tuple[Floats, int]:
         """Return the decayed popularity of every item, shape (n_items,), and its moment, in seconds since 1970.
 
-        All plays of a history entry count as of the last of them, because a history stores no other time.
+        Args:
+            half_life_days: Days after which a play counts half, by its own event time.
+            now_s: Now, in seconds since 1970. A play with a later event time counts as of now.
+            weight_max: The largest weight of a listener's signals of one item together.
         """
-        values, played_s = self.histories.values, self.histories.last_played_s
-        return popularity_in_time(values, played_s, self.rows, self.n_items, half_life_days * DAY_S, now_s)
+        histories, half_life_s = self.histories, half_life_days * DAY_S
+        by_row = histories._replace(
+            item_keys=self.rows.astype(np.uint64), last_played_s=np.minimum(histories.last_played_s, now_s)
+        )
+        items = item_weights(by_row, HalfLives(np.inf, half_life_s), weight_max)
+        rows = items.item_keys.astype(np.int32)
+        return popularity_in_time(items.weights, items.last_played_s, rows, self.n_items, half_life_s, now_s)
 
     def save(self, folder: Path) -> None:
         """Write the arrays into an existing folder."""
@@ -132,7 +143,7 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
         item_keys,
         [ids[key] for key in item_keys.tolist()],
         active_listeners(plays, last_played_s, settings.retraining),
-        hold_out(histories, in_gate(hashes, settings.retraining.gate_share)),
+        hold_out(histories, in_gate(hashes, settings.retraining.gate_share), settings.users.history_max),
         hashes,
     )
 
@@ -161,19 +172,26 @@ def in_gate(hashes: Keys, share: float) -> NDArray[np.bool_]:
     return is_in_gate
 
 
-def hold_out(histories: Histories, is_in_gate: NDArray[np.bool_]) -> Starts:
+def hold_out(histories: Histories, is_in_gate: NDArray[np.bool_], history_max: int) -> Starts:
     """Return the entry to hold out of each listener's history, `NOTHING_HELD_OUT` for most, shape (n,).
 
-    It is the last item that was played only once, because an earlier training may have used an earlier play. It must
-    not be the first entry, because the listener is folded in from the entries before.
+    It is the last item that was played only once, because an earlier training may have used an earlier play. A full
+    history has dropped earlier plays, so nothing is held out of it. The entry must not be the first one, because the
+    listener is folded in from the entries before.
+
+    Args:
+        histories: Histories of n listeners.
+        is_in_gate: The listeners of the gate, shape (n,).
+        history_max: The most entries of a history.
     """
     starts = histories.starts
-    once = np.flatnonzero((histories.values > 0) & (histories.values <= 1))
+    once = np.flatnonzero((signal_counts(histories) == 1) & (histories.values > 0) & (histories.values <= 1))
     if not len(once):
         return np.full(len(is_in_gate), NOTHING_HELD_OUT, np.int64)
     last = np.searchsorted(once, starts[1:]) - 1
     entries = once[np.maximum(last, 0)]
-    is_held_out = is_in_gate & (last >= 0) & (entries > starts[:-1])
+    is_full = np.diff(starts) >= history_max
+    is_held_out = is_in_gate & (last >= 0) & (entries > starts[:-1]) & ~is_full
     return np.where(is_held_out, entries, NOTHING_HELD_OUT).astype(np.int64)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from jobs.histories.training_set import TrainingSet
 from jobs.retraining.train import TrainedFactors
-from model.arrays import Counts, Floats, Keys, Rows, Starts
-from model.decay import decayed
+from model.arrays import Counts, Floats, Keys, Rows, Starts, entries_where, part_of
 from model.evaluation.rank_metrics import Interval, hit_rate, mean_reciprocal_rank, paired_bootstrap, ranks_of
 from model.fixed_items import FixedItems
 from model.fold_in import fold_in
 from model.history import Histories
+from model.item_weights import item_weights
 from model.objective import Objective
 from model.ragged import WeightedRows
 from state.generations.generation import Generation
@@ -33,13 +33,21 @@ class HoldOut(NamedTuple):
     """n listeners as they were before they played their held-out item."""
 
     histories: Histories
-    """Their histories without the held-out items."""
+    """Their histories up to the held-out items, none of them empty."""
     plays_before: Counts
     """The number of the play before the held-out one, shape (n,)."""
     item_keys: Keys
     """The keys of the held-out items, shape (n,)."""
-    played_at_s: Counts
-    """When the held-out items were played last, in seconds since 1970, shape (n,)."""
+    known_starts: Starts
+    """Where the known items of every listener begin, shape (n + 1,)."""
+    known_keys: Keys
+    """The keys of all items that the listeners know by now, later ones too, without the held-out ones."""
+
+    @property
+    def latest_s(self) -> Counts:
+        """Return the latest event time of each history, shape (n,)."""
+        latest_s: Counts = np.maximum.reduceat(self.histories.last_played_s, self.histories.starts[:-1])
+        return latest_s
 
 
 class ScoredModel(NamedTuple):
@@ -77,14 +85,11 @@ def hold_out_of(training_set: TrainingSet) -> HoldOut:
     users = np.flatnonzero(training_set.held_out >= 0)
     users = np.sort(users[np.argsort(training_set.hashes[users], kind="stable")[:LISTENERS_MAX]])
     held_out, old = training_set.held_out[users], training_set.histories
-    lengths = np.diff(old.starts)[users]
-    starts = np.concatenate(([0], np.cumsum(lengths)))
-    entries = np.repeat(old.starts[users] - starts[:-1], lengths) + np.arange(starts[-1])
-    entries = entries[entries != np.repeat(held_out, lengths)]
-    columns = (column[entries] for column in old[1:])
-    histories = Histories(starts - np.arange(len(starts)), *columns)
-    before = old.touched_at_play[held_out] - np.uint32(1)
-    return HoldOut(histories, before, old.item_keys[held_out], old.last_played_s[held_out])
+    starts, entries, *columns = part_of(users, old.starts, np.arange(len(old.item_keys)), *old[1:])
+    held = np.repeat(held_out, np.diff(starts))
+    histories = Histories(*entries_where(entries < held, starts, *columns))
+    before = np.maximum(old.touched_at_play[held_out] - np.uint32(1), old.touched_at_play[held_out - 1])
+    return HoldOut(histories, before, old.item_keys[held_out], *entries_where(entries != held, starts, columns[0]))
 
 
 class Ranks(NamedTuple):
@@ -111,32 +116,32 @@ class Ranks(NamedTuple):
         )
 
 
-def rank(model: ScoredModel, hold_out: HoldOut) -> Ranks:
+def rank(model: ScoredModel, hold_out: HoldOut, weight_max: float = np.inf) -> Ranks:
     """Rank each held-out item among all items that its listener does not know.
 
     A listener is folded in from their plays before the held-out one, with recency as of that moment.
     An item that the model does not know is a miss.
 
+    Args:
+        model: The model that ranks.
+        hold_out: The listeners.
+        weight_max: Most that a listener's signals of one item are worth together.
+
     Raises:
         QualityError: A score is not finite.
     """
-    histories = hold_out.histories
-    known = model.rows_of(histories.item_keys)
-    lengths = np.diff(histories.starts)
-    ages = np.repeat(hold_out.plays_before.astype(np.int64), lengths) - histories.touched_at_play
-    # An item that was played again later is known, but its value is not the one of that moment.
-    rows = np.where(ages >= 0, known, np.int32(-1))
-    ages_s = np.repeat(hold_out.played_at_s.astype(np.int64), lengths) - histories.last_played_s
-    half_lives = model.objective.half_life_plays, model.objective.half_life_s
-    weights = decayed(histories.values, np.maximum(ages, 0), half_lives[0], np.maximum(ages_s, 0), half_lives[1])
-    users = np.zeros((len(lengths), model.objective.factors), np.float32)
-    items = FixedItems(model.item_factors, model.gram_diagonal)
-    fold_in(WeightedRows(histories.starts, rows, weights), items, model.objective, users)
+    half_lives = model.objective.half_lives
+    items = item_weights(hold_out.histories, half_lives, weight_max)
+    weights = items.at_present(items.ages_in_plays(hold_out.plays_before), hold_out.latest_s, half_lives)
+    rows, known = model.rows_of(items.item_keys), model.rows_of(hold_out.known_keys)
+    users = np.zeros((len(hold_out.item_keys), model.objective.factors), np.float32)
+    fixed = FixedItems(model.item_factors, model.gram_diagonal)
+    fold_in(WeightedRows(items.starts, rows, weights), fixed, model.objective, users)
     held_out_rows, ranks = model.rows_of(hold_out.item_keys), [np.zeros(0, np.int64)]
     n_block = max(1, BLOCK_SCORES // len(model.sorted_keys))
     for low in range(0, len(users), n_block):
         block = slice(low, low + n_block)
-        starts = histories.starts[low : low + n_block + 1]
+        starts = hold_out.known_starts[low : low + n_block + 1]
         part = known[starts[0] : starts[-1]]
         ranks.append(ranks_of(users[block] @ model.item_factors.T, starts - starts[0], part, held_out_rows[block]))
     return Ranks(np.concatenate(ranks), len(model.sorted_keys))

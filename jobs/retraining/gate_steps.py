@@ -22,9 +22,10 @@ def rank_held_out(run: Run, folder: Path) -> None:
     hold_out = hold_out_of(interactions)
     candidate = ScoredModel.of_training(interactions, TrainedFactors.load(run.path("train")))
     serving_model = ScoredModel.of_generation(serving.generation) if serving.generation is not None else None
+    weight_max = run.settings.signals.item_weight_max
     GateRanks(
-        rank(candidate, hold_out),
-        rank(serving_model, hold_out) if serving_model is not None else None,
+        rank(candidate, hold_out, weight_max),
+        rank(serving_model, hold_out, weight_max) if serving_model is not None else None,
         serving.generation_id,
     ).save(folder)
 

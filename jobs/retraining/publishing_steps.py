@@ -31,7 +31,10 @@ def write_files(run: Run, folder: Path) -> None:
     """Write the generation's folder as it will be published."""
     interactions, trained = training_set(run), TrainedFactors.load(run.path("train"))
     record, now_ms = trained.record, time.time_ns() // 1_000_000
-    popularity, as_of_s = interactions.popularity(run.settings.popularity.half_life_days, now_ms // 1000)
+    settings = run.settings
+    popularity, as_of_s = interactions.popularity(
+        settings.popularity.half_life_days, now_ms // 1000, settings.signals.item_weight_max
+    )
     manifest = Manifest(
         generation_id=run.generation_id,
         created_at_ms=now_ms,

@@ -83,6 +83,7 @@ def train_histories(
     start: Floats | None = None,
     threads: int = 1,
     progress: Callable[[Progress], None] = lambda _: None,
+    weight_max: float = np.inf,
 ) -> Factors:
     """Train on a training set; the same set gives the same factors for any number of threads.
 
@@ -92,12 +93,13 @@ def train_histories(
         start: Initial item factors; random if left out.
         threads: The number of threads.
         progress: Called after every half-sweep.
+        weight_max: Most that a listener's signals of one item are worth together.
 
     Raises:
         TrainingError: The training diverged.
     """
     rng = np.random.default_rng(SEED)
-    matrix = training_set.matrix(objective.window_plays)
+    matrix = training_set.matrix(objective, weight_max)
     return train(matrix, training_set.n_items, objective, rng, progress, LocalEngine(threads), start)
 
 
@@ -107,8 +109,17 @@ def train_next(
     objective: Objective,
     retraining: RetrainingSettings,
     progress: Callable[[Progress], None] = lambda _: None,
+    weight_max: float = np.inf,
 ) -> TrainedFactors:
     """Train the next generation: a few sweeps from the one in service if it fits, else all sweeps from random factors.
+
+    Args:
+        training_set: The histories of the listeners.
+        serving: The generation in service.
+        objective: The objective, with the number of sweeps from random factors.
+        retraining: The number of sweeps from the one in service, and of threads.
+        progress: Called after every half-sweep.
+        weight_max: The largest weight of a listener's signals of one item together.
 
     Raises:
         TrainingError: The training diverged.
@@ -116,7 +127,7 @@ def train_next(
     start = warm_start(serving.generation, objective, training_set.item_keys) if retraining.warm_iterations else None
     if start is not None:
         objective = replace(objective, iterations=retraining.warm_iterations)
-    factors = train_histories(training_set, objective, start, retraining.threads, progress)
+    factors = train_histories(training_set, objective, start, retraining.threads, progress, weight_max)
     record = TrainingRecord(
         objective=objective,
         parent=serving.generation_id,

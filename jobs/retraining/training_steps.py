@@ -62,9 +62,8 @@ def train_factors(run: Run, folder: Path) -> None:
         run.on_progress(JobProgress("training", 2 * at.iteration - (at.side == "users"), 2 * at.iterations))
 
     settings, tuned = run.settings, _tuned_objective(run)
-    trained = train_next(
-        training_set(run), run.serving, tuned or objective_of(settings.objective), settings.retraining, show
-    )
+    objective, weight_max = tuned or objective_of(settings.objective), settings.signals.item_weight_max
+    trained = train_next(training_set(run), run.serving, objective, settings.retraining, show, weight_max)
     record = msgspec.structs.replace(trained.record, tuned=tuned is not None)
     trained._replace(record=record).save(folder)
 

@@ -87,13 +87,12 @@ class StoredRecord:
         )
 
     def _history(self, record: UserRecord, objective: Objective) -> list[ExportedEntry]:
-        """Return the history, the item played last first."""
+        """Return the signals of the history, the latest first."""
         now = decayed(
             [entry.value for entry in record.history],
             [record.plays - entry.touched_at_play for entry in record.history],
-            objective.half_life_plays,
+            objective.half_lives,
             [record.last_played_s - entry.last_played_s for entry in record.history],
-            objective.half_life_s,
         )
         return [
             ExportedEntry(

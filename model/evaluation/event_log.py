@@ -52,20 +52,22 @@ def events_of(
 
 
 def events_of_histories(histories: Histories, mask: Flags | None = None) -> Events:
-    """Return the last event of every entry of histories: the events that histories still know.
+    """Return the signals of histories as events.
 
-    An item that was played more often becomes one event that is worth as much as all its plays.
+    A signal that moved the count of its user's plays is a play. An entry of an old record may hold several plays: it
+    becomes one event that is worth as much as all of them.
 
     Args:
         histories: Histories of n users.
         mask: The entries to take, shape (h,); all of them if left out.
 
     Returns:
-        Events by time, those of one user in the order in which the history was touched.
+        Events by time, those of one user in the order of the history.
     """
     users = np.repeat(np.arange(len(histories.starts) - 1), np.diff(histories.starts))
-    values = histories.values
-    events = Events(users, histories.item_keys, histories.last_played_s, values, values, values > 0)
+    values, touched = histories.values, histories.touched_at_play
+    counted = (np.diff(users << 32 | touched, prepend=-1) > 0) & (touched > 0)
+    events = Events(users, histories.item_keys, histories.last_played_s, values, values, counted)
     if mask is not None:
         events = events.part(mask)
     # A play may arrive after later ones: it is learnt when it arrives. Users come one after the other, so a running

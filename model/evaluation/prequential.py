@@ -28,8 +28,8 @@ from model.history import Histories, Plays, add_plays
 from model.objective import DAY_S, Objective, against
 from model.ragged import RaggedRows, WeightedRows
 from model.solver import solve_rows_plain
-from model.training import Factors, LocalEngine, Matrix, Progress, train
-from model.training_windows import with_windows
+from model.training import Factors, LocalEngine, Progress, train
+from model.training_windows import training_matrix
 
 POPULAR_HALF_LIFE_S = 30 * DAY_S
 _HISTORY_MAX = 1 << 32  # a history is as long as a listener's plays
@@ -57,10 +57,8 @@ def train_on(
     nobody = Histories(np.zeros(n_users + 1, np.int64), *columns)
     items = split.items[trained].astype(np.uint64)
     plays = Plays(starts, items, split.weights[trained], split.played_at_s[trained], split.counted[trained])
-    half_lives = objective.half_life_plays, objective.half_life_s
-    histories, _ = add_plays(nobody, np.zeros(n_users, np.uint32), plays, _HISTORY_MAX, *half_lives)
-    matrix = Matrix(histories.starts, histories.item_keys.astype(np.int32), histories.values)
-    matrix = with_windows(matrix, histories.touched_at_play, objective.window_plays)
+    histories, _ = add_plays(nobody, np.zeros(n_users, np.uint32), plays, _HISTORY_MAX)
+    matrix = training_matrix(histories, objective)
     factors = train(matrix, split.n_items, objective, rng, progress, LocalEngine(threads))
     return factors._replace(user_factors=factors.user_factors[:n_users])
 

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows, Starts
-from model.decay import decayed
 from model.equations import Equations, equations_of
-from model.objective import Objective
+from model.item_weights import ItemWeights, item_weights
 from model.ragged import RaggedRows, WeightedRows
 from model.repeat_rule import known_excluded
 from model.solver import solve_rows
@@ -64,8 +63,9 @@ class ListBuilder:
                 items have to be available.
         """
         generation, settings = context.generation, self._settings
-        ages = records.ages_in_plays
-        equations = _fold_in(records, ages, generation)
+        items = items_of(records, generation, settings)
+        ages = items.ages_in_plays(records.header["plays"])
+        equations = _fold_in(records, items, ages, generation)
         unlisted = self._ranker.catalog.unlisted(generation, context.now_ms)
         known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
         terms = equations.terms
@@ -103,10 +103,9 @@ def exact_builder(settings: Settings) -> ListBuilder:
     return ListBuilder(settings, ranker, TrainedPopularity())
 
 
-def _fold_in(records: UserRecords, ages: Starts, generation: Generation) -> Equations:
+def _fold_in(records: UserRecords, items: ItemWeights, ages: Starts, generation: Generation) -> Equations:
     """Solve the users' vectors under a generation, in place; return the equations that they solve."""
-    weights = weights_now(records, ages, generation.manifest.objective)
-    equations = equations_under(records, weights, generation)
+    equations = equations_under(items, weights_now(records, items, ages, generation), generation)
     records.vectors[records.header["generation_key"] != generation.key] = 0  # another generation's mean nothing here
     solve_rows(equations, generation.fixed_items, records.vectors)
     return equations
@@ -140,17 +139,18 @@ def _count(left_out: ExclusionCounts, n_lists: int, rows_of: Mapping[Reason, Row
     left_out.add(counts)
 
 
-def equations_under(records: UserRecords, weights: Floats, generation: Generation) -> Equations:
-    """Return what users' vectors under a generation solve: their histories, each entry worth its weight."""
-    rows = generation.rows_of(records.histories.item_keys)
-    signals = WeightedRows(records.histories.starts, rows, weights)
+def items_of(records: UserRecords, generation: Generation, settings: Settings) -> ItemWeights:
+    """Return the items of users' histories, weighed by the half-lives of a generation."""
+    half_lives = generation.manifest.objective.half_lives
+    return item_weights(records.histories, half_lives, settings.signals.item_weight_max)
+
+
+def weights_now(records: UserRecords, items: ItemWeights, ages: Starts, generation: Generation) -> Floats:
+    """Return the present weights of items with these ages in plays, shape (k,)."""
+    return items.at_present(ages, records.header["last_played_s"], generation.manifest.objective.half_lives)
+
+
+def equations_under(items: ItemWeights, weights: Floats, generation: Generation) -> Equations:
+    """Return the equations of users' vectors under a generation: their items, each with its present weight."""
+    signals = WeightedRows(items.starts, generation.rows_of(items.item_keys), weights)
     return equations_of(signals, generation.manifest.objective)
-
-
-def weights_now(records: UserRecords, ages: Starts, objective: Objective) -> Floats:
-    """Return what every entry of the users' histories, with its age in plays, is worth now, shape (h,)."""
-    header, histories = records.header, records.histories
-    if objective.half_life_days == np.inf:
-        return decayed(histories.values, ages, objective.half_life_plays)
-    seconds = np.repeat(header["last_played_s"].astype(np.int64), np.diff(histories.starts)) - histories.last_played_s
-    return decayed(histories.values, ages, objective.half_life_plays, seconds, objective.half_life_s)

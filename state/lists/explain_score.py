@@ -3,13 +3,14 @@
 import msgspec
 import numpy as np
 
-from model.arrays import Doubles, Floats, Rows
+from model.arrays import Doubles, Floats, Rows, Starts
 from model.explain import split
+from model.item_weights import ItemWeights
 from model.objective import against
 from model.repeat_rule import known_excluded
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.lists.build import equations_under, weights_now
+from state.lists.build import equations_under, items_of, weights_now
 from state.lists.user_exclusions import rows_under, unwanted
 from state.users.record_batch import UserRecords, unpack
 from streams.settings import Settings
@@ -73,14 +74,16 @@ def explanation(
     """
     records = unpack([value], generation.manifest.objective.factors)
     row = _row_of(user_id, item_id, records, generation)
-    weights = weights_now(records, records.ages_in_plays, generation.manifest.objective)
-    equations = equations_under(records, weights, generation)
+    items = items_of(records, generation, settings)
+    ages = items.ages_in_plays(records.header["plays"])
+    weights = weights_now(records, items, ages, generation)
+    equations = equations_under(items, weights, generation)
     known = equations.terms.rows >= 0
-    if not (known & ~against(records.histories.values)).any():
+    if not (known & ~against(items.weights)).any():
         message = f"Nothing that {user_id!r} played is in generation {generation.id}: their list is the popular one."
         raise ExplanationError(message)
     shares = split(equations, generation.fixed_items, 0, np.array([row], np.int32))[0]
-    score, rank, reason = _standing(records, equations.terms.rows, row, generation, settings)
+    score, rank, reason = _standing(records, equations.terms.rows, ages, row, generation, settings)
     return Explanation(
         user_id=user_id,
         item_id=item_id,
@@ -90,8 +93,8 @@ def explanation(
         sum=float(shares.sum()),
         rank=rank,
         reason_without_rank=reason,
-        n_unknown=len(np.unique(records.histories.item_keys[~known])),
-        shares=_shares(records, weights, equations.terms.rows, shares, generation),
+        n_unknown=len(np.unique(items.item_keys[~known])),
+        shares=_shares(items, weights, equations.terms.rows, shares, generation),
     )
 
 
@@ -115,13 +118,13 @@ def _row_of(user_id: str, item_id: str, records: UserRecords, generation: Genera
 
 
 def _standing(
-    records: UserRecords, known: Rows, row: int, generation: Generation, settings: Settings
+    records: UserRecords, known: Rows, ages: Starts, row: int, generation: Generation, settings: Settings
 ) -> tuple[float, int | None, str | None]:
     """Return an item's score, its rank among all that a list may hold, and why it has none."""
     scores = generation.item_factors.astype(np.float64) @ records.vectors[0]
     score, open_ = float(scores[row]), np.ones(len(scores), np.bool_)
     hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings.users))
-    known_out = known_excluded(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
+    known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
     left_out = {
         "they know it": known[known_out],
         "it is withdrawn": generation.revision.withdrawn_rows,
@@ -135,15 +138,14 @@ def _standing(
     return score, 1 + int((scores[open_] > score).sum()), None
 
 
-def _shares(records: UserRecords, weights: Floats, rows: Rows, shares: Doubles, generation: Generation) -> list[Share]:
-    """Return the shares of all entries that the generation knows, the largest first."""
-    played = records.histories.last_played_s
+def _shares(items: ItemWeights, weights: Floats, rows: Rows, shares: Doubles, generation: Generation) -> list[Share]:
+    """Return the shares of all items that the generation knows, the largest first."""
     order = [int(i) for i in np.argsort(-np.abs(shares), kind="stable") if rows[i] >= 0]
     total = float(shares.sum())
     return [
         Share(
             item_id=str(generation.item_ids[rows[i]]),
-            last_played_s=int(played[i]),
+            last_played_s=int(items.last_played_s[i]),
             weight=float(weights[i]),
             share=float(shares[i]),
             percent=100 * float(shares[i]) / total if total else None,

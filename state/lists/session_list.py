@@ -90,13 +90,10 @@ def _keys(item_ids: Sequence[str]) -> Keys:
 
 def _listener_of(item_ids: Sequence[str], weights: Floats, factors: int) -> UserRecords:
     """Return the record of a listener whose last play was of all items at once."""
-    names, places = np.unique(np.array(item_ids, dtype=str), return_inverse=True)
-    keys = _keys(names.tolist())
-    values = np.bincount(places, weights, len(names)).astype(np.float32)
     records = new_users(1, factors)
     records.header["plays"] = 1
-    times = np.ones(len(names), np.uint32)
-    records.histories = Histories(np.array([0, len(names)]), keys, values, times, times)
+    times = np.ones(len(item_ids), np.uint32)
+    records.histories = Histories(np.array([0, len(item_ids)]), _keys(item_ids), weights, times, times)
     return records
 
 

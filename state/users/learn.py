@@ -7,13 +7,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from model.arrays import Codes, Counts, Flags, Keys, Starts
+from model.decay import HalfLives
 from model.history import Histories, Plays, add_plays
+from model.item_weights import item_weights
 from model.objective import DAY_S
 from model.ragged import RaggedKeys
 from state.users.event_columns import Action, EventColumns
 from state.users.hidden_and_shown import hide, remember_shown
-from state.users.record import NOTHING_APPLIED, PAUSED
-from state.users.record_batch import UserRecords, new_users, pack, without
+from state.users.record import PAUSED
+from state.users.record_batch import UserRecords, new_users, pack
 from streams.settings import Settings
 
 _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN = (
@@ -35,12 +37,23 @@ class Learnt(NamedTuple):
     """What became of every event, shape (p,), a place in `OUTCOMES`."""
 
 
-def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Learnt:
+def half_lives_of(settings: Settings) -> HalfLives:
+    """Return the half-lives of the settings, which count while no generation is in service."""
+    return HalfLives(settings.objective.half_life_plays, settings.objective.half_life_days * DAY_S)
+
+
+def learn(records: UserRecords, events: EventColumns, settings: Settings, half_lives: HalfLives) -> Learnt:
     """Apply events to the records of their users; one that a record contains already is skipped.
 
     An event at or below the user's applied offset was delivered again. A signal whose id is remembered is a client's
     own retry, one of a paused user is not learnt, nor one over the day's limit: it moves the applied offset and
     changes nothing else.
+
+    Args:
+        records: The users.
+        events: Their events.
+        settings: The limits of a record.
+        half_lives: Those of the generation in service. They decide which outcomes are `trimmed`, and change no record.
     """
     header = records.header.copy()
     repeated = _repeated(events, header["applied_offset"])
@@ -63,15 +76,12 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings) -> Lea
         header["plays"].copy(),
         Plays(kept, *columns),
         settings.users.history_max,
-        settings.objective.half_life_plays,
-        settings.objective.half_life_days * DAY_S,
-        settings.signals.item_weight_max,
     )
     changed = np.diff(kept) > 0
     if fresh.any():
         latest = np.maximum.reduceat(events.at_s[fresh], kept[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
-    _mark_trimmed(outcomes, events, histories, settings.signals.item_weight_max)
+    _mark_trimmed(outcomes, events, histories, half_lives, settings.signals.item_weight_max)
     hidden = hide(records.hidden, wishes, taken, settings.users.hidden_max)
     after = UserRecords(header, histories, RaggedKeys(*ids), hidden, shown, records.listed, records.vectors)
     return Learnt(after, repeated, outcomes)
@@ -85,12 +95,18 @@ def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
     return repeated
 
 
-def _mark_trimmed(outcomes: Codes, events: EventColumns, histories: Histories, weight_max: float) -> None:
+def _mark_trimmed(
+    outcomes: Codes, events: EventColumns, histories: Histories, half_lives: HalfLives, weight_max: float
+) -> None:
     """Mark the signals of items that are worth the most that they may be."""
-    full = np.flatnonzero(np.abs(histories.values) >= weight_max)
+    longest = int(np.diff(histories.starts).max(initial=0))
+    if longest * float(np.abs(histories.values).max(initial=0)) < weight_max:
+        return
+    items = item_weights(histories, half_lives, weight_max)
+    full = np.flatnonzero(np.abs(items.weights) >= weight_max)
     if len(full):
-        owners = np.searchsorted(histories.starts, full, side="right") - 1
-        pairs = {*zip(owners.tolist(), histories.item_keys[full].tolist(), strict=True)}
+        owners = np.searchsorted(items.starts, full, side="right") - 1
+        pairs = {*zip(owners.tolist(), items.item_keys[full].tolist(), strict=True)}
         users = np.repeat(np.arange(len(events.starts) - 1), np.diff(events.starts))
         found = zip(users.tolist(), events.item_keys.tolist(), strict=True)
         trimmed = np.array([pair in pairs for pair in found], np.bool_)
@@ -100,41 +116,6 @@ def _mark_trimmed(outcomes: Codes, events: EventColumns, histories: Histories, w
 def _columns_of(header: NDArray[np.void]) -> dict[str, NDArray[Any]]:
     """Return copies of the header's fields that a kernel counts on, each contiguous."""
     return {name: header[name].copy() for name in ("applied_offset", "flags", "day", "day_signals")}
-
-
-def forget(
-    records: UserRecords, forget_offsets: NDArray[np.int64], now_s: int
-) -> tuple[UserRecords, NDArray[np.bool_]]:
-    """Empty the records of users who wish to be forgotten; each keeps its place in the plays topic.
-
-    A wish at or below a user's applied offset was delivered again, and empties nothing: what was played since stays.
-
-    Args:
-        records: The users.
-        forget_offsets: Where each wished so last, shape (n,); `NOTHING_APPLIED` for a user who did not.
-        now_s: When the records are made, in seconds since 1970.
-
-    Returns:
-        The records after it, and which users wished it, now or when it was delivered first, shape (n,).
-    """
-    wished = forget_offsets > NOTHING_APPLIED
-    emptied = forget_offsets > records.header["applied_offset"]
-    if not emptied.any():
-        return records, wished
-    header = records.header.copy()
-    header[emptied] = np.zeros((), header.dtype)
-    header["format"] = records.header["format"]
-    header["applied_offset"][emptied], header["listed_at_s"][emptied] = forget_offsets[emptied], now_s
-    left = UserRecords(
-        header,
-        Histories(*without(emptied, *records.histories)),
-        records.play_ids.without(emptied),
-        records.hidden.without(emptied),
-        records.shown.without(emptied),
-        records.listed.without(emptied),
-        np.where(emptied[:, None], np.float32(0), records.vectors),
-    )
-    return left, wished
 
 
 @njit
@@ -237,4 +218,4 @@ def warm_up() -> None:
     for action in (Action.PLAY, Action.HIDE, Action.SHOWN):
         worth, actions = np.ones(1, np.float32), np.full(1, action, np.uint8)
         events = EventColumns(np.array([0, 1], np.int64), place, one, worth, seconds, one, actions)
-        pack(learn(new_users(1, 2), events, Settings()).records)
+        pack(learn(new_users(1, 2), events, Settings(), half_lives_of(Settings())).records)

@@ -3,8 +3,8 @@
 Layout, little-endian, every part a multiple of four bytes:
 
     header             68 bytes, `HEADER`
-    item_keys          u64 x n_history, ordered by touched_at_play
-    values             f32 x n_history, below 0 for confidence in "no"
+    item_keys          u64 x n_history, of every signal, in the order in which they came
+    values             f32 x n_history, undecayed weights, below 0 for confidence in "no"
     touched_at_play    u32 x n_history
     last_played_s      u32 x n_history
     play_ids           u64 x n_play_ids, the latest last
@@ -16,7 +16,8 @@ Layout, little-endian, every part a multiple of four bytes:
     vector             f32 x factors
 
 Format 1 had a header of 48 bytes, eight of them a fingerprint of the list published last, and nothing between play_ids
-and vector; `upgraded` makes one of it that reads alike.
+and vector. Formats 1 and 2 had one entry for all signals of an item and sign: their decayed sum as of the last one.
+`upgraded` turns both into format 3, where such an entry counts as one signal of that weight, made at that moment.
 
 `state/users/record_batch.py` reads and writes whole groups of records with arrays; this is its readable twin.
 """
@@ -26,7 +27,7 @@ from typing import Any, Self
 
 import numpy as np
 
-FORMAT = 2
+FORMAT = 3
 
 HEADER = np.dtype(
     [
@@ -92,6 +93,8 @@ _PLAIN_FIELDS = (
 """Fields that stand in the header under their own names."""
 
 _CURRENT = bytes([FORMAT])
+_WITH_OWED = b"\x02", _CURRENT
+"""Formats with the flag `OWED`."""
 
 _FORMAT_1_BYTES, _FORMAT_1_FINGERPRINT = 48, slice(24, 32)
 
@@ -107,15 +110,15 @@ class RecordFormatError(ValueError):
 
 @dataclass
 class HistoryEntry:
-    """What a user's record knows of one item."""
+    """One signal of a user."""
 
     item_key: int
     value: float
-    """What its signals are worth as of `touched_at_play` and `last_played_s`; below 0 for confidence in "no"."""
+    """Its undecayed weight; below 0 for confidence in "no"."""
     touched_at_play: int
-    """How many plays the user had made when it was touched last."""
+    """How many plays the user had made when it came."""
     last_played_s: int
-    """Latest event time of its signals, in seconds since 1970."""
+    """Its event time, in seconds since 1970."""
 
 
 @dataclass
@@ -224,11 +227,17 @@ class UserRecord:
 
 
 def upgraded(value: bytes) -> bytes:
-    """Return the bytes of format 2 that say the same as those of format 1; others as they are."""
+    """Return the bytes of this format that say the same as those of an older one; others as they are.
+
+    An entry of an older format is the decayed sum of an item's signals as of the last one. It is read as one signal of
+    that weight: under the half-lives that it was summed with, that is exact.
+    """
+    if value[:1] == b"\x02":
+        return _CURRENT + value[1:]
     if value[:1] != b"\x01" or len(value) < _FORMAT_1_BYTES:
         return value
-    kept = value[1 : _FORMAT_1_FINGERPRINT.start] + value[_FORMAT_1_FINGERPRINT.stop : _FORMAT_1_BYTES]
-    return (bytes([FORMAT]) + kept).ljust(HEADER.itemsize, b"\x00") + value[_FORMAT_1_BYTES:]
+    header = value[1 : _FORMAT_1_FINGERPRINT.start] + value[_FORMAT_1_FINGERPRINT.stop : _FORMAT_1_BYTES]
+    return (_CURRENT + header).ljust(HEADER.itemsize, b"\x00") + value[_FORMAT_1_BYTES:]
 
 
 def check_format(value: bytes) -> None:
@@ -239,7 +248,7 @@ def check_format(value: bytes) -> None:
     """
     if len(value) < HEADER.itemsize or value[0] != FORMAT:
         message = (
-            f"A user record of {len(value)} bytes begins with {value[:1]!r}; this version reads formats 1 and {FORMAT}."
+            f"A user record of {len(value)} bytes begins with {value[:1]!r}; this version reads formats 1 to {FORMAT}."
         )
         raise RecordFormatError(message)
     header = np.frombuffer(value, HEADER, 1)[0]
@@ -263,7 +272,7 @@ def is_forgotten(value: bytes) -> bool:
 
 def is_owed(value: bytes) -> bool:
     """Tell whether the user's list has changed and waits to be published."""
-    return value[:1] == _CURRENT and bool(value[FLAGS] & OWED)
+    return value[:1] in _WITH_OWED and bool(value[FLAGS] & OWED)
 
 
 def generation_key_of(value: bytes) -> int:

@@ -20,11 +20,11 @@ class ExportedItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportedEntry(ExportedItem, frozen=True, kw_only=True):
-    """An item of the history."""
+    """A signal of the history. A repeated item has several."""
 
-    value: Annotated[float, Meta(description='Weight of its signals at the last one; below 0: confidence in "no".')]
-    value_now: Annotated[float, Meta(description="Present weight of its signals, decayed by the plays since then.")]
-    touched_at_play: Annotated[int, Meta(description="Number of the listener's plays at the last signal.")]
+    value: Annotated[float, Meta(description='Weight of the signal when it came; below 0: confidence in "no".')]
+    value_now: Annotated[float, Meta(description="Present weight of the signal, decayed by the plays since then.")]
+    touched_at_play: Annotated[int, Meta(description="Number of the listener's plays when the signal came.")]
     last_played_s: Seconds
 
 

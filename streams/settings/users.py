@@ -60,7 +60,16 @@ class SignalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class UserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The limits of a user record."""
 
-    history_max: Annotated[int, Meta(ge=1, le=65535, description="Items kept in a listener's history.")] = 500
+    history_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=65535,
+            description=(
+                "Signals kept in a listener's history; over it the oldest repeats go first, then the oldest items."
+            ),
+        ),
+    ] = 500
     play_ids_max: Annotated[int, Meta(ge=0, le=65535, description="Latest `play_id`s stored for a listener.")] = 32
     hidden_max: Annotated[
         int,

@@ -11,6 +11,7 @@ from model.arrays import Doubles
 from model.decay import decayed
 from model.equations import Equations, Terms
 from model.history import Histories, Plays, add_plays_plain
+from model.item_weights import item_weights_plain
 from model.solver import solve_rows_plain
 from state.generations.generation import Generation
 from state.keys import item_key
@@ -61,9 +62,7 @@ def histories_at(
             np.ones(1, np.float32),
             np.array([play.played_at_ms // 1000], np.uint32),
         )
-        history, n_plays = add_plays_plain(
-            history, n_plays, new, settings.users.history_max, settings.objective.half_life_plays
-        )
+        history, n_plays = add_plays_plain(history, n_plays, new, settings.users.history_max)
         if offset in offsets:
             yield offset, history
 
@@ -71,12 +70,13 @@ def histories_at(
 def scores_of(history: Histories, generation: Generation) -> Doubles | None:
     """Return the scores of all items for a user, -inf for those the user knows; None if the generation knows none."""
     objective = generation.manifest.objective
-    rows = generation.rows_of(history.item_keys)
+    items = item_weights_plain(history, objective.half_lives)
+    rows = generation.rows_of(items.item_keys)
     if not (rows >= 0).any():
         return None
-    # The user's last play touched the last entry, so that is the user's number of plays.
-    weights = decayed(history.values, history.touched_at_play[-1] - history.touched_at_play, objective.half_life_plays)
-    terms = Terms(history.starts, rows, objective.confidences(weights), objective.targets(weights))
+    # The user's last play is the last entry, so its number is the user's number of plays.
+    weights = decayed(items.weights, items.touched_at_play[-1] - items.touched_at_play, objective.half_lives)
+    terms = Terms(items.starts, rows, objective.confidences(weights), objective.targets(weights))
     n_liked = np.array([(rows >= 0).sum()])
     equations = Equations(terms, objective.row_regularization(n_liked), n_liked)
     vector = solve_rows_plain(equations, generation.fixed_items)[0]

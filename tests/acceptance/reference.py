@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from agents.plays.decode import read_group
-from state.users.learn import learn
+from state.users.learn import half_lives_of, learn
 from state.users.record import UserRecord, applied_offset_of
 from state.users.record_batch import new_users, pack
 from streams.consumer.slices import Record, Slice
@@ -37,7 +37,9 @@ def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
 
     group = read_group(asyncio.run(read()), settings)
     keys = [key for users in group.users.values() for key in users]
-    records = learn(new_users(len(keys), settings.objective.factors), group.events, settings).records
+    records = learn(
+        new_users(len(keys), settings.objective.factors), group.events, settings, half_lives_of(settings)
+    ).records
     return {key: UserRecord.decode(value) for key, value in zip(keys, pack(records), strict=True)}
 
 

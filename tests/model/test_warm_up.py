@@ -29,6 +29,6 @@ def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
     top_n(x[:, :], BoundedItems(items, items[:, 0]), RaggedRows(starts, rows), 3)
     odd = np.frombuffer(bytes(25), np.uint64, count=3, offset=1)
     times, values = np.ones(3, np.uint32), np.ones(3, np.float32)
-    add_plays(Histories(np.arange(4), odd, values, times, times), times, Plays(np.arange(4), odd, values, times), 9, 5)
+    add_plays(Histories(np.arange(4), odd, values, times, times), times, Plays(np.arange(4), odd, values, times), 9)
 
     assert compiled == [len(kernel.signatures) for kernel in kernels]

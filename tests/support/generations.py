@@ -171,15 +171,17 @@ def dense_vector(record: UserRecord, generation: Generation) -> Doubles:
     """Solve a user's vector from the definition, in double precision: what every list is tested against."""
     objective = generation.manifest.objective
     rows = {int(key): row for row, key in enumerate(generation.item_keys)}
-    known = [entry for entry in record.history if entry.item_key in rows]
-    ages = np.array([record.plays - entry.touched_at_play for entry in known])
-    ages_s = np.array([record.last_played_s - entry.last_played_s for entry in known])
-    halvings = ages / objective.half_life_plays + ages_s / objective.half_life_s
-    weights = np.array([entry.value for entry in known]) * 0.5**halvings
-    y = np.array([generation.item_factors[rows[entry.item_key]] for entry in known], np.float64)
+    items: dict[tuple[int, bool], float] = {}
+    for entry in record.history:
+        age, age_s = record.plays - entry.touched_at_play, record.last_played_s - entry.last_played_s
+        worth = entry.value * 0.5 ** (age / objective.half_life_plays + age_s / objective.half_life_s)
+        if entry.item_key in rows:
+            items[rows[entry.item_key], entry.value < 0] = items.get((rows[entry.item_key], entry.value < 0), 0) + worth
+    weights = np.array([*items.values()])
+    y = np.array([generation.item_factors[row] for row, _ in items], np.float64)
     confidences, targets = objective.confidences(weights), objective.targets(weights)
     left = objective.gram_scale * gram(generation.item_factors) + (y.T * confidences) @ y
-    n_row = sum(entry.value > 0 for entry in known)
+    n_row = sum(not against for _, against in items)
     left += float(objective.row_regularization(n_row)) * np.eye(objective.factors)
     return np.asarray(np.linalg.solve(left, y.T @ targets), np.float64)
 

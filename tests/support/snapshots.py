@@ -14,12 +14,8 @@ Played = dict[str, list[str]]
 
 
 def record_of(items: list[str], first_s: int = 100) -> bytes:
-    """Return the record of a listener who played these items, without decay."""
-    last = {item: number for number, item in enumerate(items, 1)}
-    history = [
-        HistoryEntry(item_key(item), float(items.count(item)), number, first_s + number)
-        for item, number in sorted(last.items(), key=lambda pair: pair[1])
-    ]
+    """Return the record of a listener who played these items."""
+    history = [HistoryEntry(item_key(item), 1.0, number, first_s + number) for number, item in enumerate(items, 1)]
     return UserRecord(plays=len(items), last_played_s=first_s + len(items), history=history).encode()
 
 

@@ -121,13 +121,15 @@ def test_items_are_fresh_while_the_generation_knows_few_plays_of_them(scene: Sce
 
 
 def test_listeners_are_told_apart_by_what_they_knew(scene: Scene) -> None:
-    """Up to 4 items, up to 19, or more."""
+    """Up to 4 items, up to 19, or more; a repeat is no further item."""
+    scene.take(*(played("repeating", "i1") for _ in range(9)))
+    scene.take(played("repeating", "i30"))
     for n, user in ((1, "new"), (4, "newish"), (5, "few"), (19, "fewer"), (20, "many")):
         scene.take(*(played(user, f"i{number}") for number in range(n)))
         scene.take(played(user, "i30"))
 
     counted = scene.quality.counts[FIRST_ID][0, :, :, FIGURES.index("plays")].sum(axis=1)
-    assert dict(zip(HISTORY_KINDS, (2, 2, 1), strict=True)) == dict(zip(HISTORY_KINDS, counted.tolist(), strict=True))
+    assert dict(zip(HISTORY_KINDS, (3, 2, 1), strict=True)) == dict(zip(HISTORY_KINDS, counted.tolist(), strict=True))
 
 
 def test_several_plays_of_a_group_are_looked_for_in_one_list(scene: Scene) -> None:

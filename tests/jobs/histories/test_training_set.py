@@ -1,5 +1,6 @@
 """The training set of a snapshot, and its agreement with the stream."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from tests.support.snapshots import drawn_plays, records_of, snapshot_of
 
 NOW_S = 2_000_000_000
 SETTINGS = settings_with(factors=8, half_life_plays=float("inf"), iterations=3, gate_share=0.0)
+NO_WINDOWS = Objective(half_life_plays=float("inf"))
+WINDOWS = replace(NO_WINDOWS, window_plays=3)
 DAY_S = 86_400
 
 
@@ -43,14 +46,14 @@ def histories(*entries: list[tuple[float, int]]) -> Histories:
 
 
 def test_a_training_set_has_a_row_for_every_item(tmp_path: Path) -> None:
-    """Users by id, items by their keys, each entry at its item; values as they were when last touched."""
+    """Users by id, items by their keys, each entry at its item; the matrix has every item once."""
     snapshot = snapshot_of(tmp_path, {"ben": ["x", "y", "x"], "ann": ["y"], "cem": []})
 
     training_set = training_set_of(snapshot, SETTINGS)
 
     played = [training_set.item_ids[row] for row in training_set.rows]
-    matrix = training_set.matrix(0)
-    assert ["y", "y", "x"] == played
+    matrix = training_set.matrix(NO_WINDOWS)
+    assert ["y", "x", "y", "x"] == played
     assert [0, 1, 3] == matrix.starts.tolist()
     assert [1.0, 1.0, 2.0] == matrix.weights.tolist()
     assert [item_key(item_id) for item_id in training_set.item_ids] == training_set.item_keys.tolist()
@@ -63,9 +66,9 @@ def test_windows_come_behind_the_listeners(tmp_path: Path) -> None:
     """The first rows are the active listeners, for any setting."""
     training_set = training_set_of(snapshot_of(tmp_path, {"ann": [f"i{n}" for n in range(6)]}), SETTINGS)
 
-    assert [0, 6] == training_set.matrix(0).starts.tolist()
-    assert [0, 6] == training_set.matrix(3).starts.tolist()[:2]
-    assert 12 == len(training_set.matrix(3).rows)
+    assert [0, 6] == training_set.matrix(NO_WINDOWS).starts.tolist()
+    assert [0, 6] == training_set.matrix(WINDOWS).starts.tolist()[:2]
+    assert 12 == len(training_set.matrix(WINDOWS).rows)
 
 
 @pytest.mark.parametrize("plays", [{}, {"ann": []}])
@@ -93,7 +96,7 @@ def test_the_inactive_are_in_no_row_and_still_popular(tmp_path: Path) -> None:
 
     training_set = training_set_of(snapshot, override(SETTINGS, active_plays_min=3))
 
-    matrix = training_set.matrix(0)
+    matrix = training_set.matrix(NO_WINDOWS)
     assert 2 == len(training_set)
     assert 3 == training_set.n_items
     assert [0, 2] == matrix.starts.tolist()
@@ -114,10 +117,63 @@ def test_the_latest_item_played_once_is_held_out() -> None:
         [(1.0, 1), (1.0, 2)],
     )
 
-    held_out = hold_out(drawn, np.array([True, True, True, True, True, False]))
+    held_out = hold_out(drawn, np.array([True, True, True, True, True, False]), history_max=9)
 
     nothing = NOTHING_HELD_OUT
     assert [1, 3, nothing, nothing, nothing, nothing] == held_out.tolist()
+
+
+def test_an_item_that_was_played_before_is_not_held_out() -> None:
+    """Every play of it is an entry of its own."""
+    drawn = histories([(1.0, 1), (1.0, 2), (1.0, 3)])._replace(item_keys=np.array([7, 8, 7], np.uint64))
+
+    assert [1] == hold_out(drawn, np.ones(1, np.bool_), history_max=9).tolist()
+
+
+def test_nothing_is_held_out_of_a_full_history() -> None:
+    """It has dropped repeats, so an item with one entry may have been played before."""
+    drawn = histories([(1.0, 1), (1.0, 2)])
+
+    assert [NOTHING_HELD_OUT] == hold_out(drawn, np.ones(1, np.bool_), history_max=2).tolist()
+
+
+def at_times(training_set: TrainingSet, *times: int) -> TrainingSet:
+    """Return a training set whose signals have other event times."""
+    histories = training_set.histories._replace(last_played_s=np.array(times, np.uint32))
+    return training_set._replace(histories=histories)
+
+
+def test_a_play_is_popular_by_its_own_time(tmp_path: Path) -> None:
+    """A repeat does not make the earlier plays of an item younger, and a listener's plays of it have a limit."""
+    training_set = training_set_of(snapshot_of(tmp_path, {"ann": ["x", "y", "x"]}), SETTINGS)
+    training_set = at_times(training_set, 0, DAY_S, 2 * DAY_S)
+
+    popularity, as_of_s = training_set.popularity(1.0, NOW_S)
+    limited, _ = training_set.popularity(np.inf, NOW_S, weight_max=1.5)
+
+    assert 2 * DAY_S == as_of_s
+    assert {"x": 1.25, "y": 0.5} == dict(zip(training_set.item_ids, popularity.tolist(), strict=True))
+    assert {"x": 1.5, "y": 1.0} == dict(zip(training_set.item_ids, limited.tolist(), strict=True))
+
+
+def test_a_play_of_tomorrow_is_popular_as_of_now(tmp_path: Path) -> None:
+    """A wrong clock does not make the listener's other plays of the item worthless."""
+    training_set = training_set_of(snapshot_of(tmp_path, {"ann": ["x", "x"]}), SETTINGS)
+
+    assert [2.0] == at_times(training_set, NOW_S, 2**32 - 1).popularity(1.0, NOW_S)[0].tolist()
+
+
+def test_the_half_life_of_a_training_weighs_the_repeats(tmp_path: Path) -> None:
+    """The half-life of the settings when the plays came does not matter; a limit holds for the sum."""
+    training_set = training_set_of(snapshot_of(tmp_path, {"ann": ["y", "x", "x"]}), SETTINGS)
+    rows = [training_set.item_ids.index(item) for item in ("y", "x")]
+
+    matrices = [training_set.matrix(replace(NO_WINDOWS, half_life_plays=plays)) for plays in (2.0, 1.0)]
+    limited = training_set.matrix(NO_WINDOWS, weight_max=1.5)
+
+    assert [rows, rows] == [matrix.rows.tolist() for matrix in matrices]
+    assert [[1.0, 1.0 + 2**-0.5], [1.0, 1.5]] == [pytest.approx(matrix.weights.tolist()) for matrix in matrices]
+    assert [1.0, 1.5] == limited.weights.tolist()
 
 
 def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
@@ -126,7 +182,7 @@ def test_what_is_held_out_is_not_trained_on(tmp_path: Path) -> None:
 
     training_set = training_set_of(snapshot, override(SETTINGS, gate_share=0.05))
 
-    matrix = training_set.matrix(0)
+    matrix = training_set.matrix(NO_WINDOWS)
     assert ["x", "y", "x"] == [training_set.item_ids[row] for row in matrix.rows]
     assert [0, 1, 3] == matrix.starts.tolist()
     assert ["y", "z"] == [training_set.item_ids[training_set.rows[entry]] for entry in training_set.held_out]
@@ -169,7 +225,7 @@ def test_folding_in_gives_the_trained_vectors(
     plays = drawn_plays(lengths=(8, 12, 15))
     training_set = training_set_of(snapshot_of(tmp_path, plays), settings)
     objective = Objective(rule, factors=8, window_plays=window_plays, half_life_plays=float("inf"), iterations=3)
-    factors = train(training_set.matrix(window_plays), training_set.n_items, objective, np.random.default_rng(0))
+    factors = train(training_set.matrix(objective), training_set.n_items, objective, np.random.default_rng(0))
     catalog = Catalog(
         training_set.item_ids, factors.item_factors, factors.gram_diagonal, training_set.popularity(np.inf, NOW_S)[0]
     )

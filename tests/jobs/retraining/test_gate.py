@@ -41,7 +41,7 @@ def training_set(folder: Path, plays: Played) -> TrainingSet:
 
 def trained(interactions: TrainingSet) -> TrainedFactors:
     """Train on it."""
-    factors = train(interactions.matrix(0), interactions.n_items, OBJECTIVE, np.random.default_rng(0))
+    factors = train(interactions.matrix(OBJECTIVE), interactions.n_items, OBJECTIVE, np.random.default_rng(0))
     record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
     return TrainedFactors(factors.item_factors, factors.gram_diagonal, record)
 
@@ -216,6 +216,39 @@ def test_a_few_listeners_cannot_reject() -> None:
     assert gate.accepted
     expected = f"hit@20 is 0.000, 1.000 below generation the-old-one; {n} listeners are too few to judge by."
     assert expected == gate.reason
+
+
+def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Path) -> None:
+    """A later repeat is known and says nothing of that moment; the half-life is that of the model, not the settings."""
+    plays = {"ann": ["x", "y", "x", "z", "y"], "ben": ["x", "y", "v", "w"]}
+    interactions = training_set_of(snapshot_of(tmp_path, plays), settings_with(gate_share=0.05, half_life_plays=9.0))
+    hold_out = hold_out_of(interactions)
+    factors = np.random.default_rng(2).standard_normal((interactions.n_items, 8)).astype(np.float32)
+
+    assert ["z", "w"] == [
+        interactions.item_ids[row] for row in np.searchsorted(interactions.item_keys, hold_out.item_keys)
+    ]
+    assert [3, 3] == hold_out.plays_before.tolist()
+    assert [0, 3, 6] == hold_out.histories.starts.tolist()
+    assert [0, 4, 7] == hold_out.known_starts.tolist()
+    vectors = {}
+    for half_life in (1.0, 3.0):
+        objective = Objective(factors=8, half_life_plays=half_life)
+        rotation, diagonal = diagonalise(factors, objective.gram_scale)
+        items = rotate(factors, rotation)
+        rows = [interactions.item_ids.index(item) for item in ("x", "y")]
+        weights = np.array([1 + 0.5 ** (2 / half_life), 0.5 ** (1 / half_life)])
+        y, c = items[rows].astype(np.float64), np.log2(1 + weights)
+        left = np.diag(diagonal.astype(np.float64)) + (y.T * c) @ y + np.eye(8) * objective.regularization * 2
+        scores = items @ np.linalg.solve(left, c @ y)
+        vectors[half_life] = scores
+        scores[rows] = -np.inf
+        record = TrainingRecord(objective=objective, tuned=False, parent=None, started_from=None)
+        model = ScoredModel.of_training(interactions, TrainedFactors(items, diagonal, record))
+
+        ranks = rank(model, hold_out).ranks
+
+        assert 1 + (scores > scores[interactions.item_ids.index("z")]).sum() == ranks[0]
 
 
 def test_listeners_without_a_held_out_item_are_not_ranked() -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.histories.training_set import TrainingSet, training_set_of
-from jobs.retraining.train import TrainedFactors, TrainingRecord, train_histories, warm_start
+from jobs.histories.training_set import NOTHING_HELD_OUT, TrainingSet, training_set_of
+from jobs.retraining.train import SEED, TrainedFactors, TrainingRecord, train_histories, warm_start
+from model.evaluation import prequential
+from model.evaluation.event_log import events_of, split_events
+from model.history import Histories, Plays, add_plays
 from model.objective import Objective
 from model.training import Progress, TrainingError
 from state.generations.generation import Catalog, Generation, open_generation, write_generation
@@ -44,6 +47,39 @@ def test_the_same_set_gives_the_same_factors(training_set: TrainingSet) -> None:
     assert 2 * OBJECTIVE.iterations == len(reported)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("half_lives", [(3.0, float("inf")), (1.0, 0.01), (float("inf"), float("inf"))])
+@pytest.mark.parametrize("window_plays", [0, 6])
+def test_a_night_trains_on_what_an_evaluation_trains_on(half_lives: tuple[float, float], window_plays: int) -> None:
+    """The same signals, as histories or as events, with repeats and signals against items: the same factors."""
+    rng = np.random.default_rng(5)
+    n, users = 600, 25
+    events = events_of(
+        rng.integers(0, users, n),
+        (rng.pareto(0.7, n) * 3).astype(np.uint64) % np.uint64(30),
+        np.arange(n, dtype=np.uint32) * np.uint32(60),
+        rng.choice([1.0, 1.0, 3.0, -1.0], n).astype(np.float32),
+        rng.random(n) < 0.8,
+    )
+    split = split_events(events, n).with_signals()
+    plays = Plays(split.starts, split.vocabulary[split.items], split.weights, split.played_at_s, split.counted)
+    columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
+    histories, made = add_plays(
+        Histories(np.zeros(users + 1, np.int64), *columns), np.zeros(users, np.uint32), plays, n
+    )
+    everybody, nothing = np.ones(users, np.bool_), np.full(users, NOTHING_HELD_OUT)
+    training_set = TrainingSet(
+        histories, made, split.items, split.vocabulary, [], everybody, nothing, np.zeros(users, np.uint64)
+    )
+    objective = Objective(
+        factors=8, half_life_plays=half_lives[0], half_life_days=half_lives[1], window_plays=window_plays, iterations=3
+    )
+
+    by_night = train_histories(training_set, objective)
+    by_evaluation = prequential.train_on(split, objective, np.random.default_rng(SEED))
+
+    assert by_night.item_factors.tobytes() == by_evaluation.item_factors.tobytes()
 
 
 def test_a_history_that_is_not_finite_is_an_error(training_set: TrainingSet) -> None:

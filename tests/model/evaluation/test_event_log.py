@@ -24,33 +24,45 @@ def histories() -> Histories:
         np.array([50, 20, 60, 70, 10, 55], np.uint32),
     )
     columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
-    return add_plays(Histories(np.zeros(3, np.int64), *columns), np.zeros(2, np.uint32), plays, 9, np.inf)[0]
+    return add_plays(Histories(np.zeros(3, np.int64), *columns), np.zeros(2, np.uint32), plays, 9)[0]
 
 
-def test_a_history_tells_its_last_plays() -> None:
-    """Every entry is one event when it was last played, in the order of its listener's plays, worth all of them."""
+def test_the_signals_of_a_history_are_events() -> None:
+    """Every entry is one event at its own time, repeats too, in the order of its listener's plays."""
     events = events_of_histories(histories())
 
-    assert [2, 2, 4, 1, 3] == events.item_keys.tolist()
-    assert [1, 0, 1, 0, 0] == events.users.tolist()
-    assert [1.0, 1.0, 1.0, 2.0, 1.0] == events.weights.tolist()
+    assert [2, 1, 2, 4, 1, 3] == events.item_keys.tolist()
+    assert [1, 0, 0, 1, 0, 0] == events.users.tolist()
+    assert [1.0] * 6 == events.weights.tolist()
+    assert events.counted.all()
+
+
+def test_a_signal_that_did_not_count_is_no_play() -> None:
+    """It has the number of the play before it, or 0 before the first; the first play of a listener counts."""
+    touched = np.array([0, 1, 1, 2, 1, 1], np.uint32)
+
+    events = events_of_histories(histories()._replace(touched_at_play=touched))
+
+    of_first, of_second = (events.part(events.users == user) for user in (0, 1))
+    assert [False, True, False, True] == of_first.counted.tolist()
+    assert [True, False] == of_second.counted.tolist()
 
 
 def test_a_late_play_does_not_overtake_those_before_it() -> None:
-    """A play that arrived after a later one is told after it, for the history was touched in that order."""
+    """A play that arrived after a later one comes after it, because the history has that order."""
     old = histories()
-    late = old._replace(last_played_s=np.array([80, 60, 70, 10, 55], np.uint32))
+    late = old._replace(last_played_s=np.array([80, 60, 70, 75, 10, 55], np.uint32))
 
     of_first = events_of_histories(late).part(events_of_histories(late).users == 0)
 
-    assert old.item_keys[:3].tolist() == of_first.item_keys.tolist()
+    assert old.item_keys[:4].tolist() == of_first.item_keys.tolist()
 
 
 def test_entries_can_be_left_out() -> None:
     """An entry that is held out of a training gives no event."""
-    mask = np.array([True, False, True, True, True])
+    mask = np.array([True, False, True, True, True, True])
 
-    assert [2, 2, 4, 3] == events_of_histories(histories(), mask).item_keys.tolist()
+    assert [2, 1, 4, 1, 3] == events_of_histories(histories(), mask).item_keys.tolist()
 
 
 def test_only_first_plays_of_later_items_are_scored() -> None:

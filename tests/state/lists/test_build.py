@@ -9,20 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.objective import Rule
-from state.generations.generation import Generation
+from model.objective import Objective, Rule
+from state.generations.generation import Generation, open_generation, write_generation
 from state.keys import item_key
 from state.lists.build import Lists
 from state.lists.ranker import Ranker
 from state.users.record import HistoryEntry, ShownItem, UserRecord
 from streams.settings import Settings
 from tests.support.generations import (
+    FIRST_ID,
     SECOND_ID,
     build_lists,
+    catalog_of,
     dense_scores,
     dense_vector,
     listener,
     make_generation,
+    manifest_of,
     unpacked,
 )
 from tests.support.ranks import VECTOR_ERROR, assert_same_lists, assert_same_scores
@@ -51,6 +54,37 @@ def test_a_list_is_the_dense_solution(tmp_path: Path, rule: Rule) -> None:
         assert np.linalg.norm(x - records.vectors[number]) <= VECTOR_ERROR * np.linalg.norm(x)
         assert_same_lists(scores, lists.rows[number : number + 1])
         assert_same_scores(scores, lists.rows[number : number + 1], lists.scores[number : number + 1])
+
+
+@pytest.mark.parametrize(("half_life_plays", "half_life_days"), [(1.0, float("inf")), (float("inf"), 1.0), (20.0, 0.5)])
+def test_repeats_are_weighed_by_the_half_lives_of_the_generation(
+    tmp_path: Path, half_life_plays: float, half_life_days: float
+) -> None:
+    """The same record gives the dense solution of each generation; an item against and for itself counts twice."""
+    objective = Objective(factors=8, half_life_plays=half_life_plays, half_life_days=half_life_days)
+    write_generation(tmp_path / FIRST_ID, manifest_of(FIRST_ID, objective, 40), catalog_of())
+    generation = open_generation(tmp_path / FIRST_ID)
+    items, weights = [3, 14, 3, 9, 14, 3, 3], [1.0, 1.0, 3.0, 1.0, -1.0, 1.0, -1.0]
+    signals = enumerate(zip(items, weights, strict=True), 1)
+    history = [HistoryEntry(item_key(f"i{item}"), weight, n, 20_000 * n) for n, (item, weight) in signals]
+    user = UserRecord(plays=9, last_played_s=180_000, history=history)
+    records = unpacked(user)
+
+    build_lists(records, generation, settings_with(list_n=10))
+
+    x = dense_vector(user, generation)
+    np.testing.assert_allclose(x, records.vectors[0], atol=1e-5 * np.abs(x).max())
+
+
+def test_an_item_is_worth_no_more_than_its_limit_in_a_list(tmp_path: Path) -> None:
+    """A hundred plays of an item count as the limit allows."""
+    generation = make_generation(tmp_path)
+    often, few = unpacked(listener(*[3] * 100)), unpacked(listener(*[3] * 3))
+
+    for records in (often, few):
+        build_lists(records, generation, settings_with(list_n=10, item_weight_max=1.5))
+
+    np.testing.assert_allclose(often.vectors, few.vectors, atol=1e-6)
 
 
 def test_a_user_of_whom_no_item_is_known_gets_the_popular_list(tmp_path: Path) -> None:

@@ -40,6 +40,17 @@ def test_the_reasons_of_a_list_are_its_largest_shares(tmp_path: Path, rule: Rule
     np.testing.assert_allclose(whole.sum(axis=1) - reasons.shares[0].sum(axis=1), reasons.rest[0], atol=close)
 
 
+def test_a_repeated_item_is_one_reason(tmp_path: Path) -> None:
+    """All of its plays speak with one voice."""
+    generation = make_generation(tmp_path)
+    lists = build_lists(unpacked(listener(3, 14, 3, 3)), generation, settings_with(list_n=10, popular_blend=0))
+
+    found = explain_lists(lists, np.array([True]), generation, 4)
+
+    assert {(2,)} == {(len(set(rows[rows >= 0])),) for rows in found.rows[0]}
+    assert [2] * 10 == (found.rows[0] >= 0).sum(axis=1).tolist()
+
+
 def test_what_is_not_personal_or_not_chosen_is_not_explained(tmp_path: Path) -> None:
     """Nor is anything if no reason is asked for; padding has no rest."""
     generation = make_generation(tmp_path, n_items=5)

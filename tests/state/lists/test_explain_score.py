@@ -76,6 +76,20 @@ def test_a_score_is_the_sum_of_the_shares_of_every_play(tmp_path: Path) -> None:
     assert_same_ranks(dense_scores(played, generation), row, np.array([explanation.rank]))
 
 
+def test_a_repeated_item_has_one_share(tmp_path: Path) -> None:
+    """Its weight is the sum over its plays, its time that of the latest."""
+    generation = make_generation(tmp_path)
+    played = listener(3, 14, 3)
+    played.history[2].last_played_s = 300
+    played.last_played_s = 300
+
+    found = explained(played, generation, "i5")
+
+    assert {"i3": 1.758, "i14": 0.871} == {share.item_id: round(share.weight, 3) for share in found.shares}
+    assert {"i3": 300, "i14": 100} == {share.item_id: share.last_played_s for share in found.shares}
+    assert found.sum == pytest.approx(sum(share.share for share in found.shares), rel=1e-12)
+
+
 def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
     """And the score that the list tells."""
     generation = make_generation(tmp_path)

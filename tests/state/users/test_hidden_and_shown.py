@@ -4,7 +4,7 @@ import numpy as np
 
 from state.users.event_columns import Action
 from state.users.hidden_and_shown import cooling
-from state.users.learn import learn
+from state.users.learn import half_lives_of, learn
 from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings
 from tests.support.generations import Played, columns_of
@@ -16,7 +16,7 @@ SETTINGS = settings_with(cooldown_shows=2, cooldown_plays=3)
 def after(*events: tuple[Action, int], settings: Settings = SETTINGS) -> UserRecords:
     """Return the record of a user after events, each an action and an item."""
     columns = columns_of([[Played(offset, key, action=action) for offset, (action, key) in enumerate(events)]])
-    return learn(new_users(1, 2), columns, settings).records
+    return learn(new_users(1, 2), columns, settings, half_lives_of(settings)).records
 
 
 def cooled(records: UserRecords, settings: Settings = SETTINGS) -> list[int]:
@@ -77,7 +77,8 @@ def test_memories_at_their_limit_do_not_depend_on_groups() -> None:
         events = [(one_more, 1), (one_more, 2), (one_more, 3), (one_less, 3)]
         apart = new_users(1, 2)
         for offset, (action, key) in enumerate(events):
-            apart = learn(apart, columns_of([[Played(offset, key, action=action)]]), settings).records
+            event = columns_of([[Played(offset, key, action=action)]])
+            apart = learn(apart, event, settings, half_lives_of(settings)).records
 
         together = after(*events, settings=settings)
 

@@ -1,16 +1,15 @@
 """What plays change in their users' records, held against a plain reference."""
 
-import math
 from dataclasses import replace
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.decay import HalfLives
 from state.users.event_columns import Action
-from state.users.learn import OUTCOMES, learn
+from state.users.learn import OUTCOMES, half_lives_of, learn
 from state.users.record import HistoryEntry, ShownItem, UserRecord
-from state.users.record_batch import UserRecords, new_users
+from state.users.record_batch import UserRecords, new_users, pack
 from streams.settings import Settings, override
 from tests.support.generations import Played, columns_of, plain
 from tests.support.settings import settings_with
@@ -83,24 +82,13 @@ def signal_plain(record: UserRecord, event: Played, settings: Settings) -> None:
 
 
 def history_plain(record: UserRecord, event: Played, settings: Settings) -> list[HistoryEntry]:
-    """Return the history after a signal."""
-    same = [
-        entry for entry in record.history if (entry.item_key, entry.value < 0) == (event.item_key, event.weight < 0)
-    ]
-    value, as_of_s = 0.0, event.played_at_s
-    for entry in same:
-        as_of_s = max(as_of_s, entry.last_played_s)
-        plays, seconds = entry.touched_at_play - record.plays, entry.last_played_s - as_of_s
-        halvings = plays * (1.0 / settings.objective.half_life_plays) + seconds * (
-            1.0 / (settings.objective.half_life_days * DAY_S)
-        )
-        value = entry.value * math.exp2(halvings)
-    value += event.weight * math.exp2(
-        (event.played_at_s - as_of_s) * (1.0 / (settings.objective.half_life_days * DAY_S))
-    )
-    value = float(np.float32(max(-settings.signals.item_weight_max, min(settings.signals.item_weight_max, value))))
-    left = [entry for entry in record.history if entry not in same]
-    return [*left, HistoryEntry(event.item_key, value, record.plays, as_of_s)][-settings.users.history_max :]
+    """Return the history after a signal: over its limit the oldest repeat goes, or the oldest signal."""
+    history = [*record.history, HistoryEntry(event.item_key, event.weight, record.plays, event.played_at_s)]
+    if len(history) > settings.users.history_max:
+        items = [(entry.item_key, entry.value < 0) for entry in history]
+        repeats = (place for place, item in enumerate(items) if item in items[place + 1 :])
+        del history[next(repeats, 0)]
+    return history
 
 
 def learned(
@@ -108,7 +96,7 @@ def learned(
 ) -> tuple[UserRecords, list[bool]]:
     """Apply plays, a list a user; return who had a play that was delivered again, too."""
     settings = settings or settings_with(history_max=4, play_ids_max=2, half_life_plays=HALF_LIFE)
-    after, repeated, _ = learn(records, columns_of(plays), settings)
+    after, repeated, _ = learn(records, columns_of(plays), settings, half_lives_of(settings))
     return after, repeated.tolist()
 
 
@@ -243,19 +231,32 @@ def test_nobody_and_nothing_is_learnt() -> None:
 
 def outcomes_of(events: list[Played], settings: Settings) -> list[str]:
     """Return what becomes of one user's events."""
-    return [OUTCOMES[code] for code in learn(new_users(1, 2), columns_of([events]), settings).outcomes]
+    found = learn(new_users(1, 2), columns_of([events]), settings, half_lives_of(settings))
+    return [OUTCOMES[code] for code in found.outcomes]
 
 
 def test_robots_are_held_back_and_it_is_told() -> None:
-    """Over the day's limit signals are not learnt, and an item is worth no more than its limit; the next day counts."""
+    """Over the day's limit signals are not learnt; those of an item at its limit are told; the next day counts."""
     settings = settings_with(user_signals_per_day_max=3, item_weight_max=1.5, half_life_plays=float("inf"))
     events = [Played(offset, 1, DAY_S * (offset // 5)) for offset in range(7)]
 
     (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
 
     assert 5 == record.plays
-    assert 1.5 == record.history[0].value
+    assert [1.0] * 5 == [entry.value for entry in record.history]
     assert ["trimmed"] * 3 + ["capped"] * 2 + ["trimmed"] * 2 == outcomes_of(events, settings)
+
+
+def test_the_generation_decides_what_is_trimmed_and_changes_no_record() -> None:
+    """Under a short half-life an item stays below its limit; the records are the same, bit for bit."""
+    settings = settings_with(item_weight_max=1.5, half_life_plays=float("inf"))
+    events = columns_of([[Played(offset, 1) for offset in range(3)]])
+
+    long, short = (learn(new_users(1, 2), events, settings, HalfLives(plays)) for plays in (float("inf"), 0.5))
+
+    assert ["trimmed"] * 3 == [OUTCOMES[code] for code in long.outcomes]
+    assert ["learnt"] * 3 == [OUTCOMES[code] for code in short.outcomes]
+    assert pack(long.records) == pack(short.records)
 
 
 def test_nothing_is_learnt_between_pause_and_resume() -> None:

@@ -45,7 +45,8 @@ RECORDS = st.builds(
     listed=st.lists(U32, max_size=3),
     vector=st.lists(F32, max_size=4).map(tuple),
 )
-VERSION_1 = Path(__file__).parents[1] / "fixtures" / "user_record_v1.hex"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+VERSION_1, VERSION_2 = FIXTURES / "user_record_v1.hex", FIXTURES / "user_record_v2.hex"
 
 
 def said(value: bytes) -> str:
@@ -95,6 +96,39 @@ def test_a_record_of_format_1_still_loads() -> None:
     assert [upgraded(value)] == pack(unpack([value], 4))
 
 
+def test_a_record_of_format_2_still_loads() -> None:
+    """The decayed sum of an item's signals is read as one signal; a list that waits is still published."""
+    value = bytes.fromhex(VERSION_2.read_text())
+    expected = UserRecord(
+        applied_offset=123_456_789_012,
+        plays=7,
+        last_played_s=1_700_000_600,
+        generation_key=0xFEDC_BA98_7654_3210,
+        listed_at_s=1_700_000_000,
+        listed_at_ms=1_700_000_000_250,
+        list_score=0.25,
+        owed=True,
+        day=19_675,
+        day_signals=2,
+        history=[
+            HistoryEntry(0x1111_2222_3333_4444, 0.75, 5, 1_700_000_300),
+            HistoryEntry(0xFFFF_EEEE_DDDD_CCCC, 2.5, 7, 1_700_000_600),
+        ],
+        play_ids=[3, 2**64 - 1],
+        hidden=[5],
+        shown=[ShownItem(6, 2, 7)],
+        listed=[0xDDDD_CCCC, 1],
+        vector=(0.5, -1.25, 0.0, 3.0),
+    )
+
+    assert expected == UserRecord.decode(value)
+    assert upgraded(value) == expected.encode()
+    assert [expected] == plain(unpack([value], 4))
+    assert [upgraded(value)] == pack(unpack([value], 4))
+    assert is_owed(value)
+    assert expected.listed_at_ms == listed_at_ms_of(value)
+
+
 def test_a_marker_of_format_1_is_still_one() -> None:
     """Whoever was forgotten by the version before stays so."""
     marker = UserRecord(applied_offset=7, listed_at_s=5).encode()
@@ -123,17 +157,17 @@ def test_a_record_cut_short_is_a_sentence(record: UserRecord, cut: int) -> None:
 
 def test_a_record_of_another_format_is_a_sentence() -> None:
     """A later version's record is not mistaken for one of ours."""
-    value = b"\x03" + UserRecord().encode()[1:]
+    value = b"\x04" + UserRecord().encode()[1:]
 
-    assert "A user record of 68 bytes begins with b'\\x03'; this version reads formats 1 and 2." == said(value)
+    assert "A user record of 68 bytes begins with b'\\x04'; this version reads formats 1 to 3." == said(value)
 
 
 def test_less_than_a_header_is_a_sentence() -> None:
     """Nothing is read behind the end."""
-    expected = f"A user record of {HEADER.itemsize - 1} bytes begins with b'\\x02'; this version reads formats 1 and 2."
+    expected = f"A user record of {HEADER.itemsize - 1} bytes begins with b'\\x03'; this version reads formats 1 to 3."
 
     assert expected == said(UserRecord().encode()[:-1])
-    assert "A user record of 0 bytes begins with b''; this version reads formats 1 and 2." == said(b"")
+    assert "A user record of 0 bytes begins with b''; this version reads formats 1 to 3." == said(b"")
 
 
 def test_a_whole_record_passes_the_check() -> None:

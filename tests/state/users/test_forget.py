@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from model.ragged import RaggedMarks
 from state.users.event_columns import Action
-from state.users.learn import forget, learn
+from state.users.forget import forget
+from state.users.learn import half_lives_of, learn
 from state.users.record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
 from state.users.record_batch import UserRecords, new_users, pack
 from tests.support.generations import Played, columns_of, plain
@@ -25,7 +26,7 @@ def apply(records: UserRecords, events: list[Played]) -> tuple[UserRecords, bool
     wish = max((event.offset for event in events if event.item_key == WISH), default=NOTHING_APPLIED)
     plays = [event for event in events if event.item_key != WISH and event.offset > wish]
     records, wished = forget(records, np.array([wish]), NOW_S)
-    records = learn(records, columns_of([plays]), SETTINGS).records
+    records = learn(records, columns_of([plays]), SETTINGS, half_lives_of(SETTINGS)).records
     return records, bool(wished[0])
 
 
@@ -87,7 +88,7 @@ def test_a_wish_delivered_again_takes_nothing_that_came_after_it() -> None:
 def test_others_are_left_as_they_are() -> None:
     """In the same group, on both sides of who is forgotten."""
     plays = columns_of([[Played(0, 1)], [Played(1, 2, play_id=5), Played(2, 3)], [Played(3, 4, play_id=6)]])
-    records = learn(new_users(3, 2), plays, SETTINGS).records
+    records = learn(new_users(3, 2), plays, SETTINGS, half_lives_of(SETTINGS)).records
 
     after, wished = forget(records, np.array([NOTHING_APPLIED, 9, NOTHING_APPLIED]), NOW_S)
 

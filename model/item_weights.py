@@ -1,0 +1,154 @@
+"""What the signals of each item of a history are worth together, under the half-lives of a generation.
+
+Histories keep signals as they came (`model/history.py`). Here the signals of one item and sign become one weight,
+`sum_i w_i 2 ** (-plays_i / half_lives.plays - seconds_i / half_lives.seconds)`, where the ages count up to the item's
+last signal, and `weight_max` limits the sum. From there to the listener's present all of it decays alike.
+"""
+
+import math
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from model.arrays import Counts, Floats, Keys, Rows, Starts, as_kernel_array
+from model.decay import HalfLives, decayed
+from model.history import Histories
+from model.previous_signals import NO_ENTRY, PreviousSignals, is_against, previous_signals
+
+Columns = tuple[Keys, Floats, Counts, Counts]
+
+
+class ItemWeights(NamedTuple):
+    """The items of n users' histories, one user after the other; each user's in the order of their latest signals."""
+
+    starts: Starts  # (n + 1,)
+    item_keys: Keys  # (k,), each once in a history, or twice: with a weight for and one against it
+    weights: Floats  # (k,), as of the item's latest signal and the latest event time of its signals; below 0: against
+    touched_at_play: Counts  # (k,), the user's plays when the latest signal came, ascending in a history
+    last_played_s: Counts  # (k,), latest event time of the item's signals, seconds since 1970
+
+    def ages_in_plays(self, plays: Counts) -> Starts:
+        """Return the users' plays since the latest signal of each item, shape (k,), out of the plays made by now."""
+        ages: Starts = np.repeat(plays.astype(np.int64), np.diff(self.starts)) - self.touched_at_play
+        return ages
+
+    def at_present(self, ages_in_plays: Starts, now_s: Counts, half_lives: HalfLives) -> Floats:
+        """Return what the items are worth now, shape (k,).
+
+        Args:
+            ages_in_plays: Plays since the latest signal of each item, shape (k,).
+            now_s: Latest event time of each user, shape (n,): the items of an idle listener do not grow old.
+            half_lives: Those by which the weights were summed.
+        """
+        if half_lives.seconds == np.inf:
+            return decayed(self.weights, ages_in_plays, half_lives)
+        ages_s = np.repeat(now_s.astype(np.int64), np.diff(self.starts)) - self.last_played_s
+        return decayed(self.weights, ages_in_plays, half_lives, ages_s)
+
+
+def item_weights(histories: Histories, half_lives: HalfLives, weight_max: float = np.inf) -> ItemWeights:
+    """Sum the signals of every item as of its latest one.
+
+    Args:
+        histories: Histories of n users.
+        half_lives: The half-lives to weigh by.
+        weight_max: Most that the signals of one item are worth together, for it or against it.
+
+    Returns:
+        The items. Without repeats the columns of the histories are theirs, and nothing is copied.
+    """
+    starts = as_kernel_array(histories.starts, np.int64)
+    item_keys, values = as_kernel_array(histories.item_keys, np.uint64), as_kernel_array(histories.values, np.float32)
+    links = previous_signals(starts, item_keys, values)
+    if links.item_starts[-1] == len(item_keys) and links.largest <= weight_max:
+        return ItemWeights(*histories)
+    times = as_kernel_array(histories.touched_at_play, np.uint32), as_kernel_array(histories.last_played_s, np.uint32)
+    halvings = 1.0 / half_lives.plays, 1.0 / half_lives.seconds
+    columns = _sum_by_item(starts, (item_keys, values, *times), links, halvings, float(weight_max))
+    return ItemWeights(links.item_starts, *columns)
+
+
+def item_weights_plain(histories: Histories, half_lives: HalfLives, weight_max: float = np.inf) -> ItemWeights:
+    """Do the same in plain Python: what the kernel is tested against."""
+    items, starts = [], [0]
+    for u in range(len(histories.starts) - 1):
+        part = slice(histories.starts[u], histories.starts[u + 1])
+        signals = [*zip(*(column[part].tolist() for column in histories[1:]), strict=True)]
+        latest = {(key, is_against(weight)): place for place, (key, weight, _, _) in enumerate(signals)}
+        by_item = sorted(signals, key=lambda signal: latest[signal[0], is_against(signal[1])])
+        for (key, _), group in groupby(by_item, key=lambda signal: (signal[0], is_against(signal[1]))):
+            same = [*group]
+            touched, last_s = same[-1][2], max(played_s for *_, played_s in same)
+            worth = sum(
+                weight * 2.0 ** ((then - touched) / half_lives.plays + (played_s - last_s) / half_lives.seconds)
+                for _, weight, then, played_s in same
+            )
+            items.append((key, min(max(worth, -weight_max), weight_max), touched, last_s))
+        starts.append(len(items))
+    types = np.uint64, np.float32, np.uint32, np.uint32
+    columns = [np.array([item[c] for item in items], kind) for c, kind in enumerate(types)]
+    return ItemWeights(np.array(starts, np.int64), *columns)
+
+
+def signal_counts(histories: Histories) -> Counts:
+    """Return how many signals of its item, with its sign, the history of each entry holds, shape (h,).
+
+    >>> histories = Histories(np.array([0, 3]), np.array([7, 8, 7], np.uint64), *[np.ones(3, np.float32)] * 3)
+    >>> signal_counts(histories).tolist()
+    [2, 1, 2]
+    """
+    starts = as_kernel_array(histories.starts, np.int64)
+    columns = as_kernel_array(histories.item_keys, np.uint64), as_kernel_array(histories.values, np.float32)
+    counts: Counts = _count_signals(starts, previous_signals(starts, *columns).previous)
+    return counts
+
+
+@njit(nogil=True, cache=True)
+def _count_signals(starts: Starts, previous: Rows) -> Counts:
+    """Number the signals of every item, then give the last number to all of them."""
+    counts = np.ones(len(previous), np.uint32)
+    for u in range(len(starts) - 1):
+        first = starts[u]
+        for i in range(first, starts[u + 1]):
+            if previous[i] != NO_ENTRY:
+                counts[i] += counts[first + previous[i]]
+        for i in range(starts[u + 1] - 1, first - 1, -1):
+            if previous[i] != NO_ENTRY:
+                counts[first + previous[i]] = counts[i]
+    return counts
+
+
+@njit(nogil=True, cache=True)
+def _sum_by_item(
+    starts: Starts, columns: Columns, links: PreviousSignals, halvings: tuple[float, float], weight_max: float
+) -> Columns:
+    """Walk every history from its end, where the first signal of an item is its latest, and fill the items' places."""
+    item_keys, values, touched, played = columns
+    previous, item_starts, _ = links
+    total = item_starts[-1]
+    item_of, sums = np.full(len(item_keys), NO_ENTRY, np.int64), np.zeros(total, np.float64)
+    keys, weights = np.empty(total, np.uint64), np.empty(total, np.float32)
+    last_touched, last_played = np.empty(total, np.uint32), np.empty(total, np.uint32)
+    for u in range(len(starts) - 1):
+        first, next_item = starts[u], item_starts[u + 1] - 1
+        for i in range(starts[u + 1] - 1, first - 1, -1):
+            item = item_of[i]
+            if item == NO_ENTRY:
+                item, next_item = next_item, next_item - 1
+                keys[item], last_touched[item], last_played[item] = item_keys[i], touched[i], played[i]
+                sums[item] = values[i]
+            else:
+                late_s = np.int64(played[i]) - np.int64(last_played[item])
+                early_s = late_s if late_s < 0 else np.int64(0)
+                if late_s > 0:  # an earlier signal with a later event time: those behind it are older by as much
+                    sums[item] *= math.exp2(-late_s * halvings[1])
+                    last_played[item] = played[i]
+                age = np.int64(last_touched[item]) - np.int64(touched[i])
+                sums[item] += values[i] * math.exp2(early_s * halvings[1] - age * halvings[0])
+            if previous[i] != NO_ENTRY:
+                item_of[first + previous[i]] = item
+    for item in range(total):
+        weights[item] = min(max(sums[item], -weight_max), weight_max)
+    return keys, weights, last_touched, last_played
