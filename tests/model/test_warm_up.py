@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from model import explain, history, ranking, solver
+from model import explain, history, item_weights, previous_signals, ranking, solver
+from model.decay import NO_DECAY
 from model.equations import equations_of
 from model.fixed_items import FixedItems
 from model.fold_in import fold_in
@@ -15,7 +16,14 @@ from model.warm_up import warm_up
 
 def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
     """Mapped, decoded and strided arrays all run in the code that the warm-up compiled."""
-    kernels = history._add_plays, ranking._top_n, solver._solve_every, explain._explain  # noqa: SLF001
+    kernels = (
+        history._add_plays,  # noqa: SLF001
+        previous_signals.previous_signals,
+        item_weights._sum_by_item,  # noqa: SLF001
+        ranking._top_n,  # noqa: SLF001
+        solver._solve_every,  # noqa: SLF001
+        explain._explain,  # noqa: SLF001
+    )
     warm_up()
     compiled = [len(kernel.signatures) for kernel in kernels]
 
@@ -29,6 +37,8 @@ def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
     top_n(x[:, :], BoundedItems(items, items[:, 0]), RaggedRows(starts, rows), 3)
     odd = np.frombuffer(bytes(25), np.uint64, count=3, offset=1)
     times, values = np.ones(3, np.uint32), np.ones(3, np.float32)
-    add_plays(Histories(np.arange(4), odd, values, times, times), times, Plays(np.arange(4), odd, values, times), 9)
+    histories = Histories(np.arange(4), odd, values, times, times)
+    histories, _ = add_plays(histories, times, Plays(np.arange(4), odd, values, times), 9)
+    item_weights.item_weights(histories, NO_DECAY)
 
     assert compiled == [len(kernel.signatures) for kernel in kernels]

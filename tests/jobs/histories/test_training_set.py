@@ -140,7 +140,7 @@ def test_nothing_is_held_out_of_a_full_history() -> None:
 def at_times(training_set: TrainingSet, *times: int) -> TrainingSet:
     """Return a training set whose signals have other event times."""
     histories = training_set.histories._replace(last_played_s=np.array(times, np.uint32))
-    return training_set._replace(histories=histories)
+    return TrainingSet(**training_set._asdict() | {"histories": histories})
 
 
 def test_a_play_is_popular_by_its_own_time(tmp_path: Path) -> None:
