@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from jobs.histories.training_set import NOTHING_HELD_OUT, TrainingSet, training_set_of
-from jobs.retraining.train import SEED, TrainedFactors, TrainingRecord, train_histories, warm_start
+from jobs.retraining.train import TrainedFactors, TrainingRecord, train_histories, warm_start
+from jobs.seed import SEED
 from model.evaluation import prequential
 from model.evaluation.event_log import events_of, split_events
 from model.history import Histories, Plays, add_plays
