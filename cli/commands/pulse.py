@@ -29,7 +29,7 @@ app = typer.Typer(add_completion=False)
 
 
 class NoPulseError(LookupError):
-    """No worker told anything lately. See that one runs, and that PLAYFOLD_PULSE_S is not 0."""
+    """No worker reported lately. Check that one runs, and that PLAYFOLD_PULSE_S is not 0."""
 
 
 class Heard:
@@ -62,13 +62,13 @@ async def _show(settings: Settings, *, as_json: bool, follow: bool) -> None:
     topic = topic_names(settings).pulse
     async with Broadcast(settings.kafka.brokers, topic, heard.take, settings.kafka.timeout_s) as followed:
         if not heard.latest and not follow:
-            message = "No worker has told anything in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0."
+            message = "No worker reported in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0."
             raise NoPulseError(message)
         if follow:
             await run_until_stopped([_follow(heard, as_json=as_json), followed.failed()], asyncio.Event())
         elif as_json:
-            for found in in_order(heard.latest.values()):
-                typer.echo(msgspec.json.encode(found))
+            for latest in in_order(heard.latest.values()):
+                typer.echo(msgspec.json.encode(latest))
         else:
             Console().print(table_of(heard.latest.values(), time.time_ns() // 1_000_000))
 
@@ -76,12 +76,12 @@ async def _show(settings: Settings, *, as_json: bool, follow: bool) -> None:
 async def _follow(heard: Heard, *, as_json: bool) -> None:
     """Print pulses forever: each as a line, or the last ones in a live table."""
     if as_json:
-        told: dict[str, int] = {}
+        printed_at: dict[str, int] = {}
         while True:
-            for found in in_order(heard.latest.values()):
-                if told.get(found.instance) != found.at_ms:
-                    told[found.instance] = found.at_ms
-                    typer.echo(msgspec.json.encode(found))
+            for latest in in_order(heard.latest.values()):
+                if printed_at.get(latest.instance) != latest.at_ms:
+                    printed_at[latest.instance] = latest.at_ms
+                    typer.echo(msgspec.json.encode(latest))
             await asyncio.sleep(LOOK_S)
     with Live(auto_refresh=False) as live:
         while True:
@@ -91,44 +91,44 @@ async def _follow(heard: Heard, *, as_json: bool) -> None:
 
 def in_order(pulses: Iterable[Pulse]) -> list[Pulse]:
     """Return pulses by the names of their workers."""
-    return sorted(pulses, key=lambda found: found.instance)
+    return sorted(pulses, key=lambda pulse: pulse.instance)
 
 
 def table_of(pulses: Iterable[Pulse], now_ms: int) -> Table:
     """Return a table of pulses, one column per worker."""
-    found = in_order(pulses)
+    ordered = in_order(pulses)
     table = Table(box=SIMPLE_HEAD)
     table.add_column("worker")
-    for told in found:
-        table.add_column(told.instance, justify="right")
-    columns = [_cells(told, now_ms) for told in found]
+    for pulse in ordered:
+        table.add_column(pulse.instance, justify="right")
+    columns = [_cells(pulse, now_ms) for pulse in ordered]
     for name in columns[0] if columns else ():
         table.add_row(name, *(column[name] for column in columns))
     return table
 
 
-def _cells(told: Pulse, now_ms: int) -> dict[str, str]:
+def _cells(pulse: Pulse, now_ms: int) -> dict[str, str]:
     """Return the cells of a worker by their rows."""
-    every = told.quality.every if told.quality else None
-    own, popular = (every.own, every.popular) if every else (None, None)
-    serving = f"{told.generation}, revision {told.revision}" if told.generation else "none"
+    every = pulse.quality.every if pulse.quality else None
+    own_lists, popular = (every.own, every.popular) if every else (None, None)
+    serving = f"{pulse.generation}, revision {pulse.revision}" if pulse.generation else "none"
     return {
-        "told": f"{format_duration(now_ms - told.at_ms)} ago",
-        "runs for": format_duration(told.at_ms - told.started_at_ms),
+        "reported": f"{format_duration(now_ms - pulse.at_ms)} ago",
+        "runs for": format_duration(pulse.at_ms - pulse.started_at_ms),
         "generation": serving,
-        "partitions": f"{len(told.partitions)}, {len(told.partitions_swept)} swept",
-        "events": f"{sum(told.events.values()):,}",
-        "events/s": f"{told.events_per_s:,.1f}",
-        "play to list, p50": _milliseconds(told.p50_ms),
-        "play to list, p99": _milliseconds(told.p99_ms),
+        "partitions": f"{len(pulse.partitions)}, {len(pulse.partitions_swept)} swept",
+        "events": f"{sum(pulse.events.values()):,}",
+        "events/s": f"{pulse.events_per_s:,.1f}",
+        "play to list, p50": _milliseconds(pulse.p50_ms),
+        "play to list, p99": _milliseconds(pulse.p99_ms),
         "scored plays": _scored(every),
-        "hit@10, own list": _share(own, "hit_at_10"),
+        "hit@10, own list": _share(own_lists, "hit_at_10"),
         "hit@10, popular list": _share(popular, "hit_at_10"),
-        "hit@50, own list": _share(own, "hit_at_50"),
+        "hit@50, own list": _share(own_lists, "hit_at_50"),
         "hit@50, popular list": _share(popular, "hit_at_50"),
-        "MRR@50, own list": _share(own, "mrr_at_50"),
+        "MRR@50, own list": _share(own_lists, "mrr_at_50"),
         "MRR@50, popular list": _share(popular, "mrr_at_50"),
-    } | {f"hit@10, {what}: own, popular": _pair(found) for what, found in _parts(told.quality).items()}
+    } | {f"hit@10, {part}: own, popular": _pair(compared) for part, compared in _parts(pulse.quality).items()}
 
 
 def _parts(quality: LiveFigures | None) -> dict[str, Compared | None]:
@@ -138,21 +138,21 @@ def _parts(quality: LiveFigures | None) -> dict[str, Compared | None]:
     return parts | {"fresh items": quality.fresh if quality else None}
 
 
-def _pair(found: Compared | None) -> str:
-    return f"{found.own.hit_at_10.value:.3f}, {found.popular.hit_at_10.value:.3f}" if found else ""
+def _pair(compared: Compared | None) -> str:
+    return f"{compared.own.hit_at_10.value:.3f}, {compared.popular.hit_at_10.value:.3f}" if compared else ""
 
 
 def _scored(every: Compared | None) -> str:
     return f"the last {every.plays:,}" if every else "none"
 
 
-def _milliseconds(found: float | None) -> str:
-    return "" if found is None else f"{found:,.1f} ms"
+def _milliseconds(latency_ms: float | None) -> str:
+    return "" if latency_ms is None else f"{latency_ms:,.1f} ms"
 
 
 def _share(quality: ListQuality | None, name: str) -> str:
     """Return a figure with its 95 % interval."""
     if quality is None:
         return ""
-    found: Share = getattr(quality, name)
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    share: Share = getattr(quality, name)
+    return f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})"

@@ -49,7 +49,7 @@ def test_the_table_has_a_column_a_worker() -> None:
     table = shown(pulse_of("west"), pulse_of("east", at_ms=12_400, quality=None))
 
     assert ["east", "west"] == table["worker"]
-    assert ["0.1 s ago", "2.5 s ago"] == table["told"]
+    assert ["0.1 s ago", "2.5 s ago"] == table["reported"]
     assert ["3, 1 swept", "3, 1 swept"] == table["partitions"]
     assert ["1,234", "1,234"] == table["events"]
     assert ["8.0 ms", "8.0 ms"] == table["play to list, p50"]
