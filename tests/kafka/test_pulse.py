@@ -182,6 +182,4 @@ def test_without_a_worker_there_is_a_sentence(settings: Settings, names: TopicNa
     with pytest.raises(ProcessError) as caught:
         asyncio.run(run_command(settings, "pulse", log_file=settings.application.data_path / "pulse.log"))
 
-    assert "No worker reported in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0" in str(
-        caught.value
-    )
+    assert "No worker reported in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0" in str(caught.value)
