@@ -35,7 +35,7 @@ from tests.support.wait import block_until
 
 N_USERS, N_ITEMS, N_PLAYS, N_TRAINED = 25, 120, 600, 400
 FIRST_S = 1_700_000_000
-REPEATED = 0.4
+REPEATED = 0.3
 """Share of the later signals that are of one of the listener's last items."""
 TYPES = ("play", "play", "play", "play", "like", "skip")
 Row = tuple[str, str, int, str]
