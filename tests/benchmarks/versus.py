@@ -14,10 +14,12 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +51,8 @@ class Checkout(NamedTuple):
     name: str
     folder: Path
     python: Path
+    variables: Mapping[str, str]
+    """Environment variables that it needs beside the inherited ones."""
 
     def run(self, arguments: Sequence[str], limit_s: float) -> str:
         """Run the interpreter inside the tree and return its standard output.
@@ -57,25 +61,27 @@ class Checkout(NamedTuple):
             VersusError: It ended with another status than 0, or took too long.
         """
         command = [str(self.python), *arguments]
-        try:
-            ended = subprocess.run(
-                command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, timeout=limit_s,
-                check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            message = f"{self.name}: `{' '.join(arguments)}` did not end within {limit_s:g} s."
-            raise VersusError(message) from None
-        if ended.returncode:
-            message = (
-                f"{self.name}: `{' '.join(arguments)}` ended with status {ended.returncode}: {ended.stderr[-2000:]}"
-            )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self._environment(), start_new_session=True, **pipes
+        ) as process:  # fmt: skip
+            try:
+                output, errors = process.communicate(timeout=limit_s)
+            except BaseException as error:
+                os.killpg(process.pid, signal.SIGKILL)  # its broker and workers end with it
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
+                message = f"{self.name}: `{' '.join(arguments)}` did not end within {limit_s:g} s."
+                raise VersusError(message) from None
+        if process.returncode:
+            message = f"{self.name}: `{' '.join(arguments)}` ended with status {process.returncode}: {errors[-2000:]}"
             raise VersusError(message)
-        return ended.stdout
+        return output
 
     def _environment(self) -> dict[str, str]:
         """Return the environment without settings of playfold; imports come from this tree."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PLAYFOLD_")}
-        return inherited | {"PYTHONPATH": str(self.folder), "PYTHONNOUSERSITE": "1"}
+        return inherited | {"PYTHONPATH": str(self.folder), "PYTHONNOUSERSITE": "1"} | self.variables
 
 
 def revision_of(root: Path, name: str) -> str:
@@ -110,7 +116,8 @@ def checkout(root: Path, name: str, cache: Path) -> Iterator[Checkout]:
     _git(root, "worktree", "add", "--detach", "--force", str(folder), commit)
     try:
         _share_jars(root, folder)
-        yield Checkout(name, folder, environment(root, folder, cache))
+        kernels = {"NUMBA_CACHE_DIR": str(cache / "kernels" / commit[:12])}
+        yield Checkout(name, folder, environment(root, folder, cache), kernels)
     finally:
         _remove_worktree(root, folder)
 
@@ -135,6 +142,7 @@ def environment(root: Path, folder: Path, cache: Path) -> Path:
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _command([*install, "--require-hashes", "-r", LOCK], folder)
         done.touch()
+    _write_metadata(folder, place)
     return python
 
 
@@ -151,12 +159,12 @@ def compare(ours: Sequence[Sequence[Fields]], others: Sequence[Sequence[Fields]]
         other revision does not have carries none of these.
     """
     for name, fields in _by_name(ours[0]).items():
-        values = [_by_name(round_)[name]["value"] for round_ in ours]
+        values = _values(ours, name)
         unit, value = fields["unit"], statistics.median(values)
         if name not in _by_name(others[0]):
             yield Row(name, value, unit, rounds=len(values))
             continue
-        against = [_by_name(round_)[name]["value"] for round_ in others]
+        against = _values(others, name)
         ratios = [ratio(mine, other, unit) for mine, other in zip(values, against, strict=True)]
         middle = statistics.median(against)
         spread = {"ratio_low": min(ratios), "ratio_high": max(ratios), "rounds": len(values)}
@@ -206,7 +214,7 @@ def main(arguments: Sequence[str]) -> None:
     cache = ROOT / "var" / "versus"
     try:
         with locked_folder(cache, f"Another comparison runs in {cache}: wait for it, or stop it."):
-            ours = Checkout("this tree", ROOT, Path(sys.executable))
+            ours = Checkout("this tree", ROOT, Path(sys.executable), {})
             with checkout(ROOT, options.revision, cache) as other:
                 for tree in (ours, other):
                     tree.run(["-c", WARM_UP], BENCHMARK_S)
@@ -232,6 +240,28 @@ def _rows(tree: Checkout, name: str) -> list[Fields]:
     """Run one benchmark and return its rows."""
     printed = tree.run(["-m", f"tests.benchmarks.{name}", "--json"], BENCHMARK_S)
     return [json.loads(line) for line in printed.splitlines() if line.strip()]
+
+
+def _write_metadata(folder: Path, place: Path) -> None:
+    """Give an environment the metadata of a tree's project, from which the code reads its version."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    (packages,) = (place / "lib").glob("python*/site-packages")
+    metadata = packages / f"{project['name']}-{project['version']}.dist-info" / "METADATA"
+    metadata.parent.mkdir(exist_ok=True)
+    metadata.write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+
+
+def _values(rounds: Sequence[Sequence[Fields]], name: str) -> list[float]:
+    """Return a row's value in every round.
+
+    Raises:
+        VersusError: A round has no such row.
+    """
+    values = [_by_name(rows)[name]["value"] for rows in rounds if name in _by_name(rows)]
+    if len(values) < len(rounds):
+        message = f"Row {name} is missing in {len(rounds) - len(values)} of {len(rounds)} rounds."
+        raise VersusError(message)
+    return values
 
 
 def _by_name(rows: Sequence[Fields]) -> dict[str, Fields]:
