@@ -51,7 +51,7 @@ class Checkout(NamedTuple):
     name: str
     folder: Path
     python: Path
-    variables: Mapping[str, str]
+    variables: dict[str, str]
     """Environment variables that it needs beside the inherited ones."""
 
     def run(self, arguments: Sequence[str], limit_s: float) -> str:
@@ -61,10 +61,15 @@ class Checkout(NamedTuple):
             VersusError: It ended with another status than 0, or took too long.
         """
         command = [str(self.python), *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         with subprocess.Popen(
-            command, cwd=self.folder, env=self._environment(), start_new_session=True, **pipes
-        ) as process:  # fmt: skip
+            command,
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
             try:
                 output, errors = process.communicate(timeout=limit_s)
             except BaseException as error:
