@@ -78,12 +78,12 @@ def main() -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         app()
-    except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in OURS:
+        if type(error).__module__.partition(".")[0] in OURS:
+            sys.exit(str(error))
+        if not isinstance(error, OSError):
             raise
-        sys.exit(str(error))
+        sys.exit(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,12 @@ import pytest
 import typer
 
 import cli.main
+from jobs.user_requests.send import RequestTimeoutError
+from jobs.user_requests.trace import TraceTimeoutError
 from streams.kafka.broker import BrokerError
+from streams.outbox import OutboxError
+from streams.readers.log_reader import LogReadError
+from web.server.protocol import PortTakenError
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
@@ -69,6 +74,16 @@ def test_an_error_of_ours_is_its_sentence(monkeypatch: pytest.MonkeyPatch) -> No
     raise_from(monkeypatch, BrokerError("The broker is not here."))
 
     assert run_main(monkeypatch) == "The broker is not here."
+
+
+@pytest.mark.parametrize("kind", [LogReadError, OutboxError, TraceTimeoutError, RequestTimeoutError, PortTakenError])
+def test_an_error_of_ours_that_is_an_os_error_has_one_full_stop(
+    monkeypatch: pytest.MonkeyPatch, kind: type[OSError]
+) -> None:
+    """Its message is a whole sentence already, unlike that of an error of the system."""
+    raise_from(monkeypatch, kind("Kafka did not answer."))
+
+    assert "Kafka did not answer." == run_main(monkeypatch)
 
 
 def test_an_error_of_the_system_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

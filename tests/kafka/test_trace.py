@@ -69,7 +69,7 @@ def test_a_listener_is_traced_beside_a_running_worker(small: Settings) -> None:
         signal("ann", "secret", private=True),
         (b"ann", b"no event"),
         event("ann", type="hide", item_id="i3"),
-        signal("ann", "i4"),
+        signal("ann", "i1"),
     ]
     with worker(small):
         send(small, events)
@@ -96,6 +96,7 @@ def test_a_listener_is_traced_beside_a_running_worker(small: Settings) -> None:
     assert 5 == made.n_items
     assert "ann: 6 events at offsets 0 to 6 of partition 0 of plays, the latest 6 shown.\n" in ended.stdout
     assert "The outcomes are certain" in ended.stdout
+    assert ", 2 plays, 2 signals of history, " in ended.stdout.replace("\n", " ")
     assert "" == ended.stderr
     assert [(6, "learnt"), (7, "waiting")] == outcomes(after)
     assert 7 == after.events.committed
@@ -117,7 +118,8 @@ def test_outcomes_under_other_settings_are_unknown(small: Settings) -> None:
     assert ["unknown", "wished", "unknown"] == [outcome for _, outcome in outcomes(trace)]
     assert (
         "Outcomes marked unknown cannot be recomputed: the events lead to another record (history differ).\n"
-        "Either a worker had other settings than this command, or the topic was made anew.\n"
+        "Either a worker had other settings than this command, or the record was written by an earlier version, "
+        "which kept one sum per item, or the topic was made anew.\n"
     ) in ended.stdout
 
 
@@ -178,3 +180,4 @@ def test_a_partition_that_is_not_there_is_a_sentence(small: Settings) -> None:
         f"Topic {small.topics.prefix}plays has 1 partition, but PLAYFOLD_PARTITIONS is 1000: correct the setting."
     )
     assert expected == str(caught.value)
+    assert f"{expected}\n" == run(wider, "ann").stderr
