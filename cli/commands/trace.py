@@ -38,6 +38,11 @@ OUTCOMES = {
     "unknown": "processed, outcome unknown",
 }
 """The words for every outcome but `rejected`, which has its reason."""
+LEARNED = frozenset({"learnt", "trimmed"})
+EXCEPTION = (
+    "The largest weight of an item may differ: a worker uses the half-lives of its generation, not of the settings."
+)
+"""The limit of certainty: the events do not name the generation that was in service."""
 IN_RECORD = {True: "yes", False: "no", None: "not known"}
 REASONS = {
     "first": "as the first list of the listener",
@@ -60,7 +65,8 @@ def trace(
     """Show the outcome of each of a listener's latest events, and the record and the list they led to.
 
     Outcomes are not stored. They are recomputed from the events that are still on the topic, and are shown as unknown
-    if that does not give the listener's record.
+    if that does not give the listener's record. The largest weight of an item is computed with the half-lives of the
+    settings; a worker uses those of the generation in service.
     """
     settings = read_settings()
     recompute_here = partial(recompute, partition=partition_of(user, settings.topics.partitions), settings=settings)
@@ -90,6 +96,8 @@ def sentences_on_events(traced: Trace) -> Iterator[str]:
         yield f"Workers have committed {committed}; {pluralize(waiting, 'event')} wait."
     if not events.differing:
         yield "The outcomes are certain: these events lead exactly to the record."
+        if any(event.outcome in LEARNED for event in events.latest):
+            yield EXCEPTION
         return
     fields = ", ".join(events.differing)
     yield f"Outcomes marked unknown cannot be recomputed: the events lead to another record ({fields} differ)."
@@ -97,13 +105,15 @@ def sentences_on_events(traced: Trace) -> Iterator[str]:
 
 
 def _cause_of_difference(events: TracedEvents) -> str:
-    settings = "a worker had other settings than this command"
+    causes = ["a worker had other settings than this command"]
+    if "history" in events.differing:
+        causes.append("the record was written by an earlier version, which kept one sum per item")
     if events.read_start > events.topic_start:
         unread = f"{events.topic_start} to {events.read_start - 1}"
         return f"Offsets {unread} were not read in time: give --seconds a larger number."
     if events.topic_start:
-        return f"Kafka has deleted the events below offset {events.topic_start}, or {settings}."
-    return f"Either {settings}, or the topic was made anew."
+        return f"Kafka has deleted the events below offset {events.topic_start}, or {', or '.join(causes)}."
+    return f"Either {', or '.join(causes)}, or the topic was made anew."
 
 
 def table_of(events: Sequence[TracedEvent]) -> Table:
@@ -147,7 +157,7 @@ def sentence_on_record(record: TracedRecord, partition: int) -> str:
     facts = [
         f"events up to offset {record.applied_offset}",
         pluralize(record.plays, "play"),
-        f"{pluralize(record.n_history, 'item')} of history",
+        f"{pluralize(record.n_history, 'signal')} of history",
         _vector(record),
         made,
         *(["a changed list waits to be published"] if record.owed else []),

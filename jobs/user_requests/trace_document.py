@@ -37,7 +37,8 @@ class TracedEvents(msgspec.Struct, frozen=True, kw_only=True):
     n_events: int
     """Events of the listener from `read_start` on."""
     differing: list[str]
-    """Fields in which the record differs from the one recomputed from these events; none: the outcomes are certain."""
+    """Fields in which the record differs from the one recomputed from these events; none: the outcomes are certain,
+    except the difference between `learnt` and `trimmed`."""
     latest: list[TracedEvent]
     """By ascending offset."""
 
@@ -50,6 +51,7 @@ class TracedRecord(msgspec.Struct, frozen=True, kw_only=True):
     applied_offset: int
     plays: int
     n_history: int
+    """Signals of the history, repeats of an item among them."""
     generation: str | None
     """Id of the generation of its vector; None if there is no vector, or the generation is not in the store."""
     generation_key: str | None

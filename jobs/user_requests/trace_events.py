@@ -2,10 +2,15 @@
 
 No outcome is stored. The record is recomputed from the events that are still on `plays`; if that gives the stored
 record, field by field, the outcomes of the recomputation are those of the worker. Otherwise they are `unknown`.
+
+`learnt` and `trimmed` may differ from the worker's: `trimmed` follows the half-lives of the generation in service,
+which the events do not name. The recomputation uses those of the settings.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from jobs.user_requests.trace_document import TracedEvent
 from state.keys import item_key
@@ -64,7 +69,8 @@ class Outcomes(NamedTuple):
 
     latest: list[TracedEvent]
     differing: list[str]
-    """Fields in which the recomputed record differs from the stored one; none: the outcomes are certain."""
+    """Fields in which the recomputed record differs from the stored one; none: the outcomes are certain,
+    except the difference between `learnt` and `trimmed`."""
 
 
 def trace_events(
@@ -107,7 +113,8 @@ class _Events:
         # Without a record, a request to be forgotten was the last event that one contained: its marker has expired.
         self.applied = known.record.applied_offset if known.record else self._last_forget(known.committed - 1)
         self._forgotten = self._last_forget(self.applied)
-        self._history = {entry.item_key for entry in self.stored.history}
+        self._signals = {(entry.item_key, entry.last_played_s, entry.value) for entry in self.stored.history}
+        self._items = {entry.item_key for entry in self.stored.history}
         self._shown = {item.item_key for item in self.stored.shown}
 
     def trace(self, record: Record, outcomes: Mapping[int, str]) -> TracedEvent:
@@ -126,9 +133,13 @@ class _Events:
             played_at_ms=signal.played_at_ms if signal else None,
             type=signal.type if signal else str(event.__struct_config__.tag),
             item_ids=_items_of(event),
-            weight=self._weights.weight(signal.type, signal.ms_played, signal.duration_ms) if signal else None,
+            weight=self._weight(signal) if signal else None,
             in_record=self._is_in_record(event, outcome),
         )
+
+    def _weight(self, signal: Play) -> float:
+        """Return the weight of a signal before decay, by the present settings."""
+        return self._weights.weight(signal.type, signal.ms_played, signal.duration_ms)
 
     def _decode(self, record: Record) -> Event | None:
         """Return an event as a worker reads it under the present settings; None if it cannot."""
@@ -160,16 +171,20 @@ class _Events:
 
     def _is_in_record(self, event: Event, outcome: str) -> bool | None:
         """Tell whether the record shows the effect of an event; None if another event may have had the same."""
-        shows = self._shows(event)
         if outcome == UNKNOWN:
-            return None if shows else False
-        return shows and outcome in IN_RECORD
+            return None if self._may_show(event) else False
+        return outcome in IN_RECORD and self._shows(event)
+
+    def _may_show(self, event: Event) -> bool:
+        """Tell whether the record may show an event; a worker's settings may have given a signal another weight."""
+        return item_key(event.item_id) in self._items if isinstance(event, Play) else self._shows(event)
 
     def _shows(self, event: Event) -> bool:
         """Tell whether the record is as the event leaves it."""
-        keys = {item_key(item_id) for item_id in _items_of(event)}
         if isinstance(event, Play):
-            return keys <= self._history
+            second, weight = event.played_at_ms // 1000, np.float32(self._weight(event)).item()
+            return (item_key(event.item_id), second, weight) in self._signals
+        keys = {item_key(item_id) for item_id in _items_of(event)}
         if isinstance(event, Shown):
             return not keys.isdisjoint(self._shown)
         if isinstance(event, Hide | Unhide):

@@ -1,6 +1,7 @@
 """The sentences and the table of `playfold trace`."""
 
 import msgspec
+import pytest
 from rich.console import Console
 
 from cli.commands.trace import OUTCOMES, REASONS, sentences_on_events, sentences_on_result, table_of
@@ -77,10 +78,24 @@ def printed(*events: TracedEvent) -> list[list[str]]:
 
 def test_the_events_are_those_that_were_read() -> None:
     """With the number shown, and the certainty of the outcomes."""
+    hidden = TracedEvent(offset=17, outcome="wished", type="hide", item_ids=["song-7"], in_record=True)
     assert [
         "ann: 3 events at offsets 0 to 20 of partition 2 of plays, the latest 1 shown.",
         "The outcomes are certain: these events lead exactly to the record.",
-    ] == on_events()
+    ] == on_events(latest=[hidden])
+
+
+@pytest.mark.parametrize("outcome", ["learnt", "trimmed"])
+def test_the_largest_weight_of_an_item_is_not_certain(outcome: str) -> None:
+    """The events do not name the generation that a worker took the half-lives from."""
+    learned = msgspec.structs.replace(PLAY, outcome=outcome)
+    assert [
+        "The outcomes are certain: these events lead exactly to the record.",
+        (
+            "The largest weight of an item may differ: "
+            "a worker uses the half-lives of its generation, not of the settings."
+        ),
+    ] == on_events(latest=[learned])[1:]
 
 
 def test_events_that_wait_are_counted() -> None:
@@ -94,7 +109,7 @@ def test_events_that_wait_are_counted() -> None:
 def test_a_difference_has_its_cause() -> None:
     """Events that were not read, that Kafka has deleted, or other settings."""
     outcomes = (
-        "Outcomes marked unknown cannot be recomputed: the events lead to another record (plays, history differ)."
+        "Outcomes marked unknown cannot be recomputed: the events lead to another record (plays, day_signals differ)."
     )
     causes = {
         (0, 5): "Offsets 0 to 4 were not read in time: give --seconds a larger number.",
@@ -103,8 +118,21 @@ def test_a_difference_has_its_cause() -> None:
     }
 
     for (topic_start, read_start), cause in causes.items():
-        sentences = on_events(differing=["plays", "history"], topic_start=topic_start, read_start=read_start)
+        sentences = on_events(differing=["plays", "day_signals"], topic_start=topic_start, read_start=read_start)
         assert [outcomes, cause] == sentences[1:]
+
+
+def test_another_history_may_be_that_of_an_earlier_version() -> None:
+    """Formats 1 and 2 of a record kept one sum for all signals of an item."""
+    causes = {
+        5: "Kafka has deleted the events below offset 5, or a worker had other settings than this command, "
+        "or the record was written by an earlier version, which kept one sum per item.",
+        0: "Either a worker had other settings than this command, "
+        "or the record was written by an earlier version, which kept one sum per item, or the topic was made anew.",
+    }
+
+    for start, cause in causes.items():
+        assert cause == on_events(differing=["history"], topic_start=start, read_start=start)[-1]
 
 
 def test_a_topic_without_records_is_said() -> None:
@@ -155,7 +183,7 @@ def test_the_result_is_a_sentence_each() -> None:
     record, state, made = on_result()
 
     assert (
-        "Record (users changelog, partition 2, offset 40): events up to offset 20, 1 play, 2 items of history, "
+        "Record (users changelog, partition 2, offset 40): events up to offset 20, 1 play, 2 signals of history, "
         "vector of generation g1, list made 2023-11-14 22:13:20."
     ) == record
     assert "State in var/workers/a (changelog up to offset 40): the same events as the record." == state

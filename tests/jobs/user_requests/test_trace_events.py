@@ -1,6 +1,7 @@
 """The outcomes of a listener's events, derived from the events and the record alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -129,6 +130,52 @@ def test_the_record_shows_requests_that_still_hold() -> None:
 
     assert [] == outcomes.differing
     assert [False, False, True, True, True, False, True, True] == [traced.in_record for traced in outcomes.latest]
+
+
+def test_a_signal_that_was_dropped_is_not_shown_by_a_repeat() -> None:
+    """Signals of an item are told apart by second and weight."""
+    minute_ms = 60_000
+    values = (
+        signal("i1"),
+        event(item_id="i1", played_at_ms=1000 * FIRST_S + minute_ms),
+        event(item_id="i2", played_at_ms=1000 * FIRST_S + minute_ms, type="like"),
+        event(item_id="i2", played_at_ms=1000 * FIRST_S + minute_ms),
+    )
+    small = override(SETTINGS, history_max=2)
+
+    outcomes = outcomes_of(on_plays(*values), record_after(*values, settings=small), settings=small)
+
+    assert [] == outcomes.differing
+    assert [False, True, False, True] == [traced.in_record for traced in outcomes.latest]
+
+
+def test_a_weight_that_float32_rounds_is_in_the_record() -> None:
+    """A record stores weights in four bytes."""
+    settings = override(SETTINGS, event_weights="play=0.1,skip=-1")
+
+    outcomes = outcomes_of(on_plays(signal("i1")), record_after(signal("i1"), settings=settings), settings=settings)
+
+    assert [("learnt", True)] == words(outcomes.latest)
+
+
+def test_a_signal_of_another_weight_may_be_in_the_record() -> None:
+    """The worker had other settings, so the weight of the entry says nothing."""
+    other = override(SETTINGS, event_weights="play=0.5,skip=-1")
+
+    outcomes = outcomes_of(on_plays(signal("i1")), record_after(signal("i1"), settings=other))
+
+    assert ["history"] == outcomes.differing
+    assert [("unknown", None)] == words(outcomes.latest)
+
+
+def test_a_record_of_an_earlier_version_differs_in_its_history() -> None:
+    """Formats 1 and 2 kept one sum for all signals of an item."""
+    values = (signal("i1"), signal("i1"))
+    record = record_after(*values)
+    last = record.history[-1]
+    record.history = [replace(last, value=last.value + record.history[0].value)]
+
+    assert ["history"] == outcomes_of(on_plays(*values), record).differing
 
 
 def test_a_private_play_is_nothing_but_its_place() -> None:
