@@ -27,13 +27,13 @@ class Dataset:
         description: The numbers of scored, streamed and training plays, as a phrase.
     """
 
-    def __init__(self, events: Events, base: Objective, threads: int = 1, scored_max: int = SCORED_MAX) -> None:
+    def __init__(self, events: Events, threads: int = 1, scored_max: int = SCORED_MAX) -> None:
         """Split the events into training and stream.
 
         Raises:
             TuningError: No event can be scored.
         """
-        self._base, self._threads = base, threads
+        self._threads = threads
         n_trained = int(len(events.users) * TRAINED)
         self._split = split_events(events, n_trained).with_signals()
         n_scored = int(self._split.scored.sum())
@@ -48,6 +48,7 @@ class Dataset:
             drawn = np.random.default_rng(SEED).random(len(self._split.starts) - 1) < scored_max / n_scored
             trained = np.arange(len(events.users)) < n_trained
             self._split = split_events(events.part(trained | drawn[events.users]), n_trained).with_signals()
+        self._has_repeats = not self._split.new[self._split.places < n_trained].all()
         self._trained: tuple[Objective, Factors] | None = None
         n_scored, n_streamed = int(self._split.scored.sum()), len(events.users) - n_trained
         self.description = f"{n_scored:,} of the last {n_streamed:,} plays, trained on the {n_trained:,} before them"
@@ -69,9 +70,12 @@ class Dataset:
         )
 
     def _factors(self, setting: Objective) -> Factors:
-        """Train on values with the base's half-life, as histories have those of the half-life in service."""
-        trained_setting = replace(setting, half_life_plays=self._base.half_life_plays)
-        if self._trained is None or self._trained[0] != trained_setting:
-            factors = train_on(self._split, trained_setting, np.random.default_rng(SEED), self._threads)
-            self._trained = trained_setting, factors
+        """Train on a setting as a retrain does, or return the last factors if its training matrix is the same.
+
+        The half-lives weigh the repeats of an item. Without repeats they do not change the matrix.
+        """
+        key = setting if self._has_repeats else replace(setting, half_life_plays=np.inf, half_life_days=np.inf)
+        if self._trained is None or self._trained[0] != key:
+            factors = train_on(self._split, setting, np.random.default_rng(SEED), self._threads)
+            self._trained = key, factors
         return self._trained[1]

@@ -18,7 +18,7 @@ from state.storage.files import fsync_folder, write_file
 from streams.settings import Settings, SettingsError
 
 BEST, SCORED, JOURNAL = "best.json", "scored.jsonl", "optuna.log"
-FORMAT = 1
+FORMAT = 2
 FOLDERS_MAX = 4
 """Searches that can be resumed; the oldest ones are removed."""
 _Record = TypeVar("_Record", "Best", "ScoredSetting")

@@ -80,7 +80,7 @@ def tune(
     if base.rule != "ials":
         message = f"Tuning searches the hyperparameters of rule ials, not of {base.rule}: set PLAYFOLD_RULE=ials."
         raise TuningError(message)
-    dataset = Dataset(events, base, threads)
+    dataset = Dataset(events, threads)
     folder = store / _fingerprint(events, base)
     search = _Search(dataset, TrialLog(folder), budget_s, N_GRID + trials, on_progress)
     prune(store)
@@ -208,7 +208,7 @@ def _earlier_best(store: Path, base: Objective) -> list[Objective]:
 
 
 def _grid(base: Objective) -> Iterator[Objective]:
-    """Yield the coarse grid; settings with the same training are adjacent."""
+    """Yield the coarse grid; settings that may share a training are adjacent."""
     for unobserved_weight, regularization in UNOBSERVED_AND_REGULARIZATION:
         for half_life_plays in HALF_LIVES:
             yield replace(

@@ -92,12 +92,12 @@ def test_a_truncated_best_is_damaged(tmp_path: Path) -> None:
 
 def test_a_best_of_another_format_is_an_error(tmp_path: Path) -> None:
     """The message names both formats."""
-    write_best(tmp_path, msgspec.structs.replace(best_of(), format=2))
+    write_best(tmp_path, msgspec.structs.replace(best_of(), format=1))
 
     with pytest.raises(TuningError) as caught:
         read_best(tmp_path)
 
-    expected = f"{tmp_path / BEST} is of format 2, this version reads 1: run `playfold tune` again."
+    expected = f"{tmp_path / BEST} is of format 1, this version reads 2: run `playfold tune` again."
     assert expected == str(caught.value)
 
 
