@@ -54,8 +54,9 @@ def events_of(
 def events_of_histories(histories: Histories, mask: Flags | None = None) -> Events:
     """Return the signals of histories as events.
 
-    A signal that moved the count of its user's plays is a play. An entry of an old record may hold several plays: it
-    becomes one event that is worth as much as all of them.
+    A signal for an item is a play if its user's count of plays is above that of the entry before. A signal against an
+    item is never a play. A like right after a play that the history dropped has the same columns as a play: it counts
+    as one. An entry of an old record may hold several plays: it becomes one event that is worth as much as all of them.
 
     Args:
         histories: Histories of n users.
@@ -66,7 +67,7 @@ def events_of_histories(histories: Histories, mask: Flags | None = None) -> Even
     """
     users = np.repeat(np.arange(len(histories.starts) - 1), np.diff(histories.starts))
     values, touched = histories.values, histories.touched_at_play
-    counted = (np.diff(users << 32 | touched, prepend=-1) > 0) & (touched > 0)
+    counted = (np.diff(users << 32 | touched, prepend=-1) > 0) & (touched > 0) & (values > 0)
     events = Events(users, histories.item_keys, histories.last_played_s, values, values, counted)
     if mask is not None:
         events = events.part(mask)

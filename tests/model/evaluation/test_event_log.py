@@ -48,6 +48,17 @@ def test_a_signal_that_did_not_count_is_no_play() -> None:
     assert [True, False] == of_second.counted.tolist()
 
 
+def test_a_signal_against_an_item_is_no_play() -> None:
+    """A skip is the first entry with its count of plays if the history dropped the play before it."""
+    values = np.array([1, -1, 1, 1, -1, 1], np.float32)
+
+    events = events_of_histories(histories()._replace(values=values))
+
+    of_first, of_second = (events.part(events.users == user) for user in (0, 1))
+    assert [True, False, True, True] == of_first.counted.tolist()
+    assert [False, True] == of_second.counted.tolist()
+
+
 def test_a_late_play_does_not_overtake_those_before_it() -> None:
     """A play that arrived after a later one comes after it, because the history has that order."""
     old = histories()
