@@ -1,6 +1,7 @@
 """The events of a search."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -70,11 +71,11 @@ def test_half_lives_share_a_training_without_repeats(
     events: Events, n_trainings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With repeats every half-life has a training matrix; without repeats there is one for all."""
-    trained = []
-    monkeypatch.setattr("jobs.tuning.dataset.train_on", lambda *args: trained.append(args[1]) or train_on(*args))
+    train = Mock(wraps=train_on)
+    monkeypatch.setattr("jobs.tuning.dataset.train_on", train)
     dataset = Dataset(events)
 
     for setting in (SMALL, *HALF_LIVES):
         dataset.score(setting)
 
-    assert n_trainings == len(trained)
+    assert n_trainings == train.call_count
