@@ -88,7 +88,8 @@ def hold_out_of(training_set: TrainingSet) -> HoldOut:
     starts, entries, *columns = part_of(users, old.starts, np.arange(len(old.item_keys)), *old[1:])
     held = np.repeat(held_out, np.diff(starts))
     histories = Histories(*entries_where(entries < held, starts, *columns))
-    before = np.maximum(old.touched_at_play[held_out] - np.uint32(1), old.touched_at_play[held_out - 1])
+    touched = old.touched_at_play.astype(np.int64)  # uint32 wraps: 0 - 1 of a listener without a play
+    before = np.maximum(touched[held_out] - 1, touched[held_out - 1]).astype(np.uint32)
     return HoldOut(histories, before, old.item_keys[held_out], *entries_where(entries != held, starts, columns[0]))
 
 

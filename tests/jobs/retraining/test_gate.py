@@ -13,6 +13,7 @@ from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
 from model.evaluation.rank_metrics import MISS, QualityError
 from model.history import Histories
+from model.item_weights import item_weights
 from model.objective import Objective
 from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
@@ -249,6 +250,28 @@ def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Pa
         ranks = rank(model, hold_out).ranks
 
         assert 1 + (scores > scores[interactions.item_ids.index("z")]).sum() == ranks[0]
+
+
+def test_a_listener_with_likes_and_no_play_has_no_play_before_the_held_out_item() -> None:
+    """The likes before it have their whole weight at that moment."""
+    likes = np.array([5, 6, 7], np.uint64), np.full(3, 0.5, np.float32), np.zeros(3, np.uint32), np.ones(3, np.uint32)
+    rows, keys = np.array([0, 1, 2], np.int32), np.array([5, 6, 7], np.uint64)
+    liked = TrainingSet(
+        Histories(np.array([0, 3]), *likes),
+        np.zeros(1, np.uint32),
+        rows,
+        keys,
+        ["x", "y", "z"],
+        np.ones(1, np.bool_),
+        np.array([2]),
+        np.ones(1, np.uint64),
+    )
+
+    hold_out = hold_out_of(liked)
+
+    assert [0] == hold_out.plays_before.tolist()
+    items = item_weights(hold_out.histories, OBJECTIVE.half_lives)
+    assert [0, 0] == items.ages_in_plays(hold_out.plays_before).tolist()
 
 
 def test_listeners_without_a_held_out_item_are_not_ranked() -> None:
