@@ -66,8 +66,8 @@ class ItemSearch:
         return [self.of(item_id) for item_id in self._most_played(item_ids)[:limit]]
 
     def _up_to_date(self) -> str:
+        version = self._version, self._n_swaps  # before the generation: a swap in between is found at the next search
         generation = self._serving.current
-        version = self._version, self._n_swaps
         if version != self._text_version:
             items = dict(self._items)
             unnamed = (item_id for item_id in (generation.item_ids if generation else ()) if item_id not in items)

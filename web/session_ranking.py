@@ -46,16 +46,13 @@ class SessionRanking:
             NoGenerationError: No generation is in service.
             RankingBusyError: `WAITING_MAX` requests wait already.
         """
-        generation = self._serving.current
-        if generation is None:
-            message = "No generation is in service yet, so nothing can be ranked: `playfold retrain` makes one."
-            raise NoGenerationError(message)
+        self._in_service()
         if self._n_waiting >= WAITING_MAX:
             message = f"{WAITING_MAX:,} requests are queued for ranking: the limit is reached."
             raise RankingBusyError(message)
         self._n_waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._ranked, generation, wanted)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._ranked, wanted)
         finally:
             self._n_waiting -= 1
 
@@ -63,7 +60,21 @@ class SessionRanking:
         """End the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _ranked(self, generation: Generation, wanted: ItemsRequest) -> ItemsAnswer:
+    def _in_service(self) -> Generation:
+        """Return the generation in service.
+
+        Raises:
+            NoGenerationError: No generation is in service.
+        """
+        generation = self._serving.current
+        if generation is None:
+            message = "No generation is in service yet, so nothing can be ranked: `playfold retrain` makes one."
+            raise NoGenerationError(message)
+        return generation
+
+    def _ranked(self, wanted: ItemsRequest) -> ItemsAnswer:
+        """Rank under the generation in service now: a swap may have run in this thread since the request came."""
+        generation = self._in_service()
         n, now_ms = wanted.n or self._settings.lists.n, time.time_ns() // 1_000_000
         if wanted.candidates is not None:
             ranked = rank_candidates(generation, wanted.items, wanted.candidates)

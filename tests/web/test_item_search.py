@@ -1,6 +1,7 @@
 """Items found by part of their title, artist or id."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -90,6 +91,30 @@ def test_a_search_looks_at_so_many_matches(tmp_path: Path) -> None:
     search = search_of(tmp_path, None, **{f"n{number}": "every" for number in range(LOOKED_AT_MAX + 500)})
 
     assert LOOKED_AT_MAX == len(found(search, "every", limit=10**6))
+
+
+class SwapBehindRead(Serving):
+    """Takes `upcoming` into service right after the first read of `current`."""
+
+    upcoming: Generation | None = None
+
+    def __getattribute__(self, name: str) -> Any:
+        """Return an attribute; swap after it is read."""
+        value = super().__getattribute__(name)
+        if name == "current" and (upcoming := self.__dict__.pop("upcoming", None)) is not None:
+            self.take(upcoming)
+        return value
+
+
+def test_a_swap_during_a_search_is_found_by_the_next_one(tmp_path: Path) -> None:
+    """The text that a search makes from the old generation is not taken for that of the new one."""
+    serving = SwapBehindRead(generation_store(settings_with(data_dir=str(tmp_path))))
+    search = ItemSearch(serving)
+    serving.observers = [search]
+    serving.upcoming = make_generation(tmp_path)
+
+    assert [] == found(search, "i39")
+    assert ["i39"] == found(search, "i39")
 
 
 @given(st.lists(st.text("ab Ä\x1fß", min_size=1, max_size=5), max_size=8), st.text("ab Äß", min_size=1, max_size=3))
