@@ -90,10 +90,10 @@ def _estimate(value: float, reach: float) -> dict[str, float]:
     return {"value": value, "low": value - reach, "high": value + reach}
 
 
-def _worker(instance: str, partitions: list[int], swept: list[int], told_ms_ago: int) -> dict[str, Any]:
+def _worker(instance: str, partitions: list[int], swept: list[int], reported_ms_ago: int) -> dict[str, Any]:
     return {
         "instance": instance, "partitions": partitions, "partitions_swept": swept, "generation": GENERATION,
-        "revision": 0, "events_per_s": 51.5, "p50_ms": 17.4, "p99_ms": 49.4, "told_ms_ago": told_ms_ago,
+        "revision": 0, "events_per_s": 51.5, "p50_ms": 17.4, "p99_ms": 49.4, "reported_ms_ago": reported_ms_ago,
     }  # fmt: skip
 
 

@@ -117,7 +117,7 @@ class Dashboard:
                 "events_per_s": pulse.events_per_s,
                 "p50_ms": pulse.p50_ms,
                 "p99_ms": pulse.p99_ms,
-                "told_ms_ago": max(0, now_ms - pulse.at_ms),
+                "reported_ms_ago": max(0, now_ms - pulse.at_ms),
             }
             for _, pulse in sorted(self._pulses.items())
             if now_ms - pulse.at_ms < GONE_MS

@@ -20,8 +20,8 @@ export function showWorkers(place, workers) {
 
 /** One worker. */
 function cardOf(worker) {
-  const silent = worker.told_ms_ago > SILENT_MS;
-  const heard = silent ? `no pulse for ${durationWords(worker.told_ms_ago)}` : "running";
+  const silent = worker.reported_ms_ago > SILENT_MS;
+  const heard = silent ? `no pulse for ${durationWords(worker.reported_ms_ago)}` : "running";
   const figures = `${numberWords(worker.events_per_s)} events/s, p50 ${durationWords(worker.p50_ms)}, p99 ${durationWords(worker.p99_ms)}`;
   return element(
     "li",

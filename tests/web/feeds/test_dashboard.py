@@ -83,7 +83,7 @@ async def test_a_silent_worker_is_shown_and_does_not_count(scene: Scene) -> None
 
     assert 5.0 == scene.parts.dashboard.point(NOW_MS).plays_per_s
     shown = scene.parts.dashboard.workers(NOW_MS)
-    assert [("a", 0), ("b", SILENT_MS)] == [(worker["instance"], worker["told_ms_ago"]) for worker in shown]
+    assert [("a", 0), ("b", SILENT_MS)] == [(worker["instance"], worker["reported_ms_ago"]) for worker in shown]
 
 
 @pytest.mark.parametrize("value", [None, b"", b"no pulse", b"[" * 3000, b'{"instance":"a"}'])
