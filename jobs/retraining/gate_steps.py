@@ -9,7 +9,7 @@ from jobs.retraining.gate import ScoredModel, hold_out_of, judge, rank
 from jobs.retraining.gate_ranks import GateRanks
 from jobs.retraining.run import Run
 from jobs.retraining.train import TrainedFactors
-from jobs.retraining.training_steps import training_set
+from jobs.retraining.training_steps import load_training_set
 from jobs.seed import SEED
 from state.generations.manifest import Gate
 
@@ -18,9 +18,9 @@ GATE = "gate.json"
 
 def rank_held_out(run: Run, folder: Path) -> None:
     """Rank the held-out items with the new factors, and with those of the generation in service."""
-    interactions, serving = training_set(run), run.serving
-    hold_out = hold_out_of(interactions)
-    candidate = ScoredModel.of_training(interactions, TrainedFactors.load(run.path("train")))
+    training_set, serving = load_training_set(run), run.serving
+    hold_out = hold_out_of(training_set)
+    candidate = ScoredModel.of_training(training_set, TrainedFactors.load(run.path("train")))
     serving_model = ScoredModel.of_generation(serving.generation) if serving.generation is not None else None
     weight_max = run.settings.signals.item_weight_max
     GateRanks(

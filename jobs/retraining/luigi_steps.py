@@ -35,7 +35,10 @@ class Step(NamedTuple):
     work: Callable[[Run, Path], None]
     """Writes the step's folder. A crash repeats it, so an effect outside of the folder must bear repetition."""
     when: Callable[[Run], bool] = lambda _: True
-    """Whether the run has this step; called when all steps before it are done."""
+    """Whether the run has this step.
+
+    It is called before any step up to the gate runs. For a step behind the gate it is called after the verdict.
+    """
 
 
 class RunParameter(luigi.Parameter):
@@ -62,7 +65,7 @@ class TaskParameter(luigi.Parameter):
         return task.step.name if task is not None else ""
 
 
-_NIGHT: Any = RunParameter()
+_RETRAIN: Any = RunParameter()
 _STEP: Any = StepParameter()
 _BEFORE: Any = TaskParameter(significant=False)
 
@@ -71,12 +74,12 @@ class StepTask(luigi.Task):
     """One step of a run: it is done when its folder exists, in whichever process.
 
     Attributes:
-        night: The run.
+        retrain: The run.
         step: The step.
         before: The step before it, which runs first.
     """
 
-    night: Run = _NIGHT
+    retrain: Run = _RETRAIN
     step: Step = _STEP
     before: "StepTask | None" = _BEFORE
 
@@ -86,13 +89,13 @@ class StepTask(luigi.Task):
 
     def output(self) -> luigi.LocalTarget:
         """Return the step's folder."""
-        return luigi.LocalTarget(str(self.night.path(self.step.name)))
+        return luigi.LocalTarget(str(self.retrain.path(self.step.name)))
 
     def run(self) -> None:
         """Write the step into a folder aside, and rename the folder when it is complete."""
-        self.night.on_progress(JobProgress(self.step.title))
-        with self.night.writing(self.step.name) as folder:
-            self.step.work(self.night, folder)
+        self.retrain.on_progress(JobProgress(self.step.title))
+        with self.retrain.writing(self.step.name) as folder:
+            self.step.work(self.retrain, folder)
 
 
 class PipelineError(RuntimeError):
@@ -117,7 +120,7 @@ class _Workers:
         )
 
 
-def run_steps(night: Run, steps: Iterable[Step]) -> None:
+def run_steps(run: Run, steps: Iterable[Step]) -> None:
     """Run those of the steps that are not done, in their order.
 
     Raises:
@@ -126,7 +129,7 @@ def run_steps(night: Run, steps: Iterable[Step]) -> None:
     """
     last: StepTask | None = None
     for step in steps:
-        last = StepTask(night, step, last)
+        last = StepTask(run, step, last)
     if last is not None:
         _build(last)
 

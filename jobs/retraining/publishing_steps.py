@@ -13,7 +13,7 @@ from jobs.retraining.related import publish_related, relate
 from jobs.retraining.run import Run
 from jobs.retraining.serving_generation import open_serving
 from jobs.retraining.train import TrainedFactors
-from jobs.retraining.training_steps import training_set
+from jobs.retraining.training_steps import load_training_set
 from state.errors import GenerationError
 from state.generations.generation import Catalog, open_generation, write_generation
 from state.generations.manifest import Manifest, read_manifest
@@ -29,10 +29,10 @@ def generation_folder(run: Run) -> Path:
 
 def write_files(run: Run, folder: Path) -> None:
     """Write the generation's folder as it will be published."""
-    interactions, trained = training_set(run), TrainedFactors.load(run.path("train"))
+    training_set, trained = load_training_set(run), TrainedFactors.load(run.path("train"))
     record, now_ms = trained.record, time.time_ns() // 1_000_000
     settings = run.settings
-    popularity, as_of_s = interactions.popularity(
+    popularity, as_of_s = training_set.popularity(
         settings.popularity.half_life_days, now_ms // 1000, settings.signals.item_weight_max
     )
     manifest = Manifest(
@@ -43,14 +43,14 @@ def write_files(run: Run, folder: Path) -> None:
         trained_through=open_snapshot(run.path("snapshot")).record.read_through,
         objective=record.objective,
         tuned=record.tuned,
-        n_users=len(interactions),
-        n_users_trained=int(interactions.active.sum()),
-        n_items=interactions.n_items,
-        n_plays=int(interactions.plays.sum()),
+        n_users=len(training_set),
+        n_users_trained=int(training_set.active.sum()),
+        n_items=training_set.n_items,
+        n_plays=int(training_set.plays.sum()),
         popularity_as_of_s=as_of_s,
         gate=verdict_of(run),
     )
-    catalog = Catalog(interactions.item_ids, trained.item_factors, trained.gram_diagonal, popularity)
+    catalog = Catalog(training_set.item_ids, trained.item_factors, trained.gram_diagonal, popularity)
     write_generation(folder / run.generation_id, manifest, catalog)
 
 

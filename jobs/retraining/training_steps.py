@@ -37,7 +37,7 @@ def make_training_set(run: Run, folder: Path) -> None:
     training_set_of(open_snapshot(run.path("snapshot")), run.settings).save(folder)
 
 
-def training_set(run: Run) -> TrainingSet:
+def load_training_set(run: Run) -> TrainingSet:
     """Load the training set of the run."""
     return TrainingSet.load(run.path("interactions"))
 
@@ -50,7 +50,9 @@ def is_tuned(run: Run) -> bool:
 def tune_objective(run: Run, folder: Path) -> None:
     """Search hyperparameters on the training set as long as the settings allow; only this run uses them."""
     settings = run.settings
-    best = tune_on_histories(training_set(run), settings, settings.retraining.tune_s, on_progress=run.on_progress).best
+    best = tune_on_histories(
+        load_training_set(run), settings, settings.retraining.tune_s, on_progress=run.on_progress
+    ).best
     # JSON has no infinity, which a half-life may be.
     (folder / OBJECTIVE).write_bytes(msgspec.msgpack.encode(best.objective))
 
@@ -63,7 +65,7 @@ def train_factors(run: Run, folder: Path) -> None:
 
     settings, tuned = run.settings, _tuned_objective(run)
     objective, weight_max = tuned or objective_of(settings.objective), settings.signals.item_weight_max
-    trained = train_next(training_set(run), run.serving, objective, settings.retraining, show, weight_max)
+    trained = train_next(load_training_set(run), run.serving, objective, settings.retraining, show, weight_max)
     record = msgspec.structs.replace(trained.record, tuned=tuned is not None)
     trained._replace(record=record).save(folder)
 
