@@ -1,6 +1,8 @@
 """`playfold pulse`: what is shown of what workers told; without Kafka."""
 
 import io
+import re
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -8,6 +10,7 @@ from rich.console import Console
 from cli.commands.pulse import Heard, table_of
 from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
 
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 HIT = Share(0.25, 0.2, 0.3)
 LIST = ListQuality(hit_at_10=HIT, hit_at_50=HIT, mrr_at_50=HIT)
 QUALITY = LiveFigures(
@@ -57,6 +60,14 @@ def test_the_table_has_a_column_a_worker() -> None:
     assert ["0.250 (0.200 to 0.300)"] == table["hit@10, own list"]
     assert ["0.250, 0.250"] == table["hit@10, up to 19 items known: own, popular"]
     assert [] == table["hit@10, fresh items: own, popular"]
+
+
+def test_the_documented_sample_has_rows_of_the_table() -> None:
+    """In the order of the table; `...` stands for the rows between."""
+    sample = re.findall(r"^\$ \S*playfold pulse\n(.*?)^```$", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL)[0]
+    rows = [row for row in re.findall(r"^  (\S.*?)(?:  .*)?$", sample, re.MULTILINE) if row != "..."]
+
+    assert [name for name in shown(pulse_of("demo")) if name in rows] == rows
 
 
 def test_the_last_pulse_of_a_worker_counts() -> None:
