@@ -1,4 +1,4 @@
-"""What a signal is worth, once more plays, or time, have followed it."""
+"""The decay of a signal's weight, by later plays and by time."""
 
 from typing import NamedTuple
 
@@ -9,26 +9,26 @@ from model.arrays import Floats
 
 
 class HalfLives(NamedTuple):
-    """How fast a signal grows old: by the listener's own plays, and by event time."""
+    """The half-lives of a signal, by the listener's own plays and by event time."""
 
     plays: float  # plays after which a signal counts half; infinite for no decay
-    seconds: float = np.inf  # seconds of event time after which it does
+    seconds: float = np.inf  # seconds of event time after which it counts half
 
 
 NO_DECAY = HalfLives(np.inf)
 
 
 def decayed(weights: ArrayLike, ages_in_plays: ArrayLike, half_lives: HalfLives, ages_s: ArrayLike = 0) -> Floats:
-    """Return what weights are worth now: `weight * 2 ** (-plays / half_lives.plays - seconds / half_lives.seconds)`.
+    """Return decayed weights: `weight * 2 ** (-plays / half_lives.plays - seconds / half_lives.seconds)`.
 
     Age is counted in the listener's own plays, and in event time up to the listener's own last signal, so an idle
-    listener's weights stand still.
+    listener's weights do not decay.
 
     Args:
-        weights: What signals were worth when they came; below 0 for signals against an item.
-        ages_in_plays: The listener's plays since then.
+        weights: Undecayed weights of signals; below 0 for signals against an item.
+        ages_in_plays: The listener's plays since each signal.
         half_lives: The half-lives of a generation.
-        ages_s: Seconds of event time since then.
+        ages_s: Seconds of event time since each signal.
 
     >>> decayed([1.0, 3.0], [0, 5], HalfLives(5.0)).tolist()
     [1.0, 1.5]

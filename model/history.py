@@ -1,4 +1,4 @@
-"""The signals of listeners as they came: what is stored, without any decay.
+"""The stored signals of listeners, without any decay.
 
 An entry is one signal with its undecayed weight. A half-life is applied when a history is read
 (`model/item_weights.py`), so a history is the same under every generation, and another half-life needs no rewriting.
@@ -31,9 +31,9 @@ class Plays(NamedTuple):
 
     starts: Starts  # (n + 1,)
     item_keys: Keys  # (p,)
-    weights: Floats  # (p,), what each is worth before any decay; below 0: against the item
+    weights: Floats  # (p,), undecayed; below 0: against the item
     played_at_s: Counts  # (p,), seconds since 1970
-    counted: Flags | None = None  # (p,), which are plays, by which age is counted; all of them if left out
+    counted: Flags | None = None  # (p,), True for plays, which count for ages; all of them if left out
 
 
 Entries = tuple[Keys, Floats, Counts, Counts]  # the columns of a history: keys, values, touched at, last played
@@ -65,7 +65,7 @@ def add_plays(histories: Histories, plays_so_far: Counts, plays: Plays, history_
 def add_plays_plain(
     histories: Histories, plays_so_far: Counts, plays: Plays, history_max: int
 ) -> tuple[Histories, Counts]:
-    """Do the same as `add_plays` in plain Python: what the kernel is tested against."""
+    """Compute `add_plays` in plain Python, as the reference of the kernel's tests."""
     plays_now, entries, starts = plays_so_far.copy(), [], [0]
     for u in range(len(plays_now)):
         old = slice(histories.starts[u], histories.starts[u + 1])

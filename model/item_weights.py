@@ -1,8 +1,8 @@
-"""What the signals of each item of a history are worth together, under the half-lives of a generation.
+"""The weight of every item of a history: the decayed sum of its signals, by the half-lives of a generation.
 
-Histories keep signals as they came (`model/history.py`). Here the signals of one item and sign become one weight,
+Histories store undecayed signals (`model/history.py`). Here the signals of one item and sign become one weight,
 `sum_i w_i 2 ** (-plays_i / half_lives.plays - seconds_i / half_lives.seconds)`, where the ages count up to the item's
-last signal, and `weight_max` limits the sum. From there to the listener's present all of it decays alike.
+last signal, and `weight_max` limits the sum. Later decay is the same for all signals of an item.
 """
 
 import math
@@ -35,12 +35,12 @@ class ItemWeights(NamedTuple):
         return ages
 
     def at_present(self, ages_in_plays: Starts, now_s: Counts, half_lives: HalfLives) -> Floats:
-        """Return what the items are worth now, shape (k,).
+        """Return the present weights of the items, shape (k,).
 
         Args:
             ages_in_plays: Plays since the latest signal of each item, shape (k,).
-            now_s: Latest event time of each user, shape (n,): the items of an idle listener do not grow old.
-            half_lives: Those by which the weights were summed.
+            now_s: Latest event time of each user, shape (n,): the weights of an idle listener do not decay.
+            half_lives: The half-lives of the sums.
         """
         if half_lives.seconds == np.inf:
             return decayed(self.weights, ages_in_plays, half_lives)
@@ -54,10 +54,10 @@ def item_weights(histories: Histories, half_lives: HalfLives, weight_max: float 
     Args:
         histories: Histories of n users.
         half_lives: The half-lives to weigh by.
-        weight_max: Most that the signals of one item are worth together, for it or against it.
+        weight_max: Largest total weight of one item, for it or against it.
 
     Returns:
-        The items. Without repeats the columns of the histories are theirs, and nothing is copied.
+        The items. Without repeats they share the columns of the histories, without a copy.
     """
     starts = as_kernel_array(histories.starts, np.int64)
     item_keys, values = as_kernel_array(histories.item_keys, np.uint64), as_kernel_array(histories.values, np.float32)
@@ -71,7 +71,7 @@ def item_weights(histories: Histories, half_lives: HalfLives, weight_max: float 
 
 
 def item_weights_plain(histories: Histories, half_lives: HalfLives, weight_max: float = np.inf) -> ItemWeights:
-    """Do the same in plain Python: what the kernel is tested against."""
+    """Compute `item_weights` in plain Python, as the reference of the kernel's tests."""
     items, starts = [], [0]
     for u in range(len(histories.starts) - 1):
         part = slice(histories.starts[u], histories.starts[u + 1])
@@ -107,7 +107,7 @@ def signal_counts(histories: Histories) -> Counts:
 
 @njit(nogil=True, cache=True)
 def _count_signals(starts: Starts, previous: Rows) -> Counts:
-    """Number the signals of every item, then give the last number to all of them."""
+    """Number the signals of every item, then copy the last number to all of them."""
     counts = np.ones(len(previous), np.uint32)
     for u in range(len(starts) - 1):
         first = starts[u]
@@ -124,7 +124,7 @@ def _count_signals(starts: Starts, previous: Rows) -> Counts:
 def _sum_by_item(
     starts: Starts, columns: Columns, links: PreviousSignals, halvings: tuple[float, float], weight_max: float
 ) -> Columns:
-    """Walk every history from its end, where the first signal of an item is its latest, and fill the items' places."""
+    """Sum the signals of every item, from the end of each history, so that an item's latest signal comes first."""
     item_keys, values, touched, played = columns
     previous, item_starts, _ = links
     total = item_starts[-1]

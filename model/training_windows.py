@@ -14,15 +14,15 @@ from model.training import Matrix
 
 
 def training_matrix(histories: Histories, objective: Objective, weight_max: float = np.inf) -> Matrix:
-    """Return the matrix to train on: what every item was worth to its listener at its last signal; windows come last.
+    """Return the training matrix: the weight of every item at its last signal; the rows of windows come last.
 
     Recency belongs to the moment of a list: it is applied when a user is folded in. Items are described by all signals
     of a history, so the weights do not decay behind an item's last signal.
 
     Args:
         histories: Histories of n listeners, with item rows in the place of keys.
-        objective: What is minimised: its half-lives weigh an item's earlier signals.
-        weight_max: Most that the signals of one item are worth together.
+        objective: The training objective; its half-lives weigh an item's earlier signals.
+        weight_max: Largest total weight of one item's signals.
     """
     items = item_weights(histories, objective.half_lives, weight_max)
     matrix = Matrix(items.starts, items.item_keys.astype(np.int32), items.weights)

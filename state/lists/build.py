@@ -32,8 +32,8 @@ class Lists(NamedTuple):
     scores: Floats  # (n, list_n)
     personal: NDArray[np.bool_]  # (n,), False where the list is the popular one
     blended: NDArray[np.bool_]  # (n,), True where a personal list is blended with the popular one
-    unlisted: Unlisted  # what is in none of them
-    equations: Equations  # what the users' vectors were solved from
+    unlisted: Unlisted  # the items that no list contains
+    equations: Equations  # the equations that the users' vectors solve
 
 
 class ListBuilder:
@@ -43,7 +43,7 @@ class ListBuilder:
         """Prepare a builder, once per process.
 
         Args:
-            settings: How long a list is, which items are left out of it, and whose list is blended.
+            settings: The length of a list, the rules of exclusion and of blending.
             ranker: Ranks the lists; its catalog says which items are available.
             popularity: The source of the popular list.
         """
@@ -53,9 +53,9 @@ class ListBuilder:
     def build(self, records: UserRecords, context: ListContext) -> Lists:
         """Fold users into the generation, in place, and rank its items for them.
 
-        The vectors are written into `records`. A user of whom the generation knows no item gets the popular list; its
-        scores are what the items' plays are worth. A user of whom it knows few gets a blended one (`model/blend.py`),
-        whose scores are own scores and the popular part of them.
+        The vectors are written into `records`. A user without an item that the generation knows gets the popular
+        list, whose scores are the decayed sums of plays. A user with few known items gets a blended list
+        (`model/blend.py`), whose scores are personal scores plus a popular part.
 
         Args:
             records: The users.
@@ -106,7 +106,9 @@ def exact_builder(settings: Settings) -> ListBuilder:
 def _fold_in(records: UserRecords, items: ItemWeights, ages: Starts, generation: Generation) -> Equations:
     """Solve the users' vectors under a generation, in place; return the equations that they solve."""
     equations = equations_under(items, weights_now(records, items, ages, generation), generation)
-    records.vectors[records.header["generation_key"] != generation.key] = 0  # another generation's mean nothing here
+    records.vectors[records.header["generation_key"] != generation.key] = (
+        0  # vectors of another generation are not comparable
+    )
     solve_rows(equations, generation.fixed_items, records.vectors)
     return equations
 
@@ -132,7 +134,7 @@ def kinds_of(lists: Lists) -> list[Kind]:
 
 
 def _count(left_out: ExclusionCounts, n_lists: int, rows_of: Mapping[Reason, Rows], unlisted: Unlisted) -> None:
-    """Count what is left out of lists by reason: here every reason is known."""
+    """Count the items that are left out of lists, by reason."""
     counts = {reason: int((rows >= 0).sum()) for reason, rows in rows_of.items()}
     counts["withdrawn"] = n_lists * len(unlisted.withdrawn_rows)
     counts["unavailable"] = n_lists * len(unlisted.unavailable_rows)

@@ -1,4 +1,4 @@
-"""The whole split of one score: every play of a listener's history and what it adds to an item."""
+"""The split of one score: the share of every item in a listener's history."""
 
 import msgspec
 import numpy as np
@@ -17,19 +17,19 @@ from streams.settings import Settings
 
 
 class ExplanationError(LookupError):
-    """A score cannot be explained, for there is none; the message says what is missing, and when it will be there."""
+    """The item has no score to explain. The message names the missing part, and the time or step that adds it."""
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """What the plays of one item add to a score."""
+    """The share of one item's plays in a score."""
 
     item_id: str
     last_played_s: int
     """Event time of the last play of the item, in seconds since 1970."""
     weight: float
-    """What the plays of the item are worth now."""
+    """The present weight of the item's plays."""
     share: float
-    """What they add to the score; below 0: what they take from it."""
+    """Their part of the score; below 0 they lower it."""
     percent: float | None
     """The share in percent of the sum; None if that is 0."""
 
@@ -42,13 +42,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     """Id of the generation that the listener's vector belongs to."""
     serving: str | None
-    """Id of the generation announced last; None: there is none."""
+    """Id of the generation announced last; None before the first one."""
     score: float
     """The score by the listener's vector, as in their list, unless that is blended."""
     sum: float
-    """The sum of all shares; it differs from the score by what the solver of the vector left open."""
+    """The sum of all shares; it differs from the score by the residual of the solver."""
     rank: int | None
-    """The item's rank among those that the listener may get; None if it is none of them."""
+    """The item's rank among the items that the list may contain; None for an excluded item."""
     reason_without_rank: str | None
     """Why the item has no rank."""
     n_unknown: int
@@ -59,18 +59,18 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 def explanation(
     user_id: str, item_id: str, value: bytes, generation: Generation, serving: str | None, settings: Settings
 ) -> Explanation:
-    """Explain what an item scores with a listener.
+    """Explain the score of an item for a listener.
 
     Args:
         user_id: The listener.
         item_id: The item.
         value: The listener's record.
-        generation: The generation that the vector in it belongs to.
+        generation: The generation of the record's vector.
         serving: Id of the generation announced last.
-        settings: What is left out of lists.
+        settings: The rules by which lists exclude items.
 
     Raises:
-        ExplanationError: The generation does not know the item, or nothing that they played.
+        ExplanationError: The generation does not know the item, or none of the listener's items.
     """
     records = unpack([value], generation.manifest.objective.factors)
     row = _row_of(user_id, item_id, records, generation)
@@ -120,7 +120,7 @@ def _row_of(user_id: str, item_id: str, records: UserRecords, generation: Genera
 def _standing(
     records: UserRecords, known: Rows, ages: Starts, row: int, generation: Generation, settings: Settings
 ) -> tuple[float, int | None, str | None]:
-    """Return an item's score, its rank among all that a list may hold, and why it has none."""
+    """Return an item's score, and its rank among the items that a list may contain or the reason for no rank."""
     scores = generation.item_factors.astype(np.float64) @ records.vectors[0]
     score, open_ = float(scores[row]), np.ones(len(scores), np.bool_)
     hidden, cooled = (rows_under(generation, keys) for keys in unwanted(records, settings.users))

@@ -24,21 +24,21 @@ class SessionList(NamedTuple):
     items: list[str]
     scores: list[float]
     unknown: list[str]
-    """Those of the given items that the generation does not know."""
+    """The given items that the generation does not know."""
 
 
 def session_list(
     builder: ListBuilder, context: ListContext, item_ids: Sequence[str], weights: Sequence[float] | None = None
 ) -> SessionList:
-    """Return the list of a listener who has played these items and nothing else.
+    """Return the list of a hypothetical listener with plays of these items only.
 
-    It is the list that a worker would build for such a listener: it contains none of the items, and no unlisted one.
+    A worker would build the same list for such a listener. It contains neither these items nor unlisted ones.
 
     Args:
         builder: Builds the list.
         context: The generation, and the time at which items have to be available.
-        item_ids: Some items; one that is named twice counts twice.
-        weights: The weight of each item, more than 0; a play each if left out. All are equally recent.
+        item_ids: The items; a repeated item counts as often as it is named.
+        weights: The weight of each item, more than 0; 1 each if left out. All are equally recent.
 
     Raises:
         ValueError: There are not as many weights as items, or one is not above 0.
@@ -55,9 +55,9 @@ def session_list(
 
 
 def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_ids: Sequence[str]) -> SessionList:
-    """Rank some candidates for a listener who has played these items and nothing else, all of them, best first.
+    """Rank all candidates, best first, for a hypothetical listener with plays of these items only.
 
-    If none of the played items is known, the candidates are ranked by their plays in the training, and the list is
+    If none of the played items is known, the candidates are ranked by popularity in the training, and the kind is
     `popular`. Candidates that the generation does not know are left out, and named among the unknown items.
     """
     names = list(dict.fromkeys(candidate_ids))
@@ -75,7 +75,7 @@ def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_i
 
 
 def _vector(generation: Generation, rows: Rows) -> Floats:
-    """Return the vector of a listener whose last play was of all these items at once, each as often as it stands."""
+    """Return the vector of a listener whose last play was of all these items at once, repeats included."""
     played, counts = np.unique(rows[rows >= 0], return_counts=True)
     objective = generation.manifest.objective
     signals = WeightedRows(np.array([0, len(played)]), played, counts.astype(np.float32))

@@ -1,1 +1,1 @@
-"""User records: their codec, what events change in them, and their store."""
+"""User records: their codec, the changes that events make in them, and their store."""

@@ -1,4 +1,4 @@
-"""What a group's events do to their users' records, as columns that a kernel walks."""
+"""A group's events as columns, one row per change of a user's record; kernels loop over them."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -10,10 +10,10 @@ from model.arrays import Codes, Counts, Floats, Keys, Starts
 
 
 class Action(IntEnum):
-    """What an event does."""
+    """The effect of an event on its user's record."""
 
     PLAY = 0
-    """A signal by which age is counted."""
+    """A signal that counts as a play, and so makes earlier signals one play older."""
     SIGNAL = 1
     """Any other signal of an item."""
     HIDE = 2
@@ -25,12 +25,12 @@ class Action(IntEnum):
 
 
 class EventColumns(NamedTuple):
-    """Events of `n` users as they came: user after user, each user's by offset."""
+    """Events of `n` users in the order of the users, those of a user in the order of their offsets."""
 
     starts: Starts  # (n + 1,)
     offsets: NDArray[np.int64]  # (p,), place in the plays topic
     item_keys: Keys  # (p,), 0 for an event of no item
-    weights: Floats  # (p,), what a signal is worth; below 0: against the item
+    weights: Floats  # (p,), weight of a signal; below 0: against the item
     at_s: Counts  # (p,), event time of a signal, seconds since 1970
-    play_ids: Keys  # (p,), 0: the client gave none
+    play_ids: Keys  # (p,), 0: the client sent none
     actions: Codes  # (p,)

@@ -11,27 +11,27 @@ from state.users.record_batch import UserRecords, without
 def forget(
     records: UserRecords, forget_offsets: NDArray[np.int64], now_s: int
 ) -> tuple[UserRecords, NDArray[np.bool_]]:
-    """Empty the records of users who wish to be forgotten; each keeps its place in the plays topic.
+    """Empty the records of users with a request to be forgotten; a record keeps its applied offset.
 
-    A wish at or below a user's applied offset was delivered again, and empties nothing: what was played since stays.
+    A request at or below a user's applied offset is a redelivery and is ignored, so later plays stay.
 
     Args:
         records: The users.
-        forget_offsets: Where each wished so last, shape (n,); `NOTHING_APPLIED` for a user who did not.
-        now_s: When the records are made, in seconds since 1970.
+        forget_offsets: Offset of each user's latest request, shape (n,); `NOTHING_APPLIED` for none.
+        now_s: Time of the new records, in seconds since 1970.
 
     Returns:
-        The records after it, and which users wished it, now or when it was delivered first, shape (n,).
+        The new records, and a flag for every user with a request, redeliveries included, shape (n,).
     """
-    wished = forget_offsets > NOTHING_APPLIED
+    requested = forget_offsets > NOTHING_APPLIED
     emptied = forget_offsets > records.header["applied_offset"]
     if not emptied.any():
-        return records, wished
+        return records, requested
     header = records.header.copy()
     header[emptied] = np.zeros((), header.dtype)
     header["format"] = records.header["format"]
     header["applied_offset"][emptied], header["listed_at_s"][emptied] = forget_offsets[emptied], now_s
-    left = UserRecords(
+    remaining = UserRecords(
         header,
         Histories(*without(emptied, *records.histories)),
         records.play_ids.without(emptied),
@@ -40,4 +40,4 @@ def forget(
         records.listed.without(emptied),
         np.where(emptied[:, None], np.float32(0), records.vectors),
     )
-    return left, wished
+    return remaining, requested

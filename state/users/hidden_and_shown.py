@@ -1,4 +1,4 @@
-"""What a user's records keep of hidden and of shown items, and which of these are left out of lists."""
+"""The hidden and the shown items of user records, and their exclusion from lists."""
 
 import numpy as np
 from numba import njit
@@ -15,59 +15,61 @@ Columns = tuple[Starts, Keys, Codes, Floats]  # starts, item keys, actions, weig
 Memory = tuple[Keys, Counts, Counts]  # item keys, shows, at play
 
 
-def hide(hidden: RaggedKeys, events: Columns, taken: Flags, hidden_max: int) -> RaggedKeys:
-    """Hide items, and show them again.
+def hide(hidden: RaggedKeys, events: Columns, applied: Flags, hidden_max: int) -> RaggedKeys:
+    """Apply the events that hide and unhide items.
 
     Args:
-        hidden: What `n` users have hidden.
-        events: Their events: where each user's begin, item keys, actions, weights.
-        taken: Which events take effect.
-        hidden_max: Most hidden items of a user; over it the first hidden come back.
+        hidden: The hidden items of `n` users.
+        events: Their events: starts, item keys, actions, weights.
+        applied: True for every event that takes effect, shape (p,).
+        hidden_max: Most hidden items of a user; above it the items hidden first are unhidden.
     """
     starts, keys, actions, _ = events
-    wished = taken & ((actions == _HIDE) | (actions == _UNHIDE))
-    if not wished.any():
+    requested = applied & ((actions == _HIDE) | (actions == _UNHIDE))
+    if not requested.any():
         return hidden
-    return RaggedKeys(*_hide(starts, keys, actions, wished, hidden.starts, hidden.keys, hidden_max))
+    return RaggedKeys(*_hide(starts, keys, actions, requested, hidden.starts, hidden.keys, hidden_max))
 
 
-def remember_shown(
-    shown: Shown, plays_so_far: Counts, events: Columns, taken: Flags, shown_max: int, cooldown: tuple[int, int]
+def count_shows(
+    shown: Shown, plays_so_far: Counts, events: Columns, applied: Flags, shown_max: int, cooldown: tuple[int, int]
 ) -> Shown:
-    """Count how often items were shown; a signal for an item ends that, and so does a cool-down that is over.
+    """Count how often each item was shown.
+
+    A signal of positive weight removes its item's count. The first show after a finished cool-down sets the count to 1.
 
     Args:
-        shown: What is remembered of `n` users.
-        plays_so_far: Plays that each had made before, shape (n,).
-        events: Their events: where each user's begin, item keys, actions, weights.
-        taken: Which events take effect.
-        shown_max: Most items that are remembered of a user, the latest.
-        cooldown: Shows that leave an item out, and the plays for which they do.
+        shown: The shown items of `n` users.
+        plays_so_far: Plays of each user before the events, shape (n,).
+        events: Their events: starts, item keys, actions, weights.
+        applied: True for every event that takes effect, shape (p,).
+        shown_max: Most shown items of a user; above it the oldest are dropped.
+        cooldown: Number of shows that start a cool-down, and its length in plays.
     """
     starts, keys, actions, weights = events
-    if not (taken & (actions == _SHOWN)).any() and not len(shown.item_keys):
+    if not (applied & (actions == _SHOWN)).any() and not len(shown.item_keys):
         return shown
-    found = _remember(
-        starts, keys, actions, weights, taken, plays_so_far, shown.starts, shown.columns, shown_max, *cooldown
+    new_starts, columns = _count_shows(
+        starts, keys, actions, weights, applied, plays_so_far, shown.starts, shown.columns, shown_max, *cooldown
     )
-    return Shown(found[0], *found[1])
+    return Shown(new_starts, *columns)
 
 
 def cooling(shown: Shown, plays_now: Counts, cooldown: tuple[int, int]) -> Flags:
-    """Tell which of the shown items are left out of their user's list for now."""
+    """Return a flag for every shown item in its cool-down: its user's list excludes it."""
     shows, plays = cooldown
     if not shows:
         return np.zeros(len(shown.item_keys), np.bool_)
     ages = np.repeat(plays_now, np.diff(shown.starts)).astype(np.int64) - shown.at_play
-    out: Flags = (shown.shows >= shows) & (ages < plays)
-    return out
+    is_cooling: Flags = (shown.shows >= shows) & (ages < plays)
+    return is_cooling
 
 
 @njit(nogil=True, cache=True)
 def _hide(
-    starts: Starts, keys: Keys, actions: Codes, wished: Flags, old_starts: Starts, old: Keys, hidden_max: int
+    starts: Starts, keys: Keys, actions: Codes, requested: Flags, old_starts: Starts, old: Keys, hidden_max: int
 ) -> tuple[Starts, Keys]:
-    """Return starts and keys of what is hidden after the events."""
+    """Return starts and keys of the items that are hidden after the events."""
     n = len(starts) - 1
     new_starts, new = np.zeros(n + 1, np.int64), np.empty(len(old) + len(keys), np.uint64)
     for u in range(n):
@@ -77,10 +79,10 @@ def _hide(
             tail += 1
         head = max(head, tail - hidden_max)
         for i in range(starts[u], starts[u + 1]):
-            if not wished[i]:
+            if not requested[i]:
                 continue
             left = head
-            for j in range(head, tail):  # what is hidden again moves to the end
+            for j in range(head, tail):  # an item that is hidden again moves to the end
                 if new[j] != keys[i]:
                     new[left] = new[j]
                     left += 1
@@ -97,25 +99,25 @@ def _hide(
 
 @njit
 def _drop(memory: Memory, head: int, tail: int, key: int) -> tuple[int, int, int]:
-    """Remove an item; return the new tail, its shows and when it was shown last, 0 if it was not there."""
+    """Remove an item; return the new tail, its shows, and the play count of its last show; 0 and 0 for a new item."""
     keys, shows, at_play = memory
-    left, found, at = head, 0, 0
+    left, n_shows, at = head, 0, 0
     for j in range(head, tail):
         if keys[j] == key:
-            found, at = shows[j], at_play[j]
+            n_shows, at = shows[j], at_play[j]
         else:
             keys[left], shows[left], at_play[left] = keys[j], shows[j], at_play[j]
             left += 1
-    return left, found, at
+    return left, n_shows, at
 
 
 @njit(nogil=True, cache=True)
-def _remember(
+def _count_shows(
     starts: Starts,
     keys: Keys,
     actions: Codes,
     weights: Floats,
-    taken: Flags,
+    applied: Flags,
     plays_so_far: Counts,
     old_starts: Starts,
     old: Memory,
@@ -123,7 +125,7 @@ def _remember(
     cool_shows: int,
     cool_plays: int,
 ) -> tuple[Starts, Memory]:
-    """Return starts and columns of what is remembered after the events."""
+    """Return starts and columns of the shown items after the events."""
     n, capacity = len(starts) - 1, len(old[0]) + len(keys)
     new_starts = np.zeros(n + 1, np.int64)
     memory = np.empty(capacity, np.uint64), np.empty(capacity, np.uint32), np.empty(capacity, np.uint32)
@@ -135,7 +137,7 @@ def _remember(
             tail += 1
         head = max(head, tail - shown_max)
         for i in range(starts[u], starts[u + 1]):
-            if not taken[i]:
+            if not applied[i]:
                 continue
             plays += actions[i] == _PLAY
             if actions[i] == _SHOWN:

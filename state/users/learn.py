@@ -1,4 +1,4 @@
-"""What events change in their users' records, exactly once."""
+"""Apply events to their users' records, exactly once."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from model.item_weights import item_weights
 from model.objective import DAY_S
 from model.ragged import RaggedKeys
 from state.users.event_columns import Action, EventColumns
-from state.users.hidden_and_shown import hide, remember_shown
+from state.users.hidden_and_shown import count_shows, hide
 from state.users.record import PAUSED
 from state.users.record_batch import UserRecords, new_users, pack
 from streams.settings import Settings
@@ -22,73 +22,73 @@ _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN = (
     int(action) for action in (Action.PLAY, Action.SIGNAL, Action.PAUSE, Action.RESUME, Action.SHOWN)
 )
 OUTCOMES = ("learnt", "wished", "redelivered", "retried", "paused", "capped", "trimmed")
-"""What became of an event: its number is the place here. What is trimmed is learnt, up to what an item may be worth."""
+"""The outcomes of an event, by number. A trimmed event is learnt, up to the largest weight of an item."""
 LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, _TRIMMED = range(len(OUTCOMES))
 
 
 class Learnt(NamedTuple):
-    """What a group's events changed."""
+    """The result of a group's events."""
 
     records: UserRecords
     """The records after the events."""
     repeated: Flags
-    """Which users had an event that was delivered again, shape (n,)."""
+    """True for every user with a redelivered event, shape (n,)."""
     outcomes: Codes
-    """What became of every event, shape (p,), a place in `OUTCOMES`."""
+    """The outcome of every event, shape (p,), an index into `OUTCOMES`."""
 
 
 def half_lives_of(settings: Settings) -> HalfLives:
-    """Return the half-lives of the settings, which count while no generation is in service."""
+    """Return the half-lives of the settings, which apply while no generation is in service."""
     return HalfLives(settings.objective.half_life_plays, settings.objective.half_life_days * DAY_S)
 
 
 def learn(records: UserRecords, events: EventColumns, settings: Settings, half_lives: HalfLives) -> Learnt:
-    """Apply events to the records of their users; one that a record contains already is skipped.
+    """Apply events to the records of their users; skip an event that a record contains already.
 
-    An event at or below the user's applied offset was delivered again. A signal whose id is remembered is a client's
-    own retry, one of a paused user is not learnt, nor one over the day's limit: it moves the applied offset and
-    changes nothing else.
+    An event at or below the user's applied offset is a redelivery. A signal with a stored id is a client's retry.
+    A retry, a signal of a paused user and a signal over the day's limit are not learnt: they move the applied offset
+    and change nothing else.
 
     Args:
         records: The users.
         events: Their events.
         settings: The limits of a record.
-        half_lives: Those of the generation in service. They decide which outcomes are `trimmed`, and change no record.
+        half_lives: The half-lives of the generation in service. They affect `trimmed` outcomes only, and no record.
     """
     header = records.header.copy()
     repeated = _repeated(events, header["applied_offset"])
     state = _columns_of(header)
     limits = settings.users.play_ids_max, settings.signals.per_day_max
-    told = events.starts, events.offsets, events.at_s, events.play_ids, events.actions
-    remembered = records.play_ids.starts, records.play_ids.keys
-    outcomes, *ids = _admit(*told, *state.values(), *remembered, *limits)
-    taken = outcomes <= _WISHED
-    wishes = events.starts, events.item_keys, events.actions, events.weights
+    new = events.starts, events.offsets, events.at_s, events.play_ids, events.actions
+    stored_ids = records.play_ids.starts, records.play_ids.keys
+    outcomes, *ids = _admit(*new, *state.values(), *stored_ids, *limits)
+    applied = outcomes <= _WISHED
+    columns = events.starts, events.item_keys, events.actions, events.weights
     cooldown = settings.users.cooldown_shows, settings.users.cooldown_plays
-    shown = remember_shown(records.shown, header["plays"], wishes, taken, settings.users.shown_max, cooldown)
+    shown = count_shows(records.shown, header["plays"], columns, applied, settings.users.shown_max, cooldown)
     for name, column in state.items():
         header[name] = column
     fresh = outcomes == LEARNT
-    kept = np.concatenate(([0], np.cumsum(fresh)))[events.starts]
-    columns = (column[fresh] for column in (events.item_keys, events.weights, events.at_s, events.actions == _PLAY))
+    fresh_starts = np.concatenate(([0], np.cumsum(fresh)))[events.starts]
+    learnt = (column[fresh] for column in (events.item_keys, events.weights, events.at_s, events.actions == _PLAY))
     histories, header["plays"] = add_plays(
         records.histories,
         header["plays"].copy(),
-        Plays(kept, *columns),
+        Plays(fresh_starts, *learnt),
         settings.users.history_max,
     )
-    changed = np.diff(kept) > 0
+    changed = np.diff(fresh_starts) > 0
     if fresh.any():
-        latest = np.maximum.reduceat(events.at_s[fresh], kept[:-1][changed])
+        latest = np.maximum.reduceat(events.at_s[fresh], fresh_starts[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
     _mark_trimmed(outcomes, events, histories, half_lives, settings.signals.item_weight_max)
-    hidden = hide(records.hidden, wishes, taken, settings.users.hidden_max)
+    hidden = hide(records.hidden, columns, applied, settings.users.hidden_max)
     after = UserRecords(header, histories, RaggedKeys(*ids), hidden, shown, records.listed, records.vectors)
     return Learnt(after, repeated, outcomes)
 
 
 def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
-    """Tell which users have an event that their record contains already."""
+    """Return a flag for every user with an event that the record contains already."""
     n_events = np.diff(events.starts)
     at_or_below = np.append(events.offsets <= np.repeat(applied, n_events), False)
     repeated: Flags = (np.add.reduceat(at_or_below, events.starts[:-1]) > 0) & (n_events > 0)
@@ -98,7 +98,7 @@ def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
 def _mark_trimmed(
     outcomes: Codes, events: EventColumns, histories: Histories, half_lives: HalfLives, weight_max: float
 ) -> None:
-    """Mark the signals of items that are worth the most that they may be."""
+    """Mark the signals of items whose weight is at its limit as trimmed."""
     longest = int(np.diff(histories.starts).max(initial=0))
     if longest * float(np.abs(histories.values).max(initial=0)) < weight_max:
         return
@@ -108,13 +108,13 @@ def _mark_trimmed(
         owners = np.searchsorted(items.starts, full, side="right") - 1
         pairs = {*zip(owners.tolist(), items.item_keys[full].tolist(), strict=True)}
         users = np.repeat(np.arange(len(events.starts) - 1), np.diff(events.starts))
-        found = zip(users.tolist(), events.item_keys.tolist(), strict=True)
-        trimmed = np.array([pair in pairs for pair in found], np.bool_)
+        signals = zip(users.tolist(), events.item_keys.tolist(), strict=True)
+        trimmed = np.array([pair in pairs for pair in signals], np.bool_)
         outcomes[trimmed & (outcomes == LEARNT)] = _TRIMMED
 
 
 def _columns_of(header: NDArray[np.void]) -> dict[str, NDArray[Any]]:
-    """Return copies of the header's fields that a kernel counts on, each contiguous."""
+    """Return contiguous copies of the header's fields that the kernel updates."""
     return {name: header[name].copy() for name in ("applied_offset", "flags", "day", "day_signals")}
 
 
@@ -128,7 +128,7 @@ def _pause(flags: int, action: int) -> int:
 
 @njit
 def _is_known(ids: Keys, head: int, tail: int, play_id: int) -> bool:
-    """Tell whether a client's own id is remembered."""
+    """Return whether a client's id is among the stored ones."""
     known = False
     for j in range(head, tail):
         known = known or ids[j] == play_id
@@ -137,7 +137,7 @@ def _is_known(ids: Keys, head: int, tail: int, play_id: int) -> bool:
 
 @njit
 def _outcome(action: int, flags: int, known: bool) -> int:  # noqa: FBT001  numba takes no keywords
-    """Tell what becomes of an event that is new, the day's limit left out."""
+    """Return the outcome of a new event, before the day's limit applies."""
     if action not in (_PLAY, _SIGNAL, _SHOWN):
         return _WISHED
     if flags & PAUSED:
@@ -149,7 +149,7 @@ def _outcome(action: int, flags: int, known: bool) -> int:  # noqa: FBT001  numb
 
 @njit
 def _is_over(day: Counts, day_signals: Counts, u: int, at_s: int, day_max: int) -> bool:
-    """Count a signal on its day; tell whether that day has had enough of them already."""
+    """Count a signal on its day; return whether the day's limit is reached already."""
     today = at_s // DAY_S
     if today > day[u]:
         day[u], day_signals[u] = today, 0
@@ -161,7 +161,7 @@ def _is_over(day: Counts, day_signals: Counts, u: int, at_s: int, day_max: int) 
 
 @njit
 def _continues(i: int, first: int, offsets: Starts, actions: Codes) -> bool:
-    """Tell whether an item was shown by the same event as the one before it."""
+    """Return whether a row and the one before it are shown items of the same event."""
     return i > first and actions[i] == _SHOWN and actions[i - 1] == _SHOWN and offsets[i] == offsets[i - 1]
 
 
@@ -181,7 +181,7 @@ def _admit(
     ids_max: int,
     day_max: int,
 ) -> tuple[Codes, Starts, Keys]:
-    """Tell what becomes of every event, count on what the header holds, and return the remembered ids after them."""
+    """Return the outcome of every event and the new stored ids; update the header's columns in place."""
     n = len(starts) - 1
     outcomes = np.empty(len(offsets), np.uint8)
     id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(old_ids) + len(new_ids), np.uint64)

@@ -44,7 +44,7 @@ class ChangelogRecord(Protocol):
 
 
 class Place(NamedTuple):
-    """Where in the changelog a partition's state stands."""
+    """The position of a partition's state in the changelog."""
 
     changelog_offset: int = -1
     """Offset of the last changelog record that the state contains; -1: none."""
@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
 
 def place_of(stored: bytes | None) -> Place:
-    """Read a place as it is stored."""
+    """Decode a stored place."""
     return Place(*_PLACE.unpack(stored)) if stored else Place()
 
 
@@ -66,14 +66,14 @@ class PartitionState:
         Args:
             folder: Folder of the database; its parents are made.
             cache: Block cache shared with other partitions.
-            named_max: Most item names remembered as written; over it all are forgotten and looked up again.
+            named_max: Most item names cached as written; above it the cache is cleared.
 
         Raises:
             Exception: RocksDB's own, when another process holds the folder or a file is damaged.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._db = rocksdict.Rdict(str(folder), rocks_options(cache))
-        # The changelog is the log: what a crash takes from memory is read back from the place that the disk has.
+        # The changelog is the log: after a crash, recovery reads it from the place on the disk.
         self._unlogged = rocksdict.WriteOptions()
         self._unlogged.disable_wal = True
         self.place = place_of(self._db.get(PLACE_KEY))
@@ -86,7 +86,7 @@ class PartitionState:
         self._named_max = named_max
 
     def close(self) -> None:
-        """Write what is in memory to the disk and close; nothing else may be called afterwards."""
+        """Flush the memory to the disk and close; a closed state cannot be used."""
         self._db.flush()
         self._db.close()
 
@@ -95,7 +95,7 @@ class PartitionState:
         return self._db.get(list(keys))  # type: ignore[no-any-return]
 
     def commit(self, writes: Iterable[tuple[bytes, bytes | None]], place: Place) -> None:
-        """Write values, and the place in the changelog at which they stand, at once."""
+        """Write values and their place in the changelog atomically."""
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, value in writes:
             self._put(batch, key, value)
@@ -104,11 +104,11 @@ class PartitionState:
         self._write(batch, place)
 
     def apply_changelog(self, records: Sequence[ChangelogRecord]) -> int:
-        """Take in consecutive changelog records, keeping per user the record with the highest applied offset.
+        """Apply consecutive changelog records, keeping per user the record with the highest applied offset.
 
-        A record below what the state holds comes from a worker that woke up late. The state keeps the winner and
-        marks its user as outranked, so that the winner is written to the changelog again before compaction could
-        prefer the later, staler record. The mark is as durable as the place.
+        A record with a lower applied offset than the stored one comes from a worker that was revoked and wrote late.
+        The state keeps the stored record and marks its user as outranked. The stored record is then written to the
+        changelog again, before compaction could prefer the stale one. The mark is as durable as the place.
 
         Returns:
             How many records were outranked.
@@ -117,15 +117,15 @@ class PartitionState:
         users = [record for record in records if record.value is not None and not is_item_name(record.key)]
         applied = np.frombuffer(b"".join([(record.value or b"")[APPLIED_OFFSET] for record in users]), "<i8")
         highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
-        # A record above all that stands before it is later than its user's, too: workers write in that order.
+        # A record above all earlier ones is also above its user's earlier record: workers write in that order.
         later = applied > highest[:-1]
-        if later.all():  # the rule: names, tombstones and users' records take effect as they stand
+        if later.all():  # the usual case: names, tombstones and users' records are written unchanged
             for record in records:
                 self._put(batch, record.key, record.value)
             outranked = []
         else:
             outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)
-        batch.delete(SWEPT_KEY)  # whoever wrote these records may have served another generation
+        batch.delete(SWEPT_KEY)  # another worker wrote these records, perhaps under another generation
         self._swept = self._sweeping = 0
         self._write(batch, Place(records[-1].offset, int(highest[-1])))
         return len(outranked)
@@ -133,7 +133,7 @@ class PartitionState:
     def _apply_doubtful(
         self, records: Sequence[ChangelogRecord], later: Mapping[int, bool], batch: rocksdict.WriteBatch
     ) -> list[bytes]:
-        """Take in records some of which may be staler than what the state, or this very batch, holds."""
+        """Apply records of which some may be staler than the state, or than earlier ones of this batch."""
         newest: dict[bytes, bytes | None] = {}
         doubtful: dict[bytes, list[bytes]] = {}
         for record in records:
@@ -151,9 +151,9 @@ class PartitionState:
         return outranked
 
     def _settle(self, doubtful: dict[bytes, list[bytes]], newest: dict[bytes, bytes | None]) -> list[bytes]:
-        """Compare records with what stands before them in this batch or in the state; put winners into `newest`.
+        """Compare records with the earlier ones of this batch and of the state; put winners into `newest`.
 
-        Among equals the later one wins: it is the same history, folded under a later generation.
+        Of equal applied offsets the later record wins: it has the same history, folded under a later generation.
         """
         outranked = []
         for key, stored in zip(doubtful, self.read(list(doubtful)), strict=True):
@@ -167,7 +167,7 @@ class PartitionState:
         return outranked
 
     def unnamed(self, item_keys: Iterable[int]) -> list[int]:
-        """Return those items whose name this partition does not hold yet."""
+        """Return the items whose name this partition does not contain yet."""
         doubtful = {name: key for key in item_keys if (name := item_name_key(key)) not in self._named}
         unknown = []
         for name, stored in zip(doubtful, self.read(list(doubtful)) if doubtful else [], strict=True):
@@ -187,15 +187,15 @@ class PartitionState:
         return [user for (user, _), _ in zip(self._marked(OUTRANKED_PREFIX), range(n), strict=False)]
 
     def forgotten(self) -> Iterator[bytes]:
-        """Yield the users of whom nothing but a marker is kept."""
+        """Yield the forgotten users: their record is a marker."""
         return (user for user, _ in self._marked(FORGOTTEN_PREFIX))
 
     def forgotten_before(self, at_s: float) -> Iterator[bytes]:
-        """Yield those of them whose marker was made before a moment, in seconds since 1970."""
+        """Yield the forgotten users whose marker was made before a moment, in seconds since 1970."""
         return (user for user, made in self._marked(FORGOTTEN_PREFIX) if _SECONDS.unpack(made)[0] < at_s)
 
     def owed_since(self, listed_at_ms: int) -> Iterator[bytes]:
-        """Yield the users whose changed list waits, and whose list before it was made no later than a moment."""
+        """Yield the users with an unpublished list whose published list was made no later than a moment."""
         return (user for user, at in self._marked(OWED_PREFIX) if _MILLISECONDS.unpack(at)[0] <= listed_at_ms)
 
     def users(self, after: bytes, n: int) -> list[tuple[bytes, bytes]]:
@@ -214,14 +214,14 @@ class PartitionState:
         return self._swept
 
     def begin_sweep(self, generation_key: int) -> None:
-        """Take note that from now on every user is looked at, and folded under a generation."""
+        """Begin a sweep, which folds every user under a generation."""
         self._sweeping = generation_key
 
     def folds_under(self, generation_key: int) -> None:
-        """Take note that users are about to be folded under a generation, 0 for none.
+        """Record that users will be folded under a generation, 0 for none.
 
-        Under another one than the partition was swept under, or is being swept under, they have to be found again when
-        that one comes back: so the mark goes, and goes to the disk before they do.
+        If it is another generation than that of the present or the last sweep, a return to the latter needs a new
+        sweep. So the mark of the sweep is removed, on the disk as well, before the users are written.
         """
         if self._sweeping != generation_key:
             self._sweeping = 0
@@ -241,11 +241,11 @@ class PartitionState:
         self._db.put(SWEPT_KEY, generation_key.to_bytes(8, "little"), write_opt=self._unlogged)
 
     def _marked(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the users who are marked, and what the mark holds, in the order of their keys."""
-        for key, held in self._db.items(from_key=prefix):
+        """Yield the users with a mark, and the value of the mark, in the order of their keys."""
+        for key, mark in self._db.items(from_key=prefix):
             if not key.startswith(prefix):
                 return
-            yield key.removeprefix(prefix), held
+            yield key.removeprefix(prefix), mark
 
     def _write(self, batch: rocksdict.WriteBatch, place: Place) -> None:
         batch.put(PLACE_KEY, _PLACE.pack(*place))
@@ -271,5 +271,5 @@ class PartitionState:
             self.has_owed = True
         elif self.has_owed:
             batch.delete(OWED_PREFIX + key)
-        if self.has_outranked:  # what is written now stands in the changelog behind the stale record
+        if self.has_outranked:  # this record follows the stale one in the changelog
             batch.delete(OUTRANKED_PREFIX + key)

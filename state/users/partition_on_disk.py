@@ -9,22 +9,22 @@ from state.users.partition import PLACE_KEY, Place, place_of
 
 
 class OnDisk(NamedTuple):
-    """What the files of a state hold; what a running worker has in memory is not in them."""
+    """The contents of a state's files, without the unflushed writes of a running worker."""
 
     place: Place
     values: list[bytes | None]
-    """The value of every key asked for, None where there is none."""
+    """The value of every requested key, None for a missing one."""
 
 
 def read_on_disk(folder: Path, keys: Sequence[bytes]) -> OnDisk:
-    """Read keys of a partition's state and leave its folder alone.
+    """Read the values of keys from a partition's files, without a change to its folder.
 
     Args:
         folder: Folder of the database.
-        keys: What to read.
+        keys: The keys to read.
 
     Raises:
-        StateError: It cannot be opened.
+        StateError: The database cannot be opened.
     """
     place, *values = values_on_disk(folder, [PLACE_KEY, *keys])
     return OnDisk(place_of(place), values)

@@ -74,7 +74,7 @@ NOTHING_APPLIED = -1
 
 
 WORDS_OF = {"n_history": 5, "n_play_ids": 2, "n_hidden": 2, "n_shown": 4, "n_listed": 1, "factors": 1}
-"""How many four-byte words an entry of every part takes."""
+"""Four-byte words per entry of every part."""
 
 PAUSED, OWED = 1, 2
 """Bits of the flags: nothing is learnt from the user's signals; their list has changed and is not published yet."""
@@ -99,9 +99,9 @@ _WITH_OWED = b"\x02", _CURRENT
 _FORMAT_1_BYTES, _FORMAT_1_FINGERPRINT = 48, slice(24, 32)
 
 FORGOTTEN_BYTES = HEADER.itemsize
-"""Length of the record of a user who was forgotten: a marker without history, ids and vector.
+"""Length of the record of a forgotten user: a marker without history, ids and vector.
 
-It holds the applied offset, which outranks whatever a late worker writes, and in `listed_at_s` when it was made."""
+Its applied offset outranks the records of a late worker. Its `listed_at_s` is the time when it was made."""
 
 
 class RecordFormatError(ValueError):
@@ -133,7 +133,7 @@ class ShownItem:
 
 @dataclass
 class UserRecord:
-    """Everything that is kept of one user."""
+    """Everything that is stored of one user."""
 
     applied_offset: int = NOTHING_APPLIED
     """Last offset of the plays topic that this state contains."""
@@ -150,7 +150,7 @@ class UserRecord:
     paused: bool = False
     """Nothing is learnt from the user's signals."""
     owed: bool = False
-    """Their list has changed since, and waits to be published."""
+    """Their list has changed since, and is not published yet."""
     day: int = 0
     """The latest day of event time that a signal was of, in days since 1970."""
     day_signals: int = 0
@@ -206,9 +206,9 @@ class UserRecord:
 
         def take(kind: str, count: int) -> list[Any]:
             nonlocal at
-            found = np.frombuffer(value, kind, count, at)
-            at += found.nbytes
-            return list(found.tolist())
+            column = np.frombuffer(value, kind, count, at)
+            at += column.nbytes
+            return list(column.tolist())
 
         entries = [take(kind, counts["history"]) for kind in ("<u8", "<f4", "<u4", "<u4")]
         play_ids, hidden = take("<u8", counts["play_ids"]), take("<u8", counts["hidden"])
@@ -227,7 +227,7 @@ class UserRecord:
 
 
 def upgraded(value: bytes) -> bytes:
-    """Return the bytes of this format that say the same as those of an older one; others as they are.
+    """Convert a record of an older format to this one; return any other bytes unchanged.
 
     An entry of an older format is the decayed sum of an item's signals as of the last one. It is read as one signal of
     that weight: under the half-lives that it was summed with, that is exact.
@@ -244,7 +244,7 @@ def check_format(value: bytes) -> None:
     """Check that bytes are a whole record of this format.
 
     Raises:
-        RecordFormatError: They are not.
+        RecordFormatError: The bytes are of another format, or cut short.
     """
     if len(value) < HEADER.itemsize or value[0] != FORMAT:
         message = (
@@ -265,13 +265,13 @@ def applied_offset_of(value: bytes) -> int:
 
 
 def is_forgotten(value: bytes) -> bool:
-    """Tell whether a record is the marker of a user who was forgotten."""
+    """Return whether a record is the marker of a forgotten user."""
     value = upgraded(value)
     return len(value) == FORGOTTEN_BYTES and not any(value[PLAYS]) and not value[FLAGS]
 
 
 def is_owed(value: bytes) -> bool:
-    """Tell whether the user's list has changed and waits to be published."""
+    """Return whether the user's list has changed and is not published yet."""
     return value[:1] in _WITH_OWED and bool(value[FLAGS] & OWED)
 
 

@@ -1,4 +1,4 @@
-"""Many user records as arrays: a group's records are read, changed and written without a Python object a play."""
+"""Many user records as arrays: a group's records are read, changed and written without a Python object per play."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class UserRecords:
 
     @property
     def blank(self) -> NDArray[np.bool_]:
-        """Tell of whom nothing is known and nothing is wished, shape (n,)."""
+        """True for every user without plays, signals, hidden and shown items, and without a pause, shape (n,)."""
         header = self.header
         known = (header["plays"] > 0) | (header["flags"] & PAUSED > 0)
         for starts in (self.histories.starts, self.hidden.starts, self.shown.starts):
@@ -94,7 +94,7 @@ class UserRecords:
 
 
 def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
-    """Read records; None stands for a user who has none yet.
+    """Read records; None stands for a new user.
 
     A vector of another length than `factors` belongs to another generation and reads as zeros.
 
@@ -107,15 +107,15 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     counts = np.empty((len(WORDS_OF), n), np.int64)
     for count, name in zip(counts, WORDS_OF, strict=True):
         count[:] = header[name]
-    # From here on nothing checks bounds: what the headers tell has to be what is there.
+    # No bounds are checked after this: the lengths in the headers have to be those of the records.
     if (header["format"] != FORMAT).any() or (HEADER_WORDS + _WORDS @ counts != np.diff(starts)).any():
         raise RecordFormatError(_UNREADABLE)
     fitting = counts[-1] == factors
     counts[-1, ~fitting] = 0
-    found = iter(_columns_of(words, starts[:-1] + HEADER_WORDS, counts))
+    columns = iter(_columns_of(words, starts[:-1] + HEADER_WORDS, counts))
     bounds = np.zeros((len(counts), n + 1), np.int64)
     np.cumsum(counts, axis=1, out=bounds[:, 1:])
-    parts = [[bounds[part], *islice(found, len(kinds))] for part, kinds in enumerate(_KINDS)]
+    parts = [[bounds[part], *islice(columns, len(kinds))] for part, kinds in enumerate(_KINDS)]
     vectors = np.zeros((n, factors), np.float32)
     vectors[fitting] = parts[5][1].reshape(int(fitting.sum()), factors)
     return UserRecords(
@@ -130,7 +130,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
 
 
 def _words_of(values: Sequence[bytes | None]) -> tuple[Words, Lengths]:
-    """Return the words of records, and where each begins and ends.
+    """Return the words of records, and the bounds of each.
 
     Raises:
         RecordFormatError: A record has no whole header, or no whole number of words.
@@ -153,7 +153,7 @@ def _columns_of(words: Words, first: Lengths, counts: Lengths) -> Iterator[NDArr
 
 
 def pack(records: UserRecords) -> list[bytes]:
-    """Write records, one value a user; a user without a generation has no vector in it."""
+    """Serialize records, one value per user; without a generation, without a vector."""
     header, n = records.header, len(records)
     with_vector = header["generation_key"] != 0
     others: tuple[Ragged, ...] = records.play_ids, records.hidden, records.shown, records.listed
@@ -175,16 +175,16 @@ def pack(records: UserRecords) -> list[bytes]:
 
 
 def without(emptied: Flags, starts: Starts, *columns: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return compressed rows of which some are emptied: where they begin, and their columns.
+    """Empty the rows of some users; return the new starts and columns.
 
-    >>> [found.tolist() for found in without(np.array([True, False]), np.array([0, 1, 3]), np.array([7, 8, 9]))]
+    >>> [part.tolist() for part in without(np.array([True, False]), np.array([0, 1, 3]), np.array([7, 8, 9]))]
     [[0, 0, 2], [8, 9]]
     """
     lengths = np.diff(starts)
-    kept = ~np.repeat(emptied, lengths)
-    return [np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), *(column[kept] for column in columns)]
+    remaining = ~np.repeat(emptied, lengths)
+    return [np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), *(column[remaining] for column in columns)]
 
 
 def new_users(n: int, factors: int) -> UserRecords:
-    """Return the records of users of whom nothing is known."""
+    """Return empty records, those of new users."""
     return unpack([None] * n, factors)

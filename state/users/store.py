@@ -24,15 +24,15 @@ OPEN_TRIES = 30
 OPEN_RETRY_S = 0.5
 RECOVERY_SLICES = 4
 STATE_S_MAX = 36 * 3600.0
-"""A state that nobody has written to for longer is rebuilt from the changelog. A listener who was forgotten has a
-marker there for a day, and then a tombstone for another (`delete.retention.ms`): an older state would miss both."""
+"""A state without a write for longer is rebuilt from the changelog. A forgotten listener has a marker there for a day,
+and then a tombstone for another (`delete.retention.ms`): an older state would miss both."""
 log = logging.getLogger(__name__)
 
 
 def _drop_old(folder: Path, now_s: float) -> None:
-    """Remove a state that is so old that the changelog may have dropped the tombstone of somebody who stands in it.
+    """Remove a state older than `STATE_S_MAX`: the changelog may have dropped the tombstone of a user in it.
 
-    A removal that died half-way leaves no part of a state where one is looked for, and is finished here.
+    Removals that a crash interrupted are finished first.
     """
     finish_removals(folder.parent)
     written_s = last_written_s(folder)
@@ -48,14 +48,14 @@ class UserStore(Store[bytes, bytes]):
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what Faust gives a store; the folder comes from the app's data folder."""
+        """Pass the arguments to Faust's store; the folder is in the app's data folder."""
         super().__init__(*args, **options)
         self.partitions: dict[int, PartitionState] = {}
         self.n_recovered = 0
         self.opened_at = time.monotonic()
         """When partitions were opened last, by the monotonic clock."""
         self.lock = asyncio.Lock()
-        """Held while a group is folded and committed; no partition is opened or closed meanwhile."""
+        """Locked while a group is folded and committed, so that no partition is opened or closed meanwhile."""
         self._cache = rocksdict.Cache(CACHE_BYTES)
         self._named_max = int((self.options or {})["item_names_cached_max"])
 
@@ -66,7 +66,7 @@ class UserStore(Store[bytes, bytes]):
 
     @property
     def settled(self) -> bool:
-        """Tell whether no rebalance and no recovery is under way."""
+        """Return whether neither a rebalance nor a recovery is running."""
         app = self.app
         return not app.rebalancing and not app.in_recovery and app.tables.recovery.completed.is_set()
 
@@ -79,7 +79,7 @@ class UserStore(Store[bytes, bytes]):
         """Do nothing: the offset is written with the state it belongs to."""
 
     def partition(self, number: int) -> PartitionState:
-        """Return the state of a partition, opened if need be."""
+        """Return the state of a partition; open it first if it is closed."""
         if number not in self.partitions:
             folder = self.folder / str(number)
             _drop_old(folder, time.time())
@@ -93,7 +93,7 @@ class UserStore(Store[bytes, bytes]):
         newly_assigned: set[TP],
         generation_id: int = 0,  # noqa: ARG002  Faust's signature
     ) -> None:
-        """Close what went to another worker and open what came."""
+        """Close the revoked partitions and open the newly assigned ones."""
         mine = self.table.changelog_topic.topics
         async with self.lock:
             for tp in revoked:
@@ -105,10 +105,10 @@ class UserStore(Store[bytes, bytes]):
             self.opened_at = time.monotonic()
 
     async def _open(self, number: int) -> None:
-        """Open a partition; a worker that is just stopping may hold its lock for a moment.
+        """Open a partition; retry while a stopping worker still holds its lock.
 
         Raises:
-            StateError: It stayed locked or is damaged.
+            StateError: The state stays locked, or it is damaged.
         """
         for tried in range(1, OPEN_TRIES + 1):
             try:
@@ -127,14 +127,14 @@ class UserStore(Store[bytes, bytes]):
                 return
 
     def apply_changelog_batch(self, batch: Iterable[faust.EventT[Any]], to_key: Any, to_value: Any) -> None:  # noqa: ARG002
-        """Take in slices of the changelog.
+        """Apply slices of the changelog.
 
-        Faust would log an error here and go on with a hole in the state, so an error stops the worker.
+        Faust would log an error here and continue with incomplete state, so an error stops the worker.
         """
         for event in batch:
             message = event.message
             state = self.partitions.get(message.partition)
-            if state is None:  # it went to another worker meanwhile; its place stays where it is
+            if state is None:  # it was revoked meanwhile; its place does not change
                 continue
             try:
                 state.apply_changelog(message.value)
@@ -164,7 +164,7 @@ class UserStore(Store[bytes, bytes]):
         raise StateError(message)
 
     def reset_state(self) -> None:
-        """Do nothing: the state is never thrown away by Faust."""
+        """Do nothing: Faust must not delete the state."""
 
     async def on_stop(self) -> None:
         """Close every partition."""
@@ -174,7 +174,7 @@ class UserStore(Store[bytes, bytes]):
 
 
 class UserTable(Table[bytes, bytes]):
-    """The Faust table that owns the users changelog; its values are reached through the store."""
+    """The Faust table that owns the users changelog; its values are read through the store."""
 
     def _new_store(self) -> UserStore:
         return UserStore("playfold://", self.app, self, table_name=self.name, loop=self.loop, options=self.options)
