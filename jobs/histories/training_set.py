@@ -190,9 +190,20 @@ def hold_out(histories: Histories, is_in_gate: NDArray[np.bool_], history_max: i
         return np.full(len(is_in_gate), NOTHING_HELD_OUT, np.int64)
     last = np.searchsorted(once, starts[1:]) - 1
     entries = once[np.maximum(last, 0)]
-    is_full = np.diff(starts) >= history_max
-    is_held_out = is_in_gate & (last >= 0) & (entries > starts[:-1]) & ~is_full
+    is_held_out = is_in_gate & (last >= 0) & (entries > starts[:-1]) & ~_is_full(histories, history_max)
     return np.where(is_held_out, entries, NOTHING_HELD_OUT).astype(np.int64)
+
+
+def n_excluded(training_set: TrainingSet, settings: Settings) -> int:
+    """Return the number of listeners that the gate excludes because their histories are full (`hold_out`)."""
+    is_in_gate = in_gate(training_set.hashes, settings.retraining.gate_share)
+    return int((is_in_gate & _is_full(training_set.histories, settings.users.history_max)).sum())
+
+
+def _is_full(histories: Histories, history_max: int) -> NDArray[np.bool_]:
+    """Return the listeners whose histories may have dropped signals, shape (n,)."""
+    is_full: NDArray[np.bool_] = np.diff(histories.starts) >= history_max
+    return is_full
 
 
 def _columns(users: pa.Table) -> tuple[Histories, Counts, Counts]:

@@ -5,6 +5,7 @@ Every listener of the hold-out is folded in without their held-out item; the ran
 
 from typing import NamedTuple, Self
 
+import msgspec
 import numpy as np
 
 from jobs.histories.training_set import TrainingSet
@@ -146,6 +147,23 @@ def rank(model: ScoredModel, hold_out: HoldOut, weight_max: float = np.inf) -> R
         part = known[starts[0] : starts[-1]]
         ranks.append(ranks_of(users[block] @ model.item_factors.T, starts - starts[0], part, held_out_rows[block]))
     return Ranks(np.concatenate(ranks), len(model.sorted_keys))
+
+
+def is_undecided(verdict: Gate) -> bool:
+    """Return whether a candidate was accepted with too few listeners to reject it, beside a generation in service."""
+    n = verdict.candidate.n_events if verdict.candidate is not None else 0
+    return verdict.against is not None and n < LISTENERS_MIN
+
+
+def with_excluded(verdict: Gate, n_excluded: int) -> Gate:
+    """Return an undecided verdict whose reason also has the number of gate listeners with full histories."""
+    if not n_excluded or not is_undecided(verdict):
+        return verdict
+    reason = (
+        f"{verdict.reason} Nothing is held out of the full histories of {n_excluded:,} gate listeners: "
+        "raise PLAYFOLD_HISTORY_MAX or PLAYFOLD_GATE_SHARE."
+    )
+    return msgspec.structs.replace(verdict, reason=reason)
 
 
 def judge(

@@ -5,7 +5,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from jobs.retraining.gate import ScoredModel, hold_out_of, judge, rank
+from jobs.histories.training_set import n_excluded
+from jobs.progress import JobProgress
+from jobs.retraining.gate import ScoredModel, hold_out_of, is_undecided, judge, rank, with_excluded
 from jobs.retraining.gate_ranks import GateRanks
 from jobs.retraining.run import Run
 from jobs.retraining.train import TrainedFactors
@@ -31,9 +33,16 @@ def rank_held_out(run: Run, folder: Path) -> None:
 
 
 def judge_candidate(run: Run, folder: Path) -> None:
-    """Judge the new factors; without a gate in the settings the verdict is None."""
+    """Judge the new factors, and report a verdict that is undecided; without a gate the verdict is None."""
     ranks, rng = GateRanks.load(run.path("quality")), np.random.default_rng(SEED)
-    verdict = judge(*ranks, rng, forced=run.forced) if run.settings.retraining.gate_share else None
+    verdict = None
+    if run.settings.retraining.gate_share:
+        verdict = judge(*ranks, rng, forced=run.forced)
+        verdict = with_excluded(verdict, n_excluded(training_set(run), run.settings))
+        if is_undecided(verdict):
+            run.on_progress(
+                JobProgress(f"Warning: the gate accepts without a comparison. {verdict.reason}", is_note=True)
+            )
     (folder / GATE).write_bytes(msgspec.json.encode(verdict))
 
 

@@ -44,7 +44,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     forced: bool = False
     """An operator announced it although it was rejected."""
     reason: str
-    """One sentence."""
+    """The verdict in a sentence, and the way out if listeners were excluded."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,7 +76,7 @@ class RetrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
             ge=0,
             le=1,
             description="Share of the listeners, at least 1,000 of them, whose latest item is held out of the training "
-            "for the gate; 0: no gate.",
+            "for the gate, except those with a full history; 0: no gate.",
         ),
     ] = 0.05
     threads: Annotated[

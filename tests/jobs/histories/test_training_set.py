@@ -13,6 +13,7 @@ from jobs.histories.training_set import (
     active_listeners,
     hold_out,
     in_gate,
+    n_excluded,
     training_set_of,
 )
 from model.history import Histories
@@ -135,6 +136,15 @@ def test_nothing_is_held_out_of_a_full_history() -> None:
     drawn = histories([(1.0, 1), (1.0, 2)])
 
     assert [NOTHING_HELD_OUT] == hold_out(drawn, np.ones(1, np.bool_), history_max=2).tolist()
+
+
+def test_listeners_with_a_full_history_are_counted_as_excluded(tmp_path: Path) -> None:
+    """The gate excludes a history as long as the limit, and no shorter one; without a gate it excludes none."""
+    settings = override(SETTINGS, gate_share=1.0, history_max=3)
+    training_set = training_set_of(snapshot_of(tmp_path, {"ann": ["x", "y", "z"], "ben": ["x", "y"]}), settings)
+
+    assert 1 == n_excluded(training_set, settings)
+    assert 0 == n_excluded(training_set, override(settings, gate_share=0.0))
 
 
 def at_times(training_set: TrainingSet, *times: int) -> TrainingSet:

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from jobs.histories.training_set import TrainingSet, training_set_of
-from jobs.retraining.gate import LISTENERS_MIN, HoldOut, K, Ranks, ScoredModel, hold_out_of, judge, rank
+from jobs.retraining.gate import (
+    LISTENERS_MIN,
+    HoldOut,
+    K,
+    Ranks,
+    ScoredModel,
+    hold_out_of,
+    is_undecided,
+    judge,
+    rank,
+    with_excluded,
+)
 from jobs.retraining.train import TrainedFactors, TrainingRecord
 from model.arrays import Floats
 from model.diagonal_basis import diagonalise, rotate
@@ -217,6 +228,36 @@ def test_a_few_listeners_cannot_reject() -> None:
     assert gate.accepted
     expected = f"hit@20 is 0.000, 1.000 below generation the-old-one; {n} listeners are too few to judge by."
     assert expected == gate.reason
+
+
+@pytest.mark.parametrize("n", [0, LISTENERS_MIN - 1])
+def test_an_undecided_verdict_names_the_excluded_listeners(n: int) -> None:
+    """The reason says how many listeners have full histories, and the way out."""
+    ranks = Ranks(np.ones(n, np.int64), 100)
+    verdict = judge(ranks, ranks, "the-old-one", np.random.default_rng(0), forced=False)
+
+    excluded = with_excluded(verdict, 1200)
+
+    assert is_undecided(verdict)
+    assert verdict == with_excluded(verdict, 0)
+    expected = (
+        f"{verdict.reason} Nothing is held out of the full histories of 1,200 gate listeners: "
+        "raise PLAYFOLD_HISTORY_MAX or PLAYFOLD_GATE_SHARE."
+    )
+    assert expected == excluded.reason
+
+
+@pytest.mark.parametrize(("n", "against"), [(LISTENERS_MIN, "the-old-one"), (5, None)])
+def test_a_verdict_with_enough_listeners_or_without_a_generation_in_service_is_decided(
+    n: int, against: str | None
+) -> None:
+    """Its reason stays as it is, however many listeners are excluded."""
+    ranks = Ranks(np.ones(n, np.int64), 100)
+    serving = ranks if against is not None else None
+    verdict = judge(ranks, serving, against, np.random.default_rng(0), forced=False)
+
+    assert not is_undecided(verdict)
+    assert verdict == with_excluded(verdict, 1200)
 
 
 def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Path) -> None:
