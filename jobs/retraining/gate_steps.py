@@ -38,11 +38,10 @@ def judge_candidate(run: Run, folder: Path) -> None:
     verdict = None
     if run.settings.retraining.gate_share:
         verdict = judge(*ranks, rng, forced=run.forced)
-        verdict = with_excluded(verdict, n_excluded(training_set(run), run.settings))
+        verdict = with_excluded(verdict, n_excluded(load_training_set(run), run.settings))
         if is_undecided(verdict):
-            run.on_progress(
-                JobProgress(f"Warning: the gate accepts without a comparison. {verdict.reason}", is_note=True)
-            )
+            warning = f"Warning: the gate cannot reject this candidate. {verdict.reason}"
+            run.on_progress(JobProgress(warning, is_note=True))
     (folder / GATE).write_bytes(msgspec.json.encode(verdict))
 
 

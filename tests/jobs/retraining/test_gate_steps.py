@@ -34,6 +34,6 @@ def test_an_undecided_gate_is_a_warning(tmp_path: Path, n: int, n_warnings: int)
         verdict = verdict_of(run)
     assert verdict is not None
     assert n_warnings == len(notes)
-    expected = [JobProgress(f"Warning: the gate accepts without a comparison. {verdict.reason}", is_note=True)]
+    expected = [JobProgress(f"Warning: the gate cannot reject this candidate. {verdict.reason}", is_note=True)]
     assert expected[:n_warnings] == notes
     assert n_warnings == verdict.reason.count("full histories of 1 gate listeners")
