@@ -5,8 +5,9 @@ whose item is new for its listener is scored: all items of the training that the
 the rank of the played one counts (an item outside the training is a miss). Then the event is learnt. The first event of
 a listener is not scored, since no list exists before the first play, nor is an event that stands for several plays.
 
-Frozen item factors make every listener a stream of their own, so all scored events are ranked at once. Training does
-not ask for the half-life of a fold-in, and streaming asks for nothing else: one training serves many half-lives.
+Frozen item factors make every listener a stream of their own, so all scored events are ranked at once. In the training
+the half-lives weigh only the repeats of an item: without repeats one training serves many half-lives. The largest
+weight of an item (`PLAYFOLD_ITEM_WEIGHT_MAX`) is not applied here.
 """
 
 import math
