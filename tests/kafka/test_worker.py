@@ -155,7 +155,9 @@ def test_a_worker_that_is_not_ready_in_time_is_a_sentence_and_an_exit(settings: 
     said = error_of("worker", hasty)
 
     assert names.plays == topic_names(hasty).plays
-    assert said.startswith("`playfold worker` ended with status 1 (Worker a got no partitions within 0.05 s. Look at")
+    assert said.startswith(
+        "`playfold worker` ended with status 1 (Worker a got no partitions within 0.05 s. Check the "
+    )
 
 
 async def test_a_start_that_takes_too_long_is_stopped_once_it_ended(settings: Settings, names: TopicNames) -> None:
