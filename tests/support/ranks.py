@@ -101,8 +101,8 @@ def assert_same_ranks(scores: ItemScores, played_rows: Rows, ranks: Starts) -> N
     lowest, highest = rank_bounds(scores, played_rows)
     assert lowest.shape == ranks.shape
     wrong = np.flatnonzero((ranks < lowest) | (ranks > highest))
-    differences = [f"item {played_rows[i]} of list {i} has rank {ranks[i]}, not {lowest[i]} to {highest[i]}" for i in wrong]
-    assert not differences, "; ".join(differences)
+    errors = [f"item {played_rows[i]} of list {i} has rank {ranks[i]}, not {lowest[i]} to {highest[i]}" for i in wrong]
+    assert not errors, "; ".join(errors)
 
 
 def share_decided(scores: ItemScores, played_rows: Rows) -> float:
