@@ -1,4 +1,4 @@
-"""The gateway's token is in no file, no line of output and no topic, whatever command an operator runs."""
+"""The gateway's token is in no file, no line of output and no topic, after the commands that read or write them."""
 
 import subprocess
 import sys
@@ -20,6 +20,10 @@ from tests.support.wait import block_until
 TOKEN = "correct-horse-battery-staple-71"  # noqa: S105  a made-up one
 LISTENER = "listener-of-the-night-train"
 N_LISTENERS, N_ITEMS, N_PLAYS = 40, 20, 600
+PROJECT = Path(__file__).parents[2]
+OTHER_PORT = 8091
+RESUMED = ("retrain", "--json")
+"""The retrain after one that was killed."""
 SERVED = ("topics", "create"), ("catalog", "load", "{items}"), ("replay", "{plays}")
 """Commands that fill the topics."""
 TRAINED = (
@@ -36,6 +40,7 @@ ASKED = (
     ("doctor", "--json"),
     ("export", LISTENER),
     ("recommend", LISTENER),
+    ("trace", LISTENER),
     ("hide", LISTENER, "item-3"),
     ("pause", LISTENER),
     ("resume", LISTENER),
@@ -64,13 +69,14 @@ class Commands:
     """Runs commands and keeps all that they write to stdout and stderr.
 
     Attributes:
+        settings: The settings of the commands.
         output: The output of each command.
         errors: The stderr of each command that ended with another status than 0.
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Write the files that commands read into `folder`."""
-        self._settings = settings
+        self.settings = settings
         self._paths = {"items": folder / "items.jsonl", "plays": folder / "plays.csv", "out": folder / "out"}
         items = [msgspec.json.encode({"item_id": f"item-{item}", "title": f"Song {item}"}) for item in range(N_ITEMS)]
         self._paths["items"].write_bytes(b"\n".join(items))
@@ -87,13 +93,24 @@ class Commands:
         arguments = [argument.format(**self._paths) for argument in command]
         ended = subprocess.run(
             [sys.executable, "-m", "cli.main", *arguments],
-            env=environment_of(self._settings),
+            env=environment_of(self.settings),
             capture_output=True,
             check=False,
         )
         self.output[f"output of {' '.join(command)}"] = ended.stdout + ended.stderr
         if ended.returncode:
             self.errors[" ".join(command)] = ended.stderr.decode()
+
+    def run_retrain_that_dies(self) -> None:
+        """Kill a retrain in a step, and at the end of the step another one that resumes it."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.kafka.dying_night", "train"],
+            cwd=PROJECT,
+            env=environment_of(self.settings) | {"PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            check=True,
+        )
+        self.output["output of a retrain that dies"] = ended.stdout + ended.stderr
 
 
 def drawn_plays() -> Iterator[str]:
@@ -153,13 +170,17 @@ def records(consumer: KafkaConsumer, topic: str) -> Iterator[bytes]:
 def test_no_file_no_output_and_no_topic_has_the_token(
     small: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Every command that writes is run. A listener's id is looked for in the same way, and is found."""
+    """A listener's id is looked for in the same way, and is found."""
     commands = Commands(small, tmp_path_factory.mktemp("files"))
 
     commands.run(*SERVED)
     with worker(small) as process:
         commands.run(*TRAINED)
         block_until(lambda: process.first_event("generation_swapped") is not None)
+        commands.run_retrain_that_dies()
+        commands.settings = override(small, gateway_port=OTHER_PORT)
+        commands.run(RESUMED)
+        commands.settings = small
         commands.output["answers of the gateway"] = use_gateway(small)
         commands.run(*ASKED)
 
@@ -168,6 +189,7 @@ def test_no_file_no_output_and_no_topic_has_the_token(
     assert [] == [place for place, output in commands.output.items() if TOKEN.encode() in output]
     assert [] == files_with(TOKEN.encode(), folder)
     assert [] == topics_with(TOKEN.encode(), small)
+    assert b"Resuming the run of generation" in commands.output[f"output of {' '.join(RESUMED)}"]
     listener = LISTENER.encode()
     assert {f"output of export {LISTENER}"} <= {place for place, said in commands.output.items() if listener in said}
     assert [place for place in files_with(listener, folder) if place.startswith("file workers/")]
