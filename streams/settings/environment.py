@@ -12,6 +12,8 @@ from streams.settings.secret import Secret
 from streams.settings.settings import GROUP_TYPES, PLACES, Settings, flat_values
 
 PREFIX = "PLAYFOLD_"
+_CREDENTIALS = re.compile(r"://[^/?#\s]*@")
+"""The user name or password in a URL."""
 SECRETS = frozenset(flat_name for flat_name, value in flat_values(Settings()).items() if isinstance(value, Secret))
 
 
@@ -26,7 +28,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         environment: Names and values; the process's own environment if left out.
 
     Raises:
-        SettingsError: A `PLAYFOLD_` variable is unknown or its value does not fit.
+        SettingsError: A `PLAYFOLD_` variable is unknown, or its value does not fit or has credentials in a URL.
     """
     environment = os.environ if environment is None else environment
     flat_names = {f"{PREFIX}{flat_name.upper()}": flat_name for flat_name in PLACES}
@@ -37,8 +39,24 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for name, text in environment.items():
         if name in flat_names:
+            if flat_names[name] not in SECRETS:
+                _refuse_credentials(name, text)
             texts[PLACES[flat_names[name]][0]][flat_names[name]] = text
     return Settings(**{group: _read_group(GROUP_TYPES[group], of_group) for group, of_group in texts.items()})
+
+
+def _refuse_credentials(name: str, text: str) -> None:
+    """Refuse a URL with credentials: logs and `run.json` quote every setting that is not a `Secret`.
+
+    Raises:
+        SettingsError: The text is such a URL; the message does not quote it.
+    """
+    if _CREDENTIALS.search(text):
+        message = (
+            f"{name} has a user name or password in its URL. Logs and files quote this setting, "
+            "so give credentials as the storage library reads them, such as AWS_ACCESS_KEY_ID or a file of its own."
+        )
+        raise SettingsError(message)
 
 
 def _read_group(group_type: type[msgspec.Struct], texts: dict[str, str]) -> Any:

@@ -58,6 +58,7 @@ def small(settings: Settings) -> Settings:
         iterations=2,
         warm_iterations=1,
         index_trees=2,
+        index_rebuild_s=1,
         related_n=3,
         pulse_s=0.2,
         gateway_port=0,
@@ -100,6 +101,24 @@ class Commands:
         self.output[f"output of {' '.join(command)}"] = ended.stdout + ended.stderr
         if ended.returncode:
             self.errors[" ".join(command)] = ended.stderr.decode()
+
+    def run_until(self, text: bytes, command: Sequence[str]) -> None:
+        """Run a command until a line of its output contains a text, then stop it as an operator does."""
+        arguments = [sys.executable, "-m", "cli.main", *command]
+        with subprocess.Popen(
+            arguments, env=environment_of(self.settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if text in line:
+                    break
+            process.terminate()
+            output = b"".join(lines) + process.stdout.read()
+        self.output[f"output of {' '.join(command)}"] = output
+        if process.returncode or text not in lines[-1]:
+            self.errors[" ".join(command)] = output.decode()
 
     def run_retrain_that_dies(self) -> None:
         """Kill a retrain in a step, and at the end of the step another one that resumes it."""
@@ -183,6 +202,8 @@ def test_no_file_no_output_and_no_topic_has_the_token(
         commands.settings = small
         commands.output["answers of the gateway"] = use_gateway(small)
         commands.run(*ASKED)
+    commands.run_until(b"reindex_ended", ("nightly", "--json"))
+    commands.run_until(b'"event":"up"', ("up", "--json"))
 
     folder = small.application.data_path
     assert {} == commands.errors

@@ -69,6 +69,22 @@ def test_a_token_that_does_not_fit_is_masked_in_the_message(text: str) -> None:
     assert f"PLAYFOLD_GATEWAY_TOKEN is Secret('***'), which does not fit: {expected}." == message
 
 
+@pytest.mark.parametrize("url", ["s3://key:hidden-word@bucket/prefix", "https://hidden-word@store.example/x"])
+def test_credentials_in_a_url_are_refused_without_a_quote(url: str) -> None:
+    """Logs and `run.json` quote the setting."""
+    message = message_for("PLAYFOLD_GENERATION_STORE", url)
+
+    assert "PLAYFOLD_GENERATION_STORE has a user name or password in its URL." in message
+    assert "hidden-word" not in message
+
+
+def test_an_at_sign_in_the_path_of_a_url_is_no_credential() -> None:
+    """Folders of a bucket may be named so."""
+    url = "s3://bucket/music@night"
+
+    assert url == read_settings({"PLAYFOLD_GENERATION_STORE": url}).generations.store
+
+
 def test_the_token_is_read_as_a_secret() -> None:
     """Empty text is no token."""
     assert Secret(TOKEN) == read_settings({"PLAYFOLD_GATEWAY_TOKEN": TOKEN}).gateway.token
