@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Floats, Rows, Starts, lengths_of, starts_of
 from model.objective import Objective, against
 from model.ragged import Ragged, RaggedRows, WeightedRows
 
@@ -55,6 +55,6 @@ def n_known(history: RaggedRows) -> Starts:
     >>> n_known(RaggedRows(np.array([0, 2, 2, 3]), np.array([4, -1, 0], np.int32))).tolist()
     [1, 0, 1]
     """
-    sums = np.concatenate(([0], np.cumsum(np.asarray(history.rows) >= 0)))
-    known: Starts = np.diff(sums[history.starts])
+    sums = starts_of(np.asarray(history.rows) >= 0)
+    known: Starts = lengths_of(sums[history.starts])
     return known

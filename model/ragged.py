@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Flags, Floats, Keys, Rows, Starts
+from model.arrays import Counts, Flags, Floats, Keys, Rows, Starts, lengths_of, starts_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class Ragged:
     @property
     def lengths(self) -> Starts:
         """Return the number of entries of every user, shape (n,)."""
-        lengths: Starts = np.diff(self.starts)
+        lengths: Starts = lengths_of(self.starts)
         return lengths
 
     @property
@@ -51,7 +51,7 @@ class Ragged:
         ([0, 1, 3], [5, 7, 8])
         """
         lengths = self.lengths[users]
-        starts = np.concatenate(([0], np.cumsum(lengths)))
+        starts = starts_of(lengths)
         entries = np.repeat(self.starts[users] - starts[:-1], lengths) + np.arange(starts[-1])
         return self._with(starts, *(column[entries] for column in self.columns))
 
@@ -64,7 +64,7 @@ class Ragged:
         """
         if mask.all():
             return self
-        starts = np.concatenate(([0], np.cumsum(mask)))[self.starts]
+        starts = starts_of(mask)[self.starts]
         return self._with(starts, *(column[mask] for column in self.columns))
 
     def without(self, users: Flags) -> Self:
@@ -76,7 +76,7 @@ class Ragged:
         """
         lengths = self.lengths
         stays = ~np.repeat(users, lengths)
-        starts = np.concatenate(([0], np.cumsum(np.where(users, 0, lengths))))
+        starts = starts_of(np.where(users, 0, lengths))
         return self._with(starts, *(column[stays] for column in self.columns))
 
     def join(self, others: Self) -> Self:

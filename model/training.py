@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
-from model.arrays import Floats
+from model.arrays import Floats, lengths_of
 from model.diagonal_basis import diagonalise, rotate
 from model.fixed_items import FixedItems
 from model.fold_in import fold_in
@@ -92,7 +92,7 @@ class LocalEngine:
         by_item = matrix.transposed(n_items)
         users = np.zeros((len(matrix.starts) - 1, objective.factors), np.float32)
         items = _first_items(n_items, objective, rng, start)
-        items[np.diff(by_item.starts) == 0] = 0
+        items[lengths_of(by_item.starts) == 0] = 0
         for iteration in range(1, objective.iterations + 1):
             items, users = self._half_sweep(matrix, items, users, objective)
             _report(progress, Progress(iteration, objective.iterations, "users"), users, objective)

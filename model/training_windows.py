@@ -6,7 +6,7 @@ only meets vectors that describe years. Training on windows of consecutive plays
 
 import numpy as np
 
-from model.arrays import Counts
+from model.arrays import Counts, lengths_of
 from model.history import Histories
 from model.item_weights import item_weights
 from model.objective import Objective
@@ -47,7 +47,7 @@ def with_windows(matrix: Matrix, touched_at_play: Counts, window_plays: int) -> 
     """
     if not window_plays or not len(matrix.rows):
         return matrix
-    users = np.repeat(np.arange(len(matrix.starts) - 1), np.diff(matrix.starts))
+    users = np.repeat(np.arange(len(matrix.starts) - 1), lengths_of(matrix.starts))
     windows = touched_at_play.astype(np.int64) // window_plays
     ends = np.flatnonzero((np.diff(users) != 0) | (np.diff(windows) != 0)) + 1
     starts = matrix.starts[-1] + np.append(ends, len(users))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.histories.snapshot import Snapshot
-from model.arrays import Counts, Floats, Keys, Rows, Starts
+from model.arrays import Counts, Floats, Keys, Rows, Starts, lengths_of, starts_of
 from model.decay import HalfLives
 from model.history import Histories
 from model.item_weights import item_weights, signal_counts
@@ -69,11 +69,11 @@ class TrainingSet(NamedTuple):
             weight_max: The largest weight of a listener's signals of one item together.
         """
         histories = self.histories
-        lengths = np.diff(histories.starts)
+        lengths = lengths_of(histories.starts)
         is_used = np.repeat(self.active, lengths)
         is_used[self.held_out[self.held_out >= 0]] = False
-        ends = np.concatenate(([0], np.cumsum(is_used)))[histories.starts]
-        starts = np.concatenate(([0], np.cumsum(np.diff(ends)[self.active])))
+        ends = starts_of(is_used)[histories.starts]
+        starts = starts_of(lengths_of(ends)[self.active])
         columns: list[Any] = [column[is_used] for column in (self.rows.astype(np.uint64), *histories[2:])]
         return training_matrix(Histories(starts, *columns), objective, weight_max)
 
@@ -202,7 +202,7 @@ def n_excluded(training_set: TrainingSet, settings: Settings) -> int:
 
 def _is_full(histories: Histories, history_max: int) -> NDArray[np.bool_]:
     """Return the listeners whose histories may have dropped signals, shape (n,)."""
-    is_full: NDArray[np.bool_] = np.diff(histories.starts) >= history_max
+    is_full: NDArray[np.bool_] = lengths_of(histories.starts) >= history_max
     return is_full
 
 

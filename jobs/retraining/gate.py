@@ -10,7 +10,7 @@ import numpy as np
 
 from jobs.histories.training_set import TrainingSet
 from jobs.retraining.train import TrainedFactors
-from model.arrays import Counts, Floats, Keys, Rows, Starts, entries_where, part_of
+from model.arrays import Counts, Floats, Keys, Rows, Starts, entries_where, lengths_of, part_of
 from model.evaluation.rank_metrics import Interval, hit_rate, mean_reciprocal_rank, paired_bootstrap, ranks_of
 from model.fixed_items import FixedItems
 from model.fold_in import fold_in
@@ -87,7 +87,7 @@ def hold_out_of(training_set: TrainingSet) -> HoldOut:
     users = np.sort(users[np.argsort(training_set.hashes[users], kind="stable")[:LISTENERS_MAX]])
     held_out, old = training_set.held_out[users], training_set.histories
     starts, entries, *columns = part_of(users, old.starts, np.arange(len(old.item_keys)), *old[1:])
-    held = np.repeat(held_out, np.diff(starts))
+    held = np.repeat(held_out, lengths_of(starts))
     histories = Histories(*entries_where(entries < held, starts, *columns))
     touched = old.touched_at_play.astype(np.int64)  # uint32 wraps: 0 - 1 of a listener without a play
     before = np.maximum(touched[held_out] - 1, touched[held_out - 1]).astype(np.uint32)

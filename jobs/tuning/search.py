@@ -33,6 +33,7 @@ from jobs.tuning.results import (
     read_best,
     write_best,
 )
+from model.arrays import lengths_of
 from model.evaluation.event_log import Events, events_of_histories
 from model.objective import Objective
 from streams.settings import Settings
@@ -124,7 +125,7 @@ def tune_on_histories(
     Raises:
         TuningError: There are too few plays, or the search does not support the rule of the settings.
     """
-    is_used = np.repeat(training_set.active, np.diff(training_set.histories.starts))
+    is_used = np.repeat(training_set.active, lengths_of(training_set.histories.starts))
     is_used[training_set.held_out[training_set.held_out >= 0]] = False
     events = events_of_histories(training_set.histories, is_used)
     return tune(

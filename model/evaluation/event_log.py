@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model.arrays import Counts, Flags, Floats, Keys, Rows, Starts
+from model.arrays import Counts, Flags, Floats, Keys, Rows, Starts, lengths_of, starts_of
 from model.history import Histories
 
 
@@ -65,7 +65,7 @@ def events_of_histories(histories: Histories, mask: Flags | None = None) -> Even
     Returns:
         Events by time, those of one user in the order of the history.
     """
-    users = np.repeat(np.arange(len(histories.starts) - 1), np.diff(histories.starts))
+    users = np.repeat(np.arange(len(histories.starts) - 1), lengths_of(histories.starts))
     values, touched = histories.values, histories.touched_at_play
     counted = (np.diff(users << 32 | touched, prepend=-1) > 0) & (touched > 0) & (values > 0)
     events = Events(users, histories.item_keys, histories.last_played_s, values, values, counted)
@@ -101,7 +101,7 @@ class Split(NamedTuple):
     @property
     def users(self) -> Starts:
         """Return whose each event is."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        return np.repeat(np.arange(len(self.starts) - 1), lengths_of(self.starts))
 
     @property
     def rows(self) -> Rows:
@@ -111,8 +111,8 @@ class Split(NamedTuple):
     @property
     def lengths(self) -> Starts:
         """Return how many items the listener had played before each event."""
-        sums = np.concatenate(([0], np.cumsum(self.new)))
-        lengths: Starts = sums[:-1] - np.repeat(sums[self.starts[:-1]], np.diff(self.starts))
+        sums = starts_of(self.new)
+        lengths: Starts = sums[:-1] - np.repeat(sums[self.starts[:-1]], lengths_of(self.starts))
         return lengths
 
     @property
@@ -129,7 +129,7 @@ class Split(NamedTuple):
         if self.counted.all():
             return self
         plays = self.counted
-        starts = np.concatenate(([0], np.cumsum(plays)))[self.starts]
+        starts = starts_of(plays)[self.starts]
         columns = {name: getattr(self, name)[plays] for name in _COLUMNS}
         order = np.argsort(columns["places"])
         places = np.empty(len(order), np.int64)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Counts, Doubles, Flags, Floats, Rows, Starts, as_kernel_array
+from model.arrays import Counts, Doubles, Flags, Floats, Rows, Starts, as_kernel_array, starts_of
 
 
 class Signals(NamedTuple):
@@ -54,7 +54,7 @@ def replay_histories(signals: Signals, moments: Flags, half_life_plays: float, h
     )
     moments = as_kernel_array(moments, np.bool_)
     lengths = _lengths(*columns[:3])
-    ends = np.concatenate(([0], np.cumsum(lengths[moments])))
+    ends = starts_of(lengths[moments])
     histories = Unrolled(ends, np.empty(ends[-1], np.int32), np.empty(ends[-1], np.float32))
     _unroll(columns, moments, (1.0 / half_life_plays, 1.0 / half_life_s), histories)
     return histories

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Flags, Rows, Starts
+from model.arrays import Doubles, Flags, Rows, Starts, lengths_of, starts_of
 from model.equations import equations_of
 from model.evaluation.event_log import Split, rows_of
 from model.evaluation.history_replay import Signals, replay_histories
@@ -52,7 +52,7 @@ def train_on(
         TrainingError: The training diverged.
     """
     trained = (split.places < split.n_trained) & (split.rows >= 0)
-    starts = np.concatenate(([0], np.cumsum(trained)))[split.starts]
+    starts = starts_of(trained)[split.starts]
     n_users = len(starts) - 1
     columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
     nobody = Histories(np.zeros(n_users + 1, np.int64), *columns)
@@ -184,8 +184,8 @@ def popular_ranks(split: Split, half_life_s: float = POPULAR_HALF_LIFE_S) -> Sta
 def scored_events(split: Split, half_life_plays: float, half_life_s: float = np.inf) -> Iterator[ScoredEvents]:
     """Yield the scored events in parts of bounded size, listener after listener."""
     # No history is longer than its listener's plays so far.
-    plays = np.arange(len(split.items)) - np.repeat(split.starts[:-1], np.diff(split.starts))
-    entries = np.concatenate(([0], np.cumsum(np.where(split.scored, plays, 0))))[split.starts]
+    plays = np.arange(len(split.items)) - np.repeat(split.starts[:-1], lengths_of(split.starts))
+    entries = starts_of(np.where(split.scored, plays, 0))[split.starts]
     cuts: Starts = np.searchsorted(entries, np.arange(0, entries[-1], _ENTRIES))
     for low, high in pairwise(np.unique(np.append(cuts, len(entries) - 1)).tolist()):
         part = slice(split.starts[low], split.starts[high])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from model.arrays import Doubles, Floats, Rows, Starts
+from model.arrays import Doubles, Floats, Rows, Starts, lengths_of
 
 _Z = 1.959963984540054  # 95 % of a normal distribution lie within so many standard deviations
 MISS = 0  # the rank of an item that is in no list
@@ -139,7 +139,7 @@ def ranks_of(scores: Floats, starts: Starts, known_rows: Rows, played_rows: Rows
     users = np.arange(len(played_rows))
     played: Doubles = np.where(played_rows >= 0, scores[users, played_rows], np.inf)[:, None]
     above, level = scores > played, scores == played
-    user_of, known = np.repeat(users, np.diff(starts)), known_rows >= 0
+    user_of, known = np.repeat(users, lengths_of(starts)), known_rows >= 0
     above[user_of[known], known_rows[known]] = False
     level[user_of[known], known_rows[known]] = False
     ranks = 1 + above.sum(1) + np.maximum(level.sum(1) - 1, 0) // 2

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Codes, Counts, Flags, Floats, Starts
+from model.arrays import Codes, Counts, Flags, Floats, Starts, lengths_of, starts_of
 from model.ragged import RaggedKeys, RaggedMarks
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -142,8 +142,8 @@ def holding(listed: RaggedMarks, unlisted: Unlisted, generation: Generation) -> 
     """Tell which of the lists before hold an unlisted item."""
     if not len(unlisted.rows):
         return np.zeros(len(listed.starts) - 1, np.bool_)
-    sums = np.concatenate(([0], np.cumsum(unlisted.among(listed.marks, generation))))
-    holds: Flags = np.diff(sums[listed.starts]) > 0
+    sums = starts_of(unlisted.among(listed.marks, generation))
+    holds: Flags = lengths_of(sums[listed.starts]) > 0
     return holds
 
 
@@ -189,4 +189,4 @@ def listed_marks(listed: RaggedMarks, lists: Lists, due: Flags, generation: Gene
     marks, places = padded(listed, width), np.arange(width)
     lengths = np.where(due, (lists.rows >= 0).sum(axis=1), listed.lengths)
     marks[due, : lists.rows.shape[1]] = generation.marks[lists.rows[due]]
-    return RaggedMarks(np.concatenate(([0], np.cumsum(lengths))), marks[places < lengths[:, None]])
+    return RaggedMarks(starts_of(lengths), marks[places < lengths[:, None]])

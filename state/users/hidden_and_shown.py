@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts
+from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts, lengths_of
 from model.ragged import RaggedKeys
 from state.users.event_columns import Action
 from state.users.record_batch import Shown
@@ -60,7 +60,7 @@ def cooling(shown: Shown, plays_now: Counts, cooldown: tuple[int, int]) -> Flags
     shows, plays = cooldown
     if not shows:
         return np.zeros(len(shown.item_keys), np.bool_)
-    ages = np.repeat(plays_now, np.diff(shown.starts)).astype(np.int64) - shown.at_play
+    ages = np.repeat(plays_now, lengths_of(shown.starts)).astype(np.int64) - shown.at_play
     is_cooling: Flags = (shown.shows >= shows) & (ages < plays)
     return is_cooling
 

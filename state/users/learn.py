@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Codes, Counts, Flags, Keys, Starts
+from model.arrays import Codes, Counts, Flags, Keys, Starts, lengths_of, starts_of
 from model.decay import HalfLives
 from model.history import Histories, Plays, add_plays
 from model.item_weights import item_weights
@@ -69,7 +69,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
     for name, column in state.items():
         header[name] = column
     fresh = outcomes == LEARNT
-    fresh_starts = np.concatenate(([0], np.cumsum(fresh)))[events.starts]
+    fresh_starts = starts_of(fresh)[events.starts]
     learnt = (column[fresh] for column in (events.item_keys, events.weights, events.at_s, events.actions == _PLAY))
     histories, header["plays"] = add_plays(
         records.histories,
@@ -77,7 +77,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
         Plays(fresh_starts, *learnt),
         settings.users.history_max,
     )
-    changed = np.diff(fresh_starts) > 0
+    changed = lengths_of(fresh_starts) > 0
     if fresh.any():
         latest = np.maximum.reduceat(events.at_s[fresh], fresh_starts[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
@@ -89,7 +89,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
 
 def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
     """Return a flag for every user with an event that the record contains already."""
-    n_events = np.diff(events.starts)
+    n_events = lengths_of(events.starts)
     at_or_below = np.append(events.offsets <= np.repeat(applied, n_events), False)
     repeated: Flags = (np.add.reduceat(at_or_below, events.starts[:-1]) > 0) & (n_events > 0)
     return repeated
@@ -99,7 +99,7 @@ def _mark_trimmed(
     outcomes: Codes, events: EventColumns, histories: Histories, half_lives: HalfLives, weight_max: float
 ) -> None:
     """Mark the signals of items whose weight is at its limit as trimmed."""
-    longest = int(np.diff(histories.starts).max(initial=0))
+    longest = int(lengths_of(histories.starts).max(initial=0))
     if longest * float(np.abs(histories.values).max(initial=0)) < weight_max:
         return
     items = item_weights(histories, half_lives, weight_max)
@@ -107,7 +107,7 @@ def _mark_trimmed(
     if len(full):
         owners = np.searchsorted(items.starts, full, side="right") - 1
         pairs = {*zip(owners.tolist(), items.item_keys[full].tolist(), strict=True)}
-        users = np.repeat(np.arange(len(events.starts) - 1), np.diff(events.starts))
+        users = np.repeat(np.arange(len(events.starts) - 1), lengths_of(events.starts))
         signals = zip(users.tolist(), events.item_keys.tolist(), strict=True)
         trimmed = np.array([pair in pairs for pair in signals], np.bool_)
         outcomes[trimmed & (outcomes == LEARNT)] = _TRIMMED

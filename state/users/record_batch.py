@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Flags, Keys, Starts
+from model.arrays import Counts, Flags, Keys, Starts, lengths_of, starts_of
 from model.history import Histories
 from model.ragged import Ragged, RaggedKeys, RaggedMarks
 from state.users.record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
@@ -81,14 +81,14 @@ class UserRecords:
         header = self.header
         known = (header["plays"] > 0) | (header["flags"] & PAUSED > 0)
         for starts in (self.histories.starts, self.hidden.starts, self.shown.starts):
-            known |= np.diff(starts) > 0
+            known |= lengths_of(starts) > 0
         blank: NDArray[np.bool_] = ~known
         return blank
 
     @property
     def ages_in_plays(self) -> Starts:
         """Return their users' plays since the entries of the histories were touched, shape (h,)."""
-        plays_now = np.repeat(self.header["plays"].astype(np.int64), np.diff(self.histories.starts))
+        plays_now = np.repeat(self.header["plays"].astype(np.int64), lengths_of(self.histories.starts))
         ages: Starts = plays_now - self.histories.touched_at_play
         return ages
 
@@ -108,7 +108,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     for count, name in zip(counts, WORDS_OF, strict=True):
         count[:] = header[name]
     # No bounds are checked after this: the lengths in the headers have to be those of the records.
-    if (header["format"] != FORMAT).any() or (HEADER_WORDS + _WORDS @ counts != np.diff(starts)).any():
+    if (header["format"] != FORMAT).any() or (HEADER_WORDS + _WORDS @ counts != lengths_of(starts)).any():
         raise RecordFormatError(_UNREADABLE)
     fitting = counts[-1] == factors
     counts[-1, ~fitting] = 0
@@ -160,7 +160,7 @@ def pack(records: UserRecords) -> list[bytes]:
     counts = np.empty((len(WORDS_OF), n), np.int64)
     every_starts = records.histories.starts, *(part.starts for part in others)
     for count, starts in zip(counts[:-1], every_starts, strict=True):
-        count[:] = np.diff(starts)
+        count[:] = lengths_of(starts)
     counts[-1] = np.where(with_vector, records.vectors.shape[1], 0)
     header["format"] = FORMAT
     for name, count in zip(WORDS_OF, counts, strict=True):
@@ -180,9 +180,9 @@ def without(emptied: Flags, starts: Starts, *columns: NDArray[Any]) -> list[NDAr
     >>> [part.tolist() for part in without(np.array([True, False]), np.array([0, 1, 3]), np.array([7, 8, 9]))]
     [[0, 0, 2], [8, 9]]
     """
-    lengths = np.diff(starts)
+    lengths = lengths_of(starts)
     remaining = ~np.repeat(emptied, lengths)
-    return [np.concatenate(([0], np.cumsum(np.where(emptied, 0, lengths)))), *(column[remaining] for column in columns)]
+    return [starts_of(np.where(emptied, 0, lengths)), *(column[remaining] for column in columns)]
 
 
 def new_users(n: int, factors: int) -> UserRecords:
