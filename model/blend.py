@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
-from model.arrays import Doubles, Floats, Rows, Starts
+from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
 from model.ragged import RaggedRows
-from model.ranking import NONE, BoundedItems, best_of, top_n
+from model.ranking import NONE, Addition, BoundedItems, best_of, top_n
 
 _TINY = 1e-30
 _LONG = np.float32(1e18)
@@ -91,57 +92,46 @@ def blended_top_n(
     Returns:
         Item rows and scores as of `top_n`.
     """
-    candidates = np.concatenate((personal[0], _without_known(popular.rows, len(item_factors), known)), axis=1)
-    widened = np.column_stack((queries, popular.strengths)).astype(np.float32)
-    rows, scores = _from_candidates(widened, item_factors, popular.preference, candidates, n)
+    popular_rows = _without_known(popular.rows, known)
+    candidates = np.concatenate((personal[0], popular_rows), axis=1)
+    ends = np.arange(len(candidates) + 1) * candidates.shape[1]
+    addition = Addition(popular.strengths, popular.preference)
+    rows, scores = best_of(queries, item_factors, RaggedRows(ends, candidates.ravel()), n, addition)
     least = popular.preference[popular.rows[-1]] if len(popular.rows) else np.float32(1)
     doubtful = np.flatnonzero(personal[1][:, -1] + popular.strengths * least > scores[:, -1])
     if len(doubtful):
         everything = _every_item(item_factors, popular.preference)
+        widened = np.column_stack((queries, popular.strengths)).astype(np.float32)
         rows[doubtful], scores[doubtful] = top_n(
             widened[doubtful], everything, known.part(doubtful), n, withdrawn_rows=withdrawn_rows
         )
     return rows, scores
 
 
-def _from_candidates(
-    widened: Floats, item_factors: Floats, preference: Floats, candidates: Rows, n: int
-) -> tuple[Rows, Floats]:
-    """Return the best n of every user's candidates, shape (n_users, any); an item may stand there twice."""
-    chosen, places = _numbered(candidates, len(item_factors))
-    ends = np.arange(len(candidates) + 1) * candidates.shape[1]
-    every = RaggedRows(ends, places.ravel())
-    best, scores = best_of(widened, _widened(item_factors, preference, chosen), every, n)
-    return np.where(best >= 0, chosen[best], -1).astype(np.int32), scores
-
-
 def _every_item(item_factors: Floats, preference: Floats) -> BoundedItems:
     """Return the whole catalog with preferences, for users' vectors with their strengths as one more number."""
-    widened = _widened(item_factors, preference, np.arange(len(item_factors)))
+    widened = np.column_stack((item_factors, preference))
     endless = np.full(len(item_factors), _LONG, np.float32)  # in no order that a scan could end early by
     return BoundedItems(widened, endless)
 
 
-def _without_known(popular_rows: Rows, n_items: int, known: RaggedRows) -> Rows:
-    """Return the popular rows once for every user, -1 where the user knows the item."""
-    place = np.full(n_items, -1)
-    place[popular_rows] = np.arange(len(popular_rows))
-    users, at = known.users, np.where(known.rows >= 0, place[known.rows], -1)
-    rows = np.tile(popular_rows, (known.n_users, 1))
-    rows[users[at >= 0], at[at >= 0]] = -1
+def _without_known(popular_rows: Rows, known: RaggedRows) -> Rows:
+    """Return the popular rows once for every user, -1 where the user knows the item, shape (n_users, popular)."""
+    rows: Rows = _leave_out_known(
+        as_kernel_array(popular_rows, np.int32),
+        as_kernel_array(known.starts, np.int64),
+        as_kernel_array(known.rows, np.int32),
+    )
     return rows
 
 
-def _numbered(rows: Rows, n_items: int) -> tuple[Rows, Rows]:
-    """Return the rows that occur, ascending, and the place of every one among them, -1 where there is none."""
-    occurs = np.zeros(n_items + 1, np.bool_)
-    occurs[rows] = True  # -1 is the last
-    chosen: Rows = np.flatnonzero(occurs[:-1]).astype(np.int32)
-    places = np.cumsum(occurs, dtype=np.int32) - np.int32(1)
-    places[-1] = -1
-    return chosen, places[rows]
-
-
-def _widened(item_factors: Floats, preference: Floats, rows: Rows | Starts) -> Floats:
-    """Return item vectors with their preference as one more number."""
-    return np.column_stack((item_factors[rows], preference[rows]))
+@njit(nogil=True, cache=True)
+def _leave_out_known(popular_rows: Rows, starts: Starts, known_rows: Rows) -> Rows:
+    rows = np.empty((len(starts) - 1, len(popular_rows)), np.int32)
+    for u in range(len(rows)):
+        known = np.sort(known_rows[starts[u] : starts[u + 1]])
+        for i in range(len(popular_rows)):
+            place = np.searchsorted(known, popular_rows[i])
+            is_known = place < len(known) and known[place] == popular_rows[i]
+            rows[u, i] = -1 if is_known else popular_rows[i]
+    return rows

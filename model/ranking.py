@@ -23,6 +23,16 @@ NONE = as_kernel_array(np.zeros(0), np.int32)
 """No rows."""
 
 
+class Addition(NamedTuple):
+    """A further part of every score: the user's strength times the item's preference."""
+
+    strengths: Floats  # (n_users,)
+    preference: Floats  # (n_items,); empty: nothing is added
+
+
+NOTHING = Addition(np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+
 class BoundedItems(NamedTuple):
     """Item vectors, each with a bound of its scores."""
 
@@ -288,7 +298,9 @@ def _top_n(
             _write(candidates[u - low], counts[u - low], rows[u], score_bits[u])
 
 
-def best_of(queries: Floats, item_factors: Floats, candidates: RaggedRows, n: int) -> tuple[Rows, Floats]:
+def best_of(
+    queries: Floats, item_factors: Floats, candidates: RaggedRows, n: int, addition: Addition = NOTHING
+) -> tuple[Rows, Floats]:
     """Return the best n of some items for every user, scored exactly.
 
     Args:
@@ -296,6 +308,7 @@ def best_of(queries: Floats, item_factors: Floats, candidates: RaggedRows, n: in
         item_factors: Item vectors, shape (n_items, f).
         candidates: Item rows to choose from for each user, in any order, some maybe twice; -1 is ignored.
         n: Length of a list.
+        addition: What is added to the scores.
 
     Returns:
         Item rows and scores as of `top_n`.
@@ -307,13 +320,17 @@ def best_of(queries: Floats, item_factors: Floats, candidates: RaggedRows, n: in
         as_kernel_array(item_factors, np.float32),
         as_kernel_array(candidates.starts, np.int64),
         as_kernel_array(candidates.rows, np.int32),
+        as_kernel_array(addition.strengths, np.float32),
+        as_kernel_array(addition.preference, np.float32),
         rows,
         scores,
     )
     return rows, scores
 
 
-def best_of_plain(queries: Floats, item_factors: Floats, candidates: RaggedRows, n: int) -> tuple[Rows, Floats]:
+def best_of_plain(
+    queries: Floats, item_factors: Floats, candidates: RaggedRows, n: int, addition: Addition = NOTHING
+) -> tuple[Rows, Floats]:
     """Do the same as `best_of` by sorting: the twin that the kernel is tested against."""
     rows = np.full((len(queries), n), -1, np.int32)
     best = np.full((len(queries), n), -np.inf, np.float32)
@@ -321,6 +338,8 @@ def best_of_plain(queries: Floats, item_factors: Floats, candidates: RaggedRows,
         choice = np.unique(candidates.rows[candidates.starts[u] : candidates.starts[u + 1]])
         choice = choice[choice >= 0]
         scores = item_factors[choice] @ query
+        if len(addition.preference):
+            scores = scores + addition.strengths[u] * addition.preference[choice]
         order = np.argsort(-scores, kind="stable")[:n]
         rows[u, : len(order)], best[u, : len(order)] = choice[order], scores[order]
     return rows, best
@@ -328,7 +347,14 @@ def best_of_plain(queries: Floats, item_factors: Floats, candidates: RaggedRows,
 
 @njit(nogil=True, cache=True)
 def _best_of(
-    queries: Floats, item_factors: Floats, starts: Starts, candidate_rows: Rows, rows: Rows, scores: Floats
+    queries: Floats,
+    item_factors: Floats,
+    starts: Starts,
+    candidate_rows: Rows,
+    strengths: Floats,
+    preference: Floats,
+    rows: Rows,
+    scores: Floats,
 ) -> None:
     n_users, f = queries.shape
     longest = 0
@@ -346,6 +372,8 @@ def _best_of(
             dot = np.float32(0)
             for a in range(f):
                 dot += queries[u, a] * item_factors[row, a]
+            if len(preference):
+                dot += strengths[u] * preference[row]
             score[0] = dot
             scored[count] = _candidate(bits[0], row)
             count += 1

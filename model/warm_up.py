@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from model.blend import PopularPart, blended_top_n
 from model.decay import NO_DECAY
 from model.equations import equations_of
 from model.evaluation.live_ranks import GroupSignals, live_ranks
@@ -29,6 +30,7 @@ def warm_up() -> None:
     explain(equations_of(signals, objective), items, starts[:1], rows[None], m=1)
     top_n(x, items, RaggedRows(starts, rows), n=1)
     best_of(x, items.factors, RaggedRows(starts, rows), n=1)
+    blended_top_n(x, items.factors, PopularPart(ones, ones, rows), (rows[None], x), RaggedRows(starts, rows), n=1)
     flags = np.ones(1, np.bool_)
     known = RaggedKeys(starts, keys)
     signals_of = GroupSignals(starts, keys, times, flags, flags)

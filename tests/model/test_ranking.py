@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from model import ranking
 from model.ragged import RaggedRows
-from model.ranking import BoundedItems, best_of, best_of_plain, top_n, top_n_plain
+from model.ranking import NOTHING, Addition, BoundedItems, best_of, best_of_plain, top_n, top_n_plain
 
 
 def nothing(n_users: int) -> RaggedRows:
@@ -156,16 +156,20 @@ def test_threads_share_the_users() -> None:
     n_items=st.integers(1, 50),
     n=st.integers(1, 30),
     n_candidates=st.integers(0, 80),
+    added=st.booleans(),
     seed=st.integers(0, 1000),
 )
-def test_the_best_of_some_equals_a_plain_sort(n_users: int, n_items: int, n: int, n_candidates: int, seed: int) -> None:
-    """Candidates that stand twice count once, -1 is none."""
-    items = catalog(n_items, 4, seed)
-    queries = np.random.default_rng(seed).integers(-3, 4, (n_users, 4)).astype(np.float32)
+def test_the_best_of_some_equals_a_plain_sort(
+    n_users: int, n_items: int, n: int, n_candidates: int, *, added: bool, seed: int
+) -> None:
+    """Candidates that stand twice count once, -1 is none; a part of the score may be added."""
+    items, rng = catalog(n_items, 4, seed), np.random.default_rng(seed)
+    queries = rng.integers(-3, 4, (n_users, 4)).astype(np.float32)
     candidates = known_of(n_users, n_items, n_candidates, seed)
+    addition = Addition(*(rng.integers(0, 4, n).astype(np.float32) for n in (n_users, n_items))) if added else NOTHING
 
-    rows, scores = best_of(queries, items.factors, candidates, n)
+    rows, scores = best_of(queries, items.factors, candidates, n, addition)
 
-    expected_rows, expected_scores = best_of_plain(queries, items.factors, candidates, n)
+    expected_rows, expected_scores = best_of_plain(queries, items.factors, candidates, n, addition)
     np.testing.assert_array_equal(expected_scores, scores)
     np.testing.assert_array_equal(expected_rows, rows)
