@@ -308,7 +308,7 @@ def best_of(
         item_factors: Item vectors, shape (n_items, f).
         candidates: Item rows to choose from for each user, in any order, some maybe twice; -1 is ignored.
         n: Length of a list.
-        addition: What is added to the scores.
+        addition: A further part of every score.
 
     Returns:
         Item rows and scores as of `top_n`.
