@@ -1,5 +1,5 @@
 # What a machine needs: Python 3.11 to 3.13, Java 17 or newer, Maven, a C++ compiler and make; for the tests chromium, kcat,
-# jq and node as well. `make` lists what it does.
+# jq, node and promtool as well. `make` lists what it does.
 PYTHON ?= python3
 BIN := .venv/bin
 CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \

@@ -3,7 +3,7 @@
 # On Debian and as root, those that are missing are installed; elsewhere a sentence says which they are.
 set -eu
 missing=""
-for pair in chromium:chromium kcat:kcat jq:jq node:nodejs; do
+for pair in chromium:chromium kcat:kcat jq:jq node:nodejs promtool:prometheus; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0
