@@ -35,7 +35,7 @@ def group(name: str, series: dict[str, str], expected: dict[str, list[tuple[int,
 
 
 def promtool(tmp_path: Path, *groups: dict[str, Any]) -> str:
-    """Evaluate tests by promtool; return what it says, empty if all of them pass."""
+    """Evaluate tests by promtool; return its complaints, empty if all of them pass."""
     document = {"rule_files": [str(OPS / "alerts.yml")], "evaluation_interval": "1m", "tests": list(groups)}
     path = tmp_path / "series.yml"
     path.write_text(yaml.safe_dump(document))
