@@ -1,4 +1,4 @@
-"""Series of samples on which alerts are evaluated: those of a healthy system, and the changes that make an alert fire."""
+"""Series of samples on which alerts are evaluated: those of a healthy system, and the changes by which alerts fire."""
 
 from typing import NamedTuple
 
