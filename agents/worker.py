@@ -26,6 +26,7 @@ from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn
 from state.users.store import add_user_table
+from streams.connection.start import ConnectionWatch
 from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.outbox import Outbox
 from streams.process.gc_tuning import freeze_gc
@@ -57,15 +58,14 @@ class Worker:
         self._app = create_app(settings)
         self._store = add_user_table(self._app, settings)
         self._outbox = Outbox(settings.kafka)
+        self._connection = ConnectionWatch(settings.kafka)
         self._catalog = ItemCatalog()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)
         self._announcements = Broadcast(
-            settings.kafka.brokers, names.generations, self._serving.on_record, settings.kafka.timeout_s
+            settings.kafka, names.generations, self._serving.on_record, settings.kafka.timeout_s
         )
-        self._items = Broadcast(
-            settings.kafka.brokers, names.catalog, self._catalog.on_record, settings.kafka.timeout_s
-        )
+        self._items = Broadcast(settings.kafka, names.catalog, self._catalog.on_record, settings.kafka.timeout_s)
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         ranker, popularity = Ranker(settings.ranking, self._catalog), LivePopularity(settings.popularity)
@@ -95,6 +95,7 @@ class Worker:
             StateError: Another process uses the folder of this instance, or the state is damaged.
             MetricsError: The port of the metrics is taken.
             OutboxError, LogReadError: Kafka did not answer.
+            UnreachableError: Kafka does not accept the credentials any more.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
@@ -145,6 +146,7 @@ class Worker:
             self._pulses.run(),
             self._pipeline.expire_private(),
             self._app_stopped(),
+            self._connection.run(),
         ]
         await run_until_stopped(parts, self._stop, self._failed)
 

@@ -18,9 +18,7 @@ async def announced(settings: Settings) -> Announcement | None:
         LogReadError: The topic is missing or Kafka does not answer.
     """
     announcement = None
-    async for _, records in read_topic(
-        settings.kafka.brokers, topic_names(settings).generations, settings.kafka.timeout_s
-    ):
+    async for _, records in read_topic(settings.kafka, topic_names(settings).generations, settings.kafka.timeout_s):
         announcement = msgspec.json.decode(records[-1].value, type=Announcement)
     return announcement
 

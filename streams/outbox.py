@@ -1,13 +1,18 @@
 """A producer of batches that awaits every acknowledgement."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
+from streams.connection.clients import new_producer
+from streams.connection.rights import Right, describe_missing
+from streams.connection.start import UnreachableError, start_client
 from streams.settings.deployment import KafkaSettings
 
 BATCH_BYTES_MAX = 1_000_000
@@ -37,20 +42,33 @@ class Written(NamedTuple):
 class Pending:
     """Batches in flight to one partition."""
 
-    def __init__(self, batches: Sequence[tuple[asyncio.Future[RecordMetadata], int]]) -> None:
-        """Store the futures of batches in order, each with its number of records."""
-        self._batches = batches
+    def __init__(
+        self, batches: Sequence[tuple[asyncio.Future[RecordMetadata], int]], refused: Callable[[], OutboxError]
+    ) -> None:
+        """Store the futures of batches in order, each with its number of records.
+
+        Args:
+            batches: The batches.
+            refused: Makes the error for a missing right to write.
+        """
+        self._batches, self._refused = batches, refused
 
     async def written(self) -> Written:
         """Wait until Kafka has acknowledged every batch.
 
         Raises:
             KafkaError: The broker refused a batch.
+            OutboxError: The right to write to the topic is missing.
         """
         first = expected = None
         unbroken = True
         for future, count in self._batches:
-            base = (await future).offset
+            try:
+                base = (await future).offset
+            except KafkaError as error:
+                if is_refusal(error):
+                    raise self._refused() from error
+                raise
             first = base if first is None else first
             unbroken = unbroken and expected in (None, base)
             expected = base + count
@@ -66,17 +84,18 @@ class Outbox:
     def __init__(self, kafka: KafkaSettings) -> None:
         """Prepare a producer; nothing is sent before `start`."""
         self._timeout_s = kafka.timeout_s
-        self._brokers = kafka.brokers
+        self._kafka = kafka
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
         """Connect to the brokers.
 
         Raises:
-            OutboxError: No broker answered.
+            OutboxError: No broker answered, or the brokers refuse the connection.
+            CredentialsError: A file of the credentials cannot be used.
         """
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers,
+        producer = new_producer(
+            self._kafka,
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
@@ -85,14 +104,9 @@ class Outbox:
             request_timeout_ms=int(self._timeout_s * 1000),
         )
         try:
-            await asyncio.wait_for(producer.start(), self._timeout_s)
-        except (KafkaError, TimeoutError) as error:
-            await producer.stop()
-            message = f"No Kafka broker answered at {self._brokers} within {self._timeout_s:g} s: {error!r}."
-            raise OutboxError(message) from error
-        except BaseException:
-            await producer.stop()
-            raise
+            await start_client(producer, self._kafka, self._timeout_s)
+        except UnreachableError as error:
+            raise OutboxError(str(error)) from error
         self._producer = producer
 
     async def stop(self, patience_s: float | None = None) -> None:
@@ -125,6 +139,7 @@ class Outbox:
 
         Raises:
             ValueError: A single record is larger than a batch can be.
+            OutboxError: The right to write to the topic is missing.
         """
         producer = self._producer
         if producer is None:
@@ -136,7 +151,7 @@ class Outbox:
             size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
             if size > room and count:
                 batch.close()
-                sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+                sent.append((await self._send_batch(batch, topic, partition), count))
                 batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
             # A batch accepts a first record of any size, so the size is checked here.
             if size > RECORD_BYTES_MAX or batch.append(key=key, value=value, timestamp=None) is None:
@@ -145,5 +160,27 @@ class Outbox:
             count, room = count + 1, room - size
         if count:
             batch.close()
-            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-        return Pending(sent)
+            sent.append((await self._send_batch(batch, topic, partition), count))
+        return Pending(sent, partial(self._refused, topic))
+
+    async def _send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[RecordMetadata]:
+        """Send a closed batch.
+
+        Raises:
+            OutboxError: The right to write to the topic is missing.
+        """
+        try:
+            return await self._producer.send_batch(batch, topic, partition=partition)  # type: ignore[union-attr]
+        except KafkaError as error:
+            if is_refusal(error):
+                raise self._refused(topic) from error
+            raise
+
+    def _refused(self, topic: str) -> OutboxError:
+        return OutboxError(describe_missing(self._kafka, [Right("WRITE", "topic", topic)]))
+
+
+def is_refusal(error: KafkaError) -> bool:
+    """Return whether a right is missing; without any right to write, an idempotent producer gets no id either."""
+    refusals = TopicAuthorizationFailedError, ClusterAuthorizationFailedError
+    return isinstance(error, refusals) or isinstance(error.__cause__, refusals)

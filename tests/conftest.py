@@ -15,6 +15,7 @@ from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.hung_tasks import pytest_timeout_set_timer  # noqa: F401  a hook of this file, too
+from tests.support.secure_broker import SecureBroker
 from tests.support.settings import settings_with
 from tests.support.shared_broker import JARS, shared_broker
 from tests.support.unit_guard import UnitGuard
@@ -103,6 +104,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     base = tmp_path_factory.getbasetemp()
     in_parallel = "PYTEST_XDIST_WORKER" in os.environ
     with shared_broker(base.parent if in_parallel else base, JARS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """Run a Kafka with TLS, logins and rights, and a listener for each protocol."""
+    with SecureBroker(tmp_path_factory.mktemp("secure"), JARS) as running:
         yield running
 
 

@@ -157,6 +157,61 @@ def test_only_streams_reads_the_environment(package: str) -> None:
     assert reading <= {"cli/processes.py", "cli/threads.py"}
 
 
+MADE_HERE = {"streams/connection/clients.py", "streams/connection/admin_clients.py"}
+"""The files that make clients of Kafka; Faust makes its own, with streams/connection/faust_credentials.py."""
+CLIENTS = {
+    "AIOKafkaConsumer",
+    "AIOKafkaProducer",
+    "AIOKafkaAdminClient",
+    "AIOKafkaClient",
+    "KafkaAdminClient",
+    "KafkaConsumer",
+    "KafkaProducer",
+}
+
+
+def made_clients(file: Path) -> set[str]:
+    """Return the clients of Kafka that a file makes or derives from; a name in an annotation makes none."""
+    made = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        callees = [node.func] if isinstance(node, ast.Call) else node.bases if isinstance(node, ast.ClassDef) else []
+        made |= {name for callee in callees if (name := ast.unparse(callee).rpartition(".")[2]) in CLIENTS}
+        if isinstance(node, ast.keyword) and node.arg == "bootstrap_servers":
+            made.add("bootstrap_servers")
+    return made
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_one_place_makes_clients(package: str) -> None:
+    """A client made elsewhere would know nothing of TLS and logins."""
+    makers = {str(file.relative_to(PROJECT)) for file in (PROJECT / package).rglob("*.py") if made_clients(file)}
+
+    assert makers <= MADE_HERE
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("AIOKafkaConsumer()", {"AIOKafkaConsumer"}),
+        ("kafka.KafkaProducer(acks=1)", {"KafkaProducer"}),
+        ("class Own(AIOKafkaProducer): ...", {"AIOKafkaProducer"}),
+        ("make(bootstrap_servers=x)", {"bootstrap_servers"}),
+        ("def f(consumer: AIOKafkaConsumer): ...", set()),
+    ],
+)
+def test_a_made_client_is_seen(tmp_path: Path, line: str, expected: set[str]) -> None:
+    """However it is imported."""
+    file = tmp_path / "file.py"
+    file.write_text(line)
+
+    assert expected == made_clients(file)
+
+
+def test_the_makers_make_clients() -> None:
+    """Otherwise the test above would look for the wrong names."""
+    assert all(made_clients(PROJECT / file) for file in MADE_HERE)
+
+
 def fetched_records() -> Any:
     """Return aiokafka's own class, in whose place ours stands once streams/consumer/slices.py is imported."""
     return fetcher.PartitionRecords.__base__ if fetcher.PartitionRecords is LeanRecords else fetcher.PartitionRecords

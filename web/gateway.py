@@ -10,6 +10,7 @@ from typing import Any
 
 from state.gateway_view import View, open_view
 from state.storage.files import locked_folder
+from streams.connection.start import ConnectionWatch
 from streams.process.gc_tuning import freeze_gc
 from streams.process.run_tasks import run_until_stopped
 from streams.readers.broadcast import Broadcast
@@ -35,6 +36,7 @@ class Gateway:
         """Prepare a gateway; it is used once, inside a running event loop."""
         self._settings, self._operations = settings, operations
         self._access = Access(settings.gateway)
+        self._connection = ConnectionWatch(settings.kafka)
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -44,6 +46,7 @@ class Gateway:
             StateError: Another process uses the folder of this instance, or the view is damaged.
             PortTakenError: The address is taken.
             LogReadError, OutboxError, TopicsError: Kafka did not answer, or a topic is missing.
+            UnreachableError: Kafka does not accept the credentials any more.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
@@ -61,7 +64,7 @@ class Gateway:
     async def _serve(self, view: View, bound: Any) -> None:
         """Serve HTTP at once; routes answer 503 until their topics are loaded."""
         parts, names = make_parts(self._settings, self._operations, view), topic_names(self._settings)
-        followed = partial(Broadcast, self._settings.kafka.brokers, timeout_s=self._settings.kafka.timeout_s)
+        followed = partial(Broadcast, self._settings.kafka, timeout_s=self._settings.kafka.timeout_s)
         broadcasts = [
             followed(names.generations, parts.serving.on_record),
             followed(names.popular_items, parts.popular.on_record),
@@ -107,6 +110,7 @@ class Gateway:
             parts.serving.follow(),
             say_ready(parts, url),
             ended(serving),
+            self._connection.run(),
             *(broadcast.failed() for broadcast in broadcasts),
         ]
         await run_until_stopped(running, self._stop)

@@ -125,6 +125,10 @@ class PlayIntake:
         try:
             async with asyncio.timeout(self._settings.kafka.timeout_s):
                 written = await (await outbox.send(self._topic, partition, items)).written()
+        except OutboxError as error:
+            _fail(parcels, f"{error} These events were not sent.")
+            self._lose(outbox, error)
+            return
         except (KafkaError, TimeoutError) as error:
             _fail(
                 parcels,

@@ -99,7 +99,7 @@ class Committer:
         if not states:
             return
         tps = {p: TopicPartition(self._names.users_changelog, p) for p in states}
-        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
+        async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
             ends = await consumer.end_offsets(list(tps.values()))
         for partition, state in states.items():
             last = ends[tps[partition]] - 1
@@ -114,7 +114,7 @@ class Committer:
         tp = TopicPartition(self._names.users_changelog, partition)
         start = state.place.changelog_offset + 1
         n_outranked = 0
-        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
+        async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
             span = read_span(consumer, {tp: last + 1}, {tp: start}, self._settings.kafka.timeout_s)
             async for _, records in span:
                 n_outranked += state.apply_changelog(records)

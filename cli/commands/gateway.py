@@ -14,6 +14,7 @@ from streams.messages.events import Forget
 from streams.messages.receipt import Receipt
 from streams.settings import Settings, read_settings
 from streams.topics.admin import verify_topics
+from streams.topics.process_rights import check_rights
 from web.gateway import Gateway
 from web.parts import TopicOperations
 
@@ -27,6 +28,7 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
     Any number of gateways may run. Each needs its own PLAYFOLD_INSTANCE, and on one machine its own port.
     """
     settings = read_settings()
+    check_rights("gateway", settings)
     verify_topics(settings)
     start_event_log(settings.telemetry, as_json=as_json)
 

@@ -60,7 +60,7 @@ def pulse(
 async def _show(settings: Settings, *, as_json: bool, follow: bool) -> None:
     heard = Heard()
     topic = topic_names(settings).pulse
-    async with Broadcast(settings.kafka.brokers, topic, heard.take, settings.kafka.timeout_s) as followed:
+    async with Broadcast(settings.kafka, topic, heard.take, settings.kafka.timeout_s) as followed:
         if not heard.latest and not follow:
             message = "No worker reported in the last hour: either none runs, or PLAYFOLD_PULSE_S is 0."
             raise NoPulseError(message)

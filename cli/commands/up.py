@@ -127,7 +127,9 @@ def up(
 
 
 def runs_elsewhere(kafka: KafkaSettings) -> bool:
-    """Return whether Kafka needs no start: it has other hosts, several brokers, or answers already."""
+    """Return whether Kafka needs no start: it has other hosts, several brokers, TLS or a login, or answers already."""
+    if kafka.security_protocol != "PLAINTEXT":
+        return True
     host, _, port = kafka.brokers.rpartition(":")
     return host not in {HOST, "localhost"} or answers(int(port))
 

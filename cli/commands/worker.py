@@ -10,6 +10,7 @@ from agents.worker import Worker
 from cli.event_log import start_event_log
 from streams.settings import read_settings
 from streams.topics.admin import verify_topics
+from streams.topics.process_rights import check_rights
 
 app = typer.Typer(add_completion=False)
 
@@ -21,6 +22,7 @@ def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events
     Several workers share the partitions. Each needs its own PLAYFOLD_INSTANCE.
     """
     settings = read_settings()
+    check_rights("worker", settings)
     verify_topics(settings)
     start_event_log(settings.telemetry, as_json=as_json)
 

@@ -124,7 +124,7 @@ async def follow_lists(settings: Settings, figures: LiveFigures) -> None:
         LogReadError: Kafka or the topic is not there.
         UnreadableRecord: A record is no list.
     """
-    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         tps = await partitions_of(consumer, topic_names(settings).recommendations)
         consumer.assign(tps)
         await consumer.seek_to_beginning(*tps)

@@ -32,7 +32,7 @@ async def probe_lag(settings: Settings) -> LagReadings:
     Raises:
         LogReadError: Kafka does not answer, or the topic is missing.
     """
-    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         tps = await partitions_of(consumer, topic_names(settings).plays)
         starts = {tp.partition: span.start for tp, span in (await spans_of(consumer, tps)).items()}
     async with lag_of(settings) as lag:
@@ -48,7 +48,7 @@ async def probe_workers(settings: Settings) -> list[WorkerReport]:
         LogReadError: Kafka does not answer, or the topic is missing.
     """
     reports: dict[str, WorkerReport] = {}
-    async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).pulse, settings.kafka.timeout_s):
+    async for _, records in read_topic(settings.kafka, topic_names(settings).pulse, settings.kafka.timeout_s):
         for record in records:
             pulse = read_pulse(record.key, record.value)
             if pulse is not None:

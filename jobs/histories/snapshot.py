@@ -149,7 +149,7 @@ async def read_partitions(
     Raises:
         LogReadError: The topic is missing or Kafka does not answer.
     """
-    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         spans = await spans_of(consumer, await partitions_of(consumer, topic_names(settings).users_changelog))
         n_read, total = 0, sum(span.end - span.start for span in spans.values())
         for wave in _batches(spans, PARTITIONS_AT_ONCE):

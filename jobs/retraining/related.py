@@ -81,7 +81,7 @@ async def _published_items(settings: Settings) -> set[str]:
     """Return the items that have a record on the topic."""
     has_value: dict[bytes, bool] = {}
     topic = topic_names(settings).related_items
-    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
+    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s):
         has_value.update((record.key, record.value is not None) for record in records)
     return {key.decode() for key, is_published in has_value.items() if is_published}
 

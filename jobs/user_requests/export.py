@@ -54,7 +54,7 @@ async def export_user(user_id: str, settings: Settings, now_ms: int) -> UserExpo
 
 
 async def _all(topic: str, partition: int, kafka: KafkaSettings) -> AsyncIterator[ConsumerRecord]:
-    async for _, records in read_topic(kafka.brokers, topic, kafka.timeout_s, [partition]):
+    async for _, records in read_topic(kafka, topic, kafka.timeout_s, [partition]):
         for record in records:
             yield record
 

@@ -180,7 +180,7 @@ class Tracer:
     ) -> ReadBack:
         """Read the records under some keys from the partition's end, until they are enough or the time is over."""
         tp = TopicPartition(topic, self._partition)
-        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
+        async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
             await partitions_of(consumer, topic)
             span = (await spans_of(consumer, [tp]))[tp]
             start, records = span.end, list[ConsumerRecord]()

@@ -61,7 +61,7 @@ async def find_remnants(user_id: str, settings: Settings) -> list[Remnant]:
 async def _records(topic: str, user_id: str, settings: Settings) -> AsyncIterator[ConsumerRecord]:
     """Yield the records under a listener's key on a topic."""
     key, partition = user_id.encode(), partition_of(user_id, settings.topics.partitions)
-    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
+    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, [partition]):
         for record in records:
             if record.key == key:
                 yield record

@@ -3,8 +3,8 @@
 from typing import Any
 
 import faust
-from yarl import URL
 
+from streams.connection.faust_credentials import faust_options
 from streams.consumer.slices import SliceTransport
 from streams.settings import Settings
 
@@ -31,7 +31,7 @@ def create_app(settings: Settings) -> PlayfoldApp:
     """
     app = PlayfoldApp(
         settings.application.group,
-        broker=[URL(f"kafka://{address}") for address in settings.kafka.brokers.split(",")],
+        **faust_options(settings.kafka),
         store="memory://",
         datadir=str(settings.application.worker_path),
         topic_partitions=settings.topics.partitions,

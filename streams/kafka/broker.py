@@ -43,7 +43,9 @@ class Broker:
         bootstrap: Its address, `127.0.0.1:<port>`.
     """
 
-    def __init__(self, folder: Path, jars: Path, port: int, heap_mb: int = 256, ready_s: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, jars: Path, port: int, heap_mb: int = 256, ready_s: float = 60.0, properties: str = ""
+    ) -> None:
         """Describe a broker; `start` writes its folder and starts it.
 
         Args:
@@ -52,6 +54,7 @@ class Broker:
             port: Port on 127.0.0.1.
             heap_mb: Largest heap of the Java virtual machine, in MiB.
             ready_s: Seconds within which it has to answer.
+            properties: Lines of its configuration, which take precedence over those of `broker.properties`.
         """
         self.folder = folder.absolute()
         self.bootstrap = f"{HOST}:{port}"
@@ -59,6 +62,7 @@ class Broker:
         self._port = port
         self._heap_mb = heap_mb
         self._ready_s = ready_s
+        self._properties = properties
         self._process: Child | None = None
 
     @property
@@ -152,7 +156,7 @@ class Broker:
         """Write the node's configuration."""
         for name in ("data", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        template = string.Template((KAFKA_FOLDER / "broker.properties").read_text())
+        template = string.Template((KAFKA_FOLDER / "broker.properties").read_text() + self._properties)
         # Java reads a properties file as Latin-1, with the same escapes as JSON.
         log_dirs = json.dumps(str(self.folder / "data"))[1:-1]
         text = template.substitute(port=self._port, controller_port=free_port(), log_dirs=log_dirs)
@@ -200,8 +204,14 @@ def embedded_broker(settings: Settings) -> Broker:
     """Return the broker that the settings describe, not started.
 
     Raises:
-        BrokerError: `PLAYFOLD_BROKERS` names another machine or several brokers.
+        BrokerError: `PLAYFOLD_BROKERS` names another machine or several brokers, or clients expect TLS or a login.
     """
+    if settings.kafka.security_protocol != "PLAINTEXT":
+        message = (
+            f"The embedded broker has neither TLS nor a login, but PLAYFOLD_KAFKA_SECURITY_PROTOCOL is "
+            f"{settings.kafka.security_protocol}: use that Kafka without `playfold broker`, or unset the protocol."
+        )
+        raise BrokerError(message)
     host, _, port = settings.kafka.brokers.rpartition(":")
     if host not in {HOST, "localhost"} or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > PORT_MAX:
         message = (

@@ -7,6 +7,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer
 
 from streams.readers.log_reader import partitions_of, reader
+from streams.settings.deployment import KafkaSettings
 
 RECORDS_AT_ONCE = 500
 """Records handled before other tasks run: a few milliseconds."""
@@ -19,9 +20,9 @@ class Broadcast:
     `on_record` is called with key and value of every record, in order, on the event loop; it must not block.
     """
 
-    def __init__(self, brokers: str, topic: str, on_record: OnRecord, timeout_s: float) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, on_record: OnRecord, timeout_s: float) -> None:
         """Prepare to follow `topic`."""
-        self._brokers, self._topic, self._timeout_s = brokers, topic, timeout_s
+        self._kafka, self._topic, self._timeout_s = kafka, topic, timeout_s
         self._on_record = on_record
         self._task: asyncio.Task[None] | None = None
 
@@ -60,7 +61,7 @@ class Broadcast:
         await self.stop()
 
     async def _follow(self, caught_up: asyncio.Event) -> None:
-        async with reader(self._brokers, self._timeout_s) as consumer:
+        async with reader(self._kafka, self._timeout_s) as consumer:
             partitions = await partitions_of(consumer, self._topic)
             consumer.assign(partitions)
             await consumer.seek_to_beginning()

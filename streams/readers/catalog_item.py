@@ -50,7 +50,7 @@ async def titles_of(item_ids: Collection[str], settings: Settings) -> dict[str, 
     """
     values: dict[bytes, bytes | None] = {item_id.encode(): None for item_id in item_ids}
     try:
-        async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
+        async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
             spans = await spans_of(consumer, await partitions_of(consumer, topic_names(settings).catalog))
             if sum(span.end - span.start for span in spans.values()) > TITLES_RECORDS_MAX:
                 return {}

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from streams.connection.clients import new_async_admin
 from streams.readers.log_reader import Span, partitions_of, reader
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -60,8 +61,8 @@ async def lag_of(settings: Settings) -> AsyncIterator[Lag]:
     Raises:
         LogReadError: No broker answered.
     """
-    async with reader(settings.kafka.brokers, settings.kafka.timeout_s) as consumer:
-        admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka.brokers)
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+        admin = new_async_admin(settings.kafka)
         try:
             await admin.start()
             yield Lag(consumer, admin, settings)

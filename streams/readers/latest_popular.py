@@ -33,7 +33,7 @@ async def latest_popular(kind: str, settings: Settings) -> PopularItems | None:
     """
     values: dict[int, bytes | None] = {}
     key, topic = kind.encode(), topic_names(settings).popular_items
-    async for partition, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
+    async for partition, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s):
         for record in records:
             if record.key == key:
                 values[partition] = record.value

@@ -18,7 +18,7 @@ async def records_under(topic: str, key: str, settings: Settings) -> AsyncIterat
         LogReadError: Kafka does not answer, or the topic does not exist.
     """
     record_key, partition = key.encode(), partition_of(key, settings.topics.partitions)
-    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s, [partition]):
+    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, [partition]):
         for record in records:
             if record.key == record_key:
                 yield record

@@ -6,8 +6,14 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import ConsumerRecord
+
+from streams.connection.clients import Consumer, new_consumer
+from streams.connection.rights import Right, describe_missing
+from streams.connection.start import UnreachableError, start_client
+from streams.settings.deployment import KafkaSettings
 
 
 class LogReadError(ConnectionError):
@@ -15,14 +21,15 @@ class LogReadError(ConnectionError):
 
 
 @asynccontextmanager
-async def reader(brokers: str, timeout_s: float) -> AsyncIterator[AIOKafkaConsumer]:
+async def reader(kafka: KafkaSettings, timeout_s: float) -> AsyncIterator[AIOKafkaConsumer]:
     """Connect a consumer that belongs to no group.
 
     Raises:
-        LogReadError: No broker answered within `timeout_s` seconds.
+        LogReadError: No broker answered within `timeout_s` seconds, or the brokers refuse the connection.
+        CredentialsError: A file of the credentials cannot be used.
     """
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=brokers,
+    consumer = new_consumer(
+        kafka,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -31,14 +38,9 @@ async def reader(brokers: str, timeout_s: float) -> AsyncIterator[AIOKafkaConsum
         request_timeout_ms=int(timeout_s * 1000),
     )
     try:
-        await asyncio.wait_for(consumer.start(), timeout_s)
-    except (KafkaError, TimeoutError) as error:
-        await consumer.stop()
-        message = f"No Kafka broker answered at {brokers} within {timeout_s:g} s: {error!r}."
-        raise LogReadError(message) from error
-    except BaseException:
-        await consumer.stop()
-        raise
+        await start_client(consumer, kafka, timeout_s)
+    except UnreachableError as error:
+        raise LogReadError(str(error)) from error
     try:
         yield consumer
     finally:
@@ -49,14 +51,32 @@ async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPar
     """Return the partitions of a topic.
 
     Raises:
-        LogReadError: The topic does not exist.
+        LogReadError: The topic does not exist, or no right on it is granted.
     """
     await consumer._client.force_metadata_update()  # noqa: SLF001  the public call answers from an empty cache
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
+        await _check_describable(consumer, topic)
         message = f"Topic {topic} does not exist; `playfold topics create` makes it."
         raise LogReadError(message)
     return [TopicPartition(topic, partition) for partition in sorted(numbers)]
+
+
+async def _check_describable(consumer: Consumer, topic: str) -> None:
+    """Check that a topic is not hidden: Kafka leaves out topics without a right when it lists all.
+
+    Raises:
+        LogReadError: Any right on the topic is missing.
+    """
+    client = consumer._client  # noqa: SLF001  the consumer has no request about one topic
+    request = MetadataRequest([topic], allow_auto_topic_creation=False)
+    try:
+        answer = await client.send(client.get_random_node(), request)
+    except KafkaError as error:
+        message = f"Kafka did not describe topic {topic}: {error!r}."
+        raise LogReadError(message) from error
+    if answer.topics[0][0] == TopicAuthorizationFailedError.errno:
+        raise LogReadError(describe_missing(consumer.kafka, [Right("DESCRIBE", "topic", topic)]))
 
 
 class Span(NamedTuple):
@@ -141,10 +161,10 @@ async def _seek_starts(
 
 
 async def read_topic(
-    brokers: str, topic: str, timeout_s: float, partitions: Sequence[int] | None = None
+    kafka: KafkaSettings, topic: str, timeout_s: float, partitions: Sequence[int] | None = None
 ) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
     """Read a topic, or some of its partitions, from the beginning to the present high watermark."""
-    async with reader(brokers, timeout_s) as consumer:
+    async with reader(kafka, timeout_s) as consumer:
         tps = await partitions_of(consumer, topic)
         wanted = [tp for tp in tps if partitions is None or tp.partition in partitions]
         ends = {tp: span.end for tp, span in (await spans_of(consumer, wanted)).items()}

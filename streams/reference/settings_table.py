@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from streams.settings import PREFIX, Secret, Settings
+from streams.settings import PREFIX, Password, Secret, Settings
 
 FILE = Path(__file__).parents[2] / "docs" / "configuration.md"
 HEAD = """# Configuration
@@ -22,6 +22,7 @@ This file is generated from `streams/settings/`; change it there and run `python
 | variable | default | values | meaning |
 |---|---|---|---|
 """
+_EMPTY = ("", Secret(""), Password(""))
 LIMITS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 
 
@@ -58,15 +59,15 @@ def _row(field: inspect.Field) -> tuple[str, str, str, str]:
 def _default(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{value}`".lower()
-    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`" if value not in ("", Secret("")) else "empty"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`" if value not in _EMPTY else "empty"
 
 
 def _values(kind: inspect.Type) -> str:
     """Return the valid values of a setting in words."""
     if isinstance(kind, inspect.LiteralType):
-        return " or ".join(f"`{value}`" for value in kind.values)
-    if isinstance(kind, inspect.CustomType) and kind.cls is Secret:
-        return f"matches `{Secret.PATTERN}`"
+        return " or ".join(f"`{value}`" if value else "empty" for value in kind.values)
+    if isinstance(kind, inspect.CustomType) and issubclass(kind.cls, Secret):
+        return f"matches `{kind.cls.PATTERN}`"
     if isinstance(kind, inspect.StrType):
         return f"matches `{kind.pattern}`" if kind.pattern else "any text"
     if isinstance(kind, inspect.BoolType):

@@ -6,6 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, field
 
+from streams.settings.security import SecuritySettings
+
 
 class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The application's name, this process's name and its data folder."""
@@ -72,8 +74,8 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         return self.workers_path / self.instance
 
 
-class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Kafka cluster and its time limits."""
+class KafkaSettings(SecuritySettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Kafka cluster, its security and its time limits."""
 
     brokers: Annotated[
         str,

@@ -81,12 +81,12 @@ def _decode_secret(kind: type, text: str) -> Secret:
         NotImplementedError: It is another type.
         ValueError: The text does not fit.
     """
-    if kind is not Secret:
+    if not issubclass(kind, Secret):
         raise NotImplementedError
-    if not re.fullmatch(Secret.PATTERN, text):
-        message = f"Expected `str` matching regex {Secret.PATTERN!r}"
+    if not re.fullmatch(kind.PATTERN, text):
+        message = f"Expected `str` matching regex {kind.PATTERN!r}"
         raise ValueError(message)
-    return Secret(text)
+    return kind(text)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

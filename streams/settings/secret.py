@@ -32,3 +32,12 @@ class Secret:
     def __repr__(self) -> str:
         """Mask the text."""
         return "Secret('***')" if self._text else "Secret('')"
+
+
+class Password(Secret):
+    """A secret of another system, which decides about its length and characters."""
+
+    PATTERN = r"^[^\x00-\x1f\x7f]{0,1024}$"
+    """Without control characters; empty: there is no password."""
+
+    __slots__ = ()

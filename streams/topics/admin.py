@@ -2,15 +2,23 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import msgspec
-from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+)
 
+from streams.connection.admin_clients import new_admin
+from streams.connection.rights import Right, describe_missing
+from streams.connection.start import UnreachableError, verify_connection
 from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
@@ -46,8 +54,9 @@ def create_topics(settings: Settings) -> list[str]:
     durable = {"min.insync.replicas": str(max(1, settings.topics.replication - 1))}
     created = []
     with admin_client(settings.kafka) as admin:
-        existing = set(admin.list_topics())
-        for topic in declare_topics(settings):
+        declared = declare_topics(settings)
+        existing = set(_existing(admin, {topic.name for topic in declared}, settings.kafka))
+        for topic in declared:
             if topic.name in existing:
                 continue
             options = {
@@ -60,6 +69,8 @@ def create_topics(settings: Settings) -> list[str]:
                 admin.create_topics({topic.name: options}, timeout_ms=timeout_ms, wait_for_metadata=True)
             except TopicAlreadyExistsError:
                 continue
+            except TopicAuthorizationFailedError as error:
+                raise _refused(settings.kafka, "CREATE", [topic.name]) from error
             created.append(topic.name)
     return created
 
@@ -100,7 +111,7 @@ def verify_topics(settings: Settings) -> None:
         TopicsError: A topic is missing or differs, or Kafka cannot be reached.
     """
     with admin_client(settings.kafka) as admin:
-        existing = _describe(admin, {topic.name for topic in declare_topics(settings)})
+        existing = _describe(admin, {topic.name for topic in declare_topics(settings)}, settings.kafka)
     compare_topics(settings, existing)
 
 
@@ -155,14 +166,36 @@ def _policies(cleanup_policy: str) -> set[str]:
     return {word.strip() for word in cleanup_policy.split(",")}
 
 
-def _describe(admin: Any, names: set[str]) -> dict[str, ClusterTopic]:
+def _existing(admin: Any, names: set[str], kafka: KafkaSettings) -> list[str]:
+    """Return the names of the existing topics among those named.
+
+    Raises:
+        TopicsError: The right to describe a topic is missing: Kafka then leaves it out of the list of all topics.
+    """
+    existing = names & set(admin.list_topics())
+    absent = sorted(names - existing)
+    described = admin.describe_topics(absent) if absent else []
+    refused = [topic["name"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno]
+    if refused:
+        raise _refused(kafka, "DESCRIBE", refused)
+    return sorted(existing)
+
+
+def _refused(kafka: KafkaSettings, operation: str, topics: Iterable[str]) -> TopicsError:
+    return TopicsError(describe_missing(kafka, [Right(operation, "topic", topic) for topic in topics]))
+
+
+def _describe(admin: Any, names: set[str], kafka: KafkaSettings) -> dict[str, ClusterTopic]:
     """Return the existing topics among those named."""
-    existing = sorted(names & set(admin.list_topics()))
+    existing = _existing(admin, names, kafka)
     if not existing:
         return {}
     partitions = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(existing)}
     resources = [ConfigResource("TOPIC", name) for name in existing]
     configs = admin.describe_configs(resources, config_filter="all")["topic"]
+    refused = [name for name in existing if not configs[name]]
+    if refused:  # the admin client overlooks the error
+        raise _refused(kafka, "DESCRIBE_CONFIGS", refused)
     return {
         name: ClusterTopic(
             partitions=partitions[name],
@@ -180,8 +213,8 @@ def admin_client(kafka: KafkaSettings) -> Iterator[Any]:
     _await_connection(kafka)
     with ExitStack() as stack:
         try:
-            admin = KafkaAdminClient(
-                bootstrap_servers=kafka.brokers.split(","),
+            admin = new_admin(
+                kafka,
                 bootstrap_timeout_ms=timeout_ms,
                 request_timeout_ms=timeout_ms,
             )
@@ -212,9 +245,17 @@ def _await_connection(kafka: KafkaSettings) -> None:
                 suppress(OSError, OverflowError),
                 socket.create_connection((host.strip("[]"), int(port)), timeout=kafka.timeout_s),
             ):
-                return
+                return _check_accepted(kafka)
         time.sleep(0.1)
     raise _unanswered(kafka)
+
+
+def _check_accepted(kafka: KafkaSettings) -> None:
+    """Check that the brokers accept the connection: the admin client would report no cause."""
+    try:
+        verify_connection(kafka)
+    except UnreachableError as error:
+        raise TopicsError(str(error)) from error
 
 
 def _unanswered(kafka: KafkaSettings) -> TopicsError:

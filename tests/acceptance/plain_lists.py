@@ -32,11 +32,11 @@ class Topics(NamedTuple):
 async def read_topics(settings: Settings) -> Topics:
     """Read both topics whole; no client may send a play twice."""
     names, topics = topic_names(settings), Topics({}, {})
-    async for _, records in read_topic(settings.kafka.brokers, names.plays, 30.0):
+    async for _, records in read_topic(settings.kafka, names.plays, 30.0):
         for record in records:
             play = msgspec.json.decode(record.value, type=Play)
             topics.plays.setdefault(play.user_id, []).append((record.offset, play))
-    async for _, records in read_topic(settings.kafka.brokers, names.recommendations, 30.0):
+    async for _, records in read_topic(settings.kafka, names.recommendations, 30.0):
         for record in records:
             recommendations = msgspec.json.decode(record.value, type=Recommendations)
             topics.lists.setdefault(recommendations.user_id, []).append(recommendations)

@@ -31,7 +31,7 @@ def sequential_records(settings: Settings) -> dict[bytes, UserRecord]:
 
     async def read() -> list[Slice]:
         slices: dict[int, list[Record]] = {}
-        async for partition, records in read_topic(settings.kafka.brokers, topic_names(settings).plays, 30.0):
+        async for partition, records in read_topic(settings.kafka, topic_names(settings).plays, 30.0):
             slices.setdefault(partition, []).extend(records)
         return [Slice("plays", partition, records, None) for partition, records in sorted(slices.items())]
 
@@ -48,7 +48,7 @@ def changelog_records(settings: Settings) -> Latest:
 
     async def read() -> tuple[History, dict[bytes, bytes]]:
         last: dict[bytes, bytes] = {}
-        async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).users_changelog, 30.0):
+        async for _, records in read_topic(settings.kafka, topic_names(settings).users_changelog, 30.0):
             last |= {record.key: record.value for record in records}
         return await read_history(settings), last
 
@@ -62,7 +62,7 @@ def latest_lists(settings: Settings) -> dict[bytes, Recommendations]:
     async def read() -> dict[bytes, Recommendations]:
         latest: dict[bytes, Recommendations] = {}
         decode = msgspec.json.Decoder(Recommendations).decode
-        async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).recommendations, 30.0):
+        async for _, records in read_topic(settings.kafka, topic_names(settings).recommendations, 30.0):
             for record in records:
                 recommendations = decode(record.value)
                 if record.key not in latest or recommendations.offset >= latest[record.key].offset:

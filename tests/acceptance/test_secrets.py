@@ -1,7 +1,11 @@
-"""The gateway's token is in no file, no line of output and no topic, after the commands that read or write them."""
+"""No secret is in a file, a line of output or a topic, after the commands that read or write them.
+
+All commands and processes connect with TLS and a login.
+"""
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,13 +15,17 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from jobs.retraining import run as runs
-from streams.settings import Secret, Settings, environment_of, override
+from streams.connection.admin_clients import plain_options
+from streams.settings import Password, Secret, Settings, environment_of, override
+from streams.topics.admin import delete_topics
 from tests.support.gateway import client_of, gateway, post
 from tests.support.plays import play
+from tests.support.secure_broker import SUPER, SUPER_PASSWORD, SecureBroker, token_of
 from tests.support.topics import worker
 from tests.support.wait import block_until
 
 TOKEN = "correct-horse-battery-staple-71"  # noqa: S105  a made-up one
+SCRAM = "SCRAM-SHA-256"
 LISTENER = "listener-of-the-night-train"
 N_LISTENERS, N_ITEMS, N_PLAYS = 40, 20, 600
 PROJECT = Path(__file__).parents[2]
@@ -50,10 +58,12 @@ ASKED = (
 
 
 @pytest.fixture
-def small(settings: Settings) -> Settings:
-    """Give settings with a token, under which a generation is made in no time."""
-    return override(
-        settings,
+def small(secure: SecureBroker, tmp_path: Path) -> Iterator[Settings]:
+    """Give settings with a token and a password, under which a generation is made in no time."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    made = override(
+        secure.settings_of("SECURE", SCRAM, group=name, topic_prefix=f"{name}.", data_dir=str(tmp_path)),
+        log_level="DEBUG",
         factors=8,
         iterations=2,
         warm_iterations=1,
@@ -64,6 +74,8 @@ def small(settings: Settings) -> Settings:
         gateway_port=0,
         gateway_token=Secret(TOKEN),
     )
+    yield made
+    delete_topics(made)
 
 
 class Commands:
@@ -165,7 +177,7 @@ def files_of(folder: Path) -> list[Path]:
 
 def topics_with(text: bytes, settings: Settings) -> list[str]:
     """Return the topics of a test, its changelog among them, with a record that contains a text."""
-    consumer = KafkaConsumer(bootstrap_servers=settings.kafka.brokers, enable_auto_commit=False)
+    consumer = KafkaConsumer(**plain_options(settings.kafka), enable_auto_commit=False)
     try:
         names = [name for name in consumer.topics() if settings.application.group in name]
         return [f"topic {name}" for name in sorted(names) if any(text in record for record in records(consumer, name))]
@@ -186,10 +198,8 @@ def records(consumer: KafkaConsumer, topic: str) -> Iterator[bytes]:
 
 
 @pytest.mark.timeout(300)  # twenty commands run one after the other
-def test_no_file_no_output_and_no_topic_has_the_token(
-    small: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """A listener's id is looked for in the same way, and is found."""
+def test_no_file_no_output_and_no_topic_has_a_secret(small: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A listener's id is searched for in the same way, and is found."""
     commands = Commands(small, tmp_path_factory.mktemp("files"))
 
     commands.run(*SERVED)
@@ -207,15 +217,38 @@ def test_no_file_no_output_and_no_topic_has_the_token(
 
     folder = small.application.data_path
     assert {} == commands.errors
-    assert [] == [place for place, output in commands.output.items() if TOKEN.encode() in output]
-    assert [] == files_with(TOKEN.encode(), folder)
-    assert [] == topics_with(TOKEN.encode(), small)
+    for secret in (TOKEN.encode(), SUPER_PASSWORD.encode()):
+        assert [] == [place for place, output in commands.output.items() if secret in output]
+        assert [] == files_with(secret, folder)
+        assert [] == topics_with(secret, small)
     assert b"Resuming the run of generation" in commands.output[f"output of {' '.join(RESUMED)}"]
     listener = LISTENER.encode()
     assert {f"output of export {LISTENER}"} <= {place for place, said in commands.output.items() if listener in said}
     assert [place for place in files_with(listener, folder) if place.startswith("file workers/")]
     assert {f"topic {small.topics.prefix}plays"} <= set(topics_with(listener, small))
     assert [path for path in files_of(small.application.nights_path) if path.name == runs.RECORD]
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_no_output_has_a_token_of_kafka(
+    small: Settings,
+    secure: SecureBroker,
+    tmp_path_factory: pytest.TempPathFactory,
+    valid: bool,  # noqa: FBT001
+) -> None:
+    """Commands print neither a valid one nor one that Kafka rejects."""
+    folder = tmp_path_factory.mktemp("files")
+    token, file = token_of(SUPER, 600 if valid else -600), folder / "token"
+    file.write_text(token)
+    login = {"kafka_username": "", "kafka_password": Password("")}
+    with_token = override(small, **secure.security_of("SECURE", "OAUTHBEARER") | login, kafka_token_file=str(file))
+    commands = Commands(with_token, folder)
+
+    commands.run(("topics", "create"), ("replay", "{plays}"), ("doctor",), ("worker",) if not valid else ("pulse",))
+
+    assert valid == ("topics create" not in commands.errors)
+    assert [] == [place for place, output in commands.output.items() if token.encode() in output]
+    assert [] == files_with(token.encode(), with_token.application.data_path)
 
 
 def test_a_token_that_does_not_fit_is_not_printed(small: Settings, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def on_kafka(settings: Settings, names: TopicNames) -> Case:
 
     async def read() -> list[Item]:
         items: list[Item] = []
-        async for _, records in read_topic(settings.kafka.brokers, names.recommendations, 10, [TOPIC_PARTITION]):
+        async for _, records in read_topic(settings.kafka, names.recommendations, 10, [TOPIC_PARTITION]):
             items += [(record.key, record.value) for record in records]
         return items
 

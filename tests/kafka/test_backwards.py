@@ -15,7 +15,7 @@ TIMEOUT_S = 10.0
 
 async def ranges_of(settings: Settings, topic: str, span: Span) -> list[tuple[int, list[int]]]:
     """Return the ranges of a span: their starts, and the offsets of the records with an even value."""
-    async with reader(settings.kafka.brokers, TIMEOUT_S) as consumer:
+    async with reader(settings.kafka, TIMEOUT_S) as consumer:
         ranges = read_backwards(
             consumer, TopicPartition(topic, 0), span, lambda record: not int(record.value) % 2, TIMEOUT_S
         )

@@ -23,7 +23,7 @@ async def announce(settings: Settings, topic: str, *values: bytes | None) -> Non
 
 def broadcast(settings: Settings, topic: str, on_record: Callable[[bytes | None, bytes | None], None]) -> Broadcast:
     """Return a broadcast that is not started."""
-    return Broadcast(settings.kafka.brokers, topic, on_record, settings.kafka.timeout_s)
+    return Broadcast(settings.kafka, topic, on_record, settings.kafka.timeout_s)
 
 
 async def test_what_stands_there_is_known_at_start(settings: Settings, names: TopicNames) -> None:

@@ -63,7 +63,7 @@ async def write(outbox: Outbox, topic: str, *items: Item) -> None:
 async def logged(settings: Settings, names: TopicNames) -> list[Item]:
     """Return the changelog."""
     items: list[Item] = []
-    async for _, records in read_topic(settings.kafka.brokers, names.users_changelog, 10, [PARTITION]):
+    async for _, records in read_topic(settings.kafka, names.users_changelog, 10, [PARTITION]):
         items += [(record.key, record.value) for record in records]
     return items
 
@@ -150,7 +150,7 @@ async def test_a_lost_disk_is_rebuilt_to_the_same_state(settings: Settings, name
         expected = mine.state.users(b"", 10)
 
     rebuilt = PartitionState(tmp_path / "rebuilt")
-    async for _, records in read_topic(settings.kafka.brokers, names.users_changelog, 10, [PARTITION]):
+    async for _, records in read_topic(settings.kafka, names.users_changelog, 10, [PARTITION]):
         rebuilt.apply_changelog(records)
     snapshot = await read_history(settings)
 

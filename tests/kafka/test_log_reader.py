@@ -26,7 +26,7 @@ async def span(
     settings: Settings, ends: dict[TopicPartition, int], starts: dict[TopicPartition, int], timeout_s: float = TIMEOUT_S
 ) -> list[tuple[int, int]]:
     """Return partition and offset of every record of a span."""
-    async with reader(settings.kafka.brokers, TIMEOUT_S) as consumer:
+    async with reader(settings.kafka, TIMEOUT_S) as consumer:
         reading = read_span(consumer, ends, starts, timeout_s)
         return [(partition, record.offset) async for partition, records in reading for record in records]
 
@@ -36,7 +36,7 @@ async def test_a_topic_is_read_to_its_end_of_now(settings: Settings, names: Topi
     await fill(settings, names.plays, p0=1500, p2=3)
 
     values: dict[int, list[bytes]] = {}
-    async for partition, records in read_topic(settings.kafka.brokers, names.plays, TIMEOUT_S):
+    async for partition, records in read_topic(settings.kafka, names.plays, TIMEOUT_S):
         values.setdefault(partition, []).extend(record.value for record in records)
 
     assert {0: [b"%d" % n for n in range(1500)], 2: [b"0", b"1", b"2"]} == values
@@ -46,7 +46,7 @@ async def test_some_partitions_are_read_alone(settings: Settings, names: TopicNa
     """Those that were named."""
     await fill(settings, names.plays, p0=2, p1=2, p2=2)
 
-    partitions = [number async for number, _ in read_topic(settings.kafka.brokers, names.plays, TIMEOUT_S, [1, 3])]
+    partitions = [number async for number, _ in read_topic(settings.kafka, names.plays, TIMEOUT_S, [1, 3])]
 
     assert [1] == partitions
 
@@ -54,7 +54,7 @@ async def test_some_partitions_are_read_alone(settings: Settings, names: TopicNa
 async def test_an_empty_topic_ends_at_once(settings: Settings, names: TopicNames) -> None:
     """Nothing to read is not a wait."""
     async with asyncio.timeout(5):
-        assert [] == [batch async for batch in read_topic(settings.kafka.brokers, names.plays, TIMEOUT_S)]
+        assert [] == [batch async for batch in read_topic(settings.kafka, names.plays, TIMEOUT_S)]
 
 
 async def test_a_span_holds_what_was_asked_for(settings: Settings, names: TopicNames) -> None:
@@ -78,7 +78,7 @@ async def test_a_span_beyond_the_end_is_a_sentence(settings: Settings, names: To
 
 async def test_a_missing_topic_is_a_sentence(settings: Settings) -> None:
     """The sentence has the command that makes it."""
-    async with reader(settings.kafka.brokers, TIMEOUT_S) as consumer:
+    async with reader(settings.kafka, TIMEOUT_S) as consumer:
         with pytest.raises(LogReadError) as caught:
             await partitions_of(consumer, "no-such-topic")
 
@@ -90,5 +90,5 @@ async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
     away = override(settings, brokers=f"127.0.0.1:{free_port()}")
 
     with pytest.raises(LogReadError, match=rf"^No Kafka broker answered at {away.kafka.brokers} within 1 s: .*\.$"):
-        async for _ in read_topic(away.kafka.brokers, "plays", 1.0):
+        async for _ in read_topic(away.kafka, "plays", 1.0):
             pass

@@ -111,7 +111,7 @@ def records_of(settings: Settings, topic: str) -> list[tuple[str, bytes]]:
     """Return keys and values of a topic."""
 
     async def read() -> list[tuple[str, bytes]]:
-        reading = read_topic(settings.kafka.brokers, topic, 10)
+        reading = read_topic(settings.kafka, topic, 10)
         return [
             (f"topic {topic}", (record.key or b"") + b" " + (record.value or b""))
             async for _, records in reading

@@ -72,7 +72,7 @@ def offsets_of(settings: Settings, topic: str) -> dict[str, list[tuple[int, str]
 
     async def read() -> dict[str, list[tuple[int, str]]]:
         by_user: dict[str, list[tuple[int, str]]] = {}
-        async for _, records in read_topic(settings.kafka.brokers, topic, 10):
+        async for _, records in read_topic(settings.kafka, topic, 10):
             for record in records:
                 event = json.loads(record.value)
                 by_user.setdefault(event["user_id"], []).append((record.offset, event["item_id"]))

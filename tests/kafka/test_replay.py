@@ -59,7 +59,7 @@ def write_plays(folder: Path, n: int) -> Path:
 async def plays_on_topic(settings: Settings, names: TopicNames) -> list[Play]:
     """Return what the worker would read, each play on the partition of its user, by its time."""
     plays = []
-    async for partition, records in read_topic(settings.kafka.brokers, names.plays, 10):
+    async for partition, records in read_topic(settings.kafka, names.plays, 10):
         for record in records:
             play = read_event(record.key, record.value, 4096)
             assert isinstance(play, Play)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 from streams.outbox import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, Pending
@@ -51,7 +52,8 @@ class MemoryOutbox(Outbox):
             if size > RECORD_BYTES_MAX:
                 message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
                 raise ValueError(message)
-        return Pending([(self._acknowledgement(topic, partition, sent), len(sent))] if sent else [])
+        batches = [(self._acknowledgement(topic, partition, sent), len(sent))] if sent else []
+        return Pending(batches, partial(self._refused, topic))
 
     def release(self, topic: str) -> None:
         """Acknowledge what was held of a topic."""

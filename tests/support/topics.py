@@ -59,7 +59,7 @@ def values(settings: Settings, topic: str) -> list[tuple[bytes, bytes]]:
     """Return keys and values of a topic."""
 
     async def read() -> list[tuple[bytes, bytes]]:
-        reading = read_topic(settings.kafka.brokers, topic, 10)
+        reading = read_topic(settings.kafka, topic, 10)
         return [(record.key, record.value) async for _, records in reading for record in records]
 
     return asyncio.run(read())

@@ -55,7 +55,7 @@ class Rejects:
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self) -> None:
-        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
+        async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
             tps = await partitions_of(consumer, topic_names(self._settings).plays_rejected)
             spans = await spans_of(consumer, tps)
             consumer.assign(tps)

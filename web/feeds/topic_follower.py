@@ -59,7 +59,7 @@ class TopicFollower:
             LogReadError: A topic is missing, or Kafka does not answer at the start.
             NotReadableError: No record arrived for `ready_s` seconds before the end was reached.
         """
-        async with reader(self._settings.kafka.brokers, self._settings.kafka.timeout_s) as consumer:
+        async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
             await self._begin(consumer)
             self._consumer = consumer
             began = moved = logged = time.monotonic()

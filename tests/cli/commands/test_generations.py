@@ -223,7 +223,7 @@ def test_a_rollback_brings_back_revision_and_related_items(online: Settings, sto
 async def records_of(settings: Settings, topic: str) -> dict[bytes, bytes]:
     """Return what stands on a topic."""
     latest: dict[bytes, bytes] = {}
-    async for _, records in read_topic(settings.kafka.brokers, topic, settings.kafka.timeout_s):
+    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s):
         latest.update((record.key, record.value) for record in records)
     return latest
 

@@ -6,7 +6,11 @@ from tests.support.settings import settings_with
 
 NOT_DECIDING = {
     "application": {"data_dir", "instance"},
-    "kafka": {"session_timeout_s", "kafka_timeout_s"},
+    "kafka": {
+        "session_timeout_s", "kafka_timeout_s", "kafka_security_protocol", "kafka_sasl_mechanism", "kafka_username",
+        "kafka_password", "kafka_password_file", "kafka_token_file", "kafka_ca_file", "kafka_certificate_file",
+        "kafka_key_file", "kafka_key_password", "kafka_key_password_file",
+    },
     "topics": {"replication", "play_bytes_max"},
     "broker": {"broker_heap_mb", "broker_ready_s"},
     "worker": {"ready_s", "slice_plays_max", "group_plays_max", "sweep_users"},

@@ -1,0 +1,93 @@
+"""The start of a client: within a time-out, and with the cause if Kafka refuses it."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from streams.connection.clients import security_options
+from streams.connection.probe import find_fault
+from streams.settings.deployment import KafkaSettings
+
+WATCH_S = 15.0
+"""Seconds between two probes of a long-lived process."""
+
+_accepted: set[KafkaSettings] = set()
+"""Settings with which all brokers accepted a connection of this process: they are not probed again."""
+
+
+class UnreachableError(ConnectionError):
+    """Kafka does not answer or refuses the connection. Correct the setting that the message names."""
+
+
+async def start_client(client: Any, kafka: KafkaSettings, timeout_s: float) -> None:
+    """Start a client of aiokafka; one that does not start is stopped.
+
+    Args:
+        client: A client that is not started.
+        kafka: The settings that it was made with.
+        timeout_s: Seconds within which a broker has to answer.
+
+    Raises:
+        UnreachableError: No broker answered or accepted it.
+    """
+    try:
+        await asyncio.wait_for(client.start(), timeout_s)
+        await _verify(kafka)
+    except (KafkaError, TimeoutError) as error:
+        await client.stop()
+        unanswered = f"No Kafka broker answered at {kafka.brokers} within {timeout_s:g} s: {error!r}."
+        raise UnreachableError(await find_fault(kafka) or unanswered) from error
+    except BaseException:
+        await client.stop()
+        raise
+
+
+def verify_connection(kafka: KafkaSettings) -> None:
+    """Check from a thread without an event loop that the brokers accept these settings.
+
+    Raises:
+        UnreachableError: A broker refuses them. A broker that does not answer at all is no error here.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="probe") as thread:
+        thread.submit(asyncio.run, _verify(kafka)).result()
+
+
+async def _verify(kafka: KafkaSettings) -> None:
+    if kafka in _accepted:
+        return
+    fault = await find_fault(kafka)
+    if fault:
+        raise UnreachableError(fault)
+    _accepted.add(kafka)
+
+
+class ConnectionWatch:
+    """Notices that the brokers no longer accept a process, whose clients would retry without end."""
+
+    def __init__(self, kafka: KafkaSettings, watch_s: float = WATCH_S) -> None:
+        """Keep the credentials of this moment, which the clients of the process use.
+
+        Raises:
+            CredentialsError: A file of the credentials cannot be used.
+        """
+        self._kafka, self._watch_s = kafka, watch_s
+        self._options = security_options(kafka)
+
+    async def run(self) -> None:
+        """Probe the brokers for ever; without TLS and login there is nothing to expire.
+
+        Raises:
+            UnreachableError: A broker refuses the credentials or its certificate does not verify any more.
+        """
+        if self._kafka.security_protocol == "PLAINTEXT":
+            await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(self._watch_s)
+            fault = await find_fault(self._kafka, self._options)
+            if fault:
+                message = (
+                    f"{fault} Kafka accepted this process before. It stops: start it again with valid credentials."
+                )
+                raise UnreachableError(message)

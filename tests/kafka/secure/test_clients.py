@@ -1,0 +1,124 @@
+"""Every client of playfold connects by every protocol and mechanism, on a real Kafka."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from streams.connection.admin_clients import plain_options
+from streams.outbox import Item, Outbox
+from streams.readers.lag import lag_of
+from streams.readers.log_reader import read_topic
+from streams.settings import Password, Settings, environment_of
+from streams.topics.admin import topic_ids, verify_topics
+from streams.topics.topics import topic_names
+from tests.support.certificates import KEY_PASSWORD
+from tests.support.secure_broker import MECHANISMS, MakeSettings, SecureBroker
+
+PROJECT = Path(__file__).parents[3]
+COMBINATIONS = [
+    ("TLS", ""),
+    ("MUTUAL", ""),
+    *(("LOGIN", mechanism) for mechanism in MECHANISMS),
+    *(("SECURE", mechanism) for mechanism in MECHANISMS),
+]
+"""A listener of every protocol, each with its mechanisms."""
+
+
+@pytest.fixture(params=COMBINATIONS, ids=lambda pair: "-".join(filter(None, pair)))
+def settings(request: pytest.FixtureRequest, settings_of: MakeSettings) -> Settings:
+    """Give the settings of each combination."""
+    return settings_of(*request.param)
+
+
+async def written(settings: Settings, n: int) -> None:
+    """Write records to partition 1 of `plays`."""
+    items: list[Item] = [(b"k", b"%d" % number) for number in range(n)]
+    async with Outbox(settings.kafka) as outbox:
+        await (await outbox.send(topic_names(settings).plays, 1, items)).written()
+
+
+async def values_of(settings: Settings) -> list[bytes]:
+    """Return the values on `plays`."""
+    reading = read_topic(settings.kafka, topic_names(settings).plays, 10)
+    return [record.value async for _, records in reading for record in records]
+
+
+async def test_an_outbox_writes_and_a_reader_reads(settings: Settings) -> None:
+    """Both are clients of aiokafka."""
+    await written(settings, 3)
+
+    assert [b"0", b"1", b"2"] == await values_of(settings)
+
+
+async def test_the_lag_is_read(settings: Settings) -> None:
+    """It needs a consumer and an admin client of aiokafka."""
+    await written(settings, 3)
+
+    async with lag_of(settings) as lag:
+        assert 3 == await lag.plays()
+
+
+def test_an_admin_client_compares_topics(settings: Settings) -> None:
+    """It is a client of kafka-python."""
+    verify_topics(settings)
+
+    assert topic_names(settings).plays in topic_ids(settings)
+
+
+async def test_a_producer_of_kafka_python_writes(settings: Settings) -> None:
+    """The same options serve every client of kafka-python."""
+    with closing(KafkaProducer(**plain_options(settings.kafka))) as producer:
+        producer.send(topic_names(settings).plays, b"play").get(timeout=10)
+
+    assert [b"play"] == await values_of(settings)
+
+
+def taken(settings: Settings) -> list[int]:
+    """Return the offsets of three plays that a process with Faust takes and acknowledges."""
+    command = [sys.executable, "-m", "tests.kafka.slice_reader", "3", "3"]
+    ended = subprocess.run(
+        command, cwd=PROJECT, env=environment_of(settings), stdout=subprocess.PIPE, timeout=60, check=True
+    )
+    groups = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith(b"[[")]
+    return [offset for group in groups for _, offsets in group for offset in offsets]
+
+
+async def test_faust_takes_plays_and_commits(settings: Settings) -> None:
+    """Its consumer and its producer log in as every other client does."""
+    await written(settings, 3)
+
+    assert [0, 1, 2] == taken(settings)
+    async with lag_of(settings) as lag:
+        assert 0 == await lag.plays()
+
+
+async def test_a_password_is_read_from_a_file(settings_of: MakeSettings, secure: SecureBroker, tmp_path: Path) -> None:
+    """Only its first line counts, with every character of it."""
+    settings = settings_of("SECURE", "SCRAM-SHA-256")
+    file = tmp_path / "password"
+    file.write_text(settings.kafka.password.reveal() + "\nanother line\n")
+
+    from_file = settings_of("SECURE", "SCRAM-SHA-256", kafka_password=Password(""), kafka_password_file=str(file))
+    await written(from_file, 1)
+
+    assert [b"0"] == await values_of(settings)
+    assert secure.address("SECURE") == from_file.kafka.brokers
+
+
+async def test_an_encrypted_key_is_opened_by_its_password(
+    settings_of: MakeSettings, secure: SecureBroker, tmp_path: Path
+) -> None:
+    """The password comes from the setting or from a file."""
+    file = tmp_path / "password"
+    file.write_text(KEY_PASSWORD)
+    encrypted = str(secure.client.encrypted_key)
+
+    await written(settings_of("MUTUAL", kafka_key_file=encrypted, kafka_key_password=Password(KEY_PASSWORD)), 1)
+    await written(settings_of("MUTUAL", kafka_key_file=encrypted, kafka_key_password_file=str(file)), 1)
+
+    assert [b"0", b"0"] == await values_of(settings_of("MUTUAL"))
