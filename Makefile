@@ -6,7 +6,7 @@ CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) el
 	"playfold needs Python 3.11 to 3.13, but $(PYTHON) is " + sys.version.split()[0] + \
 	": name another one, as in `make setup PYTHON=python3.12`.")
 
-.PHONY: help setup demo test test-processors unit lint types fix bench screenshot evaluate docs lock clean
+.PHONY: help setup demo test test-processors unit lint types fix bench brokers screenshot evaluate docs lock clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -47,6 +47,9 @@ fix: .venv/.dev ## Mend what ruff can mend, and format.
 bench: .venv/.dev .venv/.kernels ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
 	$(BIN)/python -m tests.benchmarks.table --write
 
+brokers: .venv/.dev .venv/.kernels ## Run tests with every supported version of Kafka and write docs/compatibility.md.
+	$(BIN)/python -m tests.brokers.matrix --write
+
 screenshot: .venv/.dev .venv/.kernels ## Take the README's picture of the live page.
 	@sh tests/programs.sh
 	SCREENSHOT=docs/images/live-page.png $(BIN)/pytest -q tests/acceptance/test_live_page.py
@@ -60,6 +63,7 @@ docs: .venv/.dev ## Write the parts of docs/ that are generated from the code an
 	$(BIN)/python -m streams.reference.asyncapi
 	$(BIN)/python -m web.openapi_document
 	$(BIN)/python -m streams.reference.settings_table
+	$(BIN)/python -m streams.reference.rights_table
 	$(BIN)/python -m streams.reference.included_programs
 
 # Versions that are locked stay as they are unless UPGRADE=--upgrade, or --upgrade-package NAME, asks for newer ones.

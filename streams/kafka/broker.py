@@ -44,7 +44,15 @@ class Broker:
     """
 
     def __init__(
-        self, folder: Path, jars: Path, port: int, heap_mb: int = 256, ready_s: float = 60.0, properties: str = ""
+        self,
+        folder: Path,
+        jars: Path,
+        port: int,
+        heap_mb: int = 256,
+        ready_s: float = 60.0,
+        *,
+        declared: Path = KAFKA_FOLDER,
+        properties: str = "",
     ) -> None:
         """Describe a broker; `start` writes its folder and starts it.
 
@@ -54,6 +62,7 @@ class Broker:
             port: Port on 127.0.0.1.
             heap_mb: Largest heap of the Java virtual machine, in MiB.
             ready_s: Seconds within which it has to answer.
+            declared: Folder with the pom and the checksums of the jars.
             properties: Lines of its configuration, which take precedence over those of `broker.properties`.
         """
         self.folder = folder.absolute()
@@ -62,7 +71,7 @@ class Broker:
         self._port = port
         self._heap_mb = heap_mb
         self._ready_s = ready_s
-        self._properties = properties
+        self._declared, self._properties = declared, properties
         self._process: Child | None = None
 
     @property
@@ -92,7 +101,7 @@ class Broker:
         check_java()
         self._check_folder()
         self._check_port()
-        class_path = ":".join(map(str, resolve_jars(self._jars)))
+        class_path = ":".join(map(str, resolve_jars(self._jars, self._declared)))
         self._configure()
         java = ["java", *JVM_FLAGS, f"-Xmx{self._heap_mb}m", f"-Dkafka.log.dir={self.folder / 'log'}"]
         java += [f"-Dlog4j2.configurationFile={KAFKA_FOLDER / 'log4j2.properties'}", "-cp", class_path]

@@ -22,10 +22,14 @@ def jars_path(application: ApplicationSettings) -> Path:
     return application.data_path / f"kafka-jars-{KAFKA_VERSION}"
 
 
-def resolve_jars(folder: Path) -> list[Path]:
+def resolve_jars(folder: Path, declared: Path = KAFKA_FOLDER) -> list[Path]:
     """Return the broker's jars; Maven resolves them into the folder if it does not exist.
 
     If several processes call it at once, the first resolves and the others wait.
+
+    Args:
+        folder: The folder of the jars.
+        declared: A folder with the `pom.xml` of the jars and their checksums in `jars.sha256`.
 
     Raises:
         JarsError: Maven is missing or failed, or a jar does not match its checksum.
@@ -35,23 +39,23 @@ def resolve_jars(folder: Path) -> list[Path]:
         with folder.with_name(f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
-                _resolve_aside(folder)
-    fault = _find_fault(folder)
+                _resolve_aside(folder, declared)
+    fault = _find_fault(folder, declared)
     if fault:
         message = f"{fault} in {folder}: delete the folder and start again, Maven then resolves it anew."
         raise JarsError(message)
-    return [folder / name for name in _read_checksums()]
+    return [folder / name for name in _read_checksums(declared)]
 
 
-def _read_checksums() -> dict[str, str]:
+def _read_checksums(declared: Path) -> dict[str, str]:
     """Return the SHA-256 of every jar by its name."""
-    lines = CHECKSUMS.read_text().splitlines()
+    lines = (declared / CHECKSUMS.name).read_text().splitlines()
     return {name: checksum for checksum, name in (line.split() for line in lines)}
 
 
-def _find_fault(folder: Path) -> str | None:
+def _find_fault(folder: Path, declared: Path) -> str | None:
     """Describe the first jar that differs from jars.sha256; return None if all match."""
-    checksums = _read_checksums()
+    checksums = _read_checksums(declared)
     for name in sorted(checksums.keys() | {path.name for path in folder.iterdir()}):
         if name not in checksums:
             return f"{name} is not listed in jars.sha256 but exists"
@@ -62,13 +66,13 @@ def _find_fault(folder: Path) -> str | None:
     return None
 
 
-def _resolve_aside(folder: Path) -> None:
+def _resolve_aside(folder: Path, declared: Path) -> None:
     """Resolve the jars beside their folder and rename them into place, so that the folder is always complete."""
     aside = folder.with_name(f"{folder.name}.aside")
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        _run_maven(aside, folder)
-        fault = _find_fault(aside)
+        _run_maven(aside, folder, declared)
+        fault = _find_fault(aside, declared)
         if fault:
             message = (
                 f"{fault} in the jars that Maven resolved: delete that jar from Maven's local repository and start "
@@ -80,7 +84,7 @@ def _resolve_aside(folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _run_maven(aside: Path, folder: Path) -> None:
+def _run_maven(aside: Path, folder: Path, declared: Path) -> None:
     """Copy the dependencies of pom.xml into a folder."""
     maven = shutil.which("mvn")
     if maven is None:
@@ -90,7 +94,7 @@ def _run_maven(aside: Path, folder: Path) -> None:
         )
         raise JarsError(message)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={aside}"]
-    command = [maven, "--quiet", "--batch-mode", "--file", str(KAFKA_FOLDER / "pom.xml"), *goal]
+    command = [maven, "--quiet", "--batch-mode", "--file", str(declared / "pom.xml"), *goal]
     maven_run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if maven_run.returncode:
         lines = (maven_run.stdout + maven_run.stderr).splitlines()

@@ -22,6 +22,7 @@ from kafka.admin import (
 from streams.connection.rights import Right
 from streams.kafka.broker import HOST, Broker, free_port
 from streams.settings import Password, Settings
+from tests.brokers.versions import chosen_version
 from tests.support.certificates import Authority
 from tests.support.settings import settings_with
 
@@ -90,7 +91,9 @@ class SecureBroker(Broker):
         self.authority = Authority(self.files)
         self.client = self.authority.sign("client")
         self._ports = {name: free_port() for name in PROTOCOLS}
-        super().__init__(folder / "broker", jars, free_port(), 384, properties=self._lines())
+        super().__init__(
+            folder / "broker", jars, free_port(), 384, declared=chosen_version().declared, properties=self._lines()
+        )
 
     def _lines(self) -> str:
         """Return the lines of the configuration."""

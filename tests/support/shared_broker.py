@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import IO
 
 from streams.kafka.broker import Broker, free_port
-from streams.kafka.jars import jars_path
-from tests.support.settings import settings_with
+from tests.brokers.versions import chosen_version
 
-JARS = jars_path(settings_with(data_dir=str(Path(__file__).parents[2] / "var")).application)
+VERSION = chosen_version()
+"""The version of Kafka of this run."""
+JARS = VERSION.jars
 """Kafka's jars, resolved once for all runs."""
 HEAP_MB = 512
 POLL_S = 0.1
@@ -31,7 +32,7 @@ def shared_broker(folder: Path, jars: Path) -> Iterator[Broker]:
             fcntl.flock(users, fcntl.LOCK_SH)
             is_ours = not address.exists()
             port = free_port() if is_ours else int(address.read_text())
-            broker = Broker(folder / "broker", jars, port, HEAP_MB)
+            broker = Broker(folder / "broker", jars, port, HEAP_MB, declared=VERSION.declared)
             if is_ours:
                 broker.start()
                 address.write_text(str(port))
