@@ -26,6 +26,7 @@ from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn
 from state.users.store import add_user_table
+from streams.connection.rights import describe_missing, find_refused
 from streams.connection.start import ConnectionWatch
 from streams.consumer.faust_app import create_app, topic_of_bytes
 from streams.outbox import Outbox
@@ -182,6 +183,9 @@ class Worker:
         """Wait until Faust stops by itself, which is always an error."""
         await self._app.wait_until_stopped()
         reason = self._app.crash_reason
+        right = find_refused(reason)
+        if right is not None:
+            raise WorkerError(describe_missing(self._settings.kafka, [right])) from reason
         message = f"Faust stopped: {reason!r}." if reason else "Faust stopped without a reason."
         raise WorkerError(message) from reason
 

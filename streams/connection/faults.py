@@ -24,6 +24,17 @@ ASK_S = 3.0
 EXPIRED = 10
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21, 24, 32, 79})
 """Numbers of OpenSSL: no chain of certificates up to a known CA."""
+CERTIFICATE_ALERTS = (
+    "certificate required",
+    "bad certificate",
+    "certificate unknown",
+    "certificate expired",
+    "unsupported certificate",
+    "certificate revoked",
+    "alert unknown ca",
+    "alert handshake failure",
+)
+"""Alerts with which a broker ends TLS because of the client's certificate."""
 WRONG_NAME = frozenset({62, 64})
 """Numbers of OpenSSL: the certificate names neither the host nor the address."""
 PROTOCOL = "PLAYFOLD_KAFKA_SECURITY_PROTOCOL"
@@ -35,12 +46,16 @@ async def describe_tls(error: ssl.SSLError, host: str, port: int, kafka: KafkaSe
     place = f"{host}:{port}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return _describe_certificate(error, host, place, kafka)
+    reason = _reason(error)
+    if any(word in reason for word in CERTIFICATE_ALERTS):
+        return _describe_alert(reason, place, kafka)
     if not await _speaks_tls(host, port):
         return await _describe_without_tls(host, port, kafka)
-    reason = (error.reason or str(error)).lower().replace("_", " ")
-    if "alert" in reason:
-        return _describe_alert(reason, place, kafka)
     return f"TLS with Kafka at {place} failed ({reason}): compare the TLS versions and ciphers of both sides."
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return (error.reason or str(error)).lower().replace("_", " ")
 
 
 def _describe_certificate(error: ssl.SSLCertVerificationError, host: str, place: str, kafka: KafkaSettings) -> str:
@@ -157,12 +172,15 @@ async def _speaks_tls(host: str, port: int) -> bool:
     """Return whether a listener answers a handshake of TLS, whatever its certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with suppress(OSError, TimeoutError):
+    try:
         async with asyncio.timeout(ASK_S):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
             writer.close()
             return True
-    return False
+    except ssl.SSLError as error:
+        return "alert" in _reason(error)
+    except (OSError, TimeoutError):
+        return False
 
 
 async def _mechanisms(host: str, port: int, options: dict[str, Any]) -> list[str]:

@@ -41,7 +41,7 @@ async def find_fault(kafka: KafkaSettings, options: dict[str, Any] | None = None
     """
     options = security_options(kafka) if options is None else options
     with suppress(TimeoutError):
-        async with asyncio.timeout(PROBE_S):
+        async with asyncio.timeout(min(PROBE_S, kafka.timeout_s)):
             return await _find_fault(kafka, options)
     return None
 

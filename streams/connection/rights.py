@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+
 from streams.settings.deployment import KafkaSettings
 
 Resource = Literal["topic", "group", "cluster"]
@@ -28,6 +30,18 @@ class Right(NamedTuple):
 
 class MissingRightError(ConnectionError):
     """Kafka does not allow an operation. Grant the right that the message names, and start again."""
+
+
+def find_refused(error: BaseException | None) -> Right | None:
+    """Return the right to read that an error of aiokafka, or one of its causes, says is missing."""
+    while error is not None:
+        name = str(error.args[0]) if error.args else ""
+        if isinstance(error, TopicAuthorizationFailedError):
+            return Right("READ", "topic", name)
+        if isinstance(error, GroupAuthorizationFailedError):
+            return Right("READ", "group", name)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def describe_missing(kafka: KafkaSettings, rights: Iterable[Right]) -> str:

@@ -1,5 +1,6 @@
 """Every client of playfold connects by every protocol and mechanism, on a real Kafka."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,13 +12,15 @@ from kafka import KafkaProducer
 
 from streams.connection.admin_clients import plain_options
 from streams.outbox import Item, Outbox
+from streams.readers.broadcast import Broadcast
 from streams.readers.lag import lag_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Password, Settings, environment_of
 from streams.topics.admin import topic_ids, verify_topics
 from streams.topics.topics import topic_names
 from tests.support.certificates import KEY_PASSWORD
-from tests.support.secure_broker import MECHANISMS, MakeSettings, SecureBroker
+from tests.support.secure_broker import MECHANISMS, REAUTH_MS, SUPER, MakeSettings, SecureBroker, token_of
+from tests.support.wait import wait_until
 
 PROJECT = Path(__file__).parents[3]
 COMBINATIONS = [
@@ -95,6 +98,44 @@ async def test_faust_takes_plays_and_commits(settings: Settings) -> None:
     assert [0, 1, 2] == taken(settings)
     async with lag_of(settings) as lag:
         assert 0 == await lag.plays()
+
+
+async def followed(settings: Settings, n: int) -> list[bytes]:
+    """Write a record every quarter of a second while a follower reads; return the values that it got."""
+    seen: list[bytes] = []
+    topic = topic_names(settings).generations
+    following = Broadcast(settings.kafka, topic, lambda _, value: seen.append(value or b""), 10)
+    async with following, Outbox(settings.kafka) as outbox:
+        for number in range(n):
+            await (await outbox.send(topic, 0, [(b"k", b"%d" % number)])).written()
+            await asyncio.sleep(0.25)
+        await wait_until(lambda: len(seen) >= n)
+    return seen
+
+
+async def test_clients_outlive_their_session(settings_of: MakeSettings) -> None:
+    """A broker ends sessions after `connections.max.reauth.ms`; clients of aiokafka log in again by connecting again."""
+    n = 3 * REAUTH_MS // 250
+
+    assert [b"%d" % number for number in range(n)] == await followed(settings_of("REAUTH", "SCRAM-SHA-256"), n)
+
+
+async def test_a_token_is_renewed_while_clients_run(settings_of: MakeSettings, tmp_path: Path) -> None:
+    """A new token in the file is used before the old one expires, without a restart."""
+    file = tmp_path / "token"
+    file.write_text(token_of(SUPER, 3.0))
+    settings = settings_of("REAUTH", "OAUTHBEARER", kafka_token_file=str(file))
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(1)
+            file.write_text(token_of(SUPER, 3.0))
+
+    renewing = asyncio.create_task(renew())
+    try:
+        assert [b"%d" % number for number in range(24)] == await followed(settings, 24)
+    finally:
+        renewing.cancel()
 
 
 async def test_a_password_is_read_from_a_file(settings_of: MakeSettings, secure: SecureBroker, tmp_path: Path) -> None:

@@ -288,15 +288,30 @@ async def test_a_producer_without_any_right_to_write_is_a_sentence(users: Users,
     assert names_right(caught.value, right)
 
 
-def test_a_worker_that_loses_a_right_stops_with_a_sentence(users: Users, bare: Settings) -> None:
-    """Faust alone would count on and commit the offsets of plays whose records are lost."""
+def plays_of(settings: Settings) -> Right:
+    """Return the right to read plays."""
+    return Right("READ", "topic", topic_names(settings).plays)
+
+
+def group_of(settings: Settings) -> Right:
+    """Return the right to be a member of the group."""
+    return Right("READ", "group", settings.application.group)
+
+
+def changelog_of(settings: Settings) -> Right:
+    """Return the right to write user records."""
+    return Right("WRITE", "topic", topic_names(settings).users_changelog)
+
+
+@pytest.mark.parametrize("right_of", [changelog_of, plays_of, group_of])
+def test_a_worker_that_loses_a_right_stops_with_a_sentence(users: Users, bare: Settings, right_of: Any) -> None:
+    """Faust alone would count on and commit the offsets of plays whose records are lost, or wait without end."""
     create_topics(bare)
-    settings = users.grant("worker")
-    right = Right("WRITE", "topic", topic_names(bare).users_changelog)
+    settings, right = users.grant("worker"), right_of(bare)
     with worker(settings) as process:
         users.revoke("worker", right)
         send_plays(bare)
         block_until(lambda: not process.running, 40)
-        said = process.log_file.read_text()
+        said = process.describe_end()
 
     assert f"the right {right}" in said
