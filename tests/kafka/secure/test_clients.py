@@ -114,7 +114,7 @@ async def followed(settings: Settings, n: int) -> list[bytes]:
 
 
 async def test_clients_outlive_their_session(settings_of: MakeSettings) -> None:
-    """A broker ends sessions after `connections.max.reauth.ms`; clients of aiokafka log in again by connecting again."""
+    """A broker ends sessions after `connections.max.reauth.ms`, and clients of aiokafka connect again."""
     n = 3 * REAUTH_MS // 250
 
     assert [b"%d" % number for number in range(n)] == await followed(settings_of("REAUTH", "SCRAM-SHA-256"), n)
