@@ -48,4 +48,11 @@ def plain_options(kafka: KafkaSettings) -> dict[str, Any]:
     options["sasl_mechanism"] = kafka.sasl_mechanism
     if kafka.token_file:
         return options | {"sasl_oauth_token_provider": PlainTokenFile(kafka)}
-    return options | {"sasl_plain_username": kafka.username, "sasl_plain_password": read_password(kafka)}
+    return options | {"sasl_plain_username": _user(kafka), "sasl_plain_password": read_password(kafka)}
+
+
+def _user(kafka: KafkaSettings) -> str:
+    """Return the user as SCRAM writes it (RFC 5802, section 5.1), which kafka-python leaves to its caller."""
+    if not kafka.sasl_mechanism.startswith("SCRAM-"):
+        return kafka.username
+    return kafka.username.replace("=", "=3D").replace(",", "=2C")

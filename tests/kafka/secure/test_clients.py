@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from streams.connection.admin_clients import plain_options
+from streams.connection.admin_clients import new_admin, plain_options
 from streams.outbox import Item, Outbox
 from streams.readers.broadcast import Broadcast
 from streams.readers.lag import lag_of
-from streams.readers.log_reader import read_topic
+from streams.readers.log_reader import read_topic, reader
 from streams.settings import Password, Settings, environment_of
 from streams.topics.admin import topic_ids, verify_topics
 from streams.topics.topics import topic_names
@@ -98,6 +98,26 @@ async def test_faust_takes_plays_and_commits(settings: Settings) -> None:
     assert [0, 1, 2] == taken(settings)
     async with lag_of(settings) as lag:
         assert 0 == await lag.plays()
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+async def test_a_user_and_a_password_have_any_characters(
+    settings_of: MakeSettings, secure: SecureBroker, mechanism: str
+) -> None:
+    """SCRAM separates its fields by commas and equals signs; both libraries send the same name."""
+    user, password = "anna = b, c ü", " p=ä,ss\"word' "
+    secure.set_password(user, password)
+    settings = settings_of("SECURE", mechanism, kafka_username=user, kafka_password=Password(password))
+
+    async with reader(settings.kafka, 10) as consumer:
+        assert set() == await consumer.topics()
+    assert {} == await asyncio.to_thread(visible_topics, settings)
+
+
+def visible_topics(settings: Settings) -> dict[str, str]:
+    """Return the topics that a user may describe, by kafka-python."""
+    with closing(new_admin(settings.kafka)) as admin:
+        return {topic["name"]: "" for topic in admin.describe_topics()}
 
 
 async def followed(settings: Settings, n: int) -> list[bytes]:
