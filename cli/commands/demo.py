@@ -21,6 +21,7 @@ from jobs.evaluation.movielens import fetch, ml100k_path
 from streams.kafka.broker import HOST, Broker, free_port
 from streams.kafka.jars import jars_path
 from streams.settings import Settings, override, read_settings
+from streams.settings.deployment import KafkaSettings
 
 STOP_RESERVE_S = 4.0
 app = typer.Typer(add_completion=False)
@@ -89,10 +90,14 @@ async def perform(stages: Stages, deadline: float | None) -> None:
 
 
 def demo_settings(base: Settings, folder: Path) -> Settings:
-    """Return settings that keep two demos on one machine apart."""
-    return override(
-        base,
+    """Return settings that keep two demos on one machine apart, for a broker without TLS and login."""
+    kafka = KafkaSettings(
         brokers=f"{HOST}:{free_port()}",
+        session_timeout_s=base.kafka.session_timeout_s,
+        timeout_s=base.kafka.timeout_s,
+    )
+    return override(
+        msgspec.structs.replace(base, kafka=kafka),
         data_dir=str(folder),
         instance="demo",
         gateway_host=HOST,

@@ -106,6 +106,13 @@ def test_a_kafka_elsewhere_is_used_as_it_is(brokers: str) -> None:
     assert not runs_elsewhere(settings_with(brokers=f"127.0.0.1:{free_port()}").kafka)
 
 
+def test_a_kafka_with_tls_runs_elsewhere() -> None:
+    """The embedded broker has none, and this Kafka does not answer in the clear."""
+    settings = settings_with(brokers=f"127.0.0.1:{free_port()}", kafka_security_protocol="SSL")
+
+    assert runs_elsewhere(settings.kafka)
+
+
 def test_every_worker_has_an_instance_of_its_own() -> None:
     """The first keeps the name, so that one worker more or less leaves the state of the others in place."""
     settings = settings_with(instance="a")

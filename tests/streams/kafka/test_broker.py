@@ -144,6 +144,18 @@ def test_a_cluster_elsewhere_is_not_embedded(brokers: str) -> None:
     assert expected == str(caught.value)
 
 
+def test_a_cluster_with_tls_is_not_embedded() -> None:
+    """The embedded broker has no listener that such clients could use."""
+    with pytest.raises(BrokerError) as caught:
+        embedded_broker(settings_with(kafka_security_protocol="SSL"))
+
+    expected = (
+        "The embedded broker has neither TLS nor a login, but PLAYFOLD_KAFKA_SECURITY_PROTOCOL is SSL: "
+        "use that Kafka without `playfold broker`, or unset the protocol."
+    )
+    assert expected == str(caught.value)
+
+
 def test_the_settings_say_where_the_broker_is(tmp_path: Path) -> None:
     """Port, folder and jars follow from two settings."""
     settings = settings_with(brokers="localhost:20001", data_dir=str(tmp_path))
