@@ -151,7 +151,7 @@ class Outbox:
             size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
             if size > room and count:
                 batch.close()
-                sent.append((await self._send_batch(batch, topic, partition), count))
+                sent.append((await self._send_batch(producer, batch, topic, partition), count))
                 batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
             # A batch accepts a first record of any size, so the size is checked here.
             if size > RECORD_BYTES_MAX or batch.append(key=key, value=value, timestamp=None) is None:
@@ -160,21 +160,24 @@ class Outbox:
             count, room = count + 1, room - size
         if count:
             batch.close()
-            sent.append((await self._send_batch(batch, topic, partition), count))
+            sent.append((await self._send_batch(producer, batch, topic, partition), count))
         return Pending(sent, partial(self._refused, topic))
 
-    async def _send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[RecordMetadata]:
+    async def _send_batch(
+        self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int
+    ) -> asyncio.Future[RecordMetadata]:
         """Send a closed batch.
 
         Raises:
             OutboxError: The right to write to the topic is missing.
         """
         try:
-            return await self._producer.send_batch(batch, topic, partition=partition)  # type: ignore[union-attr]
+            sent: asyncio.Future[RecordMetadata] = await producer.send_batch(batch, topic, partition=partition)
         except KafkaError as error:
             if is_refusal(error):
                 raise self._refused(topic) from error
             raise
+        return sent
 
     def _refused(self, topic: str) -> OutboxError:
         return OutboxError(describe_missing(self._kafka, [Right("WRITE", "topic", topic)]))

@@ -169,7 +169,7 @@ async def _describe_without_tls(host: str, port: int, kafka: KafkaSettings) -> s
 
 
 async def _speaks_tls(host: str, port: int) -> bool:
-    """Return whether a listener answers a handshake of TLS, whatever its certificate."""
+    """Return whether a listener answers a handshake of TLS, with a certificate of any kind."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:

@@ -1,4 +1,4 @@
-"""What a principal may do on a topic, a group or the cluster, and the sentence about a right that it lacks."""
+"""The rights of a principal on a topic, a group or the cluster, and the sentence about a missing right."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple

@@ -20,7 +20,7 @@ async def test_a_strangers_record_breaks_the_run(settings: Settings, names: Topi
         second = await outbox.send(names.recommendations, 0, half)
         await second.written()
 
-        joined = type(first)([*first._batches, *second._batches])  # noqa: SLF001  as one send would have them
+        joined = type(first)([*first._batches, *second._batches], first._refused)  # noqa: SLF001  as one send would have them
         assert Written(0, 2, unbroken=False) == await joined.written()
 
 

@@ -107,7 +107,7 @@ def run(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str
 def good(settings: Settings, *arguments: str) -> str:
     """Run a command that succeeds and return its output."""
     ended = run(settings, *arguments)
-    assert (0, "") == (ended.returncode, ended.stderr if ended.returncode else "")
+    assert 0 == ended.returncode, ended.stderr
     return ended.stdout
 
 

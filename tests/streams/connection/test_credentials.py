@@ -176,13 +176,15 @@ async def test_a_token_is_read_again_at_every_connection(tmp_path: Path) -> None
     """A new token in the file needs no restart; both kinds of clients read it."""
     file = tmp_path / "token"
     kafka = with_login("OAUTHBEARER", token_file=str(file))
-    providers = TokenFile(kafka), PlainTokenFile(kafka)
+    provider, plain_provider = TokenFile(kafka), PlainTokenFile(kafka)
     file.write_text("first\n")
-    assert ("first", "first") == (await providers[0].token(), providers[1].token())
+    assert "first" == await provider.token()
+    assert "first" == plain_provider.token()
 
     file.write_text("second\n")
 
-    assert ("second", "second") == (await providers[0].token(), providers[1].token())
+    assert "second" == await provider.token()
+    assert "second" == plain_provider.token()
     assert "second" == read_token(kafka)
 
 
