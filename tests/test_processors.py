@@ -3,7 +3,7 @@
 from tests.processors import PROCESSORS, environment
 
 FEATURES = ["X86_V3", "X86_V4", "AVX512_ICL"]
-"""What numpy has found on a machine of today."""
+"""The instructions that numpy finds on a machine of today."""
 
 
 def test_every_processor_has_kernels_of_its_own() -> None:

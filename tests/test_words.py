@@ -14,7 +14,7 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 CODE = ("agents", "cli", "jobs", "model", "state", "streams", "web")
 VAGUE_NAMES = {"found", "told", "which", "own", "some", "there", "kept", "asked", "so"}
-"""Names of values that do not say what the value is: name the thing."""
+"""Names of values that do not name the thing."""
 BARE_WORDS = re.compile(r"\b(who|what|whoever|whatever|whom)\b", re.IGNORECASE)
 """Words in the place of a subject or an object: name the subject."""
 RIDDLES = re.compile(r"\b(whoever|whatever|whom|nobody's)\b", re.IGNORECASE)
@@ -39,8 +39,16 @@ def bare_docstrings(tree: ast.Module) -> list[str]:
 
 
 def _docstrings(tree: ast.Module) -> Iterator[str]:
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    yield from (ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, documented))
+    """Yield all docstrings, those of fields and constants too, and the descriptions of fields in public schemas."""
+    for node in ast.walk(tree):
+        is_description = isinstance(node, ast.keyword) and node.arg == "description"
+        if isinstance(node, ast.Expr) or is_description:
+            try:
+                text = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+            if isinstance(text, str):
+                yield text
 
 
 @pytest.mark.parametrize(("folders", "limit"), [(CODE, 32), (("tests",), 155)], ids=["code", "tests"])

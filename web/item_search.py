@@ -20,8 +20,8 @@ _SEPARATOR, _END = "\x1f", "\n"
 class ItemSearch:
     """Searches the text of all items that the catalog names, or the generation in service knows.
 
-    The text is one string, so that a search is a scan of memory: some milliseconds for a million items. It is put
-    together again when somebody searches after a change.
+    The text is one string, so that a search is a scan of memory: some milliseconds for a million items. It is
+    rebuilt by the first search after a change.
     """
 
     def __init__(self, serving: Serving) -> None:

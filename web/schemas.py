@@ -9,27 +9,27 @@ from streams.messages.records import Recommendations
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an event stands, now that Kafka has it."""
+    """The place of an event that Kafka has acknowledged."""
 
     partition: Annotated[int, Meta(ge=0, description="Partition of `plays`.")]
     offset: Annotated[int, Meta(ge=0, description="Its offset there; `after=partition:offset` waits for it.")]
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an event was not taken."""
+    """The error of an event that was not sent."""
 
-    error: Annotated[str, Meta(description="What is wrong with it, or that Kafka did not acknowledge it.")]
+    error: Annotated[str, Meta(description="The fault of the event, or that Kafka did not acknowledge it.")]
 
 
 class PlaysAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The results of some events, in their order."""
 
-    accepted: Annotated[int, Meta(ge=0, description="Events that Kafka has.")]
-    rejected: Annotated[int, Meta(ge=0, description="Events that it has not.")]
+    accepted: Annotated[int, Meta(ge=0, description="Events that Kafka has acknowledged.")]
+    rejected: Annotated[int, Meta(ge=0, description="All other events.")]
     results: Annotated[
         list[Any],
         Meta(
-            description="What became of each event, in order: where it stands, or why it was not taken.",
+            description="The result of each event, in order: its place on `plays`, or its error.",
             extra_json_schema={
                 "items": {"anyOf": [{"$ref": "#/components/schemas/Placed"}, {"$ref": "#/components/schemas/Refused"}]}
             },
@@ -47,15 +47,15 @@ class ListAnswer(Recommendations, frozen=True, kw_only=True):
 
 
 class ItemsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Some items of nobody, or of a session."""
+    """The items of a session; no listener is named."""
 
     items: Annotated[
         list[Annotated[str, Meta(min_length=1, max_length=128)]],
-        Meta(min_length=1, max_length=500, description="What was played; an item that stands twice counts twice."),
+        Meta(min_length=1, max_length=500, description="The played items; an item that is named twice counts twice."),
     ]
     candidates: Annotated[
         Annotated[list[Annotated[str, Meta(min_length=1, max_length=128)]], Meta(max_length=5000)] | None,
-        Meta(description="Rank these, and nothing else; left out: the whole catalog."),
+        Meta(description="The items to rank; the whole catalog if left out."),
     ] = None
     n: Annotated[Annotated[int, Meta(ge=1, le=1000)] | None, Meta(description="Items in the answer.")] = None
 
@@ -82,7 +82,7 @@ class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundItems(msgspec.Struct, frozen=True, kw_only=True):
-    """Items that match a query, those that are played most first."""
+    """Items that match a query, the most played first."""
 
     items: list[FoundItem]
 
@@ -97,7 +97,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """A played item, and its share of a score."""
 
     item_id: str
-    share: Annotated[float, Meta(description="What it adds to the score; below 0: what it takes.")]
+    share: Annotated[float, Meta(description="The part of the score that it adds; below 0 it lowers the score.")]
 
 
 class BecauseAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,16 +107,16 @@ class BecauseAnswer(msgspec.Struct, frozen=True, kw_only=True):
     item_id: str
     generation: str
     score: float
-    rank: Annotated[int | None, Meta(description="1 for the best; none: it may not be in their list.")]
+    rank: Annotated[int | None, Meta(description="1 for the best; null if the list may not contain the item.")]
     reasons: list[Reason]
     rest: Annotated[
-        float, Meta(description="What all that is not named adds; in a blended list its popular part, too.")
+        float, Meta(description="The part of the score from all plays that are not named, and from popularity in a blended list.")
     ]
     whole: Annotated[bool, Meta(description="Whether every play is named, or only those that the list names.")]
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the gateway is."""
+    """The state of the gateway."""
 
     status: str
     records_left: Annotated[int, Meta(ge=0, description="Records of the topics that it has yet to read.")] = 0

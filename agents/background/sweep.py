@@ -121,7 +121,7 @@ class Sweeper:
             state = self._state(partition)
 
     async def drop_forgotten(self, partition: int, now_s: float) -> None:
-        """Remove the markers of users who were forgotten so long ago that no late worker can write their record."""
+        """Remove the markers of users forgotten so long ago that no late worker can write their record."""
         state = self._state(partition)
         if state is None or not state.has_forgotten:
             return

@@ -20,7 +20,7 @@ class Changes(NamedTuple):
     tombstones."""
     applied_offset_max: int
     lists: list[Item]
-    """A tombstone for a user who was forgotten."""
+    """A tombstone for a forgotten user."""
     rejects: list[Item]
     private: Sequence[Item] = ()
     """Lists that private plays shape."""

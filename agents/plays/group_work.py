@@ -39,7 +39,7 @@ class GroupWork:
         return self._folder.refold(_owned(users, context), context, publish_all=publish_all)
 
     def drop_markers(self, users: Users, context: GroupContext) -> dict[int, Changes]:
-        """Remove the markers of forgotten users; a user who came back meanwhile is not dropped."""
+        """Remove the markers of forgotten users; a user with newer events is not dropped."""
         forgotten = {}
         for partition, keys in _owned(users, context).items():
             values = context.states[partition].read(keys)

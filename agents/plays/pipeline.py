@@ -100,7 +100,7 @@ class CommitPipeline:
     async def drop(self, partition: int, keys: Sequence[bytes]) -> bool:
         """Remove the markers of forgotten users; False if the partition is not ours any more.
 
-        A user who came back while this waited for its turn is not dropped.
+        A user with newer events, learned while this waited for its turn, is not dropped.
         """
         async with self._store.lock:
             users = {partition: keys}

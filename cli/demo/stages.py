@@ -42,7 +42,7 @@ class Stages:
     """Runs the stages and records their figures.
 
     Attributes:
-        figures: What was measured so far.
+        figures: The measurements so far.
         doing: The stage it is in, as the rest of `while ...`.
     """
 

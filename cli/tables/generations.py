@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     manifest: Manifest | None
     """None if it is damaged."""
     reason: str | None = None
-    """Why it was rejected, or what is damaged."""
+    """The reason of the rejection, or the damage."""
 
     @property
     def fields(self) -> dict[str, Any]:

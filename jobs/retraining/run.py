@@ -41,7 +41,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     generation_id: str
     began_at_ms: int
     decided_by: dict[str, str]
-    """The settings that decide what the generation will be, and whether the gate may stop it."""
+    """The settings that decide the content of the generation, and whether the gate may reject it."""
 
 
 class _Timing(msgspec.Struct):

@@ -9,7 +9,7 @@ from model.history import Histories
 
 
 class Events(NamedTuple):
-    """Plays of everybody in time order."""
+    """Plays of all listeners in time order."""
 
     users: Starts  # (e,), from 0
     item_keys: Keys  # (e,)

@@ -26,7 +26,7 @@ class ServingObserver(Protocol):
         """Begin anew: another generation is in service."""
 
     def revision_swapped(self, generation: Generation) -> None:
-        """Renew what depends on the revision: the generation in service has another one."""
+        """Renew everything that depends on the revision of the generation in service."""
 
 
 class Serving:

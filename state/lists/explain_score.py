@@ -111,8 +111,8 @@ def _row_of(user_id: str, item_id: str, records: UserRecords, generation: Genera
         )
     else:
         message = (
-            f"Item {item_id!r} is not in generation {generation.id}: either nobody had played it when that was "
-            "trained, or there is no such item."
+            f"Item {item_id!r} is not in generation {generation.id}: either it had no plays when the "
+            "generation was trained, or no such item exists."
         )
     raise ExplanationError(message)
 

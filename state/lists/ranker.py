@@ -181,8 +181,8 @@ def from_index(
 
     The longest items, which the index does not hold, are ranked exactly. A user is done when the worst listed score is
     above the Cauchy-Schwarz bound of every shorter item. For the others the index names further candidates. It does not
-    know which items are unavailable: the more of them there are, the more candidates it is asked for. A user for whom
-    it names too few is ranked exactly.
+    know which items are unavailable: the more of them there are, the more candidates it is asked for. If it names too
+    few for a user, that user is ranked exactly.
     """
     unlisted = unlisted or Unlisted.of(generation)
     items, n_long = generation.fixed_items, index.n_long

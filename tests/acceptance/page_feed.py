@@ -40,7 +40,7 @@ class Feed:
         """Begin with all there can be, or with nothing."""
         self.full = full
         self.status = 200
-        """What a request for the stream is answered with."""
+        """The answer to a request for the stream."""
         self.n_refused = 0
         """Requests for the stream that were answered with something else than 200."""
         self.learns = True

@@ -35,7 +35,7 @@ from tests.support.wait import block_until
 
 CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "disk", "gateway"]
 UNSEEN = {"disk", "gateway"}
-"""Checks whose verdict is the machine's: of its disk, and of whatever listens at the gateway's port."""
+"""Checks that depend on the machine: its disk, and any process that listens at the gateway's port."""
 
 
 def examined(settings: Settings) -> dict[str, Finding]:

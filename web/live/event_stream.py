@@ -24,7 +24,7 @@ class LiveStream:
     """Writes server-sent events, until the page goes or an hour is over."""
 
     def __init__(self, parts: GatewayParts, user_id: str) -> None:
-        """Tell of a listener, of nobody if the id is empty."""
+        """Follow the list of a listener; with an empty id, the figures alone."""
         self._parts, self._user_id = parts, user_id
         self._shown: dict[str, int] | None = None
         self._value = b""

@@ -118,7 +118,7 @@ def read_query(query: bytes) -> ListQuery:
     """
     try:
         given = parse_qs(query.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
-        # What may stand once and stands twice stays a list, which does not fit.
+        # A single parameter that is given twice stays a list, so its type is wrong and the query is rejected.
         fields = {name: values if name == "exclude" or len(values) > 1 else values[0] for name, values in given.items()}
         return msgspec.convert(fields, ListQuery, strict=False)
     except ValueError as error:

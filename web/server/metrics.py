@@ -27,7 +27,7 @@ class GatewayMetrics:
         self._requests = RequestCounts()
         self.registry.register(self._requests)
         self._plays = Counter(
-            "playfold_gateway_plays", "Events, by what became of them.", ["outcome"], registry=self.registry
+            "playfold_gateway_plays", "Events, by outcome.", ["outcome"], registry=self.registry
         )
         for outcome in OUTCOMES:
             self._plays.labels(outcome)  # from the start on, so that the first failure is a change
@@ -113,5 +113,5 @@ class GatewayState(Collector):
         if created is not None:
             age_s = max(0.0, time.time() - created / 1000)
             yield GaugeMetricFamily(
-                "playfold_generation_age_seconds", "Seconds since what is in service was made.", value=age_s
+                "playfold_generation_age_seconds", "Age of the generation in service, in seconds.", value=age_s
             )

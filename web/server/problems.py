@@ -39,19 +39,19 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """An error of a request, or of its answer (RFC 9457)."""
 
     type: str
-    """`about:blank`: the status says what kind of problem it is."""
+    """Always `about:blank`: the status is the kind of the problem."""
     title: str
     """The same for all problems of a status."""
     status: int
     detail: str
-    """What is wrong this time, and the way out."""
+    """The fault of this request, and the way out."""
     errors: list[dict[str, str]] = []
-    """Where in the request it is wrong, and why."""
+    """The faulty places of the request, each with its reason."""
     results: list[Any] = []
-    """What became of each event of a batch."""
+    """The result of each event of a batch."""
 
 
-class Problem(Exception):  # noqa: N818  it is what the client gets, which is not an error of ours
+class Problem(Exception):  # noqa: N818  an answer to the client, and no error of the gateway
     """A request that is answered with a problem document."""
 
     def __init__(

@@ -96,7 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes in; a head that is too large ends the connection."""
         if self._head_timer is None and self.timeout_keep_alive_task is not None:
-            self._await_head()  # whatever comes after an answer belongs to a head, be it an empty line
+            self._await_head()  # every byte after an answer belongs to the next head, even an empty line
         timer = self._head_timer
         super().data_received(data)
         if timer is not None and timer is self._head_timer:

@@ -4,7 +4,7 @@ import math
 from collections import OrderedDict
 
 CLIENTS_MAX = 10_000
-"""Clients that are remembered, those who came last; one who comes back later begins with a full bucket."""
+"""Largest number of remembered clients, the latest ones. A forgotten client starts with a full bucket."""
 BURST_S = 2.0
 """A client that was quiet may send as many at once as in so many seconds."""
 

@@ -170,8 +170,8 @@ def test_items_that_the_generation_does_not_know_have_no_share(tmp_path: Path) -
         "is trained with it."
     )
     assert reason_against(played, generation, "i78") == (
-        f"Item 'i78' is not in generation {SECOND_ID}: either nobody had played it when that was trained, or there is "
-        "no such item."
+        f"Item 'i78' is not in generation {SECOND_ID}: either it had no plays when the generation was trained, "
+        "or no such item exists."
     )
 
 
