@@ -110,7 +110,8 @@ class BecauseAnswer(msgspec.Struct, frozen=True, kw_only=True):
     rank: Annotated[int | None, Meta(description="1 for the best; null if the list may not contain the item.")]
     reasons: list[Reason]
     rest: Annotated[
-        float, Meta(description="The part of the score from all plays that are not named, and from popularity in a blended list.")
+        float,
+        Meta(description="The rest of the score: unnamed plays, and popularity in a blended list."),
     ]
     whole: Annotated[bool, Meta(description="Whether every play is named, or only those that the list names.")]
 

@@ -106,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = (folder / MANIFEST).read_bytes()
     except OSError:
-        message = f"Generation {folder.name} is not in {folder.parent}; `playfold generations list` prints the ids in the store."
+        message = f"Generation {folder.name} is not in {folder.parent}; `playfold generations list` prints all ids."
         raise GenerationError(message) from None
     path = seal_path(folder / MANIFEST)
     return decode_manifest(folder.name, content, path.read_bytes() if path.is_file() else None)

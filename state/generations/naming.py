@@ -62,7 +62,7 @@ def verify_same_revision(title: str, published_checksums: bytes, folder: Path) -
 
 def missing_generation(generation_id: str, location: str) -> GenerationError:
     """Return the error of a generation that is not in the store."""
-    message = f"Generation {generation_id} is not in {location}; `playfold generations list` prints the ids in the store."
+    message = f"Generation {generation_id} is not in {location}; `playfold generations list` prints all ids."
     return GenerationError(message)
 
 

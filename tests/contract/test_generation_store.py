@@ -257,7 +257,7 @@ def test_a_missing_generation_is_refused(case: StoreCase, tmp_path: Path, genera
     for act in (store.open, store.verify, store.folder, store.delete):
         sentence = said(partial(act, generation_id))
         assert sentence.startswith(f"Generation {generation_id} is not in ")
-        assert sentence.endswith("; `playfold generations list` prints the ids in the store.")
+        assert sentence.endswith("; `playfold generations list` prints all ids.")
     assert before == case.names()
 
 

@@ -26,9 +26,7 @@ class GatewayMetrics:
             self.registry.register(collector)
         self._requests = RequestCounts()
         self.registry.register(self._requests)
-        self._plays = Counter(
-            "playfold_gateway_plays", "Events, by outcome.", ["outcome"], registry=self.registry
-        )
+        self._plays = Counter("playfold_gateway_plays", "Events, by outcome.", ["outcome"], registry=self.registry)
         for outcome in OUTCOMES:
             self._plays.labels(outcome)  # from the start on, so that the first failure is a change
         self._limited = Counter(

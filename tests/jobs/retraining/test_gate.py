@@ -26,9 +26,11 @@ from model.evaluation.rank_metrics import MISS, QualityError
 from model.history import Histories
 from model.item_weights import item_weights
 from model.objective import Objective
+from model.ragged import RaggedRows
 from model.training import train
 from state.generations.generation import Catalog, open_generation, write_generation
 from tests.support.generations import FIRST_ID, make_generation, manifest_of
+from tests.support.ranks import assert_same_ranks, scores_of_vectors
 from tests.support.settings import settings_with
 from tests.support.snapshots import Played, snapshot_of
 
@@ -100,10 +102,10 @@ def test_ranks_are_those_of_a_plain_solve(interactions: TrainingSet) -> None:
         y = ours.item_factors[rows].astype(np.float64)
         c = np.log2(1 + weights)
         left = np.diag(diagonal.astype(np.float64)) + (y.T * c) @ y + np.eye(8) * recent.regularization * len(rows)
-        scores = ours.item_factors @ np.linalg.solve(left, c @ y)
-        scores[rows] = -np.inf
-        played = np.searchsorted(interactions.item_keys, hold_out.item_keys[user])
-        assert 1 + (scores > scores[played]).sum() == ranks[user]
+        known = RaggedRows(np.array([0, len(rows)]), rows.astype(np.int32))
+        scores = scores_of_vectors(np.linalg.solve(left, c @ y)[None], ours.item_factors, known)
+        played = np.searchsorted(interactions.item_keys, hold_out.item_keys[[user]])
+        assert_same_ranks(scores, played, ranks[[user]])
 
 
 def test_a_worse_candidate_is_rejected(interactions: TrainingSet) -> None:
@@ -273,7 +275,6 @@ def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Pa
     assert [3, 3] == hold_out.plays_before.tolist()
     assert [0, 3, 6] == hold_out.histories.starts.tolist()
     assert [0, 4, 7] == hold_out.known_starts.tolist()
-    vectors = {}
     for half_life in (1.0, 3.0):
         objective = Objective(factors=8, half_life_plays=half_life)
         rotation, diagonal = diagonalise(factors, objective.gram_scale)
@@ -282,15 +283,14 @@ def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Pa
         weights = np.array([1 + 0.5 ** (2 / half_life), 0.5 ** (1 / half_life)])
         y, c = items[rows].astype(np.float64), np.log2(1 + weights)
         left = np.diag(diagonal.astype(np.float64)) + (y.T * c) @ y + np.eye(8) * objective.regularization * 2
-        scores = items @ np.linalg.solve(left, c @ y)
-        vectors[half_life] = scores
-        scores[rows] = -np.inf
+        known = RaggedRows(np.array([0, len(rows)]), np.array(rows, np.int32))
+        scores = scores_of_vectors(np.linalg.solve(left, c @ y)[None], items, known)
         record = TrainingRecord(objective=objective, tuned=False, parent=None, started_from=None)
         model = ScoredModel.of_training(interactions, TrainedFactors(items, diagonal, record))
 
         ranks = rank(model, hold_out).ranks
 
-        assert 1 + (scores > scores[interactions.item_ids.index("z")]).sum() == ranks[0]
+        assert_same_ranks(scores, np.array([interactions.item_ids.index("z")]), ranks[:1])
 
 
 def test_a_listener_with_likes_and_no_play_has_no_play_before_the_held_out_item() -> None:

@@ -140,8 +140,6 @@ def test_a_damaged_manifest_is_an_error(content: bytes) -> None:
 
 def test_a_missing_generation_is_an_error(tmp_path: Path) -> None:
     """The message says where to look."""
-    expected = (
-        f"Generation {FIRST_ID} is not in {tmp_path}; `playfold generations list` prints the ids in the store."
-    )
+    expected = f"Generation {FIRST_ID} is not in {tmp_path}; `playfold generations list` prints all ids."
 
     assert expected == said(lambda: read_manifest(tmp_path / FIRST_ID))

@@ -99,6 +99,17 @@ def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation)
     assert ranked.scores == pytest.approx([whole.scores[0], whole.scores[2], whole.scores[4]], abs=1e-5)
 
 
+@pytest.mark.parametrize("played", [[], ["i9"]])
+def test_the_first_item_of_a_generation_is_known(generation: Generation, played: list[str]) -> None:
+    """Row 0 is a row like all others."""
+    first = str(generation.item_ids[0])
+
+    ranked = rank_candidates(generation, played, [first])
+
+    assert [first] == ranked.items
+    assert [] == ranked.unknown
+
+
 def test_candidates_for_nothing_known_stand_by_their_plays(generation: Generation) -> None:
     """Nobody can tell what goes with items that no training has seen."""
     ranked = rank_candidates(generation, ["gone"], ["i21", "i3", "i7"])

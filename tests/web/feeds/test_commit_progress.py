@@ -13,6 +13,7 @@ from streams.settings import Settings
 from streams.topics.topics import TopicNames
 from tests.support.settings import settings_with
 from tests.support.wait import wait_until
+from web.feeds import commit_progress
 from web.feeds.commit_progress import CommitProgress
 from web.feeds.list_waiters import ListWaiters
 from web.feeds.topic_follower import TopicFollower
@@ -79,16 +80,29 @@ async def test_a_play_is_settled_once_the_workers_committed_it(
 
 
 @pytest.mark.processes
-async def test_without_kafka_the_lag_is_not_known(tmp_path: Path) -> None:
-    """Nothing is 0 that is not known, and it is asked again."""
+async def test_without_kafka_the_lag_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unknown lag is None, never 0. The gateway asks again, and logs the failure once."""
+    monkeypatch.setattr(commit_progress, "QUIET_S", 0.01)
     settings = settings_with(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
     view = View(tmp_path / "view")
     unreached = CommitProgress(settings, TopicFollower(settings, view, lambda *_: None), ListWaiters())
+    looks = []
     unreached.lags = {0: 5}
-    task = asyncio.create_task(unreached.run())
-    await wait_until(lambda: unreached.lags is None)
+    look = unreached._look  # noqa: SLF001  counted here
 
+    async def counted() -> None:
+        looks.append(unreached.lags)
+        await look()
+
+    monkeypatch.setattr(unreached, "_look", counted)
+    task = asyncio.create_task(unreached.run())
+    await wait_until(lambda: len(looks) > 2)
+
+    assert [{0: 5}, None, None] == looks[:3]
     assert None is unreached.lag
+    assert ["progress_unknown"] == [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert not task.done()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
