@@ -264,18 +264,19 @@ def test_a_verdict_with_enough_listeners_or_without_a_generation_in_service_is_d
 
 def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Path) -> None:
     """A later repeat is known and says nothing of that moment; the half-life is that of the model, not the settings."""
-    plays = {"ann": ["x", "y", "x", "z", "y"], "ben": ["x", "y", "v", "w"]}
+    plays = {"ann": ["x", "y", "x", "z", "y"], "ben": ["x", "y", "v", "w"], "cem": [f"i{item}" for item in range(60)]}
     interactions = training_set_of(snapshot_of(tmp_path, plays), settings_with(gate_share=0.05, half_life_plays=9.0))
     hold_out = hold_out_of(interactions)
-    factors = np.random.default_rng(2).standard_normal((interactions.n_items, 8)).astype(np.float32)
+    factors = np.random.default_rng(7).standard_normal((interactions.n_items, 8)).astype(np.float32)
 
-    assert ["z", "w"] == [
+    assert ["z", "w", "i59"] == [
         interactions.item_ids[row] for row in np.searchsorted(interactions.item_keys, hold_out.item_keys)
     ]
-    assert [3, 3] == hold_out.plays_before.tolist()
-    assert [0, 3, 6] == hold_out.histories.starts.tolist()
-    assert [0, 4, 7] == hold_out.known_starts.tolist()
-    for half_life in (1.0, 3.0):
+    assert [3, 3, 59] == hold_out.plays_before.tolist()
+    assert [0, 3, 6, 65] == hold_out.histories.starts.tolist()
+    assert [0, 4, 7, 66] == hold_out.known_starts.tolist()
+    ranks_of_ann = set()
+    for half_life in (0.5, 3.0, 9.0):
         objective = Objective(factors=8, half_life_plays=half_life)
         rotation, diagonal = diagonalise(factors, objective.gram_scale)
         items = rotate(factors, rotation)
@@ -291,6 +292,8 @@ def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Pa
         ranks = rank(model, hold_out).ranks
 
         assert_same_ranks(scores, np.array([interactions.item_ids.index("z")]), ranks[:1])
+        ranks_of_ann.add(int(ranks[0]))
+    assert 3 == len(ranks_of_ann), "the half-lives have to give different ranks"
 
 
 def test_a_listener_with_likes_and_no_play_has_no_play_before_the_held_out_item() -> None:
