@@ -12,8 +12,8 @@ from streams.settings.secret import Secret
 from streams.settings.settings import GROUP_TYPES, PLACES, Settings, flat_values
 
 PREFIX = "PLAYFOLD_"
-_CREDENTIALS = re.compile(r"://[^/?#\s]*@")
-"""The user name or password in a URL."""
+_CREDENTIALS = re.compile(r"://[^/?#\s]*(:(?!\d+[/?#])[^?#\s]*)?@")
+"""The user name or password in a URL; a password may contain slashes, as many keys of S3 do."""
 SECRETS = frozenset(flat_name for flat_name, value in flat_values(Settings()).items() if isinstance(value, Secret))
 
 

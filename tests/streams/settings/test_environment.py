@@ -69,7 +69,14 @@ def test_a_token_that_does_not_fit_is_masked_in_the_message(text: str) -> None:
     assert f"PLAYFOLD_GATEWAY_TOKEN is Secret('***'), which does not fit: {expected}." == message
 
 
-@pytest.mark.parametrize("url", ["s3://key:hidden-word@bucket/prefix", "https://hidden-word@store.example/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://key:hidden-word@bucket/prefix",
+        "s3://key:a/hidden-word@bucket/prefix",
+        "https://hidden-word@store.example/x",
+    ],
+)
 def test_credentials_in_a_url_are_refused_without_a_quote(url: str) -> None:
     """Logs and `run.json` quote the setting."""
     message = message_for("PLAYFOLD_GENERATION_STORE", url)
@@ -78,10 +85,9 @@ def test_credentials_in_a_url_are_refused_without_a_quote(url: str) -> None:
     assert "hidden-word" not in message
 
 
-def test_an_at_sign_in_the_path_of_a_url_is_no_credential() -> None:
+@pytest.mark.parametrize("url", ["s3://bucket/music@night", "http://store.example:9000/bucket/music@night"])
+def test_an_at_sign_in_the_path_of_a_url_is_no_credential(url: str) -> None:
     """Folders of a bucket may be named so."""
-    url = "s3://bucket/music@night"
-
     assert url == read_settings({"PLAYFOLD_GENERATION_STORE": url}).generations.store
 
 
