@@ -121,10 +121,10 @@ def table_of(events: Sequence[TracedEvent]) -> Table:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("offset", justify="right")
     for name in ("arrived", "type", "item"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     table.add_column("weight", justify="right")
     for name in ("outcome", "in the record"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for event in events:
         table.add_row(
             str(event.offset),

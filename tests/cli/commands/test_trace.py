@@ -160,6 +160,18 @@ def test_a_rejected_event_is_a_row_with_its_reason() -> None:
     assert "rejected: item_id[0]: [bold] is wrong" in [cell.strip() for cell in row]
 
 
+def test_no_word_of_a_row_is_cut_off_in_a_narrow_terminal() -> None:
+    """Ids and reasons that are longer than their column go on in the next line."""
+    long = msgspec.structs.replace(PLAY, outcome="rejected", reason="A" * 40, item_ids=["B" * 40])
+    console = Console(width=80)
+
+    with console.capture() as capture:
+        console.print(table_of([long]))
+
+    assert 40 == capture.get().count("A")
+    assert 40 == capture.get().count("B")
+
+
 def test_every_outcome_has_its_words() -> None:
     """Those of the worker, and those of the trace."""
     of_trace = {
