@@ -131,7 +131,8 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
     item_keys: Keys = np.unique(histories.item_keys)
     if not len(item_keys):
         message = (
-            f"The changelog of group {settings.application.group} holds no plays: replay some and run a worker first."
+            f"The changelog of group {settings.application.group} holds no plays: send some, and wait until a worker "
+            "has folded them; `playfold doctor` shows the lag."
         )
         raise NothingToTrainError(message)
     rows = np.searchsorted(item_keys, histories.item_keys).astype(np.int32)

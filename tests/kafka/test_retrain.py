@@ -75,7 +75,8 @@ def test_nothing_to_train_on_is_a_sentence(settings: Settings, names: TopicNames
 
     expected = (
         f"`playfold retrain` ended with status 1 (The changelog of group {settings.application.group} holds no plays: "
-        f"replay some and run a worker first): read {tmp_path / 'retrain.log'}."
+        "send some, and wait until a worker has folded them; `playfold doctor` shows the lag): "
+        f"read {tmp_path / 'retrain.log'}."
     )
     assert expected == said
 

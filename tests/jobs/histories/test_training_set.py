@@ -78,7 +78,10 @@ def test_nothing_to_train_on_is_a_sentence(tmp_path: Path, plays: dict[str, list
     with pytest.raises(NothingToTrainError) as caught:
         training_set_of(snapshot_of(tmp_path, plays), SETTINGS)
 
-    expected = "The changelog of group playfold holds no plays: replay some and run a worker first."
+    expected = (
+        "The changelog of group playfold holds no plays: send some, and wait until a worker has folded them; "
+        "`playfold doctor` shows the lag."
+    )
     assert expected == str(caught.value)
 
 
