@@ -104,7 +104,7 @@ def test_ranks_are_those_of_a_plain_solve(interactions: TrainingSet) -> None:
         left = np.diag(diagonal.astype(np.float64)) + (y.T * c) @ y + np.eye(8) * recent.regularization * len(rows)
         known = RaggedRows(np.array([0, len(rows)]), rows.astype(np.int32))
         scores = scores_of_vectors(np.linalg.solve(left, c @ y)[None], ours.item_factors, known)
-        played = np.searchsorted(interactions.item_keys, hold_out.item_keys[[user]])
+        played = np.searchsorted(interactions.item_keys, hold_out.item_keys[[user]]).astype(np.int32)
         assert_same_ranks(scores, played, ranks[[user]])
 
 
@@ -291,7 +291,7 @@ def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Pa
 
         ranks = rank(model, hold_out).ranks
 
-        assert_same_ranks(scores, np.array([interactions.item_ids.index("z")]), ranks[:1])
+        assert_same_ranks(scores, np.array([interactions.item_ids.index("z")], np.int32), ranks[:1])
         ranks_of_ann.add(int(ranks[0]))
     assert 3 == len(ranks_of_ann), "the half-lives have to give different ranks"
 
