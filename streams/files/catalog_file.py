@@ -129,7 +129,7 @@ async def send_items(pieces: Iterator[list[CatalogItem]], outbox: Outbox, settin
             async with asyncio.timeout(settings.kafka.timeout_s):
                 sent = [
                     await outbox.send(topic, partition, items)
-                    for partition, items in _by_partition(piece, settings.topics.partitions).items()
+                    for partition, items in by_partition(piece, settings.topics.partitions).items()
                 ]
                 for pending in sent:
                     await pending.written()
@@ -143,7 +143,8 @@ async def send_items(pieces: Iterator[list[CatalogItem]], outbox: Outbox, settin
         yield n_sent
 
 
-def _by_partition(piece: list[CatalogItem], n_partitions: int) -> dict[int, list[Item]]:
+def by_partition(piece: list[CatalogItem], n_partitions: int) -> dict[int, list[Item]]:
+    """Return the records of items by their partition of the catalog."""
     items: dict[int, list[Item]] = {}
     for item in piece:
         items.setdefault(partition_of(item.item_id, n_partitions), []).append((item.item_id.encode(), _encode(item)))

@@ -1,17 +1,17 @@
 """Readers of CSV, JSON lines and Parquet: each yields tables of bounded size with the names of our fields."""
 
 import csv
-import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, ClassVar, cast
+from typing import IO, Any, ClassVar
 
 import msgspec
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from streams.files.containers import READ_ERRORS, check_regular, open_unpacked, reason_of
 from streams.files.play_columns import PlaysFileError
 from streams.process.format_text import decode_reason
 
@@ -71,23 +71,21 @@ def named_errors(path: Path, participle: str) -> Iterator[None]:
     """Turn errors of the block into `PlaysFileError`, which names the file."""
     try:
         yield
-    except FileNotFoundError:
-        message = f"{path} does not exist."
-        raise PlaysFileError(message) from None
-    except (pa.ArrowException, OSError, EOFError, csv.Error, UnicodeDecodeError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")[:300]
-        message = f"{path} cannot be {participle} ({reason}): correct the file, or convert it."
+    except PlaysFileError:
+        raise
+    except (csv.Error, *READ_ERRORS) as error:
+        message = f"{path} cannot be {participle} ({reason_of(error)}): correct the file, or convert it."
         raise PlaysFileError(message) from None
 
 
 def read_csv(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     """Read comma-separated values as bytes; the later conversion of the columns can name the row of an error."""
-    with named_errors(path, "opened"), _open(path) as file:
-        header = file.readline(BLOCK_BYTES).decode("utf-8-sig")
+    with named_errors(path, "opened"), open_unpacked(path) as file:
+        header = file.readline(BLOCK_BYTES).decode()
         wanted = columns.among(next(csv.reader([header]), []), path)
     bad_rows: list[Any] = []
     n_read = 0
-    with named_errors(path, "read"), _open(path) as file:
+    with named_errors(path, "read"), open_unpacked(path) as file:
         try:
             for batch in _open_csv(file, list(wanted.values()), bad_rows):
                 n_read += len(batch)
@@ -123,6 +121,7 @@ def _open_csv(file: IO[bytes], columns: list[str], bad_rows: list[Any]) -> Any:
 
 def read_parquet(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     """Read Parquet in batches, so that a row group is never in memory as a whole."""
+    check_regular(path)
     with named_errors(path, "read"), pq.ParquetFile(path) as file:
         wanted = columns.among(file.schema_arrow.names, path)
         for batch in file.iter_batches(BATCH_ROWS, columns=list(wanted.values())):
@@ -163,7 +162,7 @@ def _text_of(value: str | float | list[str]) -> str:
 
 
 def _blocks_of_lines(path: Path) -> Iterator[list[bytes]]:
-    with named_errors(path, "read"), _open(path) as file:
+    with named_errors(path, "read"), open_unpacked(path) as file:
         rest = b""
         while block := file.read(BLOCK_BYTES):
             *lines, rest = (rest + block).split(b"\n")
@@ -173,7 +172,3 @@ def _blocks_of_lines(path: Path) -> Iterator[list[bytes]]:
             yield [line for line in lines if line.strip()]
         if rest.strip():
             yield [rest]
-
-
-def _open(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path)) if path.name.endswith(".gz") else path.open("rb")

@@ -7,23 +7,16 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from streams.files.containers import BUFFER_BYTES, check_regular, is_packed, open_unpacked
 from streams.files.play_columns import PlaysFileError, PlaysPiece, check_piece
 from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
 
 PIECE_ROWS = 20_000
-_READERS: dict[str, Callable[[Path, FileColumns], Iterator[pa.Table]]] = {
-    ".csv": read_csv,
-    ".csv.gz": read_csv,
-    ".jsonl": read_json_lines,
-    ".jsonl.gz": read_json_lines,
-    ".ndjson": read_json_lines,
-    ".ndjson.gz": read_json_lines,
-    ".parquet": read_parquet,
-}
+PARQUET = b"PAR1"
 
 
 class PlaysFile(NamedTuple):
-    """A file of plays; the suffix of its name determines its format."""
+    """A file of plays; its content determines its format, and its name does not matter."""
 
     path: Path
     columns: Columns = Columns()
@@ -56,7 +49,7 @@ def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]
         PlaysFileError: The file cannot be read.
     """
     row = 1
-    for table in _READERS[_ending(path, columns)](path, columns):
+    for table in _reader(path, columns)(path, columns):
         for start in range(0, len(table), PIECE_ROWS):
             part = table.slice(start, PIECE_ROWS)
             yield row, part
@@ -69,15 +62,28 @@ def n_rows_of(path: Path) -> int | None:
     Raises:
         PlaysFileError: The file cannot be read.
     """
-    if not path.name.endswith(".parquet"):
-        return None
+    check_regular(path)
+    with named_errors(path, "opened"), path.open("rb") as file:
+        if file.read(len(PARQUET)) != PARQUET:
+            return None
     with named_errors(path, "opened"):
         return int(pq.read_metadata(path).num_rows)
 
 
-def _ending(path: Path, columns: FileColumns) -> str:
-    for ending in _READERS:
-        if path.name.endswith(ending):
-            return ending
-    message = f"{path} is no file of {columns.noun}s: its name should end in {', '.join(_READERS)}."
+def _reader(path: Path, columns: FileColumns) -> Callable[[Path, FileColumns], Iterator[pa.Table]]:
+    """Return the reader of a file's format, by the first bytes of its content."""
+    with named_errors(path, "opened"), open_unpacked(path) as file:
+        head = file.peek(BUFFER_BYTES)
+    begin = head.lstrip()[:1]
+    if head.startswith(PARQUET):
+        return read_parquet
+    if is_packed(head):
+        problem = f"is an archive of several files: name the file of {columns.noun}s in it."
+    elif b"\x00" in head:
+        problem = f"is no file of {columns.noun}s: it is neither CSV, nor JSON lines, nor Parquet."
+    elif begin == b"[":
+        problem = f"is a JSON array: write one JSON object a line instead, one for each {columns.noun}."
+    else:
+        return read_json_lines if begin == b"{" else read_csv
+    message = f"{path} {problem}"
     raise PlaysFileError(message)

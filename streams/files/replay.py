@@ -5,17 +5,17 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
 from typing import NamedTuple
 
-import msgspec
 from aiokafka.errors import KafkaError
 
 from streams.files.play_columns import PlaysPiece
-from streams.messages.events import Play
+from streams.files.row_types import RowTypes
 from streams.outbox import Item, Outbox, Written
 from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
-_encode = msgspec.json.Encoder().encode
+RecordOf = Callable[[PlaysPiece, int], bytes | None]
+"""Makes the record of a row of a piece; None for a row that is not sent."""
 
 
 class ReplayError(ConnectionError):
@@ -52,13 +52,13 @@ class Pace(NamedTuple):
 class Sender:
     """Sends pieces to the plays topic and waits for their acknowledgement."""
 
-    def __init__(self, outbox: Outbox, settings: Settings) -> None:
-        """Use a started outbox."""
-        self._outbox, self._settings = outbox, settings
+    def __init__(self, outbox: Outbox, settings: Settings, record_of: RecordOf | None = None) -> None:
+        """Use a started outbox; without `record_of`, every row is a signal of its type."""
+        self._outbox, self._settings, self._record_of = outbox, settings, record_of or RowTypes().record
         self._topic = topic_names(settings).plays
 
     async def send(self, piece: PlaysPiece) -> list[Sent]:
-        """Send plays, keyed by user; the plays of one user stay in order.
+        """Send plays, keyed by user; the plays of one user stay in order. Rows without a record are left out.
 
         Raises:
             ReplayError: Kafka did not acknowledge in time. Some plays of the piece may have arrived.
@@ -81,21 +81,13 @@ class Sender:
         n_partitions = self._settings.topics.partitions
         rows: dict[int, list[int]] = {}
         items: dict[int, list[Item]] = {}
-        for row, (user_id, item_id, played_at_ms, ms_played, duration_ms, play_id, kind) in enumerate(
-            zip(*piece[1:], strict=True)
-        ):
-            play = Play(
-                user_id=user_id,
-                item_id=item_id,
-                played_at_ms=played_at_ms,
-                ms_played=ms_played,
-                duration_ms=duration_ms,
-                play_id=play_id,
-                type=kind or "play",
-            )
+        for row, user_id in enumerate(piece.user_ids):
+            value = self._record_of(piece, row)
+            if value is None:
+                continue
             partition = partition_of(user_id, n_partitions)
             rows.setdefault(partition, []).append(row)
-            items.setdefault(partition, []).append((user_id.encode(), _encode(play)))
+            items.setdefault(partition, []).append((user_id.encode(), value))
         return rows, items
 
 

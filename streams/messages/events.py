@@ -92,6 +92,8 @@ Event = Play | Wish
 """A record of `plays`."""
 WISHES = frozenset(str(wish.__struct_config__.tag) for wish in (Hide, Unhide, Shown, Pause, Resume, Forget))
 """The fixed types; no signal can have one of them."""
+_WITHOUT_ITEM = frozenset({"pause", "resume", "forget"})
+"""The user requests that concern no item."""
 
 
 class UnreadablePlay(ValueError):  # noqa: N818 - it names the play; the error is the producer's
@@ -99,15 +101,30 @@ class UnreadablePlay(ValueError):  # noqa: N818 - it names the play; the error i
 
 
 class _Typed(msgspec.Struct, frozen=True):
-    """The field that determines the struct of a record of `plays`."""
+    """The fields that determine the struct of a record of `plays`."""
 
     type: str = "play"
+    item_id: msgspec.Raw = msgspec.Raw(b"null")
+    played_at_ms: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def is_of_a_player(self) -> bool:
+        """Return whether a user request has the fields of a play, so that a player sent it and no listener did.
+
+        Players report `pause` and `resume` for an item and a time. As a request, neither has an item.
+        """
+        has_item, has_time = bytes(self.item_id) != b"null", bytes(self.played_at_ms) != b"null"
+        return has_item and (has_time or self.type in _WITHOUT_ITEM)
 
 
 _decode_play = msgspec.json.Decoder(Play).decode
 _decode_type = msgspec.json.Decoder(_Typed).decode
 _decode_wish = msgspec.json.Decoder(Wish).decode
 PLAYS_ALONE = frozenset({"play"})
+_PLAYERS_EVENT = (
+    "'{kind}' is a user request, but the event has fields of a play: a request has no item and time of a play, "
+    "and a player's event needs a type that the setting event_weights names - at `$.type`"
+)
 
 
 def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Collection[str] = PLAYS_ALONE) -> Event:
@@ -152,14 +169,17 @@ def _decode(value: bytes, types: Collection[str]) -> Event:
     try:
         play = _decode_play(value)
     except msgspec.ValidationError:
-        kind = _decode_type(value).type
-        if kind in types:
+        typed = _decode_type(value)
+        if typed.type in types:
             raise
     else:
         if play.type in types:
             return play
-        kind = play.type
+        typed = _decode_type(value)
+    kind = typed.type
     if kind in WISHES:
+        if typed.is_of_a_player:
+            raise msgspec.ValidationError(_PLAYERS_EVENT.format(kind=kind))
         wish: Wish = _decode_wish(value)
         return wish
     message = f"Invalid value '{kind}', which is none of {', '.join(sorted({*types, *WISHES}))} - at `$.type`"

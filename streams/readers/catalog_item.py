@@ -1,13 +1,13 @@
 """Catalog items: the decoder of their records, the latest record of one item, and the titles of several."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 
 import msgspec
 
 from streams.messages.records import CatalogItem
 from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.latest_record import records_of
-from streams.readers.log_reader import LogReadError, partitions_of, read_span, reader, spans_of
+from streams.readers.log_reader import LogReadError, partitions_of, read_span, read_topic, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -72,3 +72,15 @@ def _titles(values: dict[bytes, bytes | None]) -> list[tuple[str, str]]:
         if item.title:
             titles.append((item.item_id, item.title))
     return titles
+
+
+async def described_items(settings: Settings) -> AsyncIterator[tuple[bytes, bool]]:
+    """Yield the key of every record of the catalog in order, and whether it is a record and no tombstone.
+
+    Raises:
+        LogReadError: Kafka does not answer, or the topic does not exist.
+    """
+    async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).catalog, settings.kafka.timeout_s):
+        for record in records:
+            if record.key:
+                yield record.key, record.value is not None

@@ -15,6 +15,9 @@ NOW_MS = 1_700_000_000_000
 GOOD = {"user_id": "u1", "item_id": "i1", "played_at_ms": NOW_MS}
 FULL = GOOD | {"type": "play", "play_id": "p1", "ms_played": 30_000, "duration_ms": 200_000, "private": True}
 
+PLAYERS = (
+    "a request has no item and time of a play, and a player's event needs a type that the setting event_weights names"
+)
 TOO_LONG = "x" * 33
 NONE_OF = "which is none of forget, hide, pause, play, resume, shown, unhide"
 
@@ -83,9 +86,29 @@ WISHED: list[tuple[dict[str, Any], Event]] = [
 
 @pytest.mark.parametrize(("fields", "wish"), WISHED)
 def test_a_wish_is_read_by_its_type(fields: dict[str, Any], wish: Event) -> None:
-    """What else it holds is ignored, even where that would make a play."""
+    """Unknown fields are ignored, and a field that is null counts as missing."""
     assert wish == read(json.dumps({"user_id": "u1"} | fields).encode())
-    assert wish == read(json.dumps(FULL | fields).encode())
+    assert wish == read(
+        json.dumps({"user_id": "u1", "item_id": None, "played_at_ms": None, "app": 7} | fields).encode()
+    )
+
+
+@pytest.mark.parametrize(("fields", "wish"), WISHED)
+def test_an_event_with_the_fields_of_a_play_is_no_wish(fields: dict[str, Any], wish: Event) -> None:
+    """A player reports `pause` for an item and a time; the listener's learning goes on."""
+    kind = str(wish.__struct_config__.tag)
+
+    assert f"type: '{kind}' is a user request, but the event has fields of a play: {PLAYERS}" == reason_for(
+        json.dumps(FULL | fields).encode()
+    )
+
+
+@pytest.mark.parametrize("kind", ["pause", "resume", "forget"])
+def test_a_wish_that_concerns_no_item_has_none(kind: str) -> None:
+    """A player may name its time by another field."""
+    value = json.dumps({"user_id": "u1", "item_id": "i1", "at": NOW_MS, "type": kind}).encode()
+
+    assert reason_for(value).startswith(f"type: '{kind}' is a user request, but the event has fields of a play")
 
 
 def test_a_signal_is_read_if_its_type_is_named() -> None:

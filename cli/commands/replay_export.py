@@ -1,0 +1,154 @@
+"""Replays an export of another service: reads and sorts it first, then sends its plays and the names of its items."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from cli.commands.replay_plays import (
+    Count,
+    ReplayOptions,
+    note,
+    print_result,
+    progress_bar,
+    send_with,
+    total_of,
+)
+from jobs.histories.known_plays import KnownPlays, await_workers, known_plays
+from streams.files.export_sender import Descriptions, ExportRecords, ExportSender, item_hash
+from streams.files.exports import Export, size_of
+from streams.files.formats.rows import ImportOptions, NoPlay
+from streams.files.play_columns import PlaysFileError
+from streams.files.row_types import RowTypes
+from streams.files.set_aside import SetAside
+from streams.files.sorted_plays import USERS_MAX, SortedPlays
+from streams.outbox import Outbox
+from streams.process.format_text import pluralize
+from streams.readers.catalog_item import described_items
+from streams.settings import Settings
+from streams.topics.admin import verify_topics
+
+ROWS_PER_LOOK = 1000
+
+
+class ExportRun:
+    """One replay of an export."""
+
+    def __init__(
+        self,
+        path: Path,
+        lacking: ImportOptions,
+        format_name: str | None,
+        options: ReplayOptions,
+        settings: Settings,
+        *,
+        describes: bool,
+        reads_damaged: bool,
+    ) -> None:
+        """Read nothing yet."""
+        self._path, self._lacking, self._options, self._settings = path, lacking, options, settings
+        self._describes = describes
+        self._export = Export(path, lacking, format_name, reads_damaged=reads_damaged)
+
+    def run(self) -> None:
+        """Read the export, send it, and print the result.
+
+        Raises:
+            PlaysFileError: It cannot be read; nothing is sent then.
+            ReplayError: Kafka did not acknowledge.
+        """
+        verify_topics(self._settings)
+        # The order of the plays, and so --from, is the same in every run; the rows set aside are, too.
+        with SetAside(self._options.set_aside) as aside, tempfile.TemporaryDirectory() as folder:
+            plays = SortedPlays(Path(folder))
+            try:
+                self._read(plays, aside)
+            except PlaysFileError as error:
+                message = f"{error} Nothing is sent. --partial sends the rows before damage."
+                raise PlaysFileError(message) from None
+            for sentence in self._export.damage:
+                note(sentence)
+            if not plays.n_plays:
+                message = f"{self._path} has no play that can be sent. {aside.describe()}".strip()
+                raise PlaysFileError(message)
+            self._send(plays, aside)
+
+    def _read(self, plays: SortedPlays, aside: SetAside) -> None:
+        with progress_bar(quiet=self._options.as_json) as progress:
+            task = progress.add_task(f"reading {self._path.name}", total=size_of(self._path))
+            for place, row in self._export.rows():
+                if isinstance(row, NoPlay):
+                    aside.add(place.file, place.row, row.reason, row.content)
+                else:
+                    plays.add(row)
+                if self._export.n_rows % ROWS_PER_LOOK == 0:
+                    progress.update(task, completed=self._export.done.n)
+
+    def _send(self, plays: SortedPlays, aside: SetAside) -> None:
+        options, settings = self._options, self._settings
+        path = str(self._path)
+        signals = RowTypes(settings.signals.weights, lambda row, reason, content: aside.add(path, row, reason, content))
+        records = ExportRecords(signals, self._known_plays(plays))
+        descriptions = Descriptions(asyncio.run(_described(settings)) if self._describes else None)
+
+        async def send() -> bool:
+            async with Outbox(settings.kafka) as outbox:
+                sender = ExportSender(outbox, settings, records.record, descriptions)
+                return await send_with(sender, descriptions.of(plays.pieces(options.from_row)), options, count)
+
+        with progress_bar(quiet=options.as_json) as progress:
+            count = Count(options.from_row, progress, total_of(plays.n_plays, options))
+            stopped = asyncio.run(send())
+        figures = self._figures(plays, records, descriptions)
+        print_result(count, aside, figures, _describe(figures), stopped=stopped, as_json=options.as_json)
+
+    def _known_plays(self, plays: SortedPlays) -> KnownPlays | None:
+        """Return the plays that count already, None for too many listeners."""
+        if len(plays.user_ids) > USERS_MAX:
+            note(
+                f"{self._path} has more than {USERS_MAX:,} listeners, so their earlier plays are not looked up: "
+                "of each listener, a worker recognises the latest plays by their ids."
+            )
+            return None
+        n_waiting = asyncio.run(await_workers(self._settings))
+        if n_waiting:
+            note(f"{n_waiting:,} plays still wait for a worker. If this export has them too, they count twice.")
+        return asyncio.run(known_plays(plays.user_ids, self._settings))
+
+    def _figures(self, plays: SortedPlays, records: ExportRecords, descriptions: Descriptions) -> dict[str, Any]:
+        return {
+            "formats": list(self._export.formats),
+            "files": self._export.n_files,
+            "other_files": self._export.n_other_files,
+            "rows": self._export.n_rows,
+            "repeated": plays.n_doubled,
+            "known": records.n_known,
+            "items": descriptions.n_sent,
+            "ambiguous_times": self._lacking.times.n_ambiguous,
+            "missing_times": self._lacking.times.n_missing,
+            "damaged_files": len(self._export.damage),
+        }
+
+
+async def _described(settings: Settings) -> set[int]:
+    """Return the hashes of the items that the catalog describes."""
+    described = set[int]()
+    async for key, exists in described_items(settings):
+        (described.add if exists else described.discard)(item_hash(key))
+    return described
+
+
+def _describe(figures: dict[str, Any]) -> str:
+    """Return the figures of an export in sentences; figures of nothing are left out."""
+    files = pluralize(figures["files"], "file")
+    sentences = [f"{', '.join(figures['formats'])}: {figures['rows']:,} rows in {files}."]
+    optional = {
+        "other_files": "{:,} other files were ignored.",
+        "repeated": "{:,} plays stood in the export more than once.",
+        "known": "{:,} plays were not sent, because they count already or are older than a full history.",
+        "items": "{:,} items were described in the catalog.",
+        "ambiguous_times": "{:,} times stood in an hour that occurs twice, and the first was taken.",
+        "missing_times": "{:,} times stood in an hour that does not exist, and were moved on by the gap.",
+    }
+    sentences += [text.format(figures[name]) for name, text in optional.items() if figures[name]]
+    return " ".join(sentences)

@@ -1,0 +1,199 @@
+"""Replays a file of plays with playfold's columns, and what every replay shares: its options, progress and result."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from streams.files.formats.rows import ImportedPlay
+from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.play_order import is_in_order
+from streams.files.plays_file import PlaysFile
+from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
+from streams.files.row_types import RowTypes
+from streams.files.set_aside import SetAside
+from streams.files.sorted_plays import SortedPlays
+from streams.outbox import Outbox
+from streams.settings import Settings
+from streams.topics.admin import verify_topics
+
+INTERRUPTED = 130
+
+
+class ReplayOptions(NamedTuple):
+    """What is sent, how quickly, and what is printed."""
+
+    pace: Pace
+    from_row: int
+    limit: int | None
+    set_aside: Path
+    sends_requests: bool
+    as_json: bool
+
+
+class Count:
+    """The progress of a replay.
+
+    Attributes:
+        n_plays: Plays that Kafka has acknowledged.
+        next_row: The row to continue from.
+    """
+
+    def __init__(self, first_row: int, progress: Progress, total: int | None) -> None:
+        """Start at `first_row`."""
+        self.next_row = first_row
+        self.n_plays = 0
+        self._n_rows = 0
+        self._began = time.monotonic()
+        self._progress = progress
+        self._task = progress.add_task("plays", total=total)
+
+    def add(self, piece: PlaysPiece, sent: list[Sent]) -> None:
+        """Count plays that Kafka has acknowledged."""
+        self.n_plays += sum(len(part.rows) for part in sent)
+        self._n_rows += piece.n_plays
+        self.next_row = piece.first_row + piece.n_plays
+        rate = f"{self.n_plays / self.seconds:,.0f} plays/s"
+        self._progress.update(self._task, completed=self._n_rows, description=rate)
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds since the beginning."""
+        return max(time.monotonic() - self._began, 1e-9)
+
+
+class PlaysRun:
+    """One replay of a file with playfold's columns."""
+
+    def __init__(self, plays: PlaysFile, options: ReplayOptions, settings: Settings) -> None:
+        """Read nothing yet."""
+        self._plays, self._options, self._settings = plays, options, settings
+
+    def run(self) -> None:
+        """Send the file, and print the result.
+
+        Raises:
+            PlaysFileError: The file cannot be read; the message names the row to continue from.
+            ReplayError: So did Kafka not acknowledge.
+        """
+        n_plays = self._plays.n_plays
+        verify_topics(self._settings)
+        with SetAside(self._options.set_aside, appends=self._options.from_row > 1) as aside:
+            if is_in_order(self._plays):
+                self._send(self._plays.pieces(self._options.from_row), n_plays, aside)
+                return
+            note(
+                f"{self._plays.path} is not in the order of its times: its plays are sorted first, "
+                "and --from counts them in that order."
+            )
+            with tempfile.TemporaryDirectory() as folder:
+                plays = SortedPlays(Path(folder), derives_ids=False)
+                for piece in self._plays.pieces():
+                    _add(plays, piece)
+                pieces = (piece for piece, _ in plays.pieces(self._options.from_row))
+                self._send(pieces, plays.n_plays, aside)
+
+    def _send(self, pieces: Iterator[PlaysPiece], n_plays: int | None, aside: SetAside) -> None:
+        options, path = self._options, str(self._plays.path)
+        types = RowTypes(
+            self._settings.signals.weights,
+            lambda row, reason, content: aside.add(path, row, reason, content),
+            sends_requests=options.sends_requests,
+        )
+        with progress_bar(quiet=options.as_json) as progress:
+            count = Count(options.from_row, progress, total_of(n_plays, options))
+            try:
+                stopped = asyncio.run(send_all(pieces, types, options, self._settings, count))
+            except PlaysFileError as error:
+                message = f"{error} Every row before {count.next_row} is sent: go on with --from {count.next_row}."
+                raise PlaysFileError(message) from None
+        print_result(count, aside, {}, "", stopped=stopped, as_json=options.as_json)
+
+
+def _add(plays: SortedPlays, piece: PlaysPiece) -> None:
+    for user_id, item_id, at_ms, ms_played, duration_ms, play_id, kind in zip(*piece[1:], strict=True):
+        play = ImportedPlay(item_id, at_ms, user_id, ms_played, duration_ms, kind)
+        plays.add(play, play_id)
+
+
+def total_of(n_plays: int | None, options: ReplayOptions) -> int | None:
+    """Return the number of rows that are to be sent, None if it is unknown."""
+    left = None if n_plays is None else max(0, n_plays - options.from_row + 1)
+    return min((n for n in (left, options.limit) if n is not None), default=None)
+
+
+async def send_all(
+    pieces: Iterator[PlaysPiece],
+    types: RowTypes,
+    options: ReplayOptions,
+    settings: Settings,
+    count: Count,
+) -> bool:
+    """Replay until the end or Ctrl-C; return True after Ctrl-C."""
+    async with Outbox(settings.kafka) as outbox:
+        return await send_with(Sender(outbox, settings, types.record), pieces, options, count)
+
+
+async def send_with(sender: Sender, pieces: Iterator[PlaysPiece], options: ReplayOptions, count: Count) -> bool:
+    """Replay with a sender until the end or Ctrl-C; return True after Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await replay(
+        limit_pieces(pieces, options.limit) if options.limit else pieces, sender, options.pace, count.add, stop
+    )
+    return stop.is_set()
+
+
+def print_result(
+    count: Count, aside: SetAside, figures: dict[str, Any], sentence: str, *, stopped: bool, as_json: bool
+) -> None:
+    """Print the result of the replay, and what more there is to say about it."""
+    if as_json:
+        answer = {"plays": count.n_plays, "next_row": count.next_row, "seconds": count.seconds, "stopped": stopped}
+        typer.echo(msgspec.json.encode(answer | {"set_aside": dict(aside.counts)} | figures))
+    else:
+        if stopped:
+            first = f"Stopped. Every row before {count.next_row} is acknowledged: go on with --from {count.next_row}."
+        else:
+            rate = count.n_plays / count.seconds
+            first = f"Sent {count.n_plays:,} plays in {count.seconds:.1f} s ({rate:,.0f} plays/s), all acknowledged."
+        typer.echo(" ".join(part for part in (first, sentence, aside.describe()) if part))
+    if stopped:
+        raise typer.Exit(INTERRUPTED)
+
+
+def note(sentence: str) -> None:
+    """Print a sentence on stderr; stdout has the answer alone."""
+    sys.stderr.write(f"{sentence}\n")
+
+
+def progress_bar(*, quiet: bool) -> Progress:
+    """Return a bar on stderr; stdout has the answer alone."""
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+    )

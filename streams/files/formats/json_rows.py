@@ -1,0 +1,125 @@
+"""Objects of JSON, one after the other: elements of arrays of any length, or lines."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ijson
+import msgspec
+from ijson.common import JSONError, ObjectBuilder
+
+from streams.files.containers import DamagedFileError, reason_of
+from streams.files.formats.rows import UNREADABLE, NoPlay
+from streams.files.formats.text_rows import LINE_BYTES_MAX
+from streams.files.play_columns import PlaysFileError
+
+OBJECT_BYTES_MAX = 4 << 20
+"""Most bytes of one object."""
+READ_BYTES = 1 << 12
+"""Bytes that are parsed at once; the objects among them that stand before damage are lost with it."""
+ROW = "item"
+"""The prefix of the elements of an array."""
+
+
+class _Bounded:
+    """A stream that ends reading if one object takes too many bytes."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream, self.n_left = stream, OBJECT_BYTES_MAX
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self.n_left -= len(block)
+        if self.n_left < 0:
+            message = f"An object has more than {OBJECT_BYTES_MAX:,} bytes: the file is no list of plays."
+            raise DamagedFileError(message)
+        return block
+
+
+def rows_of(stream: io.BufferedReader) -> Iterator[dict[str, Any] | NoPlay]:
+    """Yield the objects of a JSON array as they come; an element that is no object is set aside.
+
+    Raises:
+        DamagedFileError: The document is no JSON from some place on; the objects before it were yielded.
+    """
+    bounded = _Bounded(stream)
+    with _json_errors():
+        for element in ijson.items(bounded, ROW, buf_size=READ_BYTES, multiple_values=True, use_float=True):
+            bounded.n_left = OBJECT_BYTES_MAX
+            yield element if isinstance(element, dict) else NoPlay(UNREADABLE, element)
+
+
+def objects_of(stream: io.BufferedReader, prefixes: frozenset[str]) -> Iterator[tuple[str, dict[str, Any] | str]]:
+    """Yield the objects and texts at some places of a JSON document as they come, each with its prefix.
+
+    Args:
+        stream: The document, or several of them.
+        prefixes: The places, in the words of ijson: `item` is an element of the outermost array.
+
+    Raises:
+        DamagedFileError: The document is no JSON from some place on; the objects before it were yielded.
+    """
+    bounded = _Bounded(stream)
+    builder: ObjectBuilder | None = None
+    opened = ""
+    with _json_errors():
+        for prefix, event, value in ijson.parse(bounded, buf_size=READ_BYTES, multiple_values=True, use_float=True):
+            if builder is None and event == "start_map" and prefix in prefixes:
+                builder, opened = ObjectBuilder(), prefix
+            if builder is not None:
+                builder.event(event, value)
+                if event == "end_map" and prefix == opened:
+                    yield opened, builder.value
+                    builder = None
+                    bounded.n_left = OBJECT_BYTES_MAX
+            elif event == "string" and prefix in prefixes:
+                yield prefix, value
+
+
+@contextmanager
+def _json_errors() -> Iterator[None]:
+    """Turn errors of the parser into a sentence."""
+    try:
+        yield
+    except (JSONError, RecursionError, MemoryError, ValueError, ArithmeticError) as error:
+        if isinstance(error, PlaysFileError):
+            raise
+        message = f"its JSON is damaged, {reason_of(error)}"
+        raise DamagedFileError(message) from None
+
+
+def lines_of_json(stream: io.BufferedReader) -> Iterator[dict[str, Any] | NoPlay]:
+    """Yield one object a line; a line that is none is set aside. Blank lines are left out.
+
+    Raises:
+        DamagedFileError: A line is too long.
+    """
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    n_lines = 0
+    while line := stream.readline(LINE_BYTES_MAX):
+        n_lines += 1
+        if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
+            message = f"Line {n_lines:,} has more than {LINE_BYTES_MAX:,} bytes: the file is no JSON lines."
+            raise DamagedFileError(message)
+        if not line.strip():
+            continue
+        try:
+            yield decode(line)
+        except (ValueError, RecursionError):
+            yield NoPlay(UNREADABLE, line)
+
+
+def first_object(head: bytes) -> dict[str, Any]:
+    """Return the first object of an array or of lines, as far as it stands in the head; empty if there is none."""
+    begin = head.lstrip()
+    try:
+        if begin.startswith(b"{"):
+            line = msgspec.json.decode(begin.partition(b"\n")[0])
+            return line if isinstance(line, dict) else {}
+    except (ValueError, RecursionError):
+        return {}
+    try:
+        return next((row for row in rows_of(io.BufferedReader(io.BytesIO(head))) if isinstance(row, dict)), {})
+    except DamagedFileError:
+        return {}

@@ -1,0 +1,97 @@
+"""Last.fm as JSON: pages of the API's `user.getRecentTracks`, arrays of pages or of tracks, and lastfmstats."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from streams.files.formats.head import Head
+from streams.files.formats.ids import item_id_of
+from streams.files.formats.json_rows import objects_of
+from streams.files.formats.rows import (
+    NO_ITEM,
+    NO_TIME,
+    SONG,
+    ImportedPlay,
+    ImportOptions,
+    NoPlay,
+    Row,
+    checked,
+    text_of,
+)
+from streams.files.formats.times import number_ms
+
+NOW_PLAYING = "rows of a track that is playing now"
+_PAGES = frozenset(
+    {"item", "item.item", "recenttracks.track", "recenttracks.track.item", "track.item", "scrobbles.item"}
+)
+_USER = "username"
+_PLACES = _PAGES | {_USER, "recenttracks.@attr.user"}
+_PAGE_BEGIN = re.compile(rb'^\s*\{\s*"(?:recenttracks|scrobbles|username|track)"\s*:')
+_TRACK_MARKS = ("@attr", "date", "mbid", "streamable", "url", "image", "album")
+_USER_IN_HEAD = re.compile(rb'"@attr"\s*:\s*\{[^{}]*"user"\s*:\s*"([^"\\]+)"')
+
+
+def is_lastfm(head: Head) -> bool:
+    """Return whether a file is of this format."""
+    if _PAGE_BEGIN.match(head.start):
+        return True
+    begin = b"".join(head.start[:4096].split())
+    first = head.first_object
+    is_track = "artist" in first and "name" in first and any(mark in first for mark in _TRACK_MARKS)
+    return is_track or "recenttracks" in first or begin.startswith((b'[[{"artist"', b'[{"recenttracks"', b'[[{"'))
+
+
+def read_lastfm(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
+    """Yield the scrobbles of a file, newest first as the API gives them. `date.uts` is the start of a play."""
+    del options
+    match = _USER_IN_HEAD.search(stream.peek(1))
+    user_id = match[1].decode("utf-8", "replace") if match else None
+    for prefix, found in objects_of(stream, _PLACES):
+        if isinstance(found, str):
+            user_id = found if prefix not in _PAGES else user_id
+            continue
+        for track in _tracks(found):
+            yield _row(track, user_id)
+
+
+def _tracks(found: dict[str, Any]) -> list[Any]:
+    """Return the tracks of an object: a page has several, and a track is one."""
+    page = found.get("recenttracks", found)
+    tracks = page.get("track") if isinstance(page, dict) else None
+    if isinstance(tracks, list):
+        return tracks
+    return [tracks] if isinstance(tracks, dict) else [found]
+
+
+def _row(track: Any, user_id: str | None) -> Row:
+    if not isinstance(track, dict):
+        return NoPlay(NO_ITEM, track)
+    attributes = track.get("@attr")
+    if isinstance(attributes, dict) and attributes.get("nowplaying") == "true":
+        return NoPlay(NOW_PLAYING, track)
+    played_at_ms = _played_at_ms(track.get("date"))
+    if played_at_ms is None:
+        return NoPlay(NO_TIME, track)
+    title, artist = text_of(track.get("name") or track.get("track")), _name(track.get("artist"))
+    if not title:
+        return NoPlay(NO_ITEM, track)
+    item_id = item_id_of(artist, title)
+    return checked(ImportedPlay(item_id, played_at_ms, user_id, title=title, artist=artist, kind=SONG), track)
+
+
+def _name(artist: Any) -> str:
+    """Return the name of an artist, which is a text, `#text` or `name`."""
+    if isinstance(artist, dict):
+        return text_of(artist.get("#text")) or text_of(artist.get("name"))
+    return text_of(artist)
+
+
+def _played_at_ms(date: Any) -> int | None:
+    uts = date.get("uts") if isinstance(date, dict) else date
+    if isinstance(uts, bool) or not isinstance(uts, int | float | str):
+        return None
+    try:
+        return number_ms(float(uts))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,87 @@
+"""ListenBrainz: JSON lines of listens, as in the dumps (tar, zst) and in a listener's export (zip), or an array."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from streams.files.formats.head import Head
+from streams.files.formats.ids import item_id_of
+from streams.files.formats.json_rows import lines_of_json, rows_of
+from streams.files.formats.rows import (
+    NO_ITEM,
+    NO_TIME,
+    SONG,
+    ImportedPlay,
+    ImportOptions,
+    NoPlay,
+    Row,
+    checked,
+    text_of,
+    whole_number,
+)
+from streams.files.formats.times import number_ms
+
+MBID_PREFIX = "mbid:"
+
+
+def is_listenbrainz(head: Head) -> bool:
+    """Return whether a file is of this format."""
+    first = head.first_object
+    return "track_metadata" in first and ("listened_at" in first or "timestamp" in first)
+
+
+def read_listenbrainz(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
+    """Yield the listens of a file. `listened_at` is the start of a listen in seconds since 1970."""
+    del options
+    is_array = stream.peek(1).lstrip()[:1] == b"["
+    for row in rows_of(stream) if is_array else lines_of_json(stream):
+        yield row if isinstance(row, NoPlay) else _row(row)
+
+
+def _row(row: dict[str, Any]) -> Row:
+    metadata = row.get("track_metadata")
+    at_s = row.get("listened_at", row.get("timestamp"))
+    if isinstance(at_s, bool) or not isinstance(at_s, int | float) or (played_at_ms := number_ms(at_s)) is None:
+        return NoPlay(NO_TIME, row)
+    if not isinstance(metadata, dict):
+        return NoPlay(NO_ITEM, row)
+    title, artist = text_of(metadata.get("track_name")), text_of(metadata.get("artist_name"))
+    mbid = _mbid(metadata)
+    if not (title or mbid):
+        return NoPlay(NO_ITEM, row)
+    more = _part(metadata, "additional_info")
+    return checked(
+        ImportedPlay(
+            f"{MBID_PREFIX}{mbid}" if mbid else item_id_of(artist, title),
+            played_at_ms,
+            _user_id(row),
+            duration_ms=_duration_ms(more),
+            title=title,
+            artist=artist,
+            kind=SONG,
+        ),
+        row,
+    )
+
+
+def _mbid(metadata: dict[str, Any]) -> str:
+    """Return MusicBrainz' id of the recording: of the player, or as ListenBrainz mapped it; empty if there is none."""
+    mapped = _part(metadata, "mbid_mapping").get("recording_mbid")
+    return text_of(_part(metadata, "additional_info").get("recording_mbid")) or text_of(mapped)
+
+
+def _user_id(row: dict[str, Any]) -> str | None:
+    name, number = text_of(row.get("user_name")), row.get("user_id")
+    if name:
+        return name
+    return str(number) if isinstance(number, int) and not isinstance(number, bool) else text_of(number) or None
+
+
+def _duration_ms(more: dict[str, Any]) -> int | None:
+    milliseconds, seconds = whole_number(more.get("duration_ms")), whole_number(more.get("duration"))
+    return milliseconds if milliseconds is not None else seconds * 1000 if seconds is not None else None
+
+
+def _part(of: dict[str, Any], name: str) -> dict[str, Any]:
+    part = of.get(name)
+    return part if isinstance(part, dict) else {}

@@ -1,0 +1,114 @@
+"""The rows of an export: a play, or a row that is none, with the reason."""
+
+from typing import Any, NamedTuple
+
+from streams.files.formats.times import LocalTimes
+from streams.files.play_columns import EARLIEST_MS, ID_LENGTH_MAX, LATEST_MS
+from streams.messages.records import DAY_MS
+
+SONG, EPISODE, AUDIOBOOK, VIDEO, FILM = "song", "episode", "audiobook", "video", "film"
+"""Kinds of items in the catalog."""
+TEXT_LENGTH_MAX = 512
+NO_ITEM = "rows that name no item"
+NO_TIME = "rows without a time that can be read"
+NOT_THIS_KIND = "rows of another kind of activity"
+OUT_OF_RANGE = "rows with a time before 1990 or after 2099"
+PRIVATE = "plays of private sessions"
+BAD_ID = "rows whose item or listener has characters that are not printable, or too many"
+UNREADABLE = "rows that cannot be read"
+
+
+class ImportOptions(NamedTuple):
+    """The facts that an export may lack, and the choices of the caller."""
+
+    user_id: str | None
+    """The listener of a file that names none."""
+    times: LocalTimes
+    learns_private: bool = False
+    """Whether plays of private sessions are plays like others."""
+
+
+class ImportedPlay(NamedTuple):
+    """A play of an export."""
+
+    item_id: str
+    played_at_ms: int
+    """The start of the play."""
+    user_id: str | None = None
+    """The listener, if the file names one."""
+    ms_played: int | None = None
+    duration_ms: int | None = None
+    type: str | None = None
+    """The type of the signal, None for a play."""
+    title: str | None = None
+    artist: str | None = None
+    kind: str | None = None
+
+
+class NoPlay(NamedTuple):
+    """A row that is no play."""
+
+    reason: str
+    content: Any = None
+    """The row; None if it must not be written anywhere."""
+
+
+Row = ImportedPlay | NoPlay
+
+
+def checked(play: ImportedPlay, content: Any) -> Row:
+    """Return a play whose fields fit a record; otherwise the row with the reason.
+
+    Odd lengths are left out, because the play counts without them.
+    """
+    if not EARLIEST_MS <= play.played_at_ms <= LATEST_MS:
+        return NoPlay(OUT_OF_RANGE, content)
+    if not _is_id(play.item_id) or (play.user_id is not None and not _is_id(play.user_id)):
+        return NoPlay(BAD_ID, content)
+    return play._replace(
+        ms_played=_duration(play.ms_played),
+        duration_ms=_duration(play.duration_ms) or None,
+        title=_text(play.title),
+        artist=_text(play.artist),
+    )
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= ID_LENGTH_MAX and text.isprintable()
+
+
+def _duration(milliseconds: int | None) -> int | None:
+    return milliseconds if milliseconds is not None and 0 <= milliseconds <= DAY_MS else None
+
+
+def _text(text: str | None) -> str | None:
+    """Return a text for the catalog: bounded, and without lone surrogates, which no UTF-8 has."""
+    if not text:
+        return None
+    return text[:TEXT_LENGTH_MAX].encode("utf-8", "replace").decode() or None
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a number of an export, which may be text; None for anything else.
+
+    >>> whole_number("1500"), whole_number(3.0), whole_number(True), whole_number("x")
+    (1500, 3, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return int(value) if not isinstance(value, str) or len(value) <= 20 else None  # noqa: PLR2004
+    except (ValueError, OverflowError):
+        return _of_fraction(value)
+
+
+def _of_fraction(value: float | str) -> int | None:
+    try:
+        return int(float(value))
+    except (ValueError, OverflowError):
+        return None
+
+
+def text_of(value: Any) -> str:
+    """Return a text of an export without surrounding space; empty for anything that is no text."""
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,58 @@
+"""Spotify's account data: `StreamingHistory_music_*.json` and its siblings, arrays of the last year's plays."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from streams.files.formats.head import Head
+from streams.files.formats.ids import item_id_of
+from streams.files.formats.json_rows import rows_of
+from streams.files.formats.rows import (
+    AUDIOBOOK,
+    EPISODE,
+    NO_ITEM,
+    NO_TIME,
+    SONG,
+    ImportedPlay,
+    ImportOptions,
+    NoPlay,
+    Row,
+    checked,
+    text_of,
+    whole_number,
+)
+from streams.files.formats.times import UTC_TIMES, moment_ms
+
+_NAMES = (
+    ("trackName", "artistName", SONG),
+    ("episodeName", "podcastName", EPISODE),
+    ("audiobookName", "authorName", AUDIOBOOK),
+)
+"""The fields of the title and of its author, by kind."""
+
+
+def is_spotify_account(head: Head) -> bool:
+    """Return whether a file is of this format."""
+    return {"endTime", "msPlayed"} <= head.first_object.keys()
+
+
+def read_spotify_account(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
+    """Yield the plays of a file. `endTime` is the end of a play in UTC, to the minute; there are names and no ids."""
+    del options
+    for row in rows_of(stream):
+        yield row if isinstance(row, NoPlay) else _row(row)
+
+
+def _row(row: dict[str, Any]) -> Row:
+    end_ms = moment_ms(text_of(row.get("endTime")), UTC_TIMES)
+    if end_ms is None:
+        return NoPlay(NO_TIME, row)
+    ms_played = whole_number(row.get("msPlayed"))
+    for title_field, author_field, kind in _NAMES:
+        title, author = text_of(row.get(title_field)), text_of(row.get(author_field))
+        if title:
+            start_ms = end_ms - max(0, ms_played or 0)
+            item_id = item_id_of(author, title)
+            play = ImportedPlay(item_id, start_ms, ms_played=ms_played, title=title, artist=author, kind=kind)
+            return checked(play, row)
+    return NoPlay(NO_ITEM, row)

@@ -1,0 +1,31 @@
+"""Whether the plays of a file stand in the order of their times."""
+
+import itertools
+from typing import ClassVar
+
+from streams.files.play_columns import RULES, PlaysFileError, read_column
+from streams.files.play_tables import OPTIONS, FileColumns
+from streams.files.plays_file import PlaysFile, tables_of
+
+
+class _TimeColumn(FileColumns, frozen=True, kw_only=True):
+    """The only column that decides the order."""
+
+    noun: ClassVar[str] = "play"
+    options: ClassVar[dict[str, str]] = {"played_at": OPTIONS["played_at"]}
+
+    played_at: str
+
+
+def is_in_order(plays: PlaysFile) -> bool:
+    """Return whether no play of a file is earlier than the one before it, as far as the file can be read."""
+    latest_ms = 0
+    try:
+        for row, table in tables_of(plays.path, _TimeColumn(played_at=plays.columns.played_at)):
+            times = [latest_ms, *read_column(table, "played_at", RULES["played_at"], row, plays.path)]
+            if any(later < earlier for earlier, later in itertools.pairwise(times)):
+                return False
+            latest_ms = times[-1]
+    except PlaysFileError:
+        pass  # the plays before the error are sent, and sending them reports the error
+    return True

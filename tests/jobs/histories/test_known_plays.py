@@ -1,0 +1,54 @@
+"""Plays that a listener's record remembers."""
+
+from jobs.histories.known_plays import KnownPlays
+from state.keys import item_key, play_id_key
+from state.users.record import HistoryEntry, UserRecord
+from streams.files.formats.ids import play_id_of
+
+AT_S = 1_600_000_000
+
+
+def known(*plays: tuple[str, int], history_max: int = 10, play_ids: tuple[str, ...] = ()) -> KnownPlays:
+    """Return what is known of ann, whose history has plays at seconds after `AT_S`."""
+    history = [HistoryEntry(item_key(item), 1.0, number, AT_S + at) for number, (item, at) in enumerate(plays, 1)]
+    record = UserRecord(plays=len(plays), history=history, play_ids=[play_id_key(name) for name in play_ids])
+    return KnownPlays({b"ann": record.encode()}, history_max)
+
+
+def ms(at: int) -> int:
+    """Return a time after `AT_S` in milliseconds."""
+    return (AT_S + at) * 1000
+
+
+def test_a_play_of_the_history_is_known_by_item_and_second() -> None:
+    """Of this listener, this item and this second."""
+    is_known = known(("x", 5), ("y", 7))
+
+    assert is_known("ann", "x", ms(5) + 999)
+    assert not is_known("ann", "x", ms(7))
+    assert not is_known("ann", "z", ms(5))
+    assert not is_known("ben", "x", ms(5))
+
+
+def test_a_play_with_a_remembered_id_is_known() -> None:
+    """The ids of the latest plays are remembered even where the history is not."""
+    is_known = known(play_ids=(play_id_of("ann", "x", ms(5)),))
+
+    assert is_known("ann", "x", ms(5))
+    assert not is_known("ann", "x", ms(6))
+
+
+def test_a_history_that_is_not_full_has_dropped_nothing() -> None:
+    """An earlier play of a known item is new."""
+    assert not known(("x", 5), ("y", 7))("ann", "x", ms(4))
+
+
+def test_a_full_history_may_have_dropped_earlier_plays() -> None:
+    """A play before all of them, or before another one of its item, is taken for one that counts already."""
+    is_known = known(("x", 5), ("y", 7), ("x", 9), history_max=3)
+
+    assert is_known("ann", "z", ms(4))
+    assert is_known("ann", "x", ms(8))
+    assert not is_known("ann", "z", ms(8))
+    assert not is_known("ann", "y", ms(8))
+    assert not is_known("ann", "x", ms(10))

@@ -1,0 +1,67 @@
+"""Last.fm as JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.exports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
+
+SAMPLE = SAMPLES / "lastfm" / "page-1.json"
+PAGE: dict[str, Any] = json.loads(SAMPLE.read_text())
+TRACKS: list[Any] = PAGE["recenttracks"]["track"]
+SCROBBLES = [
+    {"track": "Paper Moon", "artist": "Ada Example", "album": "", "albumId": "", "date": SECOND_MS},
+    {"track": "Harbour Lights", "artist": "The Made Ups", "album": "", "albumId": "", "date": FIRST_MS},
+]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        PAGE,
+        [PAGE],
+        TRACKS,
+        [TRACKS],
+        [TRACKS[:2], TRACKS[2:]],
+        {"track": TRACKS},
+        {"username": "anna", "scrobbles": SCROBBLES},
+    ],
+    ids=["page", "pages", "tracks", "page of tracks", "pages of tracks", "inner page", "lastfmstats"],
+)
+def test_every_layout_tells_the_same_plays(tmp_path: Path, document: Any) -> None:
+    """Newest first, as the API gives them; `date` is the start of a play."""
+    path = tmp_path / "scrobbles.json"
+    path.write_text(json.dumps(document))
+
+    plays = plays_of(path)
+
+    assert [(PAPER, SECOND_MS, "anna"), (HARBOUR, FIRST_MS, "anna")] == [play[:3] for play in plays]
+    assert [("Paper Moon", "Ada Example"), ("Harbour Lights", "The Made Ups")] == [play[6:8] for play in plays]
+
+
+def test_a_page_names_its_listener() -> None:
+    """So do the exports of lastfmstats; no other needs to."""
+    assert {"anna"} == {play.user_id for play in plays_of(SAMPLE, options(user_id=None))}
+
+
+def test_a_page_with_one_track_is_read(tmp_path: Path) -> None:
+    """The API gives an object instead of an array then."""
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps({"recenttracks": {"track": TRACKS[2]}}))
+
+    assert [HARBOUR] == [play.item_id for play in plays_of(path)]
+
+
+def test_the_track_that_is_playing_is_no_play_yet() -> None:
+    """It has no time, and comes again as a play."""
+    assert ["rows of a track that is playing now"] == reasons_of(SAMPLE)
+
+
+def test_pages_one_after_the_other_are_read(tmp_path: Path) -> None:
+    """Some tools append each page to one file."""
+    path = tmp_path / "pages.json"
+    path.write_text(json.dumps(PAGE) + "\n" + json.dumps(PAGE))
+
+    assert 4 == len(plays_of(path))

@@ -1,0 +1,42 @@
+"""The watch history of Google Takeout."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from streams.files.play_columns import UnusableFileError
+from tests.support.exports import FIRST_MS, SAMPLES, SECOND_MS, plays_of, reasons_of
+
+SAMPLE = SAMPLES / "youtube-music" / "watch-history.json"
+PAGE = SAMPLES / "youtube-music-page" / "watch-history.html"
+
+
+def test_songs_are_plays_and_videos_are_none() -> None:
+    """Title and artist are without the words that YouTube adds."""
+    plays = plays_of(SAMPLE)
+
+    assert [("youtube:madeup00002", SECOND_MS), ("youtube:madeup00001", FIRST_MS)] == [play[:2] for play in plays]
+    assert [("Paper Moon", "Ada Example"), ("Harbour Lights", "The Made Ups")] == [play[6:8] for play in plays]
+    assert ["rows of another kind of activity"] * 2 == reasons_of(SAMPLE)
+
+
+def test_the_web_page_is_a_sentence() -> None:
+    """It names the export to fetch instead."""
+    with pytest.raises(UnusableFileError) as caught:
+        plays_of(PAGE)
+
+    assert str(caught.value) == (
+        f"{PAGE} is the web page of a watch history: fetch the export again with the format JSON, "
+        'which Takeout offers under "Multiple formats", "History".'
+    )
+
+
+def test_the_web_page_does_not_matter_beside_the_json(tmp_path: Path) -> None:
+    """Takeout has pages of other histories in the same archive."""
+    path = tmp_path / "takeout.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(PAGE, "Takeout/YouTube and YouTube Music/history/search-history.html")
+        archive.write(SAMPLE, "Takeout/YouTube and YouTube Music/history/watch-history.json")
+
+    assert 2 == len(plays_of(path))

@@ -1,0 +1,96 @@
+"""Exports of several files, and options that they need."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from streams.files.containers import DamagedFileError
+from streams.files.exports import Export, recognise
+from streams.files.play_columns import PlaysFileError
+from tests.support.exports import SAMPLES, options, plays_of
+
+SPOTIFY = SAMPLES / "spotify"
+OWN_COLUMNS = {"user_id", "item_id", "played_at"}
+
+
+def zipped(folder: Path, target: Path) -> Path:
+    """Pack a folder into a zip, in a folder of it."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, f"Spotify Extended Streaming History/{path.name}")
+    return target
+
+
+def test_a_folder_and_its_zip_tell_the_same_plays(tmp_path: Path) -> None:
+    """The name of the zip does not matter, and other files in it are ignored and counted."""
+    packed = Export(zipped(SPOTIFY, tmp_path / "data"), options())
+    rows = [row for _, row in packed.rows()]
+
+    assert [row for _, row in Export(SPOTIFY, options()).rows()] == rows
+    assert (2, 1, 10) == (packed.n_files, packed.n_other_files, packed.n_rows)
+    assert ["Spotify's extended streaming history"] == list(packed.formats)
+
+
+def test_rows_are_numbered_within_their_file() -> None:
+    """A reader finds a row again."""
+    places = [place for place, _ in Export(SPOTIFY, options()).rows()]
+
+    assert [1, 2, *range(1, 9)] == [place.row for place in places]
+    assert {str(SPOTIFY / "Streaming_History_Audio_2023_0.json")} == {place.file for place in places[2:]}
+
+
+def test_an_export_without_listeners_needs_one() -> None:
+    """The sentence names the option."""
+    path = SPOTIFY / "Streaming_History_Audio_2023_0.json"
+    with pytest.raises(PlaysFileError) as caught:
+        plays_of(path, options(user_id=None))
+
+    assert f"{path} names no listener: name the listener with --user." == str(caught.value)
+
+
+def test_a_damaged_export_says_how_far_reading_came(tmp_path: Path) -> None:
+    """After the rows before the damage; the caller may want these."""
+    path = tmp_path / "history.json"
+    whole = (SPOTIFY / "Streaming_History_Audio_2023_0.json").read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(DamagedFileError) as caught:
+        plays_of(path)
+    partial = Export(path, options(), reads_damaged=True)
+
+    assert 7 == len([*partial.rows()])
+    assert [str(caught.value)] == partial.damage
+    assert str(caught.value) == (
+        f"{path} cannot be read further: its JSON is damaged, parse error: premature EOF. "
+        "7 of its rows were read before."
+    )
+
+
+def test_a_folder_without_plays_names_the_formats(tmp_path: Path) -> None:
+    """Or the one that the caller named."""
+    (tmp_path / "a.txt").write_text("no plays")
+    with pytest.raises(PlaysFileError) as any_format:
+        plays_of(tmp_path)
+    with pytest.raises(PlaysFileError) as one_format:
+        plays_of(SPOTIFY, format_name="lastfm")
+
+    assert str(any_format.value).startswith(f"{tmp_path} has no file of plays in one of these formats: spotify, ")
+    assert f"{SPOTIFY} has no file of plays in one of these formats: lastfm." == str(one_format.value)
+
+
+def test_a_named_format_is_used_for_a_file_that_looks_like_none(tmp_path: Path) -> None:
+    """Its first row may be the damaged one."""
+    path = tmp_path / "plays.tsv"
+    path.write_text("damaged\nann\t2009-05-04T23:08:57Z\t\tA\t\tT\n")
+
+    assert None is recognise(path, OWN_COLUMNS)
+    assert ["T"] == [play.title for play in plays_of(path, format_name="lastfm-1k")]
+
+
+def test_playfolds_own_columns_come_first(tmp_path: Path) -> None:
+    """A file with them is no export, whatever other columns it has."""
+    path = tmp_path / "plays.csv"
+    path.write_text("user_id,item_id,played_at,artist,track,uts\nann,x,1600000000,a,t,1600000000\n")
+
+    assert None is recognise(path, OWN_COLUMNS)
+    assert "lastfm-csv" == getattr(recognise(path, {"listener", "item_id", "played_at"}), "name", None)

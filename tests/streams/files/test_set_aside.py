@@ -1,0 +1,79 @@
+"""Rows that are no plays, counted and written within bounds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.files.set_aside import SetAside
+
+
+def lines_of(path: Path) -> list[Any]:
+    """Return the lines of the file of rows set aside."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_row_is_written_with_its_place_and_reason(tmp_path: Path) -> None:
+    """Its content as it stood in the file; nothing of it if it must not be written."""
+    path = tmp_path / "aside.jsonl"
+    with SetAside(path) as aside:
+        aside.add("a.json", 3, "rows without a time", {"ts": None})
+        aside.add("a.json", 4, "plays of private sessions")
+
+    assert [
+        {"file": "a.json", "row": 3, "reason": "rows without a time", "content": '{"ts":null}'},
+        {"file": "a.json", "row": 4, "reason": "plays of private sessions", "content": None},
+    ] == lines_of(path)
+    assert f"Set aside: 1 rows without a time, 1 plays of private sessions. See {path}." == aside.describe()
+
+
+def test_nothing_set_aside_leaves_no_file(tmp_path: Path) -> None:
+    """And no sentence."""
+    with SetAside(tmp_path / "aside.jsonl") as aside:
+        assert "" == aside.describe()
+
+    assert [] == [*tmp_path.iterdir()]
+
+
+def test_rows_beyond_the_limit_are_counted_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a million rows that are no plays fills no disk."""
+    monkeypatch.setattr("streams.files.set_aside.ROWS_MAX", 2)
+    path = tmp_path / "aside.jsonl"
+    with SetAside(path) as aside:
+        for row in range(5):
+            aside.add("a", row, "rows")
+
+    assert 2 == len(lines_of(path))
+    assert f"Set aside: 5 rows. The first 2 are in {path}." == aside.describe()
+
+
+def test_reasons_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Further reasons count as others."""
+    monkeypatch.setattr("streams.files.set_aside.REASONS_MAX", 1)
+    with SetAside(tmp_path / "aside.jsonl") as aside:
+        for reason in ("a", "b", "a", "c"):
+            aside.add("f", 1, reason)
+
+    assert {"a": 2, "other reasons": 2} == aside.counts
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 9000, "\ud800" * 9000, {"a": "x" * 9000}, {"a": float("nan")}, object()])
+def test_any_content_is_written_shortened(tmp_path: Path, content: Any) -> None:
+    """Bytes, text that is no text, and values that are no JSON."""
+    path = tmp_path / "aside.jsonl"
+    with SetAside(path) as aside:
+        aside.add("a", 1, "rows", content)
+
+    (line,) = lines_of(path)
+    assert 0 < len(line["content"]) <= 6 * 4096
+
+
+def test_a_later_run_goes_on_with_the_file(tmp_path: Path) -> None:
+    """If the caller says so; otherwise it begins anew."""
+    path = tmp_path / "aside.jsonl"
+    for appends in (False, True, True):
+        with SetAside(path, appends=appends) as aside:
+            aside.add("a", 1, "rows")
+
+    assert 3 == len(lines_of(path))
