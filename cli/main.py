@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": "Measure the lists of several models on a file of plays.",
     "generations": "List, verify, roll back and prune generations.",
     "replay": "Send a file of plays.",
+    "rejects": "List, export and retry rejected records.",
     "catalog": "Load and print titles, kinds and availability of items.",
     "recommend": "Print a listener's list, or a list for some items.",
     "popular": "Print the most played items.",

@@ -163,6 +163,22 @@ class Outbox:
             sent.append((await self._send_batch(producer, batch, topic, partition), count))
         return Pending(sent, partial(self._refused, topic))
 
+    async def send_headed(
+        self, topic: str, partition: int, item: Item, headers: Sequence[tuple[str, bytes]]
+    ) -> Pending:
+        """Send one record with headers.
+
+        Raises:
+            OutboxError: The right to write to the topic is missing.
+        """
+        producer = self._producer
+        if producer is None:
+            message = "The outbox is not started."
+            raise RuntimeError(message)
+        key, value = item
+        sent = await producer.send(topic, value, key, partition, headers=list(headers))
+        return Pending([(sent, 1)], partial(self._refused, topic))
+
     async def _send_batch(
         self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int
     ) -> asyncio.Future[RecordMetadata]:

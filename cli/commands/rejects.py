@@ -1,0 +1,119 @@
+"""`playfold rejects`: the records that workers rejected, and sending them again."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.progress_bar import watched
+from jobs.rejects.export import export_rejects
+from jobs.rejects.read import read_rejects
+from jobs.rejects.retry import RetryChoice, RetryResult, retry_rejects
+from jobs.rejects.summary import Sample, Summary, summarise
+from streams.process.format_text import pluralize
+from streams.settings import read_settings
+
+app = typer.Typer(help="List, export and retry rejected records.", no_args_is_help=True, add_completion=False)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+Reason = Annotated[str, typer.Option(help="A text that the reason contains; default: every reason.")]
+SHOWN_BYTES = 60
+
+
+@app.command("list")
+def list_rejects(
+    *,
+    reason: Reason = "",
+    latest: Annotated[int, typer.Option(min=0, max=1000, help="How many of the latest rejects to print.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Count rejected records by reason, and print the latest with their places on plays."""
+    summary = asyncio.run(summarise(read_rejects(read_settings()), reason, latest))
+    if as_json:
+        typer.echo(msgspec.json.encode(summary))
+        return
+    typer.echo(describe_summary(summary, reason))
+    if summary.latest:
+        Console().print(table_of(summary.latest))
+
+
+def describe_summary(summary: Summary, reason: str) -> str:
+    """Return the counts, one reason a line."""
+    such = f" whose reason contains {reason!r}" if reason else ""
+    if not summary.rejects:
+        return f"Kafka has no rejected record{such}."
+    lines = [f"{pluralize(summary.rejects, 'rejected record')}{such}:"]
+    lines += [f"{n:>9,}  {kind}" for kind, n in summary.reasons.items()]
+    return "\n".join(lines)
+
+
+def table_of(samples: list[Sample]) -> Table:
+    """Return samples as a table, the latest first."""
+    table = Table(box=SIMPLE_HEAD, title="The latest", title_justify="left")
+    for name in ("rejected", "place on plays", "reason", "key", "value"):
+        table.add_column(name, overflow="fold")
+    for sample in samples:
+        at = f"{datetime.fromtimestamp(sample.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+        value = "not stored" if sample.value is None else sample.value[:SHOWN_BYTES]
+        place = f"{sample.partition}:{sample.offset}"
+        table.add_row(at, place, Text(sample.reason), Text(sample.key or ""), Text(value))
+    return table
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write: JSON lines.")],
+    *,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write rejected records to a file: places, reasons, keys and values, in base64.
+
+    The content of a private play is not among the rejects, so it is not in the file.
+    """
+    n_written = asyncio.run(export_rejects(read_rejects(read_settings()), reason, file))
+    answer = {"rejects": n_written, "file": str(file)}
+    typer.echo(msgspec.json.encode(answer) if as_json else f"{file} has {pluralize(n_written, 'rejected record')}.")
+
+
+@app.command()
+def retry(
+    *,
+    reason: Reason = "",
+    limit: Annotated[int, typer.Option(min=1, help="Largest number of records to send.")] = 10_000,
+    mend_keys: Annotated[
+        bool, typer.Option("--mend-keys", help="Send each record under the user_id of its value.")
+    ] = False,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Send nothing, and report what would be sent.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send rejected records to plays again, with their bytes and their key, after the cause is mended.
+
+    A record that workers would reject again is not sent, nor is one that an earlier retry sent, nor one of a listener
+    who asked to be forgotten later. A retry that was interrupted can be run again.
+    """
+    choice = RetryChoice(reason, limit, mends_keys=mend_keys, is_rehearsal=rehearse)
+    with watched(quiet=as_json) as watch:
+        result = asyncio.run(retry_rejects(read_settings(), choice, watch))
+    typer.echo(msgspec.json.encode(result) if as_json else describe_retry(result, is_rehearsal=rehearse))
+
+
+def describe_retry(result: RetryResult, *, is_rehearsal: bool) -> str:
+    """Return the outcome of a retry, one fact a line."""
+    records = pluralize(result.sent, "record")
+    lines = [f"{records} would be sent." if is_rehearsal else f"{records} sent again, all acknowledged."]
+    optional = {
+        "already_sent": "{:,} sent by an earlier retry.",
+        "forgotten": "{:,} of listeners who asked to be forgotten later; not sent.",
+        "without_content": "{:,} of private plays, whose content is not stored.",
+        "left": "{:,} beyond the limit: run it again.",
+    }
+    lines += [text.format(getattr(result, name)) for name, text in optional.items() if getattr(result, name)]
+    lines += [f"{n:,} would be rejected again: {kind}." for kind, n in result.still_rejected.items()]
+    return "\n".join(lines)
