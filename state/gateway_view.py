@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from state.errors import StateError
 from state.storage.files import finish_removals, remove_folder
+from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
 from state.storage.rocksdb_read import values_on_disk
 
@@ -68,7 +69,7 @@ class View:
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = rocksdict.Rdict(str(folder), rocks_options(rocksdict.Cache(CACHE_BYTES), WRITE_BUFFER_BYTES))
+            self._db = open_rocksdb(folder, _options)
         except Exception as error:
             message = f"The view in {folder} cannot be opened ({error}): remove the folder, and it is read anew."
             raise StateError(message) from error
@@ -196,6 +197,10 @@ class View:
             if not key.startswith(prefix):
                 return
             yield key, value
+
+
+def _options() -> rocksdict.Options:
+    return rocks_options(rocksdict.Cache(CACHE_BYTES), WRITE_BUFFER_BYTES)
 
 
 def open_view(folder: Path, identity: bytes, now_s: float) -> View:

@@ -1,6 +1,7 @@
 """The state of one partition: user records and item names in one RocksDB, in step with the changelog."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple, Protocol
@@ -9,6 +10,7 @@ import numpy as np
 import rocksdict
 
 from state.keys import is_item_name, item_name_key
+from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
 from state.users.record import (
     APPLIED_OFFSET,
@@ -72,7 +74,7 @@ class PartitionState:
             Exception: RocksDB's own, when another process holds the folder or a file is damaged.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._db = rocksdict.Rdict(str(folder), rocks_options(cache))
+        self._db = open_rocksdb(folder, partial(rocks_options, cache))
         # The changelog is the log: after a crash, recovery reads it from the place on the disk.
         self._unlogged = rocksdict.WriteOptions()
         self._unlogged.disable_wal = True

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaError
 
 from cli.processes import WorkerProcess
 from jobs.progress import no_progress
@@ -146,6 +147,46 @@ def test_python_sends_events(scene: Scene, desk: Desk) -> None:
     block_until(lambda: scene.list_of("ben").offset >= last, 10)
     assert "song-3" not in scene.list_of("ben").items
     assert "blended" == scene.list_of("anna").kind
+
+
+@pytest.mark.parametrize(
+    "file",
+    [program("python/steady_producer.py"), program("python/steady_producer_async.py")],
+    ids=lambda file: file.stem,
+)
+def test_a_steady_producer_goes_on_after_a_refused_record(scene: Scene, desk: Desk, file: Path) -> None:
+    """Kafka has every other record, each once, and the refused one is named."""
+    before = [play.get("play_id") for play in scene.plays()]
+
+    said = desk.run(file).splitlines()
+
+    assert 2 == len(said)
+    assert said[0].startswith("refused by ")
+    assert "all other records are stored" == said[1]
+    sent = [play["item_id"] for play in scene.plays() if play.get("play_id") and play["play_id"] not in before]
+    expected = {"song-7", "song-8", "song-9"}
+    assert expected == set(sent)
+
+
+def test_an_idempotent_producer_fails_after_a_refused_record(scene: Scene) -> None:
+    """If kafka-python mends this, the program is no longer needed."""
+    producer = KafkaProducer(bootstrap_servers=scene.settings.kafka.brokers)
+    refused = producer.send("catalog", value=b"{}")
+    with pytest.raises(KafkaError):
+        refused.get(timeout=10)
+
+    with pytest.raises(KafkaError):
+        producer.send("plays", key=b"ann", value=song("ann", 1)[1]).get(timeout=10)
+    producer.close(timeout=5)
+
+
+@pytest.mark.usefixtures("scene")
+def test_librdkafka_sends_to_the_partitions_of_the_listeners(desk: Desk) -> None:
+    """With the partitioner of the program."""
+    said = desk.run(program("python/send_with_librdkafka.py")).splitlines()
+
+    places = {line.split()[0]: int(line.split()[-1].partition(":")[0]) for line in said}
+    assert {user: partition_of(user, 4) for user in ("anna", "ben", "carla", "dora")} == places
 
 
 def test_the_shell_sends_to_the_partitions_of_the_listeners(scene: Scene, desk: Desk) -> None:
