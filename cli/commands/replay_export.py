@@ -17,7 +17,7 @@ from cli.commands.replay_plays import (
 from jobs.histories.known_plays import KnownPlays, await_workers, known_plays
 from streams.files.export_sender import Descriptions, ExportRecords, ExportSender, item_hash
 from streams.files.exports import Export, size_of
-from streams.files.formats.rows import ImportOptions, NoPlay
+from streams.files.formats.rows import ImportOptions, ItemNames, NoPlay
 from streams.files.play_columns import PlaysFileError
 from streams.files.row_types import RowTypes
 from streams.files.set_aside import SetAside
@@ -79,6 +79,8 @@ class ExportRun:
             for place, row in self._export.rows():
                 if isinstance(row, NoPlay):
                     aside.add(place.file, place.row, row.reason, row.content)
+                elif isinstance(row, ItemNames):
+                    plays.name(row)
                 else:
                     plays.add(row)
                 if self._export.n_rows % ROWS_PER_LOOK == 0:

@@ -7,10 +7,10 @@ import xxhash
 from aiokafka.errors import KafkaError
 
 from streams.files.catalog_file import by_partition
+from streams.files.formats.rows import ItemNames
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import RecordOf, ReplayError, Sender, Sent
 from streams.files.row_types import RowTypes
-from streams.files.sorted_plays import ItemNames
 from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
 from streams.settings import Settings

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from streams.files.containers import BUFFER_BYTES, BytesRead, DamagedFileError, Member, members_of
 from streams.files.formats.head import Head
-from streams.files.formats.rows import ImportOptions, NoPlay, Row
+from streams.files.formats.rows import ImportedPlay, ImportOptions, Row
 from streams.files.formats.table import FORMATS, Format, format_of
 from streams.files.formats.times import NoTimezoneError
 from streams.files.play_columns import PlaysFileError, UnusableFileError
@@ -110,7 +110,7 @@ class Export:
             raise PlaysFileError(message) from None
 
     def _with_user(self, row: Row, member: Member) -> Row:
-        if isinstance(row, NoPlay) or row.user_id is not None:
+        if not isinstance(row, ImportedPlay) or row.user_id is not None:
             return row
         if self._options.user_id is None:
             message = f"{member.name} names no listener: name the listener with --user."

@@ -4,12 +4,12 @@ import heapq
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
 from streams.files.formats.ids import play_id_of
-from streams.files.formats.rows import ImportedPlay
+from streams.files.formats.rows import ImportedPlay, ItemNames
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 
 RUN_PLAYS = 250_000
@@ -18,6 +18,8 @@ RUNS_MAX = 500
 USERS_MAX = 1000
 """Listeners whose earlier plays can be looked up."""
 PIECE_PLAYS = 10_000
+NAMES_MAX = 1_000_000
+"""Most items whose names stand apart from their plays."""
 TIED_MAX = 100_000
 """Most plays of one millisecond whose order can be reversed."""
 _COMPRESSION = "lz4"
@@ -38,15 +40,6 @@ _SCHEMA = pa.schema(
 )
 _Text = str | None
 _Entry = tuple[int, int, str, str, int | None, int | None, _Text, _Text, _Text, _Text, _Text]
-
-
-class ItemNames(NamedTuple):
-    """The names of an item in an export."""
-
-    item_id: str
-    title: str | None
-    artist: str | None
-    kind: str | None
 
 
 class SortedPlays:
@@ -72,6 +65,7 @@ class SortedPlays:
         self.user_ids: set[str] = set()
         self._entries: list[_Entry] = []
         self._runs: list[Path] = []
+        self._names: dict[str, ItemNames] = {}
         self._latest_ms, self._n_later, self._n_earlier = -1, 0, 0
         self.n_plays = self.n_doubled = 0
 
@@ -96,6 +90,11 @@ class SortedPlays:
         if len(self._entries) >= self._run_plays:
             self._write_run()
 
+    def name(self, item: ItemNames) -> None:
+        """Use names for the plays of an item that have none."""
+        if len(self._names) < NAMES_MAX:
+            self._names[item.item_id] = item
+
     @property
     def was_sorted(self) -> bool:
         """Return whether no play was earlier than the one before it."""
@@ -115,7 +114,8 @@ class SortedPlays:
             at_ms, _, users, items, ms_played, durations, types, titles, artists, kinds, ids = columns
             if self._derives_ids:
                 ids = [play_id_of(*play) for play in zip(users, items, at_ms, strict=True)]
-            names = [ItemNames(*names) for names in zip(items, titles, artists, kinds, strict=True)]
+            named = (ItemNames(*names) for names in zip(items, titles, artists, kinds, strict=True))
+            names = [item if item.title else self._names.get(item.item_id, item) for item in named]
             yield PlaysPiece(first_row, users, items, at_ms, ms_played, durations, ids, types), names
             first_row += len(piece)
 

@@ -53,7 +53,23 @@ class NoPlay(NamedTuple):
     """The row; None if it must not be written anywhere."""
 
 
-Row = ImportedPlay | NoPlay
+class ItemNames(NamedTuple):
+    """The names of an item; in a data set they stand in a file of their own."""
+
+    item_id: str
+    title: str | None
+    artist: str | None
+    kind: str | None
+
+
+Row = ImportedPlay | NoPlay | ItemNames
+
+
+def checked_names(item: ItemNames, content: Any) -> Row:
+    """Return names that fit a catalog record; otherwise the row with the reason."""
+    if not _is_id(item.item_id):
+        return NoPlay(BAD_ID, content)
+    return item._replace(title=_text(item.title), artist=_text(item.artist))
 
 
 def checked(play: ImportedPlay, content: Any) -> Row:
@@ -86,6 +102,17 @@ def _text(text: str | None) -> str | None:
     if not text:
         return None
     return text[:TEXT_LENGTH_MAX].encode("utf-8", "replace").decode() or None
+
+
+def latin_of(text: str) -> str:
+    """Return a text whose bytes are no UTF-8 as Latin-1, as older data sets are written.
+
+    >>> latin_of("Caf\udce9"), latin_of("Caf\u00e9")
+    ('Café', 'Café')
+    """
+    if text.isprintable():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def whole_number(value: Any) -> int | None:

@@ -10,7 +10,12 @@ from streams.files.formats.lastfm import is_lastfm, read_lastfm
 from streams.files.formats.lastfm_1k import is_lastfm_1k, read_lastfm_1k
 from streams.files.formats.lastfm_csv import is_lastfm_csv, read_lastfm_csv
 from streams.files.formats.listenbrainz import is_listenbrainz, read_listenbrainz
-from streams.files.formats.movielens import is_movielens, read_movielens
+from streams.files.formats.movielens import (
+    is_movielens,
+    is_movielens_names,
+    read_movielens,
+    read_movielens_names,
+)
 from streams.files.formats.rows import ImportOptions, Row
 from streams.files.formats.spotify import is_spotify, read_spotify
 from streams.files.formats.spotify_account import is_spotify_account, read_spotify_account
@@ -41,6 +46,7 @@ FORMATS = (
     Format("youtube-music", "YouTube Music in Google Takeout", is_youtube_page, read_youtube_page),
     Format("apple-music", "Apple Music's play activity", is_apple_music, read_apple_music),
     Format("movielens", "MovieLens", is_movielens, read_movielens),
+    Format("movielens", "MovieLens", is_movielens_names, read_movielens_names),
     Format("lastfm-1k", "Last.fm-1K", is_lastfm_1k, read_lastfm_1k),
     Format("lastfm", "Last.fm, JSON", is_lastfm, read_lastfm),
     Format("lastfm-csv", "Last.fm, CSV", is_lastfm_csv, read_lastfm_csv),

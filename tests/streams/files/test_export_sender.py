@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from streams.files.export_sender import Descriptions, ExportRecords, ExportSender, item_hash
+from streams.files.formats.rows import ItemNames
 from streams.files.play_columns import PlaysPiece
 from streams.files.row_types import RowTypes
-from streams.files.sorted_plays import ItemNames
 from streams.messages.records import CatalogItem
 from streams.outbox import Item, Written
 from streams.settings import Settings

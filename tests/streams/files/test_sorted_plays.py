@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from streams.files.formats.ids import play_id_of
-from streams.files.formats.rows import ImportedPlay
+from streams.files.formats.rows import ImportedPlay, ItemNames
 from streams.files.play_columns import PlaysFileError
-from streams.files.sorted_plays import ItemNames, SortedPlays
+from streams.files.sorted_plays import SortedPlays
 
 AT_MS = 1_600_000_000_000
 
@@ -69,6 +69,17 @@ def test_pieces_have_ids_lengths_and_names(tmp_path: Path) -> None:
 
     assert (1, ["ann"], ["x"], [AT_MS + 1], [1000], [None], [play_id_of("ann", "x", AT_MS + 1)], [None]) == piece
     assert [ItemNames("x", "Title of x", None, "song")] == names
+
+
+def test_names_of_another_file_are_used_for_items_without(tmp_path: Path) -> None:
+    """Data sets have titles beside the plays."""
+    by_time = sorted_of([play(1)._replace(title=None), play(2, "y")], tmp_path)
+    for item in ("x", "y"):
+        by_time.name(ItemNames(item, "Other", None, "film"))
+
+    ((_, names),) = by_time.pieces()
+
+    assert ["Other", "Title of y"] == [item.title for item in names]
 
 
 def test_a_file_with_its_own_ids_keeps_them(tmp_path: Path) -> None:

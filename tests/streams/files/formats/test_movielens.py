@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.exports import FIRST_MS, SAMPLES, SECOND_MS, options, plays_of, reasons_of
+from streams.files.formats.rows import ItemNames
+from tests.support.exports import FIRST_MS, SAMPLES, SECOND_MS, options, plays_of, reasons_of, rows_of
 
 
 @pytest.mark.parametrize("name", ["u.data", "ratings.csv", "ratings.dat"])
@@ -13,3 +14,11 @@ def test_every_rating_is_a_play(name: str) -> None:
     expected = [("50", SECOND_MS, "1"), ("50", FIRST_MS + 100_000, "2"), ("172", FIRST_MS, "1")]
     assert expected == [play[:3] for play in plays]
     assert [] == reasons_of(SAMPLES / "movielens" / name)
+
+
+@pytest.mark.parametrize("name", ["u.item", "movies.csv", "movies.dat"])
+def test_titles_stand_in_a_file_of_their_own(name: str) -> None:
+    """The older data sets are in Latin-1."""
+    titles = [("50", "Made Up, The (1977)", None, "film"), ("172", "Caf\u00e9 Example (1980)", None, "film")]
+
+    assert titles == [row for row in rows_of(SAMPLES / "movielens" / name) if isinstance(row, ItemNames)]
