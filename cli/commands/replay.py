@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from cli.commands.replay_export import ExportRun
+from cli.commands.replay_import import ImportRun
 from cli.commands.replay_plays import PlaysRun, ReplayOptions
-from streams.files.exports import FORMAT_NAMES, recognise
 from streams.files.formats.rows import ImportOptions
 from streams.files.formats.times import LocalTimes
+from streams.files.import_source import FORMAT_NAMES, recognise
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
 from streams.files.replay import Pace
@@ -102,4 +102,4 @@ def replay_file(
         PlaysRun(PlaysFile(file, columns), options, settings).run()
         return
     lacking = ImportOptions(user, LocalTimes(zone), learns_private=learn_private)
-    ExportRun(file, lacking, name, options, settings, describes=catalog, reads_damaged=partial).run()
+    ImportRun(file, lacking, name, options, settings, describes=catalog, reads_damaged=partial).run()

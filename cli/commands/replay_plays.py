@@ -96,7 +96,7 @@ class PlaysRun:
         n_plays = self._plays.n_plays
         verify_topics(self._settings)
         with SetAside(self._options.set_aside, appends=self._options.from_row > 1) as aside:
-            if is_in_order(self._plays):
+            if self._is_in_order():
                 self._send(self._plays.pieces(self._options.from_row), n_plays, aside)
                 return
             note(
@@ -109,6 +109,11 @@ class PlaysRun:
                     _add(plays, piece)
                 pieces = (piece for piece, _ in plays.pieces(self._options.from_row))
                 self._send(pieces, plays.n_plays, aside)
+
+    def _is_in_order(self) -> bool:
+        with progress_bar(quiet=self._options.as_json) as progress:
+            task = progress.add_task("looking at the order", total=None)
+            return is_in_order(self._plays, lambda n_rows: progress.update(task, completed=n_rows))
 
     def _send(self, pieces: Iterator[PlaysPiece], n_plays: int | None, aside: SetAside) -> None:
         options, path = self._options, str(self._plays.path)

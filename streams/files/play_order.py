@@ -1,6 +1,7 @@
 """Whether the plays of a file stand in the order of their times."""
 
 import itertools
+from collections.abc import Callable
 from typing import ClassVar
 
 from streams.files.play_columns import RULES, PlaysFileError, read_column
@@ -17,8 +18,13 @@ class _TimeColumn(FileColumns, frozen=True, kw_only=True):
     played_at: str
 
 
-def is_in_order(plays: PlaysFile) -> bool:
-    """Return whether no play of a file is earlier than the one before it, as far as the file can be read."""
+def is_in_order(plays: PlaysFile, on_progress: Callable[[int], None] = lambda _: None) -> bool:
+    """Return whether no play of a file is earlier than the one before it, as far as the file can be read.
+
+    Args:
+        plays: The file.
+        on_progress: Called with the number of rows that were read.
+    """
     latest_ms = 0
     try:
         for row, table in tables_of(plays.path, _TimeColumn(played_at=plays.columns.played_at)):
@@ -26,6 +32,7 @@ def is_in_order(plays: PlaysFile) -> bool:
             if any(later < earlier for earlier, later in itertools.pairwise(times)):
                 return False
             latest_ms = times[-1]
+            on_progress(row + len(table) - 1)
     except PlaysFileError:
         pass  # the plays before the error are sent, and sending them reports the error
     return True

@@ -19,7 +19,7 @@ from streams.partitioning import partition_of
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.changelog import read_history
-from tests.support.exports import SAMPLES
+from tests.support.imports import SAMPLES
 from tests.support.topics import rejects, values, worker
 from tests.support.wait import block_until
 

@@ -8,6 +8,8 @@ import xxhash
 _SPACE = re.compile(r"\s+")
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2013": "-"})
 ITEM_PREFIX, PLAY_PREFIX = "name:", "import:"
+MBID_PREFIX = "mbid:"
+"""Before MusicBrainz' id of a recording."""
 
 
 def normalised(name: str) -> str:

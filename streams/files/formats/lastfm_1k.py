@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 
 from streams.files.formats.head import Head
-from streams.files.formats.ids import item_id_of
-from streams.files.formats.listenbrainz import MBID_PREFIX
+from streams.files.formats.ids import MBID_PREFIX, item_id_of
 from streams.files.formats.rows import (
     NO_ITEM,
     NO_TIME,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from streams.files.formats.head import Head
-from streams.files.formats.ids import item_id_of
+from streams.files.formats.ids import MBID_PREFIX, item_id_of
 from streams.files.formats.json_rows import lines_of_json, rows_of
 from streams.files.formats.rows import (
     NO_ITEM,
@@ -20,8 +20,6 @@ from streams.files.formats.rows import (
     whole_number,
 )
 from streams.files.formats.times import number_ms
-
-MBID_PREFIX = "mbid:"
 
 
 def is_listenbrainz(head: Head) -> bool:

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.exports import Export
 from streams.files.formats.ids import play_id_of
 from streams.files.formats.rows import ImportedPlay
+from streams.files.import_source import ImportSource
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
 from streams.files.row_types import RowTypes
 from streams.messages.events import Play, read_value
-from tests.support.exports import SAMPLES, options
+from tests.support.imports import SAMPLES, options
 
 N_FILES, N_PARTS = 10_000, 25
 OWN_CSV = b"user_id,item_id,played_at,ms_played,type\n" + b"".join(
@@ -123,7 +123,7 @@ def test_a_damaged_export_is_plays_rows_set_aside_and_at_most_a_sentence(tmp_pat
     rng, path = random.Random(part), tmp_path / "export"
     for _ in range(N_FILES // N_PARTS * 4 // 5):
         path.write_bytes(make(rng, EXPORTS))
-        export = Export(path, options(zone="Europe/Oslo"), reads_damaged=rng.random() < 0.5)
+        export = ImportSource(path, options(zone="Europe/Oslo"), reads_damaged=rng.random() < 0.5)
         n_rows = 0
         try:
             for place, row in export.rows():
@@ -168,7 +168,7 @@ def test_the_rows_before_a_cut_are_read(tmp_path: Path, pack: Callable[[bytes], 
     line = (SAMPLES / "listenbrainz" / "1.listens").read_bytes().splitlines(keepends=True)[0]
     path = tmp_path / "listens"
     path.write_bytes(pack(line * 2000)[:-cut])
-    export = Export(path, options(), reads_damaged=True)
+    export = ImportSource(path, options(), reads_damaged=True)
 
     rows = [row for _, row in export.rows()]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.exports import FIRST_MS, HARBOUR, PAPER, SAMPLES, plays_of, reasons_of
+from tests.support.imports import FIRST_MS, HARBOUR, PAPER, SAMPLES, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "apple-music" / "Apple Music Play Activity.csv"
 

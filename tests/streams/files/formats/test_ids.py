@@ -3,7 +3,7 @@
 import pytest
 
 from streams.files.formats.ids import item_id_of, play_id_of
-from tests.support.exports import HARBOUR
+from tests.support.imports import HARBOUR
 
 
 @pytest.mark.parametrize(

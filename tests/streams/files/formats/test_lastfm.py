@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.exports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
+from tests.support.imports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "lastfm" / "page-1.json"
 PAGE: dict[str, Any] = json.loads(SAMPLE.read_text())

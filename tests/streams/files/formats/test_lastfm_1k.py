@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.exports import HARBOUR, SAMPLES, options, plays_of, reasons_of
+from tests.support.imports import HARBOUR, SAMPLES, options, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "lastfm-1k" / "userid-timestamp-artid-artname-traid-traname.tsv"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streams.files.play_columns import PlaysFileError
-from tests.support.exports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
+from tests.support.imports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
 
 FOLDER = SAMPLES / "lastfm-csv"
 BARE = FOLDER / "without-header.csv"

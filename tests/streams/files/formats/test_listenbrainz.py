@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.support.exports import FIRST_MS, HARBOUR, SAMPLES, SECOND_MS, options, plays_of, reasons_of
+from tests.support.imports import FIRST_MS, HARBOUR, SAMPLES, SECOND_MS, options, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "listenbrainz" / "1.listens"
 MBID = "mbid:00000000-0000-4000-8000-00000000000a"

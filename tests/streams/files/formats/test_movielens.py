@@ -3,7 +3,7 @@
 import pytest
 
 from streams.files.formats.rows import ItemNames
-from tests.support.exports import FIRST_MS, SAMPLES, SECOND_MS, options, plays_of, reasons_of, rows_of
+from tests.support.imports import FIRST_MS, SAMPLES, SECOND_MS, options, plays_of, reasons_of, rows_of
 
 
 @pytest.mark.parametrize("name", ["u.data", "ratings.csv", "ratings.dat"])

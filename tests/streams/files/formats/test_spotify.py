@@ -8,7 +8,7 @@ import pytest
 
 from streams.files.formats.ids import item_id_of
 from streams.files.formats.rows import ImportedPlay, NoPlay
-from tests.support.exports import SAMPLES, options, plays_of, reasons_of, rows_of
+from tests.support.imports import SAMPLES, options, plays_of, reasons_of, rows_of
 
 SAMPLE = SAMPLES / "spotify" / "Streaming_History_Audio_2023_0.json"
 ROW = {

@@ -1,6 +1,6 @@
 """Spotify's account data."""
 
-from tests.support.exports import HARBOUR, PAPER, SAMPLES, plays_of
+from tests.support.imports import HARBOUR, PAPER, SAMPLES, plays_of
 
 FOLDER = SAMPLES / "spotify-account"
 

@@ -6,7 +6,7 @@ import pytest
 
 from streams.files.formats.head import Head
 from streams.files.formats.table import FORMATS, format_of
-from tests.support.exports import SAMPLES
+from tests.support.imports import SAMPLES
 
 FILES = [path for path in sorted(SAMPLES.rglob("*")) if path.is_file() and path.suffix != ".txt"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.files.play_columns import UnusableFileError
-from tests.support.exports import FIRST_MS, SAMPLES, SECOND_MS, plays_of, reasons_of
+from tests.support.imports import FIRST_MS, SAMPLES, SECOND_MS, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "youtube-music" / "watch-history.json"
 PAGE = SAMPLES / "youtube-music-page" / "watch-history.html"

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from streams.files.export_sender import Descriptions, ExportRecords, ExportSender, item_hash
 from streams.files.formats.rows import ItemNames
+from streams.files.import_sender import Descriptions, ImportRecords, ImportSender, item_hash
 from streams.files.play_columns import PlaysPiece
 from streams.files.row_types import RowTypes
 from streams.messages.records import CatalogItem
@@ -44,7 +44,7 @@ def piece_of(*items: str) -> tuple[PlaysPiece, list[ItemNames]]:
 async def sent_of(described: set[int] | None, *pieces: tuple[PlaysPiece, list[ItemNames]]) -> list[tuple[str, bytes]]:
     """Send pieces; return topics and keys in order."""
     outbox, descriptions = FakeOutbox(), Descriptions(described)
-    sender = ExportSender(outbox, Settings(), RowTypes().record, descriptions)  # type: ignore[arg-type]
+    sender = ImportSender(outbox, Settings(), RowTypes().record, descriptions)  # type: ignore[arg-type]
     for piece in descriptions.of(iter(pieces)):
         await sender.send(piece)
     records = [
@@ -78,7 +78,7 @@ async def test_nothing_is_described_if_the_caller_does_not_want_it() -> None:
 
 def test_a_known_play_is_not_sent_and_counted() -> None:
     """The others are."""
-    records = ExportRecords(RowTypes(), lambda user, item, at_ms: (user, item, at_ms) == ("ann", "x", AT_MS))
+    records = ImportRecords(RowTypes(), lambda user, item, at_ms: (user, item, at_ms) == ("ann", "x", AT_MS))
     piece, _ = piece_of("x", "x")
 
     assert None is records.record(piece, 0)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from streams.files.containers import DamagedFileError
-from streams.files.exports import Export, recognise
+from streams.files.import_source import ImportSource, recognise
 from streams.files.play_columns import PlaysFileError
-from tests.support.exports import SAMPLES, options, plays_of
+from tests.support.imports import SAMPLES, options, plays_of
 
 SPOTIFY = SAMPLES / "spotify"
 OWN_COLUMNS = {"user_id", "item_id", "played_at"}
@@ -24,17 +24,17 @@ def zipped(folder: Path, target: Path) -> Path:
 
 def test_a_folder_and_its_zip_tell_the_same_plays(tmp_path: Path) -> None:
     """The name of the zip does not matter, and other files in it are ignored and counted."""
-    packed = Export(zipped(SPOTIFY, tmp_path / "data"), options())
+    packed = ImportSource(zipped(SPOTIFY, tmp_path / "data"), options())
     rows = [row for _, row in packed.rows()]
 
-    assert [row for _, row in Export(SPOTIFY, options()).rows()] == rows
+    assert [row for _, row in ImportSource(SPOTIFY, options()).rows()] == rows
     assert (2, 1, 10) == (packed.n_files, packed.n_other_files, packed.n_rows)
     assert ["Spotify's extended streaming history"] == list(packed.formats)
 
 
 def test_rows_are_numbered_within_their_file() -> None:
     """A reader finds a row again."""
-    places = [place for place, _ in Export(SPOTIFY, options()).rows()]
+    places = [place for place, _ in ImportSource(SPOTIFY, options()).rows()]
 
     assert [1, 2, *range(1, 9)] == [place.row for place in places]
     assert {str(SPOTIFY / "Streaming_History_Audio_2023_0.json")} == {place.file for place in places[2:]}
@@ -56,7 +56,7 @@ def test_a_damaged_export_says_how_far_reading_came(tmp_path: Path) -> None:
     path.write_bytes(whole[:-100])
     with pytest.raises(DamagedFileError) as caught:
         plays_of(path)
-    partial = Export(path, options(), reads_damaged=True)
+    partial = ImportSource(path, options(), reads_damaged=True)
 
     assert 7 == len([*partial.rows()])
     assert [str(caught.value)] == partial.damage

@@ -22,8 +22,8 @@ class Place(NamedTuple):
     """Its number in the file, counted from 1, a header not included."""
 
 
-class Export:
-    """The files of plays in an export.
+class ImportSource:
+    """The files of plays in an export of another service, or in a data set.
 
     Attributes:
         done: The bytes that were read so far.

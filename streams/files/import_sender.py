@@ -64,7 +64,7 @@ class Descriptions:
         return [item for item_id in item_ids if (item := self._waiting.pop(item_id, None)) is not None]
 
 
-class ExportRecords:
+class ImportRecords:
     """Makes the records of an export's plays.
 
     Attributes:
@@ -85,7 +85,7 @@ class ExportRecords:
         return self._signals.record(piece, row)
 
 
-class ExportSender(Sender):
+class ImportSender(Sender):
     """Sends pieces of an export."""
 
     def __init__(self, outbox: Outbox, settings: Settings, record_of: RecordOf, descriptions: Descriptions) -> None:

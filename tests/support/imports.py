@@ -3,9 +3,9 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from streams.files.exports import Export
 from streams.files.formats.rows import ImportedPlay, ImportOptions, NoPlay, Row
 from streams.files.formats.times import LocalTimes
+from streams.files.import_source import ImportSource
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "imports"
 """Small exports of made-up listeners, one folder a format."""
@@ -22,7 +22,7 @@ def options(user_id: str | None = "anna", zone: str | None = None, *, learns_pri
 
 def rows_of(path: Path, lacking: ImportOptions | None = None, format_name: str | None = None) -> list[Row]:
     """Return every row of an export."""
-    return [row for _, row in Export(path, lacking or options(), format_name).rows()]
+    return [row for _, row in ImportSource(path, lacking or options(), format_name).rows()]
 
 
 def plays_of(path: Path, lacking: ImportOptions | None = None, format_name: str | None = None) -> list[ImportedPlay]:

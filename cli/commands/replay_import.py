@@ -15,9 +15,9 @@ from cli.commands.replay_plays import (
     total_of,
 )
 from jobs.histories.known_plays import KnownPlays, await_workers, known_plays
-from streams.files.export_sender import Descriptions, ExportRecords, ExportSender, item_hash
-from streams.files.exports import Export, size_of
 from streams.files.formats.rows import ImportOptions, ItemNames, NoPlay
+from streams.files.import_sender import Descriptions, ImportRecords, ImportSender, item_hash
+from streams.files.import_source import ImportSource, size_of
 from streams.files.play_columns import PlaysFileError
 from streams.files.row_types import RowTypes
 from streams.files.set_aside import SetAside
@@ -31,7 +31,7 @@ from streams.topics.admin import verify_topics
 ROWS_PER_LOOK = 1000
 
 
-class ExportRun:
+class ImportRun:
     """One replay of an export."""
 
     def __init__(
@@ -48,7 +48,7 @@ class ExportRun:
         """Read nothing yet."""
         self._path, self._lacking, self._options, self._settings = path, lacking, options, settings
         self._describes = describes
-        self._export = Export(path, lacking, format_name, reads_damaged=reads_damaged)
+        self._source = ImportSource(path, lacking, format_name, reads_damaged=reads_damaged)
 
     def run(self) -> None:
         """Read the export, send it, and print the result.
@@ -66,7 +66,7 @@ class ExportRun:
             except PlaysFileError as error:
                 message = f"{error} Nothing is sent. --partial sends the rows before damage."
                 raise PlaysFileError(message) from None
-            for sentence in self._export.damage:
+            for sentence in self._source.damage:
                 note(sentence)
             if not plays.n_plays:
                 message = f"{self._path} has no play that can be sent. {aside.describe()}".strip()
@@ -76,26 +76,26 @@ class ExportRun:
     def _read(self, plays: SortedPlays, aside: SetAside) -> None:
         with progress_bar(quiet=self._options.as_json) as progress:
             task = progress.add_task(f"reading {self._path.name}", total=size_of(self._path))
-            for place, row in self._export.rows():
+            for place, row in self._source.rows():
                 if isinstance(row, NoPlay):
                     aside.add(place.file, place.row, row.reason, row.content)
                 elif isinstance(row, ItemNames):
                     plays.name(row)
                 else:
                     plays.add(row)
-                if self._export.n_rows % ROWS_PER_LOOK == 0:
-                    progress.update(task, completed=self._export.done.n)
+                if self._source.n_rows % ROWS_PER_LOOK == 0:
+                    progress.update(task, completed=self._source.done.n)
 
     def _send(self, plays: SortedPlays, aside: SetAside) -> None:
         options, settings = self._options, self._settings
         path = str(self._path)
         signals = RowTypes(settings.signals.weights, lambda row, reason, content: aside.add(path, row, reason, content))
-        records = ExportRecords(signals, self._known_plays(plays))
+        records = ImportRecords(signals, self._known_plays(plays))
         descriptions = Descriptions(asyncio.run(_described(settings)) if self._describes else None)
 
         async def send() -> bool:
             async with Outbox(settings.kafka) as outbox:
-                sender = ExportSender(outbox, settings, records.record, descriptions)
+                sender = ImportSender(outbox, settings, records.record, descriptions)
                 return await send_with(sender, descriptions.of(plays.pieces(options.from_row)), options, count)
 
         with progress_bar(quiet=options.as_json) as progress:
@@ -117,18 +117,18 @@ class ExportRun:
             note(f"{n_waiting:,} plays still wait for a worker. If this export has them too, they count twice.")
         return asyncio.run(known_plays(plays.user_ids, self._settings))
 
-    def _figures(self, plays: SortedPlays, records: ExportRecords, descriptions: Descriptions) -> dict[str, Any]:
+    def _figures(self, plays: SortedPlays, records: ImportRecords, descriptions: Descriptions) -> dict[str, Any]:
         return {
-            "formats": list(self._export.formats),
-            "files": self._export.n_files,
-            "other_files": self._export.n_other_files,
-            "rows": self._export.n_rows,
+            "formats": list(self._source.formats),
+            "files": self._source.n_files,
+            "other_files": self._source.n_other_files,
+            "rows": self._source.n_rows,
             "repeated": plays.n_doubled,
             "known": records.n_known,
             "items": descriptions.n_sent,
             "ambiguous_times": self._lacking.times.n_ambiguous,
             "missing_times": self._lacking.times.n_missing,
-            "damaged_files": len(self._export.damage),
+            "damaged_files": len(self._source.damage),
         }
 
 
