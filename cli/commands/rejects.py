@@ -96,7 +96,7 @@ def retry(
     """Send rejected records to plays again, with their bytes and their key, after the cause is mended.
 
     A record that workers would reject again is not sent, nor is one that an earlier retry sent, nor one of a listener
-    who asked to be forgotten later. A retry that was interrupted can be run again.
+    with a later request to be forgotten. A retry that was interrupted can be run again.
     """
     choice = RetryChoice(reason, limit, mends_keys=mend_keys, is_rehearsal=rehearse)
     with watched(quiet=as_json) as watch:

@@ -1,4 +1,4 @@
-"""Replays a file of plays with playfold's columns, and what every replay shares: its options, progress and result."""
+"""Replays a file of plays with playfold's columns. Every replay shares its options, progress and result."""
 
 import asyncio
 import signal
@@ -38,7 +38,7 @@ INTERRUPTED = 130
 
 
 class ReplayOptions(NamedTuple):
-    """What is sent, how quickly, and what is printed."""
+    """The rows to send, their pace, and the form of the result."""
 
     pace: Pace
     from_row: int
@@ -170,7 +170,7 @@ async def send_with(sender: Sender, pieces: Iterator[PlaysPiece], options: Repla
 def print_result(
     count: Count, aside: SetAside, figures: dict[str, Any], sentence: str, *, stopped: bool, as_json: bool
 ) -> None:
-    """Print the result of the replay, and what more there is to say about it."""
+    """Print the result of the replay, with further figures and sentences about it."""
     if as_json:
         answer = {"plays": count.n_plays, "next_row": count.next_row, "seconds": count.seconds, "stopped": stopped}
         typer.echo(msgspec.json.encode(answer | {"set_aside": dict(aside.counts)} | figures))

@@ -82,8 +82,8 @@ async def known_plays(user_ids: Collection[str], settings: Settings) -> KnownPla
         for record in records:
             if record.key in wanted:
                 _take(values, record.key, record.value)
-    kept = {user: value for user, value in values.items() if not is_forgotten(value)}
-    return KnownPlays(kept, settings.users.history_max)
+    current = {user: value for user, value in values.items() if not is_forgotten(value)}
+    return KnownPlays(current, settings.users.history_max)
 
 
 def _take(values: dict[bytes, bytes], user: bytes, value: bytes | None) -> None:

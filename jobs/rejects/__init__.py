@@ -1,1 +1,1 @@
-"""Rejected records: what was rejected and why, their export, and sending them again."""
+"""Rejected records: their counts by reason, their export, and sending them again."""

@@ -1,4 +1,4 @@
-"""What stands on `plays` behind rejected records: their retries, and later requests to be forgotten."""
+"""Records on `plays` behind rejected ones: their retries, and later requests to be forgotten."""
 
 from typing import Any, NamedTuple
 

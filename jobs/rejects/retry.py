@@ -24,7 +24,7 @@ BATCH = 500
 
 
 class RetryError(ConnectionError):
-    """Kafka did not acknowledge records. Run the retry again: it does not send again what has arrived."""
+    """Kafka did not acknowledge records. Run the retry again: it sends no record twice."""
 
 
 class RetryChoice(NamedTuple):

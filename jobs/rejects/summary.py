@@ -64,7 +64,7 @@ def _latest(rejects: deque[StoredReject], n_latest: int) -> list[StoredReject]:
 
 
 def kind_of(reason: str) -> str:
-    """Return a reason without what differs from record to record.
+    """Return a reason without its numbers and quoted values.
 
     >>> kind_of("the value has 5000 bytes, more than 4096"), kind_of("type: Invalid value 'dance'")
     ('the value has N bytes, more than N', "type: Invalid value '...'")

@@ -245,7 +245,7 @@ def _decompressor(head: bytes) -> Callable[[IO[bytes]], Any] | None:
 
 
 class _File(io.FileIO):
-    """A file of the disk that counts what is read of it."""
+    """A file of the disk that counts the bytes that are read."""
 
     def __init__(self, path: Path, done: BytesRead | None) -> None:
         super().__init__(path, "rb")
@@ -269,7 +269,7 @@ class _Source(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer, up to the end of the stream; an error is raised once what stands before it was returned."""
+        """Fill the buffer, up to the end of the stream; the bytes before an error come before it."""
         if self._damage is not None:
             raise self._damage
         n_read = 0

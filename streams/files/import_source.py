@@ -1,4 +1,4 @@
-"""Reads the plays of an export or a data set, whatever its packaging: a file, a folder or an archive."""
+"""Reads the plays of an export or a data set in any packaging: a file, a folder or an archive."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ class ImportSource:
 
         Args:
             path: A file, an archive or a folder.
-            options: What the files lack.
+            options: The facts that the files lack.
             format_name: The format of the files; None to recognise it.
             reads_damaged: Whether the rows before damage count.
         """

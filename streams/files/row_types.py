@@ -1,4 +1,4 @@
-"""The type of a row decides what is sent for it: a play, another signal, a user request, or nothing."""
+"""Makes the record of a row by its type: a play, another signal, a user request, or none."""
 
 from collections.abc import Callable, Collection
 from typing import Any

@@ -47,21 +47,21 @@ def read_lastfm(stream: io.BufferedReader, options: ImportOptions) -> Iterator[R
     del options
     match = _USER_IN_HEAD.search(stream.peek(1))
     user_id = match[1].decode("utf-8", "replace") if match else None
-    for prefix, found in objects_of(stream, _PLACES):
-        if isinstance(found, str):
-            user_id = found if prefix not in _PAGES else user_id
+    for prefix, element in objects_of(stream, _PLACES):
+        if isinstance(element, str):
+            user_id = element if prefix not in _PAGES else user_id
             continue
-        for track in _tracks(found):
+        for track in _tracks(element):
             yield _row(track, user_id)
 
 
-def _tracks(found: dict[str, Any]) -> list[Any]:
+def _tracks(element: dict[str, Any]) -> list[Any]:
     """Return the tracks of an object: a page has several, and a track is one."""
-    page = found.get("recenttracks", found)
+    page = element.get("recenttracks", element)
     tracks = page.get("track") if isinstance(page, dict) else None
     if isinstance(tracks, list):
         return tracks
-    return [tracks] if isinstance(tracks, dict) else [found]
+    return [tracks] if isinstance(tracks, dict) else [element]
 
 
 def _row(track: Any, user_id: str | None) -> Row:
