@@ -1,5 +1,6 @@
 """`playfold replay`: a file of plays, or an export of another service, to the plays topic."""
 
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -99,7 +100,7 @@ def replay_file(
     if name is None and not file.is_dir() and recognise(file, own_columns) is None:
         name = OWN_FORMAT
     if name == OWN_FORMAT:
-        PlaysRun(PlaysFile(file, columns), options, settings).run()
+        PlaysRun(PlaysFile(file, columns, Counter()), options, settings).run()
         return
     lacking = ImportOptions(user, LocalTimes(zone), learns_private=learn_private)
     ImportRun(file, lacking, name, options, settings, describes=catalog, reads_damaged=partial).run()

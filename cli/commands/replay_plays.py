@@ -31,6 +31,7 @@ from streams.files.row_types import RowTypes
 from streams.files.set_aside import SetAside
 from streams.files.sorted_plays import SortedPlays
 from streams.outbox import Outbox
+from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.topics.admin import verify_topics
 
@@ -129,7 +130,9 @@ class PlaysRun:
             except PlaysFileError as error:
                 message = f"{error} Every row before {count.next_row} is sent: go on with --from {count.next_row}."
                 raise PlaysFileError(message) from None
-        print_result(count, aside, {}, "", stopped=stopped, as_json=options.as_json)
+        n_odd = sum((self._plays.odd_lengths or {}).values())
+        sentence = f"{pluralize(n_odd, 'length')} that cannot be counted as missing." if n_odd else ""
+        print_result(count, aside, {"odd_lengths": n_odd}, sentence, stopped=stopped, as_json=options.as_json)
 
 
 def _add(plays: SortedPlays, piece: PlaysPiece) -> None:

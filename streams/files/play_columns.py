@@ -1,5 +1,6 @@
 """Converts and checks the columns of a file; an error names the row."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,16 +92,16 @@ def to_epoch_ms(column: pa.Array) -> pa.Array:
 
 
 def to_durations(column: pa.Array) -> pa.Array:
-    """Return durations in milliseconds; an empty text is missing.
+    """Return durations in milliseconds; an empty text, a negative one and one longer than a day are missing.
 
     Raises:
-        ArrowInvalid: A duration is no whole number, negative or longer than a day.
+        ArrowInvalid: A duration is no whole number.
     """
     if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
         column = without_empty(column.cast(pa.string())).cast(pa.float64())
     durations = column.cast(pa.int64())
-    check_range(durations, 0, DAY_MS)
-    return durations
+    can_be = pc.and_(pc.greater_equal(durations, 0), pc.less_equal(durations, DAY_MS))
+    return pc.if_else(can_be, durations, pa.scalar(None, pa.int64()))
 
 
 def to_play_ids(column: pa.Array) -> pa.Array:
@@ -136,7 +137,8 @@ class ColumnRule(NamedTuple):
 _ID = f"is no id of 1 to {ID_LENGTH_MAX} printable characters"
 _YEARS = [datetime.fromtimestamp(ms / 1000, UTC).year for ms in (EARLIEST_MS, LATEST_MS)]
 _TIME = f"is no time from {_YEARS[0]} to {_YEARS[1]}, in RFC 3339 with its zone or in epoch seconds or milliseconds"
-_DURATION = "is no whole number of milliseconds of at most a day"
+_DURATION = "is no whole number of milliseconds"
+LENGTHS = ("ms_played", "duration_ms")
 RULES = {
     "user_id": ColumnRule(to_ids, required=True, mismatch=_ID),
     "item_id": ColumnRule(to_ids, required=True, mismatch=_ID),
@@ -150,18 +152,33 @@ RULES = {
 }
 
 
-def check_piece(table: pa.Table, first_row: int, path: Path) -> PlaysPiece:
+def check_piece(table: pa.Table, first_row: int, path: Path, odd_lengths: Counter[str] | None = None) -> PlaysPiece:
     """Check every value of some rows.
 
     Args:
         table: Columns named as in `RULES`, of any type; optional columns may be missing.
         first_row: Row of the file that the table begins with.
         path: The file.
+        odd_lengths: Gets the number of durations that cannot be, by field. They count as missing.
 
     Raises:
         PlaysFileError: A value does not fit its column.
     """
-    return PlaysPiece(first_row, *(read_column(table, field, rule, first_row, path) for field, rule in RULES.items()))
+    values = {field: read_column(table, field, rule, first_row, path) for field, rule in RULES.items()}
+    if odd_lengths is not None:
+        for field in LENGTHS:
+            odd_lengths[field] += _n_given(table, field) - sum(length is not None for length in values[field])
+    return PlaysPiece(first_row, *values.values())
+
+
+def _n_given(table: pa.Table, field: str) -> int:
+    """Return the number of values in a column that are not missing and not empty."""
+    if field not in table.column_names:
+        return 0
+    column = table[field]
+    if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
+        return int(pc.sum(pc.greater(pc.binary_length(column), 0)).as_py() or 0)
+    return len(column) - int(column.null_count)
 
 
 def read_column(table: pa.Table, field: str, rule: ColumnRule, first_row: int, path: Path) -> list[Any]:

@@ -1,5 +1,6 @@
 """A file of plays, read in pieces of bounded size: CSV, JSON lines or Parquet."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ class PlaysFile(NamedTuple):
 
     path: Path
     columns: Columns = Columns()
+    odd_lengths: Counter[str] | None = None
+    """Gets the number of durations that cannot be, by field; they count as missing."""
 
     @property
     def n_plays(self) -> int | None:
@@ -39,7 +42,7 @@ class PlaysFile(NamedTuple):
         for row, part in tables_of(self.path, self.columns):
             n_skipped = max(0, first_row - row)
             if n_skipped < len(part):
-                yield check_piece(part.slice(n_skipped), row + n_skipped, self.path)
+                yield check_piece(part.slice(n_skipped), row + n_skipped, self.path, self.odd_lengths)
 
 
 def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]]:

@@ -1,6 +1,8 @@
 """Files of plays in every format, whole and damaged."""
 
 import gzip
+import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +57,7 @@ def fault_of(path: Path, **columns: str) -> str:
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet"])
 def test_every_format_tells_the_same_plays(tmp_path: Path, ending: str) -> None:
-    """The end of the name chooses the reader; what is read does not depend on it."""
+    """The content chooses the reader."""
     nothing = [None] * 3
 
     pieces = read_all(write_rows(tmp_path, ending))
@@ -187,11 +189,38 @@ def test_bytes_that_are_no_text_are_told_with_their_row(tmp_path: Path) -> None:
     assert f"Row 2 of {path}: item_id is '\\\\xff', {ID_RULE}" == fault_of(path)
 
 
-def test_a_negative_duration_is_told_with_its_row(tmp_path: Path) -> None:
-    """Optional values are checked when they are there."""
-    path = write_csv(tmp_path, f"user_id,item_id,played_at,ms_played\nann,x,{AT},-1\n")
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_length_that_cannot_be_is_missing_and_counted(tmp_path: Path, ending: str) -> None:
+    """Players write -1 for unknown; the play counts without it."""
+    rows = [("-1", "1000"), ("86400001", "-5"), ("", ""), ("0", "86400000")]
+    path = tmp_path / f"plays{ending}"
+    columns = {"user_id": ["ann"] * 4, "item_id": ["x"] * 4, "played_at": [1_600_000_000] * 4}
+    lengths = {name: [row[at] for row in rows] for at, name in enumerate(("ms_played", "duration_ms"))}
+    if ending == ".csv":
+        path.write_text(
+            "user_id,item_id,played_at,ms_played,duration_ms\n" + "".join(f"ann,x,{AT},{a},{b}\n" for a, b in rows)
+        )
+    else:
+        numbers = {name: [int(text) if text else None for text in texts] for name, texts in lengths.items()}
+        table = pa.table(columns | numbers)
+        if ending == ".parquet":
+            pq.write_table(table, path)
+        else:
+            path.write_text("".join(f"{json.dumps(row)}\n" for row in table.to_pylist()))
+    plays = PlaysFile(path, odd_lengths=Counter())
 
-    expected = f"Row 1 of {path}: ms_played is '-1', which is no whole number of milliseconds of at most a day."
+    (piece,) = plays.pieces()
+
+    assert [None, None, None, 0] == piece.ms_played
+    assert [1000, None, None, 86_400_000] == piece.duration_ms
+    assert {"ms_played": 2, "duration_ms": 1} == plays.odd_lengths
+
+
+def test_a_length_that_is_no_number_is_told_with_its_row(tmp_path: Path) -> None:
+    """It is in another unit, or the column is another one."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,ms_played\nann,x,{AT},3:20\n")
+
+    expected = f"Row 1 of {path}: ms_played is '3:20', which is no whole number of milliseconds."
     assert expected == fault_of(path)
 
 
@@ -219,7 +248,7 @@ def spoil_gzip(path: Path) -> str:
     """Cut a compressed file short."""
     path.write_bytes(gzip.compress(b"user_id,item_id,played_at\n" * 99)[:20])
     reason = "Compressed file ended before the end-of-stream marker was reached"
-    return f"{path} cannot be opened ({reason}): correct the file, or convert it."
+    return f"{path} cannot be read after 0 bytes ({reason}): fetch it again, or repair it."
 
 
 def leave_out(path: Path) -> str:
@@ -246,15 +275,42 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path, name: str, spoil: Callable
     assert sentence == fault_of(path)
 
 
-def test_a_file_of_another_kind_is_a_sentence(tmp_path: Path) -> None:
-    """The formats are listed."""
-    path = tmp_path / "plays.xlsx"
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"\x00\x01\x02", "is no file of plays: it is neither CSV, nor JSON lines, nor Parquet."),
+        (b"[{}]", "is a JSON array: write one JSON object a line instead, one for each play."),
+        (b"PK\x03\x04" + bytes(30), "is an archive of several files: name the file of plays in it."),
+        (b"PAR1" + bytes(30), "cannot be "),
+        (b"", "is empty: fetch it again."),
+    ],
+)
+def test_a_file_of_another_kind_is_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+    """By its content; the name does not matter."""
+    path = tmp_path / "plays.csv"
+    path.write_bytes(content)
 
-    expected = (
-        f"{path} is no file of plays: its name should end in "
-        ".csv, .csv.gz, .jsonl, .jsonl.gz, .ndjson, .ndjson.gz, .parquet."
-    )
-    assert expected == fault_of(path)
+    assert fault_of(path).startswith(f"{path} {sentence}")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("name", ["plays", "plays.txt", "plays.csv.gz", "plays.jsonl"])
+def test_the_name_of_a_file_does_not_matter(tmp_path: Path, ending: str, name: str) -> None:
+    """Downloads often have another one."""
+    path = tmp_path / name
+    path.write_bytes(write_rows(tmp_path, ending).read_bytes())
+
+    assert ["x", "y", "z"] == read_all(path)[0].item_ids
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_text_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    """Spreadsheets write one."""
+    path = tmp_path / "plays.csv"
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    path.write_bytes(f"{mark}user_id,item_id,played_at\nb\u00e9n,x,{AT}\n".encode(encoding))
+
+    assert ["b\u00e9n"] == read_all(path)[0].user_ids
 
 
 def test_what_each_is_may_be_told(tmp_path: Path) -> None:
