@@ -131,7 +131,7 @@ class PlaysRun:
                 message = f"{error} Every row before {count.next_row} is sent: go on with --from {count.next_row}."
                 raise PlaysFileError(message) from None
         n_odd = sum((self._plays.odd_lengths or {}).values())
-        sentence = f"{pluralize(n_odd, 'length')} that cannot be counted as missing." if n_odd else ""
+        sentence = f"{pluralize(n_odd, 'length')} below 0 or above a day counted as missing." if n_odd else ""
         print_result(count, aside, {"odd_lengths": n_odd}, sentence, stopped=stopped, as_json=options.as_json)
 
 
