@@ -1,10 +1,10 @@
 """Send events with a producer that goes on after a refused record.
 
+Run it beside `playfold up`: .venv/bin/python examples/python/steady_producer.py
+
 Kafka refuses a record that is too large, that has no key on a compacted topic, or whose time is too far ahead. An
 idempotent producer of kafka-python, which is its default, then fails every later record on every topic. So this one
 begins anew with another producer, and sends again everything that Kafka has not acknowledged.
-
-Run it beside `playfold up`: .venv/bin/python examples/python/steady_producer.py
 """
 
 import json

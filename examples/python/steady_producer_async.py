@@ -1,9 +1,9 @@
 """Send events with an asyncio producer that goes on after a refused record.
 
+Run it beside `playfold up`: .venv/bin/python examples/python/steady_producer_async.py
+
 An idempotent producer of aiokafka fails every later record of a partition after one that Kafka refused. So this one
 begins anew with another producer, and sends again everything that Kafka has not acknowledged.
-
-Run it beside `playfold up`: .venv/bin/python examples/python/steady_producer_async.py
 """
 
 import asyncio

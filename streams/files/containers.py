@@ -93,8 +93,7 @@ def named_damage(name: object, how_far: Callable[[], str] = lambda: "") -> Itera
 def reason_of(error: BaseException) -> str:
     """Return an error's first line as part of a sentence."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    first = str(text).partition("\n")[0].strip().rstrip(".:")
-    return "".join(letter if letter.isprintable() else "?" for letter in first)[:300] or type(error).__name__
+    return printable(str(text).partition("\n")[0].strip().rstrip(".:")) or type(error).__name__
 
 
 def check_regular(path: Path) -> None:
@@ -190,14 +189,14 @@ def _members_of_zip(stream: io.BufferedReader, name: str) -> Iterator[tuple[str,
         entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
         for entry in sorted(entries, key=lambda entry: entry.filename):
             if entry.file_size:
-                inner = f"{name}:{_printable(entry.filename)}"
+                inner = f"{name}:{printable(entry.filename)}"
                 yield inner, _unpacked(_Source(archive.open(entry), inner), inner)
 
 
 @contextmanager
 def _seekable(stream: io.BufferedReader) -> Iterator[IO[bytes]]:
     """Return a stream in which a zip can be read from its end: the file itself, or a copy on the disk."""
-    source = getattr(stream.raw, "stream", None)
+    source: Any = getattr(stream.raw, "stream", None)
     if isinstance(getattr(source, "raw", None), _File):
         source.seek(0)
         yield source
@@ -213,22 +212,30 @@ def _members_of_tar(stream: io.BufferedReader, name: str) -> Iterator[tuple[str,
     with named_damage(name), tarfile.open(fileobj=stream, mode="r|") as archive:
         for entry in archive:
             if entry.isfile() and entry.size and not _is_hidden(entry.name):
-                inner = f"{name}:{_printable(entry.name)}"
+                inner = f"{name}:{printable(entry.name)}"
                 yield inner, _unpacked(_Source(cast("IO[bytes]", archive.extractfile(entry)), inner), inner)
 
 
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name)[:300]
+def printable(text: str) -> str:
+    """Return the beginning of a text of a file without characters that could control a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:300])
 
 
 def _unpacked(source: io.RawIOBase, name: object) -> io.BufferedReader:
     """Decompress a stream as often as it is compressed, and decode its text."""
-    stream = io.BufferedReader(source, BUFFER_BYTES)
+    try:
+        return _unpack(io.BufferedReader(source, BUFFER_BYTES), name)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _unpack(stream: io.BufferedReader, name: object) -> io.BufferedReader:
     for _ in range(DEPTH_MAX):
         decompress = _decompressor(stream.peek(BUFFER_BYTES))
         if decompress is None:
             break
-        stream = io.BufferedReader(_Source(decompress(stream), name), BUFFER_BYTES)
+        stream = io.BufferedReader(_Source(decompress(stream), name, stream), BUFFER_BYTES)
     head = stream.peek(BUFFER_BYTES)
     encoding = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
     return stream if encoding is None else io.BufferedReader(_Transcoded(stream, encoding, name), BUFFER_BYTES)
@@ -260,8 +267,8 @@ class _File(io.FileIO):
 class _Source(io.RawIOBase):
     """Reads from a library's stream, whose errors become sentences that say how far reading came."""
 
-    def __init__(self, stream: Any, name: object) -> None:
-        self.stream, self._name, self._n_bytes = stream, name, 0
+    def __init__(self, stream: Any, name: object, below: IO[bytes] | None = None) -> None:
+        self.stream, self._name, self._below, self._n_bytes = stream, name, below, 0
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
         self._damage: DamagedFileError | None = None
 
@@ -288,6 +295,8 @@ class _Source(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self.stream.close()
+            if self._below is not None:
+                self._below.close()
         super().close()
 
 

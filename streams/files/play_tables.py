@@ -1,6 +1,7 @@
 """Readers of CSV, JSON lines and Parquet: each yields tables of bounded size with the names of our fields."""
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from streams.files.containers import READ_ERRORS, check_regular, open_unpacked, reason_of
+from streams.files.containers import READ_ERRORS, check_regular, open_unpacked, printable, reason_of
 from streams.files.play_columns import PlaysFileError
 from streams.process.format_text import decode_reason
 
@@ -45,7 +46,7 @@ class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
         wanted = msgspec.structs.asdict(self)
         for field, option in self.options.items():
             if wanted[field] not in names:
-                others = ", ".join(names)[:300] or "none at all"
+                others = printable(", ".join(names)) or "none at all"
                 message = f"{path} has no column {wanted[field]}, only {others}: name the right one with {option}."
                 raise PlaysFileError(message)
         return {field: column for field, column in wanted.items() if column in names}
@@ -83,36 +84,33 @@ def read_csv(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     with named_errors(path, "opened"), open_unpacked(path) as file:
         header = file.readline(BLOCK_BYTES).decode()
         wanted = columns.among(next(csv.reader([header]), []), path)
-    bad_rows: list[Any] = []
     n_read = 0
     with named_errors(path, "read"), open_unpacked(path) as file:
         try:
-            for batch in _open_csv(file, list(wanted.values()), bad_rows):
+            for batch in _open_csv(file, list(wanted.values())):
                 n_read += len(batch)
                 yield pa.Table.from_batches([batch]).rename_columns(list(wanted))
         except pa.ArrowInvalid as error:
-            if not bad_rows:
-                message = f"{path} cannot be read after row {n_read} ({error}): correct the file there."
+            bad = _BAD_ROW.search(str(error))
+            if bad is None:
+                message = f"{path} cannot be read after row {n_read} ({reason_of(error)}): correct the file there."
                 raise PlaysFileError(message) from None
-            bad = bad_rows[0]
+            row, n_expected, n_columns = map(int, bad.groups())
             # Arrow counts the header too.
-            message = (
-                f"Row {bad.number - 1} of {path} has {bad.actual_columns} columns instead of "
-                f"{bad.expected_columns}: correct the row."
-            )
+            message = f"Row {row - 1} of {path} has {n_columns} columns instead of {n_expected}: correct the row."
             raise PlaysFileError(message) from None
 
 
-def _open_csv(file: IO[bytes], columns: list[str], bad_rows: list[Any]) -> Any:
-    def on_bad_row(bad: Any) -> str:
-        bad_rows.append(bad)
-        return "error"
+# Arrow cannot call a handler of bad rows for a row that is no UTF-8, so its message is read instead.
+_BAD_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
+
+def _open_csv(file: IO[bytes], columns: list[str]) -> Any:
     return pyarrow.csv.open_csv(
         file,
         # Arrow counts rows only in one thread.
         read_options=pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_bad_row),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
             include_columns=columns, column_types=dict.fromkeys(columns, pa.binary()), check_utf8=False
         ),

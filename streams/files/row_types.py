@@ -52,9 +52,11 @@ class RowTypes:
             if kind in WISHES:
                 if self._sends_requests:
                     return _encode(_REQUESTS[kind](piece.user_ids[row], piece.item_ids[row]))
-                return self._leave_out(piece, row, NO_REQUEST)
+                self._leave_out(piece, row, NO_REQUEST)
+                return None
             if self._signals is not None and kind not in self._signals:
-                return self._leave_out(piece, row, UNKNOWN_TYPE)
+                self._leave_out(piece, row, UNKNOWN_TYPE)
+                return None
         return _encode(
             Play(
                 user_id=piece.user_ids[row],

@@ -16,7 +16,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
-    whole_number,
+    length_of,
 )
 from streams.files.formats.text_rows import records_of
 from streams.files.formats.times import LocalTimes, moment_ms
@@ -60,18 +60,18 @@ def _row(record: dict[str, str], times: LocalTimes) -> Row:
     title, artist = record["title"], record["artist"]
     if not title:
         return NoPlay(NO_ITEM, record)
-    ms_played = whole_number(record["ms_played"])
+    ms_played = length_of(record["ms_played"])
     start_ms = moment_ms(record["start"], times)
     if start_ms is None:
         end_ms = moment_ms(record["end"], times)
         if end_ms is None:
             return NoPlay(NO_TIME, record)
-        start_ms = end_ms - max(0, ms_played or 0)
+        start_ms = end_ms - (ms_played or 0)
     play = ImportedPlay(
         item_id_of(artist or record["album"], title),
         start_ms,
         ms_played=ms_played,
-        duration_ms=whole_number(record["duration_ms"]),
+        duration_ms=length_of(record["duration_ms"]),
         title=title,
         artist=artist,
         kind=VIDEO if record["media"].upper() == "VIDEO" else SONG,

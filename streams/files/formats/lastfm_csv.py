@@ -80,7 +80,7 @@ def _stats_rows(stream: io.BufferedReader, head: Head) -> Iterator[Row]:
     names = head.columns(SEMICOLON)
     date = next(name for name in names if _STATS_DATE.match(name))
     user_id = head.first_line.rpartition("#")[2].strip(' "') if "#" in date else None
-    columns = {"epoch": (date,), "artist": ("artist",), "title": ("track",)}
+    columns: dict[str, tuple[str, ...]] = {"epoch": (date,), "artist": ("artist",), "title": ("track",)}
     for record in records_of(stream, columns, SEMICOLON):
         yield record if isinstance(record, NoPlay) else _row(record | {"time": ""}, LocalTimes(), user_id or None)
 

@@ -105,10 +105,10 @@ def _text(text: str | None) -> str | None:
 
 
 def latin_of(text: str) -> str:
-    """Return a text whose bytes are no UTF-8 as Latin-1, as older data sets are written.
+    r"""Return a text whose bytes are no UTF-8 as Latin-1, as older data sets are written.
 
-    >>> latin_of("Caf\udce9"), latin_of("Caf\u00e9")
-    ('Café', 'Café')
+    >>> latin_of("Caf\udce9")
+    'Café'
     """
     if text.isprintable():
         return text
@@ -134,6 +134,15 @@ def _of_fraction(value: float | str) -> int | None:
         return int(float(value))
     except (ValueError, OverflowError):
         return None
+
+
+def length_of(value: Any) -> int | None:
+    """Return a length in milliseconds, None for one that cannot be: negative, or longer than a day.
+
+    >>> length_of("1500"), length_of(-1), length_of(1e300)
+    (1500, None, None)
+    """
+    return _duration(whole_number(value))
 
 
 def text_of(value: Any) -> str:

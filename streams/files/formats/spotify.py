@@ -19,8 +19,8 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    length_of,
     text_of,
-    whole_number,
 )
 from streams.files.formats.times import UTC_TIMES, moment_ms
 from streams.signal_weight import SKIP
@@ -47,8 +47,8 @@ def _row(row: dict[str, Any], options: ImportOptions) -> Row:
     end_ms = moment_ms(text_of(row.get("ts")), UTC_TIMES)
     if end_ms is None:
         return NoPlay(NO_TIME, row)
-    ms_played = whole_number(row.get("ms_played"))
-    start_ms = end_ms - max(0, ms_played or 0)
+    ms_played = length_of(row.get("ms_played"))
+    start_ms = end_ms - (ms_played or 0)
     named = _item(row)
     if named is None:
         return NoPlay(NO_ITEM, row)

@@ -18,8 +18,8 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    length_of,
     text_of,
-    whole_number,
 )
 from streams.files.formats.times import UTC_TIMES, moment_ms
 
@@ -47,11 +47,11 @@ def _row(row: dict[str, Any]) -> Row:
     end_ms = moment_ms(text_of(row.get("endTime")), UTC_TIMES)
     if end_ms is None:
         return NoPlay(NO_TIME, row)
-    ms_played = whole_number(row.get("msPlayed"))
+    ms_played = length_of(row.get("msPlayed"))
     for title_field, author_field, kind in _NAMES:
         title, author = text_of(row.get(title_field)), text_of(row.get(author_field))
         if title:
-            start_ms = end_ms - max(0, ms_played or 0)
+            start_ms = end_ms - (ms_played or 0)
             item_id = item_id_of(author, title)
             play = ImportedPlay(item_id, start_ms, ms_played=ms_played, title=title, artist=author, kind=kind)
             return checked(play, row)

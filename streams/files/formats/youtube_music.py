@@ -60,8 +60,9 @@ def read_youtube_page(stream: io.BufferedReader, options: ImportOptions) -> Iter
         "is the web page of a watch history: fetch the export again with the format JSON, "
         'which Takeout offers under "Multiple formats", "History".'
     )
-    raise UnusableFileError(message)
-    yield
+    if message:
+        raise UnusableFileError(message)
+    yield from ()
 
 
 def _row(row: dict[str, Any]) -> Row:

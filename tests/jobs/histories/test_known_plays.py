@@ -9,7 +9,7 @@ AT_S = 1_600_000_000
 
 
 def known(*plays: tuple[str, int], history_max: int = 10, play_ids: tuple[str, ...] = ()) -> KnownPlays:
-    """Return what is known of ann, whose history has plays at seconds after `AT_S`."""
+    """Return the known plays of ann, whose history has plays at seconds after `AT_S`."""
     history = [HistoryEntry(item_key(item), 1.0, number, AT_S + at) for number, (item, at) in enumerate(plays, 1)]
     record = UserRecord(plays=len(plays), history=history, play_ids=[play_id_key(name) for name in play_ids])
     return KnownPlays({b"ann": record.encode()}, history_max)

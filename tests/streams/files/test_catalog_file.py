@@ -116,9 +116,11 @@ def test_a_line_that_is_no_item_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_kind_is_said(tmp_path: Path) -> None:
-    """The end of the name tells the format."""
-    with pytest.raises(PlaysFileError, match=r"songs\.xlsx is no file of items: its name should end in \.csv, "):
-        list(read_items(tmp_path / "songs.xlsx", CatalogColumns()))
+    """The content tells the format."""
+    path = tmp_path / "songs.csv"
+    path.write_bytes(b"\x00\x01")
+    with pytest.raises(PlaysFileError, match=r"songs\.csv is no file of items: it is neither CSV, nor JSON lines"):
+        list(read_items(path, CatalogColumns()))
 
 
 def test_what_a_file_may_hold_a_record_may() -> None:

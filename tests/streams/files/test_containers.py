@@ -102,7 +102,7 @@ def test_what_stands_before_damage_is_read(tmp_path: Path, pack: Callable[[bytes
     path = written(tmp_path, pack(content)[:-1000])
     blocks: list[bytes] = []
     with open_unpacked(path) as stream, pytest.raises(DamagedFileError) as caught:
-        blocks.extend(iter(lambda: stream.read(1 << 16), b""))
+        blocks.extend(iter(stream.read1, b""))
 
     n_bytes = sum(map(len, blocks))
     assert 0 < n_bytes < len(content)
@@ -171,7 +171,8 @@ def test_an_encrypted_zip_is_a_sentence(tmp_path: Path) -> None:
 
     said = fault_of(path)
 
-    assert said.startswith(f"{path} cannot be read (File 'a' is encrypted")
+    assert said.startswith(f"{path} cannot be read (File ")
+    assert said.endswith("is encrypted, password required for extraction): fetch it again, or repair it.")
 
 
 def test_archives_in_archives_have_a_limit(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_damaged_export_is_plays_rows_set_aside_and_at_most_a_sentence(tmp_pat
 def accepted(play: ImportedPlay) -> bool:
     """Return whether a worker accepts the record of a play."""
     user_id = play.user_id or ""
-    ids = [play_id_of(user_id, play.item_id, play.played_at_ms)]
+    ids: list[str | None] = [play_id_of(user_id, play.item_id, play.played_at_ms)]
     lengths = [play.ms_played], [play.duration_ms]
     piece = PlaysPiece(1, [user_id], [play.item_id], [play.played_at_ms], *lengths, ids, [play.type])
     return isinstance(read_value(RowTypes().record(piece, 0), 4096, {"play", "skip"}), Play)

@@ -28,7 +28,9 @@ def test_a_folder_and_its_zip_tell_the_same_plays(tmp_path: Path) -> None:
     rows = [row for _, row in packed.rows()]
 
     assert [row for _, row in ImportSource(SPOTIFY, options()).rows()] == rows
-    assert (2, 1, 10) == (packed.n_files, packed.n_other_files, packed.n_rows)
+    assert 2 == packed.n_files
+    assert 1 == packed.n_other_files
+    assert 10 == packed.n_rows
     assert ["Spotify's extended streaming history"] == list(packed.formats)
 
 
@@ -88,7 +90,7 @@ def test_a_named_format_is_used_for_a_file_that_looks_like_none(tmp_path: Path) 
 
 
 def test_playfolds_own_columns_come_first(tmp_path: Path) -> None:
-    """A file with them is no export, whatever other columns it has."""
+    """A file with them is no export, with any other columns."""
     path = tmp_path / "plays.csv"
     path.write_text("user_id,item_id,played_at,artist,track,uts\nann,x,1600000000,a,t,1600000000\n")
 

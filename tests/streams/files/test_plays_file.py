@@ -248,7 +248,7 @@ def spoil_gzip(path: Path) -> str:
     """Cut a compressed file short."""
     path.write_bytes(gzip.compress(b"user_id,item_id,played_at\n" * 99)[:20])
     reason = "Compressed file ended before the end-of-stream marker was reached"
-    return f"{path} cannot be read after 0 bytes ({reason}): fetch it again, or repair it."
+    return f"{path} cannot be read after 9 bytes ({reason}): fetch it again, or repair it."
 
 
 def leave_out(path: Path) -> str:

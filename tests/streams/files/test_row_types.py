@@ -1,4 +1,4 @@
-"""The type of a row decides what is sent for it."""
+"""The type of a row decides its record."""
 
 from typing import Any
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.support.imports import FIRST_MS, HARBOUR, PAPER, SAMPLES, plays_of, reasons_of
 
-SAMPLE = SAMPLES / "apple-music" / "Apple Music Play Activity.csv"
+SAMPLE = SAMPLES / "apple-music" / "Apple_Music_Play_Activity.csv"
 
 
 def test_the_events_that_end_a_play_are_plays() -> None:

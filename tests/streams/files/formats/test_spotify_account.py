@@ -17,7 +17,10 @@ def test_podcasts_are_a_kind() -> None:
     """They have files of their own, with other fields."""
     (play,) = plays_of(FOLDER / "StreamingHistory_podcast_0.json")
 
-    assert ("episode", "On Tides", "Small Talks", 1_500_000) == (play.kind, play.title, play.artist, play.ms_played)
+    assert "episode" == play.kind
+    assert "On Tides" == play.title
+    assert "Small Talks" == play.artist
+    assert 1_500_000 == play.ms_played
 
 
 def test_both_are_read_from_their_folder() -> None:
