@@ -78,7 +78,7 @@ async def known_plays(user_ids: Collection[str], settings: Settings) -> KnownPla
     partitions = sorted({partition_of(user_id, settings.topics.partitions) for user_id in user_ids})
     values: dict[bytes, bytes] = {}
     changelog = topic_names(settings).users_changelog
-    async for _, records in read_topic(settings.kafka.brokers, changelog, settings.kafka.timeout_s, partitions):
+    async for _, records in read_topic(settings.kafka, changelog, settings.kafka.timeout_s, partitions):
         for record in records:
             if record.key in wanted:
                 _take(values, record.key, record.value)

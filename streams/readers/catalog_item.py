@@ -80,7 +80,7 @@ async def described_items(settings: Settings) -> AsyncIterator[tuple[bytes, bool
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
     """
-    async for _, records in read_topic(settings.kafka.brokers, topic_names(settings).catalog, settings.kafka.timeout_s):
+    async for _, records in read_topic(settings.kafka, topic_names(settings).catalog, settings.kafka.timeout_s):
         for record in records:
             if record.key:
                 yield record.key, record.value is not None

@@ -48,7 +48,7 @@ def plays_on(settings: Settings) -> list[tuple[bytes, bytes, tuple[Any, ...]]]:
     """Return keys, values and headers of the records on plays."""
 
     async def read() -> list[tuple[bytes, bytes, tuple[Any, ...]]]:
-        reading = read_topic(settings.kafka.brokers, topic_names(settings).plays, 10)
+        reading = read_topic(settings.kafka, topic_names(settings).plays, 10)
         return [(record.key, record.value, record.headers) async for _, records in reading for record in records]
 
     return asyncio.run(read())
