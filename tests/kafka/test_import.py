@@ -69,7 +69,7 @@ def test_every_command_of_the_page_says_what_the_page_says(settings: Settings, n
         assert re.fullmatch(pattern, ended.stdout.rstrip("\n")), (command, ended.stdout, ended.stderr)
 
     users = {play.user_id for play in plays_on(settings, names)}
-    assert {"anna", "ben", "carla", "dora", "emil", "finn", "1", "2", "user_000001", "user_000002"} == users
+    assert {"anna", "ben", "dora", "emil", "finn", "1", "2", "user_000001", "user_000002"} == users
 
 
 def test_an_export_becomes_plays_titles_and_rows_set_aside(settings: Settings, names: TopicNames, folder: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_damaged_export_sends_nothing_or_what_stands_before(settings: Settings
         (["examples/imports/spotify"], "names no listener: name the listener with --user."),
         (["examples/imports/lastfm-csv/without-header.csv", "--user", "a"], "name its zone with --timezone"),
         (["examples/imports/youtube-music-page", "--user", "a"], "fetch the export again with the format JSON"),
-        (["examples"], "has no file of plays in one of these formats"),
+        (["examples/python"], "has no file of plays in one of these formats"),
         (["nowhere"], "nowhere does not exist."),
         (["/dev/null"], "/dev/null is a device or a pipe, but a file is needed"),
         (["examples/imports/movielens/u.data", "--format", "spotify"], "has no play that can be sent."),
@@ -273,4 +273,4 @@ def test_an_unknown_zone_is_a_sentence(settings: Settings, folder: Path) -> None
     ended = run(settings, folder, "replay", "examples/imports/movielens/u.data", "--timezone", "Mars/Olympus")
 
     assert 2 == ended.returncode
-    assert "'Mars/Olympus' is no time zone of this machine" in " ".join(ended.stderr.split())
+    assert "'Mars/Olympus' is no time zone" in ended.stderr
