@@ -80,7 +80,14 @@ class Worker:
         self._pulses = Pulses(observers, self._pipeline.latencies, self._serving, self._store, settings)
         disk = DiskMetrics(settings.application.data_path)
         metrics = WorkerMetrics(
-            ranker, self._serving, self._store, observers, self._pulses, self._pipeline.latencies, disk
+            ranker,
+            self._serving,
+            self._store,
+            observers,
+            self._pulses,
+            self._pipeline.latencies,
+            disk,
+            self._app,
         )
         self._metrics = MetricsServer(metrics, settings.telemetry.metrics_port, settings.telemetry.metrics_host)
         plays = topic_of_bytes(self._app, names.plays, settings.topics.partitions)
@@ -200,6 +207,9 @@ class Worker:
         await asyncio.wait({stopping}, timeout=STOP_S)
         if not stopping.done():
             log.warning("stop_took_too_long", extra={"seconds": STOP_S})
+            force_exit_after(END_S)
+        elif error := stopping.exception():
+            log.warning("stop_failed", extra={"reason": repr(error)})
             force_exit_after(END_S)
         self._thread.shutdown(wait=False, cancel_futures=True)
         log.info("worker_stopped")

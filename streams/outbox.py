@@ -85,6 +85,7 @@ class Outbox:
         """Prepare a producer; nothing is sent before `start`."""
         self._timeout_s = kafka.timeout_s
         self._kafka = kafka
+        self._compression = None if kafka.compression == "none" else kafka.compression
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -99,6 +100,7 @@ class Outbox:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
+            compression_type=self._compression,
             max_batch_size=RECORD_BYTES_MAX,
             max_request_size=2 * RECORD_BYTES_MAX,
             request_timeout_ms=int(self._timeout_s * 1000),

@@ -27,7 +27,6 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types.tuples import ConsumerMessage
 
 from streams.consumer.faust_app import create_app
-from streams.consumer.slices import LeanRecords
 from streams.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
@@ -213,8 +212,8 @@ def test_the_makers_make_clients() -> None:
 
 
 def fetched_records() -> Any:
-    """Return aiokafka's own class, in whose place ours stands once streams/consumer/slices.py is imported."""
-    return fetcher.PartitionRecords.__base__ if fetcher.PartitionRecords is LeanRecords else fetcher.PartitionRecords
+    """Return aiokafka's own class, which importing streams/fetch/batches.py replaces."""
+    return next(one for one in fetcher.PartitionRecords.__mro__ if one.__module__ == fetcher.__name__)
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -230,6 +229,8 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (Consumer._getmany, ["self", "active_partitions", "timeout"]),
         (Consumer.perform_seek, ["self"]),
         (fetched_records()._consumer_record, ["self", "tp", "record"]),
+        (fetched_records()._unpack_records, ["self"]),
+        (AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
         (Consumer._add_gap, ["self", "tp", "offset_from", "offset_to"]),
         (Consumer._new_offset, ["self", "tp"]),
         (App._new_transport, ["self"]),
@@ -266,7 +267,10 @@ def test_what_we_override_and_call_is_still_there(function: Callable[..., Any], 
         (Consumer.getmany, ["consumer_generation_id", "flow_active", "_buffered_partitions", "perform_seek"]),
         (Consumer.ack, ["_acked_index", "_unacked_messages", "acks_enabled_for"]),
         (AIOKafkaConsumerThread._ensure_consumer, ["self._consumer"]),
-        (aiokafka.AIOKafkaConsumer.__init__, ["self._subscription", "self._client"]),
+        (aiokafka.AIOKafkaConsumer.__init__, ["self._subscription", "self._client", "self._isolation_level"]),
+        (aiokafka.AIOKafkaConsumer.start, ["isolation_level=self._isolation_level"]),
+        (fetched_records().__init__, ["self._isolation_level", "self._records", "self.next_fetch_offset"]),
+        (fetcher.Fetcher._proc_fetch_request, ["MemoryRecords(", "PartitionRecords(", "tp_state.lso", "highwater"]),
         (aiokafka.AIOKafkaProducer.__init__, ["self._sender"]),
         (Sender.__init__, ["self._sender_task"]),
     ],

@@ -64,7 +64,8 @@ class Gateway:
     async def _serve(self, view: View, bound: Any) -> None:
         """Serve HTTP at once; routes answer 503 until their topics are loaded."""
         parts, names = make_parts(self._settings, self._operations, view), topic_names(self._settings)
-        followed = partial(Broadcast, self._settings.kafka, timeout_s=self._settings.kafka.timeout_s)
+        kafka = self._settings.kafka
+        followed = partial(Broadcast, kafka, timeout_s=kafka.timeout_s, unreadable=parts.unreadable)
         broadcasts = [
             followed(names.generations, parts.serving.on_record),
             followed(names.popular_items, parts.popular.on_record),

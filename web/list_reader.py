@@ -8,11 +8,13 @@ import msgspec
 
 from state.catalog.item_catalog import ItemCatalog
 from state.gateway_view import View
+from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.records import ALL_KINDS, Recommendations
 from streams.partitioning import partition_of
 from streams.readers.latest_list import read_list
 from streams.readers.latest_popular import as_list_of
 from streams.settings import Settings
+from streams.topics.topics import topic_names
 from web.feeds.commit_progress import CommitProgress
 from web.feeds.list_waiters import ListWaiters
 from web.feeds.popular_lists import PopularLists
@@ -39,6 +41,10 @@ class NoListError(LookupError):
     """There is no list for a listener, nor a popular one: no worker has served a generation yet."""
 
 
+class ListUnknownError(ConnectionError):
+    """A part of a listener's partition cannot be read, so it is not known which list is theirs. See `/readyz`."""
+
+
 class ListReader:
     """Reads lists from the gateway's view of the topics."""
 
@@ -50,8 +56,11 @@ class ListReader:
         popular: PopularLists,
         waiters: ListWaiters,
         progress: CommitProgress,
+        unreadable: UnreadablePlaces | None = None,
     ) -> None:
-        """Read from these parts."""
+        """Read from these parts; `unreadable` has the places that the view lacks."""
+        self._unreadable = UnreadablePlaces() if unreadable is None else unreadable
+        self._lists_topic = topic_names(settings).recommendations
         self._settings, self._view, self._catalog, self._popular = settings, view, catalog, popular
         self._waiters, self._progress = waiters, progress
 
@@ -66,6 +75,7 @@ class ListReader:
 
         Raises:
             NoListError: There is neither an own nor a popular list.
+            ListUnknownError: The listener's list may be in a part of the topic that cannot be read.
             UnreadableRecord: The record under the listener's id is not a valid list.
         """
         held = self._view.list_of(user_id)
@@ -80,6 +90,7 @@ class ListReader:
     ) -> Recommendations:
         """Return the requested part of the listener's own list, or of the popular one if it is missing or expired."""
         if recommendations is None or recommendations.expires_at_ms <= now_ms:
+            self._check_whole(user_id)
             popular = self._popular.of(wanted.kind or ALL_KINDS)
             if popular is not None:
                 recommendations, wanted = as_list_of(user_id, popular, self._settings), wanted._replace(kind=None)
@@ -89,6 +100,18 @@ class ListReader:
         return cut(
             recommendations, wanted, lambda item_id: self._catalog.is_available(item_id, now_ms), self._catalog.kind_of
         )
+
+    def _check_whole(self, user_id: str) -> None:
+        """Check that the whole partition of a listener's list was read: no popular list hides one of their own.
+
+        Raises:
+            ListUnknownError: It was not.
+        """
+        partition = partition_of(user_id, self._settings.topics.partitions)
+        if not self._unreadable.is_whole(self._lists_topic, partition):
+            (place, *_) = self._unreadable.describe(self._lists_topic, partition)
+            message = f"The list of this listener is not known, because a part of its topic cannot be read: {place}."
+            raise ListUnknownError(message)
 
     def held(self, user_id: str) -> Recommendations | None:
         """Return a listener's own list, whole, as it stands on the topic."""

@@ -11,6 +11,7 @@ from state.generations.serving import Serving
 from state.lists.explain_score import Explanation
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
+from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.export_document import UserExport
 from streams.messages.receipt import Receipt
 from streams.settings import Settings
@@ -62,6 +63,8 @@ class GatewayParts:
     streams: OpenStreams
     play_latency: PlayLatency
     metrics: GatewayMetrics
+    unreadable: UnreadablePlaces
+    """The places of all followed topics that could not be read."""
 
     @property
     def caught_up(self) -> bool:
@@ -82,9 +85,10 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
             take_items(catalog, search, records)
         waiters.wake(user_id for user_id, _ in lists)
 
-    follower = TopicFollower(settings, view, changed)
+    unreadable = UnreadablePlaces()
+    follower = TopicFollower(settings, view, changed, unreadable)
     progress = CommitProgress(settings, follower, waiters)
-    rejects, streams = Rejects(settings), OpenStreams(settings.gateway.streams_max)
+    rejects, streams = Rejects(settings, unreadable), OpenStreams(settings.gateway.streams_max)
     state = GatewayState(
         follower.caught_up.is_set,
         lambda: follower.behind,
@@ -92,6 +96,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         lambda: streams.n_open,
         lambda: serving.current.manifest.created_at_ms if serving.current else None,
         lambda: rejects.n_seen,
+        lambda: len(unreadable),
     )
     return GatewayParts(
         settings=settings,
@@ -104,7 +109,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         serving=serving,
         catalog=catalog,
         popular=popular,
-        lists=ListReader(settings, view, catalog, popular, waiters, progress),
+        lists=ListReader(settings, view, catalog, popular, waiters, progress, unreadable),
         search=search,
         session_ranking=SessionRanking(settings, serving, ranker, thread),
         dashboard=Dashboard(settings, progress, serving),
@@ -112,6 +117,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         streams=streams,
         play_latency=PlayLatency(),
         metrics=GatewayMetrics(state, DiskMetrics(settings.application.data_path)),
+        unreadable=unreadable,
     )
 
 

@@ -122,3 +122,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     records_left: Annotated[int, Meta(ge=0, description="Records of the topics that it has yet to read.")] = 0
     generation: str | None = None
+    unreadable: Annotated[
+        list[str], Meta(description="Parts of the topics that cannot be read, each with its place and the reason.")
+    ] = []

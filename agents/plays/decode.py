@@ -1,6 +1,5 @@
 """A commit group's events as columns, user after user; unreadable records are rejected."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -8,10 +7,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.plays.reject_batch import SAYS_PRIVATE, reject_batch
 from state.keys import item_key, play_id_key
 from state.users.event_columns import Action, EventColumns
 from state.users.record import NOTHING_APPLIED
 from streams.consumer.slices import Record, Slice
+from streams.fetch.unreadable_batch import is_unreadable
 from streams.messages.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
 from streams.messages.records import RejectedPlay
 from streams.outbox import Item
@@ -47,6 +48,9 @@ def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
     partitions = {number: _PartitionEvents(weights) for number in sorted(part.partition for part in slices)}
     for topic, partition, records, _ in slices:
         events = partitions[partition]
+        if is_unreadable(records):
+            events.rejects += reject_batch(records[0])
+            continue
         for record in records:
             try:
                 event = read_event(record.key, record.value, settings.topics.play_bytes_max, weights.types)
@@ -67,7 +71,6 @@ def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
 
 
 _Row = tuple[int, int, int, float, int, int, int]
-_SAYS_PRIVATE = re.compile(rb'"private"\s*:(?!\s*(?:false|null))')
 
 
 class _PartitionEvents:
@@ -112,7 +115,7 @@ class _PartitionEvents:
     def reject(self, topic: str, partition: int, record: Record, reason: str) -> None:
         """Reject an unreadable record; of a private one only the offset is written."""
         key, value = record.key, record.value
-        if value is not None and _SAYS_PRIVATE.search(value):
+        if value is not None and SAYS_PRIVATE.search(value):
             key = value = None
             reason = "a private play is unreadable; its content stays in the topic of plays alone"
         rejected = RejectedPlay(

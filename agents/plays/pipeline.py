@@ -17,6 +17,7 @@ from agents.plays.play_flow import PlayFlow
 from state.generations.serving import Serving
 from state.users.store import UserStore
 from streams.consumer.slices import Slice, acknowledge, take_group
+from streams.fetch.unreadable_batch import is_unreadable
 from streams.settings import Settings
 
 EXPIRE_EVERY_S = 1.0
@@ -130,7 +131,8 @@ class CommitPipeline:
         committed = await self._commit(partitions, lambda context: self._work.fold(group, context))
         self.flow.add(self._clock() - began)
         durable = [part for part in group if part.partition in committed.durable]
-        arrived_ms = [record.timestamp for part in durable for record in part.records]
+        readable = (part.records for part in durable if not is_unreadable(part.records))
+        arrived_ms = [record.timestamp for records in readable for record in records]
         self.latencies.add(time.time_ns() // 1_000_000 - np.array(arrived_ms, np.int64))
         return durable
 

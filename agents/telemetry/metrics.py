@@ -3,8 +3,8 @@
 import asyncio
 import errno
 import logging
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -21,6 +21,7 @@ from state.generations.serving import Serving
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.users.store import UserStore
+from streams.consumer.slices import StableEnd
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,17 @@ class MetricsError(RuntimeError):
     """
 
 
+class PlaysSource(Protocol):
+    """The consumer of plays."""
+
+    @property
+    def n_unreadable(self) -> int:
+        """Return the records in batches that were set aside because they do not decode."""
+
+    def stable_ends(self) -> Mapping[int, StableEnd]:
+        """Return the last stable offset of every partition."""
+
+
 class WorkerMetrics(Collector):
     """Turns the present state of a worker into samples; the worker's parts do not depend on it."""
 
@@ -47,8 +59,10 @@ class WorkerMetrics(Collector):
         pulses: Pulses | None = None,
         latencies: LatencyHistogram | None = None,
         disk: DiskMetrics | None = None,
+        source: PlaysSource | None = None,
     ) -> None:
         """Read these parts."""
+        self._source = source
         self._ranker, self._serving, self._store = ranker, serving, store
         self._outcome_counts, self._quality = observers.outcome_counts, observers.live_quality
         self._pulses, self._latencies, self._disk = pulses, latencies, disk
@@ -74,6 +88,9 @@ class WorkerMetrics(Collector):
         events = CounterMetricFamily("playfold_events", "Events by outcome.", labels=["outcome"])
         for outcome, n in self._outcome_counts.n_events.items():
             events.add_metric([outcome], n)
+        if self._source is not None:
+            events.add_metric(["unreadable"], self._source.n_unreadable)
+            yield from _of_stable_ends(self._source.stable_ends())
         yield events
 
     def _of_ranking(self) -> Iterator[Metric]:
@@ -126,6 +143,18 @@ class WorkerMetrics(Collector):
         swept = sum(state.swept == generation.key for state in partitions)
         text = "Partitions whose users are all folded under the generation in service."
         yield GaugeMetricFamily("playfold_partitions_swept", text, value=swept)
+
+
+def _of_stable_ends(ends: Mapping[int, StableEnd]) -> Iterator[Metric]:
+    text = "The offset up to which transactions on plays have ended."
+    offsets = GaugeMetricFamily("playfold_last_stable_offset", text, labels=["partition"])
+    text = "Records of plays that wait for the end of an open transaction."
+    waiting = GaugeMetricFamily("playfold_uncommitted_plays", text, labels=["partition"])
+    for partition, end in sorted(ends.items()):
+        offsets.add_metric([str(partition)], end.offset)
+        waiting.add_metric([str(partition)], end.n_waiting)
+    yield offsets
+    yield waiting
 
 
 def _of_latencies(latencies: LatencyHistogram) -> Metric:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from cli.demo.scores import HitRates, Latencies, Place
+from streams.fetch.followed_partitions import FollowedPartitions
 from streams.files.play_columns import PlaysPiece
 from streams.files.replay import Sender, Sent
 from streams.messages.records import Recommendations
 from streams.outbox import Outbox
 from streams.readers.latest_list import fresher, read_list
-from streams.readers.log_reader import partitions_of, reader
+from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -127,11 +128,11 @@ async def follow_lists(settings: Settings, figures: LiveFigures) -> None:
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         tps = await partitions_of(consumer, topic_names(settings).recommendations)
         consumer.assign(tps)
-        await consumer.seek_to_beginning(*tps)
+        starts = {tp: span.start for tp, span in (await spans_of(consumer, tps)).items()}
+        followed = FollowedPartitions(consumer, starts)
         while True:
-            fetched = await consumer.getmany(timeout_ms=1000)
-            now = time.monotonic()
-            for records in fetched.values():
+            async for _, records in followed.fetch(1000):
+                now = time.monotonic()
                 for record in records:
                     if record.value is not None:
                         figures.take(read_list(record.value), now)

@@ -1,11 +1,12 @@
 """The answers of the probes, by which the rules judge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from state.storage.disk_space import DiskSpace
 from streams.messages.records import Pulse
 from streams.readers.log_reader import Span
+from streams.readers.open_transactions import OpenTransaction
 
 
 class LagReadings(NamedTuple):
@@ -18,6 +19,8 @@ class LagReadings(NamedTuple):
     starts: Mapping[int, int]
     """By partition, the first offset that Kafka still has."""
     seconds: float
+    open_transactions: Sequence[OpenTransaction] = ()
+    """Transactions that keep workers from reading on."""
 
 
 class WorkerReport(NamedTuple):

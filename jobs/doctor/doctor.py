@@ -11,6 +11,7 @@ from jobs.announcement import announced
 from jobs.doctor.answers import WorkerReport
 from jobs.doctor.finding import Finding, Issue, make_finding
 from jobs.doctor.probes import (
+    name_producers,
     probe_disks,
     probe_gateway,
     probe_generation,
@@ -86,7 +87,11 @@ class Doctor:
         return check_generation(await in_thread(lambda: probe_generation(self._settings)), now_ms())
 
     async def _lag(self) -> Finding:
-        return check_lag(await probe_lag(self._settings))
+        readings = await probe_lag(self._settings)
+        transactions = readings.open_transactions
+        if transactions:
+            transactions = await in_thread(lambda: name_producers(readings.open_transactions, self._settings))
+        return check_lag(readings._replace(open_transactions=transactions))
 
     async def _workers(self) -> Finding:
         reports, announcement = await self._worker_reports(), None

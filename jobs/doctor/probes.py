@@ -1,8 +1,12 @@
 """The probes of `playfold doctor`: each asks one part of the system and changes nothing."""
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+
+from kafka import TopicPartition
 
 from jobs.announcement import announced
 from jobs.doctor.answers import AnnouncedGeneration, DiskUsage, GatewayResponse, LagReadings, WorkerReport
@@ -14,9 +18,14 @@ from state.storage.disk_space import disk_space_of
 from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import partitions_of, read_topic, reader, spans_of
+from streams.readers.open_transactions import OpenTransaction, find_open_transactions
 from streams.settings import Settings
 from streams.settings.processes import GatewaySettings
+from streams.topics.admin import TopicsError
+from streams.topics.cluster import find_producer
 from streams.topics.topics import topic_names
+
+log = logging.getLogger(__name__)
 
 LAG_INTERVAL_S = 2.0
 """Seconds between the two readings of the lag."""
@@ -38,7 +47,24 @@ async def probe_lag(settings: Settings) -> LagReadings:
     async with lag_of(settings) as lag:
         first = await lag.spans()
         await asyncio.sleep(LAG_INTERVAL_S)
-        return LagReadings(first, await lag.spans(), starts, LAG_INTERVAL_S)
+        second = await lag.spans()
+    waits = any(span.end > span.start for span in second.values())
+    transactions = await find_open_transactions(topic_names(settings).plays, settings) if waits else []
+    return LagReadings(first, second, starts, LAG_INTERVAL_S, transactions)
+
+
+def name_producers(transactions: Sequence[OpenTransaction], settings: Settings) -> list[OpenTransaction]:
+    """Return open transactions with the ids of their producers, without one that may not be asked for."""
+    named = []
+    for transaction in transactions:
+        tp = TopicPartition(transaction.topic, transaction.partition)
+        try:
+            producer_id = find_producer(tp, transaction.offset, settings.kafka)
+        except TopicsError as error:
+            log.warning("producer_unknown", extra={"reason": str(error)})
+            producer_id = None
+        named.append(transaction._replace(producer_id=producer_id))
+    return named
 
 
 async def probe_workers(settings: Settings) -> list[WorkerReport]:

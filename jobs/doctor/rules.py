@@ -9,6 +9,7 @@ from jobs.doctor.finding import Finding, Issue, Verdict, make_finding
 from state.storage.disk_space import DiskSpace
 from streams.process.format_text import format_duration, pluralize
 from streams.readers.log_reader import Span
+from streams.readers.open_transactions import OpenTransaction
 from streams.settings import Settings
 from streams.topics.cluster import Cluster
 
@@ -103,7 +104,17 @@ def check_lag(lag: LagReadings) -> Finding:
         plays = f"{pluralize(sum(deleted.values()), 'play')} of {name_partitions(sorted(deleted))}"
         says = f"Kafka deleted {plays} at the end of the retention, before a worker folded them."
         issues.append(Issue("problem", says, "Send them again if a client still has them, and start workers in time."))
+    issues += [_held(transaction) for transaction in lag.open_transactions]
     return make_finding("lag", fine, issues)
+
+
+def _held(transaction: OpenTransaction) -> Issue:
+    do = (
+        "Workers read on once its producer commits or aborts it. If the producer is gone, abort it: "
+        f"`kafka-transactions.sh --bootstrap-server BROKER abort --topic {transaction.topic} "
+        f"--partition {transaction.partition} --start-offset {transaction.offset}`."
+    )
+    return Issue("warning", str(transaction), do)
 
 
 def _plays(spans: Mapping[int, Span]) -> int:
@@ -140,6 +151,15 @@ def _describe_skew(name: str, skew_ms: int) -> str:
     return f"The clock of {name} is {format_duration(abs(skew_ms))} {side} Kafka's."
 
 
+def _unreadable(url: str, places: object) -> list[Issue]:
+    """Return the parts of the topics that a gateway cannot read."""
+    if not isinstance(places, list) or not places:
+        return []
+    says = f"The gateway at {url} cannot read {pluralize(len(places), 'part')} of its topics: {'; '.join(places)}."
+    do = "Let another replica lead the partition, or restore the topic from a backup, and restart the gateway."
+    return [Issue("problem", says, do)]
+
+
 def check_gateway(probed: GatewayResponse | Issue) -> Finding:
     """Check that the response is that of a gateway that is ready."""
     if isinstance(probed, Issue):
@@ -150,7 +170,7 @@ def check_gateway(probed: GatewayResponse | Issue) -> Finding:
     except (ValueError, RecursionError):
         fields = {}
     if status == 200 and fields.get("status") == "ready":  # noqa: PLR2004  HTTP's own number
-        return make_finding("gateway", f"The gateway at {url} is ready.")
+        return make_finding("gateway", f"The gateway at {url} is ready.", _unreadable(url, fields.get("unreadable")))
     if status == 503 and "detail" in fields:  # noqa: PLR2004
         says = f"The gateway at {url} is not ready: {fields['detail']}"
         issue = Issue("problem", says, "Wait while it reads its topics. If that does not end, check Kafka.")

@@ -1,17 +1,18 @@
 """All data about one listener, read from the topics into one document."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from jobs.user_requests.exported_record import StoredRecord
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.export_document import ExportedEvent, ExportedList, ExportedReject, UserExport
 from streams.messages.records import RejectedPlay
 from streams.partitioning import partition_of
 from streams.readers.latest_list import fresher, read_list
-from streams.readers.log_reader import read_topic
+from streams.readers.log_reader import log_skipped, read_topic
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import topic_names
@@ -53,14 +54,17 @@ async def export_user(user_id: str, settings: Settings, now_ms: int) -> UserExpo
     )
 
 
-async def _all(topic: str, partition: int, kafka: KafkaSettings) -> AsyncIterator[ConsumerRecord]:
-    async for _, records in read_topic(kafka, topic, kafka.timeout_s, [partition]):
+async def _all(
+    topic: str, partition: int, kafka: KafkaSettings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> AsyncIterator[ConsumerRecord]:
+    async for _, records in read_topic(kafka, topic, kafka.timeout_s, [partition], skip):
         for record in records:
             yield record
 
 
 async def _mine(topic: str, key: bytes, partition: int, settings: Settings) -> AsyncIterator[ConsumerRecord]:
-    async for record in _all(topic, partition, settings.kafka):
+    skip = log_skipped if topic == topic_names(settings).plays else None  # workers have set such a batch aside
+    async for record in _all(topic, partition, settings.kafka, skip):
         if record.key == key:
             yield record
 

@@ -8,11 +8,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from state.users.record import applied_offset_of
+from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
 from streams.readers.log_reader import partitions_of, reader, spans_of
+from streams.readers.open_transactions import find_open_transactions
 from streams.settings import Settings
 from streams.topics.topics import TopicNames, topic_names
 
@@ -39,16 +41,18 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
     followed = [TopicPartition(topic, partition) for topic in _topics_of_result(request, names)]
     key, value = request.user_id.encode(), _encode(request, settings)
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer, Outbox(settings.kafka) as outbox:
-        await _seek_to_ends(consumer, followed)
+        partitions = await _follow_from_ends(consumer, followed)
         offset = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first
         try:
             async with asyncio.timeout(settings.kafka.timeout_s):
-                offsets = await _await_result(_records(consumer, key), names.users_changelog, offset, len(followed))
+                offsets = await _await_result(_records(partitions, key), names.users_changelog, offset, len(followed))
         except TimeoutError:
+            held = await find_open_transactions(names.plays, settings, [partition])
+            waits = "".join(f" {transaction}" for transaction in held)
             message = (
                 f"The request for {request.user_id!r} is queued ({names.plays}, partition {partition}, offset "
-                f"{offset}), but no worker processed it within {settings.kafka.timeout_s:g} s. "
-                "It is processed as soon as a worker runs."
+                f"{offset}), but no worker processed it within {settings.kafka.timeout_s:g} s.{waits} "
+                f"It is processed as soon as {'the transaction has ended' if held else 'a worker runs'}."
             )
             raise RequestTimeoutError(message) from None
     return Receipt(
@@ -79,20 +83,19 @@ def _topics_of_result(request: UserRequest, names: TopicNames) -> list[str]:
     return [names.users_changelog, *tombstone]
 
 
-async def _seek_to_ends(consumer: AIOKafkaConsumer, followed: list[TopicPartition]) -> None:
-    """Position a consumer at the ends of partitions."""
+async def _follow_from_ends(consumer: AIOKafkaConsumer, followed: list[TopicPartition]) -> FollowedPartitions:
+    """Follow partitions from their present ends on."""
     for tp in followed:
         await partitions_of(consumer, tp.topic)
     ends = await spans_of(consumer, followed)
     consumer.assign(followed)
-    for tp, span in ends.items():
-        consumer.seek(tp, span.end)
+    return FollowedPartitions(consumer, {tp: span.end for tp, span in ends.items()})
 
 
-async def _records(consumer: AIOKafkaConsumer, key: bytes) -> AsyncIterator[tuple[str, ConsumerRecord]]:
+async def _records(partitions: FollowedPartitions, key: bytes) -> AsyncIterator[tuple[str, ConsumerRecord]]:
     """Yield new records of a key, each with its topic."""
     while True:
-        for tp, records in (await consumer.getmany(timeout_ms=100)).items():
+        async for tp, records in partitions.fetch(100):
             for record in records:
                 if record.key == key:
                     yield tp.topic, record

@@ -180,7 +180,8 @@ class Tracer:
     ) -> ReadBack:
         """Read the records under some keys from the partition's end, until they are enough or the time is over."""
         tp = TopicPartition(topic, self._partition)
-        async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
+        kafka = self._settings.kafka
+        async with reader(kafka, kafka.timeout_s, committed_only=True) as consumer:  # as workers do
             await partitions_of(consumer, topic)
             span = (await spans_of(consumer, [tp]))[tp]
             start, records = span.end, list[ConsumerRecord]()

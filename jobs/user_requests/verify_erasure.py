@@ -1,6 +1,6 @@
 """The remnants of a forgotten listener: on every topic, and in every store on this machine."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from state.gateway_view import list_on_disk
 from state.users.partition import OUTRANKED_PREFIX, OWED_PREFIX
 from state.users.partition_on_disk import read_on_disk
 from state.users.record import is_forgotten
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.events import Forget, UnreadablePlay, read_event
 from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
@@ -51,17 +52,19 @@ async def find_remnants(user_id: str, settings: Settings) -> list[Remnant]:
     return [
         changelog,
         recommendations,
-        *[Remnant(place=topic, stands=False, older=await _count(topic, user_id, settings)) for topic in expiring],
+        *[await _on_expiring(topic, user_id, settings) for topic in expiring],
         *_in_states(user_id, settings, changed_at),
         *_in_views(user_id, settings, listed_at),
         *_in_nights(user_id, settings.application),
     ]
 
 
-async def _records(topic: str, user_id: str, settings: Settings) -> AsyncIterator[ConsumerRecord]:
+async def _records(
+    topic: str, user_id: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> AsyncIterator[ConsumerRecord]:
     """Yield the records under a listener's key on a topic."""
     key, partition = user_id.encode(), partition_of(user_id, settings.topics.partitions)
-    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, [partition]):
+    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, [partition], skip):
         for record in records:
             if record.key == key:
                 yield record
@@ -76,13 +79,14 @@ async def _on_compacted(topic: str, user_id: str, settings: Settings) -> tuple[R
     return Remnant(place=topic, stands=stands, older=n_with_content - stands), last
 
 
-async def _count(topic: str, user_id: str, settings: Settings) -> int:
+async def _on_expiring(topic: str, user_id: str, settings: Settings) -> Remnant:
     """Count the records on a topic that is not compacted, without requests to be forgotten."""
-    is_plays = topic == topic_names(settings).plays
+    is_plays, skipped = topic == topic_names(settings).plays, list[UnreadableBatch]()
     n = 0
-    async for record in _records(topic, user_id, settings):
+    async for record in _records(topic, user_id, settings, skipped.append):
         n += not (is_plays and _is_forget(record, settings.topics.play_bytes_max))
-    return n
+    unread = " ".join(str(batch) for batch in skipped) or None
+    return Remnant(place=topic, stands=False, older=n, unread=unread)
 
 
 def _has_content(value: bytes | None) -> bool:

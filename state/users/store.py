@@ -16,6 +16,7 @@ from faust.types.tuples import TP
 from state.errors import StateError
 from state.storage.files import finish_removals, last_written_s, remove_folder
 from state.users.partition import PartitionState
+from streams.fetch.unreadable_batch import readable
 from streams.settings import Settings
 from streams.topics.topics import USERS_TABLE
 
@@ -52,6 +53,7 @@ class UserStore(Store[bytes, bytes]):
         super().__init__(*args, **options)
         self.partitions: dict[int, PartitionState] = {}
         self.n_recovered = 0
+        self._failed = False
         self.opened_at = time.monotonic()
         """When partitions were opened last, by the monotonic clock."""
         self.lock = asyncio.Lock()
@@ -129,18 +131,22 @@ class UserStore(Store[bytes, bytes]):
     def apply_changelog_batch(self, batch: Iterable[faust.EventT[Any]], to_key: Any, to_value: Any) -> None:  # noqa: ARG002
         """Apply slices of the changelog.
 
-        Faust would log an error here and continue with incomplete state, so an error stops the worker.
+        Faust would log an error here and continue with incomplete state, so an error stops the worker. Later slices,
+        and those that Faust applies while it stops, are ignored: the state would have a gap behind its place.
         """
         for event in batch:
+            if self._failed:
+                return
             message = event.message
             state = self.partitions.get(message.partition)
             if state is None:  # it was revoked meanwhile; its place does not change
                 continue
             try:
-                state.apply_changelog(message.value)
+                state.apply_changelog(readable(message.value))
             except Exception as error:
                 reason = StateError(f"Partition {message.partition} cannot take in its changelog: {error}.")
                 reason.__cause__ = error
+                self._failed = True
                 self.app.loop.create_task(self.app.crash(reason), name="recovery-failed")
                 raise reason from error
             self.n_recovered += len(message.value)

@@ -1,4 +1,4 @@
-"""The thread of the Faust consumer: it always ends, and no other thread uses its sockets."""
+"""The thread of the Faust consumer: it reads committed records, always ends, and no other thread uses its sockets."""
 
 import asyncio
 from typing import Any
@@ -27,6 +27,12 @@ class SliceConsumerThread(driver.AIOKafkaConsumerThread):
     """A consumer's thread that closes the client in its own event loop."""
 
     Worker = BoundedThread
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """Read only committed records: a producer may abort a transaction. Faust has no setting for it."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        return consumer
 
     def close(self) -> None:
         """Start to close the client without waiting, since the app may stop in the middle of a rebalance.

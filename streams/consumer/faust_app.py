@@ -5,7 +5,7 @@ from typing import Any
 import faust
 
 from streams.connection.faust_credentials import faust_options
-from streams.consumer.slices import SliceTransport
+from streams.consumer.slices import SliceTransport, StableEnd
 from streams.settings import Settings
 
 FETCH_BYTES_MAX = 4 << 20
@@ -19,6 +19,15 @@ class PlayfoldApp(faust.App):
     """Most plays in a slice."""
     waiting_plays_max: int
     """Queued plays above which no more are fetched; one fetch may exceed it."""
+
+    @property
+    def n_unreadable(self) -> int:
+        """Return the records of plays in batches that were set aside because they do not decode."""
+        return self._consumer.n_unreadable if self._consumer is not None else 0
+
+    def stable_ends(self) -> dict[int, StableEnd]:
+        """Return the last stable offset of every partition of plays."""
+        return self._consumer.stable_ends() if self._consumer is not None else {}
 
     def _new_transport(self) -> SliceTransport:
         return SliceTransport(self.conf.broker_consumer, self, loop=self.loop)

@@ -6,9 +6,10 @@ Only this file, `streams/consumer/consumer_thread.py` and `streams/consumer/faus
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from aiokafka.consumer import fetcher
 from aiokafka.structs import TopicPartition
@@ -16,6 +17,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
 from streams.consumer.consumer_thread import SliceConsumerThread
+from streams.fetch.batches import ReadableRecords
+from streams.fetch.unreadable_batch import is_unreadable
+
+log = logging.getLogger(__name__)
 
 IDLE_S = 0.01
 """Pause before the next check whether a partition may be fetched."""
@@ -36,7 +41,11 @@ class Record(Protocol):
 
 
 class Slice(NamedTuple):
-    """Records of one partition that are acknowledged together."""
+    """Records of one partition that are acknowledged together.
+
+    In place of records there may be one `UnreadableBatch`. A slice without records moves the committed offset over
+    control records and aborted ones, which no slice of records follows.
+    """
 
     topic: str
     partition: int
@@ -44,11 +53,29 @@ class Slice(NamedTuple):
     message: ConsumerMessage
 
 
-class LeanRecords(fetcher.PartitionRecords):
+class StableEnd(NamedTuple):
+    """The end of a partition for readers of committed records."""
+
+    offset: int
+    """The last stable offset."""
+    n_waiting: int
+    """Records behind it, which wait for the end of an open transaction."""
+
+
+class LeanRecords(ReadableRecords):
     """Passes decoded records through, with key, value, offset and timestamp.
 
     aiokafka would wrap each into an object that also names topic and partition, at half the cost of a fetch.
     """
+
+    read_to: ClassVar[dict[TP, int]] = {}
+    """The offset after each response that was read to its end. It is behind the last record if control records,
+    aborted records or compacted ones follow."""
+
+    def _unpack_records(self) -> Iterator[Any]:
+        yield from super()._unpack_records()
+        if self._isolation_level == fetcher.READ_COMMITTED:  # the consumer of Faust, and no other of the process
+            self.read_to[TP(*self._tp)] = self.next_fetch_offset
 
     def _consumer_record(self, _tp: TP, record: Any) -> Any:
         return record
@@ -83,6 +110,8 @@ class SliceConsumer(driver.Consumer):
         super().__init__(*args, **options)
         self.slices: asyncio.Queue[Slice] = asyncio.Queue()
         """Slices of plays to be folded; `PlayfoldApp.waiting_plays_max` bounds them."""
+        self.n_unreadable = 0
+        """Records in batches of plays that do not decode."""
         self._waiting_plays = 0
         self._room = asyncio.Event()
         self._read_offset = Unread()
@@ -93,31 +122,44 @@ class SliceConsumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """Fetch; queue the slices of plays, and yield those of a changelog as messages.
 
-        A slice's message has the list of records as its value and the offset of the last one.
+        A slice's message has the list of records as its value. Its offset is that of the last one, or of the control
+        records and aborted records behind it.
         """
         await self._wait_for_room(timeout)
         if self._waiting_plays > self.app.waiting_plays_max:
             return
         generation_id = self.app.consumer_generation_id
+        LeanRecords.read_to.clear()
         fetched, active = await self._wait_next_records(timeout)
-        if not fetched or self.should_stop:
+        read_to = dict(LeanRecords.read_to)
+        if not (fetched or read_to) or self.should_stop:
             return
         if not self.flow_active or self.app.consumer_generation_id != generation_id:
-            firsts = {tp: records[0].offset for tp, records in fetched.items()}
+            firsts = {tp: records[0].offset for tp, records in (fetched or {}).items()}
             await self._thread.call_thread(self._rewind, firsts)
             return
-        for tp, records in fetched.items():
+        for tp, records in (dict.fromkeys(read_to, ()) | (fetched or {})).items():
             if active is not None and tp not in active:
                 continue
             for part in self._parts(tp, records):
                 if not self.flow_active or self.app.consumer_generation_id != generation_id:
                     return  # the next assignment seeks
-                message = _slice_message(tp, part, generation_id)
-                if self._is_changelog_tp(tp):
+                is_last = not part or part[-1] is records[-1]
+                message = _slice_message(tp, part, generation_id, read_to.get(tp, 0) - 1 if is_last else -1)
+                if not self._is_changelog_tp(tp):
+                    self._queue(Slice(tp.topic, tp.partition, part, message))
+                elif part:
                     yield tp, message
-                else:
-                    self._waiting_plays += len(part)
-                    self.slices.put_nowait(Slice(tp.topic, tp.partition, part, message))
+
+    def _queue(self, part: Slice) -> None:
+        """Queue a slice of plays; log and count a batch that does not decode, which its group rejects."""
+        if is_unreadable(part.records):
+            batch = part.records[0]
+            self.n_unreadable += batch.last_offset - batch.offset + 1
+            place = {"topic": batch.topic, "partition": batch.partition, "offset": batch.offset}
+            log.error("batch_unreadable", extra={**place, "last": batch.last_offset, "reason": batch.reason})
+        self._waiting_plays += len(part.records)
+        self.slices.put_nowait(part)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:  # noqa: ASYNC109
         """Fetch from a copy of the active partitions, since Faust changes its set during the fetch."""
@@ -158,6 +200,20 @@ class SliceConsumer(driver.Consumer):
         for tp in tps:
             self._thread._ensure_consumer().seek(TopicPartition(*tp), 0)  # noqa: SLF001
 
+    def stable_ends(self) -> dict[int, StableEnd]:
+        """Return the last stable offset of every partition of plays, as of its last fetch."""
+        consumer = self._thread._consumer if self._thread is not None else None  # noqa: SLF001
+        subscription = consumer._subscription.subscription if consumer is not None else None  # noqa: SLF001
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None:
+            return {}
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps if not self._is_changelog_tp(TP(*tp))}
+        return {
+            tp.partition: StableEnd(state.lso, state.highwater - state.lso)
+            for tp, state in states.items()
+            if state is not None and state.highwater is not None and state.lso is not None
+        }
+
     def taken(self, plays: int) -> None:
         """Count plays that left the queue."""
         self._waiting_plays = max(0, self._waiting_plays - plays)
@@ -186,18 +242,23 @@ class SliceConsumer(driver.Consumer):
     def _parts(self, tp: TP, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         """Cut the fetched records into slices; a whole fetch of a changelog is one slice."""
         size = len(records) if self._is_changelog_tp(tp) else self.app.slice_plays_max
-        for start in range(0, len(records), size or 1):
+        for start in range(0, len(records) or 1, size or 1):
             yield records[start : start + size]
 
 
-def _slice_message(tp: TP, records: Sequence[Record], generation_id: int) -> ConsumerMessage:
-    last = records[-1]
+def _slice_message(tp: TP, records: Sequence[Record], generation_id: int, read_to: int) -> ConsumerMessage:
+    """Return the message of a slice, with the offset of its last record, or `read_to` if that is greater."""
+    offset, timestamp, timestamp_type = read_to, 0, 0
+    if records:
+        last = records[-1]
+        offset = max(offset, records[0].last_offset if is_unreadable(records) else last.offset)
+        timestamp, timestamp_type = last.timestamp, last.timestamp_type
     return ConsumerMessage(
         tp.topic,
         tp.partition,
-        last.offset,
-        last.timestamp / 1000,
-        last.timestamp_type,
+        offset,
+        timestamp / 1000,
+        timestamp_type,
         [],
         None,
         records,

@@ -136,14 +136,21 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RejectedPlay(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of `plays` that does not decode, with the reason and its bytes."""
+    """A record of `plays` that does not decode, or a whole batch of records, with the reason and its bytes."""
 
     topic: Annotated[str, Meta(description="Topic of the record.")]
     partition: Annotated[int, Meta(ge=0, description="Partition of the record.")]
     offset: Annotated[int, Meta(ge=0, description="Offset of the record.")]
     reason: Annotated[str, Meta(description="Reason of the rejection.")]
     key: Annotated[bytes | None, Meta(description="Its key, in base64.")]
-    value: Annotated[bytes | None, Meta(description="Its value, in base64.")]
+    value: Annotated[
+        bytes | None,
+        Meta(description="Its value, in base64. Of a batch: its bytes as Kafka has them, or a part."),
+    ]
+    last_offset: (
+        Annotated[int, Meta(ge=0, description="Of a batch that does not decode: the last offset skipped with it.")]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):

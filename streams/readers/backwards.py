@@ -6,7 +6,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from streams.readers.log_reader import Span, read_span
+from streams.readers.log_reader import Span, log_skipped, read_span
 
 FIRST_OFFSETS = 10_000
 """Length of the first range of offsets; every further range is twice as long as the one before it."""
@@ -30,7 +30,7 @@ async def read_backwards(
     selects: Callable[[ConsumerRecord], bool],
     timeout_s: float,
 ) -> AsyncGenerator[Range, None]:
-    """Read a partition range by range, the last range first.
+    """Read a partition range by range, the last range first. A batch that does not decode is logged and skipped.
 
     Args:
         consumer: A consumer of `reader`.
@@ -46,7 +46,7 @@ async def read_backwards(
     while end > span.start:
         start = max(span.start, end - length)
         selected: list[ConsumerRecord] = []
-        async for _, records in read_span(consumer, {tp: end}, {tp: start}, timeout_s):
+        async for _, records in read_span(consumer, {tp: end}, {tp: start}, timeout_s, log_skipped):
             selected += filter(selects, records)
         yield Range(start, selected)
         end, length = start, min(2 * length, OFFSETS_MAX)

@@ -1,12 +1,14 @@
 """Follows a compacted topic in every process, without a consumer group."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition
 
-from streams.readers.log_reader import partitions_of, reader
+from streams.fetch.followed_partitions import FollowedPartitions
+from streams.fetch.unreadable_places import UnreadablePlaces
+from streams.readers.log_reader import Span, partitions_of, reader, spans_of
 from streams.settings.deployment import KafkaSettings
 
 RECORDS_AT_ONCE = 500
@@ -20,9 +22,17 @@ class Broadcast:
     `on_record` is called with key and value of every record, in order, on the event loop; it must not block.
     """
 
-    def __init__(self, kafka: KafkaSettings, topic: str, on_record: OnRecord, timeout_s: float) -> None:
-        """Prepare to follow `topic`."""
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        on_record: OnRecord,
+        timeout_s: float,
+        unreadable: UnreadablePlaces | None = None,
+    ) -> None:
+        """Prepare to follow `topic`; the places that cannot be read are reported to `unreadable`."""
         self._kafka, self._topic, self._timeout_s = kafka, topic, timeout_s
+        self.unreadable = UnreadablePlaces() if unreadable is None else unreadable
         self._on_record = on_record
         self._task: asyncio.Task[None] | None = None
 
@@ -64,16 +74,16 @@ class Broadcast:
         async with reader(self._kafka, self._timeout_s) as consumer:
             partitions = await partitions_of(consumer, self._topic)
             consumer.assign(partitions)
-            await consumer.seek_to_beginning()
-            ends = await consumer.end_offsets(partitions)
+            spans = await spans_of(consumer, partitions)
+            followed = FollowedPartitions(consumer, {tp: span.start for tp, span in spans.items()}, self.unreadable)
             while True:
-                if not caught_up.is_set() and await _reached(consumer, ends):
+                if not caught_up.is_set() and self._reached(followed, spans):
                     caught_up.set()
                 await asyncio.sleep(0)  # fetched records are returned without a wait
-                for records in (await consumer.getmany(timeout_ms=200, max_records=RECORDS_AT_ONCE)).values():
+                async for _, records in followed.fetch(200, RECORDS_AT_ONCE):
                     for record in records:
                         self._on_record(record.key, record.value)
 
-
-async def _reached(consumer: AIOKafkaConsumer, ends: dict[object, int]) -> bool:
-    return all([await consumer.position(tp) >= end for tp, end in ends.items()])
+    def _reached(self, followed: FollowedPartitions, spans: Mapping[TopicPartition, Span]) -> bool:
+        """Return whether every partition is read to its end, without those that cannot be read."""
+        return all(followed.places[tp] >= span.end or self.unreadable.is_blocked(tp) for tp, span in spans.items())

@@ -1,7 +1,8 @@
 """Bounded reads of a topic, without a consumer group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -10,10 +11,14 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import ConsumerRecord
 
+import streams.fetch.batches  # noqa: F401  batches that do not decode are values
 from streams.connection.clients import Consumer, new_consumer
 from streams.connection.rights import Right, describe_missing
 from streams.connection.start import UnreachableError, start_client
+from streams.fetch.unreadable_batch import UnreadableBatch, is_unreadable
 from streams.settings.deployment import KafkaSettings
+
+log = logging.getLogger(__name__)
 
 
 class LogReadError(ConnectionError):
@@ -21,8 +26,13 @@ class LogReadError(ConnectionError):
 
 
 @asynccontextmanager
-async def reader(kafka: KafkaSettings, timeout_s: float) -> AsyncIterator[AIOKafkaConsumer]:
+async def reader(
+    kafka: KafkaSettings, timeout_s: float, *, committed_only: bool = False
+) -> AsyncIterator[AIOKafkaConsumer]:
     """Connect a consumer that belongs to no group.
+
+    With `committed_only` it reads like a worker: no record of a transaction that is open or was aborted. The end of
+    a partition is its last stable offset then.
 
     Raises:
         LogReadError: No broker answered within `timeout_s` seconds, or the brokers refuse the connection.
@@ -35,6 +45,7 @@ async def reader(kafka: KafkaSettings, timeout_s: float) -> AsyncIterator[AIOKaf
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8 << 20,
         fetch_max_wait_ms=100,
+        isolation_level="read_committed" if committed_only else "read_uncommitted",
         request_timeout_ms=int(timeout_s * 1000),
     )
     try:
@@ -45,6 +56,12 @@ async def reader(kafka: KafkaSettings, timeout_s: float) -> AsyncIterator[AIOKaf
         yield consumer
     finally:
         await consumer.stop()
+
+
+def log_skipped(batch: UnreadableBatch) -> None:
+    """Log a batch that a reader skips."""
+    place = {"topic": batch.topic, "partition": batch.partition, "offset": batch.offset, "last": batch.last_offset}
+    log.warning("batch_skipped", extra={**place, "reason": batch.reason})
 
 
 async def partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
@@ -109,6 +126,7 @@ async def read_span(
     ends: Mapping[TopicPartition, int],
     starts: Mapping[TopicPartition, int],
     timeout_s: float,
+    skip: Callable[[UnreadableBatch], None] | None = None,
 ) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
     """Read partitions from their start offset up to, not including, their end offset.
 
@@ -116,32 +134,54 @@ async def read_span(
         consumer: A consumer of `reader`.
         ends: The offset after the last requested record, per partition.
         starts: The first requested offset; a partition left out is read from its beginning.
-        timeout_s: Seconds without any record after which the read fails.
+        timeout_s: Seconds without any progress after which the read fails.
+        skip: Called with a batch that does not decode, which is skipped; without it the read fails.
 
     Yields:
         A partition number and its records, in order.
 
     Raises:
-        LogReadError: Kafka sent nothing for `timeout_s` seconds.
+        LogReadError: Kafka sent nothing for `timeout_s` seconds, or a batch does not decode.
     """
     open_ends = await _seek_starts(consumer, ends, starts)
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_s
+    deadline, positions = loop.time() + timeout_s, dict[TopicPartition, int]()
     while open_ends:
-        fetched = await consumer.getmany(*open_ends, timeout_ms=200)
-        if fetched:
-            deadline = loop.time() + timeout_s
-        elif loop.time() > deadline:
-            message = f"{min(open_ends).topic} gave no record for {timeout_s:g} s before its end was reached."
-            raise LogReadError(message)
+        try:
+            fetched = await consumer.getmany(*open_ends, timeout_ms=200)
+        except KafkaError as error:
+            message = f"{min(open_ends).topic} cannot be read: {error!r}."
+            raise LogReadError(message) from error
         for tp, records in fetched.items():
+            if is_unreadable(records):
+                _skip(records[0], open_ends[tp], skip)
+                continue
             end = open_ends[tp]
             wanted = records if records[-1].offset < end else [record for record in records if record.offset < end]
             if wanted:
                 yield tp.partition, wanted
-        for tp in [tp for tp, end in open_ends.items() if await consumer.position(tp) >= end]:
+        reached = {tp: await consumer.position(tp) for tp in open_ends}
+        if fetched or reached != positions:  # aborted and control records move a position, too
+            deadline, positions = loop.time() + timeout_s, reached
+        elif loop.time() > deadline:
+            message = f"{min(open_ends).topic} gave no record for {timeout_s:g} s before its end was reached."
+            raise LogReadError(message)
+        for tp in [tp for tp, end in open_ends.items() if reached[tp] >= end]:
             del open_ends[tp]
             consumer.pause(tp)
+
+
+def _skip(batch: UnreadableBatch, end: int, skip: Callable[[UnreadableBatch], None] | None) -> None:
+    """Skip a batch that does not decode.
+
+    Raises:
+        LogReadError: The batch is before the end, and the caller skips none.
+    """
+    if batch.offset >= end:
+        return
+    if skip is None:
+        raise LogReadError(str(batch))
+    skip(batch)
 
 
 async def _seek_starts(
@@ -161,12 +201,20 @@ async def _seek_starts(
 
 
 async def read_topic(
-    kafka: KafkaSettings, topic: str, timeout_s: float, partitions: Sequence[int] | None = None
+    kafka: KafkaSettings,
+    topic: str,
+    timeout_s: float,
+    partitions: Sequence[int] | None = None,
+    skip: Callable[[UnreadableBatch], None] | None = None,
 ) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
-    """Read a topic, or some of its partitions, from the beginning to the present high watermark."""
+    """Read a topic, or some of its partitions, from the beginning to the present high watermark.
+
+    Records of open and of aborted transactions are among them. `skip` is called with a batch that does not decode;
+    without it the read fails at such a batch.
+    """
     async with reader(kafka, timeout_s) as consumer:
         tps = await partitions_of(consumer, topic)
         wanted = [tp for tp in tps if partitions is None or tp.partition in partitions]
         ends = {tp: span.end for tp, span in (await spans_of(consumer, wanted)).items()}
-        async for partition, records in read_span(consumer, ends, {}, timeout_s):
+        async for partition, records in read_span(consumer, ends, {}, timeout_s, skip):
             yield partition, records

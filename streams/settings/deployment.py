@@ -1,7 +1,7 @@
 """Settings of the deployment: application, Kafka, topics and the embedded broker."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -96,6 +96,10 @@ class KafkaSettings(SecuritySettings, frozen=True, kw_only=True, forbid_unknown_
         float,
         Meta(gt=0, le=3600, description="Seconds within which Kafka has to acknowledge; the worker ends otherwise."),
     ] = field(default=30.0, name="kafka_timeout_s")
+    compression: Annotated[
+        Literal["none", "gzip", "snappy", "lz4", "zstd"],
+        Meta(description="Compression of the records that playfold writes. It reads all of these."),
+    ] = "none"
 
 
 class TopicSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """The Kafka cluster: its id, its version and its brokers."""
 
 import msgspec
+from kafka import TopicPartition
 
 from streams.settings.deployment import KafkaSettings
 from streams.topics.admin import admin_client
@@ -33,3 +34,15 @@ def describe_cluster(kafka: KafkaSettings) -> Cluster:
         n_brokers=len(brokers),
         n_fenced=sum(bool(broker.get("is_fenced")) for broker in brokers),
     )
+
+
+def find_producer(tp: TopicPartition, offset: int, kafka: KafkaSettings) -> int | None:
+    """Return the id of the producer whose open transaction begins at an offset; None without one.
+
+    Raises:
+        TopicsError: Kafka did not answer, or refused.
+    """
+    with admin_client(kafka) as admin:
+        producers = admin.describe_producers([tp])[tp].active_producers
+    ids = [one.producer_id for one in producers if one.current_transaction_start_offset == offset]
+    return ids[0] if ids else None

@@ -27,6 +27,7 @@ BENCHMARKS = (
     "sweep",
     "snapshot",
     "live_quality",
+    "compression",
     "group",
 )
 """Every module of this folder that measures."""

@@ -20,7 +20,7 @@ from agents.observers.ordered import Observers
 from agents.observers.outcome_counts import OutcomeCounts
 from agents.observers.popularity import PopularityObserver
 from agents.observers.quality_window import ENTRY
-from agents.telemetry.metrics import WorkerMetrics
+from agents.telemetry.metrics import PlaysSource, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.serving import Serving
@@ -29,6 +29,7 @@ from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.users.store import UserStore
+from streams.consumer.slices import StableEnd
 from streams.settings import Settings
 from web.server.metrics import GatewayMetrics, GatewayState
 
@@ -47,6 +48,7 @@ def gateway_metrics() -> Iterator[Metric]:
         streams=lambda: 0,
         created_at_ms=lambda: 0,
         rejects=lambda: 0,
+        unreadable=lambda: 0,
     )
     metrics = GatewayMetrics(state, DiskMetrics(PROJECT))
     metrics.count_request("/readyz", "GET", 200, 0.01)
@@ -78,6 +80,7 @@ def worker_metrics() -> WorkerMetrics:
         cast(Pulses, SimpleNamespace(n_failed=0)),
         LatencyHistogram(),
         DiskMetrics(PROJECT),
+        cast(PlaysSource, SimpleNamespace(n_unreadable=0, stable_ends=lambda: {0: StableEnd(7, 0)})),
     )
 
 

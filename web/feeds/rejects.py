@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
+from streams.fetch.followed_partitions import FollowedPartitions
+from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.records import RejectedPlay
 from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.log_reader import partitions_of, reader, spans_of
@@ -39,9 +42,9 @@ class Rejects:
         latest: The latest rejects, those from before the start included.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Begin with none."""
-        self._settings = settings
+    def __init__(self, settings: Settings, unreadable: UnreadablePlaces | None = None) -> None:
+        """Begin with none; the places that cannot be read are reported to `unreadable`."""
+        self._settings, self._unreadable = settings, unreadable
         self.n_seen = 0
         self.latest: deque[Reject] = deque(maxlen=SHOWN)
 
@@ -59,13 +62,13 @@ class Rejects:
             tps = await partitions_of(consumer, topic_names(self._settings).plays_rejected)
             spans = await spans_of(consumer, tps)
             consumer.assign(tps)
-            for tp, span in spans.items():
-                consumer.seek(tp, max(span.start, span.end - SHOWN))
+            places = {tp: max(span.start, span.end - SHOWN) for tp, span in spans.items()}
+            followed = FollowedPartitions(consumer, places, self._unreadable)
             while True:
-                for tp, records in (await consumer.getmany(timeout_ms=500, max_records=1000)).items():
+                async for tp, records in followed.fetch(500, 1000):
                     self._take(records, spans[tp].end)
 
-    def _take(self, records: list[ConsumerRecord], before: int) -> None:
+    def _take(self, records: Sequence[ConsumerRecord], before: int) -> None:
         self.n_seen += sum(record.offset >= before for record in records)
         for record in records[-SHOWN:]:
             try:

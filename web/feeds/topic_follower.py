@@ -11,6 +11,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from state.gateway_view import ITEM, LIST, RELATED, View
+from streams.fetch.followed_partitions import FollowedPartitions
+from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -36,11 +38,17 @@ class NotReadableError(LogReadError):
 class TopicFollower:
     """Keeps a view in step with its topics, with a consumer that has no group.
 
+    A partition whose fetch fails does not stop the others. A batch that does not decode is skipped, but the view's
+    place stays before it, so the next start reads it again.
+
     Attributes:
-        caught_up: Set once the topics are read up to their ends at the start.
+        caught_up: Set once the topics are read up to their ends at the start, without partitions whose fetch fails.
+        unreadable: The places that could not be read.
     """
 
-    def __init__(self, settings: Settings, view: View, changed: Changed) -> None:
+    def __init__(
+        self, settings: Settings, view: View, changed: Changed, unreadable: UnreadablePlaces | None = None
+    ) -> None:
         """Fill `view`, and call `changed` after every fetch."""
         names = topic_names(settings)
         self._kinds = {names.recommendations: LIST, names.related_items: RELATED, names.catalog: ITEM}
@@ -48,6 +56,7 @@ class TopicFollower:
         self._settings, self._view, self._changed = settings, view, changed
         self._ends: dict[TopicPartition, int] = {}
         self._places: dict[TopicPartition, int] = {}
+        self.unreadable = UnreadablePlaces() if unreadable is None else unreadable
         self._asked_at_s = self._marked_at_s = 0.0
         self._consumer: AIOKafkaConsumer | None = None
         self.caught_up = asyncio.Event()
@@ -60,11 +69,11 @@ class TopicFollower:
             NotReadableError: No record arrived for `ready_s` seconds before the end was reached.
         """
         async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
-            await self._begin(consumer)
+            followed = await self._begin(consumer)
             self._consumer = consumer
             began = moved = logged = time.monotonic()
             while True:
-                n = await self._step(consumer)
+                n = await self._step(followed)
                 moved = time.monotonic() if n else moved
                 if not self.caught_up.is_set():
                     logged = self._log_progress(began, moved, logged)
@@ -91,11 +100,16 @@ class TopicFollower:
 
     @property
     def left(self) -> int:
-        """Return how many records are not in the view yet, as of the last query of the ends."""
-        return sum(max(0, end - self._places[tp]) for tp, end in self._ends.items())
+        """Return how many records are not in the view yet, as of the last query of the ends.
 
-    async def _begin(self, consumer: AIOKafkaConsumer) -> None:
-        """Seek each partition to the place that the view contains."""
+        The records of a partition whose fetch fails are left out.
+        """
+        return sum(
+            max(0, end - self._places[tp]) for tp, end in self._ends.items() if not self.unreadable.is_blocked(tp)
+        )
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> FollowedPartitions:
+        """Follow each partition from the place that the view contains."""
         self._asked_at_s = time.time()
         tps = [tp for topic in self._kinds for tp in await partitions_of(consumer, topic)]
         spans = await spans_of(consumer, tps)
@@ -103,9 +117,11 @@ class TopicFollower:
         for tp, span in spans.items():
             # A place behind the end is not of this partition: it is read again, which changes nothing.
             held = self._view.next_offset(tp.topic, tp.partition)
-            place = held if span.start <= held <= span.end else span.start
-            consumer.seek(tp, place)
-            self._places[tp], self._ends[tp] = place, span.end
+            self._places[tp] = held if span.start <= held <= span.end else span.start
+            self._ends[tp] = span.end
+        followed = FollowedPartitions(consumer, self._places, self.unreadable)
+        self._places = followed.places
+        return followed
 
     async def _ask_ends(self, consumer: AIOKafkaConsumer) -> None:
         """Query the ends of the topics; a time-out is retried with the next step."""
@@ -114,35 +130,33 @@ class TopicFollower:
             async with asyncio.timeout(ASK_S):
                 self._ends = await consumer.end_offsets(list(self._places))
                 self._asked_at_s = now_s
+                gaps = [tp for tp in self.unreadable.gaps if tp in self._places]
+                if gaps:
+                    for tp, start in (await consumer.beginning_offsets(gaps)).items():
+                        self.unreadable.trim(tp, start)
 
     def _mark(self) -> None:
-        """Mark the view as complete once it has reached the ends of the last query."""
-        if self._asked_at_s > self._marked_at_s and not self.left:
+        """Mark the view as complete once it has reached the ends of the last query, and nothing was unreadable."""
+        is_whole = all(self.unreadable.is_whole(*tp) for tp in self._places)
+        if self._asked_at_s > self._marked_at_s and is_whole and not self.left:
             self._marked_at_s = self._asked_at_s
             self._view.mark_current(self._marked_at_s)
 
-    async def _step(self, consumer: AIOKafkaConsumer) -> int:
+    async def _step(self, followed: FollowedPartitions) -> int:
         """Store one fetch of records and return how many there were."""
         n = 0
-        try:
-            fetched = await consumer.getmany(timeout_ms=200, max_records=RECORDS_AT_ONCE)
-        except KafkaError as error:
-            log.warning("topics_unread", extra={"reason": repr(error)})
-            await asyncio.sleep(1)
-            return 0
-        for tp, records in fetched.items():
+        async for tp, records in followed.fetch(200, RECORDS_AT_ONCE):
             self._take(tp, records)
             n += len(records)
-        # Control records and compacted records have offsets, too.
-        for tp in self._places:
-            self._places[tp] = max(self._places[tp], await consumer.position(tp))
         await asyncio.sleep(0)
         return n
 
     def _take(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
         kind, pairs = self._kinds[tp.topic], [(record.key, record.value) for record in records]
         place = records[-1].offset + 1
-        changed = self._view.store(kind, tp.topic, tp.partition, pairs, place)
+        gap = self.unreadable.gaps.get(tp)
+        stored_place = place if gap is None else min(place, gap.first)
+        changed = self._view.store(kind, tp.topic, tp.partition, pairs, stored_place)
         self._places[tp] = place
         self._changed(kind, changed, pairs)
 
@@ -150,18 +164,31 @@ class TopicFollower:
         """Check and log the progress of the start; return the time of the last log message.
 
         Raises:
-            NotReadableError: No record arrived for `ready_s` seconds.
+            NotReadableError: No record arrived for `ready_s` seconds, and no partition is read to its end.
         """
         now, left = time.monotonic(), self.left
         if not left:
             self.caught_up.set()
             log.info("topics_read", extra={"records": sum(self._places.values()), "seconds": round(now - began, 3)})
         elif now - moved > self._settings.worker.ready_s:
-            message = (
-                f"{left:,} records of the topics were not read, and none came for {self._settings.worker.ready_s:g} s."
-            )
-            raise NotReadableError(message)
+            self._block_silent()
         elif now - logged > PROGRESS_S:
             log.info("reading_topics", extra={"records_left": left})
             return now
         return logged
+
+    def _block_silent(self) -> None:
+        """Go on without the partitions of which Kafka sends nothing, such as those on a damaged disk.
+
+        Raises:
+            NotReadableError: No partition is read to its end.
+        """
+        silent = [tp for tp, end in self._ends.items() if self._places[tp] < end]
+        if all(tp in silent for tp, end in self._ends.items() if end):
+            message = (
+                f"{self.left:,} records of the topics were not read, "
+                f"and none came for {self._settings.worker.ready_s:g} s."
+            )
+            raise NotReadableError(message)
+        for tp in silent:
+            self.unreadable.block(tp, self._places[tp], f"no record came for {self._settings.worker.ready_s:g} s")

@@ -17,6 +17,9 @@ OPEN: dict[str, Any] = {"security": []}
 _EXAMPLE = {"status": "ready", "records_left": 0, "generation": "2026-11-23T03-00-00.000Z"}
 
 
+UNREADABLE_SHOWN = 20
+
+
 class HealthRoutes:
     """Answers supervisors and Prometheus."""
 
@@ -59,7 +62,8 @@ class HealthRoutes:
         if not self._parts.intake.connected:
             raise Problem(503, "Kafka accepts no plays; reads of lists still work.", retry_s=RETRY_S)
         serving = self._parts.serving.current
-        return as_json(Health(status="ready", generation=serving.id if serving else None))
+        places = self._parts.unreadable.describe()[:UNREADABLE_SHOWN]
+        return as_json(Health(status="ready", generation=serving.id if serving else None, unreadable=places))
 
     async def metrics(self) -> Response:
         """Return the metrics in Prometheus' text format."""

@@ -7,11 +7,12 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from streams.partitioning import partition_of
 from streams.readers.catalog_item import read_catalog_item
 from streams.readers.decode_record import UnreadableRecord
 from streams.readers.latest_related import read_related
 from streams.reference.examples import EXAMPLES
-from streams.topics.topics import CATALOG, RELATED_ITEMS
+from streams.topics.topics import CATALOG, RELATED_ITEMS, topic_names
 from web.parts import GatewayParts
 from web.routes.openapi import body, ref, responses
 from web.schemas import FoundItems, ItemsRequest
@@ -99,6 +100,7 @@ class ItemRoutes:
             raise not_ready(self._parts.follower.left)
         value = self._parts.view.related_to(item_id)
         if value is None:
+            self._check_whole(topic_names(self._parts.settings).related_items, item_id)
             raise Problem(404, "No item is related to this one: no generation knows it, or it is withdrawn.")
         related = read_related(item_id, value)
         cut = msgspec.structs.replace(related, items=related.items[:n], cosines=related.cosines[:n])
@@ -114,8 +116,20 @@ class ItemRoutes:
         except UnreadableRecord:
             item = None  # workers ignore it as well
         if item is None:
+            self._check_whole(topic_names(self._parts.settings).catalog, item_id)
             raise Problem(404, "The catalog has no entry of this item.")
         return with_tag(request.headers.get("if-none-match", ""), msgspec.json.encode(item))
+
+    def _check_whole(self, topic: str, item_id: str) -> None:
+        """Check that the whole partition of an item was read: a missing record may be in a part that was not.
+
+        Raises:
+            Problem: It was not.
+        """
+        partition, unreadable = partition_of(item_id, self._parts.settings.topics.partitions), self._parts.unreadable
+        if not unreadable.is_whole(topic, partition):
+            (place, *_) = unreadable.describe(topic, partition)
+            raise Problem(503, f"The item is not known, because a part of its topic cannot be read: {place}.")
 
     async def find(self, query: Words, limit: Limit = 20) -> Response:
         """Return items whose title, artist or id contains these words, most played first."""

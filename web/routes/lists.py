@@ -13,11 +13,11 @@ from streams.partitioning import partition_of
 from streams.process.format_text import decode_reason
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import RECOMMENDATIONS
-from web.list_reader import NoListError, Wanted
+from web.list_reader import ListUnknownError, NoListError, Wanted
 from web.parts import GatewayParts
 from web.routes.openapi import parameters, responses
 from web.server.ids import UserId
-from web.server.problems import Problem
+from web.server.problems import RETRY_S, Problem
 from web.server.responses import not_ready, with_tag
 
 FIELDS_MAX = 220
@@ -99,6 +99,8 @@ class ListRoutes:
             )
         except NoListError as error:
             raise Problem(404, str(error)) from None
+        except ListUnknownError as error:
+            raise Problem(503, str(error), retry_s=RETRY_S) from None
         return with_tag(known_tags, content)
 
     async def _reflects(self, user_id: str, after: str, wait_ms: int) -> bool:

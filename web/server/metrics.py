@@ -89,8 +89,10 @@ class GatewayState(Collector):
         streams: Callable[[], int],
         created_at_ms: Callable[[], int | None],
         rejects: Callable[[], int],
+        unreadable: Callable[[], int] = lambda: 0,
     ) -> None:
         """Ask these when samples are wanted."""
+        self._unreadable = unreadable
         self._ready, self._behind, self._lags, self._streams = ready, behind, lags, streams
         self._created_at_ms, self._rejects = created_at_ms, rejects
 
@@ -100,6 +102,8 @@ class GatewayState(Collector):
         what = "Records of the topics that are not held yet."
         yield GaugeMetricFamily("playfold_gateway_view_lag_records", what, value=self._behind())
         yield GaugeMetricFamily("playfold_gateway_streams", "Live pages that are open.", value=self._streams())
+        what = "Partitions of which a part cannot be read."
+        yield GaugeMetricFamily("playfold_gateway_unreadable_partitions", what, value=self._unreadable())
         what = "Plays that are not committed by the workers."
         lags = GaugeMetricFamily("playfold_lag_plays", what, labels=["partition"])
         for partition, lag in (self._lags() or {}).items():

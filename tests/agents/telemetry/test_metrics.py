@@ -37,6 +37,7 @@ from state.storage.disk_space import DiskMetrics
 from state.users.learn import OUTCOMES
 from state.users.store import UserStore, add_user_table
 from streams.consumer.faust_app import create_app
+from streams.consumer.slices import StableEnd
 from streams.kafka.broker import free_port
 from streams.messages.records import Announcement
 from streams.settings import Settings
@@ -385,3 +386,19 @@ async def test_a_stopped_server_frees_its_port(tmp_path: Path) -> None:
     assert 0 == scene.samples()["playfold_partitions"]
     await scene.server.stop()
     await scene.server.stop()
+
+
+async def test_the_consumer_of_plays_is_told(scene: Scene) -> None:
+    """Its records that do not decode, and its last stable offsets with the records behind them."""
+    source = SimpleNamespace(n_unreadable=3, stable_ends=lambda: {1: StableEnd(17, 40)})
+    metrics = WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.observers, source=source)
+
+    values = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in metrics.collect()
+        for sample in family.samples
+    }
+
+    assert 3 == values["playfold_events_total", "unreadable"]
+    assert 17 == values["playfold_last_stable_offset", "1"]
+    assert 40 == values["playfold_uncommitted_plays", "1"]

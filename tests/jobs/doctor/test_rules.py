@@ -8,6 +8,7 @@ from jobs.doctor.finding import Finding, Issue
 from jobs.doctor.rules import check_clocks, check_cluster, check_disks, check_gateway, check_generation, check_lag
 from state.storage.disk_space import DiskSpace
 from streams.readers.log_reader import Span
+from streams.readers.open_transactions import OpenTransaction
 from streams.topics.cluster import Cluster
 from tests.support.pulses import HOUR_MS, NOW_MS, pulse_of
 from tests.support.settings import settings_with
@@ -107,6 +108,23 @@ def test_a_high_lag_is_a_warning_though_it_shrinks() -> None:
     assert "warning" == lag(200_000, 150_000).verdict
 
 
+def test_an_open_transaction_is_named() -> None:
+    """The lag is not the workers' fault then; the way out is a command."""
+    held = OpenTransaction("plays", 2, 17, 40, 0, 4711)
+    span = {2: Span(17, 57)}
+
+    finding = check_lag(LagReadings(span, span, {2: 0}, 2.0, [held]))
+
+    assert "warning" == finding.verdict
+    assert (
+        "A transaction of producer 4711, open since 1970-01-01 00:00:00 UTC, holds partition 2 of plays at offset 17: "
+        "40 records wait for its end."
+    ) == finding.says
+    assert "`kafka-transactions.sh --bootstrap-server BROKER abort --topic plays --partition 2 --start-offset 17`" in (
+        finding.do
+    )
+
+
 def test_plays_that_kafka_deleted_before_they_were_folded_are_a_problem() -> None:
     """They are lost for playfold."""
     finding = lag(0, 0, start=14)
@@ -141,6 +159,12 @@ def test_clocks_without_pulses_are_not_compared() -> None:
     ("status", "body", "verdict", "says"),
     [
         (200, b'{"status": "ready", "generation": "g2"}', "ok", "The gateway at U is ready."),
+        (
+            200,
+            b'{"status": "ready", "unreadable": ["lists, partition 1, offsets 5 to 9: no codec"]}',
+            "problem",
+            "The gateway at U cannot read 1 part of its topics: lists, partition 1, offsets 5 to 9: no codec.",
+        ),
         (
             503,
             b'{"title": "x", "detail": "12 records are left."}',

@@ -12,7 +12,8 @@ from faust.types.tuples import TP
 from mode import Service
 
 from streams.consumer.faust_app import create_app
-from streams.consumer.slices import Slice, SliceConsumer, acknowledge, take_group
+from streams.consumer.slices import LeanRecords, Slice, SliceConsumer, acknowledge, take_group
+from streams.fetch.unreadable_batch import UnreadableBatch
 from tests.support.settings import settings_with
 from tests.support.wait import wait_idle
 
@@ -162,13 +163,16 @@ def records(n: int) -> list[Any]:
 class FetchedConsumer(SliceConsumer):
     """A slice consumer whose fetches are made up."""
 
-    def __init__(self, fetched: dict[TP, list[Any]], group_plays_max: int = 4000) -> None:
+    def __init__(
+        self, fetched: dict[TP, list[Any]], group_plays_max: int = 4000, read_to: dict[TP, int] | None = None
+    ) -> None:
         """Deliver the same fetch whenever it is asked for."""
         app = create_app(settings_with(slice_plays_max=SLICE_MAX, group_plays_max=group_plays_max))
         app.consumer_generation_id = GENERATION_ID
         super().__init__(app.transport, app.topics.on_message, None, None)
         self.n_fetches = 0
-        self._fetched, self._active_partitions = fetched, set(fetched)
+        self._fetched, self._active_partitions = fetched, {*fetched, *(read_to or {})}
+        self._passes = read_to or {}
 
     def _new_consumer_thread(self) -> Service:
         return Service()
@@ -178,6 +182,7 @@ class FetchedConsumer(SliceConsumer):
 
     async def _wait_next_records(self, timeout: float) -> tuple[dict[TP, list[Any]], set[TP]]:  # noqa: ARG002, ASYNC109
         self.n_fetches += 1
+        LeanRecords.read_to.update(self._passes)
         return self._fetched, self._active_partitions
 
 
@@ -196,6 +201,33 @@ async def test_a_fetch_is_cut_into_slices() -> None:
     slices = await delivered(FetchedConsumer({tp: records(25)}))
 
     assert [(tp, 10, 109, GENERATION_ID), (tp, 10, 119, GENERATION_ID), (tp, 5, 124, GENERATION_ID)] == slices
+
+
+async def test_offsets_behind_the_last_record_belong_to_the_last_slice() -> None:
+    """Control records, aborted records and compacted ones have offsets, and no slice of their own."""
+    tp = TP("plays", 2)
+
+    slices = await delivered(FetchedConsumer({tp: records(12)}, read_to={tp: 115}))
+
+    assert [(tp, 10, 109, GENERATION_ID), (tp, 2, 114, GENERATION_ID)] == slices
+
+
+async def test_a_fetch_of_control_records_alone_is_a_slice_without_records() -> None:
+    """It waits for its turn behind earlier slices, and moves the committed offset; of a changelog nothing is made."""
+    tp, other = TP("plays", 2), TP("changelog", 2)
+
+    slices = await delivered(FetchedConsumer({}, read_to={tp: 7, other: 9}))
+
+    assert [(tp, 0, 6, GENERATION_ID)] == slices
+
+
+async def test_a_batch_that_does_not_decode_is_a_slice_that_is_counted() -> None:
+    """Its last offset is the one to commit."""
+    tp = TP("plays", 2)
+    consumer = FetchedConsumer({tp: [UnreadableBatch(tp.topic, tp.partition, 5, 9, None, "no codec", b"", 0)]})
+
+    assert [(tp, 1, 9, GENERATION_ID)] == await delivered(consumer)
+    assert 5 == consumer.n_unreadable
 
 
 async def test_a_changelog_is_not_cut() -> None:

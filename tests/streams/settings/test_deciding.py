@@ -7,7 +7,8 @@ from tests.support.settings import settings_with
 NOT_DECIDING = {
     "application": {"data_dir", "instance"},
     "kafka": {
-        "session_timeout_s", "kafka_timeout_s", "kafka_security_protocol", "kafka_sasl_mechanism", "kafka_username",
+        "session_timeout_s", "kafka_timeout_s", "compression", "kafka_security_protocol", "kafka_sasl_mechanism",
+        "kafka_username",
         "kafka_password", "kafka_password_file", "kafka_token_file", "kafka_ca_file", "kafka_certificate_file",
         "kafka_key_file", "kafka_key_password", "kafka_key_password_file",
     },

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from state.gateway_view import ITEM
 from state.generations.generation import Generation
+from streams.partitioning import partition_of
+from streams.topics.topics import CATALOG, RELATED_ITEMS
 from tests.support.generations import make_generation
 from tests.web.scene import Scene
 
@@ -173,3 +176,17 @@ async def test_items_are_found(scene: Scene, generation: Generation) -> None:
 async def test_a_search_that_does_not_fit_is_refused(scene: Scene, query: str) -> None:
     """Above all one for nothing."""
     assert 422 == (await get(scene, f"/v1/items?{query}")).status_code
+
+
+@pytest.mark.parametrize(("topic", "path"), [(RELATED_ITEMS, "/v1/items/i9/related"), (CATALOG, "/v1/items/i9")])
+async def test_an_item_in_an_unread_part_is_not_missing(scene: Scene, topic: str, path: str) -> None:
+    """503 with the place instead of 404: its record may be there."""
+    scene.parts.unreadable.block(TopicPartition(topic, partition_of("i9", 4)), 7, "not authorized")
+
+    async with scene.client() as client:
+        response = await client.get(path)
+
+    assert 503 == response.status_code
+    assert response.json()["detail"].endswith(
+        f"cannot be read: {topic}, partition {partition_of('i9', 4)}, from offset 7 on: not authorized."
+    )

@@ -6,9 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from aiokafka import TopicPartition
 
 from state.gateway_view import LIST
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.partitioning import partition_of
+from streams.topics.topics import RECOMMENDATIONS
 from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle
 from tests.web.scene import NEVER_MS, NOW_MS, Scene, made_list, make_scene
@@ -358,3 +361,39 @@ async def test_tags_tell_two_cuts_apart(scene: Scene) -> None:
 
     assert 200 == cut.status_code
     assert 1 == len(cut.json()["items"])
+
+
+async def test_a_list_that_may_be_in_an_unread_part_is_not_the_popular_one(scene: Scene) -> None:
+    """The listener's partition has a gap: 503 with the place. Lists in the view, and other partitions, are answered."""
+    scene.put_popular(["hit"])
+    scene.put_list(made_list("ann"))
+    other = next(user for user in ("ben", "carla", "dora", "eve") if partition_of(user, 4) != PARTITION)
+    unlisted = next(f"u{number}" for number in range(99) if partition_of(f"u{number}", 4) == PARTITION)
+    scene.parts.unreadable.skip(UnreadableBatch(RECOMMENDATIONS, PARTITION, 7, 9, None, "no codec", b"", 0))
+
+    async with scene.client() as client:
+        response = await client.get(f"/v1/users/{unlisted}/recommendations")
+        ready = await client.get("/readyz")
+
+    place = f"{RECOMMENDATIONS}, partition {PARTITION}, offsets 7 to 9: no codec"
+    assert 503 == response.status_code
+    assert (
+        f"The list of this listener is not known, because a part of its topic cannot be read: {place}."
+        == (response.json()["detail"])
+    )
+    assert ["i1", "i2", "i3"] == (await read(scene, "ann"))["items"]
+    assert ["hit"] == (await read(scene, other))["items"]
+    assert 200 == ready.status_code
+    assert [place] == ready.json()["unreadable"]
+
+
+async def test_an_expired_list_is_not_replaced_while_its_partition_cannot_be_read(scene: Scene) -> None:
+    """A newer one may wait there; once the partition is read again, the popular list is the answer."""
+    scene.put_popular(["hit"])
+    scene.put_list(made_list("ann", expires_at_ms=1))
+    scene.parts.unreadable.block(TopicPartition(RECOMMENDATIONS, PARTITION), 7, "not authorized")
+    assert 503 == await refused(scene, "")
+
+    scene.parts.unreadable.unblock(TopicPartition(RECOMMENDATIONS, PARTITION))
+
+    assert ["hit"] == (await read(scene))["items"]

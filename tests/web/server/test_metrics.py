@@ -14,6 +14,7 @@ NAMES = {
     "playfold_gateway_request_seconds": "histogram",
     "playfold_gateway_plays": "counter",
     "playfold_gateway_ready": "gauge",
+    "playfold_gateway_unreadable_partitions": "gauge",
     "playfold_gateway_view_lag_records": "gauge",
     "playfold_gateway_streams": "gauge",
     "playfold_gateway_rate_limited": "counter",

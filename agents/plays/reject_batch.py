@@ -1,0 +1,44 @@
+"""A batch of plays that does not decode, as records for the topic of rejected plays."""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from streams.fetch.unreadable_batch import UnreadableBatch
+from streams.messages.records import RejectedPlay
+from streams.outbox import Item
+
+PART_BYTES_MAX = 600_000
+"""Bytes of a batch in one reject: in base64 they fit a batch of 1 MiB, the least that a topic takes."""
+SAYS_PRIVATE = re.compile(rb'"private"\s*:(?!\s*(?:false|null))')
+
+
+def reject_batch(batch: UnreadableBatch) -> Iterator[Item]:
+    """Yield the rejects of a batch, its bytes in as many parts as needed.
+
+    The bytes are left out if they show a private play.
+    """
+    if SAYS_PRIVATE.search(batch.raw):
+        yield _reject(
+            batch, f"{batch.reason}; its bytes show a private play and stay in the topic of plays alone", None
+        )
+        return
+    starts = range(0, len(batch.raw), PART_BYTES_MAX)
+    for number, start in enumerate(starts, 1):
+        part = f"; part {number} of {len(starts)} of its bytes" if len(starts) > 1 else ""
+        yield _reject(batch, batch.reason + part, batch.raw[start : start + PART_BYTES_MAX])
+
+
+def _reject(batch: UnreadableBatch, reason: str, value: bytes | None) -> Item:
+    n_records = "" if batch.n_records is None else f" of {batch.n_records} records"
+    rejected = RejectedPlay(
+        topic=batch.topic,
+        partition=batch.partition,
+        offset=batch.offset,
+        reason=f"a batch{n_records} cannot be read: {reason}",
+        key=None,
+        value=value,
+        last_offset=batch.last_offset,
+    )
+    return b"", msgspec.json.encode(rejected)

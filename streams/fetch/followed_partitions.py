@@ -1,0 +1,136 @@
+"""The partitions that a reader follows: its place in each, and the ones that it cannot read."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.structs import ConsumerRecord
+
+from streams.fetch.unreadable_batch import is_unreadable
+from streams.fetch.unreadable_places import UnreadablePlaces
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+"""Seconds until a partition whose fetch failed is fetched again."""
+ALONE_MS = 50
+"""Longest wait for a partition that is fetched alone, to see whether its fetch is the one that fails."""
+AFTER_ERROR_S = 0.05
+"""Pause after an error, so that a lasting one does not keep the process busy."""
+
+
+class FollowedPartitions:
+    """Fetches from partitions, and goes back to its places after an error.
+
+    aiokafka's `getmany()` moves the positions of all partitions that it returns. If one of them fails, it raises the
+    error and drops the records of the others. So after an error, and after a reader that failed or was cancelled,
+    the consumer seeks back. The partitions are then fetched one by one: those that fail are retried every `RETRY_S`
+    seconds, and the others go on.
+
+    Attributes:
+        places: The next offset to take in, by partition.
+    """
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        places: Mapping[TopicPartition, int],
+        unreadable: UnreadablePlaces | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Seek to `places`; the consumer is assigned to them. Report to `unreadable`."""
+        self._consumer, self._clock = consumer, clock
+        self.places = dict(places)
+        self.unreadable = UnreadablePlaces() if unreadable is None else unreadable
+        self._suspects: list[TopicPartition] = []
+        self._retry_at: dict[TopicPartition, float] = {}
+        self._mended_at: dict[TopicPartition, float] = {}
+        self._moved = False
+        self._go_back()
+
+    async def fetch(
+        self, timeout_ms: int, max_records: int | None = None
+    ) -> AsyncIterator[tuple[TopicPartition, Sequence[ConsumerRecord]]]:
+        """Fetch once, and yield partitions with their records.
+
+        A partition's records count as taken in when the caller asks for the next ones. A batch that does not decode
+        is skipped and reported.
+
+        Args:
+            timeout_ms: Longest wait for a record.
+            max_records: Most records, all partitions together.
+
+        Raises:
+            ConsumerStoppedError: The consumer is closed.
+        """
+        if self._moved:
+            self._go_back()
+        requested = self._requested()
+        if not requested:
+            await asyncio.sleep(timeout_ms / 1000)
+            return
+        self._moved = True
+        alone = len(self._suspects) > 0
+        try:
+            fetched = await self._consumer.getmany(
+                *requested, timeout_ms=min(timeout_ms, ALONE_MS) if alone else timeout_ms, max_records=max_records
+            )
+        except ConsumerStoppedError:
+            raise
+        except KafkaError as error:
+            self._failed(requested, error)
+            await asyncio.sleep(AFTER_ERROR_S)
+            return
+        if alone:
+            self._mended_at[self._suspects.pop()] = self._clock() + RETRY_S
+        for tp, records in fetched.items():
+            if is_unreadable(records):
+                self.unreadable.skip(records[0])
+                self.places[tp] = records[0].last_offset + 1
+                continue
+            yield tp, records
+            self.places[tp] = records[-1].offset + 1
+            self.unreadable.unblock(tp)
+        # Control records, aborted records and compacted records have offsets, too.
+        for tp in requested:
+            self.places[tp] = max(self.places[tp], await self._consumer.position(tp))
+        self._moved = False
+        self._unblock_idle()
+
+    def _requested(self) -> list[TopicPartition]:
+        """Return the partitions of the next fetch: one suspect, or all without those that have just failed."""
+        now = self._clock()
+        for tp in [tp for tp, at in self._retry_at.items() if at <= now]:
+            del self._retry_at[tp]
+            self._suspects.append(tp)
+        if self._suspects:
+            return [self._suspects[-1]]
+        return [tp for tp in self.places if tp not in self._retry_at]
+
+    def _failed(self, requested: Sequence[TopicPartition], error: KafkaError) -> None:
+        """Suspect the partitions of a failed fetch, or set the only one aside."""
+        self._go_back()
+        if len(requested) > 1:
+            self._suspects = list(requested)
+            return
+        (tp,) = requested
+        self._suspects = [suspect for suspect in self._suspects if suspect != tp]
+        self._retry_at[tp] = self._clock() + RETRY_S
+        self._mended_at.pop(tp, None)
+        self.unreadable.block(tp, self.places[tp], str(error) or repr(error))
+
+    def _unblock_idle(self) -> None:
+        """Unblock partitions without new records once their fetch has not failed for `RETRY_S` seconds."""
+        now = self._clock()
+        for tp in [tp for tp, at in self._mended_at.items() if at <= now]:
+            del self._mended_at[tp]
+            self.unreadable.unblock(tp)
+
+    def _go_back(self) -> None:
+        """Seek to the places."""
+        for tp, place in self.places.items():
+            self._consumer.seek(tp, place)
+        self._moved = False

@@ -1,0 +1,140 @@
+"""Followed partitions, with a consumer that fails as aiokafka's does."""
+
+from typing import Any
+
+import pytest
+from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError, UnsupportedCodecError
+from aiokafka.structs import TopicPartition
+
+from streams.fetch.followed_partitions import RETRY_S, FollowedPartitions
+from streams.fetch.unreadable_batch import UnreadableBatch
+from tests.support.clock import StepClock
+from tests.support.deliveries import Delivered
+
+A, B, C = (TopicPartition("lists", number) for number in range(3))
+
+
+class Consumer:
+    """Moves the positions of healthy partitions, and drops their records if another one fails."""
+
+    def __init__(self, logs: dict[TopicPartition, list[Any]]) -> None:
+        """Hold the records of partitions; an exception among them is raised."""
+        self.logs = logs
+        self.positions: dict[TopicPartition, int] = {}
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        """Move."""
+        self.positions[tp] = offset
+
+    async def position(self, tp: TopicPartition) -> int:
+        """Return the position."""
+        return self.positions[tp]
+
+    async def getmany(
+        self, *tps: TopicPartition, timeout_ms: int, max_records: int | None
+    ) -> dict[TopicPartition, Any]:
+        """Return one record of each partition."""
+        assert timeout_ms
+        assert max_records is None
+        fetched, failed = {}, None
+        for tp in tps:
+            rest = self.logs[tp][self.positions[tp] :]
+            if rest and isinstance(rest[0], Exception):
+                failed = rest[0]
+            elif rest:
+                fetched[tp] = rest[:1]
+                self.positions[tp] += 1
+        if failed is not None:
+            raise failed
+        return fetched
+
+
+def log(n: int) -> list[Any]:
+    """Return records."""
+    return [Delivered(offset, b"k", b"%d" % offset) for offset in range(n)]
+
+
+async def rounds(followed: FollowedPartitions, n: int) -> list[tuple[int, int]]:
+    """Return partition and offset of the records that some fetches took in."""
+    return [(tp.partition, records[0].offset) for _ in range(n) async for tp, records in followed.fetch(10)]
+
+
+async def test_a_partition_that_fails_does_not_stop_the_others() -> None:
+    """Their records come once and in order, although aiokafka has moved their positions."""
+    consumer = Consumer({A: log(3), B: [UnsupportedCodecError("no codec")], C: log(2)})
+    followed = FollowedPartitions(consumer, dict.fromkeys((A, B, C), 0))
+
+    taken = await rounds(followed, 10)
+
+    assert [0, 1, 2] == [offset for partition, offset in taken if partition == 0]
+    assert [0, 1] == [offset for partition, offset in taken if partition == 2]
+    assert {A: 3, B: 0, C: 2} == followed.places
+    assert ["lists, partition 1, from offset 0 on: UnsupportedCodecError: no codec"] == followed.unreadable.describe()
+
+
+async def test_a_partition_that_fails_is_tried_again() -> None:
+    """It goes on where it was once its fetch succeeds, and is unreadable no longer."""
+    clock = StepClock(0.0)
+    logs: dict[TopicPartition, list[Any]] = {A: log(1), B: [*log(1), TopicAuthorizationFailedError("lists")]}
+    followed = FollowedPartitions(Consumer(logs), {A: 0, B: 0}, clock=clock)
+    await rounds(followed, 6)
+    assert followed.unreadable.is_blocked(B)
+    logs[B] = log(2)
+    assert [] == await rounds(followed, 3)
+
+    clock.now_s += RETRY_S
+
+    assert [(1, 1)] == await rounds(followed, 3)
+    assert [] == followed.unreadable.describe()
+
+
+async def test_an_idle_partition_is_readable_again_without_a_record() -> None:
+    """Its fetch has not failed for a while."""
+    clock = StepClock(0.0)
+    logs: dict[TopicPartition, list[Any]] = {A: [TopicAuthorizationFailedError("lists")]}
+    followed = FollowedPartitions(Consumer(logs), {A: 0}, clock=clock)
+    await rounds(followed, 1)
+    logs[A] = []
+    clock.now_s += RETRY_S
+    await rounds(followed, 1)
+    assert followed.unreadable.is_blocked(A)
+
+    clock.now_s += RETRY_S
+    await rounds(followed, 1)
+
+    assert not followed.unreadable.is_blocked(A)
+
+
+async def test_a_reader_that_fails_takes_the_same_records_in_again() -> None:
+    """Records count as taken in once the reader asks for the next ones."""
+    followed = FollowedPartitions(Consumer({A: log(2)}), {A: 0})
+
+    async def fail() -> None:
+        async for _ in followed.fetch(10):
+            message = "the disk is full"
+            raise OSError(message)
+
+    with pytest.raises(OSError, match="disk"):
+        await fail()
+
+    assert [(0, 0), (0, 1)] == await rounds(followed, 2)
+
+
+async def test_a_batch_that_does_not_decode_is_skipped_and_reported() -> None:
+    """The stream goes on behind it."""
+    bad = UnreadableBatch("lists", 0, 0, 4, 5, "no codec", b"", 0)
+    consumer = Consumer({A: [bad, *[None] * 4, *log(6)[5:]]})
+    followed = FollowedPartitions(consumer, {A: 0})
+    assert [] == await rounds(followed, 1)
+    consumer.seek(A, 5)
+
+    assert [(0, 5)] == await rounds(followed, 1)
+    assert ["lists, partition 0, offsets 0 to 4: no codec"] == followed.unreadable.describe()
+
+
+async def test_a_closed_consumer_is_an_error() -> None:
+    """Nobody waits for it for ever."""
+    followed = FollowedPartitions(Consumer({A: [ConsumerStoppedError()]}), {A: 0})
+
+    with pytest.raises(ConsumerStoppedError):
+        await rounds(followed, 1)
