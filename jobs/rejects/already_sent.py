@@ -8,7 +8,7 @@ from aiokafka.structs import ConsumerRecord
 from jobs.progress import JobProgress, ProgressCallback
 from jobs.rejects.read import StoredReject
 from streams.messages.events import Forget, UnreadablePlay, read_event
-from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
+from streams.readers.log_reader import log_skipped, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -87,7 +87,7 @@ async def read_later(places: Places, settings: Settings, on_progress: ProgressCa
         at_time = await consumer.offsets_for_times(dict.fromkeys(tps, max(0, places.first_at_ms - SKEW_MS)))
         starts = {tp: _start_of(tp, at_time.get(tp), places, ends[tp]) for tp in tps}
         total, n_read = sum(max(0, ends[tp] - starts[tp]) for tp in tps), 0
-        async for partition, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
+        async for partition, records in read_span(consumer, ends, starts, settings.kafka.timeout_s, log_skipped):
             for record in records:
                 _take(partition, record, later, settings.topics.play_bytes_max)
             n_read += len(records)
