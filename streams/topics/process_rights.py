@@ -33,6 +33,19 @@ def replay_rights(settings: Settings) -> list[Right]:
     return [_topic("WRITE", name), *_described(settings, [name])]
 
 
+def import_rights(settings: Settings) -> list[Right]:
+    """Return the rights of `playfold replay` with an export, which also looks up plays and items that are known."""
+    names, group = topic_names(settings), Right("DESCRIBE", "group", settings.application.group)
+    read, written = (names.catalog, names.users_changelog), (names.plays, names.catalog)
+    return [group, *_all("READ", read), *_all("WRITE", written), *_described(settings, read + written)]
+
+
+def rejects_rights(settings: Settings) -> list[Right]:
+    """Return the rights of `playfold rejects`; only its `retry` writes."""
+    names = topic_names(settings)
+    return [*_all("READ", (names.plays, names.plays_rejected)), _topic("WRITE", names.plays)]
+
+
 def reader_rights(settings: Settings) -> list[Right]:
     """Return the rights of a program that reads lists without a consumer group, and of `playfold recommend`."""
     return [_topic("READ", topic_names(settings).recommendations)]
@@ -98,6 +111,8 @@ PROCESSES: dict[str, RightsOf] = {
     "producer": producer_rights,
     "reader": reader_rights,
     "replay": replay_rights,
+    "import": import_rights,
+    "rejects": rejects_rights,
     "worker": worker_rights,
     "gateway": gateway_rights,
     "requests": request_rights,

@@ -22,6 +22,7 @@ from streams.topics.admin import TopicsError, create_topics, delete_topics, veri
 from streams.topics.process_rights import PROCESSES, check_rights
 from streams.topics.topics import topic_names
 from tests.support.gateway import client_of, gateway, post, read
+from tests.support.imports import SAMPLES as IMPORTS
 from tests.support.plays import play
 from tests.support.secure_broker import SecureBroker, login_settings
 from tests.support.settings import settings_with
@@ -147,6 +148,9 @@ def test_every_process_runs_with_its_least_rights(users: Users, tmp_path: Path) 
     with worker(granted["worker"]) as process:
         send_plays(granted["producer"])
         good(granted["replay"], "replay", str(plays))
+        good(granted["import"], "replay", str(IMPORTS / "lastfm-1k"))
+        good(granted["rejects"], "rejects", "list")
+        good(granted["rejects"], "rejects", "retry")
         block_until(lambda: "anna" in run(granted["doctor"], "doctor").stdout or lag_is_zero(granted["doctor"]), 30)
         good(granted["retrain"], "retrain", "--force")
         block_until(lambda: process.first_event("generation_swapped") is not None, 30)
@@ -208,6 +212,8 @@ def names(settings: Settings) -> Any:
 SAMPLES = [
     ("topics", ("topics", "create"), lambda names: Right("CREATE", "topic", names.plays)),
     ("replay", ("replay", "{plays}"), lambda names: Right("WRITE", "topic", names.plays)),
+    ("import", ("replay", str(IMPORTS / "lastfm-1k")), lambda names: Right("READ", "topic", names.users_changelog)),
+    ("rejects", ("rejects", "retry"), lambda names: Right("READ", "topic", names.plays_rejected)),
     ("catalog", ("catalog", "load", "{items}"), lambda names: Right("WRITE", "topic", names.catalog)),
     ("reader", ("recommend", "anna"), lambda names: Right("READ", "topic", names.recommendations)),
     ("requests", ("hide", "anna", "item-1"), lambda names: Right("WRITE", "topic", names.plays)),
