@@ -2,6 +2,7 @@
 
 from collections import Counter
 from enum import StrEnum
+from functools import partial as partial_of
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,7 +12,7 @@ import typer
 from cli.commands.replay_import import ImportRun
 from cli.commands.replay_plays import PlaysRun, ReplayOptions
 from streams.files.formats.rows import ImportOptions
-from streams.files.formats.times import LocalTimes
+from streams.files.formats.times import LocalTimes, moment_ms
 from streams.files.import_source import FORMAT_NAMES, recognise
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
@@ -30,6 +31,14 @@ def read_timezone(name: str | None) -> ZoneInfo | None:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         message = f"{name!r} is no time zone of this machine: name one such as Europe/Berlin or UTC."
         raise typer.BadParameter(message, param_hint="--timezone") from None
+
+
+def _refuse(given: dict[str, object]) -> None:
+    """Reject options of exports for a file that is none."""
+    for option, value in given.items():
+        if value:
+            message = f"{option} is for exports of other services, and FILE is none, or has playfold's columns."
+            raise typer.BadParameter(message)
 
 
 @app.command()
@@ -99,8 +108,14 @@ def replay_file(
     own_columns = {user_column, item_column, time_column}
     if name is None and not file.is_dir() and recognise(file, own_columns) is None:
         name = OWN_FORMAT
+    times = LocalTimes(zone)
     if name == OWN_FORMAT:
-        PlaysRun(PlaysFile(file, columns, Counter()), options, settings).run()
+        _refuse({"--user": user, "--learn-private": learn_private, "--no-catalog": not catalog, "--partial": partial})
+        local_ms = None if zone is None else partial_of(moment_ms, naive=times)
+        PlaysRun(PlaysFile(file, columns, Counter(), local_ms), options, settings, times).run()
         return
-    lacking = ImportOptions(user, LocalTimes(zone), learns_private=learn_private)
+    if with_requests:
+        message = "--with-requests is for files with playfold's columns, and FILE is an export."
+        raise typer.BadParameter(message)
+    lacking = ImportOptions(user, times, learns_private=learn_private)
     ImportRun(file, lacking, name, options, settings, describes=catalog, reads_damaged=partial).run()

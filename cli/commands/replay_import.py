@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cli.commands.replay_plays import (
+    TIME_FIGURES,
     Count,
     ReplayOptions,
+    describe_figures,
     note,
     print_result,
     progress_bar,
@@ -29,6 +31,12 @@ from streams.settings import Settings
 from streams.topics.admin import verify_topics
 
 ROWS_PER_LOOK = 1000
+FIGURES = {
+    "other_files": "{:,} other files were ignored.",
+    "repeated": "{:,} plays stood in the export more than once.",
+    "known": "{:,} plays were not sent, because they count already or are older than a full history.",
+    "items": "{:,} items were described in the catalog.",
+} | TIME_FIGURES
 
 
 class ImportRun:
@@ -143,14 +151,5 @@ async def _described(settings: Settings) -> set[int]:
 def _describe(figures: dict[str, Any]) -> str:
     """Return the figures of an export in sentences; figures of nothing are left out."""
     files = pluralize(figures["files"], "file")
-    sentences = [f"{', '.join(figures['formats'])}: {figures['rows']:,} rows in {files}."]
-    optional = {
-        "other_files": "{:,} other files were ignored.",
-        "repeated": "{:,} plays stood in the export more than once.",
-        "known": "{:,} plays were not sent, because they count already or are older than a full history.",
-        "items": "{:,} items were described in the catalog.",
-        "ambiguous_times": "{:,} times stood in an hour that occurs twice, and the first was taken.",
-        "missing_times": "{:,} times stood in an hour that does not exist, and were moved on by the gap.",
-    }
-    sentences += [text.format(figures[name]) for name, text in optional.items() if figures[name]]
-    return " ".join(sentences)
+    first = f"{', '.join(figures['formats'])}: {figures['rows']:,} rows in {files}."
+    return f"{first} {describe_figures(figures, FIGURES)}".rstrip()

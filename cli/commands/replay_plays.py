@@ -23,6 +23,7 @@ from rich.progress import (
 )
 
 from streams.files.formats.rows import ImportedPlay
+from streams.files.formats.times import LocalTimes
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.play_order import is_in_order
 from streams.files.plays_file import PlaysFile
@@ -31,7 +32,6 @@ from streams.files.row_types import RowTypes
 from streams.files.set_aside import SetAside
 from streams.files.sorted_plays import SortedPlays
 from streams.outbox import Outbox
-from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.topics.admin import verify_topics
 
@@ -83,9 +83,9 @@ class Count:
 class PlaysRun:
     """One replay of a file with playfold's columns."""
 
-    def __init__(self, plays: PlaysFile, options: ReplayOptions, settings: Settings) -> None:
+    def __init__(self, plays: PlaysFile, options: ReplayOptions, settings: Settings, times: LocalTimes) -> None:
         """Read nothing yet."""
-        self._plays, self._options, self._settings = plays, options, settings
+        self._plays, self._options, self._settings, self._times = plays, options, settings, times
 
     def run(self) -> None:
         """Send the file, and print the result.
@@ -131,8 +131,13 @@ class PlaysRun:
                 message = f"{error} Every row before {count.next_row} is sent: go on with --from {count.next_row}."
                 raise PlaysFileError(message) from None
         n_odd = sum((self._plays.odd_lengths or {}).values())
-        sentence = f"{pluralize(n_odd, 'length')} below 0 or above a day counted as missing." if n_odd else ""
-        print_result(count, aside, {"odd_lengths": n_odd}, sentence, stopped=stopped, as_json=options.as_json)
+        figures = {
+            "odd_lengths": n_odd,
+            "ambiguous_times": self._times.n_ambiguous,
+            "missing_times": self._times.n_missing,
+        }
+        sentence = describe_figures(figures, OWN_FIGURES)
+        print_result(count, aside, figures, sentence, stopped=stopped, as_json=options.as_json)
 
 
 def _add(plays: SortedPlays, piece: PlaysPiece) -> None:
@@ -186,6 +191,18 @@ def print_result(
         typer.echo(" ".join(part for part in (first, sentence, aside.describe()) if part))
     if stopped:
         raise typer.Exit(INTERRUPTED)
+
+
+TIME_FIGURES = {
+    "ambiguous_times": "{:,} times stood in an hour that occurs twice, and the first was taken.",
+    "missing_times": "{:,} times stood in an hour that does not exist, and were moved on by the gap.",
+}
+OWN_FIGURES = {"odd_lengths": "{:,} lengths below 0 or above a day counted as missing."} | TIME_FIGURES
+
+
+def describe_figures(figures: dict[str, Any], sentences: dict[str, str]) -> str:
+    """Return a sentence for each figure; figures of nothing are left out."""
+    return " ".join(text.format(figures[name]) for name, text in sentences.items() if figures[name])
 
 
 def note(sentence: str) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -69,26 +70,54 @@ def to_ids(column: pa.Array) -> pa.Array:
     return ids
 
 
-def to_epoch_ms(column: pa.Array) -> pa.Array:
-    """Return times as milliseconds since 1970; a Parquet timestamp without a zone is UTC.
+LocalMs = Callable[[str], int | None]
+"""Returns a time without a zone as milliseconds since 1970, None if it is no time."""
+
+
+def to_epoch_ms(column: pa.Array, local_ms: LocalMs | None = None) -> pa.Array:
+    """Return times as milliseconds since 1970.
+
+    Args:
+        column: The times.
+        local_ms: Reads times without a zone. Left out, such a Parquet timestamp is UTC, and such a text an error.
 
     Raises:
         ArrowInvalid: A value is no time, or out of range.
     """
-    if pa.types.is_timestamp(column.type):
+    if pa.types.is_timestamp(column.type) and (local_ms is None or column.type.tz):
         times = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
     else:
         if pa.types.is_binary(column.type) or pa.types.is_dictionary(column.type):
             column = column.cast(pa.string())
         try:
-            numbers = column.cast(pa.float64())
+            numbers = _numbers(column)
             scaled = pc.if_else(pc.less(pc.abs(numbers), SECONDS_MAX), pc.multiply(numbers, 1000.0), numbers)
             times = pc.round(scaled).cast(pa.int64())
         except pa.ArrowInvalid:
-            moments = column.cast(pa.timestamp("ns", "UTC"))
-            times = moments.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+            times = _moments(column, local_ms)
     check_range(times, EARLIEST_MS, LATEST_MS)
     return times
+
+
+def _numbers(column: pa.Array) -> pa.Array:
+    if pa.types.is_timestamp(column.type):
+        raise pa.ArrowInvalid
+    return column.cast(pa.float64())
+
+
+def _moments(column: pa.Array, local_ms: LocalMs | None) -> pa.Array:
+    try:
+        moments = column.cast(pa.timestamp("ns", "UTC"))
+        if local_ms is None or not pa.types.is_timestamp(column.type):
+            return moments.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+    except pa.ArrowInvalid:
+        if local_ms is None:
+            raise
+    texts = column.cast(pa.string()).to_pylist()
+    times = [None if text is None else local_ms(text) for text in texts]
+    if any(time is None for time, text in zip(times, texts, strict=True) if text is not None):
+        raise pa.ArrowInvalid
+    return pa.array(times, pa.int64())
 
 
 def to_durations(column: pa.Array) -> pa.Array:
@@ -152,7 +181,21 @@ RULES = {
 }
 
 
-def check_piece(table: pa.Table, first_row: int, path: Path, odd_lengths: Counter[str] | None = None) -> PlaysPiece:
+def rules_with(local_ms: LocalMs | None) -> dict[str, ColumnRule]:
+    """Return the rules of columns under which a time may be local."""
+    if local_ms is None:
+        return RULES
+    rule = RULES["played_at"]._replace(convert=partial(to_epoch_ms, local_ms=local_ms))
+    return RULES | {"played_at": rule}
+
+
+def check_piece(
+    table: pa.Table,
+    first_row: int,
+    path: Path,
+    odd_lengths: Counter[str] | None = None,
+    local_ms: LocalMs | None = None,
+) -> PlaysPiece:
     """Check every value of some rows.
 
     Args:
@@ -160,11 +203,12 @@ def check_piece(table: pa.Table, first_row: int, path: Path, odd_lengths: Counte
         first_row: Row of the file that the table begins with.
         path: The file.
         odd_lengths: Gets the number of durations that cannot be, by field. They count as missing.
+        local_ms: Reads times without a zone.
 
     Raises:
         PlaysFileError: A value does not fit its column.
     """
-    values = {field: read_column(table, field, rule, first_row, path) for field, rule in RULES.items()}
+    values = {field: read_column(table, field, rule, first_row, path) for field, rule in rules_with(local_ms).items()}
     if odd_lengths is not None:
         for field in LENGTHS:
             odd_lengths[field] += _n_given(table, field) - sum(length is not None for length in values[field])

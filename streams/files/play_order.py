@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import ClassVar
 
-from streams.files.play_columns import RULES, PlaysFileError, read_column
+from streams.files.play_columns import PlaysFileError, read_column, rules_with
 from streams.files.play_tables import OPTIONS, FileColumns
 from streams.files.plays_file import PlaysFile, tables_of
 
@@ -25,10 +25,10 @@ def is_in_order(plays: PlaysFile, on_progress: Callable[[int], None] = lambda _:
         plays: The file.
         on_progress: Called with the number of rows that were read.
     """
-    latest_ms = 0
+    latest_ms, rule = 0, rules_with(plays.local_ms)["played_at"]
     try:
         for row, table in tables_of(plays.path, _TimeColumn(played_at=plays.columns.played_at)):
-            times = [latest_ms, *read_column(table, "played_at", RULES["played_at"], row, plays.path)]
+            times = [latest_ms, *read_column(table, "played_at", rule, row, plays.path)]
             if any(later < earlier for earlier, later in itertools.pairwise(times)):
                 return False
             latest_ms = times[-1]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.files.containers import BUFFER_BYTES, check_regular, is_packed, open_unpacked
-from streams.files.play_columns import PlaysFileError, PlaysPiece, check_piece
+from streams.files.play_columns import LocalMs, PlaysFileError, PlaysPiece, check_piece
 from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
 
 PIECE_ROWS = 20_000
@@ -23,6 +23,8 @@ class PlaysFile(NamedTuple):
     columns: Columns = Columns()
     odd_lengths: Counter[str] | None = None
     """Gets the number of durations that cannot be, by field; they count as missing."""
+    local_ms: LocalMs | None = None
+    """Reads times without a zone."""
 
     @property
     def n_plays(self) -> int | None:
@@ -42,7 +44,7 @@ class PlaysFile(NamedTuple):
         for row, part in tables_of(self.path, self.columns):
             n_skipped = max(0, first_row - row)
             if n_skipped < len(part):
-                yield check_piece(part.slice(n_skipped), row + n_skipped, self.path, self.odd_lengths)
+                yield check_piece(part.slice(n_skipped), row + n_skipped, self.path, self.odd_lengths, self.local_ms)
 
 
 def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]]:

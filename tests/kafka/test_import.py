@@ -270,6 +270,27 @@ def test_an_error_is_a_sentence(settings: Settings, folder: Path, arguments: lis
     assert "" == ended.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["plays.csv", "--user", "ann"], "--user"),
+        (["plays.csv", "--partial"], "--partial"),
+        (["plays.csv", "--no-catalog"], "--no-catalog"),
+        (["examples/imports/movielens/u.data", "--with-requests"], "--with-requests"),
+    ],
+)
+def test_an_option_of_the_other_kind_of_file_is_refused(
+    settings: Settings, folder: Path, arguments: list[str], option: str
+) -> None:
+    """It would change nothing, and its user would not notice."""
+    (folder / "plays.csv").write_text("user_id,item_id,played_at\nann,x,1600000000\n")
+
+    ended = run(settings, folder, "replay", *arguments)
+
+    assert 2 == ended.returncode
+    assert option in ended.stderr
+
+
 def test_an_unknown_zone_is_a_sentence(settings: Settings, folder: Path) -> None:
     """It names the option."""
     ended = run(settings, folder, "replay", "examples/imports/movielens/u.data", "--timezone", "Mars/Olympus")

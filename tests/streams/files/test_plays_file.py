@@ -5,13 +5,16 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from streams.files.formats.times import LocalTimes, moment_ms
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
@@ -87,6 +90,21 @@ def test_times_are_rfc_3339_or_epoch_seconds_or_milliseconds(tmp_path: Path, wri
     path = write_csv(tmp_path, f"user_id,item_id,played_at\nann,x,{written}\n")
 
     assert [ms] == read_all(path)[0].played_at_ms
+
+
+def test_local_times_are_read_in_their_zone(tmp_path: Path) -> None:
+    """Beside times with a zone, and in Parquet; without a zone they are an error."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at\nann,x,2020-09-13 14:26:40\nann,x,{AT}\nann,x,1600000000\n")
+    table = pa.table({"user_id": ["ann"], "item_id": ["x"], "played_at": [datetime(2020, 9, 13, 14, 26, 40)]})  # noqa: DTZ001
+    pq.write_table(table, tmp_path / "plays.parquet")
+    local_ms = partial(moment_ms, naive=LocalTimes(ZoneInfo("Europe/Oslo")))
+
+    (piece,) = PlaysFile(path, local_ms=local_ms).pieces()
+    (of_parquet,) = PlaysFile(tmp_path / "plays.parquet", local_ms=local_ms).pieces()
+
+    assert [AT_MS] * 3 == piece.played_at_ms
+    assert [AT_MS] == of_parquet.played_at_ms
+    assert "played_at is '2020-09-13 14:26:40', which is no time" in fault_of(path)
 
 
 def test_ways_to_write_a_time_may_be_mixed(tmp_path: Path) -> None:
