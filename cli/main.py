@@ -77,6 +77,7 @@ def main() -> None:
     """Run the command line; an error of playfold is one sentence on stderr and exit status 1."""
     # The client's own messages about retries would hide the sentence.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # a worker's log has handlers that still get them
     try:
         app()
     except Exception as error:

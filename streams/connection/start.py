@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.connection.clients import security_options
 from streams.connection.probe import find_fault
@@ -37,11 +37,20 @@ async def start_client(client: Any, kafka: KafkaSettings, timeout_s: float) -> N
         await _verify(kafka)
     except (KafkaError, TimeoutError) as error:
         await client.stop()
-        unanswered = f"No Kafka broker answered at {kafka.brokers} within {timeout_s:g} s: {error!r}."
-        raise UnreachableError(await find_fault(kafka) or unanswered) from error
+        raise UnreachableError(await find_fault(kafka) or _unanswered(kafka, timeout_s, error)) from error
     except BaseException:
         await client.stop()
         raise
+
+
+def _unanswered(kafka: KafkaSettings, timeout_s: float, error: Exception) -> str:
+    """Return the sentence about brokers that do not answer: in time, at all, or as a broker does."""
+    way_out = "start Kafka, or correct PLAYFOLD_BROKERS."
+    if isinstance(error, TimeoutError):
+        return f"No Kafka broker answered at {kafka.brokers} within {timeout_s:g} s: {way_out}"
+    if isinstance(error, KafkaConnectionError):
+        return f"No Kafka broker answered at {kafka.brokers}: {way_out}"
+    return f"No Kafka broker answered at {kafka.brokers}: {error!r}."
 
 
 def verify_connection(kafka: KafkaSettings) -> None:

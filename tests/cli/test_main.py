@@ -1,6 +1,7 @@
 """The command line as a whole: quick help, and errors that are one sentence."""
 
 import importlib
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ from jobs.user_requests.trace import TraceTimeoutError
 from streams.kafka.broker import BrokerError
 from streams.outbox import OutboxError
 from streams.readers.log_reader import LogReadError
+from streams.settings import environment_of
+from tests.support.settings import settings_with
 from web.server.protocol import PortTakenError
 
 
@@ -109,3 +112,20 @@ def test_a_setting_that_does_not_fit_is_a_sentence(monkeypatch: pytest.MonkeyPat
 
     expected = "PLAYFOLD_PARTITIONS is '0', which does not fit: expected `int` >= 1."
     assert expected == run_main(monkeypatch, "topics", "verify")
+
+
+@pytest.mark.processes
+def test_without_kafka_a_command_prints_one_line(tmp_path: Path) -> None:
+    """The warnings of the client libraries do not stand beside the sentence."""
+    away = settings_with(brokers="127.0.0.1:1", data_dir=str(tmp_path))
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "cli.main", "popular"],
+        env=environment_of(away),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "No Kafka broker answered at 127.0.0.1:1: start Kafka, or correct PLAYFOLD_BROKERS.\n" == ended.stderr
+    assert 1 == ended.returncode

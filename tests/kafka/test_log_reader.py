@@ -86,9 +86,9 @@ async def test_a_missing_topic_is_a_sentence(settings: Settings) -> None:
 
 
 async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
-    """The address and the seconds are named."""
+    """The address and the way out are named."""
     away = override(settings, brokers=f"127.0.0.1:{free_port()}")
 
-    with pytest.raises(LogReadError, match=rf"^No Kafka broker answered at {away.kafka.brokers} within 1 s: .*\.$"):
+    with pytest.raises(LogReadError, match=rf"^No Kafka broker answered at {away.kafka.brokers}: start Kafka, or "):
         async for _ in read_topic(away.kafka, "plays", 1.0):
             pass

@@ -25,16 +25,14 @@ async def test_a_strangers_record_breaks_the_run(settings: Settings, names: Topi
 
 
 async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
-    """The address and the seconds are named, and nothing is left open."""
+    """The address and the way out are named, and nothing is left open."""
     away = override(settings, brokers=f"127.0.0.1:{free_port()}", kafka_timeout_s=1.0)
 
     with pytest.raises(OutboxError) as caught:
         await Outbox(away.kafka).start()
 
-    assert str(caught.value).startswith(
-        f"No Kafka broker answered at {away.kafka.brokers} within 1 s: KafkaConnectionError("
-    )
-    assert str(caught.value).endswith(".")
+    expected = f"No Kafka broker answered at {away.kafka.brokers}: start Kafka, or correct PLAYFOLD_BROKERS."
+    assert expected == str(caught.value)
 
 
 async def test_a_batch_that_kafka_refuses_is_an_error(settings: Settings, names: TopicNames) -> None:
