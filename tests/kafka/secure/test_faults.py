@@ -348,7 +348,8 @@ async def test_a_listener_that_is_not_kafka_is_no_fault_of_tls(settings_of: Make
         address = f"{HOST}:{server.getsockname()[1]}"
         settings = settings_of("TLS", brokers=address)
 
-        with pytest.raises(LogReadError, match=f"^No Kafka broker answered at {address}.*: start Kafka, or correct PLAYFOLD_BROKERS.$"):
+        sentence = f"^No Kafka broker answered at {address}.*: start Kafka, or correct PLAYFOLD_BROKERS.$"
+        with pytest.raises(LogReadError, match=sentence):
             async with reader(settings.kafka, 1):
                 pass
 
