@@ -14,6 +14,7 @@ from agents.observers.ordered import make_observers
 from agents.plays.commit import Committer
 from agents.plays.group_work import make_group_work
 from agents.plays.pipeline import CommitPipeline
+from agents.plays.topic_guard import TopicGuard
 from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
@@ -26,6 +27,7 @@ from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn
 from state.users.store import add_user_table
+from state.users.topic_rules import TopicChangedError
 from streams.connection.rights import describe_missing, find_refused
 from streams.connection.start import ConnectionWatch
 from streams.consumer.faust_app import create_app, topic_of_bytes
@@ -63,8 +65,9 @@ class Worker:
         self._catalog = ItemCatalog()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)
+        self._guard = TopicGuard(self._store, self._outbox, settings)
         self._announcements = Broadcast(
-            settings.kafka, names.generations, self._serving.on_record, settings.kafka.timeout_s
+            settings.kafka, names.generations, self._on_announcement, settings.kafka.timeout_s
         )
         self._items = Broadcast(settings.kafka, names.catalog, self._catalog.on_record, settings.kafka.timeout_s)
         committer = Committer(self._outbox, self._store.partitions, settings)
@@ -72,12 +75,16 @@ class Worker:
         ranker, popularity = Ranker(settings.ranking, self._catalog), LivePopularity(settings.popularity)
         observers = make_observers(settings, popularity, self._catalog)
         work = make_group_work(settings, ranker, popularity, observers)
-        self._pipeline = CommitPipeline(self._store, self._serving, committer, work, self._thread, settings, self._fail)
+        self._pipeline = CommitPipeline(
+            self._store, self._serving, committer, work, self._thread, settings, self._fail, self._guard
+        )
         self._sweeper = Sweeper(self._store, self._serving, self._pipeline, settings)
         self._debouncer = Debouncer(self._store, self._pipeline, settings)
         self._publisher = PopularPublisher(self._store, popularity, self._outbox, self._thread, settings, self._catalog)
         self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
-        self._pulses = Pulses(observers, self._pipeline.latencies, self._serving, self._store, settings)
+        self._pulses = Pulses(
+            observers, self._pipeline.latencies, self._serving, self._store, settings, lost=lambda: self._guard.lost
+        )
         disk = DiskMetrics(settings.application.data_path)
         metrics = WorkerMetrics(
             ranker,
@@ -88,6 +95,7 @@ class Worker:
             self._pipeline.latencies,
             disk,
             self._app,
+            lambda: self._guard.lost,
         )
         self._metrics = MetricsServer(metrics, settings.telemetry.metrics_port, settings.telemetry.metrics_host)
         plays = topic_of_bytes(self._app, names.plays, settings.topics.partitions)
@@ -123,6 +131,7 @@ class Worker:
         self._metrics.start()
         warming = asyncio.get_running_loop().run_in_executor(self._thread, warm_up)
         await self._outbox.start()
+        await self._guard.start()
         await self._announcements.start()
         await self._read_catalog()
         await self._serving.swap()
@@ -134,6 +143,10 @@ class Worker:
         if not done:
             raise self._not_ready()
         self._starting.result()
+
+    def _on_announcement(self, key: bytes | None, value: bytes | None) -> None:
+        self._guard.on_record(key, value)
+        self._serving.on_record(key, value)
 
     async def _read_catalog(self) -> None:
         """Load the whole catalog first, so that no list contains an unavailable item."""
@@ -153,6 +166,7 @@ class Worker:
             self._publisher.run(),
             self._pulses.run(),
             self._pipeline.expire_private(),
+            self._pipeline.watch_topics(),
             self._app_stopped(),
             self._connection.run(),
         ]
@@ -190,6 +204,8 @@ class Worker:
         """Wait until Faust stops by itself, which is always an error."""
         await self._app.wait_until_stopped()
         reason = self._app.crash_reason
+        if isinstance(reason, TopicChangedError):
+            raise reason
         right = find_refused(reason)
         if right is not None:
             raise WorkerError(describe_missing(self._settings.kafka, [right])) from reason
@@ -220,6 +236,7 @@ class Worker:
         await self._app.stop()
         await self._announcements.stop()
         await self._items.stop()
+        await self._guard.stop()
         await self._outbox.stop()
         await self._metrics.stop()
 

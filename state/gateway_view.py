@@ -15,6 +15,7 @@ from state.storage.files import finish_removals, remove_folder
 from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
 from state.storage.rocksdb_read import values_on_disk
+from streams.positions import EPOCH_MAX, OFFSET_MASK, position_of
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +32,16 @@ CURRENT_KEY = b"\x01current"
 FORMAT = b"1"
 _NUMBER = Struct(">q")
 _LIST = Struct(">qq")
-"""Header of a stored list: the offset of the latest play in it, and its expiry in milliseconds."""
+"""Header of a stored list: the position of the latest play in it, and its expiry in milliseconds."""
 CACHE_BYTES = WRITE_BUFFER_BYTES = 64 << 20
 
 
 class _Reflects(msgspec.Struct):
-    """The required fields of a list: the one orders two lists, the other is the expiry."""
+    """The fields of a list by which two lists are ordered, and its expiry."""
 
-    offset: Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+    offset: Annotated[int, Meta(ge=-1, le=OFFSET_MASK)]
     expires_at_ms: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    epoch: Annotated[int, Meta(ge=0, le=EPOCH_MAX)] = 0
 
 
 _decode_reflects = msgspec.json.Decoder(_Reflects).decode
@@ -48,8 +50,8 @@ _decode_reflects = msgspec.json.Decoder(_Reflects).decode
 class StoredList(NamedTuple):
     """A listener's list as it is on the topic."""
 
-    offset: int
-    """The offset of the latest play that it reflects."""
+    position: int
+    """The position of the latest play that it reflects."""
     value: bytes
     """The record, JSON."""
     expires_at_ms: int
@@ -121,12 +123,12 @@ class View:
         Of a listener's lists, the one with the latest play is stored, as in `streams.readers.latest_list`.
 
         Returns:
-            The listeners whose list changed, each with the offset of its latest play, -1 for a removed list.
+            The listeners whose list changed, each with the position of its latest play, -1 for a removed list.
         """
         batch, changed = rocksdict.WriteBatch(raw_mode=True), []
         if kind == LIST:
             lists = self._newer_lists([(key, value) for key, value in records if key])
-            changed = [(key.decode(errors="replace"), offset) for key, (_, offset) in lists.items()]
+            changed = [(key.decode(errors="replace"), position) for key, (_, position) in lists.items()]
             newest = {key: value for key, (value, _) in lists.items()}
         else:
             newest = {key: value for key, value in records if key}
@@ -140,23 +142,24 @@ class View:
         return changed
 
     def _newer_lists(self, records: Sequence[tuple[bytes, bytes | None]]) -> dict[bytes, tuple[bytes | None, int]]:
-        """Return the values to store by key, each with the offset of its latest play; stale lists are ignored."""
+        """Return the values to store by key, each with the position of its latest play; stale lists are ignored."""
         keys = list({key for key, _ in records})
         stored = dict(zip(keys, self._db.get([LIST + key for key in keys]), strict=True))
-        offsets = {key: _NUMBER.unpack_from(value)[0] for key, value in stored.items() if value is not None}
+        positions = {key: _NUMBER.unpack_from(value)[0] for key, value in stored.items() if value is not None}
         newer: dict[bytes, tuple[bytes | None, int]] = {}
         for key, value in records:
             if value is None:
-                offsets.pop(key, None)
+                positions.pop(key, None)
                 newer[key] = None, -1
                 continue
             try:
-                offset, expires_at_ms = msgspec.structs.astuple(_decode_reflects(value))
+                reflects = _decode_reflects(value)
             except (ValueError, RecursionError):
                 continue  # it does not decode
-            if key not in offsets or offset >= offsets[key]:
-                offsets[key] = offset
-                newer[key] = _LIST.pack(offset, expires_at_ms) + value, offset
+            position = position_of(reflects.epoch, reflects.offset)
+            if key not in positions or position >= positions[key]:
+                positions[key] = position
+                newer[key] = _LIST.pack(position, reflects.expires_at_ms) + value, position
         return newer
 
     def list_of(self, user_id: str) -> StoredList | None:
@@ -164,8 +167,8 @@ class View:
         value = self._db.get(LIST + user_id.encode())
         if value is None:
             return None
-        offset, expires_at_ms = _LIST.unpack_from(value)
-        return StoredList(offset, value[_LIST.size :], expires_at_ms)
+        position, expires_at_ms = _LIST.unpack_from(value)
+        return StoredList(position, value[_LIST.size :], expires_at_ms)
 
     def related_to(self, item_id: str) -> bytes | None:
         """Return the record of the items related to an item, JSON; None if there is none."""

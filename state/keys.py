@@ -5,6 +5,9 @@ import xxhash
 ITEM_NAME_PREFIX = b"\x00"
 """First byte of the changelog key of an item name; user ids are printable, so no user id begins with it."""
 
+EPOCH_KEY = ITEM_NAME_PREFIX + b"epoch"
+"""Changelog key of the record that names a partition's present `plays` topic (`state/users/plays_epoch.py`)."""
+
 MARK = 0xFFFF_FFFF
 """Mask of an item key's low bits: a record stores the list published last as these 32 bits of each key."""
 
@@ -39,5 +42,10 @@ def item_name_key(key: int) -> bytes:
 
 
 def is_item_name(key: bytes) -> bool:
-    """Return whether a changelog key is that of an item's name, not of a user."""
-    return key[:1] == ITEM_NAME_PREFIX
+    """Return whether a changelog key is that of an item's name."""
+    return key[:1] == ITEM_NAME_PREFIX and key != EPOCH_KEY
+
+
+def is_user(key: bytes) -> bool:
+    """Return whether a changelog key is a user id: neither an item's name nor the key of the epoch."""
+    return key[:1] != ITEM_NAME_PREFIX

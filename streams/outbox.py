@@ -22,6 +22,7 @@ RECORD_BYTES_MAX = 4_000_000
 RECORD_OVERHEAD_BYTES = 64
 
 Item = tuple[bytes, bytes | None]
+Headers = Sequence[tuple[str, bytes]]
 
 
 class OutboxError(ConnectionError):
@@ -135,6 +136,19 @@ class Outbox:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Disconnect; after an error, without waiting for pending batches."""
         await self.stop(None if kind is None else 0.0)
+
+    async def send_one(
+        self, topic: str, partition: int, item: tuple[bytes | None, bytes | None], headers: Headers
+    ) -> asyncio.Future[RecordMetadata]:
+        """Send one record with headers, in a batch with its neighbours; the future is its acknowledgement."""
+        if self._producer is None:
+            message = "The outbox is not started."
+            raise RuntimeError(message)
+        key, value = item
+        sent: asyncio.Future[RecordMetadata] = await self._producer.send(
+            topic, value, key, partition, headers=list(headers)
+        )
+        return sent
 
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
         """Send keys and values to one partition, in order, in as few batches as possible.

@@ -67,7 +67,7 @@ class Gateway:
         kafka = self._settings.kafka
         followed = partial(Broadcast, kafka, timeout_s=kafka.timeout_s, unreadable=parts.unreadable)
         broadcasts = [
-            followed(names.generations, parts.serving.on_record),
+            followed(names.generations, partial(take_announcement, parts)),
             followed(names.popular_items, parts.popular.on_record),
             followed(names.pulse, parts.dashboard.on_pulse),
         ]
@@ -115,6 +115,12 @@ class Gateway:
             *(broadcast.failed() for broadcast in broadcasts),
         ]
         await run_until_stopped(running, self._stop)
+
+
+def take_announcement(parts: GatewayParts, key: bytes | None, value: bytes | None) -> None:
+    """Read a record of `generations`: an announcement, or which topics the workers' state belongs to."""
+    parts.epoch.on_record(key, value)
+    parts.serving.on_record(key, value)
 
 
 async def start_parts(parts: GatewayParts, broadcasts: Sequence[Broadcast]) -> None:

@@ -18,6 +18,7 @@ from streams.topics.topics import topic_names
 from web.feeds.commit_progress import CommitProgress
 from web.feeds.list_waiters import ListWaiters
 from web.feeds.popular_lists import PopularLists
+from web.feeds.present_epoch import PresentEpoch
 from web.schemas import ListAnswer
 
 _PARALLEL = ("items", "scores", "because", "because_scores", "because_rest")
@@ -56,13 +57,14 @@ class ListReader:
         popular: PopularLists,
         waiters: ListWaiters,
         progress: CommitProgress,
+        epoch: PresentEpoch,
         unreadable: UnreadablePlaces | None = None,
     ) -> None:
         """Read from these parts; `unreadable` has the places that the view lacks."""
         self._unreadable = UnreadablePlaces() if unreadable is None else unreadable
         self._lists_topic = topic_names(settings).recommendations
         self._settings, self._view, self._catalog, self._popular = settings, view, catalog, popular
-        self._waiters, self._progress = waiters, progress
+        self._waiters, self._progress, self._epoch = waiters, progress, epoch
 
     def read(self, user_id: str, wanted: Wanted, now_ms: int, *, reflected: bool | None = None) -> bytes:
         """Return a listener's list as JSON, or the popular list if there is none or it has expired.
@@ -146,7 +148,8 @@ class ListReader:
 
     def _is_reflected(self, user_id: str, partition: int, offset: int) -> bool:
         held = self._view.list_of(user_id)
-        return (held is not None and held.offset >= offset) or self._progress.is_settled(partition, offset)
+        position = self._epoch.position(offset)
+        return (held is not None and held.position >= position) or self._progress.is_settled(partition, offset)
 
 
 def cut(

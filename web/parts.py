@@ -20,6 +20,7 @@ from web.feeds.dashboard import Dashboard
 from web.feeds.list_waiters import ListWaiters
 from web.feeds.play_latency import PlayLatency
 from web.feeds.popular_lists import PopularLists
+from web.feeds.present_epoch import PresentEpoch
 from web.feeds.rejects import Rejects
 from web.feeds.topic_follower import Record, TopicFollower
 from web.item_search import ItemSearch
@@ -51,6 +52,7 @@ class GatewayParts:
     follower: TopicFollower
     waiters: ListWaiters
     progress: CommitProgress
+    epoch: PresentEpoch
     intake: PlayIntake
     serving: Serving
     catalog: ItemCatalog
@@ -85,9 +87,9 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
             take_items(catalog, search, records)
         waiters.wake(user_id for user_id, _ in lists)
 
-    unreadable = UnreadablePlaces()
+    unreadable, epoch = UnreadablePlaces(), PresentEpoch()
     follower = TopicFollower(settings, view, changed, unreadable)
-    progress = CommitProgress(settings, follower, waiters)
+    progress = CommitProgress(settings, follower, waiters, epoch)
     rejects, streams = Rejects(settings, unreadable), OpenStreams(settings.gateway.streams_max)
     state = GatewayState(
         follower.caught_up.is_set,
@@ -105,11 +107,12 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         follower=follower,
         waiters=waiters,
         progress=progress,
+        epoch=epoch,
         intake=PlayIntake(settings),
         serving=serving,
         catalog=catalog,
         popular=popular,
-        lists=ListReader(settings, view, catalog, popular, waiters, progress, unreadable),
+        lists=ListReader(settings, view, catalog, popular, waiters, progress, epoch, unreadable),
         search=search,
         session_ranking=SessionRanking(settings, serving, ranker, thread),
         dashboard=Dashboard(settings, progress, serving),

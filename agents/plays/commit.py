@@ -9,7 +9,9 @@ from aiokafka.errors import KafkaError
 
 from agents.plays.changes import Changes
 from state.users.partition import PartitionState, Place
-from streams.outbox import Outbox, OutboxError, Pending
+from state.users.record import NOTHING_APPLIED
+from state.users.topic_rules import check_changelog
+from streams.outbox import Item, Outbox, OutboxError, Pending
 from streams.readers.log_reader import read_span, reader
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -64,6 +66,10 @@ class Committer:
             durable_partitions.add(partition)
         return durable_partitions
 
+    async def write_through(self, partition: int, items: list[Item]) -> None:
+        """Make changelog records of a partition durable that change no user; the caller holds the lock of groups."""
+        await self.commit({partition: Changes(items, NOTHING_APPLIED, [], [])})
+
     async def _produce(self, changes: Mapping[int, Changes]) -> dict[int, Pending]:
         """Send the changes of every partition; return the pending changelog records once all are acknowledged."""
         logged, others = {}, []
@@ -87,6 +93,9 @@ class Committer:
         if written.unbroken and written.first == state.place.changelog_offset + 1:
             highest = max(state.place.applied_offset_max, changed.applied_offset_max)
             state.commit(changed.changelog, Place(written.last, highest))
+        elif written.first <= state.place.changelog_offset:
+            topic = self._names.users_changelog
+            check_changelog(state, partition, topic, state.changelog_id, written.first)
         else:
             await self._catch_up(partition, state, written.last)
 

@@ -1,6 +1,6 @@
 """A commit group's events as columns, user after user; unreadable records are rejected."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +16,7 @@ from streams.fetch.unreadable_batch import is_unreadable
 from streams.messages.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
 from streams.messages.records import RejectedPlay
 from streams.outbox import Item
+from streams.positions import position_of
 from streams.settings import Settings
 from streams.signal_weight import PLAY, SignalWeights
 
@@ -39,15 +40,17 @@ class Group(NamedTuple):
     """Per partition, the private plays of users, of `EVENT`; a user with private plays alone is not in `users`."""
 
 
-def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
+def read_group(slices: Sequence[Slice], settings: Settings, epochs: Mapping[int, int] | None = None) -> Group:
     """Decode and check the events of a group, and group them by user.
+
+    The offsets of the columns are positions in the epoch of their partition, 0 if it is left out.
 
     Private plays are kept apart from all other events, so nothing of them is written anywhere.
     """
     weights, remembers_shown = SignalWeights(settings.signals), settings.users.cooldown_shows > 0
     partitions = {number: _PartitionEvents(weights) for number in sorted(part.partition for part in slices)}
     for topic, partition, records, _ in slices:
-        events = partitions[partition]
+        events, base = partitions[partition], position_of(epochs.get(partition, 0) if epochs else 0, 0)
         if is_unreadable(records):
             events.rejects += reject_batch(records[0])
             continue
@@ -58,7 +61,7 @@ def read_group(slices: Sequence[Slice], settings: Settings) -> Group:
                 events.reject(topic, partition, record, str(error))
                 continue
             if remembers_shown or not isinstance(event, Shown):
-                events.add(event, record.offset)
+                events.add(event, base + record.offset)
     columns, forget_offsets = _columns(partitions.values())
     return Group(
         {number: list(events.users) for number, events in partitions.items()},

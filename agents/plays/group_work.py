@@ -31,7 +31,8 @@ class GroupWork:
         owned = [part for part in slices if part.partition in context.states]
         if not owned:
             return {}
-        group = read_group(owned, self._settings)
+        epochs = {part.partition: context.states[part.partition].epoch.epoch for part in owned}
+        group = read_group(owned, self._settings, epochs)
         return self.private_lists.add(self._folder.fold(group, context), group, context)
 
     def refold(self, users: Users, context: GroupContext, *, publish_all: bool) -> dict[int, Changes]:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from agents.plays.changes import Changes
 from agents.plays.commit import Committer
 from agents.plays.group_work import GroupWork
 from agents.plays.play_flow import PlayFlow
+from agents.plays.topic_guard import Write
 from state.generations.serving import Serving
 from state.users.store import UserStore
 from streams.consumer.slices import Slice, acknowledge, take_group
@@ -40,6 +41,16 @@ class Committed(NamedTuple):
     work_s: float
 
 
+class Guard(Protocol):
+    """Checks the topics that the state was made from (`agents/plays/topic_guard.py`)."""
+
+    async def admit(self, group: Sequence[Slice], write: Write) -> None:
+        """Check a group that was fetched; raise if a topic is another one."""
+
+    async def watch(self, turn: asyncio.Lock, write: Write) -> None:
+        """Check the topics for ever; raise if one is another one."""
+
+
 class CommitPipeline:
     """Folds and commits groups of plays, and of users without plays, one group at a time.
 
@@ -62,14 +73,16 @@ class CommitPipeline:
         thread: ThreadPoolExecutor,
         settings: Settings,
         fail: Callable[[Exception], None],
+        guard: Guard,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Commit into the partitions of `store`; `fail` is called with an error that must stop the worker.
 
-        Groups are timed by `clock`, whose seconds never go back.
+        `guard` checks the topics of every group of plays. Groups are timed by `clock`, whose seconds never go back.
         """
         self._store, self._serving, self._committer = store, serving, committer
         self._work, self._thread, self._settings, self._fail = work, thread, settings, fail
+        self._guard = guard
         self._clock, self.latencies, self.flow = clock, LatencyHistogram(), PlayFlow(clock)
 
     async def fold_plays(self, stream: Any) -> None:
@@ -128,7 +141,8 @@ class CommitPipeline:
     async def _commit_plays(self, group: Sequence[Slice]) -> list[Slice]:
         """Fold and commit slices; return those that are durable."""
         began, partitions = self._clock(), {part.partition for part in group}
-        committed = await self._commit(partitions, lambda context: self._work.fold(group, context))
+        admission = self._guard.admit(group, self._committer.write_through)
+        committed = await self._commit(partitions, lambda context: self._work.fold(group, context), admission)
         self.flow.add(self._clock() - began)
         durable = [part for part in group if part.partition in committed.durable]
         readable = (part.records for part in durable if not is_unreadable(part.records))
@@ -136,14 +150,33 @@ class CommitPipeline:
         self.latencies.add(time.time_ns() // 1_000_000 - np.array(arrived_ms, np.int64))
         return durable
 
-    async def _commit(self, partitions: Iterable[int], work: Callable[[GroupContext], dict[int, Changes]]) -> Committed:
-        """Do a group's work beside the event loop (the kernels release the interpreter's lock), and make it durable."""
+    async def watch_topics(self) -> None:
+        """Check the topics for ever; raise once one of them is not that of the state."""
+        await self._guard.watch(self._store.lock, self._committer.write_through)
+
+    async def _commit(
+        self,
+        partitions: Iterable[int],
+        work: Callable[[GroupContext], dict[int, Changes]],
+        admission: Coroutine[Any, Any, None] | None = None,
+    ) -> Committed:
+        """Do a group's work beside the event loop (the kernels release the interpreter's lock), and make it durable.
+
+        Nothing is made durable unless the group is admitted, which is checked while it is folded.
+        """
+        admitted = asyncio.create_task(admission) if admission is not None else None
         context = GroupContext(dict(self._store.partitions), self._serving.current, time.time_ns() // 1_000_000)
         generation_key = context.generation.key if context.generation else 0
         for partition in partitions:
             if partition in context.states:
                 context.states[partition].folds_under(generation_key)
         began = self._clock()
-        changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
-        work_s = self._clock() - began
+        try:
+            changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
+            work_s = self._clock() - began
+            if admitted is not None:
+                await admitted
+        finally:
+            if admitted is not None:
+                admitted.cancel()
         return Committed(await self._committer.commit(changes), work_s)

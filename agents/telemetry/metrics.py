@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -60,9 +60,10 @@ class WorkerMetrics(Collector):
         latencies: LatencyHistogram | None = None,
         disk: DiskMetrics | None = None,
         source: PlaysSource | None = None,
+        lost: Callable[[], Mapping[int, int]] = dict,
     ) -> None:
-        """Read these parts."""
-        self._source = source
+        """Read these parts; `lost` returns by partition the plays that Kafka deleted before they were processed."""
+        self._source, self._lost = source, lost
         self._ranker, self._serving, self._store = ranker, serving, store
         self._outcome_counts, self._quality = observers.outcome_counts, observers.live_quality
         self._pulses, self._latencies, self._disk = pulses, latencies, disk
@@ -70,6 +71,7 @@ class WorkerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the current value of every metric."""
         yield from self._of_events()
+        yield from self._of_lost()
         yield from self._of_ranking()
         yield from self._of_catalog()
         yield from self._of_serving()
@@ -92,6 +94,13 @@ class WorkerMetrics(Collector):
             events.add_metric(["unreadable"], self._source.n_unreadable)
             yield from _of_stable_ends(self._source.stable_ends())
         yield events
+
+    def _of_lost(self) -> Iterator[Metric]:
+        text = "Plays that Kafka deleted before they were processed, since the start of the worker."
+        lost = GaugeMetricFamily("playfold_plays_lost", text, labels=["partition"])
+        for partition, n in sorted(({**dict.fromkeys(self._store.partitions, 0), **self._lost()}).items()):
+            lost.add_metric([str(partition)], n)
+        yield lost
 
     def _of_ranking(self) -> Iterator[Metric]:
         ranker = self._ranker

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Mapping
 
 import msgspec
 from aiokafka.errors import KafkaError
@@ -38,8 +39,13 @@ class Pulses:
         store: UserStore,
         settings: Settings,
         outbox: Outbox | None = None,
+        lost: Callable[[], Mapping[int, int]] = dict,
     ) -> None:
-        """Report on these parts; `outbox` must be used for pulses only."""
+        """Report on these parts; `outbox` must be used for pulses only.
+
+        `lost` returns by partition the plays that Kafka deleted before they were processed.
+        """
+        self._lost = lost
         self._observers, self._latencies, self._serving = observers, latencies, serving
         self._store, self._settings = store, settings
         self._outbox = Outbox(settings.kafka) if outbox is None else outbox
@@ -92,6 +98,7 @@ class Pulses:
             p50_ms=p50_ms,
             p99_ms=p99_ms,
             quality=self._figures(),
+            plays_lost=sum(self._lost().values()),
         )
 
     def _figures(self) -> LiveFigures | None:

@@ -22,12 +22,17 @@ def store(record: Any) -> None:
     key, value = record.key.decode(), json.loads(record.value) if record.value else None
     if record.topic == "recommendations":
         previous = lists.get(key)
-        if value is None or previous is None or value["offset"] >= previous["offset"]:
+        if value is None or previous is None or order(value) >= order(previous):
             lists[key] = value
     elif record.topic == "popular-items":
         popular[key, record.partition] = value
     else:
         {"catalog": catalog, "related-items": related}[record.topic][key] = value
+
+
+def order(value: Any) -> tuple[int, int]:
+    """Return the place of a list among those of its listener; a later topic of plays has a higher epoch."""
+    return value.get("epoch", 0), value["offset"]
 
 
 def is_available(item: str, now_ms: float) -> bool:

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from state.storage.disk_space import DiskSpace
-from streams.messages.records import Pulse
+from streams.messages.records import Pulse, StateTopics
+from streams.readers.lag import GroupOffsets
 from streams.readers.log_reader import Span
 from streams.readers.open_transactions import OpenTransaction
+from streams.topics.identity import TopicIdentity
 
 
 class LagReadings(NamedTuple):
@@ -21,6 +23,19 @@ class LagReadings(NamedTuple):
     seconds: float
     open_transactions: Sequence[OpenTransaction] = ()
     """Transactions that keep workers from reading on."""
+    offsets: Mapping[int, GroupOffsets] = {}
+    """By partition, the committed offset and the offsets that Kafka has."""
+    left_ms: Mapping[int, int | None] = {}
+    """By partition with deleted plays, the arrival of the first play that is left."""
+
+
+class StateReadings(NamedTuple):
+    """The topics of the workers' state, and those on the cluster."""
+
+    known: StateTopics | None
+    """As a worker published them last; None: none did."""
+    present: Mapping[str, TopicIdentity]
+    """By name, the topics of plays and changelog on the cluster."""
 
 
 class WorkerReport(NamedTuple):

@@ -16,15 +16,16 @@ from jobs.doctor.probes import (
     probe_gateway,
     probe_generation,
     probe_lag,
+    probe_state,
     probe_workers,
 )
 from jobs.doctor.rules import check_clocks, check_cluster, check_disks, check_gateway, check_generation, check_lag
+from jobs.doctor.topic_rules import check_topics
 from jobs.doctor.worker_rules import check_workers
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings, override
 from streams.topics.admin import verify_topics
 from streams.topics.cluster import describe_cluster
-from streams.topics.topics import declare_topics
 
 CHECK_S = 10.0
 """Longest time of a check."""
@@ -78,7 +79,7 @@ class Doctor:
 
     async def _topics(self) -> Finding:
         await in_thread(lambda: verify_topics(self._settings))
-        return make_finding("topics", f"All {len(declare_topics(self._settings))} topics exist as declared.")
+        return check_topics(await probe_state(self._settings), self._settings)
 
     async def _disk(self) -> Finding:
         return check_disks(await in_thread(lambda: probe_disks(self._settings)))

@@ -3,18 +3,27 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from kafka import TopicPartition
 
 from jobs.announcement import announced
-from jobs.doctor.answers import AnnouncedGeneration, DiskUsage, GatewayResponse, LagReadings, WorkerReport
+from jobs.doctor.answers import (
+    AnnouncedGeneration,
+    DiskUsage,
+    GatewayResponse,
+    LagReadings,
+    StateReadings,
+    WorkerReport,
+)
 from jobs.doctor.finding import Issue
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
 from state.storage.disk_space import disk_space_of
+from streams.connection.rights import MissingRightError
 from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import partitions_of, read_topic, reader, spans_of
@@ -23,6 +32,11 @@ from streams.settings import Settings
 from streams.settings.processes import GatewaySettings
 from streams.topics.admin import TopicsError
 from streams.topics.cluster import find_producer
+from streams.readers.one_record import arrival_of
+from streams.readers.state_topics import latest_state_topics
+from streams.settings import Settings
+from streams.settings.processes import GatewaySettings
+from streams.topics.identity import identify_topics
 from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
@@ -47,10 +61,16 @@ async def probe_lag(settings: Settings) -> LagReadings:
     async with lag_of(settings) as lag:
         first = await lag.spans()
         await asyncio.sleep(LAG_INTERVAL_S)
-        second = await lag.spans()
+        offsets = await lag.offsets()
+    second, plays = {partition: one.uncommitted for partition, one in offsets.items()}, topic_names(settings).plays
     waits = any(span.end > span.start for span in second.values())
-    transactions = await find_open_transactions(topic_names(settings).plays, settings) if waits else []
-    return LagReadings(first, second, starts, LAG_INTERVAL_S, transactions)
+    transactions = await find_open_transactions(plays, settings) if waits else []
+    left_ms: dict[int, int | None] = {}
+    with suppress(MissingRightError):  # the doctor goes without the right to read plays
+        for partition, one in offsets.items():
+            if one.n_lost:
+                left_ms[partition] = await arrival_of(settings, plays, partition, one.start)
+    return LagReadings(first, second, starts, LAG_INTERVAL_S, transactions, offsets, left_ms)
 
 
 def name_producers(transactions: Sequence[OpenTransaction], settings: Settings) -> list[OpenTransaction]:
@@ -65,6 +85,18 @@ def name_producers(transactions: Sequence[OpenTransaction], settings: Settings) 
             producer_id = None
         named.append(transaction._replace(producer_id=producer_id))
     return named
+
+
+async def probe_state(settings: Settings) -> StateReadings:
+    """Return which topics the workers' state belongs to, and which are on the cluster.
+
+    Raises:
+        LogReadError: Kafka does not answer, or the topic of generations is missing.
+    """
+    names = topic_names(settings)
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+        present = await identify_topics(consumer._client, [names.plays, names.users_changelog])  # noqa: SLF001
+    return StateReadings(await latest_state_topics(settings), present)
 
 
 async def probe_workers(settings: Settings) -> list[WorkerReport]:

@@ -6,6 +6,7 @@ import msgspec
 
 from jobs.doctor.answers import AnnouncedGeneration, DiskUsage, GatewayResponse, LagReadings, WorkerReport
 from jobs.doctor.finding import Finding, Issue, Verdict, make_finding
+from jobs.doctor.topic_rules import check_offsets, describe_deleted
 from state.storage.disk_space import DiskSpace
 from streams.process.format_text import format_duration, pluralize
 from streams.readers.log_reader import Span
@@ -103,9 +104,10 @@ def check_lag(lag: LagReadings) -> Finding:
     if deleted:
         plays = f"{pluralize(sum(deleted.values()), 'play')} of {name_partitions(sorted(deleted))}"
         says = f"Kafka deleted {plays} at the end of the retention, before a worker folded them."
+        says += describe_deleted(lag)
         issues.append(Issue("problem", says, "Send them again if a client still has them, and start workers in time."))
     issues += [_held(transaction) for transaction in lag.open_transactions]
-    return make_finding("lag", fine, issues)
+    return make_finding("lag", fine, [*issues, *check_offsets(lag)])
 
 
 def _held(transaction: OpenTransaction) -> Issue:

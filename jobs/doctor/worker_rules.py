@@ -77,6 +77,12 @@ def _check_worker(pulse: Pulse, announced: str | None) -> list[Issue]:
         issues.append(Issue("warning", f"{name} {serves}, but {announced} is announced.", do))
     elif pulse.generation and (left := len(pulse.partitions) - len(pulse.partitions_swept)):
         issues.append(Issue("note", f"{name} still refolds the listeners of {pluralize(left, 'partition')}."))
+    if pulse.plays_lost:
+        says = f"Kafka deleted {pluralize(pulse.plays_lost, 'play')} before {name[0].lower()}{name[1:]} folded them."
+        do = (
+            "Look for `plays_lost` in its log, which has offsets and times. Send them again if a client still has them."
+        )
+        issues.append(Issue("problem", says, do))
     if pulse.p99_ms is not None and pulse.p99_ms > SLOW_MS:
         says = f"{name} needs {pulse.p99_ms / 1000:.1f} s or more from play to list for 1% of plays."
         issues.append(Issue("warning", says, "Check the lag, its CPU time and Kafka's disk."))

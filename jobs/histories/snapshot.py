@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from aiokafka.structs import ConsumerRecord
 
 from jobs.progress import JobProgress, ProgressCallback
-from state.keys import ITEM_NAME_PREFIX, is_item_name
+from state.keys import ITEM_NAME_PREFIX, is_item_name, is_user
 from state.users.record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
 from state.users.record_batch import unpack
 from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
@@ -91,7 +91,7 @@ class PartitionHistory:
 
     def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Store consecutive records."""
-        users = [(record.key, record.value) for record in records if not is_item_name(record.key)]
+        users = [(record.key, record.value) for record in records if is_user(record.key)]
         if len(users) < len(records):
             self._take_names(records)
         values = [value for _, value in users if value is not None]

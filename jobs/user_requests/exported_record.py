@@ -11,10 +11,11 @@ from state.generations.open_store import generation_store
 from state.keys import ITEM_NAME_PREFIX, MARK, generation_key, is_item_name, item_key
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
 from streams.messages.export_document import ExportedEntry, ExportedItem, ExportedMark, ExportedRecord, ExportedShown
+from streams.positions import epoch_of, offset_of
 from streams.settings import Settings
 
 ALIKE = (
-    "applied_offset", "plays", "last_played_s", "listed_at_s", "listed_at_ms", "list_score", "paused", "owed", "day",
+    "plays", "last_played_s", "listed_at_s", "listed_at_ms", "list_score", "paused", "owed", "day",
     "day_signals",
 )  # fmt: skip
 """Fields that the document has as the record has them."""
@@ -64,6 +65,8 @@ class StoredRecord:
         by_mark |= {item_key(item_id) & MARK: item_id for item_id in listed_ids}
         return ExportedRecord(
             **{name: getattr(record, name) for name in ALIKE},
+            applied_offset=offset_of(record.applied_offset),
+            epoch=epoch_of(record.applied_offset),
             partition=self._partition,
             offset=self._offset,
             older_offsets=self._older_offsets,

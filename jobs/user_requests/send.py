@@ -9,13 +9,19 @@ from aiokafka.structs import ConsumerRecord
 
 from state.users.record import applied_offset_of
 from streams.fetch.followed_partitions import FollowedPartitions
+from state.keys import item_key
+from state.users.record import UserRecord, applied_offset_of, is_forgotten
 from streams.messages.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
 from streams.readers.log_reader import partitions_of, reader, spans_of
 from streams.readers.open_transactions import find_open_transactions
+from streams.positions import position_of
+from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
+from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings
+from streams.topics.identity import identify_topics
 from streams.topics.topics import TopicNames, topic_names
 
 UserRequest = Forget | Pause | Resume | Hide | Unhide
@@ -25,33 +31,41 @@ class RequestTimeoutError(TimeoutError):
     """No worker processed a request in time. It stays queued on `plays`: check that a worker runs."""
 
 
+class OtherTopicError(LogReadError):
+    """The topic of plays is not that of the workers' state, so no worker processes requests. Run the named command."""
+
+
 class InvalidRequestError(ValueError):
     """A request would be rejected by workers, so it is not sent. Correct the id that the message names."""
 
 
 async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
-    """Send a request and wait until a worker has processed it.
+    """Send a request and wait until the record that a worker has written shows its effect.
 
     Raises:
         InvalidRequestError: Workers would reject it.
         LogReadError, OutboxError: Kafka does not answer, or a topic is missing.
-        RequestTimeoutError: No worker processed it within the time-out of Kafka.
+        OtherTopicError: The topic of plays is another one than that of the workers' state; nothing was sent.
+        RequestTimeoutError: No record showed the effect within the time-out of Kafka.
     """
     names, partition = topic_names(settings), partition_of(request.user_id, settings.topics.partitions)
     followed = [TopicPartition(topic, partition) for topic in _topics_of_result(request, names)]
     key, value = request.user_id.encode(), _encode(request, settings)
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer, Outbox(settings.kafka) as outbox:
+        epoch = await _present_epoch(consumer, settings)
         partitions = await _follow_from_ends(consumer, followed)
         offset = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first
+        result = Result(request, position_of(epoch, offset), names)
         try:
             async with asyncio.timeout(settings.kafka.timeout_s):
-                offsets = await _await_result(_records(partitions, key), names.users_changelog, offset, len(followed))
+                await result.wait(_records(partitions, key))
         except TimeoutError:
             held = await find_open_transactions(names.plays, settings, [partition])
             waits = "".join(f" {transaction}" for transaction in held)
+            place = f"{names.plays}, partition {partition}, offset {offset}"
             message = (
-                f"The request for {request.user_id!r} is queued ({names.plays}, partition {partition}, offset "
-                f"{offset}), but no worker processed it within {settings.kafka.timeout_s:g} s.{waits} "
+                f"The request for {request.user_id!r} is queued ({place}), but {result.describe_missing()} "
+                f"within {settings.kafka.timeout_s:g} s.{waits} "
                 f"It is processed as soon as {'the transaction has ended' if held else 'a worker runs'}."
             )
             raise RequestTimeoutError(message) from None
@@ -61,9 +75,82 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
         item_id=getattr(request, "item_id", None),
         partition=partition,
         plays_offset=offset,
-        changelog_offset=offsets[names.users_changelog],
-        recommendations_offset=offsets.get(names.recommendations),
+        changelog_offset=result.offsets[names.users_changelog],
+        recommendations_offset=result.offsets.get(names.recommendations),
     )
+
+
+async def _present_epoch(consumer: AIOKafkaConsumer, settings: Settings) -> int:
+    """Return the epoch of the topic of plays.
+
+    Raises:
+        OtherTopicError: It is another topic than that of the workers' state.
+    """
+    known, plays = await latest_state_topics(settings), topic_names(settings).plays
+    if known is None:
+        return 0
+    present = (await identify_topics(consumer._client, [plays])).get(plays)  # noqa: SLF001  no public call has the id
+    if present is not None and present.topic_id != known.plays_id:
+        message = (
+            f"The request was not sent: topic {plays} has the id {present.topic_id}, but the workers' state belongs to "
+            f"the one with id {known.plays_id}, so no worker would process it. Run `playfold state rebase`."
+        )
+        raise OtherTopicError(message)
+    return known.epoch
+
+
+class Result:
+    """The records that a processed request leads to.
+
+    Attributes:
+        offsets: By topic, the offset of the record that shows the effect.
+    """
+
+    def __init__(self, request: UserRequest, position: int, names: TopicNames) -> None:
+        """Expect the effect of a request at a position of `plays`."""
+        self._request, self._position, self._changelog = request, position, names.users_changelog
+        self._topics = _topics_of_result(request, names)
+        self._without_effect: int | None = None
+        self.offsets: dict[str, int] = {}
+
+    async def wait(self, records: AsyncIterator[tuple[str, ConsumerRecord]]) -> None:
+        """Wait until every record of the result has come."""
+        async for topic, record in records:
+            self._take(topic, record)
+            if len(self.offsets) == len(self._topics):
+                return
+
+    def _take(self, topic: str, record: ConsumerRecord) -> None:
+        """Store the offset of a record that shows the effect."""
+        if topic != self._changelog:
+            if record.value is None:
+                self.offsets[topic] = record.offset
+        elif record.value is not None and applied_offset_of(record.value) >= self._position:
+            if shows_effect(self._request, record.value, self._position):
+                self.offsets[topic] = record.offset
+            else:
+                self._without_effect = record.offset
+
+    def describe_missing(self) -> str:
+        """Return the part of the result that has not come, as a clause."""
+        if self._changelog in self.offsets:
+            return "no tombstone of their list came"
+        if self._without_effect is not None:
+            return f"the record that a worker wrote (users changelog, offset {self._without_effect}) did not show it"
+        return "no worker processed it"
+
+
+def shows_effect(request: UserRequest, value: bytes, position: int) -> bool:
+    """Return whether a record that contains a request shows its effect.
+
+    After a request to be forgotten and plays behind it, the record has these plays, and is no marker.
+    """
+    record = UserRecord.decode(value)
+    if isinstance(request, Pause | Resume):
+        return record.paused == isinstance(request, Pause)
+    if isinstance(request, Hide | Unhide):
+        return (item_key(request.item_id) in record.hidden) == isinstance(request, Hide)
+    return record.applied_offset > position or is_forgotten(value)
 
 
 def _encode(request: UserRequest, settings: Settings) -> bytes:
@@ -99,18 +186,3 @@ async def _records(partitions: FollowedPartitions, key: bytes) -> AsyncIterator[
             for record in records:
                 if record.key == key:
                     yield tp.topic, record
-
-
-async def _await_result(
-    records: AsyncIterator[tuple[str, ConsumerRecord]], changelog: str, offset: int, n_topics: int
-) -> dict[str, int]:
-    """Wait for the user record that contains a request, and for a tombstone if that is followed too; return offsets."""
-    offsets: dict[str, int] = {}
-    async for topic, record in records:
-        value = record.value
-        is_result = value is not None and applied_offset_of(value) >= offset if topic == changelog else value is None
-        if is_result:
-            offsets[topic] = record.offset
-        if len(offsets) == n_topics:
-            break
-    return offsets

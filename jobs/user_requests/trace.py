@@ -17,12 +17,14 @@ from jobs.user_requests.trace_states import traced_states
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
 from streams.messages.records import Recommendations, RejectedPlay
 from streams.partitioning import partition_of
+from streams.positions import epoch_of, offset_of
 from streams.process.format_text import pluralize
 from streams.readers.backwards import read_backwards
 from streams.readers.lag import lag_of
 from streams.readers.latest_list import fresher, read_list
 from streams.readers.latest_record import records_under
 from streams.readers.log_reader import LogReadError, Span, partitions_of, reader, spans_of
+from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -153,7 +155,8 @@ class Tracer:
     async def _trace_events(self, record: UserRecord | None, committed: int) -> TracedEvents:
         """Read the listener's events until they explain the record, and derive their outcomes."""
         rejects = await self._read_back(self._names.plays_rejected, {self._key, b""}, lambda _: False)
-        known = Known(record, committed, _by_offset(rejects.records))
+        topics = await latest_state_topics(self._settings)
+        known = Known(record, committed, _by_offset(rejects.records), topics.epoch if topics else 0)
         plays = await self._read_back(self._names.plays, {self._key}, partial(self._explain, known))
         outcomes = self._outcomes(known, plays.records)
         return TracedEvents(
@@ -168,6 +171,14 @@ class Tracer:
         )
 
     def _outcomes(self, known: Known, records: Sequence[ConsumerRecord]) -> Outcomes:
+        values = {record.offset: record.value for record in records}
+        # A reject of an earlier topic of plays may have the place of another event.
+        rejects = {
+            offset: rejected
+            for offset, rejected in known.rejects.items()
+            if rejected.value is None or rejected.value == values.get(offset)
+        }
+        known = known._replace(rejects=rejects)
         return trace_events(records, known, self._limits.n_events, self._recompute, self._settings)
 
     def _explain(self, known: Known, records: Sequence[ConsumerRecord]) -> bool:
@@ -219,7 +230,8 @@ def _traced_record(stored: ConsumerRecord, settings: Settings) -> TracedRecord:
     manifest = manifest_of(record.generation_key, settings)
     return TracedRecord(
         offset=stored.offset,
-        applied_offset=record.applied_offset,
+        applied_offset=offset_of(record.applied_offset),
+        epoch=epoch_of(record.applied_offset),
         plays=record.plays,
         n_history=len(record.history),
         generation=manifest.generation_id if manifest else None,

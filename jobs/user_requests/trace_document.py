@@ -49,6 +49,7 @@ class TracedRecord(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
     """Its offset on the users changelog."""
     applied_offset: int
+    """Offset of the last event that it contains, on the topic of its epoch."""
     plays: int
     n_history: int
     """Signals of the history, repeats of an item among them."""
@@ -60,6 +61,8 @@ class TracedRecord(msgspec.Struct, frozen=True, kw_only=True):
     owed: bool
     paused: bool
     forgotten: bool
+    epoch: int = 0
+    """How many topics of plays came before the one of that offset."""
 
 
 class TracedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,7 @@ class TracedState(msgspec.Struct, frozen=True, kw_only=True):
     """Offset of the last changelog record in the files; -1: none."""
     applied_offset: int | None = None
     """Of the listener's record; None if the files have none."""
+    epoch: int | None = None
     plays: int | None = None
     outranked: bool = False
     """The worker will write this record to the changelog again, since a staler one came after it."""

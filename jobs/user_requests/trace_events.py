@@ -18,6 +18,7 @@ from state.users.record import NOTHING_APPLIED, UserRecord
 from streams.consumer.slices import Record
 from streams.messages.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
 from streams.messages.records import RejectedPlay
+from streams.positions import epoch_of, offset_of
 from streams.settings import Settings
 from streams.signal_weight import SignalWeights
 
@@ -62,6 +63,14 @@ class Known(NamedTuple):
     """Offset up to which workers committed the partition."""
     rejects: Mapping[int, RejectedPlay]
     """By offset of the event."""
+    epoch: int = 0
+    """Epoch of the topic of plays."""
+
+    @property
+    def applied(self) -> int:
+        """Return the offset on this topic of the last event that the record contains; of no record, none."""
+        position = self.record.applied_offset if self.record else NOTHING_APPLIED
+        return offset_of(position) if epoch_of(position) == self.epoch else NOTHING_APPLIED
 
 
 class Outcomes(NamedTuple):
@@ -111,7 +120,7 @@ class _Events:
         self._events = {record.offset: self._decode(record) for record in records}
         self.stored = known.record or UserRecord()
         # Without a record, a request to be forgotten was the last event that one contained: its marker has expired.
-        self.applied = known.record.applied_offset if known.record else self._last_forget(known.committed - 1)
+        self.applied = known.applied if known.record else self._last_forget(known.committed - 1)
         self._forgotten = self._last_forget(self.applied)
         self._signals = {(entry.item_key, entry.last_played_s, entry.value) for entry in self.stored.history}
         self._items = {entry.item_key for entry in self.stored.history}

@@ -7,6 +7,7 @@ from state.errors import StateError
 from state.users.partition import OUTRANKED_PREFIX
 from state.users.partition_on_disk import read_on_disk
 from state.users.record import UserRecord
+from streams.positions import epoch_of, offset_of
 from streams.settings import Settings
 from streams.topics.topics import USERS_TABLE
 
@@ -24,7 +25,8 @@ def traced_states(key: bytes, partition: int, settings: Settings) -> Iterator[Tr
         yield TracedState(
             folder=str(folder),
             changelog_offset=on_disk.place.changelog_offset,
-            applied_offset=record.applied_offset if record else None,
+            applied_offset=offset_of(record.applied_offset) if record else None,
+            epoch=epoch_of(record.applied_offset) if record else None,
             plays=record.plays if record else None,
             outranked=outranked is not None,
         )

@@ -11,7 +11,7 @@ import msgspec
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation import Generation
 from state.generations.store import GenerationStore
-from streams.messages.records import Announcement
+from streams.messages.records import STATE_TOPICS_KEY, Announcement
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,10 @@ class Serving:
         self._announced: Announcement | None = None
         self._changed = asyncio.Event()
 
-    def on_record(self, _key: bytes | None, value: bytes | None) -> None:
+    def on_record(self, key: bytes | None, value: bytes | None) -> None:
         """Store an announcement, which replaces the one before; log and ignore a record that does not decode."""
+        if key == STATE_TOPICS_KEY:
+            return
         try:
             self._announced = msgspec.json.decode(value or b"", type=Announcement)
         except (ValueError, RecursionError) as error:

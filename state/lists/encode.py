@@ -13,6 +13,7 @@ from state.lists.context import ListContext
 from state.lists.explain_lists import Because, explain_lists
 from state.lists.publish_policy import REASONS, Publishing
 from state.users.record_batch import UserRecords
+from streams.positions import epoch_of, offset_of
 from streams.settings import Settings
 
 
@@ -51,7 +52,7 @@ class ListEncoder:
         generation, header = context.generation, records.header
         item_ids, kinds = generation.item_ids[lists.rows], kinds_of(lists)
         lengths = (lists.rows >= 0).sum(axis=1).tolist()
-        offsets, plays = header["applied_offset"].tolist(), header["plays"].tolist()
+        positions, plays = header["applied_offset"].tolist(), header["plays"].tolist()
         because = explain_lists(lists, publishing.due, generation, self._because_n)
         explained, splits = set(because.users.tolist()), _splits(because, lists.rows[because.users], generation)
         head = self._head(context)
@@ -65,7 +66,8 @@ class ListEncoder:
                     "kind": kinds[number],
                     **head,
                     "partition": partition,
-                    "offset": offsets[number],
+                    "offset": offset_of(positions[number]),
+                    **_epoch_field(positions[number]),
                     "plays": plays[number],
                     "reason": REASONS[publishing.reasons[number]],
                     "items": item_ids[number, :n].tolist(),
@@ -85,6 +87,12 @@ class ListEncoder:
             "expires_at_ms": context.now_ms + self._expires_ms,
             **self._marks,
         }
+
+
+def _epoch_field(position: int) -> dict[str, int]:
+    """Return the field of a list's epoch, which is left out in epoch 0."""
+    epoch = epoch_of(position)
+    return {"epoch": epoch} if epoch else {}
 
 
 _NOTHING: dict[str, Any] = {"because": [], "because_scores": [], "because_rest": []}

@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import rocksdict
 
-from state.keys import is_item_name, item_name_key
+from state.keys import EPOCH_KEY, ITEM_NAME_PREFIX, is_item_name, is_user, item_name_key
 from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
+from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.record import (
     APPLIED_OFFSET,
     FORGOTTEN_BYTES,
@@ -26,6 +27,7 @@ from state.users.record import (
 
 PLACE_KEY = b"\x01place"
 SWEPT_KEY = b"\x01swept"
+CHANGELOG_KEY = b"\x01changelog"
 OUTRANKED_PREFIX = b"\x02"
 FORGOTTEN_PREFIX = b"\x03"
 OWED_PREFIX = b"\x04"
@@ -51,7 +53,7 @@ class Place(NamedTuple):
     changelog_offset: int = -1
     """Offset of the last changelog record that the state contains; -1: none."""
     applied_offset_max: int = NOTHING_APPLIED
-    """Highest applied offset of any user."""
+    """Highest applied offset of any user: a position (`streams/positions.py`)."""
 
 
 def place_of(stored: bytes | None) -> Place:
@@ -79,6 +81,10 @@ class PartitionState:
         self._unlogged = rocksdict.WriteOptions()
         self._unlogged.disable_wal = True
         self.place = place_of(self._db.get(PLACE_KEY))
+        self.epoch: PlaysEpoch = read_epoch(self._db.get(EPOCH_KEY))
+        """The `plays` topic of the state."""
+        self.changelog_id: str = (self._db.get(CHANGELOG_KEY) or b"").decode()
+        """Id of the changelog that the place is in; empty if it was never recorded."""
         self.has_outranked = bool(self.outranked(1))
         self.has_forgotten = any(True for _ in self.forgotten())
         self.has_owed = any(True for _ in self._marked(OWED_PREFIX))
@@ -92,6 +98,11 @@ class PartitionState:
         self._db.flush()
         self._db.close()
 
+    def adopt_changelog(self, topic_id: str) -> None:
+        """Store the id of the changelog that the place is in."""
+        self._db.put(CHANGELOG_KEY, topic_id.encode(), write_opt=self._unlogged)
+        self.changelog_id = topic_id
+
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of many keys, None where there is none."""
         return self._db.get(list(keys))  # type: ignore[no-any-return]
@@ -103,6 +114,8 @@ class PartitionState:
             self._put(batch, key, value)
             if is_item_name(key):
                 self._remember_name(key)
+            elif key == EPOCH_KEY:
+                self.epoch = read_epoch(value)
         self._write(batch, place)
 
     def apply_changelog(self, records: Sequence[ChangelogRecord]) -> int:
@@ -116,7 +129,7 @@ class PartitionState:
             How many records were outranked.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
-        users = [record for record in records if record.value is not None and not is_item_name(record.key)]
+        users = [record for record in records if record.value is not None and is_user(record.key)]
         applied = np.frombuffer(b"".join([(record.value or b"")[APPLIED_OFFSET] for record in users]), "<i8")
         highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
         # A record above all earlier ones is also above its user's earlier record: workers write in that order.
@@ -127,10 +140,18 @@ class PartitionState:
             outranked = []
         else:
             outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)
+        self._apply_epoch(records, batch)
         batch.delete(SWEPT_KEY)  # another worker wrote these records, perhaps under another generation
         self._swept = self._sweeping = 0
         self._write(batch, Place(records[-1].offset, int(highest[-1])))
         return len(outranked)
+
+    def _apply_epoch(self, records: Sequence[ChangelogRecord], batch: rocksdict.WriteBatch) -> None:
+        """Keep the highest epoch, of equals the later record: a late worker may repeat an earlier one."""
+        values = [record.value for record in records if record.key == EPOCH_KEY]
+        if values:
+            self.epoch = max([self.epoch, *map(read_epoch, values)][::-1], key=lambda epoch: epoch.epoch)
+            batch.put(EPOCH_KEY, self.epoch.encode())
 
     def _apply_doubtful(
         self, records: Sequence[ChangelogRecord], later: Mapping[int, bool], batch: rocksdict.WriteBatch
@@ -205,6 +226,14 @@ class PartitionState:
         start = max(after + b"\x00", FIRST_USER_KEY)
         return [item for item, _ in zip(self._db.items(from_key=start), range(n), strict=False)]
 
+    def names(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the names of items, each with its changelog key."""
+        for key, value in self._db.items(from_key=ITEM_NAME_PREFIX):
+            if is_user(key):
+                return
+            if is_item_name(key):
+                yield key, value
+
     @property
     def n_keys_about(self) -> int:
         """About how many users and items' names there are, as RocksDB estimates it."""
@@ -262,7 +291,7 @@ class PartitionState:
             batch.delete(key)
         else:
             batch.put(key, value)
-        record = None if value is None or is_item_name(key) else value
+        record = value if is_user(key) else None
         if record is not None and len(record) <= FORGOTTEN_BYTES and is_forgotten(record):
             batch.put(FORGOTTEN_PREFIX + key, upgraded(record)[LISTED_AT])
             self.has_forgotten = True

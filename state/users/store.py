@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,6 +56,8 @@ class UserStore(Store[bytes, bytes]):
         self._failed = False
         self.opened_at = time.monotonic()
         """When partitions were opened last, by the monotonic clock."""
+        self.on_opened: Callable[[int, PartitionState], Awaitable[None]] | None = None
+        """Called with every partition that a rebalance opens, before its changelog is read back; it may refuse."""
         self.lock = asyncio.Lock()
         """Locked while a group is folded and committed, so that no partition is opened or closed meanwhile."""
         self._cache = rocksdict.Cache(CACHE_BYTES)
@@ -114,7 +116,7 @@ class UserStore(Store[bytes, bytes]):
         """
         for tried in range(1, OPEN_TRIES + 1):
             try:
-                self.partition(number)
+                state = self.partition(number)
             except Exception as error:
                 if tried < OPEN_TRIES and "lock" in str(error).lower():
                     await asyncio.sleep(OPEN_RETRY_S)
@@ -125,8 +127,9 @@ class UserStore(Store[bytes, bytes]):
                     "if it is damaged, delete it: it is rebuilt from the changelog."
                 )
                 raise StateError(message) from error
-            else:
-                return
+            if self.on_opened is not None:
+                await self.on_opened(number, state)
+            return
 
     def apply_changelog_batch(self, batch: Iterable[faust.EventT[Any]], to_key: Any, to_value: Any) -> None:  # noqa: ARG002
         """Apply slices of the changelog.

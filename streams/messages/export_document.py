@@ -52,6 +52,7 @@ class ExportedRecord(msgspec.Struct, frozen=True, kw_only=True):
     ]
     forgotten: Annotated[bool, Meta(description="True: it marks a forgotten listener, and is deleted after a day.")]
     applied_offset: Annotated[int, Meta(description="Offset of the last event of `plays` that it reflects.")]
+    epoch: Annotated[int, Meta(ge=0, description="How many topics of plays came before the one of that offset.")]
     plays: int
     last_played_s: Seconds
     generation_key: Annotated[Key | None, Meta(description="Key of the generation that the vector belongs to.")]

@@ -8,6 +8,8 @@ from msgspec import Meta
 DAY_MS = 86_400_000
 ALL_KINDS = "all"
 """The key of the popular list of items of all kinds; a kind with this name has no separate list."""
+STATE_TOPICS_KEY = b"topics"
+"""The key of `StateTopics` on `generations`; announcements have another one."""
 
 UserId = Annotated[
     str,
@@ -45,6 +47,13 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
     revision: Annotated[int, Meta(ge=0, description="Revision of that generation.")]
     partition: Annotated[int, Meta(ge=0, description="Partition of the latest play on `plays`.")]
     offset: Annotated[int, Meta(ge=-1, description="Offset of the latest play that the list reflects; -1: none.")]
+    epoch: Annotated[
+        Annotated[int, Meta(ge=0, le=32767)] | msgspec.UnsetType,
+        Meta(
+            description="Epoch of the offset: how many topics of plays came before the one of the offset. Of two "
+            "lists, the later one has the higher epoch, or the higher offset in the same epoch. Left out in epoch 0.",
+        ),
+    ] = msgspec.UNSET
     plays: Annotated[int, Meta(ge=0, description="Plays of the listener that the list reflects.")] = 0
     reason: Annotated[
         Literal["first", "generation", "repeated", "changed", "renewed"],
@@ -163,6 +172,15 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     announced_at_ms: Annotated[EpochMs, Meta(description="Time of the announcement.")]
 
 
+class StateTopics(msgspec.Struct, frozen=True, kw_only=True):
+    """The topics that the workers' state belongs to, by the ids that Kafka gives a topic; the key is `topics`."""
+
+    plays_id: Annotated[str, Meta(description="Id of the topic of plays.")]
+    changelog_id: Annotated[str, Meta(description="Id of the users changelog.")]
+    epoch: Annotated[int, Meta(ge=0, description="How many topics of plays came before the present one.")]
+    partitions: Annotated[int, Meta(ge=1, description="Number of their partitions.")]
+
+
 class Share(msgspec.Struct, frozen=True):
     """An estimate with its 95 % interval."""
 
@@ -221,3 +239,6 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     ]
     p99_ms: Annotated[float | None, Meta(description="99th percentile of the same.")]
     quality: Annotated[LiveFigures | None, Meta(description="Quality of the lists; null before the first scored play.")]
+    plays_lost: Annotated[
+        int, Meta(ge=0, description="Plays that Kafka deleted before the worker could process them.")
+    ] = 0

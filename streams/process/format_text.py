@@ -1,5 +1,7 @@
 """Formats of numbers and errors in messages."""
 
+from datetime import UTC, datetime
+
 REASON_LENGTH_MAX = 200
 
 
@@ -13,6 +15,15 @@ def format_duration(duration_ms: float) -> str:
         if duration_ms >= unit_ms:
             return f"{duration_ms / unit_ms:.1f} {unit}"
     return f"{max(duration_ms, 0) / 1000:.1f} s"
+
+
+def format_time(at_ms: int | None) -> str:
+    """Return a moment in UTC, to the second.
+
+    >>> format_time(1_700_000_000_000), format_time(None)
+    ('2023-11-14T22:13:20Z', 'unknown')
+    """
+    return "unknown" if at_ms is None else f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def pluralize(n: int, noun: str) -> str:

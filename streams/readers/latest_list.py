@@ -3,6 +3,7 @@
 import msgspec
 
 from streams.messages.records import Recommendations
+from streams.positions import position_of
 from streams.readers.decode_record import decode_record
 from streams.readers.latest_record import records_of
 from streams.settings import Settings
@@ -37,4 +38,9 @@ async def latest_list(user_id: str, settings: Settings) -> Recommendations | Non
 
 def fresher(earlier: Recommendations | None, later: Recommendations) -> Recommendations:
     """Return the list that reflects more plays, the later record of two equals."""
-    return later if earlier is None or later.offset >= earlier.offset else earlier
+    return later if earlier is None or position_in(later) >= position_in(earlier) else earlier
+
+
+def position_in(recommendations: Recommendations) -> int:
+    """Return the position of the latest play that a list reflects."""
+    return position_of(recommendations.epoch or 0, recommendations.offset)

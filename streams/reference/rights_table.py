@@ -20,6 +20,7 @@ USES = {
     "gateway": "`playfold gateway`",
     "requests": "`playfold hide`, `unhide`, `pause`, `resume`, `forget`, `export`",
     "retrain": "`playfold retrain`, `nightly`, `generations`",
+    "rebase": "`playfold state rebase`",
     "catalog": "`playfold catalog`",
     "doctor": "`playfold doctor`",
     "topics": "`playfold topics`",

@@ -140,12 +140,7 @@ def _compare_topic(topic: Topic, existing: ClusterTopic | None) -> None:
         message = f"Topic {topic.name} is missing: run `playfold topics create`."
         raise TopicsError(message)
     if existing.partitions != topic.partitions:
-        rule = "it needs 1" if topic.partitions == 1 else f"PLAYFOLD_PARTITIONS is {topic.partitions} for all alike"
-        message = (
-            f"Topic {topic.name} has {pluralize(existing.partitions, 'partition')}, but {rule}: "
-            f"delete the topic and run `playfold topics create`, or correct the setting."
-        )
-        raise TopicsError(message)
+        raise TopicsError(_describe_partitions(topic, existing.partitions))
     if _policies(existing.cleanup_policy) != _policies(topic.cleanup_policy):
         fleeting = topic.configs.items() >= FLEETING.items()
         loss = (
@@ -156,6 +151,18 @@ def _compare_topic(topic: Topic, existing: ClusterTopic | None) -> None:
             f"alter the topic to cleanup.policy={topic.cleanup_policy}."
         )
         raise TopicsError(message)
+
+
+def _describe_partitions(topic: Topic, existing: int) -> str:
+    """Return in a sentence that a topic has another number of partitions, and the way out."""
+    says = f"Topic {topic.name} has {pluralize(existing, 'partition')}, but"
+    if topic.partitions == 1:
+        return f"{says} it needs 1: delete the topic and run `playfold topics create`, or correct the setting."
+    return (
+        f"{says} PLAYFOLD_PARTITIONS is {topic.partitions} for all alike: correct the setting; or run "
+        f"`playfold topics repartition {max(existing, topic.partitions)}`, which copies the state to new topics; "
+        "or, without a state to keep, delete the topic and run `playfold topics create`."
+    )
 
 
 _LOSSES = {"delete": "plays would vanish", "compact": "records would age out"}

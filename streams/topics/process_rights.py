@@ -62,6 +62,7 @@ def worker_rights(settings: Settings) -> list[Right]:
         names.plays_rejected,
         names.popular_items,
         names.pulse,
+        names.generations,
     )
     return [group, *_all("READ", read), *_all("WRITE", written), *_described(settings, read + written)]
 
@@ -77,7 +78,7 @@ def gateway_rights(settings: Settings) -> list[Right]:
 def request_rights(settings: Settings) -> list[Right]:
     """Return the rights of `hide`, `pause`, `forget` and `export`, which send a request or read everything."""
     names = topic_names(settings)
-    return [_topic("WRITE", names.plays), *_all("READ", _of_listeners(names))]
+    return [_topic("WRITE", names.plays), *_all("READ", (*_of_listeners(names), names.generations))]
 
 
 def retrain_rights(settings: Settings) -> list[Right]:
@@ -85,6 +86,13 @@ def retrain_rights(settings: Settings) -> list[Right]:
     names = topic_names(settings)
     written = names.generations, names.related_items
     return [*_all("READ", (names.users_changelog, *written)), *_all("WRITE", written)]
+
+
+def rebase_rights(settings: Settings) -> list[Right]:
+    """Return the rights of `playfold state rebase`."""
+    names, group = topic_names(settings), Right("READ", "group", settings.application.group)
+    written = names.users_changelog, names.generations
+    return [group, *_all("READ", (names.plays, *written)), *_all("WRITE", written)]
 
 
 def catalog_rights(settings: Settings) -> list[Right]:
@@ -117,6 +125,7 @@ PROCESSES: dict[str, RightsOf] = {
     "gateway": gateway_rights,
     "requests": request_rights,
     "retrain": retrain_rights,
+    "rebase": rebase_rights,
     "catalog": catalog_rights,
     "doctor": doctor_rights,
     "topics": topics_rights,

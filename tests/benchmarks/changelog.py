@@ -3,11 +3,15 @@
 import numpy as np
 
 from model.history import Histories
+from state.keys import EPOCH_KEY
+from state.users.plays_epoch import PlaysEpoch
 from state.users.record_batch import new_users, pack
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
+
+EPOCH: Item = (EPOCH_KEY, PlaysEpoch(epoch=1).encode())
 
 
 def user_records(n_users: int, n_history: int, partitions: int) -> dict[int, list[Item]]:
@@ -31,7 +35,7 @@ def user_records(n_users: int, n_history: int, partitions: int) -> dict[int, lis
 
 
 async def write_changelog(settings: Settings, items: dict[int, list[Item]]) -> None:
-    """Write records into their partitions."""
+    """Write records into their partitions, of an earlier epoch: their plays are not on the topic."""
     async with Outbox(settings.kafka) as outbox:
         for partition, records in items.items():
-            await (await outbox.send(topic_names(settings).users_changelog, partition, records)).written()
+            await (await outbox.send(topic_names(settings).users_changelog, partition, [EPOCH, *records])).written()

@@ -103,7 +103,8 @@ def test_unequal_partitions_are_named(settings: Settings, names: TopicNames) -> 
     administrate(settings, lambda admin: admin.create_partitions({names.recommendations: 5}))
     sentence = (
         f"Topic {names.recommendations} has 5 partitions, but PLAYFOLD_PARTITIONS is 4 for all alike: "
-        f"delete the topic and run `playfold topics create`, or correct the setting."
+        "correct the setting; or run `playfold topics repartition 5`, which copies the state to new topics; "
+        "or, without a state to keep, delete the topic and run `playfold topics create`."
     )
 
     with pytest.raises(TopicsError) as caught:

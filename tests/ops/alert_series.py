@@ -18,6 +18,7 @@ HEALTHY = {
     f"playfold_pulses_failed_total{{{WORKER}}}": f"3{HOURS}",
     f"playfold_rejects_total{{{GATEWAY}}}": f"0+1{HOURS}",
     f'playfold_events_total{{{WORKER}, outcome="learnt"}}': f"0+600{HOURS}",
+    f'playfold_plays_lost{{{WORKER}, partition="0"}}': f"0{HOURS}",
     f"playfold_index_recall_ratio{{{WORKER}}}": f"0.97{HOURS}",
     f"playfold_index_fallbacks_total{{{WORKER}}}": f"0{HOURS}",
     f"playfold_gateway_ready{{{GATEWAY}}}": f"1{HOURS}",
@@ -68,6 +69,7 @@ CASES = [
     Case(
         "PlayfoldRejectsHigh", {"playfold_rejects_total": f"0+60{HOURS}", "playfold_events_total": f"0{HOURS}"}, 9, 13
     ),
+    Case("PlayfoldPlaysLost", {"playfold_plays_lost": f"60{HOURS}"}, 0, 2),
     Case("PlayfoldNoGeneration", {"playfold_generation{": "1x9"}, 40, 46),
     Case("PlayfoldGenerationOld", {"playfold_generation_age_seconds": f"129000+60{HOURS}"}, 19, 25),
     Case(

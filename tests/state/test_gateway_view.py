@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from state.errors import StateError
 from state.gateway_view import FORMAT_KEY, ITEM, LIST, RELATED, VIEW_S_MAX, StoredList, View, open_view
+from streams.positions import position_of
 
 TOPIC = "recommendations"
 Pair = tuple[bytes | None, bytes | None]
@@ -55,7 +56,7 @@ def store(view: View, *records: Pair, kind: bytes = LIST, next_offset: int = 1) 
 def stored_offset(view: View, user_id: str) -> int | None:
     """Return the offset of the latest play in a listener's list."""
     stored = view.list_of(user_id)
-    return None if stored is None else stored.offset
+    return None if stored is None else stored.position
 
 
 def test_stored_records_survive_a_restart(tmp_path: Path) -> None:
@@ -277,3 +278,13 @@ def test_a_view_of_another_format_is_an_error(tmp_path: Path) -> None:
         View(folder)
 
     assert f"The view in {folder} is of format b'2': remove the folder, and it is read anew." == str(caught.value)
+
+
+def test_a_list_of_a_later_epoch_replaces_those_before(view: View) -> None:
+    """Its offset is of another topic of plays; a late worker of the old topic changes nothing."""
+    later = msgspec.json.encode({"offset": 3, "epoch": 1, "expires_at_ms": 1})
+    store(view, (b"ann", made(5_000)))
+
+    assert [("ann", position_of(1, 3))] == store(view, (b"ann", later))
+    assert [] == store(view, (b"ann", made(6_000)))
+    assert StoredList(position_of(1, 3), later, 1) == view.list_of("ann")

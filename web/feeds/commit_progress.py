@@ -9,6 +9,7 @@ from streams.readers.lag import lag_of
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from web.feeds.list_waiters import ListWaiters
+from web.feeds.present_epoch import PresentEpoch
 from web.feeds.topic_follower import TopicFollower
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,9 @@ class CommitProgress:
         lags: Plays of each partition that are not committed; None while Kafka does not answer.
     """
 
-    def __init__(self, settings: Settings, follower: TopicFollower, waiters: ListWaiters) -> None:
-        """Wake `waiters` whenever a play is settled."""
-        self._settings, self._follower, self._waiters = settings, follower, waiters
+    def __init__(self, settings: Settings, follower: TopicFollower, waiters: ListWaiters, epoch: PresentEpoch) -> None:
+        """Wake `waiters` whenever a play is settled, and tell `epoch` which topic of plays is there."""
+        self._settings, self._follower, self._waiters, self._epoch = settings, follower, waiters, epoch
         self._settled: dict[int, int] = {}
         self.lags: dict[int, int] | None = None
 
@@ -64,6 +65,7 @@ class CommitProgress:
         async with lag_of(self._settings) as lag:
             while True:
                 async with asyncio.timeout(LOOK_S):
+                    self._take_topic(await lag.plays_id())
                     spans = await lag.spans()
                     self.lags = {partition: span.end - span.start for partition, span in spans.items()}
                     reached = await self._follower.reached() if self._waiters.any else frozenset()
@@ -72,3 +74,9 @@ class CommitProgress:
                     self._settled |= settled
                     self._waiters.wake_all()
                 await asyncio.sleep(AWAITED_S if self._waiters.any else QUIET_S)
+
+    def _take_topic(self, topic_id: str | None) -> None:
+        """Store the id of the topic of plays; committed offsets of another topic say nothing about this one."""
+        if topic_id != self._epoch.topic_id:
+            self._settled.clear()
+            self._epoch.topic_id = topic_id

@@ -13,6 +13,7 @@ from agents.plays.decode import Group, read_group
 from state.keys import item_key, play_id_key
 from state.users.event_columns import Action
 from streams.messages.records import RejectedPlay
+from streams.positions import position_of
 from streams.settings import Settings
 from tests.support.deliveries import FIRST_S, play, played, slice_of
 from tests.support.settings import settings_with
@@ -235,3 +236,15 @@ def test_the_columns_have_the_types_of_the_kernels() -> None:
 
         types = [str(np.asarray(column).dtype) for column in plays]
         assert ["int64", "int64", "uint64", "float32", "uint32", "uint64", "uint8"] == types
+
+
+def test_offsets_become_positions_of_the_partitions_epoch() -> None:
+    """Also those of requests to be forgotten; rejects name the offset on the topic."""
+    forget = b"ann", msgspec.json.encode({"user_id": "ann", "type": "forget"})
+    slices = [slice_of(0, 3, forget, played("ann", "i1"), (b"x", b"{")), slice_of(1, 3, played("ben", "i1"))]
+
+    group = read_group(slices, settings_with(), {0: 2})
+
+    assert [position_of(2, 4), 3] == group.events.offsets.tolist()
+    assert [position_of(2, 3), -1] == group.forget_offsets.tolist()
+    assert [5] == [reject.offset for reject in rejected(group)]

@@ -23,6 +23,7 @@ from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
+from state.users.topic_rules import TopicChangedError
 from streams.consumer.slices import Slice
 from streams.outbox import OutboxError
 from streams.topics.topics import topic_names
@@ -30,6 +31,7 @@ from tests.support.clock import StepClock
 from tests.support.deliveries import played, slice_of
 from tests.support.generations import make_generation
 from tests.support.memory_outbox import MemoryOutbox
+from tests.support.open_guard import OpenGuard
 from tests.support.settings import settings_with
 from tests.support.wait import wait_idle, wait_until
 
@@ -67,9 +69,17 @@ class Scene:
         committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)
         self.work = make_group_work(SETTINGS, Ranker(SETTINGS.ranking), TrainedPopularity(), [])
-        self.clock = StepClock(STEP_S)
+        self.clock, self.guard = StepClock(STEP_S), OpenGuard()
         self.pipeline = CommitPipeline(
-            store, self.serving, committer, self.work, self.thread, SETTINGS, self.failures.append, self.clock
+            store,
+            self.serving,
+            committer,
+            self.work,
+            self.thread,
+            SETTINGS,
+            self.failures.append,
+            self.guard,
+            self.clock,
         )
         self.queue: asyncio.Queue[Slice] = asyncio.Queue()
         consumer = SimpleNamespace(
@@ -265,3 +275,17 @@ async def test_a_fold_under_another_generation_unmarks_the_partition(scene: Scen
 async def test_refolding_tells_whether_the_partition_is_ours(scene: Scene) -> None:
     """One that went away is left to its owner."""
     assert await scene.pipeline.refold(3, [b"ann"]) is None
+
+
+async def test_a_group_of_another_topic_is_not_committed(scene: Scene) -> None:
+    """It is folded while the topics are checked; nothing of it is written, and the worker ends."""
+    scene.guard.error = TopicChangedError("another topic")
+
+    message = Message(0, 0, "ann")
+    scene.deliver(message)
+    await wait_until(lambda: scene.failures)
+
+    assert [scene.guard.error] == scene.failures
+    assert {} == scene.outbox.logs
+    assert [None] == scene.state.read([b"ann"])
+    assert not message.acked

@@ -293,7 +293,7 @@ async def test_every_metric_says_what_it_is(scene: Scene) -> None:
 
     families = list(text_string_to_metric_families(get(scene.port)))
 
-    assert 22 == len(families)
+    assert 23 == len(families)
     assert {"counter", "gauge", "histogram"} == {family.type for family in families}
     assert all(family.documentation.endswith(".") for family in families)
 

@@ -13,6 +13,7 @@ from jobs.user_requests.trace_document import TracedEvent
 from jobs.user_requests.trace_events import Known, Outcomes, trace_events
 from state.users.record import UserRecord
 from streams.messages.records import RejectedPlay
+from streams.positions import position_of
 from streams.settings import Settings, override
 from tests.support.deliveries import FIRST_S, Delivered
 from tests.support.settings import settings_with
@@ -266,3 +267,15 @@ def test_only_the_latest_events_are_returned(n_latest: int) -> None:
 def test_a_listener_without_events_has_no_outcomes() -> None:
     """An empty record is what no events lead to."""
     assert Outcomes([], []) == outcomes_of([], None)
+
+
+def test_events_of_the_present_topic_are_not_in_a_record_of_an_earlier_one() -> None:
+    """The record's applied offset is higher, but of another topic."""
+    record = replace(record_after(signal("i1")), applied_offset=5_000)
+    known = Known(record, 0, {}, epoch=1)
+    records = on_plays(signal("i2"))
+
+    traced = trace_events(records, known, ALL, partial(recompute, partition=0, settings=SETTINGS), SETTINGS)
+
+    assert [("waiting", False)] == words(traced.latest)
+    assert 0 == Known(replace(record, applied_offset=position_of(1, 0)), 0, {}, epoch=1).applied

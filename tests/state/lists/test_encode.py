@@ -12,6 +12,7 @@ from state.lists.publish_policy import Publishing, Reason
 from state.users.record import UserRecord
 from state.users.record_batch import new_users
 from streams.messages.records import Recommendations
+from streams.positions import position_of
 from tests.support.generations import FIRST_ID, build_lists, listener, make_generation, unexplained, unpacked
 from tests.support.settings import settings_with
 
@@ -121,3 +122,21 @@ def test_nobody_due_is_no_message(tmp_path: Path) -> None:
 
     context = ListContext(generation, 0)
     assert {} == ListEncoder(SETTINGS).encode({0: [b"ann"]}, new_users(1, 8), lists, context, decision)
+
+
+def test_a_list_of_a_later_epoch_names_it(tmp_path: Path) -> None:
+    """Its offset is that on the topic of the epoch; in the first epoch the field is left out."""
+    generation = make_generation(tmp_path)
+    records = unpacked(listener(3, 14), listener(9, 5))
+    records.header["applied_offset"] = [position_of(2, 7), 8]
+    lists = build_lists(records, generation, settings_with(list_n=12, popular_blend=0))
+
+    messages = ListEncoder(SETTINGS).encode(
+        {1: [b"ann", b"ben"]}, records, lists, ListContext(generation, 0), published(2, 2)
+    )
+
+    ann, ben = (msgspec.json.decode(messages[number]) for number in range(2))
+    assert 2 == ann["epoch"]
+    assert 7 == ann["offset"]
+    assert 8 == ben["offset"]
+    assert "epoch" not in ben

@@ -31,6 +31,10 @@ class Consumer:
         assert topic == PLAYS.topic
         return {PLAYS.partition}
 
+    async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the beginning."""
+        return dict.fromkeys(partitions, 0)
+
     async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the end."""
         return dict.fromkeys(partitions, 7)

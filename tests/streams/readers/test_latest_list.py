@@ -48,3 +48,11 @@ def test_the_list_with_the_highest_offset_is_valid(earlier: int, later: int, exp
 def test_a_first_list_is_valid() -> None:
     """There is no earlier one to compare it with."""
     assert ["late"] == fresher(None, list_at(-1, "late")).items
+
+
+def test_a_list_of_a_later_epoch_is_valid() -> None:
+    """Its offset counts on another topic of plays."""
+    earlier, later = list_at(5_000, "early"), msgspec.structs.replace(list_at(3, "late"), epoch=1)
+
+    assert ["late"] == fresher(earlier, later).items
+    assert ["late"] == fresher(later, earlier).items

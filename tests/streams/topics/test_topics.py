@@ -142,7 +142,8 @@ def test_one_partition_of_plays_is_counted_right() -> None:
 
     expected = (
         "Topic plays has 1 partition, but PLAYFOLD_PARTITIONS is 4 for all alike: "
-        "delete the topic and run `playfold topics create`, or correct the setting."
+        "correct the setting; or run `playfold topics repartition 4`, which copies the state to new topics; "
+        "or, without a state to keep, delete the topic and run `playfold topics create`."
     )
     assert expected == said_of(Settings(), declared)
 

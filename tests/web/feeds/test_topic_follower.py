@@ -78,7 +78,7 @@ async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicN
         assert [Seen(LIST, [("ann", 5)], 1)] == seen
         held = {user_id: view.list_of(user_id) for user_id in ("ann", "ben")}
     view.close()
-    assert {"ann": 5, "ben": 4} == {user_id: batch.offset for user_id, batch in held.items() if batch}
+    assert {"ann": 5, "ben": 4} == {user_id: batch.position for user_id, batch in held.items() if batch}
 
 
 async def test_what_comes_is_told_as_it_comes(settings: Settings, names: TopicNames, folder: Path) -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from aiokafka import TopicPartition
 
 from state.gateway_view import LIST
 from streams.fetch.unreadable_batch import UnreadableBatch
+from streams.messages.records import STATE_TOPICS_KEY, StateTopics
 from streams.partitioning import partition_of
 from streams.topics.topics import RECOMMENDATIONS
 from tests.support.virtual_time import now_s
@@ -397,3 +399,20 @@ async def test_an_expired_list_is_not_replaced_while_its_partition_cannot_be_rea
     scene.parts.unreadable.unblock(TopicPartition(RECOMMENDATIONS, PARTITION))
 
     assert ["hit"] == (await read(scene))["items"]
+
+
+async def test_a_list_of_an_earlier_topic_of_plays_reflects_no_later_play(scene: Scene) -> None:
+    """Its offset is higher, but in an earlier epoch."""
+    scene.put_list(made_list(offset=5_000))
+    topics = StateTopics(plays_id="new", changelog_id="c", epoch=1, partitions=4)
+    scene.parts.epoch.on_record(STATE_TOPICS_KEY, msgspec.json.encode(topics))
+    reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
+    await wait_idle()
+    assert not reading.done()
+
+    scene.put_list(made_list(items=["new"], offset=9, epoch=1))
+
+    recommendations = await reading
+    assert recommendations["reflected"] is True
+    assert 1 == recommendations["epoch"]
+    assert 9 == recommendations["offset"]

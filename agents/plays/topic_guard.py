@@ -1,0 +1,360 @@
+"""Recognises that Kafka's topics are other ones than those that the state was made from, before a play is learnt."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from itertools import count
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from state.keys import EPOCH_KEY
+from state.users.partition import PartitionState
+from state.users.plays_epoch import PlaysEpoch
+from state.users.store import UserStore
+from state.users.topic_rules import TopicChangedError, check_changelog, check_partitions, check_plays
+from streams.consumer.slices import Slice
+from streams.messages.records import STATE_TOPICS_KEY, StateTopics
+from streams.outbox import Item, Outbox
+from streams.positions import epoch_of, offset_of
+from streams.process.format_text import format_time
+from streams.readers.lag import lag_of
+from streams.readers.log_reader import LogReadError, reader, spans_of
+from streams.readers.one_record import arrival_of
+from streams.readers.state_topics import read_state_topics
+from streams.settings import Settings
+from streams.topics.identity import TopicIdentity, identify_topics, topic_id_of
+from streams.topics.topics import declare_topics, topic_names
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 1.0
+"""Seconds between two checks of all topics."""
+OTHERS_EVERY = 5
+"""Checks of plays and changelog for each check of the other topics."""
+GONE_S = 3.0
+"""Seconds after which a topic that no broker knows is deleted, not just unknown to a broker that starts."""
+RETRY_S = 0.1
+Answer = TypeVar("Answer")
+Write = Callable[[int, list[Item]], Awaitable[None]]
+"""Makes changelog records of a partition durable."""
+
+
+class Delivered(NamedTuple):
+    """The plays that were delivered of a partition since it was opened."""
+
+    state: PartitionState
+    last: int
+    """The highest offset."""
+
+
+class TopicGuard:
+    """Compares the topics on the cluster with the state, on a Kafka connection of its own.
+
+    A broker gives a deleted and remade topic another id, and never gives the old one again. So records that were
+    fetched before a check are of the topic with the id that the check finds. Every group of plays is checked after it
+    was fetched and before it is committed, while it is folded.
+    """
+
+    def __init__(self, store: UserStore, outbox: Outbox, settings: Settings) -> None:
+        """Guard the partitions of `store`; `outbox` publishes which topics the state belongs to."""
+        self._store, self._outbox, self._settings = store, outbox, settings
+        self._names = topic_names(settings)
+        single = self._names.generations, self._names.pulse
+        self._alike = [topic.name for topic in declare_topics(settings) if topic.name not in single]
+        self._published: StateTopics | None = None
+        self._verified: dict[int, PartitionState] = {}
+        self._delivered: dict[int, Delivered] = {}
+        self._leaders: Mapping[int, int] = {}
+        self._lost: dict[int, dict[int, int]] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self._stack = AsyncExitStack()
+        store.on_opened = self.check_opened
+
+    @property
+    def lost(self) -> dict[int, int]:
+        """Return by partition how many plays Kafka deleted before they were processed, since this worker's start."""
+        return {partition: sum(spans.values()) for partition, spans in self._lost.items()}
+
+    def on_record(self, key: bytes | None, value: bytes | None) -> None:
+        """Store which topics the state belongs to, from a record of `generations`."""
+        self._published = read_state_topics(key, value) or self._published
+
+    async def start(self) -> None:
+        """Connect, and compare the numbers of partitions.
+
+        Raises:
+            LogReadError: No broker answers.
+            TopicChangedError: A topic has another number of partitions than the settings.
+        """
+        self._consumer = await self._stack.enter_async_context(
+            reader(self._settings.kafka, self._settings.kafka.timeout_s)
+        )
+        await self._check_partitions()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._stack.aclose()
+
+    async def check_opened(self, partition: int, state: PartitionState) -> None:
+        """Check that the changelog is the one that a state on the disk belongs to, before it is read back.
+
+        Raises:
+            TopicChangedError: It is another one.
+        """
+        topic = self._names.users_changelog
+        identity = (await self._identify([topic]))[topic]
+        check_partitions(topic, identity.partitions, self._settings.topics.partitions)
+        if state.place.changelog_offset >= 0:
+            end = (await self._ends(topic, [partition]))[partition]
+            check_changelog(state, partition, topic, identity.topic_id, end)
+        if state.changelog_id != identity.topic_id:
+            state.adopt_changelog(identity.topic_id)
+
+    async def admit(self, group: Sequence[Slice], write: Write) -> None:
+        """Check, after a group was fetched, that its plays and the changelog are those of the state.
+
+        Raises:
+            TopicChangedError: A topic is another one, is gone, or ends before a play that was processed.
+            LogReadError: Kafka does not answer.
+        """
+        states = {part.partition: self._store.partitions.get(part.partition) for part in group}
+        owned = {partition: state for partition, state in states.items() if state is not None}
+        if not owned:
+            return
+        plays_id = await self._present_id(next(iter(owned)))
+        for partition, state in owned.items():
+            if state.epoch.topic_id and state.epoch.topic_id != plays_id:
+                self._verified.pop(partition, None)
+        await self._compare_delivered(group)
+        doubtful = [partition for partition, state in owned.items() if self._verified.get(partition) is not state]
+        if doubtful:
+            await self.verify(doubtful, (await self._identify([self._names.plays]))[self._names.plays], write)
+        for part in group:
+            if part.partition in owned:
+                last = max(self._last_delivered(part.partition), part.records[-1].offset)
+                self._delivered[part.partition] = Delivered(owned[part.partition], last)
+
+    async def _compare_delivered(self, group: Sequence[Slice]) -> None:
+        """Compare the offsets of a group with those that were delivered before it."""
+        lasts: dict[int, int] = {}
+        for part in group:
+            last, first = lasts.get(part.partition, self._last_delivered(part.partition)), part.records[0].offset
+            lasts[part.partition] = part.records[-1].offset
+            if first <= last:
+                self._verified.pop(part.partition, None)  # delivered again, or of a topic that begins anew
+            elif last >= 0 and first > last + 1:  # a transaction's marker, or plays that Kafka deleted
+                await self._note_deleted(part.partition, last + 1, part.records[0].timestamp)
+
+    def _last_delivered(self, partition: int) -> int:
+        """Return the highest offset that was delivered of a partition since it was opened, -1 for none."""
+        delivered = self._delivered.get(partition)
+        is_open = delivered is not None and delivered.state is self._store.partitions.get(partition)
+        return delivered.last if delivered is not None and is_open else -1
+
+    async def verify(self, partitions: Sequence[int], plays: TopicIdentity, write: Write) -> None:
+        """Compare partitions with the topic of plays, and let a state without an id adopt the present one.
+
+        Raises:
+            TopicChangedError: The topic is another one, or ends before a play that was processed.
+        """
+        check_partitions(self._names.plays, plays.partitions, self._settings.topics.partitions)
+        ends, opened = await self._ends(self._names.plays, partitions), list[int]()
+        for partition in partitions:
+            state = self._store.partitions.get(partition)
+            if state is None:
+                continue
+            seen = self._last_delivered(partition)
+            check_plays(state, partition, self._names.plays, plays.topic_id, ends[partition], seen)
+            if seen < 0 and self._verified.get(partition) is not state:
+                opened.append(partition)
+            if not state.epoch.topic_id:
+                adopted = PlaysEpoch(state.epoch.epoch, plays.topic_id)
+                await write(partition, [(EPOCH_KEY, adopted.encode())])
+            self._verified[partition] = state
+        if opened:
+            await self._measure_loss(opened)
+
+    async def _measure_loss(self, partitions: Sequence[int]) -> None:
+        """Count the plays that Kafka deleted between the last processed one and the first one that it still has.
+
+        Committed offsets that have expired are no loss: the state contains the processed plays, and skips them.
+        """
+        async with lag_of(self._settings) as lag:
+            offsets = await lag.offsets()
+        for partition in partitions:
+            state, of_group = self._store.partitions.get(partition), offsets.get(partition)
+            if state is None or of_group is None:
+                continue
+            applied = state.place.applied_offset_max
+            processed = offset_of(applied) + 1 if epoch_of(applied) == state.epoch.epoch else 0
+            if of_group.committed is None and processed:
+                log.warning("offsets_expired", extra={"partition": partition, "processed": processed})
+            known = max(of_group.committed or 0, processed)
+            if known and min(of_group.start, of_group.end) > known:
+                await self._note_deleted(partition, known, None)
+
+    async def _note_deleted(self, partition: int, first: int, left_ms: int | None) -> None:
+        """Count and log the plays from an offset to the first one that Kafka still has, if there are any.
+
+        Args:
+            partition: Their partition.
+            first: The offset of the first unprocessed play.
+            left_ms: Arrival of the first play that is left, if it is known.
+        """
+        tp = TopicPartition(self._names.plays, partition)
+        start = (await spans_of(self._connected, [tp]))[tp].start
+        if start <= first or first in self._lost.get(partition, {}):
+            return
+        self._lost.setdefault(partition, {})[first] = start - first
+        if left_ms is None:
+            left_ms = await arrival_of(self._settings, tp.topic, partition, start)
+        state = self._store.partitions.get(partition)
+        place = state.place.changelog_offset if state else -1
+        processed_ms = await arrival_of(self._settings, self._names.users_changelog, partition, place)
+        log.error(
+            "plays_lost",
+            extra={
+                "partition": partition,
+                "first": first,
+                "last": start - 1,
+                "plays": start - first,
+                "after": format_time(processed_ms),
+                "before": format_time(left_ms),
+            },
+        )
+
+    async def watch(self, turn: asyncio.Lock, write: Write) -> None:
+        """Check plays and changelog every second, and the other topics less often; `turn` is the lock of groups.
+
+        Raises:
+            TopicChangedError: A topic is another one, is gone, has other partitions, or lost processed plays.
+        """
+        failing = False
+        for n_checked in count():
+            await asyncio.sleep(WATCH_S)
+            try:
+                if n_checked % OTHERS_EVERY == 0:
+                    await self._check_partitions()
+                if self._store.settled:
+                    async with turn:
+                        await self._check_all(write)
+            except (KafkaError, LogReadError, TimeoutError) as error:
+                if not failing:
+                    log.warning("topics_unchecked", extra={"reason": repr(error)})
+                failing = True
+            else:
+                failing = False
+
+    async def _check_all(self, write: Write) -> None:
+        """Check the partitions that this worker owns, and publish which topics they belong to."""
+        partitions = sorted(self._store.partitions)
+        if not partitions:
+            return
+        identities = await self._identify([self._names.plays, self._names.users_changelog])
+        changelog = identities[self._names.users_changelog]
+        check_partitions(self._names.users_changelog, changelog.partitions, self._settings.topics.partitions)
+        ends = await self._ends(self._names.users_changelog, partitions)
+        for partition in partitions:
+            state = self._store.partitions[partition]
+            check_changelog(state, partition, self._names.users_changelog, changelog.topic_id, ends[partition])
+        await self.verify(partitions, identities[self._names.plays], write)
+        epoch = max(state.epoch.epoch for state in self._store.partitions.values())
+        topics = StateTopics(
+            plays_id=identities[self._names.plays].topic_id,
+            changelog_id=changelog.topic_id,
+            epoch=epoch,
+            partitions=self._settings.topics.partitions,
+        )
+        if topics != self._published:
+            item = (STATE_TOPICS_KEY, msgspec.json.encode(topics))
+            await (await self._outbox.send(self._names.generations, 0, [item])).written()
+            self._published = topics
+
+    async def _check_partitions(self) -> None:
+        """Check that all topics with the partitions of plays have the number of the settings."""
+        for name, identity in (await self._identify(self._alike)).items():
+            check_partitions(name, identity.partitions, self._settings.topics.partitions)
+
+    async def _present_id(self, partition: int) -> str:
+        """Return the id of the topic of plays, as the leader of a partition knows it, from which it is fetched.
+
+        Raises:
+            TopicChangedError: The topic is gone.
+            LogReadError: Kafka does not answer.
+        """
+
+        async def ask() -> str | None:
+            return await topic_id_of(self._client, self._names.plays, self._leaders.get(partition))
+
+        return await self._answer(ask, lambda: [self._names.plays])
+
+    async def _identify(self, names: Sequence[str]) -> dict[str, TopicIdentity]:
+        """Return the identity of topics.
+
+        Raises:
+            TopicChangedError: A topic is gone.
+            LogReadError: Kafka does not answer.
+        """
+
+        async def ask() -> dict[str, TopicIdentity] | None:
+            identities.update(await identify_topics(self._client, names))
+            return identities if len(identities) == len(names) else None
+
+        identities: dict[str, TopicIdentity] = {}
+        await self._answer(ask, lambda: [name for name in names if name not in identities])
+        if self._names.plays in identities:
+            self._leaders = identities[self._names.plays].leaders
+        return identities
+
+    async def _answer(self, ask: Callable[[], Awaitable[Answer | None]], missing: Callable[[], list[str]]) -> Answer:
+        """Ask until the topics are there, or are missing for `GONE_S` seconds.
+
+        Raises:
+            TopicChangedError: A topic is gone.
+            LogReadError: Kafka does not answer.
+        """
+        clock, timeout_s = asyncio.get_running_loop().time, self._settings.kafka.timeout_s
+        began = clock()
+        while True:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    answer = await ask()
+            except (KafkaError, TimeoutError) as error:
+                if clock() - began > timeout_s:
+                    message = f"Kafka did not say which topics it has within {timeout_s:g} s: {error!r}."
+                    raise LogReadError(message) from error
+            else:
+                if answer is not None:
+                    return answer
+                if clock() - began > GONE_S:
+                    raise TopicChangedError(self._describe_missing(missing()[0]))
+            await asyncio.sleep(RETRY_S)
+
+    def _describe_missing(self, name: str) -> str:
+        keeps_state = name in (self._names.plays, self._names.users_changelog)
+        rebase = " and `playfold state rebase`, which keeps the histories" if keeps_state else ""
+        return (
+            f"Topic {name} does not exist any more. Restore it with its records; "
+            f"or run `playfold topics create`{rebase}."
+        )
+
+    async def _ends(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the offsets after the last records."""
+        tps = {TopicPartition(topic, partition): partition for partition in partitions}
+        spans = await spans_of(self._connected, list(tps))
+        return {tps[tp]: span.end for tp, span in spans.items()}
+
+    @property
+    def _connected(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            message = "The guard of the topics is not started."
+            raise RuntimeError(message)
+        return self._consumer
+
+    @property
+    def _client(self) -> Any:
+        return self._connected._client  # noqa: SLF001  aiokafka has no public call for a topic's id

@@ -1,0 +1,1 @@
+"""Moves of the state to other topics, while no worker runs."""

@@ -1,0 +1,135 @@
+"""Copies the plays that no worker has applied yet, each exactly once, to another topic."""
+
+import heapq
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from jobs.progress import JobProgress, ProgressCallback
+from jobs.topics.errors import MoveError
+from streams.outbox import Outbox
+from streams.partitioning import partition_of_bytes
+from streams.readers.log_reader import Span, read_span, read_topic, reader
+from streams.settings import Settings
+
+SOURCE = "playfold-source"
+"""Header of a copied play: partition and offset of its original."""
+COPYING = "copying the plays that wait"
+IN_FLIGHT_MAX = 10_000
+
+
+class Waiting(NamedTuple):
+    """The plays of an old partition that no worker has applied."""
+
+    span: Span
+    """From the committed offset to the end."""
+    late: Mapping[bytes, int]
+    """Listeners whose record contains plays of the span, with their highest offset."""
+
+
+async def copy_plays(
+    source: Settings, target: Settings, topics: tuple[str, str], waiting: Mapping[int, Waiting], watch: ProgressCallback
+) -> int:
+    """Copy the waiting plays in the order of their arrival.
+
+    A copy has a header with the place of its original. By these headers a run finds the copies of a killed one.
+
+    Args:
+        source: The old cluster settings.
+        target: The new ones.
+        topics: The old topic and the new one.
+        waiting: The plays to copy, by old partition.
+        watch: Called with the number of plays read.
+
+    Returns:
+        How many plays of the old topic are on the new one.
+
+    Raises:
+        LogReadError, OutboxError: Kafka does not answer, or a topic is missing.
+        MoveError: The copy is not complete: another program deletes from it.
+    """
+    old, new = topics
+    copied = await _copied(target, new)
+    n_partitions, n_wanted, n_read = target.topics.partitions, 0, 0
+    total = sum(part.span.end - part.span.start for part in waiting.values())
+    async with AsyncExitStack() as stack, Outbox(target.kafka) as outbox:
+        pending = []
+        async for partition, record in _merged(stack, source, old, waiting):
+            n_read += 1
+            watch(JobProgress(COPYING, n_read, total))
+            if record.offset <= waiting[partition].late.get(record.key or b"", -1):
+                continue
+            n_wanted += 1
+            to = partition_of_bytes(record.key, n_partitions) if record.key else partition % n_partitions
+            if record.offset <= copied.last.get((partition, to), -1):
+                continue
+            place = f"{partition}:{record.offset}".encode()
+            headers = [*record.headers, (SOURCE, place)]
+            pending.append(await outbox.send_one(new, to, (record.key, record.value), headers))
+            if len(pending) == IN_FLIGHT_MAX:
+                for one in pending:
+                    await one
+                pending.clear()
+        for one in pending:
+            await one
+    n_copied = (await _copied(target, new)).n_plays
+    if n_copied < n_wanted:
+        message = f"{n_copied:,} of {n_wanted:,} waiting plays of {old} are on {new}: run the command again."
+        raise MoveError(message)
+    return n_wanted
+
+
+class Copied(NamedTuple):
+    """The copies on the new topic."""
+
+    last: Mapping[tuple[int, int], int]
+    """By old and new partition, the highest offset of an original."""
+    n_plays: int
+
+
+async def _copied(target: Settings, new: str) -> Copied:
+    """Read the copies on the new topic."""
+    last, n_plays = dict[tuple[int, int], int](), 0
+    async for to, records in read_topic(target.kafka, new, target.kafka.timeout_s):
+        for record in records:
+            for name, place in record.headers:
+                if name == SOURCE:
+                    partition, offset = map(int, place.split(b":"))
+                    last[partition, to] = max(last.get((partition, to), -1), offset)
+                    n_plays += 1
+    return Copied(last, n_plays)
+
+
+async def _merged(
+    stack: AsyncExitStack, source: Settings, topic: str, waiting: Mapping[int, Waiting]
+) -> AsyncIterator[tuple[int, ConsumerRecord]]:
+    """Yield the waiting records of all partitions in the order of their arrival."""
+    streams = {}
+    for partition, part in waiting.items():
+        if part.span.end > part.span.start:
+            consumer = await stack.enter_async_context(reader(source.kafka, source.kafka.timeout_s))
+            tp = TopicPartition(topic, partition)
+            ends, starts = {tp: part.span.end}, {tp: part.span.start}
+            streams[partition] = _flat(read_span(consumer, ends, starts, source.kafka.timeout_s))
+    heads = []
+    for partition, stream in streams.items():
+        if (record := await anext(stream, None)) is not None:
+            heads.append((record.timestamp, partition, record))
+    heapq.heapify(heads)
+    while heads:
+        _, partition, record = heads[0]
+        yield partition, record
+        following = await anext(streams[partition], None)
+        if following is None:
+            heapq.heappop(heads)
+        else:
+            heapq.heapreplace(heads, (following.timestamp, partition, following))
+
+
+async def _flat(slices: AsyncIterator[tuple[int, object]]) -> AsyncIterator[ConsumerRecord]:
+    async for _, records in slices:
+        for record in records:  # type: ignore[attr-defined]
+            yield record

@@ -1,0 +1,32 @@
+"""The topics that the workers' state belongs to, as the workers have published them on `generations`."""
+
+from contextlib import suppress
+
+import msgspec
+
+from streams.messages.records import STATE_TOPICS_KEY, StateTopics
+from streams.readers.log_reader import read_topic
+from streams.settings import Settings
+from streams.topics.topics import topic_names
+
+
+def read_state_topics(key: bytes | None, value: bytes | None) -> StateTopics | None:
+    """Decode a record of `generations`; None if it is another one, such as an announcement."""
+    if key == STATE_TOPICS_KEY:
+        with suppress(ValueError, RecursionError):
+            return msgspec.json.decode(value or b"", type=StateTopics)
+    return None
+
+
+async def latest_state_topics(settings: Settings) -> StateTopics | None:
+    """Return the latest record; None if no worker has written one yet.
+
+    Raises:
+        LogReadError: Kafka does not answer, or the topic does not exist.
+    """
+    latest = None
+    topic = topic_names(settings).generations
+    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s):
+        for record in records:
+            latest = read_state_topics(record.key, record.value) or latest
+    return latest

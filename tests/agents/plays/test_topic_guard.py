@@ -1,0 +1,216 @@
+"""The guard of the topics, against a cluster in memory."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+
+from agents.plays import topic_guard as module
+from agents.plays.topic_guard import TopicGuard
+from state.keys import EPOCH_KEY
+from state.users.partition import PartitionState, Place
+from state.users.plays_epoch import PlaysEpoch, read_epoch
+from state.users.store import UserStore
+from state.users.topic_rules import TopicChangedError
+from streams.consumer.slices import Slice
+from streams.messages.records import StateTopics
+from streams.outbox import Item
+from streams.positions import position_of
+from streams.topics.identity import TopicIdentity
+from streams.topics.topics import declare_topics, topic_names
+from tests.support.deliveries import slice_of
+from tests.support.memory_outbox import MemoryOutbox
+from tests.support.settings import settings_with
+
+SETTINGS = settings_with(partitions=2)
+NAMES = topic_names(SETTINGS)
+
+
+class Cluster:
+    """Topics with ids and ends, which a test changes."""
+
+    def __init__(self) -> None:
+        """Begin with all topics; plays end at offset 100, and changelogs at 50."""
+        self.ids = {topic.name: f"{topic.name}-id" for topic in declare_topics(SETTINGS)}
+        self.partitions = {topic.name: topic.partitions for topic in declare_topics(SETTINGS)}
+        self.starts = {NAMES.plays: 0, NAMES.users_changelog: 0}
+        self.ends = {NAMES.plays: 100, NAMES.users_changelog: 50}
+        self.n_identified = 0
+
+    async def topic_id(self, _client: object, name: str, _node: object = None) -> str | None:
+        """Answer the quick form."""
+        return self.ids.get(name)
+
+    async def identify(self, _client: object, names: list[str]) -> dict[str, TopicIdentity]:
+        """Answer as a broker does."""
+        self.n_identified += 1
+        return {
+            name: TopicIdentity(self.ids[name], dict.fromkeys(range(self.partitions[name]), 1))
+            for name in names
+            if name in self.ids
+        }
+
+    async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the ends."""
+        return {tp: self.ends[tp.topic] for tp in tps}
+
+    async def beginning_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the beginnings."""
+        return {tp: self.starts[tp.topic] for tp in tps}
+
+
+class Scene:
+    """A guard of a store with one partition."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Open a partition that contains plays up to offset 9."""
+        self.cluster, self.outbox = Cluster(), MemoryOutbox(SETTINGS.kafka)
+        self.state = PartitionState(folder / "0")
+        self.state.commit([], Place(20, 9))
+        self.store = SimpleNamespace(partitions={0: self.state}, settled=True, on_opened=None)
+        self.guard = TopicGuard(cast(UserStore, self.store), self.outbox, SETTINGS)
+        self.guard._consumer = cast(Any, self.cluster)  # noqa: SLF001  in place of a connection
+        self.cluster._client = None  # type: ignore[attr-defined]  # noqa: SLF001
+        self.written: list[Item] = []
+        monkeypatch.setattr(module, "identify_topics", self.cluster.identify)
+        monkeypatch.setattr(module, "topic_id_of", self.cluster.topic_id)
+        monkeypatch.setattr(TopicGuard, "_measure_loss", self._measured)
+
+    async def _measured(self, _partitions: object) -> None:
+        """Measure nothing: that asks the group."""
+
+    async def write(self, partition: int, items: list[Item]) -> None:
+        """Write as the committer does."""
+        assert partition == 0
+        self.written += items
+        self.state.commit(items, Place(self.state.place.changelog_offset + 1, self.state.place.applied_offset_max))
+
+    async def admit(self, first: int, n: int = 1) -> None:
+        """Check a group of one slice."""
+        await self.guard.admit([self.slice(first, n)], self.write)
+
+    def slice(self, first: int, n: int = 1) -> Slice:
+        """Return a slice of partition 0."""
+        return slice_of(0, first, *[(b"k", b"{}")] * n)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Give the scene."""
+    made = Scene(tmp_path, monkeypatch)
+    yield made
+    made.state.close()
+
+
+async def test_a_state_without_an_id_adopts_the_present_one(scene: Scene) -> None:
+    """Once, with its epoch, in the changelog."""
+    await scene.admit(10)
+    await scene.admit(11)
+
+    assert [EPOCH_KEY] == [key for key, _ in scene.written]
+    assert PlaysEpoch(0, "plays-id") == scene.state.epoch == read_epoch(scene.written[0][1])
+
+
+async def test_every_group_is_checked(scene: Scene) -> None:
+    """After it was fetched: a topic that was made again since is noticed."""
+    await scene.admit(10)
+    scene.cluster.ids[NAMES.plays] = "new-id"
+
+    with pytest.raises(TopicChangedError, match=r"^Topic plays is another topic now: its id is new-id"):
+        await scene.admit(11)
+
+
+async def test_a_group_that_goes_back_is_compared_with_the_end(scene: Scene) -> None:
+    """A redelivery is fine; a topic that ends before delivered plays lost records."""
+    await scene.admit(10, 40)
+    await scene.admit(10, 5)
+    scene.cluster.ends[NAMES.plays] = 30
+
+    await scene.admit(50)
+    with pytest.raises(TopicChangedError, match=r"ends at offset 30 in partition 0, but its plays up to offset 50 "):
+        await scene.admit(20)
+
+
+async def test_offsets_without_a_gap_ask_nothing_more(scene: Scene) -> None:
+    """Only the id, in the quick form; slices of one partition follow each other."""
+    await scene.admit(10)
+    before = scene.cluster.n_identified
+    scene.cluster.starts = {}
+
+    await scene.guard.admit([scene.slice(11, 3), scene.slice(14, 2)], scene.write)
+
+    assert before == scene.cluster.n_identified
+
+
+async def test_a_gap_is_counted_if_kafka_deleted_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offsets of transaction markers are missing as well, and are no loss."""
+
+    async def arrival(*_: object) -> int:
+        return 1_700_000_000_000
+
+    monkeypatch.setattr(module, "arrival_of", arrival)
+    await scene.admit(10)
+    await scene.admit(12)
+    assert {} == scene.guard.lost
+    scene.cluster.starts[NAMES.plays] = 30
+
+    await scene.admit(30)
+
+    assert {0: 17} == scene.guard.lost
+
+
+async def test_a_changelog_is_compared_before_it_is_read(scene: Scene) -> None:
+    """A state adopts the id, and refuses another one from then on."""
+    await scene.guard.check_opened(0, scene.state)
+    assert "playfold-users-changelog-id" == scene.state.changelog_id
+    scene.cluster.ids[NAMES.users_changelog] = "new-id"
+
+    with pytest.raises(TopicChangedError, match=r"belongs to the one with id playfold-users-changelog-id"):
+        await scene.guard.check_opened(0, scene.state)
+
+
+@pytest.mark.virtual_time
+async def test_the_topics_of_the_state_are_published(scene: Scene) -> None:
+    """Once, for all readers; a change is published again."""
+    async with scene.outbox:
+        watching = asyncio.create_task(scene.guard.watch(asyncio.Lock(), scene.write))
+        await asyncio.sleep(5)
+        watching.cancel()
+
+    ((_, value),) = scene.outbox.logs[NAMES.generations, 0]
+    expected = StateTopics(plays_id="plays-id", changelog_id="playfold-users-changelog-id", epoch=0, partitions=2)
+    assert expected == msgspec.json.decode(value or b"", type=StateTopics)
+
+
+@pytest.mark.virtual_time
+async def test_a_topic_that_grows_ends_the_watch(scene: Scene) -> None:
+    """Also one that nothing is read from."""
+    scene.cluster.partitions[NAMES.recommendations] = 3
+
+    with pytest.raises(TopicChangedError, match=r"^Topic recommendations has 3 partitions now"):
+        await scene.guard.watch(asyncio.Lock(), scene.write)
+
+
+@pytest.mark.virtual_time
+async def test_a_topic_is_gone_after_some_seconds(scene: Scene) -> None:
+    """A broker that starts knows no topic for a moment."""
+    loop = asyncio.get_running_loop()
+    removed = scene.cluster.ids.pop(NAMES.plays)
+    loop.call_later(2, scene.cluster.ids.__setitem__, NAMES.plays, removed)
+    await scene.admit(10)
+    del scene.cluster.ids[NAMES.plays]
+
+    with pytest.raises(TopicChangedError, match=r"^Topic plays does not exist any more\. .* `playfold state rebase`"):
+        await scene.admit(11)
+
+
+async def test_positions_of_the_epoch_are_compared(scene: Scene) -> None:
+    """Offsets of the topic before say nothing about the end of this one."""
+    scene.state.commit([(EPOCH_KEY, PlaysEpoch(1, "plays-id").encode())], Place(21, position_of(0, 5_000)))
+
+    await scene.admit(0)

@@ -1,0 +1,207 @@
+"""The state taken into another topic of plays, or to a changelog that was made again."""
+
+import asyncio
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+
+from jobs.progress import no_progress
+from jobs.topics import rebase as module
+from jobs.topics.errors import MoveError
+from jobs.topics.group import commit_offsets
+from jobs.topics.rebase import Rebased, rebase
+from jobs.user_requests.send import send_and_wait
+from state.keys import EPOCH_KEY
+from state.users.plays_epoch import read_epoch
+from streams.messages.events import Pause
+from streams.partitioning import partition_of
+from streams.positions import epoch_of, offset_of
+from streams.readers.lag import lag_of
+from streams.settings import Settings, environment_of, override
+from streams.topics.topics import TopicNames
+from tests.kafka.test_topic_identity import USERS, learn, plays, records, remake, total
+from tests.kafka.test_wishes import prepared
+from tests.support.commands import error_of
+from tests.support.gateway import client_of, gateway, read
+from tests.support.plays import play_record
+from tests.support.topics import send, values, worker
+from tests.support.wait import block_until
+
+QUIET = subprocess.DEVNULL
+
+
+class DiedError(RuntimeError):
+    """The process died here."""
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of playfold."""
+    command = [sys.executable, "-m", "cli.main", *arguments]
+    return subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
+
+
+def rebased(settings: Settings, *options: str) -> Rebased:
+    """Run a rebase to its end."""
+    ended = run(settings, "state", "rebase", "--json", *options)
+    assert 0 == ended.returncode, ended.stderr
+    return msgspec.json.decode(ended.stdout, type=Rebased)
+
+
+def test_histories_go_on_with_another_topic(settings: Settings, names: TopicNames) -> None:
+    """Every play of both topics counts once; a repeated one with a play id counts once, too."""
+    quick = override(settings, session_timeout_s=6)
+    first = [play_record(user, f"i{item}", play_id=f"{user}-{item}") for user in USERS for item in range(10)]
+    repeated = [play_record(user, f"i{item}", play_id=f"{user}-{item}") for user in USERS for item in (8, 9)]
+    learn(quick, names, [first])
+    remake(quick, names.plays)
+    send(quick, repeated + plays(10, 3))
+
+    done = rebased(quick)
+
+    assert 1 == done.epoch
+    assert {0: 0, 1: 0, 2: 0, 3: 0} == done.starts
+    assert "Nothing to do" in run(quick, "state", "rebase").stdout
+    with worker(quick):
+        block_until(lambda: total(quick, names) == 120 + 36, 30)
+        send(quick, plays(20, 2))
+        block_until(lambda: total(quick, names) == 120 + 36 + 24, 30)
+        receipt = asyncio.run(send_and_wait(Pause(user_id="u1"), quick))
+    stored = records(quick, names)
+    assert 13 + 2 == len({entry.item_key for entry in stored["u3"].history})
+    assert {1} == {epoch_of(record.applied_offset) for record in stored.values()}
+    assert stored["u1"].paused
+    assert receipt.plays_offset == offset_of(stored["u1"].applied_offset)
+
+
+def test_a_killed_rebase_is_finished_by_the_next_one(
+    settings: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then no worker accepts the remaining partitions."""
+    quick = override(settings, session_timeout_s=6)
+    learn(quick, names, [plays(0, 5)])
+    remake(quick, names.plays)
+    send(quick, plays(5, 1))
+    committed = commit_offsets
+    left = [3]
+
+    async def dying(*arguments: object) -> None:
+        if not left[0]:
+            raise DiedError
+        left[0] -= 1
+        await committed(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "commit_offsets", dying)
+    with pytest.raises(DiedError):
+        asyncio.run(rebase(quick, None, no_progress))
+    monkeypatch.undo()
+    epochs = [read_epoch(value).epoch for key, value in values(quick, names.users_changelog) if key == EPOCH_KEY]
+    assert [0, 0, 0, 0, 1, 1, 1] == sorted(epochs)
+    assert "is another topic now" in error_of("worker", quick)
+
+    done = rebased(quick)
+
+    assert 1 == done.epoch
+    assert [3] == list(done.starts)
+    with worker(quick):
+        block_until(lambda: total(quick, names) == 72, 30)
+
+
+def test_a_rebase_killed_at_any_moment_loses_nothing(settings: Settings, names: TopicNames) -> None:
+    """SIGKILL after some tenths of a second, several times, then a whole run."""
+    quick = override(settings, session_timeout_s=6)
+    learn(quick, names, [plays(0, 5)])
+    remake(quick, names.plays)
+    send(quick, plays(5, 1))
+    command = [sys.executable, "-m", "cli.main", "state", "rebase", "--json"]
+    for tenths in (8, 10, 12, 14):
+        process = subprocess.Popen(
+            command, env=environment_of(quick), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(tenths / 10)
+        process.kill()
+        process.wait()
+
+    assert 1 == rebased(quick).epoch
+
+    with worker(quick):
+        block_until(lambda: total(quick, names) == 72, 30)
+    assert dict.fromkeys(USERS, 6) == {user: record.plays for user, record in records(quick, names).items()}
+
+
+def test_a_rebase_needs_stopped_workers(settings: Settings, names: TopicNames) -> None:
+    """It says which ones are members."""
+    quick = override(settings, session_timeout_s=6)
+    with worker(quick):
+        send(quick, plays(0, 1))
+        block_until(lambda: total(quick, names) == 12, 30)
+
+        with pytest.raises(MoveError, match=r"has 1 member \(test-\w+-a\): stop every worker"):
+            asyncio.run(rebase(quick, None, no_progress))
+
+
+def test_the_place_to_go_on_is_asked_for_where_plays_may_repeat(settings: Settings, names: TopicNames) -> None:
+    """The same topic, forced: from its end, nothing counts twice."""
+    quick = override(settings, session_timeout_s=6)
+    learn(quick, names, [plays(0, 2)])
+
+    ended = run(quick, "state", "rebase", "--force")
+    assert 1 == ended.returncode
+    assert "Say where workers go on: --from beginning counts all of its plays again" in ended.stderr
+    done = rebased(quick, "--force", "--from", "end")
+
+    assert 24 == sum(done.starts.values())
+    with worker(quick):
+        send(quick, plays(2, 1))
+        block_until(lambda: total(quick, names) == 36, 30)
+        assert 0 == asyncio.run(_lag(quick))
+
+
+async def _lag(settings: Settings) -> int:
+    async with lag_of(settings) as lag:
+        for _ in range(50):
+            if not await lag.plays():
+                return 0
+            await asyncio.sleep(0.1)
+        return await lag.plays()
+
+
+def test_the_changelog_is_written_from_the_disk(settings: Settings, names: TopicNames) -> None:
+    """Histories and names; the plays topic is the same one, and workers go on where they were."""
+    quick = override(settings, session_timeout_s=6)
+    learn(quick, names, [plays(0, 4)])
+    before = records(quick, names)
+    remake(quick, names.users_changelog)
+
+    done = rebased(quick, "--from-disk")
+
+    assert 0 == done.epoch
+    assert before == records(quick, names)
+    with worker(quick):
+        send(quick, plays(4, 1))
+        block_until(lambda: total(quick, names) == 60, 30)
+    assert 5 == len({entry.item_key for entry in records(quick, names)["u2"].history})
+
+
+def test_a_gateway_takes_lists_of_the_new_epoch(settings: Settings, names: TopicNames) -> None:
+    """Though their offsets are lower; a read that waits for a play is not content with an old list."""
+    quick = prepared(override(settings, session_timeout_s=6))
+    user, partition = "u1", partition_of("u1", 4)
+    with gateway(quick) as process:
+        client = client_of(process)
+        learn(quick, names, [plays(0, 10)])
+        block_until(lambda: client.get(f"/v1/users/{user}/recommendations").json()["offset"] > 2, 20)
+        remake(quick, names.plays)
+        rebased(quick)
+        stale = client.get(f"/v1/users/{user}/recommendations", params={"after": f"{partition}:0", "wait_ms": 1500})
+        assert stale.json()["reflected"] is False
+
+        with worker(quick):
+            send(quick, [play_record(user, "i30")])
+            fresh = read(client, user, {"partition": partition, "offset": 0})
+
+    assert fresh["reflected"] is True
+    assert 1 == fresh["epoch"]
+    assert 0 == fresh["offset"]

@@ -1,0 +1,189 @@
+"""The state copied to more partitions, or to fewer: exactly, resumable, and with a way back."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import msgspec
+from kafka import KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+from jobs.topics.repartition import Repartitioned
+from state.keys import is_user
+from state.users.record import UserRecord
+from streams.partitioning import partition_of
+from streams.readers.log_reader import read_topic
+from streams.settings import Settings, environment_of, override
+from streams.topics.topics import TopicNames, topic_names
+from tests.kafka.test_rebase import run
+from tests.kafka.test_topic_identity import USERS, delete, learn, plays, records, remake, total
+from tests.kafka.test_wishes import prepared
+from tests.support.topics import lists, send, worker
+from tests.support.wait import block_until
+
+QUIET = subprocess.DEVNULL
+
+
+def of_new(settings: Settings, partitions: int) -> Settings:
+    """Return the settings of the new topics."""
+    prefix, group = settings.topics.prefix, settings.application.group
+    return override(
+        settings, partitions=partitions, topic_prefix=f"p{partitions}-{prefix}", group=f"{group}-p{partitions}"
+    )
+
+
+def repartitioned(settings: Settings, partitions: int) -> Repartitioned:
+    """Run a repartition to its end."""
+    ended = run(settings, "topics", "repartition", str(partitions), "--json")
+    assert 0 == ended.returncode, ended.stderr
+    return msgspec.json.decode(ended.stdout, type=Repartitioned)
+
+
+def partitions_of_users(settings: Settings) -> dict[str, set[int]]:
+    """Return the partitions of the changelog that have a record of a listener."""
+
+    async def read() -> dict[str, set[int]]:
+        numbers: dict[str, set[int]] = {}
+        async for partition, batch in read_topic(settings.kafka, topic_names(settings).users_changelog, 10):
+            for record in batch:
+                if is_user(record.key) and record.value is not None:
+                    numbers.setdefault(record.key.decode(), set()).add(partition)
+        return numbers
+
+    return asyncio.run(read())
+
+
+def without_lists(stored: dict[str, UserRecord]) -> dict[str, tuple[int, list[tuple[int, float]]]]:
+    """Return plays and history of every record."""
+    return {
+        user: (record.plays, [(entry.item_key, entry.value) for entry in record.history])
+        for user, record in stored.items()
+    }
+
+
+def test_the_state_goes_on_with_more_partitions(settings: Settings, names: TopicNames) -> None:
+    """Records, lists and waiting plays, each on the partition of its key; and the old settings lead back."""
+    old = prepared(override(settings, session_timeout_s=6))
+    new = of_new(old, 8)
+    learn(old, names, [plays(0, 5)])
+    before, lists_before = records(old, names), lists(old)
+    send(old, plays(5, 2))
+
+    done = repartitioned(old, 8)
+
+    new_names = topic_names(new)
+    assert 24 == done.plays
+    assert before == records(new, new_names)
+    assert lists_before == lists(new)
+    assert {user: {partition_of(user, 8)} for user in USERS} == partitions_of_users(new)
+    assert new.topics.prefix == done.topic_prefix
+    assert new.application.group == done.group
+    with worker(new):
+        block_until(lambda: total(new, new_names) == 84, 30)
+        send(new, plays(7, 1))
+        block_until(lambda: total(new, new_names) == 96, 30)
+    send(old, plays(8, 1))  # of a producer that has not moved yet
+    assert 24 + 12 == repartitioned(old, 8).plays
+    with worker(new):
+        block_until(lambda: total(new, new_names) == 108, 30)
+    with worker(old):  # the way back
+        block_until(lambda: total(old, names) == 60 + 24 + 12, 30)
+    assert dict.fromkeys(USERS, 9) == {user: record.plays for user, record in records(new, new_names).items()}
+
+
+def test_a_killed_repartition_is_finished_by_the_next_one(settings: Settings, names: TopicNames) -> None:
+    """SIGKILL at several moments; nothing is there twice, and no waiting play is lost."""
+    old = override(settings, session_timeout_s=6)
+    new = of_new(old, 6)
+    learn(old, names, [plays(0, 5)])
+    before = records(old, names)
+    send(old, plays(5, 20))
+    command = [sys.executable, "-m", "cli.main", "topics", "repartition", "6", "--json"]
+    for tenths in (12, 16, 20, 24, 28):
+        process = subprocess.Popen(
+            command, env=environment_of(old), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(tenths / 10)
+        process.kill()
+        process.wait()
+
+    done = repartitioned(old, 6)
+
+    new_names = topic_names(new)
+    assert 240 == done.plays
+    assert before == records(new, new_names)
+    with worker(new):
+        block_until(lambda: total(new, new_names) == 300, 30)
+    assert dict.fromkeys(USERS, 25) == {user: record.plays for user, record in records(new, new_names).items()}
+
+
+def test_fewer_partitions_are_as_good(settings: Settings, names: TopicNames) -> None:
+    """Listeners of several old partitions come together."""
+    old = override(settings, session_timeout_s=6)
+    new = of_new(old, 3)
+    learn(old, names, [plays(0, 3)])
+
+    repartitioned(old, 3)
+
+    assert without_lists(records(old, names)) == without_lists(records(new, topic_names(new)))
+    with worker(new):
+        send(new, plays(3, 1))
+        block_until(lambda: total(new, topic_names(new)) == 48, 30)
+
+
+def test_a_topic_that_grew_is_copied_with_all_its_plays(settings: Settings, names: TopicNames) -> None:
+    """Also those on the new partitions, which no worker has seen."""
+    old = override(settings, session_timeout_s=6)
+    learn(old, names, [plays(0, 3)])
+    with closing(KafkaAdminClient(bootstrap_servers=old.kafka.brokers)) as admin:
+        admin.create_partitions({names.plays: 8})
+    send(override(old, partitions=8), plays(3, 2))
+    new = of_new(old, 8)
+
+    done = repartitioned(old, 8)
+
+    assert 24 == done.plays
+    with worker(new):
+        block_until(lambda: total(new, topic_names(new)) == 60, 30)
+
+
+def test_a_state_of_another_topic_is_not_copied(settings: Settings, names: TopicNames) -> None:
+    """It is rebased first."""
+    old = override(settings, session_timeout_s=6)
+    learn(old, names, [plays(0, 1)])
+    remake(old, names.plays)
+
+    ended = run(old, "topics", "repartition", "8")
+
+    assert 1 == ended.returncode
+    assert (
+        "is another one than that of the state (partition 0), or it lost records: run `playfold state rebase` first."
+        in ended.stderr
+    )
+
+
+def test_another_topic_with_more_partitions_is_taken_in_one_step(settings: Settings, names: TopicNames) -> None:
+    """A rebase needs equal numbers; all plays of the other topic wait."""
+    old = override(settings, session_timeout_s=6)
+    learn(old, names, [plays(0, 2)])
+    delete(old, names.plays)
+    with closing(KafkaAdminClient(bootstrap_servers=old.kafka.brokers)) as admin:
+        block_until(lambda: made(admin, names.plays, 8), 20)
+    send(override(old, partitions=8), plays(2, 1))
+
+    assert 12 == repartitioned(old, 8).plays
+
+    new = of_new(old, 8)
+    with worker(new):
+        block_until(lambda: total(new, topic_names(new)) == 36, 30)
+
+
+def made(admin: KafkaAdminClient, topic: str, partitions: int) -> bool:
+    """Return whether a topic could be created; Kafka may still be deleting one of its name."""
+    try:
+        admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1}})
+    except TopicAlreadyExistsError:
+        return False
+    return True
