@@ -27,15 +27,13 @@ from streams.connection.rights import MissingRightError
 from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import partitions_of, read_topic, reader, spans_of
+from streams.readers.one_record import arrival_of
 from streams.readers.open_transactions import OpenTransaction, find_open_transactions
+from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings
 from streams.settings.processes import GatewaySettings
 from streams.topics.admin import TopicsError
 from streams.topics.cluster import find_producer
-from streams.readers.one_record import arrival_of
-from streams.readers.state_topics import latest_state_topics
-from streams.settings import Settings
-from streams.settings.processes import GatewaySettings
 from streams.topics.identity import identify_topics
 from streams.topics.topics import topic_names
 

@@ -110,7 +110,9 @@ async def _merged(
     streams = {}
     for partition, part in waiting.items():
         if part.span.end > part.span.start:
-            consumer = await stack.enter_async_context(reader(source.kafka, source.kafka.timeout_s))
+            consumer = await stack.enter_async_context(
+                reader(source.kafka, source.kafka.timeout_s, committed_only=True)
+            )
             tp = TopicPartition(topic, partition)
             ends, starts = {tp: part.span.end}, {tp: part.span.start}
             streams[partition] = _flat(read_span(consumer, ends, starts, source.kafka.timeout_s))

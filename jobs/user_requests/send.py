@@ -7,18 +7,16 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from state.users.record import applied_offset_of
-from streams.fetch.followed_partitions import FollowedPartitions
 from state.keys import item_key
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
+from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
-from streams.readers.log_reader import partitions_of, reader, spans_of
-from streams.readers.open_transactions import find_open_transactions
 from streams.positions import position_of
 from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
+from streams.readers.open_transactions import find_open_transactions
 from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings
 from streams.topics.identity import identify_topics
