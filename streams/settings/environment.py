@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.inspect import LiteralType, Metadata, StructType
 
 from streams.settings.secret import Secret
 from streams.settings.settings import GROUP_TYPES, PLACES, Settings, flat_values
@@ -69,9 +70,20 @@ def _read_group(group_type: type[msgspec.Struct], texts: dict[str, str]) -> Any:
             raise SettingsError(reason) from None
         flat_name = path.rstrip("`")
         name, reason = f"{PREFIX}{flat_name.upper()}", f"{reason[:1].lower()}{reason[1:]}"
+        if choices := _choices(group_type, flat_name):
+            reason = f"expected {' or '.join(choices)}"
         shown = repr(Secret(texts[flat_name])) if flat_name in SECRETS else repr(texts[flat_name])
         message = f"{name} is {shown}, which does not fit: {reason}."
         raise SettingsError(message) from None
+
+
+def _choices(group_type: type[msgspec.Struct], flat_name: str) -> list[str]:
+    """Return the words that a setting may be; none if it is no choice of words."""
+    group = msgspec.inspect.type_info(group_type)
+    kinds = {field.encode_name: field.type for field in group.fields} if isinstance(group, StructType) else {}
+    kind = kinds[flat_name]
+    kind = kind.type if isinstance(kind, Metadata) else kind
+    return [str(value) or "an empty text" for value in kind.values] if isinstance(kind, LiteralType) else []
 
 
 def _decode_secret(kind: type, text: str) -> Secret:

@@ -114,7 +114,7 @@ def test_the_process_environment_is_read_if_none_is_given(monkeypatch: pytest.Mo
         ("PLAYFOLD_PARTITIONS", "", "expected `int`, got `str`"),
         ("PLAYFOLD_READY_S", "nan", "expected `float` > 0.0"),
         ("PLAYFOLD_KAFKA_TIMEOUT_S", "inf", "expected `float` <= 3600.0"),
-        ("PLAYFOLD_RULE", "als", "invalid enum value 'als'"),
+        ("PLAYFOLD_RULE", "als", "expected hkv or ials"),
         ("PLAYFOLD_INSTANCE", "a/b", "expected `str` matching regex '^[A-Za-z0-9_-]{1,64}$'"),
         (
             "PLAYFOLD_BROKERS",

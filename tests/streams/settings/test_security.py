@@ -124,11 +124,17 @@ MECHANISM = "PLAYFOLD_KAFKA_SASL_MECHANISM"
         ),
         (
             LOGIN | {"sasl_mechanism": "GSSAPI"},
-            f"{MECHANISM} is 'GSSAPI', which does not fit: invalid enum value 'GSSAPI'.",
+            (
+                f"{MECHANISM} is 'GSSAPI', which does not fit: expected an empty text or OAUTHBEARER or PLAIN or "
+                "SCRAM-SHA-256 or SCRAM-SHA-512."
+            ),
         ),
         (
             {"security_protocol": "TLS"},
-            "PLAYFOLD_KAFKA_SECURITY_PROTOCOL is 'TLS', which does not fit: invalid enum value 'TLS'.",
+            (
+                "PLAYFOLD_KAFKA_SECURITY_PROTOCOL is 'TLS', which does not fit: expected PLAINTEXT or SASL_PLAINTEXT or "
+                "SASL_SSL or SSL."
+            ),
         ),
     ],
     ids=str,
