@@ -132,8 +132,8 @@ MECHANISM = "PLAYFOLD_KAFKA_SASL_MECHANISM"
         (
             {"security_protocol": "TLS"},
             (
-                "PLAYFOLD_KAFKA_SECURITY_PROTOCOL is 'TLS', which does not fit: expected PLAINTEXT or SASL_PLAINTEXT or "
-                "SASL_SSL or SSL."
+                "PLAYFOLD_KAFKA_SECURITY_PROTOCOL is 'TLS', which does not fit: expected PLAINTEXT or SASL_PLAINTEXT "
+                "or SASL_SSL or SSL."
             ),
         ),
     ],
