@@ -19,6 +19,7 @@ from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
+WHOLE_BATCH = "a batch that does not decode; its producer has to send its records again"
 BATCH = 500
 """Records that are sent at once."""
 
@@ -121,6 +122,9 @@ def _judge(
     reject = stored.reject
     if reject.value is None:
         result.without_content += 1
+        return None
+    if reject.last_offset is not msgspec.UNSET:
+        reasons[WHOLE_BATCH] += 1
         return None
     place = place_of(reject)
     if place in later.places:

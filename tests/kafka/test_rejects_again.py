@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from jobs.rejects.retry import RetryChoice, RetryResult, place_of, retry_rejects
 from state.users.record import UserRecord
+from streams.messages.records import RejectedPlay
 from streams.outbox import Item
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.test_replay import run
 from tests.support.changelog import read_history
-from tests.support.topics import rejects, send, worker
+from tests.support.topics import rejects, send, worker, write
 from tests.support.wait import block_until
 
 AT_MS = 1_700_000_000_000
@@ -164,6 +166,25 @@ def test_a_listener_who_was_forgotten_later_stays_forgotten(rejected: Settings) 
     assert 1 == result.sent
     assert 1 == result.forgotten
     assert [b"ben"] == [record[0] for record in plays_on(mended) if record[2]]
+
+
+def test_a_batch_that_does_not_decode_is_not_sent_as_a_record(settings: Settings, names: TopicNames) -> None:
+    """Its bytes are many records, which nobody can tell apart."""
+    batch = RejectedPlay(
+        topic=names.plays,
+        partition=0,
+        offset=3,
+        last_offset=9,
+        reason="a batch cannot be read",
+        key=None,
+        value=b"\x00",
+    )
+    write(settings, names.plays_rejected, [(b"", msgspec.json.encode(batch))])
+
+    result = retry(settings)
+
+    assert {"a batch that does not decode; its producer has to send its records again": 1} == result.still_rejected
+    assert 0 == result.sent
 
 
 def test_a_retry_is_described(rejected: Settings) -> None:
