@@ -31,7 +31,7 @@ def report(error: Any, record: Any) -> None:
     )
 
 
-for user_id in ("anna", "ben", "carla", "dora"):
+for user_id in ("gina", "hugo", "ida", "jon"):
     event = {
         "user_id": user_id,
         "item_id": "song-7",

@@ -75,8 +75,8 @@ async def main() -> None:
     """Send plays, and a record that Kafka refuses between them."""
     steady = SteadyProducer()
     await steady.start()
-    too_large: Record = ("plays", b"anna", b"x" * 1_048_000)
-    for records in ([play("anna", "song-7"), too_large, play("anna", "song-8")], [play("anna", "song-9")]):
+    without_key: Record = ("catalog", None, b'{"item_id": "song-7"}')
+    for records in ([play("anna", "song-7"), without_key, play("ben", "song-8")], [play("anna", "song-9")]):
         for (topic, key, _), error in await steady.send(records):
             print(f"refused by {topic}, key {key!r}: {type(error).__name__}")
     await steady.stop()
