@@ -19,7 +19,6 @@ RECORDS_MAX = 1_000_000
 """Most records of a batch; librdkafka's own limit. A compressed batch may have many tiny ones."""
 MAGIC = b"\x02"
 MAGIC_AT = 16
-N_RECORDS, N_RECORDS_AT = struct.Struct(">i"), 57
 
 
 class BatchHeader(NamedTuple):

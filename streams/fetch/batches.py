@@ -15,18 +15,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from streams.fetch import bounded_codecs
-from streams.fetch.batch_bytes import (
-    FORMAT,
-    LENGTH,
-    MAGIC_AT,
-    N_RECORDS,
-    N_RECORDS_AT,
-    RECORDS_MAX,
-    is_intact,
-    next_intact_offset,
-    offset_after,
-    read_header,
-)
+from streams.fetch.batch_bytes import LENGTH, RECORDS_MAX, is_intact, next_intact_offset, offset_after, read_header
 from streams.fetch.lenient_records import lenient_records
 from streams.fetch.unreadable_batch import UnreadableBatch
 
@@ -36,8 +25,8 @@ REASON_MAX = 200
 """Most characters of a reason."""
 
 
-class Response:
-    """The batches of a partition in a response, and the bytes of the latest one.
+class Response(MemoryRecords):
+    """The batches of a partition in a response, with its bytes.
 
     Kafka sends at least one whole batch, so a first batch that is longer than the response is damaged. aiokafka takes
     it for a batch beyond the limit of a fetch and skips one offset.
@@ -45,42 +34,39 @@ class Response:
 
     def __init__(self, data: bytes) -> None:
         """Read from the bytes of a response."""
+        super().__init__(data)
         self.data = data
-        self.begin = self.end = 0
-        """The positions of the latest batch in `data`."""
-        self._batches = MemoryRecords(data)
-
-    def size_in_bytes(self) -> int:
-        """Return the number of bytes."""
-        return len(self.data)
-
-    def has_next(self) -> bool:
-        """Return whether there is another batch."""
-        return self._batches.has_next() or (self.end == 0 and len(self.data) > 0)
+        if data and not self.has_next():
+            self.has_next = lambda: True
+            self.next_batch = self._refuse
 
     def next_batch(self) -> Any:
         """Return the next batch.
 
         Raises:
-            CorruptRecordException: Its length cannot be right, or it has too many records.
+            CorruptRecordException: It has too many records.
         """
-        if not self._batches.has_next():
-            self.end = len(self.data)
-            message = f"the length of the batch is wrong: Kafka sent {len(self.data)} bytes"
+        batch = super().next_batch()
+        if batch.next_offset - batch.base_offset > RECORDS_MAX:
+            message = f"it has more than {RECORDS_MAX:,} records"
             raise CorruptRecordException(message)
-        self.begin = self.end
-        length = LENGTH.unpack_from(self.data, self.begin)[1]
-        self.end = self.begin + LENGTH.size + max(length, 0)
-        if length > N_RECORDS_AT and self.data[self.begin + MAGIC_AT] == FORMAT:
-            n_records = N_RECORDS.unpack_from(self.data, self.begin + N_RECORDS_AT)[0]
-            if n_records > RECORDS_MAX:
-                message = f"it has {n_records:,} records, more than {RECORDS_MAX:,}"
-                raise CorruptRecordException(message)
-        return self._batches.next_batch()
+        return batch
+
+    def _refuse(self) -> Any:
+        message = f"the length of the batch is wrong: Kafka sent {len(self.data)} bytes"
+        raise CorruptRecordException(message)
+
+    def first_batch(self) -> bytes:
+        """Return the bytes of the first batch."""
+        length = LENGTH.unpack_from(self.data)[1] if len(self.data) >= LENGTH.size else 0
+        return bytes(self.data[: LENGTH.size + max(length, 0)])
 
 
 class ReadableRecords(fetcher.PartitionRecords):
-    """Yields the records of a fetch up to a batch that does not decode; such a batch comes first and alone."""
+    """Yields the records of a fetch up to a batch that does not decode; such a batch comes first and alone.
+
+    Kafka sends batches from the position on. So a batch that fails before the position has moved is the first one.
+    """
 
     _records: Response
 
@@ -98,9 +84,8 @@ class ReadableRecords(fetcher.PartitionRecords):
 
     def _recover(self, position: int, error: Exception) -> Iterator[Any]:
         """Yield the records of the failed batch if they decode without headers, else the unreadable batch."""
-        response = self._records
-        raw = bytes(response.data[response.begin : response.end])
-        later = None if is_intact(raw) else next_intact_offset(response.data, response.begin + 1, position)
+        raw = self._records.first_batch()
+        later = None if is_intact(raw) else next_intact_offset(self._records.data, 1, position)
         after = offset_after(raw, later, position)
         records = [record for record in self._without_headers(raw, error) if record.offset >= position]
         self.next_fetch_offset = after

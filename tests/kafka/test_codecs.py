@@ -21,13 +21,14 @@ from streams.topics.topics import TopicNames
 from tests.support.batches import CODECS
 from tests.support.changelog import read_history
 from tests.support.commands import error_of
-from tests.support.foreign import damage, send_by_java, send_by_librdkafka
+from tests.support.foreign import damage, send_by_java, send_by_kafka_python, send_by_librdkafka
 from tests.support.plays import play_record
 from tests.support.topics import rejects, send, values, worker
 from tests.support.wait import block_until, wait_until
 from web.feeds.topic_follower import TopicFollower
 
-SENDERS = {"librdkafka": send_by_librdkafka, "java": send_by_java}
+SENDERS = {"librdkafka": send_by_librdkafka, "java": send_by_java, "kafka_python": send_by_kafka_python}
+CODECS_OF = {"librdkafka": CODECS, "java": CODECS, "kafka_python": ("none", "gzip")}
 
 
 def plays_by_user(settings: Settings) -> dict[str, int]:
@@ -53,8 +54,8 @@ async def write(settings: Settings, topic: str, partition: int, *items: Item) ->
 
 
 def test_plays_of_every_codec_count(settings: Settings, names: TopicNames) -> None:
-    """Of librdkafka and of Java's producer, each in batches of its own."""
-    users = [f"{sender}-{codec}" for sender in SENDERS for codec in CODECS]
+    """Of librdkafka, of Java's producer and of kafka-python, each in batches of its own."""
+    users = [f"{sender}-{codec}" for sender, codecs in CODECS_OF.items() for codec in codecs]
     with worker(settings) as process:
         for user in users:
             sender, codec = user.split("-")

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -20,6 +22,8 @@ from tests.support.foreign import send_by_java, send_in, transactional
 from tests.support.plays import play_record
 from tests.support.topics import send, worker
 from tests.support.wait import block_until
+
+ROUNDS = 60
 
 
 def partition(settings: Settings, user: str) -> int:
@@ -136,3 +140,39 @@ async def test_a_bounded_read_ends_behind_control_records(settings: Settings, na
 
     assert [0, 2] == [record.offset for part in everything for record in part]
     assert [4] == [span.end for span in spans.values()]
+
+
+async def test_transactions_count_exactly_through_rebalances_and_a_kill(settings: Settings, names: TopicNames) -> None:
+    """Two workers come and go, and one is killed, while transactions end by turns: each committed play counts once."""
+    numbers = range(settings.topics.partitions)
+    users = [next(user for user in made_up_users() if partition(settings, user) == number) for number in numbers]
+    quick = override(settings, session_timeout_s=2.0, user_signals_per_day_max=0)
+
+    async def produce() -> None:
+        for number in range(ROUNDS):
+            end = "commit" if number % 3 else "abort"
+            async with asyncio.timeout(20):
+                for user in users:
+                    items = [f"{end}-{number}-{at}" for at in range(5)]
+                    await transact(producer, settings, names.plays, user, *items, end=end)
+
+    async with transactional(settings, names.plays) as producer:
+        producing = asyncio.create_task(produce())
+        with worker(quick) as first:
+            await asyncio.to_thread(block_until, lambda: sum(plays_by_user(settings).values()) > 20, 20)
+            with worker(override(quick, instance="b")) as second:
+                await asyncio.to_thread(block_until, lambda: sum(plays_by_user(settings).values()) > 60, 30)
+                second.child.kill()
+            await asyncio.to_thread(block_until, lambda: sum(plays_by_user(settings).values()) > 80, 30)
+            with worker(override(quick, instance="c")):
+                await producing
+            await asyncio.to_thread(block_until, lambda: lag(settings) == 0, 30)
+            assert first.running
+
+    committed = 5 * sum(number % 3 > 0 for number in range(ROUNDS))
+    assert dict.fromkeys(users, committed) == plays_by_user(settings)
+
+
+def made_up_users() -> Iterator[str]:
+    """Yield ids of users."""
+    return (f"u{number}" for number in count())

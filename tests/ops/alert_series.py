@@ -19,9 +19,13 @@ HEALTHY = {
     f"playfold_rejects_total{{{GATEWAY}}}": f"0+1{HOURS}",
     f'playfold_events_total{{{WORKER}, outcome="learnt"}}': f"0+600{HOURS}",
     f'playfold_plays_lost{{{WORKER}, partition="0"}}': f"0{HOURS}",
+    f'playfold_events_total{{{WORKER}, outcome="unreadable"}}': f"0{HOURS}",
+    f'playfold_uncommitted_plays{{{WORKER}, partition="0"}}': f"0{HOURS}",
+    f'playfold_last_stable_offset{{{WORKER}, partition="0"}}': f"1000{HOURS}",
     f"playfold_index_recall_ratio{{{WORKER}}}": f"0.97{HOURS}",
     f"playfold_index_fallbacks_total{{{WORKER}}}": f"0{HOURS}",
     f"playfold_gateway_ready{{{GATEWAY}}}": f"1{HOURS}",
+    f"playfold_gateway_unreadable_partitions{{{GATEWAY}}}": f"0{HOURS}",
     f"playfold_gateway_view_lag_records{{{GATEWAY}}}": f"30{HOURS}",
     f'playfold_gateway_requests_total{{{GATEWAY}, status="200"}}': f"0+6000{HOURS}",
     f'playfold_gateway_requests_total{{{GATEWAY}, status="500"}}': f"0+1{HOURS}",
@@ -70,6 +74,10 @@ CASES = [
         "PlayfoldRejectsHigh", {"playfold_rejects_total": f"0+60{HOURS}", "playfold_events_total": f"0{HOURS}"}, 9, 13
     ),
     Case("PlayfoldPlaysLost", {"playfold_plays_lost": f"60{HOURS}"}, 0, 2),
+    Case(
+        "PlayfoldBatchUnreadable", {f'playfold_events_total{{{WORKER}, outcome="unreadable"': f"0x9 500{HOURS}"}, 9, 12
+    ),
+    Case("PlayfoldTransactionOpen", {"playfold_uncommitted_plays": f"40{HOURS}"}, 4, 11),
     Case("PlayfoldNoGeneration", {"playfold_generation{": "1x9"}, 40, 46),
     Case("PlayfoldGenerationOld", {"playfold_generation_age_seconds": f"129000+60{HOURS}"}, 19, 25),
     Case(
@@ -93,6 +101,7 @@ CASES = [
     Case("PlayfoldGatewayErrors", {f'playfold_gateway_requests_total{{{GATEWAY}, status="500"': f"0+100{HOURS}"}, 4, 8),
     Case("PlayfoldGatewayBusy", {f'playfold_gateway_requests_total{{{GATEWAY}, status="503"': f"0+100{HOURS}"}, 4, 8),
     Case("PlayfoldGatewayPlaysFailing", {"playfold_gateway_plays_total": f"0+1{HOURS}"}, 4, 8),
+    Case("PlayfoldGatewayTopicUnreadable", {"playfold_gateway_unreadable_partitions": f"1{HOURS}"}, 0, 2),
     Case("PlayfoldDiskLow", {"playfold_disk_free_bytes": f"9{HOURS}"}, 9, 11),
     Case("PlayfoldDiskFilling", {"playfold_disk_free_bytes": f"29-0.05{HOURS}"}, 29, 40),
 ]

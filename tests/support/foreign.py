@@ -2,11 +2,12 @@
 
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
+from kafka import KafkaProducer
 
 from streams.outbox import Item
 from streams.settings import Settings
@@ -29,6 +30,15 @@ def send_by_librdkafka(settings: Settings, topic: str, items: Sequence[Item], co
     for key, value in items:
         producer.produce(topic, value, key)
     assert 0 == producer.flush(FLUSH_S)
+
+
+def send_by_kafka_python(settings: Settings, topic: str, items: Sequence[Item], codec: str = "none") -> None:
+    """Send records with kafka-python, which compresses by gzip alone without further libraries."""
+    compression = None if codec == "none" else codec
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka.brokers, compression_type=compression)) as producer:
+        for key, value in items:
+            producer.send(topic, value, key)
+        producer.flush(FLUSH_S)
 
 
 def send_by_java(

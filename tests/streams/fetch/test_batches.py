@@ -16,6 +16,7 @@ from tests.support.batches import CODECS, batch, with_checksum, with_flipped_byt
 TP = TopicPartition("plays", 2)
 VALUES = [b"one", b"two", b"three"]
 READ_COMMITTED = 1
+LENGTH_AT, EPOCH_AT, MAGIC_AT, LAST_DELTA_AT = 8, 12, 16, 23
 
 
 def fetches(*batches: bytes, start: int = 0) -> list[list[Any]]:
@@ -139,8 +140,17 @@ def test_a_batch_of_gigabytes_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_batch_of_too_many_records_is_unreadable() -> None:
     """Each would be an object of the worker."""
     raw = bytearray(batch(0, VALUES))
-    struct.pack_into(">i", raw, 57, 2_000_000)
+    struct.pack_into(">i", raw, LAST_DELTA_AT, 2_000_000)
 
     ((records,),) = fetches(with_checksum(bytes(raw)))
 
-    assert "2,000,000 records, more than 1,000,000" in records.reason
+    assert "it has more than 1,000,000 records" == records.reason
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_no_flipped_byte_costs_more_than_its_batch(codec: str) -> None:
+    """Wherever it is: the next batch is read. Base offset and leader epoch are not covered by the checksum."""
+    raw, after = batch(0, VALUES, codec), batch(3, VALUES)
+    for at in (*range(LENGTH_AT, EPOCH_AT), *range(MAGIC_AT, len(raw))):
+        *_, whole = fetches(with_flipped_byte(raw, at), after)
+        assert VALUES == values(whole), at
