@@ -170,7 +170,7 @@ async def test_transactions_count_exactly_through_rebalances_and_a_kill(settings
             assert first.running
 
     committed = 5 * sum(number % 3 > 0 for number in range(ROUNDS))
-    assert dict.fromkeys(users, committed) == plays_by_user(settings)
+    assert dict.fromkeys(users, committed) == await asyncio.to_thread(plays_by_user, settings)
 
 
 def made_up_users() -> Iterator[str]:
