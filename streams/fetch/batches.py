@@ -36,9 +36,8 @@ class Response(MemoryRecords):
         """Read from the bytes of a response."""
         super().__init__(data)
         self.data = data
-        if data and not self.has_next():
-            self.has_next = lambda: True
-            self.next_batch = self._refuse
+        if data and not super().has_next():
+            self.__dict__.update(has_next=lambda: True, next_batch=self._refuse)
 
     def next_batch(self) -> Any:
         """Return the next batch.
