@@ -77,7 +77,8 @@ class SessionRanking:
         generation = self._in_service()
         n, now_ms = wanted.n or self._settings.lists.n, time.time_ns() // 1_000_000
         if wanted.candidates is not None:
-            ranked = rank_candidates(generation, wanted.items, wanted.candidates)
+            weight_max = self._settings.signals.item_weight_max
+            ranked = rank_candidates(generation, wanted.items, wanted.candidates, weight_max)
         else:
             settings = override(self._settings, list_n=n)
             builder = ListBuilder(settings, self._ranker, TrainedPopularity())

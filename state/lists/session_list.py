@@ -54,11 +54,19 @@ def session_list(
     return _as_session_list(lists, generation, list(dict.fromkeys(unknown)))
 
 
-def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_ids: Sequence[str]) -> SessionList:
+def rank_candidates(
+    generation: Generation, item_ids: Sequence[str], candidate_ids: Sequence[str], weight_max: float
+) -> SessionList:
     """Rank all candidates, best first, for a hypothetical listener with plays of these items only.
 
     If none of the played items is known, the candidates are ranked by popularity in the training, and the kind is
     `popular`. Candidates that the generation does not know are left out, and named among the unknown items.
+
+    Args:
+        generation: The generation in service.
+        item_ids: The items; a repeated item counts as often as it is named, up to `weight_max`.
+        candidate_ids: The items to rank.
+        weight_max: Largest weight of one item, as in the lists of a worker.
     """
     names = list(dict.fromkeys(candidate_ids))
     played, candidates = generation.rows_of(_keys(item_ids)), generation.rows_of(_keys(names))
@@ -68,17 +76,21 @@ def rank_candidates(generation: Generation, item_ids: Sequence[str], candidate_i
         if row < 0
     ]
     rows, is_known = candidates[candidates >= 0], bool((played >= 0).any())
-    scores = generation.item_factors[rows] @ _vector(generation, played) if is_known else generation.popularity[rows]
+    scores = (
+        generation.item_factors[rows] @ _vector(generation, played, weight_max)
+        if is_known
+        else generation.popularity[rows]
+    )
     order = np.argsort(-scores, kind="stable")
     kind, items = "personal" if is_known else "popular", generation.item_ids[rows[order]].tolist()
     return SessionList(kind, items, scores[order].tolist(), list(dict.fromkeys(unknown)))
 
 
-def _vector(generation: Generation, rows: Rows) -> Floats:
+def _vector(generation: Generation, rows: Rows, weight_max: float) -> Floats:
     """Return the vector of a listener whose last play was of all these items at once, repeats included."""
     played, counts = np.unique(rows[rows >= 0], return_counts=True)
     objective = generation.manifest.objective
-    signals = WeightedRows(np.array([0, len(played)]), played, counts.astype(np.float32))
+    signals = WeightedRows(np.array([0, len(played)]), played, np.minimum(counts, weight_max).astype(np.float32))
     x = np.zeros((1, objective.factors), np.float32)
     vector: Floats = fold_in(signals, generation.fixed_items, objective, x)[0]
     return vector

@@ -21,6 +21,7 @@ from tests.support.generations import FIRST_ID, build_lists, make_generation
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=6)
+WEIGHT_MAX = SETTINGS.signals.item_weight_max
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation)
     whole = session_list(exact_builder(settings), ListContext(generation, 0), ["i3", "i9", "i3"])
     wanted = [whole.items[4], "nowhere", whole.items[0], whole.items[2], whole.items[0]]
 
-    ranked = rank_candidates(generation, ["i3", "i9", "i3", "gone"], wanted)
+    ranked = rank_candidates(generation, ["i3", "i9", "i3", "gone"], wanted, WEIGHT_MAX)
 
     assert "personal" == ranked.kind
     assert [whole.items[0], whole.items[2], whole.items[4]] == ranked.items
@@ -99,12 +100,25 @@ def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation)
     assert ranked.scores == pytest.approx([whole.scores[0], whole.scores[2], whole.scores[4]], abs=1e-5)
 
 
+def test_a_repeated_item_has_no_more_than_the_largest_weight(generation: Generation) -> None:
+    """Candidates are scored as in the whole list, where the same limit holds."""
+    settings = override(SETTINGS, list_n=30, popular_blend=0, item_weight_max=2.0)
+    played = [*["i3"] * 9, "i9"]
+    whole = session_list(exact_builder(settings), ListContext(generation, 0), played)
+
+    ranked = rank_candidates(generation, played, whole.items[:1], 2.0)
+    unlimited = rank_candidates(generation, played, whole.items[:1], WEIGHT_MAX)
+
+    assert ranked.scores == pytest.approx(whole.scores[:1], abs=1e-5)
+    assert unlimited.scores != pytest.approx(whole.scores[:1], abs=1e-3)
+
+
 @pytest.mark.parametrize("played", [[], ["i9"]])
 def test_the_first_item_of_a_generation_is_known(generation: Generation, played: list[str]) -> None:
     """Row 0 is a row like all others."""
     first = str(generation.item_ids[0])
 
-    ranked = rank_candidates(generation, played, [first])
+    ranked = rank_candidates(generation, played, [first], WEIGHT_MAX)
 
     assert [first] == ranked.items
     assert [] == ranked.unknown
@@ -112,7 +126,7 @@ def test_the_first_item_of_a_generation_is_known(generation: Generation, played:
 
 def test_candidates_for_nothing_known_stand_by_their_plays(generation: Generation) -> None:
     """Nobody can tell what goes with items that no training has seen."""
-    ranked = rank_candidates(generation, ["gone"], ["i21", "i3", "i7"])
+    ranked = rank_candidates(generation, ["gone"], ["i21", "i3", "i7"], WEIGHT_MAX)
 
     assert "popular" == ranked.kind
     assert ["i7", "i21", "i3"] == ranked.items
