@@ -224,7 +224,9 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize(("process", "command", "right_of"), SAMPLES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("process", "command", "right_of"), SAMPLES, ids=[f"{process}-{command[0]}" for process, command, _ in SAMPLES]
+)
 def test_a_command_without_one_of_its_rights_ends_with_a_sentence(
     users: Users, bare: Settings, tmp_path: Path, process: str, command: tuple[str, ...], right_of: Any
 ) -> None:
