@@ -31,6 +31,6 @@ async def announce(settings: Settings, generation_id: str, revision: int, now_ms
         OutboxError: Kafka does not answer.
     """
     announcement = Announcement(generation_id=generation_id, revision=revision, announced_at_ms=now_ms)
-    async with Outbox(settings.kafka) as outbox:
+    async with Outbox(settings.kafka, topic_names(settings).generations) as outbox:
         item = (SERVING_KEY, msgspec.json.encode(announcement))
         await (await outbox.send(topic_names(settings).generations, 0, [item])).written()

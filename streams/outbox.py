@@ -82,9 +82,14 @@ class Pending:
 class Outbox:
     """A producer that sends whole lists to a partition: idempotent, acknowledged by all replicas."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
-        """Prepare a producer; nothing is sent before `start`."""
-        self._timeout_s = kafka.timeout_s
+    def __init__(self, kafka: KafkaSettings, topic: str = "") -> None:
+        """Prepare a producer; nothing is sent before `start`.
+
+        Args:
+            kafka: The brokers and their security.
+            topic: The topic that an error names if the right to write is missing altogether.
+        """
+        self._timeout_s, self._topic = kafka.timeout_s, topic
         self._kafka = kafka
         self._compression = None if kafka.compression == "none" else kafka.compression
         self._producer: AIOKafkaProducer | None = None
@@ -109,6 +114,8 @@ class Outbox:
         try:
             await start_client(producer, self._kafka, self._timeout_s)
         except UnreachableError as error:
+            if is_refusal(error):
+                raise self._refused(self._topic or "<any>") from error
             raise OutboxError(str(error)) from error
         self._producer = producer
 
@@ -215,7 +222,7 @@ class Outbox:
         return OutboxError(describe_missing(self._kafka, [Right("WRITE", "topic", topic)]))
 
 
-def is_refusal(error: KafkaError) -> bool:
+def is_refusal(error: Exception) -> bool:
     """Return whether a right is missing; without any right to write, an idempotent producer gets no id either."""
     refusals = TopicAuthorizationFailedError, ClusterAuthorizationFailedError
     return isinstance(error, refusals) or isinstance(error.__cause__, refusals)

@@ -20,6 +20,7 @@ from streams.outbox import Outbox
 from streams.readers.catalog_item import latest_catalog_item
 from streams.settings import Settings, read_settings
 from streams.topics.admin import verify_topics
+from streams.topics.topics import topic_names
 
 app = typer.Typer(
     help="Load and print titles, kinds and availability of items.", no_args_is_help=True, add_completion=False
@@ -71,7 +72,7 @@ async def send_all(
 ) -> int:
     """Send every item; return their number."""
     n_sent = 0
-    async with Outbox(settings.kafka) as outbox:
+    async with Outbox(settings.kafka, topic_names(settings).catalog) as outbox:
         async for n_sent in send_items(pieces, outbox, settings):
             watch(JobProgress("items", n_sent, total))
     return n_sent

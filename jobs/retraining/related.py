@@ -68,7 +68,7 @@ async def publish_related(settings: Settings, generation_id: str, on_progress: P
     listed = np.flatnonzero((rows >= 0).any(axis=1))
     obsolete = await _published_items(settings) - set(generation.item_ids[listed].tolist())
     n_items = len(listed) + len(obsolete)
-    async with Outbox(settings.kafka) as outbox:
+    async with Outbox(settings.kafka, topic_names(settings).related_items) as outbox:
         done = 0
         for records in _records(generation, related, rows, sorted(obsolete)):
             await _send(outbox, settings, records)

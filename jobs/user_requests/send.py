@@ -49,7 +49,8 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
     names, partition = topic_names(settings), partition_of(request.user_id, settings.topics.partitions)
     followed = [TopicPartition(topic, partition) for topic in _topics_of_result(request, names)]
     key, value = request.user_id.encode(), _encode(request, settings)
-    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer, Outbox(settings.kafka) as outbox:
+    outbox = Outbox(settings.kafka, names.plays)
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer, outbox:
         epoch = await _present_epoch(consumer, settings)
         partitions = await _follow_from_ends(consumer, followed)
         offset = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, create_conn
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.connection.clients import security_options
@@ -115,7 +115,11 @@ async def _describe(error: Exception, address: Address, kafka: KafkaSettings, op
 async def _advertised(connection: AIOKafkaConnection) -> list[Address]:
     """Return the addresses of the brokers of the cluster, which is the first request that needs a login."""
     metadata = await connection.send(MetadataRequest([]))
-    return [(broker[1], broker[2]) for broker in metadata.brokers] or [(connection.host, connection.port)]
+    if not metadata.brokers:
+        # aiokafka takes a rejected token for an accepted one, and the broker's refusal for an empty answer.
+        message = f"Kafka at {connection.host}:{connection.port} described no brokers."
+        raise KafkaConnectionError(message)
+    return [(broker[1], broker[2]) for broker in metadata.brokers]
 
 
 def _addresses(kafka: KafkaSettings) -> list[Address]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from kafka.admin import ACLOperation
 from kafka.errors import (
     CoordinatorNotAvailableError,
     GroupAuthorizationFailedError,
@@ -165,7 +164,9 @@ Granted = dict[tuple[str, str], frozenset[str]]
 def _granted_on_topics(admin: Any, names: Sequence[str]) -> Granted:
     """Return the granted operations by topic; a topic that does not exist is the matter of `verify_topics`."""
     return {
-        ("topic", topic["name"]): _operations(topic["error_code"], topic.get("topic_authorized_operations"))
+        ("topic", topic["name"]): _operations(
+            topic["authorized_operations"], is_refused=topic["error_code"] == TopicAuthorizationFailedError.errno
+        )
         for topic in admin.describe_topics(list(names))
     }
 
@@ -177,9 +178,7 @@ def _granted_on_groups(admin: Any, names: Sequence[str], timeout_s: float) -> Gr
     for name in names:
         while ("group", name) not in granted:
             try:
-                described = admin.describe_groups([name])[name]["authorized_operations"]
-                operations = None if described is None else [ACLOperation[operation] for operation in described]
-                granted["group", name] = _operations(0, operations)
+                described = admin.describe_groups([name])[name]
             except GroupAuthorizationFailedError:
                 granted["group", name] = frozenset()
             except CoordinatorNotAvailableError:
@@ -187,14 +186,18 @@ def _granted_on_groups(admin: Any, names: Sequence[str], timeout_s: float) -> Gr
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(AGAIN_S)
+            else:
+                # The admin client returns an error of the group as a text.
+                refused = GroupAuthorizationFailedError.__name__ in str(described["error"])
+                granted["group", name] = _operations(described["authorized_operations"], is_refused=refused)
     return granted
 
 
-def _operations(error_code: int, numbers: Iterable[int] | None) -> frozenset[str]:
-    """Return the names of granted operations; no numbers without a refusal: the cluster does not say."""
-    if error_code == TopicAuthorizationFailedError.errno:
+def _operations(operations: Iterable[str] | None, *, is_refused: bool) -> frozenset[str]:
+    """Return granted operations; without any and without a refusal, the cluster does not report them."""
+    if is_refused:
         return frozenset()
-    return _Everything() if numbers is None else frozenset(ACLOperation(number).name for number in numbers)
+    return _Everything() if operations is None else frozenset(operations)
 
 
 def _topic(operation: str, name: str) -> Right:

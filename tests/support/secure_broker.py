@@ -29,6 +29,8 @@ from tests.support.settings import settings_with
 MakeSettings = Callable[..., Settings]
 """Makes the settings of a test at a listener, with a mechanism and other flat values."""
 SUPER = "admin"
+SUPER_TWO = "admin-two"
+"""A super user whose password tests change."""
 SUPER_PASSWORD = "admin-password, of the tests = fine"  # noqa: S105  a made-up one
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 REAUTH_MS = 2000
@@ -56,7 +58,7 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,{protoco
 listeners=PLAINTEXT://127.0.0.1:${{port}},CONTROLLER://127.0.0.1:${{controller_port}},{listeners}
 advertised.listeners=PLAINTEXT://127.0.0.1:${{port}},{advertised}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS;User:admin;User:CN=client
+super.users=User:ANONYMOUS;User:admin;User:admin-two;User:CN=client
 ssl.keystore.type=PEM
 ssl.truststore.type=PEM
 ssl.keystore.location={store}

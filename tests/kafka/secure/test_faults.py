@@ -5,7 +5,9 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +17,21 @@ from streams.connection.start import ConnectionWatch, UnreachableError
 from streams.kafka.broker import HOST
 from streams.outbox import Outbox, OutboxError
 from streams.readers.log_reader import LogReadError, reader
-from streams.settings import Password, Settings, environment_of
-from streams.topics.admin import TopicsError, verify_topics
+from streams.settings import Password, Settings, environment_of, override
+from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
 from tests.support.certificates import Authority
 from tests.support.secure_broker import (
     SUPER,
     SUPER_PASSWORD,
+    SUPER_TWO,
     MakeSettings,
     SecureBroker,
     certificate_settings,
     login_settings,
     token_of,
 )
+from tests.support.topics import worker
+from tests.support.wait import block_until
 
 SOON_S = 8.0
 """Longest time until the sentence, where Kafka answers."""
@@ -178,6 +183,17 @@ class Case(NamedTuple):
     """A regular expression."""
 
 
+@pytest.fixture
+def settings_of(secure: SecureBroker, tmp_path: Path) -> MakeSettings:
+    """Give a function that returns settings of a super user at a listener, without topics."""
+
+    def at(listener: str, mechanism: str = "", **values: Any) -> Settings:
+        made = secure.settings_of(listener, mechanism, data_dir=str(tmp_path), kafka_timeout_s=10.0)
+        return override(made, **values)
+
+    return at
+
+
 @pytest.fixture(params=FAULTS, scope="session")
 def fault(request: pytest.FixtureRequest) -> Fault:
     """Give each fault."""
@@ -231,26 +247,24 @@ def files_in(folder: Path, secure: SecureBroker) -> dict[str, str]:
     }
 
 
-@pytest.fixture
+@contextmanager
 def soon() -> Iterator[None]:
-    """Fail a test that takes longer than a sentence may."""
+    """Fail if the block takes longer than a sentence may."""
     began = time.monotonic()
     yield
     assert SOON_S > time.monotonic() - began
 
 
-@pytest.mark.usefixtures("soon")
 async def test_a_reader_says_why(case: Case) -> None:
     """The cause is the same for every client of aiokafka."""
-    with pytest.raises(LogReadError, match=f"^{case.says}$"):
+    with soon(), pytest.raises(LogReadError, match=f"^{case.says}$"):
         async with reader(case.settings.kafka, 10):
             pass
 
 
-@pytest.mark.usefixtures("soon")
 def test_an_admin_client_says_why(case: Case) -> None:
     """kafka-python alone would wait for its time-out."""
-    with pytest.raises(TopicsError, match=f"^{case.says}$"):
+    with soon(), pytest.raises(TopicsError, match=f"^{case.says}$"):
         verify_topics(case.settings)
 
 
@@ -371,3 +385,26 @@ async def test_a_password_that_changed_stops_a_watched_process(secure: SecureBro
     assert f"{sentence} Kafka accepted this process before. It stops: start it again with valid credentials." == str(
         caught.value
     )
+
+
+async def test_a_worker_whose_password_changed_stops_with_the_sentence(
+    secure: SecureBroker, settings_of: MakeSettings, tmp_path: Path
+) -> None:
+    """The next start reads the new password from the file."""
+    file, name = tmp_path / "password", f"test-{uuid.uuid4().hex[:8]}"
+    file.write_text("the first password")
+    secure.set_password(SUPER_TWO, "the first password")
+    login = {"kafka_username": SUPER_TWO, "kafka_password": Password(""), "kafka_password_file": str(file)}
+    settings = settings_of("REAUTH", SCRAM, group=name, topic_prefix=f"{name}.", **login)
+    create_topics(settings)
+    with worker(settings) as process:
+        secure.set_password(SUPER_TWO, "the second password")
+        await asyncio.to_thread(block_until, lambda: not process.running, 45)
+        said, status = process.describe_end(), process.child.status
+    file.write_text("the second password")
+
+    assert 1 == status
+    assert REJECTED.format(at=settings.kafka.brokers, user=SUPER_TWO, mechanism=SCRAM) in said
+    with worker(settings) as process:
+        assert process.running
+    delete_topics(settings)
