@@ -18,7 +18,7 @@ USES = {
     "rejects": "`playfold rejects`",
     "worker": "`playfold worker`",
     "gateway": "`playfold gateway`",
-    "requests": "`playfold hide`, `unhide`, `pause`, `resume`, `forget`, `export`",
+    "requests": "`playfold hide`, `unhide`, `pause`, `resume`, `forget`, `export`, `trace`",
     "retrain": "`playfold retrain`, `nightly`, `generations`",
     "rebase": "`playfold state rebase`",
     "catalog": "`playfold catalog`",

@@ -75,9 +75,9 @@ def gateway_rights(settings: Settings) -> list[Right]:
 
 
 def request_rights(settings: Settings) -> list[Right]:
-    """Return the rights of `hide`, `pause`, `forget` and `export`, which send a request or read everything."""
-    names = topic_names(settings)
-    return [_topic("WRITE", names.plays), *_all("READ", (*_of_listeners(names), names.generations))]
+    """Return the rights of `hide`, `pause`, `forget`, `export` and `trace`: they send a request or read everything."""
+    names, group = topic_names(settings), Right("DESCRIBE", "group", settings.application.group)
+    return [group, _topic("WRITE", names.plays), *_all("READ", (*_of_listeners(names), names.generations))]
 
 
 def retrain_rights(settings: Settings) -> list[Right]:
