@@ -5,7 +5,6 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from aiokafka.conn import create_conn
 from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaError,
@@ -16,6 +15,7 @@ from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslHandShakeReques
 
 from streams.connection.credentials import read_token
 from streams.connection.token_expiry import expired_at
+from streams.connection.trial import trial_connection
 from streams.settings.deployment import KafkaSettings
 
 ASK_S = 3.0
@@ -124,12 +124,9 @@ async def _describe_token(host: str, port: int, kafka: KafkaSettings, options: d
         return f"The token in {name} expired at {at}: write a new one into the file."
     with suppress(KafkaError, OSError, TimeoutError):
         async with asyncio.timeout(ASK_S):
-            connection = await create_conn(host, port, **_without_login(options))
-            try:
+            async with trial_connection(host, port, **_without_login(options)) as connection:
                 await connection.send(SaslHandShakeRequest("OAUTHBEARER"))
                 answer = await connection.send(SaslAuthenticateRequest(f"n,,\x01auth=Bearer {token}\x01\x01".encode()))
-            finally:
-                connection.close()
             if answer.error_code or answer.sasl_auth_bytes:
                 return f"Kafka at {host}:{port} rejected the token in {name}: write a valid one into the file."
     return None
@@ -159,7 +156,8 @@ async def _describe_without_tls(host: str, port: int, kafka: KafkaSettings) -> s
     options: dict[str, Any] = {"security_protocol": PLAIN}
     with suppress(KafkaError, OSError, TimeoutError):
         async with asyncio.timeout(ASK_S):
-            (await create_conn(host, port, **options)).close()
+            async with trial_connection(host, port, **options):
+                pass
             protocol = "SASL_PLAINTEXT" if await _mechanisms(host, port, options) else PLAIN
             return (
                 f"Kafka at {host}:{port} has no TLS, but {PROTOCOL} is {kafka.security_protocol}: "
@@ -175,7 +173,7 @@ async def _speaks_tls(host: str, port: int) -> bool:
     try:
         async with asyncio.timeout(ASK_S):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
-            writer.close()
+            writer.transport.abort()
             return True
     except ssl.SSLError as error:
         return "alert" in _reason(error)
@@ -187,11 +185,8 @@ async def _mechanisms(host: str, port: int, options: dict[str, Any]) -> list[str
     """Return the mechanisms that a listener offers; none if it has no login or does not answer."""
     with suppress(KafkaError, OSError, TimeoutError):
         async with asyncio.timeout(ASK_S):
-            connection = await create_conn(host, port, **_without_login(options))
-            try:
+            async with trial_connection(host, port, **_without_login(options)) as connection:
                 answer = await connection.send(SaslHandShakeRequest("NONE"))
-            finally:
-                connection.close()
             return sorted(answer.enabled_mechanisms)
     return []
 

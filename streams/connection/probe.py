@@ -9,12 +9,13 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.connection.clients import security_options
 from streams.connection.faults import describe_closed, describe_login, describe_tls
+from streams.connection.trial import trial_connection
 from streams.settings.deployment import KafkaSettings
 
 CONNECT_S = 5.0
@@ -87,17 +88,13 @@ async def _probe(address: Address, kafka: KafkaSettings, options: dict[str, Any]
         The fault of TLS or login, or the brokers that it advertises, or neither if it cannot be reached.
     """
     host, port = address
-    connection = None
     try:
-        connection = await create_conn(host, port, request_timeout_ms=int(CONNECT_S * 1000), **options)
-        return None, await _advertised(connection)
+        async with trial_connection(host, port, request_timeout_ms=int(CONNECT_S * 1000), **options) as connection:
+            return None, await _advertised(connection)
     except ssl.SSLError as error:
         return await describe_tls(error, host, port, kafka), []
     except (KafkaError, OSError, TimeoutError, ValueError) as error:
         return await _describe(error, address, kafka, options), []
-    finally:
-        if connection is not None:
-            connection.close()
 
 
 async def _describe(error: Exception, address: Address, kafka: KafkaSettings, options: dict[str, Any]) -> str | None:

@@ -294,7 +294,7 @@ async def test_a_producer_without_any_right_to_write_is_a_sentence(users: Users,
     users.secure.grant(settings.kafka.username, [Right("DESCRIBE", "topic", right.name)])
 
     with pytest.raises(OutboxError) as caught:
-        async with asyncio.timeout(10), Outbox(settings.kafka) as outbox:
+        async with asyncio.timeout(10), Outbox(settings.kafka, right.name) as outbox:
             await (await outbox.send(right.name, 0, [(b"k", b"v")])).written()
 
     assert names_right(caught.value, right)
