@@ -241,7 +241,8 @@ def test_no_output_has_a_token_of_kafka(
     token, file = token_of(SUPER, 600 if valid else -600), folder / "token"
     file.write_text(token)
     login = {"kafka_username": "", "kafka_password": Password("")}
-    with_token = override(small, **secure.security_of("SECURE", "OAUTHBEARER") | login, kafka_token_file=str(file))
+    values = secure.security_of("SECURE", "OAUTHBEARER") | login | {"kafka_token_file": str(file)}
+    with_token = override(small, **values)
     commands = Commands(with_token, folder)
 
     commands.run(("topics", "create"), ("replay", "{plays}"), ("doctor",), ("worker",) if not valid else ("pulse",))

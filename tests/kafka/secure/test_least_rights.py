@@ -176,7 +176,7 @@ def checks_of(settings: Settings) -> list[dict[str, Any]]:
 
 def lag_is_zero(settings: Settings) -> bool:
     """Return whether the doctor reports no lag."""
-    return any(check["check"] == "lag" and check["verdict"] == "fine" for check in checks_of(settings))
+    return any(check["check"] == "lag" and check["verdict"] == "ok" for check in checks_of(settings))
 
 
 def names_right(error: BaseException, right: Right) -> bool:
