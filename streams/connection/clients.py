@@ -6,7 +6,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streams.connection.credentials import read_password, read_token, tls_context
@@ -49,6 +49,26 @@ class Consumer(AIOKafkaConsumer):
             raise MissingRightError(describe_missing(self.kafka, [Right("READ", "topic", topic)])) from error
 
 
+class AsyncAdmin(AIOKafkaAdminClient):
+    """An admin client that names the right that it lacks."""
+
+    def __init__(self, kafka: KafkaSettings, **options: Any) -> None:
+        """Connect with these settings, and further options of aiokafka."""
+        super().__init__(bootstrap_servers=kafka.brokers, **security_options(kafka), **options)
+        self._kafka = kafka
+
+    async def list_consumer_group_offsets(self, group_id: str, *arguments: Any, **options: Any) -> Any:
+        """Return the committed offsets of a consumer group.
+
+        Raises:
+            MissingRightError: The right to describe the group is missing.
+        """
+        try:
+            return await super().list_consumer_group_offsets(group_id, *arguments, **options)
+        except GroupAuthorizationFailedError as error:
+            raise MissingRightError(describe_missing(self._kafka, [Right("DESCRIBE", "group", group_id)])) from error
+
+
 def new_consumer(kafka: KafkaSettings, **options: Any) -> Consumer:
     """Return a consumer that is not started, with further options of its class.
 
@@ -67,13 +87,13 @@ def new_producer(kafka: KafkaSettings, **options: Any) -> AIOKafkaProducer:
     return AIOKafkaProducer(bootstrap_servers=kafka.brokers, **security_options(kafka), **options)
 
 
-def new_async_admin(kafka: KafkaSettings, **options: Any) -> AIOKafkaAdminClient:
+def new_async_admin(kafka: KafkaSettings, **options: Any) -> AsyncAdmin:
     """Return an admin client that is not started, with further options of its class.
 
     Raises:
         CredentialsError: A file of the credentials cannot be used.
     """
-    return AIOKafkaAdminClient(bootstrap_servers=kafka.brokers, **security_options(kafka), **options)
+    return AsyncAdmin(kafka, **options)
 
 
 def security_options(kafka: KafkaSettings) -> dict[str, Any]:

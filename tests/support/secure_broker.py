@@ -34,7 +34,8 @@ SUPER_TWO = "admin-two"
 SUPER_PASSWORD = "admin-password, of the tests = fine"  # noqa: S105  a made-up one
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 REAUTH_MS = 2000
-"""Lifetime of a session on the listener `REAUTH`."""
+LONG_REAUTH_MS = 10_000
+"""Lifetime of a session on the listener `REAUTH`; with SCRAM-SHA-512 the long one, which outlasts heartbeats."""
 
 PROTOCOLS = {
     "TLS": "SSL",
@@ -118,7 +119,8 @@ class SecureBroker(Broker):
             if protocol.startswith("SASL_")
         )
         reauth = "".join(
-            f"listener.name.reauth.{mechanism.lower()}.connections.max.reauth.ms={REAUTH_MS}\n"
+            f"listener.name.reauth.{mechanism.lower()}.connections.max.reauth.ms="
+            f"{LONG_REAUTH_MS if mechanism == 'SCRAM-SHA-512' else REAUTH_MS}\n"
             for mechanism in MECHANISMS
         )
         return tls + "".join(logins) + reauth

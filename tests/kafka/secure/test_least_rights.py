@@ -326,4 +326,6 @@ def test_a_worker_that_loses_a_right_stops_with_a_sentence(users: Users, bare: S
         block_until(lambda: not process.running, 40)
         said = process.describe_end()
 
-    assert f"the right {right}" in said
+    # A worker that reads its committed offsets first lacks the right to describe the group.
+    described = Right("DESCRIBE", right.resource, right.name)
+    assert f"the right {right}" in said or f"the right {described}" in said
