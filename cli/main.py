@@ -84,9 +84,25 @@ def main() -> None:
     except Exception as error:
         if type(error).__module__.partition(".")[0] in OURS:
             sys.exit(str(error))
+        if type(error).__module__.startswith("aiokafka."):
+            sys.exit(_describe_refusal(error))
         if not isinstance(error, OSError):
             raise
         sys.exit(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
+
+
+def _describe_refusal(error: Exception) -> str:
+    """Return the sentence about a missing right.
+
+    Raises:
+        Exception: The error says something else; it is a mistake of ours.
+    """
+    from streams.connection.rights import describe_missing, find_refused  # noqa: PLC0415  aiokafka is heavy
+
+    right = find_refused(error)
+    if right is None:
+        raise error
+    return describe_missing(read_settings().kafka, [right])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The start of a client: within a time-out, and with the cause if Kafka refuses it."""
 
 import asyncio
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
@@ -10,6 +11,7 @@ from streams.connection.clients import security_options
 from streams.connection.probe import find_fault
 from streams.settings.deployment import KafkaSettings
 
+Answer = TypeVar("Answer")
 WATCH_S = 15.0
 """Seconds between two probes of a long-lived process."""
 
@@ -59,8 +61,17 @@ def verify_connection(kafka: KafkaSettings) -> None:
     Raises:
         UnreachableError: A broker refuses them. A broker that does not answer at all is no error here.
     """
+    _run_in_thread(_verify(kafka))
+
+
+def find_fault_in_thread(kafka: KafkaSettings) -> str | None:
+    """Return the sentence of `find_fault` to a caller without an event loop of its own."""
+    return _run_in_thread(find_fault(kafka))
+
+
+def _run_in_thread(probe: Coroutine[Any, Any, Answer]) -> Answer:
     with ThreadPoolExecutor(1, thread_name_prefix="probe") as thread:
-        thread.submit(asyncio.run, _verify(kafka)).result()
+        return thread.submit(asyncio.run, probe).result()
 
 
 async def _verify(kafka: KafkaSettings) -> None:

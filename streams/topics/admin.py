@@ -18,7 +18,7 @@ from kafka.errors import (
 
 from streams.connection.admin_clients import new_admin
 from streams.connection.rights import Right, describe_missing
-from streams.connection.start import UnreachableError, verify_connection
+from streams.connection.start import UnreachableError, find_fault_in_thread, verify_connection
 from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
@@ -228,7 +228,8 @@ def admin_client(kafka: KafkaSettings) -> Iterator[Any]:
             stack.callback(admin.close)
             yield admin
         except (KafkaTimeoutError, KafkaConnectionError) as error:
-            raise _unanswered(kafka) from error
+            fault = find_fault_in_thread(kafka)
+            raise (TopicsError(fault) if fault else _unanswered(kafka)) from error
         except KafkaError as error:
             reason = getattr(error, "description", "").rstrip(".") or error
             message = (

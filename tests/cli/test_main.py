@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from aiokafka.errors import TopicAuthorizationFailedError, UnknownError
 
 import cli.main
 from jobs.user_requests.send import RequestTimeoutError
@@ -120,6 +121,23 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
     raise_from(monkeypatch, KeyError("unforeseen"))
 
     with pytest.raises(KeyError, match="unforeseen"):
+        cli.main.main()
+
+
+def test_a_missing_right_is_a_sentence_wherever_it_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aiokafka raises its own error in some requests; the sentence names right and topic."""
+    raise_from(monkeypatch, TopicAuthorizationFailedError("plays"))
+
+    said = str(run_main(monkeypatch))
+
+    assert "does not allow this client the right READ on topic plays: grant it" in said
+
+
+def test_another_error_of_the_client_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows where it happened, as any mistake of ours."""
+    raise_from(monkeypatch, UnknownError())
+
+    with pytest.raises(UnknownError):
         cli.main.main()
 
 

@@ -1,8 +1,9 @@
 """A missing right is a sentence with the way to grant it."""
 
 import pytest
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
-from streams.connection.rights import Right, describe_missing
+from streams.connection.rights import Right, describe_missing, find_refused
 from tests.support.settings import settings_with
 
 
@@ -51,3 +52,20 @@ def test_without_a_name_the_client_is_meant() -> None:
 
     assert "does not allow this client the right READ on topic plays: grant it (`kafka-acls --add " in text
     assert "--allow-principal User:<principal>" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TopicAuthorizationFailedError("plays"), Right("READ", "topic", "plays")),
+        (GroupAuthorizationFailedError("g"), Right("READ", "group", "g")),
+        (KafkaError("other"), None),
+        (None, None),
+    ],
+)
+def test_a_refusal_is_found_in_an_error_and_in_its_causes(error: Exception | None, expected: Right | None) -> None:
+    """Faust and aiokafka wrap it."""
+    assert expected == find_refused(error)
+    wrapped = RuntimeError("wrapped")
+    wrapped.__cause__ = error
+    assert expected == find_refused(wrapped)
