@@ -10,10 +10,11 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.brokers.versions import VARIABLE, VERSIONS
+from tests.brokers.versions import VAR, VARIABLE, VERSIONS
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "compatibility.md"
@@ -55,15 +56,27 @@ class Result(NamedTuple):
         return f"{self.failed} of {self.passed + self.failed} failed" if self.failed else f"{self.passed} passed"
 
 
+class MatrixError(RuntimeError):
+    """The tests did not run with a version. Read the log that the message names."""
+
+
 def run_version(name: str) -> dict[str, Result]:
-    """Run the tests of all areas with one version; return the results by area."""
+    """Run the tests of all areas with one version; return the results by area.
+
+    Raises:
+        MatrixError: pytest did not run the tests.
+    """
     files = [file for area in AREAS for file in area.files]
-    with tempfile.TemporaryDirectory() as folder:
+    VAR.mkdir(exist_ok=True)
+    output = VAR / f"brokers-{name}.log"
+    with tempfile.TemporaryDirectory() as folder, output.open("wb") as log:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *files]
-        status = subprocess.run(command, cwd=ROOT, env=os.environ | {VARIABLE: name}, check=False).returncode
+        environment = os.environ | {VARIABLE: name}
+        status = subprocess.run(command, cwd=ROOT, env=environment, stdout=log, stderr=log, check=False).returncode
         if status not in {0, 1}:
-            sys.exit(f"pytest ended with status {status} for Kafka {name}; nothing is written.")
+            message = f"pytest ended with status {status} for Kafka {name}: read {output}. Nothing is written."
+            raise MatrixError(message)
         return results_of(report)
 
 
@@ -112,7 +125,12 @@ def main(arguments: Sequence[str]) -> None:
     unknown = [name for name in names if name not in VERSIONS]
     if unknown:
         sys.exit(f"{unknown[0]} is no version of tests/brokers/versions.py; there are {', '.join(VERSIONS)}.")
-    results = {name: run_version(name) for name in names}
+    # The tests mostly wait, so the versions run at the same time.
+    with ThreadPoolExecutor(len(names)) as threads:
+        try:
+            results = dict(zip(names, threads.map(run_version, names), strict=True))
+        except MatrixError as error:
+            sys.exit(str(error))
     table = render(results)
     if "--write" in arguments:
         FILE.write_text(replace_table(FILE.read_text(), table))
