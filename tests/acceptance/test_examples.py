@@ -91,7 +91,7 @@ def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     send(settings, [song(f"u{user}", number) for user in range(N_LISTENERS) for number in songs_of(user)])
     with worker(settings) as process:
         changelog = topic_names(settings).users_changelog
-        block_until(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS, 30)
+        block_until(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS + 1, 30)
         made = Scene(settings, process, retrain(settings, no_progress).generation, producer)
         for number in range(N_SONGS):
             item = CatalogItem(item_id=f"song-{number}", title=f"Title {number}", kind="song")

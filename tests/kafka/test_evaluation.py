@@ -22,7 +22,7 @@ from model.training import Factors
 from state.generations.generation import Catalog, write_generation
 from state.generations.naming import new_generation_id
 from state.generations.open_store import generation_store
-from state.keys import is_item_name, item_key
+from state.keys import is_user, item_key
 from streams.files.plays_file import PlaysFile
 from streams.messages.records import Recommendations
 from streams.outbox import Item
@@ -108,7 +108,7 @@ def ranks_in_lists(rows: list[Row], split: Split, settings: Settings) -> Starts:
 
 def n_learned(settings: Settings) -> int:
     """Return the number of user records in the changelog: one for each event that a worker has learned."""
-    return sum(not is_item_name(key) for key, _ in values(settings, topic_names(settings).users_changelog))
+    return sum(is_user(key) for key, _ in values(settings, topic_names(settings).users_changelog))
 
 
 def n_swept(process: WorkerProcess, generation_id: str) -> int:

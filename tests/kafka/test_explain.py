@@ -81,7 +81,7 @@ def test_what_cannot_be_explained_is_a_sentence(small: Settings) -> None:
     assert 1 == len(refused.stderr.splitlines())
     with worker(small):
         send(small, BEN)
-        block_until(lambda: bool(values(small, topic_names(small).users_changelog)), 20)
+        block_until(lambda: b"ben" in dict(values(small, topic_names(small).users_changelog)), 20)
         block_until(lambda: "no generation has been served" in said(small, "ben", "i1"), 20)
         first = publish(small, made_up_factors(100, 8, np.random.default_rng(0)))
         block_until(lambda: "ben" in lists(small), 20)

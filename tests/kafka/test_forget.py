@@ -47,7 +47,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         plays_of_neighbours(),
     )
     with worker(small):
-        block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9, 60)
+        block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9 + 1, 60)
         retrain(small, no_progress)
         block_until(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         assert any(remnant.stands for remnant in asyncio.run(find_remnants("u3", small)))

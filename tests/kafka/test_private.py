@@ -140,7 +140,7 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
         plays_of_neighbours(),
     )
     with worker(small) as process:
-        block_until(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9, 60)
+        block_until(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9 + 1, 60)
         made = retrain(small, no_progress)
         block_until(lambda: {a_list.generation for a_list in lists(small).values()} == {made.generation}, 20)
         before = lists(small)
