@@ -15,7 +15,14 @@ from state.keys import EPOCH_KEY
 from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch
 from state.users.store import UserStore
-from state.users.topic_rules import TopicChangedError, check_changelog, check_partitions, check_plays
+from state.users.topic_rules import (
+    TopicChangedError,
+    check_changelog,
+    check_partitions,
+    check_plays,
+    check_published_changelog,
+    check_published_plays,
+)
 from streams.consumer.slices import Slice
 from streams.messages.records import STATE_TOPICS_KEY, StateTopics
 from streams.outbox import Item, Outbox
@@ -108,6 +115,8 @@ class TopicGuard:
         topic = self._names.users_changelog
         identity = (await self._identify([topic]))[topic]
         check_partitions(topic, identity.partitions, self._settings.topics.partitions)
+        if not state.changelog_id and self._published is not None:
+            check_published_changelog(topic, identity.topic_id, self._published.changelog_id)
         if state.place.changelog_offset >= 0:
             end = (await self._ends(topic, [partition]))[partition]
             check_changelog(state, partition, topic, identity.topic_id, end)
@@ -167,6 +176,8 @@ class TopicGuard:
             state = self._store.partitions.get(partition)
             if state is None:
                 continue
+            if not state.epoch.topic_id and self._published is not None:
+                check_published_plays(self._names.plays, plays.topic_id, self._published.plays_id)
             seen = self._last_delivered(partition)
             check_plays(state, partition, self._names.plays, plays.topic_id, ends[partition], seen)
             if seen < 0 and self._verified.get(partition) is not state:

@@ -82,6 +82,40 @@ _CHANGELOG = (
 )
 
 
+def check_published_plays(topic: str, topic_id: str, published_id: str) -> None:
+    """Compare the topic of plays with the one that workers published, for a state that does not know any.
+
+    Raises:
+        TopicChangedError: It is another one.
+    """
+    if topic_id != published_id:
+        message = (
+            f"Topic {topic} is another topic now: its id is {topic_id}, and the workers' state was made from the one "
+            f"with id {published_id}. No play of the new topic was learnt. {REBASE}"
+        )
+        raise TopicChangedError(message)
+
+
+def check_published_changelog(topic: str, topic_id: str, published_id: str) -> None:
+    """Compare the changelog with the one that workers published, for a disk without a state.
+
+    Raises:
+        TopicChangedError: It is another one, so the histories are not in it.
+    """
+    if topic_id != published_id:
+        message = (
+            f"Topic {topic} is another topic now: its id is {topic_id}, and the workers' state belongs to the one with "
+            f"id {published_id}, of which this disk has no state. {_CHANGELOG_GONE}"
+        )
+        raise TopicChangedError(message)
+
+
+_CHANGELOG_GONE = (
+    "Restore it; or run `playfold state rebase --from-disk` on a machine with a state, while every worker is stopped; "
+    "or run `playfold state rebase` to begin with the records that the changelog has now."
+)
+
+
 def check_partitions(topic: str, n_partitions: int, expected: int) -> None:
     """Check the number of a topic's partitions.
 

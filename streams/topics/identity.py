@@ -187,7 +187,11 @@ async def _ask(client: Any, request: _DescribeTopics, node_id: int | None = None
     if node_id is not None:
         with suppress(KafkaConnectionError, NodeNotReadyError, TopicAuthorizationFailedError):
             return await client.send(node_id, request)
-    return await client.send(client.get_random_node(), request)
+    node_id = client.get_random_node()
+    if node_id is None:
+        message = "no broker is known"
+        raise KafkaConnectionError(message)
+    return await client.send(node_id, request)
 
 
 def format_id(topic_id: bytes) -> str:

@@ -13,6 +13,7 @@ from kafka.errors import TopicAlreadyExistsError
 from jobs.topics.repartition import Repartitioned
 from state.keys import is_user
 from state.users.record import UserRecord
+from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, environment_of, override
@@ -187,3 +188,27 @@ def made(admin: KafkaAdminClient, topic: str, partitions: int) -> bool:
     except TopicAlreadyExistsError:
         return False
     return True
+
+
+def test_the_record_on_the_partition_of_its_key_counts(settings: Settings, names: TopicNames) -> None:
+    """A foreign partitioner leaves a listener on two partitions; one that is on a wrong one alone moves to its own."""
+    old = override(settings, session_timeout_s=6)
+    learn(old, names, [plays(0, 2)])
+    wrong = (partition_of("u1", 4) + 1) % 4
+    strays = [(user.encode(), UserRecord(applied_offset=1, plays=9).encode()) for user in ("u1", "stranger-1")]
+    asyncio.run(write_to(old, names.users_changelog, wrong, strays))
+
+    done = repartitioned(old, 8)
+
+    new = of_new(old, 8)
+    moved = records(new, topic_names(new))
+    assert 1 + (partition_of("stranger-1", 4) != wrong) == done.strays
+    assert 2 == moved["u1"].plays
+    assert 9 == moved["stranger-1"].plays
+    assert {partition_of("stranger-1", 8)} == partitions_of_users(new)["stranger-1"]
+
+
+async def write_to(settings: Settings, topic: str, partition: int, items: list[Item]) -> None:
+    """Write records to a partition."""
+    async with Outbox(settings.kafka) as outbox:
+        await (await outbox.send(topic, partition, items)).written()

@@ -10,6 +10,8 @@ from kafka import KafkaAdminClient
 from kafka.errors import UnknownTopicOrPartitionError
 
 from cli.processes import WorkerProcess
+from jobs.progress import no_progress
+from jobs.topics.rebase import rebase
 from jobs.user_requests.send import OtherTopicError, RequestTimeoutError, send_and_wait
 from state.keys import EPOCH_KEY
 from state.users.plays_epoch import read_epoch
@@ -187,3 +189,20 @@ def test_no_receipt_without_an_effect(settings: Settings, names: TopicNames) -> 
         asyncio.run(send_and_wait(Pause(user_id="u1"), hasty))
 
     assert [] == values(settings, names.plays)
+
+
+def test_a_changelog_made_again_is_recognised_without_a_disk(settings: Settings, names: TopicNames) -> None:
+    """Workers have published its id; a rebase accepts that its histories are gone."""
+    quick = override(settings, session_timeout_s=6)
+    learn(quick, names, [plays(0, 2)])
+    shutil.rmtree(quick.application.worker_path)
+    remake(quick, names.users_changelog)
+
+    said = error_of("worker", quick)
+
+    assert f"Topic {names.users_changelog} is another topic now" in said
+    assert "of which this disk has no state" in said
+    asyncio.run(rebase(quick, None, no_progress))
+    with worker(quick):
+        send(quick, plays(2, 1))
+        block_until(lambda: total(quick, names) == 12, 30)

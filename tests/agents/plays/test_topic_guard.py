@@ -18,7 +18,7 @@ from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.store import UserStore
 from state.users.topic_rules import TopicChangedError
 from streams.consumer.slices import Slice
-from streams.messages.records import StateTopics
+from streams.messages.records import STATE_TOPICS_KEY, StateTopics
 from streams.outbox import Item
 from streams.positions import position_of
 from streams.topics.identity import TopicIdentity
@@ -214,3 +214,35 @@ async def test_positions_of_the_epoch_are_compared(scene: Scene) -> None:
     scene.state.commit([(EPOCH_KEY, PlaysEpoch(1, "plays-id").encode())], Place(21, position_of(0, 5_000)))
 
     await scene.admit(0)
+
+
+def published(plays_id: str, changelog_id: str) -> bytes:
+    """Return the record of the topics of the state."""
+    return msgspec.json.encode(StateTopics(plays_id=plays_id, changelog_id=changelog_id, epoch=0, partitions=2))
+
+
+async def test_a_state_without_ids_is_compared_with_the_published_ones(scene: Scene) -> None:
+    """A wiped disk, or a partition that no worker has verified, does not adopt another topic."""
+    scene.guard.on_record(STATE_TOPICS_KEY, published("old-plays", "old-changelog"))
+
+    with pytest.raises(
+        TopicChangedError, match=r"^Topic plays is another topic now: its id is plays-id, and the workers"
+    ):
+        await scene.admit(10)
+    with pytest.raises(
+        TopicChangedError, match=r"with id old-changelog, of which this disk has no state\. Restore it;"
+    ):
+        await scene.guard.check_opened(0, scene.state)
+
+    assert [] == scene.written
+
+
+async def test_the_published_ids_are_adopted(scene: Scene) -> None:
+    """They are those on the cluster."""
+    scene.guard.on_record(STATE_TOPICS_KEY, published("plays-id", "playfold-users-changelog-id"))
+
+    await scene.guard.check_opened(0, scene.state)
+    await scene.admit(10)
+
+    assert "plays-id" == scene.state.epoch.topic_id
+    assert "playfold-users-changelog-id" == scene.state.changelog_id
