@@ -225,13 +225,9 @@ async def test_a_state_without_ids_is_compared_with_the_published_ones(scene: Sc
     """A wiped disk, or a partition that no worker has verified, does not adopt another topic."""
     scene.guard.on_record(STATE_TOPICS_KEY, published("old-plays", "old-changelog"))
 
-    with pytest.raises(
-        TopicChangedError, match=r"^Topic plays is another topic now: its id is plays-id, and the workers"
-    ):
+    with pytest.raises(TopicChangedError, match=r"^Topic plays is another topic now: its id is plays-id, and "):
         await scene.admit(10)
-    with pytest.raises(
-        TopicChangedError, match=r"with id old-changelog, of which this disk has no state\. Restore it;"
-    ):
+    with pytest.raises(TopicChangedError, match=r"id old-changelog, of which this disk has no state\. Restore it;"):
         await scene.guard.check_opened(0, scene.state)
 
     assert [] == scene.written
