@@ -195,7 +195,7 @@ def test_the_record_on_the_partition_of_its_key_counts(settings: Settings, names
     old = override(settings, session_timeout_s=6)
     learn(old, names, [plays(0, 2)])
     wrong = (partition_of("u1", 4) + 1) % 4
-    strays = [(user.encode(), UserRecord(plays=9).encode()) for user in ("u1", "stranger-1")]
+    strays: list[Item] = [(user.encode(), UserRecord(plays=9).encode()) for user in ("u1", "stranger-1")]
     asyncio.run(write_to(old, names.users_changelog, wrong, strays))
 
     done = repartitioned(old, 8)
