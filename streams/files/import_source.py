@@ -50,6 +50,7 @@ class ImportSource:
         self.formats: dict[str, None] = {}
         self.n_files = self.n_other_files = self.n_rows = 0
         self.damage: list[str] = []
+        self._named: str | None = None
 
     def rows(self) -> Iterator[tuple[Place, Row]]:
         """Yield every row with its place; a play has a listener.
@@ -110,12 +111,23 @@ class ImportSource:
             raise PlaysFileError(message) from None
 
     def _with_user(self, row: Row, member: Member) -> Row:
-        if not isinstance(row, ImportedPlay) or row.user_id is not None:
+        if not isinstance(row, ImportedPlay):
             return row
+        if row.user_id is not None:
+            return row if self._options.user_id is None else self._renamed(row, row.user_id)
         if self._options.user_id is None:
             message = f"{member.name} names no listener: name the listener with --user."
             raise PlaysFileError(message)
         return row._replace(user_id=self._options.user_id)
+
+    def _renamed(self, play: ImportedPlay, named: str) -> ImportedPlay:
+        """Return a play of the caller's listener; the files may name one listener then."""
+        if self._named is None:
+            self._named = named
+        if named != self._named:
+            message = f"{self._path} names more than one listener, {self._named!r} and {named!r} among them: leave --user out."
+            raise PlaysFileError(message)
+        return play._replace(user_id=self._options.user_id)
 
 
 def recognise(path: Path, own_columns: set[str]) -> Format | None:

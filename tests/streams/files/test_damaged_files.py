@@ -123,7 +123,8 @@ def test_a_damaged_export_is_plays_rows_set_aside_and_at_most_a_sentence(tmp_pat
     rng, path = random.Random(part), tmp_path / "export"
     for _ in range(N_FILES // N_PARTS * 4 // 5):
         path.write_bytes(make(rng, EXPORTS))
-        export = ImportSource(path, options(zone="Europe/Oslo"), reads_damaged=rng.random() < 0.5)
+        lacking = options(rng.choice(("anna", None)), zone="Europe/Oslo")
+        export = ImportSource(path, lacking, reads_damaged=rng.random() < 0.5)
         n_rows = 0
         try:
             for place, row in export.rows():

@@ -51,6 +51,23 @@ def test_an_export_without_listeners_needs_one() -> None:
     assert f"{path} names no listener: name the listener with --user." == str(caught.value)
 
 
+def test_a_listener_that_an_export_names_is_replaced() -> None:
+    """Their id here is another one than there."""
+    plays = plays_of(SAMPLES / "lastfm" / "page-1.json", options(user_id="listener-7"))
+
+    assert {"listener-7"} == {play.user_id for play in plays}
+
+
+def test_several_listeners_are_not_replaced_by_one() -> None:
+    """Their plays would be those of one listener."""
+    path = SAMPLES / "listenbrainz" / "1.listens"
+    with pytest.raises(PlaysFileError) as caught:
+        plays_of(path, options(user_id="listener-7"))
+
+    expected = f"{path} names more than one listener, 'anna' and 'ben' among them: leave --user out."
+    assert expected == str(caught.value)
+
+
 def test_a_damaged_export_says_how_far_reading_came(tmp_path: Path) -> None:
     """After the rows before the damage; the caller may want these."""
     path = tmp_path / "history.json"
