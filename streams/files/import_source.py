@@ -94,8 +94,9 @@ class ImportSource:
         n_rows = 0
         try:
             for n_rows, row in enumerate(form.read(member.stream, self._options), 1):
+                with_user = self._with_user(row, member)
                 self.n_rows += 1
-                yield Place(member.name, n_rows), self._with_user(row, member)
+                yield Place(member.name, n_rows), with_user
         except NoTimezoneError as error:
             message = f"{member.name}: {error}: name its zone with --timezone, such as --timezone Europe/Berlin."
             raise PlaysFileError(message) from None
@@ -125,7 +126,8 @@ class ImportSource:
         if self._named is None:
             self._named = named
         if named != self._named:
-            message = f"{self._path} names more than one listener, {self._named!r} and {named!r} among them: leave --user out."
+            names = f"{self._named!r} and {named!r} among them"
+            message = f"{self._path} names more than one listener, {names}: leave --user out."
             raise PlaysFileError(message)
         return play._replace(user_id=self._options.user_id)
 
