@@ -66,7 +66,8 @@ def replay_file(
         bool, typer.Option("--partial", help="Send what stands before the damage in an export.")
     ] = False,
     set_aside: Annotated[
-        Path | None, typer.Option(help="File of rows that are no plays; default: NAME.set-aside.jsonl, here.")
+        Path | None,
+        typer.Option(help="File of rows that are no plays. With it, rows with wrong values are set aside, too."),
     ] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Plays per second; default: full speed.")] = None,
     speed: Annotated[float | None, typer.Option(min=1e-6, help="Multiple of the pace of the plays' own times.")] = None,
@@ -100,6 +101,7 @@ def replay_file(
         from_row,
         limit,
         set_aside or Path(f"{file.resolve().name}.set-aside.jsonl"),
+        sets_bad_aside=set_aside is not None,
         sends_requests=with_requests,
         as_json=as_json,
     )

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from rich.progress import (
 
 from streams.files.formats.rows import ImportedPlay
 from streams.files.formats.times import LocalTimes
-from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
 from streams.files.play_order import is_in_order
 from streams.files.plays_file import PlaysFile
 from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
@@ -45,6 +46,8 @@ class ReplayOptions(NamedTuple):
     from_row: int
     limit: int | None
     set_aside: Path
+    sets_bad_aside: bool
+    """Whether rows with values that do not fit are set aside, too; otherwise the first of them ends the replay."""
     sends_requests: bool
     as_json: bool
 
@@ -97,8 +100,9 @@ class PlaysRun:
         n_plays = self._plays.n_plays
         verify_topics(self._settings)
         with SetAside(self._options.set_aside, appends=self._options.from_row > 1) as aside:
+            on_bad = partial(aside.add, str(self._plays.path)) if self._options.sets_bad_aside else None
             if self._is_in_order():
-                self._send(self._plays.pieces(self._options.from_row), n_plays, aside)
+                self._send(self._plays.pieces(self._options.from_row, on_bad), n_plays, aside)
                 return
             note(
                 f"{self._plays.path} is not in the order of its times: its plays are sorted first, "
@@ -106,15 +110,25 @@ class PlaysRun:
             )
             with tempfile.TemporaryDirectory() as folder:
                 plays = SortedPlays(Path(folder), derives_ids=False)
-                for piece in self._plays.pieces():
-                    _add(plays, piece)
+                try:
+                    for piece in self._plays.pieces(1, on_bad):
+                        _add(plays, piece)
+                except PlaysFileError as error:
+                    message = f"{error} Nothing is sent."
+                    raise PlaysFileError(message) from None
                 pieces = (piece for piece, _ in plays.pieces(self._options.from_row))
                 self._send(pieces, plays.n_plays, aside)
 
     def _is_in_order(self) -> bool:
         with progress_bar(quiet=self._options.as_json) as progress:
             task = progress.add_task("looking at the order", total=None)
-            return is_in_order(self._plays, lambda n_rows: progress.update(task, completed=n_rows))
+            passes_bad = self._options.sets_bad_aside
+            in_order = is_in_order(
+                self._plays, lambda n_rows: progress.update(task, completed=n_rows), passes_bad=passes_bad
+            )
+        # The same times are read again.
+        self._times.n_ambiguous = self._times.n_missing = 0
+        return in_order
 
     def _send(self, pieces: Iterator[PlaysPiece], n_plays: int | None, aside: SetAside) -> None:
         options, path = self._options, str(self._plays.path)
@@ -142,6 +156,8 @@ class PlaysRun:
 
 def _add(plays: SortedPlays, piece: PlaysPiece) -> None:
     for user_id, item_id, at_ms, ms_played, duration_ms, play_id, kind in zip(*piece[1:], strict=True):
+        if kind == LEFT_OUT:
+            continue
         play = ImportedPlay(item_id, at_ms, user_id, ms_played, duration_ms, kind)
         plays.add(play, play_id)
 

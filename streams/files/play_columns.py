@@ -70,6 +70,10 @@ def to_ids(column: pa.Array) -> pa.Array:
     return ids
 
 
+LEFT_OUT = "\0"
+"""The type of a row that is not sent; no type of a file has this character."""
+OnBadRow = Callable[[int, str, Any], None]
+"""Called with the number of a row, counted from 1, the reason and its content."""
 LocalMs = Callable[[str], int | None]
 """Returns a time without a zone as milliseconds since 1970, None if it is no time."""
 
@@ -195,6 +199,7 @@ def check_piece(
     path: Path,
     odd_lengths: Counter[str] | None = None,
     local_ms: LocalMs | None = None,
+    on_bad: OnBadRow | None = None,
 ) -> PlaysPiece:
     """Check every value of some rows.
 
@@ -204,15 +209,39 @@ def check_piece(
         path: The file.
         odd_lengths: Gets the number of durations that cannot be, by field. They count as missing.
         local_ms: Reads times without a zone.
+        on_bad: Called with every row that has a value which does not fit. The piece has the row with the type
+            `LEFT_OUT`. None: such a value is an error.
 
     Raises:
         PlaysFileError: A value does not fit its column.
     """
-    values = {field: read_column(table, field, rule, first_row, path) for field, rule in rules_with(local_ms).items()}
+    bad: dict[int, str] | None = None if on_bad is None else {}
+    rules = rules_with(local_ms).items()
+    values = {field: read_column(table, field, rule, first_row, path, bad) for field, rule in rules}
+    if on_bad is not None and bad:
+        _leave_out(table, first_row, bad, values, on_bad)
     if odd_lengths is not None:
         for field in LENGTHS:
             odd_lengths[field] += _n_given(table, field) - sum(length is not None for length in values[field])
     return PlaysPiece(first_row, *values.values())
+
+
+def _leave_out(
+    table: pa.Table, first_row: int, bad: dict[int, str], values: dict[str, list[Any]], on_bad: OnBadRow
+) -> None:
+    """Report bad rows, and give each the type of a row that is left out, and the time of a good one."""
+    for row, field in sorted(bad.items()):
+        content = {name: _plain(table[name][row].as_py()) for name in table.column_names}
+        on_bad(first_row + row, f"rows whose {field} {RULES[field].mismatch}", content)
+        values["type"][row] = LEFT_OUT
+    times = values["played_at"]
+    last = next((time for time in times if time is not None), EARLIEST_MS)
+    for row, time in enumerate(times):
+        last = times[row] = last if time is None else time
+
+
+def _plain(value: object) -> object:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
 
 
 def _n_given(table: pa.Table, field: str) -> int:
@@ -225,8 +254,18 @@ def _n_given(table: pa.Table, field: str) -> int:
     return len(column) - int(column.null_count)
 
 
-def read_column(table: pa.Table, field: str, rule: ColumnRule, first_row: int, path: Path) -> list[Any]:
+def read_column(
+    table: pa.Table, field: str, rule: ColumnRule, first_row: int, path: Path, bad: dict[int, str] | None = None
+) -> list[Any]:
     """Return the values of a column, one a row; all are None if the table has no such column.
+
+    Args:
+        table: Some rows.
+        field: The column.
+        rule: Its conversion.
+        first_row: Row of the file that the table begins with.
+        path: The file.
+        bad: Gets the number of a row within the table whose value does not fit, and the field. None: it is an error.
 
     Raises:
         PlaysFileError: A value does not fit the column.
@@ -244,6 +283,10 @@ def read_column(table: pa.Table, field: str, rule: ColumnRule, first_row: int, p
         try:
             values += _convert(column.slice(row, 1), rule).to_pylist()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            if bad is not None:
+                bad.setdefault(row, field)
+                values.append(None)
+                continue
             value = _show(column[row].as_py())
             message = f"Row {first_row + row} of {path}: {field} is {value}, which {rule.mismatch}."
             raise PlaysFileError(message) from None

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.files.containers import BUFFER_BYTES, check_regular, is_packed, open_unpacked
-from streams.files.play_columns import LocalMs, PlaysFileError, PlaysPiece, check_piece
+from streams.files.play_columns import LocalMs, OnBadRow, PlaysFileError, PlaysPiece, check_piece
 from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
 
 PIECE_ROWS = 20_000
@@ -35,8 +35,12 @@ class PlaysFile(NamedTuple):
         """
         return n_rows_of(self.path)
 
-    def pieces(self, first_row: int = 1) -> Iterator[PlaysPiece]:
+    def pieces(self, first_row: int = 1, on_bad: OnBadRow | None = None) -> Iterator[PlaysPiece]:
         """Read the plays from `first_row` on; rows are counted from 1, the header not included.
+
+        Args:
+            first_row: The first row.
+            on_bad: Called with every row that has a value which does not fit; None: such a row is an error.
 
         Raises:
             PlaysFileError: The file or a value in it cannot be read.
@@ -44,7 +48,9 @@ class PlaysFile(NamedTuple):
         for row, part in tables_of(self.path, self.columns):
             n_skipped = max(0, first_row - row)
             if n_skipped < len(part):
-                yield check_piece(part.slice(n_skipped), row + n_skipped, self.path, self.odd_lengths, self.local_ms)
+                yield check_piece(
+                    part.slice(n_skipped), row + n_skipped, self.path, self.odd_lengths, self.local_ms, on_bad
+                )
 
 
 def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from streams.files.play_columns import PlaysPiece
+from streams.files.play_columns import LEFT_OUT, OnBadRow, PlaysPiece
 from streams.messages.events import WISHES, Forget, Hide, Pause, Play, Resume, Shown, Unhide
 
 NO_REQUEST = "rows whose type is a user request"
@@ -19,8 +19,6 @@ _REQUESTS: dict[str, Callable[[str, str], Any]] = {
     "resume": lambda user_id, _: Resume(user_id=user_id),
     "forget": lambda user_id, _: Forget(user_id=user_id),
 }
-SetRowAside = Callable[[int, str, Any], None]
-"""Called with the number of a row, the reason and its content."""
 
 
 class RowTypes:
@@ -32,7 +30,7 @@ class RowTypes:
     def __init__(
         self,
         signals: Collection[str] | None = None,
-        set_aside: SetRowAside | None = None,
+        set_aside: OnBadRow | None = None,
         *,
         sends_requests: bool = False,
     ) -> None:
@@ -48,6 +46,8 @@ class RowTypes:
     def record(self, piece: PlaysPiece, row: int) -> bytes | None:
         """Return the record of a row, JSON; None if it is set aside."""
         kind = piece.types[row]
+        if kind == LEFT_OUT:
+            return None
         if kind is not None:
             if kind in WISHES:
                 if self._sends_requests:

@@ -194,6 +194,22 @@ def test_a_file_of_a_players_events_stops_no_learning(small: Settings, folder: P
     assert [] == rejects(small)
 
 
+def test_rows_with_wrong_values_are_set_aside_if_asked(settings: Settings, names: TopicNames, folder: Path) -> None:
+    """Without the option the first of them ends the replay."""
+    path = folder / "plays.csv"
+    path.write_text("user_id,item_id,played_at\nann,x,1600000001\nann,,1600000002\nann,y,1600000000\n")
+
+    stopped = run(settings, folder, "replay", str(path))
+    answer = answer_of(settings, folder, str(path), "--set-aside", "aside.jsonl")
+
+    assert 1 == stopped.returncode
+    assert "Row 2 of" in stopped.stderr
+    assert 2 == answer["plays"]
+    assert {"rows whose item_id is no id of 1 to 128 printable characters": 1} == answer["set_aside"]
+    assert 2 == json.loads((folder / "aside.jsonl").read_text())["row"]
+    assert {"x", "y"} == {play.item_id for play in plays_on(settings, names)}
+
+
 def test_user_requests_of_a_file_are_sent_if_asked(small: Settings, folder: Path) -> None:
     """They are carried out in their order."""
     path = folder / "events.csv"

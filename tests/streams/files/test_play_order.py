@@ -27,3 +27,11 @@ def test_a_file_with_a_bad_row_is_in_order_up_to_it(tmp_path: Path) -> None:
     path.write_text("played_at\n1600000001\nyesterday\n")
 
     assert is_in_order(PlaysFile(path))
+
+
+def test_a_bad_row_may_be_passed(tmp_path: Path) -> None:
+    """If it is set aside, the rows after it count."""
+    path = tmp_path / "plays.csv"
+    path.write_text("played_at\n1600000001\nyesterday\n1600000000\n")
+
+    assert not is_in_order(PlaysFile(path), passes_bad=True)

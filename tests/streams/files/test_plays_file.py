@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streams.files.formats.times import LocalTimes, moment_ms
-from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
 
@@ -240,6 +240,22 @@ def test_a_length_that_is_no_number_is_told_with_its_row(tmp_path: Path) -> None
 
     expected = f"Row 1 of {path}: ms_played is '3:20', which is no whole number of milliseconds."
     assert expected == fault_of(path)
+
+
+def test_rows_with_wrong_values_may_be_left_out(tmp_path: Path) -> None:
+    """Each is reported with its row and reason, and the others keep their rows."""
+    rows = ["ann,,1600000000", "ann,x,yesterday", "ann,y,1600000002", ",z,1600000003", "bob,z,1600000004"]
+    path = write_csv(tmp_path, "\n".join(["user_id,item_id,played_at", *rows, ""]))
+    bad: list[tuple[int, str, Any]] = []
+
+    (piece,) = PlaysFile(path).pieces(2, lambda *row: bad.append(row))
+
+    assert [2, 4] == [row for row, _, _ in bad]
+    assert bad[0][1].startswith("rows whose played_at is no time from 1990 to 2099")
+    assert {"user_id": "ann", "item_id": "x", "played_at": "yesterday"} == bad[0][2]
+    assert [LEFT_OUT, None, LEFT_OUT, None] == piece.types
+    assert 2 == piece.first_row
+    assert [1_600_000_002_000, 1_600_000_002_000, 1_600_000_003_000, 1_600_000_004_000] == piece.played_at_ms
 
 
 def test_a_missing_column_names_the_option(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.files.play_columns import PlaysPiece
+from streams.files.play_columns import LEFT_OUT, PlaysPiece
 from streams.files.row_types import RowTypes
 from streams.messages.events import WISHES, Play, read_event
 
@@ -37,6 +37,11 @@ def test_a_players_event_is_set_aside(kind: str) -> None:
     if kind not in WISHES:
         reason = "rows of a type that PLAYFOLD_EVENT_WEIGHTS does not name"
     assert [(7, reason, {"user_id": "ann", "item_id": "x", "played_at_ms": AT_MS, "type": kind})] == aside
+
+
+def test_a_row_that_is_left_out_is_not_sent() -> None:
+    """It was reported when the file was read."""
+    assert None is RowTypes().record(piece_of(LEFT_OUT), 0)
 
 
 @pytest.mark.parametrize("kind", sorted(WISHES))
