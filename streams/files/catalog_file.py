@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from aiokafka.errors import KafkaError
 
-from streams.files.play_columns import ColumnRule, check_range, read_column, to_epoch_ms, to_ids, without_empty
+from streams.files.conversions import check_range, to_epoch_ms, to_ids, without_empty
+from streams.files.play_columns import ColumnRule, read_column
 from streams.files.play_tables import LIST_SEPARATOR, FileColumns
 from streams.files.plays_file import tables_of
 from streams.messages.records import CatalogItem

@@ -5,22 +5,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Meta
 
-from streams.messages.events import Play
-from streams.messages.records import DAY_MS
-
-ID_LENGTH_MAX, TYPE_LENGTH_MAX = 128, 32
-_TYPE = f"^[a-z][a-z0-9_-]{{0,{TYPE_LENGTH_MAX - 1}}}$"
-# The worker rejects other times; here the error names the row.
-_TIMES: Meta = get_type_hints(Play, include_extras=True)["played_at_ms"].__metadata__[0]
-EARLIEST_MS, LATEST_MS = int(_TIMES.ge or 0), int(_TIMES.lt or 0) - 1
-# Epoch seconds are below it until 2099; epoch milliseconds are above it from 1973 on.
-SECONDS_MAX = 1e11
+from streams.files.conversions import (
+    EARLIEST_MS,
+    ID_LENGTH_MAX,
+    LATEST_MS,
+    TYPE_LENGTH_MAX,
+    LocalMs,
+    to_durations,
+    to_epoch_ms,
+    to_ids,
+    to_play_ids,
+    to_types,
+)
 
 
 class PlaysFileError(ValueError):
@@ -56,107 +57,10 @@ class PlaysPiece(NamedTuple):
         return PlaysPiece(self.first_row + start, *(column[start:stop] for column in columns))
 
 
-def to_ids(column: pa.Array) -> pa.Array:
-    """Return ids as text; missing ids stay missing.
-
-    Raises:
-        ArrowInvalid: An id is empty, too long, not UTF-8 or not printable.
-    """
-    ids = column.cast(pa.string())
-    check_range(pc.utf8_length(ids), 1, ID_LENGTH_MAX)
-    # Arrow's test uses another version of Unicode than Python, with which the worker decides.
-    if not "".join(ids.drop_null().to_pylist()).isprintable():
-        raise pa.ArrowInvalid
-    return ids
-
-
 LEFT_OUT = "\0"
 """The type of a row that is not sent; no type of a file has this character."""
 OnBadRow = Callable[[int, str, Any], None]
 """Called with the number of a row, counted from 1, the reason and its content."""
-LocalMs = Callable[[str], int | None]
-"""Returns a time without a zone as milliseconds since 1970, None if it is no time."""
-
-
-def to_epoch_ms(column: pa.Array, local_ms: LocalMs | None = None) -> pa.Array:
-    """Return times as milliseconds since 1970.
-
-    Args:
-        column: The times.
-        local_ms: Reads times without a zone. Left out, such a Parquet timestamp is UTC, and such a text an error.
-
-    Raises:
-        ArrowInvalid: A value is no time, or out of range.
-    """
-    if pa.types.is_timestamp(column.type) and (local_ms is None or column.type.tz):
-        times = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
-    else:
-        if pa.types.is_binary(column.type) or pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string())
-        try:
-            numbers = _numbers(column)
-            scaled = pc.if_else(pc.less(pc.abs(numbers), SECONDS_MAX), pc.multiply(numbers, 1000.0), numbers)
-            times = pc.round(scaled).cast(pa.int64())
-        except pa.ArrowInvalid:
-            times = _moments(column, local_ms)
-    check_range(times, EARLIEST_MS, LATEST_MS)
-    return times
-
-
-def _numbers(column: pa.Array) -> pa.Array:
-    if pa.types.is_timestamp(column.type):
-        raise pa.ArrowInvalid
-    return column.cast(pa.float64())
-
-
-def _moments(column: pa.Array, local_ms: LocalMs | None) -> pa.Array:
-    try:
-        moments = column.cast(pa.timestamp("ns", "UTC"))
-        if local_ms is None or not pa.types.is_timestamp(column.type):
-            return moments.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
-    except pa.ArrowInvalid:
-        if local_ms is None:
-            raise
-    texts = column.cast(pa.string()).to_pylist()
-    times = [None if text is None else local_ms(text) for text in texts]
-    if any(time is None for time, text in zip(times, texts, strict=True) if text is not None):
-        raise pa.ArrowInvalid
-    return pa.array(times, pa.int64())
-
-
-def to_durations(column: pa.Array) -> pa.Array:
-    """Return durations in milliseconds; an empty text, a negative one and one longer than a day are missing.
-
-    Raises:
-        ArrowInvalid: A duration is no whole number.
-    """
-    if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
-        column = without_empty(column.cast(pa.string())).cast(pa.float64())
-    durations = column.cast(pa.int64())
-    can_be = pc.and_(pc.greater_equal(durations, 0), pc.less_equal(durations, DAY_MS))
-    return pc.if_else(can_be, durations, pa.scalar(None, pa.int64()))
-
-
-def to_play_ids(column: pa.Array) -> pa.Array:
-    """Return ids as text; an empty id is missing."""
-    return to_ids(without_empty(column.cast(pa.string())))
-
-
-def to_types(column: pa.Array) -> pa.Array:
-    """Return types as text; an empty type is missing.
-
-    Raises:
-        ArrowInvalid: A type has a character that types cannot have.
-    """
-    types = without_empty(column.cast(pa.string()))
-    if not pc.all(pc.match_substring_regex(types.drop_null(), _TYPE)).as_py() and len(types.drop_null()):
-        raise pa.ArrowInvalid
-    return types
-
-
-def without_empty(text: pa.Array) -> pa.Array:
-    """Return texts with empty texts as missing."""
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
 class ColumnRule(NamedTuple):
@@ -298,17 +202,6 @@ def _convert(column: pa.Array, rule: ColumnRule) -> pa.Array:
     if rule.required and converted.null_count:
         raise pa.ArrowInvalid
     return converted
-
-
-def check_range(numbers: pa.Array, low: int, high: int) -> None:
-    """Check that all numbers are within a range; missing numbers are skipped.
-
-    Raises:
-        ArrowInvalid: A number is out of range.
-    """
-    span = pc.min_max(numbers).as_py()
-    if span["min"] is not None and not low <= span["min"] <= span["max"] <= high:
-        raise pa.ArrowInvalid
 
 
 def _show(value: object) -> str:

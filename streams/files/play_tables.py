@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from streams.files.containers import READ_ERRORS, check_regular, open_unpacked, printable, reason_of
 from streams.files.play_columns import PlaysFileError
+from streams.files.unpacked import READ_ERRORS, check_regular, open_unpacked, printable, reason_of
 from streams.process.format_text import decode_reason
 
 BLOCK_BYTES = 1 << 21

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from streams.files.containers import BUFFER_BYTES, check_regular, is_packed, open_unpacked
-from streams.files.play_columns import LocalMs, OnBadRow, PlaysFileError, PlaysPiece, check_piece
+from streams.files.containers import is_packed
+from streams.files.conversions import LocalMs
+from streams.files.play_columns import OnBadRow, PlaysFileError, PlaysPiece, check_piece
 from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
+from streams.files.unpacked import BUFFER_BYTES, check_regular, open_unpacked
 
 PIECE_ROWS = 20_000
 PARQUET = b"PAR1"

@@ -9,10 +9,10 @@ import ijson
 import msgspec
 from ijson.common import JSONError, ObjectBuilder
 
-from streams.files.containers import DamagedFileError, reason_of
 from streams.files.formats.rows import UNREADABLE, NoPlay
 from streams.files.formats.text_rows import LINE_BYTES_MAX
 from streams.files.play_columns import PlaysFileError
+from streams.files.unpacked import DamagedFileError, reason_of
 
 OBJECT_BYTES_MAX = 4 << 20
 """Most bytes of one object."""

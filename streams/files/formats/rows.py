@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from streams.files.conversions import EARLIEST_MS, ID_LENGTH_MAX, LATEST_MS
 from streams.files.formats.times import LocalTimes
-from streams.files.play_columns import EARLIEST_MS, ID_LENGTH_MAX, LATEST_MS
 from streams.messages.records import DAY_MS
 
 SONG, EPISODE, AUDIOBOOK, VIDEO, FILM = "song", "episode", "audiobook", "video", "film"

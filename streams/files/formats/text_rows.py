@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Iterator
 
-from streams.files.containers import DamagedFileError
 from streams.files.formats.rows import UNREADABLE, NoPlay
+from streams.files.unpacked import DamagedFileError
 
 LINE_BYTES_MAX = 1 << 21
 CSV_FIELD_MAX = 1 << 20

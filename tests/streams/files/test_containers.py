@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from streams.files.containers import BytesRead, DamagedFileError, members_of, open_unpacked
+from streams.files.containers import members_of
 from streams.files.play_columns import PlaysFileError
+from streams.files.unpacked import BytesRead, DamagedFileError, open_unpacked
 
 TEXT = "user_id,item_id\nann,x\nbén,y\n"
 
@@ -154,7 +155,7 @@ def test_a_folder_is_no_single_file(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may read everything, so the test refuses."""
     path = written(tmp_path, b"x")
-    monkeypatch.setattr("streams.files.containers.os.access", lambda *_: False)
+    monkeypatch.setattr("streams.files.unpacked.os.access", lambda *_: False)
 
     assert f"{path} cannot be opened (Permission denied): check its permissions." == fault_of(path)
 

@@ -1,13 +1,14 @@
 """Exports of several files, and options that they need."""
 
+import gzip
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from streams.files.containers import DamagedFileError
 from streams.files.import_source import ImportSource, recognise
 from streams.files.play_columns import PlaysFileError
+from streams.files.unpacked import DamagedFileError
 from tests.support.imports import SAMPLES, options, plays_of
 
 SPOTIFY = SAMPLES / "spotify"
@@ -66,6 +67,22 @@ def test_several_listeners_are_not_replaced_by_one() -> None:
 
     expected = f"{path} names more than one listener, 'anna' and 'ben' among them: leave --user out."
     assert expected == str(caught.value)
+
+
+@pytest.mark.parametrize("compress", [False, True], ids=["plain", "gzip"])
+def test_a_long_array_is_never_in_memory(tmp_path: Path, compress: bool) -> None:  # noqa: FBT001
+    """The first play comes when a small part of the file is read."""
+    row = (SPOTIFY / "Streaming_History_Audio_2023-2024_1.json").read_bytes().strip()[1:-1]
+    array = b"[" + b",".join([row] * 5000) + b"]"
+    path = tmp_path / "history.json"
+    path.write_bytes(gzip.compress(array, 0) if compress else array)
+    source = ImportSource(path, options())
+    rows = source.rows()
+
+    next(rows)
+
+    assert 0 < source.done.n < path.stat().st_size / 4
+    assert 9999 == len([*rows])
 
 
 def test_a_damaged_export_says_how_far_reading_came(tmp_path: Path) -> None:
