@@ -16,7 +16,7 @@ import pytest
 
 from streams.files.formats.ids import play_id_of
 from streams.files.formats.rows import ImportedPlay
-from streams.files.import_source import ImportSource
+from streams.files.import_source import ImportSource, recognise
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
 from streams.files.row_types import RowTypes
@@ -127,6 +127,7 @@ def test_a_damaged_export_is_plays_rows_set_aside_and_at_most_a_sentence(tmp_pat
         export = ImportSource(path, lacking, reads_damaged=rng.random() < 0.5)
         n_rows = 0
         try:
+            recognise(path, {"user_id", "item_id", "played_at"})
             for place, row in export.rows():
                 n_rows += 1
                 assert place.row >= 1
