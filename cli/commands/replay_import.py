@@ -32,10 +32,10 @@ from streams.topics.admin import verify_topics
 
 ROWS_PER_LOOK = 1000
 FIGURES = {
-    "other_files": "{:,} other files were ignored.",
-    "repeated": "{:,} plays stood in the export more than once.",
-    "known": "{:,} plays were not sent, because they count already or are older than a full history.",
-    "items": "{:,} items were described in the catalog.",
+    "other_files": "Other files, ignored: {:,}.",
+    "repeated": "Plays that stood in the export more than once: {:,}.",
+    "known": "Plays not sent, because they count already or are older than a full history: {:,}.",
+    "items": "Items described in the catalog: {:,}.",
 } | TIME_FIGURES
 
 

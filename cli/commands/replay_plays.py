@@ -210,10 +210,10 @@ def print_result(
 
 
 TIME_FIGURES = {
-    "ambiguous_times": "{:,} times stood in an hour that occurs twice, and the first was taken.",
-    "missing_times": "{:,} times stood in an hour that does not exist, and were moved on by the gap.",
+    "ambiguous_times": "Times in an hour that occurs twice, taken as the first: {:,}.",
+    "missing_times": "Times in an hour that does not exist, moved on by the gap: {:,}.",
 }
-OWN_FIGURES = {"odd_lengths": "{:,} lengths below 0 or above a day counted as missing."} | TIME_FIGURES
+OWN_FIGURES = {"odd_lengths": "Lengths below 0 or above a day, counted as missing: {:,}."} | TIME_FIGURES
 
 
 def describe_figures(figures: dict[str, Any], sentences: dict[str, str]) -> str:

@@ -69,7 +69,7 @@ class SetAside:
         if not self.counts:
             return ""
         common = self.counts.most_common(LISTED_REASONS)
-        listed = ", ".join(f"{n:,} {reason}" for reason, n in common)
+        listed = ", ".join(f"{reason} ({n:,})" for reason, n in common)
         more = ", ..." if len(self.counts) > len(common) else ""
         written = f" The first {ROWS_MAX:,} are in {self.path}." if self.n_rows > ROWS_MAX else f" See {self.path}."
         return f"Set aside: {listed}{more}.{written if self._file is not None else ''}"

@@ -25,7 +25,7 @@ def test_a_row_is_written_with_its_place_and_reason(tmp_path: Path) -> None:
         {"file": "a.json", "row": 3, "reason": "rows without a time", "content": '{"ts":null}'},
         {"file": "a.json", "row": 4, "reason": "plays of private sessions", "content": None},
     ] == lines_of(path)
-    assert f"Set aside: 1 rows without a time, 1 plays of private sessions. See {path}." == aside.describe()
+    assert f"Set aside: rows without a time (1), plays of private sessions (1). See {path}." == aside.describe()
 
 
 def test_nothing_set_aside_leaves_no_file(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_rows_beyond_the_limit_are_counted_only(tmp_path: Path, monkeypatch: pyt
             aside.add("a", row, "rows")
 
     assert 2 == len(lines_of(path))
-    assert f"Set aside: 5 rows. The first 2 are in {path}." == aside.describe()
+    assert f"Set aside: rows (5). The first 2 are in {path}." == aside.describe()
 
 
 def test_reasons_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
