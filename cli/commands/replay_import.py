@@ -24,6 +24,7 @@ from streams.files.play_columns import PlaysFileError
 from streams.files.row_types import RowTypes
 from streams.files.set_aside import SetAside
 from streams.files.sorted_plays import USERS_MAX, SortedPlays
+from streams.files.unpacked import DamagedFileError
 from streams.outbox import Outbox
 from streams.process.format_text import pluralize
 from streams.readers.catalog_item import described_items
@@ -72,7 +73,8 @@ class ImportRun:
             try:
                 self._read(plays, aside)
             except PlaysFileError as error:
-                message = f"{error} Nothing is sent. --partial sends the rows before damage."
+                way_out = " --partial sends the rows before damage." if isinstance(error, DamagedFileError) else ""
+                message = f"{error} Nothing is sent.{way_out}"
                 raise PlaysFileError(message) from None
             for sentence in self._source.damage:
                 note(sentence)

@@ -116,19 +116,19 @@ class ImportSource:
         if not isinstance(row, ImportedPlay):
             return row
         if row.user_id is not None:
-            return row if self._options.user_id is None else self._renamed(row, row.user_id)
+            return row if self._options.user_id is None else self._renamed(row, row.user_id, member)
         if self._options.user_id is None:
             message = f"{member.name} names no listener: name the listener with --user."
             raise PlaysFileError(message)
         return row._replace(user_id=self._options.user_id)
 
-    def _renamed(self, play: ImportedPlay, named: str) -> ImportedPlay:
+    def _renamed(self, play: ImportedPlay, named: str, member: Member) -> ImportedPlay:
         """Return a play of the caller's listener; the files may name one listener then."""
         if self._named is None:
             self._named = named
         if named != self._named:
             names = f"{self._named!r} and {named!r} among them"
-            message = f"{self._path} names more than one listener, {names}: leave --user out."
+            message = f"{member.name} names more than one listener, {names}: leave --user out."
             raise PlaysFileError(message)
         return play._replace(user_id=self._options.user_id)
 
