@@ -231,6 +231,10 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (fetched_records()._consumer_record, ["self", "tp", "record"]),
         (fetched_records()._unpack_records, ["self"]),
         (AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
+        (
+            AIOKafkaConsumerThread._fetch_records,
+            ["self", "consumer", "active_partitions", "timeout", "max_records"],
+        ),
         (Consumer._add_gap, ["self", "tp", "offset_from", "offset_to"]),
         (Consumer._new_offset, ["self", "tp"]),
         (App._new_transport, ["self"]),

@@ -1,7 +1,6 @@
 """The probes of `playfold doctor`: each asks one part of the system and changes nothing."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
@@ -37,8 +36,6 @@ from streams.topics.cluster import find_producer
 from streams.topics.identity import identify_topics
 from streams.topics.topics import topic_names
 
-log = logging.getLogger(__name__)
-
 LAG_INTERVAL_S = 2.0
 """Seconds between the two readings of the lag."""
 RESPONSE_S = 3.0
@@ -72,15 +69,13 @@ async def probe_lag(settings: Settings) -> LagReadings:
 
 
 def name_producers(transactions: Sequence[OpenTransaction], settings: Settings) -> list[OpenTransaction]:
-    """Return open transactions with the ids of their producers, without one that may not be asked for."""
+    """Return open transactions with the ids of their producers; without, if the right to read the topic is missing."""
     named = []
     for transaction in transactions:
-        tp = TopicPartition(transaction.topic, transaction.partition)
-        try:
+        producer_id = None
+        with suppress(TopicsError):
+            tp = TopicPartition(transaction.topic, transaction.partition)
             producer_id = find_producer(tp, transaction.offset, settings.kafka)
-        except TopicsError as error:
-            log.warning("producer_unknown", extra={"reason": str(error)})
-            producer_id = None
         named.append(transaction._replace(producer_id=producer_id))
     return named
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -59,7 +60,9 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
             async with asyncio.timeout(settings.kafka.timeout_s):
                 await result.wait(_records(partitions, key))
         except TimeoutError:
-            held = await find_open_transactions(names.plays, settings, [partition])
+            held = []
+            with suppress(LogReadError):  # the time-out is the error to report
+                held = await find_open_transactions(names.plays, settings, [partition])
             waits = "".join(f" {transaction}" for transaction in held)
             place = f"{names.plays}, partition {partition}, offset {offset}"
             message = (

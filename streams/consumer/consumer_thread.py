@@ -1,9 +1,12 @@
 """The thread of the Faust consumer: it reads committed records, always ends, and no other thread uses its sockets."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import TP
 from mode.threads import WorkerThread
 
 END_S = 5.0
@@ -34,6 +37,25 @@ class SliceConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  Faust's name
+        max_records: int | None = None,
+    ) -> Any:
+        """Fetch; after an error seek back, since aiokafka drops records whose partitions' positions have moved.
+
+        The error ends the worker. Whether Faust commits an offset or fetches before that, no record is passed.
+        """
+        positions = _positions(consumer, active_partitions)
+        try:
+            return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        except Exception:
+            for tp, position in positions.items():
+                consumer.seek(tp, position)
+            raise
+
     def close(self) -> None:
         """Start to close the client without waiting, since the app may stop in the middle of a rebalance.
 
@@ -48,3 +70,13 @@ class SliceConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._closed = True  # noqa: SLF001 - so stop() does nothing; it would wait for the group
         await consumer._client.close()  # noqa: SLF001
         await consumer._coordinator.close()  # noqa: SLF001
+
+
+def _positions(consumer: Any, tps: Iterable[TP]) -> dict[TopicPartition, int]:
+    """Return the positions of assigned partitions, without those that have none yet."""
+    subscription = consumer._subscription.subscription  # noqa: SLF001
+    assignment = subscription.assignment if subscription is not None else None
+    if assignment is None:
+        return {}
+    states = {TopicPartition(*tp): assignment.state_value(TopicPartition(*tp)) for tp in tps or ()}
+    return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}

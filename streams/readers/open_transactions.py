@@ -8,6 +8,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.connection.rights import MissingRightError
 from streams.fetch.unreadable_batch import is_unreadable
 from streams.process.format_text import pluralize
 from streams.readers.log_reader import LogReadError, partitions_of, reader
@@ -90,6 +91,6 @@ async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) 
         async with asyncio.timeout(FIRST_RECORD_S):
             while not (records := (await consumer.getmany(timeout_ms=200, max_records=1)).get(tp)):
                 pass
-    except (TimeoutError, KafkaError):
+    except (TimeoutError, KafkaError, MissingRightError):  # it takes the right to read; the rest is known without
         return None
     return None if is_unreadable(records) else int(records[0].timestamp)

@@ -2,11 +2,17 @@
 
 import threading
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from aiokafka.errors import UnsupportedCodecError
+from aiokafka.structs import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import TP
 
 from streams.consumer import consumer_thread
-from streams.consumer.consumer_thread import BoundedThread
+from streams.consumer.consumer_thread import BoundedThread, SliceConsumerThread
 
 
 class Endless:
@@ -36,3 +42,40 @@ def test_a_thread_that_does_not_end_holds_nobody_up(monkeypatch: pytest.MonkeyPa
     endless.let_go.set()
     thread.stop()
     assert not thread.is_alive()
+
+
+class FailingConsumer:
+    """A consumer whose fetch moves the positions of its partitions and fails, as aiokafka's does."""
+
+    def __init__(self) -> None:
+        """Begin at offset 7 of two partitions, and without a position in a third."""
+        self.states = {
+            TopicPartition("plays", number): SimpleNamespace(position=7, has_valid_position=number < 2)
+            for number in range(3)
+        }
+        assignment = SimpleNamespace(state_value=self.states.get)
+        self._subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+        self.seeks: dict[TopicPartition, int] = {}
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        """Take note."""
+        self.seeks[tp] = offset
+
+
+async def test_a_fetch_that_fails_seeks_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the positions before it: the records of the other partitions are dropped, and would be passed."""
+    consumer = FailingConsumer()
+
+    async def fail(_thread: Any, failing: FailingConsumer, *_: Any) -> None:
+        for state in failing.states.values():
+            state.position += 100
+        message = "no codec"
+        raise UnsupportedCodecError(message)
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fail)
+    thread = SliceConsumerThread.__new__(SliceConsumerThread)
+
+    with pytest.raises(UnsupportedCodecError):
+        await thread._fetch_records(consumer, {TP("plays", number) for number in range(4)})  # noqa: SLF001
+
+    assert {TopicPartition("plays", 0): 7, TopicPartition("plays", 1): 7} == consumer.seeks
