@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
@@ -46,7 +47,7 @@ class Response(MemoryRecords):
             CorruptRecordException: It has too many records.
         """
         batch = super().next_batch()
-        if batch.next_offset - batch.base_offset > RECORDS_MAX:
+        if type(batch) is DefaultRecordBatch and batch.next_offset - batch.base_offset > RECORDS_MAX:
             message = f"it has more than {RECORDS_MAX:,} records"
             raise CorruptRecordException(message)
         return batch

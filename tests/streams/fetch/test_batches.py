@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka.consumer import fetcher
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
 from streams.fetch import bounded_codecs
@@ -46,6 +47,23 @@ def test_aiokafka_uses_them() -> None:
 def test_a_batch_of_every_codec_decodes(codec: str) -> None:
     """Snappy, lz4 and zstd by cramjam."""
     (records,) = fetches(batch(0, VALUES, codec))
+
+    assert VALUES == values(records)
+
+
+@pytest.mark.parametrize("batch_format", [0, 1])
+@pytest.mark.parametrize("codec", [0, 1, 2])
+def test_a_batch_of_an_old_format_decodes(batch_format: int, codec: int) -> None:
+    """A topic may be older than the brokers are now; these formats have no header of a batch."""
+    builder = LegacyRecordBatchBuilder(batch_format, codec, 1 << 20)
+    for number, value in enumerate(VALUES):
+        builder.append(number, 1000 + number, b"k", value)
+
+    raw = bytearray(builder.build())
+    if codec:
+        struct.pack_into(">q", raw, 0, 2)  # a compressed batch has the offset of its last record
+
+    (records,) = fetches(bytes(raw))
 
     assert VALUES == values(records)
 
