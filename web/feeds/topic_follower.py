@@ -167,7 +167,7 @@ class TopicFollower:
             NotReadableError: No record arrived for `ready_s` seconds, and no partition is read to its end.
         """
         now, left = time.monotonic(), self.left
-        if not left:
+        if not left and not all(self.unreadable.is_blocked(tp) for tp in self._ends):
             self.caught_up.set()
             log.info("topics_read", extra={"records": sum(self._places.values()), "seconds": round(now - began, 3)})
         elif now - moved > self._settings.worker.ready_s:
@@ -183,12 +183,11 @@ class TopicFollower:
         Raises:
             NotReadableError: No partition is read to its end.
         """
+        ready_s = self._settings.worker.ready_s
         silent = [tp for tp, end in self._ends.items() if self._places[tp] < end]
         if all(tp in silent for tp, end in self._ends.items() if end):
-            message = (
-                f"{self.left:,} records of the topics were not read, "
-                f"and none came for {self._settings.worker.ready_s:g} s."
-            )
+            n_left = sum(self._ends[tp] - self._places[tp] for tp in silent)
+            message = f"{n_left:,} records of the topics were not read, and none came for {ready_s:g} s."
             raise NotReadableError(message)
         for tp in silent:
-            self.unreadable.block(tp, self._places[tp], f"no record came for {self._settings.worker.ready_s:g} s")
+            self.unreadable.block(tp, self._places[tp], f"no record came for {ready_s:g} s")

@@ -1,7 +1,8 @@
 """The topics that a gateway holds, read from a real Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +15,9 @@ from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
+from tests.support.settings import settings_with
 from tests.support.wait import wait_until
-from web.feeds.topic_follower import TopicFollower
+from web.feeds.topic_follower import NotReadableError, TopicFollower
 
 
 class Seen(NamedTuple):
@@ -136,3 +138,52 @@ async def test_a_missing_topic_is_a_sentence(settings: Settings, folder: Path) -
         async with running_follower(settings, view):
             pass
     view.close()
+
+
+class Silent(TopicFollower):
+    """A follower for which Kafka has no more records of some partitions."""
+
+    def stand(self, places: dict[int, int], blocked: tuple[int, ...] = ()) -> None:
+        """Have read partitions of five records so far."""
+        tps = {number: TopicPartition("lists", number) for number in places}
+        self._ends = dict.fromkeys(tps.values(), 5)
+        self._places = {tps[number]: place for number, place in places.items()}
+        for number in blocked:
+            self.unreadable.block(tps[number], places[number], "no codec")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass without a record."""
+        now = time.monotonic()
+        self._log_progress(now - seconds, now - seconds, now)
+
+
+@pytest.fixture
+def silent(folder: Path) -> Iterator[Silent]:
+    """Give a follower that waits ten seconds for a record."""
+    view = View(folder)
+    yield Silent(settings_with(ready_s=10), view, lambda *_: None)
+    view.close()
+
+
+def test_a_partition_that_stays_silent_does_not_hold_up_the_start(silent: Silent) -> None:
+    """It is unreadable then, with its offset, and the gateway answers from the others."""
+    silent.stand({0: 5, 1: 3})
+    silent.wait(9)
+    assert not silent.caught_up.is_set()
+
+    silent.wait(11)
+    silent.wait(0)
+
+    assert silent.caught_up.is_set()
+    assert ["lists, partition 1, from offset 3 on: no record came for 10 s"] == silent.unreadable.describe()
+
+
+@pytest.mark.parametrize("blocked", [(), (0, 1)])
+def test_a_start_without_any_partition_is_an_error(silent: Silent, blocked: tuple[int, ...]) -> None:
+    """Nothing could be answered."""
+    silent.stand({0: 1, 1: 3}, blocked)
+    silent.wait(9)
+    assert not silent.caught_up.is_set()
+
+    with pytest.raises(NotReadableError, match=r"^6 records of the topics were not read, and none came for 10 s\.$"):
+        silent.wait(11)
