@@ -144,15 +144,18 @@ class TopicGuard:
             await self.verify(doubtful, (await self._identify([self._names.plays]))[self._names.plays], write)
         for part in group:
             if part.partition in owned:
-                last = max(self._last_delivered(part.partition), part.records[-1].offset)
+                last = max(self._last_delivered(part.partition), part.last_offset)
                 self._delivered[part.partition] = Delivered(owned[part.partition], last)
 
     async def _compare_delivered(self, group: Sequence[Slice]) -> None:
         """Compare the offsets of a group with those that were delivered before it."""
         lasts: dict[int, int] = {}
         for part in group:
-            last, first = lasts.get(part.partition, self._last_delivered(part.partition)), part.records[0].offset
-            lasts[part.partition] = part.records[-1].offset
+            last = lasts.get(part.partition, self._last_delivered(part.partition))
+            lasts[part.partition] = part.last_offset
+            if not part.records:  # control records and aborted ones alone
+                continue
+            first = part.records[0].offset
             if first <= last:
                 self._verified.pop(part.partition, None)  # delivered again, or of a topic that begins anew
             elif last >= 0 and first > last + 1:  # a transaction's marker, or plays that Kafka deleted

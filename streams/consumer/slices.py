@@ -52,6 +52,13 @@ class Slice(NamedTuple):
     records: Sequence[Record]
     message: ConsumerMessage
 
+    @property
+    def last_offset(self) -> int:
+        """Return the offset of the last record, or of the control records and aborted ones in their place."""
+        if not self.records:
+            return int(self.message.offset)
+        return self.records[0].last_offset if is_unreadable(self.records) else self.records[-1].offset
+
 
 class StableEnd(NamedTuple):
     """The end of a partition for readers of committed records."""

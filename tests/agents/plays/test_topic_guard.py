@@ -147,6 +147,19 @@ async def test_offsets_without_a_gap_ask_nothing_more(scene: Scene) -> None:
     assert before == scene.cluster.n_identified
 
 
+async def test_control_records_are_admitted(scene: Scene) -> None:
+    """A slice without records has the offset of its message; the next play directly behind it is no gap."""
+    await scene.admit(10)
+    marker = Slice(NAMES.plays, 0, (), cast(Any, SimpleNamespace(offset=12)))
+
+    await scene.guard.admit([marker], scene.write)
+    before = scene.cluster.n_identified
+    scene.cluster.starts = {}  # a gap would ask for them
+    await scene.admit(13)
+
+    assert before == scene.cluster.n_identified
+
+
 async def test_a_gap_is_counted_if_kafka_deleted_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Offsets of transaction markers are missing as well, and are no loss."""
 
