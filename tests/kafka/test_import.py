@@ -71,7 +71,7 @@ def test_every_command_of_the_page_says_what_the_page_says(settings: Settings, n
             assert re.fullmatch(pattern, ended.stdout.rstrip("\n")), (command, ended.stdout, ended.stderr)
 
     users = {play.user_id for play in plays_on(settings, names)}
-    assert {"anna", "ben", "dora", "emil", "finn", "1", "2", "user_000001", "user_000002"} == users
+    assert {"anna", "ben", "carla", "dora", "emil", "finn", "1", "2", "user_000001", "user_000002"} == users
 
 
 def test_an_export_becomes_plays_titles_and_rows_set_aside(settings: Settings, names: TopicNames, folder: Path) -> None:
