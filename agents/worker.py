@@ -74,7 +74,7 @@ class Worker:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         ranker, popularity = Ranker(settings.ranking, self._catalog), LivePopularity(settings.popularity)
         observers = make_observers(settings, popularity, self._catalog)
-        work = make_group_work(settings, ranker, popularity, observers)
+        work = make_group_work(settings, ranker, popularity, observers, observers.arrival_counts, observers.outcome_log)
         self._pipeline = CommitPipeline(
             self._store, self._serving, committer, work, self._thread, settings, self._fail, self._guard
         )

@@ -8,6 +8,7 @@ import typer
 
 from jobs.user_requests.send import UserRequest, send_and_wait
 from streams.messages.receipt import Receipt
+from streams.process.format_text import pluralize
 from streams.settings import read_settings
 
 User = Annotated[str, typer.Argument(help="The listener's id.")]
@@ -37,5 +38,6 @@ def describe_receipt(receipt: Receipt) -> str:
     return (
         f"{outcome} (partition {receipt.partition}): the request is at offset {receipt.plays_offset} of plays, "
         f"{record} at {receipt.changelog_offset} of the users changelog"
-        + (f", the tombstone at {tombstone} of recommendations." if tombstone is not None else ".")
+        + (f", the tombstone at {tombstone} of recommendations" if tombstone is not None else "")
+        + (f"; so are the copies on {pluralize(receipt.copies, 'other partition')}." if receipt.copies else ".")
     )

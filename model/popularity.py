@@ -57,7 +57,15 @@ class LivePlays:
         """Begin with plays as of a time; 0 if the time is unknown, and they count as of the first play."""
         return cls(plays.astype(np.float64), as_of_s, as_of_s)
 
-    def add(self, rows: Rows, weights: Floats, played_at_s: Counts, half_life_s: float, now_s: int) -> None:
+    def add(
+        self,
+        rows: Rows,
+        weights: Floats,
+        played_at_s: Counts,
+        half_life_s: float,
+        now_s: int,
+        replaced: tuple[Floats, Counts] | None = None,
+    ) -> None:
         """Count plays.
 
         Args:
@@ -67,6 +75,7 @@ class LivePlays:
                 that is wrong by years cannot make all other plays worthless.
             half_life_s: Seconds after which a play counts half; infinite for no decay.
             now_s: Now.
+            replaced: Weights that were counted before and that these replace, with their times, of the same shapes.
         """
         counted = (rows >= 0) & (weights > 0)
         if not counted.any():
@@ -80,9 +89,12 @@ class LivePlays:
             self.sums *= 2.0 ** ((self.reference_s - self.latest_s) / half_life_s)
             self.reference_s = self.latest_s
         worth = weights[counted] * np.exp2((times - self.reference_s) / half_life_s)
+        if replaced is not None:
+            before, before_s = replaced[0][counted], np.minimum(replaced[1][counted].astype(np.int64), now_s)
+            worth = worth - before * np.exp2((before_s - self.reference_s) / half_life_s)
         np.add.at(self.sums, rows[counted], worth)
 
     def plays(self, half_life_s: float) -> Doubles:
         """Return the plays of every item as of the latest play, shape (n_items,)."""
         plays: Doubles = self.sums * 2.0 ** ((self.reference_s - self.latest_s) / half_life_s)
-        return plays
+        return np.maximum(plays, 0.0, out=plays)

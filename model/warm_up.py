@@ -11,7 +11,9 @@ from model.fixed_items import FixedItems
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
 from model.item_weights import item_weights
+from model.listener_popularity import Signals, contributions
 from model.objective import Objective
+from model.only_against import only_against
 from model.ragged import RaggedKeys, RaggedMarks, RaggedRows, WeightedRows
 from model.ranking import best_of, top_n
 
@@ -24,6 +26,8 @@ def warm_up() -> None:
     histories = Histories(starts, keys, ones, times, times)
     histories, _ = add_plays(histories, times, Plays(starts, keys, ones, times), history_max=2)
     item_weights(histories, NO_DECAY)
+    only_against(starts, keys, -ones)
+    contributions(histories, Signals(starts, keys, ones, times, np.ones(1, np.bool_)), np.inf)
     rows, items = np.zeros(1, np.int32), FixedItems(np.ones((1, 1), np.float32), ones)
     objective, signals = Objective(factors=1), WeightedRows(starts, rows, ones)
     x = fold_in(signals, items, objective, np.zeros((1, 1), np.float32))

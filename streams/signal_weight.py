@@ -1,10 +1,29 @@
 """The weight of a signal: by its type, and by the share of the item that the listener heard."""
 
+from typing import NamedTuple
+
 from streams.settings.users import SignalSettings
 
 PLAY, SKIP = "play", "skip"
 SKIP_WEIGHT = -1.0
 """The weight of a play that was cut short, if the settings name no type `skip`."""
+
+
+class Worth(NamedTuple):
+    """The worth of a signal."""
+
+    weight: float
+    """Before any decay; below 0 if it speaks against the item."""
+    is_play: bool
+    """Whether it makes earlier signals one play older."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Return whether it changes nothing: a play of which nothing was heard."""
+        return self.weight == 0 and not self.is_play
+
+
+NOTHING = Worth(0.0, is_play=False)
 
 
 class SignalWeights:
@@ -21,10 +40,11 @@ class SignalWeights:
         self._scaled, self._skip_below = signals.completion == "scale", signals.skip_below
         self._skip = self._weights.get(SKIP, SKIP_WEIGHT)
 
-    def weight(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> float:
-        """Return the weight of a signal before any decay; below 0 if it speaks against the item.
+    def worth(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> Worth:
+        """Return the worth of a signal.
 
         Completion scales plays only: a like of a song that was cut short has its whole weight.
+        A play of 0 ms is worth nothing and ages nothing. A play below `skip_below` is a skip, and ages nothing either.
 
         Args:
             kind: Its type, one of `types`.
@@ -32,9 +52,13 @@ class SignalWeights:
             duration_ms: Duration of the item in milliseconds, if known.
         """
         weight = self._weights[kind]
-        if kind != PLAY or ms_played is None or not duration_ms:
-            return weight
+        if kind != PLAY or ms_played is None or not (self._scaled or self._skip_below):
+            return Worth(weight, kind == PLAY)
+        if not duration_ms:
+            return Worth(weight, is_play=True) if ms_played else NOTHING
         completion = min(1.0, ms_played / duration_ms)
         if completion < self._skip_below:
-            return self._skip
-        return weight * completion if self._scaled else weight
+            return Worth(self._skip, is_play=False)
+        if not ms_played:
+            return NOTHING
+        return Worth(weight * completion if self._scaled else weight, is_play=True)

@@ -16,6 +16,7 @@ from web.routes.openapi import describe
 from web.routes.plays import PlayRoutes
 from web.server.access import Access
 from web.server.guard import Guard
+from web.server.methods import Methods
 from web.server.problems import add_problems
 
 DESCRIPTION = """\
@@ -36,15 +37,18 @@ def create_api(parts: GatewayParts, access: Access) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for paths in (
+    paths = (
         PlayRoutes(parts),
         ListRoutes(parts),
         ItemRoutes(parts),
         ListenerRoutes(parts),
         HealthRoutes(parts),
         PageRoutes(parts, access),
-    ):
-        app.include_router(paths.router())
+    )
+    app.state.routes = list(app.routes)
+    for router in [path.router() for path in paths]:
+        app.include_router(router)
+        app.state.routes += router.routes
     add_problems(app)
     describe(app, parts.settings.signals.weights.keys(), needs_token=access.needs_token)
     return app
@@ -52,5 +56,5 @@ def create_api(parts: GatewayParts, access: Access) -> FastAPI:
 
 def create_app(parts: GatewayParts, access: Access) -> ASGIApp:
     """Return the whole app of a gateway."""
-    quick = FastLists(create_api(parts, access), ListRoutes(parts))
+    quick = FastLists(Methods(create_api(parts, access)), ListRoutes(parts))
     return Guard(quick, parts.settings.gateway, access, parts.metrics)

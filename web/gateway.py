@@ -69,7 +69,7 @@ class Gateway:
         broadcasts = [
             followed(names.generations, partial(take_announcement, parts)),
             followed(names.popular_items, parts.popular.on_record),
-            followed(names.pulse, parts.dashboard.on_pulse),
+            followed(names.pulse, parts.on_pulse),
         ]
         server = server_of(create_app(parts, self._access), self._settings.gateway)
         serving = asyncio.create_task(server.serve([bound]), name="http")
@@ -163,4 +163,6 @@ def open_own_view(settings: Settings) -> View:
     """
     ids, names = topic_ids(settings), topic_names(settings)
     identity = ",".join(ids.get(name, "") for name in (names.recommendations, names.related_items, names.catalog))
-    return open_view(settings.application.gateway_path / "view", identity.encode(), time.time())
+    n_partitions = settings.topics.partitions
+    identity += f",{n_partitions}"  # it tells which lists are misplaced
+    return open_view(settings.application.gateway_path / "view", identity.encode(), time.time(), n_partitions)

@@ -9,7 +9,7 @@ import msgspec
 from state.catalog.item_catalog import ItemCatalog
 from state.gateway_view import View
 from streams.fetch.unreadable_places import UnreadablePlaces
-from streams.messages.records import ALL_KINDS, Recommendations
+from streams.messages.records import ALL_KINDS, PopularItems, Recommendations
 from streams.partitioning import partition_of
 from streams.readers.latest_list import read_list
 from streams.readers.latest_popular import as_list_of
@@ -85,7 +85,9 @@ class ListReader:
         if held is not None and as_it_stands and held.expires_at_ms > now_ms:
             return held.value  # nearly every read
         recommendations = None if held is None else read_list(held.value)
-        return encode(self._cut(user_id, recommendations, wanted, now_ms), reflected=reflected)
+        answered = self._cut(user_id, recommendations, wanted, now_ms)
+        why = _why_empty(answered, wanted) if not answered.items and wanted.kind is not None else None
+        return encode(answered, reflected=reflected, why=why)
 
     def _cut(
         self, user_id: str, recommendations: Recommendations | None, wanted: Wanted, now_ms: int
@@ -93,7 +95,7 @@ class ListReader:
         """Return the requested part of the listener's own list, or of the popular one if it is missing or expired."""
         if recommendations is None or recommendations.expires_at_ms <= now_ms:
             self._check_whole(user_id)
-            popular = self._popular.of(wanted.kind or ALL_KINDS)
+            popular = self._popular_of(wanted.kind)
             if popular is not None:
                 recommendations, wanted = as_list_of(user_id, popular, self._settings), wanted._replace(kind=None)
         if recommendations is None:
@@ -115,17 +117,23 @@ class ListReader:
             message = f"The list of this listener is not known, because a part of its topic cannot be read: {place}."
             raise ListUnknownError(message)
 
+    def _popular_of(self, kind: str | None) -> PopularItems | None:
+        """Return the popular list of a kind: an empty one if no popular item has the kind, None if there is no list."""
+        popular = self._popular.of(kind or ALL_KINDS)
+        if popular is None and kind is not None and (every := self._popular.of(ALL_KINDS)) is not None:
+            return msgspec.structs.replace(every, kind=kind, items=[], plays=[])
+        return popular
+
     def held(self, user_id: str) -> Recommendations | None:
         """Return a listener's own list, whole, as it stands on the topic."""
         recommendations = self._view.list_of(user_id)
         return None if recommendations is None else read_list(recommendations.value)
 
-    async def reflects(self, user_id: str, offset: int, wait_s: float) -> bool:
-        """Wait until a listener's list reflects the play at an offset of their partition, or the time is up.
+    async def reflects(self, user_id: str, partition: int, offset: int, wait_s: float) -> bool:
+        """Wait until a listener's list reflects the play at an offset of a partition, or the time is up.
 
         A play that changes nothing leaves no list: then it is enough that workers have committed it.
         """
-        partition = partition_of(user_id, self._settings.topics.partitions)
         return await self._until(user_id, lambda: self._is_reflected(user_id, partition, offset), wait_s)
 
     async def gone(self, user_id: str, wait_s: float) -> bool:
@@ -147,9 +155,9 @@ class ListReader:
         return True
 
     def _is_reflected(self, user_id: str, partition: int, offset: int) -> bool:
-        held = self._view.list_of(user_id)
+        reflected = self._view.reflected_position(user_id, partition)
         position = self._epoch.position(offset)
-        return (held is not None and held.position >= position) or self._progress.is_settled(partition, offset)
+        return (reflected is not None and reflected >= position) or self._progress.is_settled(partition, offset)
 
 
 def cut(
@@ -159,16 +167,37 @@ def cut(
     kind_of: Callable[[str], str | None],
 ) -> Recommendations:
     """Return a list without items that the request excludes or that are unavailable now, in the same order."""
+    excluded = _excluded(recommendations.items, wanted.exclude)
     positions = [
         at
         for at, item_id in enumerate(recommendations.items)
         if is_available(item_id)
-        and item_id not in wanted.exclude
+        and item_id not in excluded
         and (wanted.kind is None or kind_of(item_id) == wanted.kind)
     ][: wanted.n]
     if len(positions) == len(recommendations.items):
         return recommendations
     return msgspec.structs.replace(recommendations, **dict(_picked(recommendations, positions)))
+
+
+def _excluded(items: Sequence[str], given: Collection[str]) -> set[str]:
+    """Return the ids that a request excludes: each value is the id of an item in the list, or ids between commas.
+
+    >>> sorted(_excluded(["a", "b", "c,d"], ["a,b", "c,d"]))
+    ['a', 'b', 'c,d']
+    """
+    if not given:
+        return set()
+    listed = set(items)
+    return {part for value in given for part in ((value,) if value in listed else value.split(","))}
+
+
+def _why_empty(recommendations: Recommendations, wanted: Wanted) -> str:
+    """Return why a list of a kind has no item."""
+    whose = "the popular list" if recommendations.kind == "popular" else "this listener's list"
+    return (
+        f"No available item of {whose} is of the kind {wanted.kind!r}: the kind of an item is the one in the catalog."
+    )
 
 
 def _picked(recommendations: Recommendations, positions: Sequence[int]) -> Iterator[tuple[str, list[Any]]]:
@@ -177,9 +206,11 @@ def _picked(recommendations: Recommendations, positions: Sequence[int]) -> Itera
         yield name, [column[at] for at in positions] if column else column
 
 
-def encode(recommendations: Recommendations, *, reflected: bool | None) -> bytes:
+def encode(recommendations: Recommendations, *, reflected: bool | None, why: str | None = None) -> bytes:
     """Return a list as it is given out."""
-    if reflected is None:
+    if reflected is None and why is None:
         return msgspec.json.encode(recommendations)
     fields = {name: getattr(recommendations, name) for name in recommendations.__struct_fields__}
-    return msgspec.json.encode(ListAnswer(**fields, reflected=reflected))
+    unset = msgspec.UNSET
+    answer = ListAnswer(**fields, reflected=unset if reflected is None else reflected, why=why or unset)
+    return msgspec.json.encode(answer)

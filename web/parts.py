@@ -18,6 +18,7 @@ from streams.settings import Settings
 from web.feeds.commit_progress import CommitProgress
 from web.feeds.dashboard import Dashboard
 from web.feeds.list_waiters import ListWaiters
+from web.feeds.outcome_feed import OutcomeFeed
 from web.feeds.play_latency import PlayLatency
 from web.feeds.popular_lists import PopularLists
 from web.feeds.present_epoch import PresentEpoch
@@ -64,9 +65,15 @@ class GatewayParts:
     rejects: Rejects
     streams: OpenStreams
     play_latency: PlayLatency
+    outcomes: OutcomeFeed
     metrics: GatewayMetrics
     unreadable: UnreadablePlaces
     """The places of all followed topics that could not be read."""
+
+    def on_pulse(self, key: bytes | None, value: bytes | None) -> None:
+        """Take in a record of `pulse`: the figures of a worker, and the outcomes of events."""
+        self.outcomes.on_record(key, value)
+        self.dashboard.on_pulse(key, value)
 
     @property
     def caught_up(self) -> bool:
@@ -119,6 +126,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         rejects=rejects,
         streams=streams,
         play_latency=PlayLatency(),
+        outcomes=OutcomeFeed(),
         metrics=GatewayMetrics(state, DiskMetrics(settings.application.data_path)),
         unreadable=unreadable,
     )

@@ -13,6 +13,13 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 
     partition: Annotated[int, Meta(ge=0, description="Partition of `plays`.")]
     offset: Annotated[int, Meta(ge=0, description="Its offset there; `after=partition:offset` waits for it.")]
+    outcome: Annotated[
+        str | msgspec.UnsetType,
+        Meta(
+            description="With `wait`: its outcome, such as `learnt`, `capped`, `retried` or `rejected`; "
+            "`waiting` if no worker has reported on it in time. Otherwise left out."
+        ),
+    ] = msgspec.UNSET
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +51,9 @@ class ListAnswer(Recommendations, frozen=True, kw_only=True):
         bool | msgspec.UnsetType,
         Meta(description="With `after`: whether the list, as it should be, knows of that play; else left out."),
     ] = msgspec.UNSET
+    why: Annotated[str | msgspec.UnsetType, Meta(description="Why a list of a `kind` has no items; else left out.")] = (
+        msgspec.UNSET
+    )
 
 
 class ItemsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from state.generations.generation import Generation
 from state.keys import MARK
 from state.lists.context import ListContext
 from state.lists.popularity import Popularity
-from state.lists.user_exclusions import unwanted
+from state.lists.user_exclusions import only_skipped, unwanted
 from state.users.event_columns import Action, EventColumns
 from state.users.learn import OUTCOMES
 from state.users.record_batch import UserRecords
@@ -136,7 +136,7 @@ def _ranks(
         GroupSignals(events.starts, events.item_keys, marks, known, plays),
         history,
         history.select(known_out),
-        hidden.join(cooled),
+        hidden.join(cooled).join(only_skipped(records)),
         records.listed,
         popular,
     )

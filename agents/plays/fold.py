@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.group_context import GroupContext, GroupObserver
+from agents.observers.outcome_log import OutcomeLog
 from agents.plays.changes import Changes, Users, changes_by_partition
 from agents.plays.decode import Group
 from model.arrays import Flags
@@ -17,7 +18,7 @@ from state.lists.encode import ListEncoder
 from state.lists.publish_policy import PublishPolicy, make_markers, record_published
 from state.users.forget import forget
 from state.users.learn import half_lives_of, learn
-from state.users.record import OWED
+from state.users.record import NOTHING_APPLIED, OWED
 from state.users.record_batch import UserRecords, pack, unpack
 from streams.settings import Settings
 
@@ -25,8 +26,15 @@ from streams.settings import Settings
 class Folder:
     """Folds groups of events, and users without new events, into records and lists."""
 
-    def __init__(self, settings: Settings, lists: ListBuilder, observers: Sequence[GroupObserver]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        lists: ListBuilder,
+        observers: Sequence[GroupObserver],
+        outcome_log: OutcomeLog | None = None,
+    ) -> None:
         """Build lists with `lists`; the observers see every group in this order."""
+        self._outcome_log = outcome_log or OutcomeLog()
         self._settings, self._lists, self._observers = settings, lists, observers
         self._policy, self._encoder = PublishPolicy(settings.lists), ListEncoder(settings)
 
@@ -35,16 +43,22 @@ class Folder:
 
         A forgotten user has an empty record, and a tombstone in the place of a list, unless they have played since.
         The list of every other touched user is published if `PublishPolicy` says so, or if an event of the user was
-        delivered again: the crash that caused the delivery may have lost the list.
+        delivered again: the crash that caused the delivery may have lost the list. Nothing is written for a user
+        without a record, if the group has only copies of their requests.
         """
         records = self._read(group.users, context)
+        unknown = group.copies_only & (records.header["applied_offset"] == NOTHING_APPLIED)
         before, forgotten = forget(records, group.forget_offsets, context.now_ms // 1000)
         generation = context.generation
         half_lives = generation.manifest.objective.half_lives if generation else half_lives_of(self._settings)
         records, repeated, outcomes = learn(before, group.events, self._settings, half_lives)
+        n_users = {partition: len(keys) for partition, keys in group.users.items()}
+        self._outcome_log.stage(group.places, n_users, group.events, outcomes)
         for observer in self._observers:
             observer.learned(context, before, group.events, outcomes)
         changes = self._settle(group.users, records, repeated | forgotten, context)
+        if unknown.any():
+            changes = _without(changes, group.users, unknown)
         return _with_names_and_rejects(changes, group, context)
 
     def refold(self, users: Users, context: GroupContext, *, publish_all: bool) -> dict[int, Changes]:
@@ -79,6 +93,19 @@ class Folder:
             records.header["flags"] &= ~np.uint8(OWED)
         make_markers(records, blank, context.now_ms)
         return changes_by_partition(users, records.header["applied_offset"], pack(records), messages)
+
+
+def _without(changes: dict[int, Changes], users: Users, left_out: Flags) -> dict[int, Changes]:
+    """Return changes without the records and lists of some users."""
+    every = [(partition, key) for partition, keys in users.items() for key in keys]
+    gone = {every[u] for u in np.flatnonzero(left_out).tolist()}
+    return {
+        partition: folded._replace(
+            changelog=[item for item in folded.changelog if (partition, item[0]) not in gone],
+            lists=[item for item in folded.lists if (partition, item[0]) not in gone],
+        )
+        for partition, folded in changes.items()
+    }
 
 
 def _with_names_and_rejects(changes: dict[int, Changes], group: Group, context: GroupContext) -> dict[int, Changes]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from agents.group_context import GroupContext, GroupObserver
+from agents.observers.arrival_counts import ArrivalCounts
+from agents.observers.outcome_log import OutcomeLog
 from agents.plays.changes import Changes, Users, remove_markers
 from agents.plays.decode import read_group
 from agents.plays.fold import Folder
@@ -22,9 +24,17 @@ class GroupWork:
     Partitions that this worker does not own are left out of the changes.
     """
 
-    def __init__(self, settings: Settings, folder: Folder, private_lists: PrivateLists) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Folder,
+        private_lists: PrivateLists,
+        arrival_counts: ArrivalCounts | None = None,
+        outcome_log: OutcomeLog | None = None,
+    ) -> None:
         """Fold with `folder`, and add private lists."""
         self._settings, self._folder, self.private_lists = settings, folder, private_lists
+        self._arrival_counts, self.outcome_log = arrival_counts or ArrivalCounts(), outcome_log or OutcomeLog()
 
     def fold(self, slices: Sequence[Slice], context: GroupContext) -> dict[int, Changes]:
         """Decode slices and fold their events."""
@@ -32,7 +42,8 @@ class GroupWork:
         if not owned:
             return {}
         epochs = {part.partition: context.states[part.partition].epoch.epoch for part in owned}
-        group = read_group(owned, self._settings, epochs)
+        group = read_group(owned, self._settings, epochs, context.now_ms)
+        self._arrival_counts.add(group.arrivals)
         return self.private_lists.add(self._folder.fold(group, context), group, context)
 
     def refold(self, users: Users, context: GroupContext, *, publish_all: bool) -> dict[int, Changes]:
@@ -51,12 +62,19 @@ class GroupWork:
 
 
 def make_group_work(
-    settings: Settings, ranker: Ranker, popularity: Popularity, observers: Iterable[GroupObserver]
+    settings: Settings,
+    ranker: Ranker,
+    popularity: Popularity,
+    observers: Iterable[GroupObserver],
+    arrival_counts: ArrivalCounts | None = None,
+    outcome_log: OutcomeLog | None = None,
 ) -> GroupWork:
     """Return the work of a worker that ranks with `ranker`, with its folder, lists and private sessions."""
     lists = ListBuilder(settings, ranker, popularity)
-    folder = Folder(settings, lists, list(observers))
-    return GroupWork(settings, folder, PrivateLists(settings, lists, PrivateSessions(settings.private)))
+    outcome_log = outcome_log or OutcomeLog()
+    folder = Folder(settings, lists, list(observers), outcome_log)
+    private_lists = PrivateLists(settings, lists, PrivateSessions(settings.private))
+    return GroupWork(settings, folder, private_lists, arrival_counts, outcome_log)
 
 
 def _owned(users: Users, context: GroupContext) -> Users:

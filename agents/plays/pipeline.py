@@ -144,6 +144,7 @@ class CommitPipeline:
         admission = self._guard.admit(group, self._committer.write_through)
         committed = await self._commit(partitions, lambda context: self._work.fold(group, context), admission)
         self.flow.add(self._clock() - began)
+        self._work.outcome_log.confirm(committed.durable)
         durable = [part for part in group if part.partition in committed.durable]
         readable = (part.records for part in durable if not is_unreadable(part.records))
         arrived_ms = [record.timestamp for records in readable for record in records]

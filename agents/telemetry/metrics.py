@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agents.observers.arrival_counts import ArrivalCounts
 from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.live_quality import LISTS, LiveQuality
 from agents.observers.ordered import Observers
@@ -25,6 +26,12 @@ from streams.consumer.slices import StableEnd
 
 log = logging.getLogger(__name__)
 
+ARRIVALS = {
+    "records": "Records of plays that were read.",
+    "rejected": "Of those, records that are no event.",
+    "misplaced": "Of those, events on a partition that is not the one of their key.",
+    "ahead": "Of those, signals from the future, which count as of their arrival.",
+}
 HOST = "127.0.0.1"
 """Only this machine may scrape, unless a setting says otherwise."""
 
@@ -66,12 +73,14 @@ class WorkerMetrics(Collector):
         self._source, self._lost = source, lost
         self._ranker, self._serving, self._store = ranker, serving, store
         self._outcome_counts, self._quality = observers.outcome_counts, observers.live_quality
+        self._arrival_counts = observers.arrival_counts
         self._pulses, self._latencies, self._disk = pulses, latencies, disk
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current value of every metric."""
         yield from self._of_events()
         yield from self._of_lost()
+        yield from _of_arrivals(self._arrival_counts)
         yield from self._of_ranking()
         yield from self._of_catalog()
         yield from self._of_serving()
@@ -164,6 +173,20 @@ def _of_stable_ends(ends: Mapping[int, StableEnd]) -> Iterator[Metric]:
         waiting.add_metric([str(partition)], end.n_waiting)
     yield offsets
     yield waiting
+
+
+def _of_arrivals(arrivals: ArrivalCounts) -> Iterator[Metric]:
+    """Yield the counts of records, and of those with a fault of their producer."""
+    for name, text in ARRIVALS.items():
+        yield CounterMetricFamily(
+            f"playfold_records_{name}" if name != "records" else "playfold_records", text, value=arrivals.counts[name]
+        )
+    hints = CounterMetricFamily(
+        "playfold_odd_hints", "Optional fields of plays with impossible values, ignored.", labels=["field"]
+    )
+    for name, n in arrivals.odd_hints.items():
+        hints.add_metric([name], n)
+    yield hints
 
 
 def _of_latencies(latencies: LatencyHistogram) -> Metric:

@@ -73,6 +73,9 @@ def replay_file(
     speed: Annotated[float | None, typer.Option(min=1e-6, help="Multiple of the pace of the plays' own times.")] = None,
     from_row: Annotated[int, typer.Option("--from", min=1, help="First row to send.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Largest number of plays to send.")] = None,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait for the workers' reports on the last plays.")
+    ] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Send plays to the plays topic.
@@ -104,6 +107,7 @@ def replay_file(
         sets_bad_aside=set_aside is not None,
         sends_requests=with_requests,
         as_json=as_json,
+        wait_s=wait,
     )
     settings = read_settings()
     name = None if format_name is None else str(format_name)

@@ -106,7 +106,9 @@ class ImportRun:
         async def send() -> bool:
             async with Outbox(settings.kafka) as outbox:
                 sender = ImportSender(outbox, settings, records.record, descriptions)
-                return await send_with(sender, descriptions.of(plays.pieces(options.from_row)), options, count)
+                return await send_with(
+                    sender, descriptions.of(plays.pieces(options.from_row)), options, count, self._settings
+                )
 
         with progress_bar(quiet=options.as_json) as progress:
             count = Count(options.from_row, progress, total_of(plays.n_plays, options))

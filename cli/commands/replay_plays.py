@@ -5,7 +5,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +33,9 @@ from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
 from streams.files.row_types import RowTypes
 from streams.files.set_aside import SetAside
 from streams.files.sorted_plays import SortedPlays
+from streams.messages.outcomes import LEARNED
 from streams.outbox import Outbox
+from streams.readers.outcome_watch import OutcomeWatch, watch_outcomes
 from streams.settings import Settings
 from streams.topics.admin import verify_topics
 
@@ -50,6 +53,8 @@ class ReplayOptions(NamedTuple):
     """Whether rows with values that do not fit are set aside, too; otherwise the first of them ends the replay."""
     sends_requests: bool
     as_json: bool
+    wait_s: float = 10.0
+    """Seconds to wait for the reports of workers on the last plays."""
 
 
 class Count:
@@ -58,6 +63,7 @@ class Count:
     Attributes:
         n_plays: Plays that Kafka has acknowledged.
         next_row: The row to continue from.
+        watch: Awaits the outcomes of these plays; None before the replay.
     """
 
     def __init__(self, first_row: int, progress: Progress, total: int | None) -> None:
@@ -66,11 +72,16 @@ class Count:
         self.n_plays = 0
         self._n_rows = 0
         self._began = time.monotonic()
+        self._ended: float | None = None
+        self.watch: OutcomeWatch | None = None
         self._progress = progress
         self._task = progress.add_task("plays", total=total)
 
     def add(self, piece: PlaysPiece, sent: list[Sent]) -> None:
-        """Count plays that Kafka has acknowledged."""
+        """Count plays that Kafka has acknowledged, and expect a report on each."""
+        if self.watch is not None:
+            for part in sent:
+                self.watch.expect(part.partition, part.written.first, part.written.last)
         self.n_plays += sum(len(part.rows) for part in sent)
         self._n_rows += piece.n_plays
         self.next_row = piece.first_row + piece.n_plays
@@ -79,8 +90,22 @@ class Count:
 
     @property
     def seconds(self) -> float:
-        """Return the seconds since the beginning."""
-        return max(time.monotonic() - self._began, 1e-9)
+        """Return the seconds from the beginning until the last acknowledgement, or until now."""
+        return max((self._ended or time.monotonic()) - self._began, 1e-9)
+
+    def end(self) -> None:
+        """Stop the clock: every play is acknowledged."""
+        self._ended = time.monotonic()
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """Return the plays by their outcome."""
+        return self.watch.counts if self.watch else Counter()
+
+    @property
+    def n_unreported(self) -> int:
+        """Return the number of plays that no worker has reported on."""
+        return self.watch.n_awaited if self.watch else 0
 
 
 class PlaysRun:
@@ -177,18 +202,34 @@ async def send_all(
 ) -> bool:
     """Replay until the end or Ctrl-C; return True after Ctrl-C."""
     async with Outbox(settings.kafka) as outbox:
-        return await send_with(Sender(outbox, settings, types.record), pieces, options, count)
+        return await send_with(Sender(outbox, settings, types.record), pieces, options, count, settings)
 
 
-async def send_with(sender: Sender, pieces: Iterator[PlaysPiece], options: ReplayOptions, count: Count) -> bool:
-    """Replay with a sender until the end or Ctrl-C; return True after Ctrl-C."""
+async def send_with(
+    sender: Sender, pieces: Iterator[PlaysPiece], options: ReplayOptions, count: Count, settings: Settings
+) -> bool:
+    """Replay with a sender until the end or Ctrl-C, then wait for the reports of workers; return True after Ctrl-C."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await replay(
-        limit_pieces(pieces, options.limit) if options.limit else pieces, sender, options.pace, count.add, stop
-    )
-    return stop.is_set()
+    pieces = limit_pieces(pieces, options.limit) if options.limit else pieces
+    async with watch_outcomes(settings) as watch:
+        count.watch = watch
+        await replay(pieces, sender, options.pace, count.add, stop)
+        count.end()
+        was_stopped = stop.is_set()
+        stop.clear()
+        await _end_early(watch.wait(options.wait_s), stop)
+    return was_stopped
+
+
+async def _end_early(wait: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Wait until something ends, or Ctrl-C."""
+    waiting, stopping = asyncio.create_task(wait), asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (waiting, stopping):
+        task.cancel()
+    await asyncio.gather(waiting, stopping, return_exceptions=True)
 
 
 def print_result(
@@ -197,16 +238,34 @@ def print_result(
     """Print the result of the replay, with further figures and sentences about it."""
     if as_json:
         answer = {"plays": count.n_plays, "next_row": count.next_row, "seconds": count.seconds, "stopped": stopped}
-        typer.echo(msgspec.json.encode(answer | {"set_aside": dict(aside.counts)} | figures))
+        effects = {"outcomes": dict(count.outcomes), "unreported": count.n_unreported}
+        typer.echo(msgspec.json.encode(answer | {"set_aside": dict(aside.counts)} | figures | effects))
     else:
         if stopped:
             first = f"Stopped. Every row before {count.next_row} is acknowledged: go on with --from {count.next_row}."
         else:
             rate = count.n_plays / count.seconds
             first = f"Sent {count.n_plays:,} plays in {count.seconds:.1f} s ({rate:,.0f} plays/s), all acknowledged."
-        typer.echo(" ".join(part for part in (first, sentence, aside.describe()) if part))
+        effect = describe_outcomes(count.outcomes, count.n_unreported) if count.n_plays else ""
+        typer.echo(" ".join(part for part in (first, sentence, aside.describe(), effect) if part))
     if stopped:
         raise typer.Exit(INTERRUPTED)
+
+
+def describe_outcomes(outcomes: Counter[str], n_unreported: int) -> str:
+    """Return the outcomes of plays in a sentence.
+
+    >>> describe_outcomes(Counter(learnt=5, capped=2), 0)
+    'Of these, workers have learnt 5; not learnt: 2 capped.'
+    """
+    if not outcomes:
+        return "No worker has reported on them yet: `playfold pulse` shows the workers."
+    n_learnt = sum(outcomes[name] for name in LEARNED)
+    others = [f"{n:,} {name}" for name, n in outcomes.most_common() if name not in LEARNED]
+    parts = [f"Of these, workers have learnt {n_learnt:,}"]
+    parts += [f"not learnt: {', '.join(others)}"] if others else []
+    parts += [f"{n_unreported:,} wait"] if n_unreported else []
+    return f"{'; '.join(parts)}."
 
 
 TIME_FIGURES = {

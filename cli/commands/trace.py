@@ -17,7 +17,14 @@ from rich.text import Text
 from agents.plays.recompute import recompute
 from cli.user_requests import AsJson, User
 from jobs.user_requests.trace import Limits, Tracer
-from jobs.user_requests.trace_document import Trace, TracedEvent, TracedEvents, TracedList, TracedRecord, TracedState
+from jobs.user_requests.trace_document import (
+    PartitionTrace,
+    TracedEvent,
+    TracedEvents,
+    TracedList,
+    TracedRecord,
+    TracedState,
+)
 from streams.partitioning import partition_of
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
@@ -75,21 +82,37 @@ def trace(
     if as_json:
         typer.echo(msgspec.json.encode(traced))
         return
-    typer.echo("\n".join(sentences_on_events(traced)))
+    print_partition(user, traced)
+    for part in traced.elsewhere:
+        typer.echo(f"\n{sentence_on_misplaced(part.events.partition, traced.events.partition)}")
+        print_partition(user, part)
+
+
+def print_partition(user: str, traced: PartitionTrace) -> None:
+    """Print the trace of a partition."""
+    typer.echo("\n".join(sentences_on_events(user, traced)))
     if traced.events.latest:
         Console().print(table_of(traced.events.latest))
     typer.echo("\n".join(sentences_on_result(traced)))
 
 
-def sentences_on_events(traced: Trace) -> Iterator[str]:
+def sentence_on_misplaced(partition: int, home: int) -> str:
+    """Return the cause of events on another partition than the one of their key."""
+    return (
+        f"Also on partition {partition}, though the key belongs to partition {home}: a producer writes with another "
+        "partitioner. For librdkafka, set partitioner=murmur2_random."
+    )
+
+
+def sentences_on_events(user_id: str, traced: PartitionTrace) -> Iterator[str]:
     """Yield the sentences above the table: which events were read, and whether their outcomes are certain."""
     events = traced.events
     partition = f"partition {events.partition} of plays"
     if events.topic_end == events.topic_start:
-        yield f"{traced.user_id}: no event, since {partition} is empty."
+        yield f"{user_id}: no event, since {partition} is empty."
         return
     span = f"offsets {events.read_start} to {events.topic_end - 1} of {partition}"
-    yield f"{traced.user_id}: {pluralize(events.n_events, 'event')} at {span}, the latest {len(events.latest)} shown."
+    yield f"{user_id}: {pluralize(events.n_events, 'event')} at {span}, the latest {len(events.latest)} shown."
     waiting = events.topic_end - max(events.committed, events.topic_start)
     if waiting > 0:
         committed = f"events up to offset {events.committed - 1}" if events.committed else "no event"
@@ -138,7 +161,7 @@ def table_of(events: Sequence[TracedEvent]) -> Table:
     return table
 
 
-def sentences_on_result(traced: Trace) -> Iterator[str]:
+def sentences_on_result(traced: PartitionTrace) -> Iterator[str]:
     """Yield the sentences below the table: the record, the states on this machine, the list."""
     partition, record = traced.events.partition, traced.record
     yield sentence_on_record(record, partition) if record else "There is no record of the listener."

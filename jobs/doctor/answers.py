@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from state.storage.disk_space import DiskSpace
-from streams.messages.records import Pulse, StateTopics
+from streams.messages.records import Pulse, RejectedPlay, StateTopics
 from streams.readers.lag import GroupOffsets
 from streams.readers.log_reader import Span
 from streams.readers.open_transactions import OpenTransaction
@@ -44,6 +44,15 @@ class WorkerReport(NamedTuple):
     pulse: Pulse
     arrived_at_ms: int
     """By the broker's clock."""
+    earliest: Pulse | None = None
+    """The earliest pulse that Kafka still has, by which recent counts are told from old ones."""
+
+
+class RejectReadings(NamedTuple):
+    """The latest events of all partitions, and those of them that were rejected."""
+
+    n_events: int
+    rejected: Sequence[RejectedPlay]
 
 
 class DiskUsage(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from jobs.announcement import announced
 from jobs.doctor.answers import WorkerReport
+from jobs.doctor.event_rules import check_events
 from jobs.doctor.finding import Finding, Issue, make_finding
 from jobs.doctor.probes import (
     name_producers,
@@ -16,6 +17,7 @@ from jobs.doctor.probes import (
     probe_gateway,
     probe_generation,
     probe_lag,
+    probe_rejects,
     probe_state,
     probe_workers,
 )
@@ -48,6 +50,7 @@ class Doctor:
             "lag": self._lag,
             "workers": self._workers,
             "clock": self._clock,
+            "events": self._events,
         }
         self._others = {"disk": self._disk, "gateway": self._gateway}
 
@@ -104,11 +107,15 @@ class Doctor:
     async def _clock(self) -> Finding:
         return check_clocks(await self._worker_reports(), now_ms())
 
+    async def _events(self) -> Finding:
+        rejects, reports = await asyncio.gather(probe_rejects(self._settings), self._worker_reports())
+        return check_events(rejects, reports, self._settings)
+
     async def _gateway(self) -> Finding:
         return check_gateway(await in_thread(lambda: probe_gateway(self._settings.gateway)))
 
     async def _worker_reports(self) -> list[WorkerReport]:
-        """Return the last pulses; two checks share one probe."""
+        """Return the last pulses; several checks share one probe."""
         if self._reports is None:
             self._reports = asyncio.create_task(probe_workers(self._settings))
         return await asyncio.shield(self._reports)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+import msgspec
 from kafka import TopicPartition
 
 from jobs.announcement import announced
@@ -14,6 +15,7 @@ from jobs.doctor.answers import (
     DiskUsage,
     GatewayResponse,
     LagReadings,
+    RejectReadings,
     StateReadings,
     WorkerReport,
 )
@@ -23,9 +25,10 @@ from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
 from state.storage.disk_space import disk_space_of
 from streams.connection.rights import MissingRightError
+from streams.messages.records import RejectedPlay
 from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import read_pulse
-from streams.readers.log_reader import partitions_of, read_topic, reader, spans_of
+from streams.readers.log_reader import partitions_of, read_span, read_topic, reader, spans_of
 from streams.readers.one_record import arrival_of
 from streams.readers.open_transactions import OpenTransaction, find_open_transactions
 from streams.readers.state_topics import latest_state_topics
@@ -40,7 +43,10 @@ LAG_INTERVAL_S = 2.0
 """Seconds between the two readings of the lag."""
 RESPONSE_S = 3.0
 """Longest wait for the gateway."""
+LATEST_EVENTS = 3000
+"""Events whose rejects are counted."""
 RESPONSE_BYTES_MAX = 65_536
+_read_reject = msgspec.json.Decoder(RejectedPlay).decode
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound: a listener on any address is asked here
 
 
@@ -92,6 +98,33 @@ async def probe_state(settings: Settings) -> StateReadings:
     return StateReadings(await latest_state_topics(settings), present)
 
 
+async def probe_rejects(settings: Settings) -> RejectReadings:
+    """Read which of the latest events were rejected.
+
+    Raises:
+        LogReadError: Kafka does not answer, or a topic is missing.
+    """
+    names = topic_names(settings)
+    async with lag_of(settings) as lag:
+        committed = {number: span.start for number, span in (await lag.spans()).items()}
+    each = -(-LATEST_EVENTS // len(committed))
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+        plays = await spans_of(consumer, await partitions_of(consumer, names.plays))
+        firsts = {tp.partition: max(span.start, committed.get(tp.partition, 0) - each) for tp, span in plays.items()}
+        spans = await spans_of(consumer, await partitions_of(consumer, names.plays_rejected))
+        starts = {tp: max(span.start, span.end - each) for tp, span in spans.items()}
+        ends = {tp: span.end for tp, span in spans.items()}
+        rejected: dict[tuple[int, int], RejectedPlay] = {}
+        async for _, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
+            for record in records:
+                with suppress(ValueError, RecursionError):  # another program may write to the topic
+                    reject = _read_reject(record.value or b"")
+                    if reject.offset >= firsts.get(reject.partition, 0):
+                        rejected[reject.partition, reject.offset] = reject
+    n_events = sum(max(0, committed.get(number, 0) - first) for number, first in firsts.items())
+    return RejectReadings(n_events, list(rejected.values()))
+
+
 async def probe_workers(settings: Settings) -> list[WorkerReport]:
     """Return the last pulse of every worker that reported within the hour.
 
@@ -103,7 +136,11 @@ async def probe_workers(settings: Settings) -> list[WorkerReport]:
         for record in records:
             pulse = read_pulse(record.key, record.value)
             if pulse is not None:
-                reports[pulse.instance] = WorkerReport(pulse, record.timestamp)
+                earlier = reports.get(pulse.instance)
+                earliest = earlier.earliest or earlier.pulse if earlier else None
+                if earliest and earliest.started_at_ms != pulse.started_at_ms:
+                    earliest = None
+                reports[pulse.instance] = WorkerReport(pulse, record.timestamp, earliest)
     return [reports[name] for name in sorted(reports)]
 
 

@@ -1,5 +1,7 @@
 """Events of a file of plays, or of MovieLens-100K."""
 
+import time
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,10 +11,11 @@ from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Flags, Floats, Keys
 from model.evaluation.event_log import Events, events_of
 from state.keys import item_key
+from streams.event_time import counted_at_ms
 from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
 from streams.settings.users import SignalSettings
-from streams.signal_weight import PLAY, SignalWeights
+from streams.signal_weight import PLAY, SignalWeights, Worth
 
 STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 """The weight of a rating as a signal: three and more stars count for a film, fewer against it."""
@@ -20,6 +23,8 @@ STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 
 def events_of_file(plays: PlaysFile, signals: SignalSettings, on_progress: ProgressCallback = no_progress) -> Events:
     """Read all plays and other signals of a file.
+
+    Signals of the future count as of now, and plays of which nothing was heard are left out, as a worker does it.
 
     Args:
         plays: The file.
@@ -30,11 +35,14 @@ def events_of_file(plays: PlaysFile, signals: SignalSettings, on_progress: Progr
         PlaysFileError: The file or a value in it cannot be read.
     """
     tables, n_read, total, signal_weights = [], 0, plays.n_plays, SignalWeights(signals)
+    now_ms = time.time_ns() // 1_000_000
     for piece in plays.pieces():
-        columns = (pa.array(piece.user_ids), pa.array(piece.item_ids), pa.array(piece.played_at_ms))
-        counted = pa.array([kind in (None, PLAY) for kind in piece.types])
-        weighted = pa.array(_signals(piece, signal_weights, plays)), counted
-        tables.append(pa.table([*columns, *weighted], ["user_id", "item_id", "played_at_ms", "signal", "is_play"]))
+        at_ms = [counted_at_ms(played_at_ms, now_ms, now_ms) for played_at_ms in piece.played_at_ms]
+        worths = _worths(piece, signal_weights, plays)
+        weights, counted = [worth.weight for worth in worths], [worth.is_play for worth in worths]
+        columns = [pa.array(column) for column in (piece.user_ids, piece.item_ids, at_ms, weights, counted)]
+        table = pa.table(columns, ["user_id", "item_id", "played_at_ms", "signal", "is_play"])
+        tables.append(table.filter(pa.array([not worth.is_nothing for worth in worths])))
         n_read += piece.n_plays
         on_progress(JobProgress(f"reading {plays.path.name}", n_read, total))
     if not tables:
@@ -44,9 +52,9 @@ def events_of_file(plays: PlaysFile, signals: SignalSettings, on_progress: Progr
     return _events(table, table["played_at_ms"].to_numpy() // 1000, *weighted)
 
 
-def _signals(piece: PlaysPiece, signal_weights: SignalWeights, plays: PlaysFile) -> list[float]:
-    """Return the weights of a piece's signals."""
-    weights = []
+def _worths(piece: PlaysPiece, signal_weights: SignalWeights, plays: PlaysFile) -> list[Worth]:
+    """Return the worth of a piece's signals."""
+    worths = []
     for row, (kind, *lengths) in enumerate(zip(piece.types, piece.ms_played, piece.duration_ms, strict=True)):
         if (kind or PLAY) not in signal_weights.types:
             message = (
@@ -54,8 +62,8 @@ def _signals(piece: PlaysPiece, signal_weights: SignalWeights, plays: PlaysFile)
                 f"{', '.join(sorted(signal_weights.types))}: set PLAYFOLD_EVENT_WEIGHTS."
             )
             raise PlaysFileError(message)
-        weights.append(signal_weights.weight(kind or PLAY, *lengths))
-    return weights
+        worths.append(signal_weights.worth(kind or PLAY, *lengths))
+    return worths
 
 
 def events_of_ml100k(films: Ml100k) -> Events:

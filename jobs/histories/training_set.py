@@ -1,5 +1,6 @@
 """The training set: listeners' histories as arrays, without the items that are held out for the gate."""
 
+import time
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -83,7 +84,7 @@ class TrainingSet(NamedTuple):
         Args:
             half_life_days: Days after which a play counts half, by its own event time.
             now_s: Now, in seconds since 1970. A play with a later event time counts as of now.
-            weight_max: The largest weight of a listener's signals of one item together.
+            weight_max: The largest contribution of a listener to one item.
         """
         histories, half_life_s = self.histories, half_life_days * DAY_S
         by_row = histories._replace(
@@ -143,7 +144,7 @@ def training_set_of(snapshot: Snapshot, settings: Settings) -> TrainingSet:
         rows,
         item_keys,
         [ids[key] for key in item_keys.tolist()],
-        active_listeners(plays, last_played_s, settings.retraining),
+        active_listeners(plays, np.minimum(last_played_s, time.time_ns() // 1_000_000_000), settings.retraining),
         hold_out(histories, in_gate(hashes, settings.retraining.gate_share), settings.users.history_max),
         hashes,
     )

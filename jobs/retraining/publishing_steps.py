@@ -14,6 +14,7 @@ from jobs.retraining.run import Run
 from jobs.retraining.serving_generation import open_serving
 from jobs.retraining.train import TrainedFactors
 from jobs.retraining.training_steps import load_training_set
+from model.listener_popularity import LISTENER_MAX
 from state.errors import GenerationError
 from state.generations.generation import Catalog, open_generation, write_generation
 from state.generations.manifest import Manifest, read_manifest
@@ -32,9 +33,8 @@ def write_files(run: Run, folder: Path) -> None:
     training_set, trained = load_training_set(run), TrainedFactors.load(run.path("train"))
     record, now_ms = trained.record, time.time_ns() // 1_000_000
     settings = run.settings
-    popularity, as_of_s = training_set.popularity(
-        settings.popularity.half_life_days, now_ms // 1000, settings.signals.item_weight_max
-    )
+    weight_max = min(LISTENER_MAX, settings.signals.item_weight_max)
+    popularity, as_of_s = training_set.popularity(settings.popularity.half_life_days, now_ms // 1000, weight_max)
     manifest = Manifest(
         generation_id=run.generation_id,
         created_at_ms=now_ms,

@@ -7,8 +7,9 @@ from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from state.keys import generation_key
 from state.lists.explain_score import Explanation, ExplanationError, explanation
-from state.users.record import applied_offset_of, generation_key_of, is_forgotten
-from streams.readers.latest_record import records_of
+from state.users.record import applied_offset_of, generation_key_of, is_forgotten, plays_of
+from streams.partitioning import fullest, partition_of
+from streams.readers.latest_record import records_under
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -36,14 +37,19 @@ def explain(user_id: str, item_id: str, settings: Settings) -> Explanation:
 async def latest_record(user_id: str, settings: Settings) -> bytes | None:
     """Return the record of a listener that counts: the one with the highest applied offset; None if there is none.
 
+    Of records on several partitions, which a producer with another partitioner leaves, the one with most plays counts.
+
     Raises:
         LogReadError: Kafka does not answer, or the topic is missing.
     """
-    latest: bytes | None = None
-    async for value in records_of(topic_names(settings).users_changelog, user_id, settings):
-        if value is None or latest is None or applied_offset_of(value) >= applied_offset_of(latest):
-            latest = value
-    return latest
+    records: dict[int, bytes] = {}
+    async for partition, record in records_under(topic_names(settings).users_changelog, user_id, settings):
+        if record.value is None:
+            records.pop(partition, None)
+        elif partition not in records or applied_offset_of(record.value) >= applied_offset_of(records[partition]):
+            records[partition] = record.value
+    best = fullest(records, plays_of, partition_of(user_id, settings.topics.partitions))
+    return best[1] if best else None
 
 
 def _generation_of(user_id: str, key: int, serving: str | None, settings: Settings) -> Generation:

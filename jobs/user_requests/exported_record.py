@@ -10,7 +10,14 @@ from model.objective import Objective
 from state.generations.open_store import generation_store
 from state.keys import ITEM_NAME_PREFIX, MARK, generation_key, is_item_name, item_key
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
-from streams.messages.export_document import ExportedEntry, ExportedItem, ExportedMark, ExportedRecord, ExportedShown
+from streams.messages.export_document import (
+    ExportedDay,
+    ExportedEntry,
+    ExportedItem,
+    ExportedMark,
+    ExportedRecord,
+    ExportedShown,
+)
 from streams.positions import epoch_of, offset_of
 from streams.settings import Settings
 
@@ -73,6 +80,7 @@ class StoredRecord:
             forgotten=is_forgotten(self._value),
             generation_key=_hex(record.generation_key) if record.generation_key else None,
             generation=generation,
+            days=[ExportedDay(day=day.day, signals=day.signals) for day in record.days],
             history=self._history(record, objective),
             play_ids=[_hex(key) for key in record.play_ids],
             hidden=[ExportedItem(item_key=_hex(key), item_id=self._item_ids.get(key)) for key in record.hidden],

@@ -1,7 +1,7 @@
 """A user request: sent to `plays`, and waited for until a worker has processed it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -16,6 +16,7 @@ from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
 from streams.positions import position_of
+from streams.readers.lag import lag_of
 from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.readers.open_transactions import find_open_transactions
 from streams.readers.state_topics import latest_state_topics
@@ -23,6 +24,8 @@ from streams.settings import Settings
 from streams.topics.identity import identify_topics
 from streams.topics.topics import TopicNames, topic_names
 
+COMMITTED_S = 0.1
+"""Pause before the next look at the committed offsets."""
 UserRequest = Forget | Pause | Resume | Hide | Unhide
 
 
@@ -39,7 +42,10 @@ class InvalidRequestError(ValueError):
 
 
 async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
-    """Send a request and wait until the record that a worker has written shows its effect.
+    """Send a request to all partitions and wait until the records that workers have written show its effect.
+
+    The request goes to the partition of the listener's key. Copies go to all others, where plays of a producer with
+    another partitioner may have left a record of the listener.
 
     Raises:
         InvalidRequestError: Workers would reject it.
@@ -47,26 +53,27 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
         OtherTopicError: The topic of plays is another one than that of the workers' state; nothing was sent.
         RequestTimeoutError: No record showed the effect within the time-out of Kafka.
     """
-    names, partition = topic_names(settings), partition_of(request.user_id, settings.topics.partitions)
-    followed = [TopicPartition(topic, partition) for topic in _topics_of_result(request, names)]
-    key, value = request.user_id.encode(), _encode(request, settings)
-    outbox = Outbox(settings.kafka, names.plays)
-    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer, outbox:
+    names, home = topic_names(settings), partition_of(request.user_id, settings.topics.partitions)
+    followed = [TopicPartition(topic, home) for topic in _topics_of_result(request, names)]
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         epoch = await _present_epoch(consumer, settings)
         partitions = await _follow_from_ends(consumer, followed)
-        offset = (await (await outbox.send(names.plays, partition, [(key, value)])).written()).first
-        result = Result(request, position_of(epoch, offset), names)
+        sent, waiting = await _send(request, home, settings), home
+        result = Result(request, position_of(epoch, sent[home]), names)
         try:
             async with asyncio.timeout(settings.kafka.timeout_s):
-                await result.wait(_records(partitions, key))
+                await result.wait(_records(partitions, request.user_id.encode()))
+                async for number in _uncommitted({other: sent[other] for other in sent.keys() - {home}}, settings):
+                    waiting = number
         except TimeoutError:
             held = []
             with suppress(LogReadError):  # the time-out is the error to report
-                held = await find_open_transactions(names.plays, settings, [partition])
+                held = await find_open_transactions(names.plays, settings, [waiting])
             waits = "".join(f" {transaction}" for transaction in held)
-            place = f"{names.plays}, partition {partition}, offset {offset}"
+            missing = result.describe_missing() if waiting == home else "no worker processed it"
+            place = f"{names.plays}, partition {waiting}, offset {sent[waiting]}"
             message = (
-                f"The request for {request.user_id!r} is queued ({place}), but {result.describe_missing()} "
+                f"The request for {request.user_id!r} is queued ({place}), but {missing} "
                 f"within {settings.kafka.timeout_s:g} s.{waits} "
                 f"It is processed as soon as {'the transaction has ended' if held else 'a worker runs'}."
             )
@@ -75,11 +82,40 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
         wish=str(request.__struct_config__.tag),
         user_id=request.user_id,
         item_id=getattr(request, "item_id", None),
-        partition=partition,
-        plays_offset=offset,
+        partition=home,
+        plays_offset=sent[home],
         changelog_offset=result.offsets[names.users_changelog],
         recommendations_offset=result.offsets.get(names.recommendations),
+        copies=len(sent) - 1,
     )
+
+
+async def _send(request: UserRequest, home: int, settings: Settings) -> dict[int, int]:
+    """Send a request to its partition, and before it copies to all others; return the offsets by partition."""
+    key, value, topic = request.user_id.encode(), _encode(request, settings), topic_names(settings).plays
+    copy = msgspec.json.encode(msgspec.structs.replace(request, copy=True))
+    others = [number for number in range(settings.topics.partitions) if number != home]
+    async with Outbox(settings.kafka, topic) as outbox:
+        copies = {number: await outbox.send(topic, number, [(key, copy)]) for number in others}
+        sent = {number: (await copied.written()).first for number, copied in copies.items()}
+        return sent | {home: (await (await outbox.send(topic, home, [(key, value)])).written()).first}
+
+
+async def _uncommitted(sent: Mapping[int, int], settings: Settings) -> AsyncIterator[int]:
+    """Wait until workers have committed an offset of some partitions; yield one that is not committed at each look.
+
+    A worker commits an offset once everything that follows from it is durable.
+    """
+    if not sent:
+        return
+    async with lag_of(settings) as lag:
+        while True:
+            spans = await lag.spans()
+            waiting = [number for number, offset in sent.items() if spans[number].start <= offset]
+            if not waiting:
+                return
+            yield waiting[0]
+            await asyncio.sleep(COMMITTED_S)
 
 
 async def _present_epoch(consumer: AIOKafkaConsumer, settings: Settings) -> int:

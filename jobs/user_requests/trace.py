@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from jobs.user_requests.record_generation import manifest_of
-from jobs.user_requests.trace_document import Trace, TracedEvents, TracedList, TracedRecord
+from jobs.user_requests.trace_document import PartitionTrace, Trace, TracedEvents, TracedList, TracedRecord
 from jobs.user_requests.trace_events import Known, Outcomes, Recompute, trace_events
 from jobs.user_requests.trace_states import traced_states
 from state.users.record import UserRecord, applied_offset_of, is_forgotten
@@ -22,7 +22,7 @@ from streams.process.format_text import pluralize
 from streams.readers.backwards import read_backwards
 from streams.readers.lag import lag_of
 from streams.readers.latest_list import fresher, read_list
-from streams.readers.latest_record import records_under
+from streams.readers.latest_record import forms_of, records_under
 from streams.readers.log_reader import LogReadError, Span, partitions_of, reader, spans_of
 from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings
@@ -59,6 +59,14 @@ class ReadBack(NamedTuple):
     """By offset."""
 
 
+class _Stored(NamedTuple):
+    """The records and lists of a listener, and the committed offsets from before they were read, by partition."""
+
+    committed: dict[int, int]
+    records: dict[int, ConsumerRecord]
+    lists: dict[int, tuple[int, Recommendations]]
+
+
 class Tracer:
     """Traces one listener."""
 
@@ -71,14 +79,14 @@ class Tracer:
             limits: How many events, and how long a topic may take.
             recompute: The decoding and the learning of a worker.
         """
-        self._user_id, self._key = user_id, user_id.encode()
+        self._user_id, self._key, self._forms = user_id, user_id.encode(), forms_of(user_id)
         self._settings, self._limits, self._recompute = settings, limits, recompute
-        self._names, self._partition = topic_names(settings), partition_of(user_id, settings.topics.partitions)
+        self._names, self._home = topic_names(settings), partition_of(user_id, settings.topics.partitions)
 
     async def trace(self, now_ms: int) -> Trace:
         """Return the listener's latest events, and the record and the list they led to.
 
-        The committed offset is read before the record, so the record contains every event that counts as committed.
+        The committed offsets are read before the records, so a record contains every event that counts as committed.
 
         Raises:
             LogReadError: Kafka does not answer, or a topic is missing.
@@ -87,80 +95,98 @@ class Tracer:
             TraceTimeoutError: The users changelog or the lists could not be read in time.
             UnknownListenerError: There is no event, no record and no list of the listener.
         """
-        committed = await self._committed()
-        stored, recommendations = await self._latest_record(), await self._latest_list()
-        record = UserRecord.decode(stored.value or b"") if stored else None
-        events = await self._trace_events(record, committed)
-        if stored is None and recommendations is None and not events.n_events:
-            raise self._unknown(events)
-        return Trace(
-            user_id=self._user_id,
-            made_at_ms=now_ms,
-            events=events,
-            record=_traced_record(stored, self._settings) if stored else None,
-            states=list(traced_states(self._key, self._partition, self._settings)),
-            recommendations=recommendations,
+        stored = _Stored(await self._committed(), await self._latest_records(), await self._latest_lists())
+        here = await self._trace_partition(self._home, stored)
+        is_known = here.record or here.recommendations or here.events.n_events
+        others = sorted(
+            {number for number, record in stored.records.items() if not is_forgotten(record.value or b"")}
+            | stored.lists.keys()
+            if is_known
+            else stored.committed.keys()
+        )
+        elsewhere = [await self._trace_partition(number, stored) for number in others if number != self._home]
+        elsewhere = [one for one in elsewhere if one.record or one.recommendations or one.events.n_events]
+        if not is_known and not elsewhere:
+            raise self._unknown(here.events)
+        fields = {name: getattr(here, name) for name in here.__struct_fields__}
+        return Trace(user_id=self._user_id, made_at_ms=now_ms, elsewhere=elsewhere, **fields)
+
+    async def _trace_partition(self, partition: int, stored: "_Stored") -> PartitionTrace:
+        """Return the listener's latest events on a partition, and the record and the list there."""
+        latest = stored.records.get(partition)
+        record = UserRecord.decode(latest.value or b"") if latest else None
+        made = stored.lists.get(partition)
+        return PartitionTrace(
+            events=await self._trace_events(partition, record, stored.committed[partition]),
+            record=_traced_record(latest, self._settings) if latest else None,
+            states=list(traced_states(self._key, partition, self._settings)),
+            recommendations=_traced_list(*made) if made else None,
         )
 
-    async def _committed(self) -> int:
-        """Return the offset up to which workers committed the listener's partition."""
+    async def _committed(self) -> dict[int, int]:
+        """Return the offsets up to which workers committed the partitions."""
         async with lag_of(self._settings) as lag:
             spans = await lag.spans()
-        if self._partition not in spans:
+        if self._home not in spans:
             message = (
                 f"Topic {self._names.plays} has {pluralize(len(spans), 'partition')}, but PLAYFOLD_PARTITIONS is "
                 f"{self._settings.topics.partitions}: correct the setting."
             )
             raise LogReadError(message)
-        return spans[self._partition].start
+        return {number: span.start for number, span in spans.items()}
 
-    async def _latest_record(self) -> ConsumerRecord | None:
-        """Return the record of the users changelog that counts: the one with the highest applied offset."""
-        latest: ConsumerRecord | None = None
-        for record in await self._all_of(self._names.users_changelog):
+    async def _latest_records(self) -> dict[int, ConsumerRecord]:
+        """Return the record of every partition of the users changelog with the highest applied offset."""
+        latest: dict[int, ConsumerRecord] = {}
+        for partition, record in await self._all_of(self._names.users_changelog):
+            held = latest.get(partition)
             if record.value is None:
-                latest = None
-            elif latest is None or applied_offset_of(record.value) >= applied_offset_of(latest.value or b""):
-                latest = record
+                latest.pop(partition, None)
+            elif held is None or applied_offset_of(record.value) >= applied_offset_of(held.value or b""):
+                latest[partition] = record
         return latest
 
-    async def _latest_list(self) -> TracedList | None:
-        """Return the list that reflects most of the listener's events; None if there is none."""
-        latest: tuple[int, Recommendations] | None = None
-        for record in await self._all_of(self._names.recommendations):
+    async def _latest_lists(self) -> dict[int, tuple[int, Recommendations]]:
+        """Return the list of every partition that reflects most of the listener's events, with its offset."""
+        latest: dict[int, tuple[int, Recommendations]] = {}
+        for partition, record in await self._all_of(self._names.recommendations):
             if record.value is None:
-                latest = None
+                latest.pop(partition, None)
                 continue
             recommendations = read_list(record.value)
-            if latest is None or fresher(latest[1], recommendations) is recommendations:
-                latest = record.offset, recommendations
-        return _traced_list(*latest) if latest else None
+            if partition not in latest or fresher(latest[partition][1], recommendations) is recommendations:
+                latest[partition] = record.offset, recommendations
+        return latest
 
-    async def _all_of(self, topic: str) -> list[ConsumerRecord]:
+    async def _all_of(self, topic: str) -> list[tuple[int, ConsumerRecord]]:
         """Return the listener's records of a compacted topic.
 
         Raises:
-            TraceTimeoutError: The partition has more records than can be read in time.
+            TraceTimeoutError: The topic has more records than can be read in time.
         """
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return [record async for record in records_under(topic, self._user_id, self._settings)]
+                return [placed async for placed in records_under(topic, self._user_id, self._settings)]
         except TimeoutError:
             message = (
-                f"Partition {self._partition} of {topic} was not read to its end within {self._limits.seconds:g} s: "
+                f"Partition {self._home} of {topic} was not read to its end within {self._limits.seconds:g} s: "
                 "give --seconds a larger number."
             )
             raise TraceTimeoutError(message) from None
 
-    async def _trace_events(self, record: UserRecord | None, committed: int) -> TracedEvents:
+    async def _trace_events(self, partition: int, record: UserRecord | None, committed: int) -> TracedEvents:
         """Read the listener's events until they explain the record, and derive their outcomes."""
-        rejects = await self._read_back(self._names.plays_rejected, {self._key, b""}, lambda _: False)
+        rejects = await self._read_back(
+            TopicPartition(self._names.plays_rejected, partition), {*self._forms, b""}, lambda _: False
+        )
         topics = await latest_state_topics(self._settings)
         known = Known(record, committed, _by_offset(rejects.records), topics.epoch if topics else 0)
-        plays = await self._read_back(self._names.plays, {self._key}, partial(self._explain, known))
+        plays = await self._read_back(
+            TopicPartition(self._names.plays, partition), self._forms, partial(self._explain, known)
+        )
         outcomes = self._outcomes(known, plays.records)
         return TracedEvents(
-            partition=self._partition,
+            partition=partition,
             topic_start=plays.span.start,
             read_start=plays.start,
             topic_end=plays.span.end,
@@ -187,13 +213,12 @@ class Tracer:
         return is_enough and not self._outcomes(known, records).differing
 
     async def _read_back(
-        self, topic: str, keys: Collection[bytes], is_enough: Callable[[Sequence[ConsumerRecord]], bool]
+        self, tp: TopicPartition, keys: Collection[bytes], is_enough: Callable[[Sequence[ConsumerRecord]], bool]
     ) -> ReadBack:
         """Read the records under some keys from the partition's end, until they are enough or the time is over."""
-        tp = TopicPartition(topic, self._partition)
         kafka = self._settings.kafka
         async with reader(kafka, kafka.timeout_s, committed_only=True) as consumer:  # as workers do
-            await partitions_of(consumer, topic)
+            await partitions_of(consumer, tp.topic)
             span = (await spans_of(consumer, [tp]))[tp]
             start, records = span.end, list[ConsumerRecord]()
             ranges = read_backwards(
@@ -210,7 +235,7 @@ class Tracer:
     def _unknown(self, events: TracedEvents) -> UnknownListenerError:
         return UnknownListenerError(
             f"Nothing is known of {self._user_id!r}: offsets {events.read_start} to {events.topic_end} of partition "
-            f"{self._partition} of {self._names.plays} have no event with this key, and there is no record and no list."
+            f"{self._home} of {self._names.plays} have no event with this key, and there is no record and no list."
         )
 
 

@@ -96,12 +96,19 @@ class TracedList(msgspec.Struct, frozen=True, kw_only=True):
     reflects_offset: int
 
 
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """A listener's latest events, and the record and the list they led to."""
+class PartitionTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A listener's latest events on a partition, and the record and the list they led to."""
 
-    user_id: str
-    made_at_ms: int
     events: TracedEvents
     record: TracedRecord | None
     states: list[TracedState]
     recommendations: TracedList | None
+
+
+class Trace(PartitionTrace, frozen=True, kw_only=True):
+    """The trace of a listener on the partition of their key."""
+
+    user_id: str
+    made_at_ms: int
+    elsewhere: list[PartitionTrace] = []
+    """The same of other partitions, to which a producer with another partitioner has written."""

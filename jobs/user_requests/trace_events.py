@@ -7,6 +7,7 @@ record, field by field, the outcomes of the recomputation are those of the worke
 which the events do not name. The recomputation uses those of the settings.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -16,6 +17,7 @@ from jobs.user_requests.trace_document import TracedEvent
 from state.keys import item_key
 from state.users.record import NOTHING_APPLIED, UserRecord
 from streams.consumer.slices import Record
+from streams.event_time import counted_at_ms
 from streams.messages.events import Event, Forget, Hide, Pause, Play, Shown, Unhide, UnreadablePlay, read_event
 from streams.messages.records import RejectedPlay
 from streams.positions import epoch_of, offset_of
@@ -143,12 +145,12 @@ class _Events:
             type=signal.type if signal else str(event.__struct_config__.tag),
             item_ids=_items_of(event),
             weight=self._weight(signal) if signal else None,
-            in_record=self._is_in_record(event, outcome),
+            in_record=self._is_in_record(event, outcome, record.timestamp),
         )
 
     def _weight(self, signal: Play) -> float:
         """Return the weight of a signal before decay, by the present settings."""
-        return self._weights.weight(signal.type, signal.ms_played, signal.duration_ms)
+        return self._weights.worth(signal.type, signal.ms_played, signal.duration_ms).weight
 
     def _decode(self, record: Record) -> Event | None:
         """Return an event as a worker reads it under the present settings; None if it cannot."""
@@ -178,21 +180,26 @@ class _Events:
         # A request is applied whatever the record contains; a signal may be a retry, or one too many.
         return outcomes.get(offset, UNKNOWN) if isinstance(event, Play | Shown) else APPLIED
 
-    def _is_in_record(self, event: Event, outcome: str) -> bool | None:
+    def _is_in_record(self, event: Event, outcome: str, arrived_at_ms: int) -> bool | None:
         """Tell whether the record shows the effect of an event; None if another event may have had the same."""
         if outcome == UNKNOWN:
             return None if self._may_show(event) else False
+        if isinstance(event, Play):
+            return outcome in IN_RECORD and self._shows_signal(event, arrived_at_ms)
         return outcome in IN_RECORD and self._shows(event)
 
     def _may_show(self, event: Event) -> bool:
         """Tell whether the record may show an event; a worker's settings may have given a signal another weight."""
         return item_key(event.item_id) in self._items if isinstance(event, Play) else self._shows(event)
 
+    def _shows_signal(self, event: Play, arrived_at_ms: int) -> bool:
+        """Tell whether the history has a signal."""
+        at_ms = counted_at_ms(event.played_at_ms, arrived_at_ms, time.time_ns() // 1_000_000)
+        weight = np.float32(self._weight(event)).item()
+        return (item_key(event.item_id), at_ms // 1000, weight) in self._signals
+
     def _shows(self, event: Event) -> bool:
-        """Tell whether the record is as the event leaves it."""
-        if isinstance(event, Play):
-            second, weight = event.played_at_ms // 1000, np.float32(self._weight(event)).item()
-            return (item_key(event.item_id), second, weight) in self._signals
+        """Tell whether the record is as a request leaves it."""
         keys = {item_key(item_id) for item_id in _items_of(event)}
         if isinstance(event, Shown):
             return not keys.isdisjoint(self._shown)

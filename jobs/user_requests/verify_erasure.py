@@ -1,6 +1,6 @@
 """The remnants of a forgotten listener: on every topic, and in every store on this machine."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,14 +10,14 @@ from aiokafka.structs import ConsumerRecord
 
 from jobs.histories.snapshot import USERS
 from state.errors import StateError
-from state.gateway_view import list_on_disk
+from state.gateway_view import lists_on_disk
 from state.users.partition import OUTRANKED_PREFIX, OWED_PREFIX
 from state.users.partition_on_disk import read_on_disk
 from state.users.record import is_forgotten
 from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.events import Forget, UnreadablePlay, read_event
 from streams.partitioning import partition_of
-from streams.readers.log_reader import read_topic
+from streams.readers.latest_record import records_under
 from streams.settings import Settings
 from streams.settings.deployment import ApplicationSettings
 from streams.topics.topics import USERS_TABLE, topic_names
@@ -59,31 +59,21 @@ async def find_remnants(user_id: str, settings: Settings) -> list[Remnant]:
     ]
 
 
-async def _records(
-    topic: str, user_id: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
-) -> AsyncIterator[ConsumerRecord]:
-    """Yield the records under a listener's key on a topic."""
-    key, partition = user_id.encode(), partition_of(user_id, settings.topics.partitions)
-    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, [partition], skip):
-        for record in records:
-            if record.key == key:
-                yield record
-
-
-async def _on_compacted(topic: str, user_id: str, settings: Settings) -> tuple[Remnant, int]:
-    """Read a compacted topic; return the offset of the last record too, -1 for none."""
-    n_with_content, stands, last = 0, False, -1
-    async for record in _records(topic, user_id, settings):
-        stands, last = _has_content(record.value), record.offset
-        n_with_content += stands
-    return Remnant(place=topic, stands=stands, older=n_with_content - stands), last
+async def _on_compacted(topic: str, user_id: str, settings: Settings) -> tuple[Remnant, dict[int, int]]:
+    """Read a compacted topic; return the offset of the last record of every partition that has one, too."""
+    n_with_content, standing, last = 0, dict[int, bool](), dict[int, int]()
+    async for partition, record in records_under(topic, user_id, settings):
+        standing[partition], last[partition] = _has_content(record.value), record.offset
+        n_with_content += standing[partition]
+    n_standing = sum(standing.values())
+    return Remnant(place=topic, stands=n_standing > 0, older=n_with_content - n_standing), last
 
 
 async def _on_expiring(topic: str, user_id: str, settings: Settings) -> Remnant:
     """Count the records on a topic that is not compacted, without requests to be forgotten."""
     is_plays, skipped = topic == topic_names(settings).plays, list[UnreadableBatch]()
     n = 0
-    async for record in _records(topic, user_id, settings, skipped.append):
+    async for _, record in records_under(topic, user_id, settings, skipped.append):
         n += not (is_plays and _is_forget(record, settings.topics.play_bytes_max))
     unread = " ".join(str(batch) for batch in skipped) or None
     return Remnant(place=topic, stands=False, older=n, unread=unread)
@@ -102,36 +92,40 @@ def _is_forget(record: ConsumerRecord, bytes_max: int) -> bool:
         return False
 
 
-def _in_states(user_id: str, settings: Settings, changed_at: int) -> Iterator[Remnant]:
-    """Read the state of every worker on this machine that owns, or once owned, the listener's partition.
+def _in_states(user_id: str, settings: Settings, changed_at: Mapping[int, int]) -> Iterator[Remnant]:
+    """Read the state of every worker on this machine, of every partition.
 
     A record there is superseded if the changelog has a later one: the worker will read that one, or has it in memory
     and not on the disk yet. Otherwise the record would stay on the disk.
     """
-    key, partition = user_id.encode(), partition_of(user_id, settings.topics.partitions)
+    key, home = user_id.encode(), partition_of(user_id, settings.topics.partitions)
     keys = [key, OUTRANKED_PREFIX + key, OWED_PREFIX + key]
-    for folder in sorted(settings.application.workers_path.glob(f"*/**/{USERS_TABLE}/{partition}")):
+    for folder in sorted(settings.application.workers_path.glob(f"*/**/{USERS_TABLE}/*")):
+        if not folder.name.isdecimal():
+            continue
         try:
             on_disk = read_on_disk(folder, keys)
         except StateError as error:
             yield Remnant(place=str(folder), stands=False, older=0, unread=str(error))
             continue
         n_held = sum(_has_content(value) for value in on_disk.values)
-        stands = n_held > 0 and changed_at <= on_disk.place.changelog_offset
+        if not n_held and int(folder.name) != home:
+            continue
+        stands = n_held > 0 and changed_at.get(int(folder.name), -1) <= on_disk.place.changelog_offset
         yield Remnant(place=str(folder), stands=stands, older=0 if stands else n_held)
 
 
-def _in_views(user_id: str, settings: Settings, listed_at: int) -> Iterator[Remnant]:
+def _in_views(user_id: str, settings: Settings, listed_at: Mapping[int, int]) -> Iterator[Remnant]:
     """Read the view of every gateway on this machine; a list there is superseded by a later one on the topic."""
-    topic, partition = topic_names(settings).recommendations, partition_of(user_id, settings.topics.partitions)
+    topic, home = topic_names(settings).recommendations, partition_of(user_id, settings.topics.partitions)
     for folder in sorted(settings.application.gateways_path.glob("*/view")):
         try:
-            listed = list_on_disk(folder, user_id, topic, partition)
+            lists = lists_on_disk(folder, user_id, topic, home, settings.topics.partitions)
         except StateError as error:
             yield Remnant(place=str(folder), stands=False, older=0, unread=str(error))
             continue
-        stands = listed.exists and listed.next_offset > listed_at
-        yield Remnant(place=str(folder), stands=stands, older=int(listed.exists and not stands))
+        n_standing = sum(next_offset > listed_at.get(partition, -1) for partition, next_offset in lists.items())
+        yield Remnant(place=str(folder), stands=n_standing > 0, older=len(lists) - n_standing)
 
 
 def _in_nights(user_id: str, application: ApplicationSettings) -> Iterator[Remnant]:

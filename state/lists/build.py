@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model.arrays import Floats, Rows, Starts
 from model.equations import Equations, equations_of
 from model.item_weights import ItemWeights, item_weights
+from model.only_against import only_against
 from model.ragged import RaggedRows, WeightedRows
 from model.repeat_rule import known_excluded
 from model.solver import solve_rows
@@ -67,13 +68,15 @@ class ListBuilder:
         ages = items.ages_in_plays(records.header["plays"])
         equations = _fold_in(records, items, ages, generation)
         unlisted = self._ranker.catalog.unlisted(generation, context.now_ms)
-        known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays)
+        is_skipped = only_against(items.starts, items.item_keys, items.weights)
+        known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays) | is_skipped
         terms = equations.terms
+        skipped = RaggedRows(terms.starts, np.where(is_skipped, terms.rows, np.int32(-1)))
         known = RaggedRows(terms.starts, np.where(known_out, terms.rows, np.int32(-1)))
         hidden, cooled = (rows_under(generation, items) for items in unwanted(records, settings.users))
         reasons: Mapping[Reason, Rows] = {"known": known.rows, "hidden": hidden.rows, "cooldown": cooled.rows}
         _count(self._ranker.left_out, len(records), reasons, unlisted)
-        not_wanted = hidden.join(cooled)
+        not_wanted = hidden.join(cooled).join(skipped)
         left_out = known.join(not_wanted)
         best = self._ranker.top_n(generation, records.vectors, left_out, settings.lists.n, unlisted)
         n_liked = equations.n_liked

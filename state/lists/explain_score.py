@@ -11,7 +11,7 @@ from model.repeat_rule import known_excluded
 from state.generations.generation import Generation
 from state.keys import item_key
 from state.lists.build import equations_under, items_of, weights_now
-from state.lists.user_exclusions import rows_under, unwanted
+from state.lists.user_exclusions import only_skipped, rows_under, unwanted
 from state.users.record_batch import UserRecords, unpack
 from streams.settings import Settings
 
@@ -130,6 +130,7 @@ def _standing(
         "it is withdrawn": generation.revision.withdrawn_rows,
         "they have hidden it": hidden.rows,
         "it was shown to them too often": cooled.rows,
+        "they have only skipped it": rows_under(generation, only_skipped(records)).rows,
     }
     for reason, rows in left_out.items():
         if row in rows:

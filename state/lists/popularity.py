@@ -93,9 +93,27 @@ class LivePopularity:
         """Rank anew: other items are withdrawn."""
         self._latest = None
 
-    def learn(self, generation: Generation, item_keys: Keys, weights: Floats, played_at_s: Counts, now_s: int) -> None:
-        """Count learned plays; plays of items that the generation does not know are ignored."""
-        self._live.add(generation.rows_of(item_keys), weights, played_at_s, self._half_life_s, now_s)
+    def learn(
+        self,
+        generation: Generation,
+        item_keys: Keys,
+        weights: Floats,
+        played_at_s: Counts,
+        now_s: int,
+        replaced: tuple[Floats, Counts] | None = None,
+    ) -> None:
+        """Count learned plays; plays of items that the generation does not know are ignored.
+
+        Args:
+            generation: The generation in service.
+            item_keys: The items.
+            weights: The contributions of their listeners, at most one play each.
+            played_at_s: Their times, in seconds since 1970.
+            now_s: Now.
+            replaced: The contributions of the same listeners that these replace, with their times.
+        """
+        rows = generation.rows_of(item_keys)
+        self._live.add(rows, weights, played_at_s, self._half_life_s, now_s, replaced)
 
     def now(self, context: ListContext, unlisted: Unlisted) -> Popular:
         """Return the most popular items without the unlisted ones, as of at most a second ago.
@@ -116,6 +134,11 @@ class LivePopularity:
     def lists(self, n: int, unlisted: Unlisted, kinds: Kinds | None = None) -> dict[str, PopularList]:
         """Return the n most popular items of all, and of every kind that has any."""
         return popular_lists(self._live.plays(self._half_life_s), n, unlisted, kinds)
+
+    @property
+    def half_life_s(self) -> float:
+        """Return the seconds after which a play counts half."""
+        return self._half_life_s
 
     @property
     def as_of_s(self) -> int:

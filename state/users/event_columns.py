@@ -22,6 +22,13 @@ class Action(IntEnum):
     """One of the items that an event names; those of one event share an offset."""
     PAUSE = 5
     RESUME = 6
+    NOTHING = 7
+    """A play of which nothing was heard."""
+
+
+COPY = 128
+"""Bit of an action: a copy of a request, for a user whose plays may be on a partition that is not the one of their key.
+It changes nothing where nothing of the user is stored."""
 
 
 class EventColumns(NamedTuple):

@@ -38,6 +38,7 @@ def forget(
         records.hidden.without(emptied),
         records.shown.without(emptied),
         records.listed.without(emptied),
+        records.days.without(emptied),
         np.where(emptied[:, None], np.float32(0), records.vectors),
     )
     return remaining, requested

@@ -11,19 +11,23 @@ from model.decay import HalfLives
 from model.history import Histories, Plays, add_plays
 from model.item_weights import item_weights
 from model.objective import DAY_S
-from model.ragged import RaggedKeys
-from state.users.event_columns import Action, EventColumns
+from model.ragged import RaggedKeys, RaggedMarks
+from state.users.event_columns import COPY, Action, EventColumns
 from state.users.hidden_and_shown import count_shows, hide
 from state.users.record import PAUSED
 from state.users.record_batch import UserRecords, new_users, pack
 from streams.settings import Settings
 
-_PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN = (
-    int(action) for action in (Action.PLAY, Action.SIGNAL, Action.PAUSE, Action.RESUME, Action.SHOWN)
+_PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN, _NOTHING = (
+    int(action) for action in (Action.PLAY, Action.SIGNAL, Action.PAUSE, Action.RESUME, Action.SHOWN, Action.NOTHING)
 )
-OUTCOMES = ("learnt", "wished", "redelivered", "retried", "paused", "capped", "trimmed")
+OUTCOMES = ("learnt", "wished", "redelivered", "retried", "paused", "capped", "trimmed", "ignored")
 """The outcomes of an event, by number. A trimmed event is learnt, up to the largest weight of an item."""
-LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, _TRIMMED = range(len(OUTCOMES))
+LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, TRIMMED, _IGNORED = range(len(OUTCOMES))
+_STORED = [Action.PLAY, Action.SIGNAL, Action.HIDE, Action.SHOWN, Action.PAUSE]
+"""Actions after which something of a user is stored."""
+Packed = NDArray[np.uint32]  # a day since 1970 << 16 | its signals
+DAY_SIGNALS_MAX = 0xFFFF
 
 
 class Learnt(NamedTuple):
@@ -46,8 +50,8 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
     """Apply events to the records of their users; skip an event that a record contains already.
 
     An event at or below the user's applied offset is a redelivery. A signal with a stored id is a client's retry.
-    A retry, a signal of a paused user and a signal over the day's limit are not learnt: they move the applied offset
-    and change nothing else.
+    A retry, a signal of a paused user, a signal over the limit of its day and a play of which nothing was heard are not
+    learnt: they move the applied offset and change nothing else.
 
     Args:
         records: The users.
@@ -55,13 +59,15 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
         settings: The limits of a record.
         half_lives: The half-lives of the generation in service. They affect `trimmed` outcomes only, and no record.
     """
+    events = without_idle_copies(events, records.blank)
     header = records.header.copy()
     repeated = _repeated(events, header["applied_offset"])
     state = _columns_of(header)
-    limits = settings.users.play_ids_max, settings.signals.per_day_max
+    limits = settings.users.play_ids_max, settings.signals.per_day_max, settings.users.days_max
     new = events.starts, events.offsets, events.at_s, events.play_ids, events.actions
     stored_ids = records.play_ids.starts, records.play_ids.keys
-    outcomes, *ids = _admit(*new, *state.values(), *stored_ids, *limits)
+    stored_days = records.days.starts, records.days.marks
+    outcomes, ids, days = _admit(*new, *state.values(), stored_ids, stored_days, *limits)
     applied = outcomes <= _WISHED
     columns = events.starts, events.item_keys, events.actions, events.weights
     cooldown = settings.users.cooldown_shows, settings.users.cooldown_plays
@@ -83,8 +89,28 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
     _mark_trimmed(outcomes, events, histories, half_lives, settings.signals.item_weight_max)
     hidden = hide(records.hidden, columns, applied, settings.users.hidden_max)
-    after = UserRecords(header, histories, RaggedKeys(*ids), hidden, shown, records.listed, records.vectors)
+    stored = RaggedKeys(*ids), hidden, shown, records.listed, RaggedMarks(*days)
+    after = UserRecords(header, histories, *stored, records.vectors)
     return Learnt(after, repeated, outcomes)
+
+
+def without_idle_copies(events: EventColumns, blank: Flags) -> EventColumns:
+    """Return events in which copies of requests are the requests, or nothing.
+
+    A copy is nothing for an empty record, before the first signal or request of its user that is no copy.
+
+    Args:
+        events: The events.
+        blank: True for every user with an empty record, shape (n,).
+    """
+    copies: Flags = events.actions >= COPY
+    if not copies.any():
+        return events
+    actions = np.where(copies, events.actions & ~np.uint8(COPY), events.actions)
+    n_stored = np.concatenate(([0], np.cumsum(~copies & np.isin(events.actions, _STORED))))
+    n_before = n_stored[:-1] - np.repeat(n_stored[events.starts[:-1]], np.diff(events.starts))
+    idle = copies & np.repeat(blank, np.diff(events.starts)) & (n_before == 0)
+    return events._replace(actions=np.where(idle, np.uint8(_NOTHING), actions))
 
 
 def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
@@ -110,7 +136,7 @@ def _mark_trimmed(
         users = np.repeat(np.arange(len(events.starts) - 1), lengths_of(events.starts))
         signals = zip(users.tolist(), events.item_keys.tolist(), strict=True)
         trimmed = np.array([pair in pairs for pair in signals], np.bool_)
-        outcomes[trimmed & (outcomes == LEARNT)] = _TRIMMED
+        outcomes[trimmed & (outcomes == LEARNT)] = TRIMMED
 
 
 def _columns_of(header: NDArray[np.void]) -> dict[str, NDArray[Any]]:
@@ -138,6 +164,8 @@ def _is_known(ids: Keys, head: int, tail: int, play_id: int) -> bool:
 @njit
 def _outcome(action: int, flags: int, known: bool) -> int:  # noqa: FBT001  numba takes no keywords
     """Return the outcome of a new event, before the day's limit applies."""
+    if action == _NOTHING:
+        return _IGNORED
     if action not in (_PLAY, _SIGNAL, _SHOWN):
         return _WISHED
     if flags & PAUSED:
@@ -148,15 +176,37 @@ def _outcome(action: int, flags: int, known: bool) -> int:  # noqa: FBT001  numb
 
 
 @njit
-def _is_over(day: Counts, day_signals: Counts, u: int, at_s: int, day_max: int) -> bool:
-    """Count a signal on its day; return whether the day's limit is reached already."""
-    today = at_s // DAY_S
-    if today > day[u]:
-        day[u], day_signals[u] = today, 0
-    if day_max > 0 and day_signals[u] >= day_max:
-        return True
-    day_signals[u] += 1
-    return False
+def _turn_to_day(days: Packed, head: int, tail: int, day: Counts, day_signals: Counts, u: int, today: int) -> int:
+    """Make another day the present one, with its signals so far; return the new tail of the other days."""
+    signals, left = 0, head
+    for j in range(head, tail):
+        if days[j] >> 16 == today:
+            signals = days[j] & DAY_SIGNALS_MAX
+        else:
+            days[left] = days[j]
+            left += 1
+    if day_signals[u] > 0:
+        days[left] = day[u] << 16 | min(day_signals[u], DAY_SIGNALS_MAX)
+        left += 1
+    day[u], day_signals[u] = today, signals
+    return left
+
+
+@njit
+def _append(values: Any, tail: int, stored: tuple[Starts, Any], u: int) -> int:
+    """Append the stored values of a user; return the new tail."""
+    for i in range(stored[0][u], stored[0][u + 1]):
+        values[tail] = stored[1][i]
+        tail += 1
+    return tail
+
+
+@njit
+def _move(values: Any, head: int, tail: int, to: int) -> int:
+    """Move the values from head to tail further left; return where they end."""
+    for j in range(head, tail):
+        values[to + j - head] = values[j]
+    return to + tail - head
 
 
 @njit
@@ -176,20 +226,20 @@ def _admit(
     flags: Codes,
     day: Counts,
     day_signals: Counts,
-    old_starts: Starts,
-    old_ids: Keys,
+    stored_ids: tuple[Starts, Keys],
+    stored_days: tuple[Starts, Packed],
     ids_max: int,
     day_max: int,
-) -> tuple[Codes, Starts, Keys]:
-    """Return the outcome of every event and the new stored ids; update the header's columns in place."""
+    days_max: int,
+) -> tuple[Codes, tuple[Starts, Keys], tuple[Starts, Packed]]:
+    """Return the outcome of every event, the new stored ids and other days; update the header's columns in place."""
     n = len(starts) - 1
     outcomes = np.empty(len(offsets), np.uint8)
-    id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(old_ids) + len(new_ids), np.uint64)
+    id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(stored_ids[1]) + len(new_ids), np.uint64)
+    day_starts, days = np.zeros(n + 1, np.int64), np.empty(len(stored_days[1]) + len(new_ids), np.uint32)
     for u in range(n):
-        head = tail = id_starts[u]
-        for i in range(old_starts[u], old_starts[u + 1]):
-            ids[tail] = old_ids[i]
-            tail += 1
+        head, day_head = id_starts[u], day_starts[u]
+        tail, day_tail = _append(ids, head, stored_ids, u), _append(days, day_head, stored_days, u)
         for i in range(starts[u], starts[u + 1]):
             if _continues(i, starts[u], offsets, actions):
                 outcomes[i] = outcomes[i - 1]
@@ -200,16 +250,22 @@ def _admit(
             applied[u], flags[u] = offsets[i], _pause(flags[u], actions[i])
             known = _is_known(ids, head, tail, new_ids[i])
             outcomes[i] = _outcome(actions[i], flags[u], known)
-            if outcomes[i] == LEARNT and _is_over(day, day_signals, u, at_s[i], day_max):
-                outcomes[i] = _CAPPED
+            if outcomes[i] == LEARNT:
+                today = at_s[i] // DAY_S
+                if today != day[u]:
+                    day_tail = _turn_to_day(days, day_head, day_tail, day, day_signals, u, today)
+                    day_head = max(day_head, day_tail - days_max)
+                if day_max > 0 and day_signals[u] >= day_max:
+                    outcomes[i] = _CAPPED
+                else:
+                    day_signals[u] += 1
             if outcomes[i] == LEARNT and new_ids[i] != 0:
                 ids[tail] = new_ids[i]
                 tail += 1
                 head = max(head, tail - ids_max)
-        for j in range(head, tail):
-            ids[id_starts[u] + j - head] = ids[j]
-        id_starts[u + 1] = id_starts[u] + tail - head
-    return outcomes, id_starts, ids[: id_starts[n]]
+        id_starts[u + 1] = _move(ids, head, tail, id_starts[u])
+        day_starts[u + 1] = _move(days, day_head, day_tail, day_starts[u])
+    return outcomes, (id_starts, ids[: id_starts[n]]), (day_starts, days[: day_starts[n]])
 
 
 def warm_up() -> None:

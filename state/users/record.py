@@ -13,11 +13,13 @@ Layout, little-endian, every part a multiple of four bytes:
     shows              u32 x n_shown
     shown_at_play      u32 x n_shown
     listed             u32 x n_listed, best first
+    days               u32 x n_days, a day since 1970 << 16 | its signals, at most 65,535; the latest counted last
     vector             f32 x factors
 
 Format 1 had a header of 48 bytes, eight of them a fingerprint of the list published last, and nothing between play_ids
 and vector. Formats 1 and 2 had one entry for all signals of an item and sign: their decayed sum as of the last one.
 `upgraded` turns both into format 3, where such an entry counts as one signal of that weight, made at that moment.
+Format 3 had no days behind the header's, and `n_days` was reserved, so a record of it is one of format 4 without them.
 
 `state/users/record_batch.py` reads and writes whole groups of records with arrays; this is its readable twin.
 """
@@ -27,7 +29,7 @@ from typing import Any, Self
 
 import numpy as np
 
-FORMAT = 3
+FORMAT = 4
 
 HEADER = np.dtype(
     [
@@ -48,7 +50,7 @@ HEADER = np.dtype(
         ("n_hidden", "<u2"),
         ("n_shown", "<u2"),
         ("n_listed", "<u2"),
-        ("reserved", "<u2"),
+        ("n_days", "<u2"),
     ]
 )
 
@@ -72,8 +74,7 @@ LISTED_AT_MS = slice(40, 48)
 
 NOTHING_APPLIED = -1
 
-
-WORDS_OF = {"n_history": 5, "n_play_ids": 2, "n_hidden": 2, "n_shown": 4, "n_listed": 1, "factors": 1}
+WORDS_OF = {"n_history": 5, "n_play_ids": 2, "n_hidden": 2, "n_shown": 4, "n_listed": 1, "n_days": 1, "factors": 1}
 """Four-byte words per entry of every part."""
 
 PAUSED, OWED = 1, 2
@@ -92,8 +93,11 @@ _PLAIN_FIELDS = (
 )
 """Fields that stand in the header under their own names."""
 
+_PARTS = "history", "play_ids", "hidden", "shown", "listed", "days"
 _CURRENT = bytes([FORMAT])
-_WITH_OWED = b"\x02", _CURRENT
+_OF_SAME_LAYOUT = b"\x02", b"\x03"
+"""Formats whose records differ from the present format in their first byte alone."""
+_WITH_OWED = *_OF_SAME_LAYOUT, _CURRENT
 """Formats with the flag `OWED`."""
 
 _FORMAT_1_BYTES, _FORMAT_1_FINGERPRINT = 48, slice(24, 32)
@@ -132,6 +136,14 @@ class ShownItem:
 
 
 @dataclass
+class DaySignals:
+    """The signals of a user that were learnt from a day of event time, in days since 1970."""
+
+    day: int
+    signals: int
+
+
+@dataclass
 class UserRecord:
     """Everything that is stored of one user."""
 
@@ -152,9 +164,9 @@ class UserRecord:
     owed: bool = False
     """Their list has changed since, and is not published yet."""
     day: int = 0
-    """The latest day of event time that a signal was of, in days since 1970."""
+    """The day of event time of the signal counted last, in days since 1970."""
     day_signals: int = 0
-    """Signals learnt on that day."""
+    """Signals learnt from that day."""
     history: list[HistoryEntry] = field(default_factory=list)
     play_ids: list[int] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)
@@ -162,6 +174,8 @@ class UserRecord:
     shown: list[ShownItem] = field(default_factory=list)
     listed: list[int] = field(default_factory=list)
     """The items of the list published last, best first, each by its `MARK`."""
+    days: list[DaySignals] = field(default_factory=list)
+    """Other days of event time, the one counted last at the end."""
     vector: tuple[float, ...] = ()
 
     def encode(self) -> bytes:
@@ -170,7 +184,7 @@ class UserRecord:
         header["format"] = FORMAT
         header["factors"] = len(self.vector)
         header["flags"] = PAUSED * self.paused | OWED * self.owed
-        for name in ("history", "play_ids", "hidden", "shown", "listed"):
+        for name in _PARTS:
             header[f"n_{name}"] = len(getattr(self, name))
         for name in _PLAIN_FIELDS:
             header[name] = getattr(self, name)
@@ -187,6 +201,7 @@ class UserRecord:
                 np.array([item.shows for item in self.shown], "<u4").tobytes(),
                 np.array([item.at_play for item in self.shown], "<u4").tobytes(),
                 np.array(self.listed, "<u4").tobytes(),
+                np.array([day.day << 16 | day.signals for day in self.days], "<u4").tobytes(),
                 np.array(self.vector, "<f4").tobytes(),
             ]
         )
@@ -201,7 +216,7 @@ class UserRecord:
         value = upgraded(value)
         check_format(value)
         header = np.frombuffer(value, HEADER, 1)[0]
-        counts = {name: int(header[f"n_{name}"]) for name in ("history", "play_ids", "hidden", "shown", "listed")}
+        counts = {name: int(header[f"n_{name}"]) for name in _PARTS}
         at = HEADER.itemsize
 
         def take(kind: str, count: int) -> list[Any]:
@@ -222,6 +237,7 @@ class UserRecord:
             hidden=hidden,
             shown=[ShownItem(*item) for item in zip(*shown, strict=True)],
             listed=take("<u4", counts["listed"]),
+            days=[DaySignals(day >> 16, day & 0xFFFF) for day in take("<u4", counts["days"])],
             vector=tuple(take("<f4", int(header["factors"]))),
         )
 
@@ -232,7 +248,7 @@ def upgraded(value: bytes) -> bytes:
     An entry of an older format is the decayed sum of an item's signals as of the last one. It is read as one signal of
     that weight: under the half-lives that it was summed with, that is exact.
     """
-    if value[:1] == b"\x02":
+    if value[:1] in _OF_SAME_LAYOUT:
         return _CURRENT + value[1:]
     if value[:1] != b"\x01" or len(value) < _FORMAT_1_BYTES:
         return value
@@ -273,6 +289,11 @@ def is_forgotten(value: bytes) -> bool:
 def is_owed(value: bytes) -> bool:
     """Return whether the user's list has changed and is not published yet."""
     return value[:1] in _WITH_OWED and bool(value[FLAGS] & OWED)
+
+
+def plays_of(value: bytes) -> int:
+    """Return the number of plays of a record without reading the rest."""
+    return int.from_bytes(upgraded(value)[PLAYS], "little")
 
 
 def generation_key_of(value: bytes) -> int:

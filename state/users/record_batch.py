@@ -24,6 +24,7 @@ _KINDS = (
     ("u8",),  # hidden
     ("u8", "u4", "u4"),  # shown
     ("u4",),  # listed
+    ("u4",),  # days
     ("f4",),  # the vector
 )
 """The columns of every part of a record behind its header, in the order of `WORDS_OF`."""
@@ -60,6 +61,7 @@ class UserRecords:
         hidden: Keys of the items that are never listed, u64.
         shown: The shown items.
         listed: Marks of the items of the list published last, u32.
+        days: Other days of event time with their signals, as in the record, u32.
         vectors: f32, shape (n, factors).
     """
 
@@ -69,6 +71,7 @@ class UserRecords:
     hidden: RaggedKeys
     shown: Shown
     listed: RaggedMarks
+    days: RaggedMarks
     vectors: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -117,7 +120,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     np.cumsum(counts, axis=1, out=bounds[:, 1:])
     parts = [[bounds[part], *islice(columns, len(kinds))] for part, kinds in enumerate(_KINDS)]
     vectors = np.zeros((n, factors), np.float32)
-    vectors[fitting] = parts[5][1].reshape(int(fitting.sum()), factors)
+    vectors[fitting] = parts[6][1].reshape(int(fitting.sum()), factors)
     return UserRecords(
         header,
         Histories(*parts[0]),
@@ -125,6 +128,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
         RaggedKeys(*parts[2]),
         Shown(*parts[3]),
         RaggedMarks(*parts[4]),
+        RaggedMarks(*parts[5]),
         vectors,
     )
 
@@ -156,7 +160,7 @@ def pack(records: UserRecords) -> list[bytes]:
     """Serialize records, one value per user; without a generation, without a vector."""
     header, n = records.header, len(records)
     with_vector = header["generation_key"] != 0
-    others: tuple[Ragged, ...] = records.play_ids, records.hidden, records.shown, records.listed
+    others: tuple[Ragged, ...] = records.play_ids, records.hidden, records.shown, records.listed, records.days
     counts = np.empty((len(WORDS_OF), n), np.int64)
     every_starts = records.histories.starts, *(part.starts for part in others)
     for count, starts in zip(counts[:-1], every_starts, strict=True):

@@ -1,12 +1,14 @@
 """Sends a file of plays to the plays topic, at a pace or flat out; a play counts once Kafka acknowledged it."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
 from typing import NamedTuple
 
 from aiokafka.errors import KafkaError
 
+from streams.event_time import counted_at_ms
 from streams.files.play_columns import PlaysPiece
 from streams.files.row_types import RowTypes
 from streams.outbox import Item, Outbox, Written
@@ -115,8 +117,10 @@ async def replay(
     began = clock()
     async with aclosing(_read_ahead(pieces)) as ahead:
         async for piece in ahead:
-            first_at_ms = piece.played_at_ms[0] if first_at_ms is None else first_at_ms
-            due_s = [pace.due_s(n_sent + row, at_ms - first_at_ms) for row, at_ms in enumerate(piece.played_at_ms)]
+            now_ms = time.time_ns() // 1_000_000
+            times = [counted_at_ms(at_ms, now_ms, now_ms) for at_ms in piece.played_at_ms]
+            first_at_ms = times[0] if first_at_ms is None else first_at_ms
+            due_s = [pace.due_s(n_sent + row, at_ms - first_at_ms) for row, at_ms in enumerate(times)]
             row = 0
             while row < piece.n_plays and not stop.is_set():
                 now_s = clock() - began

@@ -6,14 +6,23 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from streams.messages.odd_hints import Hints, OnOdd, ignore_odd
 from streams.messages.records import Duration, ItemId, UserId
 from streams.process.format_text import decode_reason
+
+IsCopy = Annotated[
+    bool,
+    Meta(
+        description="True: a copy for a partition that is not the one of the key. Nothing is stored for it where "
+        "nothing of the listener is stored."
+    ),
+]
 
 
 class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A signal of a listener about an item: a play, a like, a skip or another type of the settings.
 
-    Unknown fields are ignored.
+    Unknown fields are ignored. An optional field with an impossible value is ignored too, and counted.
     """
 
     user_id: UserId
@@ -47,18 +56,20 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     ] = False
 
 
-class Hide(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="hide"):
+class Hide(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="hide"):
     """A listener hides an item from all their lists; it is no signal of their taste."""
 
     user_id: UserId
     item_id: ItemId
+    copy: IsCopy = False
 
 
-class Unhide(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="unhide"):
+class Unhide(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="unhide"):
     """A listener allows a hidden item in their lists again."""
 
     user_id: UserId
     item_id: ItemId
+    copy: IsCopy = False
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="shown"):
@@ -68,22 +79,25 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type
     item_ids: Annotated[list[ItemId], Meta(min_length=1, max_length=100, description="The items, in any order.")]
 
 
-class Pause(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="pause"):
+class Pause(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="pause"):
     """A listener pauses learning: their events change nothing until `resume`."""
 
     user_id: UserId
+    copy: IsCopy = False
 
 
-class Resume(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="resume"):
+class Resume(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="resume"):
     """A listener resumes learning: later events are learnt again."""
 
     user_id: UserId
+    copy: IsCopy = False
 
 
-class Forget(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="forget"):
+class Forget(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="forget"):
     """A listener asks for the erasure of all stored data about them. Later plays start a new history."""
 
     user_id: UserId
+    copy: IsCopy = False
 
 
 Wish = Hide | Unhide | Shown | Pause | Resume | Forget
@@ -117,8 +131,16 @@ class _Typed(msgspec.Struct, frozen=True):
         return has_item and (has_time or self.type in _WITHOUT_ITEM)
 
 
+class _RawTyped(msgspec.Struct, frozen=True):
+    """The same field, of any kind."""
+
+    type: msgspec.Raw
+
+
+_hints = Hints(Play)
 _decode_play = msgspec.json.Decoder(Play).decode
 _decode_type = msgspec.json.Decoder(_Typed).decode
+_decode_raw_type = msgspec.json.Decoder(_RawTyped).decode
 _decode_wish = msgspec.json.Decoder(Wish).decode
 PLAYS_ALONE = frozenset({"play"})
 _PLAYERS_EVENT = (
@@ -127,7 +149,13 @@ _PLAYERS_EVENT = (
 )
 
 
-def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Collection[str] = PLAYS_ALONE) -> Event:
+def read_event(
+    key: bytes | None,
+    value: bytes | None,
+    bytes_max: int,
+    types: Collection[str] = PLAYS_ALONE,
+    on_odd: OnOdd = ignore_odd,
+) -> Event:
     """Decode a record of `plays`; a record without a type is a play.
 
     Args:
@@ -135,18 +163,21 @@ def read_event(key: bytes | None, value: bytes | None, bytes_max: int, types: Co
         value: The record's value, JSON in UTF-8.
         bytes_max: Largest value, in bytes.
         types: The types that a signal may have.
+        on_odd: Called with the name of every optional field whose value is impossible and therefore ignored.
 
     Raises:
         UnreadablePlay: The record is no valid event.
     """
-    event = read_value(value, bytes_max, types)
+    event = read_value(value, bytes_max, types, on_odd)
     if key != event.user_id.encode():
         reason = "the key is not the user_id"
         raise UnreadablePlay(reason)
     return event
 
 
-def read_value(value: bytes | None, bytes_max: int, types: Collection[str] = PLAYS_ALONE) -> Event:
+def read_value(
+    value: bytes | None, bytes_max: int, types: Collection[str] = PLAYS_ALONE, on_odd: OnOdd = ignore_odd
+) -> Event:
     """Decode the value of a record of `plays` without checking its key; otherwise as `read_event`."""
     if not value:
         reason = "the value is empty"
@@ -155,23 +186,29 @@ def read_value(value: bytes | None, bytes_max: int, types: Collection[str] = PLA
         reason = f"the value has {len(value)} bytes, more than {bytes_max}"
         raise UnreadablePlay(reason)
     try:
-        event = _decode(value, types)
+        event = _decode(value, types, on_odd)
     except (ValueError, RecursionError) as error:
         raise UnreadablePlay(_shorten(error)) from None
+    if isinstance(event, Play) and event.play_id is not None and not event.play_id.isprintable():
+        on_odd("play_id")
+        event = msgspec.structs.replace(event, play_id=None)
     if not _is_printable(event):
         reason = "an id has characters that are not printable"
         raise UnreadablePlay(reason)
     return event
 
 
-def _decode(value: bytes, types: Collection[str]) -> Event:
+def _decode(value: bytes, types: Collection[str], on_odd: OnOdd) -> Event:
     """Decode a play first, since nearly all records are plays; decode another event by its type."""
     try:
         play = _decode_play(value)
     except msgspec.ValidationError:
-        typed = _decode_type(value)
+        typed = _typed(value)
         if typed.type in types:
-            raise
+            play, odd = _hints.decode(value)
+            for name in odd:
+                on_odd(name)
+            return play
     else:
         if play.type in types:
             return play
@@ -186,11 +223,25 @@ def _decode(value: bytes, types: Collection[str]) -> Event:
     raise msgspec.ValidationError(message)
 
 
+def _typed(value: bytes) -> "_Typed":
+    """Return the fields that determine the struct of an event; a type of null is as good as none.
+
+    Raises:
+        msgspec.ValidationError: The type is of another kind.
+    """
+    try:
+        return _decode_type(value)
+    except msgspec.ValidationError:
+        if bytes(_decode_raw_type(value).type) != b"null":
+            raise
+        return _Typed()
+
+
 def _is_printable(event: Event) -> bool:
     if not event.user_id.isprintable():
         return False
     if isinstance(event, Play):
-        return event.item_id.isprintable() and (event.play_id is None or event.play_id.isprintable())
+        return event.item_id.isprintable()
     if isinstance(event, Hide | Unhide):
         return event.item_id.isprintable()
     return not isinstance(event, Shown) or "".join(event.item_ids).isprintable()

@@ -42,6 +42,13 @@ class ExportedMark(msgspec.Struct, frozen=True, kw_only=True):
     item_id: Annotated[str | None, Meta(description="Its id, if a stored item has this mark.")]
 
 
+class ExportedDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A day of event time."""
+
+    day: Annotated[int, Meta(description="Days since 1970.")]
+    signals: Annotated[int, Meta(description="Signals learnt from that day.")]
+
+
 class ExportedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The user record, which workers maintain and trainings read."""
 
@@ -64,8 +71,11 @@ class ExportedRecord(msgspec.Struct, frozen=True, kw_only=True):
     list_score: Annotated[float, Meta(description="Mean score of the first items of that list.")]
     paused: Annotated[bool, Meta(description="Learning is paused for the listener.")]
     owed: Annotated[bool, Meta(description="The list has changed since then and is not published yet.")]
-    day: Annotated[int, Meta(description="Latest day of event time with a signal, in days since 1970.")]
-    day_signals: Annotated[int, Meta(description="Signals learnt on that day.")]
+    day: Annotated[int, Meta(description="Day of event time of the signal counted last, in days since 1970.")]
+    day_signals: Annotated[int, Meta(description="Signals learnt from that day.")]
+    days: Annotated[
+        list[ExportedDay], Meta(description="The same of other days, the one counted last at the end.")
+    ] = []
     history: list[ExportedEntry]
     play_ids: Annotated[list[Key], Meta(description="Keys of the latest play ids; the ids themselves are not stored.")]
     hidden: list[ExportedItem]
@@ -115,6 +125,17 @@ class UserExport(msgspec.Struct, frozen=True, kw_only=True):
     ]
     record: Annotated[ExportedRecord | None, Meta(description="The user record, as on the users changelog.")]
     recommendations: Annotated[ExportedList | None, Meta(description="The list, as on `recommendations`.")]
+    misplaced_records: Annotated[
+        list[ExportedRecord] | msgspec.UnsetType,
+        Meta(
+            description="User records on other partitions, which a producer with another partitioner has left. Left "
+            "out if there are none."
+        ),
+    ] = msgspec.UNSET
+    misplaced_recommendations: Annotated[
+        list[ExportedList] | msgspec.UnsetType,
+        Meta(description="Lists on other partitions; left out if there are none."),
+    ] = msgspec.UNSET
     private_recommendations: Annotated[
         list[ExportedList], Meta(description="Lists of private sessions; they are deleted within minutes.")
     ]

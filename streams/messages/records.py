@@ -1,6 +1,7 @@
 """The values of all topics but `plays` (`streams/messages/events.py`) and the changelog."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, Self
 
 import msgspec
 from msgspec import Meta
@@ -217,6 +218,32 @@ class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
     by_generation: Annotated[dict[str, Compared], Meta(description="By the generation that made the list.")]
 
 
+class OutcomeSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcomes of consecutive events of a partition of `plays`; `outcomes` and `counts` are parallel."""
+
+    partition: Annotated[int, Meta(description="The partition.")]
+    first: Annotated[int, Meta(description="Offset of the first event.")]
+    outcomes: Annotated[list[str], Meta(description="Outcomes in the order of offsets.")]
+    counts: Annotated[list[int], Meta(description="For each, the number of consecutive events that have it.")]
+
+    @classmethod
+    def of(cls, partition: int, first: int, runs: Sequence[tuple[str, int]]) -> Self:
+        """Return a span of outcomes with their counts."""
+        return cls(partition=partition, first=first, outcomes=[name for name, _ in runs], counts=[n for _, n in runs])
+
+    @property
+    def end(self) -> int:
+        """Return the offset after the last event."""
+        return self.first + sum(self.counts)
+
+    def ranges(self) -> Iterator[tuple[str, int, int]]:
+        """Yield outcomes with the first offset of each, and the offset after the last one."""
+        first = self.first
+        for outcome, n in zip(self.outcomes, self.counts, strict=False):
+            yield outcome, first, first + n
+            first += n
+
+
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     """The health of a worker, published regularly, without data about listeners. Counts are since its start."""
 
@@ -242,3 +269,16 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     plays_lost: Annotated[
         int, Meta(ge=0, description="Plays that Kafka deleted before the worker could process them.")
     ] = 0
+    arrivals: Annotated[
+        dict[str, int],
+        Meta(
+            description="Records of `plays` that were read, and of those the `rejected`, the `misplaced` on another "
+            "partition than their key's, and those whose time was `ahead` of the clock."
+        ),
+    ] = {}
+    odd_hints: Annotated[
+        dict[str, int], Meta(description="Optional fields of plays with impossible values, by name.")
+    ] = {}
+    outcomes: Annotated[
+        list[OutcomeSpan], Meta(description="The outcomes of the events committed since the previous pulse.")
+    ] = []

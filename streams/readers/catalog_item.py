@@ -6,7 +6,7 @@ import msgspec
 
 from streams.messages.records import CatalogItem
 from streams.readers.decode_record import UnreadableRecord, decode_record
-from streams.readers.latest_record import records_of
+from streams.readers.latest_record import latest_value
 from streams.readers.log_reader import LogReadError, partitions_of, read_span, read_topic, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -36,9 +36,7 @@ async def latest_catalog_item(item_id: str, settings: Settings) -> CatalogItem |
         LogReadError: Kafka does not answer, or the topic does not exist.
         UnreadableRecord: The record of the item does not decode.
     """
-    latest: bytes | None = None
-    async for value in records_of(topic_names(settings).catalog, item_id, settings):
-        latest = value
+    latest = await latest_value(topic_names(settings).catalog, item_id, settings)
     return None if latest is None else read_catalog_item(item_id.encode(), latest)
 
 

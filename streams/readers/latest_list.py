@@ -3,9 +3,10 @@
 import msgspec
 
 from streams.messages.records import Recommendations
+from streams.partitioning import fullest, partition_of
 from streams.positions import position_of
 from streams.readers.decode_record import decode_record
-from streams.readers.latest_record import records_of
+from streams.readers.latest_record import records_under
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -24,16 +25,21 @@ def read_list(value: bytes) -> Recommendations:
 async def latest_list(user_id: str, settings: Settings) -> Recommendations | None:
     """Return the list that reflects most of a listener's plays; None if there is none.
 
-    The last record may be a staler list: a frozen worker may write it after its successor's list.
+    A producer with another partitioner leaves lists on several partitions. The last record of one may be a staler
+    list: a frozen worker may write it after its successor's list.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
         UnreadableRecord: A record of this listener is no list.
     """
-    latest: Recommendations | None = None
-    async for value in records_of(topic_names(settings).recommendations, user_id, settings):
-        latest = None if value is None else fresher(latest, read_list(value))
-    return latest
+    lists: dict[int, Recommendations] = {}
+    async for partition, record in records_under(topic_names(settings).recommendations, user_id, settings):
+        if record.value is None:
+            lists.pop(partition, None)
+        else:
+            lists[partition] = fresher(lists.get(partition), read_list(record.value))
+    best = fullest(lists, lambda made: made.plays, partition_of(user_id, settings.topics.partitions))
+    return best[1] if best else None
 
 
 def fresher(earlier: Recommendations | None, later: Recommendations) -> Recommendations:

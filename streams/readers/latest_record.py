@@ -1,34 +1,53 @@
-"""The records of one key of a topic, read without a consumer group."""
+"""The records of one key of a topic, read without a consumer group.
 
-from collections.abc import AsyncIterator
+All partitions are read: a producer with another partitioner writes a key to another partition than murmur2 would.
+"""
 
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from streams.partitioning import partition_of
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 
 
-async def records_under(topic: str, key: str, settings: Settings) -> AsyncIterator[ConsumerRecord]:
-    """Yield the records of a key in order.
+def forms_of(key: str) -> frozenset[bytes]:
+    """Return a key as it should be written, and as Kafka Connect's JsonConverter writes it.
 
-    The partition of the key is read from its beginning to the present high watermark.
+    >>> sorted(forms_of("anna"))
+    [b'"anna"', b'anna']
+    """
+    return frozenset((key.encode(), msgspec.json.encode(key)))
+
+
+async def records_under(
+    topic: str, key: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> AsyncIterator[tuple[int, ConsumerRecord]]:
+    """Yield the records of a key, each with its partition; those of a partition come in order.
+
+    Every partition is read from its beginning to the present high watermark. The JSON text of the key counts as the
+    key: Kafka Connect's JsonConverter writes it so. `skip` is as of `read_topic`.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
     """
-    record_key, partition = key.encode(), partition_of(key, settings.topics.partitions)
-    async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, [partition]):
+    keys = forms_of(key)
+    async for partition, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, skip=skip):
         for record in records:
-            if record.key == record_key:
-                yield record
+            if record.key in keys:
+                yield partition, record
 
 
-async def records_of(topic: str, key: str, settings: Settings) -> AsyncIterator[bytes | None]:
-    """Yield the values of a key's records in order, None for a tombstone.
+async def latest_value(topic: str, key: str, settings: Settings) -> bytes | None:
+    """Return the value of the latest record of a key; None for a tombstone, or if there is no record.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
     """
-    async for record in records_under(topic, key, settings):
-        yield record.value
+    latest, latest_at_ms = None, -1
+    async for _, record in records_under(topic, key, settings):
+        if record.timestamp >= latest_at_ms:
+            latest, latest_at_ms = record.value, record.timestamp
+    return latest

@@ -4,7 +4,7 @@ import msgspec
 
 from streams.messages.records import RelatedItems
 from streams.readers.decode_record import decode_record
-from streams.readers.latest_record import records_of
+from streams.readers.latest_record import latest_value
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -27,7 +27,5 @@ async def latest_related(item_id: str, settings: Settings) -> RelatedItems | Non
         LogReadError: Kafka does not answer, or the topic does not exist.
         UnreadableRecord: The record of the item is no list of related items.
     """
-    latest: bytes | None = None
-    async for value in records_of(topic_names(settings).related_items, item_id, settings):
-        latest = value
+    latest = await latest_value(topic_names(settings).related_items, item_id, settings)
     return None if latest is None else read_related(item_id, latest)

@@ -185,6 +185,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                     "paused": 0,
                     "capped": 0,
                     "trimmed": 0,
+                    "ignored": 0,
                 },
                 events_per_s=100.5,
                 p50_ms=17.4,
@@ -192,6 +193,8 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                 quality=LiveFigures(
                     every=_COMPARED, by_history={"many": _COMPARED}, fresh=None, by_generation={GENERATION: _COMPARED}
                 ),
+                arrivals={"records": 88_060, "rejected": 0, "misplaced": 0, "ahead": 3},
+                odd_hints={"type": 0, "play_id": 0, "ms_played": 0, "duration_ms": 12, "private": 0},
             ),
         ),
     ),

@@ -9,7 +9,15 @@ from streams.settings.settings import PLACES, Settings, flat_values
 SOURCE = frozenset({"brokers", "group", "partitions", "topic_prefix"})
 """The topics that histories are read from."""
 HISTORIES = frozenset(
-    {"event_weights", "completion", "skip_below", "user_signals_per_day_max", "item_weight_max", "history_max"}
+    {
+        "event_weights",
+        "completion",
+        "skip_below",
+        "user_signals_per_day_max",
+        "user_days_max",
+        "item_weight_max",
+        "history_max",
+    }
 )
 """The content of a history."""
 OBJECTIVE = frozenset(flat_name for flat_name, (group, _) in PLACES.items() if group == "objective")

@@ -32,7 +32,8 @@ class SignalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         int,
         Meta(
             ge=0,
-            description="Most signals of a listener that are learnt from one day of event time; 0: all. Limits robots.",
+            description="Most signals of a listener that are learnt from one day of event time; 0: all. Limits robots. "
+            "Each signal counts on its own day, in any order of arrival.",
         ),
     ] = field(default=2000, name="user_signals_per_day_max")
     item_weight_max: Annotated[
@@ -71,6 +72,15 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ),
     ] = 500
     play_ids_max: Annotated[int, Meta(ge=0, le=65535, description="Latest `play_id`s stored for a listener.")] = 32
+    days_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="Days of event time, beside the present one, whose signals are counted for a listener; the "
+            "day counted longest ago is dropped first.",
+        ),
+    ] = field(default=60, name="user_days_max")
     hidden_max: Annotated[
         int,
         Meta(

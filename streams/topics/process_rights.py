@@ -27,15 +27,16 @@ def producer_rights(settings: Settings) -> list[Right]:
 
 
 def replay_rights(settings: Settings) -> list[Right]:
-    """Return the rights of `playfold replay`, which compares all topics with their declarations first."""
-    name = topic_names(settings).plays
-    return [_topic("WRITE", name), *_described(settings, [name])]
+    """Return the rights of `playfold replay`, which verifies all topics first and reads the reports of workers."""
+    names = topic_names(settings)
+    used = names.plays, names.pulse
+    return [_topic("WRITE", names.plays), _topic("READ", names.pulse), *_described(settings, used)]
 
 
 def import_rights(settings: Settings) -> list[Right]:
     """Return the rights of `playfold replay` with an export, which also looks up plays and items that are known."""
     names, group = topic_names(settings), Right("DESCRIBE", "group", settings.application.group)
-    read, written = (names.catalog, names.users_changelog), (names.plays, names.catalog)
+    read, written = (names.catalog, names.users_changelog, names.pulse), (names.plays, names.catalog)
     return [group, *_all("READ", read), *_all("WRITE", written), *_described(settings, read + written)]
 
 
@@ -103,7 +104,7 @@ def catalog_rights(settings: Settings) -> list[Right]:
 def doctor_rights(settings: Settings) -> list[Right]:
     """Return the rights of `playfold doctor`, which changes nothing."""
     names = topic_names(settings)
-    read = names.generations, names.pulse
+    read = names.generations, names.pulse, names.plays_rejected
     group = Right("DESCRIBE", "group", settings.application.group)
     return [group, *_all("READ", read), *_described(settings, read)]
 

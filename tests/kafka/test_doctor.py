@@ -33,7 +33,7 @@ from tests.support.settings import settings_with
 from tests.support.topics import send, worker
 from tests.support.wait import block_until
 
-CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "disk", "gateway"]
+CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "events", "disk", "gateway"]
 UNSEEN = {"disk", "gateway"}
 """Checks that depend on the machine: its disk, and any process that listens at the gateway's port."""
 
@@ -151,7 +151,7 @@ def test_no_topics_are_a_problem_of_every_check_that_reads_them(small: Settings)
     """Nothing hangs, and the broker is well."""
     findings = verdicts(examined(small))
 
-    assert {"broker": "ok"} | dict.fromkeys(CHECKS[1:6], "problem") == findings
+    assert {"broker": "ok"} | dict.fromkeys(CHECKS[1:7], "problem") == findings
 
 
 def test_no_generation_and_no_worker_are_problems(small: Settings, names: TopicNames) -> None:

@@ -22,6 +22,8 @@ HEALTHY = {
     f'playfold_events_total{{{WORKER}, outcome="unreadable"}}': f"0{HOURS}",
     f'playfold_uncommitted_plays{{{WORKER}, partition="0"}}': f"0{HOURS}",
     f'playfold_last_stable_offset{{{WORKER}, partition="0"}}': f"1000{HOURS}",
+    f'playfold_events_total{{{WORKER}, outcome="capped"}}': f"0+6{HOURS}",
+    f"playfold_records_misplaced_total{{{WORKER}}}": f"0{HOURS}",
     f"playfold_index_recall_ratio{{{WORKER}}}": f"0.97{HOURS}",
     f"playfold_index_fallbacks_total{{{WORKER}}}": f"0{HOURS}",
     f"playfold_gateway_ready{{{GATEWAY}}}": f"1{HOURS}",
@@ -78,6 +80,13 @@ CASES = [
         "PlayfoldBatchUnreadable", {f'playfold_events_total{{{WORKER}, outcome="unreadable"': f"0x9 500{HOURS}"}, 9, 12
     ),
     Case("PlayfoldTransactionOpen", {"playfold_uncommitted_plays": f"40{HOURS}"}, 4, 11),
+    Case("PlayfoldEventsMisplaced", {"playfold_records_misplaced_total": f"0+60{HOURS}"}, 10, 13),
+    Case(
+        "PlayfoldEventsCapped",
+        {'playfold_events_total{job="playfold-worker", instance="w1", outcome="capped"': f"0+120{HOURS}"},
+        29,
+        33,
+    ),
     Case("PlayfoldNoGeneration", {"playfold_generation{": "1x9"}, 40, 46),
     Case("PlayfoldGenerationOld", {"playfold_generation_age_seconds": f"129000+60{HOURS}"}, 19, 25),
     Case(

@@ -15,7 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.errors import StateError
-from state.gateway_view import FORMAT_KEY, ITEM, LIST, RELATED, VIEW_S_MAX, StoredList, View, open_view
+from state.gateway_view import (
+    FORMAT_KEY,
+    ITEM,
+    LIST,
+    RELATED,
+    VIEW_S_MAX,
+    StoredList,
+    View,
+    lists_on_disk,
+    open_view,
+)
+from streams.partitioning import partition_of
 from streams.positions import position_of
 
 TOPIC = "recommendations"
@@ -288,3 +299,77 @@ def test_a_list_of_a_later_epoch_replaces_those_before(view: View) -> None:
     assert [("ann", position_of(1, 3))] == store(view, (b"ann", later))
     assert [] == store(view, (b"ann", made(6_000)))
     assert StoredList(position_of(1, 3), later, 1) == view.list_of("ann")
+
+
+HOME = partition_of("ann", 4)
+OTHER, THIRD = (HOME + 1) % 4, (HOME + 2) % 4
+
+
+def made_of(plays: int, offset: int = 1) -> bytes:
+    """Return the record of a list that reflects so many plays."""
+    return msgspec.json.encode({"offset": offset, "expires_at_ms": 1, "plays": plays})
+
+
+def plays_of(view: View) -> int | None:
+    """Return the plays that ann's list reflects."""
+    stored = view.list_of("ann")
+    return None if stored is None else int(msgspec.json.decode(stored.value)["plays"])
+
+
+def put(view: View, partition: int, value: bytes | None, user: str = "ann") -> None:
+    """Store a list of ann's, or of another listener, that came from a partition."""
+    view.store(LIST, TOPIC, partition, [(user.encode(), value)], 1)
+
+
+def test_of_lists_on_several_partitions_the_one_with_most_plays_is_given_out(tmp_path: Path) -> None:
+    """Their offsets are of different logs; of equals it is that of the key's own partition."""
+    view = View(tmp_path / "view", n_partitions=4)
+    put(view, OTHER, made_of(5, offset=1000))
+    assert 5 == plays_of(view)
+    put(view, HOME, made_of(9, offset=3))
+    put(view, THIRD, made_of(7, offset=9999))
+
+    assert 9 == plays_of(view)
+    assert [3, 1000, 9999] == [view.reflected_position("ann", number) for number in (HOME, OTHER, THIRD)]
+    put(view, OTHER, made_of(9, offset=2000))
+    assert 3 == (view.list_of("ann") or StoredList(0, b"", 0)).position
+    view.close()
+
+
+def test_a_tombstone_removes_the_list_of_its_partition_alone(tmp_path: Path) -> None:
+    """The others stand until theirs come, also after a restart."""
+    view = View(tmp_path / "view", n_partitions=4)
+    put(view, HOME, made_of(9))
+    put(view, OTHER, made_of(5))
+    put(view, HOME, None)
+    view.close()
+    view = View(tmp_path / "view", n_partitions=4)
+
+    assert 5 == plays_of(view)
+    put(view, OTHER, None)
+    assert plays_of(view) is None
+    view.close()
+
+
+def test_listeners_with_a_misplaced_list_are_found(tmp_path: Path) -> None:
+    """Each once, in order."""
+    view = View(tmp_path / "view", n_partitions=4)
+    for user in ("anna", "ann", "bob"):
+        for partition in range(4):
+            put(view, partition, made_of(1), user)
+    put(view, (partition_of("andy", 4) + 1) % 4, made_of(1), "andy")
+
+    assert ["andy", "ann", "anna"] == view.listeners("an", 9)
+    assert ["andy", "ann"] == view.listeners("an", 2)
+    view.close()
+
+
+def test_the_lists_on_the_disk_are_found_by_partition(tmp_path: Path) -> None:
+    """With the place that the files have reached."""
+    view = View(tmp_path / "view", n_partitions=4)
+    put(view, HOME, made_of(9))
+    put(view, OTHER, made_of(5))
+    view.close()
+
+    assert {HOME: 1, OTHER: 1} == lists_on_disk(tmp_path / "view", "ann", TOPIC, HOME, 4)
+    assert {} == lists_on_disk(tmp_path / "view", "ben", TOPIC, partition_of("ben", 4), 4)

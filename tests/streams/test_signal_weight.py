@@ -11,7 +11,7 @@ WEIGHTS = "play=2,like=3,skip=-1.5,purchase=10"
 
 def worth(settings: Settings, kind: str = "play", ms_played: int | None = None, ms: int | None = None) -> float:
     """Return what a signal is worth."""
-    return SignalWeights(settings.signals).weight(kind, ms_played, ms)
+    return SignalWeights(settings.signals).worth(kind, ms_played, ms).weight
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("play", 2), ("like", 3), ("skip", -1.5), ("purchase", 10)])

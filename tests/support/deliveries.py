@@ -21,7 +21,7 @@ from streams.settings import Settings
 from tests.support.plays import FIRST_PLAY_MS, play_record
 
 FIRST_S = FIRST_PLAY_MS // 1000
-NOW_MS = 1_800_000_000_000
+ARRIVED_MS, NOW_MS = 1_750_000_000_000, 1_800_000_000_000
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Delivered:
     offset: int
     key: bytes | None
     value: bytes | None
-    timestamp: int = 1000 * FIRST_S
+    timestamp: int = ARRIVED_MS
     timestamp_type: int = 1
 
 

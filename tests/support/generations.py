@@ -21,7 +21,7 @@ from state.lists.context import ListContext
 from state.lists.popularity import Popularity, TrainedPopularity
 from state.lists.ranker import Ranker
 from state.users.event_columns import Action, EventColumns
-from state.users.record import HEADER, OWED, PAUSED, HistoryEntry, ShownItem, UserRecord
+from state.users.record import HEADER, OWED, PAUSED, DaySignals, HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, unpack
 from streams.settings import Settings
 from tests.support.ranks import ItemScores, scores_of_vectors
@@ -100,6 +100,7 @@ def plain_one(records: UserRecords, u: int) -> UserRecord:
         hidden=[value for (value,) in part(records.hidden.starts, *records.hidden.columns)],
         shown=[ShownItem(*item) for item in part(records.shown.starts, *records.shown.columns)],
         listed=[value for (value,) in part(records.listed.starts, *records.listed.columns)],
+        days=[DaySignals(day >> 16, day & 0xFFFF) for (day,) in part(records.days.starts, *records.days.columns)],
         vector=tuple(records.vectors[u].tolist()),
     )
 

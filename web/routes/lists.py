@@ -21,6 +21,7 @@ from web.server.problems import RETRY_S, Problem
 from web.server.responses import not_ready, with_tag
 
 FIELDS_MAX = 220
+EXCLUDED_MAX, ID_MAX = 200, 128
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,14 +34,28 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Annotated[str, Meta(min_length=1, max_length=64)] | None, Meta(description="Only items of this kind.")
     ] = None
     exclude: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=128)], ...],
-        Meta(max_length=200, description="Items to leave out; may stand several times."),
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        Meta(
+            max_length=EXCLUDED_MAX,
+            description="Items to leave out, separated by commas; may stand several times. A value with a comma that "
+            "is the id of an item in the list is that item.",
+        ),
     ] = ()
     after: Annotated[
         Annotated[str, Meta(pattern=r"^[0-9]{1,6}:[0-9]{1,18}$")] | None,
         Meta(description="A play's `partition:offset`: wait until the list reflects it; `reflected` tells if it does."),
     ] = None
     wait_ms: Annotated[int, Meta(ge=0, le=60_000, description="Milliseconds to wait for that, at most.")] = 1000
+
+    def __post_init__(self) -> None:
+        """Check the number of excluded items and the length of each id."""
+        parts = [part for value in self.exclude for part in (value.split(",") if len(value) > ID_MAX else [value])]
+        if any(len(part) > ID_MAX for part in parts):
+            message = f"Expected `str` of length <= {ID_MAX} - at `$.exclude[...]`"
+            raise ValueError(message)
+        if sum(value.count(",") + 1 for value in self.exclude) > EXCLUDED_MAX:
+            message = f"Expected `array` of length <= {EXCLUDED_MAX} - at `$.exclude`"
+            raise ValueError(message)
 
     @property
     def wanted(self) -> Wanted:
@@ -106,10 +121,10 @@ class ListRoutes:
     async def _reflects(self, user_id: str, after: str, wait_ms: int) -> bool:
         partition, offset = map(int, after.split(":"))
         expected = partition_of(user_id, self._parts.settings.topics.partitions)
-        if partition != expected:
+        if partition != expected and partition not in self._parts.view.misplaced_partitions(user_id):
             raise Problem(422, f"after: the plays of this listener stand in partition {expected}, not {partition}.")
         wait_s = min(wait_ms, self._parts.settings.gateway.wait_ms_max) / 1000
-        return await self._parts.lists.reflects(user_id, offset, wait_s)
+        return await self._parts.lists.reflects(user_id, partition, offset, wait_s)
 
 
 def read_query(query: bytes) -> ListQuery:

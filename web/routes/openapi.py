@@ -41,7 +41,7 @@ WORDS = {
     404: "Nothing is found under this path.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
-    415: "The body is not application/json.",
+    415: "The body is not application/json, or its coding is not gzip or deflate.",
     422: "The request does not fit.",
     429: "The client sent too many requests; Retry-After tells when to retry.",
     431: "The head of the request is too large.",

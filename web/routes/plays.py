@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from streams.messages.events import UnreadablePlay, read_value
+from streams.messages.events import Play, Shown, UnreadablePlay, read_value
 from streams.outbox import Item
 from streams.partitioning import partition_of
 from streams.reference.examples import EXAMPLES
@@ -24,13 +24,27 @@ _EVENT: dict[str, Any] = {"anyOf": [ref(event.__name__) for event in EVENTS]}
 _ANSWER = {"accepted": 1, "rejected": 0, "results": [{"partition": 2, "offset": 41_873}]}
 
 
+Wait = Annotated[
+    float, Query(ge=0, le=60, description="Seconds to wait, at most, until workers report what became of the events.")
+]
+
+
+class _Numbered(NamedTuple):
+    """An event of a request, with its number there."""
+
+    number: int
+    item: Item
+    is_copy: bool = False
+    """Whether it is a copy of a listener's request, for another partition."""
+
+
 class PlayRoutes:
     """Accepts events: one, or an array of them."""
 
     def __init__(self, parts: GatewayParts) -> None:
         """Send them through the intake of these parts."""
         self._intake, self._metrics, self._settings = parts.intake, parts.metrics, parts.settings
-        self._play_latency = parts.play_latency
+        self._play_latency, self._outcomes, self._view = parts.play_latency, parts.outcomes, parts.view
         self._types = frozenset(parts.settings.signals.weights)
 
     def router(self) -> APIRouter:
@@ -52,12 +66,12 @@ class PlayRoutes:
         )
         return router
 
-    async def post(self, request: Request) -> Response:
+    async def post(self, request: Request, wait: Wait = 0.0) -> Response:
         """Send events to Kafka, and answer when it has acknowledged them.
 
         The answer has a result for each event, in order: its place, or its error. Events of one listener keep their
         order. An event without an acknowledgement may have arrived: send it again with the same `play_id`, and it
-        counts once.
+        counts once. With `wait`, the answer also has the outcome of each event, once workers have reported on all.
         """
         content = await json_body(request, self._settings.gateway.body_bytes_max)
         values = decode(content, list[msgspec.Raw] if content.lstrip()[:1] == b"[" else msgspec.Raw)
@@ -70,43 +84,62 @@ class PlayRoutes:
         failures = await asyncio.gather(
             *(self._send(partition, numbered, results) for partition, numbered in by_partition.items())
         )
+        if wait and results:
+            await self._add_outcomes(results, min(wait, self._settings.gateway.wait_ms_max / 1000))
         return self._answer(
             [results[number] for number in range(len(events))], [failure for failure in failures if failure is not None]
         )
 
-    def _sorted(
-        self, values: list[msgspec.Raw], results: dict[int, Placed | Refused]
-    ) -> dict[int, list[tuple[int, Item]]]:
-        """Return the valid events by partition, each with its number; write the errors of the others to `results`."""
-        by_partition: dict[int, list[tuple[int, Item]]] = {}
+    def _sorted(self, values: list[msgspec.Raw], results: dict[int, Placed | Refused]) -> dict[int, list["_Numbered"]]:
+        """Return the valid events by partition; write the errors of the others to `results`.
+
+        A request goes to every partition with a list of its listener: a producer with another partitioner may have left
+        a record there.
+        """
+        by_partition: dict[int, list[_Numbered]] = {}
+        n_partitions = self._settings.topics.partitions
         for number, raw in enumerate(values):
             value = bytes(raw)
             try:
-                user_id = read_value(value, self._settings.topics.play_bytes_max, self._types).user_id
+                event = read_value(value, self._settings.topics.play_bytes_max, self._types)
             except UnreadablePlay as error:
                 results[number] = Refused(error=str(error))
                 continue
-            item = user_id.encode(), value
-            by_partition.setdefault(partition_of(user_id, self._settings.topics.partitions), []).append((number, item))
+            key, home = event.user_id.encode(), partition_of(event.user_id, n_partitions)
+            by_partition.setdefault(home, []).append(_Numbered(number, (key, value)))
+            if not isinstance(event, Play | Shown) and not event.copy:
+                copy = key, msgspec.json.encode(msgspec.structs.replace(event, copy=True))
+                for partition in self._view.misplaced_partitions(event.user_id):
+                    by_partition.setdefault(partition, []).append(_Numbered(number, copy, is_copy=True))
         return by_partition
 
     async def _send(
-        self, partition: int, numbered: list[tuple[int, Item]], results: dict[int, Placed | Refused]
+        self, partition: int, numbered: list["_Numbered"], results: dict[int, Placed | Refused]
     ) -> IntakeError | None:
         """Send the events of one partition, write their results, and return the error, if any."""
         came_at = time.monotonic()
         try:
-            offsets = await self._intake.put(partition, [item for _, item in numbered])
+            offsets = await self._intake.put(partition, [one.item for one in numbered])
         except IntakeError as error:
-            for number, _ in numbered:
-                results[number] = Refused(error=str(error))
-            self._metrics.count_plays("failed", len(numbered))
+            for one in numbered:
+                results[one.number] = Refused(error=str(error))
+            self._metrics.count_plays("failed", sum(not one.is_copy for one in numbered))
             return error
-        for (number, _), offset in zip(numbered, offsets, strict=True):
-            results[number] = Placed(partition=partition, offset=offset)
+        placed = [(one.number, offset) for one, offset in zip(numbered, offsets, strict=True) if not one.is_copy]
+        for number, offset in placed:
+            results.setdefault(number, Placed(partition=partition, offset=offset))  # unless a copy has failed
             self._play_latency.came(partition, offset, came_at)
-        self._metrics.count_plays("accepted", len(numbered))
+        self._metrics.count_plays("accepted", len(placed))
         return None
+
+    async def _add_outcomes(self, results: dict[int, Placed | Refused], wait_s: float) -> None:
+        """Wait for the outcomes of accepted events, and write them into the results."""
+        placed = {number: result for number, result in results.items() if isinstance(result, Placed)}
+        places = [(result.partition, result.offset) for result in placed.values()]
+        outcomes = await self._outcomes.wait(places, wait_s)
+        for number, result in placed.items():
+            outcome = outcomes.get((result.partition, result.offset), "waiting")
+            results[number] = msgspec.structs.replace(result, outcome=outcome)
 
     def _answer(self, results: list[Placed | Refused], failures: list[IntakeError]) -> Response:
         """Return the results if any event was accepted, else a problem with the results."""

@@ -52,8 +52,11 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, incoming = time.perf_counter(), _Incoming(scope, receive)
-        outgoing = _Outgoing(send, incoming)
+        began, method = time.perf_counter(), scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server's own scope goes on to say HEAD
+        incoming = _Incoming(scope, receive)
+        outgoing = _Outgoing(send, incoming, has_body=method != "HEAD")
         self._n_busy += 1
         try:
             self._admit(scope)
@@ -67,8 +70,9 @@ class Guard:
         finally:
             self._n_busy -= 1
             route = getattr(scope.get("route"), "path", OTHER)
-            method = scope["method"] if route != OTHER else OTHER
-            self._metrics.count_request(route, method, outgoing.status, time.perf_counter() - began)
+            self._metrics.count_request(
+                route, method if route != OTHER else OTHER, outgoing.status, time.perf_counter() - began
+            )
 
     def _admit(self, scope: Scope) -> None:
         """Check limits and access of a request; health checks are answered regardless of the limits.
@@ -107,12 +111,15 @@ class _Incoming:
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
+        self.is_answered = False
         self.is_whole = not any(
             name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
             for name, value in scope["headers"]
         )
 
     async def __call__(self) -> Message:
+        if self.is_answered:
+            return {"type": "http.disconnect"}  # a stream of events ends
         message = await self._receive()
         if not message.get("more_body", False):
             self.is_whole = True
@@ -120,10 +127,10 @@ class _Incoming:
 
 
 class _Outgoing:
-    """Sends an answer with the security headers."""
+    """Sends an answer with the security headers, without its body to a request that is HEAD."""
 
-    def __init__(self, send: Send, incoming: _Incoming) -> None:
-        self._send, self._incoming = send, incoming
+    def __init__(self, send: Send, incoming: _Incoming, *, has_body: bool = True) -> None:
+        self._send, self._incoming, self._has_body = send, incoming, has_body
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
@@ -132,11 +139,16 @@ class _Outgoing:
             # The rest of a body that was answered already is not read, so the connection is closed.
             last = [] if self._incoming.is_whole else [(b"connection", b"close")]
             message = {**message, "headers": [*message.get("headers", ()), *SAFETY, *last]}
+        elif not self._has_body:
+            if self._incoming.is_answered:
+                return
+            self._incoming.is_answered = True
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
 
 
 def path_of(scope: Scope) -> str:
-    """Return the decoded path of a request; an encoded slash does not separate segments.
+    """Return the decoded path of a request, without a slash at its end; an encoded slash does not separate segments.
 
     Raises:
         Problem: It has a zero byte, or is not UTF-8.
@@ -144,10 +156,15 @@ def path_of(scope: Scope) -> str:
     path: str = scope["path"]
     raw: Any = scope.get("raw_path") or b""
     if "%" not in (encoded := raw.decode("ascii", "replace")):
-        return path
+        return _without_last_slash(path)
     if SLASH in path:
         raise Problem(422, "A path cannot have a zero byte.")
     try:
-        return unquote(encoded.replace("%2F", ENCODED_SLASH).replace("%2f", ENCODED_SLASH), errors="strict")
+        decoded = unquote(encoded.replace("%2F", ENCODED_SLASH).replace("%2f", ENCODED_SLASH), errors="strict")
+        return _without_last_slash(decoded)
     except UnicodeDecodeError:
         raise Problem(422, "A path has to be UTF-8, percent-encoded.") from None
+
+
+def _without_last_slash(path: str) -> str:
+    return path[:-1] if len(path) > 1 and path.endswith("/") else path

@@ -1,6 +1,8 @@
-"""The body of a request: JSON or a form, of a bounded size, read in a bounded time."""
+"""The body of a request: JSON or a form, compressed or not, of a bounded size, read in a bounded time."""
 
 import asyncio
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from streams.process.format_text import decode_reason
 from web.server.problems import Problem
 
+GZIP, DEFLATE = "gzip", "deflate"
 BODY_S = 20.0
 """Seconds within which a body has to arrive."""
 
@@ -32,6 +35,7 @@ async def read_body(request: Request, kind: str, bytes_max: int) -> bytes:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != kind:
         raise Problem(415, f"The body has to be {kind}, not {given[:80] or 'of no type'}.")
+    inflate = _decoder_of(request)
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > bytes_max:
         raise _too_large(bytes_max)
@@ -47,7 +51,78 @@ async def read_body(request: Request, kind: str, bytes_max: int) -> bytes:
         raise Problem(408, f"The body did not arrive within {BODY_S:g} s.") from None
     except ClientDisconnect:
         raise Problem(400, "The client disconnected before its body was complete.") from None  # nobody hears it
-    return b"".join(parts)
+    content = b"".join(parts)
+    return content if inflate is None else inflate(content, bytes_max)
+
+
+def _decoder_of(request: Request) -> Callable[[bytes, int], bytes] | None:
+    """Return the decompression of a body, None if it is not compressed.
+
+    Raises:
+        Problem: The body has another coding than gzip or deflate.
+    """
+    coding = ",".join(request.headers.getlist("content-encoding")).strip().lower()
+    if coding in ("", "identity"):
+        return None
+    if coding in ("gzip", "x-gzip"):
+        return _gunzip
+    if coding == "deflate":
+        return _inflate
+    detail = f"The Content-Encoding has to be gzip, deflate or identity, not {coding[:80]}."
+    raise Problem(415, detail, headers={"Accept-Encoding": "gzip, deflate"})
+
+
+def _gunzip(content: bytes, bytes_max: int) -> bytes:
+    """Decompress gzip, which may have several members.
+
+    Raises:
+        Problem: It is not valid, or too large.
+    """
+    parts, n_bytes = [], 0
+    while True:
+        part, content = _decompress(content, zlib.MAX_WBITS | 16, bytes_max - n_bytes, GZIP)
+        n_bytes += len(part)
+        if n_bytes > bytes_max:
+            raise _too_large(bytes_max)
+        parts.append(part)
+        if not content.strip(b"\x00"):  # a member may be padded
+            return b"".join(parts)
+
+
+def _inflate(content: bytes, bytes_max: int) -> bytes:
+    """Decompress deflate: with the header of zlib, as the standard says, or without, as some clients send it.
+
+    Raises:
+        Problem: It is not valid, or too large.
+    """
+    has_header = len(content) > 1 and content[0] & 15 == zlib.DEFLATED and not int.from_bytes(content[:2]) % 31
+    part, rest = _decompress(content, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, bytes_max, DEFLATE)
+    if len(part) > bytes_max:
+        raise _too_large(bytes_max)
+    if rest:
+        raise _invalid(DEFLATE)
+    return part
+
+
+def _decompress(content: bytes, window_bits: int, bytes_max: int, coding: str) -> tuple[bytes, bytes]:
+    """Return at most one byte more than `bytes_max`, and the bytes behind the end.
+
+    Raises:
+        Problem: The content is not valid.
+    """
+    stream = zlib.decompressobj(window_bits)
+    try:
+        part = stream.decompress(content, bytes_max + 1)
+    except zlib.error:
+        raise _invalid(coding) from None
+    if not stream.eof and len(part) <= bytes_max:
+        raise _invalid(coding)
+    return part, stream.unused_data
+
+
+def _invalid(coding: str) -> Problem:
+    detail = f"The body is not valid {coding}."
+    return Problem(400, detail)
 
 
 def decode(content: bytes, kind: Any) -> Any:

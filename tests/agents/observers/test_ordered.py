@@ -63,7 +63,7 @@ def test_plays_are_scored_against_the_popular_list_of_before(scene: Scene) -> No
 
 def test_every_observer_sees_a_group(scene: Scene) -> None:
     """Outcomes are counted, and the popular list contains the plays of the group."""
-    scene.take(0, NOW_MS, *(played(user, "i30") for user in USERS * 5))
+    scene.take(0, NOW_MS, *(played(f"{user}-{number}", "i30") for user in USERS for number in range(5)))
 
     assert 5 * len(USERS) == scene.observers.outcome_counts.n_events["learnt"]
     context = ListContext(scene.generation, NOW_MS + REFRESH_MS)

@@ -53,15 +53,15 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.states[0].close()
 
 
-def test_a_play_counts_once(scene: Scene) -> None:
-    """Delivered again, or sent again by a client under the same id, it adds nothing; nor does a skip."""
+def test_a_listener_counts_once(scene: Scene) -> None:
+    """A second play adds nothing, nor does a play that is delivered again, or a skip."""
     part = slice_of(0, 0, played("ann", "i3"), played("ann", "i3", play_id="x"), played("ben", "i3", type="skip"))
     scene.fold(part)
     before = scene.worth("i3")
     scene.fold(part)
     scene.fold(slice_of(0, 3, played("ann", "i3", play_id="x")))
 
-    assert pytest.approx(1.0 + 2.0) == before == scene.worth("i3")
+    assert pytest.approx(1.0 + 1.0) == before == scene.worth("i3")
 
 
 def test_what_a_robot_plays_too_often_does_not_count(scene: Scene) -> None:
@@ -71,6 +71,24 @@ def test_what_a_robot_plays_too_often_does_not_count(scene: Scene) -> None:
     scene.fold(slice_of(0, 200, *[played("robot", "i3")] * 200))
 
     assert once == scene.worth("i3")
+
+
+def test_one_listener_does_not_lead_the_popular_list(scene: Scene) -> None:
+    """Two listeners who play an item once outweigh one who plays another item 500 times."""
+    scene.fold(slice_of(0, 0, *[played("fan", "i3")] * 500))
+    scene.fold(slice_of(0, 500, played("ben", "i4"), played("cem", "i4")))
+
+    assert pytest.approx(1.0 + 1.0) == scene.worth("i3")
+    assert pytest.approx(1.0 + 2.0) == scene.worth("i4")
+
+
+def test_a_later_play_keeps_a_listener_fresh(scene: Scene) -> None:
+    """The contribution is as of the latest play: a listener of today outweighs one of 30 days ago."""
+    month_s = 30 * 86_400
+    scene.fold(slice_of(0, 0, played("ann", "i3", FIRST_S), played("ben", "i4", FIRST_S)))
+    scene.fold(slice_of(0, 2, played("ann", "i3", FIRST_S + month_s)))
+
+    assert pytest.approx(2 * (scene.worth("i4") - 0.5 * 1.0) + 0.5 * 1.0, rel=1e-3) == scene.worth("i3")
 
 
 def test_a_play_is_in_the_popular_list_of_the_same_group(scene: Scene) -> None:

@@ -13,9 +13,10 @@ from agents.plays.decode import Group, read_group
 from state.keys import item_key, play_id_key
 from state.users.event_columns import Action
 from streams.messages.records import RejectedPlay
+from streams.partitioning import partition_of
 from streams.positions import position_of
 from streams.settings import Settings
-from tests.support.deliveries import FIRST_S, play, played, slice_of
+from tests.support.deliveries import ARRIVED_MS, FIRST_S, play, played, slice_of
 from tests.support.settings import settings_with
 
 SETTINGS = Settings()
@@ -248,3 +249,59 @@ def test_offsets_become_positions_of_the_partitions_epoch() -> None:
     assert [position_of(2, 4), 3] == group.events.offsets.tolist()
     assert [position_of(2, 3), -1] == group.forget_offsets.tolist()
     assert [5] == [reject.offset for reject in rejected(group)]
+
+
+def test_an_event_of_the_future_counts_as_of_its_arrival() -> None:
+    """In its history and in its private session alike; how many there were is counted."""
+    arrived_s = ARRIVED_MS // 1000
+    future_s = 4_050_000_000
+    slices = [slice_of(0, 0, played("ann", "i1", future_s), played("eve", "i1", future_s, private=True))]
+
+    group = read_group(slices, SETTINGS)
+
+    assert [arrived_s] == group.events.at_s.tolist()
+    assert [arrived_s] == group.private[0][b"eve"]["at_s"].tolist()
+    assert 2 == group.arrivals.n_ahead
+
+
+@pytest.mark.parametrize(
+    "settings", [SETTINGS, settings_with(skip_below=0.1), settings_with(completion="ignore", skip_below=0.1)]
+)
+def test_a_play_of_which_nothing_was_heard_is_nothing(settings: Settings) -> None:
+    """It moves the applied offset; its item gets no name, and a private one makes no session."""
+    slices = [slice_of(0, 4, played("ann", "i1", ms_played=0), played("eve", "i1", ms_played=0, private=True))]
+
+    group = read_group(slices, settings)
+
+    assert [(4, 0, Action.NOTHING)] == list(
+        zip(*(getattr(group.events, name).tolist() for name in ("offsets", "weights", "actions")), strict=True)
+    )
+    assert {0: {}} == group.item_ids
+    assert {0: {}} == group.private
+
+
+def test_a_play_below_skip_below_ages_nothing() -> None:
+    """As a skip that a client sent by its type."""
+    settings = settings_with(skip_below=0.1, event_weights="play=1,skip=-1")
+    short = played("ann", "i1", ms_played=0, duration_ms=1000)
+
+    group = read_group([slice_of(0, 0, short, played("ann", "i1", type="skip"))], settings)
+
+    assert [-1.0, -1.0] == group.events.weights.tolist()
+    assert [Action.SIGNAL, Action.SIGNAL] == group.events.actions.tolist()
+
+
+def test_arrivals_are_counted_with_the_faults_of_their_producers() -> None:
+    """Odd hints by name, rejects, and events on a partition that is not the one of their key."""
+    home = partition_of("ann", SETTINGS.topics.partitions)
+    other = (home + 1) % SETTINGS.topics.partitions
+    odd = played("ann", "i2", duration_ms=-1, private=None)
+    slices = [slice_of(home, 0, played("ann", "i1"), odd), slice_of(other, 0, played("ann", "i1"), (b"x", b"no play"))]
+
+    arrivals = read_group(slices, SETTINGS).arrivals
+
+    assert 4 == arrivals.n_records
+    assert 1 == arrivals.n_rejected
+    assert 1 == arrivals.n_misplaced
+    assert 0 == arrivals.n_ahead
+    assert {"duration_ms": 1, "private": 1} == arrivals.odd_hints

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -266,3 +267,19 @@ def test_a_list_holds_what_is_available_when_it_is_made(states: States, generati
     ]
 
     assert [False, True] == listed
+
+
+@pytest.mark.parametrize("kind", ["hide", "pause", "forget"])
+def test_a_copy_of_a_request_writes_nothing_of_an_unknown_listener(tmp_path: Path, kind: str) -> None:
+    """Neither a record nor a tombstone; of a known one it is the request."""
+    states = {0: PartitionState(tmp_path / "state")}
+    copy = {"type": kind, "user_id": "ann", "copy": True} | ({"item_id": "i1"} if kind == "hide" else {})
+    record = b"ann", msgspec.json.encode(copy)
+
+    unknown = fold_slices([slice_of(0, 0, record)], states, None, SETTINGS)
+    known = fold_slices([slice_of(0, 1, played("ann", "i2"), record)], states, None, SETTINGS)
+
+    assert b"ann" not in dict(unknown[0].changelog)
+    assert [] == unknown[0].lists
+    assert b"ann" in dict(known[0].changelog)
+    states[0].close()

@@ -39,6 +39,7 @@ from state.users.store import UserStore, add_user_table
 from streams.consumer.faust_app import create_app
 from streams.consumer.slices import StableEnd
 from streams.kafka.broker import free_port
+from streams.messages.odd_hints import HINTS
 from streams.messages.records import Announcement
 from streams.settings import Settings
 from tests.support.generations import FIRST_ID, make_generation
@@ -117,6 +118,11 @@ async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> 
     """Every counter is there before the first event; what is not known yet is not told as zero."""
     assert {
         **{f"playfold_events_total outcome={outcome}": 0 for outcome in OUTCOMES},
+        **{f"playfold_odd_hints_total field={name}": 0 for name in HINTS},
+        "playfold_records_total": 0,
+        "playfold_records_rejected_total": 0,
+        "playfold_records_misplaced_total": 0,
+        "playfold_records_ahead_total": 0,
         "playfold_lists_total ranking=exact": 0,
         "playfold_lists_total ranking=annoy": 0,
         "playfold_index_probes_total": 0,
@@ -293,7 +299,7 @@ async def test_every_metric_says_what_it_is(scene: Scene) -> None:
 
     families = list(text_string_to_metric_families(get(scene.port)))
 
-    assert 23 == len(families)
+    assert 28 == len(families)
     assert {"counter", "gauge", "histogram"} == {family.type for family in families}
     assert all(family.documentation.endswith(".") for family in families)
 

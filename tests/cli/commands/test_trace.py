@@ -60,7 +60,9 @@ TRACE = Trace(user_id="ann", made_at_ms=0, events=EVENTS, record=RECORD, states=
 
 def on_events(**changed: object) -> list[str]:
     """Return the sentences on events of which some fields differ."""
-    return list(sentences_on_events(msgspec.structs.replace(TRACE, events=msgspec.structs.replace(EVENTS, **changed))))
+    return list(
+        sentences_on_events("ann", msgspec.structs.replace(TRACE, events=msgspec.structs.replace(EVENTS, **changed)))
+    )
 
 
 def on_result(**changed: object) -> list[str]:

@@ -70,7 +70,7 @@ async def test_without_kafka_the_other_checks_run(tmp_path: Path, monkeypatch: p
     findings = await Doctor(settings).examine()
 
     by_verdict = {finding.check: finding.verdict for finding in findings}
-    unseen = dict.fromkeys(("topics", "generation", "lag", "workers", "clock"), "note")
+    unseen = dict.fromkeys(("topics", "generation", "lag", "workers", "clock", "events"), "note")
     assert by_verdict.pop("disk") in {"ok", "warning", "problem"}
     assert {"broker": "problem", **unseen, "gateway": "note"} == by_verdict
     assert f"Kafka did not answer at {settings.kafka.brokers} within 0.3 s" in findings[0].says

@@ -28,6 +28,7 @@ OTHER_VALUES: dict[str, Any] = {
     "completion": "ignore",
     "skip_below": 0.5,
     "user_signals_per_day_max": 5,
+    "user_days_max": 5,
     "item_weight_max": 5.0,
     "history_max": 5,
     "rule": "hkv",

@@ -15,7 +15,7 @@ from state.users.record import UserRecord
 from streams.messages.records import RejectedPlay
 from streams.positions import position_of
 from streams.settings import Settings, override
-from tests.support.deliveries import FIRST_S, Delivered
+from tests.support.deliveries import ARRIVED_MS, FIRST_S, Delivered
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(cooldown_shows=2, user_signals_per_day_max=4, event_weights="play=1,like=2,skip=-1")
@@ -109,7 +109,7 @@ def test_an_event_is_described_by_its_fields() -> None:
     assert [["i1"], ["i2", "i3"], ["i4"]] == [like.item_ids, shown.item_ids, hide.item_ids]
     assert [2.0, None, None] == [like.weight, shown.weight, hide.weight]
     assert [1000 * FIRST_S, None, None] == [like.played_at_ms, shown.played_at_ms, hide.played_at_ms]
-    assert [1000 * FIRST_S] * 3 == [like.arrived_at_ms, shown.arrived_at_ms, hide.arrived_at_ms]
+    assert [ARRIVED_MS] * 3 == [like.arrived_at_ms, shown.arrived_at_ms, hide.arrived_at_ms]
     assert [7, 8, 9] == [like.offset, shown.offset, hide.offset]
 
 

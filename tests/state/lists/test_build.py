@@ -101,6 +101,24 @@ def test_a_user_of_whom_no_item_is_known_gets_the_popular_list(tmp_path: Path) -
     assert "i7" not in rows_of(lists, generation)[1]
 
 
+@pytest.mark.parametrize("known_items", ["exclude", "include"])
+def test_an_item_that_was_only_skipped_is_in_no_list(tmp_path: Path, known_items: str) -> None:
+    """Neither in the popular one of a listener without plays, nor in a blended or a personal one."""
+    generation = make_generation(tmp_path, popularity={"i7": 9.0, "i21": 5.0})
+    skip = HistoryEntry(item_key("i7"), -1.0, 1, 100)
+    newcomer, blended, personal = (
+        replace(listener(*range(10, 10 + n)), history=[*listener(*range(10, 10 + n)).history, skip]) for n in (0, 1, 20)
+    )
+    settings = settings_with(list_n=40, known_items=known_items, repeat_after_plays=1)
+
+    lists = build_lists(unpacked(newcomer, blended, personal), generation, settings)
+
+    assert [False, True, True] == lists.personal.tolist()
+    for items in rows_of(lists, generation):
+        assert "i7" not in items
+    assert "i21" == rows_of(lists, generation)[0][0]
+
+
 def test_a_list_that_runs_out_of_items_is_padded(tmp_path: Path) -> None:
     """A catalog smaller than the list, a listener who knows most of it."""
     generation = make_generation(tmp_path, n_items=5)

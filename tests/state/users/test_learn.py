@@ -1,14 +1,16 @@
 """What plays change in their users' records, held against a plain reference."""
 
+import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.decay import HalfLives
-from state.users.event_columns import Action
+from state.users.event_columns import COPY, Action
 from state.users.learn import OUTCOMES, half_lives_of, learn
-from state.users.record import HistoryEntry, ShownItem, UserRecord
+from state.users.record import DaySignals, HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, new_users, pack
 from streams.settings import Settings, override
 from tests.support.generations import Played, columns_of, plain
@@ -27,6 +29,7 @@ LIMITS = settings_with(
     shown_max=3,
     cooldown_shows=2,
     cooldown_plays=2,
+    user_days_max=2,
 )
 DAY_S = 86_400
 OF_TWO = settings_with(play_ids_max=2)
@@ -47,7 +50,7 @@ def learn_plain(record: UserRecord, events: list[Played], settings: Settings) ->
             learned.hidden = remaining[max(0, len(remaining) - settings.users.hidden_max) :]
         elif event.action == Action.SHOWN:
             show_plain(learned, event.item_key, settings)
-        else:
+        elif event.action != Action.NOTHING:
             signal_plain(learned, event, settings)
     return learned
 
@@ -66,8 +69,7 @@ def signal_plain(record: UserRecord, event: Played, settings: Settings) -> None:
     """Learn a signal, unless there is a reason not to."""
     if record.paused or (event.play_id and event.play_id in record.play_ids):
         return
-    if event.played_at_s // DAY_S > record.day:
-        record.day, record.day_signals = event.played_at_s // DAY_S, 0
+    turn_to_day_plain(record, event.played_at_s // DAY_S, settings.users.days_max)
     if 0 < settings.signals.per_day_max <= record.day_signals:
         return
     record.day_signals += 1
@@ -79,6 +81,18 @@ def signal_plain(record: UserRecord, event: Played, settings: Settings) -> None:
     if event.weight > 0:
         record.shown = [item for item in record.shown if item.item_key != event.item_key]
     record.history = history_plain(record, event, settings)
+
+
+def turn_to_day_plain(record: UserRecord, today: int, days_max: int) -> None:
+    """Count on another day, with the signals that were counted on it before, if it is still remembered."""
+    if today == record.day:
+        return
+    others = [day for day in record.days if day.day != today]
+    signals = sum(day.signals for day in record.days if day.day == today)
+    if record.day_signals:
+        others.append(DaySignals(record.day, record.day_signals))
+    record.days = others[max(0, len(others) - days_max) :]
+    record.day, record.day_signals = today, signals
 
 
 def history_plain(record: UserRecord, event: Played, settings: Settings) -> list[HistoryEntry]:
@@ -286,3 +300,83 @@ def test_all_items_of_one_event_were_shown() -> None:
     assert [ShownItem(2, 1, 0), ShownItem(1, 2, 0)] == plain(once)[0].shown
     assert plain(once) == plain(twice)
     assert [True] == repeated
+
+
+DAYS = 3000
+TWO_A_DAY = [DAY_S * (1 + number // 2) for number in range(2 * DAYS)]
+IN_OTHER_ORDERS = {
+    "oldest first": TWO_A_DAY,
+    "newest first": TWO_A_DAY[::-1],
+    "after a play of today": [DAY_S * 20_000, *TWO_A_DAY[1:]],
+    "shuffled": random.Random(1).sample(TWO_A_DAY, len(TWO_A_DAY)),
+}
+
+
+@pytest.mark.parametrize("times_s", IN_OTHER_ORDERS.values(), ids=IN_OTHER_ORDERS)
+def test_a_whole_history_is_learnt_in_any_order(times_s: list[int]) -> None:
+    """The day's limit is about days: 6,000 plays, two a day, are below it."""
+    events = [Played(offset, offset, at_s) for offset, at_s in enumerate(times_s)]
+
+    assert {"learnt"} == set(outcomes_of(events, Settings()))
+    assert 2 * DAYS == plain(learned(new_users(1, 2), [events], Settings())[0])[0].plays
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_limit_of_a_day_holds_in_any_order(seed: int) -> None:
+    """Of 60 days with 20 signals each, 7 are learnt from each, in groups of any size."""
+    settings = settings_with(user_signals_per_day_max=7)
+    rng = random.Random(seed)
+    times_s = rng.sample([DAY_S * (1 + number % 60) for number in range(1200)], 1200)
+    events = [Played(offset, offset, at_s) for offset, at_s in enumerate(times_s)]
+
+    records, start = new_users(1, 2), 0
+    while start < len(events):
+        size = rng.randrange(1, 200)
+        records, _ = learned(records, [events[start : start + size]], settings)
+        start += size
+
+    (record,) = plain(records)
+    assert 60 * 7 == record.plays
+    assert {7} == {record.day_signals, *(day.signals for day in record.days)}
+    assert pack(learned(new_users(1, 2), [events], settings)[0]) == pack(records)
+
+
+def test_the_days_of_a_record_are_bounded() -> None:
+    """The day counted longest ago is forgotten, and begins anew when a signal of it comes."""
+    settings = settings_with(user_signals_per_day_max=1, user_days_max=2)
+    days = [1, 2, 3, 4, 2, 1, 1]
+
+    events = [Played(offset, offset, DAY_S * day) for offset, day in enumerate(days)]
+
+    assert ["learnt"] * 4 + ["capped", "learnt", "capped"] == outcomes_of(events, settings)
+    (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
+    assert 1 == record.day
+    assert 1 == record.day_signals
+    assert [DaySignals(4, 1), DaySignals(2, 1)] == record.days
+
+
+def test_nothing_heard_changes_nothing() -> None:
+    """It moves the applied offset, ages no signal, and is told apart."""
+    events = [Played(0, 1), Played(1, 0, 0, 0, 0.0, Action.NOTHING), Played(2, 2)]
+
+    (record,) = plain(learned(new_users(1, 2), [events], Settings())[0])
+
+    assert ["learnt", "ignored", "learnt"] == outcomes_of(events, Settings())
+    assert 2 == record.plays
+    assert [1, 2] == [entry.item_key for entry in record.history]
+    assert 2 == record.applied_offset
+
+
+def test_a_copy_of_a_request_applies_where_something_is_stored() -> None:
+    """Before the first signal it is nothing; behind one, in the same group or a later one, it is the request."""
+    copies = [Played(0, 5, action=Action.HIDE | COPY), Played(1, 1), Played(2, 6, action=Action.HIDE | COPY)]
+    pause = Played(3, 0, action=Action.PAUSE | COPY)
+
+    together, _ = learned(new_users(1, 2), [[*copies, pause]], Settings())
+    apart, _ = learned(new_users(1, 2), [copies], Settings())
+    apart, _ = learned(apart, [[pause]], Settings())
+
+    assert [6] == plain(together)[0].hidden
+    assert plain(together)[0].paused
+    assert pack(together) == pack(apart)
+    assert ["ignored", "learnt", "wished", "wished"] == outcomes_of([*copies, pause], Settings())

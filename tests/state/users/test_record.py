@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from state.users.record import (
     HEADER,
+    DaySignals,
     HistoryEntry,
     RecordFormatError,
     ShownItem,
@@ -23,7 +24,7 @@ from state.users.record import (
 from state.users.record_batch import pack, unpack
 from tests.support.generations import plain
 
-U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
+U16, U32, U64 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 F32 = st.floats(width=32, allow_nan=False)
 RECORDS = st.builds(
     UserRecord,
@@ -43,10 +44,11 @@ RECORDS = st.builds(
     hidden=st.lists(U64, max_size=3),
     shown=st.lists(st.builds(ShownItem, U64, U32, U32), max_size=3),
     listed=st.lists(U32, max_size=3),
+    days=st.lists(st.builds(DaySignals, U16, U16), max_size=3),
     vector=st.lists(F32, max_size=4).map(tuple),
 )
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-VERSION_1, VERSION_2 = FIXTURES / "user_record_v1.hex", FIXTURES / "user_record_v2.hex"
+VERSION_1, VERSION_2, VERSION_3 = (FIXTURES / f"user_record_v{number}.hex" for number in (1, 2, 3))
 
 
 def said(value: bytes) -> str:
@@ -129,6 +131,39 @@ def test_a_record_of_format_2_still_loads() -> None:
     assert expected.listed_at_ms == listed_at_ms_of(value)
 
 
+def test_a_record_of_format_3_still_loads() -> None:
+    """It knows one day; the others begin when they are counted."""
+    value = bytes.fromhex(VERSION_3.read_text())
+    expected = UserRecord(
+        applied_offset=123_456_789_012,
+        plays=7,
+        last_played_s=1_700_000_600,
+        generation_key=0xFEDC_BA98_7654_3210,
+        listed_at_s=1_700_000_000,
+        listed_at_ms=1_700_000_000_250,
+        list_score=0.25,
+        owed=True,
+        day=19_675,
+        day_signals=2,
+        history=[
+            HistoryEntry(0x1111_2222_3333_4444, 0.75, 5, 1_700_000_300),
+            HistoryEntry(0xFFFF_EEEE_DDDD_CCCC, 2.5, 7, 1_700_000_600),
+        ],
+        play_ids=[3, 2**64 - 1],
+        hidden=[5],
+        shown=[ShownItem(6, 2, 7)],
+        listed=[0xDDDD_CCCC, 1],
+        vector=(0.5, -1.25, 0.0, 3.0),
+    )
+
+    assert 3 == value[0]
+    assert expected == UserRecord.decode(value)
+    assert upgraded(value) == expected.encode()
+    assert [expected] == plain(unpack([value], 4))
+    assert [upgraded(value)] == pack(unpack([value], 4))
+    assert is_owed(value)
+
+
 def test_a_marker_of_format_1_is_still_one() -> None:
     """Whoever was forgotten by the version before stays so."""
     marker = UserRecord(applied_offset=7, listed_at_s=5).encode()
@@ -157,17 +192,17 @@ def test_a_record_cut_short_is_a_sentence(record: UserRecord, cut: int) -> None:
 
 def test_a_record_of_another_format_is_a_sentence() -> None:
     """A later version's record is not mistaken for one of ours."""
-    value = b"\x04" + UserRecord().encode()[1:]
+    value = b"\x05" + UserRecord().encode()[1:]
 
-    assert "A user record of 68 bytes begins with b'\\x04'; this version reads formats 1 to 3." == said(value)
+    assert "A user record of 68 bytes begins with b'\\x05'; this version reads formats 1 to 4." == said(value)
 
 
 def test_less_than_a_header_is_a_sentence() -> None:
     """Nothing is read behind the end."""
-    expected = f"A user record of {HEADER.itemsize - 1} bytes begins with b'\\x03'; this version reads formats 1 to 3."
+    expected = f"A user record of {HEADER.itemsize - 1} bytes begins with b'\\x04'; this version reads formats 1 to 4."
 
     assert expected == said(UserRecord().encode()[:-1])
-    assert "A user record of 0 bytes begins with b''; this version reads formats 1 to 3." == said(b"")
+    assert "A user record of 0 bytes begins with b''; this version reads formats 1 to 4." == said(b"")
 
 
 def test_a_whole_record_passes_the_check() -> None:

@@ -20,7 +20,7 @@ WITH_VECTOR = st.builds(
     st.lists(F32, min_size=FACTORS, max_size=FACTORS),
 )
 GROUPS = st.lists(NO_VECTOR | WITH_VECTOR, max_size=6)
-SENTENCE = r"^A user record is not of formats 1 to 3, or it is cut short\.$"
+SENTENCE = r"^A user record is not of formats 1 to 4, or it is cut short\.$"
 
 
 @given(GROUPS)
@@ -86,4 +86,4 @@ def test_a_record_of_another_format_is_a_sentence() -> None:
     value = UserRecord().encode()
 
     with pytest.raises(RecordFormatError, match=SENTENCE):
-        unpack([value, b"\x04" + value[1:]], FACTORS)
+        unpack([value, b"\x05" + value[1:]], FACTORS)

@@ -416,3 +416,62 @@ async def test_a_list_of_an_earlier_topic_of_plays_reflects_no_later_play(scene:
     assert recommendations["reflected"] is True
     assert 1 == recommendations["epoch"]
     assert 9 == recommendations["offset"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "expected"),
+    [
+        ("a,b", ["c,d", "c", "e/ü"]),
+        (["a", "b"], ["c,d", "c", "e/ü"]),
+        (["a,b", "c"], ["c,d", "e/ü"]),
+        ("c,d", ["a", "b", "c", "e/ü"]),
+        (["c,d", "a"], ["b", "c", "e/ü"]),
+        ("e/ü,nothing,a", ["b", "c,d", "c"]),
+    ],
+)
+async def test_items_are_excluded_by_commas_or_by_repetition(scene: Scene, exclude: Any, expected: list[str]) -> None:
+    """A value that is the id of an item in the list is that item, commas and all."""
+    scene.put_list(made_list("ann", ["a", "b", "c,d", "c", "e/ü"]))
+
+    assert expected == (await read(scene, exclude=exclude))["items"]
+
+
+@pytest.mark.parametrize("query", ["exclude=" + "x," * 200 + "x", "exclude=" + ",".join(["x" * 129] * 2)])
+async def test_a_value_with_commas_is_bounded_as_its_parts_are(scene: Scene, query: str) -> None:
+    """200 ids of 128 characters at most."""
+    scene.put_list(made_list("ann", ["x"]))
+
+    assert 422 == await refused(scene, query)
+
+
+async def test_long_ids_fit_between_commas(scene: Scene) -> None:
+    """The bound is that of an id, not of the value."""
+    ids = [f"{number:0128}" for number in range(20)]
+    scene.put_list(made_list("ann", [*ids, "x"]))
+
+    assert ["x"] == (await read(scene, exclude=",".join(ids)))["items"]
+
+
+@pytest.mark.parametrize("user", ["ann", "nobody"])
+async def test_a_kind_without_items_is_an_empty_list_that_says_why(scene: Scene, user: str) -> None:
+    """Of a listener with a list, and of one without; an unknown kind is such a kind."""
+    scene.put_popular(["i1", "i2"])
+    scene.put_list(made_list("ann", ["i1"]))
+
+    recommendations = await read(scene, user, kind="podcast")
+
+    assert [] == recommendations["items"]
+    assert [] == recommendations["scores"]
+    whose = "this listener's list" if user == "ann" else "the popular list"
+    assert recommendations["why"] == (
+        f"No available item of {whose} is of the kind 'podcast': the kind of an item is the one in the catalog."
+    )
+
+
+async def test_before_a_generation_there_is_no_list_of_any_kind(scene: Scene) -> None:
+    """404 with the reason, since there is nothing to be empty."""
+    async with scene.client() as client:
+        response = await client.get("/v1/users/ann/recommendations", params={"kind": "podcast"})
+
+    assert 404 == response.status_code
+    assert response.json()["detail"].endswith("no worker has served a generation yet.")

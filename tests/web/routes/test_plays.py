@@ -1,19 +1,24 @@
 """`POST /v1/plays`, without Kafka."""
 
 import asyncio
+import dataclasses
 import logging
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from state.gateway_view import LIST, View
+from streams.messages.records import OutcomeSpan
 from streams.outbox import Item
 from streams.partitioning import partition_of
 from streams.settings import override
 from streams.topics.topics import topic_names
 from tests.support.plays import play
+from tests.support.pulses import pulse_of
 from tests.support.wait import wait_idle
-from tests.web.scene import Scene, ask
+from tests.web.scene import Scene, ask, made_list
 from web.play_intake import PlayIntake
 
 JSON = {"content-type": "application/json"}
@@ -99,7 +104,6 @@ async def test_every_kind_of_event_is_taken(scene: Scene, event: dict[str, Any])
         play(played_at_ms="now"),
         play(played_at_ms=0),
         play(played_at_ms=10**30),
-        play(ms_played=-1),
         play(type="forget-me"),
         play(type="pause"),
         play(type="forget"),
@@ -195,3 +199,62 @@ async def test_events_are_counted_by_what_became_of_them(scene: Scene) -> None:
     assert [2, 2, 0] == [
         counted.get_sample_value(name, {"outcome": outcome}) for outcome in ("accepted", "invalid", "failed")
     ]
+
+
+async def test_a_request_goes_to_every_partition_with_a_list_and_counts_once(scene: Scene, tmp_path: Path) -> None:
+    """A producer with another partitioner has left a record there; the answer names the partition of the key."""
+    event = {"type": "hide", "user_id": "ann", "item_id": "i1"}
+    other, view = (partition_of("ann", 4) + 1) % 4, View(tmp_path / "other", n_partitions=4)
+    view.store(LIST, "recommendations", other, [(b"ann", msgspec.json.encode(made_list("ann", partition=other)))], 1)
+    scene = Scene(scene.settings, dataclasses.replace(scene.parts, view=view), scene.access, scene.outbox)
+    async with scene.client() as client:
+        response = (await client.post("/v1/plays", json=event)).json()
+
+    home = partition_of("ann", 4)
+    assert [{"partition": home, "offset": 0}] == response["results"]
+    assert 1 == response["accepted"]
+    assert {("plays", home), ("plays", other)} == scene.outbox.logs.keys()
+    for partition in (home, other):
+        ((key, value),) = scene.outbox.logs["plays", partition]
+        assert b"ann" == key
+        copy = {} if partition == home else {"copy": True}
+        assert event | copy == msgspec.json.decode(value or b"")
+    view.close()
+
+
+async def test_a_copy_is_not_copied(scene: Scene) -> None:
+    """A client may send it on."""
+    async with scene.client() as client:
+        await client.post("/v1/plays", json={"type": "pause", "user_id": "ann", "copy": True})
+
+    assert 1 == len(sent(scene))
+
+
+async def test_a_request_that_waits_gets_what_became_of_its_events(scene: Scene) -> None:
+    """Of each event; of one that no worker has reported on, that it waits."""
+    first, second = (partition_of(user, 4) for user in ("ann", "ben"))
+    span = OutcomeSpan.of(first, 0, [("learnt", 1), ("capped", 1)])
+    scene.parts.on_pulse(b"west", msgspec.json.encode(pulse_of("west", outcomes=[span])))
+    events = [play("ann", "i1"), play("ann", "i2"), play("ben", "i1")]
+    assert first != second
+    async with scene.client() as client:
+        waited = (await client.post("/v1/plays?wait=0.05", json=events)).json()
+        unasked = (await client.post("/v1/plays", json=events[:1])).json()
+
+    assert ["learnt", "capped", "waiting"] == [result["outcome"] for result in waited["results"]]
+    assert "outcome" not in unasked["results"][0]
+
+
+@pytest.mark.parametrize("wait", ["-1", "61", "x"])
+async def test_a_wait_is_bounded(scene: Scene, wait: str) -> None:
+    """To a minute; the setting may allow less."""
+    async with scene.client() as client:
+        assert 422 == (await client.post(f"/v1/plays?wait={wait}", json=play())).status_code
+
+
+async def test_odd_hints_do_not_refuse_a_play(scene: Scene) -> None:
+    """The gateway's rule is that of workers, which count them."""
+    async with scene.client() as client:
+        response = await client.post("/v1/plays", json=play(duration_ms=-1, private=None))
+
+    assert 1 == response.json()["accepted"]

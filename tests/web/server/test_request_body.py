@@ -1,6 +1,9 @@
 """The body of a request."""
 
 import asyncio
+import gzip
+import tracemalloc
+import zlib
 from collections.abc import Sequence
 
 import msgspec
@@ -115,3 +118,70 @@ def test_what_does_not_fit_is_told_with_its_place() -> None:
 
     assert 422 == caught.value.status
     assert "The body does not fit: Expected int, got str - at $[...][0]." == caught.value.detail
+
+
+RAW = b'{"user_id": "ann"}' * 4
+
+
+def raw_deflate(content: bytes) -> bytes:
+    """Compress without the header of zlib, as some clients do."""
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(content) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "content"),
+    [
+        ("gzip", gzip.compress(RAW)),
+        ("GZIP", gzip.compress(RAW)),
+        ("x-gzip", gzip.compress(RAW[:20]) + gzip.compress(RAW[20:]) + b"\x00\x00"),
+        ("deflate", zlib.compress(RAW)),
+        ("deflate", raw_deflate(RAW)),
+        ("identity", RAW),
+        ("", RAW),
+    ],
+)
+async def test_a_compressed_body_is_decompressed(coding: str, content: bytes) -> None:
+    """In parts or not; gzip may have several members."""
+    assert RAW == await json_body(request([content], content_encoding=coding), 100)
+    assert RAW == await json_body(request([content[:7], content[7:]], content_encoding=coding), 100)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_a_body_is_bounded_after_decompression(coding: str) -> None:
+    """A bomb of many times its size is not unpacked."""
+    compress = gzip.compress if coding == "gzip" else zlib.compress
+
+    assert b" " * 100 == await json_body(request([compress(b" " * 100)], content_encoding=coding), 100)
+    expected = 413, "The body has more than 100 bytes: send less at once."
+    assert expected == await refused(request([compress(b" " * 101)], content_encoding=coding))
+    bomb = compress(b" " * 50_000_000)
+    tracemalloc.start()
+    try:
+        assert 413 == (await refused(request([bomb], content_encoding=coding), len(bomb)))[0]
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000 + 3 * len(bomb)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", gzip.compress(RAW)[:-9], gzip.compress(RAW) + b"rest", b"\x1f\x8b"])
+async def test_what_is_no_gzip_is_said_to_be_none(content: bytes) -> None:
+    """Also one that is cut short."""
+    assert (400, "The body is not valid gzip.") == await refused(request([content], content_encoding="gzip"))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", zlib.compress(RAW)[:-2], zlib.compress(RAW) + b"rest"])
+async def test_what_is_no_deflate_is_said_to_be_none(content: bytes) -> None:
+    """With or without the header."""
+    assert (400, "The body is not valid deflate.") == await refused(request([content], content_encoding="deflate"))
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "compress"])
+async def test_another_coding_is_refused_with_those_that_are_read(coding: str) -> None:
+    """As HTTP wants it: 415 with `Accept-Encoding`."""
+    with pytest.raises(Problem) as caught:
+        await json_body(request([b"x"], content_encoding=coding), 100)
+
+    assert 415 == caught.value.status
+    assert f"The Content-Encoding has to be gzip, deflate or identity, not {coding}." == caught.value.detail
+    assert "gzip, deflate" == caught.value.headers["Accept-Encoding"]

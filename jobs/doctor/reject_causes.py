@@ -1,0 +1,110 @@
+"""The causes of rejects: how the field's producers write records that are no events, and the remedies."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from streams.messages.records import RejectedPlay
+
+STRING_KEYS = "In Kafka Connect, set key.converter=org.apache.kafka.connect.storage.StringConverter."
+PLAIN_VALUES = (
+    "In Kafka Connect, set value.converter=org.apache.kafka.connect.json.JsonConverter and "
+    "value.converter.schemas.enable=false."
+)
+_decode = msgspec.json.Decoder().decode
+
+
+class Cause(NamedTuple):
+    """The cause of a reject."""
+
+    says: str
+    do: str
+
+
+_REGISTRY = "begins with the zero byte of a schema registry: it is Avro, Protobuf or JSON Schema"
+QUOTED_KEY = Cause("the key is JSON text in quotes, as Kafka Connect's JsonConverter writes it", STRING_KEYS)
+ENVELOPED_KEY = Cause(
+    "the key is an envelope of schema and payload, as Kafka Connect's JsonConverter writes it", STRING_KEYS
+)
+REGISTERED_KEY = Cause(f"the key {_REGISTRY}", STRING_KEYS)
+NO_KEY = Cause(
+    "the record has no key",
+    "Set the key of every record to the user_id; in Kafka Connect, by transforms ValueToKey and ExtractField$Key.",
+)
+OTHER_KEY = Cause("the key is not the user_id", "Set the key of every record to its user_id, as plain text.")
+REGISTERED = Cause(f"the value {_REGISTRY}", f"Send plain JSON. {PLAIN_VALUES}")
+ENVELOPED = Cause(
+    "the value is an envelope of schema and payload, as Kafka Connect's JsonConverter writes it", PLAIN_VALUES
+)
+CHANGE = Cause(
+    "the value is a change event with before and after, as Debezium writes it",
+    "Set transforms=unwrap and transforms.unwrap.type=io.debezium.transforms.ExtractNewRecordState.",
+)
+CLOUD_EVENT = Cause(
+    "the value is a CloudEvent in structured mode", "Send the data alone: use CloudEvents' binary mode."
+)
+TWICE = Cause(
+    "the value is JSON inside of a JSON text",
+    "Encode the event once. In Kafka Connect, set value.converter=org.apache.kafka.connect.storage.StringConverter.",
+)
+SEVERAL = Cause("the value is an array of events", "Send one record for each event.")
+SECONDS = Cause("played_at_ms is in seconds", "Send milliseconds since 1970.")
+FINE_TIMES = Cause("played_at_ms is in microseconds or nanoseconds", "Send milliseconds since 1970.")
+_SPELLED = {
+    "played_at_ms: Expected int >= 631152000000": SECONDS,
+    "played_at_ms: Expected int <= 4102444799999": FINE_TIMES,
+}
+
+
+def cause_of(rejected: RejectedPlay) -> Cause:
+    """Return the cause of a reject; of an unknown one, the reason of the worker."""
+    key, value = rejected.key or b"", rejected.value
+    if rejected.reason == OTHER_KEY.says:
+        return _cause_of_key(key)
+    if value is None:
+        return Cause(rejected.reason, "Correct the producer of these records.")
+    if value[:1] == b"\x00":
+        return REGISTERED
+    shape = _cause_of_shape(value)
+    return shape or _SPELLED.get(rejected.reason) or Cause(rejected.reason, "Correct the producer of these records.")
+
+
+def _cause_of_key(key: bytes) -> Cause:
+    if not key:
+        return NO_KEY
+    if key[:1] == b"\x00":
+        return REGISTERED_KEY
+    decoded = _decoded(key)
+    if isinstance(decoded, str):
+        return QUOTED_KEY
+    return ENVELOPED_KEY if _is_envelope(decoded) else OTHER_KEY
+
+
+def _cause_of_shape(value: bytes) -> Cause | None:
+    """Return the cause that the JSON of a value shows, None if it shows none."""
+    decoded = _decoded(value)
+    if isinstance(decoded, str):
+        return TWICE if isinstance(_decoded(decoded.encode(errors="replace")), dict) else None
+    if isinstance(decoded, list):
+        return SEVERAL
+    if _is_change(decoded) or (_is_envelope(decoded) and _is_change(decoded["payload"])):
+        return CHANGE
+    if _is_envelope(decoded):
+        return ENVELOPED
+    return CLOUD_EVENT if isinstance(decoded, dict) and {"specversion", "data"} <= decoded.keys() else None
+
+
+def _decoded(text: bytes) -> Any:
+    """Return the content of a JSON text, None if it is none."""
+    try:
+        return _decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_envelope(decoded: Any) -> bool:
+    return isinstance(decoded, dict) and decoded.keys() == {"schema", "payload"}
+
+
+def _is_change(decoded: Any) -> bool:
+    return isinstance(decoded, dict) and {"before", "after", "op"} <= decoded.keys()

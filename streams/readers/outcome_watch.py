@@ -1,0 +1,112 @@
+"""Waits for the workers' reports on events that this process has sent."""
+
+import asyncio
+import math
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from streams.messages.outcomes import AwaitedOutcomes
+from streams.messages.records import OutcomeSpan
+from streams.readers.latest_pulse import read_pulse
+from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
+from streams.settings import Settings
+from streams.topics.topics import topic_names
+
+EARLY_MAX = 2000
+"""Spans kept because their events may be expected in a moment: a report can overtake an acknowledgement."""
+LATEST = 20
+"""Records by which the start tells whether a worker runs."""
+POLL_MS = 200
+LIVE_S = 10.0
+"""Seconds since the last pulse up to which a worker counts as running."""
+
+
+class OutcomeWatch:
+    """Counts the outcomes of expected events as workers report them."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, *, has_worker: bool) -> None:
+        """Follow the topic that a consumer is positioned in; `has_worker` tells whether a worker runs at the moment."""
+        self._consumer, self._awaited = consumer, AwaitedOutcomes()
+        self._early: deque[OutcomeSpan] = deque(maxlen=EARLY_MAX)
+        self._came, self._heard_at = asyncio.Event(), time.monotonic() if has_worker else -math.inf
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Return the expected events by outcome."""
+        return self._awaited.counts
+
+    @property
+    def n_awaited(self) -> int:
+        """Return the number of expected events that no worker has reported on."""
+        return self._awaited.n_awaited
+
+    def expect(self, partition: int, first: int, last: int) -> None:
+        """Expect a report on the events from one offset to another."""
+        self._awaited.expect(partition, first, last + 1)
+        self._awaited.take(self._early)
+
+    async def follow(self) -> None:
+        """Take in reports, for ever; Kafka's errors are retried."""
+        while True:
+            try:
+                fetched = await self._consumer.getmany(timeout_ms=POLL_MS)
+            except KafkaError:
+                await asyncio.sleep(POLL_MS / 1000)
+                continue
+            for records in fetched.values():
+                for record in records:
+                    self._take(record.key, record.value)
+
+    def _take(self, key: bytes | None, value: bytes | None) -> None:
+        pulse = read_pulse(key, value)
+        if pulse is None:
+            return
+        self._heard_at = time.monotonic()
+        self._awaited.take(pulse.outcomes)
+        self._early += pulse.outcomes
+        self._came.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until all expected events have an outcome, for so long at most, and only while a worker runs."""
+        ends = time.monotonic() + seconds
+        while self.n_awaited and (left_s := min(ends, self._heard_at + LIVE_S) - time.monotonic()) > 0:
+            self._came.clear()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._came.wait()
+            except TimeoutError:
+                return
+
+
+@asynccontextmanager
+async def watch_outcomes(settings: Settings) -> AsyncIterator[OutcomeWatch]:
+    """Follow the reports of workers from now on.
+
+    Raises:
+        LogReadError: Kafka does not answer, or the topic is missing.
+    """
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+        tps = await partitions_of(consumer, topic_names(settings).pulse)
+        spans = await spans_of(consumer, tps)
+        ends, starts = (
+            {tp: span.end for tp, span in spans.items()},
+            {tp: span.end - LATEST for tp, span in spans.items()},
+        )
+        latest_ms = 0
+        async for _, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
+            latest_ms = max(latest_ms, *(record.timestamp for record in records))
+        consumer.assign(tps)
+        for tp, end in ends.items():
+            consumer.seek(tp, end)
+        watch = OutcomeWatch(consumer, has_worker=latest_ms > 1000 * (time.time() - LIVE_S))
+        following = asyncio.create_task(watch.follow(), name="outcomes")
+        try:
+            yield watch
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)

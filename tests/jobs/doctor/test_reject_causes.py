@@ -1,0 +1,86 @@
+"""The causes of rejects, by records as the field's producers write them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from jobs.doctor.reject_causes import Cause, cause_of
+from streams.messages.events import UnreadablePlay, read_event
+from streams.messages.records import RejectedPlay
+
+PLAY: dict[str, Any] = {"user_id": "anna", "item_id": "i1", "played_at_ms": 1_700_000_000_000}
+SCHEMA = {"type": "struct", "fields": [], "optional": False}
+
+
+def cause(value: bytes | dict[str, Any] | list[Any] | str, key: bytes | None = b"anna") -> Cause:
+    """Return the cause for which a worker rejects a record."""
+    encoded = value if isinstance(value, bytes) else json.dumps(value).encode()
+    with pytest.raises(UnreadablePlay) as caught:
+        read_event(key, encoded, 4096)
+    return cause_of(
+        RejectedPlay(topic="plays", partition=0, offset=0, reason=str(caught.value), key=key, value=encoded)
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "says", "do"),
+    [
+        (b'"anna"', "the key is JSON text in quotes", "key.converter=org.apache.kafka.connect.storage.StringConverter"),
+        (
+            json.dumps({"schema": {"type": "string"}, "payload": "anna"}).encode(),
+            "the key is an envelope of schema and payload",
+            "key.converter=org.apache.kafka.connect.storage.StringConverter",
+        ),
+        (b"\x00\x00\x00\x00\x01\x08anna", "the key begins with the zero byte", "StringConverter"),
+        (None, "the record has no key", "Set the key of every record to the user_id"),
+        (b"", "the record has no key", "ValueToKey"),
+        (b"ben", "the key is not the user_id", "Set the key of every record to its user_id"),
+    ],
+)
+def test_a_wrong_key_names_the_setting(key: bytes | None, says: str, do: str) -> None:
+    """The play itself is right."""
+    known = cause(PLAY, key)
+
+    assert known.says.startswith(says)
+    assert do in known.do
+
+
+@pytest.mark.parametrize(
+    ("value", "says", "do"),
+    [
+        ({"schema": SCHEMA, "payload": PLAY}, "the value is an envelope", "value.converter.schemas.enable=false"),
+        (
+            {"before": None, "after": PLAY, "op": "c", "ts_ms": 1},
+            "the value is a change event",
+            "ExtractNewRecordState",
+        ),
+        (
+            {"schema": SCHEMA, "payload": {"before": None, "after": PLAY, "op": "c"}},
+            "the value is a change event",
+            "transforms.unwrap.type",
+        ),
+        (b"\x00\x00\x00\x00\x07\x08anna", "the value begins with the zero byte", "Send plain JSON."),
+        (json.dumps(PLAY), "the value is JSON inside of a JSON text", "Encode the event once."),
+        ([PLAY], "the value is an array of events", "one record for each event"),
+        ({"specversion": "1.0", "type": "play", "data": PLAY}, "the value is a CloudEvent", "binary mode"),
+        (PLAY | {"played_at_ms": 1_700_000_000}, "played_at_ms is in seconds", "milliseconds"),
+        (PLAY | {"played_at_ms": 1_700_000_000_000_000}, "played_at_ms is in microseconds", "milliseconds"),
+        (PLAY | {"item_id": 7}, "item_id: Expected str, got int", "Correct the producer"),
+        (b"\xff\xfe", "JSON is malformed", "Correct the producer"),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_names_the_setting(value: Any, says: str, do: str) -> None:
+    """Or, for an unknown cause, the reason of the worker."""
+    known = cause(value)
+
+    assert known.says.startswith(says)
+    assert do in known.do
+
+
+def test_a_private_reject_has_its_reason_alone() -> None:
+    """Its bytes are not on the topic."""
+    private = RejectedPlay(topic="plays", partition=0, offset=0, reason="a private play", key=None, value=None)
+
+    assert "a private play" == cause_of(private).says
