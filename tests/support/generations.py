@@ -38,7 +38,7 @@ class Played(NamedTuple):
     played_at_s: int = 1_700_000_000
     play_id: int = 0
     weight: float = 1.0
-    action: Action = Action.PLAY
+    action: int = Action.PLAY
 
 
 def columns_of(plays: Sequence[Sequence[Played]]) -> EventColumns:
