@@ -1,20 +1,22 @@
 """The consumer group of the workers: its members and its committed offsets."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from jobs.topics.errors import MoveError
-from streams.connection.clients import new_consumer
+from streams.connection.clients import new_async_admin, new_consumer
 from streams.process.format_text import pluralize
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from streams.topics.admin import admin_client
 
 POLL_S = 0.5
+UUID_AT_END = re.compile(r"-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 LEAVE_S = 5.0
 """Seconds beyond the session time-out that a stopped worker may stay a member."""
 
@@ -23,26 +25,36 @@ async def await_no_members(settings: Settings) -> None:
     """Wait until the group has no members; a stopped worker stays one until its session has expired.
 
     Raises:
+        LogReadError: Kafka does not answer.
         MoveError: It still has members then.
-        TopicsError: Kafka cannot be reached.
     """
     deadline = time.monotonic() + settings.kafka.session_timeout_s + LEAVE_S
-    while names := await asyncio.to_thread(_members, settings):
-        if time.monotonic() > deadline:
-            message = (
-                f"Group {settings.application.group} has {pluralize(len(names), 'member')} ({', '.join(names)}): "
-                "stop every worker and run the command again."
-            )
-            raise MoveError(message)
-        await asyncio.sleep(POLL_S)
+    admin, group = new_async_admin(settings.kafka), settings.application.group
+    try:
+        await admin.start()
+        while names := await _members(admin, group):
+            if time.monotonic() > deadline:
+                message = (
+                    f"Group {group} has {pluralize(len(names), 'member')} ({', '.join(names)}): "
+                    "stop every worker and run the command again."
+                )
+                raise MoveError(message)
+            await asyncio.sleep(POLL_S)
+    except KafkaError as error:
+        message = f"Kafka did not name the members of group {group}: {error!r}."
+        raise LogReadError(message) from error
+    finally:
+        await admin.close()
 
 
-def _members(settings: Settings) -> list[str]:
-    """Return the names of the group's members."""
-    group = settings.application.group
-    with admin_client(settings.kafka) as admin:
-        members = admin.describe_groups([group])[group].get("members") or []
-    return sorted(member.get("group_instance_id") or member["member_id"] for member in members)
+async def _members(admin: AIOKafkaAdminClient, group: str) -> list[str]:
+    """Return the names of the group's members; Kafka adds a UUID to the name of a worker."""
+    try:
+        responses = await admin.describe_consumer_groups([group])
+    except GroupCoordinatorNotAvailableError:
+        return []  # a new cluster without any group
+    members = [member for response in responses for described in response.groups for member in described[5]]
+    return sorted(UUID_AT_END.sub("", member[0]) for member in members)
 
 
 async def commit_offsets(settings: Settings, offsets: Mapping[TopicPartition, int]) -> None:
