@@ -189,8 +189,7 @@ def test_a_gateway_takes_lists_of_the_new_epoch(settings: Settings, names: Topic
     """Though their offsets are lower; a read that waits for a play is not content with an old list."""
     quick = prepared(override(settings, session_timeout_s=6))
     user, partition = "u1", partition_of("u1", 4)
-    with gateway(quick) as process:
-        client = client_of(process)
+    with gateway(quick) as process, client_of(process) as client:
         learn(quick, names, [plays(0, 10)])
         block_until(lambda: client.get(f"/v1/users/{user}/recommendations").json()["offset"] > 2, 20)
         remake(quick, names.plays)
