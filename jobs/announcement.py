@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.messages.records import STATE_TOPICS_KEY, Announcement
+from streams.messages.records import Announcement, is_announcement_key
 from streams.outbox import Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
@@ -19,7 +19,7 @@ async def announced(settings: Settings) -> Announcement | None:
     """
     announcement = None
     async for _, records in read_topic(settings.kafka, topic_names(settings).generations, settings.kafka.timeout_s):
-        values = [record.value for record in records if record.key != STATE_TOPICS_KEY]
+        values = [record.value for record in records if is_announcement_key(record.key)]
         announcement = msgspec.json.decode(values[-1], type=Announcement) if values else announcement
     return announcement
 

@@ -94,7 +94,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
             take_items(catalog, search, records)
         waiters.wake(user_id for user_id, _ in lists)
 
-    unreadable, epoch = UnreadablePlaces(), PresentEpoch()
+    unreadable, epoch = UnreadablePlaces(), PresentEpoch(settings.application.group)
     follower = TopicFollower(settings, view, changed, unreadable)
     progress = CommitProgress(settings, follower, waiters, epoch)
     rejects, streams = Rejects(settings, unreadable), OpenStreams(settings.gateway.streams_max)

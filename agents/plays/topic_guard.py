@@ -24,7 +24,7 @@ from state.users.topic_rules import (
     check_published_plays,
 )
 from streams.consumer.slices import Slice
-from streams.messages.records import STATE_TOPICS_KEY, StateTopics
+from streams.messages.records import StateTopics, state_topics_key
 from streams.outbox import Item, Outbox
 from streams.positions import epoch_of, offset_of
 from streams.process.format_text import format_time
@@ -88,7 +88,7 @@ class TopicGuard:
 
     def on_record(self, key: bytes | None, value: bytes | None) -> None:
         """Store which topics the state belongs to, from a record of `generations`."""
-        self._published = read_state_topics(key, value) or self._published
+        self._published = read_state_topics(key, value, self._settings.application.group) or self._published
 
     async def start(self) -> None:
         """Connect, and compare the numbers of partitions.
@@ -284,7 +284,7 @@ class TopicGuard:
             partitions=self._settings.topics.partitions,
         )
         if topics != self._published:
-            item = (STATE_TOPICS_KEY, msgspec.json.encode(topics))
+            item = (state_topics_key(self._settings.application.group), msgspec.json.encode(topics))
             await (await self._outbox.send(self._names.generations, 0, [item])).written()
             self._published = topics
 

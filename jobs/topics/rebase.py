@@ -12,7 +12,7 @@ from jobs.topics.group import await_no_members, commit_offsets
 from jobs.topics.scan import PartitionScan, scan_changelog
 from state.keys import EPOCH_KEY
 from state.users.plays_epoch import PlaysEpoch
-from streams.messages.records import STATE_TOPICS_KEY, StateTopics
+from streams.messages.records import StateTopics, state_topics_key
 from streams.outbox import Outbox
 from streams.positions import EPOCH_MAX
 from streams.readers.log_reader import Span, partitions_of, reader, spans_of
@@ -181,5 +181,5 @@ async def publish_topics(settings: Settings, outbox: Outbox, cluster: Cluster, e
         partitions=cluster.plays.partitions,
     )
     if topics != await latest_state_topics(settings):
-        item = STATE_TOPICS_KEY, msgspec.json.encode(topics)
+        item = state_topics_key(settings.application.group), msgspec.json.encode(topics)
         await (await outbox.send(topic_names(settings).generations, 0, [item])).written()

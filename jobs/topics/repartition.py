@@ -29,7 +29,7 @@ from jobs.topics.scan import PartitionScan, scan_changelog
 from jobs.topics.winners import ChangelogRecords, ListRecords
 from state.keys import EPOCH_KEY, is_user
 from state.users.plays_epoch import PlaysEpoch
-from streams.messages.records import STATE_TOPICS_KEY
+from streams.messages.records import is_announcement_key
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of_bytes
 from streams.readers.lag import lag_of
@@ -252,7 +252,7 @@ class _Announcements(LatestRecords):
 
     def items(self) -> Iterable[Item]:
         """Return the announcements."""
-        return [(key, value) for key, value in super().items() if key != STATE_TOPICS_KEY]
+        return [(key, value) for key, value in super().items() if is_announcement_key(key)]
 
 
 def _stray(n_partitions: int) -> Stray:

@@ -11,7 +11,7 @@ import msgspec
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation import Generation
 from state.generations.store import GenerationStore
-from streams.messages.records import STATE_TOPICS_KEY, Announcement
+from streams.messages.records import Announcement, is_announcement_key
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Serving:
 
     def on_record(self, key: bytes | None, value: bytes | None) -> None:
         """Store an announcement, which replaces the one before; log and ignore a record that does not decode."""
-        if key == STATE_TOPICS_KEY:
+        if not is_announcement_key(key):
             return
         try:
             self._announced = msgspec.json.decode(value or b"", type=Announcement)

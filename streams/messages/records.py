@@ -9,8 +9,7 @@ from msgspec import Meta
 DAY_MS = 86_400_000
 ALL_KINDS = "all"
 """The key of the popular list of items of all kinds; a kind with this name has no separate list."""
-STATE_TOPICS_KEY = b"topics"
-"""The key of `StateTopics` on `generations`; announcements have another one."""
+_STATE_TOPICS = b"topics/"
 
 UserId = Annotated[
     str,
@@ -28,6 +27,20 @@ Duration = Annotated[int, Meta(ge=0, le=DAY_MS)]
 Text = Annotated[str, Meta(max_length=512)]
 Moment = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
 """Milliseconds from 1970 until the end of the year 9999, which often stands for no end."""
+
+
+def state_topics_key(group: str) -> bytes:
+    """Return the key of a group's `StateTopics` on `generations`.
+
+    >>> state_topics_key("playfold")
+    b'topics/playfold'
+    """
+    return _STATE_TOPICS + group.encode()
+
+
+def is_announcement_key(key: bytes | None) -> bool:
+    """Return whether a record of `generations` is an announcement, by its key."""
+    return key is None or not key.startswith(_STATE_TOPICS)
 
 
 class Recommendations(msgspec.Struct, frozen=True, kw_only=True):

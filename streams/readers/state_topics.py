@@ -4,15 +4,15 @@ from contextlib import suppress
 
 import msgspec
 
-from streams.messages.records import STATE_TOPICS_KEY, StateTopics
+from streams.messages.records import StateTopics, state_topics_key
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
 
-def read_state_topics(key: bytes | None, value: bytes | None) -> StateTopics | None:
-    """Decode a record of `generations`; None if it is another one, such as an announcement."""
-    if key == STATE_TOPICS_KEY:
+def read_state_topics(key: bytes | None, value: bytes | None, group: str) -> StateTopics | None:
+    """Decode a record of `generations`; None if it is another one: an announcement, or of another group."""
+    if key == state_topics_key(group):
         with suppress(ValueError, RecursionError):
             return msgspec.json.decode(value or b"", type=StateTopics)
     return None
@@ -28,5 +28,5 @@ async def latest_state_topics(settings: Settings) -> StateTopics | None:
     topic = topic_names(settings).generations
     async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s):
         for record in records:
-            latest = read_state_topics(record.key, record.value) or latest
+            latest = read_state_topics(record.key, record.value, settings.application.group) or latest
     return latest

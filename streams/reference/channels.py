@@ -104,8 +104,8 @@ CHANNELS: dict[str, Channel] = {
         title="The generation to serve",
         summary="The generation that all workers serve, under the only key `serving`.",
         description="Between the processes of playfold. Other programs may read it to notice a change of the "
-        "generation; only playfold writes to it. A record with the key `topics` names the topics that the workers' "
-        "state belongs to, and is no announcement.",
+        "generation; only playfold writes to it. A record with the key `topics/GROUP` names the topics that the "
+        "state of a group's workers belongs to, and is no announcement.",
         audience="internal",
         key={"type": "string", "enum": ["serving"]},
         operations=(

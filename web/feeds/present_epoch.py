@@ -12,14 +12,15 @@ class PresentEpoch:
         topic_id: Id of the topic of plays on the cluster; None while it is not known.
     """
 
-    def __init__(self) -> None:
-        """Begin in epoch 0."""
+    def __init__(self, group: str) -> None:
+        """Begin in epoch 0 of the state of a group."""
+        self._group = group
         self._state: StateTopics | None = None
         self.topic_id: str | None = None
 
     def on_record(self, key: bytes | None, value: bytes | None) -> None:
         """Read a record of `generations`; announcements are ignored."""
-        self._state = read_state_topics(key, value) or self._state
+        self._state = read_state_topics(key, value, self._group) or self._state
 
     @property
     def number(self) -> int:

@@ -18,7 +18,7 @@ from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.store import UserStore
 from state.users.topic_rules import TopicChangedError
 from streams.consumer.slices import Slice
-from streams.messages.records import STATE_TOPICS_KEY, StateTopics
+from streams.messages.records import StateTopics, state_topics_key
 from streams.outbox import Item
 from streams.positions import position_of
 from streams.topics.identity import TopicIdentity
@@ -236,7 +236,7 @@ def published(plays_id: str, changelog_id: str) -> bytes:
 
 async def test_a_state_without_ids_is_compared_with_the_published_ones(scene: Scene) -> None:
     """A wiped disk, or a partition that no worker has verified, does not adopt another topic."""
-    scene.guard.on_record(STATE_TOPICS_KEY, published("old-plays", "old-changelog"))
+    scene.guard.on_record(state_topics_key(SETTINGS.application.group), published("old-plays", "old-changelog"))
 
     with pytest.raises(TopicChangedError, match=r"^Topic plays is another topic now: its id is plays-id, and "):
         await scene.admit(10)
@@ -248,7 +248,9 @@ async def test_a_state_without_ids_is_compared_with_the_published_ones(scene: Sc
 
 async def test_the_published_ids_are_adopted(scene: Scene) -> None:
     """They are those on the cluster."""
-    scene.guard.on_record(STATE_TOPICS_KEY, published("plays-id", "playfold-users-changelog-id"))
+    scene.guard.on_record(
+        state_topics_key(SETTINGS.application.group), published("plays-id", "playfold-users-changelog-id")
+    )
 
     await scene.guard.check_opened(0, scene.state)
     await scene.admit(10)

@@ -27,7 +27,7 @@ async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> Asy
         await (await outbox.send(names.plays, 2, [(b"k", b"{}")] * 10)).written()
     view = View(tmp_path / "view")
     follower = TopicFollower(settings, view, lambda *_: None)
-    made = CommitProgress(settings, follower, ListWaiters(), PresentEpoch())
+    made = CommitProgress(settings, follower, ListWaiters(), PresentEpoch(settings.application.group))
     tasks = [asyncio.create_task(follower.run()), asyncio.create_task(made.run())]
     await asyncio.wait_for(follower.caught_up.wait(), 20)
     yield made
@@ -88,7 +88,12 @@ async def test_without_kafka_the_lag_is_not_known(
     monkeypatch.setattr(commit_progress, "QUIET_S", 0.01)
     settings = settings_with(brokers="127.0.0.1:1", data_dir=str(tmp_path), kafka_timeout_s=0.3)
     view = View(tmp_path / "view")
-    unreached = CommitProgress(settings, TopicFollower(settings, view, lambda *_: None), ListWaiters(), PresentEpoch())
+    unreached = CommitProgress(
+        settings,
+        TopicFollower(settings, view, lambda *_: None),
+        ListWaiters(),
+        PresentEpoch(settings.application.group),
+    )
     looks = []
     unreached.lags = {0: 5}
     look = unreached._look  # noqa: SLF001  counted here

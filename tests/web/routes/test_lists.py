@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 
 from state.gateway_view import LIST
 from streams.fetch.unreadable_batch import UnreadableBatch
-from streams.messages.records import STATE_TOPICS_KEY, StateTopics
+from streams.messages.records import StateTopics, state_topics_key
 from streams.partitioning import partition_of
 from streams.topics.topics import RECOMMENDATIONS
 from tests.support.virtual_time import now_s
@@ -405,7 +405,7 @@ async def test_a_list_of_an_earlier_topic_of_plays_reflects_no_later_play(scene:
     """Its offset is higher, but in an earlier epoch."""
     scene.put_list(made_list(offset=5_000))
     topics = StateTopics(plays_id="new", changelog_id="c", epoch=1, partitions=4)
-    scene.parts.epoch.on_record(STATE_TOPICS_KEY, msgspec.json.encode(topics))
+    scene.parts.epoch.on_record(state_topics_key(scene.settings.application.group), msgspec.json.encode(topics))
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=5000))
     await wait_idle()
     assert not reading.done()
