@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers.matrix import AREAS, BEGIN, END, ROOT, Result, render, replace_table, results_of
+from tests.brokers.matrix import AREAS, BEGIN, END, FILE, ROOT, Result, render, replace_table, results_of
 from tests.brokers.versions import EMBEDDED, VARIABLE, VERSIONS, chosen_version
 
 REPORT = """<testsuites><testsuite>
@@ -15,6 +15,31 @@ REPORT = """<testsuites><testsuite>
 <testcase classname="tests.kafka.test_worker" name="four"/>
 <testcase classname="tests.kafka.test_worker" name="five"/>
 </testsuite></testsuites>"""
+
+
+def rows() -> list[list[str]]:
+    """Return the cells of the table, its head first."""
+    lines = [line for line in FILE.read_text().partition(BEGIN)[2].partition(END)[0].splitlines() if line[:1] == "|"]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if not line.startswith("|--")]
+
+
+def test_the_table_has_the_declared_rows() -> None:
+    """`make brokers` writes a row for each area, and says which tests try it."""
+    expected = [(area.name, ", ".join(f"`{file}`" for file in area.files)) for area in AREAS]
+
+    assert expected == [(cells[0], cells[-1]) for cells in rows()[1:]]
+
+
+def test_the_table_has_the_declared_versions() -> None:
+    """`make brokers` writes a column for each version."""
+    assert [f"Kafka {version.version}" for version in VERSIONS.values()] == rows()[0][1:-1]
+
+
+def test_every_cell_has_passed() -> None:
+    """A version with which a test fails is not supported."""
+    cells = [cell for of_area in rows()[1:] for cell in of_area[1:-1]]
+
+    assert [] == [cell for cell in cells if not re.fullmatch(r"[1-9]\d* passed", cell)]
 
 
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: area.name)

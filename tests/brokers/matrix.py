@@ -39,7 +39,6 @@ AREAS = (
         ("tests/kafka/test_log_reader.py", "tests/kafka/test_backwards.py", "tests/kafka/test_broadcast.py"),
     ),
     Area("Codecs: gzip, snappy, lz4, zstd", ("tests/kafka/test_codecs.py",)),
-    Area("Transactions of producers", ("tests/kafka/test_transactions.py",)),
     Area("TLS and logins: every client, protocol and mechanism", ("tests/kafka/secure/test_clients.py",)),
 )
 """The rows of the table."""

@@ -18,6 +18,7 @@ from streams.messages.records import RejectedPlay
 from streams.settings import PREFIX, Settings, flat_values, override
 from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
 from streams.topics.topics import TopicNames, declare_topics, topic_names
+from tests.support.wait import block_until
 
 # What the command line needs to know to find the test's topics.
 TOLD = ("brokers", "group", "topic_prefix", "partitions", "kafka_timeout_s")
@@ -117,6 +118,13 @@ def test_unequal_partitions_are_named(settings: Settings, names: TopicNames) -> 
     assert f"{sentence}\n" == ended.stderr
 
 
+def policy_of(settings: Settings, topic: str) -> str:
+    """Return the cleanup policy of a topic; Kafka applies a change after it has acknowledged it."""
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
+        configs = admin.describe_configs([ConfigResource("TOPIC", topic)], config_filter="all")
+        return str(configs["topic"][topic]["cleanup.policy"]["value"])
+
+
 @pytest.mark.parametrize(
     ("topic", "policy", "needed", "loss"),
     [
@@ -133,6 +141,7 @@ def test_a_wrong_cleanup_policy_is_named(
     name = getattr(names, topic)
     resource = ConfigResource("TOPIC", name, {"cleanup.policy": policy})
     administrate(settings, lambda admin: admin.alter_configs([resource]))
+    block_until(lambda: policy == policy_of(settings, name))
     sentence = (
         f"Topic {name} has cleanup.policy={policy}, under which {loss}: alter the topic to cleanup.policy={needed}."
     )
