@@ -7,9 +7,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
-
+from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.outcomes import AwaitedOutcomes
 from streams.messages.records import OutcomeSpan
 from streams.readers.latest_pulse import read_pulse
@@ -29,9 +27,9 @@ LIVE_S = 10.0
 class OutcomeWatch:
     """Counts the outcomes of expected events as workers report them."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, *, has_worker: bool) -> None:
-        """Follow the topic that a consumer is positioned in; `has_worker` tells whether a worker runs at the moment."""
-        self._consumer, self._awaited = consumer, AwaitedOutcomes()
+    def __init__(self, followed: FollowedPartitions, *, has_worker: bool) -> None:
+        """Follow the partitions of the pulse; `has_worker` tells whether a worker runs at the moment."""
+        self._followed, self._awaited = followed, AwaitedOutcomes()
         self._early: deque[OutcomeSpan] = deque(maxlen=EARLY_MAX)
         self._came, self._heard_at = asyncio.Event(), time.monotonic() if has_worker else -math.inf
 
@@ -53,12 +51,7 @@ class OutcomeWatch:
     async def follow(self) -> None:
         """Take in reports, for ever; Kafka's errors are retried."""
         while True:
-            try:
-                fetched = await self._consumer.getmany(timeout_ms=POLL_MS)
-            except KafkaError:
-                await asyncio.sleep(POLL_MS / 1000)
-                continue
-            for records in fetched.values():
+            async for _, records in self._followed.fetch(POLL_MS):
                 for record in records:
                     self._take(record.key, record.value)
 
@@ -101,9 +94,7 @@ async def watch_outcomes(settings: Settings) -> AsyncIterator[OutcomeWatch]:
         async for _, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
             latest_ms = max(latest_ms, *(record.timestamp for record in records))
         consumer.assign(tps)
-        for tp, end in ends.items():
-            consumer.seek(tp, end)
-        watch = OutcomeWatch(consumer, has_worker=latest_ms > 1000 * (time.time() - LIVE_S))
+        watch = OutcomeWatch(FollowedPartitions(consumer, ends), has_worker=latest_ms > 1000 * (time.time() - LIVE_S))
         following = asyncio.create_task(watch.follow(), name="outcomes")
         try:
             yield watch
