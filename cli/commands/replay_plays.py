@@ -256,13 +256,13 @@ def describe_outcomes(outcomes: Counter[str], n_unreported: int) -> str:
     """Return the outcomes of plays in a sentence.
 
     >>> describe_outcomes(Counter(learnt=5, capped=2), 0)
-    'Of these, workers have learnt 5; not learnt: 2 capped.'
+    'Of the plays sent, workers have learnt 5; not learnt: 2 capped.'
     """
     if not outcomes:
         return "No worker has reported on them yet: `playfold pulse` shows the workers."
     n_learnt = sum(outcomes[name] for name in LEARNED)
     others = [f"{n:,} {name}" for name, n in outcomes.most_common() if name not in LEARNED]
-    parts = [f"Of these, workers have learnt {n_learnt:,}"]
+    parts = [f"Of the plays sent, workers have learnt {n_learnt:,}"]
     parts += [f"not learnt: {', '.join(others)}"] if others else []
     parts += [f"{n_unreported:,} wait"] if n_unreported else []
     return f"{'; '.join(parts)}."
