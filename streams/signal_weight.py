@@ -38,7 +38,8 @@ class SignalWeights:
         self._weights = signals.weights
         self.types = self._weights.keys()
         self._scaled, self._skip_below = signals.completion == "scale", signals.skip_below
-        self._skip = self._weights.get(SKIP, SKIP_WEIGHT)
+        self._skip = Worth(self._weights.get(SKIP, SKIP_WEIGHT), is_play=False)
+        self._whole = {kind: Worth(weight, kind == PLAY) for kind, weight in self._weights.items()}
 
     def worth(self, kind: str, ms_played: int | None = None, duration_ms: int | None = None) -> Worth:
         """Return the worth of a signal.
@@ -51,14 +52,14 @@ class SignalWeights:
             ms_played: Milliseconds that the listener heard, if known.
             duration_ms: Duration of the item in milliseconds, if known.
         """
-        weight = self._weights[kind]
+        whole = self._whole[kind]
         if kind != PLAY or ms_played is None or not (self._scaled or self._skip_below):
-            return Worth(weight, kind == PLAY)
+            return whole
         if not duration_ms:
-            return Worth(weight, is_play=True) if ms_played else NOTHING
+            return whole if ms_played else NOTHING
         completion = min(1.0, ms_played / duration_ms)
         if completion < self._skip_below:
-            return Worth(self._skip, is_play=False)
+            return self._skip
         if not ms_played:
             return NOTHING
-        return Worth(weight * completion if self._scaled else weight, is_play=True)
+        return Worth(whole.weight * completion, is_play=True) if self._scaled else whole

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +19,19 @@ from state.users.record import NOTHING_APPLIED
 from streams.consumer.slices import Record, Slice
 from streams.event_time import counted_at_ms
 from streams.fetch.unreadable_batch import is_unreadable
-from streams.messages.events import Event, Forget, Hide, Pause, Play, Resume, Shown, Unhide, UnreadablePlay, read_event
+from streams.messages.events import (
+    Event,
+    Forget,
+    Hide,
+    Pause,
+    Play,
+    Resume,
+    Shown,
+    Unhide,
+    UnreadablePlay,
+    Wish,
+    read_event,
+)
 from streams.messages.outcomes import IGNORED, PRIVATE, REJECTED, WISHED
 from streams.messages.records import RejectedPlay
 from streams.outbox import Item
@@ -72,29 +84,13 @@ def read_group(
         now_ms: The clock, in milliseconds since 1970; the system's if left out. It concerns only signals that claim to
             come from the future.
     """
-    weights, remembers_shown = SignalWeights(settings.signals), settings.users.cooldown_shows > 0
-    n_partitions, n_misplaced, odd_hints = settings.topics.partitions, 0, list[str]()
-    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    partitions = {number: _PartitionEvents(weights, now_ms) for number in sorted(part.partition for part in slices)}
-    for topic, partition, records, _ in slices:
-        events, base = partitions[partition], position_of(epochs.get(partition, 0) if epochs else 0, 0)
-        if is_unreadable(records):
-            events.rejects += reject_batch(records[0])
-            continue
-        for record in records:
-            try:
-                event = read_event(
-                    record.key, record.value, settings.topics.play_bytes_max, weights.types, odd_hints.append
-                )
-            except UnreadablePlay as error:
-                events.reject(topic, partition, record, base + record.offset, str(error))
-                continue
-            is_copy = not isinstance(event, Play | Shown) and event.copy
-            n_misplaced += not is_copy and partition_of(event.user_id, n_partitions) != partition
-            if remembers_shown or not isinstance(event, Shown):
-                events.add(event, base + record.offset, record.timestamp)
-            else:
-                events.outcomes[IGNORED].append(base + record.offset)
+    rules = _Rules(settings, time.time_ns() // 1_000_000 if now_ms is None else now_ms)
+    partitions = {
+        number: _PartitionEvents(rules, number, position_of((epochs or {}).get(number, 0), 0))
+        for number in sorted({part.partition for part in slices})
+    }
+    for part in slices:
+        partitions[part.partition].read(part)
     columns, forget_offsets = _columns(partitions.values())
     return Group(
         {number: list(events.users) for number, events in partitions.items()},
@@ -104,25 +100,31 @@ def read_group(
         {number: events.rejects for number, events in partitions.items()},
         {number: events.private_plays() for number, events in partitions.items()},
         np.concatenate([events.copies_only for events in partitions.values()]),
-        Arrivals(
-            sum(len(part.records) for part in slices),
-            sum(len(events.rejects) for events in partitions.values()),
-            n_misplaced,
-            sum(events.n_ahead for events in partitions.values()),
-            Counter(odd_hints),
-        ),
-        {
-            number: Places(_positions(slices, number, epochs or {}), events.outcomes)
-            for number, events in partitions.items()
-        },
+        _arrivals(slices, partitions.values(), rules),
+        {number: events.places() for number, events in partitions.items()},
     )
 
 
-def _positions(slices: Sequence[Slice], partition: int, epochs: Mapping[int, int]) -> Offsets:
-    """Return the positions of all records of a partition, without those of batches that do not decode."""
-    records = [part.records for part in slices if part.partition == partition and not is_unreadable(part.records)]
-    base = position_of(epochs.get(partition, 0), 0)
-    return np.array([base + record.offset for part in records for record in part], np.int64)
+class _Rules:
+    """The settings and the clock by which the records of a group are read."""
+
+    def __init__(self, settings: Settings, now_ms: int) -> None:
+        self.weights, self.bytes_max = SignalWeights(settings.signals), settings.topics.play_bytes_max
+        self.remembers_shown = settings.users.cooldown_shows > 0
+        self.n_partitions, self.now_ms = settings.topics.partitions, now_ms
+        self.odd_hints: list[str] = []
+        """The names of optional fields that were ignored, one for each."""
+
+
+def _arrivals(slices: Sequence[Slice], partitions: Collection["_PartitionEvents"], rules: _Rules) -> Arrivals:
+    """Count the records of a group."""
+    return Arrivals(
+        sum(len(part.records) for part in slices),
+        sum(len(events.rejects) for events in partitions),
+        sum(events.n_misplaced for events in partitions),
+        sum(events.n_ahead for events in partitions),
+        Counter(rules.odd_hints),
+    )
 
 
 _Row = tuple[int, int, int, float, int, int, int]
@@ -131,9 +133,9 @@ _Row = tuple[int, int, int, float, int, int, int]
 class _PartitionEvents:
     """The events of one partition in a group."""
 
-    def __init__(self, weights: SignalWeights, now_ms: int) -> None:
-        """Weigh signals by `weights`."""
-        self.n_ahead = 0
+    def __init__(self, rules: _Rules, partition: int, base: int) -> None:
+        """Read by `rules`; `base` is the position of offset 0."""
+        self.n_misplaced = self.n_ahead = 0
         self.outcomes: dict[str, list[int]] = {name: [] for name in (REJECTED, PRIVATE, IGNORED, WISHED)}
         self.users: dict[bytes, int] = {}
         self.rows: list[_Row] = []
@@ -141,32 +143,58 @@ class _PartitionEvents:
         self.item_ids: dict[int, str] = {}
         self.rejects: list[Item] = []
         self._private: dict[bytes, list[_Row]] = {}
-        self._weights, self._now_ms = weights, now_ms
+        self._rules, self._partition, self._base = rules, partition, base
+        self._read: list[int] = []
         self._shown, self._users_of_own = set[int](), set[int]()
 
-    def add(self, event: Event, offset: int, arrived_at_ms: int) -> None:
-        """Add an event by its position, here called its offset."""
-        if not isinstance(event, Play):
-            self._add_request(event, offset)
+    def read(self, part: Slice) -> None:
+        """Read a slice; its unreadable records are rejected."""
+        if is_unreadable(part.records):
+            self.rejects += reject_batch(part.records[0])
             return
-        worth = self._weights.worth(event.type, event.ms_played, event.duration_ms)
+        rules = self._rules
+        types, bytes_max, on_odd = rules.weights.types, rules.bytes_max, rules.odd_hints.append
+        for record in part.records:
+            position = self._base + record.offset
+            self._read.append(position)
+            try:
+                event = read_event(record.key, record.value, bytes_max, types, on_odd)
+            except UnreadablePlay as error:
+                self.reject(part.topic, record, position, str(error))
+            else:
+                self.add(event, record.key or b"", position, record.timestamp)
+
+    def add(self, event: Event, user: bytes, offset: int, arrived_at_ms: int) -> None:
+        """Add an event of a user by its position, here called its offset."""
+        if not isinstance(event, Play):
+            self._add_request(event, user, offset)
+            return
+        self._count_misplaced(event)
+        worth = self._rules.weights.worth(event.type, event.ms_played, event.duration_ms)
         if worth.is_nothing:
             if event.private:
                 self.outcomes[PRIVATE].append(offset)
             else:
-                self.rows.append((self._user(event), offset, 0, 0.0, 0, 0, Action.NOTHING))
+                self.rows.append((self._user(user), offset, 0, 0.0, 0, 0, Action.NOTHING))
             return
         key = item_key(event.item_id) if event.private else self._item(event.item_id)
         play_id = play_id_key(event.play_id) if event.play_id is not None else 0
-        at_ms = counted_at_ms(event.played_at_ms, arrived_at_ms, self._now_ms)
+        at_ms = counted_at_ms(event.played_at_ms, arrived_at_ms, self._rules.now_ms)
         self.n_ahead += at_ms < event.played_at_ms
         action = Action.PLAY if worth.is_play else Action.SIGNAL
         played = offset, key, worth.weight, at_ms // 1000, play_id, action
         if event.private:
             self.outcomes[PRIVATE].append(offset)
-            self._private.setdefault(event.user_id.encode(), []).append((0, *played))
+            self._private.setdefault(user, []).append((0, *played))
         else:
-            self.rows.append((self._user(event), *played))
+            self.rows.append((self._user(user), *played))
+
+    def _count_misplaced(self, event: Event) -> None:
+        self.n_misplaced += partition_of(event.user_id, self._rules.n_partitions) != self._partition
+
+    def places(self) -> Places:
+        """Return the offsets of all records that were read, and of those that are not learned."""
+        return Places(np.array(self._read, np.int64), self.outcomes)
 
     @property
     def copies_only(self) -> Flags:
@@ -185,7 +213,7 @@ class _PartitionEvents:
                 plays[user] = np.array(later, EVENT)
         return plays
 
-    def reject(self, topic: str, partition: int, record: Record, position: int, reason: str) -> None:
+    def reject(self, topic: str, record: Record, position: int, reason: str) -> None:
         """Reject an unreadable record; of a private one only the offset is written."""
         key, value = record.key, record.value
         self.outcomes[REJECTED].append(position)
@@ -193,12 +221,18 @@ class _PartitionEvents:
             key = value = None
             reason = "a private play is unreadable; its content stays in the topic of plays alone"
         rejected = RejectedPlay(
-            topic=topic, partition=partition, offset=record.offset, reason=reason, key=key, value=value
+            topic=topic, partition=self._partition, offset=record.offset, reason=reason, key=key, value=value
         )
         self.rejects.append((key or b"", msgspec.json.encode(rejected)))
 
-    def _add_request(self, event: Event, offset: int) -> None:
-        user = self._user(event, is_copy=not isinstance(event, Play | Shown) and event.copy)
+    def _add_request(self, event: Wish, key: bytes, offset: int) -> None:
+        is_copy = not isinstance(event, Shown) and event.copy
+        if not is_copy:
+            self._count_misplaced(event)
+        if isinstance(event, Shown) and not self._rules.remembers_shown:
+            self.outcomes[IGNORED].append(offset)
+            return
+        user = self._user(key, is_copy=is_copy)
         if isinstance(event, Forget):
             self.forgets[user] = offset
             self.outcomes[WISHED].append(offset)
@@ -219,8 +253,8 @@ class _PartitionEvents:
         self.item_ids[key] = item_id
         return key
 
-    def _user(self, event: Event, *, is_copy: bool = False) -> int:
-        user = self.users.setdefault(event.user_id.encode(), len(self.users))
+    def _user(self, key: bytes, *, is_copy: bool = False) -> int:
+        user = self.users.setdefault(key, len(self.users))
         if not is_copy:
             self._users_of_own.add(user)
         return user

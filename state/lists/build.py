@@ -71,7 +71,7 @@ class ListBuilder:
         is_skipped = only_against(items.starts, items.item_keys, items.weights)
         known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays) | is_skipped
         terms = equations.terms
-        skipped = RaggedRows(terms.starts, np.where(is_skipped, terms.rows, np.int32(-1)))
+        skipped = RaggedRows(terms.starts, terms.rows).select(is_skipped)
         known = RaggedRows(terms.starts, np.where(known_out, terms.rows, np.int32(-1)))
         hidden, cooled = (rows_under(generation, items) for items in unwanted(records, settings.users))
         reasons: Mapping[Reason, Rows] = {"known": known.rows, "hidden": hidden.rows, "cooldown": cooled.rows}

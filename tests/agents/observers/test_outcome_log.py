@@ -114,6 +114,27 @@ def test_reports_that_nobody_takes_are_bounded(scene: Scene, monkeypatch: pytest
     assert 1 == scene.log.n_dropped
 
 
+def test_groups_that_no_pulse_takes_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest go first, and are counted."""
+    monkeypatch.setattr(outcome_log, "EVENTS_MAX", 2)
+    for offset in range(3):
+        scene.fold(slice_of(0, offset, played("ann", "i1")))
+        scene.log.confirm({0})
+
+    assert [1] == [span.first for span in scene.log.take()]
+    assert 1 == scene.log.n_dropped
+
+
+def test_a_long_span_is_divided_between_pulses(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pulse has to fit into a record of Kafka."""
+    monkeypatch.setattr(outcome_log, "PULSE_RUNS_MAX", 2)
+    scene.fold(slice_of(0, 7, played("ann", "i1"), (b"x", b"no play"), played("ben", "i1")))
+    scene.log.confirm({0})
+
+    assert [OutcomeSpan.of(0, 7, [("learnt", 1), ("rejected", 1)])] == scene.log.take()
+    assert [OutcomeSpan.of(0, 9, [("learnt", 1)])] == scene.log.take()
+
+
 def test_consecutive_groups_are_one_span(scene: Scene) -> None:
     """So a pulse has a few numbers for thousands of groups."""
     for offset in range(5):
