@@ -24,7 +24,7 @@ from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
 from tests.support.plays import FIRST_PLAY_MS, play_record
 from tests.support.settings import settings_with
-from tests.support.topics import lists, send, worker
+from tests.support.topics import await_folded, lists, send, worker
 from tests.support.wait import block_until
 
 TASTES = {
@@ -113,6 +113,7 @@ def on_air(broker: Broker, folder: Path, name: str) -> Iterator[Radio]:
         gateway.start()
         try:
             asyncio.run(describe_songs(settings))
+            await_folded(settings)
             retrain(settings, no_progress)
             block_until(lambda: len(lists(settings)) == LISTENERS, 30)
             gateway.await_ready(30)

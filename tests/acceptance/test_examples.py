@@ -30,11 +30,10 @@ from streams.readers.latest_list import latest_list
 from streams.reference.examples import EXAMPLES
 from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics, delete_topics
-from streams.topics.topics import topic_names
 from tests.acceptance.examples import PROJECT, Desk, program, program_names
 from tests.support.plays import play_record
 from tests.support.settings import settings_with
-from tests.support.topics import rejects, send, values, worker
+from tests.support.topics import await_folded, rejects, send, values, worker
 from tests.support.wait import block_until
 
 N_SONGS, N_LISTENERS = 16, 12
@@ -90,8 +89,7 @@ def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     producer = KafkaProducer(bootstrap_servers=settings.kafka.brokers)
     send(settings, [song(f"u{user}", number) for user in range(N_LISTENERS) for number in songs_of(user)])
     with worker(settings) as process:
-        changelog = topic_names(settings).users_changelog
-        block_until(lambda: len(dict(values(settings, changelog))) >= N_LISTENERS + N_SONGS + 1, 30)
+        await_folded(settings)
         made = Scene(settings, process, retrain(settings, no_progress).generation, producer)
         for number in range(N_SONGS):
             item = CatalogItem(item_id=f"song-{number}", title=f"Title {number}", kind="song")

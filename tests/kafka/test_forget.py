@@ -22,7 +22,7 @@ from streams.partitioning import partition_of
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.support.plays import play_record, plays_of_neighbours
-from tests.support.topics import send, values, worker
+from tests.support.topics import await_folded, send, values, worker
 from tests.support.wait import block_until
 
 
@@ -47,7 +47,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         plays_of_neighbours(),
     )
     with worker(small):
-        block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9 + 1, 60)
+        await_folded(small)
         retrain(small, no_progress)
         block_until(lambda: latest(small, names.recommendations, "u3") is not None, 20)
         assert any(remnant.stands for remnant in asyncio.run(find_remnants("u3", small)))

@@ -29,7 +29,7 @@ from streams.readers.latest_list import latest_list
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.support.plays import play_record, plays_of_neighbours
-from tests.support.topics import send, values, worker
+from tests.support.topics import await_folded, send, values, worker
 from tests.support.wait import block_until
 
 HOME = partition_of("ann", 4)
@@ -75,7 +75,7 @@ def test_a_listener_on_several_partitions_is_read_and_forgotten_on_all(small: Se
     """List, record, export and trace know both halves; requests reach both; nothing stands after `forget`."""
     send(small, plays_of_neighbours())
     with worker(small):
-        block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= 12 + 9, 60)
+        await_folded(small)
         retrain(small, no_progress)
         misplace(small, names.plays, HOME, play_record("ann", "i1"))
         misplace(small, names.plays, OTHER, *(play_record("ann", f"i{number}") for number in (2, 3, 4)))
@@ -181,7 +181,7 @@ def test_listeners_of_librdkafka_are_counted_and_forgotten(
     assert bool(options) != bool(n_misplaced)
 
     with worker(small):
-        block_until(lambda: len(set(dict(values(small, names.users_changelog)))) >= len(users) + 1, 20)
+        await_folded(small)
         block_until(lambda: misplaced(small, names) == n_misplaced, 20)
         user = next(user for user in users if zlib.crc32(user.encode()) % 4 != partition_of(user, 4))
         assert asyncio.run(latest_record(user, small)) is not None

@@ -25,7 +25,7 @@ from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.plays import play_record, plays_of_neighbours
-from tests.support.topics import lists, rejects, send, values, worker
+from tests.support.topics import await_folded, lists, rejects, send, values, worker
 from tests.support.wait import block_until
 
 
@@ -140,7 +140,7 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
         plays_of_neighbours(),
     )
     with worker(small) as process:
-        block_until(lambda: len(dict(values(small, names.users_changelog))) >= 12 + 9 + 1, 60)
+        await_folded(small)
         made = retrain(small, no_progress)
         whole = [made.generation] * 12
         block_until(lambda: [a_list.generation for a_list in lists(small).values()] == whole, 20)

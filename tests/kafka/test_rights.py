@@ -23,7 +23,7 @@ from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
 from tests.support.plays import play_record, plays_of_neighbours
-from tests.support.topics import lists, send, values, worker
+from tests.support.topics import await_folded, lists, send, values, worker
 from tests.support.wait import block_until
 
 
@@ -90,7 +90,7 @@ def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
         plays_of_neighbours(),
     )
     with worker(small):
-        block_until(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9 + 1, 60)
+        await_folded(small)
         retrain(small, no_progress)
         block_until(lambda: "u0" in lists(small), 20)
         item = lists(small)["u0"].items[0]
@@ -128,7 +128,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     others = plays_of_neighbours()
     with worker(small):
         send(small, others)
-        block_until(lambda: len(dict(values(small, topic_names(small).users_changelog))) >= 12 + 9 + 1, 60)
+        await_folded(small)
         retrain(small, no_progress)
         send(small, [(b"ann", msgspec.json.encode({"user_id": "ann", **event})) for event in events])
         block_until(lambda: "ann" in lists(small) and record_of(small, "ann").paused, 20)

@@ -10,12 +10,15 @@ from cli.processes import WorkerProcess
 from streams.messages.records import Recommendations, RejectedPlay
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of
+from streams.readers.lag import lag_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 from tests.support.made_up import produce_plays
+from tests.support.wait import block_until
 
 READY_S = 60.0
+FOLDED_S = 60.0
 
 
 @contextmanager
@@ -38,6 +41,16 @@ def send(settings: Settings, plays: Sequence[Item]) -> None:
             await produce_plays(outbox, settings, plays)
 
     asyncio.run(produce())
+
+
+def await_folded(settings: Settings) -> None:
+    """Wait until workers have folded and committed every play that Kafka has."""
+
+    async def waiting() -> int:
+        async with lag_of(settings) as lag:
+            return await lag.plays()
+
+    block_until(lambda: not asyncio.run(waiting()), FOLDED_S)
 
 
 def write(settings: Settings, topic: str, items: list[Item]) -> None:
