@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
@@ -141,8 +141,8 @@ class CommitPipeline:
     async def _commit_plays(self, group: Sequence[Slice]) -> list[Slice]:
         """Fold and commit slices; return those that are durable."""
         began, partitions = self._clock(), {part.partition for part in group}
-        admission = self._guard.admit(group, self._committer.write_through)
-        committed = await self._commit(partitions, lambda context: self._work.fold(group, context), admission)
+        await self._guard.admit(group, self._committer.write_through)
+        committed = await self._commit(partitions, lambda context: self._work.fold(group, context))
         self.flow.add(self._clock() - began)
         self._work.outcome_log.confirm(committed.durable)
         durable = [part for part in group if part.partition in committed.durable]
@@ -159,25 +159,14 @@ class CommitPipeline:
         self,
         partitions: Iterable[int],
         work: Callable[[GroupContext], dict[int, Changes]],
-        admission: Coroutine[Any, Any, None] | None = None,
     ) -> Committed:
-        """Do a group's work beside the event loop (the kernels release the interpreter's lock), and make it durable.
-
-        Nothing is made durable unless the group is admitted, which is checked while it is folded.
-        """
-        admitted = asyncio.create_task(admission) if admission is not None else None
+        """Do a group's work beside the event loop (the kernels release the interpreter's lock), and make it durable."""
         context = GroupContext(dict(self._store.partitions), self._serving.current, time.time_ns() // 1_000_000)
         generation_key = context.generation.key if context.generation else 0
         for partition in partitions:
             if partition in context.states:
                 context.states[partition].folds_under(generation_key)
         began = self._clock()
-        try:
-            changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
-            work_s = self._clock() - began
-            if admitted is not None:
-                await admitted
-        finally:
-            if admitted is not None:
-                admitted.cancel()
+        changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
+        work_s = self._clock() - began
         return Committed(await self._committer.commit(changes), work_s)

@@ -18,10 +18,13 @@ from state.users.store import UserStore
 from state.users.topic_rules import (
     TopicChangedError,
     check_changelog,
+    check_fetched,
     check_partitions,
     check_plays,
+    check_plays_id,
     check_published_changelog,
     check_published_plays,
+    known_of,
 )
 from streams.consumer.slices import Slice
 from streams.messages.records import StateTopics, state_topics_key
@@ -33,7 +36,7 @@ from streams.readers.log_reader import LogReadError, reader, spans_of
 from streams.readers.one_record import arrival_of
 from streams.readers.state_topics import read_state_topics
 from streams.settings import Settings
-from streams.topics.identity import TopicIdentity, identify_topics, topic_id_of
+from streams.topics.identity import TopicIdentity, identify_topics
 from streams.topics.topics import declare_topics, topic_names
 
 log = logging.getLogger(__name__)
@@ -61,21 +64,28 @@ class Delivered(NamedTuple):
 class TopicGuard:
     """Compares the topics on the cluster with the state, on a Kafka connection of its own.
 
-    A broker gives a deleted and remade topic another id, and never gives the old one again. So records that were
-    fetched before a check are of the topic with the id that the check finds. Every group of plays is checked after it
-    was fetched and before it is committed, while it is folded.
+    A broker gives a deleted and remade topic another id, and never gives the old one again. Plays are fetched by id
+    (`streams/fetch/fetch_by_id.py`), so the id of a slice is that of the topic of its records. Every group is compared
+    by it before it is folded; that sends no request, except for partitions that are not known yet or go back.
     """
 
-    def __init__(self, store: UserStore, outbox: Outbox, settings: Settings) -> None:
-        """Guard the partitions of `store`; `outbox` publishes which topics the state belongs to."""
+    def __init__(self, store: UserStore, outbox: Outbox, settings: Settings, fetched_id: Callable[[], str]) -> None:
+        """Guard the partitions of `store`.
+
+        Args:
+            store: The partitions.
+            outbox: Publishes which topics the state belongs to.
+            settings: All settings.
+            fetched_id: Returns the id by which plays are fetched, empty before the first fetch.
+        """
         self._store, self._outbox, self._settings = store, outbox, settings
+        self._fetched_id = fetched_id
         self._names = topic_names(settings)
         single = self._names.generations, self._names.pulse
         self._alike = [topic.name for topic in declare_topics(settings) if topic.name not in single]
         self._published: StateTopics | None = None
         self._verified: dict[int, PartitionState] = {}
         self._delivered: dict[int, Delivered] = {}
-        self._leaders: Mapping[int, int] = {}
         self._lost: dict[int, dict[int, int]] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._stack = AsyncExitStack()
@@ -118,8 +128,8 @@ class TopicGuard:
         if not state.changelog_id and self._published is not None:
             check_published_changelog(topic, identity.topic_id, self._published.changelog_id)
         if state.place.changelog_offset >= 0:
-            end = (await self._ends(topic, [partition]))[partition]
-            check_changelog(state, partition, topic, identity.topic_id, end)
+            ends = await self._ends({topic: [partition]})
+            check_changelog(state, partition, topic, identity.topic_id, ends[topic, partition])
         if state.changelog_id != identity.topic_id:
             state.adopt_changelog(identity.topic_id)
 
@@ -132,20 +142,21 @@ class TopicGuard:
         """
         states = {part.partition: self._store.partitions.get(part.partition) for part in group}
         owned = {partition: state for partition, state in states.items() if state is not None}
-        if not owned:
-            return
-        plays_id = await self._present_id(next(iter(owned)))
-        for partition, state in owned.items():
-            if state.epoch.topic_id and state.epoch.topic_id != plays_id:
-                self._verified.pop(partition, None)
         await self._compare_delivered(group)
         doubtful = [partition for partition, state in owned.items() if self._verified.get(partition) is not state]
         if doubtful:
-            await self.verify(doubtful, (await self._identify([self._names.plays]))[self._names.plays], write)
+            await self._verify_present(doubtful, write)
         for part in group:
-            if part.partition in owned:
+            state = owned.get(part.partition)
+            if state is not None:
+                check_plays_id(state, part.partition, self._names.plays, part.topic_id)
                 last = max(self._last_delivered(part.partition), part.last_offset)
-                self._delivered[part.partition] = Delivered(owned[part.partition], last)
+                self._delivered[part.partition] = Delivered(state, last)
+
+    async def _verify_present(self, partitions: Sequence[int], write: Write) -> None:
+        """Compare partitions with the topic of plays that exists now."""
+        plays = (await self._identify([self._names.plays]))[self._names.plays]
+        await self.verify(partitions, plays, write)
 
     async def _compare_delivered(self, group: Sequence[Slice]) -> None:
         """Compare the offsets of a group with those that were delivered before it."""
@@ -174,7 +185,7 @@ class TopicGuard:
             TopicChangedError: The topic is another one, or ends before a play that was processed.
         """
         check_partitions(self._names.plays, plays.partitions, self._settings.topics.partitions)
-        ends, opened = await self._ends(self._names.plays, partitions), list[int]()
+        ends, opened = await self._ends({self._names.plays: partitions}), list[int]()
         for partition in partitions:
             state = self._store.partitions.get(partition)
             if state is None:
@@ -182,7 +193,7 @@ class TopicGuard:
             if not state.epoch.topic_id and self._published is not None:
                 check_published_plays(self._names.plays, plays.topic_id, self._published.plays_id)
             seen = self._last_delivered(partition)
-            check_plays(state, partition, self._names.plays, plays.topic_id, ends[partition], seen)
+            check_plays(state, partition, self._names.plays, plays.topic_id, ends[self._names.plays, partition], seen)
             if seen < 0 and self._verified.get(partition) is not state:
                 opened.append(partition)
             if not state.epoch.topic_id:
@@ -254,8 +265,7 @@ class TopicGuard:
                 if n_checked % OTHERS_EVERY == 0:
                     await self._check_partitions()
                 if self._store.settled:
-                    async with turn:
-                        await self._check_all(write)
+                    await self._check_all(turn, write)
             except (KafkaError, LogReadError, TimeoutError) as error:
                 if not failing:
                     log.warning("topics_unchecked", extra={"reason": repr(error)})
@@ -263,24 +273,41 @@ class TopicGuard:
             else:
                 failing = False
 
-    async def _check_all(self, write: Write) -> None:
-        """Check the partitions that this worker owns, and publish which topics they belong to."""
-        partitions = sorted(self._store.partitions)
-        if not partitions:
+    async def _check_all(self, turn: asyncio.Lock, write: Write) -> None:
+        """Check the partitions that this worker owns, and publish which topics they belong to.
+
+        Kafka is asked without the lock, so that no group waits for the answers. Groups go on meanwhile, so the values
+        of before the requests are compared with them.
+        """
+        plays, changelog = self._names.plays, self._names.users_changelog
+        states = dict(self._store.partitions)
+        if not states:
             return
-        identities = await self._identify([self._names.plays, self._names.users_changelog])
-        changelog = identities[self._names.users_changelog]
-        check_partitions(self._names.users_changelog, changelog.partitions, self._settings.topics.partitions)
-        ends = await self._ends(self._names.users_changelog, partitions)
-        for partition in partitions:
-            state = self._store.partitions[partition]
-            check_changelog(state, partition, self._names.users_changelog, changelog.topic_id, ends[partition])
-        await self.verify(partitions, identities[self._names.plays], write)
-        epoch = max(state.epoch.epoch for state in self._store.partitions.values())
+        known = {partition: known_of(state) for partition, state in states.items()}
+        seen = {partition: self._last_delivered(partition) for partition in states}
+        identities = await self._identify([plays, changelog])
+        for name in (plays, changelog):
+            check_partitions(name, identities[name].partitions, self._settings.topics.partitions)
+        ends = await self._ends({plays: sorted(states), changelog: sorted(states)})
+        for partition, before in known.items():
+            check_changelog(before, partition, changelog, identities[changelog].topic_id, ends[changelog, partition])
+            check_plays(before, partition, plays, identities[plays].topic_id, ends[plays, partition], seen[partition])
+        check_fetched(plays, identities[plays].topic_id, self._fetched_id())
+        if any(self._verified.get(partition) is not state for partition, state in states.items()):
+            async with turn:
+                await self._verify_present(sorted(states), write)
+        await self._publish(identities)
+
+    async def _publish(self, identities: Mapping[str, TopicIdentity]) -> None:
+        """Publish which topics the state belongs to, if that is not published."""
+        epochs = [state.epoch for state in self._store.partitions.values()]
+        plays_id = identities[self._names.plays].topic_id
+        if not epochs or any(epoch.topic_id != plays_id for epoch in epochs):
+            return
         topics = StateTopics(
-            plays_id=identities[self._names.plays].topic_id,
-            changelog_id=changelog.topic_id,
-            epoch=epoch,
+            plays_id=plays_id,
+            changelog_id=identities[self._names.users_changelog].topic_id,
+            epoch=max(epoch.epoch for epoch in epochs),
             partitions=self._settings.topics.partitions,
         )
         if topics != self._published:
@@ -292,19 +319,6 @@ class TopicGuard:
         """Check that all topics with the partitions of plays have the number of the settings."""
         for name, identity in (await self._identify(self._alike)).items():
             check_partitions(name, identity.partitions, self._settings.topics.partitions)
-
-    async def _present_id(self, partition: int) -> str:
-        """Return the id of the topic of plays, as the leader of a partition knows it, from which it is fetched.
-
-        Raises:
-            TopicChangedError: The topic is gone.
-            LogReadError: Kafka does not answer.
-        """
-
-        async def ask() -> str | None:
-            return await topic_id_of(self._client, self._names.plays, self._leaders.get(partition))
-
-        return await self._answer(ask, lambda: [self._names.plays])
 
     async def _identify(self, names: Sequence[str]) -> dict[str, TopicIdentity]:
         """Return the identity of topics.
@@ -320,8 +334,6 @@ class TopicGuard:
 
         identities: dict[str, TopicIdentity] = {}
         await self._answer(ask, lambda: [name for name in names if name not in identities])
-        if self._names.plays in identities:
-            self._leaders = identities[self._names.plays].leaders
         return identities
 
     async def _answer(self, ask: Callable[[], Awaitable[Answer | None]], missing: Callable[[], list[str]]) -> Answer:
@@ -356,11 +368,19 @@ class TopicGuard:
             f"or run `playfold topics create`{rebase}."
         )
 
-    async def _ends(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-        """Return the offsets after the last records."""
-        tps = {TopicPartition(topic, partition): partition for partition in partitions}
-        spans = await spans_of(self._connected, list(tps))
-        return {tps[tp]: span.end for tp, span in spans.items()}
+    async def _ends(self, partitions: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
+        """Return by topic and partition the offsets after the last records.
+
+        Raises:
+            LogReadError: Kafka does not answer.
+        """
+        tps = [TopicPartition(topic, partition) for topic, numbers in partitions.items() for partition in numbers]
+        try:
+            ends = await self._connected.end_offsets(tps)
+        except KafkaError as error:
+            message = f"Kafka did not say where {', '.join(partitions)} end: {error!r}."
+            raise LogReadError(message) from error
+        return {(tp.topic, tp.partition): end for tp, end in ends.items()}
 
     @property
     def _connected(self) -> AIOKafkaConsumer:

@@ -1,7 +1,10 @@
 """The rules by which a partition's state recognises that a topic is another one than it was made from."""
 
+from typing import NamedTuple
+
 from state.errors import StateError
-from state.users.partition import PartitionState
+from state.users.partition import PartitionState, Place
+from state.users.plays_epoch import PlaysEpoch
 from streams.positions import epoch_of, offset_of
 
 REBASE = "Stop every worker and run `playfold state rebase`, which keeps the histories and goes on from this topic."
@@ -11,7 +14,56 @@ class TopicChangedError(StateError):
     """A topic is not the one that the state was made from. Nothing was learnt from it: the message has the command."""
 
 
-def check_plays(state: PartitionState, partition: int, topic: str, topic_id: str, end: int, seen: int = -1) -> None:
+class Known(NamedTuple):
+    """The topics of a partition's state, and its place in them, at one moment."""
+
+    epoch: PlaysEpoch
+    changelog_id: str
+    place: Place
+
+
+def known_of(state: PartitionState) -> Known:
+    """Return what a state knows of its topics now."""
+    return Known(state.epoch, state.changelog_id, state.place)
+
+
+def check_plays_id(state: Known | PartitionState, partition: int, topic: str, topic_id: str) -> None:
+    """Compare the topic of plays that a partition's state was made from with another id.
+
+    Args:
+        state: The state, whose topic may be unknown.
+        partition: Its number.
+        topic: Name of the topic.
+        topic_id: The present id, or the one by which plays were fetched.
+
+    Raises:
+        TopicChangedError: The ids differ.
+    """
+    if state.epoch.topic_id and state.epoch.topic_id != topic_id:
+        message = (
+            f"Topic {topic} is another topic now: its id is {topic_id}, and partition {partition} of the state was "
+            f"made from the one with id {state.epoch.topic_id}. No play of the new topic was learnt. {REBASE}"
+        )
+        raise TopicChangedError(message)
+
+
+def check_fetched(topic: str, topic_id: str, fetched_id: str) -> None:
+    """Check that the topic that a worker fetches exists.
+
+    Raises:
+        TopicChangedError: The present topic has another id, so nothing is fetched any more.
+    """
+    if fetched_id and fetched_id != topic_id:
+        message = (
+            f"Topic {topic} is another topic now: its id is {topic_id}, and this worker fetches the one with id "
+            f"{fetched_id}. No play of the new topic was learnt. Start the worker again."
+        )
+        raise TopicChangedError(message)
+
+
+def check_plays(
+    state: Known | PartitionState, partition: int, topic: str, topic_id: str, end: int, seen: int = -1
+) -> None:
     """Compare a partition's state with the present topic of plays.
 
     Args:
@@ -25,13 +77,8 @@ def check_plays(state: PartitionState, partition: int, topic: str, topic_id: str
     Raises:
         TopicChangedError: The topic has another id, or it ends before a play that the state contains.
     """
+    check_plays_id(state, partition, topic, topic_id)
     known = state.epoch
-    if known.topic_id and known.topic_id != topic_id:
-        message = (
-            f"Topic {topic} is another topic now: its id is {topic_id}, and partition {partition} of the state was "
-            f"made from the one with id {known.topic_id}. No play of the new topic was learnt. {REBASE}"
-        )
-        raise TopicChangedError(message)
     last = state.place.applied_offset_max
     if epoch_of(last) > known.epoch:
         message = (
@@ -48,7 +95,7 @@ def check_plays(state: PartitionState, partition: int, topic: str, topic_id: str
         raise TopicChangedError(message)
 
 
-def check_changelog(state: PartitionState, partition: int, topic: str, topic_id: str, end: int) -> None:
+def check_changelog(state: Known | PartitionState, partition: int, topic: str, topic_id: str, end: int) -> None:
     """Compare a partition's state with the present changelog.
 
     Args:

@@ -9,6 +9,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 from mode.threads import WorkerThread
 
+from streams.fetch.fetch_by_id import TopicIds
+
 END_S = 5.0
 """Seconds that a stop waits for the thread to end, after the stop of everything that it runs."""
 
@@ -27,14 +29,17 @@ class BoundedThread(WorkerThread):
 
 
 class SliceConsumerThread(driver.AIOKafkaConsumerThread):
-    """A consumer's thread that closes the client in its own event loop."""
+    """A consumer's thread that fetches by topic id, and closes the client in its own event loop."""
 
     Worker = BoundedThread
+    ids: TopicIds | None = None
+    """The ids of the topics that are fetched."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         """Read only committed records: a producer may abort a transaction. Faust has no setting for it."""
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001
+        self.ids = TopicIds(consumer._client)  # noqa: SLF001
         return consumer
 
     async def _fetch_records(

@@ -25,6 +25,10 @@ class PlayfoldApp(faust.App):
         """Return the records of plays in batches that were set aside because they do not decode."""
         return self._consumer.n_unreadable if self._consumer is not None else 0
 
+    def fetched_id(self, topic: str) -> str:
+        """Return the id by which a topic is fetched, empty before its first fetch."""
+        return self._consumer.fetched_id(topic) if self._consumer is not None else ""
+
     def stable_ends(self) -> dict[int, StableEnd]:
         """Return the last stable offset of every partition of plays."""
         return self._consumer.stable_ends() if self._consumer is not None else {}

@@ -51,6 +51,8 @@ class Slice(NamedTuple):
     partition: int
     records: Sequence[Record]
     message: ConsumerMessage
+    topic_id: str = ""
+    """The id by which the records were fetched, as Kafka's own tools print it."""
 
     @property
     def last_offset(self) -> int:
@@ -154,7 +156,7 @@ class SliceConsumer(driver.Consumer):
                 is_last = not part or part[-1] is records[-1]
                 message = _slice_message(tp, part, generation_id, read_to.get(tp, 0) - 1 if is_last else -1)
                 if not self._is_changelog_tp(tp):
-                    self._queue(Slice(tp.topic, tp.partition, part, message))
+                    self._queue(Slice(tp.topic, tp.partition, part, message, self.fetched_id(tp.topic)))
                 elif part:
                     yield tp, message
 
@@ -206,6 +208,11 @@ class SliceConsumer(driver.Consumer):
         """
         for tp in tps:
             self._thread._ensure_consumer().seek(TopicPartition(*tp), 0)  # noqa: SLF001
+
+    def fetched_id(self, topic: str) -> str:
+        """Return the id by which a topic is fetched, empty before its first fetch."""
+        ids = self._thread.ids if self._thread is not None else None
+        return ids[topic] if ids is not None else ""
 
     def stable_ends(self) -> dict[int, StableEnd]:
         """Return the last stable offset of every partition of plays, as of its last fetch."""

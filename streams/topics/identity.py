@@ -26,7 +26,7 @@ from aiokafka.protocol.types import (
 ID_BYTES = 16
 
 
-class _Uuid(AbstractType[bytes]):
+class Uuid(AbstractType[bytes]):
     """A UUID on the wire."""
 
     @classmethod
@@ -56,7 +56,7 @@ _HEAD = (
     ("cluster_id", CompactString("utf-8")),
     ("controller_id", Int32),
 )
-_TOPIC = (("error_code", Int16), ("topic", CompactString("utf-8")), ("topic_id", _Uuid))
+_TOPIC = (("error_code", Int16), ("topic", CompactString("utf-8")), ("topic_id", Uuid))
 
 
 class _Topics(Response):
@@ -106,7 +106,7 @@ class _MetadataRequest(RequestStruct):
     FLEXIBLE_VERSION = True
     RESPONSE_TYPE: type[Response] = _Topics
     SCHEMA = Schema(
-        ("topics", CompactArray(("topic_id", _Uuid), ("topic", CompactString("utf-8")), ("tags", TaggedFields))),
+        ("topics", CompactArray(("topic_id", Uuid), ("topic", CompactString("utf-8")), ("tags", TaggedFields))),
         ("allow_auto_topic_creation", Boolean),
         ("include_topic_authorized_operations", Boolean),
         ("tags", TaggedFields),
@@ -192,6 +192,15 @@ async def _ask(client: Any, request: _DescribeTopics, node_id: int | None = None
         message = "no broker is known"
         raise KafkaConnectionError(message)
     return await client.send(node_id, request)
+
+
+def bytes_of_id(topic_id: str) -> bytes:
+    """Return the 16 bytes of an id as Kafka's own tools print it.
+
+    >>> bytes_of_id("AAAAAAAAAAAAAAAAAAAAAA") == bytes(16)
+    True
+    """
+    return base64.urlsafe_b64decode(topic_id + "==")
 
 
 def format_id(topic_id: bytes) -> str:

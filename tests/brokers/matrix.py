@@ -32,6 +32,8 @@ AREAS = (
     Area("Topics: create, compare, delete", ("tests/kafka/test_topics.py",)),
     Area("Worker: fold, commit, recover, rebalance", ("tests/kafka/test_worker.py",)),
     Area("Faust: slices, committed offsets", ("tests/kafka/test_slices.py",)),
+    Area("Transactions: committed, aborted, open", ("tests/kafka/test_transactions.py",)),
+    Area("Topics made again, truncated, grown", ("tests/kafka/test_topic_identity.py",)),
     Area("Changelog: late workers", ("tests/kafka/test_changelog.py",)),
     Area("Producer: batches, idempotence", ("tests/kafka/test_outbox.py",)),
     Area(

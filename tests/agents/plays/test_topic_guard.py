@@ -40,15 +40,11 @@ class Cluster:
         self.partitions = {topic.name: topic.partitions for topic in declare_topics(SETTINGS)}
         self.starts = {NAMES.plays: 0, NAMES.users_changelog: 0}
         self.ends = {NAMES.plays: 100, NAMES.users_changelog: 50}
-        self.n_identified = 0
-
-    async def topic_id(self, _client: object, name: str, _node: object = None) -> str | None:
-        """Answer the quick form."""
-        return self.ids.get(name)
+        self.n_asked = 0
 
     async def identify(self, _client: object, names: list[str]) -> dict[str, TopicIdentity]:
         """Answer as a broker does."""
-        self.n_identified += 1
+        self.n_asked += 1
         return {
             name: TopicIdentity(self.ids[name], dict.fromkeys(range(self.partitions[name]), 1))
             for name in names
@@ -57,10 +53,12 @@ class Cluster:
 
     async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the ends."""
+        self.n_asked += 1
         return {tp: self.ends[tp.topic] for tp in tps}
 
     async def beginning_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the beginnings."""
+        self.n_asked += 1
         return {tp: self.starts[tp.topic] for tp in tps}
 
 
@@ -73,12 +71,12 @@ class Scene:
         self.state = PartitionState(folder / "0")
         self.state.commit([], Place(20, 9))
         self.store = SimpleNamespace(partitions={0: self.state}, settled=True, on_opened=None)
-        self.guard = TopicGuard(cast(UserStore, self.store), self.outbox, SETTINGS)
+        self.fetched_id = "plays-id"
+        self.guard = TopicGuard(cast(UserStore, self.store), self.outbox, SETTINGS, lambda: self.fetched_id)
         self.guard._consumer = cast(Any, self.cluster)  # noqa: SLF001  in place of a connection
         self.cluster._client = None  # type: ignore[attr-defined]  # noqa: SLF001
         self.written: list[Item] = []
         monkeypatch.setattr(module, "identify_topics", self.cluster.identify)
-        monkeypatch.setattr(module, "topic_id_of", self.cluster.topic_id)
         monkeypatch.setattr(TopicGuard, "_measure_loss", self._measured)
 
     async def _measured(self, _partitions: object) -> None:
@@ -96,7 +94,7 @@ class Scene:
 
     def slice(self, first: int, n: int = 1) -> Slice:
         """Return a slice of partition 0."""
-        return slice_of(0, first, *[(b"k", b"{}")] * n)
+        return slice_of(0, first, *[(b"k", b"{}")] * n)._replace(topic_id=self.fetched_id)
 
 
 @pytest.fixture
@@ -117,12 +115,20 @@ async def test_a_state_without_an_id_adopts_the_present_one(scene: Scene) -> Non
 
 
 async def test_every_group_is_checked(scene: Scene) -> None:
-    """After it was fetched: a topic that was made again since is noticed."""
+    """A slice that was fetched from another topic is refused, without a question to Kafka."""
     await scene.admit(10)
-    scene.cluster.ids[NAMES.plays] = "new-id"
+    scene.fetched_id = "new-id"
 
     with pytest.raises(TopicChangedError, match=r"^Topic plays is another topic now: its id is new-id"):
         await scene.admit(11)
+
+
+async def test_a_state_without_an_id_does_not_learn_from_a_topic_that_is_gone(scene: Scene) -> None:
+    """It adopts the present topic, and its slice was fetched from the one before."""
+    scene.fetched_id = "old-id"
+
+    with pytest.raises(TopicChangedError, match=r"^Topic plays is another topic now: its id is old-id"):
+        await scene.admit(10)
 
 
 async def test_a_group_that_goes_back_is_compared_with_the_end(scene: Scene) -> None:
@@ -136,28 +142,26 @@ async def test_a_group_that_goes_back_is_compared_with_the_end(scene: Scene) -> 
         await scene.admit(20)
 
 
-async def test_offsets_without_a_gap_ask_nothing_more(scene: Scene) -> None:
-    """Only the id, in the quick form; slices of one partition follow each other."""
+async def test_offsets_without_a_gap_ask_kafka_nothing(scene: Scene) -> None:
+    """Slices of one partition follow each other."""
     await scene.admit(10)
-    before = scene.cluster.n_identified
-    scene.cluster.starts = {}
+    before = scene.cluster.n_asked
 
     await scene.guard.admit([scene.slice(11, 3), scene.slice(14, 2)], scene.write)
 
-    assert before == scene.cluster.n_identified
+    assert before == scene.cluster.n_asked
 
 
 async def test_control_records_are_admitted(scene: Scene) -> None:
     """A slice without records has the offset of its message; the next play directly behind it is no gap."""
     await scene.admit(10)
-    marker = Slice(NAMES.plays, 0, (), cast(Any, SimpleNamespace(offset=12)))
+    marker = Slice(NAMES.plays, 0, (), cast(Any, SimpleNamespace(offset=12)), "plays-id")
 
     await scene.guard.admit([marker], scene.write)
-    before = scene.cluster.n_identified
-    scene.cluster.starts = {}  # a gap would ask for them
+    before = scene.cluster.n_asked
     await scene.admit(13)
 
-    assert before == scene.cluster.n_identified
+    assert before == scene.cluster.n_asked
 
 
 async def test_a_gap_is_counted_if_kafka_deleted_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +223,7 @@ async def test_a_topic_is_gone_after_some_seconds(scene: Scene) -> None:
     del scene.cluster.ids[NAMES.plays]
 
     with pytest.raises(TopicChangedError, match=r"^Topic plays does not exist any more\. .* `playfold state rebase`"):
-        await scene.admit(11)
+        await scene.guard.watch(asyncio.Lock(), scene.write)
 
 
 async def test_positions_of_the_epoch_are_compared(scene: Scene) -> None:
@@ -257,3 +261,46 @@ async def test_the_published_ids_are_adopted(scene: Scene) -> None:
 
     assert "plays-id" == scene.state.epoch.topic_id
     assert "playfold-users-changelog-id" == scene.state.changelog_id
+
+
+@pytest.mark.virtual_time
+async def test_a_watch_waits_for_no_group(scene: Scene) -> None:
+    """It takes the lock of groups once, to verify the state; then a remade topic is noticed while a group goes on."""
+    turn = asyncio.Lock()
+    await scene.outbox.start()
+    watching = asyncio.create_task(scene.guard.watch(turn, scene.write))
+    await asyncio.sleep(3)
+    async with turn:
+        scene.cluster.ids[NAMES.plays] = "new-id"
+        with pytest.raises(TopicChangedError, match=r"^Topic plays is another topic now: its id is new-id"):
+            await asyncio.wait_for(watching, 3)
+
+
+@pytest.mark.virtual_time
+async def test_records_of_a_group_during_a_watch_are_no_lost_ones(scene: Scene) -> None:
+    """The ends that Kafka gave before them are compared with the places of before the question."""
+
+    async def grow(tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        before = dict(scene.cluster.ends)
+        scene.cluster.ends = {topic: end + 100 for topic, end in before.items()}
+        scene.state.commit([], Place(before[NAMES.users_changelog] + 99, before[NAMES.plays] + 99))
+        return {tp: before[tp.topic] for tp in tps}
+
+    await scene.outbox.start()
+    await scene.admit(10)
+    scene.cluster.end_offsets = grow  # type: ignore[method-assign]
+    watching = asyncio.create_task(scene.guard.watch(asyncio.Lock(), scene.write))
+    await asyncio.sleep(5)
+
+    assert not watching.done()
+    watching.cancel()
+
+
+@pytest.mark.virtual_time
+async def test_a_worker_that_fetches_a_topic_that_is_gone_ends(scene: Scene) -> None:
+    """The state may be of the present one, while a broker that lagged behind gave the old id."""
+    await scene.admit(10)
+    scene.fetched_id = "old-id"
+
+    with pytest.raises(TopicChangedError, match=r"fetches the one with id old-id\. .* Start the worker again\.$"):
+        await scene.guard.watch(asyncio.Lock(), scene.write)

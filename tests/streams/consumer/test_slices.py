@@ -177,6 +177,10 @@ class FetchedConsumer(SliceConsumer):
     def _new_consumer_thread(self) -> Service:
         return Service()
 
+    def fetched_id(self, topic: str) -> str:
+        """Return a made-up id."""
+        return f"{topic}-id"
+
     def _is_changelog_tp(self, tp: TP) -> bool:
         return bool(tp.topic == "changelog")
 
@@ -192,6 +196,16 @@ async def delivered(consumer: SliceConsumer) -> list[tuple[TP, int, int, int]]:
     while not consumer.slices.empty():
         messages.append(consumer.slices.get_nowait().message)
     return [(message.tp, len(message.value), message.offset, message.generation_id) for message in messages]
+
+
+async def test_a_slice_has_the_id_by_which_its_topic_was_fetched() -> None:
+    """So a topic that was made again is noticed whenever the slice is folded."""
+    tp = TP("plays", 2)
+    consumer = FetchedConsumer({tp: records(3)})
+
+    assert [] == [message async for message in consumer.getmany(1.0)]
+
+    assert "plays-id" == consumer.slices.get_nowait().topic_id
 
 
 async def test_a_fetch_is_cut_into_slices() -> None:
