@@ -24,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from streams.connection.rights import MissingRightError
 from streams.files.formats.rows import ImportedPlay
 from streams.files.formats.times import LocalTimes
 from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
@@ -96,6 +97,11 @@ class Count:
     def end(self) -> None:
         """Stop the clock: every play is acknowledged."""
         self._ended = time.monotonic()
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether every play is acknowledged."""
+        return self._ended is not None
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -208,18 +214,26 @@ async def send_all(
 async def send_with(
     sender: Sender, pieces: Iterator[PlaysPiece], options: ReplayOptions, count: Count, settings: Settings
 ) -> bool:
-    """Replay with a sender until the end or Ctrl-C, then wait for the reports of workers; return True after Ctrl-C."""
-    stop = asyncio.Event()
+    """Replay with a sender until the end or Ctrl-C, then wait for the reports of workers; return True after Ctrl-C.
+
+    A right to read reports that is missing once all plays are sent is noted.
+    """
+    stop, was_stopped = asyncio.Event(), False
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     pieces = limit_pieces(pieces, options.limit) if options.limit else pieces
-    async with watch_outcomes(settings) as watch:
-        count.watch = watch
-        await replay(pieces, sender, options.pace, count.add, stop)
-        count.end()
-        was_stopped = stop.is_set()
-        stop.clear()
-        await _end_early(watch.wait(options.wait_s), stop)
+    try:
+        async with watch_outcomes(settings) as watch:
+            count.watch = watch
+            await replay(pieces, sender, options.pace, count.add, stop)
+            count.end()
+            was_stopped = stop.is_set()
+            stop.clear()
+            await _end_early(watch.wait(options.wait_s), stop)
+    except MissingRightError as error:
+        if not count.has_ended:
+            raise
+        note(f"The plays are sent, but the outcomes of some are not known. {error}")
     return was_stopped
 
 
@@ -230,6 +244,8 @@ async def _end_early(wait: Coroutine[Any, Any, None], stop: asyncio.Event) -> No
     for task in (waiting, stopping):
         task.cancel()
     await asyncio.gather(waiting, stopping, return_exceptions=True)
+    if not waiting.cancelled():
+        waiting.result()
 
 
 def print_result(

@@ -7,7 +7,7 @@ import msgspec
 from streams.messages.records import CatalogItem
 from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.latest_record import latest_value
-from streams.readers.log_reader import LogReadError, partitions_of, read_span, read_topic, reader, spans_of
+from streams.readers.log_reader import LogReadError, log_skipped, partitions_of, read_span, read_topic, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -53,7 +53,7 @@ async def titles_of(item_ids: Collection[str], settings: Settings) -> dict[str, 
             if sum(span.end - span.start for span in spans.values()) > TITLES_RECORDS_MAX:
                 return {}
             ends = {tp: span.end for tp, span in spans.items()}
-            async for _, records in read_span(consumer, ends, {}, settings.kafka.timeout_s):
+            async for _, records in read_span(consumer, ends, {}, settings.kafka.timeout_s, log_skipped):
                 values |= {record.key: record.value for record in records if record.key in values}
     except LogReadError:
         return {}

@@ -60,7 +60,8 @@ class Lag:
     async def spans(self) -> dict[int, Span]:
         """Return the offsets of each partition of `plays` that are not committed yet.
 
-        Without a committed offset these are all that Kafka has; a committed offset behind the end counts as the end.
+        Without a committed offset, these are all offsets that Kafka has. A committed offset behind the end counts as
+        the end.
         """
         return {partition: offsets.uncommitted for partition, offsets in (await self.offsets()).items()}
 

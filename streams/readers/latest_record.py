@@ -28,7 +28,8 @@ async def records_under(
     """Yield the records of a key, each with its partition; those of a partition come in order.
 
     Every partition is read from its beginning to the present high watermark. The JSON text of the key counts as the
-    key: Kafka Connect's JsonConverter writes it so. `skip` is as of `read_topic`.
+    key: Kafka Connect's JsonConverter writes it so. `skip` is called with a batch that does not decode, which is
+    skipped. Without it the read fails at such a batch.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
@@ -43,11 +44,11 @@ async def records_under(
 async def latest_value(topic: str, key: str, settings: Settings) -> bytes | None:
     """Return the value of the latest record of a key; None for a tombstone, or if there is no record.
 
+    In a partition the record with the highest offset is the latest. Of several partitions, the time of these decides.
+
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
     """
-    latest, latest_at_ms = None, -1
-    async for _, record in records_under(topic, key, settings):
-        if record.timestamp >= latest_at_ms:
-            latest, latest_at_ms = record.value, record.timestamp
-    return latest
+    lasts = {partition: record async for partition, record in records_under(topic, key, settings)}
+    latest = max(lasts.values(), key=lambda record: record.timestamp, default=None)
+    return None if latest is None else latest.value

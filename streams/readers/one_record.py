@@ -2,12 +2,12 @@
 
 from aiokafka import TopicPartition
 
-from streams.readers.log_reader import read_span, reader, spans_of
+from streams.readers.log_reader import log_skipped, read_span, reader, spans_of
 from streams.settings import Settings
 
 
 async def arrival_of(settings: Settings, topic: str, partition: int, offset: int) -> int | None:
-    """Return when the record at an offset arrived, or the next one if it is gone, in milliseconds since 1970.
+    """Return when the record at an offset arrived, or the next readable one, in milliseconds since 1970.
 
     None: there is no such record.
 
@@ -19,6 +19,6 @@ async def arrival_of(settings: Settings, topic: str, partition: int, offset: int
         end = (await spans_of(consumer, [tp]))[tp].end
         if offset < 0 or offset >= end:
             return None
-        async for _, records in read_span(consumer, {tp: end}, {tp: offset}, settings.kafka.timeout_s):
+        async for _, records in read_span(consumer, {tp: end}, {tp: offset}, settings.kafka.timeout_s, log_skipped):
             return int(records[0].timestamp)
     return None

@@ -11,7 +11,7 @@ from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.outcomes import AwaitedOutcomes
 from streams.messages.records import OutcomeSpan
 from streams.readers.latest_pulse import read_pulse
-from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
+from streams.readers.log_reader import log_skipped, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -32,6 +32,7 @@ class OutcomeWatch:
         self._followed, self._awaited = followed, AwaitedOutcomes()
         self._early: deque[OutcomeSpan] = deque(maxlen=EARLY_MAX)
         self._came, self._heard_at = asyncio.Event(), time.monotonic() if has_worker else -math.inf
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def counts(self) -> Counter[str]:
@@ -48,7 +49,23 @@ class OutcomeWatch:
         self._awaited.expect(partition, first, last + 1)
         self._awaited.take(self._early)
 
-    async def follow(self) -> None:
+    def start(self) -> None:
+        """Take in reports from now on."""
+        self._following = asyncio.create_task(self._follow(), name="outcomes")
+        self._following.add_done_callback(lambda _: self._came.set())
+
+    async def stop(self) -> None:
+        """Take in no more reports."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    def check(self) -> None:
+        """Raise the error that has ended the taking in of reports, if any."""
+        if self._following is not None and self._following.done() and not self._following.cancelled():
+            self._following.result()
+
+    async def _follow(self) -> None:
         """Take in reports, for ever; Kafka's errors are retried."""
         while True:
             async for _, records in self._followed.fetch(POLL_MS):
@@ -65,10 +82,16 @@ class OutcomeWatch:
         self._came.set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until all expected events have an outcome, for so long at most, and only while a worker runs."""
+        """Wait until all expected events have an outcome, for so long at most, and only while a worker runs.
+
+        Raises:
+            MissingRightError: The right to read reports is missing.
+        """
         ends = time.monotonic() + seconds
+        self.check()
         while self.n_awaited and (left_s := min(ends, self._heard_at + LIVE_S) - time.monotonic()) > 0:
             self._came.clear()
+            self.check()
             try:
                 async with asyncio.timeout(left_s):
                     await self._came.wait()
@@ -82,6 +105,7 @@ async def watch_outcomes(settings: Settings) -> AsyncIterator[OutcomeWatch]:
 
     Raises:
         LogReadError: Kafka does not answer, or the topic is missing.
+        MissingRightError: The right to read reports is missing.
     """
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         tps = await partitions_of(consumer, topic_names(settings).pulse)
@@ -91,13 +115,13 @@ async def watch_outcomes(settings: Settings) -> AsyncIterator[OutcomeWatch]:
             {tp: span.end - LATEST for tp, span in spans.items()},
         )
         latest_ms = 0
-        async for _, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
+        async for _, records in read_span(consumer, ends, starts, settings.kafka.timeout_s, log_skipped):
             latest_ms = max(latest_ms, *(record.timestamp for record in records))
         consumer.assign(tps)
         watch = OutcomeWatch(FollowedPartitions(consumer, ends), has_worker=latest_ms > 1000 * (time.time() - LIVE_S))
-        following = asyncio.create_task(watch.follow(), name="outcomes")
+        watch.start()
         try:
             yield watch
+            watch.check()
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            await watch.stop()

@@ -1,0 +1,96 @@
+"""Waiting for the workers' reports, without Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from streams.connection.rights import MissingRightError
+from streams.fetch.followed_partitions import FollowedPartitions
+from streams.messages.records import OutcomeSpan
+from streams.readers.outcome_watch import LIVE_S, OutcomeWatch
+from tests.support.deliveries import Delivered
+from tests.support.pulses import pulse_of
+from tests.support.virtual_time import now_s
+
+pytestmark = pytest.mark.virtual_time
+
+
+class Followed:
+    """Partitions that are fetched from a list: records, or an error."""
+
+    def __init__(self, *parts: Any) -> None:
+        """Give each in turn, a second apart; nothing comes after them."""
+        self._parts = list(parts)
+
+    async def fetch(self, _timeout_ms: int) -> AsyncIterator[tuple[None, list[Delivered]]]:
+        """Fetch once."""
+        await asyncio.sleep(1.0)
+        part = self._parts.pop(0) if self._parts else None
+        if isinstance(part, Exception):
+            raise part
+        if part is not None:
+            yield None, [part]
+
+
+def watch_of(*parts: Any) -> OutcomeWatch:
+    """Return a watch that has begun, while a worker runs."""
+    watch = OutcomeWatch(cast(FollowedPartitions, Followed(*parts)), has_worker=True)
+    watch.start()
+    return watch
+
+
+def reported(first: int, n: int) -> Delivered:
+    """Return a report that events are learned."""
+    pulse = pulse_of("west", outcomes=[OutcomeSpan.of(0, first, [("learnt", n)])])
+    return Delivered(0, b"west", msgspec.json.encode(pulse))
+
+
+async def test_a_wait_ends_with_the_last_report() -> None:
+    """Its outcomes are counted."""
+    watch = watch_of(reported(5, 2), reported(7, 1))
+    watch.expect(0, 5, 7)
+
+    await watch.wait(9.0)
+
+    assert {"learnt": 3} == watch.counts
+    assert 0 == watch.n_awaited
+    assert 2.0 == pytest.approx(now_s())
+    await watch.stop()
+
+
+async def test_a_failure_ends_a_wait_at_once() -> None:
+    """The reports that are missing would never come."""
+    watch = watch_of(reported(5, 1), MissingRightError("grant READ."))
+    watch.expect(0, 5, 7)
+
+    with pytest.raises(MissingRightError, match="grant READ"):
+        await watch.wait(LIVE_S)
+
+    assert 2.0 == pytest.approx(now_s())
+    assert {"learnt": 1} == watch.counts
+    await watch.stop()
+
+
+async def test_a_failure_before_a_wait_is_raised() -> None:
+    """Also by a caller that does not wait."""
+    watch = watch_of(MissingRightError("grant READ."))
+    watch.check()
+    await asyncio.sleep(2.0)
+
+    with pytest.raises(MissingRightError, match="grant READ"):
+        watch.check()
+    with pytest.raises(MissingRightError, match="grant READ"):
+        await watch.wait(0.0)
+    await watch.stop()
+
+
+async def test_a_stop_is_no_failure() -> None:
+    """Nor is a watch that was never started."""
+    watch = watch_of()
+    await watch.stop()
+
+    watch.check()
+    await OutcomeWatch(cast(FollowedPartitions, Followed()), has_worker=True).stop()
