@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka.errors import KafkaError
 
+from streams.connection.credentials import CredentialsError
 from streams.outbox import BATCH_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
@@ -151,13 +151,18 @@ class PlayIntake:
             self._reconnecting = asyncio.create_task(self._reconnect(lost), name="intake-reconnect")
 
     async def _reconnect(self, lost: Outbox) -> None:
+        """Connect again; log a reason for a failure that is not that of the try before."""
         await lost.stop(patience_s=0.0)
+        reason = ""
         while self._outbox is None:
-            with suppress(OutboxError):
+            try:
                 await self.start()
-                log.info("intake_found_kafka")
-                return
-            await asyncio.sleep(RECONNECT_S)
+            except (OutboxError, CredentialsError) as error:
+                if str(error) != reason:
+                    reason = str(error)
+                    log.warning("intake_not_connected", extra={"reason": reason})
+                await asyncio.sleep(RECONNECT_S)
+        log.info("intake_found_kafka")
 
 
 def _fail(parcels: Sequence[_Parcel], message: str) -> None:

@@ -26,6 +26,7 @@ from state.users.topic_rules import (
     check_published_plays,
     known_of,
 )
+from streams.connection.credentials import CredentialsError
 from streams.consumer.slices import Slice
 from streams.messages.records import StateTopics, state_topics_key
 from streams.outbox import Item, Outbox
@@ -266,7 +267,7 @@ class TopicGuard:
                     await self._check_partitions()
                 if self._store.settled:
                     await self._check_all(turn, write)
-            except (KafkaError, LogReadError, TimeoutError) as error:
+            except (KafkaError, LogReadError, TimeoutError, CredentialsError) as error:
                 if not failing:
                     log.warning("topics_unchecked", extra={"reason": repr(error)})
                 failing = True

@@ -13,6 +13,7 @@ from agents.observers.ordered import Observers
 from agents.observers.quality_window import by_generation, by_history, compared
 from state.generations.serving import Serving
 from state.users.store import UserStore
+from streams.connection.credentials import CredentialsError
 from streams.messages.records import LiveFigures, Pulse
 from streams.outbox import Outbox, OutboxError
 from streams.settings import Settings
@@ -67,7 +68,7 @@ class Pulses:
                         connected = True
                     await self._send(self.beat())
                     failing = False
-                except (KafkaError, OutboxError, TimeoutError) as error:
+                except (KafkaError, OutboxError, TimeoutError, CredentialsError) as error:
                     self.n_failed += 1
                     if not failing:
                         log.warning("pulse_failed", extra={"reason": repr(error), "failed": self.n_failed})

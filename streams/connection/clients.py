@@ -6,10 +6,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from streams.connection.credentials import read_password, read_token, tls_context
+from streams.connection.credentials import CredentialsError, read_password, read_token, tls_context
 from streams.connection.rights import MissingRightError, Right, describe_missing
 from streams.settings.deployment import KafkaSettings
 
@@ -22,8 +22,15 @@ class TokenFile(AbstractTokenProvider):
         self._kafka = kafka
 
     async def token(self) -> str:
-        """Return the present token."""
-        return await asyncio.to_thread(read_token, self._kafka)
+        """Return the present token.
+
+        Raises:
+            KafkaConnectionError: Its file cannot be read. aiokafka retries after it, and ends silently after others.
+        """
+        try:
+            return await asyncio.to_thread(read_token, self._kafka)
+        except CredentialsError as error:
+            raise KafkaConnectionError(str(error)) from error
 
 
 class Consumer(AIOKafkaConsumer):

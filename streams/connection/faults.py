@@ -105,7 +105,7 @@ async def describe_login(
     if isinstance(error, IllegalSaslStateError):
         protocol = "SSL" if kafka.has_tls else PLAIN
         return f"Kafka at {place} has no login, but {PROTOCOL} is {kafka.security_protocol}: set it to {protocol}."
-    if isinstance(error, SaslAuthenticationFailed):
+    if isinstance(error, SaslAuthenticationFailed) and not kafka.token_file:
         return (
             f"Kafka at {place} rejected the user {kafka.username!r} or the password ({kafka.sasl_mechanism}): correct "
             "PLAYFOLD_KAFKA_USERNAME and PLAYFOLD_KAFKA_PASSWORD or PLAYFOLD_KAFKA_PASSWORD_FILE."

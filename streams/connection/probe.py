@@ -6,6 +6,7 @@ a broker of `PLAYFOLD_BROKERS` and to every broker that this one advertises.
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -24,15 +25,20 @@ PROBE_S = 15.0
 """Longest time of a probe of all brokers."""
 
 Address = tuple[str, int]
+Answer = tuple[str | None, list[Address]]
+"""Of a broker: its fault, or the brokers that it advertises."""
 
 
-async def find_fault(kafka: KafkaSettings, options: dict[str, Any] | None = None) -> str | None:
+async def find_fault(
+    kafka: KafkaSettings, options: dict[str, Any] | None = None, *, one_is_enough: bool = False
+) -> str | None:
     """Return a sentence about TLS, the login or an advertised address that does not fit.
 
     Args:
         kafka: The brokers and their security.
         options: The security of clients that were made earlier, whose passwords may be old; that of the settings if
             left out.
+        one_is_enough: Whether faults of other brokers are none as long as one accepts clients.
 
     Returns:
         None if a broker accepts clients with these settings, or if none can be reached at all.
@@ -43,37 +49,36 @@ async def find_fault(kafka: KafkaSettings, options: dict[str, Any] | None = None
     options = security_options(kafka) if options is None else options
     with suppress(TimeoutError):
         async with asyncio.timeout(min(PROBE_S, kafka.timeout_s)):
-            return await _find_fault(kafka, options)
+            return await _find_fault(kafka, options, one_is_enough=one_is_enough)
     return None
 
 
-async def _find_fault(kafka: KafkaSettings, options: dict[str, Any]) -> str | None:
+async def _find_fault(kafka: KafkaSettings, options: dict[str, Any], *, one_is_enough: bool) -> str | None:
     """Probe the brokers of the settings until one accepts; then those that it advertises."""
     first = None
     addresses = _addresses(kafka)
     for address in addresses:
         fault, advertised = await _probe(address, kafka, options)
+        if advertised and one_is_enough and address in advertised:
+            return None
         if advertised:
-            return await _find_advertised_fault(
-                address, [other for other in advertised if other != address], kafka, options
-            )
+            others = [other for other in advertised if other != address]
+            answers = await asyncio.gather(*(_probe(other, kafka, options) for other in others))
+            return _find_advertised_fault(address, dict(zip(others, answers, strict=True)), one_is_enough=one_is_enough)
         first = first or fault
     return first
 
 
-async def _find_advertised_fault(
-    address: Address, advertised: list[Address], kafka: KafkaSettings, options: dict[str, Any]
-) -> str | None:
-    """Probe the advertised brokers: one that is down is no fault, unless all of them are."""
-    prefix = f"Kafka at {_text(address)} advertises"
-    n_answering = 0
-    for other in advertised:
-        fault, brokers = await _probe(other, kafka, options)
+def _find_advertised_fault(address: Address, answers: Mapping[Address, Answer], *, one_is_enough: bool) -> str | None:
+    """Return the fault of an advertised broker: one that is down is no fault, unless all of them are."""
+    prefix, accepts = f"Kafka at {_text(address)} advertises", any(brokers for _, brokers in answers.values())
+    if accepts and one_is_enough:
+        return None
+    for other, (fault, _) in answers.items():
         if fault:
             return f"{prefix} {_text(other)}: {fault}"
-        n_answering += bool(brokers)
-    if advertised and not n_answering:
-        others = ", ".join(map(_text, advertised))
+    if answers and not accepts:
+        others = ", ".join(map(_text, answers))
         return (
             f"{prefix} {others}, where no broker answers: correct advertised.listeners of the brokers, "
             "or name another listener in PLAYFOLD_BROKERS."
@@ -81,7 +86,7 @@ async def _find_advertised_fault(
     return None
 
 
-async def _probe(address: Address, kafka: KafkaSettings, options: dict[str, Any]) -> tuple[str | None, list[Address]]:
+async def _probe(address: Address, kafka: KafkaSettings, options: dict[str, Any]) -> Answer:
     """Connect to one broker.
 
     Returns:

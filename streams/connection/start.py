@@ -1,6 +1,7 @@
 """The start of a client: within a time-out, and with the cause if Kafka refuses it."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -8,12 +9,17 @@ from typing import Any, TypeVar
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.connection.clients import security_options
+from streams.connection.credentials import CredentialsError
 from streams.connection.probe import find_fault
 from streams.settings.deployment import KafkaSettings
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 WATCH_S = 15.0
 """Seconds between two probes of a long-lived process."""
+FAULTS_MAX = 3
+"""Consecutive faults that end a process: one alone may be a broker that starts, or a file that is being written."""
 
 _accepted: set[KafkaSettings] = set()
 """Settings with which all brokers accepted a connection of this process: they are not probed again."""
@@ -98,16 +104,29 @@ class ConnectionWatch:
     async def run(self) -> None:
         """Probe the brokers for ever; without TLS and login there is nothing to expire.
 
+        After a fault the next probe is sooner.
+
         Raises:
-            UnreachableError: A broker refuses the credentials or its certificate does not verify any more.
+            UnreachableError: In `FAULTS_MAX` probes, no broker accepts the credentials or has a valid certificate.
         """
         if self._kafka.security_protocol == "PLAINTEXT":
             await asyncio.Event().wait()
+        n_faults = 0
         while True:
-            await asyncio.sleep(self._watch_s)
-            fault = await find_fault(self._kafka, self._options)
+            await asyncio.sleep(self._watch_s / FAULTS_MAX if n_faults else self._watch_s)
+            fault = await self._find_fault()
+            n_faults = n_faults + 1 if fault else 0
             if fault:
+                log.warning("connection_refused", extra={"reason": fault, "faults": n_faults})
+            if n_faults == FAULTS_MAX:
                 message = (
                     f"{fault} Kafka accepted this process before. It stops: start it again with valid credentials."
                 )
                 raise UnreachableError(message)
+
+    async def _find_fault(self) -> str | None:
+        """Return the fault of all brokers, or that of a file of the credentials."""
+        try:
+            return await find_fault(self._kafka, self._options, one_is_enough=True)
+        except CredentialsError as error:
+            return str(error)

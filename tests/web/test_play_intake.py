@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import RequestTimedOutError
 
+from streams.connection.credentials import CredentialsError
 from streams.outbox import Item, OutboxError, Pending
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
@@ -37,12 +38,16 @@ class CountingOutbox(MemoryOutbox):
 
 
 class GoneOutbox(MemoryOutbox):
-    """Finds no broker."""
+    """Does not connect."""
+
+    def __init__(self, kafka: KafkaSettings, failure: Exception | None = None) -> None:
+        """Fail with an error; without one, no broker answers."""
+        super().__init__(kafka)
+        self._failure = failure or OutboxError("No Kafka broker answered.")
 
     async def start(self) -> None:
         """Fail."""
-        message = "No Kafka broker answered."
-        raise OutboxError(message)
+        raise self._failure
 
 
 def intake_of(*outboxes: MemoryOutbox, **settings: Any) -> PlayIntake:
@@ -180,7 +185,25 @@ async def test_a_kafka_that_goes_is_told_and_found_again(
     assert intake.connected
     assert [0] == await intake.put(0, events("e"))
     assert ["e"] == keys(second)
-    assert ["intake_lost_kafka", "intake_found_kafka"] == caplog.messages
+    assert ["intake_lost_kafka", "intake_not_connected", "intake_found_kafka"] == caplog.messages
+    await intake.stop()
+
+
+async def test_a_file_that_cannot_be_read_once_does_not_end_the_reconnection(caplog: pytest.LogCaptureFixture) -> None:
+    """A token is rewritten in place, so a connection may read it half written. Every other reason is logged."""
+    first, second = CountingOutbox(Settings().kafka), CountingOutbox(Settings().kafka)
+    failures = [CredentialsError("token has an empty first line."), CredentialsError("token cannot be read.")]
+    intake = intake_of(first, *(GoneOutbox(Settings().kafka, failure) for failure in failures), second)
+    await intake.start()
+    first.refused[PLAYS] = RequestTimedOutError()
+
+    await asyncio.gather(intake.put(0, events("a")), return_exceptions=True)
+    await asyncio.sleep(3 * RECONNECT_S)
+
+    assert intake.connected
+    assert [0] == await intake.put(0, events("b"))
+    reasons = [record.__dict__["reason"] for record in caplog.records if record.message == "intake_not_connected"]
+    assert [str(failure) for failure in failures] == reasons
     await intake.stop()
 
 

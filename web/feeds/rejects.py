@@ -10,6 +10,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
+from streams.connection.credentials import CredentialsError
 from streams.fetch.followed_partitions import FollowedPartitions
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.records import RejectedPlay
@@ -53,7 +54,7 @@ class Rejects:
         while True:
             try:
                 await self._follow()
-            except (KafkaError, ConnectionError) as error:
+            except (KafkaError, ConnectionError, CredentialsError) as error:
                 log.warning("rejects_unread", extra={"reason": repr(error)})
             await asyncio.sleep(RETRY_S)
 

@@ -26,6 +26,7 @@ from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
 from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.users.store import UserStore
+from streams.connection.credentials import CredentialsError
 from streams.messages.records import Pulse
 from streams.outbox import OutboxError
 from streams.settings import Settings, override
@@ -184,7 +185,7 @@ async def test_a_kafka_that_cannot_be_reached_is_asked_again(
 ) -> None:
     """At the next pulse."""
     caplog.set_level(logging.WARNING)
-    start, failures = scene.outbox.start, [OutboxError("gone"), OutboxError("gone")]
+    start, failures = scene.outbox.start, [CredentialsError("empty"), OutboxError("gone")]
 
     async def starting() -> None:
         if failures:

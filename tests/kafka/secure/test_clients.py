@@ -158,6 +158,24 @@ async def test_a_token_is_renewed_while_clients_run(settings_of: MakeSettings, t
         renewing.cancel()
 
 
+async def test_a_token_that_cannot_be_read_for_a_while_ends_no_client(
+    settings_of: MakeSettings, tmp_path: Path
+) -> None:
+    """Its file is empty while it is written, longer than a session lasts; then the clients go on."""
+    file, seen = tmp_path / "token", list[bytes]()
+    file.write_text(token_of(SUPER))
+    settings = settings_of("REAUTH", "OAUTHBEARER", kafka_token_file=str(file))
+    topic = topic_names(settings).generations
+    async with Broadcast(settings.kafka, topic, lambda _, value: seen.append(value or b""), 10):
+        file.write_text("")
+        await asyncio.sleep(2 * REAUTH_MS / 1000)
+        file.write_text(token_of(SUPER))
+        async with Outbox(settings.kafka) as outbox:
+            await (await outbox.send(topic, 0, [(b"k", b"late")])).written()
+
+        await wait_until(lambda: seen == [b"late"], 20)
+
+
 async def test_a_password_is_read_from_a_file(settings_of: MakeSettings, secure: SecureBroker, tmp_path: Path) -> None:
     """Only its first line counts, with every character of it."""
     settings = settings_of("SECURE", "SCRAM-SHA-256")
