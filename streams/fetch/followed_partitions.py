@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.structs import ConsumerRecord
 
+from streams.connection.rights import MissingRightError
 from streams.fetch.unreadable_batch import is_unreadable
 from streams.fetch.unreadable_places import UnreadablePlaces
 
@@ -41,8 +42,17 @@ class FollowedPartitions:
         unreadable: UnreadablePlaces | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Seek to `places`; the consumer is assigned to them. Report to `unreadable`."""
+        """Seek to `places`; the consumer is assigned to them.
+
+        Args:
+            consumer: A consumer of `reader`.
+            places: The next offset to take in, by partition.
+            unreadable: Collects the partitions that cannot be read, also for a missing right. Without it, a missing
+                right is an error.
+            clock: Returns seconds.
+        """
         self._consumer, self._clock = consumer, clock
+        self._isolated = KafkaError if unreadable is None else (KafkaError, MissingRightError)
         self.places = dict(places)
         self.unreadable = UnreadablePlaces() if unreadable is None else unreadable
         self._suspects: list[TopicPartition] = []
@@ -65,6 +75,7 @@ class FollowedPartitions:
 
         Raises:
             ConsumerStoppedError: The consumer is closed.
+            MissingRightError: The right to read is missing, and the partitions are reported to no `unreadable`.
         """
         if self._moved:
             self._go_back()
@@ -80,7 +91,7 @@ class FollowedPartitions:
             )
         except ConsumerStoppedError:
             raise
-        except KafkaError as error:
+        except self._isolated as error:
             self._failed(requested, error)
             await asyncio.sleep(AFTER_ERROR_S)
             return
@@ -110,7 +121,7 @@ class FollowedPartitions:
             return [self._suspects[-1]]
         return [tp for tp in self.places if tp not in self._retry_at]
 
-    def _failed(self, requested: Sequence[TopicPartition], error: KafkaError) -> None:
+    def _failed(self, requested: Sequence[TopicPartition], error: Exception) -> None:
         """Suspect the partitions of a failed fetch, or set the only one aside."""
         self._go_back()
         if len(requested) > 1:
@@ -123,11 +134,15 @@ class FollowedPartitions:
         self.unreadable.block(tp, self.places[tp], str(error) or repr(error))
 
     def _unblock_idle(self) -> None:
-        """Unblock partitions without new records once their fetch has not failed for `RETRY_S` seconds."""
+        """Unblock partitions without new records once their fetch has not failed for `RETRY_S` seconds.
+
+        Kafka does not describe a topic without a right on it. aiokafka then fetches nothing and raises nothing.
+        """
         now = self._clock()
         for tp in [tp for tp, at in self._mended_at.items() if at <= now]:
-            del self._mended_at[tp]
-            self.unreadable.unblock(tp)
+            if tp.partition in (self._consumer.partitions_for_topic(tp.topic) or ()):
+                del self._mended_at[tp]
+                self.unreadable.unblock(tp)
 
     def _go_back(self) -> None:
         """Seek to the places."""

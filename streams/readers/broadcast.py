@@ -30,9 +30,11 @@ class Broadcast:
         timeout_s: float,
         unreadable: UnreadablePlaces | None = None,
     ) -> None:
-        """Prepare to follow `topic`; the places that cannot be read are reported to `unreadable`."""
-        self._kafka, self._topic, self._timeout_s = kafka, topic, timeout_s
-        self.unreadable = UnreadablePlaces() if unreadable is None else unreadable
+        """Prepare to follow `topic`, whose places that cannot be read are reported to `unreadable`.
+
+        Without `unreadable`, a missing right to read ends the following.
+        """
+        self._kafka, self._topic, self._timeout_s, self._unreadable = kafka, topic, timeout_s, unreadable
         self._on_record = on_record
         self._task: asyncio.Task[None] | None = None
 
@@ -75,7 +77,7 @@ class Broadcast:
             partitions = await partitions_of(consumer, self._topic)
             consumer.assign(partitions)
             spans = await spans_of(consumer, partitions)
-            followed = FollowedPartitions(consumer, {tp: span.start for tp, span in spans.items()}, self.unreadable)
+            followed = FollowedPartitions(consumer, {tp: span.start for tp, span in spans.items()}, self._unreadable)
             while True:
                 if not caught_up.is_set() and self._reached(followed, spans):
                     caught_up.set()
@@ -86,4 +88,4 @@ class Broadcast:
 
     def _reached(self, followed: FollowedPartitions, spans: Mapping[TopicPartition, Span]) -> bool:
         """Return whether every partition is read to its end, without those that cannot be read."""
-        return all(followed.places[tp] >= span.end or self.unreadable.is_blocked(tp) for tp, span in spans.items())
+        return all(followed.places[tp] >= span.end or followed.unreadable.is_blocked(tp) for tp, span in spans.items())

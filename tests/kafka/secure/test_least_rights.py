@@ -15,6 +15,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.connection.admin_clients import plain_options
 from streams.connection.rights import MissingRightError, Right
+from streams.messages.records import RelatedItems
 from streams.outbox import Outbox, OutboxError
 from streams.readers.log_reader import LogReadError, read_topic
 from streams.settings import Settings, environment_of, override
@@ -26,7 +27,7 @@ from tests.support.imports import SAMPLES as IMPORTS
 from tests.support.plays import play
 from tests.support.secure_broker import SecureBroker, login_settings
 from tests.support.settings import settings_with
-from tests.support.topics import worker
+from tests.support.topics import worker, write
 from tests.support.wait import block_until
 
 SCRAM = "SCRAM-SHA-512"
@@ -313,6 +314,29 @@ def group_of(settings: Settings) -> Right:
 def changelog_of(settings: Settings) -> Right:
     """Return the right to write user records."""
     return Right("WRITE", "topic", topic_names(settings).users_changelog)
+
+
+def test_a_gateway_that_loses_the_right_to_read_a_topic_serves_the_others(users: Users, bare: Settings) -> None:
+    """It names the right in `/readyz`, and reads the topic on once the right is granted again."""
+    create_topics(bare)
+    names, settings = topic_names(bare), users.grant("gateway")
+    right = Right("READ", "topic", names.related_items)
+    with gateway(settings) as served, client_of(served) as client:
+        users.revoke("gateway", right)
+        block_until(lambda: "the right READ on topic" in client.get("/readyz").text, 30)
+
+        related = RelatedItems(item_id="i1", generation="g", items=["i2"], cosines=[0.5])
+        write(bare, names.related_items, [(b"i1", msgspec.json.encode(related))])
+        for number in range(3):
+            item = f"item-{number}"
+            write(bare, names.catalog, [(item.encode(), msgspec.json.encode({"item_id": item}))])
+            block_until(lambda item=item: client.get(f"/v1/items/{item}").status_code == 200, 4)  # type: ignore[misc]
+        assert served.running
+        assert names.related_items in client.get("/readyz").text
+
+        users.secure.grant(settings.kafka.username, [right])
+        block_until(lambda: client.get("/v1/items/i1/related").status_code == 200, 30)
+        block_until(lambda: not client.get("/readyz").json().get("unreadable"), 30)
 
 
 @pytest.mark.parametrize("right_of", [changelog_of, plays_of, group_of])

@@ -6,8 +6,10 @@ import pytest
 from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError, UnsupportedCodecError
 from aiokafka.structs import TopicPartition
 
+from streams.connection.rights import MissingRightError
 from streams.fetch.followed_partitions import RETRY_S, FollowedPartitions
-from streams.fetch.unreadable_batch import UnreadableBatch
+from streams.fetch.unreadable_batch import UnreadableBatch, is_unreadable
+from streams.fetch.unreadable_places import UnreadablePlaces
 from tests.support.clock import StepClock
 from tests.support.deliveries import Delivered
 
@@ -21,10 +23,15 @@ class Consumer:
         """Hold the records of partitions; an exception among them is raised."""
         self.logs = logs
         self.positions: dict[TopicPartition, int] = {}
+        self.hidden: set[int] = set()
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
         """Move."""
         self.positions[tp] = offset
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        """Return the partitions that Kafka describes."""
+        return {tp.partition for tp in self.logs if tp.topic == topic} - self.hidden or None
 
     async def position(self, tp: TopicPartition) -> int:
         """Return the position."""
@@ -43,7 +50,7 @@ class Consumer:
                 failed = rest[0]
             elif rest:
                 fetched[tp] = rest[:1]
-                self.positions[tp] += 1
+                self.positions[tp] = rest[0].last_offset + 1 if is_unreadable(rest) else rest[0].offset + 1
         if failed is not None:
             raise failed
         return fetched
@@ -105,6 +112,48 @@ async def test_an_idle_partition_is_readable_again_without_a_record() -> None:
     assert not followed.unreadable.is_blocked(A)
 
 
+async def test_a_missing_right_on_a_topic_does_not_stop_the_others() -> None:
+    """A reader that reports its places goes on without the topic, until the right is granted."""
+    clock, unreadable = StepClock(0.0), UnreadablePlaces()
+    logs: dict[TopicPartition, list[Any]] = {A: log(2), B: [MissingRightError("grant READ.")]}
+    followed = FollowedPartitions(Consumer(logs), {A: 0, B: 0}, unreadable, clock)
+
+    assert [(0, 0), (0, 1)] == await rounds(followed, 10)
+
+    assert ["lists, partition 1, from offset 0 on: grant READ"] == unreadable.describe()
+    logs[B] = log(1)
+    clock.now_s += RETRY_S
+    assert [(1, 0)] == await rounds(followed, 3)
+    assert 0 == len(unreadable)
+
+
+async def test_a_reader_that_reports_no_places_raises_a_missing_right() -> None:
+    """It would wait without end, and say nothing."""
+    followed = FollowedPartitions(Consumer({A: [MissingRightError("grant READ.")]}), {A: 0})
+
+    with pytest.raises(MissingRightError, match="grant READ"):
+        await rounds(followed, 1)
+
+
+async def test_a_topic_that_kafka_does_not_describe_stays_blocked() -> None:
+    """Aiokafka fetches nothing of it and raises nothing, which looks like an idle partition."""
+    clock = StepClock(0.0)
+    logs: dict[TopicPartition, list[Any]] = {A: [TopicAuthorizationFailedError("lists")]}
+    consumer = Consumer(logs)
+    followed = FollowedPartitions(consumer, {A: 0}, clock=clock)
+    await rounds(followed, 1)
+    logs[A], consumer.hidden = [], {0}
+    for _ in range(4):
+        clock.now_s += RETRY_S
+        await rounds(followed, 1)
+    assert followed.unreadable.is_blocked(A)
+
+    consumer.hidden = set()
+    await rounds(followed, 1)
+
+    assert not followed.unreadable.is_blocked(A)
+
+
 async def test_a_reader_that_fails_takes_the_same_records_in_again() -> None:
     """Records count as taken in once the reader asks for the next ones."""
     followed = FollowedPartitions(Consumer({A: log(2)}), {A: 0})
@@ -126,7 +175,7 @@ async def test_a_batch_that_does_not_decode_is_skipped_and_reported() -> None:
     consumer = Consumer({A: [bad, *[None] * 4, *log(6)[5:]]})
     followed = FollowedPartitions(consumer, {A: 0})
     assert [] == await rounds(followed, 1)
-    consumer.seek(A, 5)
+    assert {A: 5} == followed.places
 
     assert [(0, 5)] == await rounds(followed, 1)
     assert ["lists, partition 0, offsets 0 to 4: no codec"] == followed.unreadable.describe()
