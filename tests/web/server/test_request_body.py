@@ -5,6 +5,7 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,9 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from web.server.problems import Problem
-from web.server.request_body import BODY_S, decode, json_body
+from web.server.request_body import BODY_S, CHUNK_BYTES, MEMBERS_MAX, decode, json_body
+
+DECOMPRESSOR = zlib.decompressobj
 
 
 def request(parts: Sequence[bytes | None], **headers: str) -> Request:
@@ -176,6 +179,54 @@ async def test_what_is_no_gzip_is_said_to_be_none(content: bytes) -> None:
 async def test_what_is_no_deflate_is_said_to_be_none(content: bytes) -> None:
     """With or without the header."""
     assert (400, "The body is not valid deflate.") == await refused(request([content], content_encoding="deflate"))
+
+
+class CountedStream:
+    """A decompressor that counts the bytes that it is given."""
+
+    n_bytes = 0
+
+    def __init__(self, window_bits: int) -> None:
+        """Begin a member."""
+        self._stream = DECOMPRESSOR(window_bits)
+
+    def decompress(self, chunk: bytes, bytes_max: int) -> bytes:
+        """Count, and decompress."""
+        CountedStream.n_bytes += len(chunk)
+        return self._stream.decompress(chunk, bytes_max)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the stream."""
+        return getattr(self._stream, name)
+
+
+async def test_the_work_grows_with_the_bytes_and_not_with_the_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zlib copies the bytes behind a member, so a member is given few of them."""
+    monkeypatch.setattr(zlib, "decompressobj", CountedStream)
+    monkeypatch.setattr(CountedStream, "n_bytes", 0)
+    members = gzip.compress(b"", mtime=0) * 10_000 + gzip.compress(RAW, mtime=0)
+
+    assert RAW == await json_body(request([members], content_encoding="gzip"), len(members))
+
+    assert CountedStream.n_bytes < 10_001 * 2 * CHUNK_BYTES
+
+
+async def test_members_have_a_bound() -> None:
+    """Each costs time, however short it is."""
+    members = gzip.compress(b"", mtime=0) * MEMBERS_MAX
+
+    assert b"" == await json_body(request([members], content_encoding="gzip"), len(members))
+    expected = 413, "The body has more than 16,384 gzip members: compress it as one."
+    longer = members + gzip.compress(b"", mtime=0)
+    assert expected == await refused(request([longer], content_encoding="gzip"), len(longer))
+
+
+async def test_a_long_member_is_read_in_steps() -> None:
+    """The steps grow, and no byte between two of them is lost."""
+    text = bytes(range(256)) * 400
+    members = gzip.compress(text, 0, mtime=0) + b"\x00" * 300 + gzip.compress(text, mtime=0) + b"\x00"
+
+    assert 2 * text == await json_body(request([members], content_encoding="gzip"), len(2 * text))
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "compress"])
