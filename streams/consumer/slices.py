@@ -56,10 +56,15 @@ class Slice(NamedTuple):
 
     @property
     def last_offset(self) -> int:
-        """Return the offset of the last record, or of the control records and aborted ones in their place."""
-        if not self.records:
-            return int(self.message.offset)
-        return self.records[0].last_offset if is_unreadable(self.records) else self.records[-1].offset
+        """Return the offset of the last record, or of control records and aborted ones behind it."""
+        return int(self.message.offset)
+
+    @property
+    def n_plays(self) -> int:
+        """Return how many plays count for the bounds; of a batch that does not decode, all its offsets count."""
+        if is_unreadable(self.records):
+            return self.records[0].n_offsets
+        return len(self.records)
 
 
 class StableEnd(NamedTuple):
@@ -164,10 +169,10 @@ class SliceConsumer(driver.Consumer):
         """Queue a slice of plays; log and count a batch that does not decode, which its group rejects."""
         if is_unreadable(part.records):
             batch = part.records[0]
-            self.n_unreadable += batch.last_offset - batch.offset + 1
+            self.n_unreadable += batch.n_offsets
             place = {"topic": batch.topic, "partition": batch.partition, "offset": batch.offset}
             log.error("batch_unreadable", extra={**place, "last": batch.last_offset, "reason": batch.reason})
-        self._waiting_plays += len(part.records)
+        self._waiting_plays += part.n_plays
         self.slices.put_nowait(part)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, Any]:  # noqa: ASYNC109
@@ -316,12 +321,12 @@ def _take(app: Any, first: Slice, plays_max: int) -> list[Slice]:
     group: list[Slice] = []
     room = plays_max
     while True:
-        consumer.taken(len(part.records))
+        consumer.taken(part.n_plays)
         if consumer.flow_active and part.message.generation_id == app.consumer_generation_id:
             part.message.tracked = True  # in a rebalance Faust waits until tracked messages are acknowledged
             consumer._unacked_messages.add(part.message)  # noqa: SLF001
             group.append(part)
-            room -= len(part.records)
+            room -= part.n_plays
         if consumer.slices.empty() or (group and room < app.slice_plays_max):
             return group
         part = consumer.slices.get_nowait()

@@ -88,10 +88,11 @@ class ReadableRecords(fetcher.PartitionRecords):
         later = None if is_intact(raw) else next_intact_offset(self._records.data, 1, position)
         after = offset_after(raw, later, position)
         records = [record for record in self._without_headers(raw, error) if record.offset >= position]
+        for record in records:
+            self.next_fetch_offset = record.offset + 1  # a reader may take only some of them
+            yield self._consumer_record(self._tp, record)
         self.next_fetch_offset = after
-        if records:
-            yield from (self._consumer_record(self._tp, record) for record in records)
-        else:
+        if not records:
             yield _unreadable(self._tp, raw, position, after, error)
 
     @staticmethod

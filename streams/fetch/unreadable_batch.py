@@ -40,6 +40,11 @@ class UnreadableBatch:
         return TopicPartition(self.topic, self.partition)
 
     @property
+    def n_offsets(self) -> int:
+        """Return the number of its offsets, each of which may have been a record."""
+        return self.last_offset - self.offset + 1
+
+    @property
     def place(self) -> str:
         """Return its place in words."""
         return f"{self.topic}, partition {self.partition}, offsets {self.offset} to {self.last_offset}"

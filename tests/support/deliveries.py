@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 
@@ -50,7 +51,7 @@ def played(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> tuple[by
 def slice_of(partition: int, first: int, *items: tuple[bytes | None, bytes | None]) -> Slice:
     """Return a slice of consecutive records."""
     records = [Delivered(offset, key, value) for offset, (key, value) in enumerate(items, first)]
-    return Slice("plays", partition, records, None)
+    return Slice("plays", partition, records, cast(Any, SimpleNamespace(offset=first + len(items) - 1)))
 
 
 def folder_of(

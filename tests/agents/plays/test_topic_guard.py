@@ -17,6 +17,7 @@ from state.users.partition import PartitionState, Place
 from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.store import UserStore
 from state.users.topic_rules import TopicChangedError
+from streams.connection.credentials import CredentialsError
 from streams.consumer.slices import Slice
 from streams.messages.records import StateTopics, state_topics_key
 from streams.outbox import Item
@@ -164,6 +165,18 @@ async def test_control_records_are_admitted(scene: Scene) -> None:
     assert before == scene.cluster.n_asked
 
 
+async def test_a_marker_behind_plays_is_no_gap(scene: Scene) -> None:
+    """A slice ends at the control records behind its last play, so the next play follows directly."""
+    await scene.admit(10)
+    records, end = slice_of(0, 11, (b"k", b"{}")).records, cast(Any, SimpleNamespace(offset=12))
+    before = scene.cluster.n_asked
+
+    await scene.guard.admit([Slice(NAMES.plays, 0, records, end, "plays-id")], scene.write)
+    await scene.admit(13)
+
+    assert before == scene.cluster.n_asked
+
+
 async def test_a_gap_is_counted_if_kafka_deleted_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Offsets of transaction markers are missing as well, and are no loss."""
 
@@ -202,6 +215,28 @@ async def test_the_topics_of_the_state_are_published(scene: Scene) -> None:
     ((_, value),) = scene.outbox.logs[NAMES.generations, 0]
     expected = StateTopics(plays_id="plays-id", changelog_id="playfold-users-changelog-id", epoch=0, partitions=2)
     assert expected == msgspec.json.decode(value or b"", type=StateTopics)
+
+
+@pytest.mark.virtual_time
+async def test_a_token_that_cannot_be_read_for_a_moment_does_not_end_the_watch(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that connects reads the token, whose file may be rewritten in place."""
+    failures = [CredentialsError("The token has an empty first line.")]
+
+    async def measured(*_: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(TopicGuard, "_measure_loss", measured)
+    async with scene.outbox:
+        watching = asyncio.create_task(scene.guard.watch(asyncio.Lock(), scene.write))
+        await asyncio.sleep(5)
+        assert not watching.done()
+        watching.cancel()
+
+    assert [] == failures
+    assert 1 == len(scene.outbox.logs[NAMES.generations, 0])
 
 
 @pytest.mark.virtual_time

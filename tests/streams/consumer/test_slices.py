@@ -96,6 +96,22 @@ async def test_a_group_is_bounded() -> None:
     assert [2, 1, 2] == sizes
 
 
+def unreadable(first: int, last: int) -> UnreadableBatch:
+    """Return a batch that does not decode."""
+    return UnreadableBatch("plays", 0, first, last, None, "no codec", b"", 0)
+
+
+async def test_a_batch_that_does_not_decode_fills_a_group() -> None:
+    """Each of its offsets counts, as if it were a play."""
+    messages = [Message(0, cast(Any, [unreadable(first, first + SLICE_MAX - 1)])) for first in (0, 10, 20)]
+    app = Waiting(*messages)
+
+    sizes = [len(await take(app, plays_max)) for plays_max in (15, 15)]
+
+    assert [1, 1] == sizes
+    assert [SLICE_MAX] * 2 == app.taken
+
+
 async def test_slices_of_an_earlier_assignment_are_left_out() -> None:
     """The partition's present owner, maybe this worker again, gets them delivered anew."""
     app = Waiting(Message(0, [1], GENERATION_ID - 1), Message(1, [2]), Message(0, [3], GENERATION_ID - 1))
@@ -238,10 +254,39 @@ async def test_a_fetch_of_control_records_alone_is_a_slice_without_records() -> 
 async def test_a_batch_that_does_not_decode_is_a_slice_that_is_counted() -> None:
     """Its last offset is the one to commit."""
     tp = TP("plays", 2)
-    consumer = FetchedConsumer({tp: [UnreadableBatch(tp.topic, tp.partition, 5, 9, None, "no codec", b"", 0)]})
+    consumer = FetchedConsumer({tp: [unreadable(5, 9)]})
 
     assert [(tp, 1, 9, GENERATION_ID)] == await delivered(consumer)
     assert 5 == consumer.n_unreadable
+
+
+async def test_batches_that_do_not_decode_wait_like_their_plays() -> None:
+    """They count for the bound on waiting plays, and leave it whole when they are taken."""
+    tp = TP("plays", 0)
+    consumer = FetchedConsumer({tp: [unreadable(100, 124)]}, group_plays_max=10)
+    async for _ in consumer.getmany(1.0):
+        pass
+
+    assert [] == [message async for message in consumer.getmany(0.01)]
+    assert 1 == consumer.n_fetches
+    consumer.taken(consumer.slices.get_nowait().n_plays)
+    async for _ in consumer.getmany(0.01):
+        pass
+    assert 2 == consumer.n_fetches
+
+
+async def test_a_slice_ends_behind_its_control_records() -> None:
+    """Its message has their offset, with records before them and without."""
+    tp = TP("plays", 2)
+    ends = []
+    for fetched in ({tp: records(12)}, {}):
+        consumer = FetchedConsumer(fetched, read_to={tp: 115})
+        async for _ in consumer.getmany(1.0):
+            pass
+        while not consumer.slices.empty():
+            ends.append(consumer.slices.get_nowait().last_offset)
+
+    assert [109, 114, 114] == ends
 
 
 async def test_a_changelog_is_not_cut() -> None:

@@ -135,6 +135,17 @@ def test_a_header_key_that_is_no_text_costs_nothing() -> None:
     assert [TP.topic] * 3 == [getattr(record, "topic", TP.topic) for record in records]
 
 
+def test_records_without_their_headers_are_taken_a_few_at_a_time() -> None:
+    """The position follows the records that are handed out: after a seek back to it none is skipped."""
+    raw = with_checksum(batch(0, VALUES, headers=[("hä", b"x")]).replace("hä".encode(), b"h\xff\xfe"))
+    records = ReadableRecords(TP, Response(raw), [], 0, None, None, True, READ_COMMITTED)  # noqa: FBT003
+
+    positions = [(record.offset, records.next_fetch_offset) for record in records]
+
+    assert [(0, 1), (1, 2), (2, 3)] == positions
+    assert 3 == records.next_fetch_offset
+
+
 def test_the_records_of_a_batch_before_the_damaged_one_are_kept() -> None:
     """Of an intact batch, records up to the one that does not decode."""
     raw = bytearray(batch(0, [b"one", b"two", b"three"]))
