@@ -144,19 +144,6 @@ class Outbox:
         """Disconnect; after an error, without waiting for pending batches."""
         await self.stop(None if kind is None else 0.0)
 
-    async def send_one(
-        self, topic: str, partition: int, item: tuple[bytes | None, bytes | None], headers: Headers
-    ) -> asyncio.Future[RecordMetadata]:
-        """Send one record with headers, in a batch with its neighbours; the future is its acknowledgement."""
-        if self._producer is None:
-            message = "The outbox is not started."
-            raise RuntimeError(message)
-        key, value = item
-        sent: asyncio.Future[RecordMetadata] = await self._producer.send(
-            topic, value, key, partition, headers=list(headers)
-        )
-        return sent
-
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
         """Send keys and values to one partition, in order, in as few batches as possible.
 
@@ -187,9 +174,9 @@ class Outbox:
         return Pending(sent, partial(self._refused, topic))
 
     async def send_headed(
-        self, topic: str, partition: int, item: Item, headers: Sequence[tuple[str, bytes]]
+        self, topic: str, partition: int, item: tuple[bytes | None, bytes | None], headers: Headers
     ) -> Pending:
-        """Send one record with headers.
+        """Send one record with headers, in a batch with its neighbours.
 
         Raises:
             OutboxError: The right to write to the topic is missing.

@@ -195,9 +195,8 @@ def _excluded(items: Sequence[str], given: Collection[str]) -> set[str]:
 def _why_empty(recommendations: Recommendations, wanted: Wanted) -> str:
     """Return why a list of a kind has no item."""
     whose = "the popular list" if recommendations.kind == "popular" else "this listener's list"
-    return (
-        f"No available item of {whose} is of the kind {wanted.kind!r}: the kind of an item is the one in the catalog."
-    )
+    item = f"available item of {whose}" + (" that the request does not exclude" if wanted.exclude else "")
+    return f"No {item} is of the kind {wanted.kind!r}: the kind of an item is the one in the catalog."
 
 
 def _picked(recommendations: Recommendations, positions: Sequence[int]) -> Iterator[tuple[str, list[Any]]]:

@@ -10,7 +10,7 @@ from aiokafka.structs import ConsumerRecord
 
 from jobs.progress import JobProgress, ProgressCallback
 from jobs.topics.errors import MoveError
-from streams.outbox import Outbox
+from streams.outbox import Outbox, Pending
 from streams.partitioning import partition_of_bytes
 from streams.readers.log_reader import Span, read_span, read_topic, reader
 from streams.settings import Settings
@@ -56,7 +56,7 @@ async def copy_plays(
     n_partitions, n_wanted, n_read = target.topics.partitions, 0, 0
     total = sum(part.span.end - part.span.start for part in waiting.values())
     async with AsyncExitStack() as stack, Outbox(target.kafka) as outbox:
-        pending = []
+        pending: list[Pending] = []
         async for partition, record in _merged(stack, source, old, waiting):
             n_read += 1
             watch(JobProgress(COPYING, n_read, total))
@@ -68,18 +68,22 @@ async def copy_plays(
                 continue
             place = f"{partition}:{record.offset}".encode()
             headers = [*record.headers, (SOURCE, place)]
-            pending.append(await outbox.send_one(new, to, (record.key, record.value), headers))
+            pending.append(await outbox.send_headed(new, to, (record.key, record.value), headers))
             if len(pending) == IN_FLIGHT_MAX:
-                for one in pending:
-                    await one
-                pending.clear()
-        for one in pending:
-            await one
+                await _written(pending)
+        await _written(pending)
     n_copied = (await _copied(target, new)).n_plays
     if n_copied < n_wanted:
         message = f"{n_copied:,} of {n_wanted:,} waiting plays of {old} are on {new}: run the command again."
         raise MoveError(message)
     return n_wanted
+
+
+async def _written(pending: list[Pending]) -> None:
+    """Wait until Kafka has acknowledged every copy, and empty the list."""
+    for one in pending:
+        await one.written()
+    pending.clear()
 
 
 class Copied(NamedTuple):

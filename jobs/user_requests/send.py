@@ -30,7 +30,7 @@ UserRequest = Forget | Pause | Resume | Hide | Unhide
 
 
 class RequestTimeoutError(TimeoutError):
-    """No worker processed a request in time. It stays queued on `plays`: check that a worker runs."""
+    """The effect of a request did not show in time. It is on `plays`: follow the message."""
 
 
 class OtherTopicError(LogReadError):
@@ -66,17 +66,17 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
                 async for number in _uncommitted({other: sent[other] for other in sent.keys() - {home}}, settings):
                     waiting = number
         except TimeoutError:
-            held = []
-            with suppress(LogReadError):  # the time-out is the error to report
-                held = await find_open_transactions(names.plays, settings, [waiting])
-            waits = "".join(f" {transaction}" for transaction in held)
-            missing = result.describe_missing() if waiting == home else "no worker processed it"
             place = f"{names.plays}, partition {waiting}, offset {sent[waiting]}"
-            message = (
-                f"The request for {request.user_id!r} is queued ({place}), but {missing} "
-                f"within {settings.kafka.timeout_s:g} s.{waits} "
-                f"It is processed as soon as {'the transaction has ended' if held else 'a worker runs'}."
-            )
+            subject, within = f"The request for {request.user_id!r}", f"within {settings.kafka.timeout_s:g} s"
+            missing = result.describe_missing() if waiting == home else None
+            if missing is None:
+                way_out = await _describe_wait(waiting, settings)
+                message = f"{subject} is queued ({place}), but no worker processed it {within}. {way_out}"
+            else:
+                message = (
+                    f"{subject} was processed ({place}), but {missing} {within}. "
+                    "Send it again if its effect is missing: a later request may have replaced it."
+                )
             raise RequestTimeoutError(message) from None
     return Receipt(
         wish=str(request.__struct_config__.tag),
@@ -88,6 +88,15 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
         recommendations_offset=result.offsets.get(names.recommendations),
         copies=len(sent) - 1,
     )
+
+
+async def _describe_wait(partition: int, settings: Settings) -> str:
+    """Return the sentences about when a request that no worker has processed is processed."""
+    held = []
+    with suppress(LogReadError):  # the time-out is the error to report
+        held = await find_open_transactions(topic_names(settings).plays, settings, [partition])
+    ends = "the transaction has ended" if held else "a worker runs"
+    return " ".join([*map(str, held), f"It is processed as soon as {ends}."])
 
 
 async def _send(request: UserRequest, home: int, settings: Settings) -> dict[int, int]:
@@ -169,13 +178,13 @@ class Result:
             else:
                 self._without_effect = record.offset
 
-    def describe_missing(self) -> str:
-        """Return the part of the result that has not come, as a clause."""
+    def describe_missing(self) -> str | None:
+        """Return the missing part of the result of a processed request, as a clause; None if no worker processed it."""
         if self._changelog in self.offsets:
             return "no tombstone of their list came"
         if self._without_effect is not None:
             return f"the record that a worker wrote (users changelog, offset {self._without_effect}) did not show it"
-        return "no worker processed it"
+        return None
 
 
 def shows_effect(request: UserRequest, value: bytes, position: int) -> bool:

@@ -1,6 +1,7 @@
 """A listener is forgotten, on a real Kafka: by the worker, on every topic, and in the next generation."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from jobs.user_requests.send import RequestTimeoutError, send_and_wait
 from jobs.user_requests.verify_erasure import Remnant, find_remnants
 from state.gateway_view import LIST, View
 from state.users.record import UserRecord, is_forgotten
-from streams.messages.events import Forget
+from streams.messages.events import Forget, Pause
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
@@ -80,6 +81,30 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
         record = UserRecord.decode(latest(small, names.users_changelog, "u3") or b"")
         assert 1 == record.plays
         assert 1 == len(record.history)
+
+
+def test_a_processed_request_without_its_effect_is_not_called_queued(small: Settings, names: TopicNames) -> None:
+    """A later request may have replaced it in the same group, so no worker processes it once more."""
+    home = partition_of("ann", small.topics.partitions)
+
+    async def ask() -> None:
+        asking = asyncio.create_task(send_and_wait(Pause(user_id="ann"), override(small, kafka_timeout_s=3.0)))
+        async with Outbox(small.kafka) as outbox:
+            while not asking.done():
+                record = UserRecord(applied_offset=10, plays=1).encode()
+                await (await outbox.send(names.users_changelog, home, [(b"ann", record)])).written()
+                await asyncio.sleep(0.3)
+        await asking
+
+    with pytest.raises(RequestTimeoutError) as caught:
+        asyncio.run(ask())
+
+    assert re.fullmatch(
+        rf"The request for 'ann' was processed \({names.plays}, partition {home}, offset 0\), but the record that a "
+        r"worker wrote \(users changelog, offset \d+\) did not show it within 3 s\. "
+        r"Send it again if its effect is missing: a later request may have replaced it\.",
+        str(caught.value),
+    )
 
 
 def test_without_a_worker_the_request_is_queued(small: Settings, names: TopicNames) -> None:

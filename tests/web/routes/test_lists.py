@@ -468,6 +468,20 @@ async def test_a_kind_without_items_is_an_empty_list_that_says_why(scene: Scene,
     )
 
 
+async def test_a_kind_whose_items_are_excluded_says_so(scene: Scene) -> None:
+    """An item of the kind is in the list, so the sentence names the exclusion."""
+    scene.put_list(made_list("ann", ["pod", "i1"]))
+    scene.put_item("pod", kind="podcast")
+
+    recommendations = await read(scene, kind="podcast", exclude="pod")
+
+    assert [] == recommendations["items"]
+    assert recommendations["why"] == (
+        "No available item of this listener's list that the request does not exclude is of the kind 'podcast': "
+        "the kind of an item is the one in the catalog."
+    )
+
+
 async def test_before_a_generation_there_is_no_list_of_any_kind(scene: Scene) -> None:
     """404 with the reason, since there is nothing to be empty."""
     async with scene.client() as client:

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ from tests.support.plays import play
 from tests.support.pulses import pulse_of
 from tests.support.wait import wait_idle
 from tests.web.scene import Scene, ask, made_list
-from web.play_intake import PlayIntake
+from web.play_intake import IntakeError, PlayIntake
 
 JSON = {"content-type": "application/json"}
 
@@ -258,3 +258,50 @@ async def test_odd_hints_do_not_refuse_a_play(scene: Scene) -> None:
         response = await client.post("/v1/plays", json=play(duration_ms=-1, private=None))
 
     assert 1 == response.json()["accepted"]
+
+
+async def test_a_request_one_of_whose_copies_failed_is_an_error(scene: Scene, tmp_path: Path) -> None:
+    """A worker of the other partition would go on with the listener's record there; the client sends it again."""
+    event = {"type": "forget", "user_id": "ann"}
+    home = partition_of("ann", 4)
+    other, view = (home + 1) % 4, View(tmp_path / "other", n_partitions=4)
+    view.store(LIST, "recommendations", other, [(b"ann", msgspec.json.encode(made_list("ann", partition=other)))], 1)
+    intake = OneSidedIntake(scene.parts.intake, other)
+    parts = dataclasses.replace(scene.parts, view=view, intake=cast(PlayIntake, intake))
+    scene = Scene(scene.settings, parts, scene.access, scene.outbox)
+    neighbour = next(user for user in ("ben", "eve", "ian", "zoe") if partition_of(user, 4) != other)
+    async with scene.client() as client:
+        response = await client.post("/v1/plays", json=[event, play(neighbour)])
+
+    assert 200 == response.status_code
+    assert 1 == response.json()["accepted"]
+    refused, placed = response.json()["results"]
+    assert {"error": "Kafka does not answer."} == refused
+    assert partition_of(neighbour, 4) == placed["partition"]
+    assert home == scene_partition(scene, b"ann")
+    view.close()
+
+
+class OneSidedIntake:
+    """An intake that takes the events of all partitions but one."""
+
+    def __init__(self, intake: PlayIntake, failing: int) -> None:
+        """Pass the others on."""
+        self._intake, self._failing = intake, failing
+
+    async def put(self, partition: int, items: list[Item]) -> list[int]:
+        """Send, or fail at once, before the home partition is acknowledged."""
+        if partition == self._failing:
+            message = "Kafka does not answer."
+            raise IntakeError(message)
+        return await self._intake.put(partition, items)
+
+    async def stop(self) -> None:
+        """Stop."""
+        await self._intake.stop()
+
+
+def scene_partition(scene: Scene, key: bytes) -> int:
+    """Return the partition on which an event of a listener is."""
+    (partition,) = {number for (_, number), log in scene.outbox.logs.items() if key in dict(log)}
+    return partition
