@@ -185,6 +185,23 @@ class View:
                 newer[key] = _LIST.pack(position, reflects.expires_at_ms) + value, position
         return newer
 
+    def remove_topic(self, kind: bytes, topic: str, identity: bytes) -> None:
+        """Remove the records and offsets of a topic that was made again.
+
+        Step 1: remove them.
+        Step 2: store the identity of the present topics. A crash before leaves the earlier one, and the next
+        `open_view` drops the view.
+        """
+        # Step 1
+        prefixes = [kind, OFFSET + f"{topic}:".encode()]
+        if kind == LIST:
+            prefixes.append(MISPLACED)
+            self._has_misplaced = False
+        for prefix in prefixes:
+            self._db.delete_range(prefix, prefix[:-1] + bytes([prefix[-1] + 1]))
+        # Step 2
+        self.identity = self._db[IDENTITY_KEY] = identity
+
     def list_of(self, user_id: str) -> StoredList | None:
         """Return a listener's list, None if there is none; of several partitions, the list with the most plays."""
         value = self._db.get(LIST + user_id.encode())

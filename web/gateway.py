@@ -18,6 +18,7 @@ from streams.settings import Settings
 from streams.topics.admin import topic_ids
 from streams.topics.topics import topic_names
 from web.app import create_app
+from web.feeds.view_topics import identity_of
 from web.parts import GatewayParts, TopicOperations, make_parts, take_items
 from web.server.access import Access
 from web.server.protocol import listen, server_of, url_of
@@ -161,8 +162,5 @@ def open_own_view(settings: Settings) -> View:
         TopicsError: Kafka cannot be reached.
         StateError: The view cannot be opened.
     """
-    ids, names = topic_ids(settings), topic_names(settings)
-    identity = ",".join(ids.get(name, "") for name in (names.recommendations, names.related_items, names.catalog))
-    n_partitions = settings.topics.partitions
-    identity += f",{n_partitions}"  # it tells which lists are misplaced
-    return open_view(settings.application.gateway_path / "view", identity.encode(), time.time(), n_partitions)
+    identity = identity_of(topic_ids(settings), settings)
+    return open_view(settings.application.gateway_path / "view", identity, time.time(), settings.topics.partitions)

@@ -14,6 +14,7 @@ from state.storage.disk_space import DiskMetrics
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.export_document import UserExport
 from streams.messages.receipt import Receipt
+from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings
 from web.feeds.commit_progress import CommitProgress
 from web.feeds.dashboard import Dashboard
@@ -71,9 +72,11 @@ class GatewayParts:
     """The places of all followed topics that could not be read."""
 
     def on_pulse(self, key: bytes | None, value: bytes | None) -> None:
-        """Take in a record of `pulse`: the figures of a worker, and the outcomes of events."""
-        self.outcomes.on_record(key, value)
-        self.dashboard.on_pulse(key, value)
+        """Take in a pulse: the figures of a worker, and the outcomes of events. Ignore another record."""
+        pulse = read_pulse(key, value)
+        if pulse is not None:
+            self.outcomes.on_pulse(pulse)
+            self.dashboard.on_pulse(pulse)
 
     @property
     def caught_up(self) -> bool:
@@ -96,7 +99,8 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
 
     unreadable, epoch = UnreadablePlaces(), PresentEpoch(settings.application.group)
     follower = TopicFollower(settings, view, changed, unreadable)
-    progress = CommitProgress(settings, follower, waiters, epoch)
+    outcomes = OutcomeFeed()
+    progress = CommitProgress(settings, follower, waiters, epoch, outcomes)
     rejects, streams = Rejects(settings, unreadable), OpenStreams(settings.gateway.streams_max)
     state = GatewayState(
         follower.caught_up.is_set,
@@ -126,7 +130,7 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         rejects=rejects,
         streams=streams,
         play_latency=PlayLatency(),
-        outcomes=OutcomeFeed(),
+        outcomes=outcomes,
         metrics=GatewayMetrics(state, DiskMetrics(settings.application.data_path)),
         unreadable=unreadable,
     )

@@ -49,7 +49,7 @@ class ListAnswer(Recommendations, frozen=True, kw_only=True):
 
     reflected: Annotated[
         bool | msgspec.UnsetType,
-        Meta(description="With `after`: whether the list, as it should be, knows of that play; else left out."),
+        Meta(description="With `after`: whether the list reflects that play, or needs no change; else left out."),
     ] = msgspec.UNSET
     why: Annotated[str | msgspec.UnsetType, Meta(description="Why a list of a `kind` has no items; else left out.")] = (
         msgspec.UNSET

@@ -61,6 +61,12 @@ class UnreadablePlaces:
         if tp in self.gaps and self.gaps[tp].last < start:
             del self.gaps[tp]
 
+    def forget(self, topic: str) -> None:
+        """Remove the places of a topic that was made again."""
+        for places in (self.gaps, self._blocked):
+            for tp in [tp for tp in places if tp.topic == topic]:
+                del places[tp]
+
     def is_blocked(self, tp: TopicPartition) -> bool:
         """Return whether the fetch of a partition fails."""
         return tp in self._blocked

@@ -4,17 +4,20 @@ import asyncio
 import shutil
 
 import pytest
+from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from jobs.user_requests.export import export_user
 from jobs.user_requests.verify_erasure import find_remnants
 from state.gateway_view import View
 from state.users.record import UserRecord
+from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.kafka.broker import Broker
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of
 from streams.readers.lag import lag_of
 from streams.readers.log_reader import LogReadError, read_topic
+from streams.readers.one_record import arrival_of
 from streams.settings import Settings, override
 from streams.topics.admin import admin_client
 from streams.topics.topics import TopicNames
@@ -25,6 +28,9 @@ from tests.support.foreign import damage, send_by_java, send_by_kafka_python, se
 from tests.support.plays import play_record
 from tests.support.topics import rejects, send, values, worker
 from tests.support.wait import block_until, wait_until
+from web.feeds import rejects as rejects_feed
+from web.feeds import topic_follower
+from web.feeds.rejects import Rejects
 from web.feeds.topic_follower import TopicFollower
 
 SENDERS = {"librdkafka": send_by_librdkafka, "java": send_by_java, "kafka_python": send_by_kafka_python}
@@ -201,6 +207,51 @@ def test_a_worker_does_not_recover_around_a_damaged_batch(
 
     assert f"Partition {partition} cannot take in its changelog: {names.users_changelog}, partition {partition}" in said
     assert "cannot be read: the checksum is wrong. Let another replica lead the partition, or restore the topic" in said
+
+
+async def test_the_arrival_behind_a_damaged_batch_is_that_of_the_next_record(
+    settings: Settings, names: TopicNames, broker: Broker
+) -> None:
+    """A worker logs it for lost plays at its start, and must not end at every start for it."""
+    for value in (b"damaged", b"next"):
+        await write(settings, names.plays, 2, (b"ann", value))
+    readable = await arrival_of(settings, names.plays, 2, 1)
+    damage(broker.folder, names.plays, 2, b"damaged")
+
+    assert readable is not None
+    assert readable == await arrival_of(settings, names.plays, 2, 0)
+    damage(broker.folder, names.plays, 2, b"next")
+    assert None is await arrival_of(settings, names.plays, 2, 0)
+
+
+async def test_a_gap_of_a_topic_with_a_short_retention_ends_with_it(
+    settings: Settings, names: TopicNames, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rejects are no part of the view, but a gap in them raises the same alert."""
+    monkeypatch.setattr(topic_follower, "MARK_S", 0.2)
+    monkeypatch.setattr(rejects_feed, "RETRY_S", 0.2)
+    for value in (b"damaged", b"{}"):
+        await write(settings, names.plays_rejected, 2, (b"ann", value))
+    damage(broker.folder, names.plays_rejected, 2, b"damaged")
+    view, unreadable = View(settings.application.data_path / "view"), UnreadablePlaces()
+    follower = TopicFollower(settings, view, lambda *_: None, unreadable)
+    tasks = [asyncio.create_task(part.run()) for part in (follower, Rejects(settings, unreadable))]
+    await wait_until(lambda: len(unreadable) == 1, 20)
+    assert unreadable.describe()[0].startswith(f"{names.plays_rejected}, partition 2, offsets 0 to 0: ")
+
+    await asyncio.to_thread(delete_before, settings, names.plays_rejected, 2, 1)
+
+    await wait_until(lambda: len(unreadable) == 0, 10)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    view.close()
+
+
+def delete_before(settings: Settings, topic: str, partition: int, offset: int) -> None:
+    """Delete the records of a partition below an offset, as retention does."""
+    with admin_client(settings.kafka) as admin:
+        admin.delete_records({TopicPartition(topic, partition): offset})
 
 
 async def test_reads_of_a_listener_pass_a_damaged_batch_of_plays(

@@ -373,3 +373,29 @@ def test_the_lists_on_the_disk_are_found_by_partition(tmp_path: Path) -> None:
 
     assert {HOME: 1, OTHER: 1} == lists_on_disk(tmp_path / "view", "ann", TOPIC, HOME, 4)
     assert {} == lists_on_disk(tmp_path / "view", "ben", TOPIC, partition_of("ben", 4), 4)
+
+
+def test_a_topic_that_was_made_again_leaves_nothing(tmp_path: Path) -> None:
+    """Its records and offsets are removed, also lists on other partitions; those of other topics remain."""
+    view = View(tmp_path / "view", b"first", n_partitions=4)
+    home = partition_of("ann", 4)
+    for partition in (home, (home + 1) % 4):
+        view.store(LIST, TOPIC, partition, [(b"ann", made(7))], 12)
+    view.store(RELATED, "related", 0, [(b"i1", b"{}")], 3)
+    view.store(ITEM, f"{TOPIC}-2", 0, [(b"i1", b"{}")], 4)
+
+    view.remove_topic(LIST, TOPIC, b"second")
+
+    assert view.list_of("ann") is None
+    assert [] == view.misplaced_partitions("ann")
+    assert [] == view.listeners("", 10)
+    assert [0, 0] == [view.next_offset(TOPIC, partition) for partition in (home, (home + 1) % 4)]
+    assert b"{}" == view.related_to("i1")
+    assert [3, 4] == [view.next_offset("related", 0), view.next_offset(f"{TOPIC}-2", 0)]
+    view.store(LIST, TOPIC, home, [(b"ann", made(1))], 1)
+    view.close()
+    view = open_view(tmp_path / "view", b"second", 0, 4)
+    assert 1 == view.next_offset(TOPIC, home)
+    assert [] == view.misplaced_partitions("ann")
+    assert 1 == (view.reflected_position("ann", home) or 0)
+    view.close()

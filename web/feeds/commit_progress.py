@@ -5,10 +5,11 @@ import logging
 
 from aiokafka.errors import KafkaError
 
+from streams.connection.credentials import CredentialsError
 from streams.readers.lag import lag_of
-from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from web.feeds.list_waiters import ListWaiters
+from web.feeds.outcome_feed import OutcomeFeed
 from web.feeds.present_epoch import PresentEpoch
 from web.feeds.topic_follower import TopicFollower
 
@@ -30,9 +31,17 @@ class CommitProgress:
         lags: Plays of each partition that are not committed; None while Kafka does not answer.
     """
 
-    def __init__(self, settings: Settings, follower: TopicFollower, waiters: ListWaiters, epoch: PresentEpoch) -> None:
-        """Wake `waiters` whenever a play is settled, and tell `epoch` which topic of plays is there."""
-        self._settings, self._follower, self._waiters, self._epoch = settings, follower, waiters, epoch
+    def __init__(
+        self,
+        settings: Settings,
+        follower: TopicFollower,
+        waiters: ListWaiters,
+        epoch: PresentEpoch,
+        outcomes: OutcomeFeed,
+    ) -> None:
+        """Wake `waiters` whenever a play is settled; pass the id of the topic of plays to `epoch` and `outcomes`."""
+        self._settings, self._follower, self._waiters = settings, follower, waiters
+        self._epoch, self._outcomes = epoch, outcomes
         self._settled: dict[int, int] = {}
         self.lags: dict[int, int] | None = None
 
@@ -51,7 +60,7 @@ class CommitProgress:
         while True:
             try:
                 await self._look()
-            except (KafkaError, LogReadError, TimeoutError, ConnectionError) as error:
+            except (KafkaError, TimeoutError, ConnectionError, CredentialsError) as error:
                 self.lags = None
                 if not failing:
                     log.warning("progress_unknown", extra={"reason": repr(error)})
@@ -76,7 +85,8 @@ class CommitProgress:
                 await asyncio.sleep(AWAITED_S if self._waiters.any else QUIET_S)
 
     def _take_topic(self, topic_id: str | None) -> None:
-        """Store the id of the topic of plays; committed offsets of another topic say nothing about this one."""
+        """Store the id of the topic of plays; offsets of another topic say nothing about this one."""
         if topic_id != self._epoch.topic_id:
             self._settled.clear()
             self._epoch.topic_id = topic_id
+            self._outcomes.follow_topic(topic_id)

@@ -16,7 +16,6 @@ from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from streams.messages.records import ListQuality, Pulse, Share
-from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings
 from web.feeds.commit_progress import CommitProgress
 
@@ -56,11 +55,8 @@ class Dashboard:
         self._manifests: list[Manifest] = []
         self.points: deque[Point] = deque(maxlen=HISTORY_S)
 
-    def on_pulse(self, key: bytes | None, value: bytes | None) -> None:
-        """Store a pulse; ignore a record that does not decode."""
-        pulse = read_pulse(key, value)
-        if pulse is None:
-            return
+    def on_pulse(self, pulse: Pulse) -> None:
+        """Store a pulse."""
         self._pulses[pulse.instance] = pulse
         if len(self._pulses) > WORKERS_MAX:
             del self._pulses[min(self._pulses, key=lambda instance: self._pulses[instance].at_ms)]

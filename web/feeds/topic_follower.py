@@ -10,12 +10,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from state.gateway_view import ITEM, LIST, RELATED, View
+from state.gateway_view import ITEM, View
 from streams.fetch.followed_partitions import FollowedPartitions
 from streams.fetch.unreadable_places import UnreadablePlaces
+from streams.process.run_tasks import run_until_stopped
 from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
+from web.feeds.view_topics import ViewTopics, kinds_of_topics
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,9 @@ PROGRESS_S = 2.0
 MARK_S = 30.0
 """Seconds between two marks that the view is complete."""
 ASK_S = 5.0
+RETRY_S = 0.2
+REMOVED_AT_ONCE = 1000
+"""Items removed before requests are served again."""
 Record = tuple[bytes | None, bytes | None]
 """Key and value."""
 Changed = Callable[[bytes, Sequence[tuple[str, int]], Sequence[Record]], None]
@@ -39,10 +44,12 @@ class TopicFollower:
     """Keeps a view in step with its topics, with a consumer that has no group.
 
     A partition whose fetch fails does not stop the others. A batch that does not decode is skipped, but the view's
-    place stays before it, so the next start reads it again.
+    place stays before it, so the next start reads it again. A topic that is deleted and made again is read from its
+    beginning, and the records of the old one are removed.
 
     Attributes:
-        caught_up: Set once the topics are read up to their ends at the start, without partitions whose fetch fails.
+        caught_up: Set once the topics are read up to their ends, without partitions whose fetch fails. It is cleared
+            when a topic was made again.
         unreadable: The places that could not be read.
     """
 
@@ -50,9 +57,8 @@ class TopicFollower:
         self, settings: Settings, view: View, changed: Changed, unreadable: UnreadablePlaces | None = None
     ) -> None:
         """Fill `view`, and call `changed` after every fetch."""
-        names = topic_names(settings)
-        self._kinds = {names.recommendations: LIST, names.related_items: RELATED, names.catalog: ITEM}
-        self._lists = names.recommendations
+        self._kinds, self._lists = kinds_of_topics(settings), topic_names(settings).recommendations
+        self._topics = ViewTopics(settings, view)
         self._settings, self._view, self._changed = settings, view, changed
         self._ends: dict[TopicPartition, int] = {}
         self._places: dict[TopicPartition, int] = {}
@@ -69,17 +75,56 @@ class TopicFollower:
             NotReadableError: No record arrived for `ready_s` seconds before the end was reached.
         """
         async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
-            followed = await self._begin(consumer)
-            self._consumer = consumer
-            began = moved = logged = time.monotonic()
-            while True:
-                n = await self._step(followed)
-                moved = time.monotonic() if n else moved
-                if not self.caught_up.is_set():
-                    logged = self._log_progress(began, moved, logged)
-                elif time.time() - self._asked_at_s > MARK_S:
-                    await self._ask_ends(consumer)
-                self._mark()
+            parts = self._follow(consumer), self._topics.watch(consumer), self._watch_ends(consumer)
+            await run_until_stopped(parts, asyncio.Event())
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        followed = await self._begin(consumer)
+        self._consumer = consumer
+        began = moved = logged = time.monotonic()
+        while True:
+            if self._topics.remade:
+                followed = await self._begin_anew(consumer)
+                began = moved = logged = time.monotonic()
+            n = await self._step(followed)
+            moved = time.monotonic() if n else moved
+            if not self.caught_up.is_set():
+                logged = self._log_progress(began, moved, logged)
+            self._mark()
+
+    async def _watch_ends(self, consumer: AIOKafkaConsumer) -> None:
+        """Query the ends of the topics from time to time, beside the fetches: a topic may not answer."""
+        while True:
+            await asyncio.sleep(MARK_S)
+            if self.caught_up.is_set():
+                await self._ask_ends(consumer)
+
+    async def _begin_anew(self, consumer: AIOKafkaConsumer) -> FollowedPartitions:
+        """Remove the records of topics that were made again, and follow the new topics from their beginnings.
+
+        Raises:
+            LogReadError: The topics are not there for `kafka_timeout_s` seconds, or Kafka does not answer.
+        """
+        self.caught_up.clear()
+        for topic, topic_id in list(self._topics.remade.items()):
+            log.warning("topic_remade", extra={"topic": topic, "topic_id": topic_id})
+            items = await asyncio.to_thread(self._item_ids) if self._kinds[topic] == ITEM else []
+            self._topics.drop(topic)
+            self.unreadable.forget(topic)
+            for first in range(0, len(items), REMOVED_AT_ONCE):
+                self._changed(ITEM, [], [(key, None) for key in items[first : first + REMOVED_AT_ONCE]])
+                await asyncio.sleep(0)
+        deadline = time.monotonic() + self._settings.kafka.timeout_s
+        while True:
+            try:
+                return await self._begin(consumer)
+            except LogReadError:  # a broker that is behind does not know the new topic yet
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(RETRY_S)
+
+    def _item_ids(self) -> list[bytes]:
+        return [item_id for item_id, _ in self._view.all_items()]
 
     async def reached(self) -> frozenset[int]:
         """Ask Kafka for the ends, and return the partitions whose lists are all in the view."""
@@ -111,6 +156,7 @@ class TopicFollower:
     async def _begin(self, consumer: AIOKafkaConsumer) -> FollowedPartitions:
         """Follow each partition from the place that the view contains."""
         self._asked_at_s = time.time()
+        self._ends, self._places = {}, {}
         tps = [tp for topic in self._kinds for tp in await partitions_of(consumer, topic)]
         spans = await spans_of(consumer, tps)
         consumer.assign(tps)
@@ -124,21 +170,22 @@ class TopicFollower:
         return followed
 
     async def _ask_ends(self, consumer: AIOKafkaConsumer) -> None:
-        """Query the ends of the topics; a time-out is retried with the next step."""
-        now_s = time.time()
+        """Query the ends of the topics, and drop gaps that Kafka deleted. After an error the earlier ends remain."""
+        now_s, places = time.time(), self._places
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(ASK_S):
-                self._ends = await consumer.end_offsets(list(self._places))
-                self._asked_at_s = now_s
-                gaps = [tp for tp in self.unreadable.gaps if tp in self._places]
-                if gaps:
-                    for tp, start in (await consumer.beginning_offsets(gaps)).items():
-                        self.unreadable.trim(tp, start)
+                ends = await consumer.end_offsets(list(places))
+                if places is self._places:  # a topic that was made again has other ends
+                    self._ends, self._asked_at_s = ends, now_s
+                # Other followers report their gaps to the same places, and ask for no beginnings.
+                for tp, start in (await consumer.beginning_offsets(list(self.unreadable.gaps))).items():
+                    self.unreadable.trim(tp, start)
 
     def _mark(self) -> None:
         """Mark the view as complete once it has reached the ends of the last query, and nothing was unreadable."""
-        is_whole = all(self.unreadable.is_whole(*tp) for tp in self._places)
-        if self._asked_at_s > self._marked_at_s and is_whole and not self.left:
+        if self._asked_at_s <= self._marked_at_s or self.left:
+            return
+        if all(self.unreadable.is_whole(*tp) for tp in self._places):
             self._marked_at_s = self._asked_at_s
             self._view.mark_current(self._marked_at_s)
 

@@ -49,3 +49,17 @@ def test_a_blocked_partition_is_described_until_it_works() -> None:
 
     assert places.is_whole(*TP)
     assert [] == places.describe()
+
+
+def test_the_places_of_a_topic_are_forgotten_together() -> None:
+    """It was made again, so they are no places of it."""
+    places, other = UnreadablePlaces(), TopicPartition("other", 0)
+    places.skip(bad(5, 9))
+    places.block(TopicPartition("lists", 1), 7, "no codec")
+    places.block(other, 7, "no codec")
+
+    places.forget("lists")
+
+    assert places.is_whole("lists", 3)
+    assert places.is_whole("lists", 1)
+    assert places.is_blocked(other)

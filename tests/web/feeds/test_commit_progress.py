@@ -8,14 +8,19 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from state.gateway_view import View
+from streams.connection.credentials import CredentialsError
+from streams.messages.records import OutcomeSpan
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
+from tests.kafka.test_topic_identity import remake
+from tests.support.pulses import pulse_of
 from tests.support.settings import settings_with
 from tests.support.wait import wait_until
 from web.feeds import commit_progress
 from web.feeds.commit_progress import CommitProgress
 from web.feeds.list_waiters import ListWaiters
+from web.feeds.outcome_feed import OutcomeFeed
 from web.feeds.present_epoch import PresentEpoch
 from web.feeds.topic_follower import TopicFollower
 
@@ -27,7 +32,8 @@ async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> Asy
         await (await outbox.send(names.plays, 2, [(b"k", b"{}")] * 10)).written()
     view = View(tmp_path / "view")
     follower = TopicFollower(settings, view, lambda *_: None)
-    made = CommitProgress(settings, follower, ListWaiters(), PresentEpoch(settings.application.group))
+    epoch, outcomes = PresentEpoch(settings.application.group), OutcomeFeed()
+    made = CommitProgress(settings, follower, ListWaiters(), epoch, outcomes)
     tasks = [asyncio.create_task(follower.run()), asyncio.create_task(made.run())]
     await asyncio.wait_for(follower.caught_up.wait(), 20)
     yield made
@@ -80,6 +86,46 @@ async def test_a_play_is_settled_once_the_workers_committed_it(
         await wait_until(lambda: progress.is_settled(2, 7))
 
 
+async def test_plays_made_again_have_other_outcomes(
+    settings: Settings, names: TopicNames, progress: CommitProgress
+) -> None:
+    """Reports on the old topic do not answer for the new one."""
+    outcomes = progress._outcomes  # noqa: SLF001  as the gateway's parts have it
+    await wait_until(lambda: progress.lags is not None)
+    outcomes.on_pulse(pulse_of("west", outcomes=[OutcomeSpan.of(2, 0, [("learnt", 10)])]))
+    assert {(2, 0): "learnt"} == await outcomes.wait([(2, 0)], 0.1)
+
+    await asyncio.to_thread(remake, settings, names.plays)
+    await wait_until(lambda: progress.lags == dict.fromkeys(range(4), 0))
+
+    assert {} == await outcomes.wait([(2, 0)], 0.1)
+
+
+@pytest.mark.virtual_time
+async def test_a_token_that_cannot_be_read_for_a_moment_does_not_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every connection reads its file, which may be rewritten in place."""
+    view, looks = View(tmp_path / "view"), []
+
+    async def look(_: CommitProgress) -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            message = "The token has an empty first line."
+            raise CredentialsError(message)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(CommitProgress, "_look", look)
+    settings = settings_with(data_dir=str(tmp_path))
+    follower = TopicFollower(settings, view, lambda *_: None)
+    made = CommitProgress(settings, follower, ListWaiters(), PresentEpoch("a"), OutcomeFeed())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(made.run(), 5)
+
+    assert 2 == len(looks)
+    view.close()
+
+
 @pytest.mark.processes
 async def test_without_kafka_the_lag_is_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -93,6 +139,7 @@ async def test_without_kafka_the_lag_is_not_known(
         TopicFollower(settings, view, lambda *_: None),
         ListWaiters(),
         PresentEpoch(settings.application.group),
+        OutcomeFeed(),
     )
     looks = []
     unreached.lags = {0: 5}

@@ -18,7 +18,7 @@ from web.feeds.dashboard import GONE_MS, HISTORY_S, SILENT_MS, WORKERS_MAX
 def pulse(scene: Scene, instance: str = "a", **fields: Any) -> None:
     """Have a worker tell of itself."""
     payload = EXAMPLES[PULSE][0].payload | {"instance": instance, "at_ms": NOW_MS, "quality": None} | fields
-    scene.parts.dashboard.on_pulse(instance.encode(), msgspec.json.encode(payload))
+    scene.parts.on_pulse(instance.encode(), msgspec.json.encode(payload))
 
 
 def quality(n_plays: int, own: float, popular: float) -> Any:
@@ -89,7 +89,7 @@ async def test_a_silent_worker_is_shown_and_does_not_count(scene: Scene) -> None
 @pytest.mark.parametrize("value", [None, b"", b"no pulse", b"[" * 3000, b'{"instance":"a"}'])
 async def test_what_is_no_pulse_is_nobodys(scene: Scene, value: bytes | None) -> None:
     """Whoever wrote it."""
-    scene.parts.dashboard.on_pulse(b"a", value)
+    scene.parts.on_pulse(b"a", value)
 
     assert [] == scene.parts.dashboard.workers(NOW_MS)
 
@@ -97,7 +97,7 @@ async def test_what_is_no_pulse_is_nobodys(scene: Scene, value: bytes | None) ->
 async def test_a_pulse_under_another_name_is_nobodys(scene: Scene) -> None:
     """The key has to be the worker's."""
     payload = EXAMPLES[PULSE][0].payload | {"at_ms": NOW_MS}
-    scene.parts.dashboard.on_pulse(b"somebody", msgspec.json.encode(payload))
+    scene.parts.on_pulse(b"somebody", msgspec.json.encode(payload))
 
     assert [] == scene.parts.dashboard.workers(NOW_MS)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -10,14 +10,17 @@ from typing import NamedTuple
 import pytest
 from aiokafka import TopicPartition
 
-from state.gateway_view import LIST, RELATED, View
+from state.gateway_view import ITEM, LIST, RELATED, View, open_view
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
+from streams.topics.admin import topic_ids
 from streams.topics.topics import TopicNames
+from tests.kafka.test_topic_identity import remake
 from tests.support.settings import settings_with
 from tests.support.wait import wait_until
-from web.feeds.topic_follower import NotReadableError, TopicFollower
+from web.feeds.topic_follower import Changed, NotReadableError, Record, TopicFollower
+from web.feeds.view_topics import WATCH_S, identity_of
 
 
 class Seen(NamedTuple):
@@ -40,12 +43,13 @@ def made(user_id: str, offset: int) -> Item:
 
 
 @asynccontextmanager
-async def running_follower(settings: Settings, view: View) -> AsyncIterator[tuple[TopicFollower, list[Seen]]]:
+async def running_follower(
+    settings: Settings, view: View, changed: Changed | None = None
+) -> AsyncIterator[tuple[TopicFollower, list[Seen]]]:
     """Follow the topics while the block lasts, from when everything is read that stands there."""
     seen: list[Seen] = []
-    follower = TopicFollower(
-        settings, view, lambda kind, lists, records: seen.append(Seen(kind, list(lists), len(records)))
-    )
+    changed = changed or (lambda kind, lists, records: seen.append(Seen(kind, list(lists), len(records))))
+    follower = TopicFollower(settings, view, changed)
     task = asyncio.create_task(follower.run())
     waiting = asyncio.create_task(follower.caught_up.wait())
     await asyncio.wait({task, waiting}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
@@ -137,6 +141,58 @@ async def test_a_missing_topic_is_a_sentence(settings: Settings, folder: Path) -
     with pytest.raises(LogReadError, match=r"does not exist; `playfold topics create` makes it\.$"):
         async with running_follower(settings, view):
             pass
+    view.close()
+
+
+async def test_lists_made_again_are_read_from_their_beginning(
+    settings: Settings, names: TopicNames, folder: Path
+) -> None:
+    """Under a running gateway: the lists of the old topic are gone, and an earlier position is no stale one."""
+    await write(settings, names.recommendations, made("ann", 3), made("ben", 4))
+    view = open_view(folder, identity_of(topic_ids(settings), settings), time.time())
+    async with running_follower(settings, view) as (follower, _):
+        before = view.identity
+        await asyncio.sleep(2 * WATCH_S)
+        assert before == view.identity
+        assert ["ann", "ben"] == view.listeners("", 10)
+
+        await asyncio.to_thread(remake, settings, names.recommendations)
+        await write(settings, names.recommendations, made("ben", 1))
+        await wait_until(lambda: view.listeners("", 10) == ["ben"], 20)
+        await wait_until(follower.caught_up.is_set)
+        held = view.list_of("ben")
+
+        assert held is not None
+        assert 1 == held.position
+        assert 1 == view.next_offset(names.recommendations, 1)
+        await write(settings, names.recommendations, made("eve", 2))
+        await wait_until(lambda: view.listeners("", 10) == ["ben", "eve"])
+        assert identity_of(topic_ids(settings), settings) == view.identity != before
+    view.close()
+
+
+async def test_a_catalog_made_again_leaves_no_item(settings: Settings, names: TopicNames, folder: Path) -> None:
+    """Parts with items in memory get a tombstone of each; lists are held on."""
+    await write(settings, names.recommendations, made("ann", 3))
+    await write(settings, names.catalog, (b"i1", b"{}"), (b"i2", b"{}"))
+    view, catalog = open_view(folder, identity_of(topic_ids(settings), settings), time.time()), dict[bytes, bytes]()
+
+    def changed(kind: bytes, _lists: object, records: Sequence[Record]) -> None:
+        for key, value in records if kind == ITEM else ():
+            if value is None:
+                del catalog[key or b""]
+            else:
+                catalog[key or b""] = value
+
+    async with running_follower(settings, view, changed):
+        assert {b"i1", b"i2"} == catalog.keys()
+
+        await asyncio.to_thread(remake, settings, names.catalog)
+        await write(settings, names.catalog, (b"i2", b"{}"))
+
+        await wait_until(lambda: catalog.keys() == {b"i2"}, 20)
+        assert [None, b"{}"] == view.items(["i1", "i2"])
+        assert ["ann"] == view.listeners("", 10)
     view.close()
 
 
