@@ -109,7 +109,7 @@ def describe_retry(result: RetryResult, *, is_rehearsal: bool) -> str:
     records = pluralize(result.sent, "record")
     lines = [f"{records} would be sent." if is_rehearsal else f"{records} sent again, all acknowledged."]
     optional = {
-        "already_sent": "{:,} sent by an earlier retry.",
+        "already_sent": "Records that an earlier retry sent: {:,}.",
         "forgotten": "{:,} of listeners who asked to be forgotten later; not sent.",
         "without_content": "{:,} of private plays, whose content is not stored.",
         "left": "{:,} beyond the limit: run it again.",

@@ -26,7 +26,7 @@ from jobs.user_requests.trace_document import (
     TracedState,
 )
 from streams.partitioning import partition_of
-from streams.process.format_text import pluralize
+from streams.process.format_text import pluralize, printable
 from streams.settings import read_settings
 
 OUTCOMES = {
@@ -152,10 +152,10 @@ def table_of(events: Sequence[TracedEvent]) -> Table:
         table.add_row(
             str(event.offset),
             "" if event.arrived_at_ms is None else _at(event.arrived_at_ms),
-            event.type or "",
+            Text(printable(event.type or "")),
             Text(", ".join(event.item_ids)),
             "" if event.weight is None else f"{event.weight:.3g}",
-            Text(f"rejected: {event.reason}" if event.outcome == "rejected" else OUTCOMES[event.outcome]),
+            Text(f"rejected: {printable(event.reason)}" if event.outcome == "rejected" else OUTCOMES[event.outcome]),
             IN_RECORD[event.in_record],
         )
     return table

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.messages.records import RejectedPlay
+from streams.process.format_text import printable
 
 STRING_KEYS = "In Kafka Connect, set key.converter=org.apache.kafka.connect.storage.StringConverter."
 PLAIN_VALUES = (
@@ -61,12 +62,13 @@ def cause_of(rejected: RejectedPlay) -> Cause:
     key, value = rejected.key or b"", rejected.value
     if rejected.reason == OTHER_KEY.says:
         return _cause_of_key(key)
+    reason = printable(rejected.reason)
     if value is None:
-        return Cause(rejected.reason, "Correct the producer of these records.")
+        return Cause(reason, "Correct the producer of these records.")
     if value[:1] == b"\x00":
         return REGISTERED
     shape = _cause_of_shape(value)
-    return shape or _SPELLED.get(rejected.reason) or Cause(rejected.reason, "Correct the producer of these records.")
+    return shape or _SPELLED.get(rejected.reason) or Cause(reason, "Correct the producer of these records.")
 
 
 def _cause_of_key(key: bytes) -> Cause:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+import xxhash
 from aiokafka.errors import KafkaError
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
@@ -120,11 +121,11 @@ def _judge(
 ) -> _Retried | None:
     """Return the record to send, or count the reason for not sending it."""
     reject = stored.reject
-    if reject.value is None:
-        result.without_content += 1
-        return None
     if reject.last_offset is not msgspec.UNSET:
         reasons[WHOLE_BATCH] += 1
+        return None
+    if reject.key is None and reject.value is None:
+        result.without_content += 1
         return None
     place = place_of(reject)
     if place in later.places:
@@ -139,7 +140,7 @@ def _judge(
     if later.forgets_after(key, stored):
         result.forgotten += 1
         return None
-    return _Retried(place, key, reject.value, partition_of(key.decode(), settings.topics.partitions))
+    return _Retried(place, key, reject.value or b"", partition_of(key.decode(), settings.topics.partitions))
 
 
 def _checked_key(reject: RejectedPlay, choice: RetryChoice, settings: Settings) -> bytes:
@@ -155,8 +156,12 @@ def _checked_key(reject: RejectedPlay, choice: RetryChoice, settings: Settings) 
 
 
 def place_of(reject: RejectedPlay) -> bytes:
-    """Return the place of a rejected record on `plays`, as the header of its retry has it."""
-    return f"{reject.topic}:{reject.partition}:{reject.offset}".encode()
+    """Return the place of a rejected record on `plays` and a hash of it, as the header of its retry has them.
+
+    The hash tells records of one place apart: if the topic is made again, its offsets begin anew.
+    """
+    digest = xxhash.xxh3_64_hexdigest(b"%d:%s%s" % (len(reject.key or b""), reject.key or b"", reject.value or b""))
+    return f"{reject.topic}:{reject.partition}:{reject.offset}:{digest}".encode()
 
 
 async def _send(chosen: Sequence[_Retried], outbox: Outbox, choice: RetryChoice, settings: Settings) -> int:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from jobs.rejects.read import StoredReject
+from streams.process.format_text import printable
 
 REASONS_MAX = 200
 OTHER_REASONS = "other reasons"
@@ -64,12 +65,12 @@ def _latest(rejects: deque[StoredReject], n_latest: int) -> list[StoredReject]:
 
 
 def kind_of(reason: str) -> str:
-    """Return a reason without its numbers and quoted values.
+    """Return a reason without its numbers, its quoted values and characters that could control a terminal.
 
     >>> kind_of("the value has 5000 bytes, more than 4096"), kind_of("type: Invalid value 'dance'")
     ('the value has N bytes, more than N', "type: Invalid value '...'")
     """
-    return _NUMBER.sub("N", _QUOTED.sub("'...'", reason))
+    return printable(_NUMBER.sub("N", _QUOTED.sub("'...'", reason)))
 
 
 def sample_of(stored: StoredReject) -> Sample:
@@ -80,7 +81,7 @@ def sample_of(stored: StoredReject) -> Sample:
         topic=reject.topic,
         partition=reject.partition,
         offset=reject.offset,
-        reason=reject.reason,
+        reason=printable(reject.reason),
         key=_excerpt(reject.key),
         value=_excerpt(reject.value),
     )
@@ -90,6 +91,4 @@ def _excerpt(content: bytes | None) -> str | None:
     if content is None:
         return None
     text = content[:EXCERPT_BYTES].decode(errors="backslashreplace")
-    return "".join(letter if letter.isprintable() else "?" for letter in text) + (
-        "..." if len(content) > EXCERPT_BYTES else ""
-    )
+    return printable(text, len(text)) + ("..." if len(content) > EXCERPT_BYTES else "")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 REASON_LENGTH_MAX = 200
+PRINTED_LENGTH_MAX = 300
 
 
 def format_duration(duration_ms: float) -> str:
@@ -35,8 +36,26 @@ def pluralize(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def printable(text: str, length_max: int = PRINTED_LENGTH_MAX) -> str:
+    r"""Return the beginning of a foreign text without characters that could control a terminal.
+
+    >>> printable("a\x1b[2Jb")
+    'a?[2Jb'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:length_max])
+
+
+def encodable(text: str) -> str:
+    r"""Return a text that may have bytes of a file name which are no UTF-8, with these escaped.
+
+    >>> encodable("caf\udce9")
+    'caf\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def decode_reason(error: Exception, length_max: int = REASON_LENGTH_MAX) -> str:
-    """Return the reason of a failed decode, without back-quotes and of bounded length, for it may quote the value.
+    """Return the reason of a failed decode, printable and of bounded length, for it may quote the value.
 
     >>> decode_reason(ValueError("Expected `int`, got `str` - at `$.plays`"))
     'Expected int, got str - at $.plays'
@@ -45,4 +64,4 @@ def decode_reason(error: Exception, length_max: int = REASON_LENGTH_MAX) -> str:
         return "the value is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "the value is not UTF-8"
-    return str(error).replace("`", "")[:length_max]
+    return printable(str(error).replace("`", ""), length_max)

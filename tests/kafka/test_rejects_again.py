@@ -3,21 +3,27 @@
 import asyncio
 import base64
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from jobs.rejects.already_sent import SKEW_MS
 from jobs.rejects.retry import RetryChoice, RetryResult, place_of, retry_rejects
 from state.users.record import UserRecord
+from streams.kafka.broker import Broker
 from streams.messages.records import RejectedPlay
 from streams.outbox import Item
+from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.test_replay import run
 from tests.support.changelog import read_history
+from tests.support.foreign import damage
 from tests.support.topics import rejects, send, worker, write
 from tests.support.wait import block_until
 
@@ -168,6 +174,65 @@ def test_a_listener_who_was_forgotten_later_stays_forgotten(rejected: Settings) 
     assert [b"ben"] == [record[0] for record in plays_on(mended) if record[2]]
 
 
+def test_a_copy_of_a_request_on_another_partition_changes_nothing(rejected: Settings) -> None:
+    """An old copy of it is read last, and the listener stays forgotten."""
+    mended = override(rejected, **DANCE)
+    home = partition_of("ann", mended.topics.partitions)
+    request = b'{"type": "forget", "user_id": "ann"}'
+    asyncio.run(_send_dated(mended, home, request, int(time.time() * 1000) - 10 * SKEW_MS))
+    for other in set(range(mended.topics.partitions)) - {home}:
+        asyncio.run(_send_dated(mended, other, request, int(time.time() * 1000) - 10 * SKEW_MS))
+
+    result = retry(mended)
+
+    assert 1 == result.forgotten
+    assert [b"ben"] == [record[0] for record in plays_on(mended) if record[2]]
+
+
+async def _send_dated(settings: Settings, partition: int, value: bytes, at_ms: int) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka.brokers) as producer:
+        await producer.send_and_wait(topic_names(settings).plays, value, b"ann", partition, at_ms)
+
+
+def test_a_record_without_a_value_is_no_private_play(settings: Settings, names: TopicNames) -> None:
+    """Workers would reject it again, for the same reason."""
+    deleted = RejectedPlay(
+        topic=names.plays, partition=0, offset=3, reason="the value is empty", key=b"ann", value=None
+    )
+    write(settings, names.plays_rejected, [(b"ann", msgspec.json.encode(deleted))])
+
+    result = retry(settings)
+
+    assert {"the value is empty": 1} == result.still_rejected
+    assert 0 == result.without_content
+
+
+def test_two_rejects_of_one_place_are_two_records(settings: Settings, names: TopicNames) -> None:
+    """The offsets of a topic that was made again begin anew."""
+    pair = [event(user, "play") for user in ("ann", "ben")]
+    stored = [
+        RejectedPlay(topic=names.plays, partition=0, offset=0, reason="wrong", key=key, value=value)
+        for key, value in pair
+    ]
+    write(settings, names.plays_rejected, [(b"", msgspec.json.encode(reject)) for reject in stored])
+
+    assert 2 == retry(settings).sent
+    assert 2 == retry(settings).already_sent
+    assert sorted(pair) == sorted(record[:2] for record in plays_on(settings))
+
+
+def test_a_batch_among_the_rejects_that_does_not_decode_is_skipped(
+    settings: Settings, names: TopicNames, broker: Broker
+) -> None:
+    """The rejects behind it are listed."""
+    for reason in ("damaged", "wrong"):
+        reject = RejectedPlay(topic=names.plays, partition=0, offset=0, reason=reason, key=b"ann", value=b"{}")
+        write(settings, names.plays_rejected, [(b"ann", msgspec.json.encode(reject))])
+    damage(broker.folder, names.plays_rejected, partition_of("ann", settings.topics.partitions), b"damaged")
+
+    assert 1 == json.loads(run(settings, "rejects", "list", "--json").stdout)["rejects"]
+
+
 def test_a_batch_that_does_not_decode_is_not_sent_as_a_record(settings: Settings, names: TopicNames) -> None:
     """Its bytes are many records, which nobody can tell apart."""
     batch = RejectedPlay(
@@ -194,6 +259,7 @@ def test_a_retry_is_described(rejected: Settings) -> None:
     said = run(mended, "rejects", "retry").stdout.splitlines()
 
     assert "2 records sent again, all acknowledged." == said[0]
+    assert "Records that an earlier retry sent: 2." in run(mended, "rejects", "retry").stdout.splitlines()
     assert "1 of private plays, whose content is not stored." in said
     assert "1 would be rejected again: the key is not the user_id." in said
 

@@ -174,6 +174,20 @@ def test_no_word_of_a_row_is_cut_off_in_a_narrow_terminal() -> None:
     assert 40 == capture.get().count("B")
 
 
+def test_a_foreign_text_cannot_control_the_terminal() -> None:
+    """The type of a rejected event, and the reason that quotes it, are as its producer wrote them."""
+    rejected = TracedEvent(
+        offset=17, outcome="rejected", type="\x1b[2J", reason="type: \x1b[2J is none", in_record=None
+    )
+    console = Console(width=200)
+
+    with console.capture() as capture:
+        console.print(table_of([rejected]))
+
+    assert "?[2J" in capture.get()
+    assert "rejected: type: ?[2J is none" in capture.get()
+
+
 def test_every_outcome_has_its_words() -> None:
     """Those of the worker, and those of the trace."""
     of_trace = {

@@ -84,3 +84,11 @@ def test_a_private_reject_has_its_reason_alone() -> None:
     private = RejectedPlay(topic="plays", partition=0, offset=0, reason="a private play", key=None, value=None)
 
     assert "a private play" == cause_of(private).says
+
+
+@pytest.mark.parametrize("value", [b"{}", None])
+def test_an_unknown_reason_cannot_control_a_terminal(value: bytes | None) -> None:
+    """It may quote a type that a producer wrote."""
+    rejected = RejectedPlay(topic="plays", partition=0, offset=0, reason="\x1b[2J", key=b"anna", value=value)
+
+    assert "?[2J" == cause_of(rejected).says

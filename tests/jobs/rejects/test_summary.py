@@ -63,3 +63,11 @@ async def test_reasons_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     summary = await summarise(all_of(stored(1, "a"), stored(2, "b"), stored(3, "a")), "", 0)
 
     assert {"a": 2, "other reasons": 1} == summary.reasons
+
+
+async def test_a_reason_cannot_control_a_terminal() -> None:
+    """It may quote a type that a producer wrote."""
+    summary = await summarise(all_of(stored(1, "type: \x1b[2J is none of play")), "", 1)
+
+    assert {"type: ?[NJ is none of play": 1} == summary.reasons
+    assert ["type: ?[2J is none of play"] == [sample.reason for sample in summary.latest]
