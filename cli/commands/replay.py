@@ -2,7 +2,6 @@
 
 from collections import Counter
 from enum import StrEnum
-from functools import partial as partial_of
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,8 +10,9 @@ import typer
 
 from cli.commands.replay_import import ImportRun
 from cli.commands.replay_plays import PlaysRun, ReplayOptions
+from cli.plays_options import AsJson, ItemColumn, TimeColumn, UserColumn
 from streams.files.formats.rows import ImportOptions
-from streams.files.formats.times import LocalTimes, moment_ms
+from streams.files.formats.times import LocalTimes
 from streams.files.import_source import FORMAT_NAMES, recognise
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
@@ -48,18 +48,19 @@ def replay_file(
     format_name: Annotated[FormatName | None, typer.Option("--format", help="Default: by the content.")] = None,
     user: Annotated[str | None, typer.Option(help="The listener's id, for an export that names none.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")] = None,
-    user_column: Annotated[str, typer.Option(help="Column of the user's id.")] = "user_id",
-    item_column: Annotated[str, typer.Option(help="Column of the item's id.")] = "item_id",
-    time_column: Annotated[str, typer.Option(help="Column of the time of the play.")] = "played_at",
+    user_column: UserColumn = "user_id",
+    item_column: ItemColumn = "item_id",
+    time_column: TimeColumn = "played_at",
     ms_played_column: Annotated[str, typer.Option(help="Column of the milliseconds that were played.")] = "ms_played",
     duration_column: Annotated[str, typer.Option(help="Column of the item's length in milliseconds.")] = "duration_ms",
     play_id_column: Annotated[str, typer.Option(help="Column of the client's id of the play.")] = "play_id",
     type_column: Annotated[str, typer.Option(help="Column of the type, such as like or skip; empty: play.")] = "type",
+    private_column: Annotated[str, typer.Option(help="Column that is true for private plays.")] = "private",
     with_requests: Annotated[
         bool, typer.Option("--with-requests", help="Send rows of the types pause, forget, ... as user requests.")
     ] = False,
     learn_private: Annotated[
-        bool, typer.Option("--learn-private", help="Learn from plays of private sessions in an export, too.")
+        bool, typer.Option("--learn-private", help="Learn from plays of private sessions, too.")
     ] = False,
     catalog: Annotated[bool, typer.Option(help="Send titles and artists of an export to the catalog.")] = True,
     partial: Annotated[
@@ -76,7 +77,7 @@ def replay_file(
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for the workers' reports on the last plays.")
     ] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send plays to the plays topic.
 
@@ -89,7 +90,6 @@ def replay_file(
     if rate is not None and speed is not None:
         message = "--rate and --speed both set the pace: give one of them."
         raise typer.BadParameter(message)
-    zone = read_timezone(timezone)
     columns = Columns(
         user_id=user_column,
         item_id=item_column,
@@ -98,6 +98,7 @@ def replay_file(
         duration_ms=duration_column,
         play_id=play_id_column,
         type=type_column,
+        private=private_column,
     )
     options = ReplayOptions(
         Pace(rate, speed),
@@ -109,19 +110,25 @@ def replay_file(
         as_json=as_json,
         wait_s=wait,
     )
-    settings = read_settings()
-    name = None if format_name is None else str(format_name)
-    own_columns = {user_column, item_column, time_column}
-    if name is None and not file.is_dir() and recognise(file, own_columns) is None:
-        name = OWN_FORMAT
-    times = LocalTimes(zone)
+    times, settings = LocalTimes(read_timezone(timezone)), read_settings()
+    name = _format_name(file, format_name, columns)
     if name == OWN_FORMAT:
-        _refuse({"--user": user, "--learn-private": learn_private, "--no-catalog": not catalog, "--partial": partial})
-        local_ms = None if zone is None else partial_of(moment_ms, naive=times)
-        PlaysRun(PlaysFile(file, columns, Counter(), local_ms), options, settings, times).run()
+        _refuse({"--user": user, "--no-catalog": not catalog, "--partial": partial})
+        plays = PlaysFile(file, columns, Counter(), times if times.zone else None, learn_private)
+        PlaysRun(plays, options, settings, times).run()
         return
-    if with_requests:
-        message = "--with-requests is for files with playfold's columns, and FILE is an export."
+    if with_requests or columns != Columns():
+        message = (
+            "--with-requests and the options of columns are for files with playfold's columns, and FILE is an export."
+        )
         raise typer.BadParameter(message)
     lacking = ImportOptions(user, times, learns_private=learn_private)
     ImportRun(file, lacking, name, options, settings, describes=catalog, reads_damaged=partial).run()
+
+
+def _format_name(file: Path, given: StrEnum | None, columns: Columns) -> str | None:
+    """Return the name of a file's format; None for an export of a format that its reader recognises."""
+    if given is not None:
+        return str(given)
+    own_columns = {columns.user_id, columns.item_id, columns.played_at}
+    return OWN_FORMAT if not file.is_dir() and recognise(file, own_columns) is None else None

@@ -5,17 +5,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from cli.commands.replay_plays import (
-    TIME_FIGURES,
-    Count,
-    ReplayOptions,
-    describe_figures,
-    note,
-    print_result,
-    progress_bar,
-    send_with,
-    total_of,
-)
+from rich.markup import escape
+
+from cli.commands.replay_plays import ReplayOptions, send_with, total_of
+from cli.commands.replay_result import TIME_FIGURES, Count, describe_figures, note, print_result, progress_bar
 from jobs.histories.known_plays import KnownPlays, await_workers, known_plays
 from streams.files.formats.rows import ImportOptions, ItemNames, NoPlay
 from streams.files.import_sender import Descriptions, ImportRecords, ImportSender, item_hash
@@ -26,7 +19,7 @@ from streams.files.set_aside import SetAside
 from streams.files.sorted_plays import USERS_MAX, SortedPlays
 from streams.files.unpacked import DamagedFileError
 from streams.outbox import Outbox
-from streams.process.format_text import pluralize
+from streams.process.format_text import pluralize, printable
 from streams.readers.catalog_item import described_items
 from streams.settings import Settings
 from streams.topics.admin import verify_topics
@@ -57,6 +50,7 @@ class ImportRun:
         """Read nothing yet."""
         self._path, self._lacking, self._options, self._settings = path, lacking, options, settings
         self._describes = describes
+        self._types = RowTypes(settings.signals.weights)
         self._source = ImportSource(path, lacking, format_name, reads_damaged=reads_damaged)
 
     def run(self) -> None:
@@ -67,7 +61,7 @@ class ImportRun:
             ReplayError: Kafka did not acknowledge.
         """
         verify_topics(self._settings)
-        # The order of the plays, and so --from, is the same in every run; the rows set aside are, too.
+        # An export is read whole in every run, so its rows to set aside are the same, and --from counts the same plays.
         with SetAside(self._options.set_aside) as aside, tempfile.TemporaryDirectory() as folder:
             plays = SortedPlays(Path(folder))
             try:
@@ -85,12 +79,15 @@ class ImportRun:
 
     def _read(self, plays: SortedPlays, aside: SetAside) -> None:
         with progress_bar(quiet=self._options.as_json) as progress:
-            task = progress.add_task(f"reading {self._path.name}", total=size_of(self._path))
+            name = escape(printable(self._path.name))
+            task = progress.add_task(f"reading {name}", total=size_of(self._path))
             for place, row in self._source.rows():
                 if isinstance(row, NoPlay):
                     aside.add(place.file, place.row, row.reason, row.content)
                 elif isinstance(row, ItemNames):
                     plays.name(row)
+                elif (fault := self._types.fault_of(row.type)) is not None:
+                    aside.add(place.file, place.row, fault, row._asdict())
                 else:
                     plays.add(row)
                 if self._source.n_rows % ROWS_PER_LOOK == 0:
@@ -98,9 +95,7 @@ class ImportRun:
 
     def _send(self, plays: SortedPlays, aside: SetAside) -> None:
         options, settings = self._options, self._settings
-        path = str(self._path)
-        signals = RowTypes(settings.signals.weights, lambda row, reason, content: aside.add(path, row, reason, content))
-        records = ImportRecords(signals, self._known_plays(plays))
+        records = ImportRecords(self._types, self._known_plays(plays))
         descriptions = Descriptions(asyncio.run(_described(settings)) if self._describes else None)
 
         async def send() -> bool:

@@ -1,46 +1,29 @@
-"""Replays a file of plays with playfold's columns. Every replay shares its options, progress and result."""
+"""Replays a file of plays with playfold's columns. Every replay shares its options and its sending."""
 
 import asyncio
 import signal
-import sys
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Coroutine, Iterator
-from functools import partial
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
+from cli.commands.replay_result import TIME_FIGURES, Count, describe_figures, note, print_result, progress_bar
 from streams.connection.rights import MissingRightError
-from streams.files.formats.rows import ImportedPlay
+from streams.files.formats.rows import PRIVATE, ImportedPlay
 from streams.files.formats.times import LocalTimes
 from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
 from streams.files.play_order import is_in_order
 from streams.files.plays_file import PlaysFile
-from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
+from streams.files.replay import Pace, Sender, limit_pieces, replay
 from streams.files.row_types import RowTypes
-from streams.files.set_aside import SetAside
+from streams.files.set_aside import HeldRows, SetAside
 from streams.files.sorted_plays import SortedPlays
-from streams.messages.outcomes import LEARNED
 from streams.outbox import Outbox
-from streams.readers.outcome_watch import OutcomeWatch, watch_outcomes
+from streams.readers.outcome_watch import watch_outcomes
 from streams.settings import Settings
 from streams.topics.admin import verify_topics
 
-INTERRUPTED = 130
+OWN_FIGURES = {"odd_lengths": "Lengths below 0 or above a day, counted as missing: {:,}."} | TIME_FIGURES
 
 
 class ReplayOptions(NamedTuple):
@@ -58,97 +41,55 @@ class ReplayOptions(NamedTuple):
     """Seconds to wait for the reports of workers on the last plays."""
 
 
-class Count:
-    """The progress of a replay.
-
-    Attributes:
-        n_plays: Plays that Kafka has acknowledged.
-        next_row: The row to continue from.
-        watch: Awaits the outcomes of these plays; None before the replay.
-    """
-
-    def __init__(self, first_row: int, progress: Progress, total: int | None) -> None:
-        """Start at `first_row`."""
-        self.next_row = first_row
-        self.n_plays = 0
-        self._n_rows = 0
-        self._began = time.monotonic()
-        self._ended: float | None = None
-        self.watch: OutcomeWatch | None = None
-        self._progress = progress
-        self._task = progress.add_task("plays", total=total)
-
-    def add(self, piece: PlaysPiece, sent: list[Sent]) -> None:
-        """Count plays that Kafka has acknowledged, and expect a report on each."""
-        if self.watch is not None:
-            for part in sent:
-                self.watch.expect(part.partition, part.written.first, part.written.last)
-        self.n_plays += sum(len(part.rows) for part in sent)
-        self._n_rows += piece.n_plays
-        self.next_row = piece.first_row + piece.n_plays
-        rate = f"{self.n_plays / self.seconds:,.0f} plays/s"
-        self._progress.update(self._task, completed=self._n_rows, description=rate)
-
-    @property
-    def seconds(self) -> float:
-        """Return the seconds from the beginning until the last acknowledgement, or until now."""
-        return max((self._ended or time.monotonic()) - self._began, 1e-9)
-
-    def end(self) -> None:
-        """Stop the clock: every play is acknowledged."""
-        self._ended = time.monotonic()
-
-    @property
-    def has_ended(self) -> bool:
-        """Return whether every play is acknowledged."""
-        return self._ended is not None
-
-    @property
-    def outcomes(self) -> Counter[str]:
-        """Return the plays by their outcome."""
-        return self.watch.counts if self.watch else Counter()
-
-    @property
-    def n_unreported(self) -> int:
-        """Return the number of plays that no worker has reported on."""
-        return self.watch.n_awaited if self.watch else 0
-
-
 class PlaysRun:
     """One replay of a file with playfold's columns."""
 
     def __init__(self, plays: PlaysFile, options: ReplayOptions, settings: Settings, times: LocalTimes) -> None:
         """Read nothing yet."""
         self._plays, self._options, self._settings, self._times = plays, options, settings, times
+        self._types = RowTypes(settings.signals.weights, sends_requests=options.sends_requests)
 
     def run(self) -> None:
         """Send the file, and print the result.
 
         Raises:
             PlaysFileError: The file cannot be read; the message names the row to continue from.
-            ReplayError: So did Kafka not acknowledge.
+            ReplayError: Kafka did not acknowledge; the message names the row to continue from.
         """
         n_plays = self._plays.n_plays
         verify_topics(self._settings)
-        with SetAside(self._options.set_aside, appends=self._options.from_row > 1) as aside:
-            on_bad = partial(aside.add, str(self._plays.path)) if self._options.sets_bad_aside else None
-            if self._is_in_order():
-                self._send(self._plays.pieces(self._options.from_row, on_bad), n_plays, aside)
+        from_row = self._options.from_row
+        in_order = self._is_in_order()
+        # A sorted file is read from its first row in every run, and so are the rows to set aside.
+        with SetAside(self._options.set_aside, appends=in_order and from_row > 1) as aside:
+            held = HeldRows(aside, str(self._plays.path))
+            if in_order:
+                self._send(self._read(held, from_row), n_plays, aside, held.settle)
                 return
             note(
                 f"{self._plays.path} is not in the order of its times: its plays are sorted first, "
                 "and --from counts them in that order."
             )
             with tempfile.TemporaryDirectory() as folder:
-                plays = SortedPlays(Path(folder), derives_ids=False)
-                try:
-                    for piece in self._plays.pieces(1, on_bad):
-                        _add(plays, piece)
-                except PlaysFileError as error:
-                    message = f"{error} Nothing is sent."
-                    raise PlaysFileError(message) from None
-                pieces = (piece for piece, _ in plays.pieces(self._options.from_row))
-                self._send(pieces, plays.n_plays, aside)
+                plays = self._sort(held, Path(folder))
+                self._send((piece for piece, _ in plays.pieces(from_row)), plays.n_plays, aside)
+
+    def _read(self, held: HeldRows, from_row: int = 1) -> Iterator[PlaysPiece]:
+        """Yield the plays from a row on; the rows that are not sent are held."""
+        on_bad = held.add if self._options.sets_bad_aside else None
+        pieces = self._plays.pieces(from_row, on_bad, lambda row: held.add(row, PRIVATE))
+        return held.of(self._types.leave_out(pieces, held.add))
+
+    def _sort(self, held: HeldRows, folder: Path) -> SortedPlays:
+        plays = SortedPlays(folder, derives_ids=False)
+        try:
+            for piece in self._read(held):
+                _add(plays, piece)
+                held.settle(piece.first_row + piece.n_plays)
+        except PlaysFileError as error:
+            message = f"{error} Nothing is sent."
+            raise PlaysFileError(message) from None
+        return plays
 
     def _is_in_order(self) -> bool:
         with progress_bar(quiet=self._options.as_json) as progress:
@@ -161,17 +102,18 @@ class PlaysRun:
         self._times.n_ambiguous = self._times.n_missing = 0
         return in_order
 
-    def _send(self, pieces: Iterator[PlaysPiece], n_plays: int | None, aside: SetAside) -> None:
-        options, path = self._options, str(self._plays.path)
-        types = RowTypes(
-            self._settings.signals.weights,
-            lambda row, reason, content: aside.add(path, row, reason, content),
-            sends_requests=options.sends_requests,
-        )
+    def _send(
+        self,
+        pieces: Iterator[PlaysPiece],
+        n_plays: int | None,
+        aside: SetAside,
+        settle: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        options = self._options
         with progress_bar(quiet=options.as_json) as progress:
-            count = Count(options.from_row, progress, total_of(n_plays, options))
+            count = Count(options.from_row, progress, total_of(n_plays, options), settle)
             try:
-                stopped = asyncio.run(send_all(pieces, types, options, self._settings, count))
+                stopped = asyncio.run(send_all(pieces, self._types, options, self._settings, count))
             except PlaysFileError as error:
                 message = f"{error} Every row before {count.next_row} is sent: go on with --from {count.next_row}."
                 raise PlaysFileError(message) from None
@@ -246,70 +188,3 @@ async def _end_early(wait: Coroutine[Any, Any, None], stop: asyncio.Event) -> No
     await asyncio.gather(waiting, stopping, return_exceptions=True)
     if not waiting.cancelled():
         waiting.result()
-
-
-def print_result(
-    count: Count, aside: SetAside, figures: dict[str, Any], sentence: str, *, stopped: bool, as_json: bool
-) -> None:
-    """Print the result of the replay, with further figures and sentences about it."""
-    if as_json:
-        answer = {"plays": count.n_plays, "next_row": count.next_row, "seconds": count.seconds, "stopped": stopped}
-        effects = {"outcomes": dict(count.outcomes), "unreported": count.n_unreported}
-        typer.echo(msgspec.json.encode(answer | {"set_aside": dict(aside.counts)} | figures | effects))
-    else:
-        if stopped:
-            first = f"Stopped. Every row before {count.next_row} is acknowledged: go on with --from {count.next_row}."
-        else:
-            rate = count.n_plays / count.seconds
-            first = f"Sent {count.n_plays:,} plays in {count.seconds:.1f} s ({rate:,.0f} plays/s), all acknowledged."
-        effect = describe_outcomes(count.outcomes, count.n_unreported) if count.n_plays else ""
-        typer.echo(" ".join(part for part in (first, sentence, aside.describe(), effect) if part))
-    if stopped:
-        raise typer.Exit(INTERRUPTED)
-
-
-def describe_outcomes(outcomes: Counter[str], n_unreported: int) -> str:
-    """Return the outcomes of plays in a sentence.
-
-    >>> describe_outcomes(Counter(learnt=5, capped=2), 0)
-    'Of the plays sent, workers have learnt 5; not learnt: 2 capped.'
-    """
-    if not outcomes:
-        return "No worker has reported on them yet: `playfold pulse` shows the workers."
-    n_learnt = sum(outcomes[name] for name in LEARNED)
-    others = [f"{n:,} {name}" for name, n in outcomes.most_common() if name not in LEARNED]
-    parts = [f"Of the plays sent, workers have learnt {n_learnt:,}"]
-    parts += [f"not learnt: {', '.join(others)}"] if others else []
-    parts += [f"{n_unreported:,} wait"] if n_unreported else []
-    return f"{'; '.join(parts)}."
-
-
-TIME_FIGURES = {
-    "ambiguous_times": "Times in an hour that occurs twice, taken as the first: {:,}.",
-    "missing_times": "Times in an hour that does not exist, moved on by the gap: {:,}.",
-}
-OWN_FIGURES = {"odd_lengths": "Lengths below 0 or above a day, counted as missing: {:,}."} | TIME_FIGURES
-
-
-def describe_figures(figures: dict[str, Any], sentences: dict[str, str]) -> str:
-    """Return a sentence for each figure; figures of nothing are left out."""
-    return " ".join(text.format(figures[name]) for name, text in sentences.items() if figures[name])
-
-
-def note(sentence: str) -> None:
-    """Print a sentence on stderr; stdout has the answer alone."""
-    sys.stderr.write(f"{sentence}\n")
-
-
-def progress_bar(*, quiet: bool) -> Progress:
-    """Return a bar on stderr; stdout has the answer alone."""
-    return Progress(
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-    )

@@ -18,7 +18,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 BROKERS = os.environ.get("BROKERS", "127.0.0.1:19092")
+ACKNOWLEDGED_S = 30  # Kafka acknowledges a record within these seconds, or it is sent again
 Record = tuple[str, bytes | None, bytes]  # topic, key, value
+Failure = tuple[Record, KafkaError | TimeoutError]
 
 
 class SteadyProducer:
@@ -35,7 +37,7 @@ class SteadyProducer:
         with suppress(KafkaError, TimeoutError):
             await asyncio.wait_for(self._producer.stop(), 5)
 
-    async def send(self, records: list[Record]) -> list[tuple[Record, KafkaError]]:
+    async def send(self, records: list[Record]) -> list[Failure]:
         """Send records and wait for their acknowledgement; return those that Kafka refuses, each with its error."""
         unsent = await self._try(records)
         refused = []
@@ -44,9 +46,9 @@ class SteadyProducer:
             refused += await self._try([record])
         return refused
 
-    async def _try(self, records: list[Record]) -> list[tuple[Record, KafkaError]]:
+    async def _try(self, records: list[Record]) -> list[Failure]:
         """Send records; return those that failed. After a failure, begin anew with another producer."""
-        failed = []
+        failed: list[Failure] = []
         sent = []
         for record in records:
             topic, key, value = record
@@ -56,8 +58,8 @@ class SteadyProducer:
                 failed.append((record, error))
         for record, future in sent:
             try:
-                await asyncio.wait_for(future, 30)
-            except KafkaError as error:
+                await asyncio.wait_for(future, ACKNOWLEDGED_S)
+            except (KafkaError, TimeoutError) as error:
                 failed.append((record, error))
         if failed:
             await self.stop()

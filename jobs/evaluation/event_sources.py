@@ -12,10 +12,10 @@ from model.arrays import Flags, Floats, Keys
 from model.evaluation.event_log import Events, events_of
 from state.keys import item_key
 from streams.event_time import counted_at_ms
-from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
 from streams.settings.users import SignalSettings
-from streams.signal_weight import PLAY, SignalWeights, Worth
+from streams.signal_weight import NOTHING, PLAY, SignalWeights, Worth
 
 STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 """The weight of a rating as a signal: three and more stars count for a film, fewer against it."""
@@ -24,7 +24,8 @@ STARS = {1: -1.0, 2: -0.5, 3: 0.5, 4: 1.0, 5: 2.0}
 def events_of_file(plays: PlaysFile, signals: SignalSettings, on_progress: ProgressCallback = no_progress) -> Events:
     """Read all plays and other signals of a file.
 
-    Signals of the future count as of now, and plays of which nothing was heard are left out, as a worker does it.
+    Signals of the future count as of now. Plays of which nothing was heard are left out, as a worker does it. So are
+    private plays.
 
     Args:
         plays: The file.
@@ -56,6 +57,9 @@ def _worths(piece: PlaysPiece, signal_weights: SignalWeights, plays: PlaysFile) 
     """Return the worth of a piece's signals."""
     worths = []
     for row, (kind, *lengths) in enumerate(zip(piece.types, piece.ms_played, piece.duration_ms, strict=True)):
+        if kind == LEFT_OUT:
+            worths.append(NOTHING)
+            continue
         if (kind or PLAY) not in signal_weights.types:
             message = (
                 f"Row {piece.first_row + row} of {plays.path}: type is {kind!r}, which is none of "

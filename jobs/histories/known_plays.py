@@ -1,7 +1,7 @@
 """The plays of some listeners that count already, as far as their records remember them."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from state.keys import item_key, play_id_key
@@ -9,7 +9,7 @@ from state.users.record import UserRecord, applied_offset_of, is_forgotten
 from streams.files.formats.ids import play_id_of
 from streams.partitioning import partition_of
 from streams.readers.lag import lag_of
-from streams.readers.log_reader import read_topic
+from streams.readers.log_reader import Span, read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -95,17 +95,26 @@ def _take(values: dict[bytes, bytes], user: bytes, value: bytes | None) -> None:
 
 
 async def await_workers(settings: Settings) -> int:
-    """Wait until workers have committed all plays, while they make progress; return the plays that still wait.
+    """Wait until workers have committed all plays of now, while they make progress; return the plays that still wait.
+
+    Plays that producers send meanwhile are not waited for.
 
     Raises:
         LogReadError: Kafka does not answer.
     """
     loop = asyncio.get_running_loop()
     async with lag_of(settings) as lag:
-        fewest, stalled_at = await lag.plays(), loop.time() + STALLED_S
+        spans = await lag.spans()
+        ends = {partition: span.end for partition, span in spans.items()}
+        fewest, stalled_at = _n_before(ends, spans), loop.time() + STALLED_S
         while fewest and loop.time() < stalled_at:
             await asyncio.sleep(POLL_S)
-            n_waiting = await lag.plays()
+            n_waiting = _n_before(ends, await lag.spans())
             if n_waiting < fewest:
                 fewest, stalled_at = n_waiting, loop.time() + STALLED_S
     return fewest
+
+
+def _n_before(ends: Mapping[int, int], waiting: Mapping[int, Span]) -> int:
+    """Return the number of plays that wait and stand before the ends."""
+    return sum(max(0, ends.get(partition, 0) - span.start) for partition, span in waiting.items())

@@ -71,7 +71,8 @@ def to_tags(column: pa.Array) -> pa.Array:
         text = without_empty(column.cast(pa.string()))
         column = pc.split_pattern(text, LIST_SEPARATOR)
     check_range(pc.list_value_length(column), 0, TAGS_MAX)
-    check_range(pc.utf8_length(pc.list_flatten(column).cast(pa.string())), 1, WORD_LENGTH_MAX)
+    column = column.cast(pa.list_(pa.string()))
+    check_range(pc.utf8_length(pc.list_flatten(column)), 1, WORD_LENGTH_MAX)
     return column
 
 

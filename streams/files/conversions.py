@@ -1,12 +1,12 @@
-"""Conversions of columns: ids, times, durations and types, with the limits of a record."""
+"""Conversions of columns: ids, times, durations, types and flags, with the limits of a record."""
 
-from collections.abc import Callable
 from typing import get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Meta
 
+from streams.files.formats.times import LocalTimes, moment_ms
 from streams.messages.events import Play
 from streams.messages.records import DAY_MS
 
@@ -17,8 +17,7 @@ _TIMES: Meta = get_type_hints(Play, include_extras=True)["played_at_ms"].__metad
 EARLIEST_MS, LATEST_MS = int(_TIMES.ge or 0), int(_TIMES.lt or 0) - 1
 # Epoch seconds are below it until 2099; epoch milliseconds are above it from 1973 on.
 SECONDS_MAX = 1e11
-LocalMs = Callable[[str], int | None]
-"""Returns a time without a zone as milliseconds since 1970, None if it is no time."""
+_TRUE, _FALSE = pa.array(["true", "1", "1.0"]), pa.array(["false", "0", "0.0", None])
 
 
 def to_ids(column: pa.Array) -> pa.Array:
@@ -35,17 +34,25 @@ def to_ids(column: pa.Array) -> pa.Array:
     return ids
 
 
-def to_epoch_ms(column: pa.Array, local_ms: LocalMs | None = None) -> pa.Array:
+def to_epoch_ms(column: pa.Array, local: LocalTimes | None = None) -> pa.Array:
     """Return times as milliseconds since 1970.
 
     Args:
         column: The times.
-        local_ms: Reads times without a zone. Left out, such a Parquet timestamp is UTC, and such a text an error.
+        local: Reads times without a zone, and counts them unless the column has an error. Left out, such a Parquet
+            timestamp is UTC, and such a text an error.
 
     Raises:
         ArrowInvalid: A value is no time, or out of range.
     """
-    if pa.types.is_timestamp(column.type) and (local_ms is None or column.type.tz):
+    if local is None:
+        return _epoch_ms(column, None)
+    with local.counted_unless_failed():
+        return _epoch_ms(column, local)
+
+
+def _epoch_ms(column: pa.Array, local: LocalTimes | None) -> pa.Array:
+    if pa.types.is_timestamp(column.type) and (local is None or column.type.tz):
         times = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
     else:
         if pa.types.is_binary(column.type) or pa.types.is_dictionary(column.type):
@@ -55,7 +62,7 @@ def to_epoch_ms(column: pa.Array, local_ms: LocalMs | None = None) -> pa.Array:
             scaled = pc.if_else(pc.less(pc.abs(numbers), SECONDS_MAX), pc.multiply(numbers, 1000.0), numbers)
             times = pc.round(scaled).cast(pa.int64())
         except pa.ArrowInvalid:
-            times = _moments(column, local_ms)
+            times = _moments(column, local)
     check_range(times, EARLIEST_MS, LATEST_MS)
     return times
 
@@ -66,16 +73,16 @@ def _numbers(column: pa.Array) -> pa.Array:
     return column.cast(pa.float64())
 
 
-def _moments(column: pa.Array, local_ms: LocalMs | None) -> pa.Array:
+def _moments(column: pa.Array, local: LocalTimes | None) -> pa.Array:
     try:
         moments = column.cast(pa.timestamp("ns", "UTC"))
-        if local_ms is None or not pa.types.is_timestamp(column.type):
+        if local is None or not pa.types.is_timestamp(column.type):
             return moments.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
     except pa.ArrowInvalid:
-        if local_ms is None:
+        if local is None:
             raise
     texts = column.cast(pa.string()).to_pylist()
-    times = [None if text is None else local_ms(text) for text in texts]
+    times = [None if text is None else moment_ms(text, local) for text in texts]
     if any(time is None for time, text in zip(times, texts, strict=True) if text is not None):
         raise pa.ArrowInvalid
     return pa.array(times, pa.int64())
@@ -109,6 +116,23 @@ def to_types(column: pa.Array) -> pa.Array:
     if not pc.all(pc.match_substring_regex(types.drop_null(), _TYPE)).as_py() and len(types.drop_null()):
         raise pa.ArrowInvalid
     return types
+
+
+def to_flags(column: pa.Array) -> pa.Array:
+    """Return flags; an empty text is missing. Letter case does not matter.
+
+    Raises:
+        ArrowInvalid: A value spells neither true nor false.
+    """
+    if pa.types.is_boolean(column.type):
+        return column
+    if pa.types.is_floating(column.type):
+        column = column.cast(pa.int64())
+    words = pc.utf8_lower(without_empty(column.cast(pa.string())))
+    is_true = pc.is_in(words, value_set=_TRUE)
+    if not pc.all(pc.or_(is_true, pc.is_in(words, value_set=_FALSE)), min_count=0).as_py():
+        raise pa.ArrowInvalid
+    return is_true
 
 
 def without_empty(text: pa.Array) -> pa.Array:

@@ -29,8 +29,8 @@ class ImportSource:
     Attributes:
         done: The bytes that were read so far.
         formats: The titles of the formats that were found.
-        n_files: Files of plays.
-        n_other_files: Files of an archive or folder that are none; they are ignored.
+        n_files: Files of plays that were read, at least up to damage.
+        n_other_files: Files of an archive or folder that have none; they are ignored.
         n_rows: Rows that were read.
         damage: The errors of files that were read in part, if the caller asked for that.
     """
@@ -60,29 +60,37 @@ class ImportSource:
             PlaysFileError: There is no file of plays, or it cannot be read to its end.
         """
         unusable: PlaysFileError | None = None
-        for member in members_of(self._path, self.done):
+        for member in members_of(self._path, self.done, self._take_damage):
             form = self._format_of(member)
             if form is None:
                 self.n_other_files += 1
                 continue
             try:
-                self.n_files += 1
-                self.formats[form.title] = None
                 yield from self._rows_of(member, form)
             except UnusableFileError as error:
-                self.n_files -= 1
-                self.formats.pop(form.title)
                 unusable = error
+                self.n_other_files += 1
+                continue
             except DamagedFileError as error:
-                if not self._reads_damaged:
-                    raise
-                self.damage.append(str(error))
+                self._take_damage(error)
+            self.n_files += 1
+            self.formats[form.title] = None
         if not self.n_files:
             wanted = self._format_name or ", ".join(FORMAT_NAMES)
             if unusable is not None:
                 raise unusable
+            if self.damage:
+                raise DamagedFileError(self.damage[0])
             message = f"{self._path} has no file of plays in one of these formats: {wanted}."
             raise PlaysFileError(message)
+
+    def _take_damage(self, error: DamagedFileError) -> None:
+        """Remember damage, or end reading if the caller wants whole files only."""
+        if not self._reads_damaged:
+            raise error
+        # An archive that is damaged within a file has the error of the file, too.
+        if not any(str(error).rstrip(".") in sentence for sentence in self.damage):
+            self.damage.append(str(error))
 
     def _format_of(self, member: Member) -> Format | None:
         form = format_of(Head(member.stream.peek(BUFFER_BYTES), member.name), self._format_name)
@@ -102,7 +110,8 @@ class ImportSource:
             message = f"{member.name}: {error}: name its zone with --timezone, such as --timezone Europe/Berlin."
             raise PlaysFileError(message) from None
         except DamagedFileError as error:
-            named = str(error) if member.name in str(error) else f"{member.name} cannot be read further: {error}."
+            fault = str(error).rstrip(".")
+            named = f"{fault}." if member.name in fault else f"{member.name} cannot be read further: {fault}."
             message = f"{named} {n_rows:,} of its rows were read before."
             raise DamagedFileError(message) from None
         except UnusableFileError as error:
@@ -146,13 +155,16 @@ def recognise(path: Path, own_columns: set[str]) -> Format | None:
     Raises:
         PlaysFileError: The packaging cannot be read.
     """
-    for member in members_of(path):
+    damage: list[DamagedFileError] = []
+    for member in members_of(path, on_damage=damage.append):
         head = Head(member.stream.peek(BUFFER_BYTES), member.name)
         if _has(own_columns, head) and member.name == str(path):
             return None
         form = format_of(head)
         if form is not None:
             return form
+    if damage:
+        raise damage[0]
     return None
 
 

@@ -15,13 +15,15 @@ from streams.files.conversions import (
     ID_LENGTH_MAX,
     LATEST_MS,
     TYPE_LENGTH_MAX,
-    LocalMs,
     to_durations,
     to_epoch_ms,
+    to_flags,
     to_ids,
     to_play_ids,
     to_types,
 )
+from streams.files.formats.times import LocalTimes
+from streams.messages.events import WISHES
 
 
 class PlaysFileError(ValueError):
@@ -60,7 +62,22 @@ class PlaysPiece(NamedTuple):
 LEFT_OUT = "\0"
 """The type of a row that is not sent; no type of a file has this character."""
 OnBadRow = Callable[[int, str, Any], None]
-"""Called with the number of a row, counted from 1, the reason and its content."""
+"""Called with the number of a row, counted from 1, the reason and its content; None if it must not be written."""
+
+
+class Checks(NamedTuple):
+    """The treatment of private plays, and of values that do not fit."""
+
+    odd_lengths: Counter[str] | None = None
+    """Gets the number of durations that cannot be, by field. They count as missing."""
+    times: LocalTimes | None = None
+    """Reads times without a zone."""
+    learns_private: bool = False
+    """Whether private plays are plays like others."""
+    on_bad: OnBadRow | None = None
+    """Called with every row that has a value which does not fit. None: such a value is an error."""
+    on_private: Callable[[int], object] = lambda _: None
+    """Called with the number of every private play that is left out."""
 
 
 class ColumnRule(NamedTuple):
@@ -76,7 +93,10 @@ _YEARS = [datetime.fromtimestamp(ms / 1000, UTC).year for ms in (EARLIEST_MS, LA
 _TIME = f"is no time from {_YEARS[0]} to {_YEARS[1]}, in RFC 3339 with its zone or in epoch seconds or milliseconds"
 _DURATION = "is no whole number of milliseconds"
 LENGTHS = ("ms_played", "duration_ms")
+PRIVATE = "private"
 RULES = {
+    # The first column, so that a row is known to be private before a value of it is reported.
+    PRIVATE: ColumnRule(to_flags, required=False, mismatch="is neither true nor false"),
     "user_id": ColumnRule(to_ids, required=True, mismatch=_ID),
     "item_id": ColumnRule(to_ids, required=True, mismatch=_ID),
     "played_at": ColumnRule(to_epoch_ms, required=True, mismatch=_TIME),
@@ -89,59 +109,77 @@ RULES = {
 }
 
 
-def rules_with(local_ms: LocalMs | None) -> dict[str, ColumnRule]:
+def rules_with(times: LocalTimes | None) -> dict[str, ColumnRule]:
     """Return the rules of columns under which a time may be local."""
-    if local_ms is None:
+    if times is None:
         return RULES
-    rule = RULES["played_at"]._replace(convert=partial(to_epoch_ms, local_ms=local_ms))
+    rule = RULES["played_at"]._replace(convert=partial(to_epoch_ms, local=times))
     return RULES | {"played_at": rule}
 
 
-def check_piece(
-    table: pa.Table,
-    first_row: int,
-    path: Path,
-    odd_lengths: Counter[str] | None = None,
-    local_ms: LocalMs | None = None,
-    on_bad: OnBadRow | None = None,
-) -> PlaysPiece:
+def check_piece(table: pa.Table, first_row: int, path: Path, checks: Checks) -> PlaysPiece:
     """Check every value of some rows.
 
     Args:
         table: Columns named as in `RULES`, of any type; optional columns may be missing.
         first_row: Row of the file that the table begins with.
         path: The file.
-        odd_lengths: Gets the number of durations that cannot be, by field. They count as missing.
-        local_ms: Reads times without a zone.
-        on_bad: Called with every row that has a value which does not fit. The piece has the row with the type
-            `LEFT_OUT`. None: such a value is an error.
+        checks: The treatment of bad rows and of private plays. If they are left out, the piece has them with the type
+            `LEFT_OUT`.
 
     Raises:
         PlaysFileError: A value does not fit its column.
     """
-    bad: dict[int, str] | None = None if on_bad is None else {}
-    rules = rules_with(local_ms).items()
-    values = {field: read_column(table, field, rule, first_row, path, bad) for field, rule in rules}
-    if on_bad is not None and bad:
-        _leave_out(table, first_row, bad, values, on_bad)
-    if odd_lengths is not None:
-        for field in LENGTHS:
-            odd_lengths[field] += _n_given(table, field) - sum(length is not None for length in values[field])
+    bad: dict[int, str] | None = None if checks.on_bad is None else {}
+    rules = rules_with(checks.times)
+    if checks.learns_private:
+        rules = {field: rule for field, rule in rules.items() if field != PRIVATE}
+    values = {field: read_column(table, field, rule, first_row, path, bad) for field, rule in rules.items()}
+    flags = zip(values.pop(PRIVATE, ()), values["type"], strict=False)
+    # A user request that is marked private is a user request.
+    private = {row for row, (is_private, kind) in enumerate(flags) if is_private and kind not in WISHES}
+    if private or bad:
+        _leave_out(table, first_row, private, bad or {}, values, checks)
+    if checks.odd_lengths is not None:
+        _count_odd(table, values, checks.odd_lengths)
     return PlaysPiece(first_row, *values.values())
 
 
 def _leave_out(
-    table: pa.Table, first_row: int, bad: dict[int, str], values: dict[str, list[Any]], on_bad: OnBadRow
+    table: pa.Table,
+    first_row: int,
+    private: set[int],
+    bad: dict[int, str],
+    values: dict[str, list[Any]],
+    checks: Checks,
 ) -> None:
-    """Report bad rows, and give each the type of a row that is left out, and the time of a good one."""
-    for row, field in sorted(bad.items()):
-        content = {name: _plain(table[name][row].as_py()) for name in table.column_names}
-        on_bad(first_row + row, f"rows whose {field} {RULES[field].mismatch}", content)
+    """Report private plays and bad rows, and give each the type `LEFT_OUT` and the time of a good row.
+
+    The content of a row that may be private is not reported.
+    """
+    for row in sorted(private | bad.keys()):
         values["type"][row] = LEFT_OUT
+        if row in private:
+            checks.on_private(first_row + row)
+        elif checks.on_bad is not None:
+            field = bad[row]
+            content = {name: _plain(table[name][row].as_py()) for name in table.column_names}
+            reason = f"rows whose {field} {RULES[field].mismatch}"
+            checks.on_bad(first_row + row, reason, None if field == PRIVATE else content)
     times = values["played_at"]
     last = next((time for time in times if time is not None), EARLIEST_MS)
     for row, time in enumerate(times):
         last = times[row] = last if time is None else time
+
+
+def _count_odd(table: pa.Table, values: dict[str, list[Any]], odd_lengths: Counter[str]) -> None:
+    """Count the durations that are given and missing all the same, of rows that are not left out."""
+    is_sent = [kind != LEFT_OUT for kind in values["type"]]
+    for field in LENGTHS:
+        if field in table.column_names:
+            n_given = _n_given(table.select([field]).filter(pa.array(is_sent)), field)
+            lengths = zip(values[field], is_sent, strict=True)
+            odd_lengths[field] += n_given - sum(length is not None and sent for length, sent in lengths)
 
 
 def _plain(value: object) -> object:
@@ -150,8 +188,6 @@ def _plain(value: object) -> object:
 
 def _n_given(table: pa.Table, field: str) -> int:
     """Return the number of values in a column that are not missing and not empty."""
-    if field not in table.column_names:
-        return 0
     column = table[field]
     if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
         return int(pc.sum(pc.greater(pc.binary_length(column), 0)).as_py() or 0)

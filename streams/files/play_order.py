@@ -32,7 +32,7 @@ def is_in_order(
         passes_bad: Whether a time that cannot be read is passed; otherwise it ends the look.
     """
     bad: dict[int, str] | None = {} if passes_bad else None
-    latest_ms, rule = 0, rules_with(plays.local_ms)["played_at"]
+    latest_ms, rule = 0, rules_with(plays.times)["played_at"]
     try:
         for row, table in tables_of(plays.path, _TimeColumn(played_at=plays.columns.played_at)):
             times = [latest_ms, *_times(table, rule, row, plays.path, bad)]

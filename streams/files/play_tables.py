@@ -13,8 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from streams.files.play_columns import PlaysFileError
-from streams.files.unpacked import READ_ERRORS, check_regular, open_unpacked, printable, reason_of
-from streams.process.format_text import decode_reason
+from streams.files.unpacked import READ_ERRORS, check_regular, open_unpacked, reason_of
+from streams.process.format_text import decode_reason, printable
 
 BLOCK_BYTES = 1 << 21
 """Longest line of a text file."""
@@ -36,6 +36,8 @@ class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
     """The required fields, and the options that name their columns."""
     lists: ClassVar[frozenset[str]] = frozenset()
     """The fields that may be lists of texts."""
+    flags: ClassVar[frozenset[str]] = frozenset()
+    """The fields that may be true or false."""
 
     def among(self, names: list[str], path: Path) -> dict[str, str]:
         """Return the columns that are among the names in the file, by field.
@@ -57,6 +59,7 @@ class Columns(FileColumns, frozen=True, kw_only=True):
 
     noun: ClassVar[str] = "play"
     options: ClassVar[dict[str, str]] = OPTIONS
+    flags: ClassVar[frozenset[str]] = frozenset({"private"})
 
     user_id: str = "user_id"
     item_id: str = "item_id"
@@ -65,6 +68,7 @@ class Columns(FileColumns, frozen=True, kw_only=True):
     duration_ms: str = "duration_ms"
     play_id: str = "play_id"
     type: str = "type"
+    private: str = "private"
 
 
 @contextmanager
@@ -123,7 +127,23 @@ def read_parquet(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     with named_errors(path, "read"), pq.ParquetFile(path) as file:
         wanted = columns.among(file.schema_arrow.names, path)
         for batch in file.iter_batches(BATCH_ROWS, columns=list(wanted.values())):
-            yield pa.Table.from_batches([batch]).select(list(wanted.values())).rename_columns(list(wanted))
+            table = pa.Table.from_batches([batch]).select(list(wanted.values())).rename_columns(list(wanted))
+            yield pa.table({name: _as_bytes(table[name]) for name in table.column_names})
+
+
+def _as_bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return texts as bytes; Parquet promises UTF-8 without checking it, and the later conversion names the row."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+        column = column.cast(kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return column.cast(pa.list_(pa.binary())) if _is_text(kind.value_type) else column
+    return column.cast(pa.binary()) if _is_text(kind) else column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
 
 
 def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
@@ -134,6 +154,7 @@ def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     names = msgspec.structs.asdict(columns)
     kinds: dict[str, Any] = dict.fromkeys(names, str | int | float | None)
     kinds |= dict.fromkeys(columns.lists, str | int | float | list[str] | None)
+    kinds |= dict.fromkeys(columns.flags, str | int | float | bool | None)
     fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in names]
     row_type = msgspec.defstruct("Row", fields, rename=names, gc=False)
     decode = msgspec.json.Decoder(row_type).decode

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.files.containers import is_packed
-from streams.files.conversions import LocalMs
-from streams.files.play_columns import OnBadRow, PlaysFileError, PlaysPiece, check_piece
+from streams.files.formats.times import LocalTimes
+from streams.files.play_columns import Checks, OnBadRow, PlaysFileError, PlaysPiece, check_piece
 from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
 from streams.files.unpacked import BUFFER_BYTES, check_regular, open_unpacked
 
@@ -25,8 +25,10 @@ class PlaysFile(NamedTuple):
     columns: Columns = Columns()
     odd_lengths: Counter[str] | None = None
     """Gets the number of durations that cannot be, by field; they count as missing."""
-    local_ms: LocalMs | None = None
+    times: LocalTimes | None = None
     """Reads times without a zone."""
+    learns_private: bool = False
+    """Whether private plays are plays like others; otherwise they are left out."""
 
     @property
     def n_plays(self) -> int | None:
@@ -37,22 +39,27 @@ class PlaysFile(NamedTuple):
         """
         return n_rows_of(self.path)
 
-    def pieces(self, first_row: int = 1, on_bad: OnBadRow | None = None) -> Iterator[PlaysPiece]:
+    def pieces(
+        self,
+        first_row: int = 1,
+        on_bad: OnBadRow | None = None,
+        on_private: Callable[[int], object] = lambda _: None,
+    ) -> Iterator[PlaysPiece]:
         """Read the plays from `first_row` on; rows are counted from 1, the header not included.
 
         Args:
             first_row: The first row.
             on_bad: Called with every row that has a value which does not fit; None: such a row is an error.
+            on_private: Called with the row of every private play that is left out.
 
         Raises:
             PlaysFileError: The file or a value in it cannot be read.
         """
+        checks = Checks(self.odd_lengths, self.times, self.learns_private, on_bad, on_private)
         for row, part in tables_of(self.path, self.columns):
             n_skipped = max(0, first_row - row)
             if n_skipped < len(part):
-                yield check_piece(
-                    part.slice(n_skipped), row + n_skipped, self.path, self.odd_lengths, self.local_ms, on_bad
-                )
+                yield check_piece(part.slice(n_skipped), row + n_skipped, self.path, checks)
 
 
 def tables_of(path: Path, columns: FileColumns) -> Iterator[tuple[int, pa.Table]]:

@@ -1,6 +1,6 @@
 """Makes the record of a row by its type: a play, another signal, a user request, or none."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -27,36 +27,42 @@ class RowTypes:
     A player's events have types such as `pause` and `forget` too. So a row is a user request only if the caller asks.
     """
 
-    def __init__(
-        self,
-        signals: Collection[str] | None = None,
-        set_aside: OnBadRow | None = None,
-        *,
-        sends_requests: bool = False,
-    ) -> None:
+    def __init__(self, signals: Collection[str] | None = None, *, sends_requests: bool = False) -> None:
         """Decide by type.
 
         Args:
             signals: The types that a signal may have; None for any type that is no user request.
-            set_aside: Called with every row that is not sent.
             sends_requests: Whether a row with the type of a user request is one.
         """
-        self._signals, self._set_aside, self._sends_requests = signals, set_aside, sends_requests
+        self._signals, self._sends_requests = signals, sends_requests
+
+    def fault_of(self, kind: str | None) -> str | None:
+        """Return the reason for which a row of a type is not sent, None if it is."""
+        if kind in WISHES:
+            return None if self._sends_requests else NO_REQUEST
+        is_known = kind is None or self._signals is None or kind in self._signals
+        return None if is_known else UNKNOWN_TYPE
+
+    def leave_out(self, pieces: Iterator[PlaysPiece], on_bad: OnBadRow) -> Iterator[PlaysPiece]:
+        """Yield pieces as they come, and report their rows whose type is not sent; each gets the type `LEFT_OUT`."""
+        for piece in pieces:
+            for row, kind in enumerate(piece.types):
+                if kind is None or kind == LEFT_OUT:
+                    continue
+                fault = self.fault_of(kind)
+                if fault is not None:
+                    on_bad(piece.first_row + row, fault, _content(piece, row))
+                    piece.types[row] = LEFT_OUT
+            yield piece
 
     def record(self, piece: PlaysPiece, row: int) -> bytes | None:
-        """Return the record of a row, JSON; None if it is set aside."""
+        """Return the record of a row, JSON; None for a row that is not sent."""
         kind = piece.types[row]
-        if kind == LEFT_OUT:
-            return None
         if kind is not None:
+            if kind == LEFT_OUT or self.fault_of(kind) is not None:
+                return None
             if kind in WISHES:
-                if self._sends_requests:
-                    return _encode(_REQUESTS[kind](piece.user_ids[row], piece.item_ids[row]))
-                self._leave_out(piece, row, NO_REQUEST)
-                return None
-            if self._signals is not None and kind not in self._signals:
-                self._leave_out(piece, row, UNKNOWN_TYPE)
-                return None
+                return _encode(_REQUESTS[kind](piece.user_ids[row], piece.item_ids[row]))
         return _encode(
             Play(
                 user_id=piece.user_ids[row],
@@ -69,12 +75,11 @@ class RowTypes:
             )
         )
 
-    def _leave_out(self, piece: PlaysPiece, row: int, reason: str) -> None:
-        if self._set_aside is not None:
-            content = {
-                "user_id": piece.user_ids[row],
-                "item_id": piece.item_ids[row],
-                "played_at_ms": piece.played_at_ms[row],
-                "type": piece.types[row],
-            }
-            self._set_aside(piece.first_row + row, reason, content)
+
+def _content(piece: PlaysPiece, row: int) -> dict[str, Any]:
+    return {
+        "user_id": piece.user_ids[row],
+        "item_id": piece.item_ids[row],
+        "played_at_ms": piece.played_at_ms[row],
+        "type": piece.types[row],
+    }

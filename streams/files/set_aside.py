@@ -1,11 +1,15 @@
 """Rows of a file that are no plays: counted by reason, and written to a file of JSON lines with their reason."""
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Self
 
 import msgspec
+
+from streams.files.play_columns import PlaysPiece
+from streams.process.format_text import encodable
 
 ROWS_MAX = 10_000
 """Most rows that are written; the others are counted only."""
@@ -61,7 +65,7 @@ class SetAside:
             return
         if self._file is None:
             self._file = self.path.open(self._mode)
-        line = {"file": file, "row": row, "reason": reason, "content": _shorten(content)}
+        line = {"file": encodable(file), "row": row, "reason": reason, "content": _shorten(content)}
         self._file.write(_encode(line) + b"\n")
 
     def describe(self) -> str:
@@ -71,8 +75,45 @@ class SetAside:
         common = self.counts.most_common(LISTED_REASONS)
         listed = ", ".join(f"{reason} ({n:,})" for reason, n in common)
         more = ", ..." if len(self.counts) > len(common) else ""
-        written = f" The first {ROWS_MAX:,} are in {self.path}." if self.n_rows > ROWS_MAX else f" See {self.path}."
+        path = encodable(str(self.path))
+        written = f" The first {ROWS_MAX:,} are in {path}." if self.n_rows > ROWS_MAX else f" See {path}."
         return f"Set aside: {listed}{more}.{written if self._file is not None else ''}"
+
+
+class _HeldRow(NamedTuple):
+    row: int
+    reason: str
+    content: Any
+
+
+class HeldRows:
+    """Rows of a file that are set aside when Kafka has acknowledged the plays up to them.
+
+    A replay that ends early is resumed at a row, and reads that row and the later ones again. So none of them may be in
+    the file of rows set aside before.
+    """
+
+    def __init__(self, aside: SetAside, file: str) -> None:
+        """Hold no rows."""
+        self._aside, self._file = aside, file
+        self._read: list[_HeldRow] = []
+        self._held: deque[_HeldRow] = deque()
+
+    def add(self, row: int, reason: str, content: Any = None) -> None:
+        """Hold a row of the piece that is being read."""
+        self._read.append(_HeldRow(row, reason, content))
+
+    def of(self, pieces: Iterator[PlaysPiece]) -> Iterator[PlaysPiece]:
+        """Yield pieces as they come; reading a piece adds its rows in any order."""
+        for piece in pieces:
+            self._held.extend(sorted(self._read, key=lambda held: held.row))
+            self._read = []
+            yield piece
+
+    def settle(self, next_row: int) -> None:
+        """Set aside the rows before the row to resume at."""
+        while self._held and self._held[0].row < next_row:
+            self._aside.add(self._file, *self._held.popleft())
 
 
 def _shorten(content: Any) -> str | None:
@@ -82,10 +123,10 @@ def _shorten(content: Any) -> str | None:
     if isinstance(content, bytes):
         text = content[:CONTENT_BYTES_MAX].decode(errors="backslashreplace")
     elif isinstance(content, str):
-        text = content
+        text = content[:CONTENT_BYTES_MAX]
     else:
         try:
             text = _encode(content).decode(errors="backslashreplace")
         except (ValueError, TypeError, RecursionError):
             text = "a value that is no JSON"
-    return text[:CONTENT_BYTES_MAX].encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "backslashreplace")[:CONTENT_BYTES_MAX].decode(errors="ignore")

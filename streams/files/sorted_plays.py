@@ -18,6 +18,8 @@ RUNS_MAX = 500
 USERS_MAX = 1000
 """Listeners whose earlier plays can be looked up."""
 PIECE_PLAYS = 10_000
+RUN_BATCH_PLAYS = 500
+"""Plays of a run that are in memory at once while the runs are merged."""
 NAMES_MAX = 1_000_000
 """Most items whose names stand apart from their plays."""
 TIED_MAX = 100_000
@@ -149,8 +151,8 @@ class SortedPlays:
         run = self._folder / f"{len(self._runs)}.arrow"
         options = pa.ipc.IpcWriteOptions(compression=_COMPRESSION)
         with pa.OSFile(str(run), "wb") as file, pa.ipc.new_file(file, _SCHEMA, options=options) as writer:
-            for start in range(0, len(self._entries), PIECE_PLAYS):
-                columns: list[Any] = [*zip(*self._entries[start : start + PIECE_PLAYS], strict=True)]
+            for start in range(0, len(self._entries), RUN_BATCH_PLAYS):
+                columns: list[Any] = [*zip(*self._entries[start : start + RUN_BATCH_PLAYS], strict=True)]
                 arrays = [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
                 writer.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
         self._runs.append(run)

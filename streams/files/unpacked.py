@@ -18,6 +18,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from streams.files.play_columns import PlaysFileError
+from streams.process.format_text import printable
 
 BUFFER_BYTES = 1 << 18
 """Bytes of a member that a reader can look at before it reads."""
@@ -82,11 +83,6 @@ def reason_of(error: BaseException) -> str:
     return printable(str(text).partition("\n")[0].strip().rstrip(".:")) or type(error).__name__
 
 
-def printable(text: str) -> str:
-    """Return the beginning of a text of a file without characters that could control a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:300])
-
-
 def check_regular(path: Path) -> None:
     """Check that a path is a file that can be read.
 
@@ -143,7 +139,10 @@ def _unpack(stream: io.BufferedReader, name: object) -> io.BufferedReader:
         stream = io.BufferedReader(Source(decompress(stream), name, stream), BUFFER_BYTES)
     head = stream.peek(BUFFER_BYTES)
     encoding = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
-    return stream if encoding is None else io.BufferedReader(_Transcoded(stream, encoding, name), BUFFER_BYTES)
+    if encoding is None:
+        return stream
+    # A source fills its buffer, so that the beginning of the text is as long as that of any other file.
+    return io.BufferedReader(Source(_Transcoded(stream, encoding, name), name), BUFFER_BYTES)
 
 
 def _decompressor(head: bytes) -> Callable[[IO[bytes]], Any] | None:

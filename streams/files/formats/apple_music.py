@@ -16,6 +16,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    each,
     length_of,
 )
 from streams.files.formats.text_rows import records_of
@@ -43,15 +44,14 @@ def is_apple_music(head: Head) -> bool:
 
 
 def read_apple_music(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the plays of a file: the events that end a play, from the time of its start.
+    """Return the plays of a file: the events that end a play, from the time of its start.
 
     Newer copies name no artist and no id: the album stands for the artist in the id of an item.
 
     Raises:
         NoTimezoneError: Times are local and their zone is unknown.
     """
-    for record in records_of(stream, _COLUMNS):
-        yield record if isinstance(record, NoPlay) else _row(record, options.times)
+    return each(records_of(stream, _COLUMNS), lambda record: _row(record, options.times))
 
 
 def _row(record: dict[str, str], times: LocalTimes) -> Row:

@@ -20,6 +20,7 @@ from streams.files.formats.rows import (
     text_of,
 )
 from streams.files.formats.times import number_ms
+from streams.files.play_columns import PlaysFileError
 
 NOW_PLAYING = "rows of a track that is playing now"
 _PAGES = frozenset(
@@ -43,16 +44,44 @@ def is_lastfm(head: Head) -> bool:
 
 
 def read_lastfm(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the scrobbles of a file, newest first as the API gives them. `date.uts` is the start of a play."""
+    """Yield the scrobbles of a file, newest first as the API gives them. `date.uts` is the start of a play.
+
+    A page can name its listener behind its tracks. So pages that stand one after the other have one listener; the
+    pages of an array have each their own.
+
+    Raises:
+        PlaysFileError: Pages one after the other have several listeners.
+    """
     del options
     match = _USER_IN_HEAD.search(stream.peek(1))
     user_id = match[1].decode("utf-8", "replace") if match else None
     for prefix, element in objects_of(stream, _PLACES):
         if isinstance(element, str):
-            user_id = element if prefix not in _PAGES else user_id
+            if prefix not in _PAGES:
+                user_id = _same(user_id, element)
             continue
+        listener = _listener(element) or user_id
         for track in _tracks(element):
-            yield _row(track, user_id)
+            yield _row(track, listener)
+
+
+def _same(user_id: str | None, of_page: str) -> str:
+    """Return the listener of a page.
+
+    Raises:
+        PlaysFileError: The page before it has another one.
+    """
+    if user_id not in {None, of_page}:
+        message = f"has pages of several listeners, {user_id!r} and {of_page!r} among them: put each into its own file."
+        raise PlaysFileError(message)
+    return of_page
+
+
+def _listener(element: dict[str, Any]) -> str:
+    """Return the listener that a page of an array names, empty if it is a track or names none."""
+    page = element.get("recenttracks", element)
+    attributes = page.get("@attr") if isinstance(page, dict) else None
+    return text_of(attributes.get("user")) if isinstance(attributes, dict) else ""
 
 
 def _tracks(element: dict[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from streams.files.formats.head import Head
 from streams.files.formats.ids import item_id_of
-from streams.files.formats.rows import NO_ITEM, NO_TIME, SONG, ImportedPlay, ImportOptions, NoPlay, Row, checked
+from streams.files.formats.rows import NO_ITEM, NO_TIME, SONG, ImportedPlay, ImportOptions, NoPlay, Row, checked, each
 from streams.files.formats.text_rows import csv_rows, records_of
 from streams.files.formats.times import LocalTimes, local_ms, moment_ms, number_ms
 
@@ -59,30 +59,29 @@ def _time_of(fields: list[str]) -> str:
 
 
 def read_lastfm_csv(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the scrobbles of a file. `uts` is in seconds since 1970; a time without it is local.
+    """Return the scrobbles of a file. `uts` is in seconds since 1970; a time without it is local.
 
     Raises:
         NoTimezoneError: Times are local and their zone is unknown.
     """
     head = Head(stream.peek(1))
     if _is_stats(head):
-        yield from _stats_rows(stream, head)
-    elif _has_header(head):
-        for record in records_of(stream, _COLUMNS):
-            yield record if isinstance(record, NoPlay) else _row(record, options.times)
-    else:
-        for fields in csv_rows(stream):
-            yield fields if isinstance(fields, NoPlay) else _bare_row(fields, options.times)
+        return _stats_rows(stream, head)
+    if _has_header(head):
+        return each(records_of(stream, _COLUMNS), lambda record: _row(record, options.times))
+    return each(csv_rows(stream), lambda fields: _bare_row(fields, options.times))
 
 
 def _stats_rows(stream: io.BufferedReader, head: Head) -> Iterator[Row]:
-    """Yield the rows of lastfmstats, whose header ends in `Date#<listener>` and whose times are in milliseconds."""
+    """Return the rows of lastfmstats, whose header ends in `Date#<listener>` and whose times are in milliseconds."""
     names = head.columns(SEMICOLON)
     date = next(name for name in names if _STATS_DATE.match(name))
     user_id = head.first_line.rpartition("#")[2].strip(' "') if "#" in date else None
     columns: dict[str, tuple[str, ...]] = {"epoch": (date,), "artist": ("artist",), "title": ("track",)}
-    for record in records_of(stream, columns, SEMICOLON):
-        yield record if isinstance(record, NoPlay) else _row(record | {"time": ""}, LocalTimes(), user_id or None)
+    return each(
+        records_of(stream, columns, SEMICOLON),
+        lambda record: _row(record | {"time": ""}, LocalTimes(), user_id or None),
+    )
 
 
 def _bare_row(fields: list[str], times: LocalTimes) -> Row:

@@ -16,6 +16,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    each,
     text_of,
     whole_number,
 )
@@ -29,11 +30,10 @@ def is_listenbrainz(head: Head) -> bool:
 
 
 def read_listenbrainz(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the listens of a file. `listened_at` is the start of a listen in seconds since 1970."""
+    """Return the listens of a file. `listened_at` is the start of a listen in seconds since 1970."""
     del options
     is_array = stream.peek(1).lstrip()[:1] == b"["
-    for row in rows_of(stream) if is_array else lines_of_json(stream):
-        yield row if isinstance(row, NoPlay) else _row(row)
+    return each(rows_of(stream) if is_array else lines_of_json(stream), _row)
 
 
 def _row(row: dict[str, Any]) -> Row:

@@ -4,8 +4,10 @@ The titles stand in files beside them.
 """
 
 import io
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from streams.files.formats.head import Head
 from streams.files.formats.rows import (
@@ -19,84 +21,82 @@ from streams.files.formats.rows import (
     Row,
     checked,
     checked_names,
+    each,
     latin_of,
 )
 from streams.files.formats.text_rows import csv_rows, split_rows
 from streams.files.formats.times import number_ms
 
-_HEADER = ["userid", "movieid", "rating", "timestamp"]
 _RATING = r"[0-9](\.[0-9]+)?"
-_LINE = {
-    separator: re.compile(rf"^\d+{separator}\d+{separator}{_RATING}{separator}\d{{8,10}}$")
-    for separator in ("\t", "::")
-}
 
 
-_NAMES_HEADER = ["movieid", "title", "genres"]
-_NAMES_LINE = {
-    "::": re.compile(r"^\d+::[^:].*::[^:]*$"),
-    "|": re.compile(r"^\d+\|[^|]+\|[^|]*\|[^|]*\|[^|]*(\|[01]){19}$"),
-}
+class _Layout(NamedTuple):
+    """The layout of a file: CSV with a header, or lines without one."""
+
+    header: list[str]
+    lines: dict[str, re.Pattern[str]]
+    """The first line, by the separator of its fields."""
+
+
+_RATINGS = _Layout(
+    ["userid", "movieid", "rating", "timestamp"],
+    {
+        separator: re.compile(rf"^\d+{separator}\d+{separator}{_RATING}{separator}\d{{8,10}}$")
+        for separator in ("\t", "::")
+    },
+)
+_NAMES = _Layout(
+    ["movieid", "title", "genres"],
+    {
+        "::": re.compile(r"^\d+::[^:].*::[^:]*$"),
+        "|": re.compile(r"^\d+\|[^|]+\|[^|]*\|[^|]*\|[^|]*(\|[01]){19}$"),
+    },
+)
 
 
 def is_movielens(head: Head) -> bool:
     """Return whether a file is of this format."""
-    return _separator(head) is not None
-
-
-def _separator(head: Head) -> str | None:
-    if head.columns(",") == _HEADER:
-        return ","
-    return next((separator for separator, line in _LINE.items() if line.match(head.first_line)), None)
-
-
-def read_movielens(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the ratings of a file as plays at the time of the rating; the stars are ignored."""
-    del options
-    separator = _separator(Head(stream.peek(1)))
-    rows: Iterator[list[str] | NoPlay]
-    if separator in {",", None}:
-        rows = csv_rows(stream)
-        next(rows, None)
-    else:
-        rows = split_rows(stream, str(separator))
-    for row in rows:
-        yield row if isinstance(row, NoPlay) else _row(row)
+    return _separator(head, _RATINGS) is not None
 
 
 def is_movielens_names(head: Head) -> bool:
     """Return whether a file has the titles of the films: `movies.csv`, `movies.dat` or `u.item`."""
-    return _names_separator(head) is not None
+    return _separator(head, _NAMES) is not None
 
 
-def _names_separator(head: Head) -> str | None:
-    if head.columns(",") == _NAMES_HEADER:
+def _separator(head: Head, layout: _Layout) -> str | None:
+    if head.columns(",") == layout.header:
         return ","
-    return next((separator for separator, line in _NAMES_LINE.items() if line.match(head.first_line)), None)
+    return next((separator for separator, line in layout.lines.items() if line.match(head.first_line)), None)
+
+
+def read_movielens(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
+    """Return the ratings of a file as plays at the time of the rating; the stars are ignored."""
+    del options
+    return _read(stream, _RATINGS, _row)
 
 
 def read_movielens_names(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the titles of films; the older data sets are in Latin-1."""
+    """Return the titles of films; the older data sets are in Latin-1."""
     del options
-    separator = _names_separator(Head(stream.peek(1)))
-    rows: Iterator[list[str] | NoPlay]
+    return _read(stream, _NAMES, _names)
+
+
+def _read(stream: io.BufferedReader, layout: _Layout, row_of: Callable[[list[str]], Row]) -> Iterator[Row]:
+    separator = _separator(Head(stream.peek(1)), layout)
     if separator in {",", None}:
-        rows = csv_rows(stream)
-        next(rows, None)
-    else:
-        rows = split_rows(stream, str(separator))
-    for row in rows:
-        yield row if isinstance(row, NoPlay) else _names(row)
+        return each(itertools.islice(csv_rows(stream), 1, None), row_of)
+    return each(split_rows(stream, str(separator)), row_of)
 
 
 def _names(fields: list[str]) -> Row:
-    if len(fields) < len(_NAMES_HEADER):
+    if len(fields) < len(_NAMES.header):
         return NoPlay(UNREADABLE, ",".join(fields))
     return checked_names(ItemNames(fields[0].strip(), latin_of(fields[1].strip()), None, FILM), ",".join(fields))
 
 
 def _row(fields: list[str]) -> Row:
-    if len(fields) != len(_HEADER):
+    if len(fields) != len(_RATINGS.header):
         return NoPlay(UNREADABLE, ",".join(fields))
     user_id, item_id, _, at_s = (field.strip() for field in fields)
     try:

@@ -1,6 +1,7 @@
 """The rows of an export: a play, or a row that is none, with the reason."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from streams.files.conversions import EARLIEST_MS, ID_LENGTH_MAX, LATEST_MS
 from streams.files.formats.times import LocalTimes
@@ -63,6 +64,13 @@ class ItemNames(NamedTuple):
 
 
 Row = ImportedPlay | NoPlay | ItemNames
+_Read = TypeVar("_Read")
+
+
+def each(rows: Iterable[_Read | NoPlay], row_of: Callable[[_Read], Row]) -> Iterator[Row]:
+    """Yield a row for everything that was read; a row that could not be read stays as it is."""
+    for row in rows:
+        yield row if isinstance(row, NoPlay) else row_of(row)
 
 
 def checked_names(item: ItemNames, content: Any) -> Row:
@@ -89,6 +97,17 @@ def checked(play: ImportedPlay, content: Any) -> Row:
     )
 
 
+def may_be_private(flag: Any) -> bool:
+    """Return whether a row's flag does not deny that its play is private.
+
+    >>> may_be_private(True), may_be_private("true"), may_be_private("perhaps"), may_be_private("False")
+    (True, True, True, False)
+    """
+    if isinstance(flag, str):
+        return flag.strip().lower() not in {"", "false", "0"}
+    return flag is not None and bool(flag != 0)
+
+
 def _is_id(text: str) -> bool:
     return 0 < len(text) <= ID_LENGTH_MAX and text.isprintable()
 
@@ -110,9 +129,11 @@ def latin_of(text: str) -> str:
     >>> latin_of("Caf\udce9")
     'Café'
     """
-    if text.isprintable():
-        return text
-    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    return text
 
 
 def whole_number(value: Any) -> int | None:

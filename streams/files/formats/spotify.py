@@ -19,7 +19,9 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    each,
     length_of,
+    may_be_private,
     text_of,
 )
 from streams.files.formats.times import UTC_TIMES, moment_ms
@@ -36,13 +38,12 @@ def is_spotify(head: Head) -> bool:
 
 
 def read_spotify(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the plays of a file. `ts` is the end of a play in UTC, so the play began `ms_played` before."""
-    for row in rows_of(stream):
-        yield row if isinstance(row, NoPlay) else _row(row, options)
+    """Return the plays of a file. `ts` is the end of a play in UTC, so the play began `ms_played` before."""
+    return each(rows_of(stream), lambda row: _row(row, options))
 
 
 def _row(row: dict[str, Any], options: ImportOptions) -> Row:
-    if row.get("incognito_mode") is True and not options.learns_private:
+    if may_be_private(row.get("incognito_mode")) and not options.learns_private:
         return NoPlay(PRIVATE)
     end_ms = moment_ms(text_of(row.get("ts")), UTC_TIMES)
     if end_ms is None:

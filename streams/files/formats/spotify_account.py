@@ -18,6 +18,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    each,
     length_of,
     text_of,
 )
@@ -37,10 +38,9 @@ def is_spotify_account(head: Head) -> bool:
 
 
 def read_spotify_account(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the plays of a file. `endTime` is the end of a play in UTC, to the minute; there are names and no ids."""
+    """Return the plays of a file. `endTime` is the end of a play in UTC, to the minute; there are names and no ids."""
     del options
-    for row in rows_of(stream):
-        yield row if isinstance(row, NoPlay) else _row(row)
+    return each(rows_of(stream), _row)
 
 
 def _row(row: dict[str, Any]) -> Row:

@@ -1,5 +1,7 @@
 """The times of exports: with a zone, as epoch, or local."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 
 SECONDS_MAX = 1e11
@@ -42,6 +44,16 @@ class LocalTimes:
             self.n_ambiguous += is_ambiguous
             self.n_missing += not is_ambiguous
         return epoch_ms(first)
+
+    @contextmanager
+    def counted_unless_failed(self) -> Iterator[None]:
+        """Take back the counts of the block if it fails, so that reading the same times again counts them once."""
+        counts = self.n_ambiguous, self.n_missing
+        try:
+            yield
+        except BaseException:
+            self.n_ambiguous, self.n_missing = counts
+            raise
 
 
 def epoch_ms(moment: datetime) -> int:

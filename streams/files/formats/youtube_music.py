@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from streams.files.formats.head import Head
 from streams.files.formats.json_rows import rows_of
@@ -17,6 +17,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    each,
     text_of,
 )
 from streams.files.formats.times import UTC_TIMES, moment_ms
@@ -43,13 +44,12 @@ def is_youtube_page(head: Head) -> bool:
 
 
 def read_youtube_music(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
-    """Yield the songs of a file. Videos of YouTube, searches and advertisements are set aside."""
+    """Return the songs of a file. Videos of YouTube, searches and advertisements are set aside."""
     del options
-    for row in rows_of(stream):
-        yield row if isinstance(row, NoPlay) else _row(row)
+    return each(rows_of(stream), _row)
 
 
-def read_youtube_page(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
+def read_youtube_page(stream: io.BufferedReader, options: ImportOptions) -> NoReturn:
     """Reject the web page, whose times depend on the language and the zone of the account.
 
     Raises:
@@ -60,9 +60,7 @@ def read_youtube_page(stream: io.BufferedReader, options: ImportOptions) -> Iter
         "is the web page of a watch history: fetch the export again with the format JSON, "
         'which Takeout offers under "Multiple formats", "History".'
     )
-    if message:
-        raise UnusableFileError(message)
-    yield from ()
+    raise UnusableFileError(message)
 
 
 def _row(row: dict[str, Any]) -> Row:

@@ -1,5 +1,6 @@
 """Plays of a file as events: by time, with the keys that items have everywhere."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -101,3 +102,12 @@ def test_the_settings_give_the_weights_of_signals(tmp_path: Path) -> None:
     assert [True, False, False] == events.counted.tolist()
     with pytest.raises(PlaysFileError, match=r"Row 2 of .*: type is 'like', which is none of play: set PLAYFOLD_"):
         events_of_file(PlaysFile(path), settings_with(event_weights="play=1").signals)
+
+
+def test_private_plays_are_left_out(tmp_path: Path) -> None:
+    """No model is trained on them, and none is scored with them."""
+    path = tmp_path / "plays.jsonl"
+    rows = [{"user_id": "ann", "item_id": item, "played_at": AT_S} for item in ("x", "y")]
+    path.write_text("".join(json.dumps(row | {"private": row["item_id"] == "x"}) + "\n" for row in rows))
+
+    assert [(ANN, item_key("y"), 0, 1.0)] == rows_of(events_of_file(PlaysFile(path), Settings().signals))

@@ -1,9 +1,16 @@
 """Plays that a listener's record remembers."""
 
-from jobs.histories.known_plays import KnownPlays
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from jobs.histories.known_plays import KnownPlays, await_workers
 from state.keys import item_key, play_id_key
 from state.users.record import HistoryEntry, UserRecord
 from streams.files.formats.ids import play_id_of
+from streams.readers.log_reader import Span
+from streams.settings import Settings
 
 AT_S = 1_600_000_000
 
@@ -52,3 +59,45 @@ def test_a_full_history_may_have_dropped_earlier_plays() -> None:
     assert not is_known("ann", "z", ms(8))
     assert not is_known("ann", "y", ms(8))
     assert not is_known("ann", "x", ms(10))
+
+
+class FakeLag:
+    """Plays that arrive and are committed at the same pace."""
+
+    def __init__(self, committed: list[int]) -> None:
+        """Commit up to these offsets, one a look; another play arrives at each."""
+        self._committed = committed
+        self.n_looks = 0
+
+    async def spans(self) -> dict[int, Span]:
+        """Return the waiting plays of two partitions; those of the second are committed."""
+        start = self._committed[min(self.n_looks, len(self._committed) - 1)]
+        self.n_looks += 1
+        return {0: Span(start, 3 + self.n_looks), 1: Span(5, 5 + self.n_looks - 1)}
+
+
+async def waiting_of(committed: list[int], monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Await workers that commit up to these offsets; return the plays that wait, and the number of looks."""
+    lag = FakeLag(committed)
+
+    @asynccontextmanager
+    async def lag_of(_: Settings) -> AsyncIterator[FakeLag]:
+        yield lag
+
+    monkeypatch.setattr("jobs.histories.known_plays.lag_of", lag_of)
+    monkeypatch.setattr("jobs.histories.known_plays.POLL_S", 0.0)
+    monkeypatch.setattr("jobs.histories.known_plays.STALLED_S", 0.05)
+    return await await_workers(Settings()), lag.n_looks
+
+
+async def test_plays_that_arrive_meanwhile_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under steady traffic the lag is never 0."""
+    assert (0, 4) == await waiting_of([1, 2, 3, 4, 5, 6, 7, 8], monkeypatch)
+
+
+async def test_workers_that_stand_still_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plays from before that still wait are counted."""
+    n_waiting, n_looks = await waiting_of([1, 2], monkeypatch)
+
+    assert 2 == n_waiting
+    assert n_looks > 2

@@ -15,7 +15,7 @@ import pytest
 
 from streams.files.containers import members_of
 from streams.files.play_columns import PlaysFileError
-from streams.files.unpacked import BytesRead, DamagedFileError, open_unpacked
+from streams.files.unpacked import BUFFER_BYTES, BytesRead, DamagedFileError, open_unpacked
 
 TEXT = "user_id,item_id\nann,x\nbén,y\n"
 
@@ -186,3 +186,49 @@ def test_archives_in_archives_have_a_limit(tmp_path: Path) -> None:
         content = packed.getvalue()
 
     assert fault_of(written(tmp_path, content)).endswith("is packed more than 4 times: unpack it first.")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_the_beginning_of_text_with_a_mark_is_as_long_as_of_any_other(tmp_path: Path, encoding: str) -> None:
+    """Formats are recognised by it."""
+    text = "x" * BUFFER_BYTES * 2
+    with open_unpacked(written(tmp_path, text.encode(encoding))) as stream:
+        assert BUFFER_BYTES == len(stream.peek(1))
+
+
+def test_the_text_before_letters_that_do_not_decode_is_read(tmp_path: Path) -> None:
+    """The sentence names the encoding."""
+    path = written(tmp_path, ("ab" * 300_000).encode("utf-16") + b"\x00\xdc\x00")
+    blocks: list[bytes] = []
+    with open_unpacked(path) as stream, pytest.raises(DamagedFileError) as caught:
+        blocks.extend(iter(stream.read1, b""))
+
+    assert b"".join(blocks).startswith(b"abab")
+    assert len(b"".join(blocks)) > 590_000
+    assert str(caught.value).startswith(f"{path} cannot be read as UTF-16 (")
+
+
+def test_damage_may_be_passed(tmp_path: Path) -> None:
+    """The files of a folder and of archives before and after it are read, each damage is reported once."""
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"a")[:-9])
+    (tmp_path / "b.tar.gz").write_bytes(gzip.compress(tar_of({"1": b"x" * 10, "2": os.urandom(1 << 17)}))[: 1 << 16])
+    (tmp_path / "c.txt").write_bytes(b"c")
+    damage: list[DamagedFileError] = []
+    begun: dict[str, bytes] = {}
+
+    for name, stream in members_of(tmp_path, on_damage=damage.append):
+        begun[name.removeprefix(f"{tmp_path}/")] = stream.read(1)
+
+    assert {"b.tar.gz:1": b"x", "c.txt": b"c"} == {name: byte for name, byte in begun.items() if name != "b.tar.gz:2"}
+    assert ["a.gz", "b.tar.gz"] == [Path(str(error).partition(" cannot")[0]).name.partition(":")[0] for error in damage]
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    """Pack files into a tar."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()

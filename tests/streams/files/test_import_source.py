@@ -1,11 +1,17 @@
 """Exports of several files, and options that they need."""
 
 import gzip
+import io
+import os
+import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from streams.files.formats.rows import ImportedPlay
 from streams.files.import_source import ImportSource, recognise
 from streams.files.play_columns import PlaysFileError
 from streams.files.unpacked import DamagedFileError
@@ -130,3 +136,78 @@ def test_playfolds_own_columns_come_first(tmp_path: Path) -> None:
 
     assert None is recognise(path, OWN_COLUMNS)
     assert "lastfm-csv" == getattr(recognise(path, {"listener", "item_id", "played_at"}), "name", None)
+
+
+LISTENS = (SAMPLES / "listenbrainz" / "1.listens").read_bytes()
+N_LISTENS = len(LISTENS.splitlines())
+
+
+def tarred(*contents: bytes) -> bytes:
+    """Pack files of listens into a tar."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for number, content in enumerate(contents):
+            entry = tarfile.TarInfo(f"{number}.listens")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def zstd(content: bytes) -> bytes:
+    """Compress with Zstandard."""
+    return bytes(pa.Codec("zstd").compress(content, asbytes=True))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gz", "zst"])
+def test_the_files_before_the_damage_of_an_archive_are_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """Wherever the archive is cut, and each damage is named once."""
+    noise = b"".join(b'{"noise": "%s"}\n' % os.urandom(40).hex().encode() for _ in range(20_000))
+    path = tmp_path / "dump"
+    path.write_bytes(pack(tarred(LISTENS, LISTENS + noise, noise))[:-400_000])
+    with pytest.raises(DamagedFileError):
+        plays_of(path, options(user_id=None))
+    partial = ImportSource(path, options(user_id=None), reads_damaged=True)
+
+    plays = [row for _, row in partial.rows() if isinstance(row, ImportedPlay)]
+
+    assert 2 * N_LISTENS == len(plays)
+    assert 1 == len(partial.damage)
+    assert str(path) in partial.damage[0]
+
+
+def test_a_damaged_file_does_not_end_a_folder(tmp_path: Path) -> None:
+    """The files after it are read; the caller may want them."""
+    packed = gzip.compress(LISTENS)
+    for name, content in {"a.gz": packed[:10], "b.gz": packed, "c.gz": packed[:-10], "d": LISTENS}.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DamagedFileError):
+        plays_of(tmp_path, options(user_id=None))
+    partial = ImportSource(tmp_path, options(user_id=None), reads_damaged=True)
+
+    plays = [row for _, row in partial.rows() if isinstance(row, ImportedPlay)]
+
+    assert len(plays) >= 2 * N_LISTENS
+    assert ["a.gz", "c.gz"] == [Path(sentence.partition(" cannot")[0]).name for sentence in partial.damage]
+    assert not [sentence for sentence in partial.damage if ".." in sentence or ".:" in sentence]
+
+
+def test_nothing_but_damage_is_an_error(tmp_path: Path) -> None:
+    """Also for a caller who wants the rows before it."""
+    (tmp_path / "a.gz").write_bytes(gzip.compress(LISTENS)[:10])
+    with pytest.raises(DamagedFileError) as caught:
+        list(ImportSource(tmp_path, options(), reads_damaged=True).rows())
+
+    assert str(caught.value).startswith(f"{tmp_path / 'a.gz'} cannot be read")
+
+
+@pytest.mark.parametrize("page", ["archive_browser.html", "z.html"])
+def test_a_file_that_cannot_be_used_counts_among_the_others(tmp_path: Path, page: str) -> None:
+    """Before and after the file of plays, whose format is named."""
+    youtube = SAMPLES / "youtube-music" / "watch-history.json"
+    (tmp_path / "watch-history.json").write_bytes(youtube.read_bytes())
+    (tmp_path / page).write_bytes((SAMPLES / "youtube-music-page" / "watch-history.html").read_bytes())
+    source = ImportSource(tmp_path, options())
+
+    assert 4 == len([*source.rows()])
+    assert (1, 1) == (source.n_files, source.n_other_files)
+    assert ["YouTube Music in Google Takeout"] == list(source.formats)

@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.formats.times import LocalTimes, moment_ms
+from streams.files.formats.times import LocalTimes
 from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
@@ -97,10 +96,10 @@ def test_local_times_are_read_in_their_zone(tmp_path: Path) -> None:
     path = write_csv(tmp_path, f"user_id,item_id,played_at\nann,x,2020-09-13 14:26:40\nann,x,{AT}\nann,x,1600000000\n")
     table = pa.table({"user_id": ["ann"], "item_id": ["x"], "played_at": [datetime(2020, 9, 13, 14, 26, 40)]})  # noqa: DTZ001
     pq.write_table(table, tmp_path / "plays.parquet")
-    local_ms = partial(moment_ms, naive=LocalTimes(ZoneInfo("Europe/Oslo")))
+    times = LocalTimes(ZoneInfo("Europe/Oslo"))
 
-    (piece,) = PlaysFile(path, local_ms=local_ms).pieces()
-    (of_parquet,) = PlaysFile(tmp_path / "plays.parquet", local_ms=local_ms).pieces()
+    (piece,) = PlaysFile(path, times=times).pieces()
+    (of_parquet,) = PlaysFile(tmp_path / "plays.parquet", times=times).pieces()
 
     assert [AT_MS] * 3 == piece.played_at_ms
     assert [AT_MS] == of_parquet.played_at_ms
@@ -357,3 +356,125 @@ def test_what_each_is_may_be_told(tmp_path: Path) -> None:
     bad = write_csv(tmp_path, f"user_id,item_id,played_at,type\nann,x,{AT},like\nbob,y,{AT},No Type\n")
     said = "type is 'No Type', which is no type of 1 to 32 small letters, digits, _ and -."
     assert f"Row 2 of {bad}: {said}" == fault_of(bad)
+
+
+FLAGS = [True, False, None, True]
+
+
+def write_flags(folder: Path, ending: str) -> Path:
+    """Write four plays, of which the first and the last are private."""
+    path = folder / f"plays{ending}"
+    rows = [{"user_id": "ann", "item_id": f"i{row}", "played_at": 1_600_000_000} for row in range(4)]
+    if ending == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows).append_column("private", pa.array(FLAGS)), path)
+    elif ending == ".jsonl":
+        path.write_text(
+            "".join(json.dumps(row | {"private": flag}) + "\n" for row, flag in zip(rows, FLAGS, strict=True))
+        )
+    else:
+        spelled = ("True", "0", "", "1")
+        lines = [",".join([*map(str, row.values()), flag]) for row, flag in zip(rows, spelled, strict=True)]
+        path.write_text("\n".join(["user_id,item_id,played_at,private", *lines]))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_private_plays_are_left_out_and_reported(tmp_path: Path, ending: str) -> None:
+    """By their rows alone; a dump of the topic of plays has them."""
+    private: list[int] = []
+
+    (piece,) = PlaysFile(write_flags(tmp_path, ending)).pieces(on_private=private.append)
+
+    assert [LEFT_OUT, None, None, LEFT_OUT] == piece.types
+    assert [1, 4] == private
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_private_plays_count_if_the_caller_asks(tmp_path: Path, ending: str) -> None:
+    """They are plays like others then."""
+    (piece,) = PlaysFile(write_flags(tmp_path, ending), learns_private=True).pieces()
+
+    assert [None] * 4 == piece.types
+
+
+def test_another_column_may_tell_private_plays(tmp_path: Path) -> None:
+    """The caller names it."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,hidden\nann,x,{AT},true\n")
+
+    (piece,) = PlaysFile(path, Columns(private="hidden")).pieces()
+
+    assert [LEFT_OUT] == piece.types
+
+
+@pytest.mark.parametrize("flag", ["yes", "2", "0.5", "-"])
+def test_a_flag_that_spells_neither_is_told_with_its_row(tmp_path: Path, flag: str) -> None:
+    """The play may be private."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,private\nann,x,{AT},0\nann,y,{AT},{flag}\n")
+
+    assert f"Row 2 of {path}: private is '{flag}', which is neither true nor false." == fault_of(path)
+
+
+def test_the_content_of_a_row_that_may_be_private_is_not_reported(tmp_path: Path) -> None:
+    """Whatever else is wrong with it; the rows around it are reported with theirs."""
+    rows = [f"ann,secret,{AT},perhaps", f"ann,,{AT},true", f",secret,{AT},perhaps", f"ann,,{AT},false"]
+    path = write_csv(tmp_path, "\n".join(["user_id,item_id,played_at,private", *rows, ""]))
+    bad: list[tuple[int, str, Any]] = []
+    private: list[int] = []
+
+    (piece,) = PlaysFile(path).pieces(1, lambda *row: bad.append(row), private.append)
+
+    flag = "rows whose private is neither true nor false"
+    assert [(1, flag, None), (3, flag, None)] == bad[:2]
+    assert {"user_id": "ann", "item_id": "", "played_at": AT, "private": "false"} == bad[2][2]
+    assert [2] == private
+    assert [LEFT_OUT] * 4 == piece.types
+
+
+def test_a_user_request_that_is_marked_private_stays_one(tmp_path: Path) -> None:
+    """Workers ignore the mark, too."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,type,private\nann,x,{AT},hide,true\n")
+
+    assert ["hide"] == read_all(path)[0].types
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_parquet_text_that_is_no_utf_8_is_told_with_its_row(tmp_path: Path, kind: pa.DataType) -> None:
+    """Parquet promises UTF-8, and its readers do not check it."""
+    path = tmp_path / "plays.parquet"
+    binary = pa.array([b"x", b"\xff"])
+    text = pa.Array.from_buffers(pa.string(), 2, binary.buffers())
+    if pa.types.is_dictionary(kind):
+        items = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int32()), text)
+    else:
+        items = (
+            text
+            if kind == pa.string()
+            else pa.Array.from_buffers(pa.large_string(), 2, binary.cast(pa.large_binary()).buffers())
+        )
+    times = pa.array([1_600_000_000] * 2)
+    pq.write_table(pa.table({"user_id": ["ann", "ann"], "item_id": items, "played_at": times}), path)
+
+    assert f"Row 2 of {path}: item_id is '\\\\xff', {ID_RULE}" == fault_of(path)
+
+
+def test_a_row_that_is_left_out_has_no_odd_length(tmp_path: Path) -> None:
+    """It counts once, as a row set aside."""
+    rows = [f"ann,x,{AT},3:20", f"ann,,{AT},-1", f"ann,x,{AT},-1"]
+    path = write_csv(tmp_path, "\n".join(["user_id,item_id,played_at,ms_played", *rows, ""]))
+    plays = PlaysFile(path, odd_lengths=Counter())
+
+    (piece,) = plays.pieces(1, lambda *_: None)
+
+    assert [LEFT_OUT, LEFT_OUT, None] == piece.types
+    assert {"ms_played": 1} == plays.odd_lengths
+
+
+def test_an_ambiguous_time_counts_once(tmp_path: Path) -> None:
+    """Also among times whose column has to be read row by row."""
+    times = LocalTimes(ZoneInfo("Europe/Oslo"))
+    rows = ["ann,x,2023-10-29 02:30:00", "ann,y,yesterday", "ann,z,2023-03-26 02:30:00"]
+    path = write_csv(tmp_path, "\n".join(["user_id,item_id,played_at", *rows, ""]))
+
+    list(PlaysFile(path, times=times).pieces(1, lambda *_: None))
+
+    assert (1, 1) == (times.n_ambiguous, times.n_missing)

@@ -30,8 +30,11 @@ def test_a_signal_is_sent_as_it_is(kind: str | None) -> None:
 def test_a_players_event_is_set_aside(kind: str) -> None:
     """A file of a player's events neither stops learning nor deletes a history."""
     aside: list[Any] = []
-    types = RowTypes(SIGNALS, lambda *row: aside.append(row))
+    types = RowTypes(SIGNALS)
 
+    (piece,) = types.leave_out(iter([piece_of(kind)]), lambda *row: aside.append(row))
+
+    assert [LEFT_OUT] == piece.types
     assert None is types.record(piece_of(kind), 0)
     reason = "rows whose type is a user request"
     if kind not in WISHES:
@@ -40,8 +43,10 @@ def test_a_players_event_is_set_aside(kind: str) -> None:
 
 
 def test_a_row_that_is_left_out_is_not_sent() -> None:
-    """It was reported when the file was read."""
-    assert None is RowTypes().record(piece_of(LEFT_OUT), 0)
+    """It was reported when the file was read, and is not reported again."""
+    (piece,) = RowTypes().leave_out(iter([piece_of(LEFT_OUT)]), lambda *row: pytest.fail(str(row)))
+
+    assert None is RowTypes().record(piece, 0)
 
 
 @pytest.mark.parametrize("kind", sorted(WISHES))

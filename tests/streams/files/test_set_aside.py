@@ -1,12 +1,14 @@
 """Rows that are no plays, counted and written within bounds."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streams.files.set_aside import SetAside
+from streams.files.play_columns import PlaysPiece
+from streams.files.set_aside import HeldRows, SetAside
 
 
 def lines_of(path: Path) -> list[Any]:
@@ -66,7 +68,7 @@ def test_any_content_is_written_shortened(tmp_path: Path, content: Any) -> None:
         aside.add("a", 1, "rows", content)
 
     (line,) = lines_of(path)
-    assert 0 < len(line["content"]) <= 6 * 4096
+    assert 0 < len(line["content"].encode()) <= 4096
 
 
 def test_a_later_run_goes_on_with_the_file(tmp_path: Path) -> None:
@@ -77,3 +79,53 @@ def test_a_later_run_goes_on_with_the_file(tmp_path: Path) -> None:
             aside.add("a", 1, "rows")
 
     assert 3 == len(lines_of(path))
+
+
+def piece_of(first_row: int, n: int) -> PlaysPiece:
+    """Return plays of nobody."""
+    nothing: list[Any] = [None] * n
+    return PlaysPiece(first_row, ["ann"] * n, ["x"] * n, [0] * n, nothing, nothing, nothing, nothing)
+
+
+def test_rows_are_set_aside_only_up_to_the_row_to_resume_at(tmp_path: Path) -> None:
+    """In their order, however they were held; a resumed replay reads the others again."""
+    path = tmp_path / "aside.jsonl"
+    with SetAside(path) as aside:
+        held = HeldRows(aside, "plays.csv")
+
+        def read() -> Iterator[PlaysPiece]:
+            for row in (2, 1, 4):
+                held.add(row, "rows")
+            yield piece_of(1, 4)
+            held.add(5, "rows")
+            yield piece_of(5, 4)
+
+        assert [1, 5] == [piece.first_row for piece in held.of(read())]
+        held.settle(3)
+        assert 2 == aside.n_rows
+        held.settle(5)
+
+    assert [("plays.csv", 1), ("plays.csv", 2), ("plays.csv", 4)] == [
+        (row["file"], row["row"]) for row in lines_of(path)
+    ]
+
+
+def test_a_file_whose_name_is_no_utf_8_is_written(tmp_path: Path) -> None:
+    """With its bytes escaped, also in the sentence."""
+    path = tmp_path / "aside\udcff.jsonl"
+    with SetAside(path) as aside:
+        aside.add("caf\udce9.csv", 1, "rows")
+
+    assert "caf\\udce9.csv" == lines_of(path)[0]["file"]
+    assert f"Set aside: rows (1). See {tmp_path}/aside\\udcff.jsonl." == aside.describe()
+
+
+@pytest.mark.parametrize("content", ["\u00e9" * 9000, {"a": "\u00e9" * 9000}, "\ud800" * 9000, b"\xff" * 9000])
+def test_the_limit_of_a_row_is_in_bytes(tmp_path: Path, content: Any) -> None:
+    """Letters of several bytes fill no more than others, and none is cut in two."""
+    path = tmp_path / "aside.jsonl"
+    with SetAside(path) as aside:
+        aside.add("a", 1, "rows", content)
+
+    written = lines_of(path)[0]["content"].encode()
+    assert 4094 <= len(written) <= 4096

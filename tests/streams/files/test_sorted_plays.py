@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from streams.files.formats.ids import play_id_of
@@ -101,3 +102,11 @@ def test_there_is_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         sorted_of([play(at) for at in range(4)], tmp_path, 1)
 
     assert "There are more than 2 plays: split the export." == str(caught.value)
+
+
+def test_a_run_is_read_in_small_batches(tmp_path: Path) -> None:
+    """All runs are merged at once, so a batch of each is in memory."""
+    sorted_of([play(at) for at in range(1200)], tmp_path, 1200)
+
+    with pa.OSFile(str(tmp_path / "0.arrow"), "rb") as file, pa.ipc.open_file(file) as reader:
+        assert [500, 500, 200] == [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]

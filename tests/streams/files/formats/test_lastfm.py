@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streams.files.play_columns import PlaysFileError
 from tests.support.imports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "lastfm" / "page-1.json"
@@ -65,3 +66,41 @@ def test_pages_one_after_the_other_are_read(tmp_path: Path) -> None:
     path.write_text(json.dumps(PAGE) + "\n" + json.dumps(PAGE))
 
     assert 4 == len(plays_of(path))
+
+
+def page_of(user_id: str, *, names_first: bool) -> dict[str, Any]:
+    """Return a page of another listener, which names them before or behind the tracks."""
+    attributes = {"@attr": {"user": user_id}}
+    tracks = {"track": TRACKS[1:]}
+    return {"recenttracks": attributes | tracks if names_first else tracks | attributes}
+
+
+@pytest.mark.parametrize("names_first", [True, False])
+def test_each_page_of_an_array_has_its_own_listener(tmp_path: Path, names_first: bool) -> None:  # noqa: FBT001
+    """Their plays are not those of the first one."""
+    path = tmp_path / "pages.json"
+    path.write_text(json.dumps([page_of("anna", names_first=names_first), page_of("ben", names_first=names_first)]))
+
+    assert ["anna", "anna", "ben", "ben"] == [play.user_id for play in plays_of(path, options(user_id=None))]
+
+
+@pytest.mark.parametrize("names_first", [True, False])
+def test_pages_of_two_listeners_one_after_the_other_are_an_error(tmp_path: Path, names_first: bool) -> None:  # noqa: FBT001
+    """The second page may name its listener behind its tracks."""
+    path = tmp_path / "pages.json"
+    path.write_text("\n".join(json.dumps(page_of(user, names_first=names_first)) for user in ("anna", "ben")))
+    with pytest.raises(PlaysFileError) as caught:
+        plays_of(path, options(user_id=None))
+
+    expected = f"{path} has pages of several listeners, 'anna' and 'ben' among them: put each into its own file."
+    assert expected == str(caught.value)
+
+
+def test_a_long_page_in_utf_16_names_its_listener(tmp_path: Path) -> None:
+    """Its tracks fill more than a few thousand letters."""
+    path = tmp_path / "page.json"
+    path.write_bytes(
+        json.dumps({"recenttracks": {"track": TRACKS[1:] * 20, "@attr": {"user": "anna"}}}).encode("utf-16")
+    )
+
+    assert {"anna"} == {play.user_id for play in plays_of(path, options(user_id=None))}

@@ -1,5 +1,7 @@
 """The data sets of MovieLens."""
 
+from pathlib import Path
+
 import pytest
 
 from streams.files.formats.rows import ItemNames
@@ -22,3 +24,19 @@ def test_titles_stand_in_a_file_of_their_own(name: str) -> None:
     titles = [("50", "Made Up, The (1977)", None, "film"), ("172", "Caf\u00e9 Example (1980)", None, "film")]
 
     assert titles == [row for row in rows_of(SAMPLES / "movielens" / name) if isinstance(row, ItemNames)]
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("7::Caf\u00e9\u00a0Noir (1980)::Drama".encode(), "Caf\u00e9\u00a0Noir (1980)"),
+        ("7::Caf\u00e9\u00a0Noir (1980)::Drama".encode("latin-1"), "Caf\u00e9\u00a0Noir (1980)"),
+        (b"7::A\x07 (1980)::Drama", "A\x07 (1980)"),
+    ],
+)
+def test_a_title_in_utf_8_is_no_latin_1(tmp_path: Path, line: bytes, title: str) -> None:
+    """Only bytes that are no UTF-8 are."""
+    path = tmp_path / "movies.dat"
+    path.write_bytes(line + b"\n")
+
+    assert [title] == [row.title for row in rows_of(path) if isinstance(row, ItemNames)]

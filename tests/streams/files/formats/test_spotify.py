@@ -111,3 +111,15 @@ def test_the_sample_has_rows_of_every_kind() -> None:
     """Six plays, one of a private session, and one of nothing."""
     assert ["plays of private sessions", "rows that name no item"] == reasons_of(SAMPLE)
     assert 6 == len(plays_of(SAMPLE))
+
+
+@pytest.mark.parametrize("flag", [True, "true", "True", 1, "1", "perhaps", [], {}])
+def test_a_play_that_may_be_private_is_left_out(tmp_path: Path, flag: Any) -> None:
+    """However a tool spelled the flag."""
+    assert NoPlay("plays of private sessions") == row_of(tmp_path, incognito_mode=flag)
+
+
+@pytest.mark.parametrize("flag", [False, None, "false", "False", 0, "0", ""])
+def test_a_play_that_is_not_private_is_one(tmp_path: Path, flag: Any) -> None:
+    """However a tool spelled the flag."""
+    assert isinstance(row_of(tmp_path, incognito_mode=flag), ImportedPlay)
