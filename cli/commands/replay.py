@@ -12,11 +12,11 @@ from cli.commands.replay_import import ImportRun
 from cli.commands.replay_plays import PlaysRun, ReplayOptions
 from cli.plays_options import AsJson, ItemColumn, TimeColumn, UserColumn
 from streams.files.formats.rows import ImportOptions
-from streams.files.formats.times import LocalTimes
 from streams.files.import_source import FORMAT_NAMES, recognise
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
 from streams.files.replay import Pace
+from streams.files.times import LocalTimes
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)

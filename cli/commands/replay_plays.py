@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from cli.commands.replay_result import TIME_FIGURES, Count, describe_figures, note, print_result, progress_bar
 from streams.connection.rights import MissingRightError
 from streams.files.formats.rows import PRIVATE, ImportedPlay
-from streams.files.formats.times import LocalTimes
 from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
 from streams.files.play_order import is_in_order
 from streams.files.plays_file import PlaysFile
@@ -18,6 +17,7 @@ from streams.files.replay import Pace, Sender, limit_pieces, replay
 from streams.files.row_types import RowTypes
 from streams.files.set_aside import HeldRows, SetAside
 from streams.files.sorted_plays import SortedPlays
+from streams.files.times import LocalTimes
 from streams.outbox import Outbox
 from streams.readers.outcome_watch import watch_outcomes
 from streams.settings import Settings

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Meta
 
-from streams.files.formats.times import LocalTimes, moment_ms
+from streams.files.times import LocalTimes, moment_ms
 from streams.messages.events import Play
 from streams.messages.records import DAY_MS
 

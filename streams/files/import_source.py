@@ -8,8 +8,8 @@ from streams.files.containers import Member, members_of
 from streams.files.formats.head import Head
 from streams.files.formats.rows import ImportedPlay, ImportOptions, Row
 from streams.files.formats.table import FORMATS, Format, format_of
-from streams.files.formats.times import NoTimezoneError
 from streams.files.play_columns import PlaysFileError, UnusableFileError
+from streams.files.times import NoTimezoneError
 from streams.files.unpacked import BUFFER_BYTES, BytesRead, DamagedFileError
 
 FORMAT_NAMES = tuple(dict.fromkeys(form.name for form in FORMATS))

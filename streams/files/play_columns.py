@@ -22,7 +22,7 @@ from streams.files.conversions import (
     to_play_ids,
     to_types,
 )
-from streams.files.formats.times import LocalTimes
+from streams.files.times import LocalTimes
 from streams.messages.events import WISHES
 
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.files.containers import is_packed
-from streams.files.formats.times import LocalTimes
 from streams.files.play_columns import Checks, OnBadRow, PlaysFileError, PlaysPiece, check_piece
 from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
+from streams.files.times import LocalTimes
 from streams.files.unpacked import BUFFER_BYTES, check_regular, open_unpacked
 
 PIECE_ROWS = 20_000

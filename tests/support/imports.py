@@ -4,8 +4,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from streams.files.formats.rows import ImportedPlay, ImportOptions, NoPlay, Row
-from streams.files.formats.times import LocalTimes
 from streams.files.import_source import ImportSource
+from streams.files.times import LocalTimes
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "imports"
 """Small exports of made-up listeners, one folder a format."""

@@ -20,7 +20,7 @@ from streams.files.formats.rows import (
     length_of,
 )
 from streams.files.formats.text_rows import records_of
-from streams.files.formats.times import LocalTimes, moment_ms
+from streams.files.times import LocalTimes, moment_ms
 
 _COLUMNS = {
     "title": ("song name", "content name", "track description"),

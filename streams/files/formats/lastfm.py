@@ -19,8 +19,8 @@ from streams.files.formats.rows import (
     checked,
     text_of,
 )
-from streams.files.formats.times import number_ms
 from streams.files.play_columns import PlaysFileError
+from streams.files.times import number_ms
 
 NOW_PLAYING = "rows of a track that is playing now"
 _PAGES = frozenset(

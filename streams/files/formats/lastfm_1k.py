@@ -18,7 +18,7 @@ from streams.files.formats.rows import (
     checked,
 )
 from streams.files.formats.text_rows import split_rows
-from streams.files.formats.times import UTC_TIMES, moment_ms
+from streams.files.times import UTC_TIMES, moment_ms
 
 FIELDS = 6
 _LINE = re.compile(r"^[^\t]+\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t[^\t]*\t[^\t]*\t[^\t]*\t[^\t]*$")

@@ -9,7 +9,7 @@ from streams.files.formats.head import Head
 from streams.files.formats.ids import item_id_of
 from streams.files.formats.rows import NO_ITEM, NO_TIME, SONG, ImportedPlay, ImportOptions, NoPlay, Row, checked, each
 from streams.files.formats.text_rows import csv_rows, records_of
-from streams.files.formats.times import LocalTimes, local_ms, moment_ms, number_ms
+from streams.files.times import LocalTimes, local_ms, moment_ms, number_ms
 
 LAYOUTS = ("%d %b %Y, %H:%M", "%d %b %Y %H:%M", "%d %b %Y, %H:%M:%S", "%d %b %Y %H:%M:%S")
 _COLUMNS = {

@@ -20,7 +20,7 @@ from streams.files.formats.rows import (
     text_of,
     whole_number,
 )
-from streams.files.formats.times import number_ms
+from streams.files.times import number_ms
 
 
 def is_listenbrainz(head: Head) -> bool:

@@ -25,7 +25,7 @@ from streams.files.formats.rows import (
     latin_of,
 )
 from streams.files.formats.text_rows import csv_rows, split_rows
-from streams.files.formats.times import number_ms
+from streams.files.times import number_ms
 
 _RATING = r"[0-9](\.[0-9]+)?"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from streams.files.conversions import EARLIEST_MS, ID_LENGTH_MAX, LATEST_MS
-from streams.files.formats.times import LocalTimes
+from streams.files.times import LocalTimes
 from streams.messages.records import DAY_MS
 
 SONG, EPISODE, AUDIOBOOK, VIDEO, FILM = "song", "episode", "audiobook", "video", "film"

@@ -24,7 +24,7 @@ from streams.files.formats.rows import (
     may_be_private,
     text_of,
 )
-from streams.files.formats.times import UTC_TIMES, moment_ms
+from streams.files.times import UTC_TIMES, moment_ms
 from streams.signal_weight import SKIP
 
 COUNTED_MS = 30_000

@@ -22,7 +22,7 @@ from streams.files.formats.rows import (
     length_of,
     text_of,
 )
-from streams.files.formats.times import UTC_TIMES, moment_ms
+from streams.files.times import UTC_TIMES, moment_ms
 
 _NAMES = (
     ("trackName", "artistName", SONG),

@@ -20,8 +20,8 @@ from streams.files.formats.rows import (
     each,
     text_of,
 )
-from streams.files.formats.times import UTC_TIMES, moment_ms
 from streams.files.play_columns import UnusableFileError
+from streams.files.times import UTC_TIMES, moment_ms
 
 HEADER = "YouTube Music"
 ADVERT = "advertisements"

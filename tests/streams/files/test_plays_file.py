@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.formats.times import LocalTimes
 from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
+from streams.files.times import LocalTimes
 
 AT = "2020-09-13T12:26:40Z"
 AT_MS = 1_600_000_000_000

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.files.formats.times import LocalTimes, NoTimezoneError, epoch_ms, local_ms, moment_ms, number_ms
+from streams.files.times import LocalTimes, NoTimezoneError, epoch_ms, local_ms, moment_ms, number_ms
 
 OSLO = ZoneInfo("Europe/Oslo")
 
