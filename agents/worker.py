@@ -83,7 +83,13 @@ class Worker:
         self._publisher = PopularPublisher(self._store, popularity, self._outbox, self._thread, settings, self._catalog)
         self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
         self._pulses = Pulses(
-            observers, self._pipeline.latencies, self._serving, self._store, settings, lost=lambda: self._guard.lost
+            observers,
+            self._pipeline.latencies,
+            self._serving,
+            self._store,
+            settings,
+            lost=lambda: self._guard.lost,
+            catalog_places=lambda: self._items.places,
         )
         disk = DiskMetrics(settings.application.data_path)
         metrics = WorkerMetrics(

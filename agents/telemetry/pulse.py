@@ -41,12 +41,14 @@ class Pulses:
         settings: Settings,
         outbox: Outbox | None = None,
         lost: Callable[[], Mapping[int, int]] = dict,
+        catalog_places: Callable[[], dict[int, int]] = dict,
     ) -> None:
         """Report on these parts; `outbox` must be used for pulses only.
 
-        `lost` returns by partition the plays that Kafka deleted before they were processed.
+        `lost` returns by partition the plays that Kafka deleted before they were processed, and `catalog_places` the
+        offset before which the catalog is taken in.
         """
-        self._lost = lost
+        self._lost, self._catalog_places = lost, catalog_places
         self._observers, self._latencies, self._serving = observers, latencies, serving
         self._store, self._settings = store, settings
         self._outbox = Outbox(settings.kafka) if outbox is None else outbox
@@ -103,6 +105,7 @@ class Pulses:
             p99_ms=p99_ms,
             quality=self._figures(),
             plays_lost=sum(self._lost().values()),
+            catalog_places=self._catalog_places(),
         )
 
     def _figures(self) -> LiveFigures | None:

@@ -17,7 +17,10 @@ from streams.files.catalog_file import CatalogColumns, read_items, send_items
 from streams.files.plays_file import n_rows_of
 from streams.messages.records import CatalogItem
 from streams.outbox import Outbox
+from streams.process.format_text import pluralize
 from streams.readers.catalog_item import latest_catalog_item
+from streams.readers.catalog_watch import CatalogWatch
+from streams.readers.pulse_watch import watching
 from streams.settings import Settings, read_settings
 from streams.topics.admin import verify_topics
 from streams.topics.topics import topic_names
@@ -26,6 +29,17 @@ app = typer.Typer(
     help="Load and print titles, kinds and availability of items.", no_args_is_help=True, add_completion=False
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+
+
+class Loaded(msgspec.Struct, kw_only=True):
+    """The effect of a load."""
+
+    items: int = 0
+    """Records that Kafka acknowledged."""
+    workers: int = 0
+    """Running workers that have taken in all of them."""
+    workers_waiting: int = 0
+    """Running workers that have not."""
 
 
 class NotInCatalogError(LookupError):
@@ -45,6 +59,9 @@ def load(
         str, typer.Option(help="Column of the time until which it is available.")
     ] = "available_until",
     tags_column: Annotated[str, typer.Option(help="Column of the tags, separated by |.")] = "tags",
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait until running workers have taken the records in.")
+    ] = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Send a file of catalog records; each replaces the record of its item.
@@ -63,19 +80,39 @@ def load(
     settings, total = read_settings(), n_rows_of(file)
     verify_topics(settings)
     with watched(quiet=as_json) as watch:
-        n_sent = asyncio.run(send_all(read_items(file, columns), settings, watch, total))
-    typer.echo(msgspec.json.encode({"items": n_sent}) if as_json else f"{n_sent:,} catalog records were sent.")
+        loaded = asyncio.run(send_all(read_items(file, columns), settings, watch, total, wait))
+    typer.echo(msgspec.json.encode(loaded) if as_json else describe_load(loaded))
 
 
 async def send_all(
-    pieces: Iterator[list[CatalogItem]], settings: Settings, watch: ProgressCallback, total: int | None
-) -> int:
-    """Send every item; return their number."""
-    n_sent = 0
-    async with Outbox(settings.kafka, topic_names(settings).catalog) as outbox:
-        async for n_sent in send_items(pieces, outbox, settings):
+    pieces: Iterator[list[CatalogItem]], settings: Settings, watch: ProgressCallback, total: int | None, wait_s: float
+) -> Loaded:
+    """Send every item, then wait so many seconds at most until running workers have taken them in."""
+    loaded = Loaded()
+    async with (
+        watching(CatalogWatch(), settings) as workers,
+        Outbox(settings.kafka, topic_names(settings).catalog) as outbox,
+    ):
+        async for n_sent in send_items(pieces, outbox, settings, workers.expect):
+            loaded.items = n_sent
             watch(JobProgress("items", n_sent, total))
-    return n_sent
+        await workers.wait(wait_s)
+        loaded.workers, loaded.workers_waiting = workers.n_ready, workers.n_waiting
+    return loaded
+
+
+def describe_load(loaded: Loaded) -> str:
+    """Return the result of a load in sentences.
+
+    >>> describe_load(Loaded(items=1200, workers=2))
+    '1,200 catalog records sent, all acknowledged. Running workers that have taken them in: 2.'
+    """
+    sent = f"{pluralize(loaded.items, 'catalog record')} sent, all acknowledged."
+    if not loaded.workers + loaded.workers_waiting:
+        return f"{sent} No worker runs; a worker reads the catalog when it starts."
+    ready = f"{sent} Running workers that have taken them in: {loaded.workers}."
+    waiting = f" Others, which have not yet: {loaded.workers_waiting}; `playfold pulse` shows the workers."
+    return ready + (waiting if loaded.workers_waiting else "")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Sends a file of items (CSV, JSON lines or Parquet) to the catalog; an item counts once Kafka acknowledged it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -119,8 +119,19 @@ def read_items(path: Path, columns: CatalogColumns) -> Iterator[list[CatalogItem
         ]
 
 
-async def send_items(pieces: Iterator[list[CatalogItem]], outbox: Outbox, settings: Settings) -> AsyncIterator[int]:
+async def send_items(
+    pieces: Iterator[list[CatalogItem]],
+    outbox: Outbox,
+    settings: Settings,
+    expect: Callable[[int, int], object] = lambda *_: None,
+) -> AsyncIterator[int]:
     """Send items to the catalog, keyed by their ids; yield the number of acknowledged items after each piece.
+
+    Args:
+        pieces: The items.
+        outbox: A started outbox.
+        settings: The topics, and how long Kafka may take.
+        expect: Called with a partition and the offset of its last acknowledged record.
 
     Raises:
         CatalogLoadError: Kafka did not acknowledge in time.
@@ -129,12 +140,12 @@ async def send_items(pieces: Iterator[list[CatalogItem]], outbox: Outbox, settin
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         try:
             async with asyncio.timeout(settings.kafka.timeout_s):
-                sent = [
-                    await outbox.send(topic, partition, items)
+                sent = {
+                    partition: await outbox.send(topic, partition, items)
                     for partition, items in by_partition(piece, settings.topics.partitions).items()
-                ]
-                for pending in sent:
-                    await pending.written()
+                }
+                for partition, pending in sent.items():
+                    expect(partition, (await pending.written()).last)
         except (KafkaError, TimeoutError) as error:
             message = (
                 f"Kafka at {settings.kafka.brokers} did not acknowledge items within {settings.kafka.timeout_s:g} s "

@@ -295,3 +295,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: Annotated[
         list[OutcomeSpan], Meta(description="The outcomes of the events committed since the previous pulse.")
     ] = []
+    catalog_places: Annotated[
+        dict[int, int],
+        Meta(description="By partition of the catalog, the offset before which the worker has taken in all records."),
+    ] = {}

@@ -37,6 +37,13 @@ class Broadcast:
         self._kafka, self._topic, self._timeout_s, self._unreadable = kafka, topic, timeout_s, unreadable
         self._on_record = on_record
         self._task: asyncio.Task[None] | None = None
+        self._followed: FollowedPartitions | None = None
+
+    @property
+    def places(self) -> dict[int, int]:
+        """Return the offset before which each partition is taken in; empty before the start."""
+        places = {} if self._followed is None else self._followed.places
+        return {tp.partition: place for tp, place in places.items()}
 
     async def start(self) -> None:
         """Read the topic to its end, then follow it in the background.
@@ -78,6 +85,7 @@ class Broadcast:
             consumer.assign(partitions)
             spans = await spans_of(consumer, partitions)
             followed = FollowedPartitions(consumer, {tp: span.start for tp, span in spans.items()}, self._unreadable)
+            self._followed = followed
             while True:
                 if not caught_up.is_set() and self._reached(followed, spans):
                     caught_up.set()

@@ -195,6 +195,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                 ),
                 arrivals={"records": 88_060, "rejected": 0, "misplaced": 0, "ahead": 3},
                 odd_hints={"type": 0, "play_id": 0, "ms_played": 0, "duration_ms": 12, "private": 0},
+                catalog_places={0: 5021, 1: 4988},
             ),
         ),
     ),

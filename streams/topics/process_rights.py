@@ -96,9 +96,10 @@ def rebase_rights(settings: Settings) -> list[Right]:
 
 
 def catalog_rights(settings: Settings) -> list[Right]:
-    """Return the rights of `playfold catalog`."""
-    name = topic_names(settings).catalog
-    return [_topic("READ", name), _topic("WRITE", name), *_described(settings, [name])]
+    """Return the rights of `playfold catalog`, which reads the reports of workers."""
+    names = topic_names(settings)
+    read = names.catalog, names.pulse
+    return [*_all("READ", read), _topic("WRITE", names.catalog), *_described(settings, read)]
 
 
 def doctor_rights(settings: Settings) -> list[Right]:

@@ -31,7 +31,10 @@ async def test_what_stands_there_is_known_at_start(settings: Settings, names: To
     seen: Seen = []
     await announce(settings, names.generations, b"1", b"2", None)
 
-    async with broadcast(settings, names.generations, lambda key, value: seen.append((key, value))):
+    following = broadcast(settings, names.generations, lambda key, value: seen.append((key, value)))
+    assert {} == following.places
+    async with following:
+        assert {0: 3} == following.places
         assert [(b"serving", b"1"), (b"serving", b"2"), (b"serving", None)] == seen
         await announce(settings, names.generations, b"4")
         await wait_until(lambda: len(seen) == 4)

@@ -114,12 +114,32 @@ def test_a_file_is_loaded_and_an_item_is_shown(small: Settings, tmp_path: Path) 
     shown = run(small, "catalog", "show", "i1", "--json")
 
     expected = CatalogItem(item_id="i1", title="One", available_from_ms=1_600_000_000_000, tags=("slow", "jazz"))
-    assert {"items": 2} == msgspec.json.decode(output)
+    assert {"items": 2, "workers": 0, "workers_waiting": 0} == msgspec.json.decode(output)
     assert expected == msgspec.json.decode(shown, type=CatalogItem)
     lines = [line.split() for line in run(small, "catalog", "show", "i2").splitlines()]
     assert [["item", "i2"], ["title", "Two"]] == lines
     with pytest.raises(ProcessError, match="The catalog has no record of 'i3'"):
         run(small, "catalog", "show", "i3")
+
+
+def test_a_load_says_which_workers_have_taken_it_in(small: Settings, tmp_path: Path) -> None:
+    """From their pulses; without a worker nothing is waited for."""
+    file = tmp_path / "items.csv"
+    file.write_text(
+        "item_id,available_until\n" + "".join(f"i{number},2020-09-13T12:26:40Z\n" for number in range(N_ITEMS))
+    )
+    lively = override(small, pulse_s=0.2)
+
+    before = run(lively, "catalog", "load", str(file))
+    with worker(lively):
+        block_until(lambda: values(lively, topic_names(lively).pulse), 20)
+        loaded = run(lively, "catalog", "load", str(file))
+        again = run(lively, "catalog", "load", str(file), "--json")
+
+    sent = "60 catalog records sent, all acknowledged."
+    assert f"{sent} No worker runs; a worker reads the catalog when it starts.\n" in before
+    assert f"{sent} Running workers that have taken them in: 1.\n" in loaded
+    assert {"items": 60, "workers": 1, "workers_waiting": 0} == msgspec.json.decode(again)
 
 
 def test_a_row_that_is_wrong_is_named_and_ends_the_loading(small: Settings, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from streams.connection.rights import MissingRightError
 from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.records import OutcomeSpan
-from streams.readers.outcome_watch import LIVE_S, OutcomeWatch
+from streams.readers.outcome_watch import OutcomeWatch
+from streams.readers.pulse_watch import LIVE_S
 from tests.support.deliveries import Delivered
 from tests.support.pulses import pulse_of
 from tests.support.virtual_time import now_s
@@ -37,8 +38,9 @@ class Followed:
 
 def watch_of(*parts: Any) -> OutcomeWatch:
     """Return a watch that has begun, while a worker runs."""
-    watch = OutcomeWatch(cast(FollowedPartitions, Followed(*parts)), has_worker=True)
-    watch.start()
+    watch = OutcomeWatch()
+    watch.begin({"west": (pulse_of("west"), 0.0)})
+    watch.start(cast(FollowedPartitions, Followed(*parts)))
     return watch
 
 
@@ -93,4 +95,4 @@ async def test_a_stop_is_no_failure() -> None:
     await watch.stop()
 
     watch.check()
-    await OutcomeWatch(cast(FollowedPartitions, Followed()), has_worker=True).stop()
+    await OutcomeWatch().stop()

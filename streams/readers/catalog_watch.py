@@ -1,0 +1,62 @@
+"""Waits until workers have taken in records of the catalog that this process has sent."""
+
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from streams.messages.records import Pulse
+from streams.readers.pulse_watch import LIVE_S, PulseWatch
+
+
+class _Report(NamedTuple):
+    """The latest pulse of a worker."""
+
+    heard_at: float
+    places: Mapping[int, int]
+
+
+class CatalogWatch(PulseWatch):
+    """Counts the running workers that have taken in all expected records; each worker reads the whole catalog."""
+
+    def __init__(self) -> None:
+        """Expect no records."""
+        super().__init__()
+        self._ends: dict[int, int] = {}
+        self._reports: dict[str, _Report] = {}
+
+    def expect(self, partition: int, last: int) -> None:
+        """Expect workers to take in the records of a partition up to an offset."""
+        self._ends[partition] = max(self._ends.get(partition, 0), last + 1)
+
+    def begin(self, latest: Mapping[str, tuple[Pulse, float]]) -> None:
+        """Take in the latest pulses; a worker that runs is awaited from the start."""
+        super().begin(latest)
+        for pulse, ago_s in latest.values():
+            self.take(pulse, time.monotonic() - ago_s)
+
+    def take(self, pulse: Pulse, heard_at: float) -> None:
+        """Take in the places that a worker reports, and forget workers that have ended."""
+        running = {name: report for name, report in self._reports.items() if report.heard_at > heard_at - LIVE_S}
+        self._reports = running | {pulse.instance: _Report(heard_at, pulse.catalog_places)}
+
+    @property
+    def n_ready(self) -> int:
+        """Return the number of running workers that have taken in all expected records."""
+        return sum(self._is_ready(report) for report in self._running())
+
+    @property
+    def n_waiting(self) -> int:
+        """Return the number of the other running workers."""
+        return len(self._running()) - self.n_ready
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Return whether a running worker has to take in an expected record."""
+        return self.n_waiting > 0
+
+    def _running(self) -> list[_Report]:
+        oldest = time.monotonic() - LIVE_S
+        return [report for report in self._reports.values() if report.heard_at > oldest]
+
+    def _is_ready(self, report: _Report) -> bool:
+        return all(report.places.get(partition, 0) >= end for partition, end in self._ends.items())

@@ -1,0 +1,65 @@
+"""Workers that have taken in records of the catalog."""
+
+import asyncio
+import time
+
+import pytest
+
+from streams.readers.catalog_watch import CatalogWatch
+from streams.readers.pulse_watch import LIVE_S
+from tests.support.pulses import pulse_of
+
+
+def watch_of(*workers: tuple[str, dict[int, int], float]) -> CatalogWatch:
+    """Return a watch that expects two partitions, by the places of workers and the seconds since their pulse."""
+    watch = CatalogWatch()
+    watch.begin({name: (pulse_of(name, catalog_places=places), ago_s) for name, places, ago_s in workers})
+    watch.expect(0, 9)
+    watch.expect(0, 4)
+    watch.expect(1, 3)
+    return watch
+
+
+def test_a_worker_is_ready_when_it_is_past_every_expected_record() -> None:
+    """Its place is the offset after the last record that it has taken in."""
+    watch = watch_of(("a", {0: 10, 1: 4}, 0), ("b", {0: 10, 1: 3}, 0), ("c", {}, 0))
+
+    assert 1 == watch.n_ready
+    assert 2 == watch.n_waiting
+
+
+def test_a_worker_that_has_ended_is_not_awaited() -> None:
+    """It reads the catalog when it starts again."""
+    watch = watch_of(("a", {0: 10, 1: 4}, 0), ("b", {}, LIVE_S + 1))
+
+    assert 1 == watch.n_ready
+    assert 0 == watch.n_waiting
+    assert not watch.is_awaiting
+
+
+def test_the_latest_pulse_of_a_worker_counts() -> None:
+    """And a worker that starts meanwhile is awaited, too."""
+    watch = watch_of(("a", {}, 0))
+    for name, places in (("a", {0: 10, 1: 4}), ("b", {0: 1})):
+        watch.take(pulse_of(name, catalog_places=places), time.monotonic())
+
+    assert 1 == watch.n_ready
+    assert 1 == watch.n_waiting
+
+
+@pytest.mark.parametrize("workers", [(), (("a", {0: 10, 1: 4}, 0.0),), (("a", {}, LIVE_S + 1),)])
+async def test_nothing_is_waited_for_without_a_worker_that_has_to_read(
+    workers: tuple[tuple[str, dict[int, int], float], ...],
+) -> None:
+    """No worker runs, or all have taken the records in."""
+    async with asyncio.timeout(1):
+        await watch_of(*workers).wait(60)
+
+
+async def test_the_wait_has_an_end() -> None:
+    """A worker may stand still."""
+    watch = watch_of(("a", {}, 0))
+    async with asyncio.timeout(5):
+        await watch.wait(0.05)
+
+    assert 1 == watch.n_waiting
