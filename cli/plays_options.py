@@ -13,14 +13,10 @@ from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
 from streams.settings import Settings, override, read_settings
 
-UserColumn = Annotated[str, typer.Option(help="Column of the user's id.")]
-ItemColumn = Annotated[str, typer.Option(help="Column of the item's id.")]
-TimeColumn = Annotated[str, typer.Option(help="Column of the time of the play.")]
 WithMl100k = Annotated[
     bool, typer.Option("--ml100k", help="Use MovieLens-100K, which is downloaded, instead of a file.")
 ]
 Length = Annotated[int | None, typer.Option("--factors", min=2, max=1024, help="Length of the vectors.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 
 
 def settings_with(factors: int | None) -> Settings:

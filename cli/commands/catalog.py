@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.commands.replay_result import note
 from cli.progress_bar import watched
 from jobs.progress import JobProgress, ProgressCallback
+from streams.connection.rights import MissingRightError
 from streams.files.catalog_file import CatalogColumns, read_items, send_items
 from streams.files.plays_file import n_rows_of
 from streams.messages.records import CatalogItem
@@ -36,9 +38,9 @@ class Loaded(msgspec.Struct, kw_only=True):
 
     items: int = 0
     """Records that Kafka acknowledged."""
-    workers: int = 0
-    """Running workers that have taken in all of them."""
-    workers_waiting: int = 0
+    workers: int | None = None
+    """Running workers that have taken in all of them; None if that is not known."""
+    workers_waiting: int | None = None
     """Running workers that have not."""
 
 
@@ -87,17 +89,26 @@ def load(
 async def send_all(
     pieces: Iterator[list[CatalogItem]], settings: Settings, watch: ProgressCallback, total: int | None, wait_s: float
 ) -> Loaded:
-    """Send every item, then wait so many seconds at most until running workers have taken them in."""
-    loaded = Loaded()
-    async with (
-        watching(CatalogWatch(), settings) as workers,
-        Outbox(settings.kafka, topic_names(settings).catalog) as outbox,
-    ):
-        async for n_sent in send_items(pieces, outbox, settings, workers.expect):
-            loaded.items = n_sent
-            watch(JobProgress("items", n_sent, total))
-        await workers.wait(wait_s)
-        loaded.workers, loaded.workers_waiting = workers.n_ready, workers.n_waiting
+    """Send every item, then wait so many seconds at most until running workers have taken them in.
+
+    A right to read reports that is missing once all items are sent is noted.
+    """
+    loaded, is_sent = Loaded(), False
+    try:
+        async with (
+            watching(CatalogWatch(), settings) as workers,
+            Outbox(settings.kafka, topic_names(settings).catalog) as outbox,
+        ):
+            async for n_sent in send_items(pieces, outbox, settings, workers.expect):
+                loaded.items = n_sent
+                watch(JobProgress("items", n_sent, total))
+            is_sent = True
+            await workers.wait(wait_s)
+            loaded.workers, loaded.workers_waiting = workers.n_ready, workers.n_waiting
+    except MissingRightError as error:
+        if not is_sent:
+            raise
+        note(f"The records are sent, but it is not known whether workers have taken them in. {error}")
     return loaded
 
 
@@ -108,7 +119,9 @@ def describe_load(loaded: Loaded) -> str:
     '1,200 catalog records sent, all acknowledged. Running workers that have taken them in: 2.'
     """
     sent = f"{pluralize(loaded.items, 'catalog record')} sent, all acknowledged."
-    if not loaded.workers + loaded.workers_waiting:
+    if loaded.workers is None:
+        return sent
+    if not (loaded.workers or loaded.workers_waiting):
         return f"{sent} No worker runs; a worker reads the catalog when it starts."
     ready = f"{sent} Running workers that have taken them in: {loaded.workers}."
     waiting = f" Others, which have not yet: {loaded.workers_waiting}; `playfold pulse` shows the workers."

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
+from cli.column_options import AsJson, ItemColumn, TimeColumn, UserColumn
+from cli.plays_options import Length, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.tables.quality import figures_table, histories_table
 from jobs.evaluation.baselines import BaselineSettings, baseline_models, select_settings

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from cli.column_options import AsJson, ItemColumn, TimeColumn, UserColumn
 from cli.commands.replay_import import ImportRun
 from cli.commands.replay_plays import PlaysRun, ReplayOptions
-from cli.plays_options import AsJson, ItemColumn, TimeColumn, UserColumn
 from streams.files.formats.rows import ImportOptions
 from streams.files.import_source import FORMAT_NAMES, recognise
 from streams.files.play_tables import Columns

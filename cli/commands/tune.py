@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from cli.plays_options import AsJson, ItemColumn, Length, TimeColumn, UserColumn, WithMl100k, read_events, settings_with
+from cli.column_options import AsJson, ItemColumn, TimeColumn, UserColumn
+from cli.plays_options import Length, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.tables.quality import figures_table, format_interval
 from jobs.evaluation.baselines import settings_models
