@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs.progress import JobProgress, ProgressCallback
+from streams.process.format_text import printable
 
 
 @contextmanager
@@ -18,8 +20,9 @@ def watched(*, quiet: bool) -> Iterator[ProgressCallback]:
 
         def watch(step: JobProgress) -> None:
             if step.is_note:
-                bars.console.print(step.name)
+                bars.console.print(escape(step.name))
             else:
-                bars.update(bar, description=step.name, completed=step.done, total=step.total)
+                # A step may name a file.
+                bars.update(bar, description=escape(printable(step.name)), completed=step.done, total=step.total)
 
         yield watch

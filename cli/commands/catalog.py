@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.commands.replay_result import note
 from cli.progress_bar import watched
+from cli.tables.foreign_text import foreign_text
 from jobs.progress import JobProgress, ProgressCallback
 from streams.connection.rights import MissingRightError
 from streams.files.catalog_file import CatalogColumns, read_items, send_items
@@ -155,7 +156,7 @@ def show_item(item: CatalogItem) -> Table:
     }
     for name, value in lines.items():
         if value:
-            grid.add_row(name, value)
+            grid.add_row(name, foreign_text(value))
     return grid
 
 

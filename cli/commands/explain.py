@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.tables.foreign_text import foreign_text
 from jobs.user_requests.explain import explain as explain_score
 from state.lists.explain_score import Explanation
 from streams.settings import read_settings
@@ -58,7 +59,7 @@ def show_shares(explanation: Explanation) -> Table:
         table.add_column(name, justify="right")
     for share in explanation.shares:
         table.add_row(
-            share.item_id,
+            foreign_text(share.item_id),
             f"{datetime.fromtimestamp(share.last_played_s, UTC):%Y-%m-%d %H:%M}",
             f"{share.weight:.3g}",
             f"{share.share:.5f}",

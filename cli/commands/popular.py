@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.tables.foreign_text import foreign_text
 from streams.messages.records import ALL_KINDS, PopularItems
 from streams.readers.latest_popular import latest_popular
 from streams.settings import read_settings
@@ -45,5 +46,5 @@ def show_popular(popular_items: PopularItems) -> Table:
     table.add_column("item")
     table.add_column("plays", justify="right")
     for rank, (item, plays) in enumerate(zip(popular_items.items, popular_items.plays, strict=True), 1):
-        table.add_row(str(rank), item, f"{plays:.4g}")
+        table.add_row(str(rank), foreign_text(item), f"{plays:.4g}")
     return table

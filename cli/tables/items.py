@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from cli.tables.foreign_text import foreign_text
+
 
 def table_of_items(
     items: Sequence[str], titles: Mapping[str, str], figure: str, values: Sequence[str], reasons: Sequence[str] = ()
@@ -18,6 +20,6 @@ def table_of_items(
     if reasons:
         table.add_column("because of")
     for i, (item, value) in enumerate(zip(items, values, strict=True)):
-        title = [titles.get(item, "")] if titles else []
-        table.add_row(str(i + 1), item, *title, value, *reasons[i : i + 1])
+        title = [foreign_text(titles.get(item, ""))] if titles else []
+        table.add_row(str(i + 1), foreign_text(item), *title, value, *map(foreign_text, reasons[i : i + 1]))
     return table

@@ -1,4 +1,4 @@
-"""Follows the pulses of workers, and waits until they report what a sender expects of them."""
+"""Follows the pulses of workers, and waits for the reports that a sender expects."""
 
 import asyncio
 import math
