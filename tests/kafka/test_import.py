@@ -241,7 +241,7 @@ def test_private_plays_of_a_file_are_not_sent(settings: Settings, names: TopicNa
 @pytest.mark.usefixtures("names")
 @pytest.mark.parametrize("in_order", [True, False], ids=["in order", "sorted first"])
 def test_a_resumed_replay_sets_each_row_aside_once(settings: Settings, folder: Path, in_order: bool) -> None:  # noqa: FBT001
-    """With its place in the file, whatever its place among the plays that are sent."""
+    """With its place in the file, not with its place among the plays that are sent."""
     path = folder / "plays.csv"
     times = range(1_600_000_000, 1_600_000_006)
     kinds = ["", "dance", "", "", "forget", ""]

@@ -192,7 +192,7 @@ def test_a_damaged_file_does_not_end_a_folder(tmp_path: Path) -> None:
 
 
 def test_nothing_but_damage_is_an_error(tmp_path: Path) -> None:
-    """Also for a caller who wants the rows before it."""
+    """Also if the rows before it are wanted."""
     (tmp_path / "a.gz").write_bytes(gzip.compress(LISTENS)[:10])
     with pytest.raises(DamagedFileError) as caught:
         list(ImportSource(tmp_path, options(), reads_damaged=True).rows())

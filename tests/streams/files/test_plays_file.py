@@ -415,7 +415,7 @@ def test_a_flag_that_spells_neither_is_told_with_its_row(tmp_path: Path, flag: s
 
 
 def test_the_content_of_a_row_that_may_be_private_is_not_reported(tmp_path: Path) -> None:
-    """Whatever else is wrong with it; the rows around it are reported with theirs."""
+    """Other wrong values in it do not matter; the rows around it are reported with theirs."""
     rows = [f"ann,secret,{AT},perhaps", f"ann,,{AT},true", f",secret,{AT},perhaps", f"ann,,{AT},false"]
     path = write_csv(tmp_path, "\n".join(["user_id,item_id,played_at,private", *rows, ""]))
     bad: list[tuple[int, str, Any]] = []
