@@ -60,10 +60,16 @@ def table_of(samples: list[Sample]) -> Table:
         table.add_column(name, overflow="fold")
     for sample in samples:
         at = f"{datetime.fromtimestamp(sample.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
-        value = "not stored" if sample.value is None else sample.value[:SHOWN_BYTES]
         place = f"{sample.partition}:{sample.offset}"
-        table.add_row(at, place, Text(sample.reason), Text(sample.key or ""), Text(value))
+        table.add_row(at, place, Text(sample.reason), Text(sample.key or ""), Text(_value_of(sample)))
     return table
+
+
+def _value_of(sample: Sample) -> str:
+    """Return the beginning of a value; of a private play neither key nor value is stored."""
+    if sample.value is not None:
+        return sample.value[:SHOWN_BYTES]
+    return "not stored" if sample.key is None else "null"
 
 
 @app.command()

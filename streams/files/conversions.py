@@ -55,7 +55,7 @@ def _epoch_ms(column: pa.Array, local: LocalTimes | None) -> pa.Array:
     if pa.types.is_timestamp(column.type) and (local is None or column.type.tz):
         times = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
     else:
-        if pa.types.is_binary(column.type) or pa.types.is_dictionary(column.type):
+        if pa.types.is_binary(column.type):
             column = column.cast(pa.string())
         try:
             numbers = _numbers(column)
