@@ -25,7 +25,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     key: str | None
     value: str | None
-    """The beginning of its value; None for a private play, whose content is not stored."""
+    """The beginning of its value; None if there is none. The content of a private play is not stored."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
