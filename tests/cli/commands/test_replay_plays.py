@@ -9,7 +9,8 @@ import pytest
 from rich.progress import Progress
 
 from cli.commands import replay_plays
-from cli.commands.replay_plays import Count, ReplayOptions, send_with
+from cli.commands.replay_plays import ReplayOptions, send_with
+from cli.commands.replay_result import Count
 from streams.connection.rights import MissingRightError
 from streams.files.replay import Pace, Sender
 from streams.readers.outcome_watch import OutcomeWatch
