@@ -22,7 +22,7 @@ def watch_of(*workers: tuple[str, dict[int, int], float]) -> CatalogWatch:
 
 def test_a_worker_is_ready_when_it_is_past_every_expected_record() -> None:
     """Its place is the offset after the last record that it has taken in."""
-    watch = watch_of(("a", {0: 10, 1: 4}, 0), ("b", {0: 10, 1: 3}, 0), ("c", {}, 0))
+    watch = watch_of(("a", {0: 10, 1: 4}, 0), ("b", {0: 10, 1: 3}, 0), ("c", {0: 9, 1: 4}, 0))
 
     assert 1 == watch.n_ready
     assert 2 == watch.n_waiting
