@@ -62,6 +62,7 @@ class TopicFollower:
         self._settings, self._view, self._changed = settings, view, changed
         self._ends: dict[TopicPartition, int] = {}
         self._places: dict[TopicPartition, int] = {}
+        self._gone: frozenset[str] = frozenset()
         self.unreadable = UnreadablePlaces() if unreadable is None else unreadable
         self._asked_at_s = self._marked_at_s = 0.0
         self._consumer: AIOKafkaConsumer | None = None
@@ -83,7 +84,7 @@ class TopicFollower:
         self._consumer = consumer
         began = moved = logged = time.monotonic()
         while True:
-            if self._topics.remade:
+            if self._topics.remade or self._topics.gone != self._gone:
                 followed = await self._begin_anew(consumer)
                 began = moved = logged = time.monotonic()
             n = await self._step(followed)
@@ -100,28 +101,41 @@ class TopicFollower:
                 await self._ask_ends(consumer)
 
     async def _begin_anew(self, consumer: AIOKafkaConsumer) -> FollowedPartitions:
-        """Remove the records of topics that were made again, and follow the new topics from their beginnings.
+        """Follow the topics that exist: those that were made again from their beginnings, without their old records.
 
         Raises:
-            LogReadError: The topics are not there for `kafka_timeout_s` seconds, or Kafka does not answer.
+            LogReadError: They are not there for `kafka_timeout_s` seconds, or Kafka does not answer.
         """
-        self.caught_up.clear()
         for topic, topic_id in list(self._topics.remade.items()):
             log.warning("topic_remade", extra={"topic": topic, "topic_id": topic_id})
-            items = await asyncio.to_thread(self._item_ids) if self._kinds[topic] == ITEM else []
-            self._topics.drop(topic)
-            self.unreadable.forget(topic)
-            for first in range(0, len(items), REMOVED_AT_ONCE):
-                self._changed(ITEM, [], [(key, None) for key in items[first : first + REMOVED_AT_ONCE]])
-                await asyncio.sleep(0)
+            self.caught_up.clear()
+            await self._remove_records(topic)
         deadline = time.monotonic() + self._settings.kafka.timeout_s
         while True:
+            self._report_gone()
             try:
                 return await self._begin(consumer)
             except LogReadError:  # a broker that is behind does not know the new topic yet
                 if time.monotonic() > deadline:
                     raise
             await asyncio.sleep(RETRY_S)
+
+    def _report_gone(self) -> None:
+        """Report the partitions of topics that do not exist; aiokafka would ask for their leaders without a pause."""
+        before, self._gone = self._gone, self._topics.gone
+        for topic in before - self._gone:
+            self.unreadable.forget(topic)
+        for tp in [tp for tp in self._places if tp.topic in self._gone - before]:
+            self.unreadable.block(tp, self._places[tp], "the topic does not exist")
+
+    async def _remove_records(self, topic: str) -> None:
+        """Remove the records of a topic that was made again."""
+        items = await asyncio.to_thread(self._item_ids) if self._kinds[topic] == ITEM else []
+        self._topics.drop(topic)
+        self.unreadable.forget(topic)
+        for first in range(0, len(items), REMOVED_AT_ONCE):
+            self._changed(ITEM, [], [(key, None) for key in items[first : first + REMOVED_AT_ONCE]])
+            await asyncio.sleep(0)
 
     def _item_ids(self) -> list[bytes]:
         return [item_id for item_id, _ in self._view.all_items()]
@@ -154,12 +168,14 @@ class TopicFollower:
         )
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> FollowedPartitions:
-        """Follow each partition from the place that the view contains."""
+        """Follow each partition of the topics that exist from the place that the view contains."""
         self._asked_at_s = time.time()
-        self._ends, self._places = {}, {}
-        tps = [tp for topic in self._kinds for tp in await partitions_of(consumer, topic)]
+        present = [topic for topic in self._kinds if topic not in self._gone]
+        tps = [tp for topic in present for tp in await partitions_of(consumer, topic)]
         spans = await spans_of(consumer, tps)
         consumer.assign(tps)
+        consumer._client.set_topics(list(self._kinds))  # noqa: SLF001  asks also for a topic that is gone, for its return
+        self._ends, self._places = {}, {}
         for tp, span in spans.items():
             # A place behind the end is not of this partition: it is read again, which changes nothing.
             held = self._view.next_offset(tp.topic, tp.partition)
@@ -183,7 +199,7 @@ class TopicFollower:
 
     def _mark(self) -> None:
         """Mark the view as complete once it has reached the ends of the last query, and nothing was unreadable."""
-        if self._asked_at_s <= self._marked_at_s or self.left:
+        if self._asked_at_s <= self._marked_at_s or self._gone or self.left:
             return
         if all(self.unreadable.is_whole(*tp) for tp in self._places):
             self._marked_at_s = self._asked_at_s

@@ -41,6 +41,7 @@ class ViewTopics:
     Kafka gives a topic a new id whenever it is created, and never gives an old one again.
 
     Attributes:
+        gone: The topics that do not exist at the moment.
         remade: The topics that were made again, each with its new id.
     """
 
@@ -50,6 +51,7 @@ class ViewTopics:
         self._kinds = kinds_of_topics(settings)
         self._known = dict(zip(self._kinds, view.identity.decode().split(","), strict=False))
         self._earlier: dict[str, str] = {}
+        self.gone: frozenset[str] = frozenset()
         self.remade: dict[str, str] = {}
 
     async def watch(self, consumer: AIOKafkaConsumer) -> None:
@@ -63,7 +65,8 @@ class ViewTopics:
 
     def _take(self, name: str, printed_id: str | None) -> None:
         """Compare the id of a topic; a broker that is behind may still give the id before the last one."""
-        if printed_id is None:  # deleted, and not made again yet
+        self.gone = self.gone - {name} if printed_id is not None else self.gone | {name}
+        if printed_id is None:
             return
         topic_id = _as_uuid(printed_id)
         if not self._known.get(name):

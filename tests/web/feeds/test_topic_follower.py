@@ -11,12 +11,13 @@ import pytest
 from aiokafka import TopicPartition
 
 from state.gateway_view import ITEM, LIST, RELATED, View, open_view
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
-from streams.topics.admin import topic_ids
+from streams.topics.admin import create_topics, topic_ids
 from streams.topics.topics import TopicNames
-from tests.kafka.test_topic_identity import remake
+from tests.kafka.test_topic_identity import delete, remake
 from tests.support.settings import settings_with
 from tests.support.wait import wait_until
 from web.feeds.topic_follower import Changed, NotReadableError, Record, TopicFollower
@@ -155,6 +156,7 @@ async def test_lists_made_again_are_read_from_their_beginning(
         await asyncio.sleep(2 * WATCH_S)
         assert before == view.identity
         assert ["ann", "ben"] == view.listeners("", 10)
+        follower.unreadable.skip(UnreadableBatch(names.recommendations, 1, 0, 0, None, "no codec", b"", 0))
 
         await asyncio.to_thread(remake, settings, names.recommendations)
         await write(settings, names.recommendations, made("ben", 1))
@@ -164,10 +166,37 @@ async def test_lists_made_again_are_read_from_their_beginning(
 
         assert held is not None
         assert 1 == held.position
+        assert [] == follower.unreadable.describe()
         assert 1 == view.next_offset(names.recommendations, 1)
         await write(settings, names.recommendations, made("eve", 2))
         await wait_until(lambda: view.listeners("", 10) == ["ben", "eve"])
         assert identity_of(topic_ids(settings), settings) == view.identity != before
+    view.close()
+
+
+async def test_a_topic_that_is_gone_does_not_stop_the_others(
+    settings: Settings, names: TopicNames, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its lists are served on, its place is named, and Kafka is not asked for it over and over."""
+    await write(settings, names.recommendations, made("ann", 3))
+    view = View(folder)
+    async with running_follower(settings, view) as (follower, seen):
+        await asyncio.to_thread(delete, settings, names.recommendations)
+        await wait_until(lambda: len(follower.unreadable) == 4)
+        assert f"{names.recommendations}, partition 1, from offset 1 on: the topic does not exist" in (
+            follower.unreadable.describe()
+        )
+        caplog.clear()
+        await write(settings, names.related_items, (b"i1", b"{}"))
+        await wait_until(lambda: seen[-1].kind == RELATED)
+        await asyncio.sleep(1)
+        assert ["ann"] == view.listeners("", 10)
+        assert len([record for record in caplog.records if record.name.startswith("aiokafka")]) < 100
+
+        await asyncio.to_thread(create_topics, settings)
+        await wait_until(lambda: view.listeners("", 10) == [], 20)
+        await wait_until(follower.caught_up.is_set)
+        assert [] == follower.unreadable.describe()
     view.close()
 
 

@@ -73,6 +73,10 @@ async def test_the_same_ids_are_the_same_topics(view: View, answers: dict[str, A
     answers |= {NAMES.catalog: None, NAMES.related_items: TopicAuthorizationFailedError()}
 
     assert {} == await looked(topics)
+    assert {NAMES.catalog} == topics.gone
+    answers[NAMES.catalog] = 3
+    assert {} == await looked(topics)
+    assert frozenset() == topics.gone
 
 
 async def test_another_id_is_a_topic_that_was_made_again(view: View, answers: dict[str, Any]) -> None:
