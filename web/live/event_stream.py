@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.messages.records import Recommendations
-from streams.readers.latest_list import read_list
+from streams.readers.latest_list import position_in, read_list
 from web.feeds.dashboard import Point
 from web.parts import GatewayParts
 
@@ -59,7 +59,7 @@ class LiveStream:
         gone = sorted((before or {}).keys() - self._shown.keys(), key=(before or {}).__getitem__)
         return {
             **{name: getattr(held, name) for name in _TOLD},
-            "took_ms": self._parts.play_latency.took_ms(held.partition, held.offset),
+            "took_ms": self._parts.play_latency.took_ms(held.partition, position_in(held)),
             "first": before is None,
             "entries": [self._entry(held, at, before or {}) for at in range(len(held.items))],
             "left": [

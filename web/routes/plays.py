@@ -45,6 +45,7 @@ class PlayRoutes:
         """Send them through the intake of these parts."""
         self._intake, self._metrics, self._settings = parts.intake, parts.metrics, parts.settings
         self._play_latency, self._outcomes, self._view = parts.play_latency, parts.outcomes, parts.view
+        self._epoch = parts.epoch
         self._types = frozenset(parts.settings.signals.weights)
 
     def router(self) -> APIRouter:
@@ -128,7 +129,7 @@ class PlayRoutes:
         placed = [(one.number, offset) for one, offset in zip(numbered, offsets, strict=True) if not one.is_copy]
         for number, offset in placed:
             results.setdefault(number, Placed(partition=partition, offset=offset))  # unless a copy has failed
-            self._play_latency.came(partition, offset, came_at)
+            self._play_latency.came(partition, self._epoch.position(offset), came_at)
         self._metrics.count_plays("accepted", len(placed))
         return None
 

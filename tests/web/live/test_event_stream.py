@@ -81,7 +81,7 @@ async def test_the_listener_s_list_moves(scene: Scene) -> None:
 
 
 async def test_a_play_of_the_page_tells_how_long_its_list_took(scene: Scene) -> None:
-    """From when it came here; of another's play that is not known."""
+    """From when it came here; of another's play that is not known, nor of a play on another topic."""
     parts = dataclasses.replace(scene.parts, play_latency=PlayLatency(lambda: 100.0))
     parts.play_latency.came(PARTITION, 7, 99.5)
     async with aclosing(LiveStream(parts, "ann").events()) as events:
@@ -89,6 +89,8 @@ async def test_a_play_of_the_page_tells_how_long_its_list_took(scene: Scene) -> 
         assert None is (await next_of(events, "list"))["took_ms"]
         scene.put_list(made_list(offset=7))
         assert 500 == (await next_of(events, "list"))["took_ms"]
+        scene.put_list(made_list(offset=7, epoch=1))
+        assert None is (await next_of(events, "list"))["took_ms"]
 
 
 async def test_nothing_is_told_of_others(scene: Scene) -> None:

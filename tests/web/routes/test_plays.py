@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from state.gateway_view import LIST, View
-from streams.messages.records import OutcomeSpan
+from streams.messages.records import OutcomeSpan, StateTopics, state_topics_key
 from streams.outbox import Item
 from streams.partitioning import partition_of
+from streams.positions import position_of
 from streams.settings import override
 from streams.topics.topics import topic_names
 from tests.support.plays import play
@@ -243,6 +244,19 @@ async def test_a_request_that_waits_gets_what_became_of_its_events(scene: Scene)
 
     assert ["learnt", "capped", "waiting"] == [result["outcome"] for result in waited["results"]]
     assert "outcome" not in unasked["results"][0]
+
+
+async def test_a_play_is_timed_in_the_epoch_of_its_topic(scene: Scene) -> None:
+    """An offset of an earlier topic of plays is another play."""
+    topics = StateTopics(plays_id="first", changelog_id="changelog", epoch=0, partitions=4)
+    scene.parts.epoch.on_record(state_topics_key(scene.settings.application.group), msgspec.json.encode(topics))
+    scene.parts.epoch.topic_id = "second"
+    async with scene.client() as client:
+        await client.post("/v1/plays", json=play("ann"))
+
+    partition = partition_of("ann", 4)
+    assert None is scene.parts.play_latency.took_ms(partition, position_of(0, 0))
+    assert scene.parts.play_latency.took_ms(partition, position_of(1, 0)) is not None
 
 
 @pytest.mark.parametrize("wait", ["-1", "61", "x"])
