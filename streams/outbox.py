@@ -29,6 +29,10 @@ class OutboxError(ConnectionError):
     """Kafka did not acknowledge in time. Nothing is lost: the next start repeats the group. Check the broker."""
 
 
+class UnacknowledgedError(OutboxError):
+    """Kafka may have the records or not. Check the broker, and send them again where twice is harmless."""
+
+
 class Written(NamedTuple):
     """The offsets of the records of one send."""
 
@@ -44,32 +48,38 @@ class Pending:
     """Batches in flight to one partition."""
 
     def __init__(
-        self, batches: Sequence[tuple[asyncio.Future[RecordMetadata], int]], refused: Callable[[], OutboxError]
+        self,
+        batches: Sequence[tuple[asyncio.Future[RecordMetadata], int]],
+        failed: Callable[[Exception], OutboxError],
+        timeout_s: float,
     ) -> None:
         """Store the futures of batches in order, each with its number of records.
 
         Args:
             batches: The batches.
-            refused: Makes the error for a missing right to write.
+            failed: Makes the error of a failure.
+            timeout_s: Seconds until all batches have to be acknowledged.
         """
-        self._batches, self._refused = batches, refused
+        self._batches, self._failed, self._timeout_s = batches, failed, timeout_s
 
     async def written(self) -> Written:
         """Wait until Kafka has acknowledged every batch.
 
         Raises:
-            KafkaError: The broker refused a batch.
+            UnacknowledgedError: The broker refused a batch, or did not answer in time.
             OutboxError: The right to write to the topic is missing.
         """
+        try:
+            if all(future.done() for future, _ in self._batches):  # most of a group, once its first are acknowledged
+                bases = await self._offsets()
+            else:
+                async with asyncio.timeout(self._timeout_s):
+                    bases = await self._offsets()
+        except (KafkaError, TimeoutError) as error:
+            raise self._failed(error) from error
         first = expected = None
         unbroken = True
-        for future, count in self._batches:
-            try:
-                base = (await future).offset
-            except KafkaError as error:
-                if is_refusal(error):
-                    raise self._refused() from error
-                raise
+        for base, (_, count) in zip(bases, self._batches, strict=True):
             first = base if first is None else first
             unbroken = unbroken and expected in (None, base)
             expected = base + count
@@ -77,6 +87,10 @@ class Pending:
             message = "An empty send has no place in a partition."
             raise ValueError(message)
         return Written(first, expected - 1, unbroken)
+
+    async def _offsets(self) -> list[int]:
+        """Return the offset of the first record of every batch."""
+        return [(await future).offset for future, _ in self._batches]
 
 
 class Outbox:
@@ -149,7 +163,7 @@ class Outbox:
 
         Raises:
             ValueError: A single record is larger than a batch can be.
-            OutboxError: The right to write to the topic is missing.
+            OutboxError: Kafka does not answer, or the right to write to the topic is missing.
         """
         producer = self._producer
         if producer is None:
@@ -171,7 +185,7 @@ class Outbox:
         if count:
             batch.close()
             sent.append((await self._send_batch(producer, batch, topic, partition), count))
-        return Pending(sent, partial(self._refused, topic))
+        return Pending(sent, partial(self._failed, topic), self._timeout_s)
 
     async def send_headed(
         self, topic: str, partition: int, item: tuple[bytes | None, bytes | None], headers: Headers
@@ -179,15 +193,18 @@ class Outbox:
         """Send one record with headers, in a batch with its neighbours.
 
         Raises:
-            OutboxError: The right to write to the topic is missing.
+            OutboxError: Kafka does not answer, or the right to write to the topic is missing.
         """
         producer = self._producer
         if producer is None:
             message = "The outbox is not started."
             raise RuntimeError(message)
         key, value = item
-        sent = await producer.send(topic, value, key, partition, headers=list(headers))
-        return Pending([(sent, 1)], partial(self._refused, topic))
+        try:
+            sent = await producer.send(topic, value, key, partition, headers=list(headers))
+        except KafkaError as error:
+            raise self._failed(topic, error) from error
+        return Pending([(sent, 1)], partial(self._failed, topic), self._timeout_s)
 
     async def _send_batch(
         self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int
@@ -195,15 +212,22 @@ class Outbox:
         """Send a closed batch.
 
         Raises:
-            OutboxError: The right to write to the topic is missing.
+            OutboxError: Kafka does not answer, or the right to write to the topic is missing.
         """
         try:
             sent: asyncio.Future[RecordMetadata] = await producer.send_batch(batch, topic, partition=partition)
         except KafkaError as error:
-            if is_refusal(error):
-                raise self._refused(topic) from error
-            raise
+            raise self._failed(topic, error) from error
         return sent
+
+    def _failed(self, topic: str, error: Exception) -> OutboxError:
+        """Return the error of a failure, in a sentence."""
+        if is_refusal(error):
+            return self._refused(topic)
+        return UnacknowledgedError(
+            f"Kafka at {self._kafka.brokers} did not acknowledge records of {topic} within {self._timeout_s:g} s "
+            f"({error!r}); it may have them all the same."
+        )
 
     def _refused(self, topic: str) -> OutboxError:
         return OutboxError(describe_missing(self._kafka, [Right("WRITE", "topic", topic)]))

@@ -6,10 +6,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from aiokafka.errors import KafkaError
-
 from streams.connection.credentials import CredentialsError
-from streams.outbox import BATCH_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError
+from streams.outbox import BATCH_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError, UnacknowledgedError
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import topic_names
@@ -123,18 +121,13 @@ class PlayIntake:
             return
         items = (item for parcel in parcels for item in parcel.items)
         try:
-            async with asyncio.timeout(self._settings.kafka.timeout_s):
-                written = await (await outbox.send(self._topic, partition, items)).written()
-        except OutboxError as error:
-            _fail(parcels, f"{error} These events were not sent.")
+            written = await (await outbox.send(self._topic, partition, items)).written()
+        except UnacknowledgedError as error:
+            _fail(parcels, f"{error} Send the events again; with a play_id each counts once.")
             self._lose(outbox, error)
             return
-        except (KafkaError, TimeoutError) as error:
-            _fail(
-                parcels,
-                f"Kafka at {self._settings.kafka.brokers} did not acknowledge events ({type(error).__name__}), "
-                "though it may have them: send them again; with a play_id each counts once.",
-            )
+        except OutboxError as error:
+            _fail(parcels, f"{error} These events were not sent.")
             self._lose(outbox, error)
             return
         offset = written.first

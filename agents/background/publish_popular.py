@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
-from aiokafka.errors import KafkaError
 
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.generation import Generation
 from state.lists.popularity import Kinds, LivePopularity, PopularList
 from state.users.store import UserStore
 from streams.messages.records import PopularItems
-from streams.outbox import Item, Outbox, OutboxError
+from streams.outbox import Item, Outbox, OutboxError, UnacknowledgedError
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -135,17 +134,11 @@ class PopularPublisher:
 
     async def _produce(self, items: Mapping[int, list[Item]]) -> None:
         try:
-            async with asyncio.timeout(self._settings.kafka.timeout_s):
-                sent = [
-                    await self._outbox.send(self._topic, partition, records) for partition, records in items.items()
-                ]
-                for pending in sent:
-                    await pending.written()
-        except (KafkaError, TimeoutError) as error:
-            message = (
-                f"Kafka at {self._settings.kafka.brokers} did not acknowledge the popular lists within "
-                f"{self._settings.kafka.timeout_s:g} s ({error!r}). Nothing is lost: the next start writes them again."
-            )
+            sent = [await self._outbox.send(self._topic, partition, records) for partition, records in items.items()]
+            for pending in sent:
+                await pending.written()
+        except UnacknowledgedError as error:
+            message = f"{error} Nothing is lost: the next start writes the popular lists again."
             raise OutboxError(message) from error
 
 

@@ -1,17 +1,15 @@
 """The one order in which a commit group becomes durable."""
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from agents.plays.changes import Changes
 from state.users.partition import PartitionState, Place
 from state.users.record import NOTHING_APPLIED
-from state.users.topic_rules import check_changelog
-from streams.outbox import Item, Outbox, OutboxError, Pending
+from state.users.topic_rules import changelog_too_short
+from streams.outbox import Item, Outbox, OutboxError, Pending, UnacknowledgedError
 from streams.readers.log_reader import read_span, reader
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -45,14 +43,9 @@ class Committer:
         """
         # Step 1
         try:
-            async with asyncio.timeout(self._settings.kafka.timeout_s):
-                logged = await self._produce(changes)
-        except (KafkaError, TimeoutError) as error:
-            message = (
-                f"Kafka at {self._settings.kafka.brokers} did not acknowledge a commit group within "
-                f"{self._settings.kafka.timeout_s:g} s ({error!r}). Nothing of it is lost: "
-                "the next start does it again."
-            )
+            logged = await self._produce(changes)
+        except UnacknowledgedError as error:
+            message = f"{error} Nothing of the commit group is lost: the next start does it again."
             raise OutboxError(message) from error
         # Step 2
         durable_partitions = set()
@@ -88,14 +81,16 @@ class Committer:
         """Write a partition's records at their changelog offset.
 
         If other records stand before them in the changelog, read the changelog back instead.
+
+        Raises:
+            TopicChangedError: Kafka gave the records offsets of earlier ones.
         """
         written = await pending.written()
         if written.unbroken and written.first == state.place.changelog_offset + 1:
             highest = max(state.place.applied_offset_max, changed.applied_offset_max)
             state.commit(changed.changelog, Place(written.last, highest))
         elif written.first <= state.place.changelog_offset:
-            topic = self._names.users_changelog
-            check_changelog(state, partition, topic, state.changelog_id, written.first)
+            raise changelog_too_short(state, partition, self._names.users_changelog, written.first)
         else:
             await self._catch_up(partition, state, written.last)
 

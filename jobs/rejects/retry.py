@@ -1,13 +1,11 @@
 """Sends rejected records again, after the cause of their rejection is mended."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 import xxhash
-from aiokafka.errors import KafkaError
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
 from jobs.rejects.already_sent import HEADER, Later, Places, read_later
@@ -15,7 +13,7 @@ from jobs.rejects.read import StoredReject, read_rejects
 from jobs.rejects.summary import REASONS_MAX, kind_of
 from streams.messages.events import UnreadablePlay, read_event, read_value
 from streams.messages.records import RejectedPlay
-from streams.outbox import Outbox
+from streams.outbox import Outbox, UnacknowledgedError
 from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -170,17 +168,13 @@ async def _send(chosen: Sequence[_Retried], outbox: Outbox, choice: RetryChoice,
         return len(chosen)
     topic = topic_names(settings).plays
     try:
-        async with asyncio.timeout(settings.kafka.timeout_s):
-            pending = [
-                await outbox.send_headed(topic, record.partition, (record.key, record.value), [(HEADER, record.place)])
-                for record in chosen
-            ]
-            for sent in pending:
-                await sent.written()
-    except (KafkaError, TimeoutError) as error:
-        message = (
-            f"Kafka at {settings.kafka.brokers} did not acknowledge rejects within {settings.kafka.timeout_s:g} s "
-            f"({error!r}): run the retry again when it does, and none is sent twice."
-        )
+        pending = [
+            await outbox.send_headed(topic, record.partition, (record.key, record.value), [(HEADER, record.place)])
+            for record in chosen
+        ]
+        for sent in pending:
+            await sent.written()
+    except UnacknowledgedError as error:
+        message = f"{error} Run the retry again when it answers, and no record is sent twice."
         raise RetryError(message) from error
     return len(chosen)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from aiokafka.errors import KafkaError
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
 from model.arrays import Floats, Rows
@@ -15,7 +14,7 @@ from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from state.generations.related_items import Related, open_related, write_related
 from streams.messages.records import RelatedItems
-from streams.outbox import Item, Outbox, OutboxError
+from streams.outbox import Item, Outbox, OutboxError, UnacknowledgedError
 from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
@@ -129,12 +128,8 @@ async def _send(outbox: Outbox, settings: Settings, records: Sequence[tuple[str,
         by_partition.setdefault(partition_of(item_id, settings.topics.partitions), []).append((item_id.encode(), value))
     topic = topic_names(settings).related_items
     try:
-        async with asyncio.timeout(settings.kafka.timeout_s):
-            for pending in [await outbox.send(topic, partition, items) for partition, items in by_partition.items()]:
-                await pending.written()
-    except (KafkaError, TimeoutError) as error:
-        message = (
-            f"Kafka at {settings.kafka.brokers} did not acknowledge related items within "
-            f"{settings.kafka.timeout_s:g} s ({error!r}): start again when it answers; writing them twice is harmless."
-        )
+        for pending in [await outbox.send(topic, partition, items) for partition, items in by_partition.items()]:
+            await pending.written()
+    except UnacknowledgedError as error:
+        message = f"{error} Start again when it answers; writing related items twice is harmless."
         raise OutboxError(message) from error

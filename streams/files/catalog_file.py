@@ -8,14 +8,13 @@ from typing import ClassVar
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from aiokafka.errors import KafkaError
 
 from streams.files.conversions import check_range, to_epoch_ms, to_ids, without_empty
 from streams.files.play_columns import ColumnRule, read_column
 from streams.files.play_tables import LIST_SEPARATOR, FileColumns
 from streams.files.plays_file import tables_of
 from streams.messages.records import CatalogItem
-from streams.outbox import Item, Outbox
+from streams.outbox import Item, Outbox, UnacknowledgedError
 from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -139,18 +138,14 @@ async def send_items(
     topic, n_sent = topic_names(settings).catalog, 0
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         try:
-            async with asyncio.timeout(settings.kafka.timeout_s):
-                sent = {
-                    partition: await outbox.send(topic, partition, items)
-                    for partition, items in by_partition(piece, settings.topics.partitions).items()
-                }
-                for partition, pending in sent.items():
-                    expect(partition, (await pending.written()).last)
-        except (KafkaError, TimeoutError) as error:
-            message = (
-                f"Kafka at {settings.kafka.brokers} did not acknowledge items within {settings.kafka.timeout_s:g} s "
-                f"({error!r}), after {n_sent:,} of them: load the file again when it does."
-            )
+            sent = {
+                partition: await outbox.send(topic, partition, items)
+                for partition, items in by_partition(piece, settings.topics.partitions).items()
+            }
+            for partition, pending in sent.items():
+                expect(partition, (await pending.written()).last)
+        except UnacknowledgedError as error:
+            message = f"{error} Before these, {n_sent:,} items were written: load the file again when it answers."
             raise CatalogLoadError(message) from error
         n_sent += len(piece)
         yield n_sent

@@ -1,10 +1,8 @@
 """Sends the sorted plays of an export, each piece after the catalog records of its new items."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 import xxhash
-from aiokafka.errors import KafkaError
 
 from streams.files.catalog_file import by_partition
 from streams.files.formats.rows import ItemNames
@@ -12,7 +10,7 @@ from streams.files.play_columns import PlaysPiece
 from streams.files.replay import RecordOf, ReplayError, Sender, Sent
 from streams.files.row_types import RowTypes
 from streams.messages.records import CatalogItem
-from streams.outbox import Outbox
+from streams.outbox import Outbox, UnacknowledgedError
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -101,18 +99,14 @@ class ImportSender(Sender):
         """
         items = self._descriptions.take(piece.item_ids)
         try:
-            async with asyncio.timeout(self._settings.kafka.timeout_s):
-                sent = [
-                    await self._outbox.send(self._catalog, partition, records)
-                    for partition, records in by_partition(items, self._settings.topics.partitions).items()
-                ]
-                for pending in sent:
-                    await pending.written()
-        except (KafkaError, TimeoutError) as error:
-            message = (
-                f"Kafka at {self._settings.kafka.brokers} did not acknowledge catalog records within "
-                f"{self._settings.kafka.timeout_s:g} s ({error!r}): go on with --from {piece.first_row} when it does."
-            )
+            sent = [
+                await self._outbox.send(self._catalog, partition, records)
+                for partition, records in by_partition(items, self._settings.topics.partitions).items()
+            ]
+            for pending in sent:
+                await pending.written()
+        except UnacknowledgedError as error:
+            message = f"{error} Go on with --from {piece.first_row} when it answers."
             raise ReplayError(message) from error
         self._descriptions.n_sent += len(items)
         return await super().send(piece)

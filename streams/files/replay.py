@@ -6,12 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
 from typing import NamedTuple
 
-from aiokafka.errors import KafkaError
-
 from streams.event_time import counted_at_ms
 from streams.files.play_columns import PlaysPiece
 from streams.files.row_types import RowTypes
-from streams.outbox import Item, Outbox, Written
+from streams.outbox import Item, Outbox, UnacknowledgedError, Written
 from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -67,16 +65,12 @@ class Sender:
         """
         rows, items = self._by_partition(piece)
         try:
-            async with asyncio.timeout(self._settings.kafka.timeout_s):
-                pending = {
-                    partition: await self._outbox.send(self._topic, partition, items[partition]) for partition in items
-                }
-                return [Sent(partition, rows[partition], await sent.written()) for partition, sent in pending.items()]
-        except (KafkaError, TimeoutError) as error:
-            message = (
-                f"Kafka at {self._settings.kafka.brokers} did not acknowledge plays within "
-                f"{self._settings.kafka.timeout_s:g} s ({error!r}): go on with --from {piece.first_row} when it does."
-            )
+            pending = {
+                partition: await self._outbox.send(self._topic, partition, items[partition]) for partition in items
+            }
+            return [Sent(partition, rows[partition], await sent.written()) for partition, sent in pending.items()]
+        except UnacknowledgedError as error:
+            message = f"{error} Go on with --from {piece.first_row} when it answers."
             raise ReplayError(message) from error
 
     def _by_partition(self, piece: PlaysPiece) -> tuple[dict[int, list[int]], dict[int, list[Item]]]:

@@ -2,10 +2,9 @@
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from streams.kafka.broker import free_port
-from streams.outbox import Item, Outbox, OutboxError, Written
+from streams.outbox import Item, Outbox, OutboxError, UnacknowledgedError, Written
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 
@@ -20,7 +19,8 @@ async def test_a_strangers_record_breaks_the_run(settings: Settings, names: Topi
         second = await outbox.send(names.recommendations, 0, half)
         await second.written()
 
-        joined = type(first)([*first._batches, *second._batches], first._refused)  # noqa: SLF001  as one send would have them
+        batches = [*first._batches, *second._batches]  # noqa: SLF001  as one send would have them
+        joined = type(first)(batches, first._failed, settings.kafka.timeout_s)  # noqa: SLF001
         assert Written(0, 2, unbroken=False) == await joined.written()
 
 
@@ -36,10 +36,10 @@ async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
 
 
 async def test_a_batch_that_kafka_refuses_is_an_error(settings: Settings, names: TopicNames) -> None:
-    """`written` raises what the broker said: here, a record without a key for a compacted topic is too large."""
+    """The sentence has the topic and what the broker said: here, the record is too large for the topic."""
     async with Outbox(settings.kafka) as outbox:
         pending = await outbox.send(names.generations, 0, [(b"k", b"x" * 2_000_000)])
-        with pytest.raises(KafkaError, match="MessageSizeTooLarge"):
+        with pytest.raises(UnacknowledgedError, match=rf"records of {names.generations} within .*MessageSizeTooLarge"):
             await pending.written()
 
 

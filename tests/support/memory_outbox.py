@@ -53,7 +53,7 @@ class MemoryOutbox(Outbox):
                 message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
                 raise ValueError(message)
         batches = [(self._acknowledgement(topic, partition, sent), len(sent))] if sent else []
-        return Pending(batches, partial(self._refused, topic))
+        return Pending(batches, partial(self._failed, topic), self._timeout_s)
 
     def release(self, topic: str) -> None:
         """Acknowledge what was held of a topic."""

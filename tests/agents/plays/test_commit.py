@@ -11,6 +11,7 @@ from agents.plays.changes import Changes
 from agents.plays.commit import Committer
 from state.users.partition import PartitionState, Place
 from state.users.record import UserRecord
+from state.users.topic_rules import TopicChangedError
 from streams.outbox import OutboxError
 from streams.topics.topics import topic_names
 from tests.support.memory_outbox import MemoryOutbox
@@ -91,8 +92,8 @@ async def test_a_refused_batch_leaves_the_state_untouched(
         await Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE})
 
     expected = (
-        "Kafka at 127.0.0.1:19092 did not acknowledge a commit group within 0.2 s (KafkaError('disk full')). "
-        "Nothing of it is lost: the next start does it again."
+        f"Kafka at 127.0.0.1:19092 did not acknowledge records of {topic} within 0.2 s (KafkaError('disk full')); "
+        "it may have them all the same. Nothing of the commit group is lost: the next start does it again."
     )
     assert expected == str(caught.value)
     assert [None] == state.read([b"ann"])
@@ -103,11 +104,24 @@ async def test_silence_is_an_error_in_time(outbox: MemoryOutbox, state: Partitio
     """A broker that never acknowledges does not hold the worker for ever."""
     outbox.held = {NAMES.recommendations}
 
-    with pytest.raises(OutboxError, match=r"did not acknowledge a commit group within 0\.2 s \(TimeoutError\(\)\)\."):
+    with pytest.raises(OutboxError, match=r"recommendations within 0\.2 s \(TimeoutError\(\)\); it may have"):
         await Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE})
 
     assert [None] == state.read([b"ann"])
     assert Place() == state.place
+
+
+async def test_a_changelog_that_begins_anew_is_another_one(outbox: MemoryOutbox, state: PartitionState) -> None:
+    """Kafka gives the records offsets that the state contains already; nothing of the group is in the state."""
+    state.commit([], Place(20, 3))
+
+    with pytest.raises(
+        TopicChangedError, match=r"ends at offset 0 in partition 1, but the state on this disk contains"
+    ):
+        await Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE})
+
+    assert [None] == state.read([b"ann"])
+    assert Place(20, 3) == state.place
 
 
 async def test_a_partition_that_went_to_another_worker_is_not_durable(
