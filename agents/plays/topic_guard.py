@@ -33,7 +33,7 @@ from streams.outbox import Item, Outbox
 from streams.positions import epoch_of, offset_of
 from streams.process.format_text import format_time
 from streams.readers.lag import lag_of
-from streams.readers.log_reader import LogReadError, reader, spans_of
+from streams.readers.log_reader import LogReadError, Span, reader, spans_of
 from streams.readers.one_record import arrival_of
 from streams.readers.state_topics import read_state_topics
 from streams.settings import Settings
@@ -121,7 +121,8 @@ class TopicGuard:
         """Check that the changelog is the one that a state on the disk belongs to, before it is read back.
 
         Raises:
-            TopicChangedError: It is another one.
+            TopicChangedError: It is another one, or is gone, or ends before a record that the state contains.
+            LogReadError: Kafka does not answer.
         """
         topic = self._names.users_changelog
         identity = (await self._identify([topic]))[topic]
@@ -135,7 +136,7 @@ class TopicGuard:
             state.adopt_changelog(identity.topic_id)
 
     async def admit(self, group: Sequence[Slice], write: Write) -> None:
-        """Check, after a group was fetched, that its plays and the changelog are those of the state.
+        """Check, after a group was fetched, that its plays are of the topic of the state.
 
         Raises:
             TopicChangedError: A topic is another one, is gone, or ends before a play that was processed.
@@ -171,7 +172,7 @@ class TopicGuard:
             if first <= last:
                 self._verified.pop(part.partition, None)  # delivered again, or of a topic that begins anew
             elif last >= 0 and first > last + 1:  # a transaction's marker, or plays that Kafka deleted
-                await self._note_deleted(part.partition, last + 1, part.records[0].timestamp)
+                await self._note_deleted(part.partition, Span(last + 1, first), part.records[0].timestamp)
 
     def _last_delivered(self, partition: int) -> int:
         """Return the highest offset that was delivered of a partition since it was opened, -1 for none."""
@@ -221,18 +222,19 @@ class TopicGuard:
                 log.warning("offsets_expired", extra={"partition": partition, "processed": processed})
             known = max(of_group.committed or 0, processed)
             if known and min(of_group.start, of_group.end) > known:
-                await self._note_deleted(partition, known, None)
+                await self._note_deleted(partition, Span(known, of_group.end), None)
 
-    async def _note_deleted(self, partition: int, first: int, left_ms: int | None) -> None:
-        """Count and log the plays from an offset to the first one that Kafka still has, if there are any.
+    async def _note_deleted(self, partition: int, gap: Span, left_ms: int | None) -> None:
+        """Count and log the plays of a gap that Kafka does not have any more, if there are any.
 
         Args:
             partition: Their partition.
-            first: The offset of the first unprocessed play.
+            gap: The offsets from the first unprocessed play to the next delivered one, or to the end. Kafka may have
+                deleted plays behind it by now that were delivered.
             left_ms: Arrival of the first play that is left, if it is known.
         """
-        tp = TopicPartition(self._names.plays, partition)
-        start = (await spans_of(self._connected, [tp]))[tp].start
+        tp, first = TopicPartition(self._names.plays, partition), gap.start
+        start = min((await spans_of(self._connected, [tp]))[tp].start, gap.end)
         if start <= first or first in self._lost.get(partition, {}):
             return
         self._lost.setdefault(partition, {})[first] = start - first

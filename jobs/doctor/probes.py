@@ -32,11 +32,11 @@ from streams.readers.log_reader import partitions_of, read_span, read_topic, rea
 from streams.readers.one_record import arrival_of
 from streams.readers.open_transactions import OpenTransaction, find_open_transactions
 from streams.readers.state_topics import latest_state_topics
+from streams.readers.topic_identities import read_identities
 from streams.settings import Settings
 from streams.settings.processes import GatewaySettings
 from streams.topics.admin import TopicsError
 from streams.topics.cluster import find_producer
-from streams.topics.identity import identify_topics
 from streams.topics.topics import topic_names
 
 LAG_INTERVAL_S = 2.0
@@ -94,7 +94,7 @@ async def probe_state(settings: Settings) -> StateReadings:
     """
     names = topic_names(settings)
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
-        present = await identify_topics(consumer._client, [names.plays, names.users_changelog])  # noqa: SLF001
+        present = await read_identities(consumer, [names.plays, names.users_changelog], settings.kafka)
     return StateReadings(await latest_state_topics(settings), present)
 
 
@@ -119,8 +119,9 @@ async def probe_rejects(settings: Settings) -> RejectReadings:
             for record in records:
                 with suppress(ValueError, RecursionError):  # another program may write to the topic
                     reject = _read_reject(record.value or b"")
-                    if reject.offset >= firsts.get(reject.partition, 0):
+                    if firsts.get(reject.partition, 0) <= reject.offset < committed.get(reject.partition, 0):
                         rejected[reject.partition, reject.offset] = reject
+    # A reject at or beyond the committed offset is of an earlier topic of plays with the same name.
     n_events = sum(max(0, committed.get(number, 0) - first) for number, first in firsts.items())
     return RejectReadings(n_events, list(rejected.values()))
 

@@ -20,8 +20,8 @@ from streams.readers.lag import lag_of
 from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.readers.open_transactions import find_open_transactions
 from streams.readers.state_topics import latest_state_topics
+from streams.readers.topic_identities import read_identities
 from streams.settings import Settings
-from streams.topics.identity import identify_topics
 from streams.topics.topics import TopicNames, topic_names
 
 COMMITTED_S = 0.1
@@ -136,8 +136,8 @@ async def _present_epoch(consumer: AIOKafkaConsumer, settings: Settings) -> int:
     known, plays = await latest_state_topics(settings), topic_names(settings).plays
     if known is None:
         return 0
-    present = (await identify_topics(consumer._client, [plays])).get(plays)  # noqa: SLF001  no public call has the id
-    if present is not None and present.topic_id != known.plays_id:
+    present = (await read_identities(consumer, [plays], settings.kafka))[plays]
+    if present.topic_id != known.plays_id:
         message = (
             f"The request was not sent: topic {plays} has the id {present.topic_id}, but the workers' state belongs to "
             f"the one with id {known.plays_id}, so no worker would process it. Run `playfold state rebase`."

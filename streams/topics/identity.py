@@ -185,7 +185,7 @@ def _check_allowed(error_code: int, name: str) -> None:
 
 async def _ask(client: Any, request: _DescribeTopics, node_id: int | None = None) -> Any:
     if node_id is not None:
-        with suppress(KafkaConnectionError, NodeNotReadyError, TopicAuthorizationFailedError):
+        with suppress(KafkaConnectionError, NodeNotReadyError):
             return await client.send(node_id, request)
     node_id = client.get_random_node()
     if node_id is None:

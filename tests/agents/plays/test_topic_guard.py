@@ -194,6 +194,36 @@ async def test_a_gap_is_counted_if_kafka_deleted_it(scene: Scene, monkeypatch: p
     assert {0: 17} == scene.guard.lost
 
 
+async def test_plays_deleted_after_their_delivery_are_not_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short retention may have deleted the delivered ones behind the gap by now."""
+
+    async def arrival(*_: object) -> int:
+        return 1_700_000_000_000
+
+    monkeypatch.setattr(module, "arrival_of", arrival)
+    await scene.admit(10)
+    scene.cluster.starts[NAMES.plays] = 40
+
+    await scene.admit(30)
+
+    assert {0: 30 - 11} == scene.guard.lost
+
+
+async def test_a_partition_may_go_while_all_are_checked(scene: Scene) -> None:
+    """A rebalance takes it between two answers of Kafka."""
+    answer = scene.cluster.end_offsets
+
+    async def revoked(tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        scene.store.partitions.clear()
+        return await answer(tps)
+
+    scene.cluster.end_offsets = revoked  # type: ignore[method-assign]
+    async with scene.outbox:
+        await scene.guard._check_all(asyncio.Lock(), scene.write)  # noqa: SLF001  one turn of the watch
+
+    assert {} == scene.store.partitions
+
+
 async def test_a_changelog_is_compared_before_it_is_read(scene: Scene) -> None:
     """A state adopts the id, and refuses another one from then on."""
     await scene.guard.check_opened(0, scene.state)
