@@ -69,7 +69,7 @@ def parse_start(start: str | None) -> str | int | None:
 def describe_rebased(rebased: Rebased) -> str:
     """Return the result in a sentence."""
     if not rebased.starts:
-        return f"Nothing to do: the state belongs to the topic with id {rebased.plays_id} (epoch {rebased.epoch})."
+        return f"Nothing to move: the state belongs to the topic with id {rebased.plays_id} (epoch {rebased.epoch})."
     places = ", ".join(f"{partition}: {offset:,}" for partition, offset in sorted(rebased.starts.items()))
     return (
         f"The state belongs to the topic with id {rebased.plays_id} now (epoch {rebased.epoch}). "
@@ -81,6 +81,9 @@ def describe_written(written: FromDisk) -> str:
     """Return the numbers of written records in a sentence."""
     n_records = sum(written.written.values())
     text = f"{pluralize(n_records, 'record')} of {pluralize(len(written.written), 'partition')} were written."
+    if written.taken_back:
+        places = ", ".join(f"{partition}: {offset:,}" for partition, offset in sorted(written.taken_back.items()))
+        text += f" Workers go on behind the last play on the disk, at these offsets (by partition): {places}."
     if written.missing:
         numbers = ", ".join(map(str, written.missing))
         text += f" This machine has no state of the old changelog for these partitions: {numbers}."

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import xxhash
 from aiokafka.structs import ConsumerRecord
 
 from jobs.progress import JobProgress, ProgressCallback
 from jobs.topics.errors import MoveError
+from state.keys import EPOCH_KEY
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of_bytes
 from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
@@ -25,11 +26,15 @@ Stray = Callable[[bytes, int], bool]
 """Returns whether a key is on another partition than its own."""
 
 
-class Winners(Protocol):
-    """The records of a partition that count, of all that were read."""
+class Counting(Protocol):
+    """Reads the records of a partition in order."""
 
     def take(self, record: ConsumerRecord) -> None:
         """Read the next record."""
+
+
+class Winners(Counting, Protocol):
+    """The records of a partition that count, of all that were read."""
 
     def items(self) -> Iterable[Item]:
         """Return the records that count, in an order in which they may be written."""
@@ -54,6 +59,28 @@ class LatestRecords:
         return self._values.items()
 
 
+class LatestHashes:
+    """Of every key the hash of the latest value; the mark of an unfinished copy is no content of the copy.
+
+    Attributes:
+        hashes: The hashes by key.
+    """
+
+    def __init__(self, _partition: int = 0) -> None:
+        """Begin without a record."""
+        self.hashes: dict[bytes, int] = {}
+
+    def take(self, record: ConsumerRecord) -> None:
+        """Read the next record; a tombstone removes its key."""
+        if record.value is None:
+            self.hashes.pop(record.key, None)
+        elif record.key not in (None, EPOCH_KEY):
+            self.hashes[record.key] = xxhash.xxh3_64_intdigest(record.value)
+
+
+Read = TypeVar("Read", bound=Counting)
+
+
 @dataclass
 class Content:
     """The content of a topic, regardless of order: how many records, and the sum of their hashes."""
@@ -69,7 +96,7 @@ class Content:
 
 @dataclass
 class Present:
-    """The records that the new topic has already, by partition: a hash of each value by the hash of its key."""
+    """The records that the new topic has already, by partition: a hash of each value by its key."""
 
     keys: dict[int, dict[bytes, int]] = field(default_factory=dict)
 
@@ -79,9 +106,9 @@ class Present:
 
 
 async def read_winners(
-    settings: Settings, topic: str, winners: Callable[[int], Winners], on_progress: ProgressCallback, name: str
-) -> AsyncIterator[tuple[int, Winners]]:
-    """Read a topic one partition after the other, and yield the records of each that count."""
+    settings: Settings, topic: str, winners: Callable[[int], Read], on_progress: ProgressCallback, name: str
+) -> AsyncIterator[tuple[int, Read]]:
+    """Read a topic one partition after the other, and yield each as its reader has read it."""
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         spans = await spans_of(consumer, await partitions_of(consumer, topic))
         n_read, total = 0, sum(span.end - span.start for span in spans.values())
@@ -193,17 +220,17 @@ class TopicCopy:
     async def _present(self, new: str) -> Present:
         """Read the new topic."""
         present = Present({partition: {} for partition in range(self._target.topics.partitions)})
-        reading = read_winners(self._target, new, LatestRecords, self._on_progress, f"reading {new}")
+        reading = read_winners(self._target, new, LatestHashes, self._on_progress, f"reading {new}")
         async for partition, latest in reading:
-            present.keys[partition] = {key: xxhash.xxh3_64_intdigest(value or b"") for key, value in latest.items()}
+            present.keys[partition] = latest.hashes
         return present
 
     async def _verified(self, old: str, new: str, expected: Content) -> Content:
         """Read the new topic again, and compare it with the expected content."""
         actual = Content()
-        async for _, latest in read_winners(self._target, new, LatestRecords, self._on_progress, f"verifying {new}"):
-            for key, value in latest.items():
-                actual.add(key, xxhash.xxh3_64_intdigest(value or b""))
+        async for _, latest in read_winners(self._target, new, LatestHashes, self._on_progress, f"verifying {new}"):
+            for key, value_hash in latest.hashes.items():
+                actual.add(key, value_hash)
         if actual != expected:
             message = (
                 f"The copy {new} has {actual.n_records:,} records (hash {actual.hashes:016x}), but {old} has "

@@ -1,19 +1,27 @@
 """Writes the states on this machine to a changelog that was made again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from aiokafka import TopicPartition
+
 from jobs.progress import JobProgress, ProgressCallback
 from jobs.topics.errors import MoveError
-from jobs.topics.group import await_no_members
+from jobs.topics.group import await_no_members, commit_offsets
 from state.keys import EPOCH_KEY
 from state.storage.files import remove_folder
-from state.users.partition import PartitionState
+from state.users.partition import CHANGELOG_KEY, PartitionState
+from state.users.partition_on_disk import read_on_disk
 from streams.outbox import Item, Outbox
-from streams.readers.log_reader import partitions_of, reader
+from streams.positions import epoch_of, offset_of
+from streams.process.format_text import pluralize
+from streams.readers.lag import GroupOffsets, lag_of
+from streams.readers.log_reader import partitions_of, reader, spans_of
+from streams.readers.state_topics import latest_state_topics
+from streams.readers.topic_identities import read_identities
 from streams.settings import Settings
-from streams.topics.identity import identify_topics
+from streams.topics.identity import TopicIdentity
 from streams.topics.topics import USERS_TABLE, topic_names
 
 WRITING = "writing the changelog"
@@ -27,65 +35,141 @@ class FromDisk(NamedTuple):
     """By partition, the records that were written."""
     missing: list[int]
     """Partitions without a state on this machine: their changelog stays as it is."""
+    taken_back: dict[int, int]
+    """By partition, the offset to which the committed one was taken back: behind the last play on the disk."""
+
+
+class _Topics(NamedTuple):
+    """The topics of the state."""
+
+    plays_id: str
+    changelog: TopicIdentity
+    former_id: str
+    """Id of the former changelog, as workers published it; empty if they did not."""
+    offsets: dict[int, GroupOffsets]
+    """The committed offset of each partition of plays."""
 
 
 async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> FromDisk:
     """Write the newest state of each partition on this machine to the present changelog, and remove the state.
 
     Step 1: produce all records of a partition, its epoch too, and await every acknowledgement.
-    Step 2: remove the folders of the partition; workers rebuild them from the changelog.
+    Step 2: take the committed offset back to the plays that the state contains. After a crash of the machine or of a
+        worker it lags behind the changelog, and the records in between were in the former changelog alone.
+    Step 3: remove the folders of the partition, the newest one last; workers rebuild them from the changelog.
 
     A state that belongs to the present changelog stays as it is. A killed run is repeated: the same records twice are
     harmless, since readers keep the highest position of a user.
 
     Raises:
-        MoveError: Workers run.
-        LogReadError, OutboxError, TopicsError: Kafka does not answer, or the changelog is missing.
+        MoveError: Workers run; or a partition has neither a state on this machine nor a record in the changelog.
+        LogReadError, OutboxError, TopicsError: Kafka does not answer, or a topic is missing.
+        StateError: A state cannot be read.
     """
     await await_no_members(settings)
-    topic = topic_names(settings).users_changelog
+    topics = await _describe(settings)
+    names, n_partitions = topic_names(settings), settings.topics.partitions
+    result = FromDisk({}, [], {})
+    async with Outbox(settings.kafka) as outbox:
+        for partition in range(n_partitions):
+            folders = sorted(settings.application.workers_path.glob(f"*/**/{USERS_TABLE}/{partition}"))
+            newest = find_newest(folders, topics.changelog.topic_id, topics.former_id)
+            if newest is None:
+                result.missing.append(partition)
+                continue
+            # Step 1
+            wrote = await _write(outbox, names.users_changelog, partition, newest)
+            result.written[partition] = wrote.n_records
+            # Step 2
+            back = offset_to_take_back(wrote, topics.plays_id, topics.offsets.get(partition))
+            if back is not None:
+                await commit_offsets(settings, {TopicPartition(names.plays, partition): back})
+                result.taken_back[partition] = back
+            # Step 3
+            remove_states(folders, newest)
+            on_progress(JobProgress(WRITING, partition + 1, n_partitions))
+    await _check_missing(settings, result)
+    return result
+
+
+def remove_states(folders: Sequence[Path], newest: Path) -> None:
+    """Remove the states of a partition, the newest one last: a run that dies here finds it again, and no older one."""
+    for folder in sorted(folders, key=lambda folder: folder == newest):
+        remove_folder(folder)
+
+
+async def _describe(settings: Settings) -> _Topics:
+    """Describe the topics of the state.
+
+    Raises:
+        MoveError: The changelog has another number of partitions than the settings.
+    """
+    names = topic_names(settings)
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
-        await partitions_of(consumer, topic)
-        present = (await identify_topics(consumer._client, [topic]))[topic]  # noqa: SLF001  no public call has the id
-    if present.partitions != settings.topics.partitions:
+        for name in (names.plays, names.users_changelog):
+            await partitions_of(consumer, name)
+        present = await read_identities(consumer, [names.plays, names.users_changelog], settings.kafka)
+    changelog = present[names.users_changelog]
+    if changelog.partitions != settings.topics.partitions:
         message = (
-            f"Topic {topic} has {present.partitions} partitions, but PLAYFOLD_PARTITIONS is "
+            f"Topic {names.users_changelog} has {changelog.partitions} partitions, but PLAYFOLD_PARTITIONS is "
             f"{settings.topics.partitions}: delete the topic, and run `playfold topics create`."
         )
         raise MoveError(message)
-    written, missing = {}, []
-    async with Outbox(settings.kafka) as outbox:
-        for partition in range(settings.topics.partitions):
-            folders = sorted(settings.application.workers_path.glob(f"*/**/{USERS_TABLE}/{partition}"))
-            newest = _newest(folders, present.topic_id)
-            if newest is None:
-                missing.append(partition)
-                continue
-            # Step 1
-            written[partition] = await _write(outbox, topic, partition, newest)
-            # Step 2
-            for folder in folders:
-                remove_folder(folder)
-            on_progress(JobProgress(WRITING, partition + 1, settings.topics.partitions))
-    return FromDisk(written, missing)
+    known = await latest_state_topics(settings)
+    async with lag_of(settings) as lag:
+        offsets = await lag.offsets()
+    return _Topics(present[names.plays].topic_id, changelog, known.changelog_id if known else "", offsets)
 
 
-def _newest(folders: list[Path], present_id: str) -> Path | None:
-    """Return the folder whose state contains most of the old changelog; None if one belongs to the present one."""
-    newest: tuple[int, Path] | None = None
+def find_newest(folders: Sequence[Path], present_id: str, former_id: str) -> Path | None:
+    """Return the folder whose state contains most of the former changelog; None if one belongs to the present one.
+
+    Offsets of different changelogs say nothing about each other. So a state of the changelog that workers published
+    last comes before any other one. The folders are read without a change.
+
+    Args:
+        folders: The folders of a partition.
+        present_id: Id of the present changelog.
+        former_id: Id of the changelog that workers published; empty if they did not.
+    """
+    newest: tuple[bool, int, Path] | None = None
     for folder in folders:
-        state = PartitionState(folder)
-        offset, is_present = state.place.changelog_offset, state.changelog_id == present_id
-        state.close()
-        if is_present:
+        place, values = read_on_disk(folder, [CHANGELOG_KEY])
+        changelog_id = (values[0] or b"").decode()
+        if changelog_id == present_id:
             return None
-        if offset >= 0 and (newest is None or offset > newest[0]):
-            newest = offset, folder
-    return newest[1] if newest else None
+        candidate = changelog_id == former_id, place.changelog_offset, folder
+        if place.changelog_offset >= 0 and (newest is None or candidate[:2] > newest[:2]):
+            newest = candidate
+    return newest[2] if newest else None
 
 
-async def _write(outbox: Outbox, topic: str, partition: int, folder: Path) -> int:
-    """Write a state's records in batches; return how many."""
+class Wrote(NamedTuple):
+    """A state that was written to the changelog."""
+
+    n_records: int
+    applied: int
+    """Highest position of any user."""
+    epoch: int
+    topic_id: str
+    """Id of its topic of plays; empty if it was never recorded."""
+
+
+def offset_to_take_back(wrote: Wrote, plays_id: str, offsets: GroupOffsets | None) -> int | None:
+    """Return the offset from which workers have to go on, None if they go on from there or before.
+
+    Positions of another topic, or of an earlier epoch, say nothing of the offsets of the present one.
+    """
+    if wrote.topic_id not in ("", plays_id) or epoch_of(wrote.applied) != wrote.epoch:
+        return None
+    contained = offset_of(wrote.applied) + 1
+    is_ahead = offsets is not None and offsets.committed is not None and offsets.committed > contained
+    return contained if is_ahead else None
+
+
+async def _write(outbox: Outbox, topic: str, partition: int, folder: Path) -> Wrote:
+    """Write a state's records in batches."""
     state, n_written = PartitionState(folder), 0
     try:
         for batch in _batches(state):
@@ -93,7 +177,7 @@ async def _write(outbox: Outbox, topic: str, partition: int, folder: Path) -> in
             n_written += len(batch)
     finally:
         state.close()
-    return n_written
+    return Wrote(n_written, state.place.applied_offset_max, state.epoch.epoch, state.epoch.topic_id)
 
 
 def _batches(state: PartitionState) -> Iterator[list[Item]]:
@@ -112,3 +196,24 @@ def _batches(state: PartitionState) -> Iterator[list[Item]]:
         batch.append((EPOCH_KEY, state.epoch.encode()))
     if batch:
         yield batch
+
+
+async def _check_missing(settings: Settings, result: FromDisk) -> None:
+    """Check that the changelog has records of every partition that has no state on this machine.
+
+    Raises:
+        MoveError: One has none, so its listeners would begin anew.
+    """
+    topic = topic_names(settings).users_changelog
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+        spans = await spans_of(consumer, [TopicPartition(topic, partition) for partition in result.missing])
+    empty = [tp.partition for tp, span in spans.items() if span.start == span.end]
+    if empty:
+        numbers = ", ".join(map(str, empty))
+        written = pluralize(len(result.written), "partition")
+        message = (
+            f"The states of {written} on this machine were written. Of these partitions it has no state, and their "
+            f"changelog is empty: {numbers}. Run `playfold state rebase --from-disk` on the machine with their states; "
+            "or run `playfold state rebase` alone, and their listeners begin without a history."
+        )
+        raise MoveError(message)

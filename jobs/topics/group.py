@@ -2,12 +2,11 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Mapping
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import GroupIdNotFound, KafkaError, NoError, for_code
 
 from jobs.topics.errors import MoveError
 from streams.connection.clients import new_async_admin, new_consumer
@@ -25,15 +24,16 @@ async def await_no_members(settings: Settings) -> None:
     """Wait until the group has no members; a stopped worker stays one until its session has expired.
 
     Raises:
-        LogReadError: Kafka does not answer.
+        LogReadError: Kafka does not name the members.
         MoveError: It still has members then.
     """
-    deadline = time.monotonic() + settings.kafka.session_timeout_s + LEAVE_S
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + settings.kafka.session_timeout_s + LEAVE_S
     admin, group = new_async_admin(settings.kafka), settings.application.group
     try:
         await admin.start()
-        while names := await _members(admin, group):
-            if time.monotonic() > deadline:
+        while names := await _answered(admin, group, deadline):
+            if clock() > deadline:
                 message = (
                     f"Group {group} has {pluralize(len(names), 'member')} ({', '.join(names)}): "
                     "stop every worker and run the command again."
@@ -47,14 +47,36 @@ async def await_no_members(settings: Settings) -> None:
         await admin.close()
 
 
+async def _answered(admin: AIOKafkaAdminClient, group: str, deadline: float) -> list[str]:
+    """Return the members as soon as the group's coordinator answers.
+
+    A coordinator that starts, or that is about to load the group, names no members. A new cluster makes its topic of
+    groups at the first request. So both are asked again.
+
+    Raises:
+        KafkaError: It does not answer before the deadline, or refuses.
+    """
+    while True:
+        try:
+            return await _members(admin, group)
+        except KafkaError as error:
+            if not error.retriable or asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(POLL_S)
+
+
 async def _members(admin: AIOKafkaAdminClient, group: str) -> list[str]:
-    """Return the names of the group's members; Kafka adds a UUID to the name of a worker."""
-    try:
-        responses = await admin.describe_consumer_groups([group])
-    except GroupCoordinatorNotAvailableError:
-        return []  # a new cluster without any group
-    members = [member for response in responses for described in response.groups for member in described[5]]
-    return sorted(UUID_AT_END.sub("", member[0]) for member in members)
+    """Return the names of the group's members; Kafka adds a UUID to the name of a worker.
+
+    Raises:
+        KafkaError: The coordinator does not know them now, or the right to ask is missing.
+    """
+    described = [one for response in await admin.describe_consumer_groups([group]) for one in response.groups]
+    for error_code, name, *_ in described:
+        fault = for_code(error_code)
+        if fault not in (NoError, GroupIdNotFound):
+            raise fault(name)
+    return sorted(UUID_AT_END.sub("", member[0]) for one in described for member in one[5])
 
 
 async def commit_offsets(settings: Settings, offsets: Mapping[TopicPartition, int]) -> None:

@@ -14,25 +14,35 @@ from streams.outbox import Outbox, Pending
 from streams.partitioning import partition_of_bytes
 from streams.readers.log_reader import Span, read_span, read_topic, reader
 from streams.settings import Settings
+from streams.topics.topics import topic_names
 
 SOURCE = "playfold-source"
-"""Header of a copied play: partition and offset of its original."""
+"""Header of a copied play: id of the topic, partition and offset of its original."""
 COPYING = "copying the plays that wait"
 IN_FLIGHT_MAX = 10_000
 
 
 class Waiting(NamedTuple):
-    """The plays of an old partition that no worker has applied."""
+    """The plays of an old partition that the copied state does not contain."""
 
     span: Span
-    """From the committed offset to the end."""
+    """The offsets to copy from."""
     late: Mapping[bytes, int]
     """Listeners whose record contains plays of the span, with their highest offset."""
 
 
-async def copy_plays(
-    source: Settings, target: Settings, topics: tuple[str, str], waiting: Mapping[int, Waiting], watch: ProgressCallback
-) -> int:
+class OldPlays(NamedTuple):
+    """The plays to copy."""
+
+    topic_id: str
+    """Id of their topic."""
+    waiting: Mapping[int, Waiting]
+    """Their places by old partition."""
+    counted_from: Mapping[int, int]
+    """By old partition, the offset below which an earlier run has copied every play; 0 if left out."""
+
+
+async def copy_plays(source: Settings, target: Settings, plays: OldPlays, watch: ProgressCallback) -> int:
     """Copy the waiting plays in the order of their arrival.
 
     A copy has a header with the place of its original. By these headers a run finds the copies of a killed one.
@@ -40,19 +50,19 @@ async def copy_plays(
     Args:
         source: The old cluster settings.
         target: The new ones.
-        topics: The old topic and the new one.
-        waiting: The plays to copy, by old partition.
+        plays: The plays to copy.
         watch: Called with the number of plays read.
 
     Returns:
-        How many plays of the old topic are on the new one.
+        How many plays waited; all of them are on the new topic.
 
     Raises:
         LogReadError, OutboxError: Kafka does not answer, or a topic is missing.
-        MoveError: The copy is not complete: another program deletes from it.
+        MoveError: The copy is not complete: another program deletes from it. Or it has more plays than wait.
     """
-    old, new = topics
-    copied = await _copied(target, new)
+    old, new = topic_names(source).plays, topic_names(target).plays
+    copied = await _copied(target, new, plays)
+    waiting = plays.waiting
     n_partitions, n_wanted, n_read = target.topics.partitions, 0, 0
     total = sum(part.span.end - part.span.start for part in waiting.values())
     async with AsyncExitStack() as stack, Outbox(target.kafka) as outbox:
@@ -66,15 +76,23 @@ async def copy_plays(
             to = partition_of_bytes(record.key, n_partitions) if record.key else partition % n_partitions
             if record.offset <= copied.last.get((partition, to), -1):
                 continue
-            place = f"{partition}:{record.offset}".encode()
-            headers = [*record.headers, (SOURCE, place)]
+            place = f"{plays.topic_id}:{partition}:{record.offset}".encode()
+            # A copy of a copy has the place of its own original alone.
+            headers = [*((name, value) for name, value in record.headers if name != SOURCE), (SOURCE, place)]
             pending.append(await outbox.send_headed(new, to, (record.key, record.value), headers))
             if len(pending) == IN_FLIGHT_MAX:
                 await _written(pending)
         await _written(pending)
-    n_copied = (await _copied(target, new)).n_plays
+    n_copied = (await _copied(target, new, plays)).n_plays
     if n_copied < n_wanted:
         message = f"{n_copied:,} of {n_wanted:,} waiting plays of {old} are on {new}: run the command again."
+        raise MoveError(message)
+    if n_copied > n_wanted:
+        message = (
+            f"{n_copied:,} plays of {old} are on {new}, but {n_wanted:,} of them wait: workers have applied the others "
+            "since a killed run copied them, so they would count twice. Delete the new topics, or give another "
+            "--prefix and another --group."
+        )
         raise MoveError(message)
     return n_wanted
 
@@ -94,16 +112,17 @@ class Copied(NamedTuple):
     n_plays: int
 
 
-async def _copied(target: Settings, new: str) -> Copied:
-    """Read the copies on the new topic."""
+async def _copied(target: Settings, new: str, plays: OldPlays) -> Copied:
+    """Read the copies of the old topic on the new one."""
     last, n_plays = dict[tuple[int, int], int](), 0
     async for to, records in read_topic(target.kafka, new, target.kafka.timeout_s):
         for record in records:
-            for name, place in record.headers:
-                if name == SOURCE:
-                    partition, offset = map(int, place.split(b":"))
-                    last[partition, to] = max(last.get((partition, to), -1), offset)
-                    n_plays += 1
+            place = next((value for name, value in record.headers if name == SOURCE), b"")
+            topic_id, _, numbers = place.partition(b":")
+            if topic_id == plays.topic_id.encode():
+                partition, offset = map(int, numbers.split(b":"))
+                last[partition, to] = max(last.get((partition, to), -1), offset)
+                n_plays += offset >= plays.counted_from.get(partition, 0)
     return Copied(last, n_plays)
 
 

@@ -17,8 +17,9 @@ from streams.outbox import Outbox
 from streams.positions import EPOCH_MAX
 from streams.readers.log_reader import Span, partitions_of, reader, spans_of
 from streams.readers.state_topics import latest_state_topics
+from streams.readers.topic_identities import read_identities
 from streams.settings import Settings
-from streams.topics.identity import TopicIdentity, identify_topics
+from streams.topics.identity import TopicIdentity
 from streams.topics.topics import topic_names
 
 BEGINNING, END = "beginning", "end"
@@ -66,14 +67,15 @@ async def rebase(
         force: Begin a new epoch even if the topic looks like the one of the state.
 
     Raises:
-        MoveError: Workers run, the topics do not fit, or `start` has to be given.
+        MoveError: Workers run, the topics do not fit, the state is an unfinished copy, or `start` has to be given.
         LogReadError, OutboxError, TopicsError: Kafka does not answer, or a topic is missing.
     """
     await await_no_members(settings)
     cluster = await describe_topics(settings)
     _check_partitions(cluster, settings)
     scans = await scan_changelog(settings, on_progress)
-    epoch, moving = plan(scans, cluster, force=force)
+    check_finished(scans, settings)
+    epoch, moving = plan(scans, cluster, await latest_state_topics(settings), force=force)
     if moving and start is None:
         _require_other_topic([scans[partition] for partition in moving], cluster, settings)
     starts = await _starts(settings, moving, start, cluster)
@@ -94,13 +96,40 @@ async def rebase(
     return Rebased(epoch=epoch, plays_id=cluster.plays.topic_id, starts=starts)
 
 
-def plan(scans: Mapping[int, PartitionScan], cluster: Cluster, *, force: bool) -> tuple[int, list[int]]:
-    """Return the epoch that all partitions belong to afterwards, and the partitions to move."""
+def check_finished(scans: Mapping[int, PartitionScan], settings: Settings) -> None:
+    """Check that the state is no unfinished copy of another one.
+
+    Raises:
+        MoveError: It is.
+    """
+    unfinished = [partition for partition, scan in sorted(scans.items()) if scan.recorded.is_unfinished]
+    if unfinished:
+        message = (
+            f"The state in topic {topic_names(settings).users_changelog} is an unfinished copy (partition "
+            f"{unfinished[0]}): run `playfold topics repartition` again with the settings of the old topics."
+        )
+        raise MoveError(message)
+
+
+def plan(
+    scans: Mapping[int, PartitionScan], cluster: Cluster, known: StateTopics | None, *, force: bool
+) -> tuple[int, list[int]]:
+    """Return the epoch that all partitions belong to afterwards, and the partitions to move.
+
+    Args:
+        scans: The partitions of the changelog.
+        cluster: The present topics.
+        known: The topics that workers published last. Lists have positions of its epoch, even where the changelog lost
+            its records.
+        force: Begin a new epoch even if the topic looks like the one of the state, unless a killed rebase began it.
+    """
     epoch = max(scan.epoch for scan in scans.values())
     of_epoch = {partition: scan for partition, scan in scans.items() if scan.epoch == epoch}
-    if force or any(_differs(scan, cluster, partition) for partition, scan in of_epoch.items()):
-        return epoch + 1, sorted(scans)
-    return epoch, sorted(scans.keys() - of_epoch.keys())
+    unfinished = sorted(scans.keys() - of_epoch.keys())
+    if (force and not unfinished) or any(_differs(scan, cluster, partition) for partition, scan in of_epoch.items()):
+        epoch, unfinished = epoch + 1, sorted(scans)
+    least = 0 if known is None else known.epoch + (known.plays_id != cluster.plays.topic_id)
+    return (least, sorted(scans)) if epoch < least else (epoch, unfinished)
 
 
 def _differs(scan: PartitionScan, cluster: Cluster, partition: int) -> bool:
@@ -135,7 +164,7 @@ async def describe_topics(settings: Settings) -> Cluster:
         tps = await partitions_of(consumer, names.plays)
         await partitions_of(consumer, names.users_changelog)
         spans = {tp.partition: span for tp, span in (await spans_of(consumer, tps)).items()}
-        topics = await identify_topics(consumer._client, [names.plays, names.users_changelog])  # noqa: SLF001
+        topics = await read_identities(consumer, [names.plays, names.users_changelog], settings.kafka)
     return Cluster(topics[names.plays], topics[names.users_changelog], spans)
 
 

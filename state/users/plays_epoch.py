@@ -2,6 +2,9 @@
 
 import msgspec
 
+UNFINISHED = "unfinished copy"
+"""In place of a topic's id: the state is being copied to this changelog. Kafka's ids have no space."""
+
 
 class PlaysEpoch(msgspec.Struct, frozen=True):
     """The record under `EPOCH_KEY`, JSON, in a partition's changelog and on its disk."""
@@ -10,6 +13,11 @@ class PlaysEpoch(msgspec.Struct, frozen=True):
     """Number of the epoch; positions of its plays are above all earlier ones (`streams/positions.py`)."""
     topic_id: str = ""
     """Id of the topic; empty if it was never recorded."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Return whether the state is being copied to this changelog."""
+        return self.topic_id == UNFINISHED
 
     def encode(self) -> bytes:
         """Return the record's bytes."""

@@ -9,6 +9,8 @@ from streams.positions import epoch_of, offset_of
 
 REBASE = "Stop every worker and run `playfold state rebase`, which keeps the histories and goes on from this topic."
 
+FINISH = "Stop every worker, and run `playfold topics repartition` again with the old settings."
+
 
 class TopicChangedError(StateError):
     """A topic is not the one that the state was made from. Nothing was learnt from it: the message has the command."""
@@ -37,8 +39,14 @@ def check_plays_id(state: Known | PartitionState, partition: int, topic: str, to
         topic_id: The present id, or the one by which plays were fetched.
 
     Raises:
-        TopicChangedError: The ids differ.
+        TopicChangedError: The ids differ, or the state is an unfinished copy.
     """
+    if state.epoch.is_unfinished:
+        message = (
+            f"Partition {partition} of the state is an unfinished copy: a run of `playfold topics repartition` ended "
+            f"before its last step. No play of {topic} was learnt. {FINISH}"
+        )
+        raise TopicChangedError(message)
     if state.epoch.topic_id and state.epoch.topic_id != topic_id:
         message = (
             f"Topic {topic} is another topic now: its id is {topic_id}, and partition {partition} of the state was "
@@ -75,7 +83,8 @@ def check_plays(
         seen: The highest offset that was delivered from the topic.
 
     Raises:
-        TopicChangedError: The topic has another id, or it ends before a play that the state contains.
+        TopicChangedError: The state is an unfinished copy, or the topic has another id, or it ends before a play that
+            the state contains.
     """
     check_plays_id(state, partition, topic, topic_id)
     known = state.epoch
@@ -115,12 +124,15 @@ def check_changelog(state: Known | PartitionState, partition: int, topic: str, t
         )
         raise TopicChangedError(message)
     if state.place.changelog_offset >= end:
-        message = (
-            f"Topic {topic} ends at offset {end:,} in partition {partition}, but the state on this disk contains its "
-            f"records up to offset {state.place.changelog_offset:,}: it lost records, or it is another topic. "
-            f"{_CHANGELOG}"
-        )
-        raise TopicChangedError(message)
+        raise changelog_too_short(state, partition, topic, end)
+
+
+def changelog_too_short(state: Known | PartitionState, partition: int, topic: str, end: int) -> TopicChangedError:
+    """Return the error of a changelog that ends before a record that the state contains."""
+    return TopicChangedError(
+        f"Topic {topic} ends at offset {end:,} in partition {partition}, but the state on this disk contains its "
+        f"records up to offset {state.place.changelog_offset:,}: it lost records, or it is another topic. {_CHANGELOG}"
+    )
 
 
 _CHANGELOG = (

@@ -38,6 +38,15 @@ def state_topics_key(group: str) -> bytes:
     return _STATE_TOPICS + group.encode()
 
 
+def copied_plays_key(group: str) -> bytes:
+    """Return the key of a group's `CopiedPlays` on `generations`.
+
+    >>> copied_plays_key("playfold-p8")
+    b'topics/copied/playfold-p8'
+    """
+    return _STATE_TOPICS + b"copied/" + group.encode()
+
+
 def is_announcement_key(key: bytes | None) -> bool:
     """Return whether a record of `generations` is an announcement, by its key."""
     return key is None or not key.startswith(_STATE_TOPICS)
@@ -187,12 +196,19 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateTopics(msgspec.Struct, frozen=True, kw_only=True):
-    """The topics that the workers' state belongs to, by the ids that Kafka gives a topic; the key is `topics`."""
+    """The topics that the workers' state belongs to, by the ids that Kafka gives a topic; key `topics/GROUP`."""
 
     plays_id: Annotated[str, Meta(description="Id of the topic of plays.")]
     changelog_id: Annotated[str, Meta(description="Id of the users changelog.")]
     epoch: Annotated[int, Meta(ge=0, description="How many topics of plays came before the present one.")]
     partitions: Annotated[int, Meta(ge=1, description="Number of their partitions.")]
+
+
+class CopiedPlays(msgspec.Struct, frozen=True, kw_only=True):
+    """The plays of an old topic that a copied state has, or its own topic; the key is `topics/copied/GROUP`."""
+
+    plays_id: Annotated[str, Meta(description="Id of the old topic of plays.")]
+    ends: Annotated[dict[int, int], Meta(description="By partition of it, the offset after the last of these plays.")]
 
 
 class Share(msgspec.Struct, frozen=True):

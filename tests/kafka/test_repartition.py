@@ -1,30 +1,30 @@
 """The state copied to more partitions, or to fewer: exactly, resumable, and with a way back."""
 
 import asyncio
-import subprocess
-import sys
-import time
 from contextlib import closing
 
 import msgspec
+import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
-from jobs.topics.repartition import Repartitioned
+from jobs.progress import no_progress
+from jobs.topics import target as target_module
+from jobs.topics.repartition import Repartitioned, repartition
 from state.keys import is_user
 from state.users.record import UserRecord
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
+from tests.kafka.deaths import Deaths, DiedError
 from tests.kafka.test_rebase import run
 from tests.kafka.test_topic_identity import USERS, delete, learn, plays, records, remake, total
 from tests.kafka.test_wishes import prepared
+from tests.support.commands import error_of
 from tests.support.topics import lists, send, worker
 from tests.support.wait import block_until
-
-QUIET = subprocess.DEVNULL
 
 
 def of_new(settings: Settings, partitions: int) -> Settings:
@@ -86,33 +86,42 @@ def test_the_state_goes_on_with_more_partitions(settings: Settings, names: Topic
         send(new, plays(7, 1))
         block_until(lambda: total(new, new_names) == 96, 30)
     send(old, plays(8, 1))  # of a producer that has not moved yet
-    assert 24 + 12 == repartitioned(old, 8).plays
+    assert 12 == repartitioned(old, 8).plays
     with worker(new):
         block_until(lambda: total(new, new_names) == 108, 30)
     with worker(old):  # the way back
         block_until(lambda: total(old, names) == 60 + 24 + 12, 30)
-    assert dict.fromkeys(USERS, 9) == {user: record.plays for user, record in records(new, new_names).items()}
+        send(old, plays(9, 1))
+        block_until(lambda: total(old, names) == 60 + 24 + 24, 30)
+    assert 12 == repartitioned(old, 8).plays  # and forth again
+    with worker(new):
+        block_until(lambda: total(new, new_names) == 120, 30)
+    assert dict.fromkeys(USERS, 10) == {user: record.plays for user, record in records(new, new_names).items()}
 
 
-def test_a_killed_repartition_is_finished_by_the_next_one(settings: Settings, names: TopicNames) -> None:
-    """SIGKILL at several moments; nothing is there twice, and no waiting play is lost."""
+def test_a_worker_on_an_unfinished_copy_stops(
+    settings: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It learns nothing, and the next run finishes the copy as if no worker had been there."""
     old = override(settings, session_timeout_s=6)
-    new = of_new(old, 6)
+    new, new_names = of_new(old, 6), topic_names(of_new(old, 6))
     learn(old, names, [plays(0, 5)])
     before = records(old, names)
     send(old, plays(5, 20))
-    command = [sys.executable, "-m", "cli.main", "topics", "repartition", "6", "--json"]
-    for tenths in (12, 16, 20, 24, 28):
-        process = subprocess.Popen(
-            command, env=environment_of(old), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(tenths / 10)
-        process.kill()
-        process.wait()
+    deaths = Deaths(monkeypatch, target_module)
+    deaths.at(6 + 3)
+    with pytest.raises(DiedError):
+        asyncio.run(repartition(old, new, no_progress))
+    monkeypatch.undo()
+    assert records(new, new_names).keys() < before.keys()
 
+    said = error_of("worker", new)
+
+    assert " of the state is an unfinished copy: a run of `playfold topics repartition` ended before its last" in said
+    rebasing = run(new, "state", "rebase", "--from", "end")
+    assert 1 == rebasing.returncode
+    assert f"The state in topic {new_names.users_changelog} is an unfinished copy (partition 0): run" in rebasing.stderr
     done = repartitioned(old, 6)
-
-    new_names = topic_names(new)
     assert 240 == done.plays
     assert before == records(new, new_names)
     with worker(new):

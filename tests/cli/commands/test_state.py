@@ -33,7 +33,7 @@ def test_the_result_is_a_sentence() -> None:
         "The state belongs to the topic with id abc now (epoch 1). "
         "Workers go on at these offsets (by partition): 0: 0, 1: 1,200."
     ) == describe_rebased(Rebased(epoch=1, plays_id="abc", starts={1: 1_200, 0: 0}))
-    assert "Nothing to do: the state belongs to the topic with id abc (epoch 1)." == describe_rebased(
+    assert "Nothing to move: the state belongs to the topic with id abc (epoch 1)." == describe_rebased(
         Rebased(epoch=1, plays_id="abc", starts={})
     )
 
@@ -43,4 +43,8 @@ def test_records_from_the_disk_are_counted() -> None:
     assert (
         "12 records of 1 partition were written. "
         "This machine has no state of the old changelog for these partitions: 1, 2."
-    ) == describe_written(FromDisk({0: 12}, [1, 2]))
+    ) == describe_written(FromDisk({0: 12}, [1, 2], {}))
+    assert (
+        "12 records of 1 partition were written. "
+        "Workers go on behind the last play on the disk, at these offsets (by partition): 0: 1,200."
+    ) == describe_written(FromDisk({0: 12}, [], {0: 1_200}))

@@ -3,25 +3,41 @@
 from types import SimpleNamespace
 from typing import Any
 
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+import pytest
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, KafkaError
 
-from jobs.topics.group import _members
+from jobs.topics import group as module
+from jobs.topics.errors import MoveError
+from jobs.topics.group import LEAVE_S, _members, await_no_members
+from streams.readers.log_reader import LogReadError
+from tests.support.settings import settings_with
+from tests.support.virtual_time import now_s
+
+LOADING, NOT_COORDINATOR, REFUSED, UNKNOWN = 14, 16, 30, 69
+SETTINGS = settings_with(session_timeout_s=6)
 
 
 class Admin:
     """An admin client of one cluster."""
 
-    def __init__(self, *member_ids: str, error: Exception | None = None) -> None:
-        """Have members, or an error."""
-        self._member_ids, self._error = member_ids, error
+    def __init__(self, *member_ids: str, faults: tuple[Exception | int, ...] = ()) -> None:
+        """Have members, which it names after its faults: errors, or error codes of the response."""
+        self._member_ids, self._faults = member_ids, list(faults)
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def close(self) -> None:
+        """Disconnect."""
 
     async def describe_consumer_groups(self, groups: list[str]) -> Any:
         """Describe the group in the fields of Kafka's response."""
         assert groups == ["playfold"]
-        if self._error is not None:
-            raise self._error
-        members = [(member_id, "client", "host", b"", b"") for member_id in self._member_ids]
-        return [SimpleNamespace(groups=[(0, "playfold", "Stable", "consumer", "range", members, 0)])]
+        fault = (self._faults.pop(0) if len(self._faults) > 1 else self._faults[0]) if self._faults else 0
+        if isinstance(fault, Exception):
+            raise fault
+        members = [] if fault else [(member_id, "client", "host", b"", b"") for member_id in self._member_ids]
+        return [SimpleNamespace(groups=[(fault, "playfold", "Stable", "consumer", "range", members, 0)])]
 
 
 async def members(admin: Any) -> list[str]:
@@ -37,6 +53,46 @@ async def test_a_worker_has_its_name() -> None:
 
 
 async def test_a_group_without_members_is_empty() -> None:
-    """As is a cluster that has no group yet."""
+    """As is one that Kafka does not know."""
     assert [] == await members(Admin())
-    assert [] == await members(Admin(error=GroupCoordinatorNotAvailableError()))
+    assert [] == await members(Admin(faults=(UNKNOWN,)))
+
+
+@pytest.mark.parametrize("code", [LOADING, NOT_COORDINATOR, REFUSED])
+async def test_an_error_of_the_response_is_no_empty_group(code: int) -> None:
+    """A coordinator that loads the group names no members, though workers run."""
+    with pytest.raises(KafkaError) as caught:
+        await members(Admin("playfold-a", faults=(code,)))
+
+    assert code == caught.value.errno
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("fault", [LOADING, NOT_COORDINATOR, GroupCoordinatorNotAvailableError()])
+async def test_a_coordinator_that_starts_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception | int
+) -> None:
+    """Its members then are those of the group."""
+    monkeypatch.setattr(module, "new_async_admin", lambda _: Admin("playfold-a", faults=(fault, fault, 0)))
+
+    with pytest.raises(MoveError, match=r"^Group playfold has 1 member \(playfold-a\): stop every worker and run"):
+        await await_no_members(SETTINGS)
+
+
+@pytest.mark.virtual_time
+async def test_a_coordinator_that_never_answers_is_an_error_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never an empty group."""
+    monkeypatch.setattr(module, "new_async_admin", lambda _: Admin(faults=(LOADING,)))
+
+    with pytest.raises(LogReadError, match=r"^Kafka did not name the members of group playfold: GroupLoadInProgress"):
+        await await_no_members(SETTINGS)
+
+    assert now_s() == pytest.approx(6 + LEAVE_S, abs=1)
+
+
+async def test_a_refusal_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another request would not help."""
+    monkeypatch.setattr(module, "new_async_admin", lambda _: Admin(faults=(GroupAuthorizationFailedError(),)))
+
+    with pytest.raises(LogReadError, match="GroupAuthorizationFailedError"):
+        await await_no_members(SETTINGS)

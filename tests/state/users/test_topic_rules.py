@@ -7,7 +7,7 @@ import pytest
 
 from state.keys import EPOCH_KEY
 from state.users.partition import PartitionState, Place
-from state.users.plays_epoch import PlaysEpoch
+from state.users.plays_epoch import UNFINISHED, PlaysEpoch
 from state.users.topic_rules import TopicChangedError, check_changelog, check_partitions, check_plays
 from streams.positions import position_of
 
@@ -37,6 +37,18 @@ def test_the_topic_of_the_state_is_accepted(state: PartitionState) -> None:
     check_plays(state, 2, "plays", KNOWN, 10, 9)
     check_changelog(state, 2, "changelog", KNOWN, 21)
     check_partitions("plays", 4, 4)
+
+
+def test_an_unfinished_copy_is_no_state(state: PartitionState) -> None:
+    """A worker that begins on it would learn plays without the histories."""
+    state.commit([(EPOCH_KEY, PlaysEpoch(2, UNFINISHED).encode())], Place(21, -1))
+
+    expected = (
+        "Partition 2 of the state is an unfinished copy: a run of `playfold topics repartition` ended before its last "
+        "step. No play of plays was learnt. Stop every worker, and run `playfold topics repartition` again with the "
+        "old settings."
+    )
+    assert expected == said_of_plays(state, KNOWN, 10)
 
 
 def test_another_id_is_another_topic(state: PartitionState) -> None:

@@ -1,0 +1,87 @@
+"""The states on a disk that are written to a changelog."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.topics import from_disk as module
+from jobs.topics.from_disk import Wrote, find_newest, offset_to_take_back, remove_states
+from state.users.partition import PartitionState, Place
+from streams.positions import position_of
+from streams.readers.lag import GroupOffsets
+
+PRESENT, FORMER, EARLIER = "present-id", "former-id", "earlier-id"
+
+
+def made(folder: Path, changelog_id: str, offset: int) -> Path:
+    """Make a state that contains a changelog up to an offset."""
+    state = PartitionState(folder)
+    state.commit([(b"ann", b"")], Place(offset, 9))
+    state.adopt_changelog(changelog_id)
+    state.close()
+    return folder
+
+
+def test_the_newest_state_contains_most_of_the_former_changelog(tmp_path: Path) -> None:
+    """Of an earlier changelog, larger offsets say nothing."""
+    earlier, old = made(tmp_path / "a", EARLIER, 5_000), made(tmp_path / "b", FORMER, 20)
+    new = made(tmp_path / "c", FORMER, 30)
+
+    assert new == find_newest([earlier, new, old], PRESENT, FORMER)
+    assert earlier == find_newest([old, earlier, new], PRESENT, "")
+    assert earlier == find_newest([earlier], PRESENT, FORMER)
+
+
+def test_a_state_of_the_present_changelog_stays(tmp_path: Path) -> None:
+    """Beside it, an older one is not written; an empty one is none."""
+    folders = [made(tmp_path / "a", FORMER, 30), made(tmp_path / "b", PRESENT, 2)]
+
+    assert None is find_newest(folders, PRESENT, FORMER)
+    assert None is find_newest([made(tmp_path / "c", FORMER, -1)], PRESENT, FORMER)
+    assert None is find_newest([], PRESENT, FORMER)
+
+
+def test_a_look_changes_no_folder(tmp_path: Path) -> None:
+    """Neither a file nor a time."""
+    folder = made(tmp_path / "a", FORMER, 30)
+    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+    find_newest([folder], PRESENT, FORMER)
+
+    assert before == {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+
+def test_the_newest_state_is_removed_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that dies in between writes it again, not an older one."""
+    newest, old = made(tmp_path / "a", FORMER, 30), made(tmp_path / "b", FORMER, 20)
+    removed = list[Path]()
+    monkeypatch.setattr(module, "remove_folder", removed.append)
+
+    remove_states([newest, old], newest)
+
+    assert [old, newest] == removed
+
+
+@pytest.mark.parametrize(("applied", "epoch", "topic_id", "committed", "expected"), [
+    (9, 0, "plays-id", 15, 10),
+    (position_of(2, 9), 2, "plays-id", 15, 10),
+    (9, 0, "", 15, 10),
+    (-1, 0, "plays-id", 15, 0),
+    (9, 0, "plays-id", 10, None),
+    (9, 0, "plays-id", 4, None),
+    (9, 0, "plays-id", None, None),
+    (9, 0, "other-id", 15, None),
+    (9, 1, "plays-id", 15, None),
+])  # fmt: skip
+def test_the_committed_offset_goes_back_to_the_plays_on_the_disk(
+    applied: int, epoch: int, topic_id: str, committed: int | None, expected: int | None
+) -> None:
+    """Unless the state is of another topic or epoch, or workers go on from an earlier offset anyway."""
+    wrote = Wrote(3, applied, epoch, topic_id)
+
+    assert expected == offset_to_take_back(wrote, "plays-id", GroupOffsets(committed, 0, 20))
+
+
+def test_a_partition_that_plays_do_not_have_has_no_offset() -> None:
+    """Of a topic with fewer partitions."""
+    assert None is offset_to_take_back(Wrote(3, 9, 0, "plays-id"), "plays-id", None)

@@ -1,0 +1,333 @@
+"""A rebase or a repartition that dies at any of its durable writes: nothing in between is accepted, or lost."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from jobs.progress import no_progress
+from jobs.topics import from_disk as from_disk_module
+from jobs.topics import rebase as rebase_module
+from jobs.topics import target as target_module
+from jobs.topics.errors import MoveError
+from jobs.topics.from_disk import write_from_disk
+from jobs.topics.rebase import rebase
+from jobs.topics.repartition import repartition
+from jobs.topics.target import latest_copied
+from state.users.plays_epoch import UNFINISHED
+from streams.readers.log_reader import read_topic
+from streams.readers.state_topics import latest_state_topics
+from streams.settings import Settings, override
+from streams.topics.admin import create_topics, delete_topics
+from streams.topics.topics import topic_names
+from tests.kafka.deaths import Deaths, DiedError
+from tests.kafka.made_state import (
+    USERS,
+    apply_all,
+    committed_of,
+    log_of,
+    marks_of,
+    plays_of,
+    put_on_disk,
+    send_round,
+    waiting_of,
+)
+from tests.kafka.test_topic_identity import remake
+
+REBASE_WRITES = 2 * 2 + 1
+"""An offset and an epoch for each of two partitions, and the published topics."""
+
+FROM_DISK_WRITES = 2 * 3
+"""Names with users, the epoch, and the offset, of each of two partitions."""
+
+
+@pytest.fixture
+def small(settings: Settings) -> Settings:
+    """Give topics of two partitions."""
+    made = override(settings, partitions=2, session_timeout_s=6)
+    create_topics(made)
+    return made
+
+
+def each(*items: str) -> dict[str, list[str]]:
+    """Return plays of these items by every listener."""
+    return {user: list(items) for user in USERS}
+
+
+class Moved(NamedTuple):
+    """A move to some partitions."""
+
+    old: Settings
+    new: Settings
+
+
+def target_of(old: Settings, name: str, partitions: int = 3) -> Settings:
+    """Return the settings of new topics."""
+    group = old.application.group
+    return override(old, partitions=partitions, topic_prefix=f"{name}.{group}.", group=f"{group}-{name}")
+
+
+@pytest.mark.parametrize("number", range(1, REBASE_WRITES + 1))
+async def test_a_rebase_that_dies_is_finished_by_the_next_one(
+    small: Settings, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Partitions are moved one after the other, each with its offset; readers hear of it at the end."""
+    await send_round(small, 0)
+    await apply_all(small)
+    remake(small, topic_names(small).plays)
+    await send_round(small, 1)
+    deaths = Deaths(monkeypatch, rebase_module)
+    deaths.at(number)
+
+    with pytest.raises(DiedError):
+        await rebase(small, None, no_progress)
+
+    n_moved = (number - 1) // 2
+    marks, known, committed = await marks_of(small), await latest_state_topics(small), await committed_of(small)
+    assert [1] * n_moved + [0] * (2 - n_moved) == [marks[partition].epoch for partition in range(2)]
+    assert known is not None
+    assert 0 == known.epoch
+    assert [0] * n_moved == [committed[partition] for partition in range(n_moved)]
+
+    deaths.at(0)
+    done = await rebase(small, None, no_progress)
+
+    known, marks = await latest_state_topics(small), await marks_of(small)
+    assert dict.fromkeys(range(n_moved, 2), 0) == done.starts
+    assert known is not None
+    assert 1 == known.epoch
+    assert done.plays_id == known.plays_id
+    assert {(1, done.plays_id)} == {(mark.epoch, mark.topic_id) for mark in marks.values()}
+    assert each("i1") == await waiting_of(small)
+    assert dict.fromkeys(USERS, 1) == await plays_of(small)
+
+
+async def test_a_rebase_has_no_other_durable_writes(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the deaths above are all that there are."""
+    await send_round(small, 0)
+    await apply_all(small)
+    remake(small, topic_names(small).plays)
+    deaths = Deaths(monkeypatch, rebase_module)
+
+    await rebase(small, None, no_progress)
+
+    assert REBASE_WRITES == deaths.n
+
+
+@pytest.mark.parametrize("number", range(1, FROM_DISK_WRITES + 1))
+async def test_a_run_from_the_disk_that_dies_is_finished_by_the_next_one(
+    small: Settings, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A state stays on the disk until the changelog has it, and the offset of its last play is committed."""
+    await send_round(small, 0)
+    await apply_all(small)
+    await put_on_disk(small)
+    await send_round(small, 1)
+    await apply_all(small)  # which the disk lacks
+    remake(small, topic_names(small).users_changelog)
+    deaths = Deaths(monkeypatch, from_disk_module)
+    deaths.at(number)
+
+    with pytest.raises(DiedError):
+        await write_from_disk(small, no_progress)
+
+    n_done = (number - 1) // 3
+    left = [folder.name for folder in sorted(small.application.worker_path.glob("users/*"))]
+    assert ["0", "1"][n_done:] == left
+
+    deaths.at(0)
+    done = await write_from_disk(small, no_progress)
+
+    assert list(range(n_done, 2)) == list(done.written)
+    assert number > 1 or deaths.n == FROM_DISK_WRITES
+    assert dict.fromkeys(USERS, 1) == await plays_of(small)
+    assert each("i1") == await waiting_of(small)
+    assert [] == list(small.application.worker_path.glob("users/*"))
+
+
+@pytest.mark.timeout(300)
+async def test_a_repartition_that_dies_is_finished_by_the_next_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each of its writes: until the state, the plays and the offsets are complete, no partition is accepted."""
+    old = override(settings, partitions=1, session_timeout_s=6)
+    create_topics(old)
+    await send_round(old, 0)
+    await apply_all(old)
+    await send_round(old, 1)
+    deaths = Deaths(monkeypatch, target_module)
+    n_writes, number = 1, 0
+    while number < n_writes:
+        number += 1
+        new = target_of(old, f"n{number}", 2)
+        deaths.at(number)
+        with pytest.raises(DiedError):
+            await repartition(old, new, no_progress)
+
+        await check_accepted(new)
+
+        deaths.at(0)
+        await repartition(old, new, no_progress)
+        n_writes = deaths.n if number == 1 else n_writes
+        await check_moved(new)
+        delete_topics(new)
+    assert n_writes > 2 + 2 + len(USERS) + 2
+    assert each("i1") == await waiting_of(old)
+
+
+async def check_accepted(new: Settings) -> None:
+    """Check that a partition which workers accept is complete, and that records of a listener have a mark."""
+    marks = await marks_of(new)
+    if await plays_of(new):
+        assert new.topics.partitions == len(marks)
+    if any(mark.topic_id != UNFINISHED for mark in marks.values()):
+        assert dict.fromkeys(USERS, 1) == await plays_of(new)
+        assert each("i1") == await waiting_of(new)
+        assert {0: 0, 1: 0} == await committed_of(new)
+        assert {0: 2 * len(USERS)} == (await latest_copied(new)).ends
+
+
+async def check_moved(new: Settings) -> None:
+    """Check that workers accept every partition, with the state and the waiting plays, each once."""
+    marks, known = await marks_of(new), await latest_state_topics(new)
+    assert known is not None
+    assert [(1, known.plays_id)] * 2 == [(mark.epoch, mark.topic_id) for mark in marks.values()]
+    assert dict.fromkeys(USERS, 1) == await plays_of(new)
+    assert each("i1") == await waiting_of(new)
+    assert {0: 0, 1: 0} == await committed_of(new)
+
+
+@pytest.fixture
+def moved(small: Settings) -> Iterator[Moved]:
+    """Give old and new settings; delete the new topics."""
+    new = target_of(small, "new")
+    yield Moved(small, new)
+    delete_topics(new)
+
+
+async def test_a_copy_of_a_copy_has_all_waiting_plays(moved: Moved) -> None:
+    """Copied plays and later ones: the places of the first topic are none of the second one."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    for number in range(1, 4):
+        await send_round(old, number)
+    await repartition(old, new, no_progress)
+    await send_round(new, 4)
+    newest = target_of(old, "newest", 5)
+    try:
+        done = await repartition(new, newest, no_progress)
+
+        waiting = await waiting_of(newest)
+        plays = await log_of(newest, topic_names(newest).plays)
+        headers = [
+            len(record.headers)
+            async for _, records in read_topic(newest.kafka, topic_names(newest).plays, 10)
+            for record in records
+        ]
+    finally:
+        delete_topics(newest)
+    assert 4 * len(USERS) == done.plays
+    assert each("i1", "i2", "i3", "i4") == waiting
+    assert {1} == set(headers)
+    assert 2 == max(int((play.source or b"").split(b":")[1]) for play in plays)
+
+
+async def test_plays_of_the_way_back_are_copied(moved: Moved) -> None:
+    """Old workers went on after the copy and committed their plays, which the new topics lack."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    await send_round(old, 1)
+    await repartition(old, new, no_progress)
+    await send_round(old, 2)
+    await apply_all(old)
+    await send_round(old, 3)
+
+    done = await repartition(old, new, no_progress)
+
+    assert 2 * len(USERS) == done.plays
+    assert each("i1", "i2", "i3") == await waiting_of(new)
+    assert dict.fromkeys(USERS, 1) == await plays_of(new)
+    assert 0 == (await repartition(old, new, no_progress)).plays
+
+
+async def test_plays_that_would_count_twice_are_an_error(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed run copied plays, and old workers have applied them before the next run copies their state."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    await send_round(old, 1)
+    deaths = Deaths(monkeypatch, target_module)
+    monkeypatch.setattr(target_module, "commit_offsets", died)
+    with pytest.raises(DiedError):
+        await repartition(old, new, no_progress)
+    monkeypatch.undo()
+    await apply_all(old)
+
+    with pytest.raises(MoveError, match=rf"^{len(USERS)} plays of .*plays are on .*, but 0 of them wait: workers have"):
+        await repartition(old, new, no_progress)
+
+    assert deaths.n
+    assert {UNFINISHED} == {mark.topic_id for mark in (await marks_of(new)).values()}
+
+
+async def died(*_: object) -> None:
+    """Die."""
+    raise DiedError
+
+
+async def test_topics_of_another_state_are_left_alone(moved: Moved) -> None:
+    """A worker that began on the new topics has made a state of its own."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    create_topics(new)
+    await send_round(new, 7)
+    await apply_all(new)
+    before = sorted(await log_of(new, topic_names(new).users_changelog))
+
+    with pytest.raises(MoveError, match=r"-users-changelog belongs to another state than the one to copy: it is in ep"):
+        await repartition(old, new, no_progress)
+
+    assert before == sorted(await log_of(new, topic_names(new).users_changelog))
+
+
+async def test_topics_with_records_are_left_alone(moved: Moved) -> None:
+    """Topics of another group under the same prefix: their catalog or lists would get tombstones."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    create_topics(new)
+    await send_round(new, 7)
+    await apply_all(new)
+    beside = override(new, group=f"{new.application.group}-beside")
+    try:
+        with pytest.raises(MoveError, match=r"generations has about 1 records, and no run of this command began to co"):
+            await repartition(old, beside, no_progress)
+    finally:
+        delete_topics(beside)
+
+
+async def test_another_epoch_of_the_old_state_is_another_state(moved: Moved) -> None:
+    """The copy belongs to the state before a rebase of the old topics."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    await repartition(old, new, no_progress)
+    await rebase(old, "end", no_progress, force=True)
+
+    with pytest.raises(MoveError, match="belongs to another state"):
+        await repartition(old, new, no_progress)
+
+
+async def test_a_lost_record_of_copied_plays_is_an_error(moved: Moved) -> None:
+    """Without it, plays that workers have applied since cannot be told from those that are copied."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    await repartition(old, new, no_progress)
+    remake(new, topic_names(new).generations)
+
+    with pytest.raises(MoveError, match=r"does not say which plays were copied: it lost the record of the last run"):
+        await repartition(old, new, no_progress)
