@@ -31,7 +31,7 @@ class ItemWeights(NamedTuple):
 
     def ages_in_plays(self, plays: Counts) -> Starts:
         """Return the users' plays since the latest signal of each item, shape (k,), out of the plays made by now."""
-        ages: Starts = np.repeat(plays.astype(np.int64), lengths_of(self.starts)) - self.touched_at_play
+        ages: Starts = plays.astype(np.int64).repeat(lengths_of(self.starts)) - self.touched_at_play
         return ages
 
     def at_present(self, ages_in_plays: Starts, now_s: Counts, half_lives: HalfLives) -> Floats:
@@ -44,7 +44,7 @@ class ItemWeights(NamedTuple):
         """
         if half_lives.seconds == np.inf:
             return decayed(self.weights, ages_in_plays, half_lives)
-        ages_s = np.repeat(now_s.astype(np.int64), lengths_of(self.starts)) - self.last_played_s
+        ages_s = now_s.astype(np.int64).repeat(lengths_of(self.starts)) - self.last_played_s
         return decayed(self.weights, ages_in_plays, half_lives, ages_s)
 
 

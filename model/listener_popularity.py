@@ -81,7 +81,7 @@ def _contributions(
     halvings: float,
 ) -> tuple[Floats, Counts, Floats, Counts]:
     """Sum the signals of an item for every counted signal; a user has few signals in a group."""
-    n = counted.sum()
+    n = np.count_nonzero(counted)
     before, before_s = np.empty(n, np.float32), np.empty(n, np.uint32)
     after, after_s, at = np.empty(n, np.float32), np.empty(n, np.uint32), 0
     for u in range(len(starts) - 1):

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from model.arrays import Flags, Floats, Keys, Starts, as_kernel_array
+from model.arrays import Flags, Floats, Keys, Starts, as_kernel_array, has_any
 from model.previous_signals import is_against
 
 _SLOTS = 4096
@@ -20,7 +20,7 @@ def only_against(starts: Starts, item_keys: Keys, values: Floats) -> Flags:
     >>> only_against(np.array([0, 3]), np.array([7, 8, 7], np.uint64), np.array([-1, -1, 2], np.float32)).tolist()
     [False, True, False]
     """
-    if not np.signbit(values).any():
+    if not has_any(np.signbit(values)):
         return np.zeros(len(values), np.bool_)
     columns = as_kernel_array(item_keys, np.uint64), as_kernel_array(values, np.float32)
     flags: Flags = _only_against(as_kernel_array(starts, np.int64), *columns)

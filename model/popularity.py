@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from model.arrays import Counts, Doubles, Floats, Rows
+from model.arrays import Counts, Doubles, Floats, Rows, has_any
 
 HALF_LIVES_MAX = 64
 """Rescale after this many half-lives, far below the overflow of float64 (1,023)."""
@@ -78,7 +78,7 @@ class LivePlays:
             replaced: Weights that were counted before and that these replace, with their times, of the same shapes.
         """
         counted = (rows >= 0) & (weights > 0)
-        if not counted.any():
+        if not has_any(counted):
             return
         times = np.minimum(played_at_s[counted].astype(np.int64), now_s)
         latest_s = int(times.max())

@@ -40,7 +40,7 @@ class Ragged:
     @property
     def users(self) -> Starts:
         """Return the user of every entry, shape (entries,)."""
-        users: Starts = np.repeat(np.arange(self.n_users), self.lengths)
+        users: Starts = np.arange(self.n_users).repeat(self.lengths)
         return users
 
     def part(self, users: Starts) -> Self:
@@ -52,7 +52,7 @@ class Ragged:
         """
         lengths = self.lengths[users]
         starts = starts_of(lengths)
-        entries = np.repeat(self.starts[users] - starts[:-1], lengths) + np.arange(starts[-1])
+        entries = (self.starts[users] - starts[:-1]).repeat(lengths) + np.arange(starts[-1])
         return self._with(starts, *(column[entries] for column in self.columns))
 
     def select(self, mask: Flags) -> Self:
@@ -62,7 +62,7 @@ class Ragged:
         >>> selected.starts.tolist(), selected.rows.tolist()
         ([0, 1, 2], [7, 9])
         """
-        if mask.all():
+        if np.count_nonzero(mask) == len(mask):
             return self
         starts = starts_of(mask)[self.starts]
         return self._with(starts, *(column[mask] for column in self.columns))
@@ -75,7 +75,7 @@ class Ragged:
         ([0, 0, 2], [8, 9])
         """
         lengths = self.lengths
-        stays = ~np.repeat(users, lengths)
+        stays = ~users.repeat(lengths)
         starts = starts_of(np.where(users, 0, lengths))
         return self._with(starts, *(column[stays] for column in self.columns))
 

@@ -9,7 +9,7 @@ algorithm 9.1).
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
+from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array, has_any
 from model.equations import Equations
 from model.fixed_items import FixedItems
 from model.thread_pool import even_parts, share
@@ -233,7 +233,7 @@ def solve_rows_plain(equations: Equations, items: FixedItems) -> Doubles:
     for u in range(len(x)):
         part = slice(terms.starts[u], terms.starts[u + 1])
         known = terms.rows[part] >= 0
-        if known.any():
+        if has_any(known):
             y = items.factors[terms.rows[part][known]].astype(np.float64)
             c, b = (column[part][known].astype(np.float64) for column in (terms.confidences, terms.targets))
             diagonal = items.gram_diagonal.astype(np.float64) + equations.regularization[u]

@@ -5,7 +5,7 @@ import numpy as np
 from model.blend import PopularPart, blended_top_n
 from model.decay import NO_DECAY
 from model.equations import equations_of
-from model.evaluation.live_ranks import GroupSignals, live_ranks
+from model.evaluation.live_ranks import GroupSignals, live_ranks, place_table
 from model.explain import explain
 from model.fixed_items import FixedItems
 from model.fold_in import fold_in
@@ -38,4 +38,4 @@ def warm_up() -> None:
     flags = np.ones(1, np.bool_)
     known = RaggedKeys(starts, keys)
     signals_of = GroupSignals(starts, keys, times, flags, flags)
-    live_ranks(signals_of, known, known, known, RaggedMarks(starts, times), keys)
+    live_ranks(signals_of, known, known, known, RaggedMarks(starts, times), place_table(keys))

@@ -4,9 +4,9 @@ import numpy as np
 
 from agents.group_context import GroupContext
 from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
-from model.arrays import Codes, Doubles, Flags, Keys, Rows
+from model.arrays import Codes, Doubles, Flags, Keys, Rows, lengths_of
 from model.decay import NO_DECAY
-from model.evaluation.live_ranks import DEPTH, GroupSignals, ScoredPlays, live_ranks
+from model.evaluation.live_ranks import DEPTH, GroupSignals, PlaceTable, ScoredPlays, live_ranks, place_table
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
 from model.item_weights import item_weights
 from model.ragged import RaggedKeys
@@ -31,6 +31,7 @@ GENERATIONS_MAX = 3
 """Generations with counts, the latest in service."""
 POPULAR_EVERY_MS = 10_000
 """Milliseconds that the popular list stays the same: ranking a million items takes 40 ms."""
+_PLAY, _SIGNAL = int(Action.PLAY), int(Action.SIGNAL)  # looking up a member of an enumeration takes microseconds
 _LEARNT = np.array([outcome in {"learnt", "trimmed"} for outcome in OUTCOMES])
 _FIGURES_OF = np.array([[1, MISS < rank <= 10, rank != MISS, 1 / rank if rank else 0] for rank in range(DEPTH + 1)])  # noqa: PLR2004  hit@10
 """The contribution of a rank to `FIGURES`, shape (ranks, figures)."""
@@ -63,6 +64,7 @@ class LiveQuality:
         self.names: dict[int, str] = {}
         self._settings, self._popularity, self._catalog = settings, popularity, catalog
         self._popular_rows: Rows | None = None
+        self._popular_table = place_table(np.zeros(0, np.uint64))
         self._popular_at_ms = 0
 
     def generation_swapped(self, generation: Generation) -> None:
@@ -93,16 +95,16 @@ class LiveQuality:
         if lists is None or not len(events.offsets):
             return
         generation = lists.generation
-        popular = generation.item_keys[self.popular_rows(lists)]
-        ranks = _ranks(before, events, outcomes, popular, self._settings)
-        users = np.searchsorted(events.starts, ranks.places, side="right") - 1
+        self.popular_rows(lists)
+        ranks = _ranks(before, events, outcomes, self._popular_table, self._settings)
+        users = events.starts.searchsorted(ranks.places, side="right") - 1
         entries = np.zeros(len(ranks.places), ENTRY)
         entries["own"], entries["popular"] = ranks.own, ranks.popular
-        entries["history"] = history_kinds(np.diff(item_weights(before.histories, NO_DECAY).starts)[users])
+        entries["history"] = history_kinds(lengths_of(item_weights(before.histories, NO_DECAY).starts)[users])
         entries["fresh"] = _fresh(events.item_keys[ranks.places], generation)
         entries["generation"] = before.header["generation_key"][users]
         self.window.add(entries)
-        for key in np.unique(entries["generation"]).tolist():
+        for key in set(entries["generation"].tolist()):
             self._count(self.names.get(key, OLDER), entries[entries["generation"] == key])
 
     def popular_rows(self, context: ListContext) -> Rows:
@@ -111,6 +113,7 @@ class LiveQuality:
         if rows is None or context.now_ms - self._popular_at_ms >= POPULAR_EVERY_MS:
             rows = self._popularity.now(context, self._catalog.unlisted(*context)).rows
             self._popular_rows, self._popular_at_ms = rows, context.now_ms
+            self._popular_table = place_table(context.generation.item_keys[rows])
         return rows
 
     def _count(self, name: str, entries: np.ndarray[tuple[int], np.dtype[np.void]]) -> None:
@@ -122,13 +125,13 @@ class LiveQuality:
 
 
 def _ranks(
-    records: UserRecords, events: EventColumns, outcomes: Codes, popular: Keys, settings: Settings
+    records: UserRecords, events: EventColumns, outcomes: Codes, popular: PlaceTable, settings: Settings
 ) -> ScoredPlays:
     """Rank the learned plays of a group whose items are new for their listeners."""
     learnt: Flags = _LEARNT[outcomes]
-    plays: Flags = learnt & (events.actions == Action.PLAY) & (events.weights > 0)
+    plays: Flags = learnt & (events.actions == _PLAY) & (events.weights > 0)
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
-    known = learnt & (events.actions <= Action.SIGNAL)
+    known = learnt & (events.actions <= _SIGNAL)
     known_out = known_excluded(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
     history = RaggedKeys(records.histories.starts, records.histories.item_keys)
     hidden, cooled = unwanted(records, settings.users)

@@ -292,5 +292,5 @@ def _columns(partitions: Iterable[_PartitionEvents]) -> tuple[EventColumns, Offs
 
 def to_columns(events: NDArray[np.void], n_users: int) -> EventColumns:
     """Return events of `EVENT`, ordered by user and by offset, as columns."""
-    starts = np.searchsorted(events["user"], np.arange(n_users + 1))
+    starts = events["user"].searchsorted(np.arange(n_users + 1))
     return EventColumns(starts, *(np.ascontiguousarray(events[name]) for name in (EVENT.names or ())[1:]))

@@ -11,7 +11,7 @@ from agents.group_context import GroupContext, GroupObserver
 from agents.observers.outcome_log import OutcomeLog
 from agents.plays.changes import Changes, Users, changes_by_partition
 from agents.plays.decode import Group
-from model.arrays import Flags
+from model.arrays import Flags, has_any
 from state.keys import item_name_key
 from state.lists.build import ListBuilder
 from state.lists.encode import ListEncoder
@@ -57,7 +57,7 @@ class Folder:
         for observer in self._observers:
             observer.learned(context, before, group.events, outcomes)
         changes = self._settle(group.users, records, repeated | forgotten, context)
-        if unknown.any():
+        if has_any(unknown):
             changes = _without(changes, group.users, unknown)
         return _with_names_and_rejects(changes, group, context)
 
@@ -81,7 +81,7 @@ class Folder:
         """Make the lists of all users at once, decide on their publication, and write the records."""
         blank = records.blank
         gone = blank & (republish | (records.header["listed_at_ms"] > 0))
-        messages: dict[int, bytes | None] = dict.fromkeys(np.flatnonzero(gone).tolist())
+        messages: dict[int, bytes | None] = dict.fromkeys(gone.nonzero()[0].tolist())
         list_context = context.lists
         if list_context is not None and len(records):
             lists = self._lists.build(records, list_context)

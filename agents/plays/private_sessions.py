@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agents.plays.changes import Users
 from agents.plays.decode import Group, to_columns
+from model.arrays import has_any
 from state.users.event_columns import EventColumns
 from state.users.record import NOTHING_APPLIED
 from streams.settings.users import PrivateSettings
@@ -109,7 +110,7 @@ class PrivateSessions:
 
 def _forgotten(group: Group) -> Iterator[tuple[int, bytes, int]]:
     """Yield the partition, key and request offset of every user of a group with a request to be forgotten."""
-    if (group.forget_offsets > NOTHING_APPLIED).any():
+    if has_any(group.forget_offsets > NOTHING_APPLIED):
         users = [(partition, user) for partition, keys in group.users.items() for user in keys]
         for u in np.flatnonzero(group.forget_offsets > NOTHING_APPLIED).tolist():
             yield *users[u], int(group.forget_offsets[u])

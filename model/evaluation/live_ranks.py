@@ -38,13 +38,22 @@ class ScoredPlays(NamedTuple):
     popular: Starts  # (s,), the same in the popular list
 
 
+class PlaceTable(NamedTuple):
+    """A hash table of open addressing from an item's key to its place, from 0, among the popular ones."""
+
+    keys: Keys
+    places: Rows
+    """-1 where the table is empty. Both are as long as each other, a power of two."""
+    n_popular: int
+
+
 def live_ranks(
     signals: GroupSignals,
     history: RaggedKeys,
     known_excluded: RaggedKeys,
     other_excluded: RaggedKeys,
     listed: RaggedMarks,
-    popular: Keys,
+    popular: PlaceTable,
 ) -> ScoredPlays:
     """Rank every scored play in the list that its listener had, and in the popular list.
 
@@ -54,9 +63,8 @@ def live_ranks(
         known_excluded: Those of them that are in none of their lists.
         other_excluded: Other items that are in none of their lists.
         listed: The lists that they had, best first.
-        popular: Keys of the most popular items, the first being the most popular.
+        popular: The most popular items.
     """
-    keys, places = place_table(popular)
     own = np.full(len(signals.item_keys), _UNSCORED, np.int64)
     same = np.full(len(signals.item_keys), _UNSCORED, np.int64)
     _rank(
@@ -73,29 +81,24 @@ def live_ranks(
         as_kernel_array(other_excluded.keys, np.uint64),
         as_kernel_array(listed.starts, np.int64),
         as_kernel_array(listed.marks, np.uint32),
-        as_kernel_array(keys, np.uint64),
-        as_kernel_array(places, np.int32),
-        len(popular),
+        *popular,
         own,
         same,
     )
-    scored = np.flatnonzero(own != _UNSCORED)
+    scored = (own != _UNSCORED).nonzero()[0]
     return ScoredPlays(scored, own[scored], same[scored])
 
 
-def place_table(popular: Keys) -> tuple[Keys, Rows]:
-    """Return a hash table of open addressing from an item's key to its place, from 0, among the popular ones.
+def place_table(popular: Keys) -> PlaceTable:
+    """Return the table of popular items, the first being the most popular.
 
     Keys are hashes already, so their low bits say where to look first. It stays in a core's cache, where a binary
     search through the keys of a whole catalog, for every item of every history, would not.
-
-    Returns:
-        Keys, and places, -1 where the table is empty; as long as each other, a power of two.
     """
     size = 1 << (2 * len(popular) + 1).bit_length()
     keys, places = np.zeros(size, np.uint64), np.full(size, -1, np.int32)
     _fill(as_kernel_array(popular, np.uint64), keys, places)
-    return keys, places
+    return PlaceTable(as_kernel_array(keys, np.uint64), as_kernel_array(places, np.int32), len(popular))
 
 
 @njit(nogil=True, cache=True)

@@ -12,6 +12,7 @@ _Z = 1.959963984540054  # 95 % of a normal distribution lie within so many stand
 MISS = 0  # the rank of an item that is in no list
 HISTORY_KINDS: dict[str, tuple[float, float]] = {"new": (1, 4), "few": (5, 19), "many": (20, math.inf)}
 """Kinds of listeners, by the items that they knew before a play."""
+_KIND_BOUNDS = np.array([low for low, _ in HISTORY_KINDS.values()][1:])
 
 
 class Interval(NamedTuple):
@@ -35,7 +36,7 @@ def history_kinds(lengths: ArrayLike) -> Starts:
     >>> history_kinds([0, 4, 5, 19, 20]).tolist()
     [0, 0, 1, 1, 2]
     """
-    kinds: Starts = np.searchsorted([low for low, _ in HISTORY_KINDS.values()][1:], lengths, side="right")
+    kinds: Starts = _KIND_BOUNDS.searchsorted(lengths, side="right")
     return kinds
 
 

@@ -110,7 +110,7 @@ class Generation:
         """Return the row of every item key, -1 for an unknown item."""
         if not len(item_keys):
             return np.zeros(0, np.int32)
-        places = np.minimum(np.searchsorted(self._sorted_keys, item_keys), len(self._sorted_keys) - 1)
+        places = np.minimum(self._sorted_keys.searchsorted(item_keys), len(self._sorted_keys) - 1)
         rows: Rows = np.where(self._sorted_keys[places] == item_keys, self.key_order[places], np.int32(-1))
         return rows
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Floats, Rows, Starts, has_any
 from model.equations import Equations, equations_of
 from model.item_weights import ItemWeights, item_weights
 from model.only_against import only_against
@@ -82,7 +82,7 @@ class ListBuilder:
         n_liked = equations.n_liked
         few = (0 < n_liked) & (n_liked <= settings.popularity.blend_items_max) & (settings.popularity.blend > 0)
         lists = Lists(*best, n_liked > 0, few, unlisted, equations)
-        if few.any() or not lists.personal.all():
+        if has_any(few | ~lists.personal):
             popular = self._popularity.now(context, unlisted)
             _give_popular(lists, popular, not_wanted)
             few &= popular.preference.any()
@@ -93,7 +93,7 @@ class ListBuilder:
         self, lists: Lists, vectors: Floats, left_out: RaggedRows, popular: Popular, generation: Generation
     ) -> None:
         """Rank users with few known items anew, by their own scores and by popularity."""
-        users = np.flatnonzero(lists.blended)
+        users = lists.blended.nonzero()[0]
         if len(users):
             equations, best = lists.equations.part(users), lists.scores[users, 0]
             newcomers = Newcomers(vectors[users], equations, left_out.part(users), best)
@@ -119,7 +119,7 @@ def _fold_in(records: UserRecords, items: ItemWeights, ages: Starts, generation:
 def _give_popular(lists: Lists, popular: Popular, not_wanted: RaggedRows) -> None:
     """Give users without known items the popular list, without the items that they do not want."""
     starts, rows = not_wanted.starts, not_wanted.rows
-    for u in np.flatnonzero(~lists.personal):
+    for u in (~lists.personal).nonzero()[0]:
         wanted = ~np.isin(popular.rows, rows[starts[u] : starts[u + 1]])
         n = min(lists.rows.shape[1], int(wanted.sum()))
         lists.rows[u], lists.scores[u] = -1, -np.inf
@@ -138,7 +138,7 @@ def kinds_of(lists: Lists) -> list[Kind]:
 
 def _count(left_out: ExclusionCounts, n_lists: int, rows_of: Mapping[Reason, Rows], unlisted: Unlisted) -> None:
     """Count the items that are left out of lists, by reason."""
-    counts = {reason: int((rows >= 0).sum()) for reason, rows in rows_of.items()}
+    counts = {reason: int(np.count_nonzero(rows >= 0)) for reason, rows in rows_of.items()}
     counts["withdrawn"] = n_lists * len(unlisted.withdrawn_rows)
     counts["unavailable"] = n_lists * len(unlisted.unavailable_rows)
     left_out.add(counts)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 
 from model.arrays import Rows
@@ -58,7 +57,7 @@ class ListEncoder:
         head = self._head(context)
         places = [(partition, key) for partition, keys in users.items() for key in keys]
         messages = {}
-        for number in np.flatnonzero(publishing.due).tolist():
+        for number in publishing.due.nonzero()[0].tolist():
             (partition, key), n = places[number], lengths[number]
             messages[number] = orjson.dumps(
                 {

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Codes, Counts, Flags, Floats, Starts, lengths_of, starts_of
+from model.arrays import Codes, Counts, Flags, Floats, Starts, has_any, lengths_of, starts_of
 from model.ragged import RaggedKeys, RaggedMarks
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -32,6 +32,8 @@ class Reason(IntEnum):
 
 
 REASONS = tuple(reason.name.lower() for reason in Reason)
+_CHANGED, *_ = _STRONGER = [int(reason) for reason in list(Reason)[1:]]
+"""The reasons beside a renewal, 0, as plain numbers."""
 
 
 class Publishing(NamedTuple):
@@ -84,11 +86,11 @@ class PublishPolicy:
         old = (age_s >= settings.heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.expires_s)
         first = header["listed_at_ms"] == 0
         swept = header["generation_key"] != context.generation.key
-        reasons = np.full(len(first), Reason.RENEWED, np.uint8)
-        for applies, reason in zip((changed, republish, swept, first), list(Reason)[1:], strict=True):
+        reasons = np.zeros(len(first), np.uint8)
+        for applies, reason in zip((changed, republish, swept, first), _STRONGER, strict=True):
             reasons[applies] = reason
         due = (first | swept | republish | changed | old) & ~blank
-        owed = due & (reasons == Reason.CHANGED) & (age_ms < settings.debounce_ms)
+        owed = due & (reasons == _CHANGED) & (age_ms < settings.debounce_ms)
         return Publishing(due & ~owed, owed, reasons, scores)
 
     def _changed(self, records: UserRecords, lists: Lists, context: ListContext, scores: Floats) -> Flags:
@@ -175,7 +177,7 @@ def record_published(records: UserRecords, lists: Lists, context: ListContext, p
 def make_markers(records: UserRecords, blank: Flags, now_ms: int) -> None:
     """Make markers of blank records: they lose list and generation, and keep the time at which they became blank."""
     header = records.header
-    if blank.any():
+    if has_any(blank):
         records.listed = records.listed.without(blank)
         unmarked = blank & (header["listed_at_s"] == 0)
         header["listed_at_s"][unmarked] = now_ms // 1000

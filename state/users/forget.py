@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import has_any
 from model.history import Histories
 from state.users.record import NOTHING_APPLIED
 from state.users.record_batch import UserRecords, without
@@ -25,7 +26,7 @@ def forget(
     """
     requested = forget_offsets > NOTHING_APPLIED
     emptied = forget_offsets > records.header["applied_offset"]
-    if not emptied.any():
+    if not has_any(emptied):
         return records, requested
     header = records.header.copy()
     header[emptied] = np.zeros((), header.dtype)

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts, lengths_of
+from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts, has_any, lengths_of
 from model.ragged import RaggedKeys
 from state.users.event_columns import Action
 from state.users.record_batch import Shown
@@ -26,7 +26,7 @@ def hide(hidden: RaggedKeys, events: Columns, applied: Flags, hidden_max: int) -
     """
     starts, keys, actions, _ = events
     requested = applied & ((actions == _HIDE) | (actions == _UNHIDE))
-    if not requested.any():
+    if not has_any(requested):
         return hidden
     return RaggedKeys(*_hide(starts, keys, actions, requested, hidden.starts, hidden.keys, hidden_max))
 
@@ -47,7 +47,7 @@ def count_shows(
         cooldown: Number of shows that start a cool-down, and its length in plays.
     """
     starts, keys, actions, weights = events
-    if not (applied & (actions == _SHOWN)).any() and not len(shown.item_keys):
+    if not len(shown.item_keys) and not has_any(applied & (actions == _SHOWN)):
         return shown
     new_starts, columns = _count_shows(
         starts, keys, actions, weights, applied, plays_so_far, shown.starts, shown.columns, shown_max, *cooldown
@@ -60,7 +60,7 @@ def cooling(shown: Shown, plays_now: Counts, cooldown: tuple[int, int]) -> Flags
     shows, plays = cooldown
     if not shows:
         return np.zeros(len(shown.item_keys), np.bool_)
-    ages = np.repeat(plays_now, lengths_of(shown.starts)).astype(np.int64) - shown.at_play
+    ages = plays_now.repeat(lengths_of(shown.starts)).astype(np.int64) - shown.at_play
     is_cooling: Flags = (shown.shows >= shows) & (ages < plays)
     return is_cooling
 

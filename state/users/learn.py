@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Codes, Counts, Flags, Keys, Starts, lengths_of, starts_of
+from model.arrays import Codes, Counts, Flags, Keys, Starts, has_any, lengths_of, starts_of
 from model.decay import HalfLives
 from model.history import Histories, Plays, add_plays
 from model.item_weights import item_weights
@@ -84,7 +84,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
         settings.users.history_max,
     )
     changed = lengths_of(fresh_starts) > 0
-    if fresh.any():
+    if has_any(fresh):
         latest = np.maximum.reduceat(events.at_s[fresh], fresh_starts[:-1][changed])
         header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
     _mark_trimmed(outcomes, events, histories, half_lives, settings.signals.item_weight_max)
@@ -104,7 +104,7 @@ def without_idle_copies(events: EventColumns, blank: Flags) -> EventColumns:
         blank: True for every user with an empty record, shape (n,).
     """
     copies: Flags = events.actions >= COPY
-    if not copies.any():
+    if not has_any(copies):
         return events
     actions = np.where(copies, events.actions & ~np.uint8(COPY), events.actions)
     n_stored = np.concatenate(([0], np.cumsum(~copies & np.isin(events.actions, _STORED))))
@@ -116,7 +116,7 @@ def without_idle_copies(events: EventColumns, blank: Flags) -> EventColumns:
 def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
     """Return a flag for every user with an event that the record contains already."""
     n_events = lengths_of(events.starts)
-    at_or_below = np.append(events.offsets <= np.repeat(applied, n_events), False)
+    at_or_below = np.append(events.offsets <= applied.repeat(n_events), False)
     repeated: Flags = (np.add.reduceat(at_or_below, events.starts[:-1]) > 0) & (n_events > 0)
     return repeated
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Flags, Keys, Starts, lengths_of, starts_of
+from model.arrays import Counts, Flags, Keys, Starts, has_any, lengths_of, starts_of
 from model.history import Histories
 from model.ragged import Ragged, RaggedKeys, RaggedMarks
 from state.users.record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
@@ -91,7 +91,7 @@ class UserRecords:
     @property
     def ages_in_plays(self) -> Starts:
         """Return their users' plays since the entries of the histories were touched, shape (h,)."""
-        plays_now = np.repeat(self.header["plays"].astype(np.int64), lengths_of(self.histories.starts))
+        plays_now = self.header["plays"].astype(np.int64).repeat(lengths_of(self.histories.starts))
         ages: Starts = plays_now - self.histories.touched_at_play
         return ages
 
@@ -111,7 +111,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     for count, name in zip(counts, WORDS_OF, strict=True):
         count[:] = header[name]
     # No bounds are checked after this: the lengths in the headers have to be those of the records.
-    if (header["format"] != FORMAT).any() or (HEADER_WORDS + _WORDS @ counts != lengths_of(starts)).any():
+    if has_any(header["format"] != FORMAT) or has_any(HEADER_WORDS + _WORDS @ counts != lengths_of(starts)):
         raise RecordFormatError(_UNREADABLE)
     fitting = counts[-1] == factors
     counts[-1, ~fitting] = 0
@@ -120,7 +120,7 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     np.cumsum(counts, axis=1, out=bounds[:, 1:])
     parts = [[bounds[part], *islice(columns, len(kinds))] for part, kinds in enumerate(_KINDS)]
     vectors = np.zeros((n, factors), np.float32)
-    vectors[fitting] = parts[6][1].reshape(int(fitting.sum()), factors)
+    vectors[fitting] = parts[6][1].reshape(np.count_nonzero(fitting), factors)
     return UserRecords(
         header,
         Histories(*parts[0]),
@@ -141,7 +141,7 @@ def _words_of(values: Sequence[bytes | None]) -> tuple[Words, Lengths]:
     """
     whole = [NEW_USER if value is None else value if value[:1] == _CURRENT else upgraded(value) for value in values]
     n_bytes = np.fromiter(map(len, whole), np.int64, len(whole))
-    if (n_bytes % WORD).any() or (n_bytes < HEADER.itemsize).any():
+    if has_any(n_bytes % WORD != 0) or has_any(n_bytes < HEADER.itemsize):
         raise RecordFormatError(_UNREADABLE)
     starts = np.zeros(len(whole) + 1, np.int64)
     np.cumsum(n_bytes // WORD, out=starts[1:])

@@ -53,7 +53,7 @@ def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> ScoredPlays
         RaggedKeys(*ragged([[item for item in who.history if item not in who.listable] for who in listeners])),
         RaggedKeys(*ragged([listener.left_out for listener in listeners])),
         RaggedMarks(*ragged(marks, np.uint32)),
-        np.array(popular, np.uint64),
+        place_table(np.array(popular, np.uint64)),
     )
 
 
@@ -158,7 +158,7 @@ def test_all_plays_of_a_group_are_looked_for_in_the_same_list() -> None:
 def test_places_are_found_though_keys_collide() -> None:
     """Keys that begin at the same slot go to the next free one."""
     popular = np.array([64, 128, 192, 1, 2**64 - 1], np.uint64)
-    keys, places = place_table(popular)
+    keys, places, _ = place_table(popular)
 
     held = {int(key): int(place) for key, place in zip(keys, places, strict=True) if place >= 0}
     assert {64: 0, 128: 1, 192: 2, 1: 3, 2**64 - 1: 4} == held
@@ -183,6 +183,6 @@ def test_a_warm_worker_compiles_nothing_more() -> None:
     keys = np.frombuffer(np.arange(8, dtype=np.uint64).tobytes(), np.uint64)[::2]
     starts, marks, flags = np.arange(5), np.arange(4, dtype=np.uint32), np.ones(8, np.bool_)[::2]
     same, listed = RaggedKeys(starts, keys), RaggedMarks(starts, marks)
-    live_ranks(GroupSignals(starts, keys, marks, flags, flags), same, same, same, listed, keys)
+    live_ranks(GroupSignals(starts, keys, marks, flags, flags), same, same, same, listed, place_table(keys))
 
     assert compiled == [len(kernel.signatures) for kernel in kernels]
