@@ -29,7 +29,7 @@ from state.users.topic_rules import (
 from streams.connection.credentials import CredentialsError
 from streams.consumer.slices import Slice
 from streams.messages.records import StateTopics, state_topics_key
-from streams.outbox import Item, Outbox
+from streams.outbox import Item, Outbox, UnacknowledgedError
 from streams.positions import epoch_of, offset_of
 from streams.process.format_text import format_time
 from streams.readers.lag import lag_of
@@ -269,7 +269,7 @@ class TopicGuard:
                     await self._check_partitions()
                 if self._store.settled:
                     await self._check_all(turn, write)
-            except (KafkaError, LogReadError, TimeoutError, CredentialsError) as error:
+            except (KafkaError, LogReadError, UnacknowledgedError, TimeoutError, CredentialsError) as error:
                 if not failing:
                     log.warning("topics_unchecked", extra={"reason": repr(error)})
                 failing = True

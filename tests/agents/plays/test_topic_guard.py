@@ -9,6 +9,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from agents.plays import topic_guard as module
 from agents.plays.topic_guard import TopicGuard
@@ -232,6 +233,23 @@ async def test_a_changelog_is_compared_before_it_is_read(scene: Scene) -> None:
 
     with pytest.raises(TopicChangedError, match=r"belongs to the one with id playfold-users-changelog-id"):
         await scene.guard.check_opened(0, scene.state)
+
+
+@pytest.mark.virtual_time
+async def test_a_publication_that_kafka_refuses_does_not_end_the_watch(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, and tried again."""
+    scene.outbox.refused[NAMES.generations] = KafkaError("later")
+    async with scene.outbox:
+        watching = asyncio.create_task(scene.guard.watch(asyncio.Lock(), scene.write))
+        await asyncio.sleep(3.5)
+        scene.outbox.refused.clear()
+        await asyncio.sleep(1)
+        watching.cancel()
+
+    assert 1 == caplog.messages.count("topics_unchecked")
+    assert 1 == len(scene.outbox.logs[NAMES.generations, 0])
 
 
 @pytest.mark.virtual_time
