@@ -23,7 +23,7 @@ from tests.kafka.test_rebase import run
 from tests.kafka.test_topic_identity import USERS, delete, learn, plays, records, remake, total
 from tests.kafka.test_wishes import prepared
 from tests.support.commands import error_of
-from tests.support.topics import lists, send, worker
+from tests.support.topics import grow_topic, lists, send, worker
 from tests.support.wait import block_until
 
 
@@ -147,8 +147,7 @@ def test_a_topic_that_grew_is_copied_with_all_its_plays(settings: Settings, name
     """Also those on the new partitions, which no worker has seen."""
     old = override(settings, session_timeout_s=6)
     learn(old, names, [plays(0, 3)])
-    with closing(KafkaAdminClient(bootstrap_servers=old.kafka.brokers)) as admin:
-        admin.create_partitions({names.plays: 8})
+    grow_topic(old, names.plays, 8)
     send(override(old, partitions=8), plays(3, 2))
     new = of_new(old, 8)
 

@@ -24,7 +24,7 @@ from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.support.commands import error_of
 from tests.support.plays import play_record
-from tests.support.topics import send, values, worker, write
+from tests.support.topics import grow_topic, send, values, worker, write
 from tests.support.wait import block_until
 
 USERS = [f"u{number}" for number in range(12)]
@@ -168,8 +168,8 @@ def test_a_changelog_made_again_is_recognised_by_the_disk(settings: Settings, na
 
 def test_partitions_that_grow_end_a_worker_with_a_sentence(settings: Settings, names: TopicNames) -> None:
     """Within seconds, with both numbers and the command."""
-    with worker(settings) as process, closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
-        admin.create_partitions({names.plays: 8})
+    with worker(settings) as process:
+        grow_topic(settings, names.plays, 8)
 
         said = said_at_end(process)
 

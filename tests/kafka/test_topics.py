@@ -18,6 +18,7 @@ from streams.messages.records import RejectedPlay
 from streams.settings import PREFIX, Settings, flat_values, override
 from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
 from streams.topics.topics import TopicNames, declare_topics, topic_names
+from tests.support.topics import grow_topic
 from tests.support.wait import block_until
 
 # What the command line needs to know to find the test's topics.
@@ -101,7 +102,7 @@ def test_a_missing_topic_is_named(settings: Settings, names: TopicNames) -> None
 
 def test_unequal_partitions_are_named(settings: Settings, names: TopicNames) -> None:
     """One more partition on one topic, and users would be split between workers."""
-    administrate(settings, lambda admin: admin.create_partitions({names.recommendations: 5}))
+    grow_topic(settings, names.recommendations, 5)
     sentence = (
         f"Topic {names.recommendations} has 5 partitions, but PLAYFOLD_PARTITIONS is 4 for all alike: "
         "correct the setting; or run `playfold topics repartition 5`, which copies the state to new topics; "

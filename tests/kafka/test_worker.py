@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from kafka import KafkaAdminClient
 
 from agents.worker import Worker, WorkerError
 from cli.processes import WorkerProcess
@@ -22,7 +20,7 @@ from tests.support.commands import error_of
 from tests.support.made_up import made_up_factors, publish
 from tests.support.plays import play_record
 from tests.support.settings import settings_with
-from tests.support.topics import lists, rejects, send, worker
+from tests.support.topics import grow_topic, lists, rejects, send, worker
 from tests.support.wait import block_until
 
 
@@ -139,8 +137,7 @@ def test_a_missing_topic_is_a_sentence_and_an_exit(settings: Settings) -> None:
 
 def test_a_wrong_number_of_partitions_is_a_sentence_and_an_exit(settings: Settings, names: TopicNames) -> None:
     """A changelog with another number would split users between workers."""
-    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
-        admin.create_partitions({names.users_changelog: 6})
+    grow_topic(settings, names.users_changelog, 6)
 
     said = error_of("worker", settings)
 

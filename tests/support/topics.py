@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import msgspec
+from kafka import KafkaAdminClient
 
 from cli.processes import WorkerProcess
 from streams.messages.records import Recommendations, RejectedPlay
@@ -41,6 +42,13 @@ def send(settings: Settings, plays: Sequence[Item]) -> None:
             await produce_plays(outbox, settings, plays)
 
     asyncio.run(produce())
+
+
+def grow_topic(settings: Settings, topic: str, partitions: int) -> None:
+    """Give a topic more partitions; a broker applies the change after Kafka has acknowledged it."""
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
+        admin.create_partitions({topic: partitions})
+        block_until(lambda: len(admin.describe_topics([topic])[0]["partitions"]) == partitions)
 
 
 def await_folded(settings: Settings) -> None:
