@@ -1,14 +1,16 @@
 """The tiers of the tests, a real Kafka, and settings of a test's own on it."""
 
 import asyncio
+import gc
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 
 from streams.kafka.broker import Broker, answers
 from streams.settings import Settings
@@ -37,17 +39,39 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 TIERS = ("acceptance", "kafka", "latency")
 """Folders of the tests that are no unit tests."""
-LONGEST = (*TIERS, "contract")
-"""Folders with the files that take longest."""
+EXAMPLE = ">>> "
+"""The beginning of an example in a docstring."""
 GUARD = UnitGuard()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect tests without garbage collection, and exclude them from it: there is hardly any garbage among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples of docstrings only in files that have some: the search imports and inspects everything."""
+    collectors = yield
+    return [one for one in collectors if not isinstance(one, DoctestModule) or EXAMPLE in file_path.read_text()]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the unit tests, and begin with the longest: a file belongs to one process, so no long one is left over."""
+    """Mark the unit tests, and begin with files that have others.
+
+    A file belongs to one process, and no long one is left over at the end of a run.
+    """
     for item in items:
         if is_unit(item):
             item.add_marker(pytest.mark.unit)
-    items.sort(key=lambda item: order_of(folder_of(item)))
+    longer = {item.path for item in items if item.get_closest_marker("unit") is None}
+    items.sort(key=lambda item: (item.path not in longer, order_of(folder_of(item))))
 
 
 def folder_of(item: pytest.Item) -> str:
@@ -57,7 +81,7 @@ def folder_of(item: pytest.Item) -> str:
 
 def order_of(folder: str) -> int:
     """Return the place of a folder in a run."""
-    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+    return TIERS.index(folder) if folder in TIERS else len(TIERS)
 
 
 def is_unit(item: pytest.Item) -> bool:

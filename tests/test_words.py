@@ -29,9 +29,9 @@ def trees(folders: tuple[str, ...]) -> list[ast.Module]:
 
 def vague_names(tree: ast.Module) -> list[str]:
     """Return every use of a vague name."""
-    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    parameters = [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
-    return [name for name in (*names, *parameters) if name in VAGUE_NAMES]
+    named = (node for node in ast.walk(tree) if isinstance(node, ast.Name | ast.arg))
+    names = (node.id if isinstance(node, ast.Name) else node.arg for node in named)
+    return [name for name in names if name in VAGUE_NAMES]
 
 
 def bare_docstrings(tree: ast.Module) -> list[str]:
