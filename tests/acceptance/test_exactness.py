@@ -20,7 +20,8 @@ from tests.support.wait import block_until
 
 PLAYS, USERS, ITEMS, FACTORS = 120_000, 3_000, 500, 16
 KILLS, WIPED_EVERY = 20, 3
-PLAYS_PER_S = 1_500
+PLAYS_PER_S = 2_200
+"""A pace at which the plays last as long as the kills."""
 
 
 def with_retries(plays: list[Item], dice: random.Random) -> list[Item]:

@@ -24,7 +24,7 @@ from streams.topics.topics import TopicNames
 from tests.support.batches import CODECS
 from tests.support.changelog import read_history
 from tests.support.commands import error_of
-from tests.support.foreign import damage, send_by_java, send_by_kafka_python, send_by_librdkafka
+from tests.support.foreign import Sending, damage, send_by_java, send_by_kafka_python, send_by_librdkafka
 from tests.support.plays import play_record
 from tests.support.topics import rejects, send, values, worker
 from tests.support.wait import block_until, wait_until
@@ -33,7 +33,6 @@ from web.feeds import topic_follower
 from web.feeds.rejects import Rejects
 from web.feeds.topic_follower import TopicFollower
 
-SENDERS = {"librdkafka": send_by_librdkafka, "java": send_by_java, "kafka_python": send_by_kafka_python}
 CODECS_OF = {"librdkafka": CODECS, "java": CODECS, "kafka_python": ("none", "gzip")}
 
 
@@ -62,10 +61,14 @@ async def write(settings: Settings, topic: str, partition: int, *items: Item) ->
 def test_plays_of_every_codec_count(settings: Settings, names: TopicNames) -> None:
     """Of librdkafka, of Java's producer and of kafka-python, each in batches of its own."""
     users = [f"{sender}-{codec}" for sender, codecs in CODECS_OF.items() for codec in codecs]
+    plays = {user: [play_record(user, f"i{number}") for number in range(20)] for user in users}
     with worker(settings) as process:
-        for user in users:
-            sender, codec = user.split("-")
-            SENDERS[sender](settings, names.plays, [play_record(user, f"i{number}") for number in range(20)], codec)
+        for codec in CODECS_OF["librdkafka"]:
+            send_by_librdkafka(settings, names.plays, plays[f"librdkafka-{codec}"], codec)
+        for codec in CODECS_OF["kafka_python"]:
+            send_by_kafka_python(settings, names.plays, plays[f"kafka_python-{codec}"], codec)
+        sendings = [Sending(plays[f"java-{codec}"], codec) for codec in CODECS_OF["java"]]
+        send_by_java(settings, names.plays, *sendings)
         block_until(lambda: sum(plays_by_user(settings).values()) == 20 * len(users), 20)
         assert process.running
 

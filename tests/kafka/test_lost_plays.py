@@ -41,7 +41,7 @@ def finding(settings: Settings, check: str) -> Finding:
 
 def test_a_gap_is_counted_and_told(settings: Settings, names: TopicNames) -> None:
     """By the doctor before a worker starts; by the worker with partition, offsets and times; later by its pulse."""
-    quick = override(settings, pulse_s=0.5, session_timeout_s=6)
+    quick = override(settings, pulse_s=0.5, session_timeout_s=3)
     learn(quick, names, [plays(0, 5)])
     before = ends_of(quick)
     send(quick, plays(5, 5))
@@ -67,7 +67,7 @@ def test_a_gap_is_counted_and_told(settings: Settings, names: TopicNames) -> Non
 
 def test_expired_offsets_are_no_loss(settings: Settings, names: TopicNames) -> None:
     """The state contains the plays: they are read again, skipped, and none is counted as lost."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 5)])
     _expire(quick)
     send(quick, plays(5, 1))
@@ -84,7 +84,7 @@ def test_expired_offsets_are_no_loss(settings: Settings, names: TopicNames) -> N
 
 def test_expired_offsets_hide_no_gap(settings: Settings, names: TopicNames) -> None:
     """The highest applied offset names the last processed play."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 5)])
     _expire(quick)
     send(quick, plays(5, 1))

@@ -193,7 +193,7 @@ def test_no_receipt_without_an_effect(settings: Settings, names: TopicNames) -> 
 
 def test_a_changelog_made_again_is_recognised_without_a_disk(settings: Settings, names: TopicNames) -> None:
     """Workers have published its id; a rebase accepts that its histories are gone."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 2)])
     shutil.rmtree(quick.application.worker_path)
     remake(quick, names.users_changelog)

@@ -18,7 +18,7 @@ from streams.readers.open_transactions import find_open_transactions
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.test_codecs import lag, plays_by_user
-from tests.support.foreign import send_by_java, send_in, transactional
+from tests.support.foreign import Sending, send_by_java, send_in, transactional
 from tests.support.plays import play_record
 from tests.support.topics import send, worker
 from tests.support.wait import block_until
@@ -59,8 +59,8 @@ def test_aborted_plays_are_not_learnt_and_the_lag_becomes_0(settings: Settings, 
     with worker(settings) as process:
         transactions(settings, names.plays, "ann", "commit", "abort", "commit", "abort")
         transactions(settings, names.plays, "ben", "abort")
-        send_by_java(settings, names.plays, [play_record("java", "i1")], "zstd", "commit")
-        send_by_java(settings, names.plays, [play_record("java", "i2")], "lz4", "abort")
+        committed = Sending([play_record("java", "i1")], "zstd", "commit")
+        send_by_java(settings, names.plays, committed, Sending([play_record("java", "i2")], "lz4", "abort"))
         block_until(lambda: lag(settings) == 0, 20)
         block_until(lambda: plays_by_user(settings) == {"ann": 4, "java": 1}, 20)
         assert process.running

@@ -4,11 +4,13 @@ import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
+from streams.kafka.broker import JVM_FLAGS
 from streams.outbox import Item
 from streams.settings import Settings
 from tests.support.shared_broker import JARS
@@ -41,23 +43,25 @@ def send_by_kafka_python(settings: Settings, topic: str, items: Sequence[Item], 
         producer.flush(FLUSH_S)
 
 
-def send_by_java(
-    settings: Settings, topic: str, items: Sequence[Item], codec: str = "none", transaction: str = "none"
-) -> None:
-    """Send records with Java's own producer."""
-    texts = [text.decode() for key, value in items for text in (key, value or b"")]
-    command = [
-        "java",
-        "-cp",
-        f"{JARS}/*",
-        str(JAVA_PRODUCER),
-        settings.kafka.brokers,
-        topic,
-        codec,
-        transaction,
-        *texts,
-    ]
+class Sending(NamedTuple):
+    """Records that a Java producer sends."""
+
+    items: Sequence[Item]
+    codec: str
+    transaction: str = "none"
+    """Or `commit`, or `abort`."""
+
+
+def send_by_java(settings: Settings, topic: str, *sendings: Sending) -> None:
+    """Send records with Java's own producers, one for each sending, in one virtual machine."""
+    texts = [text for sending in sendings for text in _arguments_of(sending)]
+    command = ["java", *JVM_FLAGS, "-cp", f"{JARS}/*", str(JAVA_PRODUCER), settings.kafka.brokers, topic, *texts]
     subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
+def _arguments_of(sending: Sending) -> list[str]:
+    texts = [text.decode() for key, value in sending.items for text in (key, value or b"")]
+    return [sending.codec, sending.transaction, str(len(sending.items)), *texts]
 
 
 @asynccontextmanager
