@@ -3,7 +3,6 @@
 import asyncio
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -20,8 +19,9 @@ from streams.messages.events import Forget, Pause
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
+from tests.support.forked import run_forked
 from tests.support.plays import play_record, plays_of_neighbours
 from tests.support.topics import await_folded, send, values, worker
 from tests.support.wait import block_until
@@ -219,5 +219,4 @@ def test_the_command_gives_a_receipt_and_verifies(small: Settings, names: TopicN
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `playfold forget`."""
-    command = [sys.executable, "-m", "cli.main", "forget", *arguments]
-    return subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
+    return run_forked(settings, "forget", *arguments)

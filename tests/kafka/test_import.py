@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from state.users.record import UserRecord
 from streams.messages.events import Play, read_event
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.changelog import read_history
+from tests.support.forked import run_forked
 from tests.support.imports import SAMPLES
 from tests.support.topics import rejects, values, worker
 from tests.support.wait import block_until
@@ -40,9 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(settings: Settings, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playfold command in a folder."""
-    command = [sys.executable, "-W", "ignore", "-m", "cli.main", *arguments]
-    environment = environment_of(settings) | {"PYTHONPATH": str(PROJECT)}
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return run_forked(settings, *arguments, folder=folder)
 
 
 def answer_of(settings: Settings, folder: Path, *arguments: str) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Plays on a partition that is not the one of their key, on a real Kafka."""
 
 import asyncio
-import subprocess
-import sys
 import zlib
 from functools import partial
 
@@ -26,8 +24,9 @@ from streams.messages.export_document import UserExport
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of
 from streams.readers.latest_list import latest_list
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
+from tests.support.forked import run_forked
 from tests.support.plays import play_record, plays_of_neighbours
 from tests.support.topics import await_folded, send, values, worker
 from tests.support.wait import block_until
@@ -136,8 +135,8 @@ def test_a_listener_who_stands_elsewhere_alone_is_found_by_the_commands(small: S
     misplace(small, names.plays, THIRD, play_record("ann", "i1"))
     with worker(small):
         block_until(lambda: plays_by_partition(exported(small)) == {THIRD: 1}, 20)
-        command = [sys.executable, "-m", "cli.main", "trace", "ann"]
-        ended = subprocess.run(command, env=environment_of(small), capture_output=True, text=True, check=True)
+        ended = run_forked(small, "trace", "ann")
+    assert 0 == ended.returncode
     text = " ".join(ended.stdout.split())
 
     assert f"Also on partition {THIRD}, though the key belongs to partition {HOME}" in text

@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-import subprocess
-import sys
 
 import msgspec
 import pytest
@@ -20,39 +18,32 @@ from streams.messages.events import Pause
 from streams.partitioning import partition_of
 from streams.positions import epoch_of, offset_of
 from streams.readers.lag import lag_of
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.topics import USERS_TABLE, TopicNames
 from tests.kafka.test_topic_identity import USERS, learn, plays, records, remake, total
 from tests.kafka.test_wishes import prepared
 from tests.support.commands import error_of
+from tests.support.forked import run_forked, run_started
 from tests.support.gateway import client_of, gateway, read
 from tests.support.plays import play_record
 from tests.support.topics import send, values, worker
 from tests.support.wait import block_until
-
-QUIET = subprocess.DEVNULL
 
 
 class DiedError(RuntimeError):
     """The process died here."""
 
 
-def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of playfold."""
-    command = [sys.executable, "-m", "cli.main", *arguments]
-    return subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
-
-
 def rebased(settings: Settings, *options: str) -> Rebased:
     """Run a rebase to its end."""
-    ended = run(settings, "state", "rebase", "--json", *options)
+    ended = run_forked(settings, "state", "rebase", "--json", *options)
     assert 0 == ended.returncode, ended.stderr
     return msgspec.json.decode(ended.stdout, type=Rebased)
 
 
 def test_histories_go_on_with_another_topic(settings: Settings, names: TopicNames) -> None:
     """Every play of both topics counts once; a repeated one with a play id counts once, too."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     first = [play_record(user, f"i{item}", play_id=f"{user}-{item}") for user in USERS for item in range(10)]
     repeated = [play_record(user, f"i{item}", play_id=f"{user}-{item}") for user in USERS for item in (8, 9)]
     learn(quick, names, [first])
@@ -63,7 +54,7 @@ def test_histories_go_on_with_another_topic(settings: Settings, names: TopicName
 
     assert 1 == done.epoch
     assert {0: 0, 1: 0, 2: 0, 3: 0} == done.starts
-    assert "Nothing to move" in run(quick, "state", "rebase").stdout
+    assert "Nothing to move" in run_started(quick, "state", "rebase").stdout
     with worker(quick):
         block_until(lambda: total(quick, names) == 120 + 36, 30)
         send(quick, plays(20, 2))
@@ -80,7 +71,7 @@ def test_a_killed_rebase_is_finished_by_the_next_one(
     settings: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until then no worker accepts the remaining partitions."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 5)])
     remake(quick, names.plays)
     send(quick, plays(5, 1))
@@ -111,7 +102,7 @@ def test_a_killed_rebase_is_finished_by_the_next_one(
 
 def test_a_rebase_needs_stopped_workers(settings: Settings, names: TopicNames) -> None:
     """It says which ones are members."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     with worker(quick):
         send(quick, plays(0, 1))
         block_until(lambda: total(quick, names) == 12, 30)
@@ -122,10 +113,10 @@ def test_a_rebase_needs_stopped_workers(settings: Settings, names: TopicNames) -
 
 def test_the_place_to_go_on_is_asked_for_where_plays_may_repeat(settings: Settings, names: TopicNames) -> None:
     """The same topic, forced: from its end, nothing counts twice."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 2)])
 
-    ended = run(quick, "state", "rebase", "--force")
+    ended = run_forked(quick, "state", "rebase", "--force")
     assert 1 == ended.returncode
     assert "Say where workers go on: --from beginning counts all of its plays again" in ended.stderr
     done = rebased(quick, "--force", "--from", "end")
@@ -148,7 +139,7 @@ async def _lag(settings: Settings) -> int:
 
 def test_the_changelog_is_written_from_the_disk(settings: Settings, names: TopicNames) -> None:
     """Histories and names; the plays topic is the same one, and workers go on where they were."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 4)])
     before = records(quick, names)
     remake(quick, names.users_changelog)
@@ -165,7 +156,7 @@ def test_the_changelog_is_written_from_the_disk(settings: Settings, names: Topic
 
 def test_plays_that_the_disk_lacks_are_learnt_again(settings: Settings, names: TopicNames) -> None:
     """A crash leaves the disk behind the committed offsets; the records in between were in the former changelog."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 3)])
     earlier = shutil.copytree(settings.application.worker_path, settings.application.data_path / "earlier")
     learn(quick, names, [plays(3, 2)])
@@ -173,7 +164,7 @@ def test_plays_that_the_disk_lacks_are_learnt_again(settings: Settings, names: T
     shutil.copytree(earlier, settings.application.worker_path)
     remake(quick, names.users_changelog)
 
-    ended = run(quick, "state", "rebase", "--from-disk")
+    ended = run_forked(quick, "state", "rebase", "--from-disk")
 
     assert "Workers go on behind the last play on the disk, at these offsets (by partition): 0: " in ended.stdout
     with worker(quick):
@@ -193,7 +184,7 @@ def items_of(settings: Settings, names: TopicNames) -> dict[str, list[str]]:
 
 def test_a_state_on_two_machines_is_written_by_both(settings: Settings, names: TopicNames) -> None:
     """The first one does not begin the histories of the other one anew."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 4)])
     before = records(quick, names)
     other = override(quick, data_dir=str(settings.application.data_path / "other"))
@@ -203,7 +194,7 @@ def test_a_state_on_two_machines_is_written_by_both(settings: Settings, names: T
     shutil.move(mine, theirs)
     remake(quick, names.users_changelog)
 
-    ended = run(quick, "state", "rebase", "--from-disk")
+    ended = run_forked(quick, "state", "rebase", "--from-disk")
 
     assert 1 == ended.returncode
     assert (
@@ -216,7 +207,7 @@ def test_a_state_on_two_machines_is_written_by_both(settings: Settings, names: T
 
 def test_an_epoch_survives_a_changelog_that_was_made_again(settings: Settings, names: TopicNames) -> None:
     """Lists of the new state are newer for readers, though no disk and no changelog knows the epoch."""
-    quick = override(settings, session_timeout_s=6)
+    quick = override(settings, session_timeout_s=3)
     learn(quick, names, [plays(0, 2)])
     remake(quick, names.plays)
     assert 1 == rebased(quick).epoch
@@ -228,7 +219,7 @@ def test_an_epoch_survives_a_changelog_that_was_made_again(settings: Settings, n
 
 def test_a_gateway_takes_lists_of_the_new_epoch(settings: Settings, names: TopicNames) -> None:
     """Though their offsets are lower; a read that waits for a play is not content with an old list."""
-    quick = prepared(override(settings, session_timeout_s=6))
+    quick = prepared(override(settings, session_timeout_s=3))
     user, partition = "u1", partition_of("u1", 4)
     with gateway(quick) as process, client_of(process) as client:
         learn(quick, names, [plays(0, 10)])

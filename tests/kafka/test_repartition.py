@@ -19,10 +19,10 @@ from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.deaths import Deaths, DiedError
-from tests.kafka.test_rebase import run
 from tests.kafka.test_topic_identity import USERS, delete, learn, plays, records, remake, total
 from tests.kafka.test_wishes import prepared
 from tests.support.commands import error_of
+from tests.support.forked import run_forked, run_started
 from tests.support.topics import grow_topic, lists, send, worker
 from tests.support.wait import block_until
 
@@ -37,7 +37,7 @@ def of_new(settings: Settings, partitions: int) -> Settings:
 
 def repartitioned(settings: Settings, partitions: int) -> Repartitioned:
     """Run a repartition to its end."""
-    ended = run(settings, "topics", "repartition", str(partitions), "--json")
+    ended = run_forked(settings, "topics", "repartition", str(partitions), "--json")
     assert 0 == ended.returncode, ended.stderr
     return msgspec.json.decode(ended.stdout, type=Repartitioned)
 
@@ -66,7 +66,7 @@ def without_lists(stored: dict[str, UserRecord]) -> dict[str, tuple[int, list[tu
 
 def test_the_state_goes_on_with_more_partitions(settings: Settings, names: TopicNames) -> None:
     """Records, lists and waiting plays, each on the partition of its key; and the old settings lead back."""
-    old = prepared(override(settings, session_timeout_s=6))
+    old = prepared(override(settings, session_timeout_s=3))
     new = of_new(old, 8)
     learn(old, names, [plays(0, 5)])
     before, lists_before = records(old, names), lists(old)
@@ -103,7 +103,7 @@ def test_a_worker_on_an_unfinished_copy_stops(
     settings: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It learns nothing, and the next run finishes the copy as if no worker had been there."""
-    old = override(settings, session_timeout_s=6)
+    old = override(settings, session_timeout_s=3)
     new, new_names = of_new(old, 6), topic_names(of_new(old, 6))
     learn(old, names, [plays(0, 5)])
     before = records(old, names)
@@ -118,7 +118,7 @@ def test_a_worker_on_an_unfinished_copy_stops(
     said = error_of("worker", new)
 
     assert " of the state is an unfinished copy: a run of `playfold topics repartition` ended before its last" in said
-    rebasing = run(new, "state", "rebase", "--from", "end")
+    rebasing = run_forked(new, "state", "rebase", "--from", "end")
     assert 1 == rebasing.returncode
     assert f"The state in topic {new_names.users_changelog} is an unfinished copy (partition 0): run" in rebasing.stderr
     done = repartitioned(old, 6)
@@ -131,7 +131,7 @@ def test_a_worker_on_an_unfinished_copy_stops(
 
 def test_fewer_partitions_are_as_good(settings: Settings, names: TopicNames) -> None:
     """Listeners of several old partitions come together."""
-    old = override(settings, session_timeout_s=6)
+    old = override(settings, session_timeout_s=3)
     new = of_new(old, 3)
     learn(old, names, [plays(0, 3)])
 
@@ -145,7 +145,7 @@ def test_fewer_partitions_are_as_good(settings: Settings, names: TopicNames) -> 
 
 def test_a_topic_that_grew_is_copied_with_all_its_plays(settings: Settings, names: TopicNames) -> None:
     """Also those on the new partitions, which no worker has seen."""
-    old = override(settings, session_timeout_s=6)
+    old = override(settings, session_timeout_s=3)
     learn(old, names, [plays(0, 3)])
     grow_topic(old, names.plays, 8)
     send(override(old, partitions=8), plays(3, 2))
@@ -160,11 +160,11 @@ def test_a_topic_that_grew_is_copied_with_all_its_plays(settings: Settings, name
 
 def test_a_state_of_another_topic_is_not_copied(settings: Settings, names: TopicNames) -> None:
     """It is rebased first."""
-    old = override(settings, session_timeout_s=6)
+    old = override(settings, session_timeout_s=3)
     learn(old, names, [plays(0, 1)])
     remake(old, names.plays)
 
-    ended = run(old, "topics", "repartition", "8")
+    ended = run_started(old, "topics", "repartition", "8")
 
     assert 1 == ended.returncode
     assert (
@@ -175,7 +175,7 @@ def test_a_state_of_another_topic_is_not_copied(settings: Settings, names: Topic
 
 def test_another_topic_with_more_partitions_is_taken_in_one_step(settings: Settings, names: TopicNames) -> None:
     """A rebase needs equal numbers; all plays of the other topic wait."""
-    old = override(settings, session_timeout_s=6)
+    old = override(settings, session_timeout_s=3)
     learn(old, names, [plays(0, 2)])
     delete(old, names.plays)
     with closing(KafkaAdminClient(bootstrap_servers=old.kafka.brokers)) as admin:
@@ -200,7 +200,7 @@ def made(admin: KafkaAdminClient, topic: str, partitions: int) -> bool:
 
 def test_the_record_on_the_partition_of_its_key_counts(settings: Settings, names: TopicNames) -> None:
     """A foreign partitioner leaves a listener on two partitions; one that is on a wrong one alone moves to its own."""
-    old = override(settings, session_timeout_s=6)
+    old = override(settings, session_timeout_s=3)
     learn(old, names, [plays(0, 2)])
     wrong = (partition_of("u1", 4) + 1) % 4
     strays: list[Item] = [(user.encode(), UserRecord(plays=9).encode()) for user in ("u1", "stranger-1")]

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,10 @@ from streams.messages.events import Hide, Pause
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.reference.schemas import FOLDER
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
+from tests.support.forked import run_forked
 from tests.support.plays import play_record, plays_of_neighbours
 from tests.support.topics import await_folded, lists, send, values, worker
 from tests.support.wait import block_until
@@ -37,12 +36,6 @@ def small(settings: Settings) -> Settings:
     return made
 
 
-def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of playfold."""
-    command = [sys.executable, "-m", "cli.main", *arguments]
-    return subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
-
-
 def record_of(settings: Settings, user: str) -> UserRecord:
     """Return what stands last under a user's key."""
     return UserRecord.decode(dict(values(settings, topic_names(settings).users_changelog))[user.encode()])
@@ -50,7 +43,7 @@ def record_of(settings: Settings, user: str) -> UserRecord:
 
 def exported(settings: Settings, user: str) -> dict[str, Any]:
     """Return what the command gives out of a user, which is as its schema says."""
-    ended = run(settings, "export", user)
+    ended = run_forked(settings, "export", user)
     assert 0 == ended.returncode
     assert "" == ended.stderr
     document: dict[str, Any] = json.loads(ended.stdout)
@@ -62,9 +55,9 @@ def test_a_listener_who_pauses_is_not_learnt_from_until_they_resume(small: Setti
     """The receipts say where wish and record stand; in a sentence, or in JSON."""
     with worker(small):
         send(small, [play_record("ann", "i1")])
-        paused = run(small, "pause", "ann")
+        paused = run_forked(small, "pause", "ann")
         send(small, [play_record("ann", "i2")])
-        resumed = run(small, "resume", "ann", "--json")
+        resumed = run_forked(small, "resume", "ann", "--json")
         send(small, [play_record("ann", "i3")])
         block_until(lambda: record_of(small, "ann").applied_offset == 4, 20)
 
@@ -95,9 +88,9 @@ def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
         block_until(lambda: "u0" in lists(small), 20)
         item = lists(small)["u0"].items[0]
 
-        hidden = run(small, "hide", "u0", item)
+        hidden = run_forked(small, "hide", "u0", item)
         block_until(lambda: item not in lists(small)["u0"].items, 10)
-        back = run(small, "unhide", "u0", item)
+        back = run_forked(small, "unhide", "u0", item)
         block_until(lambda: item in lists(small)["u0"].items, 10)
 
     assert hidden.stdout.startswith(f"{item} is hidden from u0 (partition 0): ")
@@ -153,7 +146,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     assert [True] == [held["recommendations"]["private"] for held in document["private_recommendations"]]
     assert "u1" not in json.dumps(document)
 
-    ended = run(small, "export", "ann", "--out", str(tmp_path / "ann.json"))
+    ended = run_forked(small, "export", "ann", "--out", str(tmp_path / "ann.json"))
     assert f"All data about ann is in {tmp_path / 'ann.json'}.\n" == ended.stdout
     assert {**document, "made_at_ms": 0} == {**json.loads((tmp_path / "ann.json").read_text()), "made_at_ms": 0}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from functools import partial
 from typing import Any
 
@@ -15,8 +14,9 @@ from jobs.user_requests.trace import Limits, Tracer, TraceTimeoutError, UnknownL
 from jobs.user_requests.trace_document import Trace
 from streams.outbox import Item
 from streams.readers.log_reader import LogReadError
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics
+from tests.support.forked import run_forked
 from tests.support.made_up import made_up_factors, publish
 from tests.support.topics import lists, send, worker
 from tests.support.wait import block_until
@@ -50,8 +50,7 @@ def traced(settings: Settings, user: str, n_events: int = 20, seconds: float = 3
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `playfold trace`."""
-    command = [sys.executable, "-m", "cli.main", "trace", *arguments]
-    return subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
+    return run_forked(settings, "trace", *arguments)
 
 
 def outcomes(trace: Trace) -> list[tuple[int, str]]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,9 +15,10 @@ from streams.connection.start import ConnectionWatch, UnreachableError
 from streams.kafka.broker import HOST
 from streams.outbox import Outbox, OutboxError
 from streams.readers.log_reader import LogReadError, reader
-from streams.settings import Password, Settings, environment_of, override
+from streams.settings import Password, Settings, override
 from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
 from tests.support.certificates import Authority
+from tests.support.forked import run_forked
 from tests.support.secure_broker import (
     SUPER,
     SUPER_PASSWORD,
@@ -302,14 +301,7 @@ def test_a_command_ends_with_the_sentence(command: tuple[str, ...], settings_of:
     (tmp_path / "items.jsonl").write_text('{"item_id": "song", "title": "Song"}\n')
     arguments = [part.format(plays=tmp_path / "plays.csv", items=tmp_path / "items.jsonl") for part in command]
 
-    ended = subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env=environment_of(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run_forked(settings, *arguments)
 
     sentence = REJECTED.format(at=settings.kafka.brokers, user=SUPER, mechanism=SCRAM)
     assert 1 == ended.returncode
@@ -321,14 +313,7 @@ def test_the_doctor_reports_the_sentence(settings_of: MakeSettings) -> None:
     """It is a finding about the broker, and the status is 1."""
     settings = settings_of("SECURE", SCRAM, kafka_password=Password("wrong"))
 
-    ended = subprocess.run(
-        [sys.executable, "-m", "cli.main", "doctor", "--json"],
-        env=environment_of(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run_forked(settings, "doctor", "--json")
 
     assert 1 == ended.returncode
     assert REJECTED.format(at=settings.kafka.brokers, user=SUPER, mechanism=SCRAM) in ended.stdout

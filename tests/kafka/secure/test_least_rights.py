@@ -1,8 +1,6 @@
 """Every process runs with exactly the rights that docs/operations.md lists, and one fewer is a sentence."""
 
 import asyncio
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -18,10 +16,11 @@ from streams.connection.rights import MissingRightError, Right
 from streams.messages.records import RelatedItems
 from streams.outbox import Outbox, OutboxError
 from streams.readers.log_reader import LogReadError, read_topic
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
 from streams.topics.process_rights import PROCESSES, check_rights
 from streams.topics.topics import topic_names
+from tests.support.forked import run_forked
 from tests.support.gateway import client_of, gateway, post, read
 from tests.support.imports import SAMPLES as IMPORTS
 from tests.support.plays import play
@@ -94,21 +93,9 @@ def users(secure: SecureBroker, bare: Settings) -> Users:
     return Users(secure, bare)
 
 
-def run(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env=environment_of(settings),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
 def good(settings: Settings, *arguments: str) -> str:
     """Run a command that succeeds and return its output."""
-    ended = run(settings, *arguments)
+    ended = run_forked(settings, *arguments)
     assert 0 == ended.returncode, ended.stderr
     return ended.stdout
 
@@ -172,7 +159,7 @@ def test_every_process_runs_with_its_least_rights(users: Users, tmp_path: Path) 
 
 def checks_of(settings: Settings) -> list[dict[str, Any]]:
     """Return the findings of the doctor."""
-    return [msgspec.json.decode(line) for line in run(settings, "doctor", "--json").stdout.splitlines()]
+    return [msgspec.json.decode(line) for line in run_forked(settings, "doctor", "--json").stdout.splitlines()]
 
 
 def lag_is_zero(settings: Settings) -> bool:
@@ -244,7 +231,7 @@ def test_a_command_without_one_of_its_rights_ends_with_a_sentence(
     settings = users.grant(process, without=[right])
     arguments = [part.format(plays=tmp_path / "plays.csv", items=tmp_path / "items.jsonl") for part in command]
 
-    ended = run(settings, *arguments)
+    ended = run_forked(settings, *arguments)
 
     assert 1 == ended.returncode
     assert "Traceback" not in ended.stderr
