@@ -210,15 +210,14 @@ async def test_plays_deleted_after_their_delivery_are_not_lost(scene: Scene, mon
     assert {0: 30 - 11} == scene.guard.lost
 
 
-async def test_a_partition_may_go_while_all_are_checked(scene: Scene) -> None:
+async def test_a_partition_may_go_while_all_are_checked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rebalance takes it between two answers of Kafka."""
-    answer = scene.cluster.end_offsets
 
-    async def revoked(tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+    async def revoked(client: object, names: list[str]) -> dict[str, TopicIdentity]:
         scene.store.partitions.clear()
-        return await answer(tps)
+        return await scene.cluster.identify(client, names)
 
-    scene.cluster.end_offsets = revoked  # type: ignore[method-assign]
+    monkeypatch.setattr(module, "identify_topics", revoked)
     async with scene.outbox:
         await scene.guard._check_all(asyncio.Lock(), scene.write)  # noqa: SLF001  one turn of the watch
 
