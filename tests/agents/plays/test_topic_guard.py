@@ -11,7 +11,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.plays import topic_guard as module
+from agents.plays import cluster_topics, lost_plays
+from agents.plays.lost_plays import LostPlays
 from agents.plays.topic_guard import TopicGuard
 from state.keys import EPOCH_KEY
 from state.users.partition import PartitionState, Place
@@ -75,11 +76,11 @@ class Scene:
         self.store = SimpleNamespace(partitions={0: self.state}, settled=True, on_opened=None)
         self.fetched_id = "plays-id"
         self.guard = TopicGuard(cast(UserStore, self.store), self.outbox, SETTINGS, lambda: self.fetched_id)
-        self.guard._consumer = cast(Any, self.cluster)  # noqa: SLF001  in place of a connection
+        self.guard._cluster._consumer = cast(Any, self.cluster)  # noqa: SLF001  in place of a connection
         self.cluster._client = None  # type: ignore[attr-defined]  # noqa: SLF001
         self.written: list[Item] = []
-        monkeypatch.setattr(module, "identify_topics", self.cluster.identify)
-        monkeypatch.setattr(TopicGuard, "_measure_loss", self._measured)
+        monkeypatch.setattr(cluster_topics, "identify_topics", self.cluster.identify)
+        monkeypatch.setattr(LostPlays, "measure", self._measured)
 
     async def _measured(self, _partitions: object) -> None:
         """Measure nothing: that asks the group."""
@@ -184,7 +185,7 @@ async def test_a_gap_is_counted_if_kafka_deleted_it(scene: Scene, monkeypatch: p
     async def arrival(*_: object) -> int:
         return 1_700_000_000_000
 
-    monkeypatch.setattr(module, "arrival_of", arrival)
+    monkeypatch.setattr(lost_plays, "arrival_of", arrival)
     await scene.admit(10)
     await scene.admit(12)
     assert {} == scene.guard.lost
@@ -201,7 +202,7 @@ async def test_plays_deleted_after_their_delivery_are_not_lost(scene: Scene, mon
     async def arrival(*_: object) -> int:
         return 1_700_000_000_000
 
-    monkeypatch.setattr(module, "arrival_of", arrival)
+    monkeypatch.setattr(lost_plays, "arrival_of", arrival)
     await scene.admit(10)
     scene.cluster.starts[NAMES.plays] = 40
 
@@ -217,7 +218,7 @@ async def test_a_partition_may_go_while_all_are_checked(scene: Scene, monkeypatc
         scene.store.partitions.clear()
         return await scene.cluster.identify(client, names)
 
-    monkeypatch.setattr(module, "identify_topics", revoked)
+    monkeypatch.setattr(cluster_topics, "identify_topics", revoked)
     async with scene.outbox:
         await scene.guard._check_all(asyncio.Lock(), scene.write)  # noqa: SLF001  one turn of the watch
 
@@ -275,7 +276,7 @@ async def test_a_token_that_cannot_be_read_for_a_moment_does_not_end_the_watch(
         if failures:
             raise failures.pop()
 
-    monkeypatch.setattr(TopicGuard, "_measure_loss", measured)
+    monkeypatch.setattr(LostPlays, "measure", measured)
     async with scene.outbox:
         watching = asyncio.create_task(scene.guard.watch(asyncio.Lock(), scene.write))
         await asyncio.sleep(5)
