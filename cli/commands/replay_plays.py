@@ -46,7 +46,8 @@ class PlaysRun:
 
     def __init__(self, plays: PlaysFile, options: ReplayOptions, settings: Settings, times: LocalTimes) -> None:
         """Read nothing yet."""
-        self._plays, self._options, self._settings, self._times = plays, options, settings, times
+        self._plays = plays._replace(sends_requests=options.sends_requests)
+        self._options, self._settings, self._times = options, settings, times
         self._types = RowTypes(settings.signals.weights, sends_requests=options.sends_requests)
 
     def run(self) -> None:

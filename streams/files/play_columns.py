@@ -78,6 +78,19 @@ class Checks(NamedTuple):
     """Called with every row that has a value which does not fit. None: such a value is an error."""
     on_private: Callable[[int], object] = lambda _: None
     """Called with the number of every private play that is left out."""
+    sends_requests: bool = False
+    """Whether a row with the type of a user request is one; otherwise it is a player's event, and may be private."""
+
+
+class _OddRows(NamedTuple):
+    """Rows of a table that are no plays to send, counted from 0."""
+
+    private: set[int]
+    """The private plays."""
+    bad: dict[int, str]
+    """By row that is no private play, the first field whose value does not fit."""
+    hidden: set[int]
+    """The rows that are or may be private: none of their values is reported."""
 
 
 class ColumnRule(NamedTuple):
@@ -128,48 +141,62 @@ def check_piece(table: pa.Table, first_row: int, path: Path, checks: Checks) -> 
             `LEFT_OUT`.
 
     Raises:
-        PlaysFileError: A value does not fit its column.
+        PlaysFileError: A value of a row that is not left out does not fit its column.
     """
-    bad: dict[int, str] | None = None if checks.on_bad is None else {}
+    bad: dict[int, str] = {}
     rules = rules_with(checks.times)
     if checks.learns_private:
         rules = {field: rule for field, rule in rules.items() if field != PRIVATE}
     values = {field: read_column(table, field, rule, first_row, path, bad) for field, rule in rules.items()}
-    flags = zip(values.pop(PRIVATE, ()), values["type"], strict=False)
-    # A user request that is marked private is a user request.
-    private = {row for row, (is_private, kind) in enumerate(flags) if is_private and kind not in WISHES}
-    if private or bad:
-        _leave_out(table, first_row, private, bad or {}, values, checks)
+    odd = _odd_rows(values.pop(PRIVATE, []), values["type"], bad, checks)
+    if odd.bad and checks.on_bad is None:
+        row, field = min(odd.bad.items())
+        shown = None if row in odd.hidden else _show(table[field][row].as_py())
+        raise PlaysFileError(_misfit(path, first_row + row, field, RULES[field], shown))
+    if odd.private or odd.bad:
+        _leave_out(table, first_row, odd, values, checks)
     if checks.odd_lengths is not None:
         _count_odd(table, values, checks.odd_lengths)
     return PlaysPiece(first_row, *values.values())
 
 
+def _odd_rows(flags: list[bool | None], types: list[str | None], bad: dict[int, str], checks: Checks) -> _OddRows:
+    """Return the rows that are no plays to send.
+
+    Args:
+        flags: Whether a row is marked private, one a row; empty if marks do not matter.
+        types: The types of the rows.
+        bad: By row, the first field whose value does not fit.
+        checks: Whether rows are user requests. A request that is marked private is a request.
+    """
+    marked = {row for row, is_private in enumerate(flags) if is_private}
+    private = {row for row in marked if not (checks.sends_requests and types[row] in WISHES)}
+    hidden = marked | {row for row, field in bad.items() if field == PRIVATE}
+    return _OddRows(private, {row: field for row, field in bad.items() if row not in private}, hidden)
+
+
 def _leave_out(
-    table: pa.Table,
-    first_row: int,
-    private: set[int],
-    bad: dict[int, str],
-    values: dict[str, list[Any]],
-    checks: Checks,
+    table: pa.Table, first_row: int, odd: _OddRows, values: dict[str, list[Any]], checks: Checks
 ) -> None:
     """Report private plays and bad rows, and give each the type `LEFT_OUT` and the time of a good row.
 
     The content of a row that may be private is not reported.
     """
-    for row in sorted(private | bad.keys()):
+    for row in sorted(odd.private | odd.bad.keys()):
         values["type"][row] = LEFT_OUT
-        if row in private:
+        if row in odd.private:
             checks.on_private(first_row + row)
         elif checks.on_bad is not None:
-            field = bad[row]
-            content = {name: _plain(table[name][row].as_py()) for name in table.column_names}
-            reason = f"rows whose {field} {RULES[field].mismatch}"
-            checks.on_bad(first_row + row, reason, None if field == PRIVATE else content)
+            reason = f"rows whose {odd.bad[row]} {RULES[odd.bad[row]].mismatch}"
+            checks.on_bad(first_row + row, reason, None if row in odd.hidden else _content(table, row))
     times = values["played_at"]
     last = next((time for time in times if time is not None), EARLIEST_MS)
     for row, time in enumerate(times):
         last = times[row] = last if time is None else time
+
+
+def _content(table: pa.Table, row: int) -> dict[str, object]:
+    return {name: _plain(table[name][row].as_py()) for name in table.column_names}
 
 
 def _count_odd(table: pa.Table, values: dict[str, list[Any]], odd_lengths: Counter[str]) -> None:
@@ -227,8 +254,7 @@ def read_column(
                 bad.setdefault(row, field)
                 values.append(None)
                 continue
-            value = _show(column[row].as_py())
-            message = f"Row {first_row + row} of {path}: {field} is {value}, which {rule.mismatch}."
+            message = _misfit(path, first_row + row, field, rule, _show(column[row].as_py()))
             raise PlaysFileError(message) from None
     return values
 
@@ -238,6 +264,11 @@ def _convert(column: pa.Array, rule: ColumnRule) -> pa.Array:
     if rule.required and converted.null_count:
         raise pa.ArrowInvalid
     return converted
+
+
+def _misfit(path: Path, row: int, field: str, rule: ColumnRule, shown: str | None) -> str:
+    """Return a sentence on a value that does not fit, without the value if it must not be shown."""
+    return f"Row {row} of {path}: {field} {rule.mismatch if shown is None else f'is {shown}, which {rule.mismatch}'}."
 
 
 def _show(value: object) -> str:

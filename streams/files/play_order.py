@@ -1,24 +1,25 @@
 """Whether the plays of a file stand in the order of their times."""
 
 import itertools
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import ClassVar
 
 import pyarrow as pa
 
-from streams.files.play_columns import ColumnRule, PlaysFileError, read_column, rules_with
+from streams.files.play_columns import PRIVATE, RULES, PlaysFileError, read_column, rules_with
 from streams.files.play_tables import OPTIONS, FileColumns
 from streams.files.plays_file import PlaysFile, tables_of
 
 
-class _TimeColumn(FileColumns, frozen=True, kw_only=True):
-    """The only column that decides the order."""
+class _TimeColumns(FileColumns, frozen=True, kw_only=True):
+    """The column that decides the order, and the one by which a row without a time is left out."""
 
     noun: ClassVar[str] = "play"
     options: ClassVar[dict[str, str]] = {"played_at": OPTIONS["played_at"]}
+    flags: ClassVar[frozenset[str]] = frozenset({PRIVATE})
 
     played_at: str
+    private: str
 
 
 def is_in_order(
@@ -29,13 +30,18 @@ def is_in_order(
     Args:
         plays: The file.
         on_progress: Called with the number of rows that were read.
-        passes_bad: Whether a time that cannot be read is passed; otherwise it ends the look.
+        passes_bad: Whether a time that cannot be read is passed; otherwise it ends the look. That of a private play is
+            passed anyway, since the play is left out.
     """
-    bad: dict[int, str] | None = {} if passes_bad else None
     latest_ms, rule = 0, rules_with(plays.times)["played_at"]
+    columns = _TimeColumns(played_at=plays.columns.played_at, private=plays.columns.private)
     try:
-        for row, table in tables_of(plays.path, _TimeColumn(played_at=plays.columns.played_at)):
-            times = [latest_ms, *_times(table, rule, row, plays.path, bad)]
+        for row, table in tables_of(plays.path, columns):
+            bad: dict[int, str] = {}
+            read = read_column(table, "played_at", rule, row, plays.path, bad)
+            if bad and not passes_bad and not bad.keys() <= _private_rows(table, row, plays):
+                return True  # the plays before it are sent, and sending them reports the error
+            times = [latest_ms, *(time for time in read if time is not None)]
             if any(later < earlier for earlier, later in itertools.pairwise(times)):
                 return False
             latest_ms = times[-1]
@@ -45,5 +51,9 @@ def is_in_order(
     return True
 
 
-def _times(table: pa.Table, rule: ColumnRule, row: int, path: Path, bad: dict[int, str] | None) -> Iterator[int]:
-    return (time for time in read_column(table, "played_at", rule, row, path, bad) if time is not None)
+def _private_rows(table: pa.Table, first_row: int, plays: PlaysFile) -> set[int]:
+    """Return the rows of a table that are left out because they are private, counted from 0."""
+    if plays.learns_private:
+        return set()
+    flags = read_column(table, PRIVATE, RULES[PRIVATE], first_row, plays.path, {})
+    return {row for row, is_private in enumerate(flags) if is_private}

@@ -29,6 +29,8 @@ class PlaysFile(NamedTuple):
     """Reads times without a zone."""
     learns_private: bool = False
     """Whether private plays are plays like others; otherwise they are left out."""
+    sends_requests: bool = False
+    """Whether a row with the type of a user request is one, also if it is marked private."""
 
     @property
     def n_plays(self) -> int | None:
@@ -55,7 +57,7 @@ class PlaysFile(NamedTuple):
         Raises:
             PlaysFileError: The file or a value in it cannot be read.
         """
-        checks = Checks(self.odd_lengths, self.times, self.learns_private, on_bad, on_private)
+        checks = Checks(self.odd_lengths, self.times, self.learns_private, on_bad, on_private, self.sends_requests)
         for row, part in tables_of(self.path, self.columns):
             n_skipped = max(0, first_row - row)
             if n_skipped < len(part):

@@ -1,6 +1,7 @@
-"""The end of a replay whose reports cannot be read."""
+"""The end of a replay whose reports cannot be read, and the rows that are set aside."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -9,10 +10,13 @@ import pytest
 from rich.progress import Progress
 
 from cli.commands import replay_plays
-from cli.commands.replay_plays import ReplayOptions, send_with
+from cli.commands.replay_plays import PlaysRun, ReplayOptions, send_with
 from cli.commands.replay_result import Count
 from streams.connection.rights import MissingRightError
+from streams.files.play_columns import PlaysPiece
+from streams.files.plays_file import PlaysFile
 from streams.files.replay import Pace, Sender
+from streams.files.times import LocalTimes
 from streams.readers.outcome_watch import OutcomeWatch
 from tests.support.settings import settings_with
 
@@ -68,3 +72,42 @@ async def test_a_right_that_is_missing_before_the_end_is_an_error(monkeypatch: p
     """Not all plays are sent."""
     with pytest.raises(MissingRightError, match="grant WRITE"):
         await replayed(monkeypatch, MissingRightError("grant WRITE."))
+
+
+def run_on(path: Path, options: ReplayOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replay a file without a Kafka: every row is acknowledged at once."""
+
+    async def send_all(pieces: Iterator[PlaysPiece], *others: Any) -> bool:
+        for piece in pieces:
+            others[-1].add(piece, [])
+        return False
+
+    monkeypatch.setattr(replay_plays, "verify_topics", lambda _: None)
+    monkeypatch.setattr(replay_plays, "send_all", send_all)
+    PlaysRun(PlaysFile(path), options, settings_with(), LocalTimes(None)).run()
+
+
+@pytest.mark.parametrize(("row", "sends_requests", "reason"), [
+    ("ann,secret,1600000000,pause,true", False, "plays of private sessions"),
+    ("ann,secret,secret,pause,true", False, "plays of private sessions"),
+    ("ann,secret,1600000000,play,true", True, "plays of private sessions"),
+    ("ann,,1600000000,pause,true", True, "rows whose item_id is no id of 1 to 128 printable characters"),
+])  # fmt: skip
+def test_nothing_of_a_private_row_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    row: str,
+    sends_requests: bool,  # noqa: FBT001
+    reason: str,
+) -> None:
+    """It is counted; a player's event is private by its mark, and not by its type."""
+    path, aside = tmp_path / "plays.csv", tmp_path / "aside"
+    path.write_text(f"user_id,item_id,played_at,type,private\n{row}\n")
+
+    run_on(path, OPTIONS._replace(set_aside=aside, sets_bad_aside=True, sends_requests=sends_requests), monkeypatch)
+
+    assert {reason: 1} == json.loads(capsys.readouterr().out)["set_aside"]
+    assert [(1, reason, None)] == [
+        (line["row"], line["reason"], line["content"]) for line in map(json.loads, aside.read_text().splitlines())
+    ]

@@ -35,3 +35,19 @@ def test_a_bad_row_may_be_passed(tmp_path: Path) -> None:
     path.write_text("played_at\n1600000001\nyesterday\n1600000000\n")
 
     assert not is_in_order(PlaysFile(path), passes_bad=True)
+
+
+@pytest.mark.parametrize(("flag", "learns_private", "expected"), [
+    ("true", False, False),
+    ("true", True, True),
+    ("", False, True),
+    ("perhaps", False, True),
+])  # fmt: skip
+def test_a_private_play_without_a_time_is_passed(
+    tmp_path: Path, flag: str, learns_private: bool, expected: bool  # noqa: FBT001
+) -> None:
+    """It is left out, so the rows after it are sent."""
+    path = tmp_path / "plays.csv"
+    path.write_text(f"played_at,private\n1600000001,\nyesterday,{flag}\n1600000000,\n")
+
+    assert expected is is_in_order(PlaysFile(path, learns_private=learns_private))

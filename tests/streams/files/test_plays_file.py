@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
+from streams.files.play_columns import LEFT_OUT, RULES, PlaysFileError, PlaysPiece
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
 from streams.files.times import LocalTimes
@@ -408,10 +408,10 @@ def test_another_column_may_tell_private_plays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flag", ["yes", "2", "0.5", "-"])
 def test_a_flag_that_spells_neither_is_told_with_its_row(tmp_path: Path, flag: str) -> None:
-    """The play may be private."""
+    """The play may be private, so no value of the row is shown."""
     path = write_csv(tmp_path, f"user_id,item_id,played_at,private\nann,x,{AT},0\nann,y,{AT},{flag}\n")
 
-    assert f"Row 2 of {path}: private is '{flag}', which is neither true nor false." == fault_of(path)
+    assert f"Row 2 of {path}: private is neither true nor false." == fault_of(path)
 
 
 def test_the_content_of_a_row_that_may_be_private_is_not_reported(tmp_path: Path) -> None:
@@ -430,11 +430,64 @@ def test_the_content_of_a_row_that_may_be_private_is_not_reported(tmp_path: Path
     assert [LEFT_OUT] * 4 == piece.types
 
 
+TYPED = "user_id,item_id,played_at,type,private"
+
+
 def test_a_user_request_that_is_marked_private_stays_one(tmp_path: Path) -> None:
     """Workers ignore the mark, too."""
-    path = write_csv(tmp_path, f"user_id,item_id,played_at,type,private\nann,x,{AT},hide,true\n")
+    path = write_csv(tmp_path, f"{TYPED}\nann,x,{AT},hide,true\n")
 
-    assert ["hide"] == read_all(path)[0].types
+    (piece,) = PlaysFile(path, sends_requests=True).pieces()
+
+    assert ["hide"] == piece.types
+
+
+@pytest.mark.parametrize("kind", ["pause", "hide", "forget"])
+def test_a_players_event_that_is_marked_private_is_left_out(tmp_path: Path, kind: str) -> None:
+    """Without user requests in the file, its type says nothing of the mark, whether its values fit or not."""
+    path = write_csv(tmp_path, f"{TYPED}\nann,secret,{AT},{kind},true\nann,secret,secret,{kind},true\n")
+    private: list[int] = []
+
+    (piece,) = PlaysFile(path).pieces(1, lambda *row: pytest.fail(str(row)), private.append)
+
+    assert [LEFT_OUT] * 2 == piece.types
+    assert [1, 2] == private
+
+
+def test_the_content_of_a_private_user_request_is_not_reported(tmp_path: Path) -> None:
+    """A value in it does not fit."""
+    path = write_csv(tmp_path, f"{TYPED}\nann,secret,secret,hide,true\n")
+    bad: list[tuple[int, str, Any]] = []
+
+    (piece,) = PlaysFile(path, sends_requests=True).pieces(1, lambda *row: bad.append(row))
+
+    assert [LEFT_OUT] == piece.types
+    assert [(1, f"rows whose played_at {RULES['played_at'].mismatch}", None)] == bad
+
+
+def test_a_wrong_value_in_a_private_play_ends_nothing(tmp_path: Path) -> None:
+    """The play is left out. The first wrong row that is not private is named."""
+    rows = [f"ann,,{AT},,true", "ann,x,secret,,1", f"ann,x,{AT},,", f"ann,x,{AT},No Type,", f"ann,,{AT},,0"]
+    private: list[int] = []
+    path = write_csv(tmp_path, "\n".join([TYPED, *rows[:3], ""]))
+
+    (piece,) = PlaysFile(path).pieces(on_private=private.append)
+
+    assert [LEFT_OUT, LEFT_OUT, None] == piece.types
+    assert [1, 2] == private
+    path = write_csv(tmp_path, "\n".join([TYPED, *rows, ""]))
+    assert f"Row 4 of {path}: type is 'No Type', which {RULES['type'].mismatch}." == fault_of(path)
+
+
+@pytest.mark.parametrize(("row", "field"), [("ann,secret,secret,hide,true", "played_at"), (",,,,secret", "private")])
+def test_an_error_shows_no_value_of_a_row_that_may_be_private(tmp_path: Path, row: str, field: str) -> None:
+    """A user request with the mark is not left out, and a word may be in the wrong column."""
+    path = write_csv(tmp_path, f"{TYPED}\n{row}\n")
+
+    with pytest.raises(PlaysFileError) as error:
+        list(PlaysFile(path, sends_requests=True).pieces())
+
+    assert f"Row 1 of {path}: {field} {RULES[field].mismatch}." == str(error.value)
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
