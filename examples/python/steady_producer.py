@@ -14,15 +14,21 @@ import uuid
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 BROKERS = os.environ.get("BROKERS", "127.0.0.1:19092")
+ACKNOWLEDGED_S = 30  # Kafka acknowledges a batch within these seconds, or the rest of it is sent again
+SILENT_RECORDS = 2  # after as many time-outs in a row, Kafka does not answer, and the records left are not tried
 Record = tuple[str, bytes | None, bytes]  # topic, key, value
+Failure = tuple[Record, KafkaError]
 
 
 def start() -> KafkaProducer:
     """Start a producer."""
-    return KafkaProducer(bootstrap_servers=BROKERS, acks="all", enable_idempotence=True)
+    # max_block_ms bounds the wait of the client for a topic, or for space in its buffer.
+    return KafkaProducer(
+        bootstrap_servers=BROKERS, acks="all", enable_idempotence=True, max_block_ms=ACKNOWLEDGED_S * 1000
+    )
 
 
 class SteadyProducer:
@@ -32,28 +38,37 @@ class SteadyProducer:
         """Connect."""
         self._producer = start()
 
-    def send(self, records: list[Record]) -> list[tuple[Record, KafkaError]]:
+    def send(self, records: list[Record]) -> list[Failure]:
         """Send records and wait for their acknowledgement; return those that Kafka refuses, each with its error."""
         unsent = self._try(records)
-        refused = []
+        refused: list[Failure] = []
+        n_silent = 0
         # One by one from here on: an error now is the error of this record, and not of one before it.
-        for record in [record for record, _ in unsent]:
-            refused += self._try([record])
+        for number, (record, _) in enumerate(unsent, 1):
+            failed = self._try([record])
+            refused += failed
+            n_silent = n_silent + 1 if failed and isinstance(failed[0][1], KafkaTimeoutError) else 0
+            if n_silent == SILENT_RECORDS:
+                return refused + unsent[number:]
         return refused
 
-    def _try(self, records: list[Record]) -> list[tuple[Record, KafkaError]]:
+    def _try(self, records: list[Record]) -> list[Failure]:
         """Send records; return those that failed. After a failure, begin anew with another producer."""
-        failed = []
+        failed: list[Failure] = []
         sent = []
+        ends = time.monotonic() + ACKNOWLEDGED_S
         for record in records:
             topic, key, value = record
+            if time.monotonic() >= ends:
+                failed.append((record, KafkaTimeoutError("Kafka does not answer.")))
+                continue
             try:
                 sent.append((record, self._producer.send(topic, key=key, value=value)))
             except KafkaError as error:  # the client itself refuses it
                 failed.append((record, error))
         for record, future in sent:
             try:
-                future.get(timeout=30)
+                future.get(timeout=max(0, ends - time.monotonic()))
             except KafkaError as error:
                 failed.append((record, error))
         if failed:

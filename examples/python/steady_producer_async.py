@@ -18,9 +18,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 BROKERS = os.environ.get("BROKERS", "127.0.0.1:19092")
-ACKNOWLEDGED_S = 30  # Kafka acknowledges a record within these seconds, or it is sent again
+ACKNOWLEDGED_S = 30  # Kafka acknowledges a batch within these seconds, or the rest of it is sent again
+SILENT_RECORDS = 2  # after as many time-outs in a row, Kafka does not answer, and the records left are not tried
 Record = tuple[str, bytes | None, bytes]  # topic, key, value
-Failure = tuple[Record, KafkaError | TimeoutError]
+Failure = tuple[Record, BaseException]
 
 
 class SteadyProducer:
@@ -40,26 +41,36 @@ class SteadyProducer:
     async def send(self, records: list[Record]) -> list[Failure]:
         """Send records and wait for their acknowledgement; return those that Kafka refuses, each with its error."""
         unsent = await self._try(records)
-        refused = []
+        refused: list[Failure] = []
+        n_silent = 0
         # One by one from here on: an error now is the error of this record, and not of one before it.
-        for record in [record for record, _ in unsent]:
-            refused += await self._try([record])
+        for number, (record, _) in enumerate(unsent, 1):
+            failed = await self._try([record])
+            refused += failed
+            n_silent = n_silent + 1 if failed and isinstance(failed[0][1], TimeoutError) else 0
+            if n_silent == SILENT_RECORDS:
+                return refused + unsent[number:]
         return refused
 
     async def _try(self, records: list[Record]) -> list[Failure]:
         """Send records; return those that failed. After a failure, begin anew with another producer."""
         failed: list[Failure] = []
         sent = []
+        ends = asyncio.get_running_loop().time() + ACKNOWLEDGED_S
         for record in records:
             topic, key, value = record
             try:
-                sent.append((record, await self._producer.send(topic, value, key)))
-            except KafkaError as error:  # the client itself refuses it
+                async with asyncio.timeout_at(ends):  # the client waits while its buffer is full
+                    sent.append((record, await self._producer.send(topic, value, key)))
+            except (KafkaError, TimeoutError) as error:  # the client itself refuses it
                 failed.append((record, error))
+        if sent:
+            left_s = max(0, ends - asyncio.get_running_loop().time())
+            await asyncio.wait([future for _, future in sent], timeout=left_s)
         for record, future in sent:
-            try:
-                await asyncio.wait_for(future, ACKNOWLEDGED_S)
-            except (KafkaError, TimeoutError) as error:
+            unacknowledged = future.cancel()  # False for a future that is done
+            error = TimeoutError() if unacknowledged else future.exception()
+            if error is not None:
                 failed.append((record, error))
         if failed:
             await self.stop()
