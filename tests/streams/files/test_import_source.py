@@ -191,6 +191,34 @@ def test_a_damaged_file_does_not_end_a_folder(tmp_path: Path) -> None:
     assert not [sentence for sentence in partial.damage if ".." in sentence or ".:" in sentence]
 
 
+def test_a_damaged_file_does_not_end_a_zip(tmp_path: Path) -> None:
+    """The list at its end says where the files after the damaged one begin."""
+    path = tmp_path / "dump.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("1.listens", "2.listens", "3.listens"):
+            archive.writestr(name, LISTENS)
+    content = bytearray(path.read_bytes())
+    content[content.index(LISTENS) + len(LISTENS) - 3] ^= 1
+    path.write_bytes(content)
+    partial = ImportSource(path, options(user_id=None), reads_damaged=True)
+
+    n_plays = sum(isinstance(row, ImportedPlay) for _, row in partial.rows())
+
+    assert n_plays >= 2 * N_LISTENS
+    assert [f"{path}:1.listens"] == [sentence.partition(" cannot")[0] for sentence in partial.damage]
+
+
+def test_a_zip_without_its_end_has_no_files(tmp_path: Path) -> None:
+    """The list of its files is cut off."""
+    path = tmp_path / "dump.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("1.listens", LISTENS)
+    path.write_bytes(path.read_bytes()[:-10])
+
+    with pytest.raises(DamagedFileError):
+        list(ImportSource(path, options(user_id=None), reads_damaged=True).rows())
+
+
 def test_nothing_but_damage_is_an_error(tmp_path: Path) -> None:
     """Also if the rows before it are wanted."""
     (tmp_path / "a.gz").write_bytes(gzip.compress(LISTENS)[:10])
