@@ -32,7 +32,7 @@ class CatalogWatch(PulseWatch):
         """Take in the latest pulses; a worker that runs is awaited from the start."""
         super().begin(latest)
         for pulse, ago_s in latest.values():
-            self.take(pulse, time.monotonic() - ago_s)
+            self.take(pulse, self._began_at - max(0.0, ago_s))
 
     def take(self, pulse: Pulse, heard_at: float) -> None:
         """Take in the places that a worker reports, and forget workers that have ended."""
@@ -51,8 +51,8 @@ class CatalogWatch(PulseWatch):
 
     @property
     def is_awaiting(self) -> bool:
-        """Return whether a running worker has to take in an expected record."""
-        return self.n_waiting > 0
+        """Return whether a running worker has to take in an expected record, or is not known to run."""
+        return self.n_waiting > 0 or self.is_unheard
 
     def _running(self) -> list[_Report]:
         oldest = time.monotonic() - LIVE_S

@@ -30,6 +30,7 @@ class PulseWatch(ABC):
     def __init__(self) -> None:
         """Expect nothing."""
         self._came, self._heard_at = asyncio.Event(), -math.inf
+        self._unheard, self._began_at = set[str](), -math.inf
         self._following: asyncio.Task[None] | None = None
 
     @property
@@ -42,8 +43,20 @@ class PulseWatch(ABC):
         """Take in a pulse that came at a time of the monotonic clock, in seconds."""
 
     def begin(self, latest: Mapping[str, tuple[Pulse, float]]) -> None:
-        """Take in the latest pulse of each worker from before the start, and the seconds since then."""
-        self._heard_at = max((time.monotonic() - ago_s for _, ago_s in latest.values()), default=-math.inf)
+        """Take in the latest pulse of each worker from before the start, and the seconds since then.
+
+        These seconds are wrong if the worker's clock differs from the one here. So if no worker seems to run, all of
+        them count as unheard, and a wait lasts until they are heard, or have been silent for `LIVE_S` here.
+        """
+        self._began_at = time.monotonic()
+        self._heard_at = max((self._began_at - max(0.0, ago_s) for _, ago_s in latest.values()), default=-math.inf)
+        if self._heard_at + LIVE_S <= self._began_at and latest:
+            self._heard_at, self._unheard = self._began_at, set(latest)
+
+    @property
+    def is_unheard(self) -> bool:
+        """Return whether a worker may run that seemed to have ended before the start."""
+        return bool(self._unheard) and time.monotonic() < self._began_at + LIVE_S
 
     def start(self, followed: FollowedPartitions) -> None:
         """Take in pulses from now on."""
@@ -69,11 +82,12 @@ class PulseWatch(ABC):
                     pulse = read_pulse(record.key, record.value)
                     if pulse is not None:
                         self._heard_at = time.monotonic()
+                        self._unheard.discard(pulse.instance)
                         self.take(pulse, self._heard_at)
                         self._came.set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until nothing is awaited, for so long at most, and only while a worker runs.
+        """Wait until nothing is awaited, for so long at most, and only while a worker runs or may run.
 
         Raises:
             MissingRightError: The right to read reports is missing.

@@ -2,12 +2,19 @@
 
 import asyncio
 import time
+from typing import cast
 
+import msgspec
 import pytest
 
+from streams.fetch.followed_partitions import FollowedPartitions
+from streams.readers import catalog_watch, pulse_watch
 from streams.readers.catalog_watch import CatalogWatch
 from streams.readers.pulse_watch import LIVE_S
+from tests.support.deliveries import Delivered
+from tests.support.followed import Followed
 from tests.support.pulses import pulse_of
+from tests.support.virtual_time import now_s
 
 
 def watch_of(*workers: tuple[str, dict[int, int], float]) -> CatalogWatch:
@@ -47,7 +54,7 @@ def test_the_latest_pulse_of_a_worker_counts() -> None:
     assert 1 == watch.n_waiting
 
 
-@pytest.mark.parametrize("workers", [(), (("a", {0: 10, 1: 4}, 0.0),), (("a", {}, LIVE_S + 1),)])
+@pytest.mark.parametrize("workers", [(), (("a", {0: 10, 1: 4}, 0.0),)])
 async def test_nothing_is_waited_for_without_a_worker_that_has_to_read(
     workers: tuple[tuple[str, dict[int, int], float], ...],
 ) -> None:
@@ -63,3 +70,37 @@ async def test_the_wait_has_an_end() -> None:
         await watch.wait(0.05)
 
     assert 1 == watch.n_waiting
+
+
+def delivered(name: str, places: dict[int, int]) -> Delivered:
+    """Return the pulse of a worker as Kafka delivers it."""
+    return Delivered(0, name.encode(), msgspec.json.encode(pulse_of(name, catalog_places=places)))
+
+
+@pytest.mark.virtual_time
+async def test_workers_whose_clocks_are_behind_are_awaited() -> None:
+    """By their clocks they have ended; each is heard, and then counts like others."""
+    watch = watch_of(("a", {}, LIVE_S + 1), ("b", {}, 2 * LIVE_S))
+    pulses = delivered("b", {0: 10, 1: 4}), delivered("a", {0: 9, 1: 4}), delivered("a", {0: 10, 1: 4})
+    watch.start(cast(FollowedPartitions, Followed(*pulses)))
+
+    await watch.wait(60)
+
+    assert 2 == watch.n_ready
+    assert 0 == watch.n_waiting
+    assert 3.0 == pytest.approx(now_s())
+    await watch.stop()
+
+
+@pytest.mark.parametrize("ago_s", [LIVE_S + 1, -60.0], ids=["behind", "ahead"])
+async def test_a_worker_that_is_not_heard_has_ended(ago_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait for its pulse has an end by the clock here, for any time on its own."""
+    for module in (pulse_watch, catalog_watch):
+        monkeypatch.setattr(module, "LIVE_S", 0.05)
+    watch = watch_of(("a", {}, ago_s))
+    async with asyncio.timeout(5):
+        await watch.wait(60)
+    await asyncio.sleep(0.01)
+
+    assert 0 == watch.n_ready
+    assert 0 == watch.n_waiting

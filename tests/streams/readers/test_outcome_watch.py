@@ -1,7 +1,6 @@
 """Waiting for the workers' reports, without Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import msgspec
@@ -13,33 +12,17 @@ from streams.messages.records import OutcomeSpan
 from streams.readers.outcome_watch import OutcomeWatch
 from streams.readers.pulse_watch import LIVE_S
 from tests.support.deliveries import Delivered
+from tests.support.followed import Followed
 from tests.support.pulses import pulse_of
 from tests.support.virtual_time import now_s
 
 pytestmark = pytest.mark.virtual_time
 
 
-class Followed:
-    """Partitions that are fetched from a list: records, or an error."""
-
-    def __init__(self, *parts: Any) -> None:
-        """Give each in turn, a second apart; nothing comes after them."""
-        self._parts = list(parts)
-
-    async def fetch(self, _timeout_ms: int) -> AsyncIterator[tuple[None, list[Delivered]]]:
-        """Fetch once."""
-        await asyncio.sleep(1.0)
-        part = self._parts.pop(0) if self._parts else None
-        if isinstance(part, Exception):
-            raise part
-        if part is not None:
-            yield None, [part]
-
-
-def watch_of(*parts: Any) -> OutcomeWatch:
-    """Return a watch that has begun, while a worker runs."""
+def watch_of(*parts: Any, ago_s: float = 0.0) -> OutcomeWatch:
+    """Return a watch that has begun, so many seconds after the last pulse by the worker's clock."""
     watch = OutcomeWatch()
-    watch.begin({"west": (pulse_of("west"), 0.0)})
+    watch.begin({"west": (pulse_of("west"), ago_s)})
     watch.start(cast(FollowedPartitions, Followed(*parts)))
     return watch
 
@@ -60,6 +43,17 @@ async def test_a_wait_ends_with_the_last_report() -> None:
     assert {"learnt": 3} == watch.counts
     assert 0 == watch.n_awaited
     assert 2.0 == pytest.approx(now_s())
+    await watch.stop()
+
+
+async def test_a_worker_whose_clock_is_behind_is_awaited() -> None:
+    """By its clock, it has sent nothing for longer than a worker that runs."""
+    watch = watch_of(reported(5, 2), reported(7, 1), ago_s=LIVE_S + 1)
+    watch.expect(0, 5, 7)
+
+    await watch.wait(9.0)
+
+    assert {"learnt": 3} == watch.counts
     await watch.stop()
 
 
