@@ -1,6 +1,6 @@
 """Writes the states on this machine to a changelog that was made again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,8 @@ class FromDisk(NamedTuple):
     """Partitions without a state on this machine: their changelog stays as it is."""
     taken_back: dict[int, int]
     """By partition, the offset to which the committed one was taken back: behind the last play on the disk."""
+    uncertain: dict[int, int]
+    """By partition, the committed offset, before which the state may lack plays (`uncertain_offset`)."""
 
 
 class _Topics(NamedTuple):
@@ -50,12 +52,24 @@ class _Topics(NamedTuple):
     """The committed offset of each partition of plays."""
 
 
+class Wrote(NamedTuple):
+    """A state that was written to the changelog."""
+
+    n_records: int
+    applied: int
+    """Highest position of any user."""
+    epoch: int
+    topic_id: str
+    """Id of its topic of plays; empty if it was never recorded."""
+
+
 async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> FromDisk:
     """Write the newest state of each partition on this machine to the present changelog, and remove the state.
 
     Step 1: produce all records of a partition, its epoch too, and await every acknowledgement.
     Step 2: take the committed offset back to the plays that the state contains. After a crash of the machine or of a
-        worker it lags behind the changelog, and the records in between were in the former changelog alone.
+        worker it lags behind the changelog, and the records in between were in the former changelog alone. If the
+        state does not say which plays of its epoch it contains, the offset stays, and the result names the partition.
     Step 3: remove the folders of the partition, the newest one last; workers rebuild them from the changelog.
 
     A state that belongs to the present changelog stays as it is. A killed run is repeated: the same records twice are
@@ -69,7 +83,7 @@ async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> 
     await await_no_members(settings)
     topics = await _describe(settings)
     names, n_partitions = topic_names(settings), settings.topics.partitions
-    result = FromDisk({}, [], {})
+    result = FromDisk({}, [], {}, {})
     async with Outbox(settings.kafka) as outbox:
         for partition in range(n_partitions):
             folders = sorted(settings.application.workers_path.glob(f"*/**/{USERS_TABLE}/{partition}"))
@@ -81,15 +95,24 @@ async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> 
             wrote = await _write(outbox, names.users_changelog, partition, newest)
             result.written[partition] = wrote.n_records
             # Step 2
-            back = offset_to_take_back(wrote, topics.plays_id, topics.offsets.get(partition))
-            if back is not None:
-                await commit_offsets(settings, {TopicPartition(names.plays, partition): back})
-                result.taken_back[partition] = back
+            await _take_back(settings, partition, wrote, topics, result)
             # Step 3
             remove_states(folders, newest)
             on_progress(JobProgress(WRITING, partition + 1, n_partitions))
-    await _check_missing(settings, result)
+    await check_missing(settings, result)
     return result
+
+
+async def _take_back(settings: Settings, partition: int, wrote: Wrote, topics: _Topics, result: FromDisk) -> None:
+    """Take the committed offset of a partition back, and add to the result."""
+    offsets = topics.offsets.get(partition)
+    back = offset_to_take_back(wrote, topics.plays_id, offsets)
+    if back is not None:
+        await commit_offsets(settings, {TopicPartition(topic_names(settings).plays, partition): back})
+        result.taken_back[partition] = back
+    uncertain = uncertain_offset(wrote, topics.plays_id, offsets)
+    if uncertain is not None:
+        result.uncertain[partition] = uncertain
 
 
 def remove_states(folders: Sequence[Path], newest: Path) -> None:
@@ -145,27 +168,38 @@ def find_newest(folders: Sequence[Path], present_id: str, former_id: str) -> Pat
     return newest[2] if newest else None
 
 
-class Wrote(NamedTuple):
-    """A state that was written to the changelog."""
-
-    n_records: int
-    applied: int
-    """Highest position of any user."""
-    epoch: int
-    topic_id: str
-    """Id of its topic of plays; empty if it was never recorded."""
-
-
 def offset_to_take_back(wrote: Wrote, plays_id: str, offsets: GroupOffsets | None) -> int | None:
     """Return the offset from which workers have to go on, None if they go on from there or before.
 
-    Positions of another topic, or of an earlier epoch, say nothing of the offsets of the present one.
+    Positions of another topic, or of an earlier epoch, say nothing of the offsets of the present one. Workers begin
+    another topic anew; for an earlier epoch, see `uncertain_offset`.
     """
     if wrote.topic_id not in ("", plays_id) or epoch_of(wrote.applied) != wrote.epoch:
         return None
     contained = offset_of(wrote.applied) + 1
     is_ahead = offsets is not None and offsets.committed is not None and offsets.committed > contained
     return contained if is_ahead else None
+
+
+def uncertain_offset(wrote: Wrote, plays_id: str, offsets: GroupOffsets | None) -> int | None:
+    """Return the committed offset if the state may lack plays before it, from an unknown place on; otherwise None.
+
+    Such a state belongs to the present topic, and has no play of its epoch. Either that epoch had no play, or the disk
+    lacks them all. The offset at which the epoch began is not stored.
+    """
+    if wrote.topic_id not in ("", plays_id) or epoch_of(wrote.applied) == wrote.epoch or offsets is None:
+        return None
+    return offsets.committed if offsets.committed is not None and offsets.committed > offsets.start else None
+
+
+def describe_uncertain(committed: Mapping[int, int]) -> str:
+    """Return a sentence on partitions whose states may lack plays, by their committed offsets."""
+    places = ", ".join(f"{partition}: {offset:,}" for partition, offset in sorted(committed.items()))
+    return (
+        "The states of these partitions have no play since the last rebase or repartition, and their committed offsets "
+        f"stay (by partition): {places}. Plays since then that a disk lacks are not learned, unless you run `playfold "
+        "state rebase --force --from TIME` with the time of that rebase or repartition."
+    )
 
 
 async def _write(outbox: Outbox, topic: str, partition: int, folder: Path) -> Wrote:
@@ -198,7 +232,7 @@ def _batches(state: PartitionState) -> Iterator[list[Item]]:
         yield batch
 
 
-async def _check_missing(settings: Settings, result: FromDisk) -> None:
+async def check_missing(settings: Settings, result: FromDisk) -> None:
     """Check that the changelog has records of every partition that has no state on this machine.
 
     Raises:
@@ -216,4 +250,6 @@ async def _check_missing(settings: Settings, result: FromDisk) -> None:
             f"changelog is empty: {numbers}. Run `playfold state rebase --from-disk` on the machine with their states; "
             "or run `playfold state rebase` alone, and their listeners begin without a history."
         )
+        if result.uncertain:
+            message += f" {describe_uncertain(result.uncertain)}"
         raise MoveError(message)

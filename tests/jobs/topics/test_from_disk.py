@@ -1,14 +1,29 @@
 """The states on a disk that are written to a changelog."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from jobs.topics import from_disk as module
-from jobs.topics.from_disk import Wrote, find_newest, offset_to_take_back, remove_states
+from jobs.topics.errors import MoveError
+from jobs.topics.from_disk import (
+    FromDisk,
+    Wrote,
+    check_missing,
+    find_newest,
+    offset_to_take_back,
+    remove_states,
+    uncertain_offset,
+)
 from state.users.partition import PartitionState, Place
 from streams.positions import position_of
 from streams.readers.lag import GroupOffsets
+from streams.readers.log_reader import Span
+from tests.support.settings import settings_with
 
 PRESENT, FORMER, EARLIER = "present-id", "former-id", "earlier-id"
 
@@ -85,3 +100,40 @@ def test_the_committed_offset_goes_back_to_the_plays_on_the_disk(
 def test_a_partition_that_plays_do_not_have_has_no_offset() -> None:
     """Of a topic with fewer partitions."""
     assert None is offset_to_take_back(Wrote(3, 9, 0, "plays-id"), "plays-id", None)
+    assert None is uncertain_offset(Wrote(3, 9, 1, "plays-id"), "plays-id", None)
+
+
+@pytest.mark.parametrize(("applied", "epoch", "topic_id", "committed", "expected"), [
+    (9, 1, "plays-id", 15, 15),
+    (-1, 1, "plays-id", 15, 15),
+    (position_of(1, 9), 1, "plays-id", 15, None),
+    (9, 0, "plays-id", 15, None),
+    (-1, 0, "plays-id", 15, None),
+    (9, 1, "other-id", 15, None),
+    (9, 1, "plays-id", 4, None),
+    (9, 1, "plays-id", None, None),
+])  # fmt: skip
+def test_a_state_without_a_play_of_its_epoch_may_lack_plays(
+    applied: int, epoch: int, topic_id: str, committed: int | None, expected: int | None
+) -> None:
+    """Unless workers go on from the beginning of the topic, or begin another topic anew."""
+    wrote = Wrote(3, applied, epoch, topic_id)
+
+    assert expected == uncertain_offset(wrote, "plays-id", GroupOffsets(committed, 4, 20))
+
+
+async def test_an_error_names_partitions_that_may_lack_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its states are written and removed, so a later run does not know them."""
+
+    @asynccontextmanager
+    async def reader(*_: Any) -> AsyncIterator[None]:
+        yield None
+
+    async def spans_of(_: None, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Span]:
+        return dict.fromkeys(partitions, Span(0, 0))
+
+    monkeypatch.setattr(module, "reader", reader)
+    monkeypatch.setattr(module, "spans_of", spans_of)
+
+    with pytest.raises(MoveError, match=r"changelog is empty: 1\. .* without a history\. The states .*: 0: 15\. Plays"):
+        await check_missing(settings_with(), FromDisk({0: 3}, [1], {}, {0: 15}))
