@@ -68,10 +68,10 @@ class SteadyProducer:
             left_s = max(0, ends - asyncio.get_running_loop().time())
             await asyncio.wait([future for _, future in sent], timeout=left_s)
         for record, future in sent:
-            unacknowledged = future.cancel()  # False for a future that is done
-            error = TimeoutError() if unacknowledged else future.exception()
-            if error is not None:
-                failed.append((record, error))
+            is_late = future.cancel()  # False for a future that is done
+            fault = TimeoutError() if is_late else future.exception()
+            if fault is not None:
+                failed.append((record, fault))
         if failed:
             await self.stop()
             await self.start()

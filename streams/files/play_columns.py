@@ -175,9 +175,7 @@ def _odd_rows(flags: list[bool | None], types: list[str | None], bad: dict[int, 
     return _OddRows(private, {row: field for row, field in bad.items() if row not in private}, hidden)
 
 
-def _leave_out(
-    table: pa.Table, first_row: int, odd: _OddRows, values: dict[str, list[Any]], checks: Checks
-) -> None:
+def _leave_out(table: pa.Table, first_row: int, odd: _OddRows, values: dict[str, list[Any]], checks: Checks) -> None:
     """Report private plays and bad rows, and give each the type `LEFT_OUT` and the time of a good row.
 
     The content of a row that may be private is not reported.

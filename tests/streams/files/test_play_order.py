@@ -44,7 +44,10 @@ def test_a_bad_row_may_be_passed(tmp_path: Path) -> None:
     ("perhaps", False, True),
 ])  # fmt: skip
 def test_a_private_play_without_a_time_is_passed(
-    tmp_path: Path, flag: str, learns_private: bool, expected: bool  # noqa: FBT001
+    tmp_path: Path,
+    flag: str,
+    learns_private: bool,  # noqa: FBT001
+    expected: bool,  # noqa: FBT001
 ) -> None:
     """It is left out, so the rows after it are sent."""
     path = tmp_path / "plays.csv"
