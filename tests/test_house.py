@@ -100,13 +100,14 @@ def settings_of(tool: str) -> Any:
 
 
 def test_every_package_is_installed_and_watched() -> None:
-    """A new folder of code is installed, type-checked, measured and held to the contracts."""
+    """A new folder of code is installed, type-checked, measured, held to the contracts, and its examples run."""
     folders = {path.parent.name for path in PROJECT.glob("*/__init__.py")}
 
     assert PACKAGES == folders
     assert {f"{name}*" for name in PACKAGES} == set(settings_of("setuptools")["packages"]["find"]["include"])
     assert PACKAGES <= set(settings_of("mypy")["packages"])
     assert PACKAGES == set(settings_of("coverage")["run"]["source"])
+    assert PACKAGES | {"tests"} == set(settings_of("pytest")["ini_options"]["testpaths"])
     assert PACKAGES == set(settings_of("importlinter")["root_packages"])
 
 

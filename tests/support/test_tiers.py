@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import GUARD
+from tests.support.tiers import folder_of
+from tests.support.unit_guard import GUARD
 
 PROJECT = Path(__file__).parents[2]
 HANGING = """
@@ -45,6 +46,29 @@ def test_a_unit_test_connects_to_itself_alone() -> None:
         pytest.raises(PermissionError),
     ):
         socket.create_connection(address)
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [("tests/kafka/secure/test_faults.py", "kafka"), ("tests/web/test_app.py", "web"), ("streams/kafka/broker.py", "")],
+)
+def test_a_tier_is_a_folder_of_tests(path: str, folder: str) -> None:
+    """A folder of code with the name of a tier is none."""
+    assert folder == folder_of(PROJECT / path, PROJECT)
+
+
+@pytest.mark.processes
+def test_examples_of_code_are_unit_tests() -> None:
+    """An example that needs another process fails. A file without an example is not imported to look for one."""
+    folder = str(PROJECT / "state" / "generations")
+    command = [sys.executable, "-X", "importtime", "-m", "pytest", "-s", "-m", "unit", "-p", "no:cacheprovider", folder]
+
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert 0 == ended.returncode, ended.stdout
+    assert "generations/naming.py ." in ended.stdout
+    assert "1 passed" in ended.stdout
+    assert "annoy" not in ended.stderr  # indexes are built with it
 
 
 @pytest.mark.processes

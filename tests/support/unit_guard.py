@@ -60,3 +60,7 @@ class UnitGuard:
         )
         self._violations.append(message)
         raise PermissionError(message)
+
+
+GUARD = UnitGuard()
+"""The guard of this process."""
