@@ -1,6 +1,6 @@
 """A rebase or a repartition that dies at any of its durable writes: nothing in between is accepted, or lost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import pytest
@@ -11,10 +11,13 @@ from jobs.topics import rebase as rebase_module
 from jobs.topics import target as target_module
 from jobs.topics.errors import MoveError
 from jobs.topics.from_disk import write_from_disk
-from jobs.topics.rebase import rebase
+from jobs.topics.plays_copy import SOURCE
+from jobs.topics.rebase import describe_topics, rebase
 from jobs.topics.repartition import repartition
 from jobs.topics.target import latest_copied
 from state.users.plays_epoch import UNFINISHED
+from streams.outbox import Outbox
+from streams.partitioning import partition_of_bytes
 from streams.readers.log_reader import read_topic
 from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings, override
@@ -37,8 +40,10 @@ from tests.kafka.test_topic_identity import remake
 REBASE_WRITES = 2 * 2 + 1
 """An offset and an epoch for each of two partitions, and the published topics."""
 
-FROM_DISK_WRITES = 2 * 3
-"""Names with users, the epoch, and the offset, of each of two partitions."""
+PARTITION_WRITES = 5
+"""Names with users, the epoch, the offset, and the removal of an older state and of the newest one."""
+FROM_DISK_WRITES = 2 * PARTITION_WRITES
+"""The writes of two partitions."""
 
 
 @pytest.fixture
@@ -118,11 +123,18 @@ async def test_a_rebase_has_no_other_durable_writes(small: Settings, monkeypatch
 async def test_a_run_from_the_disk_that_dies_is_finished_by_the_next_one(
     small: Settings, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """A state stays on the disk until the changelog has it, and the offset of its last play is committed."""
+    """A state stays on the disk until the changelog has it, and the offset of its last play is committed.
+
+    An older state beside it is removed first: the next run would write it.
+    """
+    older = override(small, instance="older")
     await send_round(small, 0)
     await apply_all(small)
-    await put_on_disk(small)
+    await put_on_disk(older)
     await send_round(small, 1)
+    await apply_all(small)
+    await put_on_disk(small)
+    await send_round(small, 2)
     await apply_all(small)  # which the disk lacks
     remake(small, topic_names(small).users_changelog)
     deaths = Deaths(monkeypatch, from_disk_module)
@@ -131,18 +143,24 @@ async def test_a_run_from_the_disk_that_dies_is_finished_by_the_next_one(
     with pytest.raises(DiedError):
         await write_from_disk(small, no_progress)
 
-    n_done = (number - 1) // 3
-    left = [folder.name for folder in sorted(small.application.worker_path.glob("users/*"))]
-    assert ["0", "1"][n_done:] == left
+    n_done, n_written = divmod(number - 1, PARTITION_WRITES)
+    n_removed = n_done + (n_written == PARTITION_WRITES - 1)
+    assert ["0", "1"][n_done:] == states_of(small)
+    assert ["0", "1"][n_removed:] == states_of(older)
 
     deaths.at(0)
     done = await write_from_disk(small, no_progress)
 
     assert list(range(n_done, 2)) == list(done.written)
     assert number > 1 or deaths.n == FROM_DISK_WRITES
-    assert dict.fromkeys(USERS, 1) == await plays_of(small)
-    assert each("i1") == await waiting_of(small)
-    assert [] == list(small.application.worker_path.glob("users/*"))
+    assert dict.fromkeys(USERS, 2) == await plays_of(small)
+    assert each("i2") == await waiting_of(small)
+    assert [] == states_of(small) + states_of(older)
+
+
+def states_of(settings: Settings) -> list[str]:
+    """Return the partitions of which the worker of these settings has a state."""
+    return sorted(folder.name for folder in settings.application.worker_path.glob("users/*"))
 
 
 @pytest.mark.timeout(300)
@@ -231,6 +249,45 @@ async def test_a_copy_of_a_copy_has_all_waiting_plays(moved: Moved) -> None:
     assert each("i1", "i2", "i3", "i4") == waiting
     assert {1} == set(headers)
     assert 2 == max(int((play.source or b"").split(b":")[1]) for play in plays)
+
+
+async def test_a_killed_copy_goes_on_in_each_new_partition_where_it_was(
+    moved: Moved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One partition has all of its copies, one has the first of them, and one has none."""
+    old, new = moved
+    await send_round(old, 0)
+    await apply_all(old)
+    await send_round(old, 1)
+    await send_round(old, 2)
+    with monkeypatch.context() as patches:
+        patches.setattr(Outbox, "send_headed", died)
+        with pytest.raises(DiedError):
+            await repartition(old, new, no_progress)
+    n_copies = await copy_some(old, new, {0: None, 1: 1})
+
+    done = await repartition(old, new, no_progress)
+
+    plays = await log_of(new, topic_names(new).plays)
+    assert 4 + 1 == n_copies
+    assert 2 * len(USERS) == done.plays == len({play.source for play in plays})
+    assert each("i1", "i2") == await waiting_of(new)
+
+
+async def copy_some(old: Settings, new: Settings, limits: Mapping[int, int | None]) -> int:
+    """Copy waiting plays to some of the new partitions, up to a limit for each, and return their number."""
+    plays, n_partitions = topic_names(old).plays, new.topics.partitions
+    plays_id, committed = (await describe_topics(old)).plays.topic_id, await committed_of(old)
+    waiting = [play for play in sorted(await log_of(old, plays)) if play.offset >= (committed[play.partition] or 0)]
+    n_copies = 0
+    async with Outbox(new.kafka) as outbox:
+        for to, limit in limits.items():
+            for play in [one for one in waiting if partition_of_bytes(one.key, n_partitions) == to][:limit]:
+                place = (SOURCE, f"{plays_id}:{play.partition}:{play.offset}".encode())
+                sent = await outbox.send_headed(topic_names(new).plays, to, (play.key, play.value), [place])
+                await sent.written()
+                n_copies += 1
+    return n_copies
 
 
 async def test_plays_of_the_way_back_are_copied(moved: Moved) -> None:
