@@ -82,10 +82,14 @@ class Chaos:
             worker.stop()
 
 
-async def load(settings: Settings, plays: Sequence[Item], plays_per_s: int) -> None:
-    """Send plays at a pace, each acknowledged."""
-    step = int(plays_per_s * STEP_S)
+async def load(
+    settings: Settings, plays: Sequence[Item], plays_per_s: int, enough: asyncio.Event | None = None
+) -> Sequence[Item]:
+    """Send plays at a pace, each acknowledged, until there are no more or `enough` is set; return those sent."""
+    step, n_sent = int(plays_per_s * STEP_S), 0
     async with Outbox(settings.kafka) as outbox:
-        for low in range(0, len(plays), step):
-            await produce_plays(outbox, settings, plays[low : low + step])
+        while n_sent < len(plays) and not (enough and enough.is_set()):
+            await produce_plays(outbox, settings, plays[n_sent : n_sent + step])
+            n_sent += step
             await asyncio.sleep(STEP_S)
+    return plays[:n_sent]
