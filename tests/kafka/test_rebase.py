@@ -9,8 +9,9 @@ import pytest
 from jobs.progress import no_progress
 from jobs.topics import rebase as module
 from jobs.topics.errors import MoveError
+from jobs.topics.from_disk import write_from_disk
 from jobs.topics.group import commit_offsets
-from jobs.topics.rebase import Rebased, rebase
+from jobs.topics.rebase import END, Rebased, rebase
 from jobs.user_requests.send import send_and_wait
 from state.keys import EPOCH_KEY, item_key
 from state.users.plays_epoch import read_epoch
@@ -20,6 +21,8 @@ from streams.positions import epoch_of, offset_of
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from streams.topics.topics import USERS_TABLE, TopicNames
+from tests.kafka.made_state import USERS as LISTENERS
+from tests.kafka.made_state import apply_all, committed_of, put_on_disk, send_round
 from tests.kafka.test_topic_identity import USERS, learn, plays, records, remake, total
 from tests.kafka.test_wishes import prepared
 from tests.support.commands import error_of
@@ -172,6 +175,24 @@ def test_plays_that_the_disk_lacks_are_learnt_again(settings: Settings, names: T
     assert {user: [f"i{item}" for item in range(5)] for user in USERS} == {
         user: sorted(items) for user, items in items_of(quick, names).items()
     }
+
+
+async def test_partitions_whose_disk_has_no_play_of_its_epoch_are_named(settings: Settings, names: TopicNames) -> None:
+    """The offset at which the epoch began is not on the disk, and the plays since then may be missing."""
+    await send_round(settings, 0)
+    await apply_all(settings)
+    await rebase(settings, END, no_progress, force=True)
+    await put_on_disk(settings)
+    await send_round(settings, 1)
+    await apply_all(settings, 1)  # which the disk lacks
+    remake(settings, names.users_changelog)
+
+    done = await write_from_disk(settings, no_progress)
+
+    committed = await committed_of(settings)
+    assert {partition: offset for partition, offset in committed.items() if offset} == done.uncertain
+    assert {} == done.taken_back
+    assert 2 * len(LISTENERS) == sum(done.uncertain.values())
 
 
 def items_of(settings: Settings, names: TopicNames) -> dict[str, list[str]]:
