@@ -65,7 +65,7 @@ class Worker:
         self._catalog = ItemCatalog()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)
-        self._guard = TopicGuard(self._store, self._outbox, settings, lambda: self._app.fetched_id(names.plays))
+        self._guard = TopicGuard(self._store, self._outbox, settings, self._app.fetched_id)
         self._announcements = Broadcast(
             settings.kafka, names.generations, self._on_announcement, settings.kafka.timeout_s
         )

@@ -186,21 +186,20 @@ class View:
         return newer
 
     def remove_topic(self, kind: bytes, topic: str, identity: bytes) -> None:
-        """Remove the records and offsets of a topic that was made again.
+        """Remove the records and offsets of a topic that was made again, and store the identity of the present topics.
 
-        Step 1: remove them.
-        Step 2: store the identity of the present topics. A crash before leaves the earlier one, and the next
-        `open_view` drops the view.
+        It is one write.
         """
-        # Step 1
         prefixes = [kind, OFFSET + f"{topic}:".encode()]
         if kind == LIST:
             prefixes.append(MISPLACED)
             self._has_misplaced = False
+        batch = rocksdict.WriteBatch(raw_mode=True)
         for prefix in prefixes:
-            self._db.delete_range(prefix, prefix[:-1] + bytes([prefix[-1] + 1]))
-        # Step 2
-        self.identity = self._db[IDENTITY_KEY] = identity
+            batch.delete_range(prefix, prefix[:-1] + bytes([prefix[-1] + 1]))
+        batch.put(IDENTITY_KEY, identity)
+        self._db.write(batch)
+        self.identity = identity
 
     def list_of(self, user_id: str) -> StoredList | None:
         """Return a listener's list, None if there is none; of several partitions, the list with the most plays."""

@@ -6,7 +6,13 @@ from functools import partial
 from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -224,10 +230,13 @@ class Outbox:
         """Return the error of a failure, in a sentence."""
         if is_refusal(error):
             return self._refused(topic)
-        return UnacknowledgedError(
-            f"Kafka at {self._kafka.brokers} did not acknowledge records of {topic} within {self._timeout_s:g} s "
-            f"({error!r}); it may have them all the same."
-        )
+        fault = f"did not take records of {topic} ({error!r}); it may have some of them all the same."
+        if isinstance(error, TimeoutError | KafkaTimeoutError | RequestTimedOutError):
+            fault = (
+                f"did not acknowledge records of {topic} within {self._timeout_s:g} s ({error!r}); "
+                "it may have them all the same."
+            )
+        return UnacknowledgedError(f"Kafka at {self._kafka.brokers} {fault}")
 
     def _refused(self, topic: str) -> OutboxError:
         return OutboxError(describe_missing(self._kafka, [Right("WRITE", "topic", topic)]))

@@ -1,6 +1,5 @@
 """The topics of a worker as the cluster has them now, asked on a Kafka connection of its own."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -8,14 +7,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from state.users.topic_rules import TopicChangedError
-from streams.readers.log_reader import LogReadError, reader, spans_of
+from streams.readers.log_reader import LogReadError, reader
+from streams.readers.topic_identities import UnknownTopicError, read_identities
 from streams.settings import Settings
-from streams.topics.identity import TopicIdentity, identify_topics
+from streams.topics.identity import TopicIdentity
 from streams.topics.topics import topic_names
 
 GONE_S = 3.0
 """Seconds after which a topic that no broker knows is deleted, not just unknown to a broker that starts."""
-RETRY_S = 0.1
 
 
 class ClusterTopics:
@@ -47,24 +46,10 @@ class ClusterTopics:
             TopicChangedError: A topic is gone.
             LogReadError: Kafka does not answer.
         """
-        clock, timeout_s = asyncio.get_running_loop().time, self._settings.kafka.timeout_s
-        began, identities = clock(), dict[str, TopicIdentity]()
-        client = self._connected._client  # noqa: SLF001  aiokafka has no public call for a topic's id
-        while True:
-            try:
-                async with asyncio.timeout(timeout_s):
-                    identities |= await identify_topics(client, names)
-            except (KafkaError, TimeoutError) as error:
-                if clock() - began > timeout_s:
-                    message = f"Kafka did not say which topics it has within {timeout_s:g} s: {error!r}."
-                    raise LogReadError(message) from error
-            else:
-                missing = [name for name in names if name not in identities]
-                if not missing:
-                    return identities
-                if clock() - began > GONE_S:
-                    raise TopicChangedError(self._describe_missing(missing[0]))
-            await asyncio.sleep(RETRY_S)
+        try:
+            return await read_identities(self._connected, names, self._settings.kafka, GONE_S)
+        except UnknownTopicError as error:
+            raise TopicChangedError(self._describe_missing(error.topic)) from error
 
     async def ends(self, partitions: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
         """Return by topic and partition the offsets after the last records.
@@ -87,7 +72,12 @@ class ClusterTopics:
             LogReadError: Kafka does not answer.
         """
         tp = TopicPartition(topic, partition)
-        return (await spans_of(self._connected, [tp]))[tp].start
+        try:
+            starts = await self._connected.beginning_offsets([tp])
+        except KafkaError as error:
+            message = f"Kafka did not say where {topic} begins: {error!r}."
+            raise LogReadError(message) from error
+        return int(starts[tp])
 
     @property
     def _connected(self) -> AIOKafkaConsumer:

@@ -1,19 +1,26 @@
 """Plays that Kafka deleted before a worker processed them: counted, and logged with their times."""
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from aiokafka.errors import KafkaError
 
 from agents.plays.cluster_topics import ClusterTopics
 from state.users.store import UserStore
+from streams.connection.credentials import CredentialsError
 from streams.positions import epoch_of, offset_of
 from streams.process.format_text import format_time
-from streams.readers.lag import lag_of
-from streams.readers.log_reader import Span
+from streams.readers.lag import GroupOffsets, lag_of
+from streams.readers.log_reader import LogReadError, Span
 from streams.readers.one_record import arrival_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
 log = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+"""Pause before the offsets of the group are asked for again."""
 
 
 class LostPlays:
@@ -38,8 +45,7 @@ class LostPlays:
         Raises:
             LogReadError: Kafka does not answer.
         """
-        async with lag_of(self._settings) as lag:
-            offsets = await lag.offsets()
+        offsets = await self._offsets()
         for partition in partitions:
             state, of_group = self._store.partitions.get(partition), offsets.get(partition)
             if state is None or of_group is None:
@@ -51,6 +57,20 @@ class LostPlays:
             known = max(of_group.committed or 0, processed)
             if known and min(of_group.start, of_group.end) > known:
                 await self.add_gap(partition, Span(known, of_group.end))
+
+    async def _offsets(self) -> Mapping[int, GroupOffsets]:
+        """Ask for the offsets of the group, again after an error until `kafka_timeout_s` seconds are over."""
+        clock, timeout_s = asyncio.get_running_loop().time, self._settings.kafka.timeout_s
+        began = clock()
+        while True:
+            try:
+                async with lag_of(self._settings) as lag:
+                    return await lag.offsets()
+            except (KafkaError, LogReadError, CredentialsError) as error:
+                if clock() - began > timeout_s:
+                    message = f"Kafka did not give the offsets of the group within {timeout_s:g} s: {error}"
+                    raise LogReadError(message) from error
+            await asyncio.sleep(RETRY_S)
 
     async def add_gap(self, partition: int, gap: Span, left_ms: int | None = None) -> None:
         """Count and log the plays of a gap that Kafka does not have any more, if there are any.

@@ -61,14 +61,14 @@ class TopicGuard:
     by it before it is folded; that sends no request, except for partitions that are not known yet or go back.
     """
 
-    def __init__(self, store: UserStore, outbox: Outbox, settings: Settings, fetched_id: Callable[[], str]) -> None:
+    def __init__(self, store: UserStore, outbox: Outbox, settings: Settings, fetched_id: Callable[[str], str]) -> None:
         """Guard the partitions of `store`.
 
         Args:
             store: The partitions.
             outbox: Publishes which topics the state belongs to.
             settings: All settings.
-            fetched_id: Returns the id by which plays are fetched, empty before the first fetch.
+            fetched_id: Returns the id by which a topic is fetched, empty before its first fetch.
         """
         self._store, self._outbox, self._settings = store, outbox, settings
         self._fetched_id = fetched_id
@@ -169,29 +169,34 @@ class TopicGuard:
         return delivered.last if delivered is not None and is_open else -1
 
     async def verify(self, partitions: Sequence[int], plays: TopicIdentity, write: Write) -> None:
-        """Compare partitions with the topic of plays, and let a state without an id adopt the present one.
+        """Compare partitions with the topic of plays.
+
+        A state without an id adopts the one by which its plays are fetched; before the first fetch, the present one.
 
         Raises:
             TopicChangedError: The topic is another one, or ends before a play that was processed.
+            LogReadError: Kafka does not answer. The partitions are verified again later.
         """
         check_partitions(self._names.plays, plays.partitions, self._settings.topics.partitions)
         ends, opened = await self._cluster.ends({self._names.plays: partitions}), list[int]()
+        plays_id, verified = self._fetched_id(self._names.plays) or plays.topic_id, dict[int, PartitionState]()
         for partition in partitions:
             state = self._store.partitions.get(partition)
             if state is None:
                 continue
             if not state.epoch.topic_id and self._published is not None:
-                check_published_plays(self._names.plays, plays.topic_id, self._published.plays_id)
+                check_published_plays(self._names.plays, plays_id, self._published.plays_id)
             seen = self._last_delivered(partition)
             check_plays(state, partition, self._names.plays, plays.topic_id, ends[self._names.plays, partition], seen)
             if seen < 0 and self._verified.get(partition) is not state:
                 opened.append(partition)
             if not state.epoch.topic_id:
-                adopted = PlaysEpoch(state.epoch.epoch, plays.topic_id)
+                adopted = PlaysEpoch(state.epoch.epoch, plays_id)
                 await write(partition, [(EPOCH_KEY, adopted.encode())])
-            self._verified[partition] = state
+            verified[partition] = state
         if opened:
             await self._lost.measure(opened)
+        self._verified |= verified
 
     async def watch(self, turn: asyncio.Lock, write: Write) -> None:
         """Check plays and changelog every second, and the other topics less often; `turn` is the lock of groups.
@@ -233,7 +238,6 @@ class TopicGuard:
         for partition, before in known.items():
             check_changelog(before, partition, changelog, identities[changelog].topic_id, ends[changelog, partition])
             check_plays(before, partition, plays, identities[plays].topic_id, ends[plays, partition], seen[partition])
-        check_fetched(plays, identities[plays].topic_id, self._fetched_id())
         if any(self._verified.get(partition) is not state for partition, state in states.items()):
             async with turn:
                 await self._verify_present(sorted(states), write)
@@ -257,6 +261,10 @@ class TopicGuard:
             self._published = topics
 
     async def _check_partitions(self) -> None:
-        """Check that all topics with the partitions of plays have the number of the settings."""
+        """Check that all topics with the partitions of plays have the number of the settings.
+
+        Those that are fetched must be the present ones: by an id of before, a fetch of a changelog would never end.
+        """
         for name, identity in (await self._cluster.identify(self._alike)).items():
             check_partitions(name, identity.partitions, self._settings.topics.partitions)
+            check_fetched(name, identity.topic_id, self._fetched_id(name))

@@ -64,7 +64,7 @@ def check_fetched(topic: str, topic_id: str, fetched_id: str) -> None:
     if fetched_id and fetched_id != topic_id:
         message = (
             f"Topic {topic} is another topic now: its id is {topic_id}, and this worker fetches the one with id "
-            f"{fetched_id}. No play of the new topic was learnt. Start the worker again."
+            f"{fetched_id}. Start the worker again."
         )
         raise TopicChangedError(message)
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.types import (
@@ -174,12 +174,12 @@ class TopicIds:
             if name not in self._ids:
                 await self._identify(name, node_id)
         answer = await self._send(node_id, _FetchById(request, self._ids), **options)
-        by_name = _ByName([(self._names[topic_id], _lean(partitions)) for topic_id, partitions, _ in answer.topics])
-        if any(
-            part[1] == UnknownTopicOrPartitionError.errno for _, partitions in by_name.topics for part in partitions
-        ):
+        if answer.error_code:  # it has no partitions then: aiokafka would fetch again at once
+            raise for_code(answer.error_code)
+        topics = [(self._names[topic_id], _lean(partitions)) for topic_id, partitions, _ in answer.topics or ()]
+        if any(error == UnknownTopicOrPartitionError.errno for _, parts in topics for _, error, *_ in parts):
             await asyncio.sleep(GONE_S)
-        return by_name
+        return _ByName(topics)
 
     async def _identify(self, name: str, node_id: int) -> None:
         topic_id = await topic_id_of(self._client, name, node_id)

@@ -1,6 +1,7 @@
 """Ids and partitions of topics that have to exist, asked until a broker knows all of them."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer
@@ -15,8 +16,21 @@ AGAIN_S = 0.1
 """Pause before the next request."""
 
 
+class UnknownTopicError(LogReadError):
+    """No broker knows a topic.
+
+    Attributes:
+        topic: Its name.
+    """
+
+    def __init__(self, topic: str) -> None:
+        """Name the topic."""
+        super().__init__(f"Topic {topic} does not exist; `playfold topics verify` checks all topics.")
+        self.topic = topic
+
+
 async def read_identities(
-    consumer: AIOKafkaConsumer, names: Sequence[str], kafka: KafkaSettings
+    consumer: AIOKafkaConsumer, names: Sequence[str], kafka: KafkaSettings, gone_s: float = math.inf
 ) -> dict[str, TopicIdentity]:
     """Return the identity of every topic.
 
@@ -26,18 +40,23 @@ async def read_identities(
         consumer: A started consumer.
         names: Names of topics.
         kafka: The cluster, and the seconds until all topics have to be known.
+        gone_s: Seconds after the first answer without a topic until it counts as deleted. A broker that has just
+            started may not know a topic for a moment.
 
     Raises:
+        UnknownTopicError: The brokers did not name a topic for `gone_s` seconds.
         LogReadError: A topic does not exist, a right on it is missing, or Kafka does not answer.
     """
     identities: dict[str, TopicIdentity] = {}
-    fault = "it names no such topic"
+    fault, clock, answered_at = "it names no such topic", asyncio.get_running_loop().time, math.inf
     try:
         async with asyncio.timeout(kafka.timeout_s):
             while missing := [name for name in names if name not in identities]:
+                if clock() - answered_at > gone_s:
+                    raise UnknownTopicError(missing[0])
                 try:
                     identities |= await identify_topics(consumer._client, missing)  # noqa: SLF001  no public call has ids
-                    fault = "it names no such topic"
+                    fault, answered_at = "it names no such topic", min(answered_at, clock())
                 except TopicAuthorizationFailedError as error:
                     rights = [Right("DESCRIBE", "topic", str(error.args[0]))]
                     raise LogReadError(describe_missing(kafka, rights)) from error

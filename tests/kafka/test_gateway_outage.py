@@ -66,6 +66,8 @@ def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(
             (place,) = post(client, play("ann", "i3"))
             assert read(client, "ann", place, wait_ms=10_000)["reflected"]
         assert process.running
-        assert ["intake_lost_kafka", "intake_found_kafka"] == [
+        lost_kafka, *between, found_kafka = [
             event["event"] for event in process.events() if event["event"].startswith("intake_")
         ]
+        assert ("intake_lost_kafka", "intake_found_kafka") == (lost_kafka, found_kafka)
+        assert {"intake_not_connected"} >= set(between)

@@ -59,9 +59,9 @@ class OutcomeFeed:
         """Drop the outcomes of an earlier topic of plays: its offsets are those of other events.
 
         Args:
-            topic_id: Id of the topic of plays on the cluster; None: there is none.
+            topic_id: Id of the topic of plays on the cluster; None: the broker that answered knows no such topic.
         """
-        if topic_id == self._topic_id:
+        if topic_id is None or topic_id == self._topic_id:  # one broker may not know the topic for a moment
             return
         self._spans.clear()
         if self._topic_id is not None:

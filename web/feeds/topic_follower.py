@@ -142,11 +142,14 @@ class TopicFollower:
 
     async def reached(self) -> frozenset[int]:
         """Ask Kafka for the ends, and return the partitions whose lists are all in the view."""
-        consumer, tps = self._consumer, [tp for tp in self._places if tp.topic == self._lists]
+        consumer, places = self._consumer, self._places
+        tps = [tp for tp in places if tp.topic == self._lists]
         if consumer is None:
             return frozenset()
         ends = await consumer.end_offsets(tps)
-        return frozenset(tp.partition for tp in tps if self._places[tp] >= ends[tp])
+        if places is not self._places:  # a topic that was made again has other ends
+            return frozenset()
+        return frozenset(tp.partition for tp in tps if places[tp] >= ends[tp])
 
     @property
     def behind(self) -> int:

@@ -16,6 +16,8 @@ from streams.topics.topics import topic_names
 
 WATCH_S = 1.0
 """Seconds between two polls of the ids."""
+GONE_S = 3.0
+"""Seconds after the first answer without a topic until it counts as deleted."""
 ASK_S = 5.0
 """Longest wait for the id of a topic."""
 
@@ -50,7 +52,8 @@ class ViewTopics:
         self._settings, self._view = settings, view
         self._kinds = kinds_of_topics(settings)
         self._known = dict(zip(self._kinds, view.identity.decode().split(","), strict=False))
-        self._earlier: dict[str, str] = {}
+        self._earlier: dict[str, set[str]] = {name: set() for name in self._kinds}
+        self._unknown_since: dict[str, float] = {}
         self.gone: frozenset[str] = frozenset()
         self.remade: dict[str, str] = {}
 
@@ -64,19 +67,23 @@ class ViewTopics:
             await asyncio.sleep(WATCH_S)
 
     def _take(self, name: str, printed_id: str | None) -> None:
-        """Compare the id of a topic; a broker that is behind may still give the id before the last one."""
-        self.gone = self.gone - {name} if printed_id is not None else self.gone | {name}
+        """Compare the id of a topic; a broker that is behind may still give an earlier id, or none."""
+        now = asyncio.get_running_loop().time()
         if printed_id is None:
+            if now - self._unknown_since.setdefault(name, now) > GONE_S:
+                self.gone |= {name}
             return
+        self._unknown_since.pop(name, None)
+        self.gone -= {name}
         topic_id = _as_uuid(printed_id)
         if not self._known.get(name):
             self._known[name] = topic_id
-        elif topic_id not in (self._known[name], self._earlier.get(name)):
+        elif topic_id != self._known[name] and topic_id not in self._earlier[name]:
             self.remade[name] = topic_id
 
     def drop(self, name: str) -> None:
         """Remove the records of a topic that was made again from the view, which belongs to the new topic then."""
-        self._earlier[name] = self._known[name]
+        self._earlier[name].add(self._known[name])
         self._known[name] = self.remade.pop(name)
         self._view.remove_topic(self._kinds[name], name, identity_of(self._known, self._settings))
 

@@ -172,8 +172,8 @@ async def test_kafka_that_does_not_acknowledge_is_a_sentence(scene: Scene) -> No
     scene.outbox.refused.clear()
 
     assert (
-        f"Kafka at 127.0.0.1:19092 did not acknowledge records of {TOPIC} within 1 s (KafkaError('no')); "
-        "it may have them all the same. Nothing is lost: the next start writes the popular lists again."
+        f"Kafka at 127.0.0.1:19092 did not take records of {TOPIC} (KafkaError('no')); "
+        "it may have some of them all the same. Nothing is lost: the next start writes the popular lists again."
         == str(caught.value)
     )
     assert 2 == await scene.publish()

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 import pytest
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import UnknownError, UnknownTopicOrPartitionError
 from aiokafka.protocol.fetch import FetchRequest
 
 from streams.fetch.fetch_by_id import TopicIds, _FetchById, _Request, _Response
@@ -90,6 +90,15 @@ async def test_another_topic_is_an_unknown_one(error: int) -> None:
 
     assert UnknownTopicOrPartitionError.errno == response.topics[0][1][0][1]
     assert 0.1 <= asyncio.get_running_loop().time() - began
+
+
+async def test_an_error_of_the_whole_request_is_raised() -> None:
+    """Aiokafka pauses after it; an answer without partitions would make it fetch again at once."""
+    client = Client(_Response(0, -1, 0, [], NO_TAGS).encode())
+    TopicIds(client)
+
+    with pytest.raises(UnknownError):
+        await client.send(1, BY_NAME)
 
 
 async def test_a_topic_that_a_broker_does_not_know_is_asked_for_again() -> None:

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from streams.readers import topic_identities as module
 from streams.readers.log_reader import LogReadError
-from streams.readers.topic_identities import read_identities
+from streams.readers.topic_identities import UnknownTopicError, read_identities
 from streams.topics.identity import TopicIdentity
 from tests.support.settings import settings_with
 from tests.support.virtual_time import now_s
@@ -73,3 +73,15 @@ async def test_a_missing_right_is_an_error_at_once(monkeypatch: pytest.MonkeyPat
         await read(monkeypatch, TopicAuthorizationFailedError("plays"))
 
     assert 0 == now_s()
+
+
+async def test_a_topic_is_gone_seconds_after_the_first_answer_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors before that answer say nothing about topics."""
+    answers = Brokers(*[KafkaConnectionError("gone")] * 30, {"plays"})
+    monkeypatch.setattr(module, "identify_topics", answers.identify)
+
+    with pytest.raises(UnknownTopicError, match=r"^Topic changelog does not exist;") as caught:
+        await read_identities(CONSUMER, ["plays", "changelog"], KAFKA, 1.0)
+
+    assert "changelog" == caught.value.topic
+    assert now_s() == pytest.approx(3 + 1, abs=0.3)

@@ -150,6 +150,22 @@ async def test_the_outcomes_of_an_earlier_topic_are_dropped() -> None:
 
 
 @pytest.mark.virtual_time
+async def test_a_broker_that_does_not_know_the_topic_ends_no_waiting() -> None:
+    """It has just started; the topic is the same as before."""
+    feed = OutcomeFeed()
+    feed.follow_topic("first")
+    report(feed, 1, 5, ("learnt", 1))
+    waiting = asyncio.create_task(feed.wait([(1, 5), (1, 6)], 2.0))
+    await wait_idle()
+
+    feed.follow_topic(None)
+    feed.follow_topic("first")
+    report(feed, 1, 6, ("capped", 1))
+
+    assert {(1, 5): "learnt", (1, 6): "capped"} == await waiting
+
+
+@pytest.mark.virtual_time
 async def test_the_first_topic_ends_no_waiting() -> None:
     """A gateway that has just started learns the id of the topic while its first requests wait."""
     feed = OutcomeFeed()

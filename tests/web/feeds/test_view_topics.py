@@ -16,7 +16,7 @@ from streams.topics.identity import format_id
 from streams.topics.topics import topic_names
 from tests.support.settings import settings_with
 from web.feeds import view_topics
-from web.feeds.view_topics import WATCH_S, ViewTopics, identity_of
+from web.feeds.view_topics import GONE_S, WATCH_S, ViewTopics, identity_of
 
 SETTINGS = settings_with(partitions=4)
 NAMES = topic_names(SETTINGS)
@@ -72,6 +72,9 @@ async def test_the_same_ids_are_the_same_topics(view: View, answers: dict[str, A
 
     answers |= {NAMES.catalog: None, NAMES.related_items: TopicAuthorizationFailedError()}
 
+    assert {} == await looked(topics)
+    assert frozenset() == topics.gone, "a broker that has just started knows no topic for a moment"
+    await asyncio.sleep(GONE_S)
     assert {} == await looked(topics)
     assert {NAMES.catalog} == topics.gone
     answers[NAMES.catalog] = 3
