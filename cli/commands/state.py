@@ -7,9 +7,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.commands.replay_result import note
 from cli.progress_bar import watched
-from jobs.topics.from_disk import FromDisk, describe_uncertain, write_from_disk
+from jobs.topics.from_disk import FromDisk, write_from_disk
 from jobs.topics.rebase import BEGINNING, END, Rebased
 from jobs.topics.rebase import rebase as move
 from streams.process.format_text import pluralize
@@ -44,8 +43,6 @@ def rebase(
     settings, begin = read_settings(), parse_start(start)
     with watched(quiet=as_json) as on_progress:
         written = asyncio.run(write_from_disk(settings, on_progress)) if from_disk else None
-        if written is not None and written.uncertain:
-            note(describe_uncertain(written.uncertain))
         rebased = asyncio.run(move(settings, begin, on_progress, force=force))
     if as_json:
         typer.echo(msgspec.json.encode(rebased))

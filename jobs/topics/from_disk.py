@@ -1,6 +1,6 @@
 """Writes the states on this machine to a changelog that was made again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +69,7 @@ async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> 
     Step 1: produce all records of a partition, its epoch too, and await every acknowledgement.
     Step 2: take the committed offset back to the plays that the state contains. After a crash of the machine or of a
         worker it lags behind the changelog, and the records in between were in the former changelog alone. If the
-        state does not say which plays of its epoch it contains, the offset stays, and the result names the partition.
+        state does not say which plays of its epoch it contains, the offset stays, and a note names the partition.
     Step 3: remove the folders of the partition, the newest one last; workers rebuild them from the changelog.
 
     A state that belongs to the present changelog stays as it is. A killed run is repeated: the same records twice are
@@ -96,10 +96,14 @@ async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> 
             result.written[partition] = wrote.n_records
             # Step 2
             await _take_back(settings, partition, wrote, topics, result)
+            if partition in result.uncertain:
+                # The next run after a killed one does not know it.
+                note = describe_uncertain(partition, result.uncertain[partition])
+                on_progress(JobProgress(note, is_note=True))
             # Step 3
             remove_states(folders, newest)
             on_progress(JobProgress(WRITING, partition + 1, n_partitions))
-    await check_missing(settings, result)
+    await _check_missing(settings, result)
     return result
 
 
@@ -192,13 +196,12 @@ def uncertain_offset(wrote: Wrote, plays_id: str, offsets: GroupOffsets | None) 
     return offsets.committed if offsets.committed is not None and offsets.committed > offsets.start else None
 
 
-def describe_uncertain(committed: Mapping[int, int]) -> str:
-    """Return a sentence on partitions whose states may lack plays, by their committed offsets."""
-    places = ", ".join(f"{partition}: {offset:,}" for partition, offset in sorted(committed.items()))
+def describe_uncertain(partition: int, committed: int) -> str:
+    """Return a sentence on a partition whose state may lack plays before its committed offset."""
     return (
-        "The states of these partitions have no play since the last rebase or repartition, and their committed offsets "
-        f"stay (by partition): {places}. Plays since then that a disk lacks are not learned, unless you run `playfold "
-        "state rebase --force --from TIME` with the time of that rebase or repartition."
+        f"The state of partition {partition} has no play since the last rebase or repartition, and its committed "
+        f"offset stays: {committed:,}. Plays since then that the disk lacks are not learned, unless you run `playfold state "
+        "rebase --force --from TIME` with the time of that rebase or repartition."
     )
 
 
@@ -232,7 +235,7 @@ def _batches(state: PartitionState) -> Iterator[list[Item]]:
         yield batch
 
 
-async def check_missing(settings: Settings, result: FromDisk) -> None:
+async def _check_missing(settings: Settings, result: FromDisk) -> None:
     """Check that the changelog has records of every partition that has no state on this machine.
 
     Raises:
@@ -250,6 +253,4 @@ async def check_missing(settings: Settings, result: FromDisk) -> None:
             f"changelog is empty: {numbers}. Run `playfold state rebase --from-disk` on the machine with their states; "
             "or run `playfold state rebase` alone, and their listeners begin without a history."
         )
-        if result.uncertain:
-            message += f" {describe_uncertain(result.uncertain)}"
         raise MoveError(message)

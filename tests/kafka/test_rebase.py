@@ -6,10 +6,10 @@ import shutil
 import msgspec
 import pytest
 
-from jobs.progress import no_progress
+from jobs.progress import JobProgress, no_progress
 from jobs.topics import rebase as module
 from jobs.topics.errors import MoveError
-from jobs.topics.from_disk import write_from_disk
+from jobs.topics.from_disk import describe_uncertain, write_from_disk
 from jobs.topics.group import commit_offsets
 from jobs.topics.rebase import END, Rebased, rebase
 from jobs.user_requests.send import send_and_wait
@@ -187,9 +187,14 @@ async def test_partitions_whose_disk_has_no_play_of_its_epoch_are_named(settings
     await apply_all(settings, 1)  # which the disk lacks
     remake(settings, names.users_changelog)
 
-    done = await write_from_disk(settings, no_progress)
+    steps = list[JobProgress]()
+
+    done = await write_from_disk(settings, steps.append)
 
     committed = await committed_of(settings)
+    assert [describe_uncertain(*place) for place in done.uncertain.items()] == [
+        step.name for step in steps if step.is_note
+    ]
     assert {partition: offset for partition, offset in committed.items() if offset} == done.uncertain
     assert {} == done.taken_back
     assert 2 * len(LISTENERS) == sum(done.uncertain.values())

@@ -1,12 +1,8 @@
 """The options and the output of `playfold state rebase`."""
 
-import json
-from typing import Any
-
 import pytest
 import typer
 
-from cli.commands import state
 from cli.commands.state import describe_rebased, describe_written, parse_start
 from jobs.topics.from_disk import FromDisk
 from jobs.topics.rebase import Rebased
@@ -52,31 +48,3 @@ def test_records_from_the_disk_are_counted() -> None:
         "12 records of 1 partition were written. "
         "Workers go on behind the last play on the disk, at these offsets (by partition): 0: 1,200."
     ) == describe_written(FromDisk({0: 12}, [], {0: 1_200}, {}))
-
-
-@pytest.mark.parametrize("as_json", [True, False])
-def test_partitions_that_may_lack_plays_are_named(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    as_json: bool,  # noqa: FBT001
-) -> None:
-    """Beside the result, before the rebase that may fail, with the way out."""
-
-    async def write_from_disk(*_: Any) -> FromDisk:
-        return FromDisk({0: 12, 1: 3}, [], {}, {1: 1_200})
-
-    async def move(*_: Any, **__: Any) -> Rebased:
-        return Rebased(epoch=1, plays_id="abc", starts={})
-
-    monkeypatch.setattr(state, "write_from_disk", write_from_disk)
-    monkeypatch.setattr(state, "move", move)
-
-    state.rebase(from_disk=True, as_json=as_json)
-
-    said = capsys.readouterr()
-    assert (
-        "The states of these partitions have no play since the last rebase or repartition, and their committed offsets "
-        "stay (by partition): 1: 1,200. Plays since then that a disk lacks are not learned, unless you run `playfold "
-        "state rebase --force --from TIME` with the time of that rebase or repartition.\n"
-    ) in said.err
-    assert not as_json or {"epoch": 1, "plays_id": "abc", "starts": {}} == json.loads(said.out)

@@ -1,19 +1,13 @@
 """The states on a disk that are written to a changelog."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
 
 from jobs.topics import from_disk as module
-from jobs.topics.errors import MoveError
 from jobs.topics.from_disk import (
-    FromDisk,
     Wrote,
-    check_missing,
+    describe_uncertain,
     find_newest,
     offset_to_take_back,
     remove_states,
@@ -22,8 +16,6 @@ from jobs.topics.from_disk import (
 from state.users.partition import PartitionState, Place
 from streams.positions import position_of
 from streams.readers.lag import GroupOffsets
-from streams.readers.log_reader import Span
-from tests.support.settings import settings_with
 
 PRESENT, FORMER, EARLIER = "present-id", "former-id", "earlier-id"
 
@@ -122,18 +114,10 @@ def test_a_state_without_a_play_of_its_epoch_may_lack_plays(
     assert expected == uncertain_offset(wrote, "plays-id", GroupOffsets(committed, 4, 20))
 
 
-async def test_an_error_names_partitions_that_may_lack_plays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its states are written and removed, so a later run does not know them."""
-
-    @asynccontextmanager
-    async def reader(*_: Any) -> AsyncIterator[None]:
-        yield None
-
-    async def spans_of(_: None, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Span]:
-        return dict.fromkeys(partitions, Span(0, 0))
-
-    monkeypatch.setattr(module, "reader", reader)
-    monkeypatch.setattr(module, "spans_of", spans_of)
-
-    with pytest.raises(MoveError, match=r"changelog is empty: 1\. .* without a history\. The states .*: 0: 15\. Plays"):
-        await check_missing(settings_with(), FromDisk({0: 3}, [1], {}, {0: 15}))
+def test_a_note_names_the_partition_and_the_way_out() -> None:
+    """With the offset that stays."""
+    assert (
+        "The state of partition 1 has no play since the last rebase or repartition, and its committed offset stays: "
+        "1,200. Plays since then that the disk lacks are not learned, unless you run `playfold state rebase --force "
+        "--from TIME` with the time of that rebase or repartition."
+    ) == describe_uncertain(1, 1_200)
