@@ -200,8 +200,8 @@ def describe_uncertain(partition: int, committed: int) -> str:
     """Return a sentence on a partition whose state may lack plays before its committed offset."""
     return (
         f"The state of partition {partition} has no play since the last rebase or repartition, and its committed "
-        f"offset stays: {committed:,}. Plays since then that the disk lacks are not learned, unless you run `playfold state "
-        "rebase --force --from TIME` with the time of that rebase or repartition."
+        f"offset stays: {committed:,}. Plays since then that the disk lacks are not learned, unless you run `playfold "
+        "state rebase --force --from TIME` with the time of that rebase or repartition."
     )
 
 
