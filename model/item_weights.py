@@ -92,6 +92,17 @@ def item_weights_plain(histories: Histories, half_lives: HalfLives, weight_max: 
     return ItemWeights(np.array(starts, np.int64), *columns)
 
 
+def item_counts(histories: Histories) -> Starts:
+    """Return how many items each history has, shape (n,); an item with signals for and against it counts twice.
+
+    >>> item_counts(Histories(np.array([0, 3]), np.array([7, 8, 7], np.uint64), *[np.ones(3, np.float32)] * 3)).tolist()
+    [2]
+    """
+    starts = as_kernel_array(histories.starts, np.int64)
+    columns = as_kernel_array(histories.item_keys, np.uint64), as_kernel_array(histories.values, np.float32)
+    return lengths_of(previous_signals(starts, *columns).item_starts)
+
+
 def signal_counts(histories: Histories) -> Counts:
     """Return how many signals of its item, with its sign, the history of each entry holds, shape (h,).
 

@@ -4,11 +4,10 @@ import numpy as np
 
 from agents.group_context import GroupContext
 from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
-from model.arrays import Codes, Doubles, Flags, Keys, Rows, lengths_of
-from model.decay import NO_DECAY
+from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.evaluation.live_ranks import DEPTH, GroupSignals, PlaceTable, ScoredPlays, live_ranks, place_table
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
-from model.item_weights import item_weights
+from model.item_weights import item_counts
 from model.ragged import RaggedKeys
 from model.repeat_rule import known_excluded
 from state.catalog.item_catalog import ItemCatalog
@@ -100,7 +99,7 @@ class LiveQuality:
         users = events.starts.searchsorted(ranks.places, side="right") - 1
         entries = np.zeros(len(ranks.places), ENTRY)
         entries["own"], entries["popular"] = ranks.own, ranks.popular
-        entries["history"] = history_kinds(lengths_of(item_weights(before.histories, NO_DECAY).starts)[users])
+        entries["history"] = history_kinds(item_counts(before.histories)[users])
         entries["fresh"] = _fresh(events.item_keys[ranks.places], generation)
         entries["generation"] = before.header["generation_key"][users]
         self.window.add(entries)
