@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(settings: Settings, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playfold command in a folder."""
-    return run_forked(settings, *arguments, folder=folder)
+    return run_forked(settings, *arguments, folder=folder, timeout_s=60)
 
 
 def answer_of(settings: Settings, folder: Path, *arguments: str) -> dict[str, Any]:

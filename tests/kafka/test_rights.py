@@ -20,7 +20,7 @@ from streams.reference.schemas import FOLDER
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
-from tests.support.forked import run_forked
+from tests.support.forked import run_forked, run_started
 from tests.support.plays import play_record, plays_of_neighbours
 from tests.support.topics import await_folded, lists, send, values, worker
 from tests.support.wait import block_until
@@ -90,7 +90,7 @@ def test_an_item_is_hidden_and_comes_back(small: Settings) -> None:
 
         hidden = run_forked(small, "hide", "u0", item)
         block_until(lambda: item not in lists(small)["u0"].items, 10)
-        back = run_forked(small, "unhide", "u0", item)
+        back = run_started(small, "unhide", "u0", item)
         block_until(lambda: item in lists(small)["u0"].items, 10)
 
     assert hidden.stdout.startswith(f"{item} is hidden from u0 (partition 0): ")

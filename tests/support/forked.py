@@ -1,7 +1,9 @@
 """Commands of playfold that a test runs to their end, each in a process forked from one that has the imports.
 
-The imports of a command take longer than most commands do. Otherwise a forked process is like a started one: it has an
-environment, a folder, streams and a status of its own, and nothing of the test's process, from which it is not forked.
+The imports of a command take longer than most commands do. A forked process has an environment, a folder, streams and
+a status of its own, and nothing of the test's process, from which it is not forked. It does not show whether a command
+imports what it needs by itself, and it ends with `os._exit`. `tests/acceptance/test_secrets.py` starts nearly all
+commands; tests of the others start theirs, most with `run_started`.
 """
 
 import multiprocessing
@@ -9,7 +11,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from cli.main import main
@@ -30,30 +34,41 @@ def run_forked(
     """Run a command of playfold in a folder, and return its status, stdout and stderr.
 
     Raises:
-        subprocess.TimeoutExpired: It did not end within `timeout_s` seconds; it is killed.
+        subprocess.TimeoutExpired: It did not end within `timeout_s` seconds; it is killed, as it is if the test ends.
     """
     with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
         streams = Path(output.name), Path(errors.name)
         process = _CONTEXT.Process(target=_run, args=(arguments, environment_of(settings), folder, streams))
-        process.start()
-        process.join(timeout_s)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
+        status = _end_within(process, timeout_s)
+        if status is None:
             raise subprocess.TimeoutExpired(arguments, timeout_s, output.read(), errors.read())
-        status = process.exitcode
-        process.close()
         return subprocess.CompletedProcess(arguments, status, output.read().decode(), errors.read().decode())
 
 
 def run_started(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a started process: one test of each command does so."""
+    """Run a command in a process that is started."""
     command = [sys.executable, "-m", "cli.main", *arguments]
     return subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
 
 
+def _end_within(process: ForkServerProcess, timeout_s: float) -> int | None:
+    """Run a process to its end, and return its status; None if it had to be killed.
+
+    The time-out of a test raises its error in here. Without the kill, Python would wait for the process at its own end.
+    """
+    process.start()
+    try:
+        process.join(timeout_s)
+        return process.exitcode
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+
+
 def _run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, streams: tuple[Path, Path]) -> None:
     """Be the process of a command: a text with which it exits, or a traceback, goes to stderr."""
+    threading.Thread(target=_follow_test, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -65,3 +80,11 @@ def _run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path,
     sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115  the same
     sys.argv = ["playfold", *arguments]
     main()
+
+
+def _follow_test() -> None:
+    """End this process when that of the test has ended without killing it. The fork server ends after its processes."""
+    test = multiprocessing.parent_process()
+    assert test is not None
+    test.join()
+    os._exit(1)

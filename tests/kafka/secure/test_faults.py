@@ -301,7 +301,7 @@ def test_a_command_ends_with_the_sentence(command: tuple[str, ...], settings_of:
     (tmp_path / "items.jsonl").write_text('{"item_id": "song", "title": "Song"}\n')
     arguments = [part.format(plays=tmp_path / "plays.csv", items=tmp_path / "items.jsonl") for part in command]
 
-    ended = run_forked(settings, *arguments)
+    ended = run_forked(settings, *arguments, timeout_s=60)  # never a retry without end
 
     sentence = REJECTED.format(at=settings.kafka.brokers, user=SUPER, mechanism=SCRAM)
     assert 1 == ended.returncode
@@ -313,7 +313,7 @@ def test_the_doctor_reports_the_sentence(settings_of: MakeSettings) -> None:
     """It is a finding about the broker, and the status is 1."""
     settings = settings_of("SECURE", SCRAM, kafka_password=Password("wrong"))
 
-    ended = run_forked(settings, "doctor", "--json")
+    ended = run_forked(settings, "doctor", "--json", timeout_s=60)
 
     assert 1 == ended.returncode
     assert REJECTED.format(at=settings.kafka.brokers, user=SUPER, mechanism=SCRAM) in ended.stdout
