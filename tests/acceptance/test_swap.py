@@ -24,8 +24,9 @@ from tests.support.plays import play_record
 from tests.support.wait import wait_until
 
 USERS, ITEMS, FACTORS = 800, 300, 16
-PLAYS, PLAYS_PER_S = 7_000, 500
-STRANGERS = 20
+PLAYS_MAX, PLAYS_PER_S = 40_000, 500
+"""Plays are sent until the last swap of those that are announced meanwhile."""
+STRANGERS, STRANGER_EVERY = 20, 70
 WAIT_S = 20.0
 
 
@@ -123,12 +124,12 @@ def sentences(scene: Scene) -> list[str]:
 
 async def live_through(scene: Scene) -> str:
     """Swap while plays flow, and return the generation that is announced last."""
-    plays = made_up_plays(PLAYS, USERS, ITEMS, scene.rng)
-    for number in range(0, PLAYS, PLAYS // (5 * STRANGERS)):  # of items that no generation knows
-        plays.insert(number, play_record(f"stranger{number % STRANGERS}", "unheard-of"))
+    plays, enough = made_up_plays(PLAYS_MAX, USERS, ITEMS, scene.rng), asyncio.Event()
+    for number in range(PLAYS_MAX // STRANGER_EVERY):  # of items that no generation knows
+        plays[number * STRANGER_EVERY] = play_record(f"stranger{number % STRANGERS}", "unheard-of")
     for worker in scene.chaos.workers.values():
         await asyncio.to_thread(worker.await_ready, 60)
-    sending = asyncio.create_task(load(scene.settings, plays, PLAYS_PER_S))
+    sending = asyncio.create_task(load(scene.settings, plays, PLAYS_PER_S, enough))
     await asyncio.sleep(2)
     second = await asyncio.to_thread(scene.published, ITEMS)
     await scene.told("generation_swapped", generation=second)
@@ -152,7 +153,8 @@ async def live_through(scene: Scene) -> str:
     await asyncio.sleep(1)
     await scene.announce(scene.first)
     await scene.told("generation_swapped", generation=scene.first)
-    await sending
+    enough.set()
+    assert len(await sending) < len(plays), "All plays were sent before the last swap."
     await scene.chaos.until_idle(60)
     await scene.all_swept(scene.first)
     await scene.announce(third)  # which is whole again; a list that no play changed goes out with it
