@@ -2,7 +2,7 @@
 
 The imports of a command take longer than most commands do. A forked process has an environment, a folder, streams and
 a status of its own, and nothing of the test's process, from which it is not forked. It does not show whether a command
-imports what it needs by itself, and it ends with `os._exit`. `tests/acceptance/test_secrets.py` starts nearly all
+has all of its imports, and it ends with `os._exit`. `tests/acceptance/test_secrets.py` starts nearly all
 commands; tests of the others start theirs, most with `run_started`.
 """
 

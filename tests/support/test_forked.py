@@ -1,4 +1,4 @@
-"""Commands that a test runs end with it, whatever ends the test."""
+"""Commands that a test runs end with the test, however it ends."""
 
 import multiprocessing
 import os
