@@ -19,6 +19,7 @@ from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
 from state.catalog.item_catalog import ItemCatalog
+from state.errors import StateError
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from state.lists.popularity import LivePopularity
@@ -27,7 +28,6 @@ from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
 from state.users import learn
 from state.users.store import add_user_table
-from state.users.topic_rules import TopicChangedError
 from streams.connection.rights import describe_missing, find_refused
 from streams.connection.start import ConnectionWatch
 from streams.consumer.faust_app import create_app, topic_of_bytes
@@ -210,7 +210,7 @@ class Worker:
         """Wait until Faust stops by itself, which is always an error."""
         await self._app.wait_until_stopped()
         reason = self._app.crash_reason
-        if isinstance(reason, TopicChangedError):
+        if isinstance(reason, StateError):
             raise reason
         right = find_refused(reason)
         if right is not None:

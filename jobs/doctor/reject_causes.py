@@ -49,6 +49,10 @@ TWICE = Cause(
     "Encode the event once. In Kafka Connect, set value.converter=org.apache.kafka.connect.storage.StringConverter.",
 )
 SEVERAL = Cause("the value is an array of events", "Send one record for each event.")
+BATCH = Cause(
+    "a whole batch of records cannot be decoded",
+    "`playfold rejects list` has each reason: check the producer's compression, and the disks of the brokers.",
+)
 SECONDS = Cause("played_at_ms is in seconds", "Send milliseconds since 1970.")
 FINE_TIMES = Cause("played_at_ms is in microseconds or nanoseconds", "Send milliseconds since 1970.")
 _SPELLED = {
@@ -60,6 +64,8 @@ _SPELLED = {
 def cause_of(rejected: RejectedPlay) -> Cause:
     """Return the cause of a reject; of an unknown one, the reason of the worker."""
     key, value = rejected.key or b"", rejected.value
+    if rejected.last_offset is not msgspec.UNSET:  # its bytes are those of a batch, and no value
+        return BATCH
     if rejected.reason == OTHER_KEY.says:
         return _cause_of_key(key)
     reason = printable(rejected.reason)

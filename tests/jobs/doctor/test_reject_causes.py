@@ -23,6 +23,21 @@ def cause(value: bytes | dict[str, Any] | list[Any] | str, key: bytes | None = b
     )
 
 
+def test_the_bytes_of_a_batch_are_no_value() -> None:
+    """They begin with the zero byte of its offset, as a value of a schema registry does."""
+    rejected = RejectedPlay(
+        topic="plays",
+        partition=0,
+        offset=7,
+        reason="a batch of 5 records cannot be read: the checksum is wrong",
+        key=None,
+        value=bytes(60),
+        last_offset=11,
+    )
+
+    assert "a whole batch of records cannot be decoded" == cause_of(rejected).says
+
+
 @pytest.mark.parametrize(
     ("key", "says", "do"),
     [
