@@ -31,6 +31,14 @@ GONE_S = 0.1
 """Pause after such an answer, which Kafka gives at once."""
 
 
+_TAGS = ("tags", TaggedFields)
+
+
+def _by_topic(*fields: Any) -> tuple[str, CompactArray]:
+    """Return the topics of a message, each with its id and its partitions of these fields."""
+    return "topics", CompactArray(("topic_id", Uuid), ("partitions", CompactArray(*fields, _TAGS)), _TAGS)
+
+
 class _Response(Response):
     API_KEY = 1
     API_VERSION = 13
@@ -38,31 +46,17 @@ class _Response(Response):
         ("throttle_time_ms", Int32),
         ("error_code", Int16),
         ("session_id", Int32),
-        (
-            "topics",
-            CompactArray(
-                ("topic_id", Uuid),
-                (
-                    "partitions",
-                    CompactArray(
-                        ("partition", Int32),
-                        ("error_code", Int16),
-                        ("highwater_offset", Int64),
-                        ("last_stable_offset", Int64),
-                        ("log_start_offset", Int64),
-                        (
-                            "aborted_transactions",
-                            CompactArray(("producer_id", Int64), ("first_offset", Int64), ("tags", TaggedFields)),
-                        ),
-                        ("preferred_read_replica", Int32),
-                        ("message_set", CompactBytes),
-                        ("tags", TaggedFields),
-                    ),
-                ),
-                ("tags", TaggedFields),
-            ),
+        _by_topic(
+            ("partition", Int32),
+            ("error_code", Int16),
+            ("highwater_offset", Int64),
+            ("last_stable_offset", Int64),
+            ("log_start_offset", Int64),
+            ("aborted_transactions", CompactArray(("producer_id", Int64), ("first_offset", Int64), _TAGS)),
+            ("preferred_read_replica", Int32),
+            ("message_set", CompactBytes),
         ),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 
@@ -79,31 +73,17 @@ class _Request(RequestStruct):
         ("isolation_level", Int8),
         ("session_id", Int32),
         ("session_epoch", Int32),
-        (
-            "topics",
-            CompactArray(
-                ("topic_id", Uuid),
-                (
-                    "partitions",
-                    CompactArray(
-                        ("partition", Int32),
-                        ("current_leader_epoch", Int32),
-                        ("fetch_offset", Int64),
-                        ("last_fetched_epoch", Int32),
-                        ("log_start_offset", Int64),
-                        ("max_bytes", Int32),
-                        ("tags", TaggedFields),
-                    ),
-                ),
-                ("tags", TaggedFields),
-            ),
+        _by_topic(
+            ("partition", Int32),
+            ("current_leader_epoch", Int32),
+            ("fetch_offset", Int64),
+            ("last_fetched_epoch", Int32),
+            ("log_start_offset", Int64),
+            ("max_bytes", Int32),
         ),
-        (
-            "forgotten_topics_data",
-            CompactArray(("topic_id", Uuid), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)),
-        ),
+        ("forgotten_topics_data", CompactArray(("topic_id", Uuid), ("partitions", CompactArray(Int32)), _TAGS)),
         ("rack_id", CompactString("utf-8")),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 

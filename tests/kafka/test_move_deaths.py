@@ -334,14 +334,20 @@ async def died(*_: object) -> None:
     raise DiedError
 
 
-async def test_topics_of_another_state_are_left_alone(moved: Moved) -> None:
-    """A worker that began on the new topics has made a state of its own."""
+async def make_two_states(moved: Moved) -> Moved:
+    """Have workers learn plays on the old topics, and other plays on the new ones."""
     old, new = moved
     await send_round(old, 0)
     await apply_all(old)
     create_topics(new)
     await send_round(new, 7)
     await apply_all(new)
+    return moved
+
+
+async def test_topics_of_another_state_are_left_alone(moved: Moved) -> None:
+    """A worker that began on the new topics has made a state of its own."""
+    old, new = await make_two_states(moved)
     before = sorted(await log_of(new, topic_names(new).users_changelog))
 
     with pytest.raises(MoveError, match=r"-users-changelog belongs to another state than the one to copy: it is in ep"):
@@ -352,12 +358,7 @@ async def test_topics_of_another_state_are_left_alone(moved: Moved) -> None:
 
 async def test_topics_with_records_are_left_alone(moved: Moved) -> None:
     """Topics of another group under the same prefix: their catalog or lists would get tombstones."""
-    old, new = moved
-    await send_round(old, 0)
-    await apply_all(old)
-    create_topics(new)
-    await send_round(new, 7)
-    await apply_all(new)
+    old, new = await make_two_states(moved)
     beside = override(new, group=f"{new.application.group}-beside")
     try:
         with pytest.raises(MoveError, match=r"generations has about 1 records, and no run of this command began to co"):

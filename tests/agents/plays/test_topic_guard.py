@@ -320,10 +320,13 @@ async def test_a_topic_is_gone_after_some_seconds(scene: Scene) -> None:
 
 
 async def test_positions_of_the_epoch_are_compared(scene: Scene) -> None:
-    """Offsets of the topic before say nothing about the end of this one."""
+    """Offsets of the topic before say nothing about the end of this one; those of the present epoch do."""
     scene.state.commit([(EPOCH_KEY, PlaysEpoch(1, "plays-id").encode())], Place(21, position_of(0, 5_000)))
-
     await scene.admit(0)
+    scene.state.commit([], Place(22, position_of(1, 5_000)))
+
+    with pytest.raises(TopicChangedError, match=r"ends at offset 100 in .* up to offset 5,000 "):
+        await scene.admit(0)
 
 
 def published(plays_id: str, changelog_id: str) -> bytes:

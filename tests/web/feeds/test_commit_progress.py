@@ -8,7 +8,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from state.gateway_view import View
-from streams.connection.credentials import CredentialsError
 from streams.messages.records import OutcomeSpan
 from streams.outbox import Outbox
 from streams.settings import Settings
@@ -16,6 +15,7 @@ from streams.topics.topics import TopicNames
 from tests.kafka.test_topic_identity import remake
 from tests.support.pulses import pulse_of
 from tests.support.settings import settings_with
+from tests.support.unreadable_token import UnreadableToken
 from tests.support.wait import wait_until
 from web.feeds import commit_progress
 from web.feeds.commit_progress import CommitProgress
@@ -106,23 +106,16 @@ async def test_a_token_that_cannot_be_read_for_a_moment_does_not_end_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every connection reads its file, which may be rewritten in place."""
-    view, looks = View(tmp_path / "view"), []
-
-    async def look(_: CommitProgress) -> None:
-        looks.append(1)
-        if len(looks) == 1:
-            message = "The token has an empty first line."
-            raise CredentialsError(message)
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(CommitProgress, "_look", look)
+    view = View(tmp_path / "view")
+    unreadable = UnreadableToken()
+    monkeypatch.setattr(CommitProgress, "_look", unreadable.read)
     settings = settings_with(data_dir=str(tmp_path))
     follower = TopicFollower(settings, view, lambda *_: None)
     made = CommitProgress(settings, follower, ListWaiters(), PresentEpoch("a"), OutcomeFeed())
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(made.run(), 5)
 
-    assert 2 == len(looks)
+    assert 2 == unreadable.n_reads
     view.close()
 
 
