@@ -23,7 +23,7 @@ from jobs.doctor.finding import Issue
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
-from state.storage.disk_space import disk_space_of
+from state.storage.disk_space import disk_space_of, on_one_disk
 from streams.connection.rights import MissingRightError
 from streams.messages.records import RejectedPlay
 from streams.readers.lag import lag_of
@@ -153,7 +153,7 @@ def probe_disks(settings: Settings) -> DiskUsage:
     """
     store, application = generation_store(settings).path, settings.application
     spaces = {"the data folder": disk_space_of(application.data_path)}
-    if disk_space_of(store) != spaces["the data folder"]:
+    if not on_one_disk(store, application.data_path):
         spaces["generations"] = disk_space_of(store)
     folders = {
         "states of workers": application.workers_path,

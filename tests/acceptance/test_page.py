@@ -197,6 +197,7 @@ def test_a_lost_connection_is_said_and_opened_again(browser: Browser, address: s
     """A stream that ends or is refused: the page says so, comes back, and moves the list from where it was."""
     with window(browser, f"{address}/?user=711", expected=("503", "ERR_")) as page:
         expect(page.locator("#connection")).to_have_text("live")
+        expect(page.locator("#rows .row").first).to_be_visible()  # moves are told against the list that was shown
         page.evaluate(
             "() => { window.states = []; new MutationObserver(() => window.states.push(document.querySelector("
             "'#connection').textContent)).observe(document.querySelector('#connection'), { childList: true }); }"

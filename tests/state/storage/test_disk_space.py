@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from state.storage import disk_space as disk_metrics
-from state.storage.disk_space import DiskMetrics, disk_space_of
+from state.storage.disk_space import DiskMetrics, disk_space_of, on_one_disk
 
 
 def test_the_space_is_that_of_the_folders_disk(tmp_path: Path) -> None:
@@ -41,3 +41,11 @@ def test_a_disk_that_does_not_answer_is_left_out(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(disk_metrics, "disk_space_of", broken)
 
     assert [] == list(DiskMetrics(tmp_path).collect())
+
+
+def test_folders_of_one_disk_are_on_one_disk_while_files_are_written(tmp_path: Path) -> None:
+    """The free space changes between two questions, so it does not identify a disk."""
+    (tmp_path / "written").write_bytes(b"1" * 100_000)
+
+    assert on_one_disk(tmp_path / "data" / "generations", tmp_path)
+    assert not on_one_disk(Path("/proc/self"), tmp_path)
