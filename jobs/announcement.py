@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.messages.records import Announcement, is_announcement_key
+from streams.messages.generations import Announcement, is_announcement_key
 from streams.outbox import Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings

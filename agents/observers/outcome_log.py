@@ -11,7 +11,7 @@ from model.arrays import Codes
 from state.users.event_columns import EventColumns
 from state.users.learn import OUTCOMES
 from streams.messages.outcomes import FORGOTTEN, PRIVATE, REJECTED
-from streams.messages.records import OutcomeSpan
+from streams.messages.pulse import OutcomeSpan
 from streams.positions import offset_of
 
 NAMES = (*OUTCOMES, REJECTED, PRIVATE, FORGOTTEN)

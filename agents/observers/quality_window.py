@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from model.arrays import Codes, Flags
 from model.evaluation.live_ranks import DEPTH
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, mean_of, share_of
-from streams.messages.records import Compared, ListQuality, Share
+from streams.messages.pulse import Compared, ListQuality, Share
 
 WINDOW = 10_000
 """Plays in the window. With a number of plays instead of a time, a hit rate is as exact at night as in the evening: to

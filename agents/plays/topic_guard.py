@@ -27,7 +27,7 @@ from state.users.topic_rules import (
 )
 from streams.connection.credentials import CredentialsError
 from streams.consumer.slices import Slice
-from streams.messages.records import StateTopics, state_topics_key
+from streams.messages.generations import StateTopics, state_topics_key
 from streams.outbox import Item, Outbox, UnacknowledgedError
 from streams.readers.log_reader import LogReadError, Span
 from streams.readers.state_topics import read_state_topics

@@ -14,7 +14,7 @@ from agents.observers.quality_window import by_generation, by_history, compared
 from state.generations.serving import Serving
 from state.users.store import UserStore
 from streams.connection.credentials import CredentialsError
-from streams.messages.records import LiveFigures, Pulse
+from streams.messages.pulse import LiveFigures, Pulse
 from streams.outbox import Outbox, OutboxError
 from streams.settings import Settings
 from streams.topics.topics import topic_names

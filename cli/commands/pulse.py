@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Share
 from streams.process.format_text import format_duration
 from streams.process.run_tasks import run_until_stopped
 from streams.readers.broadcast import Broadcast

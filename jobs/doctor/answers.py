@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from state.storage.disk_space import DiskSpace
-from streams.messages.records import Pulse, RejectedPlay, StateTopics
+from streams.messages.generations import StateTopics
+from streams.messages.pulse import Pulse
+from streams.messages.records import RejectedPlay
 from streams.readers.lag import GroupOffsets
 from streams.readers.log_reader import Span
 from streams.readers.open_transactions import OpenTransaction

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from jobs.doctor.answers import WorkerReport
 from jobs.doctor.finding import Finding, Issue, make_finding
 from jobs.doctor.rules import name_partitions
-from streams.messages.records import Pulse
+from streams.messages.pulse import Pulse
 from streams.process.format_text import format_duration, pluralize
 from streams.settings import Settings
 

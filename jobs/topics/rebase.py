@@ -12,7 +12,7 @@ from jobs.topics.group import await_no_members, commit_offsets
 from jobs.topics.scan import PartitionScan, scan_changelog
 from state.keys import EPOCH_KEY
 from state.users.plays_epoch import PlaysEpoch
-from streams.messages.records import StateTopics, state_topics_key
+from streams.messages.generations import StateTopics, state_topics_key
 from streams.outbox import Outbox
 from streams.positions import EPOCH_MAX
 from streams.readers.log_reader import Span, partitions_of, reader, spans_of

@@ -8,7 +8,7 @@ from jobs.topics.errors import MoveError
 from jobs.topics.plays_copy import OldPlays, Waiting
 from jobs.topics.rebase import Cluster, check_finished, describe_topics
 from jobs.topics.scan import PartitionScan, scan_changelog
-from streams.messages.records import CopiedPlays
+from streams.messages.generations import CopiedPlays
 from streams.readers.lag import lag_of
 from streams.readers.log_reader import Span
 from streams.readers.state_topics import latest_state_topics

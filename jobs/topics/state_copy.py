@@ -7,7 +7,7 @@ from jobs.topics.copy import LatestRecords, Place, Stray, TopicCopy, Winners, al
 from jobs.topics.source import Source
 from jobs.topics.winners import ChangelogRecords, ListRecords
 from state.keys import is_user
-from streams.messages.records import is_announcement_key
+from streams.messages.generations import is_announcement_key
 from streams.outbox import Item, Outbox
 from streams.partitioning import partition_of_bytes
 from streams.settings import Settings

@@ -13,7 +13,7 @@ from jobs.topics.rebase import Cluster, describe_topics, publish_topics
 from jobs.topics.scan import scan_changelog
 from state.keys import EPOCH_KEY
 from state.users.plays_epoch import UNFINISHED, PlaysEpoch
-from streams.messages.records import CopiedPlays, copied_plays_key
+from streams.messages.generations import CopiedPlays, copied_plays_key
 from streams.outbox import Outbox
 from streams.readers.log_reader import partitions_of, read_topic, reader, spans_of
 from streams.settings import Settings

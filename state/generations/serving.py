@@ -11,7 +11,7 @@ import msgspec
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation import Generation
 from state.generations.store import GenerationStore
-from streams.messages.records import Announcement, is_announcement_key
+from streams.messages.generations import Announcement, is_announcement_key
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from streams.files.times import LocalTimes, moment_ms
 from streams.messages.events import Play
-from streams.messages.records import DAY_MS
+from streams.messages.fields import DAY_MS
 
 ID_LENGTH_MAX, TYPE_LENGTH_MAX = 128, 32
 _TYPE = f"^[a-z][a-z0-9_-]{{0,{TYPE_LENGTH_MAX - 1}}}$"

@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from streams.messages.fields import Duration, ItemId, UserId
 from streams.messages.odd_hints import Hints, OnOdd, ignore_odd
-from streams.messages.records import Duration, ItemId, UserId
 from streams.process.format_text import decode_reason
 
 IsCopy = Annotated[

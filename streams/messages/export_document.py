@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from streams.messages.records import EpochMs, Recommendations, RejectedPlay, UserId
+from streams.messages.fields import EpochMs, UserId
+from streams.messages.records import Recommendations, RejectedPlay
 
 FORMAT = 1
 Key = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="A 64-bit key, as 16 hexadecimal digits.")]

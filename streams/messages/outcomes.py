@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from streams.messages.records import OutcomeSpan
+from streams.messages.pulse import OutcomeSpan
 
 LEARNED = frozenset({"learnt", "trimmed"})
 """Outcomes of a signal that is in its listener's history."""

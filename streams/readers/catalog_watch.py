@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from streams.messages.records import Pulse
+from streams.messages.pulse import Pulse
 from streams.readers.pulse_watch import LIVE_S, PulseWatch
 
 

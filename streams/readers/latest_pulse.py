@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.messages.records import Pulse
+from streams.messages.pulse import Pulse
 from streams.readers.decode_record import UnreadableRecord, decode_record
 
 _DECODER = msgspec.json.Decoder(Pulse)

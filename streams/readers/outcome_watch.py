@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from streams.messages.outcomes import AwaitedOutcomes
-from streams.messages.records import OutcomeSpan, Pulse
+from streams.messages.pulse import OutcomeSpan, Pulse
 from streams.readers.pulse_watch import PulseWatch, watching
 from streams.settings import Settings
 

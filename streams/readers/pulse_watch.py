@@ -11,7 +11,7 @@ from typing import TypeVar
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.fetch.followed_partitions import FollowedPartitions
-from streams.messages.records import Pulse
+from streams.messages.pulse import Pulse
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import log_skipped, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings

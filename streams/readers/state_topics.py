@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import msgspec
 
-from streams.messages.records import StateTopics, state_topics_key
+from streams.messages.generations import StateTopics, state_topics_key
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names

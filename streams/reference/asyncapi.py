@@ -16,8 +16,8 @@ from streams.topics.topics import Topic, declare_topics
 
 FILE = Path(__file__).parents[2] / "docs" / "asyncapi.yaml"
 HEAD = """\
-# Generated from streams/messages/records.py, streams/messages/events.py, streams/topics/topics.py and
-# streams/reference/channels.py: change it there and run `python -m streams.reference.asyncapi`.
+# Generated from streams/messages, streams/topics/topics.py and streams/reference/channels.py:
+# change it there and run `python -m streams.reference.asyncapi`.
 """
 BINDING = {"bindingVersion": "0.5.0"}
 DESCRIPTION = """\

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from streams.messages.records import ItemId, UserId
+from streams.messages.fields import ItemId, UserId
 from streams.settings import Settings
 from streams.topics import topics
 

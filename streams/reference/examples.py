@@ -5,19 +5,9 @@ from typing import Any
 import msgspec
 
 from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
-from streams.messages.records import (
-    Announcement,
-    CatalogItem,
-    Compared,
-    ListQuality,
-    LiveFigures,
-    PopularItems,
-    Pulse,
-    Recommendations,
-    RejectedPlay,
-    RelatedItems,
-    Share,
-)
+from streams.messages.generations import Announcement
+from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.records import CatalogItem, PopularItems, Recommendations, RejectedPlay, RelatedItems
 from streams.topics import topics
 
 PLAYED_AT_MS = 1_795_478_400_000

@@ -9,15 +9,9 @@ import msgspec
 
 from streams.messages.events import Forget, Hide, Pause, Play, Resume, Shown, Unhide
 from streams.messages.export_document import UserExport
-from streams.messages.records import (
-    Announcement,
-    CatalogItem,
-    PopularItems,
-    Pulse,
-    Recommendations,
-    RejectedPlay,
-    RelatedItems,
-)
+from streams.messages.generations import Announcement
+from streams.messages.pulse import Pulse
+from streams.messages.records import CatalogItem, PopularItems, Recommendations, RejectedPlay, RelatedItems
 from streams.topics import topics
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"

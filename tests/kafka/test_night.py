@@ -21,7 +21,7 @@ from jobs.retraining.run import open_run
 from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.open_store import generation_store
-from streams.messages.records import Announcement
+from streams.messages.generations import Announcement
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.kafka.dying_night import STEPS

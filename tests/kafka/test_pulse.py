@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.processes import ProcessError, WorkerProcess, run_command
 from streams.kafka.broker import free_port
-from streams.messages.records import Pulse, Recommendations
+from streams.messages.pulse import Pulse
+from streams.messages.records import Recommendations
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, environment_of, override
 from streams.topics.admin import create_topics

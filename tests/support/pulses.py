@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from jobs.doctor.answers import WorkerReport
-from streams.messages.records import Pulse
+from streams.messages.pulse import Pulse
 
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000

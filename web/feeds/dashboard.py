@@ -15,7 +15,7 @@ from state.errors import GenerationError
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from streams.messages.records import ListQuality, Pulse, Share
+from streams.messages.pulse import ListQuality, Pulse, Share
 from streams.settings import Settings
 from web.feeds.commit_progress import CommitProgress
 

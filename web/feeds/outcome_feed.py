@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from streams.messages.records import OutcomeSpan, Pulse
+from streams.messages.pulse import OutcomeSpan, Pulse
 
 SPANS_MAX = 5000
 """Latest spans held for each partition."""

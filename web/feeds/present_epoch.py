@@ -1,6 +1,6 @@
 """The epoch of the present topic of plays, in which the offsets of accepted plays are."""
 
-from streams.messages.records import StateTopics
+from streams.messages.generations import StateTopics
 from streams.positions import position_of
 from streams.readers.state_topics import read_state_topics
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from streams.files.conversions import EARLIEST_MS, ID_LENGTH_MAX, LATEST_MS
 from streams.files.times import LocalTimes
-from streams.messages.records import DAY_MS
+from streams.messages.fields import DAY_MS
 
 SONG, EPISODE, AUDIOBOOK, VIDEO, FILM = "song", "episode", "audiobook", "video", "film"
 """Kinds of items in the catalog."""

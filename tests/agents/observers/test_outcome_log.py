@@ -15,7 +15,7 @@ from state.lists.popularity import TrainedPopularity
 from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from streams.consumer.slices import Slice
-from streams.messages.records import OutcomeSpan
+from streams.messages.pulse import OutcomeSpan
 from tests.support.deliveries import NOW_MS, make_durable, played, slice_of
 from tests.support.settings import settings_with
 

@@ -21,7 +21,7 @@ from state.users.store import UserStore
 from state.users.topic_rules import TopicChangedError
 from streams.connection.credentials import CredentialsError
 from streams.consumer.slices import Slice
-from streams.messages.records import StateTopics, state_topics_key
+from streams.messages.generations import StateTopics, state_topics_key
 from streams.outbox import Item
 from streams.positions import position_of
 from streams.readers import topic_identities

@@ -39,8 +39,8 @@ from state.users.store import UserStore, add_user_table
 from streams.consumer.faust_app import create_app
 from streams.consumer.slices import StableEnd
 from streams.kafka.broker import free_port
+from streams.messages.generations import Announcement
 from streams.messages.odd_hints import HINTS
-from streams.messages.records import Announcement
 from streams.settings import Settings
 from tests.support.generations import FIRST_ID, make_generation
 from tests.support.settings import settings_with

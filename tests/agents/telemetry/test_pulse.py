@@ -27,7 +27,7 @@ from state.generations.serving import Serving
 from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.users.store import UserStore
 from streams.connection.credentials import CredentialsError
-from streams.messages.records import Pulse
+from streams.messages.pulse import Pulse
 from streams.outbox import OutboxError
 from streams.settings import Settings, override
 from streams.topics.topics import topic_names

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 
 from cli.commands.pulse import Heard, table_of
-from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Share
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 HIT = Share(0.25, 0.2, 0.3)

@@ -3,7 +3,7 @@
 from jobs.doctor.answers import LagReadings, StateReadings
 from jobs.doctor.rules import check_lag
 from jobs.doctor.topic_rules import check_topics
-from streams.messages.records import StateTopics
+from streams.messages.generations import StateTopics
 from streams.readers.lag import GroupOffsets
 from streams.readers.log_reader import Span
 from streams.topics.identity import TopicIdentity

@@ -4,7 +4,7 @@ import pytest
 
 from jobs.doctor.finding import Finding
 from jobs.doctor.worker_rules import check_workers
-from streams.messages.records import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Share
 from tests.support.pulses import NOW_MS, pulse_of, reports_of
 from tests.support.settings import settings_with
 

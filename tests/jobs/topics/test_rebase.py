@@ -8,7 +8,7 @@ from jobs.topics.scan import PartitionScan
 from state.keys import EPOCH_KEY, item_name_key
 from state.users.plays_epoch import UNFINISHED, PlaysEpoch
 from state.users.record import UserRecord
-from streams.messages.records import StateTopics
+from streams.messages.generations import StateTopics
 from streams.positions import position_of
 from streams.readers.log_reader import Span
 from streams.topics.identity import TopicIdentity

@@ -6,7 +6,7 @@ from jobs.topics.errors import MoveError
 from jobs.topics.plays_copy import Waiting
 from jobs.topics.rebase import Cluster
 from jobs.topics.source import Source
-from streams.messages.records import CopiedPlays
+from streams.messages.generations import CopiedPlays
 from streams.readers.log_reader import Span
 from streams.topics.identity import TopicIdentity
 from tests.support.settings import settings_with

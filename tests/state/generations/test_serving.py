@@ -15,7 +15,7 @@ from state.generations.generation import Generation
 from state.generations.revision import write_revision
 from state.generations.serving import Serving
 from state.generations.store import GenerationStore
-from streams.messages.records import Announcement
+from streams.messages.generations import Announcement
 from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 from tests.support.wait import wait_until
 

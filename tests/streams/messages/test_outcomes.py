@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.messages.outcomes import AwaitedOutcomes
-from streams.messages.records import OutcomeSpan
+from streams.messages.pulse import OutcomeSpan
 
 
 def span(first: int, *runs: tuple[str, int]) -> OutcomeSpan:

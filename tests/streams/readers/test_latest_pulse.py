@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from streams.messages.records import Pulse
+from streams.messages.pulse import Pulse
 from streams.readers.latest_pulse import read_pulse
 from streams.reference.examples import EXAMPLES
 from streams.topics.topics import PULSE

@@ -8,7 +8,7 @@ import pytest
 
 from streams.connection.rights import MissingRightError
 from streams.fetch.followed_partitions import FollowedPartitions
-from streams.messages.records import OutcomeSpan
+from streams.messages.pulse import OutcomeSpan
 from streams.readers.outcome_watch import OutcomeWatch
 from streams.readers.pulse_watch import LIVE_S
 from tests.support.deliveries import Delivered

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from state.gateway_view import View
-from streams.messages.records import OutcomeSpan
+from streams.messages.pulse import OutcomeSpan
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames

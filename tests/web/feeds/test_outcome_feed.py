@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from streams.messages.records import OutcomeSpan
+from streams.messages.pulse import OutcomeSpan
 from tests.support.pulses import pulse_of
 from tests.support.virtual_time import now_s
 from tests.support.wait import wait_idle

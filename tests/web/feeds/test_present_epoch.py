@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streams.messages.records import StateTopics, state_topics_key
+from streams.messages.generations import StateTopics, state_topics_key
 from streams.positions import position_of
 from web.feeds.present_epoch import PresentEpoch
 

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 
 from state.gateway_view import LIST
 from streams.fetch.unreadable_batch import UnreadableBatch
-from streams.messages.records import StateTopics, state_topics_key
+from streams.messages.generations import StateTopics, state_topics_key
 from streams.partitioning import partition_of
 from streams.topics.topics import RECOMMENDATIONS
 from tests.support.virtual_time import now_s

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from state.gateway_view import LIST, View
-from streams.messages.records import OutcomeSpan, StateTopics, state_topics_key
+from streams.messages.generations import StateTopics, state_topics_key
+from streams.messages.pulse import OutcomeSpan
 from streams.outbox import Item
 from streams.partitioning import partition_of
 from streams.positions import position_of
