@@ -8,7 +8,8 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from state.gateway_view import View, open_view
+from state.gateway_view.open_view import open_view
+from state.gateway_view.view import View
 from state.storage.files import locked_folder
 from streams.connection.start import ConnectionWatch
 from streams.process.gc_tuning import freeze_gc

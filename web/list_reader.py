@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from state.catalog.item_catalog import ItemCatalog
-from state.gateway_view import View
+from state.gateway_view.view import View
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.records import ALL_KINDS, PopularItems, Recommendations
 from streams.partitioning import partition_of

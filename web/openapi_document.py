@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from state.gateway_view import View
+from state.gateway_view.view import View
 from streams.settings import Settings, override
 from web.app import create_api
 from web.parts import TopicOperations, make_parts

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from state.catalog.item_catalog import ItemCatalog
-from state.gateway_view import ITEM, View
+from state.gateway_view.keys import ITEM
+from state.gateway_view.view import View
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from state.lists.explain_score import Explanation

@@ -10,7 +10,7 @@ from aiokafka.structs import ConsumerRecord
 
 from jobs.histories.snapshot import USERS
 from state.errors import StateError
-from state.gateway_view import lists_on_disk
+from state.gateway_view.lists_on_disk import lists_on_disk
 from state.users.partition import OUTRANKED_PREFIX, OWED_PREFIX
 from state.users.partition_on_disk import read_on_disk
 from state.users.record import is_forgotten

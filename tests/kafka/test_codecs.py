@@ -9,7 +9,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from jobs.user_requests.export import export_user
 from jobs.user_requests.verify_erasure import find_remnants
-from state.gateway_view import View
+from state.gateway_view.view import View
 from state.users.record import UserRecord
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.kafka.broker import Broker

@@ -11,7 +11,8 @@ import msgspec
 from httpx import ASGITransport, AsyncClient
 from starlette.types import ASGIApp, Message
 
-from state.gateway_view import ITEM, LIST, RELATED, View
+from state.gateway_view.keys import ITEM, LIST, RELATED
+from state.gateway_view.view import View
 from state.lists.explain_score import Explanation, ExplanationError
 from streams.messages.export_document import UserExport
 from streams.messages.records import CatalogItem, PopularItems, Recommendations, RelatedItems

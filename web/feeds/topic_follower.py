@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from state.gateway_view import ITEM, View
+from state.gateway_view.keys import ITEM
+from state.gateway_view.view import View
 from streams.fetch.followed_partitions import FollowedPartitions
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.process.run_tasks import run_until_stopped

@@ -9,7 +9,8 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from state.gateway_view import ITEM, LIST, RELATED, View
+from state.gateway_view.keys import ITEM, LIST, RELATED
+from state.gateway_view.view import View
 from streams.settings import Settings
 from streams.topics.identity import topic_id_of
 from streams.topics.topics import topic_names

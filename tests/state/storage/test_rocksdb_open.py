@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import rocksdict
 
-from state.gateway_view import RELATED, View
+from state.gateway_view.keys import RELATED
+from state.gateway_view.view import View
 from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
 from state.users.partition import PartitionState, Place

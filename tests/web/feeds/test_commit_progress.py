@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from state.gateway_view import View
+from state.gateway_view.view import View
 from streams.messages.pulse import OutcomeSpan
 from streams.outbox import Outbox
 from streams.settings import Settings

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from state.gateway_view import View, open_view
+from state.gateway_view.open_view import open_view
+from state.gateway_view.view import View
 from streams.topics.topics import topic_names
 from tests.support.settings import settings_with
 from web.feeds.topic_follower import TopicFollower

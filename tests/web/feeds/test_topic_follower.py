@@ -10,7 +10,9 @@ from typing import NamedTuple
 import pytest
 from aiokafka import TopicPartition
 
-from state.gateway_view import ITEM, LIST, RELATED, View, open_view
+from state.gateway_view.keys import ITEM, LIST, RELATED
+from state.gateway_view.open_view import open_view
+from state.gateway_view.view import View
 from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.outbox import Item, Outbox
 from streams.readers.log_reader import LogReadError

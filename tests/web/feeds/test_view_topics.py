@@ -11,7 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import TopicAuthorizationFailedError
 
-from state.gateway_view import LIST, View
+from state.gateway_view.keys import LIST
+from state.gateway_view.view import View
 from streams.topics.identity import format_id
 from streams.topics.topics import topic_names
 from tests.support.settings import settings_with

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from state.gateway_view import ITEM
+from state.gateway_view.keys import ITEM
 from state.generations.generation import Generation
 from streams.partitioning import partition_of
 from streams.topics.topics import CATALOG, RELATED_ITEMS

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from state.gateway_view import LIST
+from state.gateway_view.keys import LIST
 from state.lists.explain_score import Explanation, Share
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings

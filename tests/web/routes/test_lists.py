@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 
-from state.gateway_view import LIST
+from state.gateway_view.keys import LIST
 from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.generations import StateTopics, state_topics_key
 from streams.partitioning import partition_of

@@ -9,7 +9,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from state.gateway_view import LIST, View
+from state.gateway_view.keys import LIST
+from state.gateway_view.view import View
 from streams.messages.generations import StateTopics, state_topics_key
 from streams.messages.pulse import OutcomeSpan
 from streams.outbox import Item

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from state.gateway_view import RELATED, View
+from state.gateway_view.keys import RELATED
+from state.gateway_view.view import View
 from streams.settings import Secret
 from tests.support.settings import settings_with
 from tests.web.scene import HOST, Scene, ask, made_list, make_scene

@@ -1,6 +1,5 @@
 """A gateway's view of the topics on its disk: lists, related items and the catalog."""
 
-import logging
 import os
 import signal
 import subprocess
@@ -15,28 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.errors import StateError
-from state.gateway_view import (
-    FORMAT_KEY,
-    ITEM,
-    LIST,
-    RELATED,
-    VIEW_S_MAX,
-    StoredList,
-    View,
-    lists_on_disk,
-    open_view,
-)
+from state.gateway_view.keys import ITEM, LIST, RELATED
+from state.gateway_view.open_view import open_view
+from state.gateway_view.stored_list import StoredList
+from state.gateway_view.view import FORMAT_KEY, View
 from streams.partitioning import partition_of
 from streams.positions import position_of
-
-TOPIC = "recommendations"
-Pair = tuple[bytes | None, bytes | None]
+from tests.state.gateway_view.records import TOPIC, made, store, stored_offset
 
 # Stores lists, one after the other, until it is killed.
 STORING = """
 import sys
 from pathlib import Path
-from state.gateway_view import LIST, View
+from state.gateway_view.keys import LIST
+from state.gateway_view.view import View
 view = View(Path(sys.argv[1]))
 for number in range(10**9):
     value = b'{"offset":%d,"expires_at_ms":1}' % number + b" " * 20_000  # so that memory is written out now and then
@@ -52,22 +43,6 @@ def view(tmp_path: Path) -> Iterator[View]:
     opened = View(tmp_path / "view")
     yield opened
     opened.close()
-
-
-def made(offset: int, mark: str = "") -> bytes:
-    """Return the record of a list that reflects the play at an offset."""
-    return msgspec.json.encode({"offset": offset, "expires_at_ms": 1, "mark": mark})
-
-
-def store(view: View, *records: Pair, kind: bytes = LIST, next_offset: int = 1) -> list[tuple[str, int]]:
-    """Store records of partition 0 in a view."""
-    return view.store(kind, TOPIC, 0, records, next_offset)
-
-
-def stored_offset(view: View, user_id: str) -> int | None:
-    """Return the offset of the latest play in a listener's list."""
-    stored = view.list_of(user_id)
-    return None if stored is None else stored.position
 
 
 def test_stored_records_survive_a_restart(tmp_path: Path) -> None:
@@ -201,7 +176,7 @@ def test_listeners_are_searched_by_a_prefix_of_their_ids(view: View) -> None:
 def test_a_killed_process_leaves_no_gap_before_the_next_offset(tmp_path: Path) -> None:
     """The crash loses records in memory, but none before the next offset on the disk."""
     command = [sys.executable, "-c", STORING, str(tmp_path / "view")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as process:
         assert process.stdout is not None
         assert b"stored\n" == process.stdout.readline()
         os.kill(process.pid, signal.SIGKILL)
@@ -211,55 +186,6 @@ def test_a_killed_process_leaves_no_gap_before_the_next_offset(tmp_path: Path) -
     next_offset = view.next_offset("t", 0)
     assert next_offset > 0
     assert [] == [number for number in range(next_offset) if stored_offset(view, f"u{number}") != number]
-    view.close()
-
-
-def test_a_view_of_other_topics_is_dropped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Topics that were deleted and created again have other offsets; the log reports it."""
-    view = open_view(tmp_path / "view", b"first", 0)
-    store(view, (b"ann", made(7)), next_offset=12)
-    view.mark_current(1)
-    view.close()
-    view = open_view(tmp_path / "view", b"first", 1)
-    assert 12 == view.next_offset(TOPIC, 0)
-    view.close()
-
-    with caplog.at_level(logging.WARNING):
-        view = open_view(tmp_path / "view", b"second", 1)
-
-    assert 0 == view.next_offset(TOPIC, 0)
-    assert view.list_of("ann") is None
-    assert b"second" == view.identity
-    assert ["view_dropped"] == caplog.messages
-    view.close()
-
-
-@pytest.mark.parametrize(("age_s", "is_kept"), [(VIEW_S_MAX, True), (VIEW_S_MAX + 1, False)])
-def test_an_old_view_is_dropped(tmp_path: Path, age_s: float, *, is_kept: bool) -> None:
-    """After half a day it could have missed a tombstone and show a forgotten listener's list."""
-    view = open_view(tmp_path / "view", b"", 0)
-    store(view, (b"ann", made(7)))
-    view.mark_current(1000)
-    view.close()
-
-    view = open_view(tmp_path / "view", b"", 1000 + age_s)
-
-    assert is_kept == (view.list_of("ann") is not None)
-    view.close()
-
-
-@pytest.mark.parametrize(("age_s", "is_kept"), [(VIEW_S_MAX, True), (VIEW_S_MAX + 1, False)])
-def test_a_view_that_was_never_current_is_as_old_as_its_creation(
-    tmp_path: Path, age_s: float, *, is_kept: bool
-) -> None:
-    """Its gateway crashed while it read, perhaps repeatedly: it resumes, but not after half a day."""
-    view = open_view(tmp_path / "view", b"", 5000)
-    store(view, (b"ann", made(7)))
-    view.close()
-
-    view = open_view(tmp_path / "view", b"", 5000 + age_s)
-
-    assert is_kept == (view.list_of("ann") is not None)
     view.close()
 
 
@@ -299,80 +225,6 @@ def test_a_list_of_a_later_epoch_replaces_those_before(view: View) -> None:
     assert [("ann", position_of(1, 3))] == store(view, (b"ann", later))
     assert [] == store(view, (b"ann", made(6_000)))
     assert StoredList(position_of(1, 3), later, 1) == view.list_of("ann")
-
-
-HOME = partition_of("ann", 4)
-OTHER, THIRD = (HOME + 1) % 4, (HOME + 2) % 4
-
-
-def made_of(plays: int, offset: int = 1) -> bytes:
-    """Return the record of a list that reflects so many plays."""
-    return msgspec.json.encode({"offset": offset, "expires_at_ms": 1, "plays": plays})
-
-
-def plays_of(view: View) -> int | None:
-    """Return the plays that ann's list reflects."""
-    stored = view.list_of("ann")
-    return None if stored is None else int(msgspec.json.decode(stored.value)["plays"])
-
-
-def put(view: View, partition: int, value: bytes | None, user: str = "ann") -> None:
-    """Store a list of ann's, or of another listener, that came from a partition."""
-    view.store(LIST, TOPIC, partition, [(user.encode(), value)], 1)
-
-
-def test_of_lists_on_several_partitions_the_one_with_most_plays_is_given_out(tmp_path: Path) -> None:
-    """Their offsets are of different logs; of equals it is that of the key's own partition."""
-    view = View(tmp_path / "view", n_partitions=4)
-    put(view, OTHER, made_of(5, offset=1000))
-    assert 5 == plays_of(view)
-    put(view, HOME, made_of(9, offset=3))
-    put(view, THIRD, made_of(7, offset=9999))
-
-    assert 9 == plays_of(view)
-    assert [3, 1000, 9999] == [view.reflected_position("ann", number) for number in (HOME, OTHER, THIRD)]
-    put(view, OTHER, made_of(9, offset=2000))
-    assert 3 == (view.list_of("ann") or StoredList(0, b"", 0)).position
-    view.close()
-
-
-def test_a_tombstone_removes_the_list_of_its_partition_alone(tmp_path: Path) -> None:
-    """The others stand until theirs come, also after a restart."""
-    view = View(tmp_path / "view", n_partitions=4)
-    put(view, HOME, made_of(9))
-    put(view, OTHER, made_of(5))
-    put(view, HOME, None)
-    view.close()
-    view = View(tmp_path / "view", n_partitions=4)
-
-    assert 5 == plays_of(view)
-    put(view, OTHER, None)
-    assert plays_of(view) is None
-    view.close()
-
-
-def test_listeners_with_a_misplaced_list_are_found(tmp_path: Path) -> None:
-    """Each once, in order."""
-    view = View(tmp_path / "view", n_partitions=4)
-    for user in ("anna", "ann", "bob"):
-        for partition in range(4):
-            put(view, partition, made_of(1), user)
-    put(view, (partition_of("andy", 4) + 1) % 4, made_of(1), "andy")
-
-    assert ["andy", "ann", "anna"] == view.listeners("an", 9)
-    assert ["andy", "ann"] == view.listeners("an", 2)
-    view.close()
-
-
-def test_the_lists_on_the_disk_are_found_by_partition(tmp_path: Path) -> None:
-    """With the place that the files have reached."""
-    view = View(tmp_path / "view", n_partitions=4)
-    put(view, HOME, made_of(9))
-    put(view, OTHER, made_of(5))
-    view.close()
-
-    assert {HOME: 1, OTHER: 1} == lists_on_disk(tmp_path / "view", "ann", TOPIC, HOME, 4)
-    assert {} == lists_on_disk(tmp_path / "view", "ben", TOPIC, partition_of("ben", 4), 4)
 
 
 def test_a_topic_that_was_made_again_leaves_nothing(tmp_path: Path) -> None:
