@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands.replay_result import note
+from cli.option_groups import with_groups
 from cli.progress_bar import watched
 from cli.tables.foreign_text import foreign_text
 from jobs.progress import JobProgress, ProgressCallback
@@ -49,19 +51,39 @@ class NotInCatalogError(LookupError):
     """The catalog has no record of this item. Load it with `playfold catalog load`, or send a record."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CatalogColumnOptions:
+    """The names of the columns of a file of catalog records."""
+
+    item_column: Annotated[str, typer.Option(help="Column of the item's id.")] = "item_id"
+    title_column: Annotated[str, typer.Option(help="Column of the title.")] = "title"
+    artist_column: Annotated[str, typer.Option(help="Column of the artist.")] = "artist"
+    kind_column: Annotated[str, typer.Option(help="Column of the kind.")] = "kind"
+    from_column: Annotated[str, typer.Option(help="Column of the time from which it is available.")] = "available_from"
+    until_column: Annotated[str, typer.Option(help="Column of the time until which it is available.")] = (
+        "available_until"
+    )
+    tags_column: Annotated[str, typer.Option(help="Column of the tags, separated by |.")] = "tags"
+
+    def columns(self) -> CatalogColumns:
+        """Return the columns."""
+        return CatalogColumns(
+            item_id=self.item_column,
+            title=self.title_column,
+            artist=self.artist_column,
+            kind=self.kind_column,
+            available_from=self.from_column,
+            available_until=self.until_column,
+            tags=self.tags_column,
+        )
+
+
 @app.command()
+@with_groups
 def load(
     file: Annotated[Path, typer.Argument(help="CSV, JSON lines (both also .gz) or Parquet.")],
     *,
-    item_column: Annotated[str, typer.Option(help="Column of the item's id.")] = "item_id",
-    title_column: Annotated[str, typer.Option(help="Column of the title.")] = "title",
-    artist_column: Annotated[str, typer.Option(help="Column of the artist.")] = "artist",
-    kind_column: Annotated[str, typer.Option(help="Column of the kind.")] = "kind",
-    from_column: Annotated[str, typer.Option(help="Column of the time from which it is available.")] = "available_from",
-    until_column: Annotated[
-        str, typer.Option(help="Column of the time until which it is available.")
-    ] = "available_until",
-    tags_column: Annotated[str, typer.Option(help="Column of the tags, separated by |.")] = "tags",
+    columns: CatalogColumnOptions,
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait until running workers have taken the records in.")
     ] = 10.0,
@@ -71,19 +93,10 @@ def load(
 
     Only the id is required. Times are RFC 3339 or epoch seconds or milliseconds. Items that are not in the file stay.
     """
-    columns = CatalogColumns(
-        item_id=item_column,
-        title=title_column,
-        artist=artist_column,
-        kind=kind_column,
-        available_from=from_column,
-        available_until=until_column,
-        tags=tags_column,
-    )
     settings, total = read_settings(), n_rows_of(file)
     verify_topics(settings)
     with watched(quiet=as_json) as watch:
-        loaded = asyncio.run(send_all(read_items(file, columns), settings, watch, total, wait))
+        loaded = asyncio.run(send_all(read_items(file, columns.columns()), settings, watch, total, wait))
     typer.echo(msgspec.json.encode(loaded) if as_json else describe_load(loaded))
 
 

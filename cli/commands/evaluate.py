@@ -1,5 +1,6 @@
 """`playfold evaluate`: the quality of several models' lists on a file of plays."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.column_options import AsJson, ItemColumn, TimeColumn, UserColumn
+from cli.column_options import AsJson, ColumnOptions
+from cli.option_groups import with_groups
 from cli.plays_options import Length, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.tables.quality import figures_table, histories_table
@@ -20,7 +22,6 @@ from jobs.progress import ProgressCallback
 from jobs.tuning.search import tune
 from model.evaluation.event_log import Events, split_events
 from model.objective import Objective
-from streams.files.play_tables import Columns
 from streams.settings import Settings
 
 FIGURES = "evaluation.json"
@@ -34,27 +35,33 @@ class Source(StrEnum):
     TUNED = "tuned"
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """Options about the training plays, the hyperparameters and the written figures."""
+
+    trained: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of the plays to train on.")] = 0.7
+    source: Annotated[
+        Source,
+        typer.Option(
+            "--settings", help="Hyperparameters of the fold-in: from the settings, or tuned on the training plays."
+        ),
+    ] = Source.SETTINGS
+    factors: Length = None
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for plots (PNG, SVG) and evaluation.json; default: none are written.")
+    ] = None
+
+
 @app.command()
+@with_groups
 def evaluate(
     file: Annotated[
         Path | None, typer.Argument(help="Plays: CSV, JSON lines (both also .gz) or Parquet; or give --ml100k.")
     ] = None,
     *,
     ml100k: WithMl100k = False,
-    user_column: UserColumn = "user_id",
-    item_column: ItemColumn = "item_id",
-    time_column: TimeColumn = "played_at",
-    trained: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of the plays to train on.")] = 0.7,
-    source: Annotated[
-        Source,
-        typer.Option(
-            "--settings", help="Hyperparameters of the fold-in: from the settings, or tuned on the training plays."
-        ),
-    ] = Source.SETTINGS,
-    factors: Length = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for plots (PNG, SVG) and evaluation.json; default: none are written.")
-    ] = None,
+    columns: ColumnOptions,
+    options: EvaluationOptions,
     as_json: AsJson = False,
 ) -> None:
     """Train on the first plays, stream the rest, and measure the lists of each model before each play.
@@ -64,22 +71,27 @@ def evaluate(
     if (file is None) != ml100k:
         message = "Give either a file of plays or --ml100k."
         raise typer.BadParameter(message)
-    settings = settings_with(factors)
-    columns = Columns(user_id=user_column, item_id=item_column, played_at=time_column)
+    settings = settings_with(options.factors)
     with watched(quiet=as_json) as watch:
-        events = read_events(file, columns, settings, watch)
-        n_trained = int(len(events.users) * trained)
-        baselines = _choose_settings(events.part(slice(n_trained)), source, settings, watch)
-        split = split_events(events, n_trained)
-        evaluation = evaluate_models(
-            split, baseline_models(split, baselines, settings.retraining.threads, watch), watch
-        )
+        events = read_events(file, columns.columns(), settings, watch)
+        evaluation, baselines = _measure(events, options, settings, watch)
     answer = msgspec.json.encode(_answer_of(evaluation, baselines))
-    written = _write(evaluation, answer, out) if out else []
+    written = _write(evaluation, answer, options.out) if options.out else []
     if as_json:
         typer.echo(answer)
     else:
         _show(evaluation, baselines, written)
+
+
+def _measure(
+    events: Events, options: EvaluationOptions, settings: Settings, watch: ProgressCallback
+) -> tuple[Evaluation, BaselineSettings]:
+    """Choose settings on the first events, and measure the lists of all models on the others."""
+    n_trained = int(len(events.users) * options.trained)
+    baselines = _choose_settings(events.part(slice(n_trained)), options.source, settings, watch)
+    split = split_events(events, n_trained)
+    models = baseline_models(split, baselines, settings.retraining.threads, watch)
+    return evaluate_models(split, models, watch), baselines
 
 
 def _choose_settings(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> BaselineSettings:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from cli.commands.replay_plays import ReplayOptions, send_with, total_of
 from cli.commands.replay_result import TIME_FIGURES, Count, describe_figures, note, print_result, progress_bar
 from jobs.histories.known_plays import KnownPlays, await_workers, known_plays
-from streams.files.formats.rows import ImportOptions, ItemNames, NoPlay
+from streams.files.formats.rows import ItemNames, NoPlay
 from streams.files.import_sender import Descriptions, ImportRecords, ImportSender, item_hash
 from streams.files.import_source import ImportSource, size_of
 from streams.files.play_columns import PlaysFileError
@@ -36,22 +36,11 @@ FIGURES = {
 class ImportRun:
     """One replay of an export."""
 
-    def __init__(
-        self,
-        path: Path,
-        lacking: ImportOptions,
-        format_name: str | None,
-        options: ReplayOptions,
-        settings: Settings,
-        *,
-        describes: bool,
-        reads_damaged: bool,
-    ) -> None:
-        """Read nothing yet."""
-        self._path, self._lacking, self._options, self._settings = path, lacking, options, settings
+    def __init__(self, source: ImportSource, options: ReplayOptions, settings: Settings, *, describes: bool) -> None:
+        """Read nothing yet; `describes` says whether the names of items are sent to the catalog."""
+        self._source, self._options, self._settings = source, options, settings
         self._describes = describes
         self._types = RowTypes(settings.signals.weights)
-        self._source = ImportSource(path, lacking, format_name, reads_damaged=reads_damaged)
 
     def run(self) -> None:
         """Read the export, send it, and print the result.
@@ -73,14 +62,14 @@ class ImportRun:
             for sentence in self._source.damage:
                 note(sentence)
             if not plays.n_plays:
-                message = f"{self._path} has no play that can be sent. {aside.describe()}".strip()
+                message = f"{self._source.path} has no play that can be sent. {aside.describe()}".strip()
                 raise PlaysFileError(message)
             self._send(plays, aside)
 
     def _read(self, plays: SortedPlays, aside: SetAside) -> None:
         with progress_bar(quiet=self._options.as_json) as progress:
-            name = escape(printable(self._path.name))
-            task = progress.add_task(f"reading {name}", total=size_of(self._path))
+            name = escape(printable(self._source.path.name))
+            task = progress.add_task(f"reading {name}", total=size_of(self._source.path))
             for place, row in self._source.rows():
                 if isinstance(row, NoPlay):
                     aside.add(place.file, place.row, row.reason, row.content)
@@ -115,7 +104,7 @@ class ImportRun:
         """Return the plays that count already, None for too many listeners."""
         if len(plays.user_ids) > USERS_MAX:
             note(
-                f"{self._path} has more than {USERS_MAX:,} listeners, so their earlier plays are not looked up: "
+                f"{self._source.path} has more than {USERS_MAX:,} listeners, so their earlier plays are not looked up: "
                 "of each listener, a worker recognises the latest plays by their ids."
             )
             return None
@@ -133,8 +122,8 @@ class ImportRun:
             "repeated": plays.n_doubled,
             "known": records.n_known,
             "items": descriptions.n_sent,
-            "ambiguous_times": self._lacking.times.n_ambiguous,
-            "missing_times": self._lacking.times.n_missing,
+            "ambiguous_times": self._source.options.times.n_ambiguous,
+            "missing_times": self._source.options.times.n_missing,
             "damaged_files": len(self._source.damage),
         }
 

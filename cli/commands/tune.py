@@ -2,8 +2,9 @@
 
 import asyncio
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -11,7 +12,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from cli.column_options import AsJson, ItemColumn, TimeColumn, UserColumn
+from cli.column_options import AsJson, ColumnOptions
+from cli.option_groups import with_groups
 from cli.plays_options import Length, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.tables.quality import figures_table, format_interval
@@ -26,7 +28,6 @@ from jobs.tuning.search import tune as find_best
 from jobs.tuning.search import tune_on_histories
 from model.evaluation.event_log import Events, split_events
 from state.storage.files import aside_in
-from streams.files.play_tables import Columns
 from streams.settings import Settings
 
 CHOSEN, GIVEN = "chosen setting", "settings as given"
@@ -35,7 +36,29 @@ SHOWN = 10
 app = typer.Typer(add_completion=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """Options about a search: its share of the plays, its limits and its report."""
+
+    first: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the plays to tune on.")] = 1.0
+    report: Annotated[
+        bool, typer.Option("--report", help="Evaluate the best setting on the rest of the file; needs --first below 1.")
+    ] = False
+    budget_s: Annotated[float, typer.Option(min=0, help="Time limit in seconds.")] = math.inf
+    trials: Annotated[int, typer.Option(min=0, help="Settings that optuna tries after the grid.")] = 0
+
+    def check(self, *, reads_file: bool) -> None:
+        """Reject options that need a file, or the rest of it, where there is none."""
+        if not reads_file and (self.report or self.first < 1):
+            message = "--first and --report need a file of plays."
+            raise typer.BadParameter(message)
+        if self.report and self.first == 1:
+            message = "--report needs plays that --first leaves: give a share below 1, such as --first 0.7."
+            raise typer.BadParameter(message)
+
+
 @app.command()
+@with_groups
 def tune(
     file: Annotated[
         Path | None,
@@ -43,15 +66,8 @@ def tune(
     ] = None,
     *,
     ml100k: WithMl100k = False,
-    user_column: UserColumn = "user_id",
-    item_column: ItemColumn = "item_id",
-    time_column: TimeColumn = "played_at",
-    first: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the plays to tune on.")] = 1.0,
-    report: Annotated[
-        bool, typer.Option("--report", help="Evaluate the best setting on the rest of the file; needs --first below 1.")
-    ] = False,
-    budget_s: Annotated[float, typer.Option(min=0, help="Time limit in seconds.")] = math.inf,
-    trials: Annotated[int, typer.Option(min=0, help="Settings that optuna tries after the grid.")] = 0,
+    columns: ColumnOptions,
+    search: SearchOptions,
     factors: Length = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,55 +75,45 @@ def tune(
 
     A search that was stopped is resumed if it runs again on the same plays.
     """
-    settings = settings_with(factors)
-    limits = _Limits(budget_s, trials)
+    settings, reads_file = settings_with(factors), file is not None or ml100k
+    search.check(reads_file=reads_file)
+    evaluation = None
     with watched(quiet=as_json) as watch:
-        if file is None and not ml100k:
-            if report or first < 1:
-                message = "--first and --report need a file of plays."
-                raise typer.BadParameter(message)
-            tuned, evaluation = _tune_on_changelog(settings, limits, watch), None
+        if reads_file:
+            events = read_events(file, columns.columns(), settings, watch)
+            # Every rating of MovieLens is a play, as in published results.
+            tuned, evaluation = _tune_on_events(events.plays_alone() if ml100k else events, search, settings, watch)
         else:
-            if report and first == 1:
-                message = "--report needs plays that --first leaves: give a share below 1, such as --first 0.7."
-                raise typer.BadParameter(message)
-            columns = Columns(user_id=user_column, item_id=item_column, played_at=time_column)
-            events = read_events(file, columns, settings, watch)
-            if ml100k:
-                events = events.plays_alone()  # every rating is a play, as in published results
-            n_first = int(len(events.users) * first)
-            tuned = _tune_on_events(events.part(slice(n_first)), settings, limits, watch)
-            evaluation = _evaluate(events, n_first, tuned, settings, watch) if report else None
+            tuned = _tune_on_changelog(settings, search, watch)
     if as_json:
         typer.echo(msgspec.json.encode(_answer_of(tuned, evaluation)))
     else:
         _show(tuned, evaluation, settings)
 
 
-class _Limits(NamedTuple):
-    """The limits of a search."""
-
-    budget_s: float
-    trials: int
-
-
-def _tune_on_events(events: Events, settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
-    return find_best(
-        events,
+def _tune_on_events(
+    events: Events, search: SearchOptions, settings: Settings, watch: ProgressCallback
+) -> tuple[Tuned, Evaluation | None]:
+    """Tune on the first events; evaluate the best setting on the others if a report is wanted."""
+    n_first = int(len(events.users) * search.first)
+    tuned = find_best(
+        events.part(slice(n_first)),
         objective_of(settings.objective),
-        *limits,
+        search.budget_s,
+        search.trials,
         settings.application.tuned_path,
         watch,
         settings.retraining.threads,
     )
+    return tuned, _evaluate(events, n_first, tuned, settings, watch) if search.report else None
 
 
-def _tune_on_changelog(settings: Settings, limits: _Limits, watch: ProgressCallback) -> Tuned:
+def _tune_on_changelog(settings: Settings, search: SearchOptions, watch: ProgressCallback) -> Tuned:
     """Read all histories and tune on them; their copy on the disk is deleted."""
     with aside_in(settings.application.tuned_path) as aside:
         asyncio.run(write_snapshot(settings, aside, watch))
         training_set = training_set_of(open_snapshot(aside), settings)
-    return tune_on_histories(training_set, settings, *limits, watch)
+    return tune_on_histories(training_set, settings, search.budget_s, search.trials, watch)
 
 
 def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: ProgressCallback) -> Evaluation:

@@ -27,6 +27,8 @@ class ImportSource:
     """The files of plays in an export of another service, or in a data set.
 
     Attributes:
+        path: The file, the archive or the folder.
+        options: The facts that the files lack.
         done: The bytes that were read so far.
         formats: The titles of the formats that were found.
         n_files: Files of plays that were read, at least up to damage.
@@ -46,7 +48,7 @@ class ImportSource:
             format_name: The format of the files; None to recognise it.
             reads_damaged: Whether the rows before damage count.
         """
-        self._path, self._options, self._format_name, self._reads_damaged = path, options, format_name, reads_damaged
+        self.path, self.options, self._format_name, self._reads_damaged = path, options, format_name, reads_damaged
         self.done = BytesRead()
         self.formats: dict[str, None] = {}
         self.n_files = self.n_other_files = self.n_rows = 0
@@ -60,7 +62,7 @@ class ImportSource:
             PlaysFileError: There is no file of plays, or it cannot be read to its end.
         """
         unusable: PlaysFileError | None = None
-        for member in members_of(self._path, self.done, self._take_damage):
+        for member in members_of(self.path, self.done, self._take_damage):
             form = self._format_of(member)
             if form is None:
                 self.n_other_files += 1
@@ -81,7 +83,7 @@ class ImportSource:
                 raise unusable
             if self.damage:
                 raise DamagedFileError(self.damage[0])
-            message = f"{self._path} has no file of plays in one of these formats: {wanted}."
+            message = f"{self.path} has no file of plays in one of these formats: {wanted}."
             raise PlaysFileError(message)
 
     def _take_damage(self, error: DamagedFileError) -> None:
@@ -94,7 +96,7 @@ class ImportSource:
 
     def _format_of(self, member: Member) -> Format | None:
         form = format_of(Head(member.stream.peek(BUFFER_BYTES), member.name), self._format_name)
-        if form is None and self._format_name is not None and member.name == str(self._path):
+        if form is None and self._format_name is not None and member.name == str(self.path):
             # The only file, of which the caller knows more than its beginning says.
             return next(form for form in FORMATS if form.name == self._format_name)
         return form
@@ -102,7 +104,7 @@ class ImportSource:
     def _rows_of(self, member: Member, form: Format) -> Iterator[tuple[Place, Row]]:
         n_rows = 0
         try:
-            for n_rows, row in enumerate(form.read(member.stream, self._options), 1):
+            for n_rows, row in enumerate(form.read(member.stream, self.options), 1):
                 with_user = self._with_user(row, member)
                 self.n_rows += 1
                 yield Place(member.name, n_rows), with_user
@@ -125,11 +127,11 @@ class ImportSource:
         if not isinstance(row, ImportedPlay):
             return row
         if row.user_id is not None:
-            return row if self._options.user_id is None else self._renamed(row, row.user_id, member)
-        if self._options.user_id is None:
+            return row if self.options.user_id is None else self._renamed(row, row.user_id, member)
+        if self.options.user_id is None:
             message = f"{member.name} names no listener: name the listener with --user."
             raise PlaysFileError(message)
-        return row._replace(user_id=self._options.user_id)
+        return row._replace(user_id=self.options.user_id)
 
     def _renamed(self, play: ImportedPlay, named: str, member: Member) -> ImportedPlay:
         """Return a play of the caller's listener; the files may name one listener then."""
@@ -139,7 +141,7 @@ class ImportSource:
             names = f"{self._named!r} and {named!r} among them"
             message = f"{member.name} names more than one listener, {names}: leave --user out."
             raise PlaysFileError(message)
-        return play._replace(user_id=self._options.user_id)
+        return play._replace(user_id=self.options.user_id)
 
 
 def recognise(path: Path, own_columns: set[str]) -> Format | None:
