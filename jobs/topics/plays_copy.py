@@ -60,30 +60,32 @@ async def copy_plays(source: Settings, target: Settings, plays: OldPlays, watch:
         LogReadError, OutboxError: Kafka does not answer, or a topic is missing.
         MoveError: The copy is not complete: another program deletes from it. Or it has more plays than wait.
     """
-    old, new = topic_names(source).plays, topic_names(target).plays
+    new = topic_names(target).plays
     copied = await _copied(target, new, plays)
-    waiting = plays.waiting
-    n_partitions, n_wanted, n_read = target.topics.partitions, 0, 0
-    total = sum(part.span.end - part.span.start for part in waiting.values())
+    n_wanted = n_read = 0
+    total = sum(part.span.end - part.span.start for part in plays.waiting.values())
     async with AsyncExitStack() as stack, Outbox(target.kafka) as outbox:
-        pending: list[Pending] = []
-        async for partition, record in _merged(stack, source, old, waiting):
+        copies = _Copies(outbox, new, target.topics.partitions, plays.topic_id)
+        async for partition, record in _merged(stack, source, topic_names(source).plays, plays.waiting):
             n_read += 1
             watch(JobProgress(COPYING, n_read, total))
-            if record.offset <= waiting[partition].late.get(record.key or b"", -1):
+            if record.offset <= plays.waiting[partition].late.get(record.key or b"", -1):
                 continue
             n_wanted += 1
-            to = partition_of_bytes(record.key, n_partitions) if record.key else partition % n_partitions
-            if record.offset <= copied.last.get((partition, to), -1):
-                continue
-            place = f"{plays.topic_id}:{partition}:{record.offset}".encode()
-            # A copy of a copy has the place of its own original alone.
-            headers = [*((name, value) for name, value in record.headers if name != SOURCE), (SOURCE, place)]
-            pending.append(await outbox.send_headed(new, to, (record.key, record.value), headers))
-            if len(pending) == IN_FLIGHT_MAX:
-                await _written(pending)
-        await _written(pending)
-    n_copied = (await _copied(target, new, plays)).n_plays
+            if record.offset > copied.last.get((partition, copies.partition_of(partition, record)), -1):
+                await copies.send(partition, record)
+        await copies.written()
+    _check_complete((await _copied(target, new, plays)).n_plays, n_wanted, source, target)
+    return n_wanted
+
+
+def _check_complete(n_copied: int, n_wanted: int, source: Settings, target: Settings) -> None:
+    """Check that the new topic has exactly the plays that wait.
+
+    Raises:
+        MoveError: It has fewer, or more.
+    """
+    old, new = topic_names(source).plays, topic_names(target).plays
     if n_copied < n_wanted:
         message = f"{n_copied:,} of {n_wanted:,} waiting plays of {old} are on {new}: run the command again."
         raise MoveError(message)
@@ -94,14 +96,35 @@ async def copy_plays(source: Settings, target: Settings, plays: OldPlays, watch:
             "--prefix and another --group."
         )
         raise MoveError(message)
-    return n_wanted
 
 
-async def _written(pending: list[Pending]) -> None:
-    """Wait until Kafka has acknowledged every copy, and empty the list."""
-    for one in pending:
-        await one.written()
-    pending.clear()
+class _Copies:
+    """The copies that a run sends."""
+
+    def __init__(self, outbox: Outbox, topic: str, n_partitions: int, source_id: str) -> None:
+        """Send to a topic copies of plays from the topic with an id."""
+        self._outbox, self._topic, self._n_partitions, self._source_id = outbox, topic, n_partitions, source_id
+        self._pending: list[Pending] = []
+
+    def partition_of(self, partition: int, record: ConsumerRecord) -> int:
+        """Return the partition of the copy of a record from a partition of the old topic."""
+        return partition_of_bytes(record.key, self._n_partitions) if record.key else partition % self._n_partitions
+
+    async def send(self, partition: int, record: ConsumerRecord) -> None:
+        """Send the copy of a record with the place of its original; wait for Kafka if too many are in flight."""
+        place = f"{self._source_id}:{partition}:{record.offset}".encode()
+        # A copy of a copy has the place of its own original alone.
+        headers = [*((name, value) for name, value in record.headers if name != SOURCE), (SOURCE, place)]
+        to, item = self.partition_of(partition, record), (record.key, record.value)
+        self._pending.append(await self._outbox.send_headed(self._topic, to, item, headers))
+        if len(self._pending) == IN_FLIGHT_MAX:
+            await self.written()
+
+    async def written(self) -> None:
+        """Wait until Kafka has acknowledged every copy."""
+        for one in self._pending:
+            await one.written()
+        self._pending.clear()
 
 
 class Copied(NamedTuple):

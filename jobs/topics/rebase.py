@@ -82,18 +82,25 @@ async def rebase(
     if epoch > EPOCH_MAX:
         message = f"There are no more than {EPOCH_MAX} epochs."
         raise MoveError(message)
+    await _move(settings, cluster, epoch, starts, on_progress)
+    return Rebased(epoch=epoch, plays_id=cluster.plays.topic_id, starts=starts)
+
+
+async def _move(
+    settings: Settings, cluster: Cluster, epoch: int, starts: Mapping[int, int], on_progress: ProgressCallback
+) -> None:
+    """Take partitions into an epoch, in which workers go on from the offsets of `starts`."""
     names = topic_names(settings)
     async with Outbox(settings.kafka) as outbox:
-        for n_moved, partition in enumerate(moving, 1):
+        for n_moved, (partition, start) in enumerate(starts.items(), 1):
             # Step 1
-            await commit_offsets(settings, {TopicPartition(names.plays, partition): starts[partition]})
+            await commit_offsets(settings, {TopicPartition(names.plays, partition): start})
             # Step 2
             record = EPOCH_KEY, PlaysEpoch(epoch, cluster.plays.topic_id).encode()
             await (await outbox.send(names.users_changelog, partition, [record])).written()
-            on_progress(JobProgress(MOVING, n_moved, len(moving)))
+            on_progress(JobProgress(MOVING, n_moved, len(starts)))
         # Step 3
         await publish_topics(settings, outbox, cluster, epoch)
-    return Rebased(epoch=epoch, plays_id=cluster.plays.topic_id, starts=starts)
 
 
 def check_finished(scans: Mapping[int, PartitionScan], settings: Settings) -> None:

@@ -8,10 +8,10 @@ import msgspec
 from jobs.progress import ProgressCallback
 from jobs.topics.errors import MoveError
 from jobs.topics.group import await_no_members
-from jobs.topics.plays_copy import copy_plays
-from jobs.topics.source import describe_source
+from jobs.topics.plays_copy import OldPlays, copy_plays
+from jobs.topics.source import Source, describe_source
 from jobs.topics.state_copy import StateCopy
-from jobs.topics.target import begin_epoch, describe_target, latest_copied, write_marks
+from jobs.topics.target import Target, begin_epoch, describe_target, latest_copied, write_marks
 from streams.outbox import Outbox
 from streams.settings import Settings, override
 from streams.topics.admin import create_topics, verify_topics
@@ -72,18 +72,11 @@ async def repartition(settings: Settings, new_settings: Settings, on_progress: P
     await asyncio.to_thread(create_topics, new_settings)
     await asyncio.to_thread(verify_topics, new_settings)
     target = await describe_target(new_settings, source.epoch + 1, on_progress)
-    copying = StateCopy(source, new_settings, on_progress)
     if not target.is_done:
         await await_no_members(new_settings)
-    if target.is_copied:
-        plays = source.later_than(await latest_copied(new_settings))
-    else:
-        # Step 2
-        async with Outbox(new_settings.kafka) as outbox:
-            await write_marks(target, outbox, target.unfinished)
-        # Step 3
-        await copying.copy_all()
-        plays = source.waiting(copying.late)
+    # Steps 2 and 3
+    copying = StateCopy(source, new_settings, on_progress)
+    plays = await _copy_state(source, target, copying)
     # Step 4
     n_plays = await copy_plays(source.settings, new_settings, plays, on_progress)
     # Step 5
@@ -97,6 +90,18 @@ async def repartition(settings: Settings, new_settings: Settings, on_progress: P
         strays=copying.n_strays,
         plays=n_plays,
     )
+
+
+async def _copy_state(source: Source, target: Target, copying: StateCopy) -> OldPlays:
+    """Copy the state, unless an earlier run has; return the plays to copy after it."""
+    if target.is_copied:
+        return source.later_than(await latest_copied(target.settings))
+    # Step 2
+    async with Outbox(target.settings.kafka) as outbox:
+        await write_marks(target, outbox, target.unfinished)
+    # Step 3
+    await copying.copy_all()
+    return source.waiting(copying.late)
 
 
 def _check_names(settings: Settings, target: Settings) -> None:

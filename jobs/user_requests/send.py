@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -41,6 +42,15 @@ class InvalidRequestError(ValueError):
     """A request would be rejected by workers, so it is not sent. Correct the id that the message names."""
 
 
+class Sent(NamedTuple):
+    """The places of a request on `plays`."""
+
+    home: int
+    """The partition of the listener's key."""
+    offsets: Mapping[int, int]
+    """By partition, the offset of the request or of its copy."""
+
+
 async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
     """Send a request to all partitions and wait until the records that workers have written show its effect.
 
@@ -58,35 +68,51 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         epoch = await _present_epoch(consumer, settings)
         partitions = await _follow_from_ends(consumer, followed)
-        sent, waiting = await _send(request, home, settings), home
-        result = Result(request, position_of(epoch, sent[home]), names)
-        try:
-            async with asyncio.timeout(settings.kafka.timeout_s):
-                await result.wait(_records(partitions, request.user_id.encode()))
-                async for number in _uncommitted({other: sent[other] for other in sent.keys() - {home}}, settings):
-                    waiting = number
-        except TimeoutError:
-            place = f"{names.plays}, partition {waiting}, offset {sent[waiting]}"
-            subject, within = f"The request for {request.user_id!r}", f"within {settings.kafka.timeout_s:g} s"
-            missing = result.describe_missing() if waiting == home else None
-            if missing is None:
-                way_out = await _describe_wait(waiting, settings)
-                message = f"{subject} is queued ({place}), but no worker processed it {within}. {way_out}"
-            else:
-                message = (
-                    f"{subject} was processed ({place}), but {missing} {within}. "
-                    "Send it again if its effect is missing: a later request may have replaced it."
-                )
-            raise RequestTimeoutError(message) from None
+        sent = await _send(request, home, settings)
+        result = Result(request, position_of(epoch, sent.offsets[home]), names)
+        await _wait(result, _records(partitions, request.user_id.encode()), sent, settings)
     return Receipt(
         wish=str(request.__struct_config__.tag),
         user_id=request.user_id,
         item_id=getattr(request, "item_id", None),
         partition=home,
-        plays_offset=sent[home],
+        plays_offset=sent.offsets[home],
         changelog_offset=result.offsets[names.users_changelog],
         recommendations_offset=result.offsets.get(names.recommendations),
-        copies=len(sent) - 1,
+        copies=len(sent.offsets) - 1,
+    )
+
+
+async def _wait(
+    result: "Result", records: AsyncIterator[tuple[str, ConsumerRecord]], sent: Sent, settings: Settings
+) -> None:
+    """Wait until the records of a listener show the effect of a request, and workers have processed its copies.
+
+    Raises:
+        RequestTimeoutError: That took longer than the time-out of Kafka.
+    """
+    waiting = sent.home
+    try:
+        async with asyncio.timeout(settings.kafka.timeout_s):
+            await result.wait(records)
+            copies = {number: offset for number, offset in sent.offsets.items() if number != sent.home}
+            async for number in _uncommitted(copies, settings):
+                waiting = number
+    except TimeoutError:
+        raise RequestTimeoutError(await _describe_timeout(result, sent, waiting, settings)) from None
+
+
+async def _describe_timeout(result: "Result", sent: Sent, waiting: int, settings: Settings) -> str:
+    """Return the message about a request without an effect in time; `waiting` is the partition that was waited for."""
+    place = f"{topic_names(settings).plays}, partition {waiting}, offset {sent.offsets[waiting]}"
+    subject, within = f"The request for {result.request.user_id!r}", f"within {settings.kafka.timeout_s:g} s"
+    missing = result.describe_missing() if waiting == sent.home else None
+    if missing is None:
+        way_out = await _describe_wait(waiting, settings)
+        return f"{subject} is queued ({place}), but no worker processed it {within}. {way_out}"
+    return (
+        f"{subject} was processed ({place}), but {missing} {within}. "
+        "Send it again if its effect is missing: a later request may have replaced it."
     )
 
 
@@ -99,15 +125,15 @@ async def _describe_wait(partition: int, settings: Settings) -> str:
     return " ".join([*map(str, held), f"It is processed as soon as {ends}."])
 
 
-async def _send(request: UserRequest, home: int, settings: Settings) -> dict[int, int]:
-    """Send a request to its partition, and before it copies to all others; return the offsets by partition."""
+async def _send(request: UserRequest, home: int, settings: Settings) -> Sent:
+    """Send a request to its partition, and before it copies to all others."""
     key, value, topic = request.user_id.encode(), _encode(request, settings), topic_names(settings).plays
     copy = msgspec.json.encode(msgspec.structs.replace(request, copy=True))
     others = [number for number in range(settings.topics.partitions) if number != home]
     async with Outbox(settings.kafka, topic) as outbox:
         copies = {number: await outbox.send(topic, number, [(key, copy)]) for number in others}
         sent = {number: (await copied.written()).first for number, copied in copies.items()}
-        return sent | {home: (await (await outbox.send(topic, home, [(key, value)])).written()).first}
+        return Sent(home, sent | {home: (await (await outbox.send(topic, home, [(key, value)])).written()).first})
 
 
 async def _uncommitted(sent: Mapping[int, int], settings: Settings) -> AsyncIterator[int]:
@@ -150,12 +176,13 @@ class Result:
     """The records that a processed request leads to.
 
     Attributes:
+        request: The request.
         offsets: By topic, the offset of the record that shows the effect.
     """
 
     def __init__(self, request: UserRequest, position: int, names: TopicNames) -> None:
         """Expect the effect of a request at a position of `plays`."""
-        self._request, self._position, self._changelog = request, position, names.users_changelog
+        self.request, self._position, self._changelog = request, position, names.users_changelog
         self._topics = _topics_of_result(request, names)
         self._without_effect: int | None = None
         self.offsets: dict[str, int] = {}
@@ -173,7 +200,7 @@ class Result:
             if record.value is None:
                 self.offsets[topic] = record.offset
         elif record.value is not None and applied_offset_of(record.value) >= self._position:
-            if shows_effect(self._request, record.value, self._position):
+            if shows_effect(self.request, record.value, self._position):
                 self.offsets[topic] = record.offset
             else:
                 self._without_effect = record.offset

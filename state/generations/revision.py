@@ -96,18 +96,7 @@ def write_revision(
         IndexBuildError: The index could not be built.
     """
     place = (into or folder) / f"revision-{number}"
-    rows = _withdrawn_rows(items, withdrawn)
-    n_items = len(items.item_factors)
-    indexed = rows_to_index(n_items, n_long_of(n_items), rows)
-    record = RevisionRecord(
-        format=REVISION_FORMAT,
-        generation_id=items.id,
-        revision=number,
-        withdrawn=sorted(set(withdrawn)),
-        n_long=n_long_of(n_items),
-        n_indexed=len(indexed),
-        trees=trees,
-    )
+    indexed, record = _plan(items, number, withdrawn, trees)
     with aside_in(place.parent) as aside:
         if place.exists():
             _verify_same(place, items, record)
@@ -126,6 +115,23 @@ def write_revision(
         part.rename(place)
         fsync_folder(place.parent)
     return place
+
+
+def _plan(items: Items, number: int, withdrawn: Sequence[str], trees: int) -> tuple[Rows, RevisionRecord]:
+    """Return the rows to index, and the record of a revision."""
+    n_items = len(items.item_factors)
+    n_long = n_long_of(n_items)
+    indexed = rows_to_index(n_items, n_long, _withdrawn_rows(items, withdrawn))
+    record = RevisionRecord(
+        format=REVISION_FORMAT,
+        generation_id=items.id,
+        revision=number,
+        withdrawn=sorted(set(withdrawn)),
+        n_long=n_long,
+        n_indexed=len(indexed),
+        trees=trees,
+    )
+    return indexed, record
 
 
 def open_revision(folder: Path, items: Items) -> Revision:
