@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from jobs.user_requests.send import UserRequest, send_and_wait
+from jobs.user_requests.effect import UserRequest
+from jobs.user_requests.send import send_and_wait
 from streams.messages.receipt import Receipt
 from streams.process.format_text import pluralize
 from streams.settings import read_settings

@@ -9,10 +9,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from state.keys import item_key
-from state.users.record import UserRecord, applied_offset_of, is_forgotten
+from jobs.user_requests.effect import Result, UserRequest, topics_of_result
 from streams.fetch.followed_partitions import FollowedPartitions
-from streams.messages.events import Forget, Hide, Pause, Resume, Unhide, UnreadablePlay, read_event
+from streams.messages.events import UnreadablePlay, read_event
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox
 from streams.partitioning import partition_of
@@ -23,11 +22,10 @@ from streams.readers.open_transactions import find_open_transactions
 from streams.readers.state_topics import latest_state_topics
 from streams.readers.topic_identities import read_identities
 from streams.settings import Settings
-from streams.topics.topics import TopicNames, topic_names
+from streams.topics.topics import topic_names
 
 COMMITTED_S = 0.1
 """Pause before the next look at the committed offsets."""
-UserRequest = Forget | Pause | Resume | Hide | Unhide
 
 
 class RequestTimeoutError(TimeoutError):
@@ -64,7 +62,7 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
         RequestTimeoutError: No record showed the effect within the time-out of Kafka.
     """
     names, home = topic_names(settings), partition_of(request.user_id, settings.topics.partitions)
-    followed = [TopicPartition(topic, home) for topic in _topics_of_result(request, names)]
+    followed = [TopicPartition(topic, home) for topic in topics_of_result(request, names)]
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         epoch = await _present_epoch(consumer, settings)
         partitions = await _follow_from_ends(consumer, followed)
@@ -84,7 +82,7 @@ async def send_and_wait(request: UserRequest, settings: Settings) -> Receipt:
 
 
 async def _wait(
-    result: "Result", records: AsyncIterator[tuple[str, ConsumerRecord]], sent: Sent, settings: Settings
+    result: Result, records: AsyncIterator[tuple[str, ConsumerRecord]], sent: Sent, settings: Settings
 ) -> None:
     """Wait until the records of a listener show the effect of a request, and workers have processed its copies.
 
@@ -102,7 +100,7 @@ async def _wait(
         raise RequestTimeoutError(await _describe_timeout(result, sent, waiting, settings)) from None
 
 
-async def _describe_timeout(result: "Result", sent: Sent, waiting: int, settings: Settings) -> str:
+async def _describe_timeout(result: Result, sent: Sent, waiting: int, settings: Settings) -> str:
     """Return the message about a request without an effect in time; `waiting` is the partition that was waited for."""
     place = f"{topic_names(settings).plays}, partition {waiting}, offset {sent.offsets[waiting]}"
     subject, within = f"The request for {result.request.user_id!r}", f"within {settings.kafka.timeout_s:g} s"
@@ -172,61 +170,6 @@ async def _present_epoch(consumer: AIOKafkaConsumer, settings: Settings) -> int:
     return known.epoch
 
 
-class Result:
-    """The records that a processed request leads to.
-
-    Attributes:
-        request: The request.
-        offsets: By topic, the offset of the record that shows the effect.
-    """
-
-    def __init__(self, request: UserRequest, position: int, names: TopicNames) -> None:
-        """Expect the effect of a request at a position of `plays`."""
-        self.request, self._position, self._changelog = request, position, names.users_changelog
-        self._topics = _topics_of_result(request, names)
-        self._without_effect: int | None = None
-        self.offsets: dict[str, int] = {}
-
-    async def wait(self, records: AsyncIterator[tuple[str, ConsumerRecord]]) -> None:
-        """Wait until every record of the result has come."""
-        async for topic, record in records:
-            self._take(topic, record)
-            if len(self.offsets) == len(self._topics):
-                return
-
-    def _take(self, topic: str, record: ConsumerRecord) -> None:
-        """Store the offset of a record that shows the effect."""
-        if topic != self._changelog:
-            if record.value is None:
-                self.offsets[topic] = record.offset
-        elif record.value is not None and applied_offset_of(record.value) >= self._position:
-            if shows_effect(self.request, record.value, self._position):
-                self.offsets[topic] = record.offset
-            else:
-                self._without_effect = record.offset
-
-    def describe_missing(self) -> str | None:
-        """Return the missing part of the result of a processed request, as a clause; None if no worker processed it."""
-        if self._changelog in self.offsets:
-            return "no tombstone of their list came"
-        if self._without_effect is not None:
-            return f"the record that a worker wrote (users changelog, offset {self._without_effect}) did not show it"
-        return None
-
-
-def shows_effect(request: UserRequest, value: bytes, position: int) -> bool:
-    """Return whether a record that contains a request shows its effect.
-
-    After a request to be forgotten and plays behind it, the record has these plays, and is no marker.
-    """
-    record = UserRecord.decode(value)
-    if isinstance(request, Pause | Resume):
-        return record.paused == isinstance(request, Pause)
-    if isinstance(request, Hide | Unhide):
-        return (item_key(request.item_id) in record.hidden) == isinstance(request, Hide)
-    return record.applied_offset > position or is_forgotten(value)
-
-
 def _encode(request: UserRequest, settings: Settings) -> bytes:
     """Encode a request, and decode it as a worker does."""
     key, value = request.user_id.encode(), msgspec.json.encode(request)
@@ -236,12 +179,6 @@ def _encode(request: UserRequest, settings: Settings) -> bytes:
         message = f"The request was not sent, because workers would reject it: {error}."
         raise InvalidRequestError(message) from None
     return value
-
-
-def _topics_of_result(request: UserRequest, names: TopicNames) -> list[str]:
-    """Return the topics that get a record for certain once a request is processed."""
-    tombstone = [names.recommendations] if isinstance(request, Forget) else []
-    return [names.users_changelog, *tombstone]
 
 
 async def _follow_from_ends(consumer: AIOKafkaConsumer, followed: list[TopicPartition]) -> FollowedPartitions:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.user_requests.send import Result, UserRequest, shows_effect
+from jobs.user_requests.effect import Result, UserRequest, shows_effect
 from state.keys import item_key
 from state.users.record import HistoryEntry, UserRecord
 from streams.messages.events import Forget, Hide, Pause, Resume, Unhide
