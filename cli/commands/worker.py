@@ -8,11 +8,15 @@ import uvloop
 
 from agents.worker import Worker
 from cli.event_log import start_event_log
+from streams.process.run_tasks import force_exit_after
 from streams.settings import read_settings
 from streams.topics.admin import verify_topics
 from streams.topics.process_rights import check_rights
 
 app = typer.Typer(add_completion=False)
+
+END_S = 4.0
+"""Seconds after the stop of a worker in which its process ends, even if a task or a thread still runs."""
 
 
 @app.command()
@@ -27,7 +31,14 @@ def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events
     start_event_log(settings.telemetry, as_json=as_json)
 
     async def run() -> None:
-        await Worker(settings).run()
+        reason = ""
+        try:
+            await Worker(settings).run()
+        except Exception as error:
+            reason = str(error)
+            raise
+        finally:
+            force_exit_after(END_S, reason)
 
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # for the loop of Faust's consumer thread as well
     asyncio.run(run())

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+import streams.connection.bounded_close  # noqa: F401  every connection ends in time
 from streams.connection.credentials import CredentialsError, read_password, read_token, tls_context
 from streams.connection.rights import MissingRightError, Right, describe_missing
 from streams.settings.deployment import KafkaSettings

@@ -336,6 +336,7 @@ def test_a_worker_that_loses_a_right_stops_with_a_sentence(users: Users, bare: S
         send_plays(bare)
         block_until(lambda: not process.running, 40)
         said = process.describe_end()
+        assert process.first_event("stop_took_too_long") is None
 
     # A worker that reads its committed offsets first lacks the right to describe the group.
     described = Right("DESCRIBE", right.resource, right.name)

@@ -3,10 +3,11 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
-from streams.process.run_tasks import run_until_stopped
+from streams.process.run_tasks import PARTS_S, run_until_stopped
 from tests.support.wait import wait_idle
 
 
@@ -61,14 +62,41 @@ async def test_a_failure_ends_all_and_is_told(*, by_future: bool) -> None:
     assert failed.done()
 
 
+@pytest.mark.virtual_time
+async def test_a_part_that_does_not_end_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """The failure is not held up by it; the log names it."""
+    released = asyncio.Event()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        message = "It broke."
+        raise ValueError(message)
+
+    async def stubborn() -> None:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ValueError, match=r"^It broke\.$"):
+        await run_until_stopped([fail(), stubborn()], asyncio.Event())
+
+    assert PARTS_S == pytest.approx(asyncio.get_running_loop().time() - began)
+    (left,) = (record for record in caplog.records if record.getMessage() == "parts_did_not_end")
+    assert "stubborn" in str(vars(left)["parts"])
+    released.set()
+    await wait_idle()
+
+
 @pytest.mark.processes
 @pytest.mark.parametrize(("held", "status"), [("threading.Thread(target=time.sleep, args=(60,)).start()", 1), ("", 0)])
 def test_a_process_that_would_not_end_is_ended(held: str, status: int) -> None:
     """With status 1; one that ends by itself does so, whatever time it was given."""
     after_s = 0.2 if held else 60
     imports = "import threading, time; from streams.process.run_tasks import force_exit_after"
-    program = f"{imports}; force_exit_after({after_s}); {held}"
+    program = f"{imports}; force_exit_after({after_s}, 'It broke.'); {held}"
 
-    ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=20, check=False, capture_output=True, text=True)
 
     assert status == ended.returncode
+    assert ended.stderr == ("It broke.\n" if held else "")
