@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -115,10 +115,16 @@ async def spans_of(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartiti
         starts = await consumer.beginning_offsets(list(partitions))
         ends = await consumer.end_offsets(list(partitions))
     except KafkaError as error:
-        topic = partitions[0].topic if partitions else "nothing"
-        message = f"Kafka did not say where {topic} begins and ends: {error!r}."
-        raise LogReadError(message) from error
+        raise _no_offsets(consumer, partitions, error) from error
     return {tp: Span(starts[tp], ends[tp]) for tp in partitions}
+
+
+def _no_offsets(consumer: Consumer, partitions: Collection[TopicPartition], error: KafkaError) -> LogReadError:
+    """Return the error of partitions whose first and last offsets Kafka does not give."""
+    topic = min(partitions).topic if partitions else "nothing"
+    if isinstance(error, TopicAuthorizationFailedError):
+        return LogReadError(describe_missing(consumer.kafka, [Right("DESCRIBE", "topic", topic)]))
+    return LogReadError(f"Kafka did not say where {topic} begins and ends: {error!r}.")
 
 
 async def read_span(
@@ -187,9 +193,16 @@ def _skip(batch: UnreadableBatch, end: int, skip: Callable[[UnreadableBatch], No
 async def _seek_starts(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], starts: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
-    """Seek to the start of every partition; return the ends of the partitions with requested records."""
+    """Seek to the start of every partition; return the ends of the partitions with requested records.
+
+    Raises:
+        LogReadError: Kafka does not answer.
+    """
     consumer.assign(list(ends))
-    beginnings = await consumer.beginning_offsets(list(ends))
+    try:
+        beginnings = await consumer.beginning_offsets(list(ends))
+    except KafkaError as error:
+        raise _no_offsets(consumer, list(ends), error) from error
     open_ends = dict(ends)
     for tp, end in ends.items():
         start = max(starts.get(tp, 0), beginnings[tp])

@@ -16,7 +16,7 @@ from web.parts import GatewayParts
 from web.routes.openapi import responses
 from web.schemas import BecauseAnswer, Reason
 from web.server.ids import ItemId, UserId
-from web.server.problems import RETRY_S, Problem
+from web.server.problems import RETRY_S, UNAVAILABLE, Problem
 from web.server.responses import as_json, not_ready
 
 READS_AT_ONCE = 2
@@ -106,6 +106,8 @@ class ListenerRoutes:
             receipt = await self._operations.forget(user_id, self._parts.settings)
         except TimeoutError as error:
             raise Problem(504, str(error)) from None
+        except UNAVAILABLE:  # some of them are a ValueError
+            raise
         except ValueError as error:
             raise Problem(422, str(error)) from None
         finally:

@@ -7,12 +7,16 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from state.errors import GenerationError
+from streams.connection.credentials import CredentialsError
+from streams.connection.rights import MissingRightError
+from streams.connection.start import UnreachableError
 from streams.outbox import OutboxError
 from streams.readers.decode_record import UnreadableRecord
 from streams.readers.log_reader import LogReadError
@@ -28,11 +32,15 @@ UNAVAILABLE = (
     IntakeError,
     LogReadError,
     OutboxError,
+    MissingRightError,
+    CredentialsError,
+    UnreachableError,
+    KafkaError,
     GenerationError,
     TooManyWaitError,
     TimeoutError,
 )
-"""Transient errors: answered 503 with Retry-After."""
+"""Errors that another request may not meet, once Kafka or its settings are mended: answered 503 with Retry-After."""
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,6 +101,8 @@ def problem_of(error: Exception) -> Problem:
         detail = {404: "There is nothing at this path.", 405: "This path does not take this method."}
         sentence = detail.get(error.status_code, f"{error.detail}.")
         return Problem(error.status_code, sentence, headers=error.headers)
+    if isinstance(error, KafkaError):
+        return Problem(503, f"Kafka did not do its part: {error!r}.", retry_s=RETRY_S)
     return Problem(503, str(error) or "The answer took too long.", retry_s=RETRY_S)
 
 

@@ -326,6 +326,32 @@ def test_a_gateway_that_loses_the_right_to_read_a_topic_serves_the_others(users:
         block_until(lambda: not client.get("/readyz").json().get("unreadable"), 30)
 
 
+def test_a_gateway_without_a_right_of_a_request_answers_503_with_the_right(users: Users, bare: Settings) -> None:
+    """Export reads the changelog, and forget writes plays and reads offsets: each names the right, and no secret."""
+    create_topics(bare)
+    names, settings = topic_names(bare), users.grant("gateway")
+    write(bare, names.users_changelog, [(b"anna", b"not a record")])
+    requests = {
+        Right("READ", "topic", names.users_changelog): ("GET", "/v1/users/anna/export"),
+        Right("READ", "topic", names.plays_rejected): ("GET", "/v1/users/anna/export"),
+        Right("WRITE", "topic", names.plays): ("DELETE", "/v1/users/anna"),
+    }
+    with gateway(settings) as served, client_of(served) as client:
+        for right, (method, path) in requests.items():
+            users.revoke("gateway", right)
+            block_until(lambda right=right: str(right) in missing("gateway", settings))  # type: ignore[misc]
+
+            response = client.request(method, path)
+
+            assert 503 == response.status_code, response.text
+            detail = AssertionError(response.json()["detail"])
+            hidden = Right("DESCRIBE", right.resource, right.name)
+            assert names_right(detail, right) or names_right(detail, hidden), str(detail)
+            assert settings.kafka.password.reveal() not in response.text
+            users.secure.grant(settings.kafka.username, [right])
+            block_until(lambda: not missing("gateway", settings))
+
+
 @pytest.mark.parametrize("right_of", [changelog_of, plays_of, group_of])
 def test_a_worker_that_loses_a_right_stops_with_a_sentence(users: Users, bare: Settings, right_of: Any) -> None:
     """Faust alone would count on and commit the offsets of plays whose records are lost, or wait without end."""

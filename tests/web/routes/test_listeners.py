@@ -7,9 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from state.gateway_view.keys import LIST
 from state.lists.explain_score import Explanation, Share
+from streams.connection.credentials import CredentialsError
+from streams.connection.rights import MissingRightError
+from streams.connection.start import UnreachableError
+from streams.readers.decode_record import UnreadableRecord
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from tests.support.virtual_time import now_s
@@ -169,6 +174,37 @@ async def test_without_kafka_rights_are_for_later(tmp_path: Path) -> None:
         assert 503 == response.status_code
         assert "2" == response.headers["retry-after"]
         assert "No Kafka broker answered." == response.json()["detail"]
+
+
+REFUSALS = [
+    MissingRightError("Kafka does not allow the user gateway the right READ on topic users: grant it."),
+    CredentialsError("PLAYFOLD_KAFKA_PASSWORD_FILE /run/secret cannot be read: name a file."),
+    UnreachableError("Kafka rejects the login: correct PLAYFOLD_KAFKA_USERNAME and PLAYFOLD_KAFKA_PASSWORD."),
+    UnreadableRecord("A list on the recommendations topic", "it is no JSON"),
+    TopicAuthorizationFailedError("users"),
+]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(("path", "method"), [("ann/export", "GET"), ("ann/because/i1", "GET"), ("ann", "DELETE")])
+async def test_a_refusal_of_kafka_is_503_with_its_sentence(
+    tmp_path: Path, error: Exception, path: str, method: str
+) -> None:
+    """The way out is the operator's, not the client's: neither 422 nor a failure of the gateway."""
+
+    def refused(*_: Any) -> Any:
+        raise error
+
+    async def refused_later(*_: Any) -> Any:
+        raise error
+
+    scene = await make_scene(tmp_path, operations(explain=refused, export=refused_later, forget=refused_later))
+
+    response = await ask(scene, f"/v1/users/{path}", method)
+
+    assert 503 == response.status_code
+    assert "2" == response.headers["retry-after"]
+    assert (repr(error) if isinstance(error, KafkaError) else str(error)) in response.json()["detail"]
 
 
 async def test_a_forgotten_listener_has_a_receipt(tmp_path: Path) -> None:
