@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from jobs.announcement import announced
 from jobs.doctor.answers import WorkerReport
+from jobs.doctor.damaged_records import DamagedRecords
 from jobs.doctor.event_rules import check_events
 from jobs.doctor.finding import Finding, Issue, make_finding
 from jobs.doctor.probes import (
@@ -44,6 +45,7 @@ class Doctor:
         self._settings = override(settings, kafka_timeout_s=min(KAFKA_S, settings.kafka.timeout_s))
         self._check_s = check_s
         self._reports: asyncio.Task[list[WorkerReport]] | None = None
+        self._damaged_pulses = DamagedRecords()
         self._of_kafka = {
             "topics": self._topics,
             "generation": self._generation,
@@ -82,13 +84,16 @@ class Doctor:
 
     async def _topics(self) -> Finding:
         await in_thread(lambda: verify_topics(self._settings))
-        return check_topics(await probe_state(self._settings), self._settings)
+        unread = DamagedRecords()  # the check of the generation reads the same topic, and names them
+        return check_topics(await probe_state(self._settings, unread), self._settings)
 
     async def _disk(self) -> Finding:
         return check_disks(await in_thread(lambda: probe_disks(self._settings)))
 
     async def _generation(self) -> Finding:
-        return check_generation(await in_thread(lambda: probe_generation(self._settings)), now_ms())
+        damaged = DamagedRecords()
+        probed = await in_thread(lambda: probe_generation(self._settings, damaged))
+        return check_generation(probed, now_ms(), damaged.issues)
 
     async def _lag(self) -> Finding:
         readings = await probe_lag(self._settings)
@@ -102,14 +107,15 @@ class Doctor:
         with suppress(LogReadError):  # the check of the generation reports it
             announcement = await announced(self._settings)
         name = announcement.generation_id if announcement else None
-        return check_workers(reports, self._settings, name, now_ms())
+        return check_workers(reports, self._settings, name, now_ms(), self._damaged_pulses.issues)
 
     async def _clock(self) -> Finding:
         return check_clocks(await self._worker_reports(), now_ms())
 
     async def _events(self) -> Finding:
-        rejects, reports = await asyncio.gather(probe_rejects(self._settings), self._worker_reports())
-        return check_events(rejects, reports, self._settings)
+        damaged = DamagedRecords()
+        rejects, reports = await asyncio.gather(probe_rejects(self._settings, damaged), self._worker_reports())
+        return check_events(rejects, reports, self._settings, damaged.issues)
 
     async def _gateway(self) -> Finding:
         return check_gateway(await in_thread(lambda: probe_gateway(self._settings.gateway)))
@@ -117,7 +123,7 @@ class Doctor:
     async def _worker_reports(self) -> list[WorkerReport]:
         """Return the last pulses; several checks share one probe."""
         if self._reports is None:
-            self._reports = asyncio.create_task(probe_workers(self._settings))
+            self._reports = asyncio.create_task(probe_workers(self._settings, self._damaged_pulses))
         return await asyncio.shield(self._reports)
 
 

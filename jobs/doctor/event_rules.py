@@ -23,10 +23,15 @@ MURMUR2 = (
 )
 
 
-def check_events(rejects: RejectReadings, reports: Sequence[WorkerReport], settings: Settings) -> Finding:
-    """Check the shares of the latest events that were rejected, misplaced or not learnt."""
+def check_events(
+    rejects: RejectReadings, reports: Sequence[WorkerReport], settings: Settings, damage: Sequence[Issue] = ()
+) -> Finding:
+    """Check the shares of the latest events that were rejected, misplaced or not learnt.
+
+    `damage` names rejects that could not be read.
+    """
     n, n_rejected = rejects.n_events, len(rejects.rejected)
-    issues = _check_rejects(rejects)
+    issues = [*damage, *_check_rejects(rejects)]
     arrivals, outcomes, odd = (_recent(reports, name) for name in ("arrivals", "events", "odd_hints"))
     issues += _check_places(arrivals)
     if arrivals["records"] >= EVENTS_MIN:

@@ -19,6 +19,7 @@ from jobs.doctor.answers import (
     StateReadings,
     WorkerReport,
 )
+from jobs.doctor.damaged_records import DamagedRecords
 from jobs.doctor.finding import Issue
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
@@ -26,8 +27,9 @@ from state.generations.open_store import generation_store
 from state.storage.disk_space import disk_space_of, on_one_disk
 from streams.connection.rights import MissingRightError
 from streams.messages.records import RejectedPlay
+from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.lag import lag_of
-from streams.readers.latest_pulse import read_pulse
+from streams.readers.latest_pulse import checked_pulse
 from streams.readers.log_reader import partitions_of, read_span, read_topic, reader, spans_of
 from streams.readers.one_record import arrival_of
 from streams.readers.open_transactions import OpenTransaction, find_open_transactions
@@ -46,7 +48,7 @@ RESPONSE_S = 3.0
 LATEST_EVENTS = 3000
 """Events whose rejects are counted."""
 RESPONSE_BYTES_MAX = 65_536
-_read_reject = msgspec.json.Decoder(RejectedPlay).decode
+_REJECT = msgspec.json.Decoder(RejectedPlay)
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound: a listener on any address is asked here
 
 
@@ -86,7 +88,7 @@ def name_producers(transactions: Sequence[OpenTransaction], settings: Settings) 
     return named
 
 
-async def probe_state(settings: Settings) -> StateReadings:
+async def probe_state(settings: Settings, damaged: DamagedRecords) -> StateReadings:
     """Return which topics the workers' state belongs to, and which are on the cluster.
 
     Raises:
@@ -95,10 +97,10 @@ async def probe_state(settings: Settings) -> StateReadings:
     names = topic_names(settings)
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
         present = await read_identities(consumer, [names.plays, names.users_changelog], settings.kafka)
-    return StateReadings(await latest_state_topics(settings), present)
+    return StateReadings(await latest_state_topics(settings, damaged.skip), present)
 
 
-async def probe_rejects(settings: Settings) -> RejectReadings:
+async def probe_rejects(settings: Settings, damaged: DamagedRecords) -> RejectReadings:
     """Read which of the latest events were rejected.
 
     Raises:
@@ -115,33 +117,40 @@ async def probe_rejects(settings: Settings) -> RejectReadings:
         starts = {tp: max(span.start, span.end - each) for tp, span in spans.items()}
         ends = {tp: span.end for tp, span in spans.items()}
         rejected: dict[tuple[int, int], RejectedPlay] = {}
-        async for _, records in read_span(consumer, ends, starts, settings.kafka.timeout_s):
+        async for number, records in read_span(consumer, ends, starts, settings.kafka.timeout_s, damaged.skip):
             for record in records:
-                with suppress(ValueError, RecursionError):  # another program may write to the topic
-                    reject = _read_reject(record.value or b"")
-                    if firsts.get(reject.partition, 0) <= reject.offset < committed.get(reject.partition, 0):
-                        rejected[reject.partition, reject.offset] = reject
+                try:
+                    reject = decode_record(_REJECT, record.value, "A reject")
+                except UnreadableRecord as error:  # another program may write to the topic
+                    damaged.add(names.plays_rejected, number, record.offset, error.reason)
+                    continue
+                if firsts.get(reject.partition, 0) <= reject.offset < committed.get(reject.partition, 0):
+                    rejected[reject.partition, reject.offset] = reject
     # A reject at or beyond the committed offset is of an earlier topic of plays with the same name.
     n_events = sum(max(0, committed.get(number, 0) - first) for number, first in firsts.items())
     return RejectReadings(n_events, list(rejected.values()))
 
 
-async def probe_workers(settings: Settings) -> list[WorkerReport]:
+async def probe_workers(settings: Settings, damaged: DamagedRecords) -> list[WorkerReport]:
     """Return the last pulse of every worker that reported within the hour.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic is missing.
     """
     reports: dict[str, WorkerReport] = {}
-    async for _, records in read_topic(settings.kafka, topic_names(settings).pulse, settings.kafka.timeout_s):
+    topic = topic_names(settings).pulse
+    async for number, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, skip=damaged.skip):
         for record in records:
-            pulse = read_pulse(record.key, record.value)
-            if pulse is not None:
-                earlier = reports.get(pulse.instance)
-                earliest = earlier.earliest or earlier.pulse if earlier else None
-                if earliest and earliest.started_at_ms != pulse.started_at_ms:
-                    earliest = None
-                reports[pulse.instance] = WorkerReport(pulse, record.timestamp, earliest)
+            try:
+                pulse = checked_pulse(record.key, record.value)
+            except UnreadableRecord as error:
+                damaged.add(topic, number, record.offset, error.reason)
+                continue
+            earlier = reports.get(pulse.instance)
+            earliest = earlier.earliest or earlier.pulse if earlier else None
+            if earliest and earliest.started_at_ms != pulse.started_at_ms:
+                earliest = None
+            reports[pulse.instance] = WorkerReport(pulse, record.timestamp, earliest)
     return [reports[name] for name in sorted(reports)]
 
 
@@ -174,13 +183,16 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def probe_generation(settings: Settings) -> AnnouncedGeneration | Issue:
+def probe_generation(settings: Settings, damaged: DamagedRecords) -> AnnouncedGeneration | Issue:
     """Open the announced generation; of one in a bucket, only the manifest is read.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic is missing.
     """
-    announcement = asyncio.run(announced(settings))
+    topic = topic_names(settings).generations
+    announcement = asyncio.run(
+        announced(settings, damaged.skip, lambda offset, reason: damaged.add(topic, 0, offset, reason))
+    )
     if announcement is None:
         return Issue("problem", "No generation is announced, so no listener gets a list.", "Run `playfold retrain`.")
     store, name = generation_store(settings), announcement.generation_id

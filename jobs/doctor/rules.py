@@ -74,11 +74,11 @@ def format_bytes(size: float) -> str:
     return f"{size / 1000:.1f} kB"
 
 
-def check_generation(probed: AnnouncedGeneration | Issue, now_ms: int) -> Finding:
-    """Check the age of the announced generation."""
+def check_generation(probed: AnnouncedGeneration | Issue, now_ms: int, damage: Sequence[Issue] = ()) -> Finding:
+    """Check the age of the announced generation; `damage` names records that could not be read."""
     if isinstance(probed, Issue):
-        return make_finding("generation", "", [probed])
-    age_ms, issues = now_ms - probed.created_at_ms, []
+        return make_finding("generation", "", [probed, *damage])
+    age_ms, issues = now_ms - probed.created_at_ms, list(damage)
     generation = f"Generation {probed.generation_id}, revision {probed.revision}"
     if age_ms > OLD_MS:
         do = "Read in the log of `playfold nightly` why no newer one was announced, or run `playfold retrain`."
@@ -106,17 +106,22 @@ def check_lag(lag: LagReadings) -> Finding:
         says = f"Kafka deleted {plays} at the end of the retention, before a worker folded them."
         says += describe_deleted(lag)
         issues.append(Issue("problem", says, "Send them again if a client still has them, and start workers in time."))
-    issues += [_held(transaction) for transaction in lag.open_transactions]
+    if lag.open_transactions:
+        issues.append(_held(lag.open_transactions))
     return make_finding("lag", fine, [*issues, *check_offsets(lag)])
 
 
-def _held(transaction: OpenTransaction) -> Issue:
+def _held(transactions: Sequence[OpenTransaction]) -> Issue:
+    """Return the open transactions, each with its place, and their remedy once."""
+    first, several = transactions[0], len(transactions) > 1
+    partition, offset = ("PARTITION", "OFFSET") if several else (first.partition, first.offset)
     do = (
-        "Workers read on once its producer commits or aborts it. If the producer is gone, abort it: "
-        f"`kafka-transactions.sh --bootstrap-server BROKER abort --topic {transaction.topic} "
-        f"--partition {transaction.partition} --start-offset {transaction.offset}`."
+        "Workers read on once its producer commits or aborts it. If the producer is gone, abort it"
+        f"{' on each of these partitions' if several else ''}: "
+        f"`kafka-transactions.sh --bootstrap-server BROKER abort --topic {first.topic} "
+        f"--partition {partition} --start-offset {offset}`."
     )
-    return Issue("warning", str(transaction), do)
+    return Issue("warning", " ".join(map(str, transactions)), do)
 
 
 def _plays(spans: Mapping[int, Span]) -> int:

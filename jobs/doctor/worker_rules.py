@@ -16,7 +16,13 @@ SLOW_MS = 1000.0
 """Milliseconds from play to list above which there is a warning."""
 
 
-def check_workers(reports: Sequence[WorkerReport], settings: Settings, announced: str | None, now_ms: int) -> Finding:
+def check_workers(
+    reports: Sequence[WorkerReport],
+    settings: Settings,
+    announced: str | None,
+    now_ms: int,
+    damage: Sequence[Issue] = (),
+) -> Finding:
     """Check that every partition has an owner, and that every worker is healthy.
 
     Args:
@@ -24,15 +30,16 @@ def check_workers(reports: Sequence[WorkerReport], settings: Settings, announced
         settings: The number of partitions, and the interval of pulses.
         announced: Id of the announced generation; None if there is none, or it is not known.
         now_ms: The present time.
+        damage: Records of pulses that could not be read.
     """
     if not settings.telemetry.pulse_s and not reports:
-        return make_finding("workers", "", [Issue("note", "Workers do not report: PLAYFOLD_PULSE_S is 0.")])
+        return make_finding("workers", "", [Issue("note", "Workers do not report: PLAYFOLD_PULSE_S is 0."), *damage])
     silent_ms = max(SILENT_MS, SILENT_PULSES * settings.telemetry.pulse_s * 1000)
     live = [one.pulse for one in reports if now_ms - one.arrived_at_ms <= silent_ms]
     silent = [one for one in reports if now_ms - one.arrived_at_ms > silent_ms]
     if not live:
-        return make_finding("workers", "", [_no_worker(silent, now_ms)])
-    issues = [*_check_ownership(live, settings), *(_silent_worker(one, now_ms) for one in silent)]
+        return make_finding("workers", "", [_no_worker(silent, now_ms), *damage])
+    issues = [*damage, *_check_ownership(live, settings), *(_silent_worker(one, now_ms) for one in silent)]
     for pulse in live:
         issues += _check_worker(pulse, announced)
     owners = ", ".join(f"{pulse.instance} owns {name_partitions(pulse.partitions)}" for pulse in live)

@@ -23,9 +23,11 @@ from model.objective import Objective
 from state.generations.generation import write_generation
 from state.generations.naming import new_generation_id
 from state.generations.open_store import generation_store
-from streams.kafka.broker import free_port
+from streams.kafka.broker import Broker, free_port
+from streams.outbox import Outbox
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
+from tests.support.foreign import damage
 from tests.support.generations import manifest_of, numbered
 from tests.support.made_up import made_up_factors
 from tests.support.plays import play_record
@@ -202,3 +204,36 @@ def test_a_worker_that_was_killed_is_missed(running: WorkerProcess) -> None:
 
     assert findings["workers"].says.startswith("No worker reports any more. The last report was that of a, 1")
     assert findings["lag"].says.startswith("The lag is 1 play (")
+
+
+def spoil(settings: Settings, broker: Broker, topic: str, *, is_batch: bool) -> int:
+    """Write a record to a topic that nobody can read, and return its offset."""
+
+    async def written() -> int:
+        async with Outbox(settings.kafka) as outbox:
+            return (await (await outbox.send(topic, 0, [(b"serving", b"spoilt")])).written()).first
+
+    offset = asyncio.run(written())
+    if is_batch:
+        damage(broker.folder, topic, 0, b"spoilt")
+    return offset
+
+
+@pytest.mark.parametrize("is_batch", [True, False], ids=["checksum", "json"])
+def test_one_damaged_record_costs_that_record(
+    running: WorkerProcess, names: TopicNames, broker: Broker, *, is_batch: bool
+) -> None:
+    """Every check of the topics that the doctor reads goes on, and names the record once."""
+    settings = running.settings
+    offsets = {
+        topic: spoil(settings, broker, topic, is_batch=is_batch)
+        for topic in (names.generations, names.pulse, names.plays_rejected)
+    }
+
+    findings = examined(settings)
+
+    assert {"ok"} == {findings[name].verdict for name in ("topics", "lag", "clock")}
+    for check, topic in (("generation", names.generations), ("workers", names.pulse), ("events", names.plays_rejected)):
+        assert "warning" == findings[check].verdict, findings[check]
+        named = f"1 record cannot be read and is left out: {topic}, partition 0, offset {offsets[topic]} ("
+        assert findings[check].says.startswith(named)

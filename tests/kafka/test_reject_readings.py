@@ -2,6 +2,7 @@
 
 import msgspec
 
+from jobs.doctor.damaged_records import DamagedRecords
 from jobs.doctor.probes import probe_rejects
 from streams.messages.records import RejectedPlay
 from streams.outbox import Outbox
@@ -24,7 +25,7 @@ async def test_rejects_of_an_earlier_topic_do_not_count(settings: Settings, name
         items = [(b"", msgspec.json.encode(reject)) for reject in rejects]
         await (await outbox.send(names.plays_rejected, partition, items)).written()
 
-    readings = await probe_rejects(settings)
+    readings = await probe_rejects(settings, DamagedRecords())
 
     assert [0] == [reject.offset for reject in readings.rejected]
     assert 2 * len(USERS) == readings.n_events

@@ -125,6 +125,20 @@ def test_an_open_transaction_is_named() -> None:
     )
 
 
+def test_the_remedy_of_a_transaction_on_several_partitions_is_said_once() -> None:
+    """Each partition has its place in the description, and the command stands for all of them."""
+    held = [OpenTransaction("plays", partition, 17 + partition, 40, 0, 4711) for partition in range(3)]
+    spans = {partition: Span(17, 57) for partition in range(3)}
+
+    finding = check_lag(LagReadings(spans, spans, dict.fromkeys(range(3), 0), 2.0, held))
+
+    assert 3 == finding.says.count("A transaction of producer 4711")
+    assert 1 == finding.do.count("Workers read on")
+    assert 1 == finding.do.count("kafka-transactions.sh")
+    assert "on each of these partitions" in finding.do
+    assert "--partition PARTITION --start-offset OFFSET`" in finding.do
+
+
 def test_plays_that_kafka_deleted_before_they_were_folded_are_a_problem() -> None:
     """They are lost for playfold."""
     finding = lag(0, 0, start=14)
