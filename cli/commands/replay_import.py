@@ -8,7 +8,15 @@ from typing import Any
 from rich.markup import escape
 
 from cli.commands.replay_plays import ReplayOptions, send_with, total_of
-from cli.commands.replay_result import TIME_FIGURES, Count, describe_figures, note, print_result, progress_bar
+from cli.commands.replay_result import (
+    ODD_LENGTHS,
+    TIME_FIGURES,
+    Count,
+    describe_figures,
+    note,
+    print_result,
+    progress_bar,
+)
 from jobs.histories.known_plays import KnownPlays, await_workers, known_plays
 from streams.files.formats.rows import ItemNames, NoPlay
 from streams.files.import_sender import Descriptions, ImportRecords, ImportSender, item_hash
@@ -30,6 +38,7 @@ FIGURES = {
     "repeated": "Plays that stood in the export more than once: {:,}.",
     "known": "Plays not sent, because they count already or are older than a full history: {:,}.",
     "items": "Items described in the catalog: {:,}.",
+    **ODD_LENGTHS,
 } | TIME_FIGURES
 
 
@@ -39,7 +48,7 @@ class ImportRun:
     def __init__(self, source: ImportSource, options: ReplayOptions, settings: Settings, *, describes: bool) -> None:
         """Read nothing yet; `describes` says whether the names of items are sent to the catalog."""
         self._source, self._options, self._settings = source, options, settings
-        self._describes = describes
+        self._describes, self._n_odd_lengths = describes, 0
         self._types = RowTypes(settings.signals.weights)
 
     def run(self) -> None:
@@ -79,6 +88,7 @@ class ImportRun:
                     aside.add(place.file, place.row, fault, row._asdict())
                 else:
                     plays.add(row)
+                    self._n_odd_lengths += row.n_odd_lengths
                 if self._source.n_rows % ROWS_PER_LOOK == 0:
                     progress.update(task, completed=self._source.done.n)
 

@@ -54,7 +54,7 @@ class RowOptions:
     ] = False
     set_aside: Annotated[
         Path | None,
-        typer.Option(help="File of rows that are no plays. With it, rows with wrong values are set aside, too."),
+        typer.Option(help="File of the rows that are no plays, each with its reason. Default: FILE.set-aside.jsonl."),
     ] = None
     from_row: Annotated[int, typer.Option("--from", min=1, help="First row to send.")] = 1
     limit: Annotated[int | None, typer.Option(min=1, help="Largest number of plays to send.")] = None
@@ -85,7 +85,6 @@ def replay_options(file: Path, rows: RowOptions, pace: PaceOptions, *, as_json: 
         rows.from_row,
         rows.limit,
         rows.set_aside or Path(f"{file.resolve().name}.set-aside.jsonl"),
-        sets_bad_aside=rows.set_aside is not None,
         sends_requests=rows.with_requests,
         as_json=as_json,
         wait_s=pace.wait,

@@ -3,14 +3,23 @@
 import asyncio
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cli.commands.replay_result import TIME_FIGURES, Count, describe_figures, note, print_result, progress_bar
+from cli.commands.replay_result import (
+    ODD_LENGTHS,
+    TIME_FIGURES,
+    Count,
+    describe_figures,
+    note,
+    print_result,
+    progress_bar,
+)
 from streams.connection.rights import MissingRightError
 from streams.files.formats.rows import PRIVATE, ImportedPlay
-from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
+from streams.files.play_columns import LEFT_OUT, LENGTHS, PlaysFileError, PlaysPiece
 from streams.files.play_order import is_in_order
 from streams.files.plays_file import PlaysFile
 from streams.files.replay import Pace, Sender, limit_pieces, replay
@@ -23,7 +32,7 @@ from streams.readers.outcome_watch import watch_outcomes
 from streams.settings import Settings
 from streams.topics.admin import verify_topics
 
-OWN_FIGURES = {"odd_lengths": "Lengths below 0 or above a day, counted as missing: {:,}."} | TIME_FIGURES
+OWN_FIGURES = ODD_LENGTHS | {"odd_play_ids": "Ids of plays that are none, left out: {:,}."} | TIME_FIGURES
 
 
 class ReplayOptions(NamedTuple):
@@ -33,8 +42,6 @@ class ReplayOptions(NamedTuple):
     from_row: int
     limit: int | None
     set_aside: Path
-    sets_bad_aside: bool
-    """Whether rows with values that do not fit are set aside, too; otherwise the first of them ends the replay."""
     sends_requests: bool
     as_json: bool
     wait_s: float = 10.0
@@ -77,8 +84,7 @@ class PlaysRun:
 
     def _read(self, held: HeldRows, from_row: int = 1) -> Iterator[PlaysPiece]:
         """Yield the plays from a row on; the rows that are not sent are held."""
-        on_bad = held.add if self._options.sets_bad_aside else None
-        pieces = self._plays.pieces(from_row, on_bad, lambda row: held.add(row, PRIVATE))
+        pieces = self._plays.pieces(from_row, held.add, lambda row: held.add(row, PRIVATE))
         return held.of(self._types.leave_out(pieces, held.add))
 
     def _sort(self, held: HeldRows, folder: Path) -> SortedPlays:
@@ -95,10 +101,7 @@ class PlaysRun:
     def _is_in_order(self) -> bool:
         with progress_bar(quiet=self._options.as_json) as progress:
             task = progress.add_task("looking at the order", total=None)
-            passes_bad = self._options.sets_bad_aside
-            in_order = is_in_order(
-                self._plays, lambda n_rows: progress.update(task, completed=n_rows), passes_bad=passes_bad
-            )
+            in_order = is_in_order(self._plays, lambda n_rows: progress.update(task, completed=n_rows))
         # The same times are read again.
         self._times.n_ambiguous = self._times.n_missing = 0
         return in_order
@@ -116,16 +119,27 @@ class PlaysRun:
             try:
                 stopped = asyncio.run(send_all(pieces, self._types, options, self._settings, count))
             except PlaysFileError as error:
-                message = f"{error} Every row before {count.next_row} is sent: go on with --from {count.next_row}."
+                message = f"{error} {_describe_reached(options.from_row, count.next_row)}"
                 raise PlaysFileError(message) from None
-        n_odd = sum((self._plays.odd_lengths or {}).values())
+        odd = self._plays.odd_hints or Counter()
         figures = {
-            "odd_lengths": n_odd,
+            "odd_lengths": sum(odd[name] for name in LENGTHS),
+            "odd_play_ids": odd["play_id"],
             "ambiguous_times": self._times.n_ambiguous,
             "missing_times": self._times.n_missing,
         }
         sentence = describe_figures(figures, OWN_FIGURES)
         print_result(count, aside, figures, sentence, stopped=stopped, as_json=options.as_json)
+        if not count.n_plays and aside.counts.keys() - {PRIVATE}:
+            message = f"{self._plays.path} has no play that can be sent."
+            raise PlaysFileError(message)
+
+
+def _describe_reached(from_row: int, next_row: int) -> str:
+    """Return a sentence about the rows that are sent when reading ends early."""
+    if next_row == from_row:
+        return "Nothing is sent."
+    return f"Every row before {next_row} is sent: go on with --from {next_row} afterwards."
 
 
 def _add(plays: SortedPlays, piece: PlaysPiece) -> None:

@@ -123,6 +123,7 @@ def describe_outcomes(outcomes: Counter[str], n_unreported: int) -> str:
     return f"{'; '.join(parts)}."
 
 
+ODD_LENGTHS = {"odd_lengths": "Lengths that are no milliseconds of at most a day, counted as missing: {:,}."}
 TIME_FIGURES = {
     "ambiguous_times": "Times in an hour that occurs twice, taken as the first: {:,}.",
     "missing_times": "Times in an hour that does not exist, moved on by the gap: {:,}.",

@@ -58,9 +58,9 @@ class DamagedRecords:
         if not self.n_records:
             return []
         n_others = self.n_records - sum(place.last - place.first + 1 for place in self._places)
-        others = f"; and {n_others:,} others" if n_others else ""
+        unnamed = f"; and {n_others:,} others" if n_others else ""
         says = (
             f"{pluralize(self.n_records, 'record')} cannot be read and {'is' if self.n_records == 1 else 'are'} "
-            f"left out: {'; '.join(map(str, self._places))}{others}."
+            f"left out: {'; '.join(map(str, self._places))}{unnamed}."
         )
         return [Issue("warning", says, " ".join(self._remedies))]

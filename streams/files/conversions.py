@@ -96,6 +96,8 @@ def to_durations(column: pa.Array) -> pa.Array:
     """
     if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
         column = without_empty(column.cast(pa.string())).cast(pa.float64())
+    if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
+        raise pa.ArrowInvalid
     durations = column.cast(pa.int64())
     can_be = pc.and_(pc.greater_equal(durations, 0), pc.less_equal(durations, DAY_MS))
     return pc.if_else(can_be, durations, pa.scalar(None, pa.int64()))

@@ -1,5 +1,6 @@
 """Converts and checks the columns of a file; an error names the row."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -59,6 +60,8 @@ class PlaysPiece(NamedTuple):
         return PlaysPiece(self.first_row + start, *(column[start:stop] for column in columns))
 
 
+FAULT, LINE = "fault of the row", "the row as text"
+"""Columns of a table with rows that could not be read: the reason, and the row; missing for the others."""
 LEFT_OUT = "\0"
 """The type of a row that is not sent; no type of a file has this character."""
 OnBadRow = Callable[[int, str, Any], None]
@@ -68,8 +71,8 @@ OnBadRow = Callable[[int, str, Any], None]
 class Checks(NamedTuple):
     """The treatment of private plays, and of values that do not fit."""
 
-    odd_lengths: Counter[str] | None = None
-    """Gets the number of durations that cannot be, by field. They count as missing."""
+    odd_hints: Counter[str] | None = None
+    """Gets the number of hints that do not fit, by field. They count as missing."""
     times: LocalTimes | None = None
     """Reads times without a zone."""
     learns_private: bool = False
@@ -88,7 +91,7 @@ class _OddRows(NamedTuple):
     private: set[int]
     """The private plays."""
     bad: dict[int, str]
-    """By row that is no private play, the first field whose value does not fit."""
+    """By row that is no private play, the first field whose value does not fit, or `FAULT`."""
     hidden: set[int]
     """The rows that are or may be private: none of their values is reported."""
 
@@ -105,7 +108,11 @@ _ID = f"is no id of 1 to {ID_LENGTH_MAX} printable characters"
 _YEARS = [datetime.fromtimestamp(ms / 1000, UTC).year for ms in (EARLIEST_MS, LATEST_MS)]
 _TIME = f"is no time from {_YEARS[0]} to {_YEARS[1]}, in RFC 3339 with its zone or in epoch seconds or milliseconds"
 _DURATION = "is no whole number of milliseconds"
+_PLACE = re.compile(r" \(byte \d+\)$")
+"""The place of an error within a line of JSON."""
 LENGTHS = ("ms_played", "duration_ms")
+HINTS = (*LENGTHS, "play_id")
+"""The fields of which a value that does not fit costs the value, and not the row."""
 PRIVATE = "private"
 RULES = {
     # The first column, so that a row is known to be private before a value of it is reported.
@@ -144,20 +151,40 @@ def check_piece(table: pa.Table, first_row: int, path: Path, checks: Checks) -> 
         PlaysFileError: A value of a row that is not left out does not fit its column.
     """
     bad: dict[int, str] = {}
-    rules = rules_with(checks.times)
+    rules = dict(rules_with(checks.times))
     if checks.learns_private:
         rules = {field: rule for field, rule in rules.items() if field != PRIVATE}
-    values = {field: read_column(table, field, rule, first_row, path, bad) for field, rule in rules.items()}
-    odd = _odd_rows(values.pop(PRIVATE, []), values["type"], bad, checks)
+    flags = read_column(table, PRIVATE, rules.pop(PRIVATE), first_row, path, bad) if PRIVATE in rules else []
+    for row in _faults(table):
+        bad.setdefault(row, FAULT)
+    values = {
+        field: read_column(table, field, rule, first_row, path, {} if field in HINTS else bad)
+        for field, rule in rules.items()
+    }
+    odd = _odd_rows(flags, values["type"], bad, checks)
     if odd.bad and checks.on_bad is None:
-        row, field = min(odd.bad.items())
-        shown = None if row in odd.hidden else _show(table[field][row].as_py())
-        raise PlaysFileError(_misfit(path, first_row + row, field, RULES[field], shown))
+        raise PlaysFileError(_first_fault(table, first_row, path, odd))
     if odd.private or odd.bad:
         _leave_out(table, first_row, odd, values, checks)
-    if checks.odd_lengths is not None:
-        _count_odd(table, values, checks.odd_lengths)
+    if checks.odd_hints is not None:
+        _count_odd(table, values, checks.odd_hints)
     return PlaysPiece(first_row, *values.values())
+
+
+def _faults(table: pa.Table) -> dict[int, str]:
+    """Return the reasons of the rows that could not be read."""
+    if FAULT not in table.column_names:
+        return {}
+    return {row: reason for row, reason in enumerate(table[FAULT].to_pylist()) if reason is not None}
+
+
+def _first_fault(table: pa.Table, first_row: int, path: Path, odd: _OddRows) -> str:
+    """Return the sentence about the first row that does not fit."""
+    row, field = min(odd.bad.items())
+    if field == FAULT:
+        return f"Row {first_row + row} of {path} is no play ({_faults(table)[row]}): correct the line."
+    shown = None if row in odd.hidden else _show(table[field][row].as_py())
+    return _misfit(path, first_row + row, field, RULES[field], shown)
 
 
 def _odd_rows(flags: list[bool | None], types: list[str | None], bad: dict[int, str], checks: Checks) -> _OddRows:
@@ -180,31 +207,43 @@ def _leave_out(table: pa.Table, first_row: int, odd: _OddRows, values: dict[str,
 
     The content of a row that may be private is not reported.
     """
+    faults = _faults(table)
     for row in sorted(odd.private | odd.bad.keys()):
         values["type"][row] = LEFT_OUT
         if row in odd.private:
             checks.on_private(first_row + row)
         elif checks.on_bad is not None:
-            reason = f"rows whose {odd.bad[row]} {RULES[odd.bad[row]].mismatch}"
-            checks.on_bad(first_row + row, reason, None if row in odd.hidden else _content(table, row))
+            content = None if row in odd.hidden else _content(table, row)
+            checks.on_bad(first_row + row, _reason(odd.bad[row], faults.get(row, "")), content)
     times = values["played_at"]
     last = next((time for time in times if time is not None), EARLIEST_MS)
     for row, time in enumerate(times):
         last = times[row] = last if time is None else time
 
 
-def _content(table: pa.Table, row: int) -> dict[str, object]:
-    return {name: _plain(table[name][row].as_py()) for name in table.column_names}
+def _reason(field: str, fault: str) -> str:
+    """Return the reason for which a row is set aside, one of few."""
+    if field == FAULT:
+        return f"rows that cannot be read: {_PLACE.sub('', fault)}"
+    return f"rows whose {field} {RULES[field].mismatch}"
 
 
-def _count_odd(table: pa.Table, values: dict[str, list[Any]], odd_lengths: Counter[str]) -> None:
-    """Count the durations that are given and missing all the same, of rows that are not left out."""
+def _content(table: pa.Table, row: int) -> Any:
+    if LINE in table.column_names and (line := table[LINE][row].as_py()) is not None:
+        return line
+    return {name: _plain(table[name][row].as_py()) for name in table.column_names if name not in {FAULT, LINE}}
+
+
+def _count_odd(table: pa.Table, values: dict[str, list[Any]], odd_hints: Counter[str]) -> None:
+    """Count the hints that are given and missing all the same, of rows that are not left out."""
     is_sent = [kind != LEFT_OUT for kind in values["type"]]
-    for field in LENGTHS:
+    for field in HINTS:
         if field in table.column_names:
             n_given = _n_given(table.select([field]).filter(pa.array(is_sent)), field)
-            lengths = zip(values[field], is_sent, strict=True)
-            odd_lengths[field] += n_given - sum(length is not None and sent for length, sent in lengths)
+            hints = zip(values[field], is_sent, strict=True)
+            n_odd = n_given - sum(hint is not None and sent for hint, sent in hints)
+            if n_odd:
+                odd_hints[field] += n_odd
 
 
 def _plain(value: object) -> object:
@@ -240,14 +279,14 @@ def read_column(
     column = pa.concat_arrays(table[field].chunks)
     try:
         return _convert(column, rule).to_pylist()  # type: ignore[no-any-return]
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowException:
         pass
     # A row is wrong, or the rows have different formats: convert them one by one.
     values: list[Any] = []
     for row in range(len(column)):
         try:
             values += _convert(column.slice(row, 1), rule).to_pylist()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        except pa.ArrowException:
             if bad is not None:
                 bad.setdefault(row, field)
                 values.append(None)

@@ -1,11 +1,12 @@
-"""Readers of CSV, JSON lines and Parquet: each yields tables of bounded size with the names of our fields."""
+"""Readers of CSV and Parquet: each yields tables of bounded size with the names of our fields."""
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import pyarrow as pa
@@ -14,7 +15,8 @@ import pyarrow.parquet as pq
 
 from streams.files.play_columns import PlaysFileError
 from streams.files.unpacked import READ_ERRORS, check_regular, open_unpacked, reason_of
-from streams.process.format_text import decode_reason, printable
+from streams.files.whole_lines import WholeLines
+from streams.process.format_text import printable
 
 BLOCK_BYTES = 1 << 21
 """Longest line of a text file."""
@@ -32,6 +34,10 @@ class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     noun: ClassVar[str]
     """The thing that a row describes."""
+    hints: ClassVar[frozenset[str]] = frozenset()
+    """The fields that may be of any kind; a value that does not fit costs the value and not the row."""
+    sets_aside: ClassVar[bool] = False
+    """Whether a row that cannot be read is a row with a fault; otherwise it is an error."""
     options: ClassVar[dict[str, str]]
     """The required fields, and the options that name their columns."""
     lists: ClassVar[frozenset[str]] = frozenset()
@@ -58,6 +64,8 @@ class Columns(FileColumns, frozen=True, kw_only=True):
     """The columns of a file of plays."""
 
     noun: ClassVar[str] = "play"
+    hints: ClassVar[frozenset[str]] = frozenset({"ms_played", "duration_ms", "play_id"})
+    sets_aside: ClassVar[bool] = True
     options: ClassVar[dict[str, str]] = OPTIONS
     flags: ClassVar[frozenset[str]] = frozenset({"private"})
 
@@ -89,9 +97,9 @@ def read_csv(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
         header = file.readline(BLOCK_BYTES).decode()
         wanted = columns.among(next(csv.reader([header]), []), path)
     n_read = 0
-    with named_errors(path, "read"), open_unpacked(path) as file:
+    with named_errors(path, "read"), open_unpacked(path) as file, WholeLines(file) as lines:
         try:
-            for batch in _open_csv(file, list(wanted.values())):
+            for batch in _open_csv(io.BufferedReader(lines), list(wanted.values())):
                 n_read += len(batch)
                 yield pa.Table.from_batches([batch]).rename_columns(list(wanted))
         except pa.ArrowInvalid as error:
@@ -103,13 +111,14 @@ def read_csv(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
             # Arrow counts the header too.
             message = f"Row {row - 1} of {path} has {n_columns} columns instead of {n_expected}: correct the row."
             raise PlaysFileError(message) from None
+        lines.check(n_read)
 
 
 # Arrow cannot call a handler of bad rows for a row that is no UTF-8, so its message is read instead.
 _BAD_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
-def _open_csv(file: IO[bytes], columns: list[str]) -> Any:
+def _open_csv(file: io.BufferedReader, columns: list[str]) -> Any:
     return pyarrow.csv.open_csv(
         file,
         # Arrow counts rows only in one thread.
@@ -144,50 +153,3 @@ def _as_bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_large_binary))
-
-
-def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
-    """Read one JSON object a line; blank lines are skipped.
-
-    Arrow would fix the type of a column by its first block, but a time may be text in one row and a number in another.
-    """
-    names = msgspec.structs.asdict(columns)
-    kinds: dict[str, Any] = dict.fromkeys(names, str | int | float | None)
-    kinds |= dict.fromkeys(columns.lists, str | int | float | list[str] | None)
-    kinds |= dict.fromkeys(columns.flags, str | int | float | bool | None)
-    fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in names]
-    row_type = msgspec.defstruct("Row", fields, rename=names, gc=False)
-    decode = msgspec.json.Decoder(row_type).decode
-    n_read = 0
-    for lines in _blocks_of_lines(path):
-        rows = []
-        for line in lines:
-            try:
-                rows.append(decode(line))
-            except (ValueError, RecursionError) as error:
-                reason = decode_reason(error)
-                message = f"Row {n_read + len(rows) + 1} of {path} is no {columns.noun} ({reason}): correct the line."
-                raise PlaysFileError(message) from None
-        n_read += len(rows)
-        yield pa.table({name: _as_text([getattr(row, name) for row in rows]) for name in names})
-
-
-def _as_text(values: list[Any]) -> pa.Array:
-    return pa.array([None if value is None else _text_of(value) for value in values], pa.string())
-
-
-def _text_of(value: str | float | list[str]) -> str:
-    return LIST_SEPARATOR.join(value) if isinstance(value, list) else str(value)
-
-
-def _blocks_of_lines(path: Path) -> Iterator[list[bytes]]:
-    with named_errors(path, "read"), open_unpacked(path) as file:
-        rest = b""
-        while block := file.read(BLOCK_BYTES):
-            *lines, rest = (rest + block).split(b"\n")
-            if len(rest) > BLOCK_BYTES:
-                message = f"{path} has a line of more than {BLOCK_BYTES:,} bytes: it is no file of JSON lines."
-                raise PlaysFileError(message)
-            yield [line for line in lines if line.strip()]
-        if rest.strip():
-            yield [rest]

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.files.containers import is_packed
+from streams.files.json_lines import read_json_lines
 from streams.files.play_columns import Checks, OnBadRow, PlaysFileError, PlaysPiece, check_piece
-from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_json_lines, read_parquet
+from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_parquet
 from streams.files.times import LocalTimes
 from streams.files.unpacked import BUFFER_BYTES, check_regular, open_unpacked
 
@@ -23,8 +24,8 @@ class PlaysFile(NamedTuple):
 
     path: Path
     columns: Columns = Columns()
-    odd_lengths: Counter[str] | None = None
-    """Gets the number of durations that cannot be, by field; they count as missing."""
+    odd_hints: Counter[str] | None = None
+    """Gets the number of hints that do not fit, by field; they count as missing."""
     times: LocalTimes | None = None
     """Reads times without a zone."""
     learns_private: bool = False
@@ -57,7 +58,7 @@ class PlaysFile(NamedTuple):
         Raises:
             PlaysFileError: The file or a value in it cannot be read.
         """
-        checks = Checks(self.odd_lengths, self.times, self.learns_private, on_bad, on_private, self.sends_requests)
+        checks = Checks(self.odd_hints, self.times, self.learns_private, on_bad, on_private, self.sends_requests)
         for row, part in tables_of(self.path, self.columns):
             n_skipped = max(0, first_row - row)
             if n_skipped < len(part):

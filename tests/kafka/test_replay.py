@@ -1,6 +1,7 @@
 """`playfold replay` and `playfold recommend` on a real Kafka."""
 
 import asyncio
+import gzip
 import json
 import signal
 import subprocess
@@ -102,18 +103,76 @@ async def test_ctrl_c_names_the_row_to_go_on_from(settings: Settings, names: Top
     assert [f"item-{row}" for row in range(600)] == [play.item_id for play in await plays_on_topic(settings, names)]
 
 
+async def test_a_bad_row_costs_that_row(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
+    """It is set aside with its reason, also in a file that is not sorted; an odd hint costs the hint alone."""
+    path, aside = tmp_path / "plays.csv", tmp_path / "aside.jsonl"
+    rows = ["ann,y,1600000001,abc", "ann,x,yesterday,1", ",x,1600000000,1", "ann,x,1600000000,12.5"]
+    path.write_text("\n".join(["user_id,item_id,played_at,ms_played", *rows, ""]))
+
+    ended = run(settings, "replay", str(path), "--set-aside", str(aside), "--json")
+
+    assert ended.returncode == 0, ended.stderr
+    answer = json.loads(ended.stdout)
+    assert 2 == answer["plays"]
+    assert 2 == answer["odd_lengths"]
+    assert 2 == sum(answer["set_aside"].values())
+    assert [2, 3] == [json.loads(line)["row"] for line in aside.read_text().splitlines()]
+    plays = await plays_on_topic(settings, names)
+    assert [("x", None), ("y", None)] == [(play.item_id, play.ms_played) for play in plays]
+
+
 @pytest.mark.usefixtures("names")
-def test_a_bad_row_names_the_row_to_go_on_from(settings: Settings, tmp_path: Path) -> None:
-    """The fault is one sentence, how far the replay came another; nothing else is on stderr but the bar."""
-    path = write_plays(tmp_path, 20_010)
-    with path.open("a") as file:
-        file.write("user-1,item-1,yesterday\n")
+def test_a_file_without_a_play_is_an_error(settings: Settings, tmp_path: Path) -> None:
+    """The wrong column may be named: the reasons are printed, and the status is 1."""
+    path = write_plays(tmp_path, 3)
+
+    ended = run(
+        settings, "replay", str(path), "--time-column", "item_id", "--set-aside", str(tmp_path / "aside"), "--wait", "0"
+    )
+
+    assert ended.returncode == 1
+    assert "Set aside: rows whose played_at is no time" in ended.stdout
+    assert f"{path} has no play that can be sent.\n" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("ending", [".csv.gz", ".jsonl.gz"])
+async def test_a_damaged_file_names_the_row_that_was_reached(
+    settings: Settings, names: TopicNames, tmp_path: Path, ending: str
+) -> None:
+    """The whole rows before the damage are sent; the whole file goes on from there, and every play counts once."""
+    rows = [("ann", f"item-{row}", 1_600_000_000 + row) for row in range(30_000)]
+    lines = ["user_id,item_id,played_at"] + [",".join(map(str, row)) for row in rows]
+    if ending == ".jsonl.gz":
+        lines = [json.dumps({"user_id": user, "item_id": item, "played_at": at}) for user, item, at in rows]
+    whole, path = gzip.compress("\n".join([*lines, ""]).encode()), tmp_path / f"plays{ending}"
+    path.write_bytes(whole[: len(whole) // 2])
 
     ended = run(settings, "replay", str(path))
 
     assert ended.returncode == 1
-    assert f"Row 20011 of {path}: played_at is 'yesterday', which is no time" in ended.stderr
-    assert "Every row before 20001 is sent: go on with --from 20001.\n" in ended.stderr
+    n_sent = len(await plays_on_topic(settings, names))
+    assert 5_000 < n_sent < 30_000
+    assert f" {n_sent:,} of its rows were read before." in ended.stderr
+    reached = f"Every row before {n_sent + 1} is sent: go on with --from {n_sent + 1} afterwards.\n"
+    assert reached in ended.stderr
+
+    path.write_bytes(whole)
+    assert run(settings, "replay", str(path), "--from", str(n_sent + 1)).returncode == 0
+    assert [item for _, item, _ in rows] == [play.item_id for play in await plays_on_topic(settings, names)]
+
+
+@pytest.mark.usefixtures("names")
+def test_a_file_that_is_damaged_at_once_sends_nothing(settings: Settings, tmp_path: Path) -> None:
+    """Nothing is to be resumed."""
+    path = tmp_path / "plays.csv.gz"
+    path.write_bytes(gzip.compress(b"user_id,item_id,played_at\nann,x,1600000000\n")[:-10])
+
+    ended = run(settings, "replay", str(path))
+
+    assert ended.returncode == 1
+    assert "Nothing is sent.\n" in ended.stderr or "Every row before 2 is sent" in ended.stderr
+    assert "--from 1 " not in ended.stderr
 
 
 async def test_a_kafka_that_is_gone_names_the_row_to_go_on_from(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    count_odd,
     each,
     length_of,
 )
@@ -75,5 +76,6 @@ def _row(record: dict[str, str], times: LocalTimes) -> Row:
         title=title,
         artist=artist,
         kind=VIDEO if record["media"].upper() == "VIDEO" else SONG,
+        n_odd_lengths=count_odd(record["ms_played"], record["duration_ms"]),
     )
     return checked(play, record)

@@ -16,9 +16,10 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    count_odd,
     each,
+    length_of,
     text_of,
-    whole_number,
 )
 from streams.files.times import number_ms
 
@@ -54,6 +55,7 @@ def _row(row: dict[str, Any]) -> Row:
             played_at_ms,
             _user_id(row),
             duration_ms=_duration_ms(more),
+            n_odd_lengths=_count_odd(more),
             title=title,
             artist=artist,
             kind=SONG,
@@ -76,8 +78,22 @@ def _user_id(row: dict[str, Any]) -> str | None:
 
 
 def _duration_ms(more: dict[str, Any]) -> int | None:
-    milliseconds, seconds = whole_number(more.get("duration_ms")), whole_number(more.get("duration"))
-    return milliseconds if milliseconds is not None else seconds * 1000 if seconds is not None else None
+    milliseconds = length_of(more.get("duration_ms"))
+    return milliseconds if milliseconds is not None else _milliseconds(more.get("duration"))
+
+
+def _milliseconds(seconds: Any) -> int | None:
+    """Return a length in seconds, which may have a fraction, in milliseconds; None for one that cannot be."""
+    try:
+        return length_of(round(1000 * float(seconds)))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _count_odd(more: dict[str, Any]) -> int:
+    """Return how many lengths of a listen are given and are none."""
+    seconds = more.get("duration")
+    return count_odd(more.get("duration_ms")) + (seconds not in (None, "") and _milliseconds(seconds) is None)
 
 
 def _part(of: dict[str, Any], name: str) -> dict[str, Any]:

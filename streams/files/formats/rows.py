@@ -44,6 +44,8 @@ class ImportedPlay(NamedTuple):
     title: str | None = None
     artist: str | None = None
     kind: str | None = None
+    n_odd_lengths: int = 0
+    """Lengths that the row gives and that are none; the play counts without them."""
 
 
 class NoPlay(NamedTuple):
@@ -83,15 +85,14 @@ def checked_names(item: ItemNames, content: Any) -> Row:
 def checked(play: ImportedPlay, content: Any) -> Row:
     """Return a play whose fields fit a record; otherwise the row with the reason.
 
-    Odd lengths are left out, because the play counts without them.
+    Its lengths are those of `length_of`.
     """
     if not EARLIEST_MS <= play.played_at_ms <= LATEST_MS:
         return NoPlay(OUT_OF_RANGE, content)
     if not _is_id(play.item_id) or (play.user_id is not None and not _is_id(play.user_id)):
         return NoPlay(BAD_ID, content)
     return play._replace(
-        ms_played=_duration(play.ms_played),
-        duration_ms=_duration(play.duration_ms) or None,
+        duration_ms=play.duration_ms or None,
         title=_text(play.title),
         artist=_text(play.artist),
     )
@@ -137,22 +138,18 @@ def latin_of(text: str) -> str:
 
 
 def whole_number(value: Any) -> int | None:
-    """Return a number of an export, which may be text; None for anything else.
+    """Return a whole number of an export, which may be text; None for anything else.
 
-    >>> whole_number("1500"), whole_number(3.0), whole_number(True), whole_number("x")
-    (1500, 3, None, None)
+    >>> whole_number("1500"), whole_number(3.0), whole_number(True), whole_number("x"), whole_number("12.5")
+    (1500, 3, None, None, None)
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, int):
+        return value
     try:
-        return int(value) if not isinstance(value, str) or len(value) <= 20 else None  # noqa: PLR2004
-    except (ValueError, OverflowError):
-        return _of_fraction(value)
-
-
-def _of_fraction(value: float | str) -> int | None:
-    try:
-        return int(float(value))
+        number = float(value)
+        return int(number) if number.is_integer() else None
     except (ValueError, OverflowError):
         return None
 
@@ -164,6 +161,15 @@ def length_of(value: Any) -> int | None:
     (1500, None, None)
     """
     return _duration(whole_number(value))
+
+
+def count_odd(*lengths: Any) -> int:
+    """Return how many lengths of a row are given and are none.
+
+    >>> count_odd("1500", None, "", "abc", -1, 12.5)
+    3
+    """
+    return sum(value not in (None, "") and length_of(value) is None for value in lengths)
 
 
 def text_of(value: Any) -> str:

@@ -19,6 +19,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    count_odd,
     each,
     length_of,
     may_be_private,
@@ -64,6 +65,7 @@ def _row(row: dict[str, Any], options: ImportOptions) -> Row:
             title=title,
             artist=artist,
             kind=kind,
+            n_odd_lengths=count_odd(row.get("ms_played")),
         ),
         row,
     )

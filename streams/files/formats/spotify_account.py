@@ -18,6 +18,7 @@ from streams.files.formats.rows import (
     NoPlay,
     Row,
     checked,
+    count_odd,
     each,
     length_of,
     text_of,
@@ -53,6 +54,14 @@ def _row(row: dict[str, Any]) -> Row:
         if title:
             start_ms = end_ms - (ms_played or 0)
             item_id = item_id_of(author, title)
-            play = ImportedPlay(item_id, start_ms, ms_played=ms_played, title=title, artist=author, kind=kind)
+            play = ImportedPlay(
+                item_id,
+                start_ms,
+                ms_played=ms_played,
+                title=title,
+                artist=author,
+                kind=kind,
+                n_odd_lengths=count_odd(row.get("msPlayed")),
+            )
             return checked(play, row)
     return NoPlay(NO_ITEM, row)

@@ -13,10 +13,11 @@ from cli.commands import replay_plays
 from cli.commands.replay_plays import PlaysRun, ReplayOptions, send_with
 from cli.commands.replay_result import Count
 from streams.connection.rights import MissingRightError
-from streams.files.play_columns import PlaysPiece
+from streams.files.play_columns import LEFT_OUT, PlaysPiece
 from streams.files.plays_file import PlaysFile
-from streams.files.replay import Pace, Sender
+from streams.files.replay import Pace, Sender, Sent
 from streams.files.times import LocalTimes
+from streams.outbox import Written
 from streams.readers.outcome_watch import OutcomeWatch
 from tests.support.settings import settings_with
 
@@ -25,7 +26,6 @@ OPTIONS = ReplayOptions(
     from_row=1,
     limit=None,
     set_aside=Path("set-aside"),
-    sets_bad_aside=False,
     sends_requests=False,
     as_json=True,
 )
@@ -79,7 +79,8 @@ def run_on(path: Path, options: ReplayOptions, monkeypatch: pytest.MonkeyPatch) 
 
     async def send_all(pieces: Iterator[PlaysPiece], *others: Any) -> bool:
         for piece in pieces:
-            others[-1].add(piece, [])
+            rows = [row for row, kind in enumerate(piece.types) if kind != LEFT_OUT]
+            others[-1].add(piece, [Sent(0, rows, Written(0, 0, unbroken=True))])
         return False
 
     monkeypatch.setattr(replay_plays, "verify_topics", lambda _: None)
@@ -103,9 +104,9 @@ def test_nothing_of_a_private_row_is_written(
 ) -> None:
     """It is counted; a player's event is private by its mark, and not by its type."""
     path, aside = tmp_path / "plays.csv", tmp_path / "aside"
-    path.write_text(f"user_id,item_id,played_at,type,private\n{row}\n")
+    path.write_text(f"user_id,item_id,played_at,type,private\n{row}\nann,x,1600000001,,\n")
 
-    run_on(path, OPTIONS._replace(set_aside=aside, sets_bad_aside=True, sends_requests=sends_requests), monkeypatch)
+    run_on(path, OPTIONS._replace(set_aside=aside, sends_requests=sends_requests), monkeypatch)
 
     assert {reason: 1} == json.loads(capsys.readouterr().out)["set_aside"]
     assert [(1, reason, None)] == [

@@ -21,36 +21,19 @@ def test_no_play_is_earlier_than_the_one_before(tmp_path: Path, times: list[str]
     assert expected is is_in_order(PlaysFile(path, Columns(played_at="at")))
 
 
-def test_a_file_with_a_bad_row_is_in_order_up_to_it(tmp_path: Path) -> None:
-    """Sending it tells the row."""
+@pytest.mark.parametrize("last", ["1600000000", "1600000002"])
+def test_a_row_without_a_time_is_passed(tmp_path: Path, last: str) -> None:
+    """It is set aside, so the rows after it count."""
     path = tmp_path / "plays.csv"
-    path.write_text("played_at\n1600000001\nyesterday\n")
+    path.write_text(f"played_at\n1600000001\nyesterday\n{last}\n")
 
-    assert is_in_order(PlaysFile(path))
-
-
-def test_a_bad_row_may_be_passed(tmp_path: Path) -> None:
-    """If it is set aside, the rows after it count."""
-    path = tmp_path / "plays.csv"
-    path.write_text("played_at\n1600000001\nyesterday\n1600000000\n")
-
-    assert not is_in_order(PlaysFile(path), passes_bad=True)
+    assert (last > "1600000001") is is_in_order(PlaysFile(path))
 
 
-@pytest.mark.parametrize(("flag", "learns_private", "expected"), [
-    ("true", False, False),
-    ("true", True, True),
-    ("", False, True),
-    ("perhaps", False, True),
-])  # fmt: skip
-def test_a_private_play_without_a_time_is_passed(
-    tmp_path: Path,
-    flag: str,
-    learns_private: bool,  # noqa: FBT001
-    expected: bool,  # noqa: FBT001
-) -> None:
-    """It is left out, so the rows after it are sent."""
-    path = tmp_path / "plays.csv"
-    path.write_text(f"played_at,private\n1600000001,\nyesterday,{flag}\n1600000000,\n")
+@pytest.mark.parametrize("line", ["no JSON", "{}", '{"played_at": []}'])
+def test_a_line_that_cannot_be_read_is_passed(tmp_path: Path, line: str) -> None:
+    """It is set aside, too."""
+    path = tmp_path / "plays.jsonl"
+    path.write_text(f'{{"played_at": 1600000001}}\n{line}\n{{"played_at": 1600000000}}\n')
 
-    assert expected is is_in_order(PlaysFile(path, learns_private=learns_private))
+    assert not is_in_order(PlaysFile(path))

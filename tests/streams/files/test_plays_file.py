@@ -224,21 +224,137 @@ def test_a_length_that_cannot_be_is_missing_and_counted(tmp_path: Path, ending: 
             pq.write_table(table, path)
         else:
             path.write_text("".join(f"{json.dumps(row)}\n" for row in table.to_pylist()))
-    plays = PlaysFile(path, odd_lengths=Counter())
+    plays = PlaysFile(path, odd_hints=Counter())
 
     (piece,) = plays.pieces()
 
     assert [None, None, None, 0] == piece.ms_played
     assert [1000, None, None, 86_400_000] == piece.duration_ms
-    assert {"ms_played": 2, "duration_ms": 1} == plays.odd_lengths
+    assert {"ms_played": 2, "duration_ms": 1} == plays.odd_hints
 
 
-def test_a_length_that_is_no_number_is_told_with_its_row(tmp_path: Path) -> None:
-    """It is in another unit, or the column is another one."""
-    path = write_csv(tmp_path, f"user_id,item_id,played_at,ms_played\nann,x,{AT},3:20\n")
+@pytest.mark.parametrize("written", ["abc", "12.5", "3:20", "nan", "1e300", "-0.5", "true"])
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_length_that_is_no_number_costs_the_length(tmp_path: Path, written: str, ending: str) -> None:
+    """It is counted, and the play counts without it, as one that a producer sends."""
+    path = tmp_path / f"plays{ending}"
+    rows = [("ann", "x", AT, written), ("ann", "y", AT, "1500")]
+    if ending == ".csv":
+        path.write_text(
+            "".join(",".join(row) + "\n" for row in [("user_id", "item_id", "played_at", "ms_played"), *rows])
+        )
+    elif ending == ".jsonl":
+        path.write_text(
+            "".join(
+                f'{{"user_id":"{u}","item_id":"{i}","played_at":"{at}","ms_played":{json.dumps(ms)}}}\n'
+                for u, i, at, ms in rows
+            )
+        )
+    else:
+        columns = zip(*rows, strict=True)
+        names = ("user_id", "item_id", "played_at", "ms_played")
+        pq.write_table(pa.table(dict(zip(names, map(list, columns), strict=True))), path)
+    plays = PlaysFile(path, odd_hints=Counter())
 
-    expected = f"Row 1 of {path}: ms_played is '3:20', which is no whole number of milliseconds."
-    assert expected == fault_of(path)
+    (piece,) = plays.pieces()
+
+    assert [None, None] == piece.types
+    assert [None, 1500] == piece.ms_played
+    assert {"ms_played": 1} == plays.odd_hints
+
+
+ODD_HINTS = ['"ms_played": {}', '"duration_ms": [1]', '"ms_played": 12.5', '"duration_ms": true', '"play_id": {"a": 1}']
+ODD_HINTS += ['"play_id": "a\\u0007b"', f'"play_id": "{"x" * 200}"', '"ms_played": "abc"', '"play_id": false']
+
+
+@pytest.mark.parametrize("hint", ODD_HINTS)
+def test_an_odd_hint_of_a_line_costs_the_hint(tmp_path: Path, hint: str) -> None:
+    """Of any kind that JSON has."""
+    path = tmp_path / "plays.jsonl"
+    path.write_text(f'{{"user_id":"ann","item_id":"x","played_at":"{AT}",{hint}}}\n')
+    plays = PlaysFile(path, odd_hints=Counter())
+
+    (piece,) = plays.pieces()
+
+    assert [[None]] * 4 == [piece.ms_played, piece.duration_ms, piece.play_ids, piece.types]
+    assert 1 == (plays.odd_hints or Counter()).total()
+
+
+def test_a_parquet_column_of_another_kind_costs_the_hints(tmp_path: Path) -> None:
+    """Lists and times are no lengths, and fractions are none either."""
+    for values in ([[1], None], [12.5, 1500.0], [{"a": 1}, None], [True, None]):
+        path = tmp_path / "plays.parquet"
+        table = {"user_id": ["ann"] * 2, "item_id": ["x", "y"], "played_at": [1_600_000_000] * 2, "ms_played": values}
+        pq.write_table(pa.table(table), path)
+        plays = PlaysFile(path, odd_hints=Counter())
+
+        (piece,) = plays.pieces()
+
+        assert piece.ms_played in ([None, None], [None, 1500])
+        assert {"ms_played": 1} == plays.odd_hints
+
+
+SPOILT = [
+    ("no JSON", "rows that cannot be read: JSON is malformed: "),
+    ('{"user_id":"ann"}', "rows that cannot be read: Object missing required field item_id"),
+    (f'{{"user_id":["ann"],"item_id":"x","played_at":"{AT}"}}', "rows that cannot be read: Expected "),
+    ('{"user_id":"ann","item_id":"x","played_at":{}}', "rows that cannot be read: Expected "),
+    (f'{{"user_id":"","item_id":"x","played_at":"{AT}"}}', "rows whose user_id is no id"),
+    (f'{{"user_id":"ann","item_id":"x","played_at":"{AT}","type":[1]}}', "rows that cannot be read: Expected "),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), SPOILT, ids=range(len(SPOILT)))
+def test_a_line_that_is_no_play_is_set_aside(tmp_path: Path, line: str, reason: str) -> None:
+    """With its row, its reason and its text; the lines around it count."""
+    path = tmp_path / "plays.jsonl"
+    good = f'{{"user_id":"ann","item_id":"x","played_at":"{AT}"}}'
+    path.write_text(f"{good}\n{line}\n{good}\n")
+    bad: list[tuple[int, str, Any]] = []
+
+    (piece,) = PlaysFile(path).pieces(1, lambda *row: bad.append(row))
+
+    assert [None, LEFT_OUT, None] == piece.types
+    ((row, said, content),) = bad
+    assert 2 == row
+    assert said.startswith(reason)
+    assert content is not None
+
+
+@pytest.mark.parametrize("line", ['{"user_id":["ann"],"private":true}', 'private "user_id":"ann', '{"private":[1]}'])
+def test_nothing_of_a_line_that_may_be_private_is_reported(tmp_path: Path, line: str) -> None:
+    """A line that cannot be read may have the mark all the same."""
+    path = tmp_path / "plays.jsonl"
+    path.write_text(f'{{"user_id":"ann","item_id":"x","played_at":"{AT}"}}\n{line}\n')
+    contents: list[Any] = []
+
+    (piece,) = PlaysFile(path).pieces(1, lambda *row: contents.append(row[2]), lambda _: contents.append(None))
+
+    assert [None, LEFT_OUT] == piece.types
+    assert [None] == contents
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@pytest.mark.parametrize("n_lost", [1, 200, 3000])
+def test_the_whole_rows_before_damage_are_read(tmp_path: Path, ending: str, n_lost: int) -> None:
+    """The error says how many there were; a row that is cut is none of them."""
+    path = tmp_path / f"plays{ending}.gz"
+    if ending == ".csv":
+        text = "user_id,item_id,played_at\n" + "".join(f"ann,item-{n},{1_600_000_000 + n}\n" for n in range(2000))
+    else:
+        text = "".join(
+            f'{{"user_id":"ann","item_id":"item-{n}","played_at":{1_600_000_000 + n}}}\n' for n in range(2000)
+        )
+    path.write_bytes(gzip.compress(text.encode())[:-n_lost])
+    pieces: list[PlaysPiece] = []
+
+    with pytest.raises(PlaysFileError) as caught:
+        pieces.extend(PlaysFile(path).pieces())
+
+    items = [item for piece in pieces for item in piece.item_ids]
+    assert [f"item-{n}" for n in range(len(items))] == items
+    assert items
+    assert str(caught.value).endswith(f" {len(items):,} of its rows were read before.")
 
 
 def test_rows_with_wrong_values_may_be_left_out(tmp_path: Path) -> None:
@@ -512,14 +628,14 @@ def test_parquet_text_that_is_no_utf_8_is_told_with_its_row(tmp_path: Path, kind
 
 def test_a_row_that_is_left_out_has_no_odd_length(tmp_path: Path) -> None:
     """It counts once, as a row set aside."""
-    rows = [f"ann,x,{AT},3:20", f"ann,,{AT},-1", f"ann,x,{AT},-1"]
+    rows = [f"ann,,{AT},3:20", f"ann,,{AT},-1", f"ann,x,{AT},-1"]
     path = write_csv(tmp_path, "\n".join(["user_id,item_id,played_at,ms_played", *rows, ""]))
-    plays = PlaysFile(path, odd_lengths=Counter())
+    plays = PlaysFile(path, odd_hints=Counter())
 
     (piece,) = plays.pieces(1, lambda *_: None)
 
     assert [LEFT_OUT, LEFT_OUT, None] == piece.types
-    assert {"ms_played": 1} == plays.odd_lengths
+    assert {"ms_played": 1} == plays.odd_hints
 
 
 def test_an_ambiguous_time_counts_once(tmp_path: Path) -> None:

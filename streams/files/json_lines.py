@@ -1,0 +1,99 @@
+"""Reads JSON lines, one object a line, as tables of texts with the names of our fields."""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from streams.files.play_columns import FAULT, LINE, PlaysFileError
+from streams.files.play_tables import BLOCK_BYTES, LIST_SEPARATOR, FileColumns, named_errors
+from streams.files.unpacked import open_unpacked
+from streams.files.whole_lines import WholeLines
+from streams.process.format_text import decode_reason
+
+MISFIT = "\0"
+"""The text of a value that no column takes: a list, an object, or a mark that may say private."""
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
+    """Read one JSON object a line; blank lines are skipped.
+
+    Arrow would fix the type of a column by its first block, but a time may be text in one row and a number in another.
+    """
+    read, n_read = _reader(columns), 0
+    with named_errors(path, "read"), open_unpacked(path) as file, WholeLines(file) as text:
+        for lines in _blocks_of_lines(io.BufferedReader(text), path):
+            rows, faults = [], dict[int, str]()
+            for row, line in enumerate(lines):
+                try:
+                    rows.append(read(line))
+                except (ValueError, RecursionError) as error:
+                    reason = decode_reason(error)
+                    if not columns.sets_aside:
+                        at = n_read + row + 1
+                        message = f"Row {at} of {path} is no {columns.noun} ({reason}): correct the line."
+                        raise PlaysFileError(message) from None
+                    faults[row] = reason
+                    rows.append(_marks_of(line, columns))
+            n_read += len(lines)
+            yield _table(columns, rows, faults, lines)
+        text.check(n_read)
+
+
+def _reader(columns: FileColumns) -> Callable[[bytes], dict[str, Any]]:
+    """Return a function that decodes a line to the values of fields."""
+    names = msgspec.structs.asdict(columns)
+    kinds: dict[str, Any] = dict.fromkeys(names, str | int | float | None)
+    kinds |= dict.fromkeys(columns.lists, str | int | float | list[str] | None)
+    kinds |= dict.fromkeys(columns.flags, str | int | float | bool | None)
+    kinds |= dict.fromkeys(columns.hints, Any)
+    fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in names]
+    decode = msgspec.json.Decoder(msgspec.defstruct("Row", fields, rename=names, gc=False)).decode
+    return lambda line: msgspec.structs.asdict(decode(line))
+
+
+def _marks_of(line: bytes, columns: FileColumns) -> dict[str, Any]:
+    """Return the marks of a line that cannot be read, such as that its play is private; a doubtful one is a misfit."""
+    names = {field: msgspec.structs.asdict(columns)[field] for field in columns.flags}
+    try:
+        given = _decode_object(line)
+    except (ValueError, RecursionError):
+        return {field: MISFIT for field, name in names.items() if name.encode() in line}
+    return {field: given.get(name) for field, name in names.items()}
+
+
+def _table(columns: FileColumns, rows: list[dict[str, Any]], faults: dict[int, str], lines: list[bytes]) -> pa.Table:
+    names, flags = msgspec.structs.asdict(columns), columns.flags
+    table = pa.table({name: _as_text([row.get(name) for row in rows], name in flags) for name in names})
+    if not faults:
+        return table
+    table = table.append_column(FAULT, pa.array([faults.get(row) for row in range(len(rows))], pa.string()))
+    texts = [lines[row] if row in faults else None for row in range(len(rows))]
+    return table.append_column(LINE, pa.array(texts, pa.binary()))
+
+
+def _as_text(values: list[Any], is_flag: bool) -> pa.Array:  # noqa: FBT001  a column is one of flags or not
+    return pa.array([None if value is None else _text_of(value, is_flag) for value in values], pa.string())
+
+
+def _text_of(value: Any, is_flag: bool) -> str:  # noqa: FBT001
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return LIST_SEPARATOR.join(value)
+    fits = isinstance(value, str | int | float) and (is_flag or not isinstance(value, bool))
+    return str(value) if fits else MISFIT
+
+
+def _blocks_of_lines(text: io.BufferedReader, path: Path) -> Iterator[list[bytes]]:
+    rest = b""
+    while block := text.read(BLOCK_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
+        if len(rest) > BLOCK_BYTES:
+            message = f"{path} has a line of more than {BLOCK_BYTES:,} bytes: it is no file of JSON lines."
+            raise PlaysFileError(message)
+        yield [line for line in lines if line.strip()]
+    if rest.strip():
+        yield [rest]
