@@ -132,6 +132,7 @@ class ImportRun:
             "repeated": plays.n_doubled,
             "known": records.n_known,
             "items": descriptions.n_sent,
+            "odd_lengths": self._n_odd_lengths,
             "ambiguous_times": self._source.options.times.n_ambiguous,
             "missing_times": self._source.options.times.n_missing,
             "damaged_files": len(self._source.damage),

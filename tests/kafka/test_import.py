@@ -194,19 +194,16 @@ def test_a_file_of_a_players_events_stops_no_learning(small: Settings, folder: P
     assert [] == rejects(small)
 
 
-def test_rows_with_wrong_values_are_set_aside_if_asked(settings: Settings, names: TopicNames, folder: Path) -> None:
-    """Without the option the first of them ends the replay."""
+def test_rows_with_wrong_values_are_set_aside(settings: Settings, names: TopicNames, folder: Path) -> None:
+    """Into a file beside the command, unless another one is named."""
     path = folder / "plays.csv"
     path.write_text("user_id,item_id,played_at\nann,x,1600000001\nann,,1600000002\nann,y,1600000000\n")
 
-    stopped = run(settings, folder, "replay", str(path))
-    answer = answer_of(settings, folder, str(path), "--set-aside", "aside.jsonl")
+    answer = answer_of(settings, folder, str(path))
 
-    assert 1 == stopped.returncode
-    assert "Row 2 of" in stopped.stderr
     assert 2 == answer["plays"]
     assert {"rows whose item_id is no id of 1 to 128 printable characters": 1} == answer["set_aside"]
-    assert 2 == json.loads((folder / "aside.jsonl").read_text())["row"]
+    assert 2 == json.loads((folder / "plays.csv.set-aside.jsonl").read_text())["row"]
     assert {"x", "y"} == {play.item_id for play in plays_on(settings, names)}
 
 
