@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Counts, Flags, Floats, Keys, Starts, as_kernel_array
+from model.arrays import Counts, Flags, Floats, Keys, Starts, as_own_array
 from model.previous_signals import NO_ENTRY, is_against, previous_signals
 
 
@@ -37,8 +37,7 @@ class Plays(NamedTuple):
 
 
 Entries = tuple[Keys, Floats, Counts, Counts]  # the columns of a history: keys, values, touched at, last played
-Old = tuple[Starts, Keys, Floats, Counts, Counts]
-New = tuple[Starts, Keys, Floats, Counts, Flags]
+_TYPES = np.int64, np.uint64, np.float32, np.uint32, np.uint32  # of the columns of `Histories`
 
 
 def add_plays(histories: Histories, plays_so_far: Counts, plays: Plays, history_max: int) -> tuple[Histories, Counts]:
@@ -57,9 +56,18 @@ def add_plays(histories: Histories, plays_so_far: Counts, plays: Plays, history_
         The new histories, and the plays each user has made by now.
     """
     plays_now = np.array(plays_so_far, np.uint32)
-    starts, n, entries = _add_plays(_old(histories), _new(plays), plays_now, int(history_max))
-    item_keys, values, touched, played = entries
-    return Histories(starts, item_keys[:n], values[:n], touched[:n], played[:n]), plays_now
+    counted = np.ones(len(plays.item_keys), np.bool_) if plays.counted is None else plays.counted
+    starts, *entries = _add_plays(
+        *(as_own_array(column, dtype) for column, dtype in zip(histories, _TYPES, strict=True)),
+        as_own_array(plays.starts, np.int64),
+        as_own_array(plays.item_keys, np.uint64),
+        as_own_array(plays.weights, np.float32),
+        as_own_array(plays.played_at_s, np.uint32),
+        as_own_array(counted, np.bool_),
+        plays_now,
+        int(history_max),
+    )
+    return Histories(starts, *entries), plays_now
 
 
 def add_plays_plain(
@@ -71,7 +79,9 @@ def add_plays_plain(
         old = slice(histories.starts[u], histories.starts[u + 1])
         history = [*zip(*(column[old].tolist() for column in histories[1:]), strict=True)]
         new = slice(plays.starts[u], plays.starts[u + 1])
-        for key, weight, played_s, counted in zip(*(column[new].tolist() for column in _new(plays)[1:]), strict=True):
+        every = np.ones(len(plays.item_keys), np.bool_) if plays.counted is None else plays.counted
+        columns_of = (column[new].tolist() for column in (*plays[1:4], every))
+        for key, weight, played_s, counted in zip(*columns_of, strict=True):
             plays_now[u] += counted
             history.append((key, weight, int(plays_now[u]), played_s))
             while len(history) > history_max:
@@ -83,28 +93,6 @@ def add_plays_plain(
     types = [column.dtype for column in histories[1:]]
     columns: list[Any] = [np.array([entry[i] for entry in entries], t) for i, t in enumerate(types)]
     return Histories(np.array(starts, np.int64), *columns), plays_now
-
-
-def _old(histories: Histories) -> Old:
-    """Return histories in the form that the kernel is compiled for."""
-    return (
-        as_kernel_array(histories.starts, np.int64),
-        as_kernel_array(histories.item_keys, np.uint64),
-        as_kernel_array(histories.values, np.float32),
-        as_kernel_array(histories.touched_at_play, np.uint32),
-        as_kernel_array(histories.last_played_s, np.uint32),
-    )
-
-
-def _new(plays: Plays) -> New:
-    """Return plays in the form that the kernel is compiled for."""
-    return (
-        as_kernel_array(plays.starts, np.int64),
-        as_kernel_array(plays.item_keys, np.uint64),
-        as_kernel_array(plays.weights, np.float32),
-        as_kernel_array(plays.played_at_s, np.uint32),
-        as_kernel_array(np.ones(len(plays.item_keys)) if plays.counted is None else plays.counted, np.bool_),
-    )
 
 
 @njit
@@ -146,22 +134,30 @@ def _dropped(item_keys: Keys, values: Floats, n_old: int, history_max: int) -> F
 
 
 @njit(nogil=True, cache=True)
-def _add_plays(old: Old, new: New, plays_now: Counts, history_max: int) -> tuple[Starts, int, Entries]:
-    """Write every history into one run of memory, user after user; return starts, length and entries."""
-    new_starts, new_keys, new_weights, new_played, counted = new
-    n, capacity = len(plays_now), len(old[1]) + len(new_keys)
-    entries = (
-        np.empty(capacity, np.uint64),
-        np.empty(capacity, np.float32),
-        np.empty(capacity, np.uint32),
-        np.empty(capacity, np.uint32),
-    )
-    item_keys, values, touched, played = entries
+def _add_plays(
+    old_starts: Starts,
+    old_keys: Keys,
+    old_values: Floats,
+    old_touched: Counts,
+    old_played: Counts,
+    new_starts: Starts,
+    new_keys: Keys,
+    new_weights: Floats,
+    new_played: Counts,
+    counted: Flags,
+    plays_now: Counts,
+    history_max: int,
+) -> tuple[Starts, Keys, Floats, Counts, Counts]:
+    """Write every history into one run of memory, user after user; return the columns of the histories."""
+    n, capacity = len(plays_now), len(old_keys) + len(new_keys)
+    item_keys, values = np.empty(capacity, np.uint64), np.empty(capacity, np.float32)
+    touched, played = np.empty(capacity, np.uint32), np.empty(capacity, np.uint32)
+    old, entries = (old_keys, old_values, old_touched, old_played), (item_keys, values, touched, played)
     starts = np.zeros(n + 1, np.int64)
     for u in range(n):
-        head, n_old = starts[u], old[0][u + 1] - old[0][u]
+        head, n_old = starts[u], old_starts[u + 1] - old_starts[u]
         tail = head + n_old
-        _copy(old[1:], old[0][u], old[0][u + 1], entries, head)
+        _copy(old, old_starts[u], old_starts[u + 1], entries, head)
         for i in range(new_starts[u], new_starts[u + 1]):
             plays_now[u] += counted[i]
             item_keys[tail], values[tail] = new_keys[i], new_weights[i]
@@ -175,4 +171,5 @@ def _add_plays(old: Old, new: New, plays_now: Counts, history_max: int) -> tuple
                     _copy(entries, head + i, head + i + 1, entries, tail)
                     tail += 1
         starts[u + 1] = tail
-    return starts, starts[n], entries
+    end = starts[n]
+    return starts, item_keys[:end], values[:end], touched[:end], played[:end]

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Codes, Counts, Flags, Keys, Starts, has_any, lengths_of, starts_of
+from model.arrays import Codes, Counts, Flags, Keys, Starts, as_own_array, has_any, lengths_of
 from model.decay import HalfLives
 from model.history import Histories, Plays, add_plays
 from model.item_weights import item_weights
@@ -27,6 +27,7 @@ LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, TRIMMED, _IGNORED = r
 _STORED = [Action.PLAY, Action.SIGNAL, Action.HIDE, Action.SHOWN, Action.PAUSE]
 """Actions after which something of a user is stored."""
 Packed = NDArray[np.uint32]  # a day since 1970 << 16 | its signals
+Header = Any  # headers of user records, `HEADER`, shape (n,)
 DAY_SIGNALS_MAX = 0xFFFF
 
 
@@ -59,34 +60,30 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
         settings: The limits of a record.
         half_lives: The half-lives of the generation in service. They affect `trimmed` outcomes only, and no record.
     """
-    events = without_idle_copies(events, records.blank)
+    events = without_idle_copies(events, records)
     header = records.header.copy()
-    repeated = _repeated(events, header["applied_offset"])
-    state = _columns_of(header)
     limits = settings.users.play_ids_max, settings.signals.per_day_max, settings.users.days_max
-    new = events.starts, events.offsets, events.at_s, events.play_ids, events.actions
-    stored_ids = records.play_ids.starts, records.play_ids.keys
-    stored_days = records.days.starts, records.days.marks
-    outcomes, ids, days = _admit(*new, *state.values(), stored_ids, stored_days, *limits)
+    outcomes, repeated, fresh_starts, fresh, ids, days = _admit(
+        header,
+        as_own_array(events.starts, np.int64),
+        as_own_array(events.offsets, np.int64),
+        as_own_array(events.at_s, np.uint32),
+        as_own_array(events.play_ids, np.uint64),
+        as_own_array(events.actions, np.uint8),
+        as_own_array(records.play_ids.starts, np.int64),
+        as_own_array(records.play_ids.keys, np.uint64),
+        as_own_array(records.days.starts, np.int64),
+        as_own_array(records.days.marks, np.uint32),
+        *limits,
+    )
     applied = outcomes <= _WISHED
     columns = events.starts, events.item_keys, events.actions, events.weights
     cooldown = settings.users.cooldown_shows, settings.users.cooldown_plays
     shown = count_shows(records.shown, header["plays"], columns, applied, settings.users.shown_max, cooldown)
-    for name, column in state.items():
-        header[name] = column
-    fresh = outcomes == LEARNT
-    fresh_starts = starts_of(fresh)[events.starts]
     learnt = (column[fresh] for column in (events.item_keys, events.weights, events.at_s, events.actions == _PLAY))
     histories, header["plays"] = add_plays(
-        records.histories,
-        header["plays"].copy(),
-        Plays(fresh_starts, *learnt),
-        settings.users.history_max,
+        records.histories, header["plays"], Plays(fresh_starts, *learnt), settings.users.history_max
     )
-    changed = lengths_of(fresh_starts) > 0
-    if has_any(fresh):
-        latest = np.maximum.reduceat(events.at_s[fresh], fresh_starts[:-1][changed])
-        header["last_played_s"][changed] = np.maximum(header["last_played_s"][changed], latest)
     _mark_trimmed(outcomes, events, histories, half_lives, settings.signals.item_weight_max)
     hidden = hide(records.hidden, columns, applied, settings.users.hidden_max)
     stored = RaggedKeys(*ids), hidden, shown, records.listed, RaggedMarks(*days)
@@ -94,14 +91,14 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
     return Learnt(after, repeated, outcomes)
 
 
-def without_idle_copies(events: EventColumns, blank: Flags) -> EventColumns:
+def without_idle_copies(events: EventColumns, records: UserRecords) -> EventColumns:
     """Return events in which copies of requests are the requests, or nothing.
 
     A copy is nothing for an empty record, before the first signal or request of its user that is no copy.
 
     Args:
         events: The events.
-        blank: True for every user with an empty record, shape (n,).
+        records: The records of their users.
     """
     copies: Flags = events.actions >= COPY
     if not has_any(copies):
@@ -109,16 +106,8 @@ def without_idle_copies(events: EventColumns, blank: Flags) -> EventColumns:
     actions = np.where(copies, events.actions & ~np.uint8(COPY), events.actions)
     n_stored = np.concatenate(([0], np.cumsum(~copies & np.isin(events.actions, _STORED))))
     n_before = n_stored[:-1] - np.repeat(n_stored[events.starts[:-1]], np.diff(events.starts))
-    idle = copies & np.repeat(blank, np.diff(events.starts)) & (n_before == 0)
+    idle = copies & np.repeat(records.blank, np.diff(events.starts)) & (n_before == 0)
     return events._replace(actions=np.where(idle, np.uint8(_NOTHING), actions))
-
-
-def _repeated(events: EventColumns, applied: NDArray[np.int64]) -> Flags:
-    """Return a flag for every user with an event that the record contains already."""
-    n_events = lengths_of(events.starts)
-    at_or_below = np.append(events.offsets <= applied.repeat(n_events), False)
-    repeated: Flags = (np.add.reduceat(at_or_below, events.starts[:-1]) > 0) & (n_events > 0)
-    return repeated
 
 
 def _mark_trimmed(
@@ -137,11 +126,6 @@ def _mark_trimmed(
         signals = zip(users.tolist(), events.item_keys.tolist(), strict=True)
         trimmed = np.array([pair in pairs for pair in signals], np.bool_)
         outcomes[trimmed & (outcomes == LEARNT)] = TRIMMED
-
-
-def _columns_of(header: NDArray[np.void]) -> dict[str, NDArray[Any]]:
-    """Return contiguous copies of the header's fields that the kernel updates."""
-    return {name: header[name].copy() for name in ("applied_offset", "flags", "day", "day_signals")}
 
 
 @njit
@@ -176,7 +160,7 @@ def _outcome(action: int, flags: int, known: bool) -> int:  # noqa: FBT001  numb
 
 
 @njit
-def _turn_to_day(days: Packed, head: int, tail: int, day: Counts, day_signals: Counts, u: int, today: int) -> int:
+def _turn_to_day(days: Packed, head: int, tail: int, header: Header, u: int, today: int) -> int:
     """Make another day the present one, with its signals so far; return the new tail of the other days."""
     signals, left = 0, head
     for j in range(head, tail):
@@ -185,18 +169,18 @@ def _turn_to_day(days: Packed, head: int, tail: int, day: Counts, day_signals: C
         else:
             days[left] = days[j]
             left += 1
-    if day_signals[u] > 0:
-        days[left] = day[u] << 16 | min(day_signals[u], DAY_SIGNALS_MAX)
+    if header[u]["day_signals"] > 0:
+        days[left] = header[u]["day"] << 16 | min(header[u]["day_signals"], DAY_SIGNALS_MAX)
         left += 1
-    day[u], day_signals[u] = today, signals
+    header[u]["day"], header[u]["day_signals"] = today, signals
     return left
 
 
 @njit
-def _append(values: Any, tail: int, stored: tuple[Starts, Any], u: int) -> int:
+def _append(values: Any, tail: int, starts: Starts, stored: Any, u: int) -> int:
     """Append the stored values of a user; return the new tail."""
-    for i in range(stored[0][u], stored[0][u + 1]):
-        values[tail] = stored[1][i]
+    for i in range(starts[u], starts[u + 1]):
+        values[tail] = stored[i]
         tail += 1
     return tail
 
@@ -215,57 +199,80 @@ def _continues(i: int, first: int, offsets: Starts, actions: Codes) -> bool:
     return i > first and actions[i] == _SHOWN and actions[i - 1] == _SHOWN and offsets[i] == offsets[i - 1]
 
 
+@njit
+def _counts_in_its_day(
+    header: Header, u: int, today: int, days: Packed, day_bounds: Starts, day_max: int, days_max: int
+) -> bool:
+    """Count a signal in its day; return whether the limit of the day lets it in."""
+    if today != header[u]["day"]:
+        day_bounds[1] = _turn_to_day(days, day_bounds[0], day_bounds[1], header, u, today)
+        day_bounds[0] = max(day_bounds[0], day_bounds[1] - days_max)
+    if day_max > 0 and header[u]["day_signals"] >= day_max:
+        return False
+    header[u]["day_signals"] += np.uint32(1)
+    return True
+
+
 @njit(nogil=True, cache=True)
 def _admit(
+    header: Header,
     starts: Starts,
     offsets: Starts,
     at_s: Counts,
     new_ids: Keys,
     actions: Codes,
-    applied: Starts,
-    flags: Codes,
-    day: Counts,
-    day_signals: Counts,
-    stored_ids: tuple[Starts, Keys],
-    stored_days: tuple[Starts, Packed],
+    stored_id_starts: Starts,
+    stored_ids: Keys,
+    stored_day_starts: Starts,
+    stored_days: Packed,
     ids_max: int,
     day_max: int,
     days_max: int,
-) -> tuple[Codes, tuple[Starts, Keys], tuple[Starts, Packed]]:
-    """Return the outcome of every event, the new stored ids and other days; update the header's columns in place."""
-    n = len(starts) - 1
-    outcomes = np.empty(len(offsets), np.uint8)
-    id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(stored_ids[1]) + len(new_ids), np.uint64)
-    day_starts, days = np.zeros(n + 1, np.int64), np.empty(len(stored_days[1]) + len(new_ids), np.uint32)
+) -> tuple[Codes, Flags, Starts, Starts, tuple[Starts, Keys], tuple[Starts, Packed]]:
+    """Return the outcome of every event, the users with a redelivered one, the learnt events, new ids and other days.
+
+    The headers are updated in place, except for their plays.
+    """
+    n, n_fresh = len(starts) - 1, 0
+    outcomes, repeated = np.empty(len(offsets), np.uint8), np.zeros(n, np.bool_)
+    fresh_starts, fresh = np.zeros(n + 1, np.int64), np.empty(len(offsets), np.int64)
+    id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(stored_ids) + len(new_ids), np.uint64)
+    day_starts, days = np.zeros(n + 1, np.int64), np.empty(len(stored_days) + len(new_ids), np.uint32)
+    day_bounds = np.empty(2, np.int64)
     for u in range(n):
-        head, day_head = id_starts[u], day_starts[u]
-        tail, day_tail = _append(ids, head, stored_ids, u), _append(days, day_head, stored_days, u)
+        head, day_bounds[0] = id_starts[u], day_starts[u]
+        tail = _append(ids, head, stored_id_starts, stored_ids, u)
+        day_bounds[1] = _append(days, day_bounds[0], stored_day_starts, stored_days, u)
+        before = header[u]["applied_offset"]
         for i in range(starts[u], starts[u + 1]):
+            repeated[u] |= offsets[i] <= before
             if _continues(i, starts[u], offsets, actions):
                 outcomes[i] = outcomes[i - 1]
                 continue
-            if offsets[i] <= applied[u]:
+            if offsets[i] <= header[u]["applied_offset"]:
                 outcomes[i] = _REDELIVERED
                 continue
-            applied[u], flags[u] = offsets[i], _pause(flags[u], actions[i])
+            header[u]["applied_offset"] = offsets[i]
+            header[u]["flags"] = _pause(header[u]["flags"], actions[i])
             known = _is_known(ids, head, tail, new_ids[i])
-            outcomes[i] = _outcome(actions[i], flags[u], known)
-            if outcomes[i] == LEARNT:
-                today = at_s[i] // DAY_S
-                if today != day[u]:
-                    day_tail = _turn_to_day(days, day_head, day_tail, day, day_signals, u, today)
-                    day_head = max(day_head, day_tail - days_max)
-                if day_max > 0 and day_signals[u] >= day_max:
-                    outcomes[i] = _CAPPED
-                else:
-                    day_signals[u] += 1
-            if outcomes[i] == LEARNT and new_ids[i] != 0:
+            outcomes[i] = _outcome(actions[i], header[u]["flags"], known)
+            if outcomes[i] != LEARNT:
+                continue
+            if not _counts_in_its_day(header, u, at_s[i] // DAY_S, days, day_bounds, day_max, days_max):
+                outcomes[i] = _CAPPED
+                continue
+            header[u]["last_played_s"] = max(header[u]["last_played_s"], at_s[i])
+            fresh[n_fresh] = i
+            n_fresh += 1
+            if new_ids[i] != 0:
                 ids[tail] = new_ids[i]
                 tail += 1
                 head = max(head, tail - ids_max)
+        fresh_starts[u + 1] = n_fresh
         id_starts[u + 1] = _move(ids, head, tail, id_starts[u])
-        day_starts[u + 1] = _move(days, day_head, day_tail, day_starts[u])
-    return outcomes, (id_starts, ids[: id_starts[n]]), (day_starts, days[: day_starts[n]])
+        day_starts[u + 1] = _move(days, day_bounds[0], day_bounds[1], day_starts[u])
+    ids, days = ids[: id_starts[n]], days[: day_starts[n]]
+    return outcomes, repeated, fresh_starts, fresh[:n_fresh], (id_starts, ids), (day_starts, days)
 
 
 def warm_up() -> None:

@@ -1,37 +1,21 @@
 """Many user records as arrays: a group's records are read, changed and written without a Python object per play."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Flags, Keys, Starts, has_any, lengths_of, starts_of
+from model.arrays import Counts, Flags, Keys, Starts, as_own_array, lengths_of, starts_of
 from model.history import Histories
 from model.ragged import Ragged, RaggedKeys, RaggedMarks
-from state.users.record import FORMAT, HEADER, PAUSED, WORDS_OF, RecordFormatError, UserRecord, upgraded
-from state.users.record_columns import Lengths, Words, cut, join
+from state.users.record import FORMAT, HEADER, PAUSED, RecordFormatError, UserRecord, upgraded
+from state.users.record_columns import HEADER_WORDS, WORD, KIND_OF, Lengths, Words, cut, join
 
-WORD = 4
-HEADER_WORDS = HEADER.itemsize // WORD
 NEW_USER = UserRecord().encode()
 _CURRENT = bytes([FORMAT])
-_KINDS = (
-    ("u8", "f4", "u4", "u4"),  # a history
-    ("u8",),  # play ids
-    ("u8",),  # hidden
-    ("u8", "u4", "u4"),  # shown
-    ("u4",),  # listed
-    ("u4",),  # days
-    ("f4",),  # the vector
-)
-"""The columns of every part of a record behind its header, in the order of `WORDS_OF`."""
-_KIND_OF = [kind for kinds in _KINDS for kind in kinds]
-_PART_OF = np.repeat(np.arange(len(_KINDS)), [len(kinds) for kinds in _KINDS])
-_WIDTHS = np.array([[np.dtype(kind).itemsize // WORD] for kind in _KIND_OF])
-_WORDS = np.array(list(WORDS_OF.values()))
 _UNREADABLE = f"A user record is not of formats 1 to {FORMAT}, or it is cut short."
 
 
@@ -104,31 +88,21 @@ def unpack(values: Sequence[bytes | None], factors: int) -> UserRecords:
     Raises:
         RecordFormatError: A record is of another format or cut short.
     """
-    words, starts = _words_of(values)
-    n = len(values)
-    header = cut(words, starts[:-1], np.full((1, n), HEADER_WORDS))[0][: n * HEADER_WORDS].view(HEADER)
-    counts = np.empty((len(WORDS_OF), n), np.int64)
-    for count, name in zip(counts, WORDS_OF, strict=True):
-        count[:] = header[name]
-    # No bounds are checked after this: the lengths in the headers have to be those of the records.
-    if has_any(header["format"] != FORMAT) or has_any(HEADER_WORDS + _WORDS @ counts != lengths_of(starts)):
+    vectors = np.zeros((len(values), factors), np.float32)
+    columns, places, parts = cut(*_words_of(values), vectors)
+    if not len(places):
         raise RecordFormatError(_UNREADABLE)
-    fitting = counts[-1] == factors
-    counts[-1, ~fitting] = 0
-    columns = iter(_columns_of(words, starts[:-1] + HEADER_WORDS, counts))
-    bounds = np.zeros((len(counts), n + 1), np.int64)
-    np.cumsum(counts, axis=1, out=bounds[:, 1:])
-    parts = [[bounds[part], *islice(columns, len(kinds))] for part, kinds in enumerate(_KINDS)]
-    vectors = np.zeros((n, factors), np.float32)
-    vectors[fitting] = parts[6][1].reshape(np.count_nonzero(fitting), factors)
+    keys, weights, touched, played, ids, hidden, shown, shows, at_play, listed, days = (
+        columns[first:end].view(kind) for (first, end), kind in zip(places.tolist(), KIND_OF, strict=True)
+    )
     return UserRecords(
-        header,
-        Histories(*parts[0]),
-        RaggedKeys(*parts[1]),
-        RaggedKeys(*parts[2]),
-        Shown(*parts[3]),
-        RaggedMarks(*parts[4]),
-        RaggedMarks(*parts[5]),
+        columns[: len(values) * HEADER_WORDS].view(HEADER),
+        Histories(parts[0], keys, weights, touched, played),
+        RaggedKeys(parts[1], ids),
+        RaggedKeys(parts[2], hidden),
+        Shown(parts[3], shown, shows, at_play),
+        RaggedMarks(parts[4], listed),
+        RaggedMarks(parts[5], days),
         vectors,
     )
 
@@ -137,45 +111,42 @@ def _words_of(values: Sequence[bytes | None]) -> tuple[Words, Lengths]:
     """Return the words of records, and the bounds of each.
 
     Raises:
-        RecordFormatError: A record has no whole header, or no whole number of words.
+        RecordFormatError: A record has no whole number of words.
     """
     whole = [NEW_USER if value is None else value if value[:1] == _CURRENT else upgraded(value) for value in values]
-    n_bytes = np.fromiter(map(len, whole), np.int64, len(whole))
-    if has_any(n_bytes % WORD != 0) or has_any(n_bytes < HEADER.itemsize):
+    bounds = [0, *accumulate(map(len, whole))]
+    if any(place % WORD for place in bounds):
         raise RecordFormatError(_UNREADABLE)
-    starts = np.zeros(len(whole) + 1, np.int64)
-    np.cumsum(n_bytes // WORD, out=starts[1:])
-    return np.frombuffer(b"".join(whole), np.uint32), starts
-
-
-def _columns_of(words: Words, first: Lengths, counts: Lengths) -> Iterator[NDArray[Any]]:
-    """Yield every column behind the headers; `counts` are the entries of every part, shape (parts, n)."""
-    lengths = counts[_PART_OF] * _WIDTHS
-    columns, starts = cut(words, first, lengths)
-    for start, length, kind in zip(starts[:-1].tolist(), lengths.sum(axis=1).tolist(), _KIND_OF, strict=True):
-        yield columns[start : start + length].view(kind)
+    return np.frombuffer(b"".join(whole), np.uint32), np.array(bounds) // WORD
 
 
 def pack(records: UserRecords) -> list[bytes]:
     """Serialize records, one value per user; without a generation, without a vector."""
-    header, n = records.header, len(records)
-    with_vector = header["generation_key"] != 0
-    others: tuple[Ragged, ...] = records.play_ids, records.hidden, records.shown, records.listed, records.days
-    counts = np.empty((len(WORDS_OF), n), np.int64)
-    every_starts = records.histories.starts, *(part.starts for part in others)
-    for count, starts in zip(counts[:-1], every_starts, strict=True):
-        count[:] = lengths_of(starts)
-    counts[-1] = np.where(with_vector, records.vectors.shape[1], 0)
-    header["format"] = FORMAT
-    for name, count in zip(WORDS_OF, counts, strict=True):
-        header[name] = count
-    columns = [*records.histories[1:], *(column for part in others for column in part.columns)]
-    lengths = np.full((1 + len(_WIDTHS), n), HEADER_WORDS)
-    np.multiply(counts[_PART_OF], _WIDTHS, out=lengths[1:])
-    flat = [np.ascontiguousarray(column).view(np.uint32) for column in (header, *columns)]
-    words, starts = join(np.concatenate([*flat, records.vectors[with_vector].view(np.uint32).ravel()]), lengths)
-    packed, bounds = words.tobytes(), (starts * WORD).tolist()
-    return [packed[low:high] for low, high in pairwise(bounds)]
+    histories, shown = records.histories, records.shown
+    header = as_own_array(records.header, HEADER).view(np.uint32).reshape(len(records), HEADER_WORDS)
+    words, bounds = join(
+        header,
+        as_own_array(histories.starts, np.int64),
+        as_own_array(histories.item_keys, np.uint64),
+        as_own_array(histories.values, np.float32),
+        as_own_array(histories.touched_at_play, np.uint32),
+        as_own_array(histories.last_played_s, np.uint32),
+        as_own_array(records.play_ids.starts, np.int64),
+        as_own_array(records.play_ids.keys, np.uint64),
+        as_own_array(records.hidden.starts, np.int64),
+        as_own_array(records.hidden.keys, np.uint64),
+        as_own_array(shown.starts, np.int64),
+        as_own_array(shown.item_keys, np.uint64),
+        as_own_array(shown.shows, np.uint32),
+        as_own_array(shown.at_play, np.uint32),
+        as_own_array(records.listed.starts, np.int64),
+        as_own_array(records.listed.marks, np.uint32),
+        as_own_array(records.days.starts, np.int64),
+        as_own_array(records.days.marks, np.uint32),
+        as_own_array(records.vectors, np.float32),
+    )
+    packed, places = words.tobytes(), (bounds * WORD).tolist()
+    return [packed[low:high] for low, high in pairwise(places)]
 
 
 def without(emptied: Flags, starts: Starts, *columns: NDArray[Any]) -> list[NDArray[Any]]:
