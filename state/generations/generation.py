@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Floats, Keys, Rows
+from model.arrays import Counts, Floats, Keys, Rows, as_kernel_array
 from model.fixed_items import FixedItems
 from state.errors import GenerationError
 from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
@@ -92,7 +92,7 @@ class Generation:
     @cached_property
     def marks(self) -> Counts:
         """Return the marks of the items, by which user records store a list, shape (n,)."""
-        return (self.item_keys & np.uint64(MARK)).astype(np.uint32)
+        return as_kernel_array(self.item_keys & np.uint64(MARK), np.uint32)
 
     @cached_property
     def _sorted_keys(self) -> Keys:

@@ -5,35 +5,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Codes, Counts, Flags, Floats, Starts, has_any, lengths_of, starts_of
+from model.arrays import Codes, Flags, Floats, as_own_array, has_any, lengths_of, starts_of
 from model.ragged import RaggedKeys, RaggedMarks
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.keys import MARK
 from state.lists.build import Lists
 from state.lists.context import ListContext
-from state.users.record import OWED
+from state.lists.list_changes import CHANGED, FIRST, GENERATION, RENEWED, REPEATED, compare, record
 from state.users.record_batch import UserRecords
 from streams.settings.lists import ListSettings
 
 RENEWED_AT = 0.9
 """An unchanged list is published again after this share of the time until it expires."""
-_LEAST = np.float32(1e-6)
 
 
 class Reason(IntEnum):
     """Reasons to publish a list, the strongest last."""
 
-    RENEWED = 0
-    CHANGED = 1
-    REPEATED = 2
-    GENERATION = 3
-    FIRST = 4
+    RENEWED = RENEWED
+    CHANGED = CHANGED
+    REPEATED = REPEATED
+    GENERATION = GENERATION
+    FIRST = FIRST
 
 
 REASONS = tuple(reason.name.lower() for reason in Reason)
-_CHANGED, *_ = _STRONGER = [int(reason) for reason in list(Reason)[1:]]
-"""The reasons beside a renewal, 0, as plain numbers."""
 
 
 class Publishing(NamedTuple):
@@ -78,49 +75,29 @@ class PublishPolicy:
             republish: The lists that are published in any case, shape (n,).
             blank: Users without any known event; they get no list, shape (n,).
         """
-        header, settings = records.header, self._settings
-        scores = mean_scores(lists.scores[:, : settings.change_n])
-        changed = self._changed(records, lists, context, scores)
-        age_s = header["last_played_s"].astype(np.int64) - header["listed_at_s"]
-        age_ms = context.now_ms - header["listed_at_ms"]
-        old = (age_s >= settings.heartbeat_s) | (age_ms >= RENEWED_AT * 1000 * settings.expires_s)
-        first = header["listed_at_ms"] == 0
-        swept = header["generation_key"] != context.generation.key
-        reasons = np.zeros(len(first), np.uint8)
-        for applies, reason in zip((changed, republish, swept, first), _STRONGER, strict=True):
-            reasons[applies] = reason
-        due = (first | swept | republish | changed | old) & ~blank
-        owed = due & (reasons == _CHANGED) & (age_ms < settings.debounce_ms)
-        return Publishing(due & ~owed, owed, reasons, scores)
-
-    def _changed(self, records: UserRecords, lists: Lists, context: ListContext, scores: Floats) -> Flags:
-        """Tell which lists differ enough from the lists before."""
         settings, generation = self._settings, context.generation
-        before = records.header["list_score"]
-        changed = shared(records.listed, lists, generation, settings.change_n) < settings.overlap_min
-        changed |= np.abs(scores - before) > settings.score_change * np.maximum(np.abs(before), _LEAST)
-        changed |= holding(records.listed, lists.unlisted, generation)
-        changed |= holding_hidden(records.listed, records.hidden)
-        return changed
-
-
-def mean_scores(scores: Floats) -> Floats:
-    """Return the mean of every row, its padding left out; 0 for an empty one."""
-    listed = np.isfinite(scores)
-    sums = np.where(listed, scores, 0).sum(axis=1, dtype=np.float32)
-    means: Floats = sums / np.maximum(listed.sum(axis=1), 1).astype(np.float32)
-    return means
-
-
-def shared(listed: RaggedMarks, lists: Lists, generation: Generation, k: int) -> Floats:
-    """Return the share of the first `k` items of every list that were among the first `k` of the list before."""
-    before = padded(listed, k)
-    rows = lists.rows[:, :k]
-    now = np.where(rows >= 0, generation.marks[rows], 0).astype(np.uint32)
-    both = np.sort(np.concatenate((before, now), axis=1), axis=1)
-    twice = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] > 0)).sum(axis=1)
-    share: Floats = twice / np.maximum((rows >= 0).sum(axis=1), 1)
-    return share
+        holds = holding(records.listed, lists.unlisted, generation) | holding_hidden(records.listed, records.hidden)
+        return Publishing(
+            *compare(
+                records.header,
+                as_own_array(lists.rows, np.int32),
+                as_own_array(lists.scores, np.float32),
+                as_own_array(records.listed.starts, np.int64),
+                as_own_array(records.listed.marks, np.uint32),
+                generation.marks,
+                as_own_array(republish, np.bool_),
+                as_own_array(blank, np.bool_),
+                holds,
+                settings.change_n,
+                settings.overlap_min,
+                np.float32(settings.score_change),
+                settings.heartbeat_s,
+                RENEWED_AT * 1000 * settings.expires_s,
+                settings.debounce_ms,
+                context.now_ms,
+                np.uint64(generation.key),
+            )
+        )
 
 
 def holding_hidden(listed: RaggedMarks, hidden: RaggedKeys) -> Flags:
@@ -149,29 +126,22 @@ def holding(listed: RaggedMarks, unlisted: Unlisted, generation: Generation) -> 
     return holds
 
 
-def padded(listed: RaggedMarks, k: int) -> Counts:
-    """Return the first `k` marks of every list, 0 where it has fewer.
-
-    >>> padded(RaggedMarks(np.array([0, 3, 3]), np.array([7, 8, 9], np.uint32)), 2).tolist()
-    [[7, 8], [0, 0]]
-    """
-    lengths = np.minimum(listed.lengths, k)
-    marks, places = np.zeros((len(lengths), k), np.uint32), np.arange(k)
-    entries: Starts = listed.starts[:-1, None] + places
-    exists = places < lengths[:, None]
-    marks[exists] = listed.marks[entries[exists]]
-    return marks
-
-
 def record_published(records: UserRecords, lists: Lists, context: ListContext, publishing: Publishing) -> None:
     """Write into the records which lists are published, which wait, and which generation the vectors belong to."""
-    header, due, generation = records.header, publishing.due, context.generation
-    header["generation_key"] = generation.key
-    header["listed_at_s"][due] = header["last_played_s"][due]
-    header["listed_at_ms"][due] = context.now_ms
-    header["list_score"][due] = publishing.scores[due]
-    header["flags"] = np.where(publishing.owed, header["flags"] | OWED, header["flags"] & ~np.uint8(OWED))
-    records.listed = listed_marks(records.listed, lists, due, generation)
+    generation = context.generation
+    latest = record(
+        records.header,
+        as_own_array(lists.rows, np.int32),
+        as_own_array(records.listed.starts, np.int64),
+        as_own_array(records.listed.marks, np.uint32),
+        generation.marks,
+        publishing.due,
+        publishing.owed,
+        publishing.scores,
+        context.now_ms,
+        np.uint64(generation.key),
+    )
+    records.listed = RaggedMarks(*latest)
 
 
 def make_markers(records: UserRecords, blank: Flags, now_ms: int) -> None:
@@ -183,12 +153,3 @@ def make_markers(records: UserRecords, blank: Flags, now_ms: int) -> None:
         header["listed_at_s"][unmarked] = now_ms // 1000
         for name in ("generation_key", "listed_at_ms", "list_score", "flags"):
             header[name][blank] = 0
-
-
-def listed_marks(listed: RaggedMarks, lists: Lists, due: Flags, generation: Generation) -> RaggedMarks:
-    """Return the marks of every user's latest list, once the due lists are published."""
-    width = max(lists.rows.shape[1], int(listed.lengths.max(initial=0)))
-    marks, places = padded(listed, width), np.arange(width)
-    lengths = np.where(due, (lists.rows >= 0).sum(axis=1), listed.lengths)
-    marks[due, : lists.rows.shape[1]] = generation.marks[lists.rows[due]]
-    return RaggedMarks(starts_of(lengths), marks[places < lengths[:, None]])

@@ -12,7 +12,7 @@ from model.arrays import Counts, Flags, Keys, Starts, as_own_array, lengths_of, 
 from model.history import Histories
 from model.ragged import Ragged, RaggedKeys, RaggedMarks
 from state.users.record import FORMAT, HEADER, PAUSED, RecordFormatError, UserRecord, upgraded
-from state.users.record_columns import HEADER_WORDS, WORD, KIND_OF, Lengths, Words, cut, join
+from state.users.record_columns import HEADER_WORDS, KIND_OF, WORD, Lengths, Words, cut, join
 
 NEW_USER = UserRecord().encode()
 _CURRENT = bytes([FORMAT])

@@ -5,11 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from model.arrays import Floats, Rows
-from model.ragged import RaggedMarks
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
 from state.lists.build import Lists
@@ -20,9 +17,7 @@ from state.lists.publish_policy import (
     PublishPolicy,
     holding,
     make_markers,
-    mean_scores,
     record_published,
-    shared,
 )
 from state.users.record import UserRecord
 from state.users.record_batch import UserRecords, unpack
@@ -189,27 +184,6 @@ def test_who_is_nobody_has_no_list(generation: Generation) -> None:
 
     expected = UserRecord(last_played_s=500, listed_at_s=NOW_MS // 1000, vector=(0.0,) * 8)
     assert [expected] == plain(records)
-
-
-@given(
-    st.lists(st.integers(0, 39), unique=True, max_size=9),
-    st.lists(st.integers(0, 39), unique=True, max_size=4),
-    st.integers(1, 6),
-)
-def test_what_is_shared_is_what_sets_share(generation: Generation, before: list[int], now: list[int], k: int) -> None:
-    """Whatever the order, and however many there are."""
-    marks = RaggedMarks(np.array([0, len(before)]), generation.marks[np.array(before, np.int64)])
-
-    (share,) = shared(marks, lists_of([now], generation), generation, k)
-
-    assert len({*before[:k]} & {*now[:k]}) / max(1, len(now[:k])) == share
-
-
-def test_padding_has_no_score() -> None:
-    """A mean is that of the items that are there."""
-    scores = np.array([[1, 2, -np.inf], [-np.inf] * 3], np.float32)
-
-    np.testing.assert_array_equal([1.5, 0], mean_scores(scores))
 
 
 def test_only_what_is_published_is_remembered(generation: Generation) -> None:
