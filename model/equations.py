@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+from numba import njit
 
-from model.arrays import Floats, Rows, Starts, lengths_of, starts_of
-from model.objective import Objective, against
+from model.arrays import Floats, Rows, Starts, as_kernel_array, lengths_of, starts_of
+from model.objective import Objective
 from model.ragged import Ragged, RaggedRows, WeightedRows
 
 
@@ -42,7 +43,11 @@ class Equations(NamedTuple):
 def equations_of(signals: WeightedRows, objective: Objective) -> Equations:
     """Return the systems of users with these signals."""
     weights = signals.weights
-    n_liked = n_known(RaggedRows(signals.starts, np.where(against(weights), -1, signals.rows)))
+    n_liked = _count_liked(
+        as_kernel_array(signals.starts, np.int64),
+        as_kernel_array(signals.rows, np.int32),
+        as_kernel_array(weights, np.float32),
+    )
     regularization = objective.row_regularization(np.maximum(n_liked, 1))  # with skips alone it would be 0
     confidences = objective.confidences(weights)
     terms = Terms(signals.starts, signals.rows, confidences, objective.targets(weights, confidences))
@@ -58,3 +63,13 @@ def n_known(history: RaggedRows) -> Starts:
     sums = starts_of(np.asarray(history.rows) >= 0)
     known: Starts = lengths_of(sums[history.starts])
     return known
+
+
+@njit(nogil=True, cache=True)
+def _count_liked(starts: Starts, rows: Rows, weights: Floats) -> Starts:
+    """Return the number of known items of every user that the signals speak for, shape (n,)."""
+    n_liked = np.zeros(len(starts) - 1, np.int64)
+    for u in range(len(n_liked)):
+        for i in range(starts[u], starts[u + 1]):
+            n_liked[u] += rows[i] >= 0 and not np.signbit(weights[i])
+    return n_liked

@@ -37,7 +37,6 @@ class Plays(NamedTuple):
 
 
 Entries = tuple[Keys, Floats, Counts, Counts]  # the columns of a history: keys, values, touched at, last played
-_TYPES = np.int64, np.uint64, np.float32, np.uint32, np.uint32  # of the columns of `Histories`
 
 
 def add_plays(histories: Histories, plays_so_far: Counts, plays: Plays, history_max: int) -> tuple[Histories, Counts]:
@@ -58,7 +57,11 @@ def add_plays(histories: Histories, plays_so_far: Counts, plays: Plays, history_
     plays_now = np.array(plays_so_far, np.uint32)
     counted = np.ones(len(plays.item_keys), np.bool_) if plays.counted is None else plays.counted
     starts, *entries = _add_plays(
-        *(as_own_array(column, dtype) for column, dtype in zip(histories, _TYPES, strict=True)),
+        as_own_array(histories.starts, np.int64),
+        as_own_array(histories.item_keys, np.uint64),
+        as_own_array(histories.values, np.float32),
+        as_own_array(histories.touched_at_play, np.uint32),
+        as_own_array(histories.last_played_s, np.uint32),
         as_own_array(plays.starts, np.int64),
         as_own_array(plays.item_keys, np.uint64),
         as_own_array(plays.weights, np.float32),

@@ -13,11 +13,18 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Counts, Floats, Keys, Rows, Starts, as_kernel_array, lengths_of
-from model.decay import HalfLives, decayed
+from model.decay import HalfLives
 from model.history import Histories
 from model.previous_signals import NO_ENTRY, PreviousSignals, is_against, previous_signals
 
 Columns = tuple[Keys, Floats, Counts, Counts]
+
+
+class Present(NamedTuple):
+    """Items as of now."""
+
+    ages_in_plays: Starts  # (k,), the user's plays since the latest signal of the item
+    weights: Floats  # (k,), decayed until now
 
 
 class ItemWeights(NamedTuple):
@@ -29,23 +36,26 @@ class ItemWeights(NamedTuple):
     touched_at_play: Counts  # (k,), the user's plays when the latest signal came, ascending in a history
     last_played_s: Counts  # (k,), latest event time of the item's signals, seconds since 1970
 
-    def ages_in_plays(self, plays: Counts) -> Starts:
-        """Return the users' plays since the latest signal of each item, shape (k,), out of the plays made by now."""
-        ages: Starts = plays.astype(np.int64).repeat(lengths_of(self.starts)) - self.touched_at_play
-        return ages
-
-    def at_present(self, ages_in_plays: Starts, now_s: Counts, half_lives: HalfLives) -> Floats:
-        """Return the present weights of the items, shape (k,).
+    def present(self, plays: Counts, now_s: Counts, half_lives: HalfLives) -> Present:
+        """Return the ages of the items in plays, and their present weights.
 
         Args:
-            ages_in_plays: Plays since the latest signal of each item, shape (k,).
+            plays: The users' plays by now, shape (n,).
             now_s: Latest event time of each user, shape (n,): the weights of an idle listener do not decay.
             half_lives: The half-lives of the sums.
         """
-        if half_lives.seconds == np.inf:
-            return decayed(self.weights, ages_in_plays, half_lives)
-        ages_s = now_s.astype(np.int64).repeat(lengths_of(self.starts)) - self.last_played_s
-        return decayed(self.weights, ages_in_plays, half_lives, ages_s)
+        return Present(
+            *_present(
+                as_kernel_array(self.starts, np.int64),
+                as_kernel_array(self.weights, np.float32),
+                as_kernel_array(self.touched_at_play, np.uint32),
+                as_kernel_array(self.last_played_s, np.uint32),
+                as_kernel_array(plays, np.uint32),
+                as_kernel_array(now_s, np.uint32),
+                float(half_lives.plays),
+                float(half_lives.seconds),
+            )
+        )
 
 
 def item_weights(histories: Histories, half_lives: HalfLives, weight_max: float = np.inf) -> ItemWeights:
@@ -114,6 +124,29 @@ def signal_counts(histories: Histories) -> Counts:
     columns = as_kernel_array(histories.item_keys, np.uint64), as_kernel_array(histories.values, np.float32)
     counts: Counts = _count_signals(starts, previous_signals(starts, *columns).previous)
     return counts
+
+
+@njit(nogil=True, cache=True)
+def _present(
+    starts: Starts,
+    weights: Floats,
+    touched: Counts,
+    last_played: Counts,
+    plays: Counts,
+    now_s: Counts,
+    half_life_plays: float,
+    half_life_s: float,
+) -> tuple[Starts, Floats]:
+    """Return ages in plays and present weights, as `model.decay.decayed` computes them."""
+    ages, present, per_play = np.empty(len(weights), np.int64), np.empty_like(weights), np.float32(-1 / half_life_plays)
+    for u in range(len(starts) - 1):
+        for i in range(starts[u], starts[u + 1]):
+            ages[i] = np.int64(plays[u]) - np.int64(touched[i])
+            halvings = np.float32(ages[i]) * per_play
+            if half_life_s < np.inf:
+                halvings -= np.float32((np.int64(now_s[u]) - np.int64(last_played[i])) / half_life_s)
+            present[i] = weights[i] * np.exp2(halvings)
+    return ages, present
 
 
 @njit(nogil=True, cache=True)

@@ -37,16 +37,17 @@ def changes_by_partition(
         values: Their records.
         messages: The published lists by the user's number; None is a tombstone.
     """
-    changes, first = {}, 0
+    changes, first, offsets = {}, 0, applied.tolist()
     for partition, keys in users.items():
-        order = np.argsort(applied[first : first + len(keys)], kind="stable").tolist()
+        end = first + len(keys)
+        order = sorted(range(first, end), key=offsets.__getitem__)
         changes[partition] = Changes(
-            [(keys[i], values[first + i]) for i in order],
-            int(applied[first : first + len(keys)].max(initial=-1)),
-            [(keys[i], messages[first + i]) for i in order if first + i in messages],
+            [(keys[u - first], values[u]) for u in order],
+            max(offsets[first:end], default=-1),
+            [(keys[u - first], messages[u]) for u in order if u in messages],
             [],
         )
-        first += len(keys)
+        first = end
     return changes
 
 

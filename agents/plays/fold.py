@@ -47,7 +47,9 @@ class Folder:
         without a record, if the group has only copies of their requests.
         """
         records = self._read(group.users, context)
-        unknown = group.copies_only & (records.header["applied_offset"] == NOTHING_APPLIED)
+        unknown = group.copies_only
+        if has_any(unknown):
+            unknown = unknown & (records.header["applied_offset"] == NOTHING_APPLIED)
         before, forgotten = forget(records, group.forget_offsets, context.now_ms // 1000)
         generation = context.generation
         half_lives = generation.manifest.objective.half_lives if generation else half_lives_of(self._settings)
@@ -80,8 +82,10 @@ class Folder:
     ) -> dict[int, Changes]:
         """Make the lists of all users at once, decide on their publication, and write the records."""
         blank = records.blank
-        gone = blank & (republish | (records.header["listed_at_ms"] > 0))
-        messages: dict[int, bytes | None] = dict.fromkeys(gone.nonzero()[0].tolist())
+        messages: dict[int, bytes | None] = {}
+        if has_any(blank):
+            gone = blank & (republish | (records.header["listed_at_ms"] > 0))
+            messages |= dict.fromkeys(gone.nonzero()[0].tolist())
         list_context = context.lists
         if list_context is not None and len(records):
             lists = self._lists.build(records, list_context)

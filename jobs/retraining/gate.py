@@ -134,7 +134,7 @@ def rank(model: ScoredModel, hold_out: HoldOut, weight_max: float = np.inf) -> R
     """
     half_lives = model.objective.half_lives
     items = item_weights(hold_out.histories, half_lives, weight_max)
-    weights = items.at_present(items.ages_in_plays(hold_out.plays_before), hold_out.latest_s, half_lives)
+    weights = items.present(hold_out.plays_before, hold_out.latest_s, half_lives).weights
     rows, known = model.rows_of(items.item_keys), model.rows_of(hold_out.known_keys)
     users = np.zeros((len(hold_out.item_keys), model.objective.factors), np.float32)
     fixed = FixedItems(model.item_factors, model.gram_diagonal)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from model.arrays import Counts, Floats, Keys, Rows, as_kernel_array
 from model.fixed_items import FixedItems
+from model.key_index import KeyIndex
 from state.errors import GenerationError
 from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
 from state.generations.revision import Revision, open_revision
@@ -95,24 +96,19 @@ class Generation:
         return as_kernel_array(self.item_keys & np.uint64(MARK), np.uint32)
 
     @cached_property
-    def _sorted_keys(self) -> Keys:
-        keys: Keys = self.item_keys[self.key_order]
-        return keys
+    def _key_index(self) -> KeyIndex:
+        return KeyIndex.of(self.item_keys[self.key_order], self.key_order)
 
     def with_revision(self, revision: Revision) -> "Generation":
         """Return this generation with another revision; computed arrays are shared."""
         other = replace(self, revision=revision)
-        computed = ("key", "fixed_items", "marks", "popular_order", "_sorted_keys")
+        computed = ("key", "fixed_items", "marks", "popular_order", "_key_index")
         vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
         return other
 
     def rows_of(self, item_keys: Keys) -> Rows:
         """Return the row of every item key, -1 for an unknown item."""
-        if not len(item_keys):
-            return np.zeros(0, np.int32)
-        places = np.minimum(self._sorted_keys.searchsorted(item_keys), len(self._sorted_keys) - 1)
-        rows: Rows = np.where(self._sorted_keys[places] == item_keys, self.key_order[places], np.int32(-1))
-        return rows
+        return self._key_index.find(item_keys)
 
 
 def write_generation(folder: Path, manifest: Manifest, catalog: Catalog) -> None:

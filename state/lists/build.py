@@ -7,12 +7,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows, Starts, has_any
+from model.arrays import Floats, Rows, has_any
 from model.equations import Equations, equations_of
-from model.item_weights import ItemWeights, item_weights
-from model.only_against import only_against
+from model.item_weights import ItemWeights, Present, item_weights
 from model.ragged import RaggedRows, WeightedRows
-from model.repeat_rule import known_excluded
 from model.solver import solve_rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -21,7 +19,7 @@ from state.lists.context import ListContext
 from state.lists.exclusion_counts import ExclusionCounts, Reason
 from state.lists.popularity import Popular, Popularity, TrainedPopularity
 from state.lists.ranker import Ranker
-from state.lists.user_exclusions import rows_under, unwanted
+from state.lists.user_exclusions import excluded
 from state.users.record_batch import UserRecords
 from streams.settings import Settings
 
@@ -50,6 +48,7 @@ class ListBuilder:
         """
         self._settings, self._ranker, self._popularity = settings, ranker, popularity
         self._blender = Blender(settings, ranker.top_n)
+        self._blended_max = settings.popularity.blend_items_max if settings.popularity.blend > 0 else 0
 
     def build(self, records: UserRecords, context: ListContext) -> Lists:
         """Fold users into the generation, in place, and rank its items for them.
@@ -65,26 +64,21 @@ class ListBuilder:
         """
         generation, settings = context.generation, self._settings
         items = items_of(records, generation, settings)
-        ages = items.ages_in_plays(records.header["plays"])
-        equations = _fold_in(records, items, ages, generation)
+        ages, weights = present(records, items, generation)
+        equations = equations_under(items, weights, generation)
+        _fold_in(records, equations, generation)
         unlisted = self._ranker.catalog.unlisted(generation, context.now_ms)
-        is_skipped = only_against(items.starts, items.item_keys, items.weights)
-        known_out = known_excluded(ages, settings.lists.known_items, settings.lists.repeat_after_plays) | is_skipped
-        terms = equations.terms
-        skipped = RaggedRows(terms.starts, terms.rows).select(is_skipped)
-        known = RaggedRows(terms.starts, np.where(known_out, terms.rows, np.int32(-1)))
-        hidden, cooled = (rows_under(generation, items) for items in unwanted(records, settings.users))
-        reasons: Mapping[Reason, Rows] = {"known": known.rows, "hidden": hidden.rows, "cooldown": cooled.rows}
-        _count(self._ranker.left_out, len(records), reasons, unlisted)
-        not_wanted = hidden.join(cooled).join(skipped)
-        left_out = known.join(not_wanted)
+        rows = RaggedRows(equations.terms.starts, equations.terms.rows)
+        out = excluded(records, items, rows, ages, generation, settings)
+        left_out = out.every
+        _count(self._ranker.left_out, len(records), out.n_of, unlisted)
         best = self._ranker.top_n(generation, records.vectors, left_out, settings.lists.n, unlisted)
-        n_liked = equations.n_liked
-        few = (0 < n_liked) & (n_liked <= settings.popularity.blend_items_max) & (settings.popularity.blend > 0)
-        lists = Lists(*best, n_liked > 0, few, unlisted, equations)
-        if has_any(few | ~lists.personal):
+        personal = equations.n_liked > 0
+        few = personal & (equations.n_liked <= self._blended_max)
+        lists = Lists(*best, personal, few, unlisted, equations)
+        if has_any(few | ~personal):
             popular = self._popularity.now(context, unlisted)
-            _give_popular(lists, popular, not_wanted)
+            _give_popular(lists, popular, out.not_wanted)
             few &= popular.preference.any()
             self._blend(lists, records.vectors, left_out, popular, generation)
         return lists
@@ -106,14 +100,12 @@ def exact_builder(settings: Settings) -> ListBuilder:
     return ListBuilder(settings, ranker, TrainedPopularity())
 
 
-def _fold_in(records: UserRecords, items: ItemWeights, ages: Starts, generation: Generation) -> Equations:
-    """Solve the users' vectors under a generation, in place; return the equations that they solve."""
-    equations = equations_under(items, weights_now(records, items, ages, generation), generation)
-    records.vectors[records.header["generation_key"] != generation.key] = (
-        0  # vectors of another generation are not comparable
-    )
+def _fold_in(records: UserRecords, equations: Equations, generation: Generation) -> None:
+    """Solve the users' vectors under a generation, in place; a vector of another one is no start for it."""
+    others = records.header["generation_key"] != generation.key
+    if has_any(others):
+        records.vectors[others] = 0
     solve_rows(equations, generation.fixed_items, records.vectors)
-    return equations
 
 
 def _give_popular(lists: Lists, popular: Popular, not_wanted: RaggedRows) -> None:
@@ -136,9 +128,9 @@ def kinds_of(lists: Lists) -> list[Kind]:
     return kinds
 
 
-def _count(left_out: ExclusionCounts, n_lists: int, rows_of: Mapping[Reason, Rows], unlisted: Unlisted) -> None:
+def _count(left_out: ExclusionCounts, n_lists: int, n_of: Mapping[Reason, int], unlisted: Unlisted) -> None:
     """Count the items that are left out of lists, by reason."""
-    counts = {reason: int(np.count_nonzero(rows >= 0)) for reason, rows in rows_of.items()}
+    counts = dict(n_of)
     counts["withdrawn"] = n_lists * len(unlisted.withdrawn_rows)
     counts["unavailable"] = n_lists * len(unlisted.unavailable_rows)
     left_out.add(counts)
@@ -150,9 +142,10 @@ def items_of(records: UserRecords, generation: Generation, settings: Settings) -
     return item_weights(records.histories, half_lives, settings.signals.item_weight_max)
 
 
-def weights_now(records: UserRecords, items: ItemWeights, ages: Starts, generation: Generation) -> Floats:
-    """Return the present weights of items with these ages in plays, shape (k,)."""
-    return items.at_present(ages, records.header["last_played_s"], generation.manifest.objective.half_lives)
+def present(records: UserRecords, items: ItemWeights, generation: Generation) -> Present:
+    """Return the ages of items in plays, and their present weights under a generation."""
+    header = records.header
+    return items.present(header["plays"], header["last_played_s"], generation.manifest.objective.half_lives)
 
 
 def equations_under(items: ItemWeights, weights: Floats, generation: Generation) -> Equations:

@@ -10,7 +10,7 @@ from model.objective import against
 from model.repeat_rule import known_excluded
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.lists.build import equations_under, items_of, weights_now
+from state.lists.build import equations_under, items_of, present
 from state.lists.user_exclusions import only_skipped, rows_under, unwanted
 from state.users.record_batch import UserRecords, unpack
 from streams.settings import Settings
@@ -75,8 +75,7 @@ def explanation(
     records = unpack([value], generation.manifest.objective.factors)
     row = _row_of(user_id, item_id, records, generation)
     items = items_of(records, generation, settings)
-    ages = items.ages_in_plays(records.header["plays"])
-    weights = weights_now(records, items, ages, generation)
+    ages, weights = present(records, items, generation)
     equations = equations_under(items, weights, generation)
     known = equations.terms.rows >= 0
     if not (known & ~against(items.weights)).any():

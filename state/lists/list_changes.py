@@ -1,4 +1,4 @@
-"""A group's lists against the lists before, in one pass over all users: which are due, and what records keep of them."""
+"""A group's lists against the lists before, in one pass: which are due, and what their records keep of them."""
 
 from typing import Any
 

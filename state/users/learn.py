@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Codes, Counts, Flags, Keys, Starts, as_own_array, has_any, lengths_of
+from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts, as_own_array, has_any, lengths_of
 from model.decay import HalfLives
 from model.history import Histories, Plays, add_plays
 from model.item_weights import item_weights
@@ -14,7 +14,7 @@ from model.objective import DAY_S
 from model.ragged import RaggedKeys, RaggedMarks
 from state.users.event_columns import COPY, Action, EventColumns
 from state.users.hidden_and_shown import count_shows, hide
-from state.users.record import PAUSED
+from state.users.record import HEADER, PAUSED
 from state.users.record_batch import UserRecords, new_users, pack
 from streams.settings import Settings
 
@@ -61,7 +61,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
         half_lives: The half-lives of the generation in service. They affect `trimmed` outcomes only, and no record.
     """
     events = without_idle_copies(events, records)
-    header = records.header.copy()
+    header = records.header.view(np.uint8).copy().view(HEADER)  # bytes are copied faster than fields
     limits = settings.users.play_ids_max, settings.signals.per_day_max, settings.users.days_max
     outcomes, repeated, fresh_starts, fresh, ids, days = _admit(
         header,
@@ -114,8 +114,7 @@ def _mark_trimmed(
     outcomes: Codes, events: EventColumns, histories: Histories, half_lives: HalfLives, weight_max: float
 ) -> None:
     """Mark the signals of items whose weight is at its limit as trimmed."""
-    longest = int(lengths_of(histories.starts).max(initial=0))
-    if longest * float(np.abs(histories.values).max(initial=0)) < weight_max:
+    if _weights_at_most(histories.starts, histories.values) < weight_max:
         return
     items = item_weights(histories, half_lives, weight_max)
     full = np.flatnonzero(np.abs(items.weights) >= weight_max)
@@ -126,6 +125,17 @@ def _mark_trimmed(
         signals = zip(users.tolist(), events.item_keys.tolist(), strict=True)
         trimmed = np.array([pair in pairs for pair in signals], np.bool_)
         outcomes[trimmed & (outcomes == LEARNT)] = TRIMMED
+
+
+@njit(nogil=True, cache=True)
+def _weights_at_most(starts: Starts, values: Floats) -> float:
+    """Return a bound of the weight of any item: the longest history times the largest signal."""
+    longest, largest = 0, np.float32(0)
+    for u in range(len(starts) - 1):
+        longest = max(longest, starts[u + 1] - starts[u])
+    for i in range(len(values)):
+        largest = max(largest, abs(values[i]))
+    return longest * float(largest)
 
 
 @njit

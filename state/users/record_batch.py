@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from model.arrays import Counts, Flags, Keys, Starts, as_own_array, lengths_of, starts_of
 from model.history import Histories
 from model.ragged import Ragged, RaggedKeys, RaggedMarks
-from state.users.record import FORMAT, HEADER, PAUSED, RecordFormatError, UserRecord, upgraded
-from state.users.record_columns import HEADER_WORDS, KIND_OF, WORD, Lengths, Words, cut, join
+from state.users.record import FORMAT, HEADER, RecordFormatError, UserRecord, upgraded
+from state.users.record_columns import HEADER_WORDS, KIND_OF, WORD, Lengths, Words, cut, is_blank, join
 
 NEW_USER = UserRecord().encode()
 _CURRENT = bytes([FORMAT])
@@ -63,13 +63,10 @@ class UserRecords:
         return len(self.header)
 
     @property
-    def blank(self) -> NDArray[np.bool_]:
+    def blank(self) -> Flags:
         """True for every user without plays, signals, hidden and shown items, and without a pause, shape (n,)."""
-        header = self.header
-        known = (header["plays"] > 0) | (header["flags"] & PAUSED > 0)
-        for starts in (self.histories.starts, self.hidden.starts, self.shown.starts):
-            known |= lengths_of(starts) > 0
-        blank: NDArray[np.bool_] = ~known
+        starts = self.histories.starts, self.hidden.starts, self.shown.starts
+        blank: Flags = is_blank(self.header, *(as_own_array(bounds, np.int64) for bounds in starts))
         return blank
 
     @property

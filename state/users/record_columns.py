@@ -4,12 +4,14 @@ A word is four bytes; a column is one part of all records, such as the values of
 within the records, users follow one another.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Floats, Keys, Starts
-from state.users.record import FORMAT, HEADER, WORDS_OF
+from model.arrays import Counts, Flags, Floats, Keys, Starts
+from state.users.record import FORMAT, HEADER, PAUSED, WORDS_OF
 
 Words = NDArray[np.uint32]
 Lengths = NDArray[np.int64]
@@ -58,6 +60,14 @@ def _is_readable(words: Words, first: int, end: int) -> bool:
     return readable
 
 
+@njit
+def _put(column: Words, first: int, end: int, words: Words, at: int) -> int:
+    """Write a part of a column to a place of the words; return the place behind it."""
+    for i in range(end - first):
+        words[at + i] = column[first + i]
+    return at + end - first
+
+
 @njit(nogil=True, cache=True)
 def cut(words: Words, bounds: Starts, vectors: Floats) -> tuple[Words, Lengths, Lengths]:
     """Return columns out of records.
@@ -74,33 +84,38 @@ def cut(words: Words, bounds: Starts, vectors: Floats) -> tuple[Words, Lengths, 
         tells.
     """
     n, factors = vectors.shape
-    parts, bounds_of = np.zeros((_N_PARTS, n + 1), np.int64), np.zeros((_N_COLUMNS, 2), np.int64)
+    parts, places, end = np.zeros((_N_PARTS, n + 1), np.int64), np.zeros((_N_COLUMNS, 2), np.int64), n * HEADER_WORDS
     for u in range(n):
         if not _is_readable(words, bounds[u], bounds[u + 1]):
-            return words[:0].copy(), bounds_of[:0], parts
+            return words[:0].copy(), places[:0], parts
         for part in range(_N_PARTS):
             parts[part, u + 1] = parts[part, u] + _count(words, bounds[u], part)
-    end = n * HEADER_WORDS
     for c in range(_N_COLUMNS):
-        bounds_of[c, 0] = end + end % 2
-        bounds_of[c, 1] = end = bounds_of[c, 0] + _WIDTHS[c] * parts[_PART_OF[c], n]
+        places[c, 0] = end + end % 2
+        places[c, 1] = end = places[c, 0] + _WIDTHS[c] * parts[_PART_OF[c], n]
     columns = np.empty(end, np.uint32)
     for u in range(n):
-        at = bounds[u]
-        for i in range(HEADER_WORDS):
-            columns[u * HEADER_WORDS + i] = words[at + i]
-        at += HEADER_WORDS
+        _put(words, bounds[u], bounds[u] + HEADER_WORDS, columns, u * HEADER_WORDS)
+        at = bounds[u] + HEADER_WORDS
         for c in range(_N_COLUMNS):
             part = parts[_PART_OF[c]]
-            to, length = bounds_of[c, 0] + _WIDTHS[c] * part[u], _WIDTHS[c] * (part[u + 1] - part[u])
-            for i in range(length):
-                columns[to + i] = words[at + i]
+            length = _WIDTHS[c] * (part[u + 1] - part[u])
+            _put(words, at, at + length, columns, places[c, 0] + _WIDTHS[c] * part[u])
             at += length
         if bounds[u + 1] - at == factors:
-            vector = vectors[u].view(np.uint32)
-            for i in range(factors):
-                vector[i] = words[at + i]
-    return columns, bounds_of, parts
+            _put(words, at, at + factors, vectors[u].view(np.uint32), 0)
+    return columns, places, parts
+
+
+@njit(nogil=True, cache=True)
+def is_blank(header: Any, history_starts: Starts, hidden_starts: Starts, shown_starts: Starts) -> Flags:
+    """Return which users have no plays, signals, hidden and shown items, and no pause, shape (n,)."""
+    blank = np.empty(len(header), np.bool_)
+    for u in range(len(header)):
+        n_entries = history_starts[u + 1] - history_starts[u] + hidden_starts[u + 1] - hidden_starts[u]
+        n_entries += shown_starts[u + 1] - shown_starts[u]
+        blank[u] = n_entries == 0 and header[u]["plays"] == 0 and header[u]["flags"] & PAUSED == 0
+    return blank
 
 
 @njit
@@ -109,14 +124,6 @@ def _set_count(header: Words, u: int, part: int, count: int) -> None:
     word, shift, mask = _COUNT_WORDS[part], _COUNT_SHIFTS[part], _COUNT_MASKS[part]
     others = np.int64(header[u, word]) & ~(mask << shift)
     header[u, word] = others | (count & mask) << shift
-
-
-@njit
-def _put(column: Words, first: int, end: int, words: Words, at: int) -> int:
-    """Write a part of a column to a place of the words; return the place behind it."""
-    for i in range(end - first):
-        words[at + i] = column[first + i]
-    return at + end - first
 
 
 @njit

@@ -80,7 +80,7 @@ def test_a_sign_outlives_its_weight() -> None:
     """What decay leaves of a signal against an item is still against it."""
     items = item_weights(history_of([(7, -1.0, 1, 0), (7, -1.0, 4000, 0)]), HalfLives(1.0))
 
-    weights = items.at_present(np.array([9000]), np.zeros(1, np.uint32), HalfLives(1.0))
+    _, weights = items.present(np.array([13_000], np.uint32), np.zeros(1, np.uint32), HalfLives(1.0))
 
     assert [True] == np.signbit(weights).tolist()
 
@@ -121,13 +121,13 @@ def test_items_grow_old_up_to_the_listeners_present() -> None:
     """By the plays since the latest signal, and by event time up to the listener's latest."""
     items = item_weights(history_of([(1, 1.0, 1, 10), (2, 1.0, 2, 20), (1, 1.0, 3, 30)]), HalfLives(2.0))
 
-    ages = items.ages_in_plays(np.array([4], np.uint32))
+    plays, now_s = np.array([4], np.uint32), np.array([40], np.uint32)
+
+    ages, weights = items.present(plays, now_s, HalfLives(2.0))
 
     assert [2, 1] == ages.tolist()
-    weights = items.at_present(ages, np.array([40], np.uint32), HalfLives(2.0))
     np.testing.assert_allclose(weights, [0.5, 1.5 * 2**-0.5], rtol=1e-6)
-    half_lives = HalfLives(2.0, seconds=10.0)
-    weights = items.at_present(ages, np.array([40], np.uint32), half_lives)
+    _, weights = items.present(plays, now_s, HalfLives(2.0, seconds=10.0))
     np.testing.assert_allclose(weights, [0.5 * 2**-2, 1.5 * 2**-0.5 * 2**-1], rtol=1e-6)
 
 

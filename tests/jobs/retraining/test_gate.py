@@ -21,6 +21,7 @@ from jobs.retraining.gate import (
 )
 from jobs.retraining.train import TrainedFactors, TrainingRecord
 from model.arrays import Floats
+from model.decay import NO_DECAY
 from model.diagonal_basis import diagonalise, rotate
 from model.evaluation.rank_metrics import MISS, QualityError
 from model.history import Histories
@@ -315,7 +316,7 @@ def test_a_listener_with_likes_and_no_play_has_no_play_before_the_held_out_item(
 
     assert [0] == hold_out.plays_before.tolist()
     items = item_weights(hold_out.histories, OBJECTIVE.half_lives)
-    assert [0, 0] == items.ages_in_plays(hold_out.plays_before).tolist()
+    assert [0, 0] == items.present(hold_out.plays_before, hold_out.latest_s, NO_DECAY).ages_in_plays.tolist()
 
 
 def test_listeners_without_a_held_out_item_are_not_ranked() -> None:
