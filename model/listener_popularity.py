@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Counts, Flags, Floats, Keys, Starts, as_kernel_array
+from model.arrays import Counts, Flags, Floats, Keys, Starts, as_own_array
 from model.history import Histories
 
 LISTENER_MAX = 1.0
@@ -44,15 +44,15 @@ def contributions(histories: Histories, signals: Signals, half_life_s: float) ->
         half_life_s: Seconds after which a signal counts half; infinite for no decay.
     """
     columns = _contributions(
-        as_kernel_array(histories.starts, np.int64),
-        as_kernel_array(histories.item_keys, np.uint64),
-        as_kernel_array(histories.values, np.float32),
-        as_kernel_array(histories.last_played_s, np.uint32),
-        as_kernel_array(signals.starts, np.int64),
-        as_kernel_array(signals.item_keys, np.uint64),
-        as_kernel_array(signals.weights, np.float32),
-        as_kernel_array(signals.at_s, np.uint32),
-        as_kernel_array(signals.counted, np.bool_),
+        as_own_array(histories.starts, np.int64),
+        as_own_array(histories.item_keys, np.uint64),
+        as_own_array(histories.values, np.float32),
+        as_own_array(histories.last_played_s, np.uint32),
+        as_own_array(signals.starts, np.int64),
+        as_own_array(signals.item_keys, np.uint64),
+        as_own_array(signals.weights, np.float32),
+        as_own_array(signals.at_s, np.uint32),
+        as_own_array(signals.counted, np.bool_),
         1.0 / half_life_s,
     )
     return Contributions(*columns)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numba import njit
 
-from model.arrays import Counts, Doubles, Floats, Rows, has_any
+from model.arrays import Counts, Doubles, Floats, Rows, as_own_array
 
 HALF_LIVES_MAX = 64
 """Rescale after this many half-lives, far below the overflow of float64 (1,023)."""
@@ -77,24 +78,55 @@ class LivePlays:
             now_s: Now.
             replaced: Weights that were counted before and that these replace, with their times, of the same shapes.
         """
-        counted = (rows >= 0) & (weights > 0)
-        if not has_any(counted):
-            return
-        times = np.minimum(played_at_s[counted].astype(np.int64), now_s)
-        latest_s = int(times.max())
-        if not self.latest_s:
-            self.reference_s = latest_s
-        self.latest_s = max(self.latest_s, latest_s)
-        if (self.latest_s - self.reference_s) / half_life_s > HALF_LIVES_MAX:
-            self.sums *= 2.0 ** ((self.reference_s - self.latest_s) / half_life_s)
-            self.reference_s = self.latest_s
-        worth = weights[counted] * np.exp2((times - self.reference_s) / half_life_s)
-        if replaced is not None:
-            before, before_s = replaced[0][counted], np.minimum(replaced[1][counted].astype(np.int64), now_s)
-            worth = worth - before * np.exp2((before_s - self.reference_s) / half_life_s)
-        np.add.at(self.sums, rows[counted], worth)
+        before, before_s = (np.zeros_like(weights), played_at_s) if replaced is None else replaced
+        self.reference_s, self.latest_s = _add(
+            self.sums,
+            as_own_array(rows, np.int32),
+            as_own_array(weights, np.float32),
+            as_own_array(played_at_s, np.uint32),
+            as_own_array(before, np.float32),
+            as_own_array(before_s, np.uint32),
+            self.reference_s,
+            self.latest_s,
+            float(half_life_s),
+            now_s,
+        )
 
     def plays(self, half_life_s: float) -> Doubles:
         """Return the plays of every item as of the latest play, shape (n_items,)."""
         plays: Doubles = self.sums * 2.0 ** ((self.reference_s - self.latest_s) / half_life_s)
         return np.maximum(plays, 0.0, out=plays)
+
+
+@njit(nogil=True, cache=True)
+def _add(
+    sums: Doubles,
+    rows: Rows,
+    weights: Floats,
+    played_at_s: Counts,
+    before: Floats,
+    before_s: Counts,
+    reference_s: int,
+    latest_s: int,
+    half_life_s: float,
+    now_s: int,
+) -> tuple[int, int]:
+    """Count plays in the sums; return the new reference and the latest play."""
+    newest_s = -1
+    for i in range(len(rows)):
+        if rows[i] >= 0 and weights[i] > 0:
+            newest_s = max(newest_s, min(int(played_at_s[i]), now_s))
+    if newest_s < 0:
+        return reference_s, latest_s
+    if latest_s == 0:
+        reference_s = newest_s
+    latest_s = max(latest_s, newest_s)
+    if (latest_s - reference_s) / half_life_s > HALF_LIVES_MAX:
+        sums *= 2.0 ** ((reference_s - latest_s) / half_life_s)
+        reference_s = latest_s
+    for i in range(len(rows)):
+        if rows[i] >= 0 and weights[i] > 0:
+            at_s, earlier_s = min(int(played_at_s[i]), now_s), min(int(before_s[i]), now_s)
+            sums[rows[i]] += weights[i] * 2.0 ** ((at_s - reference_s) / half_life_s)
+            sums[rows[i]] -= before[i] * 2.0 ** ((earlier_s - reference_s) / half_life_s)
+    return reference_s, latest_s

@@ -3,7 +3,7 @@
 import numpy as np
 
 from agents.group_context import GroupContext
-from agents.observers.quality_window import ENTRY, OLDER, QualityWindow
+from agents.observers.quality_window import ENTRY, OLDER, QualityWindow, add_to_counts
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.evaluation.live_ranks import DEPTH, GroupSignals, PlaceTable, ScoredPlays, live_ranks, place_table
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
@@ -96,8 +96,9 @@ class LiveQuality:
         generation = lists.generation
         self.popular_rows(lists)
         ranks = _ranks(before, events, outcomes, self._popular_table, self._settings)
-        users = events.starts.searchsorted(ranks.places, side="right") - 1
-        entries = np.zeros(len(ranks.places), ENTRY)
+        if not len(ranks.places):
+            return
+        users, entries = ranks.users, np.zeros(len(ranks.places), ENTRY)
         entries["own"], entries["popular"] = ranks.own, ranks.popular
         entries["history"] = history_kinds(item_counts(before.histories)[users])
         entries["fresh"] = _fresh(events.item_keys[ranks.places], generation)
@@ -119,8 +120,7 @@ class LiveQuality:
         """Add plays to the counts of a generation."""
         if name not in self.counts:
             self.counts = self.counts | {name: np.zeros((len(LISTS), len(HISTORY_KINDS), 2, len(FIGURES)))}
-        for counts, kind in zip(self.counts[name], LISTS, strict=True):
-            np.add.at(counts, (entries["history"], entries["fresh"].view(np.uint8)), _FIGURES_OF[entries[kind]])
+        add_to_counts(self.counts[name], entries, _FIGURES_OF)
 
 
 def _ranks(
@@ -131,13 +131,15 @@ def _ranks(
     plays: Flags = learnt & (events.actions == _PLAY) & (events.weights > 0)
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
     known = learnt & (events.actions <= _SIGNAL)
-    known_out = known_excluded(records.ages_in_plays, settings.lists.known_items, settings.lists.repeat_after_plays)
-    history = RaggedKeys(records.histories.starts, records.histories.item_keys)
+    history = excluded = RaggedKeys(records.histories.starts, records.histories.item_keys)
+    if settings.lists.known_items == "include" or settings.lists.repeat_after_plays:
+        lists = settings.lists
+        excluded = history.select(known_excluded(records.ages_in_plays, lists.known_items, lists.repeat_after_plays))
     hidden, cooled = unwanted(records, settings.users)
     return live_ranks(
         GroupSignals(events.starts, events.item_keys, marks, known, plays),
         history,
-        history.select(known_out),
+        excluded,
         hidden.join(cooled).join(only_skipped(records)),
         records.listed,
         popular,

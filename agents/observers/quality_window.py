@@ -1,11 +1,13 @@
 """The latest scored plays, and the quality of lists by them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from model.arrays import Codes, Flags
+from model.arrays import Codes, Doubles, Flags
 from model.evaluation.live_ranks import DEPTH
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, mean_of, share_of
 from streams.messages.pulse import Compared, ListQuality, Share
@@ -72,3 +74,20 @@ def _quality(ranks: Codes) -> ListQuality:
         hit_at_50=Share(*share_of(int(counts[1:].sum()), len(ranks))),
         mrr_at_50=Share(*mean_of(_RECIPROCALS, counts)),
     )
+
+
+@njit(nogil=True, cache=True)
+def add_to_counts(counts: Doubles, entries: Any, figures_of: Doubles) -> None:
+    """Add plays to counts.
+
+    Args:
+        counts: Shape (2, histories, 2, figures): the listeners' lists and the popular ones, by the kind of history, and
+            by whether the item is fresh.
+        entries: The plays, of `ENTRY`.
+        figures_of: What a play at each rank adds, shape (ranks, figures).
+    """
+    for i in range(len(entries)):
+        history, fresh = entries[i]["history"], np.int64(entries[i]["fresh"])
+        for f in range(figures_of.shape[1]):
+            counts[0, history, fresh, f] += figures_of[entries[i]["own"], f]
+            counts[1, history, fresh, f] += figures_of[entries[i]["popular"], f]

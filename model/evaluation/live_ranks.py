@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Codes, Counts, Flags, Keys, Rows, Starts, as_kernel_array
+from model.arrays import Codes, Counts, Flags, Keys, Rows, Starts, as_kernel_array, as_own_array
 from model.evaluation.rank_metrics import MISS
 from model.ragged import RaggedKeys, RaggedMarks
 
@@ -34,6 +34,7 @@ class ScoredPlays(NamedTuple):
     """The scored plays of a group."""
 
     places: Starts  # (s,), which of the signals
+    users: Starts  # (s,), whose they are
     own: Starts  # (s,), 1-based ranks in the listener's own list, `MISS` beyond `DEPTH`
     popular: Starts  # (s,), the same in the popular list
 
@@ -65,28 +66,24 @@ def live_ranks(
         listed: The lists that they had, best first.
         popular: The most popular items.
     """
-    own = np.full(len(signals.item_keys), _UNSCORED, np.int64)
-    same = np.full(len(signals.item_keys), _UNSCORED, np.int64)
-    _rank(
-        as_kernel_array(signals.starts, np.int64),
-        as_kernel_array(signals.item_keys, np.uint64),
-        as_kernel_array(signals.marks, np.uint32),
-        as_kernel_array(signals.learnt, np.bool_),
-        as_kernel_array(signals.plays, np.bool_),
-        as_kernel_array(history.starts, np.int64),
-        as_kernel_array(history.keys, np.uint64),
-        as_kernel_array(known_excluded.starts, np.int64),
-        as_kernel_array(known_excluded.keys, np.uint64),
-        as_kernel_array(other_excluded.starts, np.int64),
-        as_kernel_array(other_excluded.keys, np.uint64),
-        as_kernel_array(listed.starts, np.int64),
-        as_kernel_array(listed.marks, np.uint32),
-        *popular,
-        own,
-        same,
+    return ScoredPlays(
+        *_rank(
+            as_own_array(signals.starts, np.int64),
+            as_own_array(signals.item_keys, np.uint64),
+            as_own_array(signals.marks, np.uint32),
+            as_own_array(signals.learnt, np.bool_),
+            as_own_array(signals.plays, np.bool_),
+            as_own_array(history.starts, np.int64),
+            as_own_array(history.keys, np.uint64),
+            as_own_array(known_excluded.starts, np.int64),
+            as_own_array(known_excluded.keys, np.uint64),
+            as_own_array(other_excluded.starts, np.int64),
+            as_own_array(other_excluded.keys, np.uint64),
+            as_own_array(listed.starts, np.int64),
+            as_own_array(listed.marks, np.uint32),
+            *popular,
+        )
     )
-    scored = (own != _UNSCORED).nonzero()[0]
-    return ScoredPlays(scored, own[scored], same[scored])
 
 
 def place_table(popular: Keys) -> PlaceTable:
@@ -182,10 +179,10 @@ def _rank(
     keys: Keys,
     places: Rows,
     n_popular: int,
-    own: Starts,
-    popular: Starts,
-) -> None:
-    """Write the ranks of scored plays into `own` and `popular`."""
+) -> tuple[Starts, Starts, Starts, Starts]:
+    """Return the places of scored plays, their users, and their ranks in either list."""
+    own, popular = np.full(len(item_keys), _UNSCORED, np.int64), np.empty(len(item_keys), np.int64)
+    scored, users, n_scored = np.empty(len(item_keys), np.int64), np.empty(len(item_keys), np.int64), 0
     out, marked = np.zeros(n_popular, np.uint8), np.empty(n_popular, np.int32)
     for u in range(len(starts) - 1):
         mine = listed[listed_starts[u] : listed_starts[u + 1]]
@@ -210,6 +207,9 @@ def _rank(
             n_marked = _mark(unlisted, keys, places, out, marked, n_marked)
         for i in range(starts[u], starts[u + 1]):
             if own[i] != _UNSCORED:
-                popular[i] = _rank_popular(popular[i], out)
+                scored[n_scored], users[n_scored], own[n_scored] = i, u, own[i]
+                popular[n_scored] = _rank_popular(popular[i], out)
+                n_scored += 1
         for i in range(n_marked):
             out[marked[i]] = 0
+    return scored[:n_scored], users[:n_scored], own[:n_scored], popular[:n_scored]
