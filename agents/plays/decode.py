@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -199,8 +200,10 @@ class _PartitionEvents:
     @property
     def copies_only(self) -> Flags:
         """Return a flag for every user without an event but copies, shape (n,)."""
-        flags = np.ones(len(self.users), np.bool_)
-        flags[list(self._users_of_own)] = False
+        flags = np.zeros(len(self.users), np.bool_)
+        if len(self._users_of_own) < len(self.users):
+            flags[:] = True
+            flags[list(self._users_of_own)] = False
         return flags
 
     def private_plays(self) -> dict[bytes, NDArray[np.void]]:
@@ -272,22 +275,26 @@ EVENT = np.dtype(
     ]
 )
 """An event: the number of its user, then the columns of `EventColumns`."""
+_TYPES = tuple(EVENT[name] for name in EVENT.names or ())
+_BY_USER = itemgetter(0, 1)  # user and offset; the items of one shown list stay in their order
 
 
 def _columns(partitions: Iterable[_PartitionEvents]) -> tuple[EventColumns, Offsets]:
     """Order events by user and, for a user, by offset, without those before a request to be forgotten."""
-    arrays, offsets, first = [], list[Offsets](), 0
-    for partition in partitions:
-        events = np.array(partition.rows, EVENT)
-        events["user"] += first
-        first += len(partition.users)
-        arrays.append(events)
-        forgets = np.full(len(partition.users), NOTHING_APPLIED, np.int64)
-        forgets[list(partition.forgets)] = list(partition.forgets.values())
-        offsets.append(forgets)
-    events, forget_offsets = np.concatenate(arrays), np.concatenate(offsets)
-    events = events[events["offset"] > forget_offsets[events["user"]]]
-    return to_columns(events[np.lexsort((events["offset"], events["user"]))], first), forget_offsets
+    rows, forgets, n_users = list[_Row](), dict[int, int](), 0
+    for events in partitions:
+        first, n_users = n_users, n_users + len(events.users)
+        rows += events.rows if not first else [(row[0] + first, *row[1:]) for row in events.rows]
+        forgets |= {first + user: offset for user, offset in events.forgets.items()}
+    if forgets:
+        rows = [row for row in rows if row[1] > forgets.get(row[0], NOTHING_APPLIED)]
+    rows.sort(key=_BY_USER)
+    users, *columns = zip(*rows, strict=True) if rows else ((),) * len(_TYPES)
+    starts = np.array(users, np.int64).searchsorted(np.arange(n_users + 1))
+    forget_offsets = np.full(n_users, NOTHING_APPLIED, np.int64)
+    for user, offset in forgets.items():
+        forget_offsets[user] = offset
+    return EventColumns(starts, *map(np.array, columns, _TYPES[1:])), forget_offsets
 
 
 def to_columns(events: NDArray[np.void], n_users: int) -> EventColumns:
