@@ -94,7 +94,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 	@touch .venv/.runtime $@
 
 # numba keeps what it compiled beside the sources; so the first worker starts as quickly as any other.
-.venv/.kernels: $(wildcard model/*.py model/*/*.py state/users/*.py) | .venv/.runtime
+.venv/.kernels: $(wildcard model/*.py model/*/*.py state/users/*.py state/lists/*.py agents/*/*.py) | .venv/.runtime
 	@echo "Compiling the kernels, once."
 	@$(BIN)/python -c 'from agents.worker import warm_up; warm_up()'
 	@touch $@

@@ -15,6 +15,7 @@ from agents.plays.commit import Committer
 from agents.plays.group_work import make_group_work
 from agents.plays.pipeline import CommitPipeline
 from agents.plays.topic_guard import TopicGuard
+from agents.plays.warm_up import warm_up as warm_up_groups
 from agents.telemetry.metrics import MetricsServer, WorkerMetrics
 from agents.telemetry.pulse import Pulses
 from model.warm_up import warm_up as warm_up_model
@@ -26,7 +27,6 @@ from state.lists.popularity import LivePopularity
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
 from state.storage.files import locked_folder
-from state.users import learn
 from state.users.store import add_user_table
 from streams.connection.rights import describe_missing, find_refused
 from streams.connection.start import ConnectionWatch
@@ -246,4 +246,4 @@ class Worker:
 def warm_up() -> None:
     """Compile or load every kernel of a commit group before the first play."""
     warm_up_model()
-    learn.warm_up()
+    warm_up_groups()

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from model.arrays import Flags, Floats, Keys, Starts, as_kernel_array, has_any
+from model.arrays import Flags, Floats, Keys, Starts, as_own_array
 from model.previous_signals import is_against
 
 _SLOTS = 4096
@@ -20,10 +20,8 @@ def only_against(starts: Starts, item_keys: Keys, values: Floats) -> Flags:
     >>> only_against(np.array([0, 3]), np.array([7, 8, 7], np.uint64), np.array([-1, -1, 2], np.float32)).tolist()
     [False, True, False]
     """
-    if not has_any(np.signbit(values)):
-        return np.zeros(len(values), np.bool_)
-    columns = as_kernel_array(item_keys, np.uint64), as_kernel_array(values, np.float32)
-    flags: Flags = _only_against(as_kernel_array(starts, np.int64), *columns)
+    columns = as_own_array(item_keys, np.uint64), as_own_array(values, np.float32)
+    flags: Flags = _only_against(as_own_array(starts, np.int64), *columns)
     return flags
 
 
@@ -39,14 +37,14 @@ def _has_liked(item_keys: Keys, values: Floats, first: int, end: int, key: int) 
 @njit(nogil=True, cache=True)
 def _only_against(starts: Starts, item_keys: Keys, values: Floats) -> Flags:
     """Look for a signal for the item only if a table of the low bits of keys does not exclude one."""
-    flags, may_be_liked = np.zeros(len(values), np.bool_), np.zeros(_SLOTS, np.bool_)
+    flags, may_be_liked = np.zeros(len(values), np.bool_), np.empty(0, np.bool_)
     for u in range(len(starts) - 1):
         first, end, n_against = starts[u], starts[u + 1], 0
         for i in range(first, end):
             n_against += is_against(values[i])
         if n_against == 0:
             continue
-        may_be_liked[:] = False
+        may_be_liked = np.zeros(_SLOTS, np.bool_)
         for i in range(first, end):
             slot = item_keys[i] & np.uint64(_SLOTS - 1)
             may_be_liked[slot] = may_be_liked[slot] or not is_against(values[i])

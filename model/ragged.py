@@ -62,8 +62,11 @@ class Ragged:
         >>> selected.starts.tolist(), selected.rows.tolist()
         ([0, 1, 2], [7, 9])
         """
-        if np.count_nonzero(mask) == len(mask):
+        n_selected = np.count_nonzero(mask)
+        if n_selected == len(mask):
             return self
+        if not n_selected:
+            return self._with(np.zeros_like(self.starts), *(column[:0] for column in self.columns))
         starts = starts_of(mask)[self.starts]
         return self._with(starts, *(column[mask] for column in self.columns))
 

@@ -15,7 +15,7 @@ from model.ragged import RaggedKeys, RaggedMarks
 from state.users.event_columns import COPY, Action, EventColumns
 from state.users.hidden_and_shown import count_shows, hide
 from state.users.record import HEADER, PAUSED
-from state.users.record_batch import UserRecords, new_users, pack
+from state.users.record_batch import UserRecords
 from streams.settings import Settings
 
 _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN, _NOTHING = (
@@ -283,12 +283,3 @@ def _admit(
         day_starts[u + 1] = _move(days, day_bounds[0], day_bounds[1], day_starts[u])
     ids, days = ids[: id_starts[n]], days[: day_starts[n]]
     return outcomes, repeated, fresh_starts, fresh[:n_fresh], (id_starts, ids), (day_starts, days)
-
-
-def warm_up() -> None:
-    """Load the kernels of `learn`, and those of records, from numba's cache, or compile them."""
-    one, seconds, place = np.ones(1, np.uint64), np.ones(1, np.uint32), np.zeros(1, np.int64)
-    for action in (Action.PLAY, Action.HIDE, Action.SHOWN):
-        worth, actions = np.ones(1, np.float32), np.full(1, action, np.uint8)
-        events = EventColumns(np.array([0, 1], np.int64), place, one, worth, seconds, one, actions)
-        pack(learn(new_users(1, 2), events, Settings(), half_lives_of(Settings())).records)
