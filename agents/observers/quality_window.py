@@ -84,7 +84,7 @@ def add_to_counts(counts: Doubles, entries: Any, figures_of: Doubles) -> None:
         counts: Shape (2, histories, 2, figures): the listeners' lists and the popular ones, by the kind of history, and
             by whether the item is fresh.
         entries: The plays, of `ENTRY`.
-        figures_of: What a play at each rank adds, shape (ranks, figures).
+        figures_of: The addition of a play at each rank, shape (ranks, figures).
     """
     for i in range(len(entries)):
         history, fresh = entries[i]["history"], np.int64(entries[i]["fresh"])

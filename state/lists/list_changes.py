@@ -1,4 +1,4 @@
-"""A group's lists against the lists before, in one pass: which are due, and what their records keep of them."""
+"""A group's lists against the lists before, in one pass: the decision to publish each, and the marks of it."""
 
 from typing import Any
 
