@@ -76,7 +76,7 @@ class Worker:
         self._pipeline = CommitPipeline(
             self._store, self._serving, committer, work, self._thread, settings, self._fail, self._guard
         )
-        self._sweeper = Sweeper(self._store, self._serving, self._pipeline, settings)
+        self._sweeper = Sweeper(self._store, self._serving, self._pipeline, settings, self._guard)
         self._debouncer = Debouncer(self._store, self._pipeline, settings)
         self._publisher = PopularPublisher(self._store, popularity, self._outbox, self._thread, settings, self._catalog)
         self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
@@ -88,6 +88,7 @@ class Worker:
             settings,
             lost=lambda: self._guard.lost,
             catalog_places=lambda: self._items.places,
+            republishing=self._sweeper.republisher.progress,
         )
         disk = DiskMetrics(settings.application.data_path)
         metrics = WorkerMetrics(
@@ -100,6 +101,7 @@ class Worker:
             disk,
             self._app,
             lambda: self._guard.lost,
+            self._sweeper.republisher.progress,
         )
         self._metrics = MetricsServer(metrics, settings.telemetry.metrics_port, settings.telemetry.metrics_host)
         plays = topic_of_bytes(self._app, names.plays, settings.topics.partitions)

@@ -8,6 +8,12 @@ ITEM_NAME_PREFIX = b"\x00"
 EPOCH_KEY = ITEM_NAME_PREFIX + b"epoch"
 """Changelog key of the record that names a partition's present `plays` topic (`state/users/plays_epoch.py`)."""
 
+LISTS_KEY = ITEM_NAME_PREFIX + b"lists"
+"""Changelog key of the record that names the topic of a partition's lists (`state/users/lists_topic.py`)."""
+
+TOPIC_KEYS = frozenset((EPOCH_KEY, LISTS_KEY))
+"""Changelog keys of the records that name topics."""
+
 MARK = 0xFFFF_FFFF
 """Mask of an item key's low bits: a record stores the list published last as these 32 bits of each key."""
 
@@ -43,9 +49,9 @@ def item_name_key(key: int) -> bytes:
 
 def is_item_name(key: bytes) -> bool:
     """Return whether a changelog key is that of an item's name."""
-    return key[:1] == ITEM_NAME_PREFIX and key != EPOCH_KEY
+    return key[:1] == ITEM_NAME_PREFIX and key not in TOPIC_KEYS
 
 
 def is_user(key: bytes) -> bool:
-    """Return whether a changelog key is a user id: neither an item's name nor the key of the epoch."""
+    """Return whether a changelog key is a user id: neither an item's name nor the key of a topic."""
     return key[:1] != ITEM_NAME_PREFIX

@@ -25,7 +25,7 @@ class Committer:
         self._outbox, self._states, self._settings = outbox, states, settings
         self._names = topic_names(settings)
 
-    async def commit(self, changes: Mapping[int, Changes]) -> set[int]:
+    async def commit(self, changes: Mapping[int, Changes], *, lists_first: bool = False) -> set[int]:
         """Make a commit group durable.
 
         Step 1: produce changelog records, lists and rejects, and await every acknowledgement.
@@ -35,6 +35,13 @@ class Committer:
         A crash before step 2 leaves records in the changelog that the state lacks. The next start reads them from
         there, skips the plays that they contain and publishes their lists again.
 
+        No play is delivered again to a group without plays. So its lists are acknowledged before its changelog
+        records are produced: a record says that its list is published, and no crash makes that untrue.
+
+        Args:
+            changes: The changes by partition.
+            lists_first: Whether the group has no plays.
+
         Returns:
             The partitions that are durable, without those that another worker owns by now.
 
@@ -43,7 +50,7 @@ class Committer:
         """
         # Step 1
         try:
-            logged = await self._produce(changes)
+            logged = await self._produce(changes, lists_first=lists_first)
         except UnacknowledgedError as error:
             message = f"{error} Nothing of the commit group is lost: the next start does it again."
             raise OutboxError(message) from error
@@ -63,19 +70,32 @@ class Committer:
         """Make changelog records of a partition durable that change no user; the caller holds the lock of groups."""
         await self.commit({partition: Changes(items, NOTHING_APPLIED, [], [])})
 
-    async def _produce(self, changes: Mapping[int, Changes]) -> dict[int, Pending]:
+    async def _produce(self, changes: Mapping[int, Changes], *, lists_first: bool) -> dict[int, Pending]:
         """Send the changes of every partition; return the pending changelog records once all are acknowledged."""
-        logged, others = {}, []
-        topics = self._names.recommendations, self._names.private_recommendations, self._names.plays_rejected
-        for partition, changed in changes.items():
-            if changed.changelog:
-                logged[partition] = await self._outbox.send(self._names.users_changelog, partition, changed.changelog)
-            for topic, items in zip(topics, (changed.lists, changed.private, changed.rejects), strict=True):
-                if items:
-                    others.append(await self._outbox.send(topic, partition, items))
-        for pending in (*logged.values(), *others):
-            await pending.written()
+        if lists_first:
+            await _acknowledged(await self._send_lists(changes))
+            logged = await self._send_changelog(changes)
+            await _acknowledged(logged.values())
+        else:
+            logged = await self._send_changelog(changes)
+            await _acknowledged([*logged.values(), *await self._send_lists(changes)])
         return logged
+
+    async def _send_changelog(self, changes: Mapping[int, Changes]) -> dict[int, Pending]:
+        """Send the changelog records of every partition that has any."""
+        topic = self._names.users_changelog
+        logged = {partition: changed.changelog for partition, changed in changes.items() if changed.changelog}
+        return {partition: await self._outbox.send(topic, partition, items) for partition, items in logged.items()}
+
+    async def _send_lists(self, changes: Mapping[int, Changes]) -> list[Pending]:
+        """Send the lists and the rejects of every partition."""
+        topics = self._names.recommendations, self._names.private_recommendations, self._names.plays_rejected
+        return [
+            await self._outbox.send(topic, partition, items)
+            for partition, changed in changes.items()
+            for topic, items in zip(topics, (changed.lists, changed.private, changed.rejects), strict=True)
+            if items
+        ]
 
     async def _write(self, partition: int, state: PartitionState, changed: Changes, pending: Pending) -> None:
         """Write a partition's records at their changelog offset.
@@ -126,3 +146,9 @@ class Committer:
             "changelog_shared",
             extra={"partition": partition, "first": start, "last": last, "outranked": n_outranked},
         )
+
+
+async def _acknowledged(pending: Iterable[Pending]) -> None:
+    """Wait until Kafka has acknowledged all records."""
+    for one in pending:
+        await one.written()

@@ -16,9 +16,11 @@ from agents.plays.group_work import GroupWork
 from agents.plays.play_flow import PlayFlow
 from agents.plays.topic_guard import Write
 from state.generations.serving import Serving
+from state.users.partition import PartitionState
 from state.users.store import UserStore
 from streams.consumer.slices import Slice, acknowledge, take_group
 from streams.fetch.unreadable_batch import is_unreadable
+from streams.outbox import Item
 from streams.settings import Settings
 
 EXPIRE_EVERY_S = 1.0
@@ -107,7 +109,7 @@ class CommitPipeline:
         async with self._store.lock:
             began, users = self._clock(), {partition: keys}
             durable, work_s = await self._commit(
-                users, lambda context: self._work.refold(users, context, publish_all=publish_all)
+                users, lambda context: self._work.refold(users, context, publish_all=publish_all), lists_first=True
             )
             return GroupTiming(work_s, self._clock() - began) if partition in durable else None
 
@@ -120,6 +122,17 @@ class CommitPipeline:
             users = {partition: keys}
             durable, _ = await self._commit(users, lambda context: self._work.drop_markers(users, context))
             return partition in durable
+
+    async def write(self, partition: int, state: PartitionState, items: list[Item]) -> bool:
+        """Make changelog records of a partition durable that change no user; False if the state is not ours any more.
+
+        Groups that are committed later begin after this.
+        """
+        async with self._store.lock:
+            if self._store.partitions.get(partition) is not state:
+                return False
+            await self._committer.write_through(partition, items)
+            return True
 
     async def group_ended(self) -> None:
         """Wait until the present group is durable; later groups are folded under the generation in service."""
@@ -159,6 +172,8 @@ class CommitPipeline:
         self,
         partitions: Iterable[int],
         work: Callable[[GroupContext], dict[int, Changes]],
+        *,
+        lists_first: bool = False,
     ) -> Committed:
         """Do a group's work beside the event loop (the kernels release the interpreter's lock), and make it durable."""
         context = GroupContext(dict(self._store.partitions), self._serving.current, time.time_ns() // 1_000_000)
@@ -169,4 +184,4 @@ class CommitPipeline:
         began = self._clock()
         changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
         work_s = self._clock() - began
-        return Committed(await self._committer.commit(changes), work_s)
+        return Committed(await self._committer.commit(changes, lists_first=lists_first), work_s)

@@ -80,12 +80,35 @@ class TopicGuard:
         self._delivered: dict[int, Delivered] = {}
         self._cluster = ClusterTopics(settings)
         self._lost = LostPlays(store, self._cluster, settings)
+        self._present_ids: dict[str, str] = {}
         store.on_opened = self.check_opened
 
     @property
     def lost(self) -> dict[int, int]:
         """Return by partition how many plays Kafka deleted before they were processed, since this worker's start."""
         return self._lost.counts
+
+    @property
+    def present_ids(self) -> Mapping[str, str]:
+        """Return the ids of the topics by name, as of the last check."""
+        return self._present_ids
+
+    async def identify(self, name: str) -> str:
+        """Ask for the present id of a topic.
+
+        Raises:
+            TopicChangedError: The topic is gone.
+            LogReadError: Kafka does not answer.
+        """
+        return (await self._cluster.identify([name]))[name].topic_id
+
+    async def end_of(self, name: str, partition: int) -> int:
+        """Ask for the offset after a partition's last record.
+
+        Raises:
+            LogReadError: Kafka does not answer.
+        """
+        return (await self._cluster.ends({name: [partition]}))[name, partition]
 
     def on_record(self, key: bytes | None, value: bytes | None) -> None:
         """Store which topics the state belongs to, from a record of `generations`."""
@@ -268,3 +291,4 @@ class TopicGuard:
         for name, identity in (await self._cluster.identify(self._alike)).items():
             check_partitions(name, identity.partitions, self._settings.topics.partitions)
             check_fetched(name, identity.topic_id, self._fetched_id(name))
+            self._present_ids[name] = identity.topic_id

@@ -21,6 +21,7 @@ from model.evaluation.rank_metrics import HISTORY_KINDS
 from state.generations.serving import Serving
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
+from state.users.partition import PartitionState
 from state.users.store import UserStore
 from streams.consumer.slices import StableEnd
 
@@ -68,9 +69,14 @@ class WorkerMetrics(Collector):
         disk: DiskMetrics | None = None,
         source: PlaysSource | None = None,
         lost: Callable[[], Mapping[int, int]] = dict,
+        republishing: Callable[[Mapping[int, PartitionState]], Mapping[int, object]] = lambda _states: {},
     ) -> None:
-        """Read these parts; `lost` returns by partition the plays that Kafka deleted before they were processed."""
-        self._source, self._lost = source, lost
+        """Read these parts.
+
+        `lost` returns by partition the plays that Kafka deleted before they were processed, and `republishing` the
+        partitions whose lists are published again.
+        """
+        self._source, self._lost, self._republishing = source, lost, republishing
         self._ranker, self._serving, self._store = ranker, serving, store
         self._outcome_counts, self._quality = observers.outcome_counts, observers.live_quality
         self._arrival_counts = observers.arrival_counts
@@ -142,8 +148,10 @@ class WorkerMetrics(Collector):
         yield CounterMetricFamily("playfold_catalog_unreadable", text, value=catalog.n_unreadable)
 
     def _of_serving(self) -> Iterator[Metric]:
-        generation, partitions = self._serving.current, list(self._store.partitions.values())
-        yield GaugeMetricFamily("playfold_partitions", "Partitions that this worker owns.", value=len(partitions))
+        generation, states = self._serving.current, dict(self._store.partitions)
+        yield GaugeMetricFamily("playfold_partitions", "Partitions that this worker owns.", value=len(states))
+        text = "Partitions whose lists are published again, since their topic was made again."
+        yield GaugeMetricFamily("playfold_partitions_republishing", text, value=len(self._republishing(states)))
         if generation is None:
             return
         serving = GaugeMetricFamily(
@@ -158,7 +166,7 @@ class WorkerMetrics(Collector):
             "Of those, items withdrawn from all lists.",
             value=n_withdrawn,
         )
-        swept = sum(state.swept == generation.key for state in partitions)
+        swept = sum(state.swept == generation.key for state in states.values())
         text = "Partitions whose users are all folded under the generation in service."
         yield GaugeMetricFamily("playfold_partitions_swept", text, value=swept)
 

@@ -12,9 +12,10 @@ from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.ordered import Observers
 from agents.observers.quality_window import by_generation, by_history, compared
 from state.generations.serving import Serving
+from state.users.partition import PartitionState
 from state.users.store import UserStore
 from streams.connection.credentials import CredentialsError
-from streams.messages.pulse import LiveFigures, Pulse
+from streams.messages.pulse import LiveFigures, Pulse, Republished
 from streams.outbox import Outbox, OutboxError
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -42,13 +43,15 @@ class Pulses:
         outbox: Outbox | None = None,
         lost: Callable[[], Mapping[int, int]] = dict,
         catalog_places: Callable[[], dict[int, int]] = dict,
+        republishing: Callable[[Mapping[int, PartitionState]], dict[int, Republished]] = lambda _states: {},
     ) -> None:
         """Report on these parts; `outbox` must be used for pulses only.
 
         `lost` returns by partition the plays that Kafka deleted before they were processed, and `catalog_places` the
-        offset before which the catalog is taken in.
+        offset before which the catalog is taken in. `republishing` returns the partitions whose lists are published
+        again.
         """
-        self._lost, self._catalog_places = lost, catalog_places
+        self._lost, self._catalog_places, self._republishing = lost, catalog_places, republishing
         self._observers, self._latencies, self._serving = observers, latencies, serving
         self._store, self._settings = store, settings
         self._outbox = Outbox(settings.kafka) if outbox is None else outbox
@@ -106,6 +109,7 @@ class Pulses:
             quality=self._figures(),
             plays_lost=sum(self._lost().values()),
             catalog_places=self._catalog_places(),
+            republishing=self._republishing(states),
         )
 
     def _figures(self) -> LiveFigures | None:

@@ -116,7 +116,7 @@ def _cells(pulse: Pulse, now_ms: int) -> dict[str, str]:
         "reported": f"{format_duration(now_ms - pulse.at_ms)} ago",
         "runs for": format_duration(pulse.at_ms - pulse.started_at_ms),
         "generation": serving,
-        "partitions": f"{len(pulse.partitions)}, {len(pulse.partitions_swept)} swept",
+        "partitions": f"{len(pulse.partitions)}, {len(pulse.partitions_swept)} swept{_republished(pulse)}",
         "events": f"{sum(pulse.events.values()):,}",
         "events/s": f"{pulse.events_per_s:,.1f}",
         "play to list, p50": _milliseconds(pulse.p50_ms),
@@ -144,6 +144,15 @@ def _pair(compared: Compared | None) -> str:
 
 def _scored(every: Compared | None) -> str:
     return f"the last {every.plays:,}" if every else "none"
+
+
+def _republished(pulse: Pulse) -> str:
+    """Return the progress of lists that are published again; empty if there are none."""
+    if not pulse.republishing:
+        return ""
+    done = sum(one.done for one in pulse.republishing.values())
+    of_about = sum(one.of_about for one in pulse.republishing.values())
+    return f", lists again: {done:,} of about {of_about:,}"
 
 
 def _milliseconds(latency_ms: float | None) -> str:

@@ -1,12 +1,12 @@
 """The rules of `playfold doctor` about workers, as pure functions of their last pulses."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobs.doctor.answers import WorkerReport
 from jobs.doctor.finding import Finding, Issue, make_finding
 from jobs.doctor.rules import name_partitions
-from streams.messages.pulse import Pulse
+from streams.messages.pulse import Pulse, Republished
 from streams.process.format_text import format_duration, pluralize
 from streams.settings import Settings
 
@@ -84,6 +84,8 @@ def _check_worker(pulse: Pulse, announced: str | None) -> list[Issue]:
         issues.append(Issue("warning", f"{name} {serves}, but {announced} is announced.", do))
     elif pulse.generation and (left := len(pulse.partitions) - len(pulse.partitions_swept)):
         issues.append(Issue("note", f"{name} still refolds the listeners of {pluralize(left, 'partition')}."))
+    if pulse.republishing:
+        issues.append(_republishing(name, pulse.republishing))
     if pulse.plays_lost:
         says = f"Kafka deleted {pluralize(pulse.plays_lost, 'play')} before {name[0].lower()}{name[1:]} folded them."
         do = (
@@ -102,3 +104,15 @@ def _check_worker(pulse: Pulse, announced: str | None) -> list[Issue]:
             Issue("warning", says, "If this began with the present generation, run `playfold generations rollback`.")
         )
     return issues
+
+
+def _republishing(name: str, partitions: Mapping[int, Republished]) -> Issue:
+    """Return the issue of a worker that publishes lists again."""
+    done = sum(one.done for one in partitions.values())
+    of_about = sum(one.of_about for one in partitions.values())
+    says = (
+        f"The topic of lists was made again. {name} publishes the lists of {name_partitions(sorted(partitions))} to it "
+        f"again: {done:,} of about {of_about:,} listeners are done."
+    )
+    do = "Wait. Until then, the other listeners get the popular list, or the list of their next play."
+    return Issue("warning", says, do)

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from jobs.progress import JobProgress, ProgressCallback
 from jobs.topics.errors import MoveError
 from jobs.topics.group import await_no_members, commit_offsets
-from state.keys import EPOCH_KEY
+from state.keys import EPOCH_KEY, LISTS_KEY
 from state.storage.files import remove_folder
 from state.users.partition import CHANGELOG_KEY, PartitionState
 from state.users.partition_on_disk import read_on_disk
@@ -218,7 +218,7 @@ async def _write(outbox: Outbox, topic: str, partition: int, folder: Path) -> Wr
 
 
 def _batches(state: PartitionState) -> Iterator[list[Item]]:
-    """Yield the names of items, then the users, then the epoch."""
+    """Yield the names of items, then the users, then the topics."""
     batch: list[Item] = []
     for key, value in state.names():
         batch.append((key, value))
@@ -229,6 +229,8 @@ def _batches(state: PartitionState) -> Iterator[list[Item]]:
     while users := state.users(after, RECORDS_AT_ONCE):
         yield [*batch, *users]
         batch, after = [], users[-1][0]
+    if state.lists_topic.topic_id:
+        batch.append((LISTS_KEY, state.lists_topic.encode()))
     if state.epoch.topic_id:
         batch.append((EPOCH_KEY, state.epoch.encode()))
     if batch:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from state.keys import EPOCH_KEY, is_user
+from state.keys import TOPIC_KEYS, is_item_name
 from state.users.record import applied_offset_of
 from streams.outbox import Item
 from streams.positions import epoch_of, offset_of, position_of
@@ -22,7 +22,7 @@ _decode_reflects = msgspec.json.Decoder(_Reflects).decode
 
 
 class ChangelogRecords:
-    """The records of a partition of the changelog, as recovery keeps them; the record of the epoch is left out."""
+    """The records of a partition of the changelog, as recovery keeps them; those that name topics are left out."""
 
     def __init__(self, late: dict[bytes, int], epoch: int, committed: int) -> None:
         """Begin without a record.
@@ -39,9 +39,10 @@ class ChangelogRecords:
     def take(self, record: ConsumerRecord) -> None:
         """Read the next record."""
         key, value = record.key, record.value
-        if not is_user(key):
-            if key != EPOCH_KEY:
-                self._names[key] = value
+        if is_item_name(key):
+            self._names[key] = value
+        elif key in TOPIC_KEYS:
+            return
         elif value is None:
             self._users.pop(key, None)
         elif (held := self._users.get(key)) is None or applied_offset_of(value) >= applied_offset_of(held):

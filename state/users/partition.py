@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import rocksdict
 
-from state.keys import EPOCH_KEY, ITEM_NAME_PREFIX, is_item_name, is_user, item_name_key
+from state.keys import EPOCH_KEY, ITEM_NAME_PREFIX, LISTS_KEY, TOPIC_KEYS, is_item_name, is_user, item_name_key
 from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
+from state.users.lists_topic import ListsTopic, read_lists_topic
 from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.record import (
     APPLIED_OFFSET,
@@ -83,6 +84,8 @@ class PartitionState:
         self.place = place_of(self._db.get(PLACE_KEY))
         self.epoch: PlaysEpoch = read_epoch(self._db.get(EPOCH_KEY))
         """The `plays` topic of the state."""
+        self.lists_topic: ListsTopic = read_lists_topic(self._db.get(LISTS_KEY))
+        """The topic that its lists are on."""
         self.changelog_id: str = (self._db.get(CHANGELOG_KEY) or b"").decode()
         """Id of the changelog that the place is in; empty if it was never recorded."""
         self.has_outranked = bool(self.outranked(1))
@@ -114,9 +117,15 @@ class PartitionState:
             self._put(batch, key, value)
             if is_item_name(key):
                 self._remember_name(key)
-            elif key == EPOCH_KEY:
-                self.epoch = read_epoch(value)
+            elif key in TOPIC_KEYS:
+                self._take_topic(key, value)
         self._write(batch, place)
+
+    def _take_topic(self, key: bytes, value: bytes | None) -> None:
+        if key == EPOCH_KEY:
+            self.epoch = read_epoch(value)
+        else:
+            self.lists_topic = read_lists_topic(value)
 
     def apply_changelog(self, records: Sequence[ChangelogRecord]) -> int:
         """Apply consecutive changelog records, keeping per user the record with the highest applied offset.
@@ -140,18 +149,25 @@ class PartitionState:
             outranked = []
         else:
             outranked = self._apply_doubtful(records, dict(zip(map(id, users), later.tolist(), strict=True)), batch)
-        self._apply_epoch(records, batch)
+        self._apply_topics([record for record in records if record.key in TOPIC_KEYS], batch)
         batch.delete(SWEPT_KEY)  # another worker wrote these records, perhaps under another generation
         self._swept = self._sweeping = 0
         self._write(batch, Place(records[-1].offset, int(highest[-1])))
         return len(outranked)
 
-    def _apply_epoch(self, records: Sequence[ChangelogRecord], batch: rocksdict.WriteBatch) -> None:
-        """Keep the highest epoch, of equals the later record: a late worker may repeat an earlier one."""
+    def _apply_topics(self, records: Sequence[ChangelogRecord], batch: rocksdict.WriteBatch) -> None:
+        """Keep the highest epoch, of equals the later record: a late worker may repeat an earlier one.
+
+        Of the topics of lists the last one counts. A late worker's record is harmless: it was true when it was made,
+        and an id of before is another one than the present.
+        """
         values = [record.value for record in records if record.key == EPOCH_KEY]
         if values:
             self.epoch = max([self.epoch, *map(read_epoch, values)][::-1], key=lambda epoch: epoch.epoch)
             batch.put(EPOCH_KEY, self.epoch.encode())
+        for record in records:
+            if record.key == LISTS_KEY:
+                self.lists_topic = read_lists_topic(record.value)
 
     def _apply_doubtful(
         self, records: Sequence[ChangelogRecord], later: Mapping[int, bool], batch: rocksdict.WriteBatch

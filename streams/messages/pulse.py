@@ -71,6 +71,13 @@ class OutcomeSpan(msgspec.Struct, frozen=True, kw_only=True):
             first += n
 
 
+class Republished(msgspec.Struct, frozen=True, kw_only=True):
+    """The progress of a worker that publishes the lists of a partition again, since their topic was made again."""
+
+    done: Annotated[int, Meta(ge=0, description="Listeners that the worker has reached.")]
+    of_about: Annotated[int, Meta(ge=0, description="About how many there are.")]
+
+
 class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     """The health of a worker, published regularly, without data about listeners. Counts are since its start."""
 
@@ -112,4 +119,11 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     catalog_places: Annotated[
         dict[int, int],
         Meta(description="By partition of the catalog, the offset before which the worker has taken in all records."),
+    ] = {}
+    republishing: Annotated[
+        dict[int, Republished],
+        Meta(
+            description="Partitions whose lists are published again, since `recommendations` was made again, with the "
+            "progress of each."
+        ),
     ] = {}

@@ -24,6 +24,7 @@ from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.support.changelog import read_history
 from tests.support.deliveries import NOW_MS, folder_of
+from tests.support.memory_topics import MemoryTopics
 
 PARTITION = 1
 
@@ -99,7 +100,7 @@ def sweeper(worker: Worker, settings: Settings) -> Sweeper:
     serving = Serving(generation_store(settings))
     path = cast(CommitPipeline, OwnPath(worker, settings))
     groups = override(settings, sweep_users=10)
-    return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, path, groups)
+    return Sweeper(cast(UserStore, OwnStore(worker.state)), serving, path, groups, MemoryTopics())
 
 
 async def test_a_strangers_stale_record_is_outranked_and_overwritten(

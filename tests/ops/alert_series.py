@@ -11,6 +11,7 @@ HEALTHY = {
     f"up{{{GATEWAY}}}": f"1{HOURS}",
     f"playfold_partitions{{{WORKER}}}": f"2{HOURS}",
     f"playfold_partitions_swept{{{WORKER}}}": f"2{HOURS}",
+    f"playfold_partitions_republishing{{{WORKER}}}": f"0{HOURS}",
     f'playfold_generation{{{WORKER}, generation="a"}}': f"1{HOURS}",
     f"playfold_generation_age_seconds{{{WORKER}}}": f"3600+60{HOURS}",
     f'playfold_lag_plays{{{GATEWAY}, partition="0"}}': f"900{HOURS}",
@@ -62,6 +63,7 @@ CASES = [
     Case("PlayfoldNoWorker", {f"up{{{WORKER}": "1x9"}, 11, 20),  # Prometheus does not know the worker any more
     Case("PlayfoldPartitionUnowned", {"playfold_partitions{": f"2x9 1{HOURS}"}, 14, 16),
     Case("PlayfoldSweepUnfinished", {"playfold_partitions_swept": f"1{HOURS}"}, 59, 61),
+    Case("PlayfoldListsMissing", {"playfold_partitions_republishing": f"1{HOURS}"}, 29, 31),
     Case("PlayfoldPulsesFailing", {"playfold_pulses_failed_total": f"0+1{HOURS}"}, 5, 20),
     Case("PlayfoldLagHigh", {"playfold_lag_plays": f"60000{HOURS}"}, 4, 6),
     Case("PlayfoldLagGrowing", {"playfold_lag_plays": f"600+10{HOURS}"}, 14, 40),

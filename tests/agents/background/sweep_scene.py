@@ -6,6 +6,7 @@ from typing import cast
 
 from agents.background.sweep import Sweeper
 from agents.group_context import GroupContext
+from agents.plays.changes import Changes
 from agents.plays.pipeline import CommitPipeline, GroupTiming
 from agents.plays.play_flow import PlayFlow
 from state.generations.folder_store import FolderStore
@@ -14,9 +15,11 @@ from state.generations.serving import Serving
 from state.users.partition import PartitionState
 from state.users.record import generation_key_of
 from state.users.store import UserStore
+from streams.outbox import Item
 from streams.settings import override
 from tests.support.deliveries import NOW_MS, fold_slices, folder_of, make_durable, played, slice_of
 from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
+from tests.support.memory_topics import MemoryTopics
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=5)
@@ -52,6 +55,7 @@ class MemoryPath:
     def __init__(self, store: MemoryStore, serving: Serving) -> None:
         """Work on the partitions of `store`."""
         self.groups: list[list[bytes]] = []
+        self.published: list[bytes] = []
         self.now_ms = NOW_MS
         self.dropped: list[list[bytes]] = []
         self.took, self.n_waits = GroupTiming(0.001, 0.002), 0
@@ -68,6 +72,13 @@ class MemoryPath:
         self.dropped.append(list(users))
         return partition in self._store.partitions
 
+    async def write(self, partition: int, state: PartitionState, items: list[Item]) -> bool:
+        """Commit records that change no user."""
+        if self._store.partitions.get(partition) is not state:
+            return False
+        make_durable({partition: Changes(items, -1, [], [])}, self._store.partitions)
+        return True
+
     async def refold(self, partition: int, keys: Sequence[bytes], *, publish_all: bool = True) -> GroupTiming | None:
         """Fold and commit."""
         if partition not in self._store.partitions:
@@ -78,6 +89,7 @@ class MemoryPath:
         context = GroupContext(self._store.partitions, current, self.now_ms)
         changes = folder_of(SETTINGS).refold({partition: keys}, context, publish_all=publish_all)
         make_durable(changes, self._store.partitions)
+        self.published += [key for key, _ in changes[partition].lists]
         self.after_group()
         return self.took
 
@@ -92,7 +104,7 @@ class Scene:
         self.state = PartitionState(folder / "state")
         self.store = MemoryStore({0: self.state})
         self.serving = Serving(FolderStore(folder / "generations"))
-        self.path = MemoryPath(self.store, self.serving)
+        self.path, self.topics = MemoryPath(self.store, self.serving), MemoryTopics()
         plays = [played(user.decode(), "i1") for user in USERS]
         fold_slices([slice_of(0, 0, *plays)], self.store.partitions, self.first, SETTINGS)
 
@@ -103,6 +115,7 @@ class Scene:
             self.serving,
             cast(CommitPipeline, self.path),
             override(SETTINGS, sweep_users=group_users),
+            self.topics,
         )
 
     def under(self, generation: Generation) -> list[bytes]:

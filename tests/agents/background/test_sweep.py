@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agents.background import sweep
+from agents.background import walk_progress
 from agents.background.group_size import USERS_MIN
 from agents.plays.pipeline import GroupTiming
 from state.users.record import UserRecord
@@ -236,7 +236,7 @@ async def test_a_sweep_tells_how_far_it_is(
 ) -> None:
     """Of about how many users, now and then; of exactly how many, once it came past all of them."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(sweep, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(walk_progress, "PROGRESS_S", 0.0)
     sweeper = scene.sweeper()
     for generation in (scene.second, scene.first):
         scene.serving.take(generation)
@@ -246,7 +246,7 @@ async def test_a_sweep_tells_how_far_it_is(
     assert [(3, 3), (6, 6), (7, 7)] == [(each["users"], each["seen"]) for each in logged[:3]]
     assert 7 <= logged[0]["of_about"] <= 10
     assert 7 == logged[-1]["of_about"]
-    monkeypatch.setattr(sweep, "PROGRESS_S", 60.0)
+    monkeypatch.setattr(walk_progress, "PROGRESS_S", 60.0)
     caplog.clear()
     scene.serving.take(scene.second)
     await sweeper.sweep(0)

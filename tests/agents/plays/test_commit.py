@@ -100,6 +100,32 @@ async def test_a_refused_batch_leaves_the_state_untouched(
     assert Place() == state.place
 
 
+async def test_lists_of_a_group_without_plays_come_first(outbox: MemoryOutbox, state: PartitionState) -> None:
+    """A record that says that a list is published is not in the changelog before the list is on its topic."""
+    outbox.held = {NAMES.recommendations}
+    committing = asyncio.create_task(Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE}, lists_first=True))
+    await wait_idle()
+    assert NAMES.users_changelog not in last_log(outbox)
+
+    outbox.release(NAMES.recommendations)
+
+    assert {1} == await committing
+    assert [(b"ann", VALUE)] == outbox.logs[NAMES.users_changelog, 1]
+    assert [VALUE] == state.read([b"ann"])
+
+
+async def test_a_list_that_kafka_refuses_leaves_its_record_as_it_was(
+    outbox: MemoryOutbox, state: PartitionState
+) -> None:
+    """The next start makes the list again."""
+    outbox.refused = {NAMES.recommendations: KafkaError("disk full")}
+
+    with pytest.raises(OutboxError):
+        await Committer(outbox, {1: state}, SETTINGS).commit({1: WHOLE}, lists_first=True)
+
+    assert NAMES.users_changelog not in last_log(outbox)
+
+
 async def test_silence_is_an_error_in_time(outbox: MemoryOutbox, state: PartitionState) -> None:
     """A broker that never acknowledges does not hold the worker for ever."""
     outbox.held = {NAMES.recommendations}

@@ -18,8 +18,10 @@ from agents.plays.play_flow import FLOW_S, SMOOTHING
 from agents.plays.private_sessions import PrivateSessions
 from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
+from state.keys import LISTS_KEY
 from state.lists.popularity import TrainedPopularity
 from state.lists.ranker import Ranker
+from state.users.lists_topic import ListsTopic
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
@@ -289,3 +291,40 @@ async def test_a_group_of_another_topic_is_not_committed(scene: Scene) -> None:
     assert {} == scene.outbox.logs
     assert [None] == scene.state.read([b"ann"])
     assert not message.acked
+
+
+async def test_a_list_is_published_before_its_record_if_no_play_brings_it(scene: Scene, tmp_path: Path) -> None:
+    """A crash in between makes the list again; after the record alone, nothing would."""
+    scene.serving.take(make_generation(tmp_path))
+    message = Message(0, 0, "ann")
+    scene.deliver(message)
+    await wait_until(lambda: message.acked)
+    n_records = len(scene.outbox.logs[NAMES.users_changelog, 0])
+    scene.outbox.held = {NAMES.recommendations}
+
+    refolding = asyncio.create_task(scene.pipeline.refold(0, [b"ann"]))
+    await wait_until(lambda: len(scene.outbox.logs[NAMES.recommendations, 0]) == 2)
+    await wait_idle()
+    assert n_records == len(scene.outbox.logs[NAMES.users_changelog, 0])
+    scene.outbox.release(NAMES.recommendations)
+
+    assert await refolding is not None
+    assert n_records + 1 == len(scene.outbox.logs[NAMES.users_changelog, 0])
+
+
+async def test_records_of_the_store_are_written_between_two_groups(scene: Scene) -> None:
+    """To the state that they were made for; one that went away is left to its owner."""
+    scene.outbox.held = {NAMES.users_changelog}
+    scene.deliver(Message(0, 0, "ann"))
+    await wait_until(lambda: scene.outbox.logs)
+    topic = ListsTopic("id")
+    writing = asyncio.create_task(scene.pipeline.write(0, scene.state, [(LISTS_KEY, topic.encode())]))
+    await wait_idle()
+    assert not writing.done()
+    scene.outbox.release(NAMES.users_changelog)
+
+    assert await writing
+    assert topic == scene.state.lists_topic
+    scene.store.partitions.clear()
+    assert not await scene.pipeline.write(0, scene.state, [(LISTS_KEY, ListsTopic("other").encode())])
+    assert (LISTS_KEY, topic.encode()) == scene.outbox.logs[NAMES.users_changelog, 0][-1]

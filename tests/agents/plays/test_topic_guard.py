@@ -400,3 +400,14 @@ async def test_a_worker_that_fetches_a_topic_that_is_gone_ends(scene: Scene) -> 
 
     with pytest.raises(TopicChangedError, match=r"fetches the one with id old-id\. Start the worker again\.$"):
         await scene.guard.watch(asyncio.Lock(), scene.write)
+
+
+async def test_the_ids_of_all_topics_are_known_from_the_start(scene: Scene) -> None:
+    """As of the last check; the present id and the end of a partition can be asked for."""
+    await scene.guard._check_partitions()  # noqa: SLF001  one turn of the watch
+    scene.cluster.ids[NAMES.recommendations] = "new-id"
+    scene.cluster.ends[NAMES.recommendations] = 7
+
+    assert f"{NAMES.recommendations}-id" == scene.guard.present_ids[NAMES.recommendations]
+    assert "new-id" == await scene.guard.identify(NAMES.recommendations)
+    assert 7 == await scene.guard.end_of(NAMES.recommendations, 1)

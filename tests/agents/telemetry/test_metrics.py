@@ -135,6 +135,7 @@ async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> 
         "playfold_catalog_items": 0,
         "playfold_catalog_unreadable_total": 0,
         "playfold_partitions": 0,
+        "playfold_partitions_republishing": 0,
     } == scene.samples()
 
 
@@ -299,7 +300,7 @@ async def test_every_metric_says_what_it_is(scene: Scene) -> None:
 
     families = list(text_string_to_metric_families(get(scene.port)))
 
-    assert 28 == len(families)
+    assert 29 == len(families)
     assert {"counter", "gauge", "histogram"} == {family.type for family in families}
     assert all(family.documentation.endswith(".") for family in families)
 

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 
 from cli.commands.pulse import Heard, table_of
-from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Republished, Share
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 HIT = Share(0.25, 0.2, 0.3)
@@ -60,6 +60,14 @@ def test_the_table_has_a_column_a_worker() -> None:
     assert ["0.250 (0.200 to 0.300)"] == table["hit@10, own list"]
     assert ["0.250, 0.250"] == table["hit@10, up to 19 items known: own, popular"]
     assert [] == table["hit@10, fresh items: own, popular"]
+
+
+def test_lists_that_are_published_again_are_counted() -> None:
+    """Those of all partitions together, beside the partitions."""
+    republishing = {n: Republished(done=600, of_about=2000) for n in (1, 2)}
+    pulse = msgspec.structs.replace(pulse_of("west"), republishing=republishing)
+
+    assert ["3, 1 swept, lists again: 1,200 of about 4,000"] == shown(pulse)["partitions"]
 
 
 def test_the_documented_sample_has_rows_of_the_table() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from jobs.doctor.finding import Finding
 from jobs.doctor.worker_rules import check_workers
-from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Share
+from streams.messages.pulse import Compared, ListQuality, LiveFigures, Pulse, Republished, Share
 from tests.support.pulses import NOW_MS, pulse_of, reports_of
 from tests.support.settings import settings_with
 
@@ -48,6 +48,15 @@ def test_healthy_workers_are_named_with_their_partitions() -> None:
         ([pulse_of()], "g3", "warning", "Worker west serves generation g2, but g3 is announced."),
         ([pulse_of(generation=None)], "g3", "warning", "Worker west serves no generation, but g3 is announced."),
         ([pulse_of(partitions_swept=[1])], "g2", "note", "Worker west still refolds the listeners of 3 partitions."),
+        (
+            [pulse_of(republishing={n: Republished(done=600, of_about=2000) for n in (1, 3)})],
+            "g2",
+            "warning",
+            (
+                "The topic of lists was made again. Worker west publishes the lists of partitions 1, 3 to it again: "
+                "1,200 of about 4,000 listeners are done."
+            ),
+        ),
         (
             [pulse_of(p99_ms=2500.0)],
             "g2",

@@ -13,7 +13,11 @@ from jobs.topics.from_disk import (
     remove_states,
     uncertain_offset,
 )
+from state.keys import EPOCH_KEY, LISTS_KEY, item_name_key
+from state.users.lists_topic import ListsTopic
 from state.users.partition import PartitionState, Place
+from state.users.plays_epoch import PlaysEpoch
+from streams.outbox import Item
 from streams.positions import position_of
 from streams.readers.lag import GroupOffsets
 
@@ -121,3 +125,15 @@ def test_a_note_names_the_partition_and_the_way_out() -> None:
         "1,200. Plays since then that the disk lacks are not learned, unless you run `playfold state rebase --force "
         "--from TIME` with the time of that rebase or repartition."
     ) == describe_uncertain(1, 1_200)
+
+
+def test_the_topics_of_a_state_are_written_last(tmp_path: Path) -> None:
+    """Workers then see whether their lists are on the present topic, and refuse other plays."""
+    state = PartitionState(tmp_path / "a")
+    topics: list[Item] = [(LISTS_KEY, ListsTopic("l").encode()), (EPOCH_KEY, PlaysEpoch(2, "p").encode())]
+    state.commit([*topics, (b"ann", b"record"), (item_name_key(5), b"i5")], Place(3, 9))
+
+    written = [item for batch in module._batches(state) for item in batch]  # noqa: SLF001  the order on the topic
+    state.close()
+
+    assert [(item_name_key(5), b"i5"), (b"ann", b"record"), *topics] == written

@@ -4,7 +4,8 @@ import msgspec
 
 from jobs.topics.copy import LatestRecords, by_key, by_number
 from jobs.topics.winners import ChangelogRecords, ListRecords
-from state.keys import EPOCH_KEY, item_name_key
+from state.keys import EPOCH_KEY, LISTS_KEY, item_name_key
+from state.users.lists_topic import ListsTopic
 from state.users.plays_epoch import PlaysEpoch
 from state.users.record import UserRecord
 from streams.outbox import Item
@@ -19,7 +20,7 @@ def user(position: int, plays: int = 1) -> bytes:
 
 
 def test_the_highest_position_of_a_user_counts() -> None:
-    """As in recovery; names come first, users by position, and the epoch is left out."""
+    """As in recovery; names come first, users by position, and topics are left out: the copy has others."""
     late: dict[bytes, int] = {}
     records = ChangelogRecords(late, 1, 3)
     log: list[tuple[bytes, bytes | None]] = [
@@ -27,6 +28,7 @@ def test_the_highest_position_of_a_user_counts() -> None:
         (b"ann", user(position_of(1, 2))),
         (b"ann", user(5_000)),
         (EPOCH_KEY, PlaysEpoch(1, "p").encode()),
+        (LISTS_KEY, ListsTopic("l", 7).encode()),
         (item_name_key(5), b"i5"),
         (b"eve", user(5_001)),
         (b"eve", None),

@@ -1,0 +1,148 @@
+"""The topic of lists deleted and made again: workers publish every list again by themselves."""
+
+import asyncio
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from cli.processes import WorkerProcess
+from jobs.doctor.doctor import Doctor
+from jobs.user_requests.send import send_and_wait
+from state.keys import LISTS_KEY
+from state.users.lists_topic import ListsTopic, read_lists_topic
+from streams.messages.events import Forget, Hide
+from streams.readers.log_reader import read_topic
+from streams.settings import Settings, override
+from streams.topics.topics import TopicNames
+from tests.kafka.test_topic_identity import remake
+from tests.support.made_up import made_up_factors, publish
+from tests.support.plays import play_record
+from tests.support.topics import READY_S, await_folded, lists, send, values, worker
+from tests.support.wait import block_until
+
+USERS, ITEMS, FACTORS, GROUP = 1200, 50, 8, 10
+REPUBLISHED_S = 40.0
+
+
+@pytest.fixture
+def small(settings: Settings, names: TopicNames) -> Settings:
+    """Give settings with small groups, and publish a generation."""
+    assert names.recommendations
+    prepared = override(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact", pulse_s=0.5)
+    publish(prepared, made_up_factors(ITEMS, FACTORS, np.random.default_rng(1)))
+    return prepared
+
+
+def play_all(settings: Settings) -> None:
+    """Let every listener play once, and wait for their lists."""
+    send(settings, [play_record(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
+    await_folded(settings)
+    assert USERS == len(lists(settings))
+
+
+def lists_topics(settings: Settings, names: TopicNames) -> list[ListsTopic]:
+    """Return the record on the topic of lists of every partition that has one."""
+
+    async def read() -> dict[int, ListsTopic]:
+        latest: dict[int, ListsTopic] = {}
+        async for partition, records in read_topic(settings.kafka, names.users_changelog, 10):
+            for record in records:
+                if record.key == LISTS_KEY:
+                    latest[partition] = read_lists_topic(record.value)
+        return latest
+
+    return list(asyncio.run(read()).values())
+
+
+def items_of(settings: Settings, user_id: str) -> set[str]:
+    """Return the items of a listener's list."""
+    return set(lists(settings)[user_id].items)
+
+
+def events_of(process: WorkerProcess, name: str) -> list[dict[str, object]]:
+    """Return the log events with a name since the last start."""
+    return [event for event in process.events() if event["event"] == name]
+
+
+def await_republished(process: WorkerProcess, settings: Settings) -> None:
+    """Wait until a worker has published the lists of all partitions again."""
+    block_until(lambda: len(events_of(process, "lists_republished")) == settings.topics.partitions, REPUBLISHED_S)
+
+
+def test_lists_come_back_under_a_running_worker(small: Settings, names: TopicNames) -> None:
+    """All of them once, by the listeners' present wishes, and none of a forgotten listener."""
+    with worker(small) as process:
+        play_all(small)
+        hidden = lists(small)["u1"].items[0]
+        asyncio.run(send_and_wait(Hide(user_id="u1", item_id=hidden), small))
+        block_until(lambda: hidden not in items_of(small, "u1"))
+        asyncio.run(send_and_wait(Forget(user_id="u2"), small))
+
+        remake(small, names.recommendations)
+        await_republished(process, small)
+
+        published = Counter(key.decode() for key, _ in values(small, names.recommendations))
+        assert {f"u{number}": 1 for number in range(USERS) if number != 2} == dict(published)
+        assert hidden not in items_of(small, "u1")
+        finished = lists_topics(small, names)
+        assert [0] * small.topics.partitions == [one.since_ms for one in finished]
+        assert 1 == len({one.topic_id for one in finished})
+        send(small, [play_record("u3", "i9")])
+        await_folded(small)
+    assert USERS - 1 == len(lists(small))
+
+
+def test_lists_come_back_that_were_lost_while_workers_were_stopped(small: Settings, names: TopicNames) -> None:
+    """At the next start, without a play; a further start publishes nothing."""
+    with worker(small):
+        play_all(small)
+    remake(small, names.recommendations)
+
+    with worker(small) as process:
+        await_republished(process, small)
+        assert USERS == len(values(small, names.recommendations))
+        process.stop()
+        process.start()
+        process.await_ready(READY_S)
+        publish(small, made_up_factors(ITEMS, FACTORS, np.random.default_rng(2)))
+        block_until(lambda: len(events_of(process, "partition_swept")) == small.topics.partitions, REPUBLISHED_S)
+
+        assert [] == events_of(process, "lists_topic_remade")
+        assert [] == events_of(process, "lists_republished")
+    assert 2 * USERS == len(values(small, names.recommendations))
+    assert USERS == len(lists(small))
+
+
+def test_a_killed_worker_goes_on_where_it_was(small: Settings, names: TopicNames) -> None:
+    """The next one publishes the lists that are left, and the group that was on its way."""
+    with worker(small) as process:
+        play_all(small)
+        remake(small, names.recommendations)
+        block_until(lambda: len(values(small, names.recommendations)) > 0, 20)
+
+        process.kill()
+
+        done = len(values(small, names.recommendations))
+        assert 0 < done < USERS
+        process.start()
+        block_until(lambda: not any(one.since_ms for one in lists_topics(small, names)), REPUBLISHED_S)
+        assert USERS == len(lists(small))
+
+        n_records = len(values(small, names.recommendations))
+    assert USERS <= n_records <= USERS + 2 * GROUP
+
+
+def test_the_doctor_says_that_lists_are_published_again(small: Settings, names: TopicNames) -> None:
+    """While it goes on, with the progress; afterwards there is nothing to say."""
+    with worker(small) as process:
+        play_all(small)
+        remake(small, names.recommendations)
+
+        def said() -> bool:
+            findings = asyncio.run(Doctor(small).examine())
+            return any("The topic of lists was made again." in str(finding) for finding in findings)
+
+        block_until(said, 20)
+        await_republished(process, small)
+        block_until(lambda: not said(), 20)
