@@ -65,7 +65,11 @@ class Worker:
         self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)
         self._guard = TopicGuard(self._store, self._outbox, settings, self._app.fetched_id)
         self._announcements = Broadcast(
-            settings.kafka, names.generations, self._on_announcement, settings.kafka.timeout_s
+            settings.kafka,
+            names.generations,
+            self._on_announcement,
+            settings.kafka.timeout_s,
+            on_remade=self._guard.publish_again,
         )
         self._items = Broadcast(settings.kafka, names.catalog, self._catalog.on_record, settings.kafka.timeout_s)
         committer = Committer(self._outbox, self._store.partitions, settings)
@@ -78,7 +82,9 @@ class Worker:
         )
         self._sweeper = Sweeper(self._store, self._serving, self._pipeline, settings, self._guard)
         self._debouncer = Debouncer(self._store, self._pipeline, settings)
-        self._publisher = PopularPublisher(self._store, popularity, self._outbox, self._thread, settings, self._catalog)
+        self._publisher = PopularPublisher(
+            self._store, popularity, self._outbox, self._thread, settings, self._catalog, self._guard.present_ids
+        )
         self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
         self._pulses = Pulses(
             observers,
@@ -87,7 +93,7 @@ class Worker:
             self._store,
             settings,
             lost=lambda: self._guard.lost,
-            catalog_places=lambda: self._items.places,
+            catalog=self._items,
             republishing=self._sweeper.republisher.progress,
         )
         disk = DiskMetrics(settings.application.data_path)

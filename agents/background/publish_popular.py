@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 import msgspec
 
@@ -28,7 +29,8 @@ class PopularPublisher:
     """Writes the popular lists of this worker to every partition that it owns.
 
     Only this object remembers the lists of a partition. So a worker that takes a partition over writes its own lists
-    there, and a restart writes all of them again: the topic is compacted and the last record counts.
+    there, and a restart writes all of them again: the topic is compacted and the last record counts. So does a topic
+    that was made again.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class PopularPublisher:
         thread: ThreadPoolExecutor,
         settings: Settings,
         catalog: ItemCatalog,
+        present_ids: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Prepare a publisher.
 
@@ -49,6 +52,7 @@ class PopularPublisher:
             thread: The thread of commit groups.
             settings: The length of the lists, and the interval of publications.
             catalog: Says which items are available, and of which kind.
+            present_ids: The present id of every topic.
         """
         self._store, self._popular, self._outbox = store, popular, outbox
         self._thread, self._settings, self._catalog = thread, settings, catalog
@@ -57,6 +61,7 @@ class PopularPublisher:
         self._topic = topic_names(settings).popular_items
         self._written: dict[int, dict[str, Written]] = {}
         """Per partition and kind, the list that was written last."""
+        self._present_ids, self._topic_id = present_ids, ""
 
     def generation_swapped(self, generation: Generation) -> None:
         """Publish the lists of another generation at the next look."""
@@ -91,7 +96,9 @@ class PopularPublisher:
             OutboxError: Kafka did not acknowledge.
         """
         # Step 1
-        self._swapped = False
+        self._swapped, topic_id = False, self._present_id()
+        if topic_id != self._topic_id:
+            self._written = {}
         lists = await asyncio.get_running_loop().run_in_executor(self._thread, self._lists, now_ms)
         # Step 2
         owned = self._owned()
@@ -99,7 +106,7 @@ class PopularPublisher:
         await self._produce({partition: items for partition, items in changed.items() if items})
         # Step 3
         marks = {kind: mark for kind, (mark, _) in lists.items()}
-        self._written = dict.fromkeys(owned, marks)
+        self._written, self._topic_id = dict.fromkeys(owned, marks), topic_id
         return sum(map(len, changed.values()))
 
     def _owned(self) -> list[int]:
@@ -107,8 +114,12 @@ class PopularPublisher:
         return list(self._store.partitions) if self._store.settled else []
 
     def _is_outdated(self) -> bool:
-        """Tell whether another generation, revision or partition is there than at the last publication."""
-        return self._swapped or self._written.keys() != self._store.partitions.keys()
+        """Tell whether another generation, revision, partition or topic is there than at the last publication."""
+        is_other = self._present_id() != self._topic_id
+        return is_other or self._swapped or self._written.keys() != self._store.partitions.keys()
+
+    def _present_id(self) -> str:
+        return self._present_ids.get(self._topic, "")
 
     def _lists(self, now_ms: int) -> dict[str, tuple[Written, bytes]]:
         """Return the list of every kind, and its message; none before the first generation."""

@@ -81,6 +81,7 @@ class TopicGuard:
         self._cluster = ClusterTopics(settings)
         self._lost = LostPlays(store, self._cluster, settings)
         self._present_ids: dict[str, str] = {}
+        self._former_ids = set[str]()
         store.on_opened = self.check_opened
 
     @property
@@ -113,6 +114,10 @@ class TopicGuard:
     def on_record(self, key: bytes | None, value: bytes | None) -> None:
         """Store which topics the state belongs to, from a record of `generations`."""
         self._published = read_state_topics(key, value, self._settings.application.group) or self._published
+
+    def publish_again(self) -> None:
+        """Publish the topics of the state at the next check: the topic of generations was made again."""
+        self._published = None
 
     async def start(self) -> None:
         """Connect, and compare the numbers of partitions.
@@ -291,4 +296,12 @@ class TopicGuard:
         for name, identity in (await self._cluster.identify(self._alike)).items():
             check_partitions(name, identity.partitions, self._settings.topics.partitions)
             check_fetched(name, identity.topic_id, self._fetched_id(name))
-            self._present_ids[name] = identity.topic_id
+            self._take_id(name, identity.topic_id)
+
+    def _take_id(self, name: str, topic_id: str) -> None:
+        """Store the present id of a topic; a broker that is behind may still give an earlier one."""
+        before = self._present_ids.get(name, topic_id)
+        if before != topic_id:
+            self._former_ids.add(before)
+        if topic_id not in self._former_ids:
+            self._present_ids[name] = topic_id

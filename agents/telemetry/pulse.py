@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import msgspec
 from aiokafka.errors import KafkaError
@@ -26,6 +27,18 @@ SEND_S = 5.0
 """Longest wait for the acknowledgement of a pulse; a late pulse is worth less than the next one."""
 
 
+class CatalogProgress(Protocol):
+    """Follows the catalog (`streams/readers/broadcast.py`)."""
+
+    @property
+    def places(self) -> dict[int, int]:
+        """Return by partition the offset before which the catalog is taken in."""
+
+    @property
+    def topic_id(self) -> str:
+        """Return the id of the topic that the places are in."""
+
+
 class Pulses:
     """Publishes the worker's health on its own Kafka connection, so a failing pulse never delays plays.
 
@@ -42,16 +55,15 @@ class Pulses:
         settings: Settings,
         outbox: Outbox | None = None,
         lost: Callable[[], Mapping[int, int]] = dict,
-        catalog_places: Callable[[], dict[int, int]] = dict,
+        catalog: CatalogProgress | None = None,
         republishing: Callable[[Mapping[int, PartitionState]], dict[int, Republished]] = lambda _states: {},
     ) -> None:
         """Report on these parts; `outbox` must be used for pulses only.
 
-        `lost` returns by partition the plays that Kafka deleted before they were processed, and `catalog_places` the
-        offset before which the catalog is taken in. `republishing` returns the partitions whose lists are published
-        again.
+        `lost` returns by partition the plays that Kafka deleted before they were processed, and `republishing` the
+        partitions whose lists are published again. `catalog` has taken in the catalog.
         """
-        self._lost, self._catalog_places, self._republishing = lost, catalog_places, republishing
+        self._lost, self._catalog, self._republishing = lost, catalog, republishing
         self._observers, self._latencies, self._serving = observers, latencies, serving
         self._store, self._settings = store, settings
         self._outbox = Outbox(settings.kafka) if outbox is None else outbox
@@ -108,7 +120,8 @@ class Pulses:
             p99_ms=p99_ms,
             quality=self._figures(),
             plays_lost=sum(self._lost().values()),
-            catalog_places=self._catalog_places(),
+            catalog_places=self._catalog.places if self._catalog else {},
+            catalog_id=self._catalog.topic_id if self._catalog else "",
             republishing=self._republishing(states),
         )
 

@@ -26,6 +26,7 @@ from streams.process.format_text import pluralize
 from streams.readers.catalog_item import latest_catalog_item
 from streams.readers.catalog_watch import CatalogWatch
 from streams.readers.pulse_watch import watching
+from streams.readers.topic_identities import present_id
 from streams.settings import Settings, read_settings
 from streams.topics.admin import verify_topics
 from streams.topics.topics import topic_names
@@ -113,6 +114,7 @@ async def send_all(
             watching(CatalogWatch(), settings) as workers,
             Outbox(settings.kafka, topic_names(settings).catalog) as outbox,
         ):
+            workers.topic_id = await present_id(settings, topic_names(settings).catalog)
             async for n_sent in send_items(pieces, outbox, settings, workers.expect):
                 loaded.items = n_sent
                 watch(JobProgress("items", n_sent, total))

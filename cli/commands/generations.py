@@ -1,4 +1,4 @@
-"""`playfold generations`: list, verify, roll back and prune the published generations."""
+"""`playfold generations`: list, verify, announce, roll back and prune the published generations."""
 
 import asyncio
 import time
@@ -22,15 +22,19 @@ from streams.settings import Settings, override, read_settings
 LIST_PATIENCE_S = 3.0
 """Longest wait of a listing for Kafka, which names the generation in service."""
 
-app = typer.Typer(help="List, verify, roll back and prune generations.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="List, verify, announce, roll back and prune generations.", no_args_is_help=True, add_completion=False
+)
 app.command("reindex")(reindex_serving)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per generation.")]
 OneOrAll = Annotated[str | None, typer.Argument(help="The generation; default: all.")]
 OneOrBefore = Annotated[str | None, typer.Argument(help="The generation; default: the one before that in service.")]
 
+OneOrServing = Annotated[str | None, typer.Argument(help="The generation; default: the one in service.")]
+
 
 class RollbackError(ValueError):
-    """There is no older generation, or the chosen one was rejected. Name another one, or retrain."""
+    """There is no such generation, or the chosen one was rejected. Name another one, or retrain."""
 
 
 @app.command("list")
@@ -101,12 +105,42 @@ def rollback(generation_id: OneOrBefore = None) -> None:
     if chosen == serving_id:
         message = f"Generation {chosen} is in service already."
         raise RollbackError(message)
-    manifest = store.verify(chosen)
-    _refuse_rejected(manifest)
-    asyncio.run(publish_related(settings, chosen))
-    revision = max(store.revisions(chosen), default=0)
-    asyncio.run(announce(settings, chosen, revision, time.time_ns() // 1_000_000))
+    _announce(settings, store, chosen)
     typer.echo(f"Generation {chosen} is announced" + (f" in the place of {serving_id}." if serving_id else "."))
+
+
+@app.command("announce")
+def announce_again(generation_id: OneOrServing = None) -> None:
+    """Verify a generation, publish its related items, and announce it to every worker.
+
+    For topics that were deleted and made again. Without an id it is the generation in service; if none is announced,
+    the newest one that was not rejected.
+    """
+    settings = read_settings()
+    store = generation_store(settings)
+    chosen = generation_id or _serving_id(settings) or _newest(store)
+    _announce(settings, store, chosen)
+    typer.echo(f"Generation {chosen} is announced, and its related items are published.")
+
+
+def _announce(settings: Settings, store: GenerationStore, generation_id: str) -> None:
+    """Verify a generation, publish its related items, and announce its latest revision.
+
+    A run that dies before the announcement is repeated: the same related items twice are harmless.
+    """
+    _refuse_rejected(store.verify(generation_id))
+    asyncio.run(publish_related(settings, generation_id))
+    revision = max(store.revisions(generation_id), default=0)
+    asyncio.run(announce(settings, generation_id, revision, time.time_ns() // 1_000_000))
+
+
+def _newest(store: GenerationStore) -> str:
+    """Return the newest generation that was not rejected."""
+    names = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
+    if not names:
+        message = "The store has no generation that may serve: run `playfold retrain`."
+        raise RollbackError(message)
+    return max(names)
 
 
 def _before(store: GenerationStore, serving_id: str | None) -> str:

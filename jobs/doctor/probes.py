@@ -24,6 +24,7 @@ from jobs.doctor.finding import Issue
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
+from state.generations.store import GenerationStore
 from state.storage.disk_space import disk_space_of, on_one_disk
 from streams.connection.rights import MissingRightError
 from streams.messages.records import RejectedPlay
@@ -194,7 +195,7 @@ def probe_generation(settings: Settings, damaged: DamagedRecords) -> AnnouncedGe
         announced(settings, damaged.skip, lambda offset, reason: damaged.add(topic, 0, offset, reason))
     )
     if announcement is None:
-        return Issue("problem", "No generation is announced, so no listener gets a list.", "Run `playfold retrain`.")
+        return _nothing_announced(generation_store(settings))
     store, name = generation_store(settings), announcement.generation_id
     roll_back = "Run `playfold generations rollback` to announce the previous one."
     try:
@@ -211,6 +212,15 @@ def probe_generation(settings: Settings, damaged: DamagedRecords) -> AnnouncedGe
     return AnnouncedGeneration(
         name, announcement.revision, manifests[name].created_at_ms, manifests[name].n_items, newer
     )
+
+
+def _nothing_announced(store: GenerationStore) -> Issue:
+    """Return the issue, with a generation of the store that can be announced, if there is one."""
+    names: list[str] = []
+    with suppress(StoreUnavailableError):  # a retrain names the reason
+        names = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
+    do = f"Run `playfold generations announce`: the store has {max(names)}." if names else "Run `playfold retrain`."
+    return Issue("problem", "No generation is announced, so no listener gets a list.", do)
 
 
 def _newest_rejected(manifests: list[Manifest], serving: str) -> str:

@@ -120,6 +120,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
         dict[int, int],
         Meta(description="By partition of the catalog, the offset before which the worker has taken in all records."),
     ] = {}
+    catalog_id: Annotated[str, Meta(description="Id of the catalog's topic that these offsets are of.")] = ""
     republishing: Annotated[
         dict[int, Republished],
         Meta(

@@ -13,16 +13,25 @@ class _Report(NamedTuple):
 
     heard_at: float
     places: Mapping[int, int]
+    topic_id: str
+    """Empty if the worker is of an older version."""
 
 
 class CatalogWatch(PulseWatch):
-    """Counts the running workers that have taken in all expected records; each worker reads the whole catalog."""
+    """Counts the running workers that have taken in all expected records; each worker reads the whole catalog.
+
+    Places in a topic that was deleted since say nothing of the present one.
+
+    Attributes:
+        topic_id: Id of the topic that has the expected records; empty if it is not known.
+    """
 
     def __init__(self) -> None:
         """Expect no records."""
         super().__init__()
         self._ends: dict[int, int] = {}
         self._reports: dict[str, _Report] = {}
+        self.topic_id = ""
 
     def expect(self, partition: int, last: int) -> None:
         """Expect workers to take in the records of a partition up to an offset."""
@@ -37,7 +46,7 @@ class CatalogWatch(PulseWatch):
     def take(self, pulse: Pulse, heard_at: float) -> None:
         """Take in the places that a worker reports, and forget workers that have ended."""
         running = {name: report for name, report in self._reports.items() if report.heard_at > heard_at - LIVE_S}
-        self._reports = running | {pulse.instance: _Report(heard_at, pulse.catalog_places)}
+        self._reports = running | {pulse.instance: _Report(heard_at, pulse.catalog_places, pulse.catalog_id)}
 
     @property
     def n_ready(self) -> int:
@@ -59,4 +68,5 @@ class CatalogWatch(PulseWatch):
         return [report for report in self._reports.values() if report.heard_at > oldest]
 
     def _is_ready(self, report: _Report) -> bool:
-        return all(report.places.get(partition, 0) >= end for partition, end in self._ends.items())
+        is_same = "" in (self.topic_id, report.topic_id) or report.topic_id == self.topic_id
+        return is_same and all(report.places.get(partition, 0) >= end for partition, end in self._ends.items())

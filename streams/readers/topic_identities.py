@@ -8,7 +8,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from streams.connection.rights import Right, describe_missing
-from streams.readers.log_reader import LogReadError
+from streams.readers.log_reader import LogReadError, reader
+from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.identity import TopicIdentity, identify_topics
 
@@ -27,6 +28,16 @@ class UnknownTopicError(LogReadError):
         """Name the topic."""
         super().__init__(f"Topic {topic} does not exist; `playfold topics verify` checks all topics.")
         self.topic = topic
+
+
+async def present_id(settings: Settings, name: str) -> str:
+    """Return the id of a topic, on a connection of its own.
+
+    Raises:
+        LogReadError: The topic does not exist, a right on it is missing, or Kafka does not answer.
+    """
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+        return (await read_identities(consumer, [name], settings.kafka))[name].topic_id
 
 
 async def read_identities(

@@ -10,6 +10,7 @@ from streams.readers.broadcast import Broadcast
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
+from tests.kafka.test_topic_identity import remake
 from tests.support.wait import wait_until
 
 Seen = list[tuple[bytes | None, bytes | None]]
@@ -76,6 +77,34 @@ async def test_every_process_gets_every_record(settings: Settings, names: TopicN
         await wait_until(lambda: all(seen))
 
     assert ([(b"serving", b"1")], [(b"serving", b"1")]) == seen
+
+
+async def test_a_topic_that_was_made_again_is_read_from_its_beginning(
+    settings: Settings, names: TopicNames, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also if it has as many records as were read of the old one; places are of the new one then."""
+    seen, remade = list[bytes | None](), list[bytes | None]()
+    await announce(settings, names.generations, b"1", b"2")
+    following = Broadcast(
+        settings.kafka,
+        names.generations,
+        lambda _key, value: seen.append(value),
+        settings.kafka.timeout_s,
+        on_remade=lambda: remade.extend(seen),
+    )
+    async with following:
+        former_id = following.topic_id
+        await asyncio.to_thread(remake, settings, names.generations)
+        await announce(settings, names.generations, b"3", b"4")
+        await wait_until(lambda: following.topic_id != former_id)
+        await wait_until(lambda: seen[-2:] == [b"3", b"4"])
+        await announce(settings, names.generations, b"5")
+        await wait_until(lambda: seen[-1] == b"5")
+        await wait_until(lambda: following.places == {0: 3})
+
+    assert former_id
+    assert [b"1", b"2"] == remade[:2]
+    assert 1 == caplog.messages.count("topic_remade")
 
 
 async def test_a_missing_topic_is_said_at_start(settings: Settings) -> None:

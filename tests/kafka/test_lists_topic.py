@@ -1,7 +1,11 @@
 """The topic of lists deleted and made again: workers publish every list again by themselves."""
 
 import asyncio
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 
 import numpy as np
 import pytest
@@ -11,17 +15,22 @@ from jobs.doctor.doctor import Doctor
 from jobs.user_requests.send import send_and_wait
 from state.keys import LISTS_KEY
 from state.users.lists_topic import ListsTopic, read_lists_topic
+from state.users.record import plays_of
 from streams.messages.events import Forget, Hide
+from streams.outbox import Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.test_topic_identity import remake
-from tests.support.made_up import made_up_factors, publish
+from tests.support.changelog import read_history
+from tests.support.made_up import made_up_factors, produce_plays, publish
 from tests.support.plays import play_record
 from tests.support.topics import READY_S, await_folded, lists, send, values, worker
 from tests.support.wait import block_until
 
 USERS, ITEMS, FACTORS, GROUP = 1200, 50, 8, 10
+PLAYING = range(20, 30)
+"""Listeners that play all the time."""
 REPUBLISHED_S = 40.0
 
 
@@ -91,6 +100,45 @@ def test_lists_come_back_under_a_running_worker(small: Settings, names: TopicNam
         send(small, [play_record("u3", "i9")])
         await_folded(small)
     assert USERS - 1 == len(lists(small))
+
+
+@contextmanager
+def plays_flowing(settings: Settings) -> Iterator[list[int]]:
+    """Send plays of ten listeners until the block ends; yields how many, once that is over."""
+    stop, n_sent = threading.Event(), list[int]()
+
+    async def produce() -> None:
+        async with Outbox(settings.kafka) as outbox:
+            for number in count():
+                if stop.is_set():
+                    n_sent.append(number * len(PLAYING))
+                    return
+                plays = [play_record(f"u{user}", f"i{(user + number) % ITEMS}") for user in PLAYING]
+                await produce_plays(outbox, settings, plays)
+                await asyncio.sleep(0.02)
+
+    thread = threading.Thread(target=lambda: asyncio.run(produce()))
+    thread.start()
+    try:
+        yield n_sent
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_plays_go_on_while_lists_come_back(small: Settings, names: TopicNames) -> None:
+    """Each counts once, also those whose lists were on their way to the topic that was deleted."""
+    with worker(small) as process:
+        play_all(small)
+        with plays_flowing(small) as n_sent:
+            remake(small, names.recommendations)
+            await_republished(process, small)
+        await_folded(small)
+
+    assert USERS == len(lists(small))
+    records = asyncio.run(read_history(small)).users.values()
+    assert USERS + n_sent[0] == sum(plays_of(value) for value in records)
+    assert n_sent[0] > len(PLAYING)
 
 
 def test_lists_come_back_that_were_lost_while_workers_were_stopped(small: Settings, names: TopicNames) -> None:

@@ -212,3 +212,17 @@ async def test_plays_are_published_in_time(scene: Scene) -> None:
     await running(scene, PUBLISH_S + 1, lambda: scene.play("i3", 30))
 
     assert [["i7", "i21"], ["i3", "i7"]] == [items for _, items in scene.written(0)]
+
+
+async def test_a_topic_that_was_made_again_gets_all_lists(scene: Scene) -> None:
+    """At once, though no list has changed; and once."""
+    ids = {TOPIC: "old"}
+    scene.publisher._present_ids = ids  # noqa: SLF001  as the guard of the topics knows them
+    scene.serve()
+    await scene.publish()
+    ids[TOPIC] = "new"
+    assert scene.publisher._is_outdated()  # noqa: SLF001  so the publisher does not wait for its interval
+
+    assert 2 == await scene.publish()
+    assert 0 == await scene.publish()
+    assert not scene.publisher._is_outdated()  # noqa: SLF001

@@ -411,3 +411,25 @@ async def test_the_ids_of_all_topics_are_known_from_the_start(scene: Scene) -> N
     assert f"{NAMES.recommendations}-id" == scene.guard.present_ids[NAMES.recommendations]
     assert "new-id" == await scene.guard.identify(NAMES.recommendations)
     assert 7 == await scene.guard.end_of(NAMES.recommendations, 1)
+
+
+async def test_an_earlier_id_is_of_a_broker_that_is_behind(scene: Scene) -> None:
+    """Kafka never gives it again."""
+    for topic_id in ("old", "new", "old"):
+        scene.cluster.ids[NAMES.recommendations] = topic_id
+        await scene.guard._check_partitions()  # noqa: SLF001  one turn of the watch
+
+    assert "new" == scene.guard.present_ids[NAMES.recommendations]
+
+
+@pytest.mark.virtual_time
+async def test_the_topics_of_the_state_are_published_to_a_topic_made_again(scene: Scene) -> None:
+    """Readers would not know them otherwise until the next start."""
+    async with scene.outbox:
+        watching = asyncio.create_task(scene.guard.watch(asyncio.Lock(), scene.write))
+        await asyncio.sleep(5)
+        scene.guard.publish_again()
+        await asyncio.sleep(5)
+        watching.cancel()
+
+    assert 2 == len(scene.outbox.logs[NAMES.generations, 0])

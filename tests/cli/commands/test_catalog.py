@@ -43,6 +43,8 @@ def test_the_result_names_the_workers(loaded: Loaded, said: str) -> None:
 class Unallowed:
     """A watch that may not read reports."""
 
+    topic_id = ""
+
     def expect(self, _partition: int, _last: int) -> None:
         """Expect nothing."""
 
@@ -64,7 +66,11 @@ async def loaded_with(failure: Exception | None, monkeypatch: pytest.MonkeyPatch
             raise failure
         yield 1
 
+    async def present_id(*_: Any) -> str:
+        return "id"
+
     pieces: Iterator[Any] = iter(())
+    monkeypatch.setattr(catalog, "present_id", present_id)
     monkeypatch.setattr(catalog, "watching", watching)
     monkeypatch.setattr(catalog, "Outbox", lambda kafka, _: MemoryOutbox(kafka))
     monkeypatch.setattr(catalog, "send_items", send_items)

@@ -228,6 +228,32 @@ async def records_of(settings: Settings, topic: str) -> dict[bytes, bytes]:
     return latest
 
 
+def test_the_generation_in_service_is_announced_again(online: Settings) -> None:
+    """Its related items are on their topic, too: both topics may have been made again."""
+    serve(online, FIRST)
+
+    assert f"Generation {FIRST} is announced, and its related items are published.\n" == run("announce").stdout
+
+    assert FIRST == serving(online)
+    assert 40 == len(asyncio.run(records_of(online, topic_names(online).related_items)))
+
+
+def test_without_an_announcement_the_newest_generation_is_announced(
+    online: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was rejected is not; another one can be named."""
+    with monkeypatch.context() as patched:
+        patched.setenv("PLAYFOLD_GENERATION_STORE", str(tmp_path / "empty"))
+        assert "The store has no generation that may serve: run `playfold retrain`." == said("announce")
+    run("announce")
+    newest = serving(online)
+    run("announce", FIRST)
+
+    assert SECOND == newest
+    assert FIRST == serving(online)
+    assert f"Generation {THIRD} was rejected: Because. Name another one." == said("announce", THIRD)
+
+
 def test_a_rollback_refuses_what_may_not_serve(online: Settings, store: GenerationStore) -> None:
     """Rejected, damaged, missing, in service already, or nothing there: a sentence each, and nothing is announced."""
     nobody = "No generation is in service, so there is none before it: name a generation."
@@ -246,7 +272,7 @@ def test_a_rollback_refuses_what_may_not_serve(online: Settings, store: Generati
 @pytest.mark.processes
 def test_without_kafka_nothing_is_rolled_back_or_removed(offline: GenerationStore) -> None:
     """What serves has to be known first."""
-    for command in ("rollback", "prune"):
+    for command in ("rollback", "announce", "prune"):
         assert said(command).startswith("No Kafka broker answered at ")
 
     assert 3 == len(offline.manifests())

@@ -35,6 +35,18 @@ def test_a_worker_is_ready_when_it_is_past_every_expected_record() -> None:
     assert 2 == watch.n_waiting
 
 
+@pytest.mark.parametrize(("reported", "n_ready"), [("old", 0), ("present", 1), ("", 1)])
+def test_places_in_a_topic_that_was_deleted_do_not_count(reported: str, n_ready: int) -> None:
+    """They may be behind every expected record; a worker of an older version reports no id."""
+    watch = CatalogWatch()
+    watch.topic_id = "present"
+    watch.begin({"a": (pulse_of("a", catalog_places={0: 5_000}, catalog_id=reported), 0.0)})
+    watch.expect(0, 9)
+
+    assert n_ready == watch.n_ready
+    assert bool(n_ready) != watch.is_awaiting
+
+
 def test_a_worker_that_has_ended_is_not_awaited() -> None:
     """It reads the catalog when it starts again."""
     watch = watch_of(("a", {0: 10, 1: 4}, 0), ("b", {}, LIVE_S + 1))
