@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jobs.announcement import announced
+from jobs.doctor.damaged_records import DamagedRecords
 from jobs.doctor.finding import Issue
 from jobs.doctor.probes import probe_generation
 from jobs.retraining.related import relate
@@ -59,7 +60,7 @@ def test_announcements_go_on_after_their_topic_was_made_again(small: Settings, n
 
         block_until(lambda: asyncio.run(latest_state_topics(small)) is not None, 20)
         assert asyncio.run(announced(small)) is None
-        issue = probe_generation(small)
+        issue = probe_generation(small, DamagedRecords())
         output = run(small, "generations", "announce")
         announcement = asyncio.run(announced(small))
         second = generation(small, seed=2)
