@@ -1,10 +1,9 @@
 """The app: every route, behind the guard."""
 
-from importlib.metadata import version
-
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from streams.messages.records import CONTRACT_VERSION
 from web.live.page import PageRoutes
 from web.parts import GatewayParts
 from web.routes.fast_lists import FastLists
@@ -31,7 +30,7 @@ def create_api(parts: GatewayParts, access: Access) -> FastAPI:
     """Return the routes without the guard."""
     app = FastAPI(
         title="playfold",
-        version=version("playfold"),
+        version=CONTRACT_VERSION,
         description=DESCRIPTION,
         docs_url=None,  # their pages load files from elsewhere
         redoc_url=None,

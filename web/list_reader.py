@@ -202,7 +202,7 @@ def _why_empty(recommendations: Recommendations, wanted: Wanted) -> str:
 def _picked(recommendations: Recommendations, positions: Sequence[int]) -> Iterator[tuple[str, list[Any]]]:
     for name in _PARALLEL:
         column = getattr(recommendations, name)
-        yield name, [column[at] for at in positions] if column else column
+        yield name, [column[at] for at in positions if at < len(column)]  # reasons are those of the first items
 
 
 def encode(recommendations: Recommendations, *, reflected: bool | None, why: str | None = None) -> bytes:

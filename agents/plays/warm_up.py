@@ -91,6 +91,7 @@ def _generation() -> Generation:
     return Generation(
         manifest=manifest,
         item_ids=np.array(item_ids, object),
+        item_ids_text=np.frombuffer(msgspec.json.encode(item_ids), np.uint8),
         item_keys=keys,
         key_order=np.argsort(keys).astype(np.int32),
         item_factors=factors,

@@ -62,6 +62,8 @@ def recommend(
             typer.echo(head(recommendations, time.time_ns() // 1_000_000))
             named = [*recommendations.items, *chain.from_iterable(recommendations.because)]
             Console().print(show_list(recommendations, asyncio.run(titles_of(named, read_settings()))))
+            if more := more_reasons(recommendations):
+                typer.echo(more)
 
 
 async def _list_of(user: str, settings: Settings) -> Recommendations:
@@ -90,19 +92,27 @@ def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> N
 
 
 def show_list(recommendations: Recommendations | SessionList, titles: Mapping[str, str]) -> Table:
-    """Return a list as a table, best first, with the first reason of each item where it is explained."""
+    """Return a list as a table, best first, with the first reason of each item that the list explains."""
     reasons = first_reasons(recommendations, titles) if isinstance(recommendations, Recommendations) else []
     scores = [f"{score:.4g}" for score in recommendations.scores]
     return table_of_items(recommendations.items, titles, "score", scores, reasons)
 
 
 def first_reasons(recommendations: Recommendations, titles: Mapping[str, str]) -> list[str]:
-    """Return the play that adds most to each item's score, with its share; empty if no play adds."""
-    because = recommendations.because
-    parts = zip(recommendations.scores, because, recommendations.because_scores, strict=bool(because))
+    """Return the play that adds most to each explained item's score, with its share; empty if no play adds."""
+    parts = zip(recommendations.scores, recommendations.because, recommendations.because_scores, strict=False)
     return [
         _first_reason(score, [titles.get(name, name) for name in played], shares) for score, played, shares in parts
     ]
+
+
+def more_reasons(recommendations: Recommendations) -> str:
+    """Return how to get the reasons that a list leaves out; empty if it leaves out none."""
+    n = len(recommendations.because)
+    if not 0 < n < len(recommendations.items):
+        return ""
+    first = "item" if n == 1 else f"{n} items"
+    return f"The list explains its first {first}. `playfold explain {recommendations.user_id} ITEM` explains any other."
 
 
 def _first_reason(score: float, played: list[str], shares: list[float]) -> str:

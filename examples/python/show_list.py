@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from itertools import zip_longest
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -46,8 +47,8 @@ def choose_list(user: str) -> tuple[str, list[tuple[str, str | None]]]:
     now_ms = time.time() * 1000
     latest = lists.get(user)
     if latest and now_ms < latest["expires_at_ms"]:
-        reasons = [because[0] if because else None for because in latest["because"]] or [None] * len(latest["items"])
-        entries = list(zip(latest["items"], reasons, strict=True))
+        reasons = [because[0] if because else None for because in latest["because"]]  # of the first items only
+        entries = list(zip_longest(latest["items"], reasons))
         return latest["kind"], [entry for entry in entries if is_available(entry[0], now_ms)]
     overall = [value for (kind, _), value in popular.items() if kind == "all" and value]
     newest = max(overall, key=lambda value: value["made_at_ms"])["items"] if overall else []

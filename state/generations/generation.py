@@ -26,12 +26,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Counts, Floats, Keys, Rows, as_kernel_array
+from model.arrays import Codes, Counts, Floats, Keys, Rows, as_kernel_array
 from model.fixed_items import FixedItems
 from model.key_index import KeyIndex
 from state.errors import GenerationError
 from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
 from state.generations.revision import Revision, open_revision
+from state.json_strings import JsonStrings, json_strings
 from state.keys import MARK, generation_key, item_key
 from state.storage.checksums import checksum, missing_file, verify_file_set, verify_files
 from state.storage.files import fsync_folder, write_file
@@ -58,6 +59,7 @@ class Generation:
 
     manifest: Manifest
     item_ids: NDArray[np.object_]
+    item_ids_text: Codes  # the ids as their file has them
     item_keys: Keys
     key_order: Rows
     item_factors: Floats
@@ -96,13 +98,18 @@ class Generation:
         return as_kernel_array(self.item_keys & np.uint64(MARK), np.uint32)
 
     @cached_property
+    def json_ids(self) -> JsonStrings:
+        """Return the item ids as JSON strings, by row: parts of the mapped file."""
+        return json_strings(self.item_ids_text, len(self.item_ids))
+
+    @cached_property
     def _key_index(self) -> KeyIndex:
         return KeyIndex.of(self.item_keys[self.key_order], self.key_order)
 
     def with_revision(self, revision: Revision) -> "Generation":
         """Return this generation with another revision; computed arrays are shared."""
         other = replace(self, revision=revision)
-        computed = ("key", "fixed_items", "marks", "popular_order", "_key_index")
+        computed = ("key", "fixed_items", "marks", "popular_order", "json_ids", "_key_index")
         vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
         return other
 
@@ -213,8 +220,9 @@ def open_generation(folder: Path, revision: int | None = None) -> Generation:
     """
     manifest = verify_base(folder)
     arrays: dict[str, Any] = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
-    item_ids = np.array(msgspec.json.decode((folder / ITEM_IDS).read_bytes(), type=list[str]), dtype=object)
-    base = Generation(manifest=manifest, item_ids=item_ids, **arrays)
+    text = np.asarray(np.memmap(folder / ITEM_IDS, np.uint8, mode="r"))
+    item_ids = np.array(msgspec.json.decode(text.data, type=list[str]), dtype=object)
+    base = Generation(manifest=manifest, item_ids=item_ids, item_ids_text=text, **arrays)
     return base.with_revision(_open_revision(folder, base, revision))
 
 

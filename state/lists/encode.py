@@ -1,18 +1,18 @@
 """Lists encoded as recommendations."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import orjson
 
-from model.arrays import Rows
-from state.generations.generation import Generation
-from state.lists.build import Lists, kinds_of
+from model.arrays import Starts
+from state.json_strings import JsonStrings, json_strings
+from state.lists.build import Lists
 from state.lists.context import ListContext
-from state.lists.explain_lists import Because, explain_lists
+from state.lists.explain_lists import Extent, explain_lists
+from state.lists.list_text import ListHeads, ListReasons, write_lists
 from state.lists.publish_policy import REASONS, Publishing
 from state.users.record_batch import UserRecords
-from streams.positions import epoch_of, offset_of
 from streams.settings import Settings
 
 
@@ -24,7 +24,8 @@ class ListEncoder:
 
     def __init__(self, settings: Settings, *, private: bool = False) -> None:
         """Read from the settings when lists expire, and how many reasons an item has."""
-        self._because_n = 0 if private else settings.lists.because_n
+        because_n = 0 if private else settings.lists.because_n
+        self._extent = Extent(settings.lists.because_items_n, because_n)
         self._expires_ms = 1000 * (settings.private.expires_s if private else settings.lists.expires_s)
         self._marks = {"private": True} if private else {}
 
@@ -48,68 +49,48 @@ class ListEncoder:
         Returns:
             The message of every due list, by the user's number.
         """
-        generation, header = context.generation, records.header
-        item_ids, kinds = generation.item_ids[lists.rows], kinds_of(lists)
-        lengths = (lists.rows >= 0).sum(axis=1).tolist()
-        positions, plays = header["applied_offset"].tolist(), header["plays"].tolist()
-        because = explain_lists(lists, publishing.due, generation, self._because_n)
-        explained, splits = set(because.users.tolist()), _splits(because, lists.rows[because.users], generation)
-        head = self._head(context)
-        places = [(partition, key) for partition, keys in users.items() for key in keys]
-        messages = {}
-        for number in publishing.due.nonzero()[0].tolist():
-            (partition, key), n = places[number], lengths[number]
-            messages[number] = orjson.dumps(
-                {
-                    "user_id": key.decode(),
-                    "kind": kinds[number],
-                    **head,
-                    "partition": partition,
-                    "offset": offset_of(positions[number]),
-                    **_epoch_field(positions[number]),
-                    "plays": plays[number],
-                    "reason": REASONS[publishing.reasons[number]],
-                    "items": item_ids[number, :n].tolist(),
-                    "scores": lists.scores[number, :n],
-                    **(next(splits) if number in explained else _NOTHING),
-                },
-                option=orjson.OPT_SERIALIZE_NUMPY,
-            )
-        return messages
+        generation, numbers = context.generation, publishing.due.nonzero()[0]
+        if not len(numbers):
+            return {}
+        because = explain_lists(lists, publishing.due, generation, self._extent)
+        explained = np.zeros(len(lists.rows), np.bool_)
+        explained[because.users] = True
+        reasons = ListReasons(explained[numbers], because.rows, because.shares, because.rest)
+        best = lists.rows[numbers], lists.scores[numbers]
+        heads = _heads(users, records, lists, publishing, numbers)
+        written = write_lists(self._shared(context), heads, generation.json_ids, best, reasons)
+        return dict(zip(numbers.tolist(), written, strict=True))
 
-    def _head(self, context: ListContext) -> dict[str, Any]:
-        """Return the fields that all lists of a batch share."""
-        return {
+    def _shared(self, context: ListContext) -> bytes:
+        """Return the fields that all lists of a batch share, behind a comma."""
+        shared = {
             "generation": context.generation.id,
             "revision": context.generation.revision.number,
             "made_at_ms": context.now_ms,
             "expires_at_ms": context.now_ms + self._expires_ms,
             **self._marks,
         }
+        return b"," + orjson.dumps(shared)[1:-1]
 
 
-def _epoch_field(position: int) -> dict[str, int]:
-    """Return the field of a list's epoch, which is left out in epoch 0."""
-    epoch = epoch_of(position)
-    return {"epoch": epoch} if epoch else {}
+def _heads(
+    users: Mapping[int, Sequence[bytes]], records: UserRecords, lists: Lists, publishing: Publishing, due: Starts
+) -> ListHeads:
+    """Return the fields of due lists that differ from list to list."""
+    partitions = np.repeat(np.array(list(users), np.int64), [len(keys) for keys in users.values()])
+    every = [key.decode() for keys in users.values() for key in keys]
+    numbers = np.empty((len(due), 5), np.int64)
+    numbers[:, 0] = lists.personal[due] + lists.blended[due].astype(np.int8)
+    numbers[:, 1] = partitions[due]
+    numbers[:, 2] = records.header["applied_offset"][due]
+    numbers[:, 3] = records.header["plays"][due]
+    numbers[:, 4] = len(_KINDS) + publishing.reasons[due]
+    return ListHeads(_strings([every[number] for number in due.tolist()]), _WORDS, numbers)
 
 
-_NOTHING: dict[str, Any] = {"because": [], "because_scores": [], "because_rest": []}
+def _strings(texts: Sequence[str]) -> JsonStrings:
+    return json_strings(np.frombuffer(orjson.dumps(texts), np.uint8), len(texts))
 
 
-def _splits(because: Because, listed: Rows, generation: Generation) -> Iterator[dict[str, Any]]:
-    """Yield the fields with the split scores of every explained list, whose item rows are given.
-
-    The lists are made one at a time, since so many lists at once would trigger the garbage collector repeatedly.
-    """
-    ids = generation.item_ids[because.rows]
-    counts, lengths = (because.rows >= 0).sum(axis=2), (listed >= 0).sum(axis=1).tolist()
-    full = ((counts == because.rows.shape[2]) | (listed < 0)).all(axis=1).tolist()
-    for place, n in enumerate(lengths):
-        names: list[Any] = ids[place, :n].tolist()
-        shares: Iterable[Any] = because.shares[place, :n]
-        if not full[place]:  # a listener with fewer plays than an item may have reasons
-            lengths_of = counts[place, :n].tolist()
-            names = [every[:k] for every, k in zip(names, lengths_of, strict=True)]
-            shares = [every[:k] for every, k in zip(shares, lengths_of, strict=True)]
-        yield {"because": names, "because_scores": shares, "because_rest": because.rest[place, :n]}
+_KINDS = "popular", "personal", "blended"
+_WORDS = _strings([*_KINDS, *REASONS])

@@ -3,25 +3,33 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows, Starts
+from model.arrays import Flags, Floats, Rows, Starts
 from model.explain import explain
 from state.generations.generation import Generation
 from state.lists.build import Lists
 
 
 class Because(NamedTuple):
-    """The reasons of the explained lists of a group, by descending absolute share."""
+    """The reasons of the first items of the explained lists of a group, by descending absolute share."""
 
     users: Starts  # (n,), the users with an explained list, ascending
-    rows: Rows  # (n, list_n, m), item rows of the listener's plays; -1 where fewer have a share
-    shares: Floats  # (n, list_n, m), the share of each in the item's score
-    rest: Floats  # (n, list_n), the score without those shares
+    rows: Rows  # (n, items_n, m), item rows of the listener's plays; -1 where fewer have a share
+    shares: Floats  # (n, items_n, m), the share of each in the item's score
+    rest: Floats  # (n, items_n), the score without those shares
 
 
-def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generation, because_n: int) -> Because:
-    """Find the reasons of the chosen lists; one that is not personal has none.
+class Extent(NamedTuple):
+    """How much of a list is explained."""
+
+    items_n: int
+    """First items that have reasons."""
+    because_n: int
+    """Most reasons of an item."""
+
+
+def explain_lists(lists: Lists, chosen: Flags, generation: Generation, extent: Extent) -> Because:
+    """Find the reasons of the first items of the chosen lists; a list that is not personal has none.
 
     The rest has the shares of all other plays, the error of the solver (at most 1e-5 of the score), and in a blended
     list the popular part. So shares and rest sum to the published score.
@@ -30,15 +38,16 @@ def explain_lists(lists: Lists, chosen: NDArray[np.bool_], generation: Generatio
         lists: Lists of a group of users.
         chosen: The lists to explain, shape (n_users,).
         generation: The generation of the lists.
-        because_n: Most reasons of an item; 0 explains nothing.
+        extent: How much is explained; nothing if one of the two is 0.
     """
-    users = np.flatnonzero(chosen & lists.personal & (because_n > 0))
+    items_n, because_n = min(extent.items_n, lists.rows.shape[1]), extent.because_n
+    users = np.flatnonzero(chosen & lists.personal & (because_n > 0 and items_n > 0))
     if not len(users):
-        shape = 0, lists.rows.shape[1], because_n
+        shape = 0, items_n, because_n
         nothing = np.zeros(shape, np.float32)
         return Because(users, nothing.astype(np.int32), nothing, nothing.sum(axis=2))
-    listed = lists.rows[users]
+    listed = lists.rows[users, :items_n]
     entries, shares, _ = explain(lists.equations, generation.fixed_items, users, listed, because_n)
     rows = np.where(entries >= 0, lists.equations.terms.rows[entries], np.int32(-1))
-    open_ = lists.scores[users] - shares.sum(axis=2, dtype=np.float64)
+    open_ = lists.scores[users, :items_n] - shares.sum(axis=2, dtype=np.float64)
     return Because(users, rows, shares, np.where(listed >= 0, open_, 0).astype(np.float32))

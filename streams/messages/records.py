@@ -7,14 +7,17 @@ from msgspec import Meta
 
 from streams.messages.fields import EpochMs, ItemId, Moment, Text, UserId
 
+CONTRACT_VERSION = "0.2.0"
+"""The version of all messages and of the gateway's answers. The second number rises if a reader may have to change."""
 ALL_KINDS = "all"
 """The key of the popular list of items of all kinds; a kind with this name has no separate list."""
 
 
 class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
-    """A listener's list, best item first; `items`, `scores` and, in an explained list, `because...` are parallel.
+    """A listener's list, best item first; `items` and `scores` are parallel, and `because...` to their beginning.
 
-    A score is the exact sum of the contributions of plays: `sum(because_scores[i]) + because_rest[i] = scores[i]`.
+    The first `len(because)` items are explained. Each of their scores is the exact sum of the contributions of plays:
+    `sum(because_scores[i]) + because_rest[i] = scores[i]`.
     """
 
     user_id: UserId
@@ -57,17 +60,22 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
     because: Annotated[
         list[list[str]],
         Meta(
-            description="For each item the played items with the largest contributions to its score, positive or "
-            "negative, at most `because_n`; empty if the list is popular or not explained."
+            description="For each of the first items, at most `because_items_n`, the played items with the largest "
+            "contributions to its score, positive or negative, at most `because_n`. It may be shorter than `items`, "
+            "and is empty if the list is popular or not explained. The gateway explains the other items on request: "
+            "`GET /v1/users/{user_id}/because/{item_id}`."
         ),
     ] = []
     because_scores: Annotated[
         list[list[float]],
-        Meta(description="Their contributions to the score of the item, the largest first."),
+        Meta(description="Their contributions to the score of the item, the largest first; parallel to `because`."),
     ] = []
     because_rest: Annotated[
         list[float],
-        Meta(description="For each item the contribution of all other plays; `blended`: plus its popular part."),
+        Meta(
+            description="For each explained item the contribution of all other plays; `blended`: plus its popular "
+            "part; parallel to `because`."
+        ),
     ] = []
     private: Annotated[
         bool | msgspec.UnsetType,

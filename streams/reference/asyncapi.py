@@ -1,13 +1,13 @@
 """Write the topics as AsyncAPI 3.0, from structs and declared topics: `python -m streams.reference.asyncapi`."""
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
+from streams.messages.records import CONTRACT_VERSION
 from streams.reference.channels import BINARY, CHANNELS, Channel, Operation
 from streams.reference.examples import EXAMPLES, Example
 from streams.reference.schemas import RECORDS
@@ -45,7 +45,7 @@ def document() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "playfold",
-            "version": version("playfold"),
+            "version": CONTRACT_VERSION,
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },

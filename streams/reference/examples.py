@@ -41,8 +41,8 @@ _LIST = Recommendations(
     reason="changed",
     made_at_ms=MADE_AT_MS,
     expires_at_ms=MADE_AT_MS + WEEK_MS,
-    items=["song-12", "song-3"],
-    scores=[0.75, 0.5],
+    items=["song-12", "song-3", "song-8"],
+    scores=[0.75, 0.5, 0.25],
     because=[["song-7", "song-9"], ["song-9"]],
     because_scores=[[0.5, 0.125], [0.375]],
     because_rest=[0.125, 0.125],
@@ -51,7 +51,7 @@ _PRIVATE = msgspec.structs.replace(
     _LIST, reason="first", plays=58, offset=41_902, expires_at_ms=MADE_AT_MS + 600_000, private=True
 )
 _POPULAR = msgspec.structs.replace(
-    _LIST, kind="popular", reason="first", plays=1, scores=[913.5, 874.25], because=[], because_scores=[],
+    _LIST, kind="popular", reason="first", plays=1, scores=[913.5, 874.25, 801.5], because=[], because_scores=[],
     because_rest=[],
 )  # fmt: skip
 _OWN = ListQuality(

@@ -47,8 +47,17 @@ class ListSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = 0
     because_n: Annotated[
         int,
-        Meta(ge=0, le=5, description="Most played items that explain each item of a list; 0: lists are not explained."),
+        Meta(ge=0, le=5, description="Most played items that explain an item of a list; 0: lists are not explained."),
     ] = 3
+    because_items_n: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Number of first items of a list that are explained; 0: lists are not explained. "
+            "`playfold explain` and the gateway explain every other item on request.",
+        ),
+    ] = 10
     heartbeat_s: Annotated[
         int, Meta(ge=1, description="Seconds of event time after which an unchanged list is published again.")
     ] = field(default=86_400, name="list_heartbeat_s")

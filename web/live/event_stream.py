@@ -82,9 +82,9 @@ class LiveStream:
 
     def _reasons(self, held: Recommendations, at: int) -> Iterator[dict[str, Any]]:
         score = held.scores[at]
-        for played, share in (
-            zip(held.because[at], held.because_scores[at], strict=True) if held.because and score > 0 else ()
-        ):
+        if at >= len(held.because) or score <= 0:
+            return
+        for played, share in zip(held.because[at], held.because_scores[at], strict=True):
             item = self._parts.search.of(played)
             yield {"item_id": played, "title": item.title, "share": max(-1.0, min(1.0, share / score))}
 

@@ -83,12 +83,13 @@ class ListenerRoutes:
     async def because(self, user_id: UserId, item_id: ItemId, *, whole: Whole = False) -> Response:
         """Return the plays that make up an item's score.
 
-        Without `full` it answers at once, from the listener's list, if the item is in it; else every play is named.
+        Without `full` it answers at once, from the listener's list, if the list explains the item; else every play is
+        named.
         """
         if not self._parts.caught_up:
             raise not_ready(self._parts.follower.left)
         held = self._parts.lists.held(user_id)
-        if not whole and held is not None and held.because and item_id in held.items:
+        if not whole and held is not None and item_id in held.items[: len(held.because)]:
             return as_json(by_list(held, item_id))
         async with self._turn():
             try:
@@ -134,7 +135,7 @@ class ListenerRoutes:
 
 
 def by_list(held: Recommendations, item_id: str) -> BecauseAnswer:
-    """Return the reasons that a list names for one of its items."""
+    """Return the reasons that a list names for one of its explained items."""
     at = held.items.index(item_id)
     named = zip(held.because[at], held.because_scores[at], strict=True)
     return BecauseAnswer(

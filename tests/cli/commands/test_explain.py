@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands.explain import head, show_shares
-from cli.commands.recommend import show_list
+from cli.commands.recommend import more_reasons, show_list
 from state.lists.explain_score import Explanation, Share
 from streams.messages.records import Recommendations
 
@@ -85,6 +85,19 @@ def test_a_list_shows_the_first_reason_of_each_item() -> None:
     )
     popular = msgspec.structs.replace(LIST, because=[], because_scores=[], because_rest=[])
     assert [["1", "a", "0.5"], ["2", "b", "0.4"], ["3", "c", "0.3"]] == printed(show_list(popular, {}))
+
+
+def test_items_behind_the_explained_ones_have_an_empty_reason() -> None:
+    """And one sentence says how to get theirs; a list that is explained whole, or not at all, needs none."""
+    first = msgspec.structs.replace(LIST, because=[["x", "y"]], because_scores=[[0.4, 0.1]], because_rest=[0.0])
+    popular = msgspec.structs.replace(LIST, because=[], because_scores=[], because_rest=[])
+
+    assert [["1", "a", "0.5", "x (80%)"], ["2", "b", "0.4", ""], ["3", "c", "0.3", ""]] == printed(show_list(first, {}))
+    assert "The list explains its first item. `playfold explain ann ITEM` explains any other." == more_reasons(first)
+    two = msgspec.structs.replace(LIST, because=LIST.because[:2])
+    assert "The list explains its first 2 items. `playfold explain ann ITEM` explains any other." == more_reasons(two)
+    assert "" == more_reasons(LIST)
+    assert "" == more_reasons(popular)
 
 
 def test_a_reason_has_its_title() -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
 
+from state.lists import list_text
 from state.lists.context import ListContext
 from state.lists.encode import ListEncoder
 from state.lists.publish_policy import Publishing, Reason
@@ -57,7 +59,7 @@ def test_a_list_travels_as_its_record(tmp_path: Path) -> None:
 
 
 def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
-    """The shares of the listener's plays, largest first, and the rest sum to each score; fewer plays, fewer reasons."""
+    """The shares of the listener's plays, largest first, and the rest sum to each explained score."""
     generation = make_generation(tmp_path)
     records = unpacked(listener(3, 14, 15, 9, 26), listener(9, 5), UserRecord(), listener(1, 2, 3, 4))
     lists = build_lists(records, generation, settings_with(list_n=12, popular_blend=0))
@@ -69,11 +71,12 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
     assert {0, 1, 2} == set(sent)
     for number, played in ((0, {"i3", "i14", "i15", "i9", "i26"}), (1, {"i9", "i5"})):
         made = sent[number]
-        assert [min(3, len(played))] * 12 == [len(names) for names in made.because]
+        assert 12 == len(made.items)
+        assert [min(3, len(played))] * 10 == [len(names) for names in made.because]
         assert {name for names in made.because for name in names} <= played
         assert all(len(set(names)) == len(names) for names in made.because)
         sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
-        np.testing.assert_allclose(made.scores, sums, rtol=1e-6)
+        np.testing.assert_allclose(made.scores[:10], sums, rtol=1e-6)
     assert max(map(abs, sent[1].because_rest)) < 1e-5
     assert "popular" == sent[2].kind
     assert [] == sent[2].because
@@ -93,14 +96,15 @@ def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
     made = msgspec.json.decode(messages[0], type=Recommendations)
     sums = [sum(shares) + rest for shares, rest in zip(made.because_scores, made.because_rest, strict=True)]
     assert "blended" == made.kind
-    np.testing.assert_allclose(made.scores, sums, rtol=1e-6)
+    np.testing.assert_allclose(made.scores[:10], sums, rtol=1e-6)
     assert max(map(abs, made.because_rest)) > 0.01
 
 
-def test_a_list_need_not_say_why(tmp_path: Path) -> None:
-    """With `because_n` 0 the fields are empty."""
+@pytest.mark.parametrize("off", ["because_n", "because_items_n"])
+def test_a_list_need_not_say_why(tmp_path: Path, off: str) -> None:
+    """With `because_n` or `because_items_n` 0 the fields are empty."""
     generation = make_generation(tmp_path)
-    records, settings = unpacked(listener(3, 14, 15)), settings_with(list_n=5, because_n=0)
+    records, settings = unpacked(listener(3, 14, 15)), settings_with(list_n=5, **{off: 0})
     lists = build_lists(records, generation, settings)
 
     messages = ListEncoder(settings).encode({0: [b"ann"]}, records, lists, ListContext(generation, 0), published(1, 1))
@@ -110,6 +114,24 @@ def test_a_list_need_not_say_why(tmp_path: Path) -> None:
     assert [] == sent.because
     assert [] == sent.because_scores
     assert [] == sent.because_rest
+
+
+def test_a_warm_worker_compiles_nothing_for_a_list(tmp_path: Path) -> None:
+    """Mapped ids, lists with reasons and without, one list or several: all run in the code that the warm-up compiled."""
+    list_text.warm_up()
+    kernel = list_text._write  # noqa: SLF001
+    compiled = len(kernel.signatures)
+    generation = make_generation(tmp_path)
+    records = unpacked(listener(3, 14, 15), UserRecord())
+    lists = build_lists(records, generation, settings_with(list_n=5))
+
+    for settings in (SETTINGS, settings_with(because_n=0)):
+        for n_due in (1, 2):
+            ListEncoder(settings).encode(
+                {0: [b"ann", b"new"]}, records, lists, ListContext(generation, 0), published(2, n_due)
+            )
+
+    assert compiled == len(kernel.signatures)
 
 
 def test_nobody_due_is_no_message(tmp_path: Path) -> None:

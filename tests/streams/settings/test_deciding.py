@@ -20,7 +20,7 @@ NOT_DECIDING = {
     "private": {"private_sessions_max", "private_plays_max", "private_s", "private_expires_s"},
     "lists": {
         "list_n", "list_change_n", "list_overlap_min", "list_score_change", "debounce_ms", "known_items",
-        "repeat_after_plays", "because_n", "list_heartbeat_s", "list_expires_s",
+        "repeat_after_plays", "because_n", "because_items_n", "list_heartbeat_s", "list_expires_s",
     },
     "popularity": {"popular_blend", "blend_items_max", "popular_publish_s"},
     "ranking": {"rank", "probe_share", "recall_floor"},

@@ -105,6 +105,15 @@ async def test_a_list_without_reasons_is_explained_by_the_plays(tmp_path: Path) 
     assert (await ask(scene, "/v1/users/ann/because/i1")).json()["whole"]
 
 
+async def test_an_item_behind_the_explained_ones_is_explained_by_the_plays(tmp_path: Path) -> None:
+    """The list answers for its first items, the listener's plays for the others."""
+    scene = await make_scene(tmp_path, operations(explain=explained))
+    scene.put_list(made_list(because=[["of-i1"]], because_scores=[[0.5]], because_rest=[0.5]))
+
+    assert not (await ask(scene, "/v1/users/ann/because/i1")).json()["whole"]
+    assert (await ask(scene, "/v1/users/ann/because/i2")).json()["whole"]
+
+
 async def test_what_cannot_be_explained_is_said(scene: Scene) -> None:
     """404 with the sentence."""
     response = await ask(scene, "/v1/users/ann/because/i1")

@@ -81,6 +81,25 @@ async def test_a_list_is_cut_to_what_was_asked_for(scene: Scene, query: dict[str
         assert [whole[name][at] for at in places] == recommendations[name]
 
 
+async def test_reasons_stay_with_their_items(scene: Scene) -> None:
+    """Where a list explains its first items: an explained item that stays keeps its reasons, the others have none."""
+    scene.put_list(
+        made_list("ann", ["a", "b", "c", "d"], because=[["of-a"], ["of-b"]], because_scores=[[0.5], [0.2]],
+                  because_rest=[0.5, 0.3])
+    )  # fmt: skip
+
+    recommendations = await read(scene, exclude="a")
+    unexplained = await read(scene, exclude="a,b")
+
+    assert ["b", "c", "d"] == recommendations["items"]
+    assert [["of-b"]] == recommendations["because"]
+    assert [[0.2]] == recommendations["because_scores"]
+    assert [0.3] == recommendations["because_rest"]
+    assert ["c", "d"] == unexplained["items"]
+    assert [] == unexplained["because"]
+    assert [] == unexplained["because_rest"]
+
+
 async def test_what_cannot_be_played_now_is_left_out(scene: Scene) -> None:
     """Not yet, or not any more; the rest moves up."""
     scene.put_list(made_list("ann", ["soon", "i1", "over", "i2"]))
