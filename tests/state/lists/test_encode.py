@@ -117,7 +117,7 @@ def test_a_list_need_not_say_why(tmp_path: Path, off: str) -> None:
 
 
 def test_a_warm_worker_compiles_nothing_for_a_list(tmp_path: Path) -> None:
-    """Mapped ids, lists with reasons and without, one list or several: all run in the code that the warm-up compiled."""
+    """Mapped ids, lists with reasons and without, one list or two: all run in the code that the warm-up compiled."""
     list_text.warm_up()
     kernel = list_text._write  # noqa: SLF001
     compiled = len(kernel.signatures)
