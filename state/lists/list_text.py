@@ -97,7 +97,8 @@ def _numbers(*matrices: Floats) -> Numbers:
 @njit
 def _put_string(out: Codes, at: int, strings: JsonStrings, i: int) -> int:
     """Write a string."""
-    return put_part(out, at, strings.text, strings.starts[i], strings.starts[i + 1] - 1)
+    end: int = put_part(out, at, strings.text, strings.starts[i], strings.starts[i + 1] - 1)
+    return end
 
 
 @njit
@@ -143,7 +144,8 @@ def _put_head(out: Codes, at: int, shared: Codes, heads: ListHeads, u: int) -> i
     if position > OFFSET_MASK:
         at = put_whole(out, put(out, at, _EPOCH), position >> OFFSET_BITS)
     at = put_whole(out, put(out, at, _PLAYS), heads.numbers[u, 3])
-    return _put_string(out, put(out, at, _REASON), heads.words, heads.numbers[u, 4])
+    end: int = _put_string(out, put(out, at, _REASON), heads.words, heads.numbers[u, 4])
+    return end
 
 
 @njit
@@ -157,13 +159,14 @@ def _put_reasons(out: Codes, at: int, names: JsonStrings, plays: Rows, numbers: 
     for i in range(n):
         at = _put_close(out, _put_numbers(out, at + 1, numbers, first_share + i * m, _length(plays[i])), at)
     at = put(out, at - (n > 0), _REST)
-    return _put_numbers(out, at, numbers, first_rest, n)
+    end: int = _put_numbers(out, at, numbers, first_rest, n)
+    return end
 
 
 @njit
 def _space(shared: Codes, heads: ListHeads, names: JsonStrings, rows: Rows, plays: Rows, numbers: Numbers) -> int:
     """Return an upper bound of the bytes of all lists."""
-    space = len(rows) * (_FIXED + len(shared) + len(heads.words.text)) + len(heads.users.text) + len(numbers.text)
+    space: int = len(rows) * (_FIXED + len(shared) + len(heads.words.text)) + len(heads.users.text) + len(numbers.text)
     space += 6 * plays.shape[0] * plays.shape[1]  # brackets and commas
     for row in rows.flat:
         space += names.starts[row + 1] - names.starts[row] if row >= 0 else 0

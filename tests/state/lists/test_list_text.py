@@ -35,7 +35,7 @@ def numbers(values: Floats) -> Any:
 
 
 def plain(
-    heads: tuple[Any, ...], users: list[str], ids: list[str], best: tuple[Any, Any], reasons: ListReasons
+    heads: Sequence[Sequence[int]], users: list[str], ids: list[str], best: tuple[Any, Any], reasons: ListReasons
 ) -> list[dict[str, Any]]:
     """Return lists as objects: the plain twin."""
     made, e = [], 0
