@@ -11,7 +11,7 @@ import orjson
 from numba import njit
 
 from model.arrays import Codes, Flags, Floats, Rows, Starts, as_kernel_array
-from state.json_strings import JsonStrings, json_strings
+from state.json_strings import JsonStrings
 from state.lists.json_bytes import WHOLE_BYTES, put, put_part, put_whole
 from streams.positions import OFFSET_BITS, OFFSET_MASK
 
@@ -205,12 +205,3 @@ def _write(
         at += 2
         ends[u] = at
     return out, ends
-
-
-def warm_up() -> None:
-    """Load the kernels of lists as JSON from numba's cache, or compile them."""
-    words = json_strings(np.frombuffer(b'["a"]', np.uint8), 1)
-    heads = ListHeads(words, words, np.zeros((1, 5), np.int64))
-    rows, one = np.zeros((1, 1), np.int32), np.ones((1, 1), np.float32)
-    reasons = ListReasons(np.ones(1, np.bool_), rows[None], one[None], one)
-    write_lists(b",", heads, words, (rows, one), reasons)

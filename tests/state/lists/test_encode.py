@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from state.lists import list_text
 from state.lists.context import ListContext
 from state.lists.encode import ListEncoder
 from state.lists.publish_policy import Publishing, Reason
@@ -114,24 +113,6 @@ def test_a_list_need_not_say_why(tmp_path: Path, off: str) -> None:
     assert [] == sent.because
     assert [] == sent.because_scores
     assert [] == sent.because_rest
-
-
-def test_a_warm_worker_compiles_nothing_for_a_list(tmp_path: Path) -> None:
-    """Mapped ids, lists with reasons and without, one list or two: all run in the code that the warm-up compiled."""
-    list_text.warm_up()
-    kernel = list_text._write  # noqa: SLF001
-    compiled = len(kernel.signatures)
-    generation = make_generation(tmp_path)
-    records = unpacked(listener(3, 14, 15), UserRecord())
-    lists = build_lists(records, generation, settings_with(list_n=5))
-
-    for settings in (SETTINGS, settings_with(because_n=0)):
-        for n_due in (1, 2):
-            ListEncoder(settings).encode(
-                {0: [b"ann", b"new"]}, records, lists, ListContext(generation, 0), published(2, n_due)
-            )
-
-    assert compiled == len(kernel.signatures)
 
 
 def test_nobody_due_is_no_message(tmp_path: Path) -> None:
