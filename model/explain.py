@@ -7,26 +7,22 @@ is 0, has a share of 0: it speaks through A, and shrinks the shares of the plays
 
 All of a user's list is split at once. With `z_j = sqrt(c_j) D y_j`, `h_i = D y_i`, `D = (diag(d) + reg I)^-1/2`, a
 share is `b_j / sqrt(c_j)` times `h_i' (I + Z'Z)^-1 z_j`, a system of the size of a vector, or the same number from
-`Z h_i` solved by `I + Z Z'` (Woodbury), a system of the size of the history. Whichever is smaller is factored.
+`Z h_i` solved by `I + Z Z'` (Woodbury), a system of the size of the history. Whichever is smaller is solved, by
+Gauss's elimination.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
 from model.equations import Equations
 from model.fixed_items import FixedItems
-from model.lapack import spotrf, ssyrk, strsm
+from model.lanes import LANES, subtract
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
-_LANES = 8  # items of a list that one instruction works on; lists are padded to a multiple of it
 _LEAST = np.float32(1e-12)  # confidence in place of none, whose root is divided by: it changes no share by 1e-9 of it
-_LEFT, _RIGHT, _LOWER, _PLAIN, _TURNED = ord("L"), ord("R"), ord("L"), ord("N"), ord("T")  # letters that BLAS knows
-
-Sizes = NDArray[np.int32]
 
 
 class Reasons(NamedTuple):
@@ -115,93 +111,128 @@ def _gather_played(played: Played, u: int, factors: Floats, d: Floats, z: Floats
 
 @njit(fastmath=_FAST, error_model="numpy")
 def _gather_listed(listed: Rows, factors: Floats, d: Floats, h: Floats) -> int:
-    """Write a list's items as `h`, padded with zeros to whole lanes; return how many they are."""
+    """Write a list's items as `h`, zeros for its padding; return how many they are."""
     n = 0
     while n < len(listed) and listed[n] >= 0:
         item = factors[listed[n]]
         for a in range(len(d)):
             h[n, a] = item[a] * d[a]
         n += 1
-    h[n : n + -n % _LANES] = 0
+    h[n:] = 0
     return n
 
 
+@njit(fastmath=_FAST, error_model="numpy")
+def _dot(one: Floats, other: Floats) -> np.float32:
+    """Return the dot product of two vectors."""
+    total = np.float32(0)
+    for a in range(len(one)):
+        total += one[a] * other[a]
+    return total
+
+
 @njit
-def _letters(*letters: int) -> NDArray[np.uint8]:
-    """Return letters as bytes in memory, where BLAS looks for them."""
-    return np.array(letters, np.uint8)
-
-
-@njit(error_model="numpy")
-def _factor(z: Floats, trans: int, matrix: Floats) -> None:
-    """Write the Cholesky factor of `I + Z Z'` (`trans` T) or `I + Z'Z` (N) into `matrix`."""
-    words, ones = _letters(_LOWER, trans), np.array([1, 0], np.float32)
-    n, f, k = np.array([len(matrix), 0], np.int32), np.array([z.shape[1]], np.int32), np.array([len(z)], np.int32)
-    inner = f if trans == _TURNED else k
-    ssyrk(
-        words.ctypes, words[1:].ctypes, n.ctypes, inner.ctypes, ones.ctypes, z.ctypes, f.ctypes,
-        ones[1:].ctypes, matrix.ctypes, n.ctypes,
-    )  # fmt: skip
-    for a in range(len(matrix)):
-        matrix[a, a] += 1
-    spotrf(words.ctypes, n.ctypes, matrix.ctypes, n.ctypes, n[1:].ctypes)
-
-
-@njit(error_model="numpy")
-def _divide(side: int, trans: int, matrix: Floats, b: Floats) -> None:
-    """Solve against a factor, or with `trans` T its transpose, in place; `b` is read column by column, too."""
-    words, one = _letters(side, _LOWER, trans, _PLAIN), np.ones(1, np.float32)
-    shape, n = np.array([b.shape[1], len(b)], np.int32), np.array([len(matrix)], np.int32)
-    strsm(
-        words.ctypes, words[1:].ctypes, words[2:].ctypes, words[3:].ctypes, shape.ctypes, shape[1:].ctypes,
-        one.ctypes, matrix.ctypes, n.ctypes, b.ctypes, shape.ctypes,
-    )  # fmt: skip
-
-
-@njit(error_model="numpy")
-def _relate(z: Floats, h: Floats, space: Floats, x: Floats) -> None:
-    """Compute `x = Z (I + Z'Z)^-1 H'`, or the same as `(I + Z Z')^-1 Z H'`, whichever system is smaller."""
-    n = min(z.shape)
-    matrix = space[: n * n].reshape((n, n))
-    if len(z) < z.shape[1]:
-        _factor(z, _TURNED, matrix)
-        np.dot(z, h.T, x)
-        _divide(_RIGHT, _TURNED, matrix, x)
-        _divide(_RIGHT, _PLAIN, matrix, x)
-    else:
-        _factor(z, _PLAIN, matrix)
-        _divide(_LEFT, _PLAIN, matrix, h)
-        _divide(_LEFT, _TURNED, matrix, h)
-        np.dot(z, h.T, x)
+def _padded(n: int) -> int:
+    """Return a number of lanes that holds `n` numbers."""
+    return n + -n % LANES
 
 
 @njit(fastmath=_FAST, error_model="numpy")
-def _insert(best: Floats, places: Rows, share: Floats, place: Rows) -> None:
-    """Put a share of every item into its place among the best; the one that drops out ends in `share` and `place`."""
-    for t in range(len(best)):
-        held, held_at = best[t], places[t]
-        for i in range(len(share)):
-            more, old, new, old_at, new_at = abs(share[i]) > abs(held[i]), held[i], share[i], held_at[i], place[i]
-            held[i] = new if more else old
-            held_at[i] = new_at if more else old_at
-            share[i] = old if more else new
-            place[i] = old_at if more else new_at
+def _by_plays(z: Floats, h: Floats, system: Floats) -> int:
+    """Write the upper triangle of `I + Z Z'`, and `Z H'` beside it; return the width of a row."""
+    k, first = len(z), _padded(len(z))
+    width: int = first + _padded(len(h))
+    for j in range(k):
+        row = system[j * width : (j + 1) * width]
+        row[:] = 0
+        for i in range(j, k):
+            row[i] = _dot(z[j], z[i])
+        row[j] += 1
+        for i in range(len(h)):
+            row[first + i] = _dot(z[j], h[i])
+    return width
 
 
 @njit(fastmath=_FAST, error_model="numpy")
-def _pick(x: Floats, scale: Floats, at: Rows, best: Floats, places: Rows, total: Floats, share: Floats) -> None:
-    """Find the best shares of every item, and the sum of all; the latest plays, which tend to be large, first."""
-    best[:], places[:], total[:] = 0, -1, 0
-    least, place = best[-1], np.empty(len(share), np.int32)
-    for j in range(len(x) - 1, -1, -1):
-        related, factor, n_more = x[j], scale[j], 0
-        for i in range(len(share)):
-            share[i] = related[i] * factor
-            total[i] += share[i]
-            n_more += abs(share[i]) > abs(least[i])
-        if n_more:
-            place[:] = at[j]
-            _insert(best, places, share, place)
+def _by_factors(z: Floats, h: Floats, gram: Floats, system: Floats) -> int:
+    """Write the upper triangle of `I + Z'Z`, and `H'` beside it; return the width of a row."""
+    f, first = z.shape[1], _padded(z.shape[1])
+    width: int = first + _padded(len(h))
+    np.dot(z.T, z, gram)
+    for a in range(f):
+        row = system[a * width : (a + 1) * width]
+        row[:] = 0
+        row[a:f] = gram[a, a:]
+        row[a] += 1
+        for i in range(len(h)):
+            row[first + i] = h[i, a]
+    return width
+
+
+@njit(error_model="numpy")
+def _solve(system: Floats, n: int, width: int, inverse: Floats) -> None:
+    """Solve a system in place: what stands beside row p is then its part of the solutions, times pivot p.
+
+    Gauss's elimination, two pivots at a time. Without a search for pivots it is exact to a few roundings, since the
+    matrix is positive definite and its condition number small.
+
+    Args:
+        system: The upper triangle, padded to whole lanes, and the right sides, row after row.
+        n: Rows.
+        width: Numbers of a row.
+        inverse: Takes 1 / pivot, shape (n,).
+    """
+    for p in range(0, n, 2):
+        one, other = p * width, (p + 1) * width
+        inverse[p] = 1 / system[one + p]
+        if p + 1 == n:
+            break
+        factors = system[one + p + 1] * inverse[p], np.float32(0)
+        for b in range(p + 1 - (p + 1) % LANES, width, LANES):
+            subtract(system, other + b, one + b, one + b, factors)
+        inverse[p + 1] = 1 / system[other + p + 1]
+        for q in range(p + 2, n):
+            factors = system[one + q] * inverse[p], system[other + q] * inverse[p + 1]
+            for b in range(q - q % LANES, width, LANES):
+                subtract(system, q * width + b, one + b, other + b, factors)
+    for p in range(n - 1, 0, -2):
+        one, other = p * width, (p - 1) * width
+        between = system[other + p] * inverse[p], np.float32(0)
+        for b in range(_padded(n), width, LANES):
+            subtract(system, other + b, one + b, one + b, between)
+        for q in range(p - 1):
+            at = q * width
+            factors = system[at + p] * inverse[p], system[at + p - 1] * inverse[p - 1]
+            for b in range(_padded(n), width, LANES):
+                subtract(system, at + b, one + b, other + b, factors)
+
+
+@njit(fastmath=_FAST, error_model="numpy")
+def _pick(related: Floats, stride: int, scale: Floats, at: Rows, best: Floats, places: Rows) -> np.float32:
+    """Find the largest shares of an item, and return the sum of the others.
+
+    The latest plays, which tend to be large, come first.
+
+    Args:
+        related: The item's part of the solutions, one in `stride` numbers for each play.
+        stride: Numbers from one play to the next.
+        scale: The share of a play where that number is 1.
+        at: Places of the plays in the compressed rows.
+        best: Takes the shares; zeros.
+        places: Takes their places.
+    """
+    rest, last = np.float32(0), len(best) - 1
+    for j in range(len(scale) - 1, -1, -1):
+        share, place = related[j * stride] * scale[j], at[j]
+        if abs(share) > abs(best[last]):
+            t, dropped = last, best[last]
+            while t > 0 and abs(best[t - 1]) < abs(share):
+                best[t], places[t] = best[t - 1], places[t - 1]
+                t -= 1
+            best[t], places[t] = share, place
+            share = dropped
+        rest += share
+    return rest
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -217,30 +248,33 @@ def _explain(
     rest: Floats,
 ) -> None:
     """Explain every list; the outputs hold their padding already."""
-    f, m, width, longest = item_factors.shape[1], entries.shape[2], lists.shape[1] + _LANES, 0
+    f, n, longest = item_factors.shape[1], lists.shape[1], 0
     for u in users:
         longest = max(longest, played[0][u + 1] - played[0][u])
-    z, h, d = np.empty((longest, f), np.float32), np.empty((width, f), np.float32), np.empty(f, np.float32)
-    space, x_space = np.empty(f * f, np.float32), np.empty(longest * width, np.float32)
-    scale, at = np.empty(longest, np.float32), np.empty(longest, np.int32)
-    best_space, place_space = np.empty(m * width, np.float32), np.empty(m * width, np.int32)
-    total, share = np.empty(width, np.float32), np.empty(width, np.float32)
+    z, h, d = np.empty((longest, f), np.float32), np.empty((n, f), np.float32), np.empty(f, np.float32)
+    wide = _padded(n)
+    system, gram = np.empty(f * (_padded(f) + wide), np.float32), np.empty((f, f), np.float32)
+    solved, x = np.empty((f, wide), np.float32), np.empty((longest, wide), np.float32)
+    inverse, scale, at = np.empty(f, np.float32), np.empty(longest, np.float32), np.empty(longest, np.int32)
     for number, u in enumerate(users):
         for a in range(f):
             d[a] = 1 / np.sqrt(gram_diagonal[a] + regs[u])
-        k, n = _gather_played(played, u, item_factors, d, z, scale, at), 0
+        k, n_listed = _gather_played(played, u, item_factors, d, z, scale, at), 0
         if k:
-            n = _gather_listed(lists[number], item_factors, d, h)
-        if n == 0:
+            n_listed = _gather_listed(lists[number], item_factors, d, h)
+        if n_listed == 0:
             continue
-        wide = n + -n % _LANES
-        x = x_space[: k * wide].reshape((k, wide))
-        best, places = best_space[: m * wide].reshape((m, wide)), place_space[: m * wide].reshape((m, wide))
-        _relate(z[:k], h[:wide], space, x)
-        _pick(x, scale, at, best, places, total[:wide], share[:wide])
-        for i in range(n):
-            left = total[i]
-            for t in range(m):
-                entries[number, i, t], shares[number, i, t] = places[t, i], best[t, i]
-                left -= best[t, i]
-            rest[number, i] = left
+        if k < f:
+            first, stride = _padded(k), _by_plays(z[:k], h, system)
+            _solve(system, k, stride, inverse)
+            related = system[first:]
+            scale[:k] *= inverse[:k]
+        else:
+            width = _by_factors(z[:k], h, gram, system)
+            _solve(system, f, width, inverse)
+            for a in range(f):
+                solved[a] = system[(a + 1) * width - wide : (a + 1) * width] * inverse[a]
+            np.dot(z[:k], solved, x[:k])
+            related, stride = x.reshape(-1), wide
+        for i in range(n_listed):
+            rest[number, i] = _pick(related[i:], stride, scale[:k], at[:k], shares[number, i], entries[number, i])

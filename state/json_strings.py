@@ -34,6 +34,15 @@ def json_strings(text: Codes, n: int) -> JsonStrings:
     return JsonStrings(text, starts)
 
 
+@njit
+def string_end(text: Codes, at: int) -> int:
+    """Return the place behind the string that begins at a place."""
+    at += 1
+    while at < len(text) and text[at] != _QUOTE:
+        at += 2 if text[at] == _BACKSLASH else 1
+    return at + 1
+
+
 @njit(nogil=True, cache=True)
 def _starts(text: Codes, n: int) -> Starts:
     """Return the place of every string, and the end of the text; the last place is 0 if the text is something else."""
@@ -44,10 +53,7 @@ def _starts(text: Codes, n: int) -> Starts:
         starts[i] = at
         if text[at] != _QUOTE:
             return starts
-        at += 1
-        while at < last and text[at] != _QUOTE:
-            at += 2 if text[at] == _BACKSLASH else 1
-        at += 1
+        at = string_end(text, at)
         if at > last or text[at] != (_CLOSE if i == n - 1 else _COMMA):
             return starts
         at += 1

@@ -108,6 +108,9 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
     item_id: str
     share: Annotated[float, Meta(description="The part of the score that it adds; below 0 it lowers the score.")]
+    title: Annotated[
+        str | msgspec.UnsetType, Meta(description="The title of the item; left out if the catalog has none.")
+    ] = msgspec.UNSET
 
 
 class BecauseAnswer(msgspec.Struct, frozen=True, kw_only=True):

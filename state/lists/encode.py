@@ -6,12 +6,11 @@ import numpy as np
 import orjson
 
 from model.arrays import Starts
-from state.json_strings import JsonStrings, json_strings
 from state.lists.build import Lists
 from state.lists.context import ListContext
 from state.lists.explain_lists import Extent, explain_lists
 from state.lists.list_text import ListHeads, ListReasons, write_lists
-from state.lists.publish_policy import REASONS, Publishing
+from state.lists.publish_policy import Publishing
 from state.users.record_batch import UserRecords
 from streams.settings import Settings
 
@@ -49,17 +48,15 @@ class ListEncoder:
         Returns:
             The message of every due list, by the user's number.
         """
-        generation, numbers = context.generation, publishing.due.nonzero()[0]
-        if not len(numbers):
+        generation, due = context.generation, publishing.due.nonzero()[0]
+        if not len(due):
             return {}
         because = explain_lists(lists, publishing.due, generation, self._extent)
-        explained = np.zeros(len(lists.rows), np.bool_)
-        explained[because.users] = True
-        reasons = ListReasons(explained[numbers], because.rows, because.shares, because.rest)
-        best = lists.rows[numbers], lists.scores[numbers]
-        heads = _heads(users, records, lists, publishing, numbers)
+        heads = _heads(users, records, lists, publishing, because.users)
+        best = lists.rows[due], lists.scores[due]
+        reasons = ListReasons(because.rows, because.shares, because.rest)
         written = write_lists(self._shared(context), heads, generation.json_ids, best, reasons)
-        return dict(zip(numbers.tolist(), written, strict=True))
+        return dict(zip(due.tolist(), written, strict=True))
 
     def _shared(self, context: ListContext) -> bytes:
         """Return the fields that all lists of a batch share, behind a comma."""
@@ -74,23 +71,22 @@ class ListEncoder:
 
 
 def _heads(
-    users: Mapping[int, Sequence[bytes]], records: UserRecords, lists: Lists, publishing: Publishing, due: Starts
+    users: Mapping[int, Sequence[bytes]], records: UserRecords, lists: Lists, publishing: Publishing, explained: Starts
 ) -> ListHeads:
-    """Return the fields of due lists that differ from list to list."""
-    partitions = np.repeat(np.array(list(users), np.int64), [len(keys) for keys in users.values()])
-    every = [key.decode() for keys in users.values() for key in keys]
-    numbers = np.empty((len(due), 5), np.int64)
-    numbers[:, 0] = lists.personal[due] + lists.blended[due].astype(np.int8)
-    numbers[:, 1] = partitions[due]
-    numbers[:, 2] = records.header["applied_offset"][due]
-    numbers[:, 3] = records.header["plays"][due]
-    numbers[:, 4] = len(_KINDS) + publishing.reasons[due]
-    return ListHeads(_strings([every[number] for number in due.tolist()]), _WORDS, numbers)
+    """Return the fields of due lists that differ from list to list.
 
-
-def _strings(texts: Sequence[str]) -> JsonStrings:
-    return json_strings(np.frombuffer(orjson.dumps(texts), np.uint8), len(texts))
-
-
-_KINDS = "popular", "personal", "blended"
-_WORDS = _strings([*_KINDS, *REASONS])
+    Args:
+        users: The users, by partition.
+        records: Their records.
+        lists: Their lists.
+        publishing: Which lists are due, and why.
+        explained: The numbers of the users whose lists have reasons.
+    """
+    numbers, header = np.zeros((len(lists.rows), 6), np.int64), records.header
+    numbers[:, 0] = lists.personal + lists.blended.astype(np.int8)
+    numbers[:, 1] = [partition for partition, keys in users.items() for _ in keys]
+    numbers[:, 2], numbers[:, 3], numbers[:, 4] = header["applied_offset"], header["plays"], publishing.reasons
+    numbers[explained, 5] = 1
+    due = publishing.due.nonzero()[0]
+    every = [key for keys in users.values() for key in keys]
+    return ListHeads([every[number].decode() for number in due.tolist()], numbers[due])

@@ -3,6 +3,7 @@
 Ids are copied from the generation's JSON, numbers from the text that `orjson` writes for all lists at once.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,9 +11,10 @@ import numpy as np
 import orjson
 from numba import njit
 
-from model.arrays import Codes, Flags, Floats, Rows, Starts, as_kernel_array
-from state.json_strings import JsonStrings
+from model.arrays import Codes, Floats, Rows, Starts, as_kernel_array
+from state.json_strings import JsonStrings, string_end
 from state.lists.json_bytes import WHOLE_BYTES, put, put_part, put_whole
+from state.lists.publish_policy import REASONS
 from streams.positions import OFFSET_BITS, OFFSET_MASK
 
 _OPEN, _CLOSE, _COMMA, _END = (ord(letter) for letter in "[],}")
@@ -29,21 +31,22 @@ _SCORES, _BECAUSE, _SHARES, _REST = map(
 )
 _NOTHING = np.concatenate((_BECAUSE, _SHARES, _REST))
 _PARTS = (_USER, _KIND, _PARTITION, _OFFSET, _EPOCH, _PLAYS, _REASON, _ITEMS, _SCORES, _BECAUSE, _SHARES, _REST)
-_FIXED = sum(map(len, _PARTS)) + 4 * WHOLE_BYTES + len("]}")
+KINDS = "popular", "personal", "blended"
+_N_KINDS, _WORDS = len(KINDS), [f'"{word}"' for word in (*KINDS, *REASONS)]
+_WORD_TEXT, _WORD_STARTS = _part("".join(_WORDS)), np.cumsum([0, *map(len, _WORDS)])
+_FIXED = sum(map(len, _PARTS)) + 4 * WHOLE_BYTES + 2 * max(map(len, _WORDS)) + len("]}")
 
 
 class ListHeads(NamedTuple):
     """The fields of n lists that differ from list to list, beside their items."""
 
-    users: JsonStrings  # the listeners' ids
-    words: JsonStrings  # the kinds and reasons that `numbers` refers to
-    numbers: Starts  # (n, 5): kind, partition, position, plays and reason
+    users: Sequence[str]  # (n,), the listeners' ids
+    numbers: Starts  # (n, 6): kind, partition, position, plays, reason, and 1 for an explained list
 
 
 class ListReasons(NamedTuple):
     """The reasons of the first items of the explained lists."""
 
-    explained: Flags  # (n,), which lists they are
     rows: Rows  # (n_explained, items_n, m), item rows of plays; -1 pads the end of an item's reasons
     shares: Floats  # (n_explained, items_n, m)
     rest: Floats  # (n_explained, items_n)
@@ -53,10 +56,10 @@ Place = tuple[int, int, int]  # of the reasons of a list: its explained items, i
 
 
 class Numbers(NamedTuple):
-    """Numbers as JSON, with a comma behind each but the last: number `i` is `text[ends[i] + 1 : ends[i + 1]]`."""
+    """Numbers as a JSON array."""
 
     text: Codes
-    ends: Starts
+    commas: Starts  # the places of the commas between them
 
 
 def write_lists(
@@ -66,7 +69,7 @@ def write_lists(
 
     Args:
         shared: Fields that all lists have: JSON, behind a comma.
-        heads: Their other fields.
+        heads: Their other fields; a kind is a place in `KINDS`, a reason one in `REASONS`.
         names: The ids of all items, by row.
         best: Item rows and scores of n lists, shape (n, list_n); -1 pads the end of a list.
         reasons: The reasons.
@@ -74,10 +77,10 @@ def write_lists(
     rows, scores = best
     text, ends = _write(
         np.frombuffer(shared, np.uint8),
-        heads._replace(numbers=as_kernel_array(heads.numbers, np.int64)),
+        np.frombuffer(orjson.dumps(heads.users), np.uint8),
+        as_kernel_array(heads.numbers, np.int64),
         names,
         as_kernel_array(rows, np.int32),
-        as_kernel_array(reasons.explained, np.bool_),
         as_kernel_array(reasons.rows, np.int32),
         _numbers(scores, reasons.shares, reasons.rest),
     )
@@ -87,11 +90,9 @@ def write_lists(
 
 def _numbers(*matrices: Floats) -> Numbers:
     """Return all numbers of matrices as JSON, one matrix after another: the fewest digits that give them again."""
-    flat = np.concatenate([matrix.reshape(-1) for matrix in matrices])
+    flat = np.concatenate([matrix.ravel() for matrix in matrices])
     text = np.frombuffer(orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY), np.uint8)
-    ends = np.empty(len(flat) + 1, np.int64)
-    ends[0], ends[-1], ends[1:-1] = 0, len(text) - 1, (text == _COMMA).nonzero()[0]
-    return Numbers(text, ends)
+    return Numbers(text, (text == _COMMA).nonzero()[0])
 
 
 @njit
@@ -104,7 +105,13 @@ def _put_string(out: Codes, at: int, strings: JsonStrings, i: int) -> int:
 @njit
 def _put_numbers(out: Codes, at: int, numbers: Numbers, first: int, n: int) -> int:
     """Write consecutive numbers with commas between them."""
-    return put_part(out, at, numbers.text, numbers.ends[first] + 1, numbers.ends[first + n]) if n else at
+    if n == 0:
+        return at
+    text, commas = numbers
+    begin = commas[first - 1] + 1 if first else 1
+    end = commas[first + n - 1] if first + n <= len(commas) else len(text) - 1
+    place: int = put_part(out, at, text, begin, end)
+    return place
 
 
 @njit
@@ -134,17 +141,24 @@ def _length(rows: Rows) -> int:
 
 
 @njit
-def _put_head(out: Codes, at: int, shared: Codes, heads: ListHeads, u: int) -> int:
-    """Write the fields before a list's items."""
-    kind, partition, position = heads.numbers[u, 0], heads.numbers[u, 1], heads.numbers[u, 2]
-    at = _put_string(out, put(out, at, _USER), heads.users, u)
-    at = _put_string(out, put(out, at, _KIND), heads.words, kind)
-    at = put_whole(out, put(out, put(out, at, shared), _PARTITION), partition)
+def _put_word(out: Codes, at: int, i: int) -> int:
+    """Write a kind or a reason."""
+    end: int = put_part(out, at, _WORD_TEXT, _WORD_STARTS[i], _WORD_STARTS[i + 1])
+    return end
+
+
+@njit
+def _put_head(out: Codes, at: int, shared: Codes, numbers: Starts) -> int:
+    """Write the fields between a list's user and its items."""
+    position = numbers[2]
+    at = _put_word(out, put(out, at, _KIND), numbers[0])
+    at = put_whole(out, put(out, put(out, at, shared), _PARTITION), numbers[1])
     at = put_whole(out, put(out, at, _OFFSET), position & OFFSET_MASK if position > 0 else position)
     if position > OFFSET_MASK:
         at = put_whole(out, put(out, at, _EPOCH), position >> OFFSET_BITS)
-    at = put_whole(out, put(out, at, _PLAYS), heads.numbers[u, 3])
-    end: int = _put_string(out, put(out, at, _REASON), heads.words, heads.numbers[u, 4])
+    at = put_whole(out, put(out, at, _PLAYS), numbers[3])
+    at = _put_word(out, put(out, at, _REASON), _N_KINDS + numbers[4])
+    end: int = put(out, at, _ITEMS)
     return end
 
 
@@ -164,10 +178,9 @@ def _put_reasons(out: Codes, at: int, names: JsonStrings, plays: Rows, numbers: 
 
 
 @njit
-def _space(shared: Codes, heads: ListHeads, names: JsonStrings, rows: Rows, plays: Rows, numbers: Numbers) -> int:
-    """Return an upper bound of the bytes of all lists."""
-    space: int = len(rows) * (_FIXED + len(shared) + len(heads.words.text)) + len(heads.users.text) + len(numbers.text)
-    space += 6 * plays.shape[0] * plays.shape[1]  # brackets and commas
+def _space(names: JsonStrings, rows: Rows, plays: Rows) -> int:
+    """Return an upper bound of the bytes of the ids in all lists, with their commas and brackets."""
+    space: int = 6 * plays.shape[0] * plays.shape[1]
     for row in rows.flat:
         space += names.starts[row + 1] - names.starts[row] if row >= 0 else 0
     for row in plays.flat:
@@ -178,24 +191,27 @@ def _space(shared: Codes, heads: ListHeads, names: JsonStrings, rows: Rows, play
 @njit(nogil=True, cache=True)
 def _write(
     shared: Codes,
-    heads: ListHeads,
+    users: Codes,
+    heads: Starts,
     names: JsonStrings,
     rows: Rows,
-    explained: Flags,
     plays: Rows,
     numbers: Numbers,
 ) -> tuple[Codes, Starts]:
     """Write all lists; return their bytes and where each ends."""
     n_lists, list_n = rows.shape
     items_n, m = plays.shape[1:]
-    out, ends = np.empty(_space(shared, heads, names, rows, plays, numbers), np.uint8), np.empty(n_lists, np.int64)
-    at, e, first_share, first_rest = 0, 0, rows.size, rows.size + plays.size
+    space = n_lists * (_FIXED + len(shared)) + len(users) + len(numbers.text) + _space(names, rows, plays)
+    out, ends = np.empty(space, np.uint8), np.empty(n_lists, np.int64)
+    at, user, e, first_share, first_rest = 0, 1, 0, rows.size, rows.size + plays.size
     for u in range(n_lists):
-        n = _length(rows[u])
-        at = put(out, _put_head(out, at, shared, heads, u), _ITEMS)
+        n, end = _length(rows[u]), string_end(users, user)
+        at = put_part(out, put(out, at, _USER), users, user, end)
+        user = end + 1
+        at = _put_head(out, at, shared, heads[u])
         at = put(out, _put_ids(out, at, names, rows[u], n), _SCORES)
         at = _put_numbers(out, at, numbers, u * list_n, n)
-        if explained[u]:
+        if heads[u, 5]:
             place = min(n, items_n), first_share + e * items_n * m, first_rest + e * items_n
             at = _put_reasons(out, at, names, plays[e], numbers, place)
             e += 1

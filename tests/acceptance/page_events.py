@@ -14,6 +14,8 @@ TITLES = (
 GENERATION = "2026-11-25T19-44-05.582Z"
 REJECTED = "2026-11-25T22-44-15.491Z"
 MINUTE_MS = 60_000
+EXPLAINED = 12
+"""First items of a list that have reasons."""
 
 
 def item(row: int) -> dict[str, str]:
@@ -35,7 +37,13 @@ def list_of(user: str, rows: list[int], before: list[int] | None, *, plays: int,
     """Return the event of a list."""
     ranks = {row: rank for rank, row in enumerate(before or [], start=1)}
     entries = [
-        item(row) | {"score": 1 / rank, "rank": rank, "before": ranks.get(row), "because": because(row)}
+        item(row)
+        | {
+            "score": 1 / rank,
+            "rank": rank,
+            "before": ranks.get(row),
+            "because": because(row) if rank <= EXPLAINED else [],
+        }
         for rank, row in enumerate(rows, start=1)
     ]
     gone = [row for row in ranks if row not in rows]

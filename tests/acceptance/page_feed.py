@@ -45,6 +45,10 @@ class Feed:
         """Requests for the stream that were answered with something else than 200."""
         self.learns = True
         """Whether a play changes its listener's list."""
+        self.busy = False
+        """Whether a request for reasons is refused."""
+        self.explained: list[tuple[str, str]] = []
+        """The requests for reasons: listener and item."""
         self.plays: list[dict[str, Any]] = []
         self.lists: dict[str, dict[str, Any]] = {}
         self._epoch = 0
@@ -138,6 +142,15 @@ def _add_api(app: FastAPI, feed: Feed) -> None:
     async def items(query: str, limit: int = 8) -> dict[str, list[dict[str, str]]]:
         rows = [row for row, title in enumerate(TITLES) if query.lower() in title.lower()]
         return {"items": [item(row) for row in rows[:limit]]}
+
+    @app.get("/v1/users/{user}/because/{item_id}")
+    async def because(user: str, item_id: str) -> Response:
+        feed.explained.append((user, item_id))
+        if feed.busy:
+            problem = {"title": "Service Unavailable", "detail": "2 requests read whole topics already."}
+            return JSONResponse(problem, status_code=503, headers={"Retry-After": "5"})
+        reasons = [{"item_id": "i9", "title": TITLES[9], "share": 0.1}, {"item_id": "x", "share": -0.05}]
+        return JSONResponse({"score": 0.25, "reasons": reasons, "rest": 0.2})
 
     @app.post("/v1/plays")
     async def plays(request: Request) -> Response:

@@ -152,6 +152,25 @@ def test_the_whole_list_can_be_shown(browser: Browser, address: str) -> None:
         expect(page.locator("#rows .row")).to_have_count(10)
 
 
+def test_the_reasons_of_an_item_further_down_come_on_request(browser: Browser, address: str, feed: Feed) -> None:
+    """The list does not name them: the row asks the gateway once, and a refused request can be sent again."""
+    with window(browser, f"{address}/?user=711", expected=("503",)) as page:
+        page.get_by_role("button", name="Show all 15").click()
+        row = page.locator("#rows .row").nth(12)
+        feed.busy = True
+        row.get_by_text("Why?").click()
+        expect(row.locator(".why p")).to_have_text("2 requests read whole topics already. Try again in 5 s.")
+        feed.busy = False
+        for _ in range(4):
+            row.get_by_text("Why?").click()
+        expected = "because you played Titanic (1997)\u00a040 %, in spite of x\u00a0\N{MINUS SIGN}20 %"
+        expect(row.locator(".why p")).to_have_text(expected)
+        expect(page.locator("#rows .row").nth(11).locator("details")).to_have_count(0)
+        assert 3 == page.locator("#rows details").count()
+
+    assert [("711", "i13"), ("711", "i13")] == feed.explained
+
+
 def test_text_from_outside_stays_text(browser: Browser, address: str) -> None:
     """Markup in a title, a reason or a listener's id is shown as it is written, and nothing of it runs."""
     with window(browser, f"{address}/?user={HOSTILE}") as page:

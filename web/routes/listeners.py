@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
@@ -37,7 +38,7 @@ _RECEIPT = Receipt(
 )
 _BECAUSE = {
     "user_id": "anna", "item_id": "song-12", "generation": "2026-11-23T03-00-00.000Z", "score": 0.75, "rank": 1,
-    "reasons": [{"item_id": "song-7", "share": 0.5}], "rest": 0.25, "whole": False,
+    "reasons": [{"item_id": "song-7", "share": 0.5, "title": "Clocks"}], "rest": 0.25, "whole": False,
 }  # fmt: skip
 
 
@@ -90,13 +91,22 @@ class ListenerRoutes:
             raise not_ready(self._parts.follower.left)
         held = self._parts.lists.held(user_id)
         if not whole and held is not None and item_id in held.items[: len(held.because)]:
-            return as_json(by_list(held, item_id))
+            return as_json(self._titled(by_list(held, item_id)))
         async with self._turn():
             try:
                 explanation = await asyncio.to_thread(self._operations.explain, user_id, item_id, self._parts.settings)
             except LookupError as error:
                 raise Problem(404, str(error)) from None
-        return as_json(by_plays(explanation))
+        return as_json(self._titled(by_plays(explanation)))
+
+    def _titled(self, answer: BecauseAnswer) -> BecauseAnswer:
+        """Return reasons with the titles of their items."""
+        titles = [self._parts.search.of(reason.item_id).title for reason in answer.reasons]
+        titled = [
+            msgspec.structs.replace(reason, title=title) if title else reason
+            for reason, title in zip(answer.reasons, titles, strict=True)
+        ]
+        return msgspec.structs.replace(answer, reasons=titled)
 
     async def forget(self, user_id: UserId) -> Response:
         """Delete everything stored about a listener; wait until a worker has done it, and return the receipt."""

@@ -65,6 +65,18 @@ export async function sendPlay(user, item) {
 }
 
 /**
+ * Get the reasons of an item that the list itself does not explain.
+ * @param {string} user
+ * @param {string} item
+ * @returns {Promise<import("./changes.js").Reason[]>} shares are parts of the score; none if the score is not above 0
+ */
+export async function reasonsOf(user, item) {
+  const { score, reasons } = await ask(`/v1/users/${encodeURIComponent(user)}/because/${encodeURIComponent(item)}`);
+  if (!(score > 0)) return [];
+  return reasons.map((reason) => ({ ...reason, share: Math.max(-1, Math.min(1, reason.share / score)) }));
+}
+
+/**
  * Find items by a part of their title or artist.
  * @param {string} query
  * @param {AbortSignal} signal

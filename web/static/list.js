@@ -4,6 +4,7 @@
  */
 
 import { element, setText } from "./element.js";
+import { reasonsOf } from "./gateway.js";
 import { cells } from "./row.js";
 import { agoWords, durationWords, nameOf, numberWords } from "./words.js";
 
@@ -93,9 +94,10 @@ export class ListView {
    * @param {import("./changes.js").List} list
    */
   place(list) {
+    const explain = list.kind === "popular" ? null : (item) => reasonsOf(list.user_id, item);
     const rows = list.entries.slice(0, this.nShown).map((entry) => {
       const row = this.rowOf.get(entry.item_id) ?? element("li", { class: "row", "data-item": entry.item_id });
-      row.replaceChildren(...cells(entry, list.first, row.querySelector("button")));
+      row.replaceChildren(...cells(entry, list.first, row.querySelector("button"), explain));
       return row;
     });
     this.rowOf = new Map(rows.map((row) => [row.dataset.item, row]));

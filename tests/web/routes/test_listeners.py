@@ -82,6 +82,16 @@ async def test_why_an_item_is_in_a_list_is_read_from_the_list(scene: Scene) -> N
     } == response
 
 
+async def test_reasons_have_titles(scene: Scene) -> None:
+    """Where the catalog knows one."""
+    scene.put_item("of-i1", title="Clocks")
+    scene.put_list(made_list("ann", ["i1"], because=[["of-i1", "x"]], because_scores=[[0.5, 0.1]], because_rest=[0.4]))
+
+    reasons = (await ask(scene, "/v1/users/ann/because/i1")).json()["reasons"]
+
+    assert [{"item_id": "of-i1", "share": 0.5, "title": "Clocks"}, {"item_id": "x", "share": 0.1}] == reasons
+
+
 @pytest.mark.parametrize("path", ["/v1/users/ann/because/i1?full=true", "/v1/users/ann/because/other"])
 async def test_every_play_is_named_who_asks_for_all_or_for_another_item(tmp_path: Path, path: str) -> None:
     """Split over all plays; the rest is what the solver left."""
