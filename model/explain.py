@@ -171,7 +171,7 @@ def _by_factors(z: Floats, h: Floats, gram: Floats, system: Floats) -> int:
 
 @njit(error_model="numpy")
 def _solve(system: Floats, n: int, width: int, inverse: Floats) -> None:
-    """Solve a system in place: what stands beside row p is then its part of the solutions, times pivot p.
+    """Solve a system in place: the numbers beside row p become its part of the solutions, times pivot p.
 
     Gauss's elimination, two pivots at a time. Without a search for pivots it is exact to a few roundings, since the
     matrix is positive definite and its condition number small.
