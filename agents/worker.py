@@ -16,8 +16,10 @@ from agents.plays.group_work import make_group_work
 from agents.plays.pipeline import CommitPipeline
 from agents.plays.topic_guard import TopicGuard
 from agents.plays.warm_up import warm_up as warm_up_groups
-from agents.telemetry.metrics import MetricsServer, WorkerMetrics
+from agents.telemetry.metrics import WorkerMetrics
+from agents.telemetry.metrics_server import MetricsServer
 from agents.telemetry.pulse import Pulses
+from agents.telemetry.reported_parts import ReportedParts
 from model.warm_up import warm_up as warm_up_model
 from state.catalog.item_catalog import ItemCatalog
 from state.errors import StateError
@@ -86,29 +88,16 @@ class Worker:
             self._store, popularity, self._outbox, self._thread, settings, self._catalog, self._guard.present_ids
         )
         self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
-        self._pulses = Pulses(
-            observers,
-            self._pipeline.latencies,
-            self._serving,
-            self._store,
-            settings,
-            lost=lambda: self._guard.lost,
-            catalog=self._items,
-            republishing=self._sweeper.republisher.progress,
-        )
-        disk = DiskMetrics(settings.application.data_path)
-        metrics = WorkerMetrics(
-            ranker,
+        parts = ReportedParts(
             self._serving,
             self._store,
             observers,
-            self._pulses,
             self._pipeline.latencies,
-            disk,
-            self._app,
             lambda: self._guard.lost,
             self._sweeper.republisher.progress,
         )
+        self._pulses = Pulses(parts, settings, catalog=self._items)
+        metrics = WorkerMetrics(parts, ranker, self._pulses, DiskMetrics(settings.application.data_path), self._app)
         self._metrics = MetricsServer(metrics, settings.telemetry.metrics_port, settings.telemetry.metrics_host)
         plays = topic_of_bytes(self._app, names.plays, settings.topics.partitions)
         self._app.agent(plays, name="fold")(self._pipeline.fold_plays)

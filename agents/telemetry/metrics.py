@@ -1,31 +1,22 @@
 """A worker's metrics for Prometheus, read from its parts at every scrape."""
 
-import asyncio
-import errno
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agents.observers.arrival_counts import ArrivalCounts
 from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.live_quality import LISTS, LiveQuality
-from agents.observers.ordered import Observers
 from agents.observers.quality_window import compared
 from agents.telemetry.pulse import Pulses
+from agents.telemetry.reported_parts import ReportedParts
 from model.arrays import Doubles
 from model.evaluation.rank_metrics import HISTORY_KINDS
-from state.generations.serving import Serving
 from state.lists.ranker import Ranker
 from state.storage.disk_space import DiskMetrics
-from state.users.partition import PartitionState
-from state.users.store import UserStore
 from streams.consumer.slices import StableEnd
-
-log = logging.getLogger(__name__)
 
 ARRIVALS = {
     "records": "Records of plays that were read.",
@@ -33,15 +24,6 @@ ARRIVALS = {
     "misplaced": "Of those, events on a partition that is not the one of their key.",
     "ahead": "Of those, signals from the future, which count as of their arrival.",
 }
-HOST = "127.0.0.1"
-"""Only this machine may scrape, unless a setting says otherwise."""
-
-
-class MetricsError(RuntimeError):
-    """The metrics cannot be served. Give the process a port of its own in PLAYFOLD_METRICS_PORT, or none with 0.
-
-    PLAYFOLD_METRICS_HOST must be an address of the machine.
-    """
 
 
 class PlaysSource(Protocol):
@@ -60,50 +42,37 @@ class WorkerMetrics(Collector):
 
     def __init__(
         self,
+        parts: ReportedParts,
         ranker: Ranker,
-        serving: Serving,
-        store: UserStore,
-        observers: Observers,
         pulses: Pulses | None = None,
-        latencies: LatencyHistogram | None = None,
         disk: DiskMetrics | None = None,
         source: PlaysSource | None = None,
-        lost: Callable[[], Mapping[int, int]] = dict,
-        republishing: Callable[[Mapping[int, PartitionState]], Mapping[int, object]] = lambda _states: {},
     ) -> None:
-        """Read these parts.
-
-        `lost` returns by partition the plays that Kafka deleted before they were processed, and `republishing` the
-        partitions whose lists are published again.
-        """
-        self._source, self._lost, self._republishing = source, lost, republishing
-        self._ranker, self._serving, self._store = ranker, serving, store
-        self._outcome_counts, self._quality = observers.outcome_counts, observers.live_quality
-        self._arrival_counts = observers.arrival_counts
-        self._pulses, self._latencies, self._disk = pulses, latencies, disk
+        """Read these parts."""
+        self._parts, self._ranker, self._pulses, self._disk, self._source = parts, ranker, pulses, disk, source
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current value of every metric."""
         yield from self._of_events()
         yield from self._of_lost()
-        yield from _of_arrivals(self._arrival_counts)
+        yield from _of_arrivals(self._parts.observers.arrival_counts)
         yield from self._of_ranking()
         yield from self._of_catalog()
         yield from self._of_serving()
-        if self._quality is not None:
-            yield from _of_counts(self._quality)
-            yield from _of_window(self._quality)
+        quality = self._parts.observers.live_quality
+        if quality is not None:
+            yield from _of_counts(quality)
+            yield from _of_window(quality)
         if self._pulses is not None:
             text = "Pulses that Kafka did not acknowledge in time."
             yield CounterMetricFamily("playfold_pulses_failed", text, value=self._pulses.n_failed)
-        if self._latencies is not None:
-            yield _of_latencies(self._latencies)
+        yield _of_latencies(self._parts.latencies)
         if self._disk is not None:
             yield from self._disk.collect()
 
     def _of_events(self) -> Iterator[Metric]:
         events = CounterMetricFamily("playfold_events", "Events by outcome.", labels=["outcome"])
-        for outcome, n in self._outcome_counts.n_events.items():
+        for outcome, n in self._parts.observers.outcome_counts.n_events.items():
             events.add_metric([outcome], n)
         if self._source is not None:
             events.add_metric(["unreadable"], self._source.n_unreadable)
@@ -113,7 +82,7 @@ class WorkerMetrics(Collector):
     def _of_lost(self) -> Iterator[Metric]:
         text = "Plays that Kafka deleted before they were processed, since the start of the worker."
         lost = GaugeMetricFamily("playfold_plays_lost", text, labels=["partition"])
-        for partition, n in sorted(({**dict.fromkeys(self._store.partitions, 0), **self._lost()}).items()):
+        for partition, n in sorted(({**dict.fromkeys(self._parts.store.partitions, 0), **self._parts.lost()}).items()):
             lost.add_metric([str(partition)], n)
         yield lost
 
@@ -148,10 +117,11 @@ class WorkerMetrics(Collector):
         yield CounterMetricFamily("playfold_catalog_unreadable", text, value=catalog.n_unreadable)
 
     def _of_serving(self) -> Iterator[Metric]:
-        generation, states = self._serving.current, dict(self._store.partitions)
+        generation, states = self._parts.serving.current, dict(self._parts.store.partitions)
         yield GaugeMetricFamily("playfold_partitions", "Partitions that this worker owns.", value=len(states))
         text = "Partitions whose lists are published again, since their topic was made again."
-        yield GaugeMetricFamily("playfold_partitions_republishing", text, value=len(self._republishing(states)))
+        n_republishing = len(self._parts.republishing(states))
+        yield GaugeMetricFamily("playfold_partitions_republishing", text, value=n_republishing)
         if generation is None:
             return
         serving = GaugeMetricFamily(
@@ -245,47 +215,3 @@ def _of_window(quality: LiveQuality) -> Iterator[Metric]:
             hits.add_metric([name, "50", bound], getattr(figures.hit_at_50, bound))
             ranks.add_metric([name, bound], getattr(figures.mrr_at_50, bound))
     yield from (hits, ranks)
-
-
-class MetricsServer:
-    """Serves samples over HTTP, from a thread of its own."""
-
-    def __init__(self, collector: Collector, port: int, host: str = HOST) -> None:
-        """Serve the samples of `collector` at a port; port 0 serves nothing."""
-        self._port, self._host = port, host
-        self._registry = CollectorRegistry()
-        self._registry.register(collector)
-        self._running: tuple[Any, Any] | None = None
-
-    def start(self) -> None:
-        """Start to serve.
-
-        Raises:
-            MetricsError: The port is taken, or the address is not one of this machine.
-        """
-        if not self._port:
-            return
-        try:
-            self._running = start_http_server(self._port, self._host, self._registry)
-        except OSError as error:
-            raise self._unservable(error) from None
-        log.info("metrics_served", extra={"url": f"http://{self._host}:{self._port}/metrics"})
-
-    def _unservable(self, error: OSError) -> MetricsError:
-        if error.errno == errno.EADDRINUSE:
-            return MetricsError(
-                f"Metrics cannot be served on port {self._port} ({error.strerror}): set PLAYFOLD_METRICS_PORT."
-            )
-        return MetricsError(
-            f"Metrics cannot be served at {self._host} ({error.strerror}): "
-            "set PLAYFOLD_METRICS_HOST to an address of this machine."
-        )
-
-    async def stop(self) -> None:
-        """Stop, if it was started."""
-        if self._running is not None:
-            server, thread = self._running
-            await asyncio.to_thread(server.shutdown)
-            server.server_close()
-            await asyncio.to_thread(thread.join)
-            self._running = None

@@ -3,20 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
 from aiokafka.errors import KafkaError
 
-from agents.observers.latency_histogram import LatencyHistogram
-from agents.observers.ordered import Observers
 from agents.observers.quality_window import by_generation, by_history, compared
-from state.generations.serving import Serving
-from state.users.partition import PartitionState
-from state.users.store import UserStore
+from agents.telemetry.reported_parts import ReportedParts
 from streams.connection.credentials import CredentialsError
-from streams.messages.pulse import LiveFigures, Pulse, Republished
+from streams.messages.pulse import LiveFigures, Pulse
 from streams.outbox import Outbox, OutboxError
 from streams.settings import Settings
 from streams.topics.topics import topic_names
@@ -48,24 +43,13 @@ class Pulses:
 
     def __init__(
         self,
-        observers: Observers,
-        latencies: LatencyHistogram,
-        serving: Serving,
-        store: UserStore,
+        parts: ReportedParts,
         settings: Settings,
         outbox: Outbox | None = None,
-        lost: Callable[[], Mapping[int, int]] = dict,
         catalog: CatalogProgress | None = None,
-        republishing: Callable[[Mapping[int, PartitionState]], dict[int, Republished]] = lambda _states: {},
     ) -> None:
-        """Report on these parts; `outbox` must be used for pulses only.
-
-        `lost` returns by partition the plays that Kafka deleted before they were processed, and `republishing` the
-        partitions whose lists are published again. `catalog` has taken in the catalog.
-        """
-        self._lost, self._catalog, self._republishing = lost, catalog, republishing
-        self._observers, self._latencies, self._serving = observers, latencies, serving
-        self._store, self._settings = store, settings
+        """Report on these parts; `outbox` must be used for pulses only. `catalog` has taken in the catalog."""
+        self._parts, self._settings, self._catalog = parts, settings, catalog
         self._outbox = Outbox(settings.kafka) if outbox is None else outbox
         self._started_at_ms = time.time_ns() // 1_000_000
         self._sent_at, self._sent_events = time.monotonic(), 0
@@ -96,13 +80,13 @@ class Pulses:
 
     def beat(self) -> Pulse:
         """Return the present pulse; rates are counted from the pulse before."""
-        generation, states = self._serving.current, dict(self._store.partitions)
+        generation, states = self._parts.serving.current, dict(self._parts.store.partitions)
         key = generation.key if generation else None
-        events, now = dict(self._observers.outcome_counts.n_events), time.monotonic()
+        events, now = dict(self._parts.observers.outcome_counts.n_events), time.monotonic()
         n_events = sum(events.values())
         per_s = (n_events - self._sent_events) / max(now - self._sent_at, 1e-3)
         self._sent_at, self._sent_events = now, n_events
-        p50_ms, p99_ms = self._latencies.take(0.5, 0.99)
+        p50_ms, p99_ms = self._parts.latencies.take(0.5, 0.99)
         return Pulse(
             instance=self._settings.application.instance,
             at_ms=time.time_ns() // 1_000_000,
@@ -112,21 +96,21 @@ class Pulses:
             partitions=sorted(states),
             partitions_swept=sorted(number for number, state in states.items() if state.swept == key),
             events=events,
-            arrivals=dict(self._observers.arrival_counts.counts),
-            odd_hints=dict(self._observers.arrival_counts.odd_hints),
-            outcomes=self._observers.outcome_log.take(),
+            arrivals=dict(self._parts.observers.arrival_counts.counts),
+            odd_hints=dict(self._parts.observers.arrival_counts.odd_hints),
+            outcomes=self._parts.observers.outcome_log.take(),
             events_per_s=round(per_s, 1),
             p50_ms=p50_ms,
             p99_ms=p99_ms,
             quality=self._figures(),
-            plays_lost=sum(self._lost().values()),
+            plays_lost=sum(self._parts.lost().values()),
             catalog_places=self._catalog.places if self._catalog else {},
             catalog_id=self._catalog.topic_id if self._catalog else "",
-            republishing=self._republishing(states),
+            republishing=self._parts.republishing(states),
         )
 
     def _figures(self) -> LiveFigures | None:
-        quality = self._observers.live_quality
+        quality = self._parts.observers.live_quality
         entries = quality.window.entries if quality is not None else None
         every = compared(entries) if entries is not None else None
         if quality is None or entries is None or every is None:

@@ -14,7 +14,6 @@ import promql_parser
 import yaml
 from prometheus_client import Metric
 
-from agents.observers.latency_histogram import LatencyHistogram
 from agents.observers.live_quality import LiveQuality
 from agents.observers.ordered import Observers
 from agents.observers.outcome_counts import OutcomeCounts
@@ -22,6 +21,7 @@ from agents.observers.popularity import PopularityObserver
 from agents.observers.quality_window import ENTRY
 from agents.telemetry.metrics import PlaysSource, WorkerMetrics
 from agents.telemetry.pulse import Pulses
+from agents.telemetry.reported_parts import ReportedParts
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.serving import Serving
 from state.lists.exclusion_counts import ExclusionCounts
@@ -72,13 +72,15 @@ def worker_metrics() -> WorkerMetrics:
         left_out=ExclusionCounts(),
         catalog=ItemCatalog(),
     )
-    return WorkerMetrics(
-        cast(Ranker, ranker),
+    parts = ReportedParts(
         cast(Serving, SimpleNamespace(current=generation)),
         cast(UserStore, SimpleNamespace(partitions={0: SimpleNamespace(swept=1)})),
         Observers(OutcomeCounts(), quality, PopularityObserver(LivePopularity(Settings().popularity))),
+    )
+    return WorkerMetrics(
+        parts,
+        cast(Ranker, ranker),
         cast(Pulses, SimpleNamespace(n_failed=0)),
-        LatencyHistogram(),
         DiskMetrics(PROJECT),
         cast(PlaysSource, SimpleNamespace(n_unreadable=0, stable_ends=lambda: {0: StableEnd(7, 0)})),
     )

@@ -1,107 +1,30 @@
 """What Prometheus is told, over real HTTP, of real parts of a worker."""
 
-import http.client
-import logging
-import socket
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-import msgspec
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.observers.latency_histogram import DOUBLINGS, LatencyHistogram
 from agents.observers.live_quality import LiveQuality
-from agents.observers.ordered import Observers
-from agents.observers.outcome_counts import OutcomeCounts
-from agents.observers.popularity import PopularityObserver
 from agents.observers.quality_window import ENTRY
-from agents.telemetry.metrics import HOST, MetricsError, MetricsServer, WorkerMetrics
+from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.pulse import Pulses
-from model.arrays import Floats
-from model.ragged import RaggedRows
 from state.catalog.item_catalog import ItemCatalog
-from state.generations.folder_store import FolderStore
-from state.generations.generation import Generation
-from state.generations.revision import write_revision
-from state.generations.serving import Serving
 from state.lists.exclusion_counts import REASONS
-from state.lists.popularity import LivePopularity, TrainedPopularity
-from state.lists.ranker import Ranker
+from state.lists.popularity import TrainedPopularity
 from state.storage.disk_space import DiskMetrics
 from state.users.learn import OUTCOMES
-from state.users.store import UserStore, add_user_table
-from streams.consumer.faust_app import create_app
 from streams.consumer.slices import StableEnd
-from streams.kafka.broker import free_port
-from streams.messages.generations import Announcement
 from streams.messages.odd_hints import HINTS
 from streams.settings import Settings
-from tests.support.generations import FIRST_ID, make_generation
-from tests.support.settings import settings_with
-
-
-def get(port: int, path: str = "/metrics") -> str:
-    """Fetch what is served."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        assert 200 == answer.status
-        return answer.read().decode()
-    finally:
-        connection.close()
-
-
-def samples(text: str) -> dict[str, float]:
-    """Return the samples of playfold by name and labels."""
-    return {
-        " ".join([sample.name, *(f"{name}={value}" for name, value in sample.labels.items())]): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-class Scene:
-    """The parts of a worker that owns two partitions, and the server of their metrics."""
-
-    def __init__(self, folder: Path, probe_share: float = 1.0) -> None:
-        """Prepare; nothing is in service yet."""
-        self.generations = FolderStore(folder / "generations")
-        settings = settings_with(data_dir=str(folder), rank="annoy", probe_share=probe_share)
-        self.store: UserStore = add_user_table(create_app(settings), settings)
-        self.serving = Serving(self.generations)
-        popularity = PopularityObserver(LivePopularity(settings.popularity))
-        self.ranker, self.observers = Ranker(settings.ranking), Observers(OutcomeCounts(), None, popularity)
-        self.port = free_port()
-        self.metrics = WorkerMetrics(self.ranker, self.serving, self.store, self.observers)
-        self.server = MetricsServer(self.metrics, self.port)
-
-    def samples(self) -> dict[str, float]:
-        """Return what is served now."""
-        return samples(get(self.port))
-
-    async def serve(self, n_items: int = 200) -> Generation:
-        """Take a generation with an index and two withdrawn items into service."""
-        made = make_generation(self.generations.path, FIRST_ID, n_items)
-        write_revision(made, self.generations.path / FIRST_ID, 4, ["i1", "i2", "unknown"], 2)
-        self.serving.on_record(
-            None, msgspec.json.encode(Announcement(generation_id=FIRST_ID, revision=4, announced_at_ms=0))
-        )
-        await self.serving.swap()
-        assert self.serving.current is not None
-        return self.serving.current
-
-    def rank(self, generation: Generation, n_users: int) -> None:
-        """Rank for users who know nothing."""
-        queries: Floats = np.random.default_rng(0).standard_normal((n_users, 8)).astype(np.float32)
-        known = RaggedRows(np.zeros(n_users + 1, np.int64), np.zeros(0, np.int32))
-        self.ranker.top_n(generation, queries, known, 10)
+from tests.agents.telemetry.metrics_scene import Scene, get
+from tests.support.generations import FIRST_ID
 
 
 @pytest.fixture
@@ -115,7 +38,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> None:
-    """Every counter is there before the first event; what is not known yet is not told as zero."""
+    """Every counter is there before the first event; a figure that is not known yet is left out."""
+    counts, latencies = dict[str, float](), dict[str, float]()
+    for name, value in scene.samples().items():
+        (latencies if name.startswith("playfold_play_to_list_seconds") else counts)[name] = value
+    assert {0} == set(latencies.values())
     assert {
         **{f"playfold_events_total outcome={outcome}": 0 for outcome in OUTCOMES},
         **{f"playfold_odd_hints_total field={name}": 0 for name in HINTS},
@@ -136,7 +63,7 @@ async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> 
         "playfold_catalog_unreadable_total": 0,
         "playfold_partitions": 0,
         "playfold_partitions_republishing": 0,
-    } == scene.samples()
+    } == counts
 
 
 @pytest.mark.processes
@@ -215,7 +142,7 @@ def scored(scene: Scene) -> LiveQuality:
     quality.window.add(entries)
     quality.counts = {"older": np.zeros((2, 3, 2, 4))}
     quality.counts["older"][0, 0, 0] = [2, 1, 2, 1.05]
-    scene.metrics._quality = quality  # noqa: SLF001
+    scene.report(live_quality=quality)
     return quality
 
 
@@ -244,7 +171,7 @@ async def test_how_good_lists_are_is_told(scene: Scene) -> None:
 async def test_nothing_is_told_of_lists_before_the_first_play(scene: Scene) -> None:
     """A rate of nothing is no rate."""
     scored(scene).counts = {}
-    scene.metrics._quality = LiveQuality(Settings(), TrainedPopularity(), ItemCatalog())  # noqa: SLF001
+    scene.report(live_quality=LiveQuality(Settings(), TrainedPopularity(), ItemCatalog()))
 
     assert not [name for name in scene.samples() if "hit" in name or "scored" in name]
 
@@ -259,7 +186,7 @@ async def test_failed_pulses_are_counted(scene: Scene) -> None:
 def served_delays(scene: Scene) -> LatencyHistogram:
     """Return delays that the metrics of a scene tell of."""
     delays = LatencyHistogram()
-    scene.metrics._latencies = delays  # noqa: SLF001
+    scene.report(latencies=delays)
     return delays
 
 
@@ -305,100 +232,10 @@ async def test_every_metric_says_what_it_is(scene: Scene) -> None:
     assert all(family.documentation.endswith(".") for family in families)
 
 
-async def test_where_metrics_are_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """As the address to give to Prometheus."""
-    caplog.set_level(logging.INFO)
-    scene = Scene(tmp_path)
-
-    scene.server.start()
-    await scene.server.stop()
-
-    [event] = [vars(record) for record in caplog.records if record.getMessage() == "metrics_served"]
-    assert f"http://127.0.0.1:{scene.port}/metrics" == event["url"]
-
-
-async def test_a_taken_port_is_a_sentence(scene: Scene) -> None:
-    """It names the setting; whoever has the port goes on serving."""
-    second = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.observers), scene.port)
-
-    with pytest.raises(MetricsError) as caught:
-        second.start()
-    await second.stop()
-
-    expected = f"Metrics cannot be served on port {scene.port} (Address already in use): set PLAYFOLD_METRICS_PORT."
-    assert expected == str(caught.value)
-    assert 0 == scene.samples()["playfold_partitions"]
-
-
-async def test_an_address_that_is_not_ours_is_a_sentence(scene: Scene) -> None:
-    """It names the other setting; 192.0.2.1 is nobody's."""
-    second = MetricsServer(scene.metrics, free_port(), "192.0.2.1")
-
-    with pytest.raises(MetricsError) as caught:
-        second.start()
-
-    expected = (
-        "Metrics cannot be served at 192.0.2.1 (Cannot assign requested address): "
-        "set PLAYFOLD_METRICS_HOST to an address of this machine."
-    )
-    assert expected == str(caught.value)
-
-
-async def test_another_host_can_be_served(tmp_path: Path) -> None:
-    """In a container, Prometheus asks from beside it; the whole of 127.0.0.0/8 is this machine."""
-    scene = Scene(tmp_path)
-    server = MetricsServer(scene.metrics, scene.port, "127.0.0.2")
-    server.start()
-    try:
-        with socket.create_connection(("127.0.0.2", scene.port), timeout=5):
-            pass
-        with pytest.raises(ConnectionRefusedError):
-            get(scene.port)
-    finally:
-        await server.stop()
-        await scene.store.on_stop()
-
-
-async def test_port_zero_serves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """No port is taken, no thread is started, and stopping it is nothing."""
-    caplog.set_level(logging.INFO)
-    scene, before = Scene(tmp_path), threads()
-    server = MetricsServer(WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.observers), 0)
-
-    server.start()
-
-    assert before == threads()
-    assert "metrics_served" not in caplog.text
-    await server.stop()
-
-
-def threads() -> list[threading.Thread]:
-    """Return the threads of this process, those left out in which the event loop waits for others."""
-    return [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")]
-
-
-@pytest.mark.processes
-async def test_a_stopped_server_frees_its_port(tmp_path: Path) -> None:
-    """Nobody is answered any more, its thread has ended, and the next worker can serve there."""
-    scene, before = Scene(tmp_path), threads()
-    scene.server.start()
-    await scene.server.stop()
-
-    assert before == threads()
-    with pytest.raises(ConnectionRefusedError):
-        get(scene.port)
-    with socket.create_server((HOST, scene.port)):
-        pass
-    scene.server.start()
-    assert 0 == scene.samples()["playfold_partitions"]
-    await scene.server.stop()
-    await scene.server.stop()
-
-
 async def test_the_consumer_of_plays_is_told(scene: Scene) -> None:
     """Its records that do not decode, and its last stable offsets with the records behind them."""
     source = SimpleNamespace(n_unreadable=3, stable_ends=lambda: {1: StableEnd(17, 40)})
-    metrics = WorkerMetrics(scene.ranker, scene.serving, scene.store, scene.observers, source=source)
+    metrics = WorkerMetrics(scene.parts, scene.ranker, source=source)
 
     values = {
         (sample.name, *sample.labels.values()): sample.value

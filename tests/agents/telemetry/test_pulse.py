@@ -21,6 +21,7 @@ from agents.observers.outcome_counts import OutcomeCounts
 from agents.observers.popularity import PopularityObserver
 from agents.observers.quality_window import ENTRY
 from agents.telemetry.pulse import Pulses
+from agents.telemetry.reported_parts import ReportedParts
 from state.catalog.item_catalog import ItemCatalog
 from state.generations.folder_store import FolderStore
 from state.generations.serving import Serving
@@ -55,7 +56,8 @@ class Scene:
         self.states = dict[int, Any]()
         store = cast(UserStore, SimpleNamespace(partitions=self.states))
         self.serving = Serving(FolderStore(folder))
-        self.pulses = Pulses(observers, self.delays, self.serving, store, settings, self.outbox)
+        parts = ReportedParts(self.serving, store, observers, self.delays)
+        self.pulses = Pulses(parts, settings, self.outbox)
         self.running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -151,8 +153,8 @@ async def test_a_pulse_tells_how_good_the_lists_are(scene: Scene) -> None:
 
 async def test_without_live_quality_a_pulse_tells_the_rest(scene: Scene) -> None:
     """The setting is off."""
-    observers = replace(scene.pulses._observers, live_quality=None)  # noqa: SLF001
-    scene.pulses._observers = observers  # noqa: SLF001
+    parts = scene.pulses._parts  # noqa: SLF001
+    scene.pulses._parts = replace(parts, observers=replace(parts.observers, live_quality=None))  # noqa: SLF001
 
     assert scene.pulses.beat().quality is None
 
