@@ -83,20 +83,9 @@ class FollowedPartitions:
         if not requested:
             await asyncio.sleep(timeout_ms / 1000)
             return
-        self._moved = True
-        alone = len(self._suspects) > 0
-        try:
-            fetched = await self._consumer.getmany(
-                *requested, timeout_ms=min(timeout_ms, ALONE_MS) if alone else timeout_ms, max_records=max_records
-            )
-        except ConsumerStoppedError:
-            raise
-        except self._isolated as error:
-            self._failed(requested, error)
-            await asyncio.sleep(AFTER_ERROR_S)
+        fetched = await self._get(requested, timeout_ms, max_records)
+        if fetched is None:
             return
-        if alone:
-            self._mended_at[self._suspects.pop()] = self._clock() + RETRY_S
         for tp, records in fetched.items():
             if is_unreadable(records):
                 self.unreadable.skip(records[0])
@@ -110,6 +99,26 @@ class FollowedPartitions:
             self.places[tp] = max(self.places[tp], await self._consumer.position(tp))
         self._moved = False
         self._unblock_idle()
+
+    async def _get(
+        self, requested: Sequence[TopicPartition], timeout_ms: int, max_records: int | None
+    ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]] | None:
+        """Fetch records; return None after an error, when no partition has moved."""
+        self._moved = True
+        alone = len(self._suspects) > 0
+        try:
+            fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await self._consumer.getmany(
+                *requested, timeout_ms=min(timeout_ms, ALONE_MS) if alone else timeout_ms, max_records=max_records
+            )
+        except ConsumerStoppedError:
+            raise
+        except self._isolated as error:
+            self._failed(requested, error)
+            await asyncio.sleep(AFTER_ERROR_S)
+            return None
+        if alone:
+            self._mended_at[self._suspects.pop()] = self._clock() + RETRY_S
+        return fetched
 
     def _requested(self) -> list[TopicPartition]:
         """Return the partitions of the next fetch: one suspect, or all without those that have just failed."""

@@ -2,7 +2,11 @@
 
 import asyncio
 import logging
+<<<<<<< HEAD
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+=======
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+>>>>>>> 4a5995f (A fetch, a bounded read and the encoder of lists are divided)
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -153,18 +157,11 @@ async def read_span(
     loop = asyncio.get_running_loop()
     deadline, positions = loop.time() + timeout_s, dict[TopicPartition, int]()
     while open_ends:
-        try:
-            fetched = await consumer.getmany(*open_ends, timeout_ms=200)
-        except KafkaError as error:
-            message = f"{min(open_ends).topic} cannot be read: {error!r}."
-            raise LogReadError(message) from error
+        fetched = await _fetch(consumer, open_ends)
         for tp, records in fetched.items():
             if is_unreadable(records):
                 _skip(records[0], open_ends[tp], skip)
-                continue
-            end = open_ends[tp]
-            wanted = records if records[-1].offset < end else [record for record in records if record.offset < end]
-            if wanted:
+            elif wanted := _before(records, open_ends[tp]):
                 yield tp.partition, wanted
         reached = {tp: await consumer.position(tp) for tp in open_ends}
         if fetched or reached != positions:  # aborted and control records move a position, too
@@ -175,6 +172,27 @@ async def read_span(
         for tp in [tp for tp, end in open_ends.items() if reached[tp] >= end]:
             del open_ends[tp]
             consumer.pause(tp)
+
+
+async def _fetch(
+    consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]
+) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+    """Fetch records.
+
+    Raises:
+        LogReadError: Kafka refuses.
+    """
+    try:
+        fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(*partitions, timeout_ms=200)
+    except KafkaError as error:
+        message = f"{min(partitions).topic} cannot be read: {error!r}."
+        raise LogReadError(message) from error
+    return fetched
+
+
+def _before(records: Sequence[ConsumerRecord], end: int) -> Sequence[ConsumerRecord]:
+    """Return the records before an offset."""
+    return records if records[-1].offset < end else [record for record in records if record.offset < end]
 
 
 def _skip(batch: UnreadableBatch, end: int, skip: Callable[[UnreadableBatch], None] | None) -> None:
