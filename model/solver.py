@@ -191,7 +191,7 @@ def solve_rows(
     tolerance: float = TOLERANCE,
     steps_max: int = STEPS_MAX,
 ) -> Floats:
-    """Solve every row's system in place, from the warm start that `x` holds.
+    """Solve every row's system in place, from the warm start that `x` holds, and return `x`.
 
     Rows are independent: the result does not depend on the number of threads. A row without known items becomes zero.
 
@@ -202,9 +202,6 @@ def solve_rows(
         threads: Threads that share the rows.
         tolerance: Length of the last correction relative to the vector.
         steps_max: Most conjugate gradient steps for a row.
-
-    Returns:
-        `x`.
 
     Raises:
         ValueError: `x` cannot be solved in place.

@@ -25,7 +25,7 @@ from web.feeds.play_latency import PlayLatency
 from web.feeds.popular_lists import PopularLists
 from web.feeds.present_epoch import PresentEpoch
 from web.feeds.rejects import Rejects
-from web.feeds.topic_follower import Record, TopicFollower
+from web.feeds.topic_follower import Changed, Record, TopicFollower
 from web.item_search import ItemSearch
 from web.list_reader import ListReader
 from web.play_intake import PlayIntake
@@ -93,25 +93,12 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
     search = ItemSearch(serving)
     serving.observers = [catalog, ranker, search]
 
-    def changed(kind: bytes, lists: Sequence[tuple[str, int]], records: Sequence[Record]) -> None:
-        if kind == ITEM:
-            take_items(catalog, search, records)
-        waiters.wake(user_id for user_id, _ in lists)
-
     unreadable, epoch = UnreadablePlaces(), PresentEpoch(settings.application.group)
-    follower = TopicFollower(settings, view, changed, unreadable)
+    follower = TopicFollower(settings, view, _apply_to(catalog, search, waiters), unreadable)
     outcomes = OutcomeFeed()
     progress = CommitProgress(settings, follower, waiters, epoch, outcomes)
     rejects, streams = Rejects(settings, unreadable), OpenStreams(settings.gateway.streams_max)
-    state = GatewayState(
-        follower.caught_up.is_set,
-        lambda: follower.behind,
-        lambda: progress.lags,
-        lambda: streams.n_open,
-        lambda: serving.current.manifest.created_at_ms if serving.current else None,
-        lambda: rejects.n_seen,
-        lambda: len(unreadable),
-    )
+    state = _state_of(follower, progress, serving, rejects, streams)
     return GatewayParts(
         settings=settings,
         operations=operations,
@@ -135,6 +122,32 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         metrics=GatewayMetrics(state, DiskMetrics(settings.application.data_path)),
         unreadable=unreadable,
     )
+
+
+def _state_of(
+    follower: TopicFollower, progress: CommitProgress, serving: Serving, rejects: Rejects, streams: OpenStreams
+) -> GatewayState:
+    """Return the source of the gauges of a gateway."""
+    return GatewayState(
+        follower.caught_up.is_set,
+        lambda: follower.behind,
+        lambda: progress.lags,
+        lambda: streams.n_open,
+        lambda: serving.current.manifest.created_at_ms if serving.current else None,
+        lambda: rejects.n_seen,
+        lambda: len(follower.unreadable),
+    )
+
+
+def _apply_to(catalog: ItemCatalog, search: ItemSearch, waiters: ListWaiters) -> Changed:
+    """Return the function that takes in the records of a fetch, and wakes the requests that wait for their lists."""
+
+    def changed(kind: bytes, lists: Sequence[tuple[str, int]], records: Sequence[Record]) -> None:
+        if kind == ITEM:
+            take_items(catalog, search, records)
+        waiters.wake(user_id for user_id, _ in lists)
+
+    return changed
 
 
 def take_items(catalog: ItemCatalog, search: ItemSearch, records: Iterable[Record]) -> None:

@@ -1,7 +1,7 @@
 """Sends rejected records again, after the cause of their rejection is mended."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -86,19 +86,12 @@ async def retry_rejects(
     # Step 2
     later = await read_later(places, settings, on_progress)
     # Step 3
-    result, chosen = RetryResult(), list[_Retried]()
-    reasons, seen = Counter[str](), set[bytes]()
+    result, reasons, chosen = RetryResult(), Counter[str](), list[_Retried]()
     async with Outbox(settings.kafka) as outbox:
-        async for stored in read_rejects(settings):
-            if choice.reason not in stored.reject.reason:
-                continue
-            retried = _judge(stored, later, choice, settings, result, reasons)
-            if retried is None or retried.place in seen:
-                continue
+        async for retried in _retried(later, choice, settings, result, reasons):
             if result.sent + len(chosen) >= choice.limit:
                 result.left += 1
                 continue
-            seen.add(retried.place)
             chosen.append(retried)
             if len(chosen) >= BATCH:
                 result.sent += await _send(chosen, outbox, choice, settings)
@@ -107,6 +100,20 @@ async def retry_rejects(
         result.sent += await _send(chosen, outbox, choice, settings)
     result.still_rejected = dict(reasons.most_common())
     return result
+
+
+async def _retried(
+    later: Later, choice: RetryChoice, settings: Settings, result: RetryResult, reasons: Counter[str]
+) -> AsyncIterator[_Retried]:
+    """Yield the records to send, each once; count those that are not sent."""
+    seen = set[bytes]()
+    async for stored in read_rejects(settings):
+        if choice.reason not in stored.reject.reason:
+            continue
+        retried = _judge(stored, later, choice, settings, result, reasons)
+        if retried is not None and retried.place not in seen:
+            seen.add(retried.place)
+            yield retried
 
 
 def _judge(

@@ -82,8 +82,7 @@ async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> 
     """
     await await_no_members(settings)
     topics = await _describe(settings)
-    names, n_partitions = topic_names(settings), settings.topics.partitions
-    result = FromDisk({}, [], {}, {})
+    result, n_partitions = FromDisk({}, [], {}, {}), settings.topics.partitions
     async with Outbox(settings.kafka) as outbox:
         for partition in range(n_partitions):
             folders = sorted(settings.application.workers_path.glob(f"*/**/{USERS_TABLE}/{partition}"))
@@ -92,19 +91,22 @@ async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> 
                 result.missing.append(partition)
                 continue
             # Step 1
-            wrote = await _write(outbox, names.users_changelog, partition, newest)
+            wrote = await _write(outbox, topic_names(settings).users_changelog, partition, newest)
             result.written[partition] = wrote.n_records
             # Step 2
             await _take_back(settings, partition, wrote, topics, result)
-            if partition in result.uncertain:
-                # The next run after a killed one does not know it.
-                note = describe_uncertain(partition, result.uncertain[partition])
-                on_progress(JobProgress(note, is_note=True))
+            _note_uncertain(partition, result, on_progress)
             # Step 3
             remove_states(folders, newest)
             on_progress(JobProgress(WRITING, partition + 1, n_partitions))
     await _check_missing(settings, result)
     return result
+
+
+def _note_uncertain(partition: int, result: FromDisk, on_progress: ProgressCallback) -> None:
+    """Note a partition that may lack plays; after a killed run, the next one does not know it."""
+    if partition in result.uncertain:
+        on_progress(JobProgress(describe_uncertain(partition, result.uncertain[partition]), is_note=True))
 
 
 async def _take_back(settings: Settings, partition: int, wrote: Wrote, topics: _Topics, result: FromDisk) -> None:

@@ -69,11 +69,7 @@ async def repartition(settings: Settings, new_settings: Settings, on_progress: P
     await await_no_members(settings)
     source = await describe_source(settings, on_progress)
     # Step 1
-    await asyncio.to_thread(create_topics, new_settings)
-    await asyncio.to_thread(verify_topics, new_settings)
-    target = await describe_target(new_settings, source.epoch + 1, on_progress)
-    if not target.is_done:
-        await await_no_members(new_settings)
+    target = await _create_target(source, new_settings, on_progress)
     # Steps 2 and 3
     copying = StateCopy(source, new_settings, on_progress)
     plays = await _copy_state(source, target, copying)
@@ -90,6 +86,16 @@ async def repartition(settings: Settings, new_settings: Settings, on_progress: P
         strays=copying.n_strays,
         plays=n_plays,
     )
+
+
+async def _create_target(source: Source, new_settings: Settings, on_progress: ProgressCallback) -> Target:
+    """Create the new topics, and describe them; no worker uses them before the copy is done."""
+    await asyncio.to_thread(create_topics, new_settings)
+    await asyncio.to_thread(verify_topics, new_settings)
+    target = await describe_target(new_settings, source.epoch + 1, on_progress)
+    if not target.is_done:
+        await await_no_members(new_settings)
+    return target
 
 
 async def _copy_state(source: Source, target: Target, copying: StateCopy) -> OldPlays:

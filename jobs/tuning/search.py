@@ -78,11 +78,8 @@ def tune(
     Raises:
         TuningError: There are too few events, or the search does not support the rule of `base`.
     """
-    if base.rule != "ials":
-        message = f"Tuning searches the hyperparameters of rule ials, not of {base.rule}: set PLAYFOLD_RULE=ials."
-        raise TuningError(message)
-    dataset = Dataset(events, threads)
-    folder = store / _fingerprint(events, base)
+    _check_rule(base)
+    dataset, folder = Dataset(events, threads), store / _fingerprint(events, base)
     search = _Search(dataset, TrialLog(folder), budget_s, N_GRID + trials, on_progress)
     prune(store)
     try:
@@ -91,13 +88,22 @@ def tune(
         _local_search(search)
         if trials:
             _run_optuna_trials(search, base, trials, folder / JOURNAL)
-    except _TimeIsUpError:
-        on_progress(
-            JobProgress(f"The budget of {budget_s:g} s is spent; the best setting so far is used.", is_note=True)
-        )
+    except _TimeIsUpError as error:
+        on_progress(JobProgress(str(error), is_note=True))
     best = _best_record(search.log.all, dataset.description)
     write_best(store, best)
     return Tuned(best, search.log.all)
+
+
+def _check_rule(base: Objective) -> None:
+    """Check that the search supports the rule of a setting.
+
+    Raises:
+        TuningError: It does not.
+    """
+    if base.rule != "ials":
+        message = f"Tuning searches the hyperparameters of rule ials, not of {base.rule}: set PLAYFOLD_RULE=ials."
+        raise TuningError(message)
 
 
 def _best_record(scored: Sequence[ScoredSetting], scored_on: str) -> Best:
@@ -172,7 +178,8 @@ class _Search:
         scored = self.log.find(setting)
         if scored is None:
             if self.log.all and time.monotonic() - self._began >= self._budget_s:
-                raise _TimeIsUpError
+                message = f"The budget of {self._budget_s:g} s is spent; the best setting so far is used."
+                raise _TimeIsUpError(message)
             scored = self._dataset.score(setting)
             self.log.add(scored)
         self._visited.append(scored)

@@ -1,6 +1,8 @@
 """All data about one listener, read from the topics into one document."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -15,6 +17,7 @@ from streams.readers.log_reader import log_skipped, read_topic
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
+Part = TypeVar("Part")
 _read_object = msgspec.json.Decoder(dict[str, object]).decode
 _read_reject = msgspec.json.Decoder(RejectedPlay).decode
 
@@ -43,10 +46,8 @@ async def export_user(user_id: str, settings: Settings, now_ms: int) -> UserExpo
         partition: record.export(settings, made.recommendations.items if (made := listed.get(partition)) else [])
         for partition, record in sorted(stored.items())
     }
-    misplaced = [
-        record for partition, record in exported.items() if partition != home and record and not record.forgotten
-    ]
-    misplaced_lists = [made for partition, made in sorted(listed.items()) if partition != home and made]
+    misplaced = [record for record in _others(exported, home) if not record.forgotten]
+    misplaced_lists = _others(listed, home)
     record, recommendations = exported.get(home), listed.get(home)
     return UserExport(
         user_id=user_id,
@@ -60,6 +61,11 @@ async def export_user(user_id: str, settings: Settings, now_ms: int) -> UserExpo
         plays=plays,
         plays_rejected=rejects,
     )
+
+
+def _others(parts: Mapping[int, Part | None], home: int) -> list[Part]:
+    """Return the parts of all partitions but one, in order of the partitions; missing parts are left out."""
+    return [part for partition, part in sorted(parts.items()) if partition != home and part is not None]
 
 
 def _list(partition: int, record: ConsumerRecord) -> ExportedList:

@@ -75,7 +75,7 @@ class Revision:
 def write_revision(
     items: Items, folder: Path, number: int, withdrawn: Sequence[str], trees: int, into: Path | None = None
 ) -> Path:
-    """Write a revision atomically; the same arguments give the same bytes.
+    """Write a revision atomically, and return its folder; the same arguments give the same bytes.
 
     Step 1: build the index aside, in another process. Step 2: write the record and the checksums, and sync.
     Step 3: open it as a worker would, which verifies it. Step 4: rename it and sync its parent.
@@ -85,11 +85,8 @@ def write_revision(
         folder: The generation's folder.
         number: The revision's number; an existing revision of this number must be the same.
         withdrawn: Ids of the withdrawn items, in any order; the generation need not know them.
-        trees: The number of trees of the index.
+        trees: Trees of the index.
         into: The parent folder of the revision; the generation's folder if left out.
-
-    Returns:
-        The revision's folder.
 
     Raises:
         GenerationError: Another revision has this number.
@@ -107,8 +104,7 @@ def write_revision(
         if len(indexed):
             build_index(folder / "item_factors.npy", indexed, part / INDEX, trees)
         # Step 2
-        write_file(part / RECORD, msgspec.json.format(msgspec.json.encode(record)))
-        write_checksums(part, sorted(path.name for path in part.iterdir()))
+        _write_record(part, record)
         # Step 3
         open_revision(part, items)
         # Step 4
@@ -132,6 +128,12 @@ def _plan(items: Items, number: int, withdrawn: Sequence[str], trees: int) -> tu
         trees=trees,
     )
     return indexed, record
+
+
+def _write_record(part: Path, record: RevisionRecord) -> None:
+    """Write the record of a revision and the checksums of its files."""
+    write_file(part / RECORD, msgspec.json.format(msgspec.json.encode(record)))
+    write_checksums(part, sorted(path.name for path in part.iterdir()))
 
 
 def open_revision(folder: Path, items: Items) -> Revision:

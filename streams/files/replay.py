@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from typing import NamedTuple
 
@@ -107,29 +107,36 @@ async def replay(
         ReplayError: Kafka did not acknowledge.
         PlaysFileError: The file cannot be read further.
     """
-    clock, n_sent, first_at_ms = asyncio.get_running_loop().time, 0, None
-    began = clock()
+    n_sent, first_at_ms, began = 0, None, asyncio.get_running_loop().time()
     async with aclosing(_read_ahead(pieces)) as ahead:
         async for piece in ahead:
             now_ms = time.time_ns() // 1_000_000
             times = [counted_at_ms(at_ms, now_ms, now_ms) for at_ms in piece.played_at_ms]
             first_at_ms = times[0] if first_at_ms is None else first_at_ms
-            due_s = [pace.due_s(n_sent + row, at_ms - first_at_ms) for row, at_ms in enumerate(times)]
-            row = 0
-            while row < piece.n_plays and not stop.is_set():
-                now_s = clock() - began
-                if due_s[row] > now_s:
-                    await _wait(stop, due_s[row] - now_s)
-                    continue
-                end = row + 1
-                while end < piece.n_plays and due_s[end] <= now_s:
-                    end += 1
-                due = piece.part(row, end)
-                acknowledged(due, await sender.send(due))
-                row = end
-            n_sent += row
+            due_at = [began + pace.due_s(n_sent + row, at_ms - first_at_ms) for row, at_ms in enumerate(times)]
+            async for due, sent in _send_due(piece, due_at, sender, stop):
+                acknowledged(due, sent)
+                n_sent += due.n_plays
             if stop.is_set():
                 return
+
+
+async def _send_due(
+    piece: PlaysPiece, due_at: Sequence[float], sender: Sender, stop: asyncio.Event
+) -> AsyncIterator[tuple[PlaysPiece, list[Sent]]]:
+    """Send the plays of a piece when they are due, by the clock of the loop; yield the acknowledged parts."""
+    clock, row = asyncio.get_running_loop().time, 0
+    while row < piece.n_plays and not stop.is_set():
+        now = clock()
+        if due_at[row] > now:
+            await _wait(stop, due_at[row] - now)
+            continue
+        end = row + 1
+        while end < piece.n_plays and due_at[end] <= now:
+            end += 1
+        due = piece.part(row, end)
+        yield due, await sender.send(due)
+        row = end
 
 
 async def _read_ahead(pieces: Iterator[PlaysPiece]) -> AsyncGenerator[PlaysPiece, None]:

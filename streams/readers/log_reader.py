@@ -138,7 +138,7 @@ async def read_span(
     timeout_s: float,
     skip: Callable[[UnreadableBatch], None] | None = None,
 ) -> AsyncIterator[tuple[int, Sequence[ConsumerRecord]]]:
-    """Read partitions from their start offset up to, not including, their end offset.
+    """Read partitions from their start offset up to, not including, their end offset; yield them with their records.
 
     Args:
         consumer: A consumer of `reader`.
@@ -146,9 +146,6 @@ async def read_span(
         starts: The first requested offset; a partition left out is read from its beginning.
         timeout_s: Seconds without any progress after which the read fails.
         skip: Called with a batch that does not decode, which is skipped; without it the read fails.
-
-    Yields:
-        A partition number and its records, in order.
 
     Raises:
         LogReadError: Kafka sent nothing for `timeout_s` seconds, or a batch does not decode.

@@ -66,11 +66,8 @@ async def read_identities(
                 if clock() - answered_at > gone_s:
                     raise UnknownTopicError(missing[0])
                 try:
-                    identities |= await identify_topics(consumer._client, missing)  # noqa: SLF001  no public call has ids
+                    identities |= await _identify(consumer, missing, kafka)
                     fault, answered_at = "it names no such topic", min(answered_at, clock())
-                except TopicAuthorizationFailedError as error:
-                    rights = [Right("DESCRIBE", "topic", str(error.args[0]))]
-                    raise LogReadError(describe_missing(kafka, rights)) from error
                 except KafkaError as error:
                     fault = repr(error)
                 if not identities.keys() >= set(names):
@@ -82,3 +79,17 @@ async def read_identities(
         )
         raise LogReadError(message) from error
     return identities
+
+
+async def _identify(consumer: AIOKafkaConsumer, names: Sequence[str], kafka: KafkaSettings) -> dict[str, TopicIdentity]:
+    """Return the identities of the topics that a broker names.
+
+    Raises:
+        LogReadError: A right on a topic is missing.
+        KafkaError: The broker does not answer.
+    """
+    try:
+        return await identify_topics(consumer._client, names)  # noqa: SLF001  no public call has ids
+    except TopicAuthorizationFailedError as error:
+        rights = [Right("DESCRIBE", "topic", str(error.args[0]))]
+        raise LogReadError(describe_missing(kafka, rights)) from error

@@ -41,6 +41,11 @@ class ItemRoutes:
     def router(self) -> APIRouter:
         """Return the paths."""
         router = APIRouter(tags=["items"])
+        self._add_ranking(router)
+        self._add_catalog(router)
+        return router
+
+    def _add_ranking(self, router: APIRouter) -> None:
         router.add_api_route(
             "/v1/recommendations",
             self.post,
@@ -56,6 +61,8 @@ class ItemRoutes:
                 },
             ),
         )
+
+    def _add_catalog(self, router: APIRouter) -> None:
         router.add_api_route(
             "/v1/items/{item_id}/related",
             self.related,
@@ -80,7 +87,6 @@ class ItemRoutes:
             summary="Find items by title, artist or id",
             responses=responses("FoundItems", _FOUND, "The items, most played first.", 422),
         )
-        return router
 
     async def post(self, request: Request) -> Response:
         """Return recommendations for a listener with exactly these plays; nothing is stored.
