@@ -2,11 +2,7 @@
 
 import asyncio
 import logging
-<<<<<<< HEAD
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-=======
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
->>>>>>> 4a5995f (A fetch, a bounded read and the encoder of lists are divided)
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
