@@ -22,7 +22,6 @@ from tests.support.generations import FIRST_ID, SECOND_ID
 from tests.support.stores import RELATED, FolderCase, StoreCase, judged, write_night
 
 PROJECT = Path(__file__).parent.parent.parent
-THIRD_ID = "2026-01-03T00-00-00.000Z"
 
 # Publishes a folder and kills itself at the n-th file, or at the name that makes all of it valid.
 PUBLISHER = """

@@ -3,66 +3,34 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import msgspec
 import numpy as np
 import pytest
-from httpx import Client
 
-from cli.processes import GatewayProcess, WorkerProcess
 from streams.kafka.broker import Broker
 from streams.messages.records import RelatedItems
 from streams.partitioning import partition_of
-from streams.settings import Settings, override
-from streams.topics.admin import create_topics, delete_topics
+from streams.settings import override
 from streams.topics.topics import topic_names
+from tests.kafka.gateways import Running, running_gateway
 from tests.support.commands import error_of
 from tests.support.gateway import client_of, events_of, gateway, good, post, read
-from tests.support.made_up import made_up_factors, publish
 from tests.support.plays import play
-from tests.support.settings import settings_with
-from tests.support.topics import lists, rejects, values, worker, write
+from tests.support.topics import lists, rejects, values, write
 from tests.support.wait import block_until
 
 MADE_AT_MS = 1_767_225_600_000
 """When the made-up generation says that it was made."""
 
 
-class Running(NamedTuple):
-    """A worker and a gateway that have a generation."""
-
-    settings: Settings
-    worker: WorkerProcess
-    gateway: GatewayProcess
-    client: Client
-
-
 @pytest.fixture(scope="module")
 def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Give both, ready, to the tests that leave them as they are."""
-    settings = settings_with(
-        brokers=broker.bootstrap,
-        data_dir=str(tmp_path_factory.mktemp("gateway")),
-        group="test-gateway",
-        topic_prefix="test-gateway.",
-        factors=8,
-        list_n=10,
-        popular_publish_s=0.2,
-        gateway_requests_per_s=0,
-    )
-    create_topics(settings)
-    publish(settings, made_up_factors(100, 8, np.random.default_rng(0)))
-    with worker(settings) as folding, gateway(settings) as process, client_of(process) as client:
-        place = post(client, play("first", "i1"))[0]
-        assert read(client, "first", place)["reflected"]
-        block_until(lambda: client.get("/v1/users/nobody/recommendations").status_code == 200, 20)
-        yield Running(settings, folding, process, client)
-        log = process.log_file.read_text()
-        assert "secret" not in log
-        assert [] == [event for event in process.events() if event["level"] in {"error", "critical"}]
-    delete_topics(settings)
+    with running_gateway(broker.bootstrap, tmp_path_factory.mktemp("gateway")) as processes:
+        yield processes
 
 
 def test_a_listener_reads_what_their_play_changed(running: Running) -> None:

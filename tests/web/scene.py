@@ -16,8 +16,10 @@ from state.gateway_view.view import View
 from state.lists.explain_score import Explanation, ExplanationError
 from streams.messages.export_document import UserExport
 from streams.messages.records import CatalogItem, PopularItems, Recommendations, RelatedItems
+from streams.outbox import Item
 from streams.partitioning import partition_of
 from streams.settings import Settings
+from streams.topics.topics import topic_names
 from tests.support.memory_outbox import MemoryOutbox
 from tests.support.settings import settings_with
 from web.app import create_app
@@ -194,3 +196,9 @@ async def ask(
     await app(scope, receive, send)
     answer_headers = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], answer_headers, b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+def sent(scene: Scene) -> list[Item]:
+    """Return what was written to `plays`, partition by partition."""
+    plays = topic_names(scene.settings).plays
+    return [item for (topic, _), log in sorted(scene.outbox.logs.items()) for item in log if topic == plays]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from agents.background.sweep import Sweeper
 from agents.group_context import GroupContext
@@ -13,11 +13,11 @@ from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.users.partition import PartitionState
-from state.users.record import generation_key_of
+from state.users.record import UserRecord, generation_key_of
 from state.users.store import UserStore
 from streams.outbox import Item
 from streams.settings import override
-from tests.support.deliveries import NOW_MS, fold_slices, folder_of, make_durable, played, slice_of
+from tests.support.deliveries import NOW_MS, Delivered, fold_slices, folder_of, make_durable, played, slice_of
 from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 from tests.support.memory_topics import MemoryTopics
 from tests.support.settings import settings_with
@@ -121,3 +121,11 @@ class Scene:
     def under(self, generation: Generation) -> list[bytes]:
         """Return the users folded under a generation."""
         return [key for key, value in self.state.users(b"", 1000) if generation_key_of(value) == generation.key]
+
+
+def outrank(scene: Scene, *keys: bytes) -> None:
+    """Let a stale record of a late worker stand behind the winner of users."""
+    stale = UserRecord(applied_offset=-1).encode()
+    first = scene.state.place.changelog_offset + 1
+    records: list[Any] = [Delivered(offset, key, stale) for offset, key in enumerate(keys, first)]
+    scene.state.apply_changelog(records)

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agents.background import walk_progress
 from agents.background.group_size import USERS_MIN
 from agents.plays.pipeline import GroupTiming
-from state.users.record import UserRecord
-from tests.agents.background.sweep_scene import SETTINGS, USERS, Scene
-from tests.support.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, refold, slice_of
+from tests.agents.background.sweep_scene import SETTINGS, USERS, Scene, outrank
+from tests.support.deliveries import NOW_MS, fold_slices, make_durable, played, refold, slice_of
 from tests.support.generations import SECOND_ID
 from tests.support.wait import wait_idle, wait_until
 
@@ -253,41 +251,6 @@ async def test_a_sweep_tells_how_far_it_is(
     assert ["partition_swept"] == [record.getMessage() for record in caplog.records]
 
 
-def outrank(scene: Scene, *keys: bytes) -> None:
-    """Let a stale record of a late worker stand behind the winner of users."""
-    stale = UserRecord(applied_offset=-1).encode()
-    first = scene.state.place.changelog_offset + 1
-    records: list[Any] = [Delivered(offset, key, stale) for offset, key in enumerate(keys, first)]
-    scene.state.apply_changelog(records)
-
-
-async def test_outranked_users_are_written_again(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """All of them, in groups, under the generation in service, and then nobody any more."""
-    outrank(scene, *USERS[:5])
-    scene.serving.take(scene.first)
-
-    await scene.sweeper(3).restore_outranked(0)
-    await scene.sweeper(3).restore_outranked(0)
-
-    assert [USERS[:3], USERS[3:5]] == scene.path.groups
-    assert not scene.state.has_outranked
-    logged = [vars(record)["users"] for record in caplog.records if record.getMessage() == "outranked_users_restored"]
-    assert [3, 2] == logged
-
-
-async def test_outranked_users_are_restored_without_a_generation(scene: Scene) -> None:
-    """The winner's plays count, list or none."""
-    outrank(scene, USERS[0])
-
-    await scene.sweeper().restore_outranked(0)
-
-    assert [USERS[:1]] == scene.path.groups
-    (value,) = scene.state.read(USERS[:1])
-    assert value is not None
-    assert 0 == UserRecord.decode(value).applied_offset
-    assert 1 == UserRecord.decode(value).plays
-
-
 async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> None:
     """It looks for work by itself and is woken by a swap."""
     running = asyncio.create_task(scene.sweeper(100).run())
@@ -303,17 +266,3 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-
-
-async def test_a_list_is_renewed_before_it_expires(scene: Scene) -> None:
-    """At nine tenths of its time, without any play; who was renewed is not renewed again."""
-    scene.serving.take(scene.first)
-    expires_ms = 1000 * SETTINGS.lists.expires_s
-    for ago_ms, groups in ((0.8 * expires_ms, 0), (0.95 * expires_ms, 3), (0.96 * expires_ms, 3)):
-        scene.path.now_ms = NOW_MS + int(ago_ms)
-        await scene.sweeper().renew(0, scene.path.now_ms)
-
-        assert groups == len(scene.path.groups)
-    assert USERS == sorted(user for group in scene.path.groups for user in group)
-    records = [UserRecord.decode(value) for _, value in scene.state.users(b"", 10)]
-    assert {NOW_MS + int(0.95 * expires_ms)} == {record.listed_at_ms for record in records}

@@ -1,70 +1,22 @@
 """How good lists are, by the plays that a worker folds, with real states on disk and no Kafka."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from agents.group_context import GroupContext
-from agents.observers.live_quality import FIGURES, GENERATIONS_MAX, LISTS, POPULAR_EVERY_MS, LiveQuality
-from agents.observers.quality_window import OLDER
-from agents.plays.decode import read_group
+from agents.observers.live_quality import FIGURES, POPULAR_EVERY_MS
 from model.evaluation.rank_metrics import HISTORY_KINDS
-from state.catalog.item_catalog import ItemCatalog
-from state.generations.generation import Generation
 from state.keys import item_key
 from state.lists.context import ListContext
-from state.lists.popularity import LivePopularity, Popularity, TrainedPopularity
-from state.users.partition import PartitionState
+from state.lists.popularity import LivePopularity
 from streams.outbox import Item
 from streams.settings import Settings, override
-from tests.support.deliveries import FIRST_S, NOW_MS, folder_of, lists_of, make_durable, played, refold, slice_of
+from tests.agents.observers.scored_lists import POPULARITY, SETTINGS, Scene, live_quality
+from tests.support.deliveries import FIRST_S, NOW_MS, played
 from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
-from tests.support.settings import settings_with
-
-SETTINGS = settings_with(factors=8, list_n=5)
-POPULARITY = {f"i{number}": 100.0 - number for number in range(38)} | {"i38": 3.0, "i39": 1.0}
-"""The most popular item is `i0`; two are fresh."""
-
-
-def live_quality(settings: Settings = SETTINGS, popularity: Popularity | None = None) -> LiveQuality:
-    """Return an observer; without `popularity` by what was popular in the training."""
-    return LiveQuality(settings, popularity or TrainedPopularity(), ItemCatalog())
-
-
-class Scene:
-    """One partition, a generation in service, and what is scored."""
-
-    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
-        """Begin with nobody."""
-        self.folder, self.settings = folder, settings
-        self.states = {0: PartitionState(folder / "state")}
-        self.quality = live_quality(settings)
-        self.offset = 0
-        self.generation: Generation | None = None
-        self.serve(make_generation(folder / "generations", popularity=POPULARITY))
-
-    def serve(self, generation: Generation) -> None:
-        """Take a generation into service."""
-        self.generation = generation
-        self.quality.generation_swapped(generation)
-
-    def take(self, *events: Item, first: int | None = None) -> dict[str, list[str]]:
-        """Fold a group of events; return the lists that went out."""
-        first = self.offset if first is None else first
-        self.offset = max(self.offset, first + len(events))
-        group = read_group([slice_of(0, first, *events)], self.settings)
-        context = GroupContext(self.states, self.generation, NOW_MS)
-        changes = folder_of(self.settings, self.quality).fold(group, context)
-        make_durable(changes, self.states)
-        return {user: a_list.items for user, a_list in lists_of(changes).items()}
-
-    def counted(self, which: str = "own", name: str = FIRST_ID) -> list[float]:
-        """Return the figures of one kind of list, over all kinds of plays."""
-        counts = self.quality.counts.get(name, np.zeros((2, 3, 2, 4)))
-        return [round(count, 6) for count in counts[LISTS.index(which)].sum(axis=(0, 1)).tolist()]
 
 
 @pytest.fixture
@@ -217,68 +169,6 @@ def test_the_popular_list_has_nothing_that_was_shown_too_often(tmp_path: Path) -
 
     assert [1, 1, 1, 1] == scene.counted("popular")
     scene.states[0].close()
-
-
-def test_a_hit_is_that_of_the_generation_that_made_the_list(scene: Scene) -> None:
-    """Until a listener is folded again under the next one."""
-    listed = scene.take(played("ann", "i1"))["ann"]
-    scene.serve(make_generation(scene.folder / "generations", SECOND_ID, seed=1))
-
-    again = scene.take(played("ann", listed[0]))["ann"]
-    scene.take(played("ann", again[0]))
-
-    assert [1, 1, 1, 1] == scene.counted(name=FIRST_ID)
-    assert [1, 1, 1, 1] == scene.counted(name=SECOND_ID)
-
-
-def test_a_generation_that_was_not_in_service_has_no_name(scene: Scene) -> None:
-    """A worker that was started after the swap knows only its key."""
-    listed = scene.take(played("ann", "i1"))["ann"]
-    scene.quality = live_quality()
-    scene.serve(make_generation(scene.folder / "generations", SECOND_ID, seed=1))
-
-    scene.take(played("ann", listed[0]))
-
-    assert [1, 1, 1, 1] == scene.counted(name=OLDER)
-
-
-def test_few_generations_are_told_apart(scene: Scene) -> None:
-    """The counts of older ones are dropped; one that comes back is among the latest again."""
-    ids = [f"2026-02-0{number}T00-00-00.000Z" for number in range(1, 6)]
-    for number, generation_id in enumerate(ids):
-        generation = make_generation(scene.folder / "generations", generation_id, seed=number)
-        scene.serve(generation)
-        changes = refold({0: [b"ann"]}, scene.states, generation, SETTINGS, NOW_MS)
-        make_durable(changes, scene.states)
-        scene.take(played("ann", f"i{number}"))
-
-    assert ids[-GENERATIONS_MAX:] == list(scene.quality.counts)
-    assert [1.0] * GENERATIONS_MAX == [scene.counted(name=name)[0] for name in scene.quality.counts]
-
-
-def test_without_a_generation_nothing_is_scored(scene: Scene) -> None:
-    """Nor in a group without any event that could be read."""
-    listed = scene.take(played("ann", "i1"))["ann"]
-    scene.take((b"ann", b"no play"))
-
-    scene.generation = None
-    scene.take(played("ann", listed[0]))
-
-    assert {} == scene.quality.counts
-
-
-def test_the_window_holds_what_was_counted(scene: Scene) -> None:
-    """Play by play."""
-    listed = scene.take(played("ann", "i1"))["ann"]
-    again = scene.take(played("ann", listed[1]))["ann"]
-    scene.take(played("ann", "i39"))
-
-    entries: Sequence[tuple[int, ...]] = scene.quality.window.entries.tolist()
-
-    own_rank = 1 + again.index("i39") if "i39" in again else 0
-    assert scene.generation is not None
-    assert [(2, 0, False), (own_rank, 0, True)] == [(entry[0], entry[2], entry[3]) for entry in entries]
-    assert {scene.generation.key} == {entry[4] for entry in entries}
 
 
 def test_what_is_popular_now_is_what_counts(scene: Scene) -> None:

@@ -1,36 +1,20 @@
 """`POST /v1/plays`, without Kafka."""
 
 import asyncio
-import dataclasses
 import logging
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
 
-from state.gateway_view.keys import LIST
-from state.gateway_view.view import View
-from streams.messages.generations import StateTopics, state_topics_key
-from streams.messages.pulse import OutcomeSpan
-from streams.outbox import Item
 from streams.partitioning import partition_of
-from streams.positions import position_of
 from streams.settings import override
-from streams.topics.topics import topic_names
 from tests.support.plays import play
-from tests.support.pulses import pulse_of
 from tests.support.wait import wait_idle
-from tests.web.scene import Scene, ask, made_list
-from web.play_intake import IntakeError, PlayIntake
+from tests.web.scene import Scene, ask, sent
+from web.play_intake import PlayIntake
 
 JSON = {"content-type": "application/json"}
-
-
-def sent(scene: Scene) -> list[Item]:
-    """Return what was written to `plays`, partition by partition."""
-    plays = topic_names(scene.settings).plays
-    return [item for (topic, _), log in sorted(scene.outbox.logs.items()) for item in log if topic == plays]
 
 
 async def test_a_play_goes_to_its_listener_s_partition_as_it_is(scene: Scene) -> None:
@@ -204,120 +188,9 @@ async def test_events_are_counted_by_what_became_of_them(scene: Scene) -> None:
     ]
 
 
-async def test_a_request_goes_to_every_partition_with_a_list_and_counts_once(scene: Scene, tmp_path: Path) -> None:
-    """A producer with another partitioner has left a record there; the answer names the partition of the key."""
-    event = {"type": "hide", "user_id": "ann", "item_id": "i1"}
-    other, view = (partition_of("ann", 4) + 1) % 4, View(tmp_path / "other", n_partitions=4)
-    view.store(LIST, "recommendations", other, [(b"ann", msgspec.json.encode(made_list("ann", partition=other)))], 1)
-    scene = Scene(scene.settings, dataclasses.replace(scene.parts, view=view), scene.access, scene.outbox)
-    async with scene.client() as client:
-        response = (await client.post("/v1/plays", json=event)).json()
-
-    home = partition_of("ann", 4)
-    assert [{"partition": home, "offset": 0}] == response["results"]
-    assert 1 == response["accepted"]
-    assert {("plays", home), ("plays", other)} == scene.outbox.logs.keys()
-    for partition in (home, other):
-        ((key, value),) = scene.outbox.logs["plays", partition]
-        assert b"ann" == key
-        copy = {} if partition == home else {"copy": True}
-        assert event | copy == msgspec.json.decode(value or b"")
-    view.close()
-
-
-async def test_a_copy_is_not_copied(scene: Scene) -> None:
-    """A client may send it on."""
-    async with scene.client() as client:
-        await client.post("/v1/plays", json={"type": "pause", "user_id": "ann", "copy": True})
-
-    assert 1 == len(sent(scene))
-
-
-async def test_a_request_that_waits_gets_what_became_of_its_events(scene: Scene) -> None:
-    """Of each event; of one that no worker has reported on, that it waits."""
-    first, second = (partition_of(user, 4) for user in ("ann", "ben"))
-    span = OutcomeSpan.of(first, 0, [("learnt", 1), ("capped", 1)])
-    scene.parts.on_pulse(b"west", msgspec.json.encode(pulse_of("west", outcomes=[span])))
-    events = [play("ann", "i1"), play("ann", "i2"), play("ben", "i1")]
-    assert first != second
-    async with scene.client() as client:
-        waited = (await client.post("/v1/plays?wait=0.05", json=events)).json()
-        unasked = (await client.post("/v1/plays", json=events[:1])).json()
-
-    assert ["learnt", "capped", "waiting"] == [result["outcome"] for result in waited["results"]]
-    assert "outcome" not in unasked["results"][0]
-
-
-async def test_a_play_is_timed_in_the_epoch_of_its_topic(scene: Scene) -> None:
-    """An offset of an earlier topic of plays is another play."""
-    topics = StateTopics(plays_id="first", changelog_id="changelog", epoch=0, partitions=4)
-    scene.parts.epoch.on_record(state_topics_key(scene.settings.application.group), msgspec.json.encode(topics))
-    scene.parts.epoch.topic_id = "second"
-    async with scene.client() as client:
-        await client.post("/v1/plays", json=play("ann"))
-
-    partition = partition_of("ann", 4)
-    assert None is scene.parts.play_latency.took_ms(partition, position_of(0, 0))
-    assert scene.parts.play_latency.took_ms(partition, position_of(1, 0)) is not None
-
-
-@pytest.mark.parametrize("wait", ["-1", "61", "x"])
-async def test_a_wait_is_bounded(scene: Scene, wait: str) -> None:
-    """To a minute; the setting may allow less."""
-    async with scene.client() as client:
-        assert 422 == (await client.post(f"/v1/plays?wait={wait}", json=play())).status_code
-
-
 async def test_odd_hints_do_not_refuse_a_play(scene: Scene) -> None:
     """The gateway's rule is that of workers, which count them."""
     async with scene.client() as client:
         response = await client.post("/v1/plays", json=play(duration_ms=-1, private=None))
 
     assert 1 == response.json()["accepted"]
-
-
-async def test_a_request_one_of_whose_copies_failed_is_an_error(scene: Scene, tmp_path: Path) -> None:
-    """A worker of the other partition would go on with the listener's record there; the client sends it again."""
-    event = {"type": "forget", "user_id": "ann"}
-    home = partition_of("ann", 4)
-    other, view = (home + 1) % 4, View(tmp_path / "other", n_partitions=4)
-    view.store(LIST, "recommendations", other, [(b"ann", msgspec.json.encode(made_list("ann", partition=other)))], 1)
-    intake = OneSidedIntake(scene.parts.intake, other)
-    parts = dataclasses.replace(scene.parts, view=view, intake=cast(PlayIntake, intake))
-    scene = Scene(scene.settings, parts, scene.access, scene.outbox)
-    neighbour = next(user for user in ("ben", "eve", "ian", "zoe") if partition_of(user, 4) != other)
-    async with scene.client() as client:
-        response = await client.post("/v1/plays", json=[event, play(neighbour)])
-
-    assert 200 == response.status_code
-    assert 1 == response.json()["accepted"]
-    refused, placed = response.json()["results"]
-    assert {"error": "Kafka does not answer."} == refused
-    assert partition_of(neighbour, 4) == placed["partition"]
-    assert home == scene_partition(scene, b"ann")
-    view.close()
-
-
-class OneSidedIntake:
-    """An intake that takes the events of all partitions but one."""
-
-    def __init__(self, intake: PlayIntake, failing: int) -> None:
-        """Pass the others on."""
-        self._intake, self._failing = intake, failing
-
-    async def put(self, partition: int, items: list[Item]) -> list[int]:
-        """Send, or fail at once, before the home partition is acknowledged."""
-        if partition == self._failing:
-            message = "Kafka does not answer."
-            raise IntakeError(message)
-        return await self._intake.put(partition, items)
-
-    async def stop(self) -> None:
-        """Stop."""
-        await self._intake.stop()
-
-
-def scene_partition(scene: Scene, key: bytes) -> int:
-    """Return the partition on which an event of a listener is."""
-    (partition,) = {number for (_, number), log in scene.outbox.logs.items() if key in dict(log)}
-    return partition
