@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.versus import Checkout, VersusError, checkout, compare, main, measure, ratio
+from tests.benchmarks.checkouts import Checkout, VersusError, checkout
+from tests.benchmarks.versus import compare, main, measure, ratio
 from tests.support.wait import block_until
 
 BENCHMARK = """\

@@ -10,145 +10,27 @@ Options:
 """
 
 import argparse
-import hashlib
 import json
-import os
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from state.storage.files import locked_folder
+from tests.benchmarks.checkouts import Checkout, VersusError, checkout, say
 from tests.benchmarks.report import Row, report
 from tests.benchmarks.table import BENCHMARKS
 
 ROOT = Path(__file__).parents[2]
-LOCK = "requirements-dev.lock"
 ROUNDS_MIN = 3
 BENCHMARK_S = 1800.0
-INSTALL_S = 1800.0
 LOWER_IS_BETTER = {"ms", "s", "s/iteration", "bytes"}
 """Units of durations and sizes; of every other unit more is better."""
 WARM_UP = "from agents.worker import warm_up; warm_up()"
 
 Fields = Mapping[str, Any]
-
-
-class VersusError(RuntimeError):
-    """The revisions cannot be compared; the message names the revision, the benchmark and the cause."""
-
-
-class Checkout(NamedTuple):
-    """A tree of sources, and the interpreter that runs it."""
-
-    name: str
-    folder: Path
-    python: Path
-    variables: dict[str, str]
-    """Environment variables that it needs beside the inherited ones."""
-
-    def run(self, arguments: Sequence[str], limit_s: float) -> str:
-        """Run the interpreter inside the tree and return its standard output.
-
-        Raises:
-            VersusError: It ended with another status than 0, or took too long.
-        """
-        command = [str(self.python), *arguments]
-        with subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                output, errors = process.communicate(timeout=limit_s)
-            except BaseException as error:
-                os.killpg(process.pid, signal.SIGKILL)  # its broker and workers end with it
-                if not isinstance(error, subprocess.TimeoutExpired):
-                    raise
-                message = f"{self.name}: `{' '.join(arguments)}` did not end within {limit_s:g} s."
-                raise VersusError(message) from None
-        if process.returncode:
-            message = f"{self.name}: `{' '.join(arguments)}` ended with status {process.returncode}: {errors[-2000:]}"
-            raise VersusError(message)
-        return output
-
-    def _environment(self) -> dict[str, str]:
-        """Return the environment without settings of playfold; imports come from this tree."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PLAYFOLD_")}
-        return inherited | {"PYTHONPATH": str(self.folder), "PYTHONNOUSERSITE": "1"} | self.variables
-
-
-def revision_of(root: Path, name: str) -> str:
-    """Return the commit that a revision's name stands for.
-
-    Raises:
-        VersusError: The repository knows no such commit.
-    """
-    command = ["git", "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"]
-    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        message = f"{name} is no commit of this repository."
-        raise VersusError(message)
-    return ended.stdout.strip()
-
-
-@contextmanager
-def checkout(root: Path, name: str, cache: Path) -> Iterator[Checkout]:
-    """Check a revision out into a worktree and remove it at the end; its environment and kernels stay in the cache.
-
-    Args:
-        root: The repository.
-        name: The revision.
-        cache: Folder of environments, one a lock file.
-
-    Raises:
-        VersusError: There is no such revision, or its environment cannot be installed.
-    """
-    commit = revision_of(root, name)
-    folder = cache / "trees" / commit[:12]
-    _remove_worktree(root, folder)
-    _git(root, "worktree", "add", "--detach", "--force", str(folder), commit)
-    try:
-        _share_jars(root, folder)
-        kernels = {"NUMBA_CACHE_DIR": str(cache / "kernels" / commit[:12])}
-        yield Checkout(name, folder, environment(root, folder, cache), kernels)
-    finally:
-        _remove_worktree(root, folder)
-
-
-def environment(root: Path, folder: Path, cache: Path) -> Path:
-    """Return the interpreter of an environment that holds what a tree's lock file names; install it once.
-
-    Where the lock file is the one of this tree, so is the environment.
-
-    Raises:
-        VersusError: The packages cannot be installed.
-    """
-    lock = (folder / LOCK).read_bytes()
-    if lock == (root / LOCK).read_bytes():
-        return Path(sys.executable)
-    place = cache / "environments" / hashlib.sha256(lock).hexdigest()[:16]
-    python, done = place / "bin" / "python", place / ".installed"
-    if not done.exists():
-        _say(f"Installing the environment of {folder.name}, once.")
-        shutil.rmtree(place, ignore_errors=True)
-        _command([sys.executable, "-m", "venv", str(place)], folder)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _command([*install, "--require-hashes", "-r", LOCK], folder)
-        done.touch()
-    _write_metadata(folder, place)
-    return python
 
 
 def compare(ours: Sequence[Sequence[Fields]], others: Sequence[Sequence[Fields]]) -> Iterator[Row]:
@@ -202,10 +84,10 @@ def measure(ours: Checkout, other: Checkout, names: Sequence[str], rounds: int) 
             for side, tree in (("other", other), ("ours", ours)):
                 began = time.monotonic()
                 measured[side].append(_rows(tree, name))
-                _say(f"{name}: round {number} of {rounds}, {tree.name}: {time.monotonic() - began:.0f} s")
+                say(f"{name}: round {number} of {rounds}, {tree.name}: {time.monotonic() - began:.0f} s")
         gone = _by_name(measured["other"][0]).keys() - _by_name(measured["ours"][0]).keys()
         if gone:
-            _say(f"{name}: only {other.name} has {', '.join(sorted(gone))}.")
+            say(f"{name}: only {other.name} has {', '.join(sorted(gone))}.")
         yield from compare(measured["ours"], measured["other"])
 
 
@@ -247,15 +129,6 @@ def _rows(tree: Checkout, name: str) -> list[Fields]:
     return [json.loads(line) for line in printed.splitlines() if line.strip()]
 
 
-def _write_metadata(folder: Path, place: Path) -> None:
-    """Give an environment the metadata of a tree's project, from which the code reads its version."""
-    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    (packages,) = (place / "lib").glob("python*/site-packages")
-    metadata = packages / f"{project['name']}-{project['version']}.dist-info" / "METADATA"
-    metadata.parent.mkdir(exist_ok=True)
-    metadata.write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-
-
 def _values(rounds: Sequence[Sequence[Fields]], name: str) -> list[float]:
     """Return a row's value in every round.
 
@@ -271,40 +144,6 @@ def _values(rounds: Sequence[Sequence[Fields]], name: str) -> list[float]:
 
 def _by_name(rows: Sequence[Fields]) -> dict[str, Fields]:
     return {row["name"]: row for row in rows}
-
-
-def _share_jars(root: Path, folder: Path) -> None:
-    """Link the jars of Kafka that this tree has resolved, so that the other one finds them if it wants the same."""
-    (folder / "var").mkdir(exist_ok=True)
-    for jars in (root / "var").glob("kafka-jars-*"):
-        (folder / "var" / jars.name).symlink_to(jars)
-
-
-def _remove_worktree(root: Path, folder: Path) -> None:
-    """Remove a worktree, also one that a killed comparison left."""
-    shutil.rmtree(folder, ignore_errors=True)
-    _git(root, "worktree", "prune")
-
-
-def _git(root: Path, *arguments: str) -> None:
-    _command(["git", *arguments], root)
-
-
-def _command(command: Sequence[str], folder: Path) -> None:
-    """Run a command.
-
-    Raises:
-        VersusError: It failed.
-    """
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-    if ended.returncode:
-        message = f"`{' '.join(command)}` ended with status {ended.returncode}: {ended.stderr[-2000:]}"
-        raise VersusError(message)
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":
