@@ -32,7 +32,7 @@ def environment(processor: str, features: list[str]) -> dict[str, str]:
 
     Args:
         processor: Its name.
-        features: What numpy has found that this machine can do.
+        features: The features of this machine that numpy has found.
     """
     disabled = [feature for feature in features if feature not in NUMPY_FEATURES[processor]]
     return PROCESSORS[processor] | {

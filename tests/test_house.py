@@ -1,4 +1,4 @@
-"""The house: who may import whom, what must not shadow us, and the private parts of Faust that we lean on."""
+"""The house: the direction of imports, names that must not be shadowed, and the one place of clients and settings."""
 
 import ast
 import graphlib
@@ -130,7 +130,7 @@ def test_the_maths_imports_nothing_of_ours(file: Path) -> None:
 
 @pytest.mark.parametrize("package", sorted(PACKAGES - {"streams"}))
 def test_only_streams_reads_the_environment(package: str) -> None:
-    """A setting has one reader; what starts a process may pass the environment on."""
+    """A setting has one reader; a file that starts a process may pass the environment on."""
     reading = {
         str(path.relative_to(PROJECT))
         for path in (PROJECT / package).rglob("*.py")

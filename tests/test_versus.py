@@ -1,4 +1,4 @@
-"""Comparing two revisions: which rows meet, what a ratio means, and that both trees run their own code."""
+"""Comparing two revisions: the pairs of rows, the meaning of a ratio, and that both trees run their own code."""
 
 import subprocess
 import sys
@@ -87,7 +87,7 @@ def git(root: Path, *arguments: str) -> str:
 def test_both_trees_run_their_own_code_in_turn(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The other revision's median is what ours is compared with; its worktree is gone afterwards."""
+    """Our figure is compared with the other revision's median; its worktree is removed afterwards."""
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     ours = Checkout("this tree", repository, Path(sys.executable), {})
     with checkout(repository, "HEAD~1", tmp_path / "cache") as other:

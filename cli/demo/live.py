@@ -77,12 +77,12 @@ class LiveFigures:
                     lit.place = place
                     self._show()
 
-    def take(self, found: Recommendations, now: float) -> None:
+    def take(self, recommendations: Recommendations, now: float) -> None:
         """Read the next list."""
-        self.lists[found.user_id] = fresher(self.lists.get(found.user_id), found)
-        self.latencies.consumed(Place(found.partition, found.offset), now)
-        if self._lit and self._lit.user_id == found.user_id:
-            self._lit.after = found
+        self.lists[recommendations.user_id] = fresher(self.lists.get(recommendations.user_id), recommendations)
+        self.latencies.consumed(Place(recommendations.partition, recommendations.offset), now)
+        if self._lit and self._lit.user_id == recommendations.user_id:
+            self._lit.after = recommendations
             self._show()
 
     def _show(self) -> None:

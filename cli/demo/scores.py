@@ -34,16 +34,16 @@ class HitRates:
         self.n_repeated = 0
         self.n_without_list = 0
 
-    def judge(self, user_id: str, item_id: str, own: Sequence[str] | None) -> None:
+    def judge(self, user_id: str, item_id: str, listed: Sequence[str] | None) -> None:
         """Judge the list held before a play, None for no list yet, and learn the play."""
         known = self.known.setdefault(user_id, set())
         if item_id in known:
             self.n_repeated += 1
-        elif own is None:
+        elif listed is None:
             self.n_without_list += 1
         else:
             popular = list(islice((popular for popular in self._popular if popular not in known), K))
-            self._own_ranks.append(_rank(item_id, own[:K]))
+            self._own_ranks.append(_rank(item_id, listed[:K]))
             self._popular_ranks.append(_rank(item_id, popular))
         known.add(item_id)
 

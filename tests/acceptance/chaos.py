@@ -19,7 +19,7 @@ STEP_S = 0.2
 
 @dataclass
 class Chaos:
-    """Two workers that share the partitions, and what happens to them."""
+    """Two workers that share the partitions, and a chaos that kills, freezes and wipes them."""
 
     settings: Settings
     dice: random.Random
@@ -34,7 +34,7 @@ class Chaos:
         return self.workers[name]
 
     def supervise(self) -> None:
-        """Start again whoever ended by itself."""
+        """Start every worker again that ended by itself."""
         for worker in self.workers.values():
             if not worker.running:
                 self.told.append(worker.describe_end())

@@ -1,4 +1,4 @@
-"""What the page is told in its tests: lists, figures of a stream that runs, and of one where nothing has happened."""
+"""Events of the live page in its tests: lists, figures of a running stream, and of an empty one."""
 
 import math
 import time
@@ -19,7 +19,7 @@ EXPLAINED = 12
 
 
 def item(row: int) -> dict[str, str]:
-    """Return what the catalog says of an item."""
+    """Return the catalog record of an item."""
     return {"item_id": f"i{row}", "title": TITLES[row], "artist": f"Director {row}", "kind": "film"}
 
 

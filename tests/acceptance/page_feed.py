@@ -1,6 +1,6 @@
 """A gateway of paper for the page's tests: the real templates and static files, and a stream that a test writes.
 
-`python -m tests.acceptance.page_feed PORT [--empty]` shows the page with figures that move, for whoever works on it.
+`python -m tests.acceptance.page_feed PORT [--empty]` shows the page with figures that move, to work on it.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ TICK_S = 0.03
 
 
 class Feed:
-    """What the page is told. A test changes the fields; open streams hear of it within a tick."""
+    """The state behind the page. A test changes the fields, and open streams send the change within a tick."""
 
     def __init__(self, *, full: bool) -> None:
         """Begin with all there can be, or with nothing."""
@@ -76,7 +76,7 @@ class Feed:
         self._epoch += 1
 
     async def events(self, request: Request, user: str) -> AsyncIterator[bytes]:
-        """Tell everything, then what changes."""
+        """Send everything, then every change."""
         epoch, shown, told_s = self._epoch, None, 0.0
         yield b"retry: 100\n\n" + _event("history", history(time.time(), full=self.full))
         while epoch == self._epoch and not await request.is_disconnected():

@@ -1,4 +1,4 @@
-"""A window on the page in a real browser, which hears what the browser complains of and what it asks others for."""
+"""A window on the page in a real browser; it records console errors and requests."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ TIMEOUT_MS, PATIENCE_MS = 10_000, 20_000
 
 
 class Complaints:
-    """What must not happen on the page."""
+    """The complaints of the browser that fail a test."""
 
     def __init__(self, page: Page, host: str) -> None:
         """Listen to a page that may talk to `host` alone."""
@@ -53,7 +53,7 @@ def wait_until(page: Page, condition: str) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """Return what axe-core finds wrong, of WCAG 2.2 AA and of its own good practices, once nothing moves any more."""
+    """Return the violations that axe-core reports of WCAG 2.2 AA and its best practices, once nothing moves."""
     wait_until(page, "document.getAnimations().length === 0")  # what appears has no contrast yet
     violated = Axe().run(page).response["violations"]
     return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in violated for node in each["nodes"]]
@@ -69,7 +69,7 @@ def window(
     expected: tuple[str, ...] = (),
     **options: Any,
 ) -> Iterator[Page]:
-    """Open an address, and after the block see that the browser complained of nothing but what is `expected`."""
+    """Open an address; after the block, check that the browser complained of nothing but `expected`."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
     context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()

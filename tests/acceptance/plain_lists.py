@@ -1,4 +1,4 @@
-"""What a list must be: its user's plays up to its offset, folded one by one and solved densely, without any kernel."""
+"""Lists by their definition: the user's plays up to the offset, folded one by one and solved densely."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from streams.topics.topics import topic_names
 
 
 class Topics(NamedTuple):
-    """What stands on the topics of plays and lists, both per user and in the order of offsets."""
+    """The records on the topics of plays and lists, both per user and in the order of offsets."""
 
     plays: dict[str, list[tuple[int, Play]]]
     lists: dict[str, list[Recommendations]]
@@ -88,7 +88,7 @@ def scores_of(history: Histories, generation: Generation) -> Doubles | None:
 def fault_of(
     recommendations: Recommendations, history: Histories, generation: Generation, settings: Settings
 ) -> str | None:
-    """Return what is wrong with a list, None if nothing is."""
+    """Return the fault of a list, None if it has none."""
     row_of = {item_id: row for row, item_id in enumerate(generation.item_ids)}
     if unknown := [item for item in recommendations.items if item not in row_of]:
         return f"{unknown[0]} is no item of the generation"
@@ -105,7 +105,7 @@ def fault_of(
 
 
 def _fault_of_ranking(rows: NDArray[np.int64], listed_scores: Doubles, scores: Doubles, list_n: int) -> str | None:
-    """Return what is wrong with a ranking, given the scores of all items."""
+    """Return the fault of a ranking, given the scores of all items."""
     tolerance = 1e-3 * np.abs(scores[np.isfinite(scores)]).max()
     if len(set(rows.tolist())) != min(list_n, np.isfinite(scores).sum()) or len(rows) > list_n:
         return f"it has {len(rows)} items"

@@ -49,12 +49,12 @@ class Scene(msgspec.Struct):
         return latest
 
     def lists(self) -> dict[str, Recommendations]:
-        """Return everybody's last list, on whatever partition."""
+        """Return the last list of every listener, on any partition."""
         records = values(self.settings, "recommendations")
         return {key.decode(): msgspec.json.decode(value, type=Recommendations) for key, value in records if value}
 
     def plays(self) -> list[dict[str, Any]]:
-        """Return what stands on `plays`, as far as it is JSON objects with a listener."""
+        """Return the records on `plays` that are JSON objects with a listener."""
         return [json.loads(value) for _, value in values(self.settings, "plays") if b"user_id" in value]
 
 
@@ -114,5 +114,5 @@ def song(user: str, number: int) -> Item:
 
 
 def title(item: str) -> str:
-    """Return what the catalog calls a song."""
+    """Return the title of a song in the catalog."""
     return item.replace("song-", "Title ")

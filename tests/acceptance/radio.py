@@ -49,7 +49,7 @@ def songs() -> list[CatalogItem]:
 
 
 def past_plays(n: int = PLAYS) -> list[Item]:
-    """Return plays of listeners `1`, `2`, ... who mostly keep to their taste."""
+    """Return plays of listeners `1`, `2`, ... that mostly keep to the taste of each."""
     rng, catalog = np.random.default_rng(5), songs()
     n_of_artist = len(catalog) // len(TASTES)
     users = rng.integers(1, LISTENERS + 1, n)

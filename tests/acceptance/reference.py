@@ -1,4 +1,4 @@
-"""What the state must be: the plays topic folded in one go, and the records that playfold's changelog holds."""
+"""The definition of the state: the plays topic folded in one go, to compare with the records of the changelog."""
 
 import asyncio
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Every program of `examples/` that reads does what docs/consumers.md says."""
+"""Every reading program of `examples/` works as docs/consumers.md describes."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def desk(scene: Scene, tmp_path: Path) -> Desk:
 
 
 def test_python_shows_a_list(scene: Scene, desk: Desk) -> None:
-    """In its order, under titles, with the reason that matters most, and with what is related to its first item."""
+    """Items in order, under titles, with the most important reason, and the items related to the first one."""
     held = scene.list_of("u1")
 
     said = desk.run(program("python/show_list.py"), "u1").splitlines()
@@ -122,7 +122,7 @@ def web_desk(scene: Scene, gateway: str, tmp_path: Path) -> Desk:
 
 
 def test_javascript_shows_the_list_that_reflects_a_play(scene: Scene, web_desk: Desk) -> None:
-    """In its order; asked again it is unchanged, a stranger gets what is popular, and an item has neighbours."""
+    """Items in order. A second request gets 304, a stranger gets the popular list, and an item has neighbours."""
     said = web_desk.run(program("javascript/show_list.mjs"), "u6").splitlines()
 
     held = scene.list_of("u6")

@@ -20,7 +20,7 @@ N_PLAYS = 3000
 
 
 def make_films() -> Ml100k:
-    """Return plays of 60 listeners who prefer one of two halves of 100 films."""
+    """Return plays of 60 listeners that prefer one of two halves of 100 films."""
     random = np.random.default_rng(7)
     users = random.integers(0, 60, N_PLAYS)
     items = random.integers(0, 50, N_PLAYS) + 50 * (users % 2)
@@ -62,7 +62,7 @@ async def test_the_demo_plays_to_the_end_and_tells_its_figures(tmp_path: Path) -
 
 
 async def test_the_demo_ends_in_time(tmp_path: Path) -> None:
-    """Whatever it is at, it says so and stops what it started."""
+    """In every stage it reports the end and stops the processes that it started."""
     said = io.StringIO()
     stages = make_stages(tmp_path, said)
     before = time.monotonic()

@@ -1,4 +1,4 @@
-"""A play changes the state exactly once, whatever happens to the workers."""
+"""A play changes the state exactly once, through crashes and rebalances of workers."""
 
 import asyncio
 import random
@@ -60,7 +60,7 @@ def crowd(settings: Settings) -> Settings:
 
 
 def without_vector(record: UserRecord) -> UserRecord:
-    """Return what a record knows of plays alone."""
+    """Return the fields of a record that depend on plays alone."""
     return UserRecord(
         record.applied_offset, record.plays, record.last_played_s, history=record.history, play_ids=record.play_ids
     )
@@ -70,7 +70,7 @@ def without_vector(record: UserRecord) -> UserRecord:
 def test_state_equals_sequential_reference_after_kills_wipes_freeze_and_rebalances(
     crowd: Settings, names: TopicNames
 ) -> None:
-    """Whatever happens to the workers, each play is in its user's history once, and every list is the state's."""
+    """Through every failure of workers, each play is in its user's history once, and every list is the state's."""
     assert names.plays
     dice = random.Random(7)
     rng = np.random.default_rng(7)

@@ -39,10 +39,10 @@ class Load:
     """Clients that send plays until each is acknowledged, and clients that read lists.
 
     Attributes:
-        acknowledged: The plays that were, by their ids.
-        n_again: How often a play was sent again, since nobody knew whether it had arrived.
+        acknowledged: The acknowledged plays, by their ids.
+        n_again: Repeated sends, after an answer that was lost.
         n_read: Lists that were read.
-        unread: What else came back when a list was asked for, with the moment.
+        unread: Other answers to a request for a list, with the moment.
     """
 
     url: str
@@ -154,7 +154,7 @@ def await_growth(count: Callable[[], int], by: int, timeout_s: float) -> None:
 def test_lists_outlive_workers_and_gateway_and_every_play_counts_once(crowd: Settings) -> None:
     """A killed worker is not noticed by readers; a killed gateway answers again with the same lists.
 
-    Whoever sends a play until it is acknowledged, under the same id, has sent it once.
+    A play that is sent until it is acknowledged, under the same id, counts once.
     """
     workers = [WorkerProcess(override(crowd, instance=name)) for name in ("a", "b")]
     process = GatewayProcess(crowd)

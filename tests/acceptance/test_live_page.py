@@ -82,7 +82,7 @@ def test_the_page_tells_how_it_goes(browser: Browser, radio: Radio) -> None:
 
 
 def test_nothing_that_was_played_is_lost(browser: Browser, radio: Radio) -> None:
-    """What the page sends counts in the listener's list: as many plays more as buttons were pressed."""
+    """Every play sent by the page counts in the listener's list: as many more as buttons were pressed."""
     with window(browser, f"{radio.gateway.url}/?user=11") as page:
         expect(page.locator("#rows .row").first).to_be_visible(timeout=PATIENCE_MS)
         before = plays_of("11", radio.settings)

@@ -47,7 +47,7 @@ def search(page: Page, words: str) -> None:
 
 
 def test_choosing_a_listener_shows_their_list(browser: Browser, address: str) -> None:
-    """The field suggests who has a list; the list tells rank, title, artist, reasons, time and generation."""
+    """The field suggests listeners with a list; the list shows rank, title, artist, reasons, time and generation."""
     with window(browser, address) as page:
         expect(page.locator("#steps")).to_be_visible()
         page.get_by_label("Listener", exact=True).fill("71")
@@ -92,7 +92,7 @@ def test_a_play_moves_the_list_and_tells_what_changed(browser: Browser, address:
 
 @pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
 def test_rows_travel_unless_motion_is_unwanted(browser: Browser, address: str, motion: str, moves: bool) -> None:  # noqa: FBT001
-    """A row that stays is animated from its old place; who asked the system for less motion sees it at once."""
+    """A row that stays is animated from its old place, or moved at once if the system asks for reduced motion."""
     with window(browser, f"{address}/?user=711", reduced_motion=motion) as page:
         expect(page.locator("#rows .row")).to_have_count(10)
         page.evaluate(
@@ -133,7 +133,7 @@ def test_who_plays_without_a_listener_is_a_new_one(browser: Browser, address: st
 
 
 def test_going_back_shows_the_listener_before(browser: Browser, address: str) -> None:
-    """The address says who is chosen, and the browser's history works."""
+    """The address names the listener, and the browser's history works."""
     with window(browser, f"{address}/?user=711") as page:
         page.get_by_label("Listener", exact=True).fill("712")
         page.keyboard.press("Enter")
@@ -201,7 +201,7 @@ def test_a_refused_play_says_why(browser: Browser, address: str) -> None:
     ],
 )
 def test_a_play_without_a_list_is_explained(browser: Browser, address: str, feed: Feed, full: bool, words: str) -> None:  # noqa: FBT001
-    """After a while without a new list, the page says what may be the reason."""
+    """After a while without a new list, the page shows the possible reason."""
     feed.learns, feed.full = False, full
     with window(browser, f"{address}/?user=711") as page:
         page.get_by_role("button", name="Play Jackie Brown (1997)").click()

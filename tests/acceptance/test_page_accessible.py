@@ -79,7 +79,7 @@ def test_nobody_is_shut_out_of_logging_in(
     wrong: bool,  # noqa: FBT001
     scheme: Scheme,
 ) -> None:
-    """The form has a label, says what it asks for, and after a wrong token that it was wrong."""
+    """The form has a label and a hint, and reports a wrong token."""
     with window(browser, f"{running[0]}/login?wrong={wrong}", width=360, scheme=scheme) as page:
         field = page.get_by_label("Token")
         expect(field).to_be_focused()
@@ -106,7 +106,7 @@ def test_nothing_lies_beyond_the_right_edge(browser: Browser, address: str, widt
 
 
 def focused(page: Page) -> str:
-    """Return the name of what has the focus."""
+    """Return the accessible name of the focused element."""
     name: str = page.evaluate(
         "() => { const at = document.activeElement;"
         " return at.getAttribute('aria-label') || at.id || at.textContent.trim(); }"
@@ -181,7 +181,7 @@ def test_headings_and_landmarks_lead_through_the_page(browser: Browser, running:
 
 
 def test_without_javascript_the_page_says_what_else_there_is(browser: Browser, running: tuple[str, Feed]) -> None:
-    """Who switched scripts off learns which commands show the same."""
+    """Without scripts, the page names the commands that show the same."""
     with window(browser, f"{running[0]}/?user=711", java_script_enabled=False) as page:
         words = page.locator("noscript .notice")
         expect(words).to_be_visible()

@@ -71,7 +71,7 @@ def test_charts_follow_the_colour_scheme(browser: Browser, address: str) -> None
 
 
 def test_operators_see_generations_workers_and_rejects(browser: Browser, address: str) -> None:
-    """What serves, what was rejected, who is silent, which partitions wait, and why records were rejected."""
+    """The generation in service, rejects and their reasons, silent workers, and partitions that wait."""
     with window(browser, address) as page:
         serving_now = page.locator(".generation", has_text=GENERATION)
         expect(serving_now).to_contain_text("in service")

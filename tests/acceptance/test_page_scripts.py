@@ -1,4 +1,4 @@
-"""The page's own scripts and what was vendored for them, looked at without a browser."""
+"""The page's own scripts and the vendored ones, checked without a browser."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ SCRIPTS = sorted(STATIC.glob("*.js"))
 
 
 def node(program: str, *arguments: str) -> str:
-    """Run a program in node as a module, and return what it prints."""
+    """Run a program in node as a module, and return its output."""
     command = ["node", "--input-type=module", "--eval", program, "--", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stderr
@@ -34,7 +34,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said(module: Path, expression: str) -> Any:
-    """Return what an expression gives in which `m` is one of our modules without a DOM."""
+    """Return the value of an expression in which `m` is one of our modules without a DOM."""
     program = f"const m = await import({json.dumps(module.as_uri())}); console.log(JSON.stringify({expression}))"
     return json.loads(node(program))
 
@@ -108,7 +108,7 @@ def test_what_is_vendored_is_what_was_published() -> None:
     ],
 )  # fmt: skip
 def test_words(modules: Path, expression: str, expected: object) -> None:
-    """What the page says of names, shares, times and numbers."""
+    """Names, shares, times and numbers as the page writes them."""
     assert expected == said(modules / "words.js", expression)
 
 
@@ -161,7 +161,7 @@ def test_a_change_is_told_in_a_sentence(modules: Path, change: str, shown: int, 
 
 
 @pytest.mark.parametrize(
-    ("found", "press", "expected"),
+    ("listed", "press", "expected"),
     [
         ("{ partition: 0, offset: 17 }", "{ partition: 0, offset: 17 }", True),
         ("{ partition: 0, offset: 16 }", "{ partition: 0, offset: 17 }", False),
@@ -171,9 +171,9 @@ def test_a_change_is_told_in_a_sentence(modules: Path, change: str, shown: int, 
         ("{ plays: 4 }", "{ playsBefore: 4 }", False),
     ],
 )
-def test_a_list_reflects_a_play_by_its_offset(modules: Path, found: str, press: str, expected: bool) -> None:  # noqa: FBT001
+def test_a_list_reflects_a_play_by_its_offset(modules: Path, listed: str, press: str, expected: bool) -> None:  # noqa: FBT001
     """Where the list tells no offset, one play more of its listener counts."""
-    assert expected == said(modules / "changes.js", f"m.reflects({found}, {press})")
+    assert expected == said(modules / "changes.js", f"m.reflects({listed}, {press})")
 
 
 def test_a_list_after_a_lost_connection_is_compared_with_what_is_shown(modules: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_list_after_a_lost_connection_is_compared_with_what_is_shown(modules: 
 
 
 def test_figures_of_ten_minutes_are_kept(modules: Path) -> None:
-    """A history is replaced as a whole, seconds are appended once, what is older than ten minutes goes."""
+    """A history is replaced as a whole, seconds are appended once, and entries older than ten minutes are dropped."""
     lengths = said(
         modules / "frames.js",
         """(() => {

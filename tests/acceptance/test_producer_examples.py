@@ -1,4 +1,4 @@
-"""Every program of `examples/` that writes does what docs/producers.md says."""
+"""Every writing program of `examples/` works as docs/producers.md describes."""
 
 import asyncio
 import uuid
@@ -135,7 +135,7 @@ def test_without_the_partitioner_kcat_sends_elsewhere(scene: Scene, desk: Desk, 
 
 
 def test_python_watches_rejects(scene: Scene, desk: Desk) -> None:
-    """Reason and bytes of what was rejected; of a private play the place alone."""
+    """Reason and bytes of a reject; of a private play the place alone."""
     with desk.running(program("python/watch_rejects.py")) as watching:
         scene.tell("plays", "greta", {"user_id": "greta", "item_id": 7, "played_at_ms": 1_700_000_000_000})
         scene.tell("plays", "greta", {"user_id": "greta", "item_id": 7, "private": True})
@@ -169,7 +169,7 @@ def test_the_shell_counts_reasons(scene: Scene, desk: Desk) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) -> None:
-    """A producer finds what to do by the words that the worker uses."""
+    """A producer finds the remedy on the page by the words of the reject."""
     user = uuid.uuid4().hex
     value = wrong.encode() if isinstance(wrong, str) else msgspec.json.encode({"user_id": user, **wrong})
     scene.producer.send("plays", key=user.encode(), value=value).get(timeout=10)
@@ -195,7 +195,7 @@ def web_desk(scene: Scene, gateway: str, tmp_path: Path) -> Desk:
 
 
 def test_javascript_sends_events(scene: Scene, web_desk: Desk) -> None:
-    """Where each stands is told, and what is wrong with the one that stands nowhere."""
+    """The program prints the place of each accepted event, and the fault of the rejected one."""
     said = web_desk.run(program("javascript/send_plays.mjs")).splitlines()
 
     held = scene.list_of("emil")

@@ -153,7 +153,7 @@ def drawn_plays() -> Iterator[str]:
 
 
 def use_gateway(settings: Settings) -> bytes:
-    """Run a gateway, ask it with the token and without; return what it answered."""
+    """Run a gateway, send requests with the token and without, and return its answers."""
     with gateway(settings) as process, client_of(process) as stranger:
         answers = [stranger.get("/metrics"), stranger.post("/session", data={"token": TOKEN})]
         answers.append(stranger.post("/session", data={"token": "another"}))

@@ -107,7 +107,7 @@ def one_byte_flipped(file: Path) -> Iterator[None]:
 
 
 def leave_unfinished(folder: Path, generation_id: str) -> Path:
-    """Leave half of a generation where somebody would who is publishing it."""
+    """Leave half of a generation, as an interrupted publication would."""
     aside = folder / f".{generation_id}.aside"
     aside.mkdir()
     for file in sorted((folder / generation_id).iterdir())[:3]:
@@ -168,7 +168,7 @@ async def live_through(scene: Scene) -> str:
 
 
 def faults(topics: Topics, scene: Scene) -> list[str]:
-    """Return what is wrong with any list that ever went out."""
+    """Return the faults of all lists that were ever published."""
     messages = []
     for user, lists in topics.lists.items():
         wanted = {a_list.offset for a_list in lists}
@@ -181,7 +181,7 @@ def faults(topics: Topics, scene: Scene) -> list[str]:
 
 
 def test_every_list_is_of_the_one_generation_that_it_names(crowd: Settings, names: TopicNames) -> None:
-    """Whatever is swapped while plays flow, a list is that of its user's plays up to its offset, densely solved."""
+    """Through swaps while plays flow, a list is that of its user's plays up to its offset, densely solved."""
     assert names.plays
     scene = Scene(crowd)
     try:

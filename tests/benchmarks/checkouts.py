@@ -103,9 +103,9 @@ def checkout(root: Path, name: str, cache: Path) -> Iterator[Checkout]:
 
 
 def environment(root: Path, folder: Path, cache: Path) -> Path:
-    """Return the interpreter of an environment that holds what a tree's lock file names; install it once.
+    """Return the interpreter of an environment with the packages of a tree's lock file; install it once.
 
-    Where the lock file is the one of this tree, so is the environment.
+    A tree with the same lock file as this one shares its environment.
 
     Raises:
         VersusError: The packages cannot be installed.

@@ -31,7 +31,7 @@ Users = tuple[Starts, Rows, Floats]
 
 
 def draw(n_users: int, n_row: int, rng: np.random.Generator) -> Users:
-    """Draw users of one taste each, who play what is popular (Zipf) or of their taste; counts decay over 5 plays."""
+    """Draw users of one taste each, with plays of popular items (Zipf) or of their taste; counts decay over 5 plays."""
     popularity = 1.0 / np.arange(20, N_ITEMS + 20)
     taste_popularity = np.where(np.arange(N_ITEMS) % TASTES == np.arange(TASTES)[:, None], 20.0, 1.0) * popularity
     chance = np.log(taste_popularity / taste_popularity.sum(1, keepdims=True))

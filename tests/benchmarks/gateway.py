@@ -31,7 +31,7 @@ class Load:
     """Posts and reads, each due at its time."""
 
     def __init__(self, client: Client, seconds: float, seed: int) -> None:
-        """Draw what is asked for so many seconds."""
+        """Draw the requests of so many seconds."""
         rng = np.random.default_rng(seed)
         self._client, self._seconds = client, seconds
         self._read = rng.integers(0, USERS, int(READS_PER_S * seconds)).tolist()

@@ -1,4 +1,4 @@
-"""What one commit group costs a worker by its size: milliseconds to read, fold, rank and encode it, Kafka left out.
+"""The cost of one commit group by its size: milliseconds to read, fold, rank and encode it, Kafka left out.
 
 f=64, 10,000 items, the top 50 published with their reasons; four listeners of five have histories of 30 items, the
 fifth one of 3, so that their lists are blended. A group is read, folded and committed to a state on disk as in a
@@ -39,7 +39,7 @@ WARM = 10
 
 
 def histories(rng: np.random.Generator) -> list[Item]:
-    """Return what listeners have played before: one in so many is a newcomer."""
+    """Return the earlier plays of listeners: one in so many is a newcomer."""
     whole = made_up_histories(USERS, rng)
     latest = {
         user: items[: KNOWN_TO_NEWCOMERS if number % NEWCOMERS == 0 else HISTORY]
@@ -49,7 +49,7 @@ def histories(rng: np.random.Generator) -> list[Item]:
 
 
 def popular_generation(folder: Path, rng: np.random.Generator) -> Generation:
-    """Return a generation of made-up factors that knows what is popular: without, no list is blended."""
+    """Return a generation of made-up factors with popularity: without it, no list is blended."""
     objective = Objective(factors=FACTORS)
     catalog = numbered(made_up_factors(ITEMS, FACTORS, rng), objective)
     worth = (1000 / (1 + np.arange(ITEMS))).astype(np.float32)
@@ -59,7 +59,7 @@ def popular_generation(folder: Path, rng: np.random.Generator) -> Generation:
 
 
 def filled(side: Side, before: list[Item]) -> Side:
-    """Return a worker that has learnt what was played before."""
+    """Return a worker that has learnt the earlier plays."""
     for low in range(0, len(before), FILLED):
         side.take(before[low : low + FILLED])
     return side
@@ -74,7 +74,7 @@ def row(name: str, size: int, side: Side, rng: np.random.Generator) -> Row:
 
 
 def rows() -> Iterator[Row]:
-    """Measure every size, then one without what defaults add."""
+    """Measure every size, then one size without the default features."""
     warm_up()
     rng, whole = np.random.default_rng(3), Settings()
     plain = override(whole, because_n=0, popular_blend=0.0)

@@ -1,4 +1,4 @@
-"""A small HTTP client, so that what is measured is the server: one request at a time on a connection that stays."""
+"""A small HTTP client, so that the server is the bottleneck: one request at a time on a connection that stays open."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail what is waited for."""
+        """Fail all waiting requests."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or ConnectionResetError("The server closed the connection."))
 

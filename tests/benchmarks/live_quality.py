@@ -1,8 +1,8 @@
-"""What it costs to look for every play in the list of before: plays folded a second with it, and without.
+"""The cost of ranking every play in the list before it: plays folded a second with it, and without.
 
 Histories, items and the length of the lists are those of `full_path` in `tests/benchmarks/stream.py`. Groups of plays
-are read, folded and ranked as in a worker, and committed to states on disk; Kafka is left out, so that what is compared
-is all there is to compare. Both ways fold the same groups in turn, on states of their own. Seconds are those of the
+are read, folded and ranked as in a worker, and committed to states on disk; Kafka is left out, so that nothing else
+is compared. Both ways fold the same groups in turn, on states of their own. Seconds are those of the
 processor, which one thread uses: others on the machine would move a ratio of a few per cent by more than that. Even so
 it is no more exact than two per cent; `share` is the part of the time that live quality was seen to take.
 """
@@ -44,7 +44,7 @@ USERS, GROUP, ROUNDS = 5_000, 2_000, 60
 
 
 class Timed(LiveQuality):
-    """Tells what it takes by itself, which noise moves less than a difference of two sides.
+    """Measures its own time, which noise moves less than a difference of two sides.
 
     Attributes:
         took_s: Seconds of the processor.

@@ -4,7 +4,7 @@ The protocol is that of `model/evaluation/prequential.py`: the first 70 % train 
 stream, and every streamed event whose item is new for its listener is scored and then learnt.
 
 `ml100k_fold_in` learns from every event; `ml100k_fold_in_windows` does so with item factors that were trained on
-windows of plays too. `ml100k_static` keeps the user vectors of the training (whoever is not in it gets the popular
+windows of plays too. `ml100k_static` keeps the user vectors of the training (other listeners get the popular
 items). `ml100k_popular` ranks by plays so far, halved every 30 days. The value is hit@20 with its 95 % interval.
 """
 
@@ -51,7 +51,7 @@ def measured() -> Iterator[Row]:
 
 
 def row(name: str, ranks: Starts, n_items: int, settings: dict[str, object]) -> Row:
-    """Return what the ranks of a model's events come to."""
+    """Return the quality of the ranks of a model's events."""
     at_20 = hit_rate(ranks, 20, n_items)
     return Row(
         f"ml100k_{name}",

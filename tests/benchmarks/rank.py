@@ -40,7 +40,7 @@ Lists = tuple[Rows, Floats]
 
 
 class Users(NamedTuple):
-    """Who is to get a list."""
+    """The users to rank for."""
 
     queries: Floats
     known: RaggedRows
@@ -103,9 +103,9 @@ def timed(rank: Callable[[Users], Lists], users: Users) -> tuple[float, Lists]:
 def exact_rows(name: str, generation: Generation, users: Users) -> Iterator[Row]:
     """Measure exact ranking."""
     items = generation.fixed_items
-    speed, (rows, _) = timed(lambda some: top_n(some.queries, items, some.known, N, threads=2), users)
-    some = users.part(0, N_CHECKED)
-    plain, _ = top_n_plain(some.queries, generation.item_factors, some.known, N)
+    speed, (rows, _) = timed(lambda batch: top_n(batch.queries, items, batch.known, N, threads=2), users)
+    batch = users.part(0, N_CHECKED)
+    plain, _ = top_n_plain(batch.queries, generation.item_factors, batch.known, N)
     recall = float(recall_of(rows[:N_CHECKED], plain).mean())
     yield Row(f"exact_{name}", speed, "users/s", recall_at_10=recall, users=len(users.queries))
     speed = singly(lambda one: top_n(one.queries, items, one.known, N), users)
@@ -120,13 +120,13 @@ def annoy_rows(name: str, generation: Generation, users: Users, exact: dict[str,
         raise RuntimeError(message)
     users = users.part(0, min(len(users.queries), N_USERS["1m"]))
 
-    def rank(some: Users) -> Lists:
-        return from_index(generation, index, *some, N)
+    def rank(batch: Users) -> Lists:
+        return from_index(generation, index, *batch, N)
 
-    def share(some: Users) -> Lists:
-        half = len(some.queries) // 2
+    def share(batch: Users) -> Lists:
+        half = len(batch.queries) // 2
         with ThreadPoolExecutor(2) as pool:
-            halves = list(pool.map(rank, (some.part(0, half), some.part(half, len(some.queries)))))
+            halves = list(pool.map(rank, (batch.part(0, half), batch.part(half, len(batch.queries)))))
         return np.concatenate([rows for rows, _ in halves]), np.concatenate([scores for _, scores in halves])
 
     speed, (rows, _) = timed(share, users)

@@ -11,7 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class Row:
-    """One measured figure, next to what it is compared with."""
+    """One measured figure, next to the figure of the other system."""
 
     def __init__(
         self,
@@ -25,12 +25,12 @@ class Row:
         """Name a figure.
 
         Args:
-            name: What was measured; stable, since others look for it.
+            name: Name of the figure; stable, since other programs look for it.
             value: Our figure.
             unit: Its unit.
             against: The other system's figure, measured in the same run.
             ratio: How many times better ours is.
-            extra: Whatever else belongs to the measurement.
+            extra: Other fields of the measurement.
         """
         compared = {"against": against, "ratio": ratio} if against is not None or ratio is not None else {}
         self.fields: dict[str, object] = {"name": name, "value": value, "unit": unit, **compared, **extra}

@@ -24,7 +24,7 @@ ANSWER_S = 5.0
 
 
 class Reflects(msgspec.Struct):
-    """What a stopwatch needs of a list."""
+    """The part of a list that a stopwatch needs."""
 
     user_id: str
     offset: int
@@ -60,7 +60,7 @@ class Stopwatch:
         return sum(map(len, self._waiting.values()))
 
     def begin(self) -> None:
-        """Forget all times, and plays after which the list stayed as it was; time what is sent from now on."""
+        """Forget all times and all plays without a new list; time the plays that are sent from now on."""
         self.taken_ms, self.timed = [], True
         self._waiting.clear()
 

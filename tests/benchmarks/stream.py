@@ -2,7 +2,7 @@
 
 `state_output`: 200,000 plays of 20,000 users; a play is decoded, appended to a bounded history in durable state with a
 changelog, and a list of 300 bytes goes out. playfold's count goes through its own slices, groups and commit order;
-a list goes out per touched user and group, which is what its groups are for. Stock Faust is timed on the first 50,000
+a list goes out per touched user and group: that is the purpose of groups. Stock Faust is timed on the first 50,000
 of the plays, since it would take minutes for all.
 
 `full_path`: f=64, 10,000 items, histories of about 30 items, the top 50 published as JSON; the worker as it is, against
@@ -73,7 +73,7 @@ def full_path(settings: Settings) -> Row:
 
 
 def made_up_histories(n_users: int, rng: np.random.Generator) -> dict[str, list[int]]:
-    """Return what every user has played before the measuring begins, as item numbers."""
+    """Return the earlier plays of every user, as item numbers."""
     return {f"u{user}": rng.choice(ITEMS, HISTORY, replace=False).tolist() for user in range(n_users)}
 
 
@@ -90,7 +90,7 @@ def plays_of(histories: dict[str, list[int]]) -> list[Item]:
 def _stock_files(
     settings: Settings, factors: np.ndarray[tuple[int, int], np.dtype[np.float32]], histories: dict[str, list[int]]
 ) -> dict[str, str]:
-    """Write what the stock engine starts with: the same factors and histories, without the time to stream them in."""
+    """Write the start of the stock engine: the same factors and histories, without the time to stream them in."""
     folder = settings.application.data_path
     np.save(folder / "item_factors.npy", factors)
     counts = {user: {str(item): 1 for item in items} for user, items in histories.items()}
@@ -99,11 +99,11 @@ def _stock_files(
 
 
 def create_stock_topics(settings: Settings) -> None:
-    """Create what stock Faust would not create by itself."""
+    """Create the topics that stock Faust does not create by itself."""
     options = {"num_partitions": settings.topics.partitions, "replication_factor": 1}
     admin = KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)
-    there = set(admin.list_topics())
-    wanted = {f"{settings.application.group}-lists", topic_names(settings).users_changelog} - there
+    existing = set(admin.list_topics())
+    wanted = {f"{settings.application.group}-lists", topic_names(settings).users_changelog} - existing
     admin.create_topics(dict.fromkeys(wanted, options))
     admin.close()
 

@@ -1,9 +1,9 @@
-"""A sweep of 100,000 listeners while plays flow: how fast it is, and what plays notice of it.
+"""A sweep of 100,000 listeners while plays flow: its speed, and the latency of plays during it.
 
 f=64, 10,000 items, listeners with 30 to 50 items in the changelog, the top 50 published, 500 plays a second. Two
 generations are announced in turn. Each turn measures a quiet stretch, then a sweep from its announcement to its end;
-`stopwatch.py` says how. The figures are over all turns. Every play is of a listener's first in a while, so that its
-list is due and nothing is answered by the sweep itself but what the sweep was faster with.
+`stopwatch.py` says how. The figures are over all turns. Every play is a listener's first in a while, so that its
+list is due; it is answered by the sweep only where the sweep was faster.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ async def fill(settings: Settings) -> None:
 
 
 def swept(worker: WorkerProcess, generation_id: str) -> list[dict[str, Any]]:
-    """Return what a worker told of the ends of a generation's sweep, since it told of the swap."""
+    """Return the ends of a generation's sweep in a worker's log, since the swap."""
     events = worker.events()
     swaps = [number for number, event in enumerate(events) if event["event"] == "generation_swapped"]
     after = events[swaps[-1] :] if swaps and events[swaps[-1]]["generation"] == generation_id else []

@@ -40,7 +40,7 @@ Fields = Mapping[str, Any]
 
 
 def measure(name: str) -> list[Fields]:
-    """Run one benchmark and return its rows; what it says on stderr is shown as it comes."""
+    """Run one benchmark and return its rows; its stderr is shown as it comes."""
     sys.stderr.write(f"{name} ...\n")
     command = [sys.executable, "-m", f"tests.benchmarks.{name}", "--json"]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
@@ -74,7 +74,7 @@ def lines_of(benchmark: str, rows: Sequence[Fields]) -> Iterator[str]:
 
 
 def head() -> Iterator[str]:
-    """Yield what the figures were measured with, and how to read them."""
+    """Yield the conditions of the measurement, and how to read the figures."""
     day = datetime.now(UTC).date().isoformat()
     machine = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}, Python {platform.python_version()}"
     yield from ("# Benchmarks", "", f"`make bench` wrote this file on {day}: {machine}.")

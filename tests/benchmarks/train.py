@@ -1,13 +1,13 @@
 """Training beside implicit and irspack: the same matrix, the same length of vectors, the same threads.
 
 200,000 users play 50,000 items by a power law and by taste, about 12 million pairs. Each engine sweeps five times by
-conjugate gradients of three steps a row. implicit minimises what our rule `hkv` does, so the losses can be compared;
-irspack minimises what `ials` does but for a regularization that is
+conjugate gradients of three steps a row. implicit minimises the same loss as our rule `hkv`, so the losses can be
+compared; irspack minimises that of `ials` but for a regularization that is
 the same for every row. For both, the quality is the share of 20,000 held-out
 items that stand among the first 20 of their users' lists, each engine's own vectors ranked by the same code.
 
 The value is the median iteration of ours in seconds, the ratio that over the other's. Ours ends with an exact
-half-sweep beyond the iterations, `exact_s`, which makes its users equal to what a worker folds in.
+half-sweep beyond the iterations, `exact_s`, which makes its user vectors equal to a worker's fold-in.
 """
 
 from tests.benchmarks.report import Row, report  # isort: skip  # sets the threads of BLAS before numpy is imported
@@ -37,7 +37,7 @@ IALS = Objective("ials", factors=F, regularization=0.02, unobserved_weight=0.1, 
 
 
 class Data(NamedTuple):
-    """What is trained on, and what was held out of it."""
+    """The training set, and the held-out items."""
 
     matrix: Matrix
     held_out: Rows
@@ -50,7 +50,7 @@ class Data(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What an engine did."""
+    """The result of an engine."""
 
     seconds: float
     """The median iteration."""
@@ -133,7 +133,7 @@ def irspacks(data: Data, threads: int) -> Run:
 
 
 def loss(data: Data, run: Run) -> float:
-    """Return what Hu, Koren and Volinsky minimise; the part of all pairs comes from the two grams."""
+    """Return the loss of Hu, Koren and Volinsky; the part of all pairs comes from the two grams."""
     matrix = data.matrix
     users = np.repeat(np.arange(N_USERS), np.diff(matrix.starts))
     total = float((gram(run.users) * gram(run.items)).sum())

@@ -1,4 +1,4 @@
-"""What commands are run on."""
+"""Plays and settings that commands run on."""
 
 from pathlib import Path
 

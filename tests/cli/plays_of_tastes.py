@@ -45,7 +45,7 @@ class Command:
         return ended
 
     def told(self, *arguments: object) -> dict[str, Any]:
-        """Return what it answers with `--json`, which is one line."""
+        """Return its answer with `--json`, which is one line."""
         (line,) = self.run(*arguments, "--json").stdout.splitlines()
         return msgspec.json.decode(line, type=dict[str, Any])
 

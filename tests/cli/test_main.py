@@ -117,7 +117,7 @@ def test_an_error_of_the_system_is_a_sentence(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody foresaw shows where it happened."""
+    """An unforeseen error has its traceback."""
     raise_from(monkeypatch, KeyError("unforeseen"))
 
     with pytest.raises(KeyError, match="unforeseen"):

@@ -1,4 +1,4 @@
-"""What every outbox does: the one on Kafka, and the one in memory that tests use in its stead."""
+"""The behaviour of every outbox: the one on Kafka, and the one in memory that tests use."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ TOPIC_PARTITION = 2
 
 
 class Case(NamedTuple):
-    """An outbox that is not started, a topic that takes large batches, and a way to read what came there."""
+    """A stopped outbox, a topic that takes large batches, and a way to read its records."""
 
     outbox: Outbox
     topic: str
@@ -109,7 +109,7 @@ async def test_a_record_that_is_too_large_is_a_sentence(case: Case) -> None:
 
 
 async def test_nothing_sent_has_no_place(case: Case) -> None:
-    """An empty send is allowed; whoever asks where it stands has made a mistake."""
+    """An empty send is allowed; asking for its place is a mistake."""
     async with case.outbox:
         pending = await case.outbox.send(case.topic, TOPIC_PARTITION, [])
         with pytest.raises(ValueError, match=r"^An empty send has no place in a partition\.$"):

@@ -47,7 +47,7 @@ async def log_of(settings: Settings, topic: str) -> list[Logged]:
 
 
 async def apply_all(settings: Settings, epoch: int = 0) -> None:
-    """Write to the changelog what workers would write after all plays that Kafka has, and commit their offsets."""
+    """Write the changelog as workers would after all plays that Kafka has, and commit their offsets."""
     names, cluster = topic_names(settings), await describe_topics(settings)
     plays: dict[str, list[Logged]] = {}
     for play in await log_of(settings, names.plays):

@@ -116,7 +116,7 @@ async def test_a_missing_topic_is_said_at_start(settings: Settings) -> None:
 
 
 async def test_a_failure_while_following_is_told(settings: Settings, names: TopicNames) -> None:
-    """Whoever waits for `failed` gets what went wrong."""
+    """A caller that waits for `failed` gets the error."""
 
     def stumble(_key: bytes | None, value: bytes | None) -> None:
         message = f"cannot take {value!r}"

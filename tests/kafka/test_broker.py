@@ -161,7 +161,7 @@ def test_a_broker_that_dies_during_start_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_broker_that_does_not_answer_is_a_sentence(tmp_path: Path) -> None:
-    """Whoever waits too long is told where the log is, and nothing is left running."""
+    """The error names the log file, and no process is left."""
     broker = Broker(tmp_path, JARS, free_port(), ready_s=0.1)
 
     with pytest.raises(BrokerError) as caught:

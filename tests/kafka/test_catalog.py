@@ -27,7 +27,7 @@ N_ITEMS, FACTORS = 60, 8
 
 
 def tell(settings: Settings, items: Mapping[str, Mapping[str, Any] | None]) -> None:
-    """Write to the catalog what is said of items; None is a tombstone."""
+    """Write catalog records; None is a tombstone."""
 
     async def write() -> None:
         async with Outbox(settings.kafka) as outbox:
@@ -57,9 +57,9 @@ def small(settings: Settings, names: TopicNames) -> Settings:
 
 
 def test_a_worker_lists_what_is_available_when_the_list_is_made(small: Settings) -> None:
-    """From its first list on; what goes and comes back while it runs does so in the next lists, personal and popular.
+    """From its first list on; items that become unavailable or available do so in the next lists, personal and popular.
 
-    What it cannot read it ignores.
+    Unreadable records are ignored.
     """
     tell(small, {"i3": {"available_until_ms": 1}, "i4": {"available_until_ms": 4_000_000_000_000}, "i5": {"title": 7}})
     numbers = count(1_700_000_000_000, 1000)
@@ -97,7 +97,7 @@ def all_lists(settings: Settings) -> list[list[str]]:
 
 
 def test_a_worker_without_the_topic_is_a_sentence(small: Settings) -> None:
-    """It does not list what nobody can play because it could not ask."""
+    """Without the catalog it lists nothing, since an item could be unavailable."""
     elsewhere = override(small, topic_prefix=f"{small.topics.prefix}x.")
 
     with pytest.raises(ProcessError, match=r"Topic .*plays is missing: run `playfold topics create`"):
@@ -105,7 +105,7 @@ def test_a_worker_without_the_topic_is_a_sentence(small: Settings) -> None:
 
 
 def test_a_file_is_loaded_and_an_item_is_shown(small: Settings, tmp_path: Path) -> None:
-    """What the file says of an item takes the place of what was said before."""
+    """The record in the file replaces the earlier one."""
     tell(small, {"i1": {"title": "Before", "kind": "song"}})
     file = tmp_path / "items.csv"
     file.write_text("id,title,available_from,tags\ni1,One,2020-09-13T12:26:40Z,slow|jazz\ni2,Two,,\n")

@@ -70,7 +70,7 @@ async def logged(settings: Settings, names: TopicNames) -> list[Item]:
 
 
 class OwnStore:
-    """What a sweeper sees of the user store."""
+    """The part of the user store that a sweeper uses."""
 
     settled = True
 
@@ -116,8 +116,8 @@ async def test_a_strangers_stale_record_is_outranked_and_overwritten(
         assert [record(10), record(9), record(4), record(12)] == mine.state.read([b"ann", b"ben", b"cem", b"dua"])
         assert Place(4, 12) == mine.state.place
         assert [b"ann"] == mine.state.outranked(10)
-        told = [vars(entry) for entry in caplog.records if entry.getMessage() == "changelog_shared"]
-        assert [(PARTITION, 2, 4, 1)] == [(e["partition"], e["first"], e["last"], e["outranked"]) for e in told]
+        events = [vars(entry) for entry in caplog.records if entry.getMessage() == "changelog_shared"]
+        assert [(PARTITION, 2, 4, 1)] == [(e["partition"], e["first"], e["last"], e["outranked"]) for e in events]
 
         await sweeper(mine, settings).restore_outranked(PARTITION)
 
@@ -129,7 +129,7 @@ async def test_a_strangers_stale_record_is_outranked_and_overwritten(
 
 
 async def test_a_winner_of_a_stranger_is_taken_in(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
-    """The late worker is this one: its own record is the stale one, and its state takes what the successor wrote."""
+    """The late worker is this one: its own record is stale, and its state takes the record of the successor."""
     async with working(settings, tmp_path / "late") as late:
         await late.committer.commit(changes(3, (b"ann", record(3))))
         await write(late.outbox, names.users_changelog, (b"ann", record(20, plays=5)))

@@ -18,16 +18,16 @@ HOUR_MS = 3_600_000
 def n_waiting(settings: Settings) -> int:
     """Return how many plays the workers have not committed."""
 
-    async def asked() -> int:
+    async def waiting() -> int:
         async with lag_of(settings) as lag:
             return await lag.plays()
 
-    return asyncio.run(asked())
+    return asyncio.run(waiting())
 
 
 @pytest.mark.usefixtures("names")
 def test_a_list_that_waits_outlives_the_worker(settings: Settings) -> None:
-    """Whoever starts after a SIGKILL publishes it: nothing but the record tells that it waits."""
+    """The next worker publishes it after a SIGKILL: the record alone tells that it is pending."""
     patient = override(settings, factors=8, list_n=10, list_score_change=0.0, debounce_ms=HOUR_MS)
     publish(patient, made_up_factors(60, 8, np.random.default_rng(4)))
     with worker(patient) as process:

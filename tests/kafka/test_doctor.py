@@ -1,4 +1,4 @@
-"""What `playfold doctor` says of real parts: broker, topics, worker, generation; well, and each of them missing."""
+"""`playfold doctor` on real parts: broker, topics, worker, generation; healthy, and with each of them missing."""
 
 import asyncio
 import json
@@ -93,7 +93,7 @@ def in_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_when_all_is_well_nothing_is_wrong(running: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every check says so with what it saw; as lines of JSON too, with exit status 0."""
+    """Every check reports its observation; as lines of JSON too, with exit status 0."""
     settings = running.settings
     in_environment(settings, monkeypatch)
 
@@ -111,7 +111,7 @@ def test_when_all_is_well_nothing_is_wrong(running: WorkerProcess, monkeypatch: 
 
 
 def test_what_is_wrong_is_read_by_people(small: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a table, with what to do, and with exit status 1."""
+    """In a table with the remedies, and with exit status 1."""
     assert names
     in_environment(small, monkeypatch)
     monkeypatch.setenv("COLUMNS", "160")
@@ -125,7 +125,7 @@ def test_what_is_wrong_is_read_by_people(small: Settings, names: TopicNames, mon
 
 
 def test_no_broker_is_one_problem(tmp_path: Path) -> None:
-    """What needs it was not looked at."""
+    """Checks that need the broker are skipped."""
     settings = settings_with(brokers=f"127.0.0.1:{free_port()}", data_dir=str(tmp_path), gateway_port=free_port())
 
     findings = examined(settings)
@@ -157,7 +157,7 @@ def test_no_topics_are_a_problem_of_every_check_that_reads_them(small: Settings)
 
 
 def test_no_generation_and_no_worker_are_problems(small: Settings, names: TopicNames) -> None:
-    """Both are told, each with what to do."""
+    """Both are reported with their remedies."""
     assert names
     findings = examined(small)
 

@@ -1,4 +1,4 @@
-"""Reasons on a real Kafka: in the lists of a worker, and in what `playfold explain` says."""
+"""Reasons on a real Kafka: in the lists of a worker, and in `playfold explain`."""
 
 import subprocess
 import sys

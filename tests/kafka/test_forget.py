@@ -36,14 +36,14 @@ def small(settings: Settings, names: TopicNames) -> Settings:
 
 
 def latest(settings: Settings, topic: str, user: str) -> bytes | None:
-    """Return what stands last under a user's key."""
+    """Return the last record under a user's key."""
     return dict(values(settings, topic)).get(user.encode())
 
 
 def test_nothing_stands_of_a_listener_who_is_forgotten(
     small: Settings, names: TopicNames, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The receipt names the places; the next snapshot, generation and list know what was played since, and no more."""
+    """The receipt names the places; the next snapshot, generation and list contain later plays alone."""
     send(
         small,
         plays_of_neighbours(),
@@ -126,7 +126,7 @@ def test_without_a_worker_the_request_is_queued(small: Settings, names: TopicNam
 
 
 def test_what_a_worker_left_on_the_disk_is_found(small: Settings, names: TopicNames) -> None:
-    """Its own state, of whoever is not forgotten; what it has not written out since is overtaken; damage is told."""
+    """A remnant is reported with its folder; a record that is not flushed yet is not; damage is reported."""
     send(small, [play_record("ann", "i1"), play_record("ben", "i1")])
     with worker(small):
         block_until(lambda: latest(small, names.users_changelog, "ben") is not None, 20)
@@ -186,13 +186,13 @@ def test_lists_that_a_gateway_holds_are_found(small: Settings, names: TopicNames
 
 
 def on_disk_after(view: View, settings: Settings, user: str) -> list[Remnant]:
-    """Close a view, and return what is found of a user on this machine."""
+    """Close a view, and return the remnants of a user on this machine."""
     view.close()
     return on_disk(settings, user)
 
 
 def on_disk(settings: Settings, user: str) -> list[Remnant]:
-    """Return what is found of a user on this machine."""
+    """Return the remnants of a user on this machine."""
     return [
         remnant
         for remnant in asyncio.run(find_remnants(user, settings))

@@ -34,7 +34,7 @@ def running(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_a_listener_reads_what_their_play_changed(running: Running) -> None:
-    """Whoever waits for their play gets the list that reflects it: it is the one on the topic."""
+    """A request that waits for a play gets the list that reflects it, which is the one on the topic."""
     rng = np.random.default_rng(1)
     for number in range(20):
         user_id = f"secret-{number}"
@@ -222,20 +222,20 @@ def test_a_page_sees_its_listener_s_list_move(running: Running) -> None:
 
 
 def test_rejects_and_lag_are_told(running: Running) -> None:
-    """A record that no worker can read, written by another producer: counted, and shown without what it says."""
+    """An undecodable record of another producer is counted and shown without its content."""
 
-    def told(name: str) -> float:
+    def metric(name: str) -> float:
         lines = running.client.get("/metrics").text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
-    before = told("playfold_rejects_total ")
+    before = metric("playfold_rejects_total ")
     write(running.settings, topic_names(running.settings).plays, [(b"secret-reject", b"secret nonsense")])
 
-    block_until(lambda: told("playfold_rejects_total ") == before + 1, 10)
-    assert len(rejects(running.settings)) == told("playfold_rejects_total ")
-    block_until(lambda: told("playfold_lag_plays{") == 0, 10)
+    block_until(lambda: metric("playfold_rejects_total ") == before + 1, 10)
+    assert len(rejects(running.settings)) == metric("playfold_rejects_total ")
+    block_until(lambda: metric("playfold_lag_plays{") == 0, 10)
     made_at_s = MADE_AT_MS / 1000
-    assert told("playfold_generation_age_seconds ") == pytest.approx(time.time() - made_at_s, abs=60)
+    assert metric("playfold_generation_age_seconds ") == pytest.approx(time.time() - made_at_s, abs=60)
     with running.client.stream("GET", "/live/events") as stream:
         figures = next(events_of(stream.iter_lines(), "figures"))
     assert before + 1 == figures["rejects"]["total"]

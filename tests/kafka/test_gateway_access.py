@@ -1,4 +1,4 @@
-"""Who may ask a gateway, and how often, on a real Kafka."""
+"""Tokens and request rates of a gateway on a real Kafka."""
 
 import time
 from pathlib import Path

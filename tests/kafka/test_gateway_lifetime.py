@@ -44,7 +44,7 @@ def test_what_keeps_a_gateway_from_running_is_a_sentence(settings: Settings, nam
 
 
 def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> None:
-    """Whoever asks before everything is read is told how many records are left; nothing is said to be missing."""
+    """Requests before the end of the reading get the number of records that are left, and no 404."""
     n = 60_000
     write(settings, names.related_items, [(b"r%d" % number, b"{}" + b" " * 500) for number in range(n)])
     item = RelatedItems(item_id="last", generation="g", items=["i1"], cosines=[0.5])
@@ -70,7 +70,7 @@ def test_a_start_tells_how_far_it_is(settings: Settings, names: TopicNames) -> N
 
 
 def test_a_restart_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
-    """What was read is not read again, and what came meanwhile is; the catalog is still known by heart."""
+    """Stored records are not read again, later ones are; the catalog is in memory again."""
     record = RelatedItems(item_id="i1", generation="g", items=["i2"], cosines=[0.5])
     write(settings, names.related_items, [(b"i1", msgspec.json.encode(record))])
     write(settings, names.catalog, [(b"i1", b'{"item_id":"i1","title":"Blue Moon"}')])
@@ -90,7 +90,7 @@ def test_a_restart_goes_on_where_it_was(settings: Settings, names: TopicNames) -
 
 
 def test_a_gateway_stops_within_seconds(settings: Settings, names: TopicNames) -> None:
-    """Whatever is open: a page, a waiting reader, a connection that is kept, half a request."""
+    """With an open page, a waiting reader, an idle connection and half a request."""
     assert names.plays
     wait_ms = 2000 * SERVICE_STOP_S
     patient = override(settings, gateway_wait_ms_max=wait_ms)

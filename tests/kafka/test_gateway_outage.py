@@ -39,7 +39,7 @@ def mortal(tmp_path: Path) -> Iterator[tuple[Broker, Settings]]:
 def test_without_kafka_lists_are_read_and_plays_are_taken_again_when_it_is_back(
     mortal: tuple[Broker, Settings],
 ) -> None:
-    """503 with Retry-After for plays, at once from the second on; the gateway lives, says what is wrong, recovers."""
+    """503 with Retry-After for plays, at once from the second on; the gateway stays alive, reports it, and recovers."""
     broker, settings = mortal
     with gateway(settings) as process, client_of(process) as client:
         with worker(settings):

@@ -201,7 +201,7 @@ def report_of(settings: Settings, log: Path, *options: str) -> dict[str, Any]:
 
 
 def clustered(n_clusters: int = 40, n_users: int = 200) -> dict[str, list[str]]:
-    """Return listeners who play five of the six items of one cluster, each in another order."""
+    """Return listeners that play five of the six items of one cluster, each in another order."""
     rng = np.random.default_rng(0)
     played = {}
     for user in range(n_users):

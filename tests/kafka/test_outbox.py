@@ -36,7 +36,7 @@ async def test_no_broker_is_a_sentence_in_time(settings: Settings) -> None:
 
 
 async def test_a_batch_that_kafka_refuses_is_an_error(settings: Settings, names: TopicNames) -> None:
-    """The sentence has the topic and what the broker said: here, the record is too large for the topic."""
+    """The sentence has the topic and the broker's reason: here, the record is too large for the topic."""
     async with Outbox(settings.kafka) as outbox:
         pending = await outbox.send(names.generations, 0, [(b"k", b"x" * 2_000_000)])
         with pytest.raises(UnacknowledgedError, match=rf"records of {names.generations} \(MessageSizeTooLarge"):

@@ -1,4 +1,4 @@
-"""What is popular, on a real Kafka: counted by workers, on its topic, and in what commands say."""
+"""Popularity on a real Kafka: counted by workers, on its topic, and in commands."""
 
 import asyncio
 import time
@@ -65,7 +65,7 @@ def run(settings: Settings, *arguments: str) -> str:
 
 
 def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -> None:
-    """On every partition, before any play and after; who has no list is shown it, who knows nothing usable gets it."""
+    """On every partition, before any play and after; listeners without a list or without usable plays get it."""
     publish(small)
     with pytest.raises(ProcessError, match="There is no list for 'ann' and no popular list"):
         run(small, "recommend", "ann")
@@ -121,7 +121,7 @@ def top_of(settings: Settings) -> str:
 
 
 def test_what_goes_with_some_items_needs_the_store_alone(tmp_path: Path) -> None:
-    """No Kafka is there; the command tells what is unknown."""
+    """No Kafka runs; the command names unknown items."""
     offline = settings_with(data_dir=str(tmp_path), brokers="127.0.0.1:1", kafka_timeout_s=0.5, factors=8, list_n=4)
     (tmp_path / "made-up").mkdir()
     factors, objective = made_up_factors(20, 8, np.random.default_rng(0)), Objective(factors=8)

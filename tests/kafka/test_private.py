@@ -30,7 +30,7 @@ from tests.support.wait import block_until
 
 
 class Secret(NamedTuple):
-    """What no test but one knows of."""
+    """Text that only one test knows."""
 
     item: str
     play_id: str
@@ -133,7 +133,7 @@ def found_in(settings: Settings, broker: Broker, *wanted: list[bytes]) -> list[s
 
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
 def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, secret: Secret, killed: bool) -> None:  # noqa: FBT001
-    """Not its item, not the client's id, not who only ever played in private; the private lists have arrived."""
+    """Neither its item, nor the client's id, nor a listener with private plays alone; private lists arrive."""
     names = topic_names(small)
     send(
         small,

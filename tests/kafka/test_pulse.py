@@ -43,14 +43,14 @@ def running(settings: Settings, names: TopicNames) -> Iterator[WorkerProcess]:
 
 
 def served(settings: Settings) -> str:
-    """Return what a worker tells Prometheus."""
+    """Return the metrics of a worker."""
     with closing(HTTPConnection("127.0.0.1", settings.telemetry.metrics_port, timeout=5)) as connection:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()
 
 
 def metrics(settings: Settings) -> dict[tuple[str, str, str], float]:
-    """Return what a worker tells of its lists, summed over the kinds of plays: name, list, depth."""
+    """Return a worker's metrics of its lists, summed over the kinds of plays: name, list, depth."""
     samples: dict[tuple[str, str, str], float] = {}
     for family in text_string_to_metric_families(served(settings)):
         for sample in family.samples:
@@ -133,7 +133,7 @@ def pulses(settings: Settings, names: TopicNames) -> dict[bytes, Pulse]:
 
 
 def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNames) -> None:
-    """What it serves and owns, what it did, and how long plays took; `playfold pulse` shows it."""
+    """Its generation, its partitions, its counts and its latencies; `playfold pulse` shows them."""
     settings = running.settings
     send(settings, [play_record(f"u{user}", "i7") for user in range(20)])
     block_until(lambda: handled(settings, names) == 20, 10)

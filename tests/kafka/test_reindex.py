@@ -1,4 +1,4 @@
-"""Revisions on a real topic and in a real store: who builds one, who else builds one, and who takes it in."""
+"""Revisions on a real topic and in a real store: built, built concurrently, and taken in by a worker."""
 
 import asyncio
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, settings: Settings, *, publishes:
 
 
 def test_a_change_is_what_was_withdrawn_and_what_is_more_and_less() -> None:
-    """Sorted, each once; who withdraws and restores an item at once has it restored."""
+    """Sorted, each once; an item that is withdrawn and restored at once is restored."""
     assert ["a", "b"] == Changes().of(["b", "a", "b"])
     assert ["a", "b", "c"] == Changes(withdraw=["c", "a", "c"]).of(("a", "b"))
     assert ["b"] == Changes(restore=["a"]).of(["a", "b"])
@@ -90,7 +90,7 @@ def test_what_is_not_withdrawn_cannot_be_restored() -> None:
 
 
 def test_a_revision_is_published_and_announced(small: Settings) -> None:
-    """Its index leaves out what is withdrawn, every byte of it is whole, and nothing is left aside."""
+    """Its index leaves out withdrawn items, every byte of it is whole, and no temporary file is left."""
     generation_id, store = serve(small), generation_store(small)
 
     made = reindex(small, Changes(withdraw=["i7", "i3"]))
@@ -136,7 +136,7 @@ def test_an_impossible_change_announces_nothing(small: Settings) -> None:
 
 
 def test_without_a_generation_in_service_there_is_nothing_to_index(small: Settings) -> None:
-    """The sentence says what comes first."""
+    """The sentence names the first step."""
     with pytest.raises(ReindexError) as caught:
         reindex(small)
 
@@ -144,7 +144,7 @@ def test_without_a_generation_in_service_there_is_nothing_to_index(small: Settin
 
 
 def test_a_damaged_generation_gets_no_revision(small: Settings) -> None:
-    """It is said, and what is announced stays."""
+    """The error names it, and the announcement stays."""
     generation_id = serve(small)
     (generation_store(small).folder(generation_id) / "item_factors.npy").write_bytes(b"")
 
@@ -155,7 +155,7 @@ def test_a_damaged_generation_gets_no_revision(small: Settings) -> None:
 
 
 def test_a_revision_that_nobody_announced_is_gone_on_from(small: Settings) -> None:
-    """Its builder died before; what it withdrew is withdrawn in the next one."""
+    """Its builder died; its withdrawn items are withdrawn in the next one."""
     generation_id = serve(small)
     publish_revision(small, generation_id, 1, ["i5"])
 
@@ -167,7 +167,7 @@ def test_a_revision_that_nobody_announced_is_gone_on_from(small: Settings) -> No
 
 
 def test_whoever_is_second_with_a_number_begins_anew(small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what the first one withdrew; neither change is lost."""
+    """With the items that the first one withdrew; neither change is lost."""
     generation_id = serve(small)
     numbers = meanwhile(monkeypatch, small, publishes=True, times=2)
 
@@ -209,7 +209,7 @@ def test_it_does_not_begin_anew_for_ever(small: Settings, monkeypatch: pytest.Mo
 
 
 def test_two_at_once_take_turns(small: Settings, tmp_path: Path) -> None:
-    """Two processes on one machine: two revisions, and the later one has what both withdrew."""
+    """Two processes on one machine: two revisions, and the later one has the withdrawn items of both."""
     generation_id = serve(small)
 
     async def both() -> list[str]:
@@ -242,7 +242,7 @@ def names_after_swap(process: WorkerProcess) -> list[str]:
 
 
 def test_a_worker_takes_a_revision_without_folding_anybody_again(small: Settings) -> None:
-    """No list goes out for it; the next one of everybody, from the new index, leaves out what is withdrawn."""
+    """No list is published for it; the next list of every listener, from the new index, leaves out withdrawn items."""
     ours = override(small, rank="annoy")
     users = [f"u{number}" for number in range(20)]
     generation_id = serve(ours)

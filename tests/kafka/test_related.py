@@ -1,4 +1,4 @@
-"""Related items on a real topic, and what `playfold related` says of them."""
+"""Related items on a real topic, and in `playfold related`."""
 
 import asyncio
 from pathlib import Path
@@ -39,7 +39,7 @@ def publish(settings: Settings, folder: Path, generation_id: str, n_items: int =
 
 
 def nearest(settings: Settings, names: TopicNames) -> dict[str, list[str] | None]:
-    """Return what stands on the topic last, None for a tombstone."""
+    """Return the last record of the topic, None for a tombstone."""
     records = values(settings, names.related_items)
     return {
         key.decode(): msgspec.json.decode(value, type=RelatedItems).items if value else None for key, value in records

@@ -45,7 +45,7 @@ def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def start(settings: Settings, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a command and read what it prints later."""
+    """Start a command and read its later output."""
     return subprocess.Popen(command, env=environment_of(settings), cwd=PROJECT, stdout=subprocess.PIPE)
 
 
@@ -58,7 +58,7 @@ def write_plays(folder: Path, n: int) -> Path:
 
 
 async def plays_on_topic(settings: Settings, names: TopicNames) -> list[Play]:
-    """Return what the worker would read, each play on the partition of its user, by its time."""
+    """Return the plays as a worker would read them, each on the partition of its user, by its time."""
     plays = []
     async for partition, records in read_topic(settings.kafka, names.plays, 10):
         for record in records:
@@ -83,7 +83,7 @@ async def test_a_file_arrives_whole_and_in_order(settings: Settings, names: Topi
 
 
 async def test_ctrl_c_names_the_row_to_go_on_from(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
-    """What was sent before the interrupt and what is sent from the named row on are all plays, each once."""
+    """The plays before the interrupt and those from the named row on are all plays, each once."""
     path = str(write_plays(tmp_path, 600))
     command = command_line("replay", path, "--rate", "50", "--json")
     with start(settings, command) as running:
@@ -246,7 +246,7 @@ def test_no_list_is_a_sentence(settings: Settings) -> None:
 
 
 async def test_a_deleted_list_is_none_and_rubbish_a_sentence(settings: Settings, names: TopicNames) -> None:
-    """A tombstone takes the list away; what is no list is not passed over in silence."""
+    """A tombstone removes the list; a record that is no list is an error."""
     partition = partition_of("ann", settings.topics.partitions)
     async with Outbox(settings.kafka) as outbox:
         deleted: list[tuple[bytes, bytes | None]] = [(b"ann", list_of("ann", partition, 5, ["old"])), (b"ann", None)]

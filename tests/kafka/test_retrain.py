@@ -22,7 +22,7 @@ from tests.support.wait import block_until
 
 
 def retrain(settings: Settings, folder: Path) -> dict[str, Any]:
-    """Run `playfold retrain --json` and return what it tells."""
+    """Run `playfold retrain --json` and return its events."""
     line = asyncio.run(run_command(settings, "retrain", "--json", log_file=folder / "retrain.log"))
     return msgspec.json.decode(line, type=dict[str, Any])
 
@@ -82,7 +82,7 @@ def test_nothing_to_train_on_is_a_sentence(settings: Settings, names: TopicNames
 
 
 async def test_history_keeps_the_highest_applied_offset(settings: Settings, names: TopicNames) -> None:
-    """Whatever stands later in the changelog; deletions delete, names are told apart, every partition has its end."""
+    """Independently of later records; deletions delete, names are told apart, every partition has its end."""
 
     def record(applied: int, plays: int = 0) -> bytes:
         return UserRecord(applied_offset=applied, plays=plays).encode()

@@ -1,4 +1,4 @@
-"""A listener pauses, resumes, hides an item and asks what is held of them, on a real Kafka."""
+"""A listener pauses, resumes, hides an item and exports their data, on a real Kafka."""
 
 import asyncio
 import json
@@ -37,12 +37,12 @@ def small(settings: Settings) -> Settings:
 
 
 def record_of(settings: Settings, user: str) -> UserRecord:
-    """Return what stands last under a user's key."""
+    """Return the last record under a user's key."""
     return UserRecord.decode(dict(values(settings, topic_names(settings).users_changelog))[user.encode()])
 
 
 def exported(settings: Settings, user: str) -> dict[str, Any]:
-    """Return what the command gives out of a user, which is as its schema says."""
+    """Return the export of a user, which fits its schema."""
     ended = run_forked(settings, "export", user)
     assert 0 == ended.returncode
     assert "" == ended.stderr

@@ -27,7 +27,7 @@ async def write(settings: Settings, topic: str, partition: int, items: list[Item
 
 
 def test_a_snapshot_keeps_the_highest_applied_offset(settings: Settings, names: TopicNames, tmp_path: Path) -> None:
-    """Whatever stands later in the changelog; deletions delete, every partition has its end, progress is told."""
+    """Independently of later records; deletions delete, every partition has its end, progress is reported."""
     first: list[Item] = [
         (item_name_key(item_key("ï")), "ï".encode()),
         (b"ben", record(4)),

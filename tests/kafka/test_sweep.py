@@ -40,7 +40,7 @@ async def n_waiting(settings: Settings) -> int:
 
 
 def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
-    """The next start refolds whom the first one left, and nobody else; then every list names the new generation."""
+    """The next start refolds the users that were left, and no others; then every list names the new generation."""
     assert names.plays == topic_names(settings).plays
     rng = np.random.default_rng(1)
     slow = override(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact")

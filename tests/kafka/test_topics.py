@@ -51,7 +51,7 @@ def every_name(names: TopicNames) -> list[str]:
 
 
 def test_create_makes_every_topic_once(settings: Settings) -> None:
-    """The first call names what it created, the second creates nothing."""
+    """The first call names the created topics, the second creates nothing."""
     names = topic_names(settings)
 
     created = create_topics(settings)
@@ -62,7 +62,7 @@ def test_create_makes_every_topic_once(settings: Settings) -> None:
 
 
 def test_created_topics_are_verified(settings: Settings, names: TopicNames) -> None:
-    """What create declares is what verify wants, with other partitions too."""
+    """`create` declares the topics as `verify` expects them, with other partitions too."""
     verify_topics(settings)
 
     other = change(
@@ -154,7 +154,7 @@ def test_a_wrong_cleanup_policy_is_named(
 
 
 def test_a_rejected_play_of_the_largest_size_fits(settings: Settings, names: TopicNames) -> None:
-    """Whatever stood on `plays`, Kafka takes it on `plays-rejected`."""
+    """Kafka takes every record of `plays` on `plays-rejected`."""
     with closing(KafkaProducer(bootstrap_servers=settings.kafka.brokers, max_request_size=4_000_000)) as producer:
         # What surrounds a value on the wire takes a few bytes of the topic's limit.
         (limit,) = [int(t.configs["max.message.bytes"]) for t in declare_topics(settings) if t.name == names.plays]
@@ -184,7 +184,7 @@ def test_an_unreachable_kafka_is_named_in_time(settings: Settings) -> None:
 
 
 def test_a_port_that_never_answers_is_named_in_time(settings: Settings) -> None:
-    """Whoever takes connections and says nothing does not hold the command either."""
+    """A server that accepts connections and never answers does not block the command either."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         away = change(settings, brokers=f"127.0.0.1:{mute.getsockname()[1]}", kafka_timeout_s=1.0)
 
@@ -198,7 +198,7 @@ def test_a_port_that_never_answers_is_named_in_time(settings: Settings) -> None:
 
 
 def test_more_copies_than_brokers_is_a_sentence(settings: Settings) -> None:
-    """What Kafka refuses is said in its words, without the request."""
+    """Kafka's own reason is reported, without the request."""
     with pytest.raises(TopicsError) as caught:
         create_topics(change(settings, replication=3))
 

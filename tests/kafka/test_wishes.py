@@ -1,4 +1,4 @@
-"""Signals, wishes and bursts on a real Kafka: what a worker makes of them."""
+"""Signals, user requests and bursts on a real Kafka, as a worker processes them."""
 
 from typing import Any
 

@@ -52,7 +52,7 @@ def test_a_worker_says_that_it_is_ready(running: WorkerProcess) -> None:
 
 
 def test_a_worker_tells_prometheus(running: WorkerProcess) -> None:
-    """What it serves, and how it ranks; whoever wants its port cannot have it, and is told."""
+    """Its generation and its ranking; a second worker on its port ends with a sentence."""
     url = f"http://127.0.0.1:{running.settings.telemetry.metrics_port}/metrics"
     with urlopen(url, timeout=5) as answer:
         metrics = answer.read().decode()
@@ -66,7 +66,7 @@ def test_a_worker_tells_prometheus(running: WorkerProcess) -> None:
 
 
 def test_a_play_gives_a_list(running: WorkerProcess) -> None:
-    """Every user of every partition; the list leaves out what was played and names the play it reflects."""
+    """Every user of every partition; the list leaves out known items and names the play that it reflects."""
     users = [f"quick{number}" for number in range(20)]
     send(running.settings, [play_record(user, "i7") for user in users])
 

@@ -15,7 +15,7 @@ REPEATS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.integers(1
 
 
 def no_histories(n_users: int) -> tuple[Histories, Counts]:
-    """Return the state of users who have not played."""
+    """Return the state of users without plays."""
     columns = np.zeros(0, np.uint64), np.zeros(0, np.float32), np.zeros(0, np.uint32), np.zeros(0, np.uint32)
     return Histories(np.zeros(n_users + 1, np.int64), *columns), np.zeros(n_users, np.uint32)
 

@@ -77,7 +77,7 @@ def test_signals_against_an_item_stand_beside_those_for_it() -> None:
 
 
 def test_a_sign_outlives_its_weight() -> None:
-    """What decay leaves of a signal against an item is still against it."""
+    """A decayed signal against an item is still against it."""
     items = item_weights(history_of([(7, -1.0, 1, 0), (7, -1.0, 4000, 0)]), HalfLives(1.0))
 
     _, weights = items.present(np.array([13_000], np.uint32), np.zeros(1, np.uint32), HalfLives(1.0))

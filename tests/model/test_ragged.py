@@ -14,7 +14,7 @@ lists = st.lists(st.lists(st.integers(-1, 9), max_size=4), max_size=6)
 
 def ragged_of(rows: Sequence[Sequence[int]]) -> RaggedRows:
     """Return lists as compressed rows."""
-    return ragged_rows([np.array(own, np.int32) for own in rows])
+    return ragged_rows([np.array(part, np.int32) for part in rows])
 
 
 def lists_of(ragged: RaggedRows) -> Lists:
@@ -30,8 +30,8 @@ def test_rows_are_those_of_each_user(rows: Lists) -> None:
 
     assert rows == lists_of(ragged)
     assert len(rows) == ragged.n_users
-    assert [len(own) for own in rows] == ragged.lengths.tolist()
-    assert [user for user, own in enumerate(rows) for _ in own] == ragged.users.tolist()
+    assert [len(part) for part in rows] == ragged.lengths.tolist()
+    assert [user for user, part in enumerate(rows) for _ in part] == ragged.users.tolist()
 
 
 @given(lists, st.data())
@@ -47,7 +47,7 @@ def test_selected_entries_stay_with_their_users(rows: Lists) -> None:
     """A user may have none left."""
     ragged = ragged_of(rows)
 
-    assert [[row for row in own if row > 3] for own in rows] == lists_of(ragged.select(ragged.rows > 3))
+    assert [[row for row in part if row > 3] for part in rows] == lists_of(ragged.select(ragged.rows > 3))
 
 
 @given(lists)
@@ -55,7 +55,7 @@ def test_emptied_users_have_no_rows(rows: Lists) -> None:
     """All others keep theirs."""
     emptied = np.arange(len(rows)) % 2 == 0
 
-    expected = [[] if empty else own for own, empty in zip(rows, emptied.tolist(), strict=True)]
+    expected = [[] if empty else part for part, empty in zip(rows, emptied.tolist(), strict=True)]
     assert expected == lists_of(ragged_of(rows).without(emptied))
 
 
@@ -66,7 +66,7 @@ def test_joined_rows_are_those_of_both(rows: Lists, data: st.DataObject) -> None
 
     joined = ragged_of(rows).join(ragged_of(others))
 
-    assert [own + other for own, other in zip(rows, others, strict=True)] == lists_of(joined)
+    assert [part + other for part, other in zip(rows, others, strict=True)] == lists_of(joined)
 
 
 def test_every_column_goes_the_same_way() -> None:

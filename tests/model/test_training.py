@@ -13,7 +13,7 @@ SMALL = Objective(factors=16, iterations=4)
 
 
 def matrix_of(draw: Draw, n_users: int = 200) -> Matrix:
-    """Return users who played 20 items once each."""
+    """Return users with one play each of 20 items."""
     starts, rows, _ = draw(n_users, 20)
     return Matrix(starts, rows, np.ones(len(rows), np.float32))
 

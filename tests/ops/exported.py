@@ -1,4 +1,4 @@
-"""Every metric that playfold exports, with its labels, and what an expression of PromQL asks of them."""
+"""Every metric that playfold exports, with its labels, and the metrics in an expression of PromQL."""
 
 import json
 import re
@@ -107,7 +107,7 @@ class Asked(NamedTuple):
 
 
 def parse(expression: str) -> Any:
-    """Parse an expression; what Grafana fills in is filled in.
+    """Parse an expression with the variables of Grafana filled in.
 
     Raises:
         ValueError: It is none.
@@ -148,7 +148,7 @@ def grouped(node: Any) -> Iterator[set[str]]:
 
 
 def faults(expression: str) -> list[str]:
-    """Return what is wrong with an expression, by what is exported."""
+    """Return the faults of an expression, by the exported metrics."""
     node, known = parse(expression), exported()
     selected = list(selectors(node))
     messages = [f"{one.metric} is not exported" for one in selected if one.metric not in known]

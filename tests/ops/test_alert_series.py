@@ -84,13 +84,13 @@ def test_every_alert_has_a_case() -> None:
 
 def test_every_series_is_exported() -> None:
     """The samples are of metrics and labels that playfold has."""
-    asked = [
+    used = [
         one
         for name in {**HEALTHY, **{key: "" for case in CASES for key in case.changes if key.endswith("}")}}
         for one in selectors(parse(name))
     ]
 
-    assert [] == [one.metric for one in asked if not one.labels <= exported()[one.metric] | {"job", "instance"}]
+    assert [] == [one.metric for one in used if not one.labels <= exported()[one.metric] | {"job", "instance"}]
 
 
 def test_promtool_finds_an_alert_that_stays_quiet(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The alerts: what they ask for is exported, and each is explained in docs/operations.md."""
+"""The alerts use exported metrics, and each is explained in docs/operations.md."""
 
 import re
 from typing import Any
@@ -21,7 +21,7 @@ def test_an_alert_asks_for_what_is_exported(rule: dict[str, Any]) -> None:
 
 @alerts
 def test_an_alert_says_what_to_do(rule: dict[str, Any]) -> None:
-    """After how long it rings, how bad it is, what it means, where to read on; and nothing else."""
+    """Its delay, its severity, its meaning and its page; and nothing else."""
     assert {"alert", "expr", "for", "labels", "annotations"} == set(rule)
     assert re.fullmatch(r"[0-9]+[mh]", rule["for"])
     assert rule["labels"].keys() == {"severity"}

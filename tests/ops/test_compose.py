@@ -30,13 +30,13 @@ def compose() -> dict[str, Any]:
 
 
 def scraped() -> dict[str, Any]:
-    """Return what Prometheus is told, by the names of its jobs."""
+    """Return the targets of Prometheus by the names of its jobs."""
     jobs = yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"]
     return {job["job_name"]: job for job in jobs}
 
 
 def mounts(name: str) -> dict[str, tuple[str, bool]]:
-    """Return what is mounted into a service: by the path inside, the source and whether it is read-only."""
+    """Return the mounts of a service: by the path inside, the source and whether it is read-only."""
     volumes = (volume.split(":") for volume in SERVICES[name].get("volumes", ()))
     return {inside: (source, "ro" in rest) for source, inside, *rest in volumes}
 
@@ -92,7 +92,7 @@ def test_what_is_declared_is_used() -> None:
 
 @services
 def test_a_service_waits_for_what_can_happen(name: str) -> None:
-    """Healthy is what has a check; completed is what ends."""
+    """A service with a check can be healthy; a service that ends can be completed."""
     for other, wanted in SERVICES[name].get("depends_on", {}).items():
         ends = SERVICES[other]["restart"] == "no"
         checked = not SERVICES[other].get("healthcheck", {}).get("disable")
@@ -133,7 +133,7 @@ def test_a_service_has_a_check_or_says_that_it_has_none(name: str) -> None:
 
 @services
 def test_an_image_has_a_version(name: str) -> None:
-    """What is `latest` is another one tomorrow."""
+    """The image `latest` is another one tomorrow."""
     _, _, tag = SERVICES[name]["image"].partition(":")
 
     assert tag
@@ -173,7 +173,7 @@ def test_services_keep_what_they_have_to_themselves() -> None:
 
 
 def test_generations_are_shared_and_written_by_the_night_alone() -> None:
-    """Workers and the gateway open what it published."""
+    """Workers and the gateway open the generations that it published."""
     stores = {name: mounts(name)[settings_of(name).generations.store] for name in PLAYFOLD if name != "topics"}
 
     assert {"nightly"} == {name for name, (_, read_only) in stores.items() if not read_only}
@@ -270,7 +270,7 @@ def test_kafka_keeps_everything_on_its_volume() -> None:
 
 
 def test_what_matters_in_the_embedded_broker_matters_here() -> None:
-    """Every property of it stands in the environment too, but for ports, places and what only tests want."""
+    """Every property of it is in the environment too, but for ports, places and properties of tests."""
     lines = (PROJECT / "streams" / "kafka" / "broker.properties").read_text().splitlines()
     embedded = {line.split("=")[0] for line in lines if "=" in line and not line.startswith("#")}
     only_embedded = {

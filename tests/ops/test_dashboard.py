@@ -1,4 +1,4 @@
-"""The dashboard: what it draws is exported, and Grafana finds all of its parts."""
+"""The dashboard draws exported metrics, and Grafana finds all of its parts."""
 
 from itertools import combinations
 from typing import Any

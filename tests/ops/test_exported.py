@@ -1,4 +1,4 @@
-"""What is looked for in expressions, in some that are wrong: the other tests of this folder lean on it."""
+"""Faults in expressions are found; the other tests of this folder rely on it."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_what_is_no_expression_is_not_parsed() -> None:
 
 
 def test_the_metrics_of_a_worker_are_collected() -> None:
-    """Those of every branch: what is told only once there is a generation, a recall, a scored play."""
+    """Those of every branch: of a generation, a recall and a scored play, too."""
     assert {
         "playfold_generation",
         "playfold_index_recall_ratio",

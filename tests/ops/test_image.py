@@ -15,14 +15,14 @@ STAGES = re.split(r"^FROM ", TEXT, flags=re.MULTILINE)[1:]
 
 
 def copied() -> set[str]:
-    """Return what is copied out of the checkout."""
+    """Return the files that are copied out of the checkout."""
     lines = [line.split()[1:-1] for line in TEXT.splitlines() if line.startswith("COPY ") and "--from" not in line]
     return {source for sources in lines for source in sources}
 
 
 @pytest.mark.processes
 def test_hadolint_has_nothing_to_say() -> None:
-    """But for what is waived with a reason."""
+    """But for findings that are waived with a reason."""
     hadolint = Path(sys.executable).parent / "hadolint"
 
     ended = subprocess.run(
@@ -35,7 +35,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 @pytest.mark.processes
 def test_every_package_is_in_the_image() -> None:
-    """And what else is copied is there."""
+    """Every other copied file exists."""
     setuptools = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
     packages = {pattern.removesuffix("*") for pattern in setuptools["packages"]["find"]["include"]}
 
@@ -74,7 +74,7 @@ def test_the_image_runs_as_nobody_special_and_without_a_compiler() -> None:
 
 
 def test_kernels_are_compiled_where_they_are_read() -> None:
-    """By the user who reads them, after the place is named: numba looks nowhere that it may not write to."""
+    """In the folder of the user that reads them: numba uses only folders that it may write to."""
     last = STAGES[-1]
     places = [last.index(word) for word in ("--mode=0750", "NUMBA_CACHE_DIR=/kernels", "USER ", "warm_up; warm_up()")]
 

@@ -1,4 +1,4 @@
-"""What signals are worth under the settings."""
+"""The weights of signals under the settings."""
 
 import pytest
 
@@ -10,7 +10,7 @@ WEIGHTS = "play=2,like=3,skip=-1.5,purchase=10"
 
 
 def worth(settings: Settings, kind: str = "play", ms_played: int | None = None, ms: int | None = None) -> float:
-    """Return what a signal is worth."""
+    """Return the weight of a signal."""
     return SignalWeights(settings.signals).worth(kind, ms_played, ms).weight
 
 

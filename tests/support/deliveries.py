@@ -1,4 +1,4 @@
-"""Plays as Kafka delivers them, and states that take in what a group changed."""
+"""Plays as Kafka delivers them, and states that apply the changes of a group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def folder_of(
     ranker: Ranker | None = None,
     popularity: Popularity | None = None,
 ) -> Folder:
-    """Return a folder; without a ranker and popularity: of all items, with what was popular in the training."""
+    """Return a folder; without a ranker and popularity: of all items, with the popularity of the training."""
     lists = ListBuilder(settings, ranker or Ranker(settings.ranking), popularity or TrainedPopularity())
     return Folder(settings, lists, observers)
 
@@ -83,7 +83,7 @@ def fold_slices(
     settings: Settings,
     now_ms: int = NOW_MS,
 ) -> dict[int, Changes]:
-    """Fold slices, and take what changed into the states as a commit does."""
+    """Fold slices, and apply the changes to the states as a commit does."""
     context = GroupContext(states, generation, now_ms)
     changes = folder_of(settings).fold(read_group(slices, settings), context)
     make_durable(changes, states)

@@ -1,4 +1,4 @@
-"""A gateway as a process, and what is asked of it."""
+"""A gateway as a process, and requests to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def gateway(settings: Settings, *, ready: bool = True) -> Iterator[GatewayProces
 
 
 def client_of(process: GatewayProcess, **headers: str) -> Client:
-    """Return a client of a gateway, without whatever proxy the environment names."""
+    """Return a client of a gateway, without the proxy of the environment."""
     # What threads that share it leave open is not closed beneath others.
     limits = Limits(max_keepalive_connections=100, keepalive_expiry=None)
     return Client(base_url=process.url, headers=headers, timeout=30, trust_env=False, limits=limits)
@@ -58,7 +58,7 @@ def good(response: Response) -> Response:
 
 
 def events_of(stream: Iterator[str], name: str) -> Iterator[Any]:
-    """Yield what the events of a name say, from the lines of a stream."""
+    """Yield the payloads of the events of a name, from the lines of a stream."""
     event = ""
     for line in stream:
         if line.startswith("event: "):

@@ -71,7 +71,7 @@ def build_lists(
     popularity: Popularity | None = None,
     now_ms: int = 0,
 ) -> Lists:
-    """Build lists; without a ranker and popularity: exactly, of all items, with what was popular in the training."""
+    """Build lists; without a ranker and popularity: exactly, of all items, with the popularity of the training."""
     builder = ListBuilder(settings, ranker or Ranker(settings.ranking), popularity or TrainedPopularity())
     return builder.build(records, ListContext(generation, now_ms))
 
@@ -86,7 +86,7 @@ def plain_one(records: UserRecords, u: int) -> UserRecord:
     header = records.header[u]
 
     def part(starts: Starts, *columns: NDArray[Any]) -> list[tuple[Any, ...]]:
-        """Return what user `u` has of some columns."""
+        """Return the part of user `u` in some columns."""
         mine = slice(starts[u], starts[u + 1])
         return list(zip(*(column[mine].tolist() for column in columns), strict=True))
 
@@ -106,7 +106,7 @@ def plain_one(records: UserRecords, u: int) -> UserRecord:
 
 
 def listener(*items: int) -> UserRecord:
-    """Return a user who played items `i0`, `i1`, ... in this order, once each."""
+    """Return a user with one play each of items `i0`, `i1`, ..., in this order."""
     history = [HistoryEntry(item_key(f"i{item}"), 1.0, number, 100) for number, item in enumerate(items, 1)]
     return UserRecord(plays=len(items), history=history)
 
@@ -145,7 +145,7 @@ def catalog_of(
     popularity: Mapping[str, float] | None = None,
     rule: Rule = "ials",
 ) -> Catalog:
-    """Return items `i0`, `i1`, ... with made-up factors; an item is worth 1, or what `popularity` tells."""
+    """Return items `i0`, `i1`, ... with made-up factors; an item has 1 play, or its number in `popularity`."""
     drawn = np.random.default_rng(seed).standard_normal((n_items, factors)).astype(np.float32) * np.float32(0.4)
     catalog = numbered(drawn, Objective(rule))
     worth = [(popularity or {}).get(item_id, 1.0) for item_id in catalog.item_ids]
@@ -169,7 +169,7 @@ def make_generation(
 
 
 def dense_vector(record: UserRecord, generation: Generation) -> Doubles:
-    """Solve a user's vector from the definition, in double precision: what every list is tested against."""
+    """Solve a user's vector from the definition, in double precision: every list is tested against it."""
     objective = generation.manifest.objective
     rows = {int(key): row for row, key in enumerate(generation.item_keys)}
     items: dict[tuple[int, bool], float] = {}

@@ -1,4 +1,4 @@
-"""An outbox without Kafka; `tests/contract/test_outbox.py` holds it to what the real one does."""
+"""An outbox without Kafka; `tests/contract/test_outbox.py` tests it and the real one alike."""
 
 import asyncio
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from streams.settings.deployment import KafkaSettings
 
 
 class Place(NamedTuple):
-    """What Kafka tells of a batch."""
+    """Kafka's answer to a batch."""
 
     offset: int
 
 
 class MemoryOutbox(Outbox):
-    """Keeps what is sent in lists, one a partition.
+    """Keeps sent records in lists, one a partition.
 
     Attributes:
-        logs: What was written, per topic and partition.
+        logs: Written records, per topic and partition.
         held: Topics whose acknowledgements wait for `release`.
         refused: Topics whose batches are refused, with the error.
     """
@@ -56,7 +56,7 @@ class MemoryOutbox(Outbox):
         return Pending(batches, partial(self._failed, topic), self._timeout_s)
 
     def release(self, topic: str) -> None:
-        """Acknowledge what was held of a topic."""
+        """Acknowledge the held batches of a topic."""
         self.held.discard(topic)
         for waiting, future, place in self._waiting:
             if waiting == topic and not future.done():

@@ -67,8 +67,8 @@ def scores_of_vectors(
 
 def scores_of_fold_in(split: Split, factors: Factors, objective: Objective) -> tuple[ItemScores, Rows]:
     """Return the scores of all items before every scored event, in the order of time, and the row of its item."""
-    asked, x = fold_in_plain(split, factors, objective)
-    return scores_of_vectors(x, factors.item_factors, asked.known), asked.played_rows
+    queries, x = fold_in_plain(split, factors, objective)
+    return scores_of_vectors(x, factors.item_factors, queries.known), queries.played_rows
 
 
 def without(values: Numbers, known: RaggedRows) -> Doubles:
@@ -127,7 +127,7 @@ def assert_same_lists(scores: ItemScores, rows: Rows) -> None:
 
 
 def _fault(values: Doubles, tolerances: Doubles, listed: Rows) -> str | None:
-    """Return what is wrong with one list, None if nothing is."""
+    """Return the fault of one list, None if it has none."""
     n_listed = min(len(listed), int((values > -np.inf).sum()))
     items = listed[:n_listed]
     if (items < 0).any() or (listed[n_listed:] >= 0).any():

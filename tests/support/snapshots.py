@@ -14,7 +14,7 @@ Played = dict[str, list[str]]
 
 
 def record_of(items: list[str], first_s: int = 100) -> bytes:
-    """Return the record of a listener who played these items."""
+    """Return the record of a listener with plays of these items."""
     history = [HistoryEntry(item_key(item), 1.0, number, first_s + number) for number, item in enumerate(items, 1)]
     return UserRecord(plays=len(items), last_played_s=first_s + len(items), history=history).encode()
 
@@ -25,7 +25,7 @@ def records_of(plays: Played) -> list[bytes]:
 
 
 def snapshot_of(folder: Path, plays: Played) -> Snapshot:
-    """Write a snapshot of listeners who played these items."""
+    """Write a snapshot of listeners with plays of these items."""
     users = dict(zip((user.encode() for user in sorted(plays)), records_of(plays), strict=True))
     with pq.ParquetWriter(folder / USERS, USERS_SCHEMA) as file:
         for table in tables_of(users):
@@ -36,7 +36,7 @@ def snapshot_of(folder: Path, plays: Played) -> Snapshot:
 
 
 def drawn_plays(n_users: int = 60, n_items: int = 30, lengths: tuple[int, ...] = (15,)) -> Played:
-    """Return listeners who play items by a power law, some of them often; in turns so many plays each."""
+    """Return listeners with plays by a power law, some of them repeated; in turns so many plays each."""
     rng = np.random.default_rng(0)
     played = {}
     for user in range(n_users):

@@ -54,7 +54,7 @@ class FolderCase(StoreCase):
     """A store in a folder."""
 
     def names(self) -> set[str]:
-        """Leave out what is aside."""
+        """Leave out temporary folders."""
         root = self.settings.application.generations_path
         paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
         return {str(path) for path in paths if not str(path).startswith(".")}
@@ -64,7 +64,7 @@ class FolderCase(StoreCase):
         return (self.settings.application.generations_path / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a new file, so that what shares its bytes by another name keeps them."""
+        """Write a new file, so that hard links to the old one keep its bytes."""
         path = self.settings.application.generations_path / name
         path.unlink(missing_ok=True)
         path.write_bytes(content)

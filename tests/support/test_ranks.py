@@ -24,7 +24,7 @@ ULPS = st.integers(0, 4)
 
 
 class Scene:
-    """Vectors, items many of which have nearly the same scores, and what listeners know, drawn by a seed."""
+    """Vectors, items many of which have nearly the same scores, and known items, drawn by a seed."""
 
     def __init__(self, seed: int) -> None:
         """Draw everything."""
@@ -104,7 +104,7 @@ def test_equal_scores_without_a_tolerance_share_the_middle() -> None:
 
 
 def test_an_item_outside_the_catalog_is_a_miss() -> None:
-    """It has no rank, whatever the scores are."""
+    """It has no rank, at any scores."""
     played = np.array([-1], np.int32)
 
     assert_same_ranks(scores_of([1.0, -np.inf]), played, np.array([MISS]))

@@ -1,4 +1,4 @@
-"""What holds a run of the tests together: unit tests stay within their process, and no test runs forever."""
+"""Bounds of a test run: unit tests stay within their process, and no test runs forever."""
 
 import socket
 import subprocess

@@ -26,7 +26,7 @@ async def test_an_hour_is_over_at_once() -> None:
 
 
 async def test_a_time_out_is_exact() -> None:
-    """It ends what waits, at its second."""
+    """It ends the waiting task, at its second."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(7.5):
             await asyncio.Event().wait()
@@ -46,7 +46,7 @@ async def test_no_timer_overtakes_a_thread() -> None:
 
 
 async def test_bytes_come_before_timers() -> None:
-    """What a socket of the loop was sent is read before the clock moves."""
+    """Bytes for a socket of the loop are read before the clock moves."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await reader.readline())

@@ -1,4 +1,4 @@
-"""What keeps the unit tests to themselves: one that starts a process or connects to another one fails."""
+"""The guard of unit tests: a test that starts a process or connects to another one fails."""
 
 import sys
 import weakref

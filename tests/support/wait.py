@@ -40,7 +40,7 @@ def block_until(condition: Callable[[], object], timeout_s: float = 10.0) -> Non
 async def wait_idle() -> None:
     """Wait until every task of this event loop waits for a timer, for input or for another thread.
 
-    What has not happened by then happens only when one of those does: so a test can assert that it has not.
+    Every effect that needs no timer, input or thread has happened by then, so a test can assert the absence of one.
     """
     ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # noqa: SLF001
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A gateway without Kafka: the test puts in what the topics would tell, and what is sent stays in memory."""
+"""A gateway without Kafka: the test puts in the records of topics, and sent records stay in memory."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ CLIENT = ("127.0.0.1", 50_000)
 
 
 class Answer(NamedTuple):
-    """What came back for a request."""
+    """The response to a request."""
 
     status: int
     headers: dict[str, str]
@@ -48,7 +48,7 @@ class Answer(NamedTuple):
 
 @dataclasses.dataclass
 class Scene:
-    """The parts of a gateway that is ready, and ways to put in what the topics would tell."""
+    """The parts of a ready gateway, and ways to put in records of topics."""
 
     settings: Settings
     parts: GatewayParts
@@ -154,19 +154,19 @@ OPERATIONS = TopicOperations(nothing_known, nothing_held, nobody_forgotten)
 
 async def make_scene(folder: Path, operations: TopicOperations = OPERATIONS, **settings: Any) -> Scene:
     """Return a scene whose gateway has read its topics, which were empty, and reaches Kafka."""
-    own = settings_with(data_dir=str(folder), **settings)
-    outbox = MemoryOutbox(own.kafka)
-    made = make_parts(own, operations, View(folder / "view"))
-    parts = dataclasses.replace(made, intake=PlayIntake(own, lambda _: outbox))
+    ours = settings_with(data_dir=str(folder), **settings)
+    outbox = MemoryOutbox(ours.kafka)
+    made = make_parts(ours, operations, View(folder / "view"))
+    parts = dataclasses.replace(made, intake=PlayIntake(ours, lambda _: outbox))
     await parts.intake.start()
     parts.follower.caught_up.set()
-    return Scene(own, parts, Access(own.gateway), outbox)
+    return Scene(ours, parts, Access(ours.gateway), outbox)
 
 
 async def ask(
     app: ASGIApp, method: str, raw_path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
 ) -> Answer:
-    """Send a request as it is, with a path that no client has made nicer, and return what came back."""
+    """Send a request with its path as it is, not normalized by a client, and return the response."""
     path, _, query = raw_path.partition("?")
     given = {"host": "localhost", **({"content-length": str(len(body))} if body else {}), **(headers or {})}
     scope = {
@@ -199,6 +199,6 @@ async def ask(
 
 
 def sent(scene: Scene) -> list[Item]:
-    """Return what was written to `plays`, partition by partition."""
+    """Return the records written to `plays`, partition by partition."""
     plays = topic_names(scene.settings).plays
     return [item for (topic, _), log in sorted(scene.outbox.logs.items()) for item in log if topic == plays]

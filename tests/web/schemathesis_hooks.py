@@ -1,4 +1,4 @@
-"""What Schemathesis has to know of the gateway that no schema can say; it loads this file by itself."""
+"""Facts about the gateway that no schema can say, for Schemathesis, which loads this file by itself."""
 
 from typing import Any
 from urllib.parse import unquote

@@ -32,7 +32,7 @@ def record(item_id: str, title: str | None = None, artist: str | None = None) ->
     return item_id.encode(), msgspec.json.encode({"item_id": item_id, "title": title, "artist": artist})
 
 
-def found(search: ItemSearch, query: str, limit: int = 10) -> list[str]:
+def ids_of(search: ItemSearch, query: str, limit: int = 10) -> list[str]:
     """Return the ids of the items found."""
     return [item.item_id for item in search.find(query, limit)]
 
@@ -55,42 +55,42 @@ def found(search: ItemSearch, query: str, limit: int = 10) -> list[str]:
     ],
 )
 def test_items_are_found_by_parts_of_their_words(tmp_path: Path, query: str, expected: list[str]) -> None:
-    """Whatever the case and the spaces; across title, artist and id; nothing in a query has a meaning of its own."""
+    """In any case and spacing; across title, artist and id; no character of a query is special."""
     search = search_of(tmp_path)
     search.take([record("a", "Blue Moon", "Ella"), record("b", "The  Moon"), record("c", "Straße 7")])
 
-    assert expected == found(search, query)
+    assert expected == ids_of(search, query)
 
 
 def test_the_most_played_are_told_first(tmp_path: Path) -> None:
-    """By the generation; what it does not know comes last, and items that have no title are found by their ids."""
+    """By the generation; unknown items come last, and items without a title are found by their ids."""
     generation = make_generation(tmp_path, popularity={"i7": 9.0, "i17": 5.0})
     search = search_of(tmp_path, generation, new="i7 song", i17="The i7 remix")
 
-    assert ["i7", "i17", "new"] == found(search, "i7")
-    assert ["i7", "i17"] == found(search, "i7", limit=2)
+    assert ["i7", "i17", "new"] == ids_of(search, "i7")
+    assert ["i7", "i17"] == ids_of(search, "i7", limit=2)
 
 
 def test_a_change_of_the_catalog_is_found_at_once(tmp_path: Path) -> None:
-    """A new title, a removed item, another generation; what cannot be read changes nothing."""
+    """A new title, a removed item, another generation; an unreadable record changes nothing."""
     search = search_of(tmp_path, a="one", b="one")
-    assert ["a", "b"] == found(search, "one")
+    assert ["a", "b"] == ids_of(search, "one")
     search.take([record("a", "two"), (b"b", None), (b"x", b"no item"), (None, None), (b"\xff", b"\xff")])
 
-    assert [] == found(search, "one")
-    assert ["a"] == found(search, "two")
+    assert [] == ids_of(search, "one")
+    assert ["a"] == ids_of(search, "two")
     assert search.of("b").title is None
     assert "two" == search.of("a").title
     assert "x" == search.of("x").item_id
     search._serving.take(make_generation(tmp_path))  # noqa: SLF001  as a swap does
-    assert ["i39"] == found(search, "i39")
+    assert ["i39"] == ids_of(search, "i39")
 
 
 def test_a_search_looks_at_so_many_matches(tmp_path: Path) -> None:
     """A word that stands everywhere takes no longer than that."""
     search = search_of(tmp_path, None, **{f"n{number}": "every" for number in range(LOOKED_AT_MAX + 500)})
 
-    assert LOOKED_AT_MAX == len(found(search, "every", limit=10**6))
+    assert LOOKED_AT_MAX == len(ids_of(search, "every", limit=10**6))
 
 
 class SwapBehindRead(Serving):
@@ -113,8 +113,8 @@ def test_a_swap_during_a_search_is_found_by_the_next_one(tmp_path: Path) -> None
     serving.observers = [search]
     serving.upcoming = make_generation(tmp_path)
 
-    assert [] == found(search, "i39")
-    assert ["i39"] == found(search, "i39")
+    assert [] == ids_of(search, "i39")
+    assert ["i39"] == ids_of(search, "i39")
 
 
 @given(st.lists(st.text("ab Ä\x1fß", min_size=1, max_size=5), max_size=8), st.text("ab Äß", min_size=1, max_size=3))
@@ -128,4 +128,4 @@ def test_what_is_found_is_what_a_plain_look_finds(
     wanted = " ".join(query.casefold().split())
     lines = {f"#{number}": " ".join(f"{title}  #{number}".casefold().split()) for number, title in enumerate(titles)}
 
-    assert {item_id for item_id, line in lines.items() if wanted in line} == set(found(search, query, 100))
+    assert {item_id for item_id, line in lines.items() if wanted in line} == set(ids_of(search, query, 100))

@@ -31,7 +31,7 @@ class CountingOutbox(MemoryOutbox):
         self.sizes: list[int] = []
 
     async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
-        """Count, and keep what is sent."""
+        """Count and keep sent events."""
         batch = list(items)
         self.sizes.append(len(batch))
         return await super().send(topic, partition, batch)
@@ -133,7 +133,7 @@ async def test_large_events_are_cut_into_batches(intake: PlayIntake, outbox: Cou
 
 
 async def test_more_than_may_wait_is_refused_at_once(outbox: CountingOutbox) -> None:
-    """None of it is sent; what waits is not harmed; there is room again when it has arrived."""
+    """None of it is sent; waiting events are unharmed; there is room again when they have arrived."""
     intake = intake_of(outbox, gateway_plays_waiting_max=3)
     await intake.start()
     outbox.held.add(PLAYS)
@@ -161,7 +161,7 @@ async def test_before_the_start_nothing_is_taken(outbox: CountingOutbox) -> None
 async def test_a_kafka_that_goes_is_told_and_found_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whoever waits learns that their events may have arrived; then it is refused at once, until there is one again."""
+    """A waiting request learns that its events may have arrived; later ones are refused until Kafka is back."""
     first, second = CountingOutbox(Settings().kafka), CountingOutbox(Settings().kafka)
     intake = intake_of(first, GoneOutbox(Settings().kafka), GoneOutbox(Settings().kafka), second)
     await intake.start()
@@ -239,7 +239,7 @@ async def test_who_goes_away_takes_no_room(outbox: CountingOutbox) -> None:
 
 
 async def test_a_stop_waits_for_what_is_on_its_way(outbox: CountingOutbox) -> None:
-    """Those who wait get their offsets."""
+    """Waiting requests get their offsets."""
     intake = intake_of(outbox)
     await intake.start()
     outbox.held.add(PLAYS)

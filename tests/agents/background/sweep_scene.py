@@ -27,7 +27,7 @@ USERS = [f"u{number}".encode() for number in range(7)]
 
 
 class MemoryStore:
-    """What a sweeper sees of the user store."""
+    """The part of the user store that a sweeper uses."""
 
     def __init__(self, partitions: dict[int, PartitionState]) -> None:
         """Own these partitions."""
@@ -35,10 +35,10 @@ class MemoryStore:
 
 
 class StandingFlow(PlayFlow):
-    """A flow of plays that stands.
+    """A flow of plays that has stopped.
 
     Attributes:
-        seconds: What a group of plays takes; None while none comes.
+        seconds: Duration of a group of plays; None while there is none.
     """
 
     seconds: float | None = None

@@ -8,7 +8,7 @@ from agents.background.group_size import GROWTH_MAX, PLAYS_SHARE, USERS_MIN, WOR
 
 
 def after(size: GroupSize, seconds_per_user: float, groups: int, plays_take_s: float | None) -> float:
-    """Let groups take what users cost, and return what the last one took."""
+    """Let groups take the cost of users, and return the duration of the last one."""
     took = 0.0
     for _ in range(groups):
         took = size.users * seconds_per_user
@@ -24,7 +24,7 @@ def after(size: GroupSize, seconds_per_user: float, groups: int, plays_take_s: f
 def test_while_plays_flow_a_group_works_about_as_long_as_it_should(
     seconds_per_user: float, expected: float, plays_take_s: float
 ) -> None:
-    """Longer where plays take long anyway, within limits; whatever a user costs, however large groups were before."""
+    """Longer if plays take long anyway, within limits, at any cost of a user and after groups of any size."""
     size = GroupSize(10_000)
     after(size, seconds_per_user, 20, None)
 
@@ -48,7 +48,7 @@ def test_without_plays_groups_grow_to_the_largest() -> None:
 
 
 def test_slow_work_does_not_stop_a_sweep() -> None:
-    """A group is never smaller than what is worth a way through Kafka."""
+    """A group is never so small that the way through Kafka costs more than its work."""
     size = GroupSize(500)
 
     after(size, 1.0, 10, 0.0)

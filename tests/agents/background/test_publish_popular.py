@@ -61,7 +61,7 @@ class Scene:
         return generation
 
     def name_kinds(self, kind: str) -> None:
-        """Have the catalog say what `i7` and `i21` are."""
+        """Put `i7` and `i21` into the catalog."""
         for item_id in ("i7", "i21"):
             self.catalog.on_record(item_id.encode(), msgspec.json.encode(CatalogItem(item_id=item_id, kind=kind)))
 
@@ -77,7 +77,7 @@ class Scene:
         return await self.publisher.publish(1_000_000)
 
     def written(self, partition: int) -> list[tuple[str, list[str] | None]]:
-        """Return keys and items of what was written to a partition, None for a tombstone."""
+        """Return keys and items of the records written to a partition, None for a tombstone."""
         log = self.outbox.logs.get((TOPIC, partition), [])
         return [(key.decode(), decoded(value).items if value else None) for key, value in log]
 
@@ -110,7 +110,7 @@ async def test_every_partition_gets_the_list_when_it_changed(scene: Scene) -> No
 
 
 async def test_a_list_travels_as_its_record(scene: Scene) -> None:
-    """Generation, revision, times, and what the plays are worth."""
+    """Generation, revision, times, and the decayed plays of each item."""
     scene.serve()
     scene.play("i7", 1)
     await scene.publish()
@@ -151,7 +151,7 @@ async def test_another_generation_is_another_list(scene: Scene) -> None:
 
 
 async def test_a_kind_that_is_no_more_gets_a_tombstone(scene: Scene) -> None:
-    """What nobody keeps up to date should not be shown."""
+    """A list that nobody updates should not be shown."""
     scene.serve()
     scene.name_kinds("song")
     await scene.publish()

@@ -71,7 +71,7 @@ async def test_whoever_played_without_a_generation_is_found_again(scene: Scene) 
 
 
 async def test_a_sweep_goes_on_where_it_was_killed(scene: Scene) -> None:
-    """The records themselves tell who is left."""
+    """The records themselves tell which users are left."""
     scene.serving.take(scene.second)
 
     def die() -> None:
@@ -134,7 +134,7 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
 
 
 async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For half of what its group took, so that it leaves a share of the machine to them; else it goes straight on."""
+    """For half of the duration of its group, so that plays get a share of the machine; otherwise it goes on at once."""
     scene.serving.take(scene.second)
     scene.path.took = GroupTiming(0.01, 0.04)
     rests: list[float] = []
@@ -154,7 +154,7 @@ async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.
 
 
 async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
-    """Smaller by what the last one took, but not without end."""
+    """Smaller by the duration of the last one, down to a limit."""
     more = [f"v{number:03}" for number in range(100)]
     fold_slices([slice_of(0, 7, *(played(user, "i1") for user in more))], scene.store.partitions, scene.first, SETTINGS)
     scene.serving.take(scene.second)
@@ -200,7 +200,7 @@ async def test_a_group_in_hand_ends_before_a_sweep_looks(scene: Scene, monkeypat
 
 
 async def test_a_swap_there_and_back_loses_nobody(scene: Scene) -> None:
-    """Who played under the other generation is found, though the partition was swept, or was being swept, before."""
+    """Users that played under the other generation are swept again, during a sweep and after it."""
     scene.serving.take(scene.first)
 
     def there_and_back() -> None:

@@ -1,4 +1,4 @@
-"""Users with another record in the changelog, who are written again; and lists that are renewed."""
+"""Users whose record in the changelog was outranked are written again, and lists are renewed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,7 @@ async def test_outranked_users_are_restored_without_a_generation(scene: Scene) -
 
 
 async def test_a_list_is_renewed_before_it_expires(scene: Scene) -> None:
-    """At nine tenths of its time, without any play; who was renewed is not renewed again."""
+    """At nine tenths of its time, without any play, and once."""
     scene.serving.take(scene.first)
     expires_ms = 1000 * SETTINGS.lists.expires_s
     for ago_ms, groups in ((0.8 * expires_ms, 0), (0.95 * expires_ms, 3), (0.96 * expires_ms, 3)):

@@ -23,12 +23,12 @@ POPULARITY = {f"i{number}": 100.0 - number for number in range(38)} | {"i38": 3.
 
 
 def live_quality(settings: Settings = SETTINGS, popularity: Popularity | None = None) -> LiveQuality:
-    """Return an observer; without `popularity` by what was popular in the training."""
+    """Return an observer; without `popularity`, by the popularity of the training."""
     return LiveQuality(settings, popularity or TrainedPopularity(), ItemCatalog())
 
 
 class Scene:
-    """One partition, a generation in service, and what is scored."""
+    """One partition, a generation in service, and scored plays."""
 
     def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
         """Begin with nobody."""
@@ -54,7 +54,7 @@ class Scene:
         make_durable(changes, self.states)
         return {user: a_list.items for user, a_list in lists_of(changes).items()}
 
-    def counted(self, which: str = "own", name: str = FIRST_ID) -> list[float]:
+    def counted(self, list_name: str = "own", name: str = FIRST_ID) -> list[float]:
         """Return the figures of one kind of list, over all kinds of plays."""
         counts = self.quality.counts.get(name, np.zeros((2, 3, 2, 4)))
-        return [round(count, 6) for count in counts[LISTS.index(which)].sum(axis=(0, 1)).tolist()]
+        return [round(count, 6) for count in counts[LISTS.index(list_name)].sum(axis=(0, 1)).tolist()]

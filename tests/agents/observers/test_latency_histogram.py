@@ -31,18 +31,18 @@ def test_what_was_told_is_not_told_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delay", "told"), [(-5.0, 1.0), (0.0, 1.0), (1.0, 1.0), (1e15, pytest.approx(2**31.9, rel=0.1))]
+    ("delay", "expected"), [(-5.0, 1.0), (0.0, 1.0), (1.0, 1.0), (1e15, pytest.approx(2**31.9, rel=0.1))]
 )
-def test_odd_delays_are_counted(delay: float, told: float) -> None:
+def test_odd_delays_are_counted(delay: float, expected: float) -> None:
     """Two clocks may differ, and a play may have waited for weeks."""
     delays = LatencyHistogram()
     delays.add([delay])
 
-    assert [told] == delays.take(0.99)
+    assert [expected] == delays.take(0.99)
 
 
 def test_all_delays_are_counted_up_to_every_doubling() -> None:
-    """Exactly, at the bounds too, and whatever a pulse took of them meanwhile."""
+    """Exactly, at the bounds too, and independently of the pulses in between."""
     delays, drawn_ms = LatencyHistogram(), np.random.default_rng(1).lognormal(3, 3, 5000) + 1
     drawn_ms[:3] = [1.0, 16.0, 1024.0]
     for part in np.array_split(drawn_ms, 5):

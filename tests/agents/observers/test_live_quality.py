@@ -41,7 +41,7 @@ def test_a_first_play_is_not_scored(scene: Scene) -> None:
 
 
 def test_a_play_is_looked_for_in_the_list_that_was_published(scene: Scene) -> None:
-    """At its rank there, under the generation that made it; and in the popular list, without what is known."""
+    """At its rank there, under the generation of the list; and in the popular list without known items."""
     listed = scene.take(played("ann", "i1"))["ann"]
 
     scene.take(played("ann", listed[2]))
@@ -110,7 +110,7 @@ def test_a_play_that_is_delivered_again_is_not_scored_again(scene: Scene) -> Non
     ids=["paused", "forgotten"],
 )
 def test_what_is_not_learnt_or_begins_anew_is_not_scored(scene: Scene, wish: Item) -> None:
-    """A paused listener's plays say nothing, and who was forgotten had no list."""
+    """A paused listener's plays are not scored, and a forgotten listener had no list."""
     listed = scene.take(played("ann", "i1"))["ann"]
 
     scene.take(wish, played("ann", listed[0]))
@@ -119,7 +119,7 @@ def test_what_is_not_learnt_or_begins_anew_is_not_scored(scene: Scene, wish: Ite
 
 
 def test_private_plays_likes_and_skips_are_not_scored(scene: Scene) -> None:
-    """A like is no play; but what was liked is known."""
+    """A like is no play, but a liked item is known."""
     listed = scene.take(played("ann", "i1"))["ann"]
 
     scene.take(played("ann", listed[0], private=True), played("ann", listed[1], type="skip"))

@@ -1,4 +1,4 @@
-"""What a group's plays do to what is popular."""
+"""A group's plays change the popularity of items."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +39,7 @@ class Scene:
         return {user: a_list.items for user, a_list in lists_of(changes).items()}
 
     def worth(self, item: str) -> float:
-        """Return what the plays of an item are worth."""
+        """Return the decayed plays of an item."""
         popular = self.popular.lists(40, Unlisted.of(self.generation))["all"]
         plays = dict(zip(self.generation.item_ids[popular.rows].tolist(), popular.plays.tolist(), strict=True))
         return float(plays[item])
@@ -65,7 +65,7 @@ def test_a_listener_counts_once(scene: Scene) -> None:
 
 
 def test_what_a_robot_plays_too_often_does_not_count(scene: Scene) -> None:
-    """Above what an item may be worth for one listener, signals add nothing here either."""
+    """Signals above the limit of an item for one listener add nothing here either."""
     scene.fold(slice_of(0, 0, *[played("robot", "i3")] * 200))
     once = scene.worth("i3")
     scene.fold(slice_of(0, 200, *[played("robot", "i3")] * 200))
@@ -74,7 +74,7 @@ def test_what_a_robot_plays_too_often_does_not_count(scene: Scene) -> None:
 
 
 def test_one_listener_does_not_lead_the_popular_list(scene: Scene) -> None:
-    """Two listeners who play an item once outweigh one who plays another item 500 times."""
+    """Two listeners that play an item once outweigh one listener with 500 plays of another item."""
     scene.fold(slice_of(0, 0, *[played("fan", "i3")] * 500))
     scene.fold(slice_of(0, 500, played("ben", "i4"), played("cem", "i4")))
 
@@ -92,7 +92,7 @@ def test_a_later_play_keeps_a_listener_fresh(scene: Scene) -> None:
 
 
 def test_a_play_is_in_the_popular_list_of_the_same_group(scene: Scene) -> None:
-    """Who knows nothing usable sees what is popular now, not when the generation was trained."""
+    """A listener without usable plays sees the items that are popular now, not those of the training."""
     lists = scene.fold(slice_of(0, 0, *(played(f"u{n}", "i3") for n in range(20)), played("cem", "nobody knows")))
 
     assert ["i3", "i7", "i21"] == lists["cem"]

@@ -1,4 +1,4 @@
-"""What a commit group changes, with real states on disk and no Kafka."""
+"""The changes of a commit group, with real states on disk and without Kafka."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -190,7 +190,7 @@ def test_an_item_is_named_once_a_partition(states: States, generation: Generatio
 
 
 def test_without_a_generation_plays_are_counted_and_no_list_is_made(states: States) -> None:
-    """The first generation is trained on what was counted before there was any."""
+    """The first generation inherits the plays that were counted before it."""
     changes = fold_slices([slice_of(0, 0, played("ann", "i3"))], states, None, SETTINGS)
 
     record = record_of(states, "ann")

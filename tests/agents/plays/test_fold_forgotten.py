@@ -60,7 +60,7 @@ def users_of(changes: Changes) -> list[bytes]:
 
 
 def test_a_wish_leaves_a_marker_and_a_tombstone(states: dict[int, PartitionState], generation: Generation) -> None:
-    """Whoever else is in the group gets their list."""
+    """All other listeners of the group get their lists."""
     fold_slices([slice_of(0, 0, played("ann", "i1"), played("ben", "i2"))], states, generation, SETTINGS)
 
     slices = [slice_of(0, 2, played("ann", "i3"), wish("ann"), played("ben", "i4"))]
@@ -96,7 +96,7 @@ def test_a_wish_delivered_again_gives_the_tombstone_again(
 
 
 def test_who_comes_back_begins_anew(states: dict[int, PartitionState], generation: Generation) -> None:
-    """With a list of what was played since, in the same group or a later one; the mark goes."""
+    """With a list of later plays alone, in the same group or a later one; the marker is replaced."""
     same = [slice_of(0, 0, played("ann", "i1"), wish("ann"), played("ann", "i2"))]
     first = fold_slices(same, states, generation, SETTINGS)
     assert ["i2"] == known(states, "ann")

@@ -1,4 +1,4 @@
-"""Private sessions, with real states on disk and no Kafka: what they shape, and all that they leave alone."""
+"""Private sessions with real states on disk: the lists that they shape, and the state that they leave alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +58,7 @@ class Scene:
         return changes
 
     def record(self, user: str) -> bytes | None:
-        """Return what is stored of a user."""
+        """Return the stored record of a user."""
         (value,) = self.states[0].read([user.encode()])
         return value
 
@@ -86,7 +86,7 @@ def private_lists(changes: dict[int, Changes]) -> dict[str, Recommendations]:
 
 
 def test_a_private_list_is_that_of_who_had_played_it_in_the_open(scene: Scene, tmp_path: Path) -> None:
-    """To the last digit; it is marked, expires soon, and says what it reflects."""
+    """To the last digit; it is marked, expires soon, and names the plays that it reflects."""
     open_scene = Scene(tmp_path / "open")
     for place in (scene, open_scene):
         place.deliver(0, played("ann", "i1"), played("ann", "i2"))
@@ -122,7 +122,7 @@ def test_nothing_is_written_of_a_private_play(scene: Scene) -> None:
 
 
 def test_later_plays_know_nothing_of_the_session(scene: Scene, tmp_path: Path) -> None:
-    """In the same group and afterwards, record and list are those of a listener who had no session."""
+    """In the same group and afterwards, record and list are those of a listener without a session."""
     plain = Scene(tmp_path / "plain")
     secret = [private("ann", item) for item in SECRETS]
     with_session = [
@@ -218,7 +218,7 @@ def test_no_sessions_give_no_private_lists(tmp_path: Path) -> None:
 
 
 def test_a_wish_to_be_forgotten_ends_the_session(scene: Scene) -> None:
-    """Of what was played before it nothing is held; what came after it is a session of its own."""
+    """Nothing of the plays before it remains; plays after it begin a new session."""
     scene.deliver(0, played("ann", "i1"), private("ann", "i7"))
     wish = b"ann", msgspec.json.encode({"type": "forget", "user_id": "ann"})
 

@@ -91,7 +91,7 @@ class Scene:
         return self.serving.current
 
     def rank(self, generation: Generation, n_users: int) -> None:
-        """Rank for users who know nothing."""
+        """Rank for users without known items."""
         queries: Floats = np.random.default_rng(0).standard_normal((n_users, 8)).astype(np.float32)
         known = RaggedRows(np.zeros(n_users + 1, np.int64), np.zeros(0, np.int32))
         self.ranker.top_n(generation, queries, known, 10)

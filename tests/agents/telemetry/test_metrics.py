@@ -1,4 +1,4 @@
-"""What Prometheus is told, over real HTTP, of real parts of a worker."""
+"""The metrics of real parts of a worker, read over HTTP."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -113,7 +113,7 @@ async def test_how_lists_were_ranked_is_told(scene: Scene) -> None:
 
 
 async def test_what_was_left_out_is_told_by_reason(scene: Scene) -> None:
-    """And what is held of the catalog, and what of it could not be read."""
+    """Also the size of the catalog, and its records that could not be read."""
     scene.ranker.catalog.on_record(b"i3", b'{"item_id": "i3", "kind": "song"}')
     scene.ranker.catalog.on_record(b"i4", b"no item")
     scene.ranker.left_out.add({"known": 5, "unavailable": 7})
@@ -134,7 +134,7 @@ async def test_a_revision_that_found_too_little_is_counted(scene: Scene) -> None
 
 
 def scored(scene: Scene) -> LiveQuality:
-    """Return what three scored plays leave; its metrics are served."""
+    """Return the live quality after three scored plays; its metrics are served."""
     quality = LiveQuality(Settings(), TrainedPopularity(), ItemCatalog())
     entries = np.zeros(3, ENTRY)
     entries["own"], entries["popular"] = [1, 20, 0], [0, 4, 0]
@@ -177,7 +177,7 @@ async def test_nothing_is_told_of_lists_before_the_first_play(scene: Scene) -> N
 
 
 async def test_failed_pulses_are_counted(scene: Scene) -> None:
-    """Whoever watches pulses wants to know that some are missing."""
+    """An operator sees that some pulses are missing."""
     scene.metrics._pulses = cast(Pulses, SimpleNamespace(n_failed=3))  # noqa: SLF001
 
     assert 3 == scene.samples()["playfold_pulses_failed_total"]

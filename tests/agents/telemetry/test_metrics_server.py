@@ -37,7 +37,7 @@ async def test_where_metrics_are_is_logged(tmp_path: Path, caplog: pytest.LogCap
 
 
 async def test_a_taken_port_is_a_sentence(scene: Scene) -> None:
-    """It names the setting; whoever has the port goes on serving."""
+    """It names the setting; the process that has the port goes on serving."""
     second = MetricsServer(WorkerMetrics(scene.parts, scene.ranker), scene.port)
 
     with pytest.raises(MetricsError) as caught:

@@ -1,4 +1,4 @@
-"""What a worker tells of itself, and that whatever becomes of that holds nothing up."""
+"""A worker's pulse, and that a failing pulse holds nothing up."""
 
 import asyncio
 import logging
@@ -65,7 +65,7 @@ class Scene:
         self.running = asyncio.create_task(self.pulses.run())
 
     def told(self) -> list[Pulse]:
-        """Return what was told."""
+        """Return the pulses that were sent."""
         log = self.outbox.logs.get((TOPIC, 0), [])
         assert {b"west"} >= {key for key, _ in log}
         return [msgspec.json.decode(value or b"", type=Pulse) for _, value in log]
@@ -83,7 +83,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def test_a_worker_that_does_nothing_has_a_pulse(scene: Scene) -> None:
-    """Again and again, under its name; what it does not know it does not tell."""
+    """Repeatedly, under its name, with null for unknown figures."""
     scene.start()
 
     await wait_until(lambda: len(scene.told()) >= 3)

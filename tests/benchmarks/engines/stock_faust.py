@@ -53,7 +53,7 @@ class Counting:
 
 
 class Recommending:
-    """What one would write with implicit: the whole history through `recalculate_user`, then the top 50."""
+    """The plain design with implicit: the whole history through `recalculate_user`, then the top 50."""
 
     def __init__(self) -> None:
         """Load the same item factors as playfold."""

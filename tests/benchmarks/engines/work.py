@@ -13,7 +13,7 @@ LIST = b"x" * 300
 
 
 class Heard(msgspec.Struct):
-    """What the work needs of a play."""
+    """The part of a play that the work needs."""
 
     item_id: str
 

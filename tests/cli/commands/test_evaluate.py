@@ -1,4 +1,4 @@
-"""`playfold evaluate` as an operator runs it: what it answers and writes, and what it refuses."""
+"""`playfold evaluate` as an operator runs it: its answers, its files, and its errors."""
 
 from pathlib import Path
 
@@ -19,11 +19,11 @@ HEAD = "| lists by | hit@10 | hit@20 | MRR@20 |"
 
 
 COMMAND = Command(app)
-run, told = COMMAND.run, COMMAND.told
+run, answer_to = COMMAND.run, COMMAND.told
 
 
 def test_the_tables_tell_every_model(offline: Settings, plays: Path) -> None:
-    """Whole and by what was known of the listener; then the settings; nothing is written unasked."""
+    """Over all plays and by the length of the history; then the settings. No file is written without --out."""
     shown = run(plays, *COLUMNS).stdout.splitlines()
 
     first, second = shown.index(HEAD), next(at for at, line in enumerate(shown) if line.startswith("| hit@20 by |"))
@@ -40,8 +40,8 @@ def test_the_files_hold_what_machines_are_told(offline: Settings, plays: Path, t
     """Plots in both forms, and the answer of `--json`; a second run gives every byte again."""
     assert offline
     first, again = tmp_path / "first", tmp_path / "again"
-    answer = told(plays, *COLUMNS, "--out", first, "--trained", 0.8, "--factors", 5)
-    told(plays, *COLUMNS, "--out", again, "--trained", 0.8, "--factors", 5)
+    answer = answer_to(plays, *COLUMNS, "--out", first, "--trained", 0.8, "--factors", 5)
+    answer_to(plays, *COLUMNS, "--out", again, "--trained", 0.8, "--factors", 5)
 
     names = {"evaluation.json"} | {
         f"{name}.{form}" for name in ("hit-rate-over-time", "by-history-length") for form in ("png", "svg")
@@ -59,15 +59,15 @@ def test_the_files_hold_what_machines_are_told(offline: Settings, plays: Path, t
 
 
 def test_tuned_settings_are_of_the_plays_that_train(offline: Settings, plays: Path) -> None:
-    """Plays that stream change nothing of them, and what nights train with is left alone."""
-    whole = told(plays, *COLUMNS, "--settings", "tuned")
+    """Streamed plays do not change them, and the hyperparameters of the retraining are left alone."""
+    whole = answer_to(plays, *COLUMNS, "--settings", "tuned")
     lines = plays.read_text().splitlines(keepends=True)
     plays.write_text("".join(lines[: 1 + N_EVENTS * 8 // 10]))
-    cut = told(plays, *COLUMNS, "--settings", "tuned", "--trained", 0.875)
+    cut = answer_to(plays, *COLUMNS, "--settings", "tuned", "--trained", 0.875)
 
     assert whole["n_trained"] == cut["n_trained"]
     assert whole["settings"] == cut["settings"]
-    assert whole["settings"]["fold_in"] != told(plays, *COLUMNS)["settings"]["fold_in"]
+    assert whole["settings"]["fold_in"] != answer_to(plays, *COLUMNS)["settings"]["fold_in"]
     assert not offline.application.tuned_path.exists()
 
 

@@ -1,4 +1,4 @@
-"""What `playfold explain` and `playfold recommend` show of reasons."""
+"""Reasons as `playfold explain` and `playfold recommend` print them."""
 
 import msgspec
 from rich.console import Console
@@ -59,7 +59,7 @@ def test_a_split_is_shown_play_by_play() -> None:
 
 
 def test_the_head_tells_score_rank_and_sum() -> None:
-    """And what the reader has to know beside: another generation in service, items without a share, no rank."""
+    """Also another generation in service, items without a share, and a missing rank."""
     plain = head(FOUND).splitlines()
     odd = msgspec.structs.replace(FOUND, serving="g2", rank=None, reason_without_rank="they know it", n_unknown=2)
 

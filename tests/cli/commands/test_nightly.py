@@ -1,4 +1,4 @@
-"""`playfold nightly` without a Kafka: what it says of nights that fail, and how it ends."""
+"""`playfold nightly` without Kafka: its messages about failed nights, and its end."""
 
 import signal
 import socket
@@ -39,7 +39,7 @@ asyncio.run(reside(settings, Schedule(time(3), float(sys.argv[2]), soon, soon + 
 def resident(
     settings: Settings, log: Path, seconds: float, rebuild_s: float = 3600
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a resident; what it says goes to a log."""
+    """Run a resident; its messages go to a log."""
     command = [sys.executable, "-c", SOON, str(seconds), str(rebuild_s)]
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=PROJECT, env=environment_of(settings), stdout=file, stderr=file)
@@ -51,7 +51,7 @@ def resident(
 
 
 def events(log: Path) -> list[dict[str, Any]]:
-    """Return what a resident said."""
+    """Return the messages of a resident."""
     return [msgspec.json.decode(line, type=dict[str, Any]) for line in log.read_bytes().splitlines()]
 
 

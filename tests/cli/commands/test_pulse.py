@@ -1,4 +1,4 @@
-"""`playfold pulse`: what is shown of what workers told; without Kafka."""
+"""`playfold pulse`: the table and the JSON of pulses, without Kafka."""
 
 import io
 import re
@@ -22,7 +22,7 @@ QUALITY = LiveFigures(
 
 
 def pulse_of(instance: str, at_ms: int = 10_000, quality: LiveFigures | None = QUALITY) -> Pulse:
-    """Return what a worker told."""
+    """Return the pulse of a worker."""
     return Pulse(
         instance=instance,
         at_ms=at_ms,
@@ -40,7 +40,7 @@ def pulse_of(instance: str, at_ms: int = 10_000, quality: LiveFigures | None = Q
 
 
 def shown(*pulses: Pulse) -> dict[str, list[str]]:
-    """Return the cells of the table by what stands before them."""
+    """Return the cells of the table by their row headers."""
     file = io.StringIO()
     Console(width=200, file=file).print(table_of(pulses, now_ms=12_500))
     lines = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in file.getvalue().splitlines()]
@@ -79,7 +79,7 @@ def test_the_documented_sample_has_rows_of_the_table() -> None:
 
 
 def test_the_last_pulse_of_a_worker_counts() -> None:
-    """What is no pulse, or stands under another key, is left aside."""
+    """A record that is no pulse, or has another key, is ignored."""
     heard = Heard()
     for key, pulse in (("a", pulse_of("a", 1)), ("a", pulse_of("a", 2)), ("b", pulse_of("c", 3))):
         heard.take(key.encode(), msgspec.json.encode(pulse))

@@ -1,4 +1,4 @@
-"""What `playfold retrain` shows and says; `tests/kafka/test_night.py` has it run."""
+"""The output of `playfold retrain`; `tests/kafka/test_night.py` runs it."""
 
 import io
 
@@ -51,7 +51,7 @@ def test_a_rejected_generation_is_told_with_the_way_out() -> None:
 
 
 def test_every_step_has_a_bar() -> None:
-    """It is full when the next step begins, whatever it reported; notes stay above."""
+    """It is full when the next step begins, whether or not the step reported its end; notes stay above."""
     written = io.StringIO()
     console = Console(file=written, width=100)
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as progress:

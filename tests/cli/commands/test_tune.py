@@ -1,4 +1,4 @@
-"""`playfold tune` as an operator runs it: on a file and on the histories; what it answers, and what it refuses."""
+"""`playfold tune` as an operator runs it: on a file and on the histories; its answers and its errors."""
 
 import math
 from pathlib import Path
@@ -17,12 +17,12 @@ from tests.support.snapshots import drawn_plays
 from tests.support.tastes import N_EVENTS
 
 COMMAND = Command(app)
-run, told = COMMAND.run, COMMAND.told
+run, answer_to = COMMAND.run, COMMAND.told
 
 
 def test_the_answer_for_machines_tells_every_setting(offline: Settings, plays: Path) -> None:
-    """The best of them is what is kept; a half-life that never ends is null."""
-    answer = told(plays, *COLUMNS)
+    """The best of them is stored; an infinite half-life is null."""
+    answer = answer_to(plays, *COLUMNS)
 
     best = read_best(offline.application.tuned_path)
     assert best is not None
@@ -41,10 +41,10 @@ def test_a_budget_a_length_and_trials_are_given_on_the_command_line(offline: Set
 
     A further run begins its local search at the best setting, until there is no better one; then only trials are new.
     """
-    first = told(plays, *COLUMNS, "--budget-s", 0, "--factors", 5)
-    whole = told(plays, *COLUMNS, "--factors", 5)
-    settled = told(plays, *COLUMNS, "--factors", 5)
-    answer = told(plays, *COLUMNS, "--factors", 5, "--trials", 2)
+    first = answer_to(plays, *COLUMNS, "--budget-s", 0, "--factors", 5)
+    whole = answer_to(plays, *COLUMNS, "--factors", 5)
+    settled = answer_to(plays, *COLUMNS, "--factors", 5)
+    answer = answer_to(plays, *COLUMNS, "--factors", 5, "--trials", 2)
 
     (scored,) = first["scored"]
     setting = scored["objective"]
@@ -59,10 +59,10 @@ def test_a_budget_a_length_and_trials_are_given_on_the_command_line(offline: Set
 
 def test_the_report_is_on_plays_that_were_kept_from_the_choice(plays: Path, offline: Settings) -> None:
     """The chosen setting stands beside the one that is given; the search is that of the first plays alone."""
-    answer = told(plays, *COLUMNS, "--first", 0.8, "--report")
+    answer = answer_to(plays, *COLUMNS, "--first", 0.8, "--report")
     lines = plays.read_text().splitlines(keepends=True)
     plays.write_text("".join(lines[: 1 + N_EVENTS * 8 // 10]))
-    alone = told(plays, *COLUMNS)
+    alone = answer_to(plays, *COLUMNS)
 
     report = answer["report"]
     assert alone == {name: answer[name] for name in ("best", "scored")}
@@ -163,7 +163,7 @@ def test_without_a_file_the_histories_are_tuned_on(
     read_by_commands(settings, monkeypatch)
     write_listeners(settings, drawn_plays(60, 30))
 
-    answer = told("--budget-s", 0)
+    answer = answer_to("--budget-s", 0)
 
     assert 1 == answer["best"]["trials"]
     assert not math.isnan(answer["best"]["hit_at_20"]["value"])

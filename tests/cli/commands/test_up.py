@@ -37,7 +37,7 @@ class FakeWorker:
 
 
 class Heard:
-    """Collects what is told."""
+    """Collects messages."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -121,7 +121,7 @@ def test_every_worker_has_an_instance_of_its_own() -> None:
 
 
 def test_processes_run_under_the_same_settings() -> None:
-    """Whatever this one's environment says."""
+    """Independently of the environment of the caller."""
     settings = settings_with(brokers="127.0.0.1:1", half_life_plays=float("inf"), partitions=7)
 
     assert settings == read_settings(environment_of(settings))

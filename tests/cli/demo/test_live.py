@@ -1,4 +1,4 @@
-"""What the demo makes of plays that are sent and lists that come."""
+"""The demo's figures of sent plays and received lists."""
 
 import io
 from typing import Any
@@ -63,7 +63,7 @@ def test_a_play_is_judged_by_the_list_held_before_it() -> None:
 
 
 def test_a_spotlight_shows_what_exactly_one_play_changed() -> None:
-    """Before, after, and what moved."""
+    """Before, after, and the moves."""
     figures = LiveFigures(PAST)
     figures.take(list_of("ann", 1, ["p", "q", "r"]), now=1.0)
     play(figures, "ann", "q", offset=2, at=2.0)

@@ -8,7 +8,7 @@ PAST = [("ann", "x"), ("bob", "x"), ("bob", "y"), ("cat", "y"), ("cat", "z"), ("
 
 
 def test_a_hit_counts_for_the_list_that_has_the_item_among_its_first_ten() -> None:
-    """The popular list leaves out what the listener knows, so `y` is at its top for Ann."""
+    """The popular list leaves out known items, so `y` is at its top for Ann."""
     rates = HitRates(PAST)
 
     rates.judge("ann", "y", own=["q", "y"])
@@ -52,7 +52,7 @@ def test_a_latency_runs_from_production_to_the_list_that_reflects_the_play() -> 
 
 
 def test_old_latencies_leave_the_window() -> None:
-    """What is shown is the last half minute; the summary has them all."""
+    """The view shows the last half minute; the summary has all."""
     latencies = Latencies()
     for at in (1.0, 20.0):
         latencies.produced(Place(0, int(at)), at)
@@ -63,7 +63,7 @@ def test_old_latencies_leave_the_window() -> None:
 
 
 def test_plays_that_are_never_answered_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that stays the same is not sent again, so what waits for one is bounded."""
+    """An unchanged list is not sent again, so the number of waiting plays is bounded."""
     monkeypatch.setattr("cli.demo.scores.WAITING_MAX", 2)
     latencies = Latencies()
     for offset in range(3):
@@ -76,7 +76,7 @@ def test_plays_that_are_never_answered_are_forgotten(monkeypatch: pytest.MonkeyP
 
 
 def test_a_comparison_tells_what_moved() -> None:
-    """After the play best first, then what is out."""
+    """The new list best first, then the items that left it."""
     moves = compare_lists(["a", "b", "c", "d"], ["c", "b", "e", "a"], n=3)
 
     assert [("c", "up 2"), ("b", "same"), ("e", "new"), ("a", "out")] == [(move.item_id, move.said) for move in moves]

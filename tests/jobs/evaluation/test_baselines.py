@@ -117,7 +117,7 @@ def test_settings_are_compared_with_popular_items() -> None:
 
 
 def test_signals_have_a_row_if_there_are_any() -> None:
-    """On the same scored plays; a listener who skips a taste repeatedly does not get it."""
+    """On the same scored plays; a listener with repeated skips of a taste does not get it."""
     events = drawn_events()
     skipped = events._replace(signals=np.where(events.item_keys % 3 == 0, np.float32(-1), events.signals))
     split = split_events(skipped, N_TRAINED)

@@ -34,7 +34,7 @@ def test_uncommitted_plays_wait() -> None:
 
 
 def test_a_later_run_begins_behind_the_last_complete_one() -> None:
-    """Whatever workers have committed since; a partition that it has not seen is new."""
+    """Later commits of workers do not matter; a partition without a place is new."""
     plays = source().later_than(CopiedPlays(plays_id="plays-id", ends={0: 7}))
 
     assert {0: Waiting(Span(7, 10), {}), 1: Waiting(Span(0, 8), {})} == plays.waiting

@@ -44,7 +44,7 @@ HALF_LIVES = [replace(SMALL, half_life_plays=1.0), replace(SMALL, half_life_play
 
 
 def without_repeats() -> Events:
-    """Return plays of listeners who play no item twice, one listener after the other at every moment."""
+    """Return plays of listeners without repeats, one listener after the other at every moment."""
     items = np.concatenate([np.random.default_rng(user).permutation(40)[:12] for user in range(30)])
     users = np.repeat(np.arange(30), 12)
     times = np.tile(np.arange(12), 30) * 30 + users

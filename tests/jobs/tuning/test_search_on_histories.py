@@ -55,7 +55,7 @@ def n_searches(settings: Settings) -> int:
 def test_histories_are_tuned_on_as_they_would_be_trained(
     settings: Settings, tmp_path: Path, gate_share: float, n_events: int
 ) -> None:
-    """Without what is held out; the search keeps what the settings say, and its best for their group."""
+    """Without held-out items; the search keeps the rule of the settings and stores its best for their group."""
     settings = override(settings, gate_share=gate_share)
 
     tuned = tuned_on(tmp_path / "snapshot", listeners(last=50), settings)

@@ -46,8 +46,8 @@ class Written(msgspec.Struct):
     value: bytes | None
 
 
-def found(*written: tuple[bytes, bytes | None]) -> StoredRecord:
-    """Return what is found of `ann` in records that stand one after the other."""
+def record_of(*written: tuple[bytes, bytes | None]) -> StoredRecord:
+    """Return the export of `ann` from consecutive records."""
     record = StoredRecord(b"ann", 3)
     for offset, (key, value) in enumerate(written):
         record.take(Written(offset, key, value))
@@ -68,47 +68,47 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("record", "told"), [(UserRecord, ExportedRecord), (HistoryEntry, ExportedEntry), (ShownItem, ExportedShown)]
+    ("record", "exported"), [(UserRecord, ExportedRecord), (HistoryEntry, ExportedEntry), (ShownItem, ExportedShown)]
 )
-def test_no_field_of_a_record_is_missing(record: type, told: type[msgspec.Struct]) -> None:
+def test_no_field_of_a_record_is_missing(record: type, exported: type[msgspec.Struct]) -> None:
     """A new field of the record has to be told, too, under its own name."""
-    assert set() == {field.name for field in fields(record)} - set(told.__struct_fields__)
+    assert set() == {field.name for field in fields(record)} - set(exported.__struct_fields__)
 
 
 def test_every_field_is_told_as_it_is(settings: Settings) -> None:
     """Keys as hexadecimal digits, with the ids of items that a name is held of, or that are in the list."""
     written = [*named("i1", "i3", "i4", "i5"), (b"ben", RECORD.encode()), (b"ann", RECORD.encode())]
 
-    told = found(*written).export(settings, ["i6"])
+    exported = record_of(*written).export(settings, ["i6"])
 
-    assert told is not None
+    assert exported is not None
     numbers = {field.name: getattr(RECORD, field.name) for field in fields(UserRecord)}
     numbers = {name: value for name, value in numbers.items() if isinstance(value, int | float)}
     del numbers["generation_key"]
-    assert numbers == {name: getattr(told, name) for name in numbers}
-    assert 3 == told.partition
-    assert 5 == told.offset
-    assert [] == told.older_offsets
-    assert not told.forgotten
-    assert FIRST_ID == told.generation
-    assert f"{RECORD.generation_key:016x}" == told.generation_key
-    assert ["0000000000000007", "ffffffffffffffff"] == told.play_ids
-    assert [("i3", f"{item_key('i3'):016x}")] == [(item.item_id, item.item_key) for item in told.hidden]
-    assert [("i4", 3, 4)] == [(item.item_id, item.shows, item.at_play) for item in told.shown]
-    assert ["i5", "i6"] == [mark.item_id for mark in told.listed]
-    assert [0.5, -0.25] == told.vector
+    assert numbers == {name: getattr(exported, name) for name in numbers}
+    assert 3 == exported.partition
+    assert 5 == exported.offset
+    assert [] == exported.older_offsets
+    assert not exported.forgotten
+    assert FIRST_ID == exported.generation
+    assert f"{RECORD.generation_key:016x}" == exported.generation_key
+    assert ["0000000000000007", "ffffffffffffffff"] == exported.play_ids
+    assert [("i3", f"{item_key('i3'):016x}")] == [(item.item_id, item.item_key) for item in exported.hidden]
+    assert [("i4", 3, 4)] == [(item.item_id, item.shows, item.at_play) for item in exported.shown]
+    assert ["i5", "i6"] == [mark.item_id for mark in exported.listed]
+    assert [0.5, -0.25] == exported.vector
 
 
 def test_the_history_says_what_its_entries_are_worth_now(settings: Settings) -> None:
     """The item played last first; by the half-life of the generation, or by that of the settings if it is gone."""
     half_lives = {generation_key(FIRST_ID): 5.0, generation_key("gone"): 1.0}
     for key, half_life in half_lives.items():
-        told = found((b"ann", replace(RECORD, generation_key=key).encode())).export(settings, [])
+        exported = record_of((b"ann", replace(RECORD, generation_key=key).encode())).export(settings, [])
 
-        assert told is not None
-        assert [None, None] == [entry.item_id for entry in told.history]
+        assert exported is not None
+        assert [None, None] == [entry.item_id for entry in exported.history]
         assert [(5, 2.0, 2.0), (2, -1.0, pytest.approx(-(0.5 ** (3 / half_life))))] == [
-            (entry.touched_at_play, entry.value, entry.value_now) for entry in told.history
+            (entry.touched_at_play, entry.value, entry.value_now) for entry in exported.history
         ]
 
 
@@ -121,14 +121,14 @@ def test_what_it_was_before_is_counted(settings: Settings) -> None:
     )
     written: list[tuple[bytes, bytes | None]] = [(b"ann", record.encode()) for record in (older, RECORD, late, marker)]
 
-    told = [found(*written[:n]).export(settings, []) for n in (3, 4)]
+    exported = [record_of(*written[:n]).export(settings, []) for n in (3, 4)]
 
-    assert [(1, [0, 2], False)] == [(a.offset, a.older_offsets, a.forgotten) for a in told[:1] if a]
-    marker_told = found(*written[:1], written[3]).export(settings, [])
+    assert [(1, [0, 2], False)] == [(a.offset, a.older_offsets, a.forgotten) for a in exported[:1] if a]
+    marker_told = record_of(*written[:1], written[3]).export(settings, [])
     assert marker_told is not None
     assert 1 == marker_told.offset
     assert [0] == marker_told.older_offsets
     assert marker_told.forgotten
     assert [] == marker_told.history
-    assert found(*written, (b"ann", None)).export(settings, []) is None
-    assert found().export(settings, []) is None
+    assert record_of(*written, (b"ann", None)).export(settings, []) is None
+    assert record_of().export(settings, []) is None

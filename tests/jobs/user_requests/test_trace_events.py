@@ -67,7 +67,7 @@ def rejected(offset: int, value: bytes | None, reason: str) -> RejectedPlay:
 
 
 def test_every_outcome_of_a_signal_is_told() -> None:
-    """What the record learned of it, or why it did not; the record is recomputed exactly."""
+    """Its effect on the record, or the reason for none; the record is recomputed exactly."""
     values = (
         signal("i1", play_id="p"),
         signal("i1", play_id="p"),
@@ -265,7 +265,7 @@ def test_only_the_latest_events_are_returned(n_latest: int) -> None:
 
 
 def test_a_listener_without_events_has_no_outcomes() -> None:
-    """An empty record is what no events lead to."""
+    """No events lead to an empty record."""
     assert Outcomes([], []) == outcomes_of([], None)
 
 

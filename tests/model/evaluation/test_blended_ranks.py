@@ -108,8 +108,8 @@ def test_the_ranks_are_those_of_the_definition(split: Split, factors: Factors, t
 
 def test_without_strength_the_lists_are_those_of_the_fold_in(split: Split, factors: Factors) -> None:
     """Only listeners without a known item differ: they get the popular list either way."""
-    asked, _ = fold_in_plain(split, factors, OBJECTIVE)
-    has_known = n_known(asked.known) > 0
+    queries, _ = fold_in_plain(split, factors, OBJECTIVE)
+    has_known = n_known(queries.known) > 0
 
     ranks = blended_ranks(split, factors, OBJECTIVE, replace(BLEND, strength=0.0))
 

@@ -105,10 +105,12 @@ def test_a_large_group_is_ranked_as_one_play_at_a_time() -> None:
     """The known items of one listener do not affect the next."""
     rng = np.random.default_rng(0)
 
-    def some(n: int) -> list[int]:
+    def drawn(n: int) -> list[int]:
         return [int(item) for item in rng.choice(200, rng.integers(0, n), replace=False)]
 
-    listeners = [Listener([Came(item) for item in some(8)], some(60), some(9), some(80), some(20)) for _ in range(300)]
+    listeners = [
+        Listener([Came(item) for item in drawn(8)], drawn(60), drawn(9), drawn(80), drawn(20)) for _ in range(300)
+    ]
 
     assert ranked_plain(listeners, range(150)) == entries_of(ranked(listeners, range(150)))
 
@@ -167,7 +169,7 @@ def test_places_are_found_though_keys_collide() -> None:
 
 
 def test_histories_are_of_the_kinds_that_evaluations_have() -> None:
-    """A listener who has a list and no history is new as well."""
+    """A listener with a list and without a history is new as well."""
     for kind, (low, high) in enumerate(HISTORY_KINDS.values()):
         assert [kind, kind] == history_kinds([low, min(high, 10**6)]).tolist()
     assert [0] == history_kinds([0]).tolist()

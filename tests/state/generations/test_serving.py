@@ -163,7 +163,7 @@ async def test_following_swaps_to_every_announcement(store: GenerationStore, cap
 
 
 class Told:
-    """An observer that writes down what it is told."""
+    """An observer that records its calls."""
 
     def __init__(self, serving: Serving) -> None:
         """Observe."""

@@ -34,7 +34,7 @@ def listeners(n: int, n_known: int = 30) -> Batch:
 
 
 def fans(generation: Generation, n: int, n_known: int) -> Batch:
-    """Return users who know just the items that they would like best."""
+    """Return users whose known items are exactly their best ones."""
     queries = listeners(n).queries
     known = np.argsort(-queries @ generation.item_factors.T, axis=1)[:, :n_known]
     return Batch(queries, RaggedRows(np.arange(n + 1) * n_known, known.astype(np.int32).ravel()))

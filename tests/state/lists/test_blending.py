@@ -1,4 +1,4 @@
-"""Lists of users of whom little is known, held against the definition."""
+"""Lists of users with few known items, compared with the definition."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ WORTH = {f"i{number}": 100.0 / (1 + number) for number in range(40)}
 
 @pytest.fixture
 def generation(tmp_path: Path) -> Generation:
-    """Give a generation of 40 items, of listeners who made four plays each."""
+    """Give a generation of 40 items, of listeners with four plays each."""
     manifest = manifest_of(FIRST_ID, Objective(factors=FACTORS), 40)
     manifest = msgspec.structs.replace(manifest, n_users=10, n_plays=40)
     write_generation(tmp_path / FIRST_ID, manifest, catalog_of(popularity=WORTH))
@@ -39,7 +39,7 @@ def generation(tmp_path: Path) -> Generation:
 
 
 def listener(*items: int, value: float = 1.0) -> UserRecord:
-    """Return a user who played items in this order, once each."""
+    """Return a user with one play each of these items, in this order."""
     history = [HistoryEntry(item_key(f"i{item}"), value, number, 100) for number, item in enumerate(items, 1)]
     return UserRecord(plays=len(items), history=history)
 
@@ -84,7 +84,7 @@ def test_a_newcomer_gets_a_blended_list(generation: Generation) -> None:
 
 
 def test_what_a_newcomer_hid_is_not_in_a_blended_list(generation: Generation) -> None:
-    """However popular it is, whatever its score; nor what was withdrawn or is known."""
+    """However popular and highly scored it is; withdrawn and known items are left out as well."""
     hidden = [item_key(f"i{number}") for number in (0, 1, 5)]
     user = replace(listener(2), hidden=hidden)
 
@@ -115,7 +115,7 @@ def test_what_is_unavailable_is_not_in_a_blended_list(generation: Generation) ->
 
 
 def test_a_skip_alone_makes_nobody_known(generation: Generation) -> None:
-    """Who has nothing but signals against items gets the popular list."""
+    """A listener with signals against items alone gets the popular list."""
     lists = build_lists(unpack([listener(0, value=-1.0).encode()], FACTORS), generation, SETTINGS)
 
     assert ["popular"] == kinds_of(lists)

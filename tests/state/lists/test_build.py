@@ -92,7 +92,7 @@ def test_a_user_of_whom_no_item_is_known_gets_the_popular_list(tmp_path: Path) -
 
 
 def test_a_list_that_runs_out_of_items_is_padded(tmp_path: Path) -> None:
-    """A catalog smaller than the list, a listener who knows most of it."""
+    """A catalog smaller than the list, and a listener with most of it known."""
     generation = make_generation(tmp_path, n_items=5)
 
     lists = build_lists(unpacked(listener(0, 1, 2), UserRecord()), generation, settings_with(list_n=8))
@@ -155,8 +155,8 @@ def test_a_skip_pulls_a_score_to_no_and_a_like_to_yes(tmp_path_factory: pytest.T
         signals |= {"like": [*liked, *(entry for entry in history if entry not in played)]}
     scores = {}
     for name, entries in signals.items():
-        own = entries if name == "like" else [*history, *entries]
-        records = unpacked(UserRecord(plays=2, last_played_s=100, history=own))
+        events = entries if name == "like" else [*history, *entries]
+        records = unpacked(UserRecord(plays=2, last_played_s=100, history=events))
         build_lists(records, generation, settings_with(list_n=5))
         row = generation.rows_of(np.array([item_key(f"i{item}")], np.uint64))[0]
         scores[name] = float(generation.item_factors[row] @ records.vectors[0])

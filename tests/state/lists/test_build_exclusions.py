@@ -49,7 +49,7 @@ def ids(lists: Lists, generation: Generation, user: int = 0) -> list[str]:
 
 
 def test_a_hidden_item_is_in_no_list(tmp_path: Path) -> None:
-    """Personal or popular, whoever else gets it."""
+    """In a personal or popular list; others get it."""
     generation, settings = make_generation(tmp_path), settings_with(list_n=5)
     known, new = listener(3, 14), UserRecord(plays=1)
     before = build_lists(unpacked(known, new, known), generation, settings)

@@ -84,7 +84,7 @@ def test_a_list_that_goes_out_says_why(tmp_path: Path) -> None:
 
 
 def test_a_blended_list_says_why_too(tmp_path: Path) -> None:
-    """What is popular in a score is part of the rest."""
+    """The popular part of a score belongs to the rest."""
     made_up = make_generation(tmp_path, popularity={f"i{number}": 100.0 / (1 + number) for number in range(40)})
     generation = replace(made_up, manifest=msgspec.structs.replace(made_up.manifest, n_users=10, n_plays=40))
     records = unpacked(listener(3, 14))

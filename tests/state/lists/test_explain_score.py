@@ -49,16 +49,16 @@ def reason_against(record: UserRecord, generation: Generation, item_id: str) -> 
 
 
 def test_a_score_is_the_sum_of_the_shares_of_every_play(tmp_path: Path) -> None:
-    """Largest first, with what each play is worth now; the rank counts what may be recommended."""
+    """Largest first, with the present weight of each play; the rank counts items that may be recommended."""
     generation = make_generation(tmp_path)
     played = listener(3, 14, 15, 9, 26)
 
     explanation = explained(played, generation, "i5")
 
     scores = generation.item_factors.astype(np.float64) @ dense_vector(played, generation)
-    own = scores[generation.item_ids.tolist().index("i5")]
-    assert own == pytest.approx(explanation.sum, rel=1e-6)
-    assert own == pytest.approx(explanation.score, abs=1e-5 * np.abs(scores).max())
+    listed = scores[generation.item_ids.tolist().index("i5")]
+    assert listed == pytest.approx(explanation.sum, rel=1e-6)
+    assert listed == pytest.approx(explanation.score, abs=1e-5 * np.abs(scores).max())
     assert explanation.sum == pytest.approx(sum(share.share for share in explanation.shares), rel=1e-12)
     assert 100 == pytest.approx(sum(share.percent or 0 for share in explanation.shares))
     assert "ann" == explanation.user_id
@@ -83,11 +83,11 @@ def test_a_repeated_item_has_one_share(tmp_path: Path) -> None:
     played.history[2].last_played_s = 300
     played.last_played_s = 300
 
-    found = explained(played, generation, "i5")
+    explanation = explained(played, generation, "i5")
 
-    assert {"i3": 1.758, "i14": 0.871} == {share.item_id: round(share.weight, 3) for share in found.shares}
-    assert {"i3": 300, "i14": 100} == {share.item_id: share.last_played_s for share in found.shares}
-    assert found.sum == pytest.approx(sum(share.share for share in found.shares), rel=1e-12)
+    assert {"i3": 1.758, "i14": 0.871} == {share.item_id: round(share.weight, 3) for share in explanation.shares}
+    assert {"i3": 300, "i14": 100} == {share.item_id: share.last_played_s for share in explanation.shares}
+    assert explanation.sum == pytest.approx(sum(share.share for share in explanation.shares), rel=1e-12)
 
 
 def test_the_first_of_a_list_has_the_first_rank(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_what_no_list_may_hold_has_no_rank(tmp_path: Path) -> None:
 
 
 def test_a_listeners_wishes_leave_items_without_a_rank(tmp_path: Path) -> None:
-    """What they have hidden, what was shown to them in vain; others move up."""
+    """Hidden items and items that cool down; others move up."""
     generation = make_generation(tmp_path)
     played = listener(3, 14)
     best = build_lists(unpacked(played), generation, settings_with(list_n=3, popular_blend=0)).rows[0]
@@ -143,7 +143,7 @@ def test_a_listeners_wishes_leave_items_without_a_rank(tmp_path: Path) -> None:
 
 
 def test_a_skip_has_a_weight_below_0_and_no_share(tmp_path: Path) -> None:
-    """It is part of the split all the same: the shares of what is like it shrink."""
+    """It is part of the split all the same: the shares of similar items shrink."""
     generation = make_generation(tmp_path)
     played = listener(3, 14)
     skipped = replace(played, history=[*played.history, HistoryEntry(item_key("i5"), -1.0, 2, 100)])
@@ -176,7 +176,7 @@ def test_items_that_the_generation_does_not_know_have_no_share(tmp_path: Path) -
 
 
 def test_a_popular_list_has_no_explanation(tmp_path: Path) -> None:
-    """Who played nothing that the generation knows has no score of their own."""
+    """A listener without plays that the generation knows has no score of their own."""
     played = UserRecord(plays=1, history=[HistoryEntry(12345, 1.0, 1, 100)])
 
     said = reason_against(played, make_generation(tmp_path), "i5")

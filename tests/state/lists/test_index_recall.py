@@ -26,7 +26,7 @@ def lists_of(n_users: int, n: int, n_filled: int, rng: np.random.Generator) -> R
 def test_recall_is_the_share_of_the_exact_first_ten_that_was_found(
     n_users: int, n: int, n_more: int, n_filled: int, seed: int
 ) -> None:
-    """Among the first ten of both, whatever the order; empty places are neither found nor missed."""
+    """Among the first ten of both, in any order; empty places are neither found nor missed."""
     rng = np.random.default_rng(seed)
     listed, exact = lists_of(n_users, n, n_filled, rng), lists_of(n_users, n + n_more, n_filled, rng)
 
@@ -46,7 +46,7 @@ def test_what_stands_behind_the_tenth_place_does_not_count() -> None:
 
 
 def test_nothing_to_find_is_found() -> None:
-    """A listener who knows every item does not speak against the index."""
+    """A listener with every item known does not count against the index."""
     assert [1.0] == recall_of(np.array([[3, -1]], np.int32), np.array([[-1, -1]], np.int32)).tolist()
 
 

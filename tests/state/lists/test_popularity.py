@@ -1,4 +1,4 @@
-"""What is popular under a generation: as trained, kept live, and by kind."""
+"""Popularity under a generation: as trained, kept live, and by kind."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ WORTH = {"i7": 9.0, "i21": 5.0, "i3": 4.0}
 
 @pytest.fixture
 def generation(tmp_path: Path) -> Generation:
-    """Give a generation whose plays are as of a moment, of listeners who made ten plays each."""
+    """Give a generation whose plays are as of a moment, of listeners with ten plays each."""
     return written(tmp_path, FIRST_ID)
 
 
@@ -54,8 +54,8 @@ def learn(live: LivePopularity, generation: Generation, *plays: tuple[str, float
     live.learn(generation, keys, weights, times, NOW_MS // 1000)
 
 
-def told(generation: Generation, live: LivePopularity, n: int = 3) -> dict[str, float]:
-    """Return the n most popular items, and what their plays are worth."""
+def plays_of(generation: Generation, live: LivePopularity, n: int = 3) -> dict[str, float]:
+    """Return the n most popular items, and their decayed plays."""
     popular = live.lists(n, Unlisted.of(generation))["all"]
     return dict(zip(generation.item_ids[popular.rows].tolist(), popular.plays.tolist(), strict=True))
 
@@ -66,7 +66,7 @@ def test_it_begins_with_the_generation(generation: Generation) -> None:
 
     trained, live_list = popular_as_trained(generation, unlisted), live.now(ListContext(generation, NOW_MS), unlisted)
 
-    assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(generation, live)
+    assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == plays_of(generation, live)
     assert AS_OF_S == live.as_of_s
     for expected, column in zip(trained, live_list, strict=True):
         np.testing.assert_allclose(expected, column)
@@ -82,7 +82,7 @@ def test_plays_count_by_their_age(generation: Generation) -> None:
     learn(live, generation, ("i21", 3.0, DAYS), ("i3", 2.0, 0.0), ("i7", -8.0, DAYS), ("nobody knows", 50.0, DAYS))
 
     assert AS_OF_S + DAYS * DAY_S == live.as_of_s
-    assert pytest.approx({"i21": 5.5, "i7": 4.5, "i3": 3.0}) == told(generation, live)
+    assert pytest.approx({"i21": 5.5, "i7": 4.5, "i3": 3.0}) == plays_of(generation, live)
 
 
 def test_what_is_popular_is_looked_for_now_and_then(generation: Generation) -> None:
@@ -98,13 +98,13 @@ def test_what_is_popular_is_looked_for_now_and_then(generation: Generation) -> N
 
 
 def test_another_generation_begins_anew(generation: Generation, tmp_path: Path) -> None:
-    """Its own plays, in its own rows, hold what was learnt until its training."""
+    """Its own plays, in its own rows, contain all plays until its training."""
     live, other = live_under(generation), written(tmp_path, SECOND_ID)
     learn(live, generation, ("i3", 100.0, 0.0))
 
     live.generation_swapped(other)
 
-    assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == told(other, live)
+    assert {"i7": 9.0, "i21": 5.0, "i3": 4.0} == plays_of(other, live)
 
 
 def test_what_nobody_gets_is_not_popular(generation: Generation, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_what_nobody_gets_is_not_popular(generation: Generation, tmp_path: Path)
     assert ["i21", "i3"] == revised.item_ids[
         live.now(ListContext(revised, NOW_MS), Unlisted.of(revised)).rows[:2]
     ].tolist()
-    assert ["i21", "i3"] == list(told(revised, live, 2))
+    assert ["i21", "i3"] == list(plays_of(revised, live, 2))
     unavailable = Unlisted.of(revised, revised.rows_of(np.array([item_key("i21")], np.uint64)))
     assert "i3" == revised.item_ids[live.now(ListContext(revised, NOW_MS), unavailable).rows[0]]
 
@@ -139,12 +139,12 @@ def test_every_kind_has_its_own_list(generation: Generation) -> None:
 
 
 def without(generation: Generation, *items: str) -> Unlisted:
-    """Return what nobody gets while some items are unavailable."""
+    """Return the items that no list contains while some items are unavailable."""
     return Unlisted.of(generation, np.flatnonzero(np.isin(generation.item_ids.astype(str), items)).astype(np.int32))
 
 
 def test_what_goes_is_popular_no_more_at_once(generation: Generation) -> None:
-    """Though what is popular is looked for once a second; the places of those that went are filled by the next look."""
+    """Although popularity is sorted once a second; the next sorting fills the free places."""
     live = live_under(generation)
     live.now(ListContext(generation, NOW_MS), Unlisted.of(generation))
 
@@ -177,11 +177,11 @@ def test_an_older_generation_does_not_say_when_its_plays_were(tmp_path: Path) ->
 
     learn(live, old, ("i3", 2.0, -3000.0))
 
-    assert pytest.approx({"i7": 9.0, "i3": 6.0, "i21": 5.0}) == told(old, live)
+    assert pytest.approx({"i7": 9.0, "i3": 6.0, "i21": 5.0}) == plays_of(old, live)
 
 
 def test_live_plays_are_those_of_the_next_training(generation: Generation) -> None:
-    """One play an item: what a worker counts is what the histories of the same plays would give."""
+    """One play an item: a worker's counts are those of the histories of the same plays."""
     live, ids = live_under(generation), ["i7", "i21", "i3", "i21"]
     days, rows = [3.0, 40.0, 90.0, 12.0], generation.rows_of(np.array([item_key(i) for i in ids], np.uint64))
     learn(live, generation, *((item, 1.0, day) for item, day in zip(ids, days, strict=True)))

@@ -1,4 +1,4 @@
-"""Lists ranked exactly or from a real index, and what becomes of an index that finds too little."""
+"""Lists ranked exactly or from a real index, and the end of an index that finds too little."""
 
 from dataclasses import replace
 
@@ -78,7 +78,7 @@ def test_single_lists_are_looked_at_in_their_turn(expected: int, share: float) -
 
 @pytest.mark.parametrize("n_known", [0, 30, 300])
 def test_lists_from_the_index_are_about_the_exact_ones(generation: Generation, n_known: int) -> None:
-    """Also for those who know whatever they would like best: as much more is asked of the index."""
+    """Also for users with their best items known: the index is asked for as many more."""
     batch = fans(generation, 40, n_known)
 
     rows, _ = from_index(generation, index_of(generation), *batch, N)
@@ -103,7 +103,7 @@ def test_lists_from_the_index_have_exact_scores(generation: Generation) -> None:
 
 
 def test_the_longest_items_are_not_missed(generation: Generation) -> None:
-    """Though no index holds them: a listener who points at one of them gets it first."""
+    """Though no index contains them: a listener with such a vector gets it first."""
     row = next(row for row in range(n_long_of(N_ITEMS)) if row not in generation.revision.withdrawn_rows)
     batch = Batch(generation.item_factors[row : row + 1], RaggedRows(np.array([0, 0]), np.zeros(0, np.int32)))
 
@@ -135,7 +135,7 @@ def test_lists_are_counted_by_how_they_were_ranked(generation: Generation, expec
 
 
 def test_without_an_index_lists_are_ranked_exactly(generation: Generation) -> None:
-    """Whatever the settings want; withdrawn items stay out of them."""
+    """Under any setting; withdrawn items stay out of them."""
     ranker, batch = Ranker(settings_of("annoy", 1.0).ranking), listeners(7)
     bare = generation.with_revision(replace(generation.revision, index=None))
 

@@ -96,7 +96,7 @@ def test_an_index_that_finds_enough_stays_in_use(generation: Generation, caplog:
 
 
 def test_an_index_that_finds_too_little_is_not_used_again(misled: Generation, caplog: pytest.LogCaptureFixture) -> None:
-    """From enough probes on lists are exact; the log tells it once, with what was found."""
+    """From enough probes on lists are exact; the log reports it once, with the recall."""
     ranker, batch = Ranker(settings_of(probe_share=1.0).ranking), listeners(ENOUGH // 2)
     ranker.top_n(misled, *batch, N)
     assert [] == recall_lows(caplog)

@@ -43,13 +43,13 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
 
 
 def unavailable_of(generation: Generation, rows: NDArray[Any]) -> Unlisted:
-    """Return what is in nobody's list if these rows are unavailable."""
+    """Return the items of no list if these rows are unavailable."""
     return Unlisted.of(generation, np.unique(rows).astype(np.int32))
 
 
 @pytest.mark.parametrize("mode", ["exact", "annoy"])
 def test_what_is_unavailable_is_in_no_list(generation: Generation, mode: str) -> None:
-    """Nor what is withdrawn; exactly, and from the index, which does not know of it."""
+    """Nor are withdrawn items; exactly, and from the index, which does not know of it."""
     ranker, batch = Ranker(settings_of(mode, 1.0).ranking), listeners(40)
     best = np.concatenate([exact_lists(generation, batch)[:, ::2].ravel(), np.arange(0, N_ITEMS, 7)])
     unlisted = unavailable_of(generation, best)
@@ -84,7 +84,7 @@ class Cut:
     """An index that looks at less, as one of millions of items does beside their number."""
 
     def __init__(self, index: ItemIndex, n: int) -> None:
-        """Find so many of what `index` finds, the nearest."""
+        """Find so many of the neighbours that `index` finds, the nearest."""
         self.n_long = index.n_long
         self._index, self._n = index, n
 
@@ -103,7 +103,7 @@ def test_the_more_is_unavailable_the_more_is_looked_at(generation: Generation) -
 
 
 def test_where_most_is_unavailable_lists_are_ranked_exactly(generation: Generation) -> None:
-    """Whatever the settings want; it comes back with what is available."""
+    """Under any setting; the index is used again once items are available."""
     ranker, batch = Ranker(settings_of("annoy").ranking), listeners(7)
     unlisted = unavailable_of(generation, np.arange(N_ITEMS * 6 // 10))
 

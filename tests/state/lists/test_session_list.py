@@ -71,23 +71,23 @@ def test_unknown_items_are_named(generation: Generation) -> None:
 
 @pytest.mark.parametrize("items", [[], ["what?"]])
 def test_nothing_known_gives_the_popular_list(generation: Generation, items: list[str]) -> None:
-    """Without what is withdrawn."""
+    """Without withdrawn items."""
     session_list = list_for(generation, items)
 
     assert SessionList("popular", ["i21", *session_list.items[1:]], [5.0, *[1.0] * 5], items) == session_list
 
 
-@pytest.mark.parametrize(("weights", "told"), [([1.0], "[1.0]"), ([1.0, 0.0], "[1.0, 0.0]"), ([], "[]")])
-def test_weights_that_do_not_fit_are_refused(generation: Generation, weights: list[float], told: str) -> None:
+@pytest.mark.parametrize(("weights", "shown"), [([1.0], "[1.0]"), ([1.0, 0.0], "[1.0, 0.0]"), ([], "[]")])
+def test_weights_that_do_not_fit_are_refused(generation: Generation, weights: list[float], shown: str) -> None:
     """One for each item, above 0."""
     with pytest.raises(ValueError, match="need as many weights") as caught:
         list_for(generation, ["i1", "i2"], weights)
 
-    assert f"2 items need as many weights above 0, not {told}." == str(caught.value)
+    assert f"2 items need as many weights above 0, not {shown}." == str(caught.value)
 
 
 def test_candidates_stand_in_the_order_of_the_whole_list(generation: Generation) -> None:
-    """Ranked for the same plays, each scores what it does among all items; the unknown are named, twice counts once."""
+    """Ranked for the same plays, each has its score among all items; unknown ones are named, and repeats count once."""
     settings = override(SETTINGS, list_n=30, popular_blend=0)
     whole = session_list(exact_builder(settings), ListContext(generation, 0), ["i3", "i9", "i3"])
     wanted = [whole.items[4], "nowhere", whole.items[0], whole.items[2], whole.items[0]]
@@ -125,7 +125,7 @@ def test_the_first_item_of_a_generation_is_known(generation: Generation, played:
 
 
 def test_candidates_for_nothing_known_stand_by_their_plays(generation: Generation) -> None:
-    """Nobody can tell what goes with items that no training has seen."""
+    """Items that no training has seen have no neighbours."""
     ranked = rank_candidates(generation, ["gone"], ["i21", "i3", "i7"], WEIGHT_MAX)
 
     assert "popular" == ranked.kind

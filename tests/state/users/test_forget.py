@@ -1,4 +1,4 @@
-"""Users who wish to be forgotten: their records afterwards are those of people who began anew."""
+"""Users that ask to be forgotten: their records afterwards are those of new listeners."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def events(draw: st.DrawFn) -> list[Played]:
 
 @given(events(), st.lists(st.integers(0, 30), max_size=5), st.integers(0, 8))
 def test_who_was_forgotten_is_as_if_they_had_just_begun(topic: list[Played], cuts: list[int], again: int) -> None:
-    """Only what was played after the last wish counts, however events are cut into groups and delivered again."""
+    """Plays after the last request count alone, in any division into groups and with any redelivery."""
     wish = max((event.offset for event in topic if event.item_key == WISH), default=NOTHING_APPLIED)
     expected, _ = apply(new_users(1, 2), topic[wish + 1 :])
 
@@ -86,7 +86,7 @@ def test_a_wish_delivered_again_takes_nothing_that_came_after_it() -> None:
 
 
 def test_others_are_left_as_they_are() -> None:
-    """In the same group, on both sides of who is forgotten."""
+    """In the same group, on both sides of the forgotten one."""
     plays = columns_of([[Played(0, 1)], [Played(1, 2, play_id=5), Played(2, 3)], [Played(3, 4, play_id=6)]])
     records = learn(new_users(3, 2), plays, SETTINGS, half_lives_of(SETTINGS)).records
 

@@ -46,14 +46,14 @@ def test_a_play_ends_a_cool_down() -> None:
 
 
 def test_the_settings_decide_whether_items_cool_down() -> None:
-    """Without shows to wait for nothing does, whatever is remembered."""
+    """Without a limit of shows nothing cools down, even with shows in memory."""
     records = after((Action.SHOWN, 9), (Action.SHOWN, 9))
 
     assert [] == cooled(records, Settings())
 
 
 def test_memories_are_bounded() -> None:
-    """The latest are kept; what was hidden first comes back."""
+    """The latest are kept; the item that was hidden first is listed again."""
     settings = settings_with(hidden_max=2, shown_max=2, cooldown_shows=1)
 
     hidden = after(*((Action.HIDE, key) for key in (1, 2, 1, 3)), settings=settings).hidden
@@ -66,7 +66,7 @@ def test_memories_are_bounded() -> None:
 
 
 def test_what_is_hidden_is_shown_again_on_wish() -> None:
-    """Others stay hidden; to show what is not hidden changes nothing."""
+    """Others stay hidden; showing an item that is not hidden changes nothing."""
     assert [2] == after((Action.HIDE, 1), (Action.HIDE, 2), (Action.UNHIDE, 1), (Action.UNHIDE, 7)).hidden.keys.tolist()
 
 

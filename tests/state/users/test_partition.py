@@ -65,7 +65,7 @@ def test_a_new_state_stands_nowhere(state: PartitionState) -> None:
 
 
 def test_foreign_records_ask_for_a_sweep(state: PartitionState) -> None:
-    """Whoever wrote them may have served another generation."""
+    """They may be of a worker with another generation."""
     mark_swept(state, 7)
 
     state.apply_changelog(logged(0, (b"a", record(1))))

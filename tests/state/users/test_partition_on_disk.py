@@ -15,7 +15,7 @@ def files_of(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_what_is_written_out_is_read_and_the_folder_is_left_alone(tmp_path: Path) -> None:
-    """While it is open, without what is in memory; and once it is closed, with that."""
+    """While it is open, without the records in memory; and once it is closed, with them."""
     folder = tmp_path / "0"
     state = PartitionState(folder)
     state.commit([(b"ann", b"1"), (b"ben", b"1")], Place(3, 3))

@@ -52,7 +52,7 @@ VERSION_1, VERSION_2, VERSION_3 = (FIXTURES / f"user_record_v{number}.hex" for n
 
 
 def said(value: bytes) -> str:
-    """Return what is said of bytes that are no record."""
+    """Return the message about bytes that are no record."""
     with pytest.raises(RecordFormatError) as caught:
         UserRecord.decode(value)
     return str(caught.value)

@@ -48,11 +48,11 @@ def half_removed(folder: Path, n_removed: int) -> int:
     return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 
-@pytest.mark.parametrize(("age_s", "kept"), [(STATE_S_MAX - 600, True), (STATE_S_MAX + 600, False)])
+@pytest.mark.parametrize(("age_s", "is_kept"), [(STATE_S_MAX - 600, True), (STATE_S_MAX + 600, False)])
 async def test_a_state_that_may_have_missed_a_tombstone_is_rebuilt(
-    tmp_path: Path, age_s: float, caplog: pytest.LogCaptureFixture, *, kept: bool
+    tmp_path: Path, age_s: float, caplog: pytest.LogCaptureFixture, *, is_kept: bool
 ) -> None:
-    """Else whoever was forgotten while the worker was away would come back with it."""
+    """Otherwise a listener that was forgotten in the worker's absence would come back."""
     caplog.set_level(logging.WARNING)
     settings = settings_with(data_dir=str(tmp_path))
     store: UserStore = add_user_table(create_app(settings), settings)
@@ -60,16 +60,16 @@ async def test_a_state_that_may_have_missed_a_tombstone_is_rebuilt(
 
     state = store.partition(2)
 
-    assert kept == (state.read([b"ann"]) != [None])
-    assert kept == (state.place.changelog_offset == 7)
-    assert kept == ("old_state_dropped" not in caplog.text)
+    assert is_kept == (state.read([b"ann"]) != [None])
+    assert is_kept == (state.place.changelog_offset == 7)
+    assert is_kept == ("old_state_dropped" not in caplog.text)
     await store.on_stop()
 
 
 @pytest.mark.processes
 @pytest.mark.parametrize("n_removed", [0, 1, 3])
 async def test_a_removal_that_dies_half_way_leaves_no_half_of_a_state(tmp_path: Path, n_removed: int) -> None:
-    """The next start has an empty state that it can use, whatever the clock says by then, and the rest is gone."""
+    """The next start has an empty, usable state at any later time, and the rest is removed."""
     settings = settings_with(data_dir=str(tmp_path))
     store: UserStore = add_user_table(create_app(settings), settings)
     left_behind(store.folder / "2", age_s=60)

@@ -1,4 +1,4 @@
-"""The Faust app of a worker: what Faust is told, and what it is kept from."""
+"""The Faust app of a worker: its settings, and the features that are turned off."""
 
 from pathlib import Path
 

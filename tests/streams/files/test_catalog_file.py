@@ -61,7 +61,7 @@ def write_items(folder: Path, ending: str) -> Path:
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".jsonl", ".ndjson", ".parquet"])
 def test_every_format_tells_the_same_items(tmp_path: Path, ending: str) -> None:
-    """Whatever is missing or empty is not told; columns that nobody asked for are ignored."""
+    """Missing and empty fields are left out; unknown columns are ignored."""
     pieces = read_items(write_items(tmp_path, ending), CatalogColumns())
 
     assert ITEMS == [item for piece in pieces for item in piece]
@@ -94,7 +94,7 @@ def test_columns_have_the_names_that_are_given(tmp_path: Path) -> None:
     ],
 )
 def test_a_row_that_is_wrong_is_named(tmp_path: Path, text: str, sentence: str) -> None:
-    """With the value and what it should have been."""
+    """With the value and the expected form."""
     path = tmp_path / "items.csv"
     path.write_text(text)
 

@@ -132,7 +132,7 @@ def test_a_parquet_time_without_a_zone_is_utc(tmp_path: Path) -> None:
 
 
 def test_other_columns_are_named_and_optional_ones_read(tmp_path: Path) -> None:
-    """An empty optional value is a missing one; columns nobody asked for are ignored, whatever they hold."""
+    """An empty optional value is a missing one; unknown columns are ignored with any content."""
     path = write_csv(tmp_path, f'u,"a title",i,t,ms_played,play_id\nann,"b\nc",x,{AT},1500,p1\nbob,,y,{AT},,\n')
 
     (piece,) = read_all(path, user_id="u", item_id="i", played_at="t")
@@ -463,7 +463,7 @@ def test_text_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> N
 
 
 def test_what_each_is_may_be_told(tmp_path: Path) -> None:
-    """In a column of its own; an empty one is a play, and what is no type is told with its row."""
+    """In a column of its own; an empty type is a play, and an invalid one is reported with its row."""
     path = write_csv(tmp_path, f"user_id,item_id,played_at,type\nann,x,{AT},like\nbob,y,{AT},\n")
 
     (piece,) = read_all(path)

@@ -53,7 +53,7 @@ async def replayed(pieces: list[PlaysPiece], pace: Pace, stop: asyncio.Event | N
 
 
 async def test_a_users_plays_stay_in_order_under_their_key() -> None:
-    """Plays are grouped by partition; what is optional and missing does not travel."""
+    """Plays are grouped by partition; missing optional fields are not sent."""
     outbox = FakeOutbox()
     sender = Sender(outbox, Settings())  # type: ignore[arg-type]
     await sender.send(piece_of(2))

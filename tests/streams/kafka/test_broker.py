@@ -1,4 +1,4 @@
-"""What the embedded broker says when it cannot run; without Kafka."""
+"""The errors of the embedded broker, without Kafka."""
 
 import re
 import socket
@@ -71,7 +71,7 @@ def test_java_new_enough_passes(tools: Path, printed: str) -> None:
 
 @pytest.mark.processes
 def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
-    """Whatever listens there, Kafka or not, is named by its port."""
+    """Any server that listens there is named by its port."""
     with socket.create_server((HOST, 0)) as other:
         port = other.getsockname()[1]
 

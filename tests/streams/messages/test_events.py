@@ -1,4 +1,4 @@
-"""What listeners do and wish, and that no bytes whatever break the reader of plays."""
+"""Events of listeners, and a reader of plays that no bytes break."""
 
 import contextlib
 import json
@@ -207,14 +207,14 @@ def test_a_reason_is_short_whatever_it_quotes() -> None:
 @given(st.binary(max_size=200) | st.none(), st.binary(max_size=10) | st.none())
 @example(b"\x00", None)
 def test_no_bytes_break_the_reader(value: bytes | None, key: bytes | None) -> None:
-    """Whatever arrives is a play or unreadable; nothing else is raised."""
+    """Any bytes are a play or unreadable; no other error is raised."""
     with contextlib.suppress(UnreadablePlay):
         read(value, key)
 
 
 @given(st.data())
 def test_no_mutation_of_a_good_play_breaks_the_reader(data: st.DataObject) -> None:
-    """Bytes cut out, put in or replaced anywhere, close to what is read every day."""
+    """Bytes removed, inserted or replaced anywhere, close to daily input."""
     value = bytearray(encode())
     start = data.draw(st.integers(0, len(value)))
     stop = data.draw(st.integers(start, min(len(value), start + 6)))

@@ -21,7 +21,7 @@ def test_a_rejected_play_keeps_its_bytes() -> None:
 
 
 def test_a_list_survives_the_wire() -> None:
-    """What a worker writes, a consumer reads."""
+    """A consumer reads the list that a worker writes."""
     recommendations = Recommendations(
         user_id="u1",
         kind="personal",

@@ -91,7 +91,7 @@ async def test_a_part_that_does_not_end_is_left(caplog: pytest.LogCaptureFixture
 @pytest.mark.processes
 @pytest.mark.parametrize(("held", "status"), [("threading.Thread(target=time.sleep, args=(60,)).start()", 1), ("", 0)])
 def test_a_process_that_would_not_end_is_ended(held: str, status: int) -> None:
-    """With status 1; one that ends by itself does so, whatever time it was given."""
+    """With status 1; a process that ends by itself does so within any time-out."""
     after_s = 0.2 if held else 60
     imports = "import threading, time; from streams.process.run_tasks import force_exit_after"
     program = f"{imports}; force_exit_after({after_s}, 'It broke.'); {held}"

@@ -49,7 +49,7 @@ def faults(spec: dict[str, Any]) -> list[str]:
 
 
 def references(part: Any) -> Iterator[str]:
-    """Yield what is referred to in a document."""
+    """Yield the references of a document."""
     if isinstance(part, dict):
         if isinstance(part.get("$ref"), str):
             assert ["$ref"] == list(part)  # whatever stands beside it is ignored
@@ -62,12 +62,12 @@ def references(part: Any) -> Iterator[str]:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    """Whoever changes a record, a topic or what is told of it runs `python -m streams.reference.asyncapi`."""
+    """After a change of a record, a topic or a description, run `python -m streams.reference.asyncapi`."""
     assert render_document() == FILE.read_text()
 
 
 def test_the_text_says_what_the_document_does(tmp_path: Path) -> None:
-    """A parser of YAML gets back what was put in; it is written where asked."""
+    """A parser of YAML gets the same document back; it is written where the command says."""
     write_document(tmp_path / "asyncapi.yaml")
 
     assert document() == yaml.safe_load((tmp_path / "asyncapi.yaml").read_text())
@@ -147,7 +147,7 @@ def test_every_record_is_a_message_of_its_topic() -> None:
 
 
 def test_every_channel_is_sent_to_or_received_from() -> None:
-    """Playfold does something with each, and says what."""
+    """Playfold sends to each or receives from it, and describes the operation."""
     spec = document()
 
     used = {operation["channel"]["$ref"].removeprefix("#/channels/") for operation in spec["operations"].values()}
@@ -182,7 +182,7 @@ def test_an_example_that_does_not_fit_is_found() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES["plays"], ids=lambda example: example.name)
 def test_a_worker_reads_every_example_of_an_event(example: Any) -> None:
-    """As what it is meant to be; a schema alone would let a wish pass for a play."""
+    """As the intended type; a schema alone would accept a user request as a play."""
     value = json.dumps(example.payload).encode()
 
     assert example.record == read_event(b"anna", value, Settings().topics.play_bytes_max, TYPES)
@@ -196,7 +196,7 @@ def test_every_other_example_survives_the_wire(topic: str) -> None:
 
 
 def test_the_reasons_of_the_examples_sum_to_the_scores() -> None:
-    """What the documents promise holds in what they show."""
+    """The examples keep the promise of the documents."""
     records = [example.record for examples in EXAMPLES.values() for example in examples]
     explained = [record for record in records if isinstance(record, Recommendations) and record.because]
 
@@ -225,7 +225,7 @@ def keywords(part: Any) -> Iterator[str]:
 
 
 def test_every_field_is_described() -> None:
-    """In records and in what they are made of; a wish's type says itself what it is."""
+    """In records and in their parts; the type of a user request describes itself."""
     fields = {
         f"{name}.{field}": property_schema
         for name, schema in document()["components"]["schemas"].items()

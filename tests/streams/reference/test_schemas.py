@@ -1,4 +1,4 @@
-"""The JSON Schemas are those of what travels."""
+"""The JSON Schemas are those of the records on the wire."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.streams.messages.test_events import GOOD, plays
 
 @given(plays)
 def test_what_is_read_fits_the_schema(play: Play) -> None:
-    """The published schema does not refuse what the reader takes."""
+    """The published schema accepts everything that the reader accepts."""
     jsonschema.validate(json.loads(msgspec.json.encode(play)), topic_schema(Play))
 
 
@@ -37,7 +37,7 @@ def test_a_wish_fits_the_schema_of_plays() -> None:
 
 
 def test_the_committed_schemas_are_those_of_the_structs() -> None:
-    """Whoever changes a record runs `python -m streams.reference.schemas`."""
+    """After a change of a record, run `python -m streams.reference.schemas`."""
     committed = {path.name: path.read_text() for path in FOLDER.iterdir()}
 
     assert render_schemas() == committed

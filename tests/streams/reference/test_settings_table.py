@@ -7,7 +7,7 @@ from streams.settings import PREFIX, Settings, flat_values
 
 
 def test_the_documentation_lists_every_setting() -> None:
-    """The file is what `python -m streams.reference.settings_table` writes; it describes every setting."""
+    """The file is the output of `python -m streams.reference.settings_table`; it describes every setting."""
     written = FILE.read_text()
 
     assert render_table() == written
@@ -18,7 +18,7 @@ def test_the_documentation_lists_every_setting() -> None:
 
 
 def test_the_table_is_written_anew(tmp_path: Path) -> None:
-    """Whatever stood there."""
+    """An earlier table is replaced."""
     file = tmp_path / "configuration.md"
     file.write_text("old")
 

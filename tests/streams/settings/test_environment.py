@@ -18,7 +18,7 @@ def message_for(name: str, value: str) -> str:
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
-    """What is not playfold's is not looked at."""
+    """Variables of other programs are ignored."""
     assert Settings() == read_settings({"HOME": "/", "PATH": "/bin"})
 
 
@@ -125,7 +125,7 @@ def test_the_process_environment_is_read_if_none_is_given(monkeypatch: pytest.Mo
     ],
 )
 def test_a_value_that_does_not_fit_is_a_sentence(name: str, value: str, reason: str) -> None:
-    """The sentence has the variable, its value and what would fit."""
+    """The sentence has the variable, its value and the accepted ones."""
     assert f"{name} is {value!r}, which does not fit: {reason}." == message_for(name, value)
 
 

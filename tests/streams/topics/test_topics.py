@@ -1,4 +1,4 @@
-"""The declaration of the topics, and what is said of a cluster that differs; without Kafka."""
+"""The declaration of the topics, and the faults of a cluster that differs; without Kafka."""
 
 import msgspec
 import pytest
@@ -78,7 +78,7 @@ def test_plays_lists_and_changelog_have_equal_partitions() -> None:
 
 
 def test_no_stale_record_can_win_before_an_hour() -> None:
-    """Compaction leaves a successor time to repair; the lag counts from arrival, whatever time a record claims."""
+    """Compaction leaves a successor time to repair; the lag counts from the arrival, not from the time in a record."""
     names = topic_names(Settings())
 
     (changelog,) = [topic for topic in declare_topics(Settings()) if topic.name == names.users_changelog]
@@ -161,7 +161,7 @@ def test_generations_has_one_partition() -> None:
 
 
 def test_a_play_too_large_to_be_rejected_is_named() -> None:
-    """What stands on `plays` must fit on `plays-rejected`, in base64."""
+    """Every record of `plays` must fit on `plays-rejected`, in base64."""
     declared = as_declared(Settings())
     declared["plays"] = msgspec.structs.replace(declared["plays"], message_bytes_max=2_000_000)
 

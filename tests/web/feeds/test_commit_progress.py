@@ -27,7 +27,7 @@ from web.feeds.topic_follower import TopicFollower
 
 @pytest.fixture
 async def progress(settings: Settings, names: TopicNames, tmp_path: Path) -> AsyncIterator[CommitProgress]:
-    """Give what looks, beside what holds the lists, with ten plays in partition 2."""
+    """Give the progress beside the store of lists, with ten plays in partition 2."""
     async with Outbox(settings.kafka) as outbox:
         await (await outbox.send(names.plays, 2, [(b"k", b"{}")] * 10)).written()
     view = View(tmp_path / "view")
@@ -73,7 +73,7 @@ async def test_the_lag_is_what_is_not_committed(
 async def test_a_play_is_settled_once_the_workers_committed_it(
     settings: Settings, names: TopicNames, progress: CommitProgress
 ) -> None:
-    """Whoever waits is woken by it; as long as nobody waits, nobody asks."""
+    """A waiting request is woken by it; without one, Kafka is not asked."""
     await commit(settings, names, 7)
     await wait_until(lambda: progress.lag == 3)
     assert not progress.is_settled(2, 0)

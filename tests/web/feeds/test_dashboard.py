@@ -88,7 +88,7 @@ async def test_a_silent_worker_is_shown_and_does_not_count(scene: Scene) -> None
 
 @pytest.mark.parametrize("value", [None, b"", b"no pulse", b"[" * 3000, b'{"instance":"a"}'])
 async def test_what_is_no_pulse_is_nobodys(scene: Scene, value: bytes | None) -> None:
-    """Whoever wrote it."""
+    """Written by any process."""
     scene.parts.on_pulse(b"a", value)
 
     assert [] == scene.parts.dashboard.workers(NOW_MS)

@@ -1,4 +1,4 @@
-"""Who waits for a listener's list."""
+"""Requests that wait for a listener's list."""
 
 import asyncio
 from contextlib import suppress
@@ -21,7 +21,7 @@ def somebody_waits(waiters: ListWaiters) -> bool:
 
 
 async def test_those_who_wait_for_a_list_are_woken_by_it() -> None:
-    """All of them, and nobody else; whoever waits for everything is woken by everything."""
+    """All of them, and no others; a waiter for everything is woken by everything."""
     waiters = ListWaiters()
     with waiters.wait_for("ann") as first, waiters.wait_for("ann") as second, waiters.wait_for("ben") as other:
         waiters.wake(["zoe", "ann"])
@@ -48,7 +48,7 @@ async def test_who_has_gone_is_not_remembered() -> None:
 
 
 async def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one listener or of many; whoever goes leaves room."""
+    """Of one listener or of many; a waiter that leaves makes room."""
     monkeypatch.setattr("web.feeds.list_waiters.WAITING_MAX", 2)
     waiters = ListWaiters()
     with waiters.wait_for("ann"):

@@ -27,7 +27,7 @@ from web.feeds.view_topics import WATCH_S, identity_of
 
 
 class Seen(NamedTuple):
-    """What was told of a step."""
+    """The reported steps."""
 
     kind: bytes
     lists: list[tuple[str, int]]
@@ -74,7 +74,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_what_was_read_is_not_read_again(settings: Settings, names: TopicNames, folder: Path) -> None:
-    """The view knows how far it came; another start reads what has come since and nothing else."""
+    """The view knows its offsets; another start reads later records and nothing else."""
     await write(settings, names.recommendations, made("ann", 3), made("ben", 4))
     view = View(folder)
     async with running_follower(settings, view) as (_, seen):

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.virtual_time
 
 
 async def next_of(events: AsyncIterator[bytes], name: str) -> Any:
-    """Return what the next event of a name says."""
+    """Return the payload of the next event of a name."""
     async for written in events:
         head, _, payload = written.partition(b"\ndata: ")
         if head == b"event: " + name.encode():
@@ -54,7 +54,7 @@ async def test_a_stream_begins_with_what_was(scene: Scene) -> None:
 
 
 async def test_the_listener_s_list_moves(scene: Scene) -> None:
-    """At once what is held; then every list that comes, with where each item stood before and what has left."""
+    """The stored list at once; then every new list, with the former rank of each item and the items that left."""
     scene.put_item("i1", title="One", artist="A")
     scene.put_item("of-i3", title="Reason")
     scene.put_list(made_list(items=["i1", "i2", "i9"], offset=5))
@@ -94,7 +94,7 @@ async def test_a_play_of_the_page_tells_how_long_its_list_took(scene: Scene) -> 
 
 
 async def test_nothing_is_told_of_others(scene: Scene) -> None:
-    """A stream without a listener has no list, nor one of a listener who has none."""
+    """A stream without a listener sends no list, nor does one of a listener without a list."""
     scene.put_list(made_list("ben"))
     for user_id in ("", "ann"):
         async with aclosing(LiveStream(scene.parts, user_id).events()) as events:

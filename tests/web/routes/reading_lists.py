@@ -19,7 +19,7 @@ async def read(scene: Scene, user_id: str = "ann", **query: Any) -> Any:
 
 
 async def refused(scene: Scene, query: str) -> int:
-    """Return with what a query is refused."""
+    """Return the status of a rejected query."""
     async with scene.client() as client:
         response = await client.get(f"/v1/users/ann/recommendations?{query}")
     assert "application/problem+json" == response.headers["content-type"]

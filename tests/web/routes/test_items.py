@@ -1,4 +1,4 @@
-"""Items: what the catalog says, what is related, what goes with some, and how one is found."""
+"""Items: catalog records, related items, recommendations for some items, and the search."""
 
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ async def get(scene: Scene, path: str, **headers: str) -> Any:
 
 
 async def post(scene: Scene, body: Any) -> Any:
-    """Return the answer of what ranks items."""
+    """Return the answer to a ranking request."""
     async with scene.client() as client:
         return await client.post("/v1/recommendations", json=body)
 
 
 async def test_the_catalog_s_item_is_given_out(scene: Scene) -> None:
-    """With a tag; what it does not know is 404."""
+    """With a tag; an unknown item is 404."""
     scene.put_item("i1", title="One", artist="A", kind="song", tags=("x",))
 
     response = await get(scene, "/v1/items/i1")
@@ -48,14 +48,14 @@ async def test_the_catalog_s_item_is_given_out(scene: Scene) -> None:
 
 @pytest.mark.parametrize("value", [b"", b"no json", b"\xff", b"[" * 3000, b'{"item_id":7}', b'{"item_id":"i2"}'])
 async def test_a_record_that_is_no_item_is_none(scene: Scene, value: bytes) -> None:
-    """Whatever a producer put on the topic, it is not given out as if it were JSON that fits."""
+    """Bytes on the topic that are no such JSON are not passed on."""
     scene.take(ITEM, "i1", value)
 
     assert 404 == (await get(scene, "/v1/items/i1")).status_code
 
 
 async def test_related_items_are_given_out_nearest_first(scene: Scene) -> None:
-    """As many as were asked for; 404 for what no generation knows."""
+    """As many as requested; 404 for an item of no generation."""
     scene.put_related("i1", ["i2", "i3", "i4"])
 
     whole, cut = await get(scene, "/v1/items/i1/related"), await get(scene, "/v1/items/i1/related?n=2")
@@ -83,7 +83,7 @@ async def test_nothing_is_said_to_be_missing_before_the_topics_are_read(scene: S
 
 
 async def test_what_goes_with_some_items_is_ranked(scene: Scene, generation: Generation) -> None:
-    """None of the given ones is in it; what the generation does not know is told; nothing is kept."""
+    """Without the given ones; unknown items are named; nothing is stored."""
     scene.parts.serving.take(generation)
 
     answer = (await post(scene, {"items": ["i1", "i2", "stranger"], "n": 5})).json()
@@ -149,7 +149,7 @@ async def test_without_a_generation_nothing_is_ranked(scene: Scene) -> None:
     ],
 )
 async def test_a_request_that_does_not_fit_is_refused(scene: Scene, generation: Generation, body: Any) -> None:
-    """With its place; an unknown field, too, for who sends a listener expects something of it."""
+    """With the position of the fault; an unknown field too, so that a `user_id` is not silently ignored."""
     scene.parts.serving.take(generation)
 
     response = await post(scene, body)

@@ -25,7 +25,7 @@ from web.routes.listeners import FORGOTTEN_AT_ONCE, READ_S, READS_AT_ONCE
 
 
 class Receipt(msgspec.Struct):
-    """What follows from a wish."""
+    """Routes for a listener's requests."""
 
     wish: str
     user_id: str
@@ -94,7 +94,7 @@ async def test_reasons_have_titles(scene: Scene) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/users/ann/because/i1?full=true", "/v1/users/ann/because/other"])
 async def test_every_play_is_named_who_asks_for_all_or_for_another_item(tmp_path: Path, path: str) -> None:
-    """Split over all plays; the rest is what the solver left."""
+    """Split over all plays; the remainder is the tolerance of the solver."""
     scene = await make_scene(tmp_path, operations(explain=explained))
     scene.put_list(made_list())
 
@@ -133,7 +133,7 @@ async def test_what_cannot_be_explained_is_said(scene: Scene) -> None:
 
 
 async def test_some_requests_read_whole_topics_at_a_time_and_no_more(tmp_path: Path) -> None:
-    """Explanations and exports together; who comes too many is told when to come back, and there is room again."""
+    """Explanations and exports together; one request too many gets Retry-After, and there is room again."""
     may_end, begun = threading.Event(), list[str]()
 
     def slow(user_id: str, item_id: str, settings: Settings) -> Explanation:
@@ -181,7 +181,7 @@ async def test_all_that_is_held_is_exported(scene: Scene) -> None:
 
 
 async def test_without_kafka_rights_are_for_later(tmp_path: Path) -> None:
-    """503 with Retry-After, and the sentence of whoever could not read."""
+    """503 with Retry-After, and the sentence of the failed reader."""
 
     async def gone(*_: Any) -> Any:
         message = "No Kafka broker answered."
@@ -227,7 +227,7 @@ async def test_a_refusal_of_kafka_is_503_with_its_sentence(
 
 
 async def test_a_forgotten_listener_has_a_receipt(tmp_path: Path) -> None:
-    """What the worker did, as it is told; of the listener that the path names."""
+    """The receipt of the worker; of the listener in the path."""
 
     async def forget(user_id: str, _: Settings) -> Receipt:
         return Receipt("forget", user_id)
@@ -247,7 +247,7 @@ async def test_without_a_worker_the_wish_stands(scene: Scene) -> None:
 
 
 async def test_so_many_are_forgotten_at_a_time_and_no_more(tmp_path: Path) -> None:
-    """Each holds clients of Kafka; who comes too many is told when to come back."""
+    """Each holds clients of Kafka; one request too many gets Retry-After."""
     may_end, begun = asyncio.Event(), list[str]()
 
     async def forget(user_id: str, _: Settings) -> Receipt:

@@ -101,7 +101,7 @@ async def test_without_any_list_that_is_said(scene: Scene) -> None:
 
 
 async def test_a_forgotten_listener_s_list_is_gone_with_its_tombstone(scene: Scene) -> None:
-    """What is left is what everybody gets."""
+    """Afterwards the listener gets the popular list."""
     scene.put_popular(["p1"])
     scene.put_list(made_list())
     assert "personal" == (await read(scene))["kind"]
@@ -113,7 +113,7 @@ async def test_a_forgotten_listener_s_list_is_gone_with_its_tombstone(scene: Sce
 
 
 async def test_a_list_that_has_not_changed_is_not_sent_again(scene: Scene) -> None:
-    """304 without a body to who has the tag, in whatever form it is sent; the whole list to everybody else."""
+    """304 without a body for a matching tag in any form; the whole list otherwise."""
     scene.put_list(made_list())
     async with scene.client() as client:
         path = "/v1/users/ann/recommendations"

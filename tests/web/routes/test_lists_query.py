@@ -23,7 +23,7 @@ pytestmark = pytest.mark.virtual_time
     ],
 )
 async def test_a_list_is_cut_to_what_was_asked_for(scene: Scene, query: dict[str, Any], expected: list[str]) -> None:
-    """First what does not fit goes, then it is cut; everything beside the items is cut with them."""
+    """Excluded items are left out first, then the list is cut; the parallel columns are cut with it."""
     scene.put_item("song", kind="song")
     scene.put_item("pod", kind="podcast")
     scene.put_list(made_list("ann", ["song", "pod", "gone", "other"]))

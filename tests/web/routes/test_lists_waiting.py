@@ -77,7 +77,7 @@ async def test_a_play_that_never_comes_is_waited_for_so_long(scene: Scene) -> No
 
 
 async def test_the_operator_bounds_how_long_anybody_waits(tmp_path: Path) -> None:
-    """Whatever the request says."""
+    """A longer wait in the request is cut."""
     scene = await make_scene(tmp_path, gateway_wait_ms_max=50)
     scene.put_list(made_list(offset=5))
 
@@ -88,7 +88,7 @@ async def test_the_operator_bounds_how_long_anybody_waits(tmp_path: Path) -> Non
 
 
 async def test_nobody_waits_for_a_gateway_that_stops(scene: Scene) -> None:
-    """The list is given as it is, at once; whoever comes then is not made to wait either."""
+    """The list is returned as it is, at once; a later request does not wait either."""
     scene.put_list(made_list(offset=5))
     reading = asyncio.create_task(read(scene, after=f"{PARTITION}:9", wait_ms=9000))
     await wait_idle()
@@ -114,7 +114,7 @@ async def test_who_has_no_list_may_wait_for_one(scene: Scene) -> None:
 
 
 async def test_a_partition_of_another_listener_is_named(scene: Scene) -> None:
-    """Whoever computes partitions otherwise learns it at once, and does not wait in vain."""
+    """A client with another partitioner gets an error at once, and does not wait in vain."""
     async with scene.client() as client:
         response = await client.get(f"/v1/users/ann/recommendations?after={OTHER}:1&wait_ms=5000")
 

@@ -34,7 +34,7 @@ OPERATIONS = {
 
 @pytest.fixture
 async def document(scene: Scene) -> dict[str, Any]:
-    """Give what the gateway tells of itself."""
+    """Give the OpenAPI document of the gateway."""
     response = await ask(scene.app, "GET", "/openapi.json")
     assert 200 == response.status
     assert "application/json" == response.headers["content-type"]
@@ -49,7 +49,7 @@ def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def references(part: Any) -> Iterator[str]:
-    """Yield whatever a part of the document refers to."""
+    """Yield the references in a part of the document."""
     if isinstance(part, dict):
         for name, value in part.items():
             if name == "$ref":
@@ -62,7 +62,7 @@ def references(part: Any) -> Iterator[str]:
 
 
 def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
-    """Return what holds a value against a schema of the document."""
+    """Return a validator of a value by a schema of the document."""
     return Draft202012Validator({**schema, "components": document["components"]})
 
 
@@ -77,7 +77,7 @@ async def test_every_path_of_the_api_is_described(document: dict[str, Any]) -> N
 
 
 async def test_no_route_is_left_out(scene: Scene, document: dict[str, Any]) -> None:
-    """Whatever answers and is in the schema stands in it."""
+    """Every route with a schema is in it."""
     routers = [
         path(scene.parts).router() for path in (PlayRoutes, ListRoutes, ItemRoutes, ListenerRoutes, HealthRoutes)
     ]
@@ -114,7 +114,7 @@ async def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
 
 
 async def test_every_problem_is_described_as_one(document: dict[str, Any]) -> None:
-    """With the header that says when to come back, where there is one; what any request may meet stands everywhere."""
+    """With the Retry-After header where there is one; errors of any request are on every path."""
     for operation in operations(document):
         answers = operation["responses"]
         assert {"200", "401", "403", "429", "431", "503"} <= answers.keys()

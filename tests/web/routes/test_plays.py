@@ -33,7 +33,7 @@ async def test_a_play_goes_to_its_listener_s_partition_as_it_is(scene: Scene) ->
 
 
 async def test_a_batch_is_answered_in_its_order(scene: Scene) -> None:
-    """Events of one listener keep theirs; what does not fit is named and hinders nobody."""
+    """Events of one listener keep theirs; an invalid event is named and hinders no other."""
     events: list[Any] = [play(f"u{number % 5}", f"i{number}") for number in range(20)]
     events[3], events[11], events[19] = play(item_id=""), 7, {"user_id": "ann", "type": "nonsense", **play()}
     events[19]["type"] = "nonsense"
@@ -117,7 +117,7 @@ async def test_what_no_worker_would_read_is_refused(scene: Scene, event: Any) ->
 
 @pytest.mark.parametrize("surrogate", [rb'"\ud800"', rb'"a\udfff"'])
 async def test_half_a_character_is_no_id(scene: Scene, surrogate: bytes) -> None:
-    """JSON can write what no UTF-8 can."""
+    """JSON can write characters that UTF-8 cannot."""
     body = b'{"user_id":%s,"item_id":"i1","played_at_ms":1795478400000}' % surrogate
 
     response = await ask(scene.app, "POST", "/v1/plays", JSON, body)
@@ -140,7 +140,7 @@ async def test_a_batch_has_a_bounded_number_of_events(scene: Scene) -> None:
 
 
 async def test_without_kafka_a_client_is_told_to_come_back(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """503 with Retry-After and with what became of each event; the log names no listener."""
+    """503 with Retry-After and with the outcome of each event; the log names no listener."""
     scene.outbox.refused["plays"] = ConnectionError("gone")
     lost = PlayIntake(scene.settings, lambda _: scene.outbox)
     scene.parts.__dict__["intake"] = lost
@@ -156,7 +156,7 @@ async def test_without_kafka_a_client_is_told_to_come_back(scene: Scene, caplog:
 
 
 async def test_when_too_many_events_wait_a_client_is_told_to_come_back(scene: Scene) -> None:
-    """429 with Retry-After, none of them sent; who came before is served."""
+    """429 with Retry-After, none of them sent; earlier requests are served."""
     settings = override(scene.settings, gateway_plays_waiting_max=10)
     intake = PlayIntake(settings, lambda _: scene.outbox)
     await intake.start()

@@ -1,4 +1,4 @@
-"""Who may ask the gateway."""
+"""Access to the gateway."""
 
 from pathlib import Path
 
@@ -24,13 +24,13 @@ def refused(access: Access, method: str = "GET", path: str = "/v1/items", **head
 
 @pytest.fixture
 def open_access() -> Access:
-    """Give what decides without a token."""
+    """Give the access rule without a token."""
     return Access(Settings().gateway)
 
 
 @pytest.fixture
 def with_token() -> Access:
-    """Give what decides with a token."""
+    """Give the access rule with a token."""
     return Access(settings_with(gateway_token=Secret(TOKEN), gateway_host="0.0.0.0").gateway)  # noqa: S104  with a token
 
 
@@ -71,7 +71,7 @@ def test_on_this_machine_no_token_is_needed(host: str) -> None:
     ],
 )
 def test_the_gateway_answers_under_its_names(host: str) -> None:
-    """Those of this machine, those that the setting has in whatever case, and every address: no page can feign one."""
+    """Those of this machine, those of the setting in any case, and every address: no page can feign one."""
     access = Access(settings_with(gateway_hosts="gate.example, other.EXAMPLE,").gateway)
 
     assert refused(access, host=host) == 0
@@ -151,7 +151,7 @@ def test_the_token_is_asked_for(with_token: Access, authorization: str, status: 
 
 
 def test_who_is_refused_learns_how_to_ask(with_token: Access) -> None:
-    """The problem says what to send, and has the header that the standard wants."""
+    """The problem names the header to send, and has the one of the standard."""
     with pytest.raises(Problem) as caught:
         with_token.check("GET", "/v1/items", LOCAL)
 
@@ -211,7 +211,7 @@ def test_a_wrong_token_beside_the_cookie_does_not_spoil_it(with_token: Access) -
     ],
 )
 def test_some_paths_are_open(with_token: Access, path: str, status: int) -> None:
-    """What supervisors ask, and what it takes to log in; of all else not even that it exists is told."""
+    """Health checks and the login; other paths are hidden."""
     assert status == refused(with_token, path=path)
 
 

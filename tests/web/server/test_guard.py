@@ -1,4 +1,4 @@
-"""What stands before every path of the gateway."""
+"""The guard before every path of the gateway."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ from web.server.metrics import GatewayMetrics
 async def test_every_answer_has_the_headers_that_browsers_heed(
     scene: Scene, method: str, path: str, status: int
 ) -> None:
-    """Whatever it is, an error too."""
+    """On every answer, an error too."""
     response = await ask(scene.app, method, path)
 
     assert status == response.status
@@ -129,7 +129,7 @@ async def test_so_many_requests_are_answered_at_a_time_and_no_more() -> None:
 
 
 async def failing(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """Fail with what the client sent."""
+    """Fail with the client's bytes."""
     message = "secret-listener"
     raise KeyError(message)
 
@@ -162,7 +162,7 @@ async def test_an_error_that_nobody_foresaw_is_logged_without_what_was_asked(
 async def test_a_path_that_fails_answers_with_a_problem_document(
     scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not with what the framework would say; what stands wrongly on a topic is nobody's failure here."""
+    """Not with the framework's text; an unreadable record on a topic is no failure of the gateway."""
     scene.take(RELATED, "i2", b"nothing that a job would write")
     unreadable = await ask(scene.app, "GET", "/v1/items/i2/related")
     monkeypatch.setattr(View, "related_to", lambda *_: 1 // 0)
@@ -192,7 +192,7 @@ async def test_a_path_that_fails_answers_with_a_problem_document(
 async def test_a_connection_ends_with_an_answer_before_the_end_of_a_body(
     scene: Scene, headers: Mapping[str, str], body: bytes, *, closes: bool
 ) -> None:
-    """Else whoever sends the rest byte by byte would hold it for ever."""
+    """Otherwise a client that sends the rest byte by byte would hold it for ever."""
     response = await ask(scene.app, "POST", "/v1/plays", headers, body)
 
     assert response.status >= 400
@@ -200,7 +200,7 @@ async def test_a_connection_ends_with_an_answer_before_the_end_of_a_body(
 
 
 async def test_requests_are_counted_by_templates_of_paths(scene: Scene) -> None:
-    """Never by what was asked for: no label has an id, and no stranger can make a new one."""
+    """Never by the requested path: no label has an id, and no stranger can make a new one."""
     scene.put_list(made_list("secret-ann"))
     async with scene.client() as client:
         await client.get("/v1/users/secret-ann/recommendations")
@@ -241,7 +241,7 @@ async def test_whoever_opens_the_page_without_the_token_is_shown_where_to_give_i
 
 
 async def test_what_is_no_http_is_passed_on() -> None:
-    """Whatever else a server may tell the app."""
+    """Other scopes of a server reach the app."""
     seen = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:

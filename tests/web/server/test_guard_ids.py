@@ -77,7 +77,7 @@ async def test_ids_of_items_are_read_alike(scene: Scene, raw: str) -> None:
     ],
 )
 async def test_what_no_id_can_be_is_refused(scene: Scene, raw: str, status: int) -> None:
-    """Zero bytes, no UTF-8, what does not print, more than 128 characters: a sentence, and nobody else's list."""
+    """Zero bytes, no UTF-8, unprintable characters, more than 128 characters: a sentence, and no other list."""
     scene.put_popular(["i1"])
     for path in (f"/v1/users/{raw}/recommendations", f"/v1/items/{raw}/related", f"/v1/users/{raw}/export"):
         response = await ask(scene.app, "GET", path)

@@ -1,4 +1,4 @@
-"""What a gateway tells Prometheus."""
+"""The metrics of a gateway."""
 
 import time
 from pathlib import Path
@@ -26,8 +26,8 @@ NAMES = {
 }
 
 
-async def told(scene: Scene) -> str:
-    """Return what Prometheus gets."""
+async def metrics_text(scene: Scene) -> str:
+    """Return the metrics as Prometheus reads them."""
     async with scene.client() as client:
         response = await client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
@@ -35,15 +35,15 @@ async def told(scene: Scene) -> str:
 
 
 async def test_every_metric_has_its_name_and_its_type(scene: Scene, tmp_path: Path) -> None:
-    """As its documentation has them; what is not known is not told."""
+    """As its documentation has them; unknown figures are left out."""
     async with scene.client() as client:
         await client.get("/healthz")
-    assert "playfold_generation_age_seconds" not in await told(scene)
+    assert "playfold_generation_age_seconds" not in await metrics_text(scene)
     made = make_generation(tmp_path)
     scene.parts.serving.take(made)
     scene.parts.progress.lags = {0: 5, 3: 7}
 
-    text = await told(scene)
+    text = await metrics_text(scene)
 
     families = {family.name: family for family in text_string_to_metric_families(text)}
     types = {name: family.type for name, family in families.items() if not name.endswith("_created")}
@@ -58,7 +58,7 @@ async def test_every_metric_has_its_name_and_its_type(scene: Scene, tmp_path: Pa
 
 
 async def test_a_gateway_that_reads_is_not_ready(scene: Scene) -> None:
-    """The gauge says what /readyz says."""
+    """The gauge has the same state as /readyz."""
     scene.parts.follower.caught_up.clear()
     async with scene.client() as client:
         ready, alive = await client.get("/readyz"), await client.get("/healthz")
@@ -66,7 +66,7 @@ async def test_a_gateway_that_reads_is_not_ready(scene: Scene) -> None:
     assert 503 == ready.status_code
     assert "2" == ready.headers["retry-after"]
     assert 200 == alive.status_code
-    assert "playfold_gateway_ready 0.0" in await told(scene)
+    assert "playfold_gateway_ready 0.0" in await metrics_text(scene)
 
 
 async def test_a_gateway_that_takes_no_plays_is_not_ready(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP server, by what a socket can do to it."""
+"""The HTTP server, tested through a socket."""
 
 import asyncio
 
@@ -48,7 +48,7 @@ async def test_a_long_head_within_the_bound_is_answered(scene: Scene, n: int) ->
 
 
 async def test_every_head_of_a_connection_is_bounded(scene: Scene) -> None:
-    """Not the first one alone; what came before is answered, and sizes do not add up."""
+    """Not the first one alone; earlier requests are answered, and sizes do not add up."""
     async with serving(scene.app) as served:
         keeping = with_header(9_000).replace(b"Connection: close\r\n", b"")
         assert [200] * 5 + [431] == statuses(await say(served.port, *[keeping] * 5, with_header(40_000), pause_s=0.05))
@@ -117,7 +117,7 @@ async def test_an_answer_may_take_longer_than_a_head(scene: Scene) -> None:
     ],
 )
 async def test_what_is_no_request_is_refused(scene: Scene, wrong: bytes) -> None:
-    """Also what two servers could read in two ways: a problem document, and the connection ends."""
+    """Also a request that two servers could read in two ways: a problem document, and the connection ends."""
     async with serving(scene.app) as served:
         answers = await say(served.port, wrong)
 
@@ -136,7 +136,7 @@ async def test_a_request_without_a_host_is_for_nobody(scene: Scene) -> None:
 
 
 async def test_nothing_else_is_spoken_here(scene: Scene) -> None:
-    """Whoever wants web sockets gets HTTP."""
+    """A request to upgrade to web sockets gets HTTP."""
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n"
     async with serving(scene.app) as served, connected(served.port) as (stream, writer):

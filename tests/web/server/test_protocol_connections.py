@@ -30,7 +30,7 @@ async def test_a_connection_is_kept_and_answers_stand_apart(scene: Scene) -> Non
 
 
 async def test_so_many_connections_are_open_and_no_more(scene: Scene) -> None:
-    """Over it 503 with Retry-After, before anything is asked; who goes leaves room."""
+    """Over it 503 with Retry-After, before the request is read; a closed connection makes room."""
     async with serving(scene.app, gateway_connections_max=2) as served:
         async with AsyncExitStack() as opened:
             for _ in range(4):
@@ -55,7 +55,7 @@ async def large(_scope: Scope, _receive: Receive, outgoing: Send) -> None:
 
 
 async def test_a_client_that_does_not_read_is_not_waited_for() -> None:
-    """Its connection ends after a while, and what answered it with it; who reads slowly gets everything."""
+    """Its connection ends after a while, with its task; a slow reader gets everything."""
     async with serving(large) as served:
         async with connected(served.port) as (_, writer):
             writer.write(HEALTH)
@@ -132,7 +132,7 @@ def test_an_address_is_told_as_clients_write_it(host: str, begin: str) -> None:
 
 
 class Written(asyncio.Transport):
-    """A transport that remembers what was written at a time."""
+    """A transport that records its writes."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -154,7 +154,7 @@ class Written(asyncio.Transport):
 
 
 async def test_head_and_body_go_out_at_once() -> None:
-    """What is written in one turn of the loop is one packet, what comes later another; closing forgets nothing."""
+    """The writes of one turn of the loop are one packet, later ones another; closing loses nothing."""
     socket = Written()
     joined = CoalescedWrites(socket, asyncio.get_running_loop())
 

@@ -40,7 +40,7 @@ def test_less_than_one_a_second_is_a_rate() -> None:
 
 
 def test_so_many_clients_are_remembered_and_no_more() -> None:
-    """A flood of addresses takes no memory; who came last is remembered, who came first begins anew."""
+    """A flood of addresses takes no memory; the latest are remembered, and the oldest begin anew."""
     rates = RateLimit(0.5)
     for number in range(CLIENTS_MAX):
         assert rates.wait_s(f"c{number}", 0.0) == 0
@@ -55,7 +55,7 @@ def test_so_many_clients_are_remembered_and_no_more() -> None:
 
 @given(st.floats(0.5, 50), st.lists(st.floats(0, 3), max_size=200))
 def test_never_more_than_the_rate_allows(per_s: float, pauses: list[float]) -> None:
-    """However requests come, no more pass than a burst and what the time since allows."""
+    """In any order of requests, no more pass than a burst and the rate since then allow."""
     rates, now_s, passed = RateLimit(per_s), 0.0, 0
     for pause in pauses:
         now_s += pause

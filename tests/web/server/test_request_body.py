@@ -20,7 +20,7 @@ DECOMPRESSOR = zlib.decompressobj
 
 def request(parts: Sequence[bytes | None], **headers: str) -> Request:
     """Return a request whose body comes in parts; None: the client goes away."""
-    told = [
+    header_pairs = [
         (name.replace("_", "-").encode(), value.encode("latin-1"))
         for name, value in ({"content_type": "application/json"} | headers).items()
     ]
@@ -36,11 +36,11 @@ def request(parts: Sequence[bytes | None], **headers: str) -> Request:
             await asyncio.Event().wait()
         return messages.pop(0)
 
-    return Request({"type": "http", "method": "POST", "headers": told}, receive)
+    return Request({"type": "http", "method": "POST", "headers": header_pairs}, receive)
 
 
 async def refused(asking: Request, bytes_max: int = 100) -> tuple[int, str]:
-    """Return with what a body is refused."""
+    """Return the problem of a rejected body."""
     with pytest.raises(Problem) as caught:
         await json_body(asking, bytes_max)
     return caught.value.status, caught.value.detail
@@ -48,13 +48,13 @@ async def refused(asking: Request, bytes_max: int = 100) -> tuple[int, str]:
 
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "Application/JSON ;x=y"])
 async def test_a_body_is_all_that_came(kind: str) -> None:
-    """In parts or not, whatever stands behind the type."""
+    """In one part or several, with parameters behind the type or without."""
     assert b"" == await json_body(request([], content_type=kind), 100)
     assert b"[1,2]" == await json_body(request([b"[1", b"", b",2]"], content_type=kind), 100)
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "shown"),
     [
         ("", "of no type"),
         ("text/plain", "text/plain"),
@@ -62,9 +62,9 @@ async def test_a_body_is_all_that_came(kind: str) -> None:
         ("x" * 90, "x" * 80),
     ],
 )
-async def test_another_type_is_refused(kind: str, told: str) -> None:
-    """Above all what a form of another site can send without being asked: a browser would send it."""
-    expected = 415, f"The body has to be application/json, not {told}."
+async def test_another_type_is_refused(kind: str, shown: str) -> None:
+    """Above all those that a form of another site can send: a browser would send it without asking."""
+    expected = 415, f"The body has to be application/json, not {shown}."
 
     assert expected == await refused(request([b"{}"], content_type=kind))
 
@@ -79,7 +79,7 @@ async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
 
 @pytest.mark.parametrize("length", ["0", "100", "nonsense", "\xb2", "-1"])
 async def test_a_body_that_lies_about_its_length_is_no_larger_for_it(length: str) -> None:
-    """What comes is counted; as many bytes as may be are read and not one more."""
+    """Received bytes are counted; up to the limit they are read, and not one more."""
     assert 413 == (await refused(request([b"x" * 60, b"x" * 41], content_length=length)))[0]
     assert b"x" * 100 == await json_body(request([b"x" * 60, b"x" * 40], content_length=length), 100)
 
@@ -106,7 +106,7 @@ async def test_a_client_that_goes_away_is_no_failure_of_ours() -> None:
     "content", [b"", b" ", b"{", b"nonsense", b'{"a":1}x', b"\xff", b"[" * 10_000, b"\xef\xbb\xbf1"]
 )
 def test_what_is_no_json_is_said_to_be_none(content: bytes) -> None:
-    """Also what is nested without end."""
+    """Also endless nesting."""
     with pytest.raises(Problem) as caught:
         decode(content, msgspec.Raw)
 
