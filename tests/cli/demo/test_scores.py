@@ -11,9 +11,9 @@ def test_a_hit_counts_for_the_list_that_has_the_item_among_its_first_ten() -> No
     """The popular list leaves out known items, so `y` is at its top for Ann."""
     rates = HitRates(PAST)
 
-    rates.judge("ann", "y", own=["q", "y"])
-    rates.judge("dan", "z", own=["q"])
-    rates.judge("dan", "new", own=[*"abcdefghij", "new"])
+    rates.judge("ann", "y", listed=["q", "y"])
+    rates.judge("dan", "z", listed=["q"])
+    rates.judge("dan", "new", listed=[*"abcdefghij", "new"])
 
     assert rates.own is not None
     assert rates.popular is not None
@@ -27,9 +27,9 @@ def test_only_new_items_of_listeners_with_a_list_count() -> None:
     """Repeats, also of an item that was new a moment ago, and listeners without a list are counted apart."""
     rates = HitRates(PAST)
 
-    rates.judge("ann", "x", own=["x"])
-    rates.judge("eve", "x", own=None)
-    rates.judge("eve", "x", own=["x"])
+    rates.judge("ann", "x", listed=["x"])
+    rates.judge("eve", "x", listed=None)
+    rates.judge("eve", "x", listed=["x"])
 
     assert 0 == rates.n_judged
     assert 2 == rates.n_repeated
