@@ -1,4 +1,4 @@
-"""What an operator sees of the generations, and how one that is older comes back."""
+"""Generations as an operator lists them, and a rollback to an older one."""
 
 import asyncio
 import re
@@ -125,7 +125,7 @@ def test_a_generation_in_service_may_be_missing(online: Settings) -> None:
 
 @pytest.mark.processes
 def test_a_listing_does_without_kafka(offline: GenerationStore) -> None:
-    """One line on stderr says what it does not know."""
+    """One line on stderr names the unknown part."""
     ended = run("list", "--json")
 
     assert 1 == len(ended.stderr.splitlines())
@@ -221,7 +221,7 @@ def test_a_rollback_brings_back_revision_and_related_items(online: Settings, sto
 
 
 async def records_of(settings: Settings, topic: str) -> dict[bytes, bytes]:
-    """Return what stands on a topic."""
+    """Return the records of a topic."""
     latest: dict[bytes, bytes] = {}
     async for _, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s):
         latest.update((record.key, record.value) for record in records)
@@ -271,7 +271,7 @@ def test_a_rollback_refuses_what_may_not_serve(online: Settings, store: Generati
 
 @pytest.mark.processes
 def test_without_kafka_nothing_is_rolled_back_or_removed(offline: GenerationStore) -> None:
-    """What serves has to be known first."""
+    """The generation in service has to be known first."""
     for command in ("rollback", "announce", "prune"):
         assert said(command).startswith("No Kafka broker answered at ")
 

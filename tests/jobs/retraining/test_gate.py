@@ -2,25 +2,17 @@
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
 from jobs.histories.training_set import TrainingSet, training_set_of
 from jobs.retraining.gate import (
-    LISTENERS_MIN,
     HoldOut,
-    K,
-    Ranks,
     ScoredModel,
     hold_out_of,
-    is_undecided,
-    judge,
     rank,
-    with_excluded,
 )
 from jobs.retraining.train import TrainedFactors, TrainingRecord
-from model.arrays import Floats
 from model.decay import NO_DECAY
 from model.diagonal_basis import diagonalise, rotate
 from model.evaluation.rank_metrics import MISS, QualityError
@@ -28,44 +20,11 @@ from model.history import Histories
 from model.item_weights import item_weights
 from model.objective import Objective
 from model.ragged import RaggedRows
-from model.training import train
-from state.generations.generation import Catalog, open_generation, write_generation
-from tests.support.generations import FIRST_ID, make_generation, manifest_of
+from tests.jobs.retraining.gated_models import OBJECTIVE, model_of, tasteful, training_set
+from tests.support.generations import make_generation
 from tests.support.ranks import assert_same_ranks, scores_of_vectors
 from tests.support.settings import settings_with
-from tests.support.snapshots import Played, snapshot_of
-
-OBJECTIVE = Objective(factors=8, iterations=5, half_life_plays=float("inf"))
-TASTES, N_ITEMS = 4, 80
-
-
-def tasteful(n_users: int = 200, n_plays: int = 12) -> Played:
-    """Return listeners who play items of one taste each, so that their next item can be predicted."""
-    rng = np.random.default_rng(0)
-    items_by_taste = np.arange(N_ITEMS).reshape(-1, TASTES)
-    return {
-        f"u{user:03}": [f"i{item}" for item in rng.permutation(items_by_taste[:, user % TASTES])[:n_plays]]
-        for user in range(n_users)
-    }
-
-
-def training_set(folder: Path, plays: Played) -> TrainingSet:
-    """Return a training set that holds everybody's latest item out."""
-    return training_set_of(snapshot_of(folder, plays), settings_with(gate_share=0.05))
-
-
-def trained(interactions: TrainingSet) -> TrainedFactors:
-    """Train on it."""
-    factors = train(interactions.matrix(OBJECTIVE), interactions.n_items, OBJECTIVE, np.random.default_rng(0))
-    record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
-    return TrainedFactors(factors.item_factors, factors.gram_diagonal, record)
-
-
-def model_of(interactions: TrainingSet, item_factors: Floats) -> ScoredModel:
-    """Return the model of item factors, which may be in any basis."""
-    rotation, diagonal = diagonalise(item_factors, OBJECTIVE.gram_scale)
-    record = TrainingRecord(objective=OBJECTIVE, tuned=False, parent=None, started_from=None)
-    return ScoredModel.of_training(interactions, TrainedFactors(rotate(item_factors, rotation), diagonal, record))
+from tests.support.snapshots import snapshot_of
 
 
 @pytest.fixture(scope="module")
@@ -109,78 +68,6 @@ def test_ranks_are_those_of_a_plain_solve(interactions: TrainingSet) -> None:
         assert_same_ranks(scores, played, ranks[[user]])
 
 
-def test_a_worse_candidate_is_rejected(interactions: TrainingSet) -> None:
-    """Factors of the wrong items: the reason has the hit rates."""
-    hold_out, good = hold_out_of(interactions), trained(interactions)
-    shuffled = np.random.default_rng(1).permutation(good.item_factors)
-    serving, candidate = (
-        rank(model_of(interactions, good.item_factors), hold_out),
-        rank(model_of(interactions, shuffled), hold_out),
-    )
-
-    gate = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=False)
-
-    assert gate.difference is not None
-    assert gate.serving is not None
-    assert gate.candidate is not None
-    assert not gate.accepted
-    assert not gate.forced
-    assert "the-old-one" == gate.against
-    assert gate.difference.low < gate.difference.value < gate.difference.high < 0
-    assert gate.difference.value == pytest.approx(gate.candidate.hit_at_20.value - gate.serving.hit_at_20.value)
-    below, low, high = (abs(gate.difference.value), gate.difference.low, gate.difference.high)
-    expected = (
-        f"hit@20 is {gate.candidate.hit_at_20.value:.3f}, {below:.3f} below generation the-old-one, "
-        f"between {low:+.3f} and {high:+.3f} with 95 % confidence: not published."
-    )
-    assert expected == gate.reason
-
-
-def test_force_publishes_and_says_so(interactions: TrainingSet) -> None:
-    """The verdict is forced only if it would be a rejection."""
-    hold_out, good = hold_out_of(interactions), trained(interactions)
-    shuffled = np.random.default_rng(1).permutation(good.item_factors)
-    serving, candidate = (
-        rank(model_of(interactions, good.item_factors), hold_out),
-        rank(model_of(interactions, shuffled), hold_out),
-    )
-
-    forced = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=True)
-    needless = judge(serving, candidate, "the-old-one", np.random.default_rng(0), forced=True)
-
-    assert not forced.accepted
-    assert forced.forced
-    assert forced.reason.endswith("with 95 % confidence: published by force.")
-    assert needless.accepted
-    assert not needless.forced
-
-
-def test_an_equal_candidate_is_accepted(interactions: TrainingSet, tmp_path: Path) -> None:
-    """A night without new plays does not stop the nights; the generation on the disk ranks as the training did."""
-    hold_out, good = hold_out_of(interactions), trained(interactions)
-    candidate = ScoredModel.of_training(interactions, good)
-    from_disk = as_generation(interactions, good, tmp_path)
-
-    ours, theirs = rank(candidate, hold_out), rank(from_disk, hold_out)
-    gate = judge(ours, theirs, FIRST_ID, np.random.default_rng(0), forced=False)
-
-    np.testing.assert_array_equal(ours.ranks, theirs.ranks)
-    assert gate.accepted
-    assert gate.difference is not None
-    assert (0.0, 0.0, 0.0) == msgspec.structs.astuple(gate.difference)
-    assert gate.candidate is not None
-    assert gate.candidate.hit_at_20.value > 2 * K / N_ITEMS  # tastes are learnt, by far better than by chance
-
-
-def as_generation(interactions: TrainingSet, good: TrainedFactors, folder: Path) -> ScoredModel:
-    """Write trained factors to the disk and return the model of the generation."""
-    catalog = Catalog(
-        interactions.item_ids, good.item_factors, good.gram_diagonal, interactions.popularity(np.inf, 2_000_000_000)[0]
-    )
-    write_generation(folder / FIRST_ID, manifest_of(FIRST_ID, OBJECTIVE, interactions.n_items), catalog)
-    return ScoredModel.of_generation(open_generation(folder / FIRST_ID))
-
-
 def test_an_unknown_item_is_a_miss(interactions: TrainingSet, tmp_path: Path) -> None:
     """Of the generation that does not know it, and of nobody else."""
     serving = ScoredModel.of_generation(make_generation(tmp_path, n_items=40))
@@ -201,66 +88,6 @@ def test_scores_that_are_not_finite_are_an_error(interactions: TrainingSet) -> N
 
     with pytest.raises(QualityError, match="not a finite number"):
         rank(diverged, hold_out_of(interactions))
-
-
-@pytest.mark.parametrize(
-    ("n", "against", "reason"),
-    [
-        (0, "the-old-one", "No listener's latest item was held out, so nothing is judged."),
-        (50, None, "No generation is in service to compare it with."),
-        (50, "the-old-one", "Generation the-old-one cannot be opened, so there is nothing to compare it with."),
-    ],
-)
-def test_a_candidate_that_cannot_be_compared_is_accepted(n: int, against: str | None, reason: str) -> None:
-    """The manifest gives the reason."""
-    gate = judge(Ranks(np.ones(n, np.int64), 100), None, against, np.random.default_rng(0), forced=False)
-
-    assert gate.accepted
-    assert reason == gate.reason
-    assert gate.difference is None
-    assert (n > 0) == (gate.candidate is not None)
-
-
-def test_a_few_listeners_cannot_reject() -> None:
-    """Their interval says nothing, however far it lies from zero."""
-    n = LISTENERS_MIN - 1
-    best, worst = Ranks(np.ones(n, np.int64), 100), Ranks(np.full(n, 99), 100)
-
-    gate = judge(worst, best, "the-old-one", np.random.default_rng(0), forced=False)
-
-    assert gate.accepted
-    expected = f"hit@20 is 0.000, 1.000 below generation the-old-one; {n} listeners are too few to judge by."
-    assert expected == gate.reason
-
-
-@pytest.mark.parametrize("n", [0, LISTENERS_MIN - 1])
-def test_an_undecided_verdict_names_the_excluded_listeners(n: int) -> None:
-    """The reason says how many listeners have full histories, and the way out."""
-    ranks = Ranks(np.ones(n, np.int64), 100)
-    verdict = judge(ranks, ranks, "the-old-one", np.random.default_rng(0), forced=False)
-
-    excluded = with_excluded(verdict, 1200)
-
-    assert is_undecided(verdict)
-    assert verdict == with_excluded(verdict, 0)
-    expected = (
-        f"{verdict.reason} Nothing is held out of the full histories of 1,200 gate listeners: "
-        "raise PLAYFOLD_HISTORY_MAX or PLAYFOLD_GATE_SHARE."
-    )
-    assert expected == excluded.reason
-
-
-@pytest.mark.parametrize(("n", "against"), [(LISTENERS_MIN, "the-old-one"), (5, None)])
-def test_a_verdict_with_enough_listeners_or_without_a_generation_in_service_is_decided(
-    n: int, against: str | None
-) -> None:
-    """Its reason stays as it is, however many listeners are excluded."""
-    ranks = Ranks(np.ones(n, np.int64), 100)
-    serving = ranks if against is not None else None
-    verdict = judge(ranks, serving, against, np.random.default_rng(0), forced=False)
-
-    assert not is_undecided(verdict)
-    assert verdict == with_excluded(verdict, 1200)
 
 
 def test_repeats_before_the_held_out_item_are_weighed_by_each_model(tmp_path: Path) -> None:

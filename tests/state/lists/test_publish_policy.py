@@ -46,7 +46,7 @@ def lists_of(rows: Sequence[Sequence[int]], generation: Generation, score: float
 
 
 def listed(generation: Generation, *rows: int, ago_ms: int = 50_000) -> UserRecord:
-    """Return a user who got a list some time ago."""
+    """Return a user with a list of some time ago."""
     return UserRecord(
         plays=3,
         last_played_s=500,
@@ -111,7 +111,7 @@ def test_a_list_that_holds_what_nobody_gets_any_more_is_a_change(generation: Gen
 
 
 def test_a_hidden_item_is_a_change_however_far_down_it_stands(generation: Generation) -> None:
-    """Of its own user's list alone: whoever hides an item does not want to see it once more."""
+    """Of its own user's list alone: a listener does not want to see a hidden item once more."""
     user, lists = listed(generation, 1, 2, 3, 4), lists_of([[1, 2, 3, 9]], generation)
 
     assert "changed" == decided(replace(user, hidden=[int(generation.item_keys[4])]), lists, generation)
@@ -175,7 +175,7 @@ def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) ->
 
 
 def test_who_is_nobody_has_no_list(generation: Generation) -> None:
-    """Nothing goes out, and what the record held of one is removed; its marker tells since when."""
+    """Nothing is published, and the record's note of a list is removed; its marker has the time."""
     nobody = replace(listed(generation, 1, 2), plays=0, listed_at_s=0, owed=True)
     records = records_of(nobody)
 

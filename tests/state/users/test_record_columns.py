@@ -11,7 +11,7 @@ RECORD = UserRecord(applied_offset=7, plays=3, play_ids=[1], listed=[5], hidden=
 
 
 def test_columns_begin_at_even_places() -> None:
-    """Numbers of eight bytes are read where they are aligned, whatever stands before them."""
+    """Numbers of eight bytes are read at aligned offsets, after columns of any length."""
     words = np.frombuffer(RECORD.encode(), np.uint32)
 
     columns, places, parts = cut(words, np.array([0, len(words)]), np.zeros((1, 2), np.float32))
