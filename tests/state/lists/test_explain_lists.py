@@ -45,10 +45,10 @@ def test_a_repeated_item_is_one_reason(tmp_path: Path) -> None:
     generation = make_generation(tmp_path)
     lists = build_lists(unpacked(listener(3, 14, 3, 3)), generation, settings_with(list_n=10, popular_blend=0))
 
-    found = explain_lists(lists, np.array([True]), generation, Extent(10, 4))
+    because = explain_lists(lists, np.array([True]), generation, Extent(10, 4))
 
-    assert {(2,)} == {(len(set(rows[rows >= 0])),) for rows in found.rows[0]}
-    assert [2] * 10 == (found.rows[0] >= 0).sum(axis=1).tolist()
+    assert {(2,)} == {(len(set(rows[rows >= 0])),) for rows in because.rows[0]}
+    assert [2] * 10 == (because.rows[0] >= 0).sum(axis=1).tolist()
 
 
 def test_only_the_first_items_are_explained(tmp_path: Path) -> None:
