@@ -1,7 +1,9 @@
 """Times from a play to its list: a load of plays at a pace, and a stopwatch that follows the lists.
 
 One process produces every play by itself and consumes every list, on the same machine as the worker and the broker; a
-play counts as answered by the first list of its listener that reflects its offset.
+play counts as answered by the first list of its listener that reflects its offset. A list that a play did not change
+is not published: the next play's list then reflects both. Such a play is counted apart, since its time is the pause
+between two plays of a listener.
 """
 
 import asyncio
@@ -21,6 +23,8 @@ from streams.settings import Settings
 from streams.topics.topics import topic_names
 
 ANSWER_S = 5.0
+GROUP_S = 1.0
+"""Longest time between two plays of a listener whose one list may be that of both: a slower worker is seen as slow."""
 
 
 class Reflects(msgspec.Struct):
@@ -43,6 +47,7 @@ class Stopwatch:
 
     Attributes:
         taken_ms: From sending a play to having its list, in milliseconds.
+        n_unchanged: Plays that did not change their list.
         timed: Whether plays that are sent now are timed.
     """
 
@@ -50,6 +55,7 @@ class Stopwatch:
         """Follow the lists of a playfold."""
         self.settings = settings
         self.taken_ms: list[float] = []
+        self.n_unchanged = 0
         self.timed = False
         self._waiting: dict[str, deque[tuple[int, float]]] = {}
         self._answers: dict[str, deque[tuple[int, float]]] = {}
@@ -61,7 +67,7 @@ class Stopwatch:
 
     def begin(self) -> None:
         """Forget all times and all plays without a new list; time the plays that are sent from now on."""
-        self.taken_ms, self.timed = [], True
+        self.taken_ms, self.n_unchanged, self.timed = [], 0, True
         self._waiting.clear()
 
     @asynccontextmanager
@@ -127,8 +133,12 @@ class Stopwatch:
     def _answered(self, user: str, offset: int, when: float) -> None:
         """Note a list."""
         waiting = self._waiting.get(user, deque())
-        while waiting and waiting[0][0] <= offset:
-            self.taken_ms.append(1000 * (when - waiting.popleft()[1]))
+        answered = [waiting.popleft() for _ in range(sum(place <= offset for place, _ in waiting))]
+        for _, at in answered:
+            if answered[-1][1] - at > GROUP_S:
+                self.n_unchanged += 1
+            else:
+                self.taken_ms.append(1000 * (when - at))
         self._answers.setdefault(user, deque(maxlen=8)).append((offset, when))
 
     async def all_answered(self) -> None:
