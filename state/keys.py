@@ -47,6 +47,15 @@ def item_name_key(key: int) -> bytes:
     return ITEM_NAME_PREFIX + key.to_bytes(8, "big")
 
 
+def key_of_item_name(name_key: bytes) -> int:
+    """Return the key of the item whose name stands under a changelog key.
+
+    >>> key_of_item_name(item_name_key(7))
+    7
+    """
+    return int.from_bytes(name_key[len(ITEM_NAME_PREFIX) :], "big")
+
+
 def is_item_name(key: bytes) -> bool:
     """Return whether a changelog key is that of an item's name."""
     return key[:1] == ITEM_NAME_PREFIX and key not in TOPIC_KEYS

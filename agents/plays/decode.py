@@ -42,6 +42,7 @@ from streams.settings import Settings
 from streams.signal_weight import SignalWeights
 
 Offsets = NDArray[np.int64]
+_NO_HINTS = Counter[str]()
 
 
 class Group(NamedTuple):
@@ -124,7 +125,7 @@ def _arrivals(slices: Sequence[Slice], partitions: Collection["_PartitionEvents"
         sum(len(events.rejects) for events in partitions),
         sum(events.n_misplaced for events in partitions),
         sum(events.n_ahead for events in partitions),
-        Counter(rules.odd_hints),
+        Counter(rules.odd_hints) if rules.odd_hints else _NO_HINTS,
     )
 
 

@@ -15,7 +15,7 @@ from model.ragged import RaggedKeys, RaggedMarks
 from state.users.event_columns import COPY, Action, EventColumns
 from state.users.hidden_and_shown import count_shows, hide
 from state.users.record import HEADER, PAUSED
-from state.users.record_batch import UserRecords
+from state.users.record_batch import Shown, UserRecords
 from streams.settings import Settings
 
 _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN, _NOTHING = (
@@ -24,6 +24,8 @@ _PLAY, _SIGNAL, _PAUSE, _RESUME, _SHOWN, _NOTHING = (
 OUTCOMES = ("learnt", "wished", "redelivered", "retried", "paused", "capped", "trimmed", "ignored")
 """The outcomes of an event, by number. A trimmed event is learnt, up to the largest weight of an item."""
 LEARNT, _WISHED, _REDELIVERED, _RETRIED, _PAUSED, _CAPPED, TRIMMED, _IGNORED = range(len(OUTCOMES))
+_OF_LISTS = sum(1 << action for action in (Action.HIDE, Action.UNHIDE, Action.SHOWN))
+"""Bits of the actions that change hidden and shown items; a signal removes shown ones."""
 _STORED = [Action.PLAY, Action.SIGNAL, Action.HIDE, Action.SHOWN, Action.PAUSE]
 """Actions after which something of a user is stored."""
 Packed = NDArray[np.uint32]  # a day since 1970 << 16 | its signals
@@ -63,7 +65,7 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
     events = without_idle_copies(events, records)
     header = records.header.view(np.uint8).copy().view(HEADER)  # bytes are copied faster than fields
     limits = settings.users.play_ids_max, settings.signals.per_day_max, settings.users.days_max
-    outcomes, repeated, fresh_starts, fresh, ids, days = _admit(
+    outcomes, repeated, fresh_starts, fresh, applied_kinds, ids, days = _admit(
         header,
         as_own_array(events.starts, np.int64),
         as_own_array(events.offsets, np.int64),
@@ -76,19 +78,35 @@ def learn(records: UserRecords, events: EventColumns, settings: Settings, half_l
         as_own_array(records.days.marks, np.uint32),
         *limits,
     )
-    applied = outcomes <= _WISHED
-    columns = events.starts, events.item_keys, events.actions, events.weights
-    cooldown = settings.users.cooldown_shows, settings.users.cooldown_plays
-    shown = count_shows(records.shown, header["plays"], columns, applied, settings.users.shown_max, cooldown)
-    learnt = (column[fresh] for column in (events.item_keys, events.weights, events.at_s, events.actions == _PLAY))
+    shown, hidden = _shown_and_hidden(records, header, events, outcomes, applied_kinds, settings)
+    learnt = events.item_keys, events.weights, events.at_s, events.actions == _PLAY
+    if len(fresh) < len(events.offsets):
+        learnt = tuple(column[fresh] for column in learnt)
     histories, header["plays"] = add_plays(
         records.histories, header["plays"], Plays(fresh_starts, *learnt), settings.users.history_max
     )
     _mark_trimmed(outcomes, events, histories, half_lives, settings.signals.item_weight_max)
-    hidden = hide(records.hidden, columns, applied, settings.users.hidden_max)
     stored = RaggedKeys(*ids), hidden, shown, records.listed, RaggedMarks(*days)
     after = UserRecords(header, histories, *stored, records.vectors)
     return Learnt(after, repeated, outcomes)
+
+
+def _shown_and_hidden(
+    records: UserRecords,
+    header: Header,
+    events: EventColumns,
+    outcomes: Codes,
+    applied_kinds: int,
+    settings: Settings,
+) -> tuple[Shown, RaggedKeys]:
+    """Return the shown and the hidden items after the events, of which some kinds of actions took effect."""
+    shown, hidden, users = records.shown, records.hidden, settings.users
+    if not applied_kinds & _OF_LISTS and not len(shown.item_keys):
+        return shown, hidden
+    columns = events.starts, events.item_keys, events.actions, events.weights
+    applied, cooldown = outcomes <= _WISHED, (users.cooldown_shows, users.cooldown_plays)
+    shown = count_shows(shown, header["plays"], columns, applied, users.shown_max, cooldown)
+    return shown, hide(hidden, columns, applied, users.hidden_max)
 
 
 def without_idle_copies(events: EventColumns, records: UserRecords) -> EventColumns:
@@ -238,12 +256,13 @@ def _admit(
     ids_max: int,
     day_max: int,
     days_max: int,
-) -> tuple[Codes, Flags, Starts, Starts, tuple[Starts, Keys], tuple[Starts, Packed]]:
-    """Return the outcome of every event, the users with a redelivered one, the learnt events, new ids and other days.
+) -> tuple[Codes, Flags, Starts, Starts, int, tuple[Starts, Keys], tuple[Starts, Packed]]:
+    """Return the outcome of every event, the users with a redelivered one, and the learnt events.
 
-    The headers are updated in place, except for their plays.
+    Behind them are the actions that took effect, a bit for each, the new ids and the other days. The headers are
+    updated in place, except for their plays.
     """
-    n, n_fresh = len(starts) - 1, 0
+    n, n_fresh, applied_kinds = len(starts) - 1, 0, 0
     outcomes, repeated = np.empty(len(offsets), np.uint8), np.zeros(n, np.bool_)
     fresh_starts, fresh = np.zeros(n + 1, np.int64), np.empty(len(offsets), np.int64)
     id_starts, ids = np.zeros(n + 1, np.int64), np.empty(len(stored_ids) + len(new_ids), np.uint64)
@@ -266,6 +285,8 @@ def _admit(
             header[u]["flags"] = _pause(header[u]["flags"], actions[i])
             known = _is_known(ids, head, tail, new_ids[i])
             outcomes[i] = _outcome(actions[i], header[u]["flags"], known)
+            if outcomes[i] <= _WISHED:
+                applied_kinds |= 1 << actions[i]
             if outcomes[i] != LEARNT:
                 continue
             if not _counts_in_its_day(header, u, at_s[i] // DAY_S, days, day_bounds, day_max, days_max):
@@ -282,4 +303,4 @@ def _admit(
         id_starts[u + 1] = _move(ids, head, tail, id_starts[u])
         day_starts[u + 1] = _move(days, day_bounds[0], day_bounds[1], day_starts[u])
     ids, days = ids[: id_starts[n]], days[: day_starts[n]]
-    return outcomes, repeated, fresh_starts, fresh[:n_fresh], (id_starts, ids), (day_starts, days)
+    return outcomes, repeated, fresh_starts, fresh[:n_fresh], applied_kinds, (id_starts, ids), (day_starts, days)

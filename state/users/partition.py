@@ -9,7 +9,16 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import rocksdict
 
-from state.keys import EPOCH_KEY, ITEM_NAME_PREFIX, LISTS_KEY, TOPIC_KEYS, is_item_name, is_user, item_name_key
+from state.keys import (
+    EPOCH_KEY,
+    ITEM_NAME_PREFIX,
+    LISTS_KEY,
+    TOPIC_KEYS,
+    is_item_name,
+    is_user,
+    item_name_key,
+    key_of_item_name,
+)
 from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
 from state.users.lists_topic import ListsTopic, read_lists_topic
@@ -93,7 +102,7 @@ class PartitionState:
         self.has_owed = any(True for _ in self._marked(OWED_PREFIX))
         self._swept = int.from_bytes(self._db.get(SWEPT_KEY) or b"", "little")
         self._sweeping = 0
-        self._named: set[bytes] = set()
+        self._named = set[int]()
         self._named_max = named_max
 
     def close(self) -> None:
@@ -116,7 +125,7 @@ class PartitionState:
         for key, value in writes:
             self._put(batch, key, value)
             if is_item_name(key):
-                self._remember_name(key)
+                self._remember_name(key_of_item_name(key))
             elif key in TOPIC_KEYS:
                 self._take_topic(key, value)
         self._write(batch, place)
@@ -207,19 +216,19 @@ class PartitionState:
 
     def unnamed(self, item_keys: Iterable[int]) -> list[int]:
         """Return the items whose name this partition does not contain yet."""
-        doubtful = {name: key for key in item_keys if (name := item_name_key(key)) not in self._named}
+        doubtful = [key for key in item_keys if key not in self._named]
         unknown = []
-        for name, stored in zip(doubtful, self.read(list(doubtful)) if doubtful else [], strict=True):
+        for key, stored in zip(doubtful, self.read([*map(item_name_key, doubtful)]) if doubtful else [], strict=True):
             if stored is None:
-                unknown.append(doubtful[name])
+                unknown.append(key)
             else:
-                self._remember_name(name)
+                self._remember_name(key)
         return unknown
 
-    def _remember_name(self, name: bytes) -> None:
+    def _remember_name(self, key: int) -> None:
         if len(self._named) >= self._named_max:
             self._named.clear()
-        self._named.add(name)
+        self._named.add(key)
 
     def outranked(self, n: int) -> list[bytes]:
         """Return at most `n` users whose winning record has to be written to the changelog again."""
