@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Counts, Floats, Keys, Rows, Starts, as_kernel_array, lengths_of
+from model.arrays import Counts, Floats, Keys, Rows, Starts, as_kernel_array
 from model.decay import HalfLives
 from model.history import Histories
 from model.previous_signals import NO_ENTRY, PreviousSignals, is_against, previous_signals
@@ -100,17 +100,6 @@ def item_weights_plain(histories: Histories, half_lives: HalfLives, weight_max: 
     types = np.uint64, np.float32, np.uint32, np.uint32
     columns = [np.array([item[c] for item in items], kind) for c, kind in enumerate(types)]
     return ItemWeights(np.array(starts, np.int64), *columns)
-
-
-def item_counts(histories: Histories) -> Starts:
-    """Return how many items each history has, shape (n,); an item with signals for and against it counts twice.
-
-    >>> item_counts(Histories(np.array([0, 3]), np.array([7, 8, 7], np.uint64), *[np.ones(3, np.float32)] * 3)).tolist()
-    [2]
-    """
-    starts = as_kernel_array(histories.starts, np.int64)
-    columns = as_kernel_array(histories.item_keys, np.uint64), as_kernel_array(histories.values, np.float32)
-    return lengths_of(previous_signals(starts, *columns).item_starts)
 
 
 def signal_counts(histories: Histories) -> Counts:

@@ -38,4 +38,4 @@ def warm_up() -> None:
     flags = np.ones(1, np.bool_)
     known = RaggedKeys(starts, keys)
     signals_of = GroupSignals(starts, keys, times, flags, flags)
-    live_ranks(signals_of, known, known, known, RaggedMarks(starts, times), place_table(keys))
+    live_ranks(signals_of, histories, known, known, RaggedMarks(starts, times), place_table(keys))

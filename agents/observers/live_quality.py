@@ -7,7 +7,6 @@ from agents.observers.quality_window import ENTRY, OLDER, QualityWindow, add_to_
 from model.arrays import Codes, Doubles, Flags, Keys, Rows
 from model.evaluation.live_ranks import DEPTH, GroupSignals, PlaceTable, ScoredPlays, live_ranks, place_table
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
-from model.item_weights import item_counts
 from model.ragged import RaggedKeys
 from model.repeat_rule import known_excluded
 from state.catalog.item_catalog import ItemCatalog
@@ -15,7 +14,7 @@ from state.generations.generation import Generation
 from state.keys import MARK
 from state.lists.context import ListContext
 from state.lists.popularity import Popularity
-from state.lists.user_exclusions import only_skipped, unwanted
+from state.lists.user_exclusions import unwanted
 from state.users.event_columns import Action, EventColumns
 from state.users.learn import OUTCOMES
 from state.users.record_batch import UserRecords
@@ -100,7 +99,7 @@ class LiveQuality:
             return
         users, entries = ranks.users, np.zeros(len(ranks.places), ENTRY)
         entries["own"], entries["popular"] = ranks.own, ranks.popular
-        entries["history"] = history_kinds(item_counts(before.histories)[users])
+        entries["history"] = history_kinds(ranks.n_items)
         entries["fresh"] = _fresh(events.item_keys[ranks.places], generation)
         entries["generation"] = before.header["generation_key"][users]
         self.window.add(entries)
@@ -131,16 +130,16 @@ def _ranks(
     plays: Flags = learnt & (events.actions == _PLAY) & (events.weights > 0)
     marks = (events.item_keys & np.uint64(MARK)).astype(np.uint32)
     known = learnt & (events.actions <= _SIGNAL)
-    history = excluded = RaggedKeys(records.histories.starts, records.histories.item_keys)
-    if settings.lists.known_items == "include" or settings.lists.repeat_after_plays:
-        lists = settings.lists
-        excluded = history.select(known_excluded(records.ages_in_plays, lists.known_items, lists.repeat_after_plays))
+    histories, lists = records.histories, settings.lists
+    excluded = RaggedKeys(histories.starts, histories.item_keys)
+    if lists.known_items == "include" or lists.repeat_after_plays:
+        excluded = excluded.select(known_excluded(records.ages_in_plays, lists.known_items, lists.repeat_after_plays))
     hidden, cooled = unwanted(records, settings.users)
     return live_ranks(
         GroupSignals(events.starts, events.item_keys, marks, known, plays),
-        history,
+        histories,
         excluded,
-        hidden.join(cooled).join(only_skipped(records)),
+        hidden.join(cooled),
         records.listed,
         popular,
     )

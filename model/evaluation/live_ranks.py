@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Codes, Counts, Flags, Keys, Rows, Starts, as_kernel_array, as_own_array
+from model.arrays import Codes, Counts, Flags, Floats, Keys, Rows, Starts, as_kernel_array, as_own_array
 from model.evaluation.rank_metrics import MISS
+from model.history import Histories
+from model.previous_signals import is_against, previous_signals
 from model.ragged import RaggedKeys, RaggedMarks
 
 DEPTH = 50
@@ -37,6 +39,7 @@ class ScoredPlays(NamedTuple):
     users: Starts  # (s,), whose they are
     own: Starts  # (s,), 1-based ranks in the listener's own list, `MISS` beyond `DEPTH`
     popular: Starts  # (s,), the same in the popular list
+    n_items: Starts  # (s,), items of the listener's history, those with signals for and against them counted twice
 
 
 class PlaceTable(NamedTuple):
@@ -50,7 +53,7 @@ class PlaceTable(NamedTuple):
 
 def live_ranks(
     signals: GroupSignals,
-    history: RaggedKeys,
+    histories: Histories,
     known_excluded: RaggedKeys,
     other_excluded: RaggedKeys,
     listed: RaggedMarks,
@@ -60,9 +63,10 @@ def live_ranks(
 
     Args:
         signals: The signals of the group.
-        history: The items that users knew before.
-        known_excluded: Those of them that are in none of their lists.
-        other_excluded: Other items that are in none of their lists.
+        histories: The histories of before: a listener knows their items, and has none of those in a list that they
+            have only spoken against.
+        known_excluded: Other items of the histories that are in none of their lists.
+        other_excluded: Further items that are in none of their lists.
         listed: The lists that they had, best first.
         popular: The most popular items.
     """
@@ -73,8 +77,9 @@ def live_ranks(
             as_own_array(signals.marks, np.uint32),
             as_own_array(signals.learnt, np.bool_),
             as_own_array(signals.plays, np.bool_),
-            as_own_array(history.starts, np.int64),
-            as_own_array(history.keys, np.uint64),
+            as_own_array(histories.starts, np.int64),
+            as_own_array(histories.item_keys, np.uint64),
+            as_own_array(histories.values, np.float32),
             as_own_array(known_excluded.starts, np.int64),
             as_own_array(known_excluded.keys, np.uint64),
             as_own_array(other_excluded.starts, np.int64),
@@ -129,6 +134,15 @@ def _holds(keys: Keys, key: int) -> bool:
 
 
 @njit
+def _learnt_before(item_keys: Keys, learnt: Flags, first: int, place: int) -> bool:
+    """Tell whether an earlier signal of the group has taught its item: an item is new once."""
+    again = False
+    for j in range(first, place):
+        again |= learnt[j] and item_keys[j] == item_keys[place]
+    return again
+
+
+@njit
 def _rank_listed(listed: Counts, mark: int) -> int:
     for i in range(min(len(listed), DEPTH)):
         if listed[i] == mark:
@@ -161,6 +175,25 @@ def _mark(unlisted: Keys, keys: Keys, places: Rows, out: Codes, marked: Rows, n_
     return n_marked
 
 
+@njit
+def _mark_skipped(
+    known: Keys, signals: Floats, keys: Keys, places: Rows, out: Codes, marked: Rows, n_marked: int
+) -> int:
+    """Mark the popular items that a history only speaks against, and list them; return the number of marked ones."""
+    for i in range(len(known)):
+        place = _place(keys, places, known[i]) if is_against(signals[i]) else -1
+        if place < 0 or out[place] != 0:
+            continue
+        is_liked = False
+        for j in range(len(known)):
+            is_liked |= known[j] == known[i] and not is_against(signals[j])
+        if not is_liked:
+            out[place] = 1
+            marked[n_marked] = place
+            n_marked += 1
+    return n_marked
+
+
 @njit(nogil=True, cache=True)
 def _rank(
     starts: Starts,
@@ -170,6 +203,7 @@ def _rank(
     plays: Flags,
     history_starts: Starts,
     history: Keys,
+    values: Floats,
     excluded_starts: Starts,
     excluded: Keys,
     other_starts: Starts,
@@ -179,22 +213,20 @@ def _rank(
     keys: Keys,
     places: Rows,
     n_popular: int,
-) -> tuple[Starts, Starts, Starts, Starts]:
-    """Return the places of scored plays, their users, and their ranks in either list."""
+) -> tuple[Starts, Starts, Starts, Starts, Starts]:
+    """Return the places of scored plays, their users, their ranks in either list, and the items of the users."""
     own, popular = np.full(len(item_keys), _UNSCORED, np.int64), np.empty(len(item_keys), np.int64)
     scored, users, n_scored = np.empty(len(item_keys), np.int64), np.empty(len(item_keys), np.int64), 0
+    n_items = np.empty(len(item_keys), np.int64)
     out, marked = np.zeros(n_popular, np.uint8), np.empty(n_popular, np.int32)
     for u in range(len(starts) - 1):
         mine = listed[listed_starts[u] : listed_starts[u + 1]]
         known = history[history_starts[u] : history_starts[u + 1]]
-        n_popular_scored = 0
+        signals = values[history_starts[u] : history_starts[u + 1]]
+        n_popular_scored, n_before = 0, n_scored
         for i in range(starts[u], starts[u + 1]):
-            if len(mine) == 0 or not plays[i] or _holds(known, item_keys[i]):
-                continue
-            again = False  # an item is new once
-            for j in range(starts[u], i):
-                again = again or (learnt[j] and item_keys[j] == item_keys[i])
-            if again:
+            is_known = len(mine) == 0 or not plays[i] or _holds(known, item_keys[i])
+            if is_known or _learnt_before(item_keys, learnt, starts[u], i):
                 continue
             own[i] = _rank_listed(mine, marks[i])
             popular[i] = _place(keys, places, item_keys[i])
@@ -205,6 +237,7 @@ def _rank(
             n_marked = _mark(unlisted, keys, places, out, marked, n_marked)
             unlisted = other[other_starts[u] : other_starts[u + 1]]
             n_marked = _mark(unlisted, keys, places, out, marked, n_marked)
+            n_marked = _mark_skipped(known, signals, keys, places, out, marked, n_marked)
         for i in range(starts[u], starts[u + 1]):
             if own[i] != _UNSCORED:
                 scored[n_scored], users[n_scored], own[n_scored] = i, u, own[i]
@@ -212,4 +245,6 @@ def _rank(
                 n_scored += 1
         for i in range(n_marked):
             out[marked[i]] = 0
-    return scored[:n_scored], users[:n_scored], own[:n_scored], popular[:n_scored]
+        if n_scored > n_before:
+            n_items[n_before:n_scored] = previous_signals(np.array([0, len(known)]), known, signals).item_starts[1]
+    return scored[:n_scored], users[:n_scored], own[:n_scored], popular[:n_scored], n_items[:n_scored]

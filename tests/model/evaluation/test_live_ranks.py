@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from model.evaluation import live_ranks as live_quality
 from model.evaluation.live_ranks import DEPTH, GroupSignals, ScoredPlays, live_ranks, place_table
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, history_kinds
+from model.history import Histories
 from model.ragged import RaggedKeys, RaggedMarks
 from model.warm_up import warm_up
 
@@ -40,6 +41,13 @@ def ragged(parts: Sequence[Sequence[int]], kind: type = np.uint64) -> tuple[np.n
     return np.cumsum([0, *map(len, parts)]), np.array([value for part in parts for value in part], kind)
 
 
+def histories_of(parts: Sequence[Sequence[int]]) -> Histories:
+    """Return histories of one play of each item."""
+    starts, keys = ragged(parts)
+    times = np.ones(len(keys), np.uint32)
+    return Histories(starts, keys, np.ones(len(keys), np.float32), times, times)
+
+
 def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> ScoredPlays:
     """Rank by the kernel."""
     came = [signal for listener in listeners for signal in listener.came]
@@ -49,7 +57,7 @@ def ranked(listeners: Sequence[Listener], popular: Sequence[int]) -> ScoredPlays
     marks = [[item & MARK for item in listener.listed] for listener in listeners]
     return live_ranks(
         GroupSignals(starts, keys, (keys & np.uint64(MARK)).astype(np.uint32), learnt, plays),
-        RaggedKeys(*ragged([listener.history for listener in listeners])),
+        histories_of([listener.history for listener in listeners]),
         RaggedKeys(*ragged([[item for item in who.history if item not in who.listable] for who in listeners])),
         RaggedKeys(*ragged([listener.left_out for listener in listeners])),
         RaggedMarks(*ragged(marks, np.uint32)),
@@ -185,6 +193,24 @@ def test_a_warm_worker_compiles_nothing_more() -> None:
     keys = np.frombuffer(np.arange(8, dtype=np.uint64).tobytes(), np.uint64)[::2]
     starts, marks, flags = np.arange(5), np.arange(4, dtype=np.uint32), np.ones(8, np.bool_)[::2]
     same, listed = RaggedKeys(starts, keys), RaggedMarks(starts, marks)
-    live_ranks(GroupSignals(starts, keys, marks, flags, flags), same, same, same, listed, place_table(keys))
+    histories = Histories(starts, keys, np.ones(4, np.float32), marks, marks)
+    live_ranks(GroupSignals(starts, keys, marks, flags, flags), histories, same, same, listed, place_table(keys))
 
     assert compiled == [len(kernel.signatures) for kernel in kernels]
+
+
+def test_an_item_that_was_only_skipped_is_in_no_popular_list() -> None:
+    """One that was liked as well is; and each sign of an item counts as an item of the history."""
+    starts, marks, flags = np.array([0, 1]), np.array([1], np.uint32), np.ones(1, np.bool_)
+    keys, nothing = np.array([30], np.uint64), RaggedKeys(np.zeros(2, np.int64), np.zeros(0, np.uint64))
+    signals = GroupSignals(starts, keys, marks, flags, flags)
+    times = np.ones(3, np.uint32)
+    skipped_and_liked = Histories(
+        np.array([0, 3]), np.array([10, 20, 20], np.uint64), np.array([-1, -1, 1], np.float32), times, times
+    )
+    listed, popular = RaggedMarks(starts, marks), place_table(np.array([10, 20, 30], np.uint64))
+
+    ranks = live_ranks(signals, skipped_and_liked, nothing, nothing, listed, popular)
+
+    assert [2] == ranks.popular.tolist()
+    assert [3] == ranks.n_items.tolist()
