@@ -10,7 +10,7 @@ from contextlib import suppress
 from agents.background.debounce import Debouncer
 from agents.background.publish_popular import PopularPublisher
 from agents.background.sweep import Sweeper
-from agents.observers.ordered import make_observers
+from agents.observers.ordered import Observers, make_observers
 from agents.plays.commit import Committer
 from agents.plays.group_work import make_group_work
 from agents.plays.pipeline import CommitPipeline
@@ -66,14 +66,11 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)
         self._guard = TopicGuard(self._store, self._outbox, settings, self._app.fetched_id)
+        kafka, again = settings.kafka, self._guard.publish_again
         self._announcements = Broadcast(
-            settings.kafka,
-            names.generations,
-            self._on_announcement,
-            settings.kafka.timeout_s,
-            on_remade=self._guard.publish_again,
+            kafka, names.generations, self._on_announcement, kafka.timeout_s, on_remade=again
         )
-        self._items = Broadcast(settings.kafka, names.catalog, self._catalog.on_record, settings.kafka.timeout_s)
+        self._items = Broadcast(kafka, names.catalog, self._catalog.on_record, kafka.timeout_s)
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         ranker, popularity = Ranker(settings.ranking, self._catalog), LivePopularity(settings.popularity)
@@ -88,14 +85,7 @@ class Worker:
             self._store, popularity, self._outbox, self._thread, settings, self._catalog, self._guard.present_ids
         )
         self._serving.observers = [self._catalog, ranker, *observers, self._publisher]
-        parts = ReportedParts(
-            self._serving,
-            self._store,
-            observers,
-            self._pipeline.latencies,
-            lambda: self._guard.lost,
-            self._sweeper.republisher.progress,
-        )
+        parts = self._reported_parts(observers)
         self._pulses = Pulses(parts, settings, catalog=self._items)
         metrics = WorkerMetrics(parts, ranker, self._pulses, DiskMetrics(settings.application.data_path), self._app)
         self._metrics = MetricsServer(metrics, settings.telemetry.metrics_port, settings.telemetry.metrics_host)
@@ -103,6 +93,11 @@ class Worker:
         self._app.agent(plays, name="fold")(self._pipeline.fold_plays)
         self._stop = asyncio.Event()
         self._starting: asyncio.Task[None] | None = None
+
+    def _reported_parts(self, observers: Observers) -> ReportedParts:
+        """Return the parts that metrics and pulse report on."""
+        lost, republishing = lambda: self._guard.lost, self._sweeper.republisher.progress
+        return ReportedParts(self._serving, self._store, observers, self._pipeline.latencies, lost, republishing)
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT.

@@ -18,10 +18,10 @@ from cli.commands.replay_result import (
     progress_bar,
 )
 from jobs.histories.known_plays import KnownPlays, await_workers, known_plays
+from streams.files.errors import PlaysFileError
 from streams.files.formats.rows import ItemNames, NoPlay
 from streams.files.import_sender import Descriptions, ImportRecords, ImportSender, item_hash
 from streams.files.import_source import ImportSource, size_of
-from streams.files.play_columns import PlaysFileError
 from streams.files.row_types import RowTypes
 from streams.files.set_aside import SetAside
 from streams.files.sorted_plays import USERS_MAX, SortedPlays

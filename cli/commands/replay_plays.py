@@ -18,10 +18,12 @@ from cli.commands.replay_result import (
     progress_bar,
 )
 from streams.connection.rights import MissingRightError
+from streams.files.errors import PlaysFileError
 from streams.files.formats.rows import PRIVATE, ImportedPlay
-from streams.files.play_columns import LEFT_OUT, LENGTHS, PlaysFileError, PlaysPiece
+from streams.files.play_columns import LENGTHS
 from streams.files.play_order import is_in_order
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from streams.files.replay import Pace, Sender, limit_pieces, replay
 from streams.files.row_types import RowTypes
 from streams.files.set_aside import HeldRows, SetAside

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import Sent
 from streams.files.set_aside import SetAside
 from streams.messages.outcomes import LEARNED

@@ -8,7 +8,7 @@ import msgspec
 
 from cli.demo.scores import HitRates, Latencies, Place
 from streams.fetch.followed_partitions import FollowedPartitions
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import Sender, Sent
 from streams.messages.records import Recommendations
 from streams.outbox import Outbox

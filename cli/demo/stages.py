@@ -17,7 +17,7 @@ from cli.demo.view import Summary, show_live, summarize, tell_line
 from cli.processes import GatewayProcess, ProcessError, Service, WorkerProcess, run_command, stop_all
 from jobs.evaluation.movielens import Ml100k
 from streams.files.catalog_file import send_items
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import Pace, Sender, replay
 from streams.kafka.broker import Broker
 from streams.messages.records import CatalogItem

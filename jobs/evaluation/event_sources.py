@@ -12,8 +12,9 @@ from model.arrays import Flags, Floats, Keys
 from model.evaluation.event_log import Events, events_of
 from state.keys import item_key
 from streams.event_time import counted_at_ms
-from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
+from streams.files.errors import PlaysFileError
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from streams.settings.users import SignalSettings
 from streams.signal_weight import NOTHING, PLAY, SignalWeights, Worth
 

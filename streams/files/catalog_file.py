@@ -9,8 +9,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streams.files.column_rules import ColumnRule, read_column
 from streams.files.conversions import check_range, to_epoch_ms, to_ids, without_empty
-from streams.files.play_columns import ColumnRule, read_column
 from streams.files.play_tables import LIST_SEPARATOR, FileColumns
 from streams.files.plays_file import tables_of
 from streams.messages.records import CatalogItem

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.files.unpacked import (
     BUFFER_BYTES,
     DEPTH_MAX,

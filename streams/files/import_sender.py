@@ -6,7 +6,7 @@ import xxhash
 
 from streams.files.catalog_file import by_partition
 from streams.files.formats.rows import ItemNames
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import RecordOf, ReplayError, Sender, Sent
 from streams.files.row_types import RowTypes
 from streams.messages.records import CatalogItem

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.files.containers import Member, members_of
+from streams.files.errors import PlaysFileError, UnusableFileError
 from streams.files.formats.head import Head
 from streams.files.formats.rows import ImportedPlay, ImportOptions, Row
 from streams.files.formats.table import FORMATS, Format, format_of
-from streams.files.play_columns import PlaysFileError, UnusableFileError
 from streams.files.times import NoTimezoneError
 from streams.files.unpacked import BUFFER_BYTES, BytesRead, DamagedFileError
 

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from streams.files.play_columns import FAULT, LINE, PlaysFileError
+from streams.files.errors import PlaysFileError
+from streams.files.play_columns import FAULT, LINE
 from streams.files.play_tables import BLOCK_BYTES, LIST_SEPARATOR, FileColumns, named_errors
 from streams.files.unpacked import open_unpacked
 from streams.files.whole_lines import WholeLines

@@ -1,4 +1,4 @@
-"""Converts and checks the columns of a file; an error names the row."""
+"""Checks the columns of a file of plays: the plays, the private ones, and the wrong rows."""
 
 import re
 from collections import Counter
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streams.files.column_rules import ColumnRule, describe_misfit, read_column, show_value
 from streams.files.conversions import (
     EARLIEST_MS,
     ID_LENGTH_MAX,
@@ -23,47 +24,13 @@ from streams.files.conversions import (
     to_play_ids,
     to_types,
 )
+from streams.files.errors import PlaysFileError
+from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from streams.files.times import LocalTimes
 from streams.messages.events import WISHES
 
-
-class PlaysFileError(ValueError):
-    """A file of plays or items cannot be read. Correct the row that the message names, or name the column."""
-
-
-class UnusableFileError(PlaysFileError):
-    """A file is of a known kind that has no plays that can be read. The message names the file to fetch instead."""
-
-
-class PlaysPiece(NamedTuple):
-    """Some plays of a file, as parallel lists."""
-
-    first_row: int
-    """Row of the first play in the file, counted from 1."""
-    user_ids: list[str]
-    item_ids: list[str]
-    played_at_ms: list[int]
-    ms_played: list[int | None]
-    duration_ms: list[int | None]
-    play_ids: list[str | None]
-    types: list[str | None]
-    """Types of the signals, None for a play."""
-
-    @property
-    def n_plays(self) -> int:
-        """Return the number of plays."""
-        return len(self.user_ids)
-
-    def part(self, start: int, stop: int) -> "PlaysPiece":
-        """Return the plays from `start` up to, not including, `stop`, counted from 0 within the piece."""
-        columns: tuple[list[Any], ...] = self[1:]
-        return PlaysPiece(self.first_row + start, *(column[start:stop] for column in columns))
-
-
 FAULT, LINE = "fault of the row", "the row as text"
 """Columns of a table with rows that could not be read: the reason, and the row; missing for the others."""
-LEFT_OUT = "\0"
-"""The type of a row that is not sent; no type of a file has this character."""
 OnBadRow = Callable[[int, str, Any], None]
 """Called with the number of a row, counted from 1, the reason and its content; None if it must not be written."""
 
@@ -94,14 +61,6 @@ class _OddRows(NamedTuple):
     """By row that is no private play, the first field whose value does not fit, or `FAULT`."""
     hidden: set[int]
     """The rows that are or may be private: none of their values is reported."""
-
-
-class ColumnRule(NamedTuple):
-    """The conversion of a column, and the predicate of its error message."""
-
-    convert: Callable[[pa.Array], pa.Array]
-    required: bool
-    mismatch: str
 
 
 _ID = f"is no id of 1 to {ID_LENGTH_MAX} printable characters"
@@ -183,8 +142,8 @@ def _first_fault(table: pa.Table, first_row: int, path: Path, odd: _OddRows) -> 
     row, field = min(odd.bad.items())
     if field == FAULT:
         return f"Row {first_row + row} of {path} is no play ({_faults(table)[row]}): correct the line."
-    shown = None if row in odd.hidden else _show(table[field][row].as_py())
-    return _misfit(path, first_row + row, field, RULES[field], shown)
+    shown = None if row in odd.hidden else show_value(table[field][row].as_py())
+    return describe_misfit(path, first_row + row, field, RULES[field], shown)
 
 
 def _odd_rows(flags: list[bool | None], types: list[str | None], bad: dict[int, str], checks: Checks) -> _OddRows:
@@ -256,60 +215,3 @@ def _n_given(table: pa.Table, field: str) -> int:
     if pa.types.is_binary(column.type) or pa.types.is_string(column.type):
         return int(pc.sum(pc.greater(pc.binary_length(column), 0)).as_py() or 0)
     return len(column) - int(column.null_count)
-
-
-def read_column(
-    table: pa.Table, field: str, rule: ColumnRule, first_row: int, path: Path, bad: dict[int, str] | None = None
-) -> list[Any]:
-    """Return the values of a column, one a row; all are None if the table has no such column.
-
-    Args:
-        table: Some rows.
-        field: The column.
-        rule: Its conversion.
-        first_row: Row of the file that the table begins with.
-        path: The file.
-        bad: Gets the number of a row within the table whose value does not fit, and the field. None: it is an error.
-
-    Raises:
-        PlaysFileError: A value does not fit the column.
-    """
-    if field not in table.column_names:
-        return [None] * len(table)
-    column = pa.concat_arrays(table[field].chunks)
-    try:
-        return _convert(column, rule).to_pylist()  # type: ignore[no-any-return]
-    except pa.ArrowException:
-        pass
-    # A row is wrong, or the rows have different formats: convert them one by one.
-    values: list[Any] = []
-    for row in range(len(column)):
-        try:
-            values += _convert(column.slice(row, 1), rule).to_pylist()
-        except pa.ArrowException:
-            if bad is not None:
-                bad.setdefault(row, field)
-                values.append(None)
-                continue
-            message = _misfit(path, first_row + row, field, rule, _show(column[row].as_py()))
-            raise PlaysFileError(message) from None
-    return values
-
-
-def _convert(column: pa.Array, rule: ColumnRule) -> pa.Array:
-    converted = rule.convert(column)
-    if rule.required and converted.null_count:
-        raise pa.ArrowInvalid
-    return converted
-
-
-def _misfit(path: Path, row: int, field: str, rule: ColumnRule, shown: str | None) -> str:
-    """Return a sentence on a value that does not fit, without the value if it must not be shown."""
-    return f"Row {row} of {path}: {field} {rule.mismatch if shown is None else f'is {shown}, which {rule.mismatch}'}."
-
-
-def _show(value: object) -> str:
-    if isinstance(value, bytes):
-        value = value.decode(errors="backslashreplace")
-    shown = "missing" if value is None else repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:80]}..."  # noqa: PLR2004 - as much as reads well

@@ -4,7 +4,9 @@ import itertools
 from collections.abc import Callable
 from typing import ClassVar
 
-from streams.files.play_columns import PlaysFileError, read_column, rules_with
+from streams.files.column_rules import read_column
+from streams.files.errors import PlaysFileError
+from streams.files.play_columns import rules_with
 from streams.files.play_tables import OPTIONS, FileColumns
 from streams.files.plays_file import PlaysFile, tables_of
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.files.unpacked import READ_ERRORS, check_regular, open_unpacked, reason_of
 from streams.files.whole_lines import WholeLines
 from streams.process.format_text import printable

@@ -7,7 +7,7 @@ from contextlib import aclosing, suppress
 from typing import NamedTuple
 
 from streams.event_time import counted_at_ms
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.row_types import RowTypes
 from streams.outbox import Item, Outbox, UnacknowledgedError, Written
 from streams.partitioning import partition_of

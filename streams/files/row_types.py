@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from streams.files.play_columns import LEFT_OUT, OnBadRow, PlaysPiece
+from streams.files.play_columns import OnBadRow
+from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from streams.messages.events import WISHES, Forget, Hide, Pause, Play, Resume, Shown, Unhide
 
 NO_REQUEST = "rows whose type is a user request"

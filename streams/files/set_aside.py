@@ -8,7 +8,7 @@ from typing import IO, Any, NamedTuple, Self
 
 import msgspec
 
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.process.format_text import encodable
 
 ROWS_MAX = 10_000

@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from streams.files.errors import PlaysFileError
 from streams.files.formats.ids import play_id_of
 from streams.files.formats.rows import ImportedPlay, ItemNames
-from streams.files.play_columns import PlaysFileError, PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 
 RUN_PLAYS = 250_000
 """Plays that are sorted in memory; more of them are sorted in runs, which are merged from the disk."""

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.process.format_text import printable
 
 BUFFER_BYTES = 1 << 18

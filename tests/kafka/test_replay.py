@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import ReplayError, Sender
 from streams.kafka.broker import Broker, free_port
 from streams.messages.events import Play, read_event

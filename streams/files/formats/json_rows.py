@@ -9,9 +9,9 @@ import ijson
 import msgspec
 from ijson.common import JSONError, ObjectBuilder
 
+from streams.files.errors import PlaysFileError
 from streams.files.formats.rows import UNREADABLE, NoPlay
 from streams.files.formats.text_rows import LINE_BYTES_MAX
-from streams.files.play_columns import PlaysFileError
 from streams.files.unpacked import DamagedFileError, reason_of
 
 OBJECT_BYTES_MAX = 4 << 20

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from streams.files.errors import PlaysFileError
 from streams.files.formats.head import Head
 from streams.files.formats.ids import item_id_of
 from streams.files.formats.json_rows import objects_of
@@ -19,7 +20,6 @@ from streams.files.formats.rows import (
     checked,
     text_of,
 )
-from streams.files.play_columns import PlaysFileError
 from streams.files.times import number_ms
 
 NOW_PLAYING = "rows of a track that is playing now"

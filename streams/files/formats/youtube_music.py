@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from streams.files.errors import UnusableFileError
 from streams.files.formats.head import Head
 from streams.files.formats.json_rows import rows_of
 from streams.files.formats.rows import (
@@ -20,7 +21,6 @@ from streams.files.formats.rows import (
     each,
     text_of,
 )
-from streams.files.play_columns import UnusableFileError
 from streams.files.times import UTC_TIMES, moment_ms
 
 HEADER = "YouTube Music"

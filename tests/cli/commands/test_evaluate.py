@@ -10,7 +10,7 @@ from cli.commands.evaluate import app
 from jobs.evaluation.baselines import STATIC
 from jobs.evaluation.movielens import Ml100k
 from model.evaluation.rank_metrics import QualityError
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.settings import Settings
 from tests.cli.plays_of_tastes import COLUMNS, Command
 from tests.support.tastes import N_EVENTS

@@ -13,8 +13,8 @@ from cli.commands import replay_plays
 from cli.commands.replay_plays import PlaysRun, ReplayOptions, send_with
 from cli.commands.replay_result import Count
 from streams.connection.rights import MissingRightError
-from streams.files.play_columns import LEFT_OUT, PlaysPiece
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from streams.files.replay import Pace, Sender, Sent
 from streams.files.times import LocalTimes
 from streams.outbox import Written

@@ -8,7 +8,7 @@ import pytest
 
 from cli.commands.tune import app
 from jobs.tuning.results import BEST, SCORED, TuningError, read_best
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
 from tests.cli.plays_of_tastes import COLUMNS, Command, read_by_commands

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cli.demo.live import LiveFigures
 from cli.demo.view import show_figures, show_spotlight, summarize, tell_line
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import Sent
 from streams.messages.records import Recommendations
 from streams.outbox import Written

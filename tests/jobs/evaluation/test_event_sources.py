@@ -11,7 +11,7 @@ from jobs.evaluation.movielens import Ml100k
 from jobs.progress import JobProgress
 from model.evaluation.event_log import Events
 from state.keys import item_key
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.files.plays_file import PlaysFile
 from streams.settings import Settings
 from tests.support.settings import settings_with

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streams.files.catalog_file import CatalogColumns, read_items
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.messages.records import CatalogItem
 
 FROM, FROM_MS = "2020-09-13T12:26:40Z", 1_600_000_000_000

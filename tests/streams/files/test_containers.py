@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from streams.files.containers import members_of
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from streams.files.unpacked import BUFFER_BYTES, BytesRead, DamagedFileError, open_unpacked
 
 TEXT = "user_id,item_id\nann,x\nbén,y\n"

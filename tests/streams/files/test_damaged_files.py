@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from streams.files.errors import PlaysFileError
 from streams.files.formats.ids import play_id_of
 from streams.files.formats.rows import ImportedPlay
 from streams.files.import_source import ImportSource, recognise
-from streams.files.play_columns import PlaysFileError, PlaysPiece
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import PlaysPiece
 from streams.files.row_types import RowTypes
 from streams.messages.events import Play, read_value
 from tests.support.imports import SAMPLES, options

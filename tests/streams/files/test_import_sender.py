@@ -6,7 +6,7 @@ import msgspec
 
 from streams.files.formats.rows import ItemNames
 from streams.files.import_sender import Descriptions, ImportRecords, ImportSender, item_hash
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.row_types import RowTypes
 from streams.messages.records import CatalogItem
 from streams.outbox import Item, Written

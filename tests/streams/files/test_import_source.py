@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from streams.files.errors import PlaysFileError
 from streams.files.formats.rows import ImportedPlay
 from streams.files.import_source import ImportSource, recognise
-from streams.files.play_columns import PlaysFileError
 from streams.files.unpacked import DamagedFileError
 from tests.support.imports import SAMPLES, options, plays_of
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.play_columns import PlaysPiece
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import PlaysPiece
 from streams.files.times import LocalTimes
 from tests.streams.files.plays_files import AT, ODD_HINTS, fault_of, write_csv
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.play_columns import LEFT_OUT, PlaysFileError, PlaysPiece
+from streams.files.errors import PlaysFileError
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from tests.streams.files.plays_files import AT, ODD_HINTS, fault_of, write_csv
 
 TIME_RULE = "in RFC 3339 with its zone or in epoch seconds or milliseconds."

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.play_columns import LEFT_OUT
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import LEFT_OUT
 from tests.streams.files.plays_files import AT, ODD_HINTS, write_csv
 
 

@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from streams.files.play_columns import LEFT_OUT, RULES, PlaysFileError
+from streams.files.errors import PlaysFileError
+from streams.files.play_columns import RULES
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
+from streams.files.plays_piece import LEFT_OUT
 from tests.streams.files.plays_files import AT, ODD_HINTS, fault_of, write_csv
 
 ODD_HINTS += ['"play_id": "a\\u0007b"', f'"play_id": "{"x" * 200}"', '"ms_played": "abc"', '"play_id": false']

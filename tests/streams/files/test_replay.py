@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.replay import Pace, Sender, Sent, limit_pieces, replay
 from streams.outbox import Item, Written
 from streams.settings import Settings

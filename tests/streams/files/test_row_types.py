@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.files.play_columns import LEFT_OUT, PlaysPiece
+from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from streams.files.row_types import RowTypes
 from streams.messages.events import WISHES, Play, read_event
 

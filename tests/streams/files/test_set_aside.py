@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.files.play_columns import PlaysPiece
+from streams.files.plays_piece import PlaysPiece
 from streams.files.set_aside import HeldRows, SetAside
 
 

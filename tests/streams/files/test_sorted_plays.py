@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from streams.files.errors import PlaysFileError
 from streams.files.formats.ids import play_id_of
 from streams.files.formats.rows import ImportedPlay, ItemNames
-from streams.files.play_columns import PlaysFileError
 from streams.files.sorted_plays import SortedPlays
 
 AT_MS = 1_600_000_000_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from tests.support.imports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "lastfm" / "page-1.json"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.files.play_columns import PlaysFileError
+from streams.files.errors import PlaysFileError
 from tests.support.imports import FIRST_MS, HARBOUR, PAPER, SAMPLES, SECOND_MS, options, plays_of, reasons_of
 
 FOLDER = SAMPLES / "lastfm-csv"

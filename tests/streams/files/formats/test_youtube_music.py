@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.files.play_columns import UnusableFileError
+from streams.files.errors import UnusableFileError
 from tests.support.imports import FIRST_MS, SAMPLES, SECOND_MS, plays_of, reasons_of
 
 SAMPLE = SAMPLES / "youtube-music" / "watch-history.json"
