@@ -52,8 +52,11 @@ class ListEncoder:
         if not len(due):
             return {}
         because = explain_lists(lists, publishing.due, generation, self._extent)
-        heads = _heads(users, records, lists, publishing, because.users)
-        best = lists.rows[due], lists.scores[due]
+        numbers = _numbers_of(users, records, lists, publishing)
+        numbers[because.users, 5] = 1
+        every = [key for keys in users.values() for key in keys]
+        heads = ListHeads([every[number].decode() for number in due.tolist()], numbers[due])
+        best = (lists.rows[due], lists.scores[due]) if len(due) < len(lists.rows) else (lists.rows, lists.scores)
         reasons = ListReasons(because.rows, because.shares, because.rest)
         written = write_lists(self._shared(context), heads, generation.json_ids, best, reasons)
         return dict(zip(due.tolist(), written, strict=True))
@@ -70,23 +73,13 @@ class ListEncoder:
         return b"," + orjson.dumps(shared)[1:-1]
 
 
-def _heads(
-    users: Mapping[int, Sequence[bytes]], records: UserRecords, lists: Lists, publishing: Publishing, explained: Starts
-) -> ListHeads:
-    """Return the fields of due lists that differ from list to list.
-
-    Args:
-        users: The users, by partition.
-        records: Their records.
-        lists: Their lists.
-        publishing: Which lists are due, and why.
-        explained: The numbers of the users whose lists have reasons.
-    """
+def _numbers_of(
+    users: Mapping[int, Sequence[bytes]], records: UserRecords, lists: Lists, publishing: Publishing
+) -> Starts:
+    """Return the numbers of `ListHeads` of all users, of lists without reasons."""
     numbers, header = np.zeros((len(lists.rows), 6), np.int64), records.header
-    numbers[:, 0] = lists.personal + lists.blended.astype(np.int8)
+    numbers[:, 0] = lists.personal
+    numbers[:, 0] += lists.blended
     numbers[:, 1] = [partition for partition, keys in users.items() for _ in keys]
     numbers[:, 2], numbers[:, 3], numbers[:, 4] = header["applied_offset"], header["plays"], publishing.reasons
-    numbers[explained, 5] = 1
-    due = publishing.due.nonzero()[0]
-    every = [key for keys in users.values() for key in keys]
-    return ListHeads([every[number].decode() for number in due.tolist()], numbers[due])
+    return numbers

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
-from model.arrays import Flags, Floats, Rows, Starts
+from model.arrays import Flags, Floats, Rows, Starts, as_kernel_array
 from model.explain import explain
 from state.generations.generation import Generation
 from state.lists.build import Lists
@@ -41,13 +42,24 @@ def explain_lists(lists: Lists, chosen: Flags, generation: Generation, extent: E
         extent: How much is explained; nothing if one of the two is 0.
     """
     items_n, because_n = min(extent.items_n, lists.rows.shape[1]), extent.because_n
-    users = np.flatnonzero(chosen & lists.personal & (because_n > 0 and items_n > 0))
+    users = (chosen & lists.personal).nonzero()[0] if items_n and because_n else np.zeros(0, np.int64)
     if not len(users):
         shape = 0, items_n, because_n
-        nothing = np.zeros(shape, np.float32)
-        return Because(users, nothing.astype(np.int32), nothing, nothing.sum(axis=2))
+        return Because(users, np.zeros(shape, np.int32), np.zeros(shape, np.float32), np.zeros(shape[:2], np.float32))
     listed = lists.rows[users, :items_n]
-    entries, shares, _ = explain(lists.equations, generation.fixed_items, users, listed, because_n)
-    rows = np.where(entries >= 0, lists.equations.terms.rows[entries], np.int32(-1))
-    open_ = lists.scores[users, :items_n] - shares.sum(axis=2, dtype=np.float64)
-    return Because(users, rows, shares, np.where(listed >= 0, open_, 0).astype(np.float32))
+    entries, shares, rest = explain(lists.equations, generation.fixed_items, users, listed, because_n)
+    rows = as_kernel_array(lists.equations.terms.rows, np.int32)
+    _as_published(entries, shares, rest, rows, users, as_kernel_array(lists.scores, np.float32))
+    return Because(users, entries, shares, rest)
+
+
+@njit(nogil=True, cache=True)
+def _as_published(entries: Rows, shares: Floats, rest: Floats, rows: Rows, users: Starts, scores: Floats) -> None:
+    """Put the rows of items in the place of entries, and the published score without the shares into the rest."""
+    for number, u in enumerate(users):
+        for i in range(entries.shape[1]):
+            left = np.float64(scores[u, i])
+            for t in range(entries.shape[2]):
+                left -= shares[number, i, t]
+                entries[number, i, t] = rows[entries[number, i, t]] if entries[number, i, t] >= 0 else -1
+            rest[number, i] = left if left > -np.inf else 0  # the score of padding

@@ -14,7 +14,7 @@ TITLES = (
 GENERATION = "2026-11-25T19-44-05.582Z"
 REJECTED = "2026-11-25T22-44-15.491Z"
 MINUTE_MS = 60_000
-EXPLAINED = 12
+EXPLAINED = 13
 """First items of a list that have reasons."""
 
 
