@@ -122,15 +122,6 @@ def _gather_listed(listed: Rows, factors: Floats, d: Floats, h: Floats) -> int:
     return n
 
 
-@njit(fastmath=_FAST, error_model="numpy")
-def _dot(one: Floats, other: Floats) -> np.float32:
-    """Return the dot product of two vectors."""
-    total = np.float32(0)
-    for a in range(len(one)):
-        total += one[a] * other[a]
-    return total
-
-
 @njit
 def _padded(n: int) -> int:
     """Return a number of lanes that holds `n` numbers."""
@@ -142,14 +133,19 @@ def _by_plays(z: Floats, h: Floats, system: Floats) -> int:
     """Write the upper triangle of `I + Z Z'`, and `Z H'` beside it; return the width of a row."""
     k, first = len(z), _padded(len(z))
     width: int = first + _padded(len(h))
+    rows = system[: k * width].reshape((k, width))
+    rows[:] = 0
     for j in range(k):
-        row = system[j * width : (j + 1) * width]
-        row[:] = 0
         for i in range(j, k):
-            row[i] = _dot(z[j], z[i])
-        row[j] += 1
+            product = np.float32(i == j)
+            for a in range(z.shape[1]):
+                product += z[j, a] * z[i, a]
+            rows[j, i] = product
         for i in range(len(h)):
-            row[first + i] = _dot(z[j], h[i])
+            product = np.float32(0)
+            for a in range(z.shape[1]):
+                product += z[j, a] * h[i, a]
+            rows[j, first + i] = product
     return width
 
 

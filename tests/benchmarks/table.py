@@ -29,6 +29,7 @@ BENCHMARKS = (
     "live_quality",
     "compression",
     "group",
+    "encode",
 )
 """Every module of this folder that measures."""
 ROOT = Path(__file__).parent.parent.parent
