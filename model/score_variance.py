@@ -11,9 +11,10 @@ play then takes variance away by its information, and every further one by its i
 """
 
 import numpy as np
+from numba import njit
 
-from model.arrays import Doubles, Floats, Rows
-from model.equations import Equations, Terms
+from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
+from model.equations import Equations
 from model.fixed_items import FixedItems
 
 _TINY = 1e-30
@@ -33,31 +34,96 @@ def variance_left(equations: Equations, items: FixedItems, prior_regularization:
     Returns:
         Shares from 0 to 1, shape (n,); 1 for a listener without known items.
 
+    >>> from model.equations import Terms
     >>> item, ones = np.ones((1, 1), np.float32), np.ones(1, np.float32)
     >>> played = Terms(np.array([0, 1, 1]), np.zeros(1, np.int32), ones, ones)
     >>> equations = Equations(played, np.zeros(2, np.float32), n_liked=np.array([1, 0]))
     >>> variance_left(equations, FixedItems(item, ones), prior_regularization=0.0).tolist()
     [0.5, 1.0]
     """
-    gram = np.asarray(items.gram_diagonal, np.float64)
-    base = gram + equations.regularization[:, None]
-    weighted = _padded(equations.terms.select(equations.terms.rows >= 0), items.factors)
-    solved = weighted / base[:, None, :]
-    system = np.eye(weighted.shape[1]) + solved @ weighted.transpose(0, 2, 1)
-    explained = np.trace(np.linalg.solve(system, (solved * gram) @ solved.transpose(0, 2, 1)), axis1=1, axis2=2)
-    prior = (gram / np.maximum(gram + prior_regularization, _TINY)).sum()
-    left = ((gram / np.maximum(base, _TINY)).sum(axis=1) - explained) / max(prior, _TINY)
-    shares: Floats = np.clip(left, 0.0, 1.0).astype(np.float32)
+    terms = equations.terms
+    left: Floats = _variance_left(
+        as_kernel_array(terms.starts, np.int64),
+        as_kernel_array(terms.rows, np.int32),
+        as_kernel_array(terms.confidences, np.float32),
+        as_kernel_array(items.factors, np.float32),
+        as_kernel_array(items.gram_diagonal, np.float32),
+        as_kernel_array(equations.regularization, np.float32),
+        float(prior_regularization),
+    )
+    return left
+
+
+@njit(error_model="numpy")
+def _systems(items: Doubles, gram: Doubles, base: Doubles, system: Doubles, explained: Doubles) -> None:
+    """Write `I + Z B^-1 Z'` and `Z B^-1 G B^-1 Z'` of a listener's scaled items `Z`, of shape (k, f)."""
+    for i in range(len(items)):
+        for j in range(i + 1):
+            inner, outer = 0.0, 0.0
+            for a in range(len(base)):
+                product = items[i, a] * items[j, a] / base[a]
+                inner += product
+                outer += product * gram[a] / base[a]
+            system[i, j] = inner + (i == j)
+            explained[i, j] = explained[j, i] = outer
+
+
+@njit(error_model="numpy")
+def _trace_of_solution(system: Doubles, right: Doubles) -> float:
+    """Return `tr(S^-1 R)`; the lower half of S becomes its Cholesky factor."""
+    k, trace = len(system), 0.0
+    for j in range(k):
+        for i in range(j, k):
+            entry = system[i, j]
+            for a in range(j):
+                entry -= system[i, a] * system[j, a]
+            system[i, j] = np.sqrt(entry) if i == j else entry / system[j, j]
+    for column in range(k):
+        x = right[column]
+        for i in range(k):
+            for a in range(i):
+                x[i] -= system[i, a] * x[a]
+            x[i] /= system[i, i]
+        for i in range(k - 1, column - 1, -1):
+            for a in range(i + 1, k):
+                x[i] -= system[a, i] * x[a]
+            x[i] /= system[i, i]
+        trace += x[column]
+    return trace
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _variance_left(
+    starts: Starts,
+    rows: Rows,
+    confidences: Floats,
+    factors: Floats,
+    gram_diagonal: Floats,
+    regularization: Floats,
+    prior_regularization: float,
+) -> Floats:
+    """Return the share of variance left of every listener."""
+    n, f = len(starts) - 1, len(gram_diagonal)
+    shares, gram, base = np.empty(n, np.float32), gram_diagonal.astype(np.float64), np.empty(f, np.float64)
+    prior = 0.0
+    for a in range(f):
+        prior += gram[a] / max(gram[a] + prior_regularization, _TINY)
+    for u in range(n):
+        items, k, left = np.empty((starts[u + 1] - starts[u], f), np.float64), 0, 0.0
+        for a in range(f):
+            base[a] = max(gram[a] + regularization[u], _TINY)
+            left += gram[a] / base[a]
+        for i in range(starts[u], starts[u + 1]):
+            if rows[i] >= 0:
+                scale = np.sqrt(np.float64(confidences[i]))
+                for a in range(f):
+                    items[k, a] = factors[rows[i], a] * scale
+                k += 1
+        system, explained = np.empty((k, k), np.float64), np.empty((k, k), np.float64)
+        _systems(items[:k], gram, base, system, explained)
+        left -= _trace_of_solution(system, explained)
+        shares[u] = min(max(left / max(prior, _TINY), 0.0), 1.0)
     return shares
-
-
-def _padded(known: Terms, item_factors: Floats) -> Doubles:
-    """Return `sqrt(c) y` of every listener's known items, shape (n, k, f); zeros pad the shorter ones."""
-    users = known.users
-    padded = np.zeros((known.n_users, int(known.lengths.max(initial=0)), item_factors.shape[1]))
-    scale = np.sqrt(np.asarray(known.confidences, np.float64))
-    padded[users, np.arange(len(users)) - known.starts[users]] = item_factors[known.rows] * scale[:, None]
-    return padded
 
 
 def score_variances_plain(rows: Rows, confidences: Floats, items: FixedItems, regularization: float) -> Doubles:
