@@ -18,7 +18,7 @@ COMMANDS = {
     "demo": "Show everything on MovieLens-100K.",
     "broker": "Run Kafka on this machine.",
     "topics": "Create and verify the topics.",
-    "state": "Take the workers' state into other topics.",
+    "state": "Move the workers' state to other topics.",
     "worker": "Fold plays into lists.",
     "gateway": "Serve the HTTP API and the live page.",
     "retrain": "Train the next generation and announce it if it is good enough.",

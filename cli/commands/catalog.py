@@ -92,7 +92,7 @@ def load(
 ) -> None:
     """Send a file of catalog records; each replaces the record of its item.
 
-    Only the id is required. Times are RFC 3339 or epoch seconds or milliseconds. Items that are not in the file stay.
+    Only the id is required. Times are RFC 3339 or epoch seconds or milliseconds. Other items stay.
     """
     settings, total = read_settings(), n_rows_of(file)
     verify_topics(settings)

@@ -26,7 +26,7 @@ def doctor(
 ) -> None:
     """Check Kafka, topics, generation, lag, workers, clocks, disk and gateway; exit with status 1 on a problem.
 
-    Nothing is changed, and no check takes longer than ten seconds.
+    It changes nothing, and no check takes longer than ten seconds.
     """
     settings = read_settings()
     with Console(stderr=True).status("checking"):

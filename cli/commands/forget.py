@@ -25,8 +25,8 @@ def forget(
 ) -> None:
     """Delete a listener's history, vector, list and remembered ids, and print the offsets of the result.
 
-    The next generation is trained without them. With --verify the exit status is 1 if a remnant is found, or if a
-    place cannot be read; with --json there is one line per topic or folder then.
+    The next generation is trained without them. With --verify, the exit status is 1 if a remnant is found or a place
+    cannot be read, and --json prints one line per topic or folder.
     """
     if not verify:
         send_request(Forget(user_id=user), as_json=as_json)

@@ -81,7 +81,7 @@ def export(
 ) -> None:
     """Write rejected records to a file: places, reasons, keys and values, in base64.
 
-    The content of a private play is not among the rejects, so it is not in the file.
+    Rejects do not have the content of private plays, so the file does not have it either.
     """
     n_written = asyncio.run(export_rejects(read_rejects(read_settings()), reason, file))
     answer = {"rejects": n_written, "file": str(file)}
@@ -99,10 +99,10 @@ def retry(
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Send nothing, and report what would be sent.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send rejected records to plays again, with their bytes and their key, after the cause is mended.
+    """Send rejected records to plays again, unchanged, once their cause is fixed.
 
-    A record that workers would reject again is not sent, nor is one that an earlier retry sent, nor one of a listener
-    with a later request to be forgotten. A retry that was interrupted can be run again.
+    It skips records that workers would reject again, records that an earlier retry sent, and records of listeners that
+    were forgotten later. Run it again to finish an interrupted retry.
     """
     choice = RetryChoice(reason, limit, mends_keys=mend_keys, is_rehearsal=rehearse)
     with watched(quiet=as_json) as watch:

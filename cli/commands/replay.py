@@ -35,7 +35,8 @@ def replay_file(
     """Send plays to the plays topic.
 
     FILE has columns of playfold (CSV, JSON lines, Parquet; also compressed), or is an export of Spotify, Last.fm,
-    ListenBrainz, Apple Music or YouTube Music, or a data set: docs/import.md. Its content decides, not its name.
+    ListenBrainz, Apple Music or YouTube Music, or a data set: docs/import.md. Its content decides the format, not its
+    name.
 
     Times are RFC 3339 or epoch seconds or milliseconds. Ctrl-C stops between two rows and prints the row to continue
     from.

@@ -21,9 +21,11 @@ FormatName = StrEnum("FormatName", {name: name for name in (OWN_FORMAT, *FORMAT_
 class ExportOptions:
     """Options about an export of another service."""
 
-    format_name: Annotated[FormatName | None, typer.Option("--format", help="Default: by the content.")] = None
-    user: Annotated[str | None, typer.Option(help="The listener's id, for an export that names none.")] = None
-    timezone: Annotated[str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")] = None
+    format_name: Annotated[
+        FormatName | None, typer.Option("--format", help="Format of the file; default: by its content.")
+    ] = None
+    user: Annotated[str | None, typer.Option(help="Id of the listener, for an export without one.")] = None
+    timezone: Annotated[str | None, typer.Option(help="Time zone of local times, such as Europe/Berlin.")] = None
     catalog: Annotated[bool, typer.Option(help="Send titles and artists of an export to the catalog.")] = True
     partial: Annotated[bool, typer.Option("--partial", help="Send the rows before the damage in a damaged export.")] = (
         False
@@ -54,7 +56,7 @@ class RowOptions:
     ] = False
     set_aside: Annotated[
         Path | None,
-        typer.Option(help="File of the rows that are no plays, each with its reason. Default: FILE.set-aside.jsonl."),
+        typer.Option(help="File for rows that are not sent, with their reasons; default: FILE.set-aside.jsonl."),
     ] = None
     from_row: Annotated[int, typer.Option("--from", min=1, help="First row to send.")] = 1
     limit: Annotated[int | None, typer.Option(min=1, help="Largest number of plays to send.")] = None
@@ -65,7 +67,7 @@ class PaceOptions:
     """Options about the pace, and the wait after the last play."""
 
     rate: Annotated[float | None, typer.Option(min=0.001, help="Plays per second; default: full speed.")] = None
-    speed: Annotated[float | None, typer.Option(min=1e-6, help="Multiple of the pace of the plays' own times.")] = None
+    speed: Annotated[float | None, typer.Option(min=1e-6, help="Multiple of the original speed, such as 60.")] = None
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for the workers' reports on the last plays.")
     ] = 10.0

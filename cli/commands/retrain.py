@@ -50,7 +50,7 @@ def retrain(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Announce it even if the gate rejects it.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Discard a run that was interrupted.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard an interrupted run.")] = False,
 ) -> None:
     """Train item factors on the listeners' histories, and announce them if they predict later plays well enough.
 

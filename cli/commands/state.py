@@ -1,4 +1,4 @@
-"""`playfold state`: take the workers' state into other topics."""
+"""`playfold state`: move the workers' state to other topics."""
 
 import asyncio
 from datetime import datetime
@@ -14,12 +14,12 @@ from jobs.topics.rebase import rebase as move
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
 
-app = typer.Typer(help="Take the workers' state into other topics.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Move the workers' state to other topics.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
 def state() -> None:
-    """Take the workers' state into other topics."""
+    """Move the workers' state to other topics."""
 
 
 @app.command()
@@ -27,18 +27,19 @@ def rebase(
     *,
     start: Annotated[
         str | None,
-        typer.Option("--from", help="Where workers go on: `beginning`, `end`, or an RFC 3339 time of arrival."),
+        typer.Option("--from", help="First play to process: `beginning`, `end`, or an RFC 3339 time of arrival."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Begin a new epoch though the topic looks the same.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Begin a new epoch even if the topic looks the same.")] = False,
     from_disk: Annotated[
         bool,
-        typer.Option("--from-disk", help="First write the states on this machine to a changelog that was made again."),
+        typer.Option("--from-disk", help="First write the state on this machine to the recreated changelog."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Go on with all histories from a topic of plays that was deleted and made again, restored or mirrored.
+    """Continue with all histories on a topic of plays that was recreated, restored or mirrored.
 
-    Stop every worker first. A rebase that was killed is finished by the next one; a second one changes nothing.
+    Stop every worker first. Run the command again to finish a killed rebase; otherwise a second run
+    changes nothing.
     """
     settings, begin = read_settings(), parse_start(start)
     with watched(quiet=as_json) as on_progress:

@@ -38,8 +38,8 @@ def repartition(
 ) -> None:
     """Copy the state to new topics with another number of partitions, and verify the copy.
 
-    Stop every worker first. The old topics stay as they are: the old settings lead back to them. A run that was killed
-    is finished by the next one. Run it again after producers have moved: it copies the plays that came meanwhile.
+    Stop every worker first. The old topics are not changed, so the old settings still work. Run the command
+    again to finish a killed run. Run it once more after producers have moved: it copies the plays since then.
     """
     settings = read_settings()
     target = target_settings(settings, partitions, prefix, group)

@@ -71,9 +71,9 @@ def trace(
 ) -> None:
     """Show the outcome of each of a listener's latest events, and the record and the list they led to.
 
-    Outcomes are not stored. They are recomputed from the events that are still on the topic, and are shown as unknown
-    if that does not give the listener's record. The largest weight of an item is computed with the half-lives of the
-    settings; a worker uses those of the generation in service.
+    Outcomes are not stored. The command recomputes them from the events that are still on the topic. It shows them as
+    unknown if the result differs from the listener's record. It computes the largest weight of an item with the
+    half-lives of the settings; a worker uses those of the generation in service.
     """
     settings = read_settings()
     recompute_here = partial(recompute, partition=partition_of(user, settings.topics.partitions), settings=settings)

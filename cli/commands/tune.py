@@ -73,7 +73,7 @@ def tune(
 ) -> None:
     """Find the hyperparameters with the best lists, and store them for PLAYFOLD_HYPERPARAMETERS=tuned.
 
-    A search that was stopped is resumed if it runs again on the same plays.
+    Run it again on the same plays to resume a stopped search.
     """
     settings, reads_file = settings_with(factors), file is not None or ml100k
     search.check(reads_file=reads_file)

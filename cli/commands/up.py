@@ -104,7 +104,7 @@ def up(
 ) -> None:
     """Run broker, topics, workers and a gateway until Ctrl-C or SIGTERM.
 
-    A Kafka that already answers at PLAYFOLD_BROKERS, or runs on another machine, is used as it is.
+    It uses a Kafka that already answers at PLAYFOLD_BROKERS, or one on another machine, and starts none.
     """
     settings, printer = read_settings(), EventPrinter(as_json=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

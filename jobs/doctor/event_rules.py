@@ -71,8 +71,8 @@ def _check_places(arrivals: Mapping[str, int]) -> list[Issue]:
     if not misplaced:
         return []
     says = (
-        f"{misplaced:,} of {n:,} events ({misplaced / n:.1%}) were on a partition that is not the one of their key: a "
-        "producer uses another partitioner, and the history of a listener is split over partitions."
+        f"{misplaced:,} of {n:,} events ({misplaced / n:.1%}) were on another partition than the one of their key. "
+        "A producer uses another partitioner, so the history of a listener is split over partitions."
     )
     return [Issue("warning", says, f"{MURMUR2} `playfold trace USER` shows the partitions of a listener.")]
 
@@ -105,7 +105,7 @@ def _check_outcomes(outcomes: Counter[str], settings: Settings) -> list[Issue]:
         issues.append(Issue("warning", says, do))
     if outcomes["redelivered"] > REPEATED * n:
         says = f"{outcomes['redelivered'] / n:.1%} of events were skipped as delivered again."
-        do = "If no worker was restarted, the topic of plays may be another one than the state was made from."
+        do = "If no worker was restarted, the state may belong to another topic of plays."
         issues.append(Issue("warning", says, do))
     if outcomes["ignored"] > SILENT * n:
         says = f"{outcomes['ignored'] / n:.1%} of events were ignored, because nothing was heard: ms_played is 0."

@@ -70,7 +70,7 @@ def _check_ownership(live: Sequence[Pulse], settings: Settings) -> list[Issue]:
         do = "Wait until a worker that has just started is ready. If none has, start one."
         issues.append(Issue("problem", says, do))
     if twice := sorted(number for number, n in owners.items() if n > 1):
-        says = f"Two workers claim {name_partitions(twice)}, which is normal only for the moment of a handover."
+        says = f"Two workers claim {name_partitions(twice)}. That is normal during a handover only."
         issues.append(Issue("warning", says, "Check again in a minute. If it is still so, restart one of them."))
     return issues
 

@@ -70,7 +70,7 @@ def test_misplaced_events_name_the_producers_setting() -> None:
     finding = check(arrivals={"records": 1000, "rejected": 0, "misplaced": 512, "ahead": 0})
 
     assert "warning" == finding.verdict
-    assert "512 of 1,000 events (51.2%) were on a partition that is not the one of their key" in finding.says
+    assert "512 of 1,000 events (51.2%) were on another partition than the one of their key" in finding.says
     assert "partitioner=murmur2_random" in finding.do
 
 

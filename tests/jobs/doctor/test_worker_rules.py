@@ -43,7 +43,7 @@ def test_healthy_workers_are_named_with_their_partitions() -> None:
             [pulse_of("a"), pulse_of("b", (3,))],
             "g2",
             "warning",
-            "Two workers claim partition 3, which is normal only for the moment of a handover.",
+            "Two workers claim partition 3. That is normal during a handover only.",
         ),
         ([pulse_of()], "g3", "warning", "Worker west serves generation g2, but g3 is announced."),
         ([pulse_of(generation=None)], "g3", "warning", "Worker west serves no generation, but g3 is announced."),
