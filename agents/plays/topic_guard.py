@@ -219,7 +219,7 @@ class TopicGuard:
             if seen < 0 and self._verified.get(partition) is not state:
                 opened.append(partition)
             if not state.epoch.topic_id:
-                adopted = PlaysEpoch(state.epoch.epoch, plays_id)
+                adopted = PlaysEpoch(state.epoch.epoch, plays_id, state.epoch.start)
                 await write(partition, [(EPOCH_KEY, adopted.encode())])
             verified[partition] = state
         if opened:

@@ -61,6 +61,8 @@ class Wrote(NamedTuple):
     epoch: int
     topic_id: str
     """Id of its topic of plays; empty if it was never recorded."""
+    start: int = -1
+    """Offset from which workers went on in its epoch; -1 if it was never recorded."""
 
 
 async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> FromDisk:
@@ -69,7 +71,8 @@ async def write_from_disk(settings: Settings, on_progress: ProgressCallback) -> 
     Step 1: produce all records of a partition, its epoch too, and await every acknowledgement.
     Step 2: take the committed offset back to the plays that the state contains. After a crash of the machine or of a
         worker it lags behind the changelog, and the records in between were in the former changelog alone. If the
-        state does not say which plays of its epoch it contains, the offset stays, and a note names the partition.
+        state contains no play of its epoch, and an older version began that, the offset stays, and a note names the
+        partition.
     Step 3: remove the folders of the partition, the newest one last; workers rebuild them from the changelog.
 
     A state that belongs to the present changelog stays as it is. A killed run is repeated: the same records twice are
@@ -178,11 +181,13 @@ def offset_to_take_back(wrote: Wrote, plays_id: str, offsets: GroupOffsets | Non
     """Return the offset from which workers have to go on, None if they go on from there or before.
 
     Positions of another topic, or of an earlier epoch, say nothing of the offsets of the present one. Workers begin
-    another topic anew; for an earlier epoch, see `uncertain_offset`.
+    another topic anew. A state without a play of its epoch contains the plays before that began.
     """
-    if wrote.topic_id not in ("", plays_id) or epoch_of(wrote.applied) != wrote.epoch:
+    if wrote.topic_id not in ("", plays_id):
         return None
-    contained = offset_of(wrote.applied) + 1
+    contained = offset_of(wrote.applied) + 1 if epoch_of(wrote.applied) == wrote.epoch else wrote.start
+    if contained < 0:
+        return None
     is_ahead = offsets is not None and offsets.committed is not None and offsets.committed > contained
     return contained if is_ahead else None
 
@@ -191,9 +196,10 @@ def uncertain_offset(wrote: Wrote, plays_id: str, offsets: GroupOffsets | None) 
     """Return the committed offset if the state may lack plays before it, from an unknown place on; otherwise None.
 
     Such a state belongs to the present topic, and has no play of its epoch. Either that epoch had no play, or the disk
-    lacks them all. The offset at which the epoch began is not stored.
+    lacks them all. An older version has not stored the offset at which the epoch began.
     """
-    if wrote.topic_id not in ("", plays_id) or epoch_of(wrote.applied) == wrote.epoch or offsets is None:
+    is_known = epoch_of(wrote.applied) == wrote.epoch or wrote.start >= 0
+    if wrote.topic_id not in ("", plays_id) or is_known or offsets is None:
         return None
     return offsets.committed if offsets.committed is not None and offsets.committed > offsets.start else None
 
@@ -216,7 +222,7 @@ async def _write(outbox: Outbox, topic: str, partition: int, folder: Path) -> Wr
             n_written += len(batch)
     finally:
         state.close()
-    return Wrote(n_written, state.place.applied_offset_max, state.epoch.epoch, state.epoch.topic_id)
+    return Wrote(n_written, state.place.applied_offset_max, state.epoch.epoch, state.epoch.topic_id, state.epoch.start)
 
 
 def _batches(state: PartitionState) -> Iterator[list[Item]]:

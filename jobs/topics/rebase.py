@@ -96,7 +96,7 @@ async def _move(
             # Step 1
             await commit_offsets(settings, {TopicPartition(names.plays, partition): start})
             # Step 2
-            record = EPOCH_KEY, PlaysEpoch(epoch, cluster.plays.topic_id).encode()
+            record = EPOCH_KEY, PlaysEpoch(epoch, cluster.plays.topic_id, start).encode()
             await (await outbox.send(names.users_changelog, partition, [record])).written()
             on_progress(JobProgress(MOVING, n_moved, len(starts)))
         # Step 3

@@ -30,7 +30,7 @@ class Target(NamedTuple):
     epoch: int
     """The epoch that begins on them."""
     recorded: Mapping[int, PlaysEpoch]
-    """By partition of the changelog, the mark that it has."""
+    """By partition of the changelog, the mark that it has, without the offset from which workers go on."""
 
     @property
     def unfinished(self) -> PlaysEpoch:
@@ -66,7 +66,7 @@ async def describe_target(settings: Settings, epoch: int, on_progress: ProgressC
     """
     cluster = await describe_topics(settings)
     scans = await scan_changelog(settings, on_progress)
-    target = Target(settings, cluster, epoch, {partition: scan.recorded for partition, scan in scans.items()})
+    target = Target(settings, cluster, epoch, {n: scan.recorded.without_start for n, scan in scans.items()})
     marks, none = set(target.recorded.values()), PlaysEpoch()
     if marks - {none, target.unfinished, target.begun} or marks >= {none, target.begun}:
         others = ", ".join(sorted(f"{mark.epoch} of {mark.topic_id}" for mark in marks - {none}))
@@ -108,8 +108,12 @@ async def _check_empty(settings: Settings) -> None:
 
 
 async def write_marks(target: Target, outbox: Outbox, mark: PlaysEpoch) -> None:
-    """Write a mark to every partition of the changelog that has another one."""
-    changelog, record = topic_names(target.settings).users_changelog, (EPOCH_KEY, mark.encode())
+    """Write a mark to every partition of the changelog that has another one.
+
+    The new topic of plays begins at offset 0, and workers go on from there.
+    """
+    changelog = topic_names(target.settings).users_changelog
+    record = EPOCH_KEY, msgspec.structs.replace(mark, start=0).encode()
     for partition, recorded in target.recorded.items():
         if recorded != mark:
             await (await outbox.send(changelog, partition, [record])).written()

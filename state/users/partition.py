@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import rocksdict
+from numpy.typing import NDArray
 
 from state.keys import (
     EPOCH_KEY,
@@ -29,6 +30,7 @@ from state.users.record import (
     LISTED_AT,
     LISTED_AT_MS,
     NOTHING_APPLIED,
+    RecordFormatError,
     applied_offset_of,
     is_forgotten,
     is_owed,
@@ -47,6 +49,7 @@ FIRST_USER_KEY = b"\x05"
 _PLACE = Struct("<qq")
 _SECONDS = Struct("<I")
 _MILLISECONDS = Struct("<q")
+_OFFSET_BYTES = 8
 
 
 class ChangelogRecord(Protocol):
@@ -145,10 +148,13 @@ class PartitionState:
 
         Returns:
             How many records were outranked.
+
+        Raises:
+            RecordFormatError: A record is too short to be a user's; no record was applied.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
         users = [record for record in records if record.value is not None and is_user(record.key)]
-        applied = np.frombuffer(b"".join([(record.value or b"")[APPLIED_OFFSET] for record in users]), "<i8")
+        applied = _applied_offsets(users)
         highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
         # A record above all earlier ones is also above its user's earlier record: workers write in that order.
         later = applied > highest[:-1]
@@ -329,3 +335,22 @@ class PartitionState:
             batch.delete(OWED_PREFIX + key)
         if self.has_outranked:  # this record follows the stale one in the changelog
             batch.delete(OUTRANKED_PREFIX + key)
+
+
+def _applied_offsets(users: Sequence[ChangelogRecord]) -> NDArray[np.int64]:
+    """Return the applied offsets of users' records.
+
+    Raises:
+        RecordFormatError: A record is too short to have one.
+    """
+    parts = [(record.value or b"")[APPLIED_OFFSET] for record in users]
+    joined = b"".join(parts)
+    if len(joined) != len(users) * _OFFSET_BYTES:
+        short = next(record for record, part in zip(users, parts, strict=True) if len(part) < _OFFSET_BYTES)
+        message = (
+            f"the record at offset {short.offset:,} has {len(short.value or b'')} bytes, fewer than a listener's: "
+            "another program wrote to the topic. Delete the topic and make it again, and run "
+            "`playfold state rebase --from-disk` on the machine with the state"
+        )
+        raise RecordFormatError(message)
+    return np.frombuffer(joined, "<i8")

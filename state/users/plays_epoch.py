@@ -13,11 +13,18 @@ class PlaysEpoch(msgspec.Struct, frozen=True):
     """Number of the epoch; positions of its plays are above all earlier ones (`streams/positions.py`)."""
     topic_id: str = ""
     """Id of the topic; empty if it was never recorded."""
+    start: int = -1
+    """Offset from which workers went on in this epoch; -1: a version that did not record it began the epoch."""
 
     @property
     def is_unfinished(self) -> bool:
         """Return whether the state is being copied to this changelog."""
         return self.topic_id == UNFINISHED
+
+    @property
+    def without_start(self) -> "PlaysEpoch":
+        """Return the epoch and the topic alone."""
+        return PlaysEpoch(self.epoch, self.topic_id)
 
     def encode(self) -> bytes:
         """Return the record's bytes."""

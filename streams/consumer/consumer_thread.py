@@ -61,6 +61,15 @@ class SliceConsumerThread(driver.AIOKafkaConsumerThread):
                 consumer.seek(tp, position)
             raise
 
+    def _stopped_set(self) -> None:
+        """Stop the thread, which may have ended by itself, and closed its loop, after a crash of the app."""
+        try:
+            super()._stopped_set()
+        except RuntimeError:
+            if not self.thread_loop.is_closed():
+                raise
+            self._stopped.set()
+
     def close(self) -> None:
         """Start to close the client without waiting, since the app may stop in the middle of a rebalance.
 

@@ -1,6 +1,7 @@
 """The topic of lists deleted and made again: workers publish every list again by themselves."""
 
 import asyncio
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.test_topic_identity import remake
 from tests.support.changelog import read_history
+from tests.support.forked import run_forked
 from tests.support.made_up import made_up_factors, produce_plays, publish
 from tests.support.plays import play_record
 from tests.support.topics import READY_S, await_folded, lists, send, values, worker
@@ -41,6 +43,12 @@ def small(settings: Settings, names: TopicNames) -> Settings:
     prepared = override(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact", pulse_s=0.5)
     publish(prepared, made_up_factors(ITEMS, FACTORS, np.random.default_rng(1)))
     return prepared
+
+
+@pytest.fixture
+def slow(small: Settings) -> Settings:
+    """Give settings with groups of one listener, under which lists take seconds to come back."""
+    return override(small, sweep_users=1)
 
 
 def play_all(settings: Settings) -> None:
@@ -62,6 +70,11 @@ def lists_topics(settings: Settings, names: TopicNames) -> list[ListsTopic]:
         return latest
 
     return list(asyncio.run(read()).values())
+
+
+def are_published(records: list[ListsTopic]) -> bool:
+    """Return whether all partitions say that all lists are on the same topic."""
+    return len({one.topic_id for one in records}) == 1 and not any(one.since_ms for one in records)
 
 
 def items_of(settings: Settings, user_id: str) -> set[str]:
@@ -94,9 +107,7 @@ def test_lists_come_back_under_a_running_worker(small: Settings, names: TopicNam
         published = Counter(key.decode() for key, _ in values(small, names.recommendations))
         assert {f"u{number}": 1 for number in range(USERS) if number != 2} == dict(published)
         assert hidden not in items_of(small, "u1")
-        finished = lists_topics(small, names)
-        assert [0] * small.topics.partitions == [one.since_ms for one in finished]
-        assert 1 == len({one.topic_id for one in finished})
+        assert are_published(lists_topics(small, names))
         send(small, [play_record("u3", "i9")])
         await_folded(small)
     assert USERS - 1 == len(lists(small))
@@ -162,35 +173,53 @@ def test_lists_come_back_that_were_lost_while_workers_were_stopped(small: Settin
     assert USERS == len(lists(small))
 
 
-def test_a_killed_worker_goes_on_where_it_was(small: Settings, names: TopicNames) -> None:
-    """The next one publishes the lists that are left, and the group that was on its way."""
-    with worker(small) as process:
-        play_all(small)
-        remake(small, names.recommendations)
-        block_until(lambda: len(values(small, names.recommendations)) > 0, 20)
+@pytest.mark.parametrize("disk", ["there", "lost"])
+def test_a_killed_worker_goes_on_where_it_was(slow: Settings, names: TopicNames, disk: str) -> None:
+    """The next one, here or elsewhere, publishes the lists that are left, and the group that was on its way."""
+    with worker(slow) as process:
+        play_all(slow)
+        remake(slow, names.recommendations)
+        block_until(lambda: len(values(slow, names.recommendations)) > 0, 20)
 
         process.kill()
 
-        done = len(values(small, names.recommendations))
+        done = len(values(slow, names.recommendations))
         assert 0 < done < USERS
+        if disk == "lost":
+            shutil.rmtree(slow.application.worker_path)
         process.start()
-        block_until(lambda: not any(one.since_ms for one in lists_topics(small, names)), REPUBLISHED_S)
-        assert USERS == len(lists(small))
+        block_until(lambda: are_published(lists_topics(slow, names)), REPUBLISHED_S)
+        assert USERS == len(lists(slow))
 
-        n_records = len(values(small, names.recommendations))
-    assert USERS <= n_records <= USERS + 2 * GROUP
+        n_records = len(values(slow, names.recommendations))
+    assert USERS <= n_records <= USERS + 2
 
 
-def test_the_doctor_says_that_lists_are_published_again(small: Settings, names: TopicNames) -> None:
+def test_lists_come_back_from_the_disk_after_all_topics_were_lost(small: Settings, names: TopicNames) -> None:
+    """A state on the disk names the topic of its lists, and takes that into the new changelog."""
+    quick = override(small, session_timeout_s=3)
+    with worker(quick):
+        play_all(quick)
+    remake(quick, names.users_changelog, names.recommendations)
+
+    written = run_forked(quick, "state", "rebase", "--from-disk")
+
+    assert 0 == written.returncode, written.stderr
+    with worker(quick) as process:
+        await_republished(process, quick)
+    assert USERS == len(lists(quick))
+
+
+def test_the_doctor_says_that_lists_are_published_again(slow: Settings, names: TopicNames) -> None:
     """While it goes on, with the progress; afterwards there is nothing to say."""
-    with worker(small) as process:
-        play_all(small)
-        remake(small, names.recommendations)
+    with worker(slow) as process:
+        play_all(slow)
+        remake(slow, names.recommendations)
 
         def said() -> bool:
-            findings = asyncio.run(Doctor(small).examine())
+            findings = asyncio.run(Doctor(slow).examine())
             return any("The topic of lists was made again." in str(finding) for finding in findings)
 
         block_until(said, 20)
-        await_republished(process, small)
+        await_republished(process, slow)
         block_until(lambda: not said(), 20)

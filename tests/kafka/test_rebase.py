@@ -14,11 +14,13 @@ from jobs.topics.group import commit_offsets
 from jobs.topics.rebase import END, Rebased, rebase
 from jobs.user_requests.send import send_and_wait
 from state.keys import EPOCH_KEY, item_key
-from state.users.plays_epoch import read_epoch
+from state.users.plays_epoch import PlaysEpoch, read_epoch
 from streams.messages.events import Pause
+from streams.outbox import Outbox
 from streams.partitioning import partition_of
 from streams.positions import epoch_of, offset_of
 from streams.readers.lag import lag_of
+from streams.readers.topic_identities import present_id
 from streams.settings import Settings, override
 from streams.topics.topics import USERS_TABLE, TopicNames
 from tests.kafka.made_state import USERS as LISTENERS
@@ -177,11 +179,39 @@ def test_plays_that_the_disk_lacks_are_learnt_again(settings: Settings, names: T
     }
 
 
-async def test_partitions_whose_disk_has_no_play_of_its_epoch_are_named(settings: Settings, names: TopicNames) -> None:
-    """The offset at which the epoch began is not on the disk, and the plays since then may be missing."""
+async def test_plays_of_an_epoch_that_the_disk_lacks_altogether_are_learnt_again(
+    settings: Settings, names: TopicNames
+) -> None:
+    """The disk knows where its epoch began: workers go on from there, and earlier plays do not count again."""
+    await send_round(settings, 0)
+    await apply_all(settings)
+    begun = await rebase(settings, END, no_progress, force=True)
+    await put_on_disk(settings)
+    await send_round(settings, 1)
+    await apply_all(settings, 1)  # which the disk lacks
+    remake(settings, names.users_changelog)
+
+    done = await write_from_disk(settings, no_progress)
+
+    committed = await committed_of(settings)
+    assert {} == done.uncertain
+    assert begun.starts == {partition: offset or 0 for partition, offset in committed.items()}
+    assert len(LISTENERS) == sum(begun.starts.values())
+    assert {partition: start for partition, start in begun.starts.items() if start} == done.taken_back
+
+
+async def test_partitions_whose_disk_does_not_know_the_beginning_of_its_epoch_are_named(
+    settings: Settings, names: TopicNames
+) -> None:
+    """An older version began the epoch, and the plays since then may be missing."""
     await send_round(settings, 0)
     await apply_all(settings)
     await rebase(settings, END, no_progress, force=True)
+    plays_id = await present_id(settings, names.plays)
+    async with Outbox(settings.kafka) as outbox:
+        for partition in range(settings.topics.partitions):
+            record = EPOCH_KEY, PlaysEpoch(1, plays_id).encode()
+            await (await outbox.send(names.users_changelog, partition, [record])).written()
     await put_on_disk(settings)
     await send_round(settings, 1)
     await apply_all(settings, 1)  # which the disk lacks

@@ -93,6 +93,16 @@ def test_the_committed_offset_goes_back_to_the_plays_on_the_disk(
     assert expected == offset_to_take_back(wrote, "plays-id", GroupOffsets(committed, 0, 20))
 
 
+def test_a_state_without_a_play_of_its_epoch_goes_back_to_its_beginning() -> None:
+    """The plays since then are all missing, and earlier ones do not count in the epoch."""
+    wrote, offsets = Wrote(3, 9, 1, "plays-id", 12), GroupOffsets(15, 4, 20)
+
+    assert 12 == offset_to_take_back(wrote, "plays-id", offsets)
+    assert None is offset_to_take_back(wrote, "plays-id", GroupOffsets(12, 4, 20))
+    assert None is offset_to_take_back(wrote, "other-id", offsets)
+    assert None is uncertain_offset(wrote, "plays-id", offsets)
+
+
 def test_a_partition_that_plays_do_not_have_has_no_offset() -> None:
     """Of a topic with fewer partitions."""
     assert None is offset_to_take_back(Wrote(3, 9, 0, "plays-id"), "plays-id", None)
@@ -112,7 +122,7 @@ def test_a_partition_that_plays_do_not_have_has_no_offset() -> None:
 def test_a_state_without_a_play_of_its_epoch_may_lack_plays(
     applied: int, epoch: int, topic_id: str, committed: int | None, expected: int | None
 ) -> None:
-    """Unless workers go on from the beginning of the topic, or begin another topic anew."""
+    """If an older version began the epoch, unless workers go on from the first offset, or begin another topic anew."""
     wrote = Wrote(3, applied, epoch, topic_id)
 
     assert expected == uncertain_offset(wrote, "plays-id", GroupOffsets(committed, 4, 20))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from state.keys import item_name_key
 from state.users.partition import PartitionState, Place
-from state.users.record import UserRecord, applied_offset_of
+from state.users.record import RecordFormatError, UserRecord, applied_offset_of
 
 
 @dataclass
@@ -240,6 +240,18 @@ def test_a_tombstone_deletes_whatever_stood_before_it(state: PartitionState) -> 
 
     assert [(b"b", record(4))] == state.users(b"", 10)
     assert [] == state.outranked(10)
+
+
+@pytest.mark.parametrize("short", [b"", b"x", b"x" * 12])
+def test_a_record_that_is_too_short_is_refused(state: PartitionState, short: bytes) -> None:
+    """Another program wrote it; the records beside it are not applied either, so none is missing behind the place."""
+    expected = rf"^the record at offset 1 has {len(short)} bytes, fewer than a listener's: .* `playfold state rebase "
+
+    with pytest.raises(RecordFormatError, match=expected):
+        state.apply_changelog(logged(0, (b"a", record(5)), (b"b", short), (b"c", record(6))))
+
+    assert Place() == state.place
+    assert [None] == state.read([b"a"])
 
 
 def test_item_names_bypass_the_guard(state: PartitionState) -> None:

@@ -27,6 +27,16 @@ def test_a_state_without_a_record_is_in_the_first_epoch(tmp_path: Path) -> None:
     state.close()
 
 
+def test_the_format_of_the_record_stays() -> None:
+    """Changelogs have it; those of older versions do not say where the epoch began."""
+    value = b'{"epoch":2,"topic_id":"id","start":1200}'
+
+    assert value == PlaysEpoch(2, "id", 1200).encode()
+    assert PlaysEpoch(2, "id", 1200) == read_epoch(value)
+    assert PlaysEpoch(2, "id", -1) == read_epoch(b'{"epoch":2,"topic_id":"id"}')
+    assert PlaysEpoch(2, "id") == read_epoch(value).without_start
+
+
 def test_the_epoch_is_on_the_disk(tmp_path: Path) -> None:
     """As the id of the changelog is."""
     state = PartitionState(tmp_path / "state")

@@ -1,5 +1,6 @@
 """The thread of Faust's consumer, with a service that does not end."""
 
+import asyncio
 import threading
 import time
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from aiokafka.errors import UnsupportedCodecError
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
+from mode.utils.locks import Event
 
 from streams.consumer import consumer_thread
 from streams.consumer.consumer_thread import BoundedThread, SliceConsumerThread
@@ -42,6 +44,39 @@ def test_a_thread_that_does_not_end_holds_nobody_up(monkeypatch: pytest.MonkeyPa
     endless.let_go.set()
     thread.stop()
     assert not thread.is_alive()
+
+
+def thread_with(loop: asyncio.AbstractEventLoop) -> SliceConsumerThread:
+    """Return a consumer's thread with this loop."""
+    thread = SliceConsumerThread.__new__(SliceConsumerThread)
+    thread.thread_loop, thread._stopped = loop, Event()  # noqa: SLF001  as Faust's service has them
+    return thread
+
+
+def test_a_thread_that_ended_by_itself_is_stopped_without_an_error() -> None:
+    """After a crash of the app the thread ends and closes its loop, which may be before it is stopped."""
+    loop = asyncio.new_event_loop()
+    loop.close()
+    thread = thread_with(loop)
+
+    thread._stopped_set()  # noqa: SLF001  the beginning of a stop
+
+    assert thread._stopped.is_set()  # noqa: SLF001  a second stop does nothing
+
+
+def test_another_error_of_a_stop_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a loop that runs."""
+    loop = asyncio.new_event_loop()
+
+    def fail(_callback: object) -> None:
+        message = "not the loop"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", fail)
+
+    with pytest.raises(RuntimeError, match=r"^not the loop$"):
+        thread_with(loop)._stopped_set()  # noqa: SLF001
+    loop.close()
 
 
 class FailingConsumer:
