@@ -70,7 +70,9 @@ class Worker:
         self._announcements = Broadcast(
             kafka, names.generations, self._on_announcement, kafka.timeout_s, on_remade=again
         )
-        self._items = Broadcast(kafka, names.catalog, self._catalog.on_record, kafka.timeout_s)
+        self._items = Broadcast(
+            kafka, names.catalog, self._catalog.on_record, kafka.timeout_s, on_remade=self._catalog.clear
+        )
         committer = Committer(self._outbox, self._store.partitions, settings)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         ranker, popularity = Ranker(settings.ranking, self._catalog), LivePopularity(settings.popularity)

@@ -70,7 +70,7 @@ class Gateway:
         followed = partial(Broadcast, kafka, timeout_s=kafka.timeout_s, unreadable=parts.unreadable)
         broadcasts = [
             followed(names.generations, partial(take_announcement, parts)),
-            followed(names.popular_items, parts.popular.on_record),
+            followed(names.popular_items, parts.popular.on_record, on_remade=parts.popular.clear),
             followed(names.pulse, parts.on_pulse),
         ]
         server = server_of(create_app(parts, self._access), self._settings.gateway)

@@ -45,8 +45,9 @@ def doctor(
 def table_of(findings: Sequence[Finding]) -> Table:
     """Return findings as a table: each description with its remedy below it."""
     table = Table(box=SIMPLE_HEAD)
-    for name in ("check", "verdict", "finding and remedy"):
+    for name in ("check", "verdict"):
         table.add_column(name)
+    table.add_column("finding and remedy", overflow="fold")  # a setting that is cut off helps nobody
     for finding in findings:
         text = Text(finding.says)
         if finding.do:

@@ -17,6 +17,7 @@ from jobs.rejects.export import export_rejects
 from jobs.rejects.read import read_rejects
 from jobs.rejects.retry import RetryChoice, RetryResult, retry_rejects
 from jobs.rejects.summary import Sample, Summary, summarise
+from streams.messages.events import WRONG_KEY
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
 
@@ -122,4 +123,6 @@ def describe_retry(result: RetryResult, *, is_rehearsal: bool) -> str:
     }
     lines += [text.format(getattr(result, name)) for name, text in optional.items() if getattr(result, name)]
     lines += [f"{n:,} would be rejected again: {kind}." for kind, n in result.still_rejected.items()]
+    if WRONG_KEY in result.still_rejected:
+        lines.append("`--mend-keys` sends a record under the user_id of its value, whatever its key was.")
     return "\n".join(lines)

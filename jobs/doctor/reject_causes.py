@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from streams.messages.events import WRONG_KEY
 from streams.messages.records import RejectedPlay
 from streams.process.format_text import printable
 
@@ -32,7 +33,7 @@ NO_KEY = Cause(
     "the record has no key",
     "Set the key of every record to the user_id; in Kafka Connect, by transforms ValueToKey and ExtractField$Key.",
 )
-OTHER_KEY = Cause("the key is not the user_id", "Set the key of every record to its user_id, as plain text.")
+OTHER_KEY = Cause(WRONG_KEY, "Set the key of every record to its user_id, as plain text.")
 REGISTERED = Cause(f"the value {_REGISTRY}", f"Send plain JSON. {PLAIN_VALUES}")
 ENVELOPED = Cause(
     "the value is an envelope of schema and payload, as Kafka Connect's JsonConverter writes it", PLAIN_VALUES

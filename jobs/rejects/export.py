@@ -23,6 +23,10 @@ async def export_rejects(rejects: AsyncIterator[StoredReject], reason: str, path
     """Write the rejects whose reason contains a text; return their number.
 
     The file has its name only when it is complete.
+
+    Raises:
+        LogReadError: Kafka does not answer.
+        OSError: The file cannot be written.
     """
     aside = path.with_name(f".{path.name}.aside")
     encode, n_written = msgspec.json.Encoder().encode, 0
@@ -38,6 +42,10 @@ async def export_rejects(rejects: AsyncIterator[StoredReject], reason: str, path
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+    except OSError as error:
+        if error.errno is None:  # Kafka's
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         aside.unlink(missing_ok=True)
     return n_written

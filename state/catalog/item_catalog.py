@@ -1,5 +1,6 @@
 """The catalog in the memory of a process: the kind and the availability of every item."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Collection
@@ -18,6 +19,8 @@ from streams.readers.decode_record import UnreadableRecord
 
 log = logging.getLogger(__name__)
 
+REMOVED_AT_ONCE = 1000
+"""Items removed before other tasks run: about a millisecond."""
 KINDS_MAX = 1000
 """Kinds that have a code; an item of any other kind counts as one without a kind."""
 CHANGES_MAX = 100_000
@@ -72,6 +75,14 @@ class ItemCatalog:
             self._ignore(key, error)
             return
         self._set(item_key(name), entry)
+
+    async def clear(self) -> None:
+        """Remove all items, because their topic was made again; other tasks run meanwhile."""
+        keys = list(self._entries)
+        for first in range(0, len(keys), REMOVED_AT_ONCE):
+            for key in keys[first : first + REMOVED_AT_ONCE]:
+                self._set(key, NOTHING)
+            await asyncio.sleep(0)
 
     @property
     def limits_any(self) -> bool:

@@ -125,7 +125,11 @@ class _ByName(NamedTuple):
 
 
 class TopicIds:
-    """The ids by which one client fetches; the id of a topic is that at its first fetch and does not change."""
+    """The ids by which one client fetches; the id of a topic is that at its first fetch until it is forgotten.
+
+    Attributes:
+        unknown: Names of topics of whose id a broker has said that it does not know it.
+    """
 
     def __init__(self, client: Any) -> None:
         """Have the fetches of a client name topics by id.
@@ -136,11 +140,27 @@ class TopicIds:
         self._client, self._send = client, client.send
         self._ids: dict[str, bytes] = {}
         self._names: dict[bytes, str] = {}
+        self.unknown: set[str] = set()
         client.send = self._send_by_id
 
     def __getitem__(self, name: str) -> str:
         """Return the id of a fetched topic, as Kafka's own tools print it; empty before its first fetch."""
         return format_id(self._ids[name]) if name in self._ids else ""
+
+    async def identify(self, name: str) -> str:
+        """Return the id by which a topic is fetched; the first time, ask for it.
+
+        Raises:
+            KafkaError: No broker answers, or the broker that answered knows no such topic.
+        """
+        if name not in self._ids:
+            await self._identify(name, None)
+        return self[name]
+
+    def forget(self, name: str) -> None:
+        """Forget the id of a topic: it is fetched by the id that it has at its next fetch."""
+        self._names.pop(self._ids.pop(name, b""), None)
+        self.unknown.discard(name)
 
     async def _send_by_id(self, node_id: int, request: Any, **options: Any) -> Any:
         """Send a request; in a fetch, name the topics by id.
@@ -156,12 +176,21 @@ class TopicIds:
         answer = await self._send(node_id, _FetchById(request, self._ids), **options)
         if answer.error_code:  # it has no partitions then: aiokafka would fetch again at once
             raise for_code(answer.error_code)
-        topics = [(self._names[topic_id], _lean(partitions)) for topic_id, partitions, _ in answer.topics or ()]
-        if any(error == UnknownTopicOrPartitionError.errno for _, parts in topics for _, error, *_ in parts):
+        # A late answer may have the id of a topic that is forgotten.
+        topics = [
+            (self._names[topic_id], _lean(partitions))
+            for topic_id, partitions, _ in answer.topics or ()
+            if topic_id in self._names
+        ]
+        unknown = {
+            name for name, parts in topics for _, error, *_ in parts if error == UnknownTopicOrPartitionError.errno
+        }
+        if unknown:
+            self.unknown |= unknown
             await asyncio.sleep(GONE_S)
         return _ByName(topics)
 
-    async def _identify(self, name: str, node_id: int) -> None:
+    async def _identify(self, name: str, node_id: int | None) -> None:
         topic_id = await topic_id_of(self._client, name, node_id)
         if topic_id is None:
             raise UnknownTopicOrPartitionError(name)

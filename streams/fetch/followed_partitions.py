@@ -17,10 +17,20 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
 """Seconds until a partition whose fetch failed is fetched again."""
+POSITION_S = 1.0
+"""Longest wait for the beginning of a partition whose log ends before its place."""
 ALONE_MS = 50
 """Longest wait for a partition that is fetched alone, to see whether its fetch is the one that fails."""
 AFTER_ERROR_S = 0.05
 """Pause after an error, so that a lasting one does not keep the process busy."""
+
+
+OnRewound = Callable[[TopicPartition, int], object]
+"""Called with a partition that lost its end, and the place from which it is read again."""
+
+
+def ignore_rewound(_: TopicPartition, __: int) -> None:
+    """Do nothing about a partition that is read again."""
 
 
 class FollowedPartitions:
@@ -29,7 +39,7 @@ class FollowedPartitions:
     aiokafka's `getmany()` moves the positions of all partitions that it returns. If one of them fails, it raises the
     error and drops the records of the others. So after an error, and after a reader that failed or was cancelled,
     the consumer seeks back. The partitions are then fetched one by one: those that fail are retried every `RETRY_S`
-    seconds, and the others go on.
+    seconds, and the others go on. A partition whose log ends before its place is read from its beginning again.
 
     Attributes:
         places: The next offset to take in, by partition.
@@ -41,6 +51,7 @@ class FollowedPartitions:
         places: Mapping[TopicPartition, int],
         unreadable: UnreadablePlaces | None = None,
         clock: Callable[[], float] = time.monotonic,
+        on_rewound: OnRewound = ignore_rewound,
     ) -> None:
         """Seek to `places`; the consumer is assigned to them.
 
@@ -50,8 +61,10 @@ class FollowedPartitions:
             unreadable: Collects the partitions that cannot be read, also for a missing right. Without it, a missing
                 right is an error.
             clock: Returns seconds.
+            on_rewound: Called with a partition whose log ends before its place, as after an unclean election. It is
+                read again from its beginning.
         """
-        self._consumer, self._clock = consumer, clock
+        self._consumer, self._clock, self._on_rewound = consumer, clock, on_rewound
         self._isolated = KafkaError if unreadable is None else (KafkaError, MissingRightError)
         self.places = dict(places)
         self.unreadable = UnreadablePlaces() if unreadable is None else unreadable
@@ -87,6 +100,8 @@ class FollowedPartitions:
         if fetched is None:
             return
         for tp, records in fetched.items():
+            if records and records[0].offset < self.places[tp]:
+                self._rewind(tp, records[0].offset)
             if is_unreadable(records):
                 self.unreadable.skip(records[0])
                 self.places[tp] = records[0].last_offset + 1
@@ -94,9 +109,7 @@ class FollowedPartitions:
             yield tp, records
             self.places[tp] = records[-1].offset + 1
             self.unreadable.unblock(tp)
-        # Control records, aborted records and compacted records have offsets, too.
-        for tp in requested:
-            self.places[tp] = max(self.places[tp], await self._consumer.position(tp))
+        await self._take_positions(requested)
         self._moved = False
         self._unblock_idle()
 
@@ -119,6 +132,28 @@ class FollowedPartitions:
         if alone:
             self._mended_at[self._suspects.pop()] = self._clock() + RETRY_S
         return fetched
+
+    async def _take_positions(self, requested: Sequence[TopicPartition]) -> None:
+        """Move the places over control records, aborted records and compacted records, which have offsets, too."""
+        for tp in requested:
+            try:
+                async with asyncio.timeout(POSITION_S):
+                    position = await self._consumer.position(tp)
+            except TimeoutError:  # it is being looked up, and Kafka does not answer
+                continue
+            if position < self.places[tp]:
+                self._rewind(tp, position)
+            self.places[tp] = position
+
+    def _rewind(self, tp: TopicPartition, place: int) -> None:
+        """Go on from an earlier place: aiokafka goes to the beginning of a log that ends before its position."""
+        log.warning(
+            "partition_truncated",
+            extra={"topic": tp.topic, "partition": tp.partition, "offset": self.places[tp], "begins_at": place},
+        )
+        self.unreadable.forget_partition(tp)
+        self.places[tp] = place
+        self._on_rewound(tp, place)
 
     def _requested(self) -> list[TopicPartition]:
         """Return the partitions of the next fetch: one suspect, or all without those that have just failed."""

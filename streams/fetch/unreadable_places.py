@@ -67,6 +67,11 @@ class UnreadablePlaces:
             for tp in [tp for tp in places if tp.topic == topic]:
                 del places[tp]
 
+    def forget_partition(self, tp: TopicPartition) -> None:
+        """Remove the places of a partition that is read again."""
+        self.gaps.pop(tp, None)
+        self._blocked.pop(tp, None)
+
     def is_blocked(self, tp: TopicPartition) -> bool:
         """Return whether the fetch of a partition fails."""
         return tp in self._blocked

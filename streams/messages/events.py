@@ -106,6 +106,8 @@ Event = Play | Wish
 """A record of `plays`."""
 WISHES = frozenset(str(wish.__struct_config__.tag) for wish in (Hide, Unhide, Shown, Pause, Resume, Forget))
 """The fixed types; no signal can have one of them."""
+WRONG_KEY = "the key is not the user_id"
+"""The reason of a record whose key is that of another listener, or of none."""
 _WITHOUT_ITEM = frozenset({"pause", "resume", "forget"})
 """The user requests that concern no item."""
 
@@ -170,8 +172,7 @@ def read_event(
     """
     event = read_value(value, bytes_max, types, on_odd)
     if key != event.user_id.encode():
-        reason = "the key is not the user_id"
-        raise UnreadablePlay(reason)
+        raise UnreadablePlay(WRONG_KEY)
     return event
 
 

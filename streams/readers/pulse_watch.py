@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.pulse import Pulse
+from streams.readers.followed_topic import FollowedTopic
 from streams.readers.latest_pulse import read_pulse
 from streams.readers.log_reader import log_skipped, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
@@ -58,7 +59,7 @@ class PulseWatch(ABC):
         """Return whether a worker may run that seemed to have ended before the start."""
         return bool(self._unheard) and time.monotonic() < self._began_at + LIVE_S
 
-    def start(self, followed: FollowedPartitions) -> None:
+    def start(self, followed: FollowedTopic | FollowedPartitions) -> None:
         """Take in pulses from now on."""
         self._following = asyncio.create_task(self._follow(followed), name="pulses")
         self._following.add_done_callback(lambda _: self._came.set())
@@ -74,7 +75,7 @@ class PulseWatch(ABC):
         if self._following is not None and self._following.done() and not self._following.cancelled():
             self._following.result()
 
-    async def _follow(self, followed: FollowedPartitions) -> None:
+    async def _follow(self, followed: FollowedTopic | FollowedPartitions) -> None:
         """Take in pulses, for ever; Kafka's errors are retried."""
         while True:
             async for _, records in followed.fetch(POLL_MS):
@@ -116,11 +117,12 @@ async def watching(watch: _Watch, settings: Settings) -> AsyncIterator[_Watch]:
         MissingRightError: The right to read reports is missing.
     """
     async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
-        tps = await partitions_of(consumer, topic_names(settings).pulse)
-        ends = {tp: span.end for tp, span in (await spans_of(consumer, tps)).items()}
+        topic = topic_names(settings).pulse
+        ends = {tp: span.end for tp, span in (await spans_of(consumer, await partitions_of(consumer, topic))).items()}
         watch.begin(await _latest(consumer, ends, settings.kafka.timeout_s))
-        consumer.assign(tps)
-        watch.start(FollowedPartitions(consumer, ends))
+        followed = FollowedTopic(consumer, topic, lambda tp, span: min(ends.get(tp, span.start), span.end))
+        await followed.begin()
+        watch.start(followed)
         try:
             yield watch
             watch.check()

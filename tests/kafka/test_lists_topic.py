@@ -22,7 +22,7 @@ from streams.outbox import Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.kafka.test_topic_identity import remake
+from tests.support.topics import remake
 from tests.support.changelog import read_history
 from tests.support.forked import run_forked
 from tests.support.made_up import made_up_factors, produce_plays, publish

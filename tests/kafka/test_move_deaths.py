@@ -27,7 +27,7 @@ from tests.kafka.made_state import (
     waiting_of,
 )
 from tests.kafka.moves import each, target_of
-from tests.kafka.test_topic_identity import remake
+from tests.support.topics import remake
 
 REBASE_WRITES = 2 * 2 + 1
 """An offset and an epoch for each of two partitions, and the published topics."""

@@ -25,13 +25,13 @@ from streams.settings import Settings, override
 from streams.topics.topics import USERS_TABLE, TopicNames
 from tests.kafka.made_state import USERS as LISTENERS
 from tests.kafka.made_state import apply_all, committed_of, put_on_disk, send_round
-from tests.kafka.test_topic_identity import USERS, learn, plays, records, remake, total
+from tests.kafka.test_topic_identity import USERS, learn, plays, records, total
 from tests.kafka.test_wishes import prepared
 from tests.support.commands import error_of
 from tests.support.forked import run_forked, run_started
 from tests.support.gateway import client_of, gateway, read
 from tests.support.plays import play_record
-from tests.support.topics import send, values, worker
+from tests.support.topics import remake, send, values, worker
 from tests.support.wait import block_until
 
 

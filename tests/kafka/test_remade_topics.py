@@ -17,7 +17,7 @@ from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.test_lists_topic import events_of
-from tests.kafka.test_topic_identity import remake
+from tests.support.topics import remake
 from tests.support.forked import run_forked
 from tests.support.made_up import made_up_factors, publish
 from tests.support.plays import play_record

@@ -19,11 +19,11 @@ from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.deaths import Deaths, DiedError
-from tests.kafka.test_topic_identity import USERS, delete, learn, plays, records, remake, total
+from tests.kafka.test_topic_identity import USERS, learn, plays, records, total
 from tests.kafka.test_wishes import prepared
 from tests.support.commands import error_of
 from tests.support.forked import run_forked, run_started
-from tests.support.topics import grow_topic, lists, send, worker
+from tests.support.topics import delete, grow_topic, lists, remake, send, worker
 from tests.support.wait import block_until
 
 

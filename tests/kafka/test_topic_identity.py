@@ -3,11 +3,8 @@
 import asyncio
 import shutil
 from collections.abc import Sequence
-from contextlib import closing
 
 import pytest
-from kafka import KafkaAdminClient
-from kafka.errors import UnknownTopicOrPartitionError
 
 from cli.processes import WorkerProcess
 from jobs.progress import no_progress
@@ -20,11 +17,10 @@ from streams.messages.events import Pause, Resume
 from streams.outbox import Item
 from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings, override
-from streams.topics.admin import create_topics
 from streams.topics.topics import TopicNames
 from tests.support.commands import error_of
 from tests.support.plays import play_record
-from tests.support.topics import grow_topic, send, values, worker, write
+from tests.support.topics import delete, grow_topic, remake, send, values, worker, write
 from tests.support.wait import block_until
 
 USERS = [f"u{number}" for number in range(12)]
@@ -44,26 +40,6 @@ def records(settings: Settings, names: TopicNames) -> dict[str, UserRecord]:
 def total(settings: Settings, names: TopicNames) -> int:
     """Return the plays of all records."""
     return sum(record.plays for record in records(settings, names).values())
-
-
-def delete(settings: Settings, *topics: str) -> None:
-    """Delete topics, and wait until they are gone."""
-    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
-        admin.delete_topics(list(topics))
-        block_until(lambda: not set(topics) & set(admin.list_topics()), 20)
-
-
-def remake(settings: Settings, *topics: str) -> None:
-    """Delete topics and make them again, empty."""
-    delete(settings, *topics)
-
-    def made() -> bool:
-        try:
-            return set(create_topics(settings)) == set(topics)
-        except UnknownTopicOrPartitionError:
-            return False
-
-    block_until(made, 20)
 
 
 def said_at_end(process: WorkerProcess) -> str:

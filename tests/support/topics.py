@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 
 import msgspec
 from kafka import KafkaAdminClient
+from kafka.errors import UnknownTopicOrPartitionError
 
 from cli.processes import WorkerProcess
 from streams.messages.records import Recommendations, RejectedPlay
@@ -14,6 +15,7 @@ from streams.partitioning import partition_of
 from streams.readers.lag import lag_of
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
+from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
 from tests.support.made_up import produce_plays
 from tests.support.wait import block_until
@@ -49,6 +51,26 @@ def grow_topic(settings: Settings, topic: str, partitions: int) -> None:
     with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
         admin.create_partitions({topic: partitions})
         block_until(lambda: len(admin.describe_topics([topic])[0]["partitions"]) == partitions)
+
+
+def delete(settings: Settings, *topics: str) -> None:
+    """Delete topics, and wait until they are gone."""
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
+        admin.delete_topics(list(topics))
+        block_until(lambda: not set(topics) & set(admin.list_topics()), 20)
+
+
+def remake(settings: Settings, *topics: str) -> None:
+    """Delete topics and make them again, empty."""
+    delete(settings, *topics)
+
+    def made() -> bool:
+        try:
+            return set(create_topics(settings)) == set(topics)
+        except UnknownTopicOrPartitionError:
+            return False
+
+    block_until(made, 20)
 
 
 def await_folded(settings: Settings) -> None:

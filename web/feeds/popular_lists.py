@@ -25,6 +25,10 @@ class PopularLists:
         if popular.kind == kind and (held is None or popular.made_at_ms >= held.made_at_ms):
             self._lists[kind] = popular
 
+    def clear(self) -> None:
+        """Drop all lists: their topic was made again."""
+        self._lists.clear()
+
     def of(self, kind: str) -> PopularItems | None:
         """Return the popular list of a kind, None if there is none."""
         return self._lists.get(kind)

@@ -3,19 +3,19 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 from aiokafka.errors import KafkaError
-from aiokafka.structs import ConsumerRecord
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streams.connection.credentials import CredentialsError
-from streams.fetch.followed_partitions import FollowedPartitions
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.records import RejectedPlay
 from streams.readers.decode_record import UnreadableRecord, decode_record
-from streams.readers.log_reader import partitions_of, reader, spans_of
+from streams.readers.followed_topic import FollowedTopic
+from streams.readers.log_reader import Span, reader
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
@@ -39,7 +39,7 @@ class Rejects:
     """Follows `plays-rejected`.
 
     Attributes:
-        n_seen: Records that arrived since the start.
+        n_seen: Records that arrived since the start, also on a topic that was deleted and made again.
         latest: The latest rejects, those from before the start included.
     """
 
@@ -47,6 +47,8 @@ class Rejects:
         """Begin with none; the places that cannot be read are reported to `unreadable`."""
         self._settings, self._unreadable = settings, unreadable
         self.n_seen = 0
+        self._topic_id, self._uncounted = "", dict[int, int]()
+        """The topic that was followed last, and by partition the first offset of it that is not counted."""
         self.latest: deque[Reject] = deque(maxlen=SHOWN)
 
     async def run(self) -> None:
@@ -60,17 +62,39 @@ class Rejects:
 
     async def _follow(self) -> None:
         async with reader(self._settings.kafka, self._settings.kafka.timeout_s) as consumer:
-            tps = await partitions_of(consumer, topic_names(self._settings).plays_rejected)
-            spans = await spans_of(consumer, tps)
-            consumer.assign(tps)
-            places = {tp: max(span.start, span.end - SHOWN) for tp, span in spans.items()}
-            followed = FollowedPartitions(consumer, places, self._unreadable)
+            topic = topic_names(self._settings).plays_rejected
+
+            def recount(tp: TopicPartition, place: int) -> None:
+                end = consumer.highwater(tp) or place  # the records up to it may be those that were counted
+                self._uncounted[tp.partition] = min(self._uncounted.get(tp.partition, 0), end)
+
+            async def count_all() -> None:
+                self._uncounted = {}
+
+            followed = FollowedTopic(consumer, topic, self._first, self._unreadable, count_all, recount)
+            spans = await followed.begin()
+            self._begin(followed.topic_id, spans)
             while True:
                 async for tp, records in followed.fetch(500, 1000):
-                    self._take(records, spans[tp].end)
+                    self._take(tp.partition, records)
+                self._topic_id = followed.topic_id
 
-    def _take(self, records: Sequence[ConsumerRecord], before: int) -> None:
-        self.n_seen += sum(record.offset >= before for record in records)
+    def _first(self, tp: TopicPartition, span: Span) -> int:
+        """Return the first offset to read: that of the latest records, and of those that are not counted."""
+        return max(span.start, min(span.end - SHOWN, self._uncounted.get(tp.partition, span.end)))
+
+    def _begin(self, topic_id: str, spans: Mapping[TopicPartition, Span]) -> None:
+        """Count from the present ends on; after a break, from the last counted records on."""
+        if not self._topic_id:
+            self._uncounted = {tp.partition: span.end for tp, span in spans.items()}
+        elif topic_id != self._topic_id:
+            self._uncounted = {}
+        self._topic_id = topic_id
+
+    def _take(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
+        first = self._uncounted.get(partition, 0)
+        self.n_seen += sum(record.offset >= first for record in records)
+        self._uncounted[partition] = max(first, records[-1].offset + 1)
         for record in records[-SHOWN:]:
             try:
                 rejected = decode_record(_DECODER, record.value, "A reject")

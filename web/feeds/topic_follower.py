@@ -190,16 +190,24 @@ class TopicFollower:
         return followed
 
     async def _ask_ends(self, consumer: AIOKafkaConsumer) -> None:
-        """Query the ends of the topics, and drop gaps that Kafka deleted. After an error the earlier ends remain."""
+        """Query the ends of the topics, and trim the gaps. After an error the earlier ends remain."""
         now_s, places = time.time(), self._places
         with suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(ASK_S):
                 ends = await consumer.end_offsets(list(places))
                 if places is self._places:  # a topic that was made again has other ends
                     self._ends, self._asked_at_s = ends, now_s
-                # Other followers report their gaps to the same places, and ask for no beginnings.
-                for tp, start in (await consumer.beginning_offsets(list(self.unreadable.gaps))).items():
-                    self.unreadable.trim(tp, start)
+        await self._trim(consumer)
+
+    async def _trim(self, consumer: AIOKafkaConsumer) -> None:
+        """Drop gaps that Kafka deleted. Other followers report theirs to the same places, and ask for no beginnings.
+
+        A partition that does not exist any more gives no answer, and must not hide those of the others.
+        """
+        for tp in list(self.unreadable.gaps):
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(ASK_S):
+                    self.unreadable.trim(tp, (await consumer.beginning_offsets([tp]))[tp])
 
     def _mark(self) -> None:
         """Mark the view as complete once it has reached the ends of the last query, and nothing was unreadable."""

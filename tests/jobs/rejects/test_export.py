@@ -49,3 +49,15 @@ async def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
 
     assert "older" == path.read_text()
     assert ["rejects.jsonl"] == names_in(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["folder", "missing/rejects.jsonl"])
+async def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    """By the name that the caller gave."""
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(OSError, match="directory") as caught:
+        await export_rejects(rejects(), "", tmp_path / name)
+
+    assert str(tmp_path / name) == caught.value.filename
+    assert ["folder"] == names_in(tmp_path)

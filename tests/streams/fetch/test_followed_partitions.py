@@ -187,3 +187,43 @@ async def test_a_closed_consumer_is_an_error() -> None:
 
     with pytest.raises(ConsumerStoppedError):
         await rounds(followed, 1)
+
+
+class Cut(Consumer):
+    """A consumer of a log that has lost its end: aiokafka goes to its beginning then."""
+
+    def cut(self, tp: TopicPartition, records: list[Any]) -> None:
+        """Let a log be that of another leader, which ends before the position."""
+        self.logs[tp] = records
+        self.positions[tp] = 0
+
+
+async def test_a_partition_that_lost_its_end_is_read_again() -> None:
+    """Its unreadable places are those of records that are gone, and the caller is told."""
+    consumer, unreadable = Cut({A: log(3), B: log(5)}), UnreadablePlaces()
+    rewound: list[tuple[TopicPartition, int]] = []
+    followed = FollowedPartitions(
+        consumer, {A: 0, B: 0}, unreadable, on_rewound=lambda tp, place: rewound.append((tp, place))
+    )
+    await rounds(followed, 3)
+    unreadable.skip(UnreadableBatch("lists", 0, 1, 1, None, "the checksum is wrong", b"", 0))
+    unreadable.skip(UnreadableBatch("lists", 1, 1, 1, None, "the checksum is wrong", b"", 0))
+    consumer.cut(A, log(1))
+
+    assert [(0, 0), (1, 3)] == await rounds(followed, 1)
+
+    assert {A: 1, B: 4} == followed.places
+    assert [(A, 0)] == rewound
+    assert ["lists, partition 1, offsets 1 to 1: the checksum is wrong"] == unreadable.describe()
+
+
+async def test_a_partition_that_lost_everything_has_its_place_at_the_beginning() -> None:
+    """A caller that waits for the end must not take the old place for it."""
+    consumer = Cut({A: log(3)})
+    followed = FollowedPartitions(consumer, {A: 0})
+    await rounds(followed, 3)
+    consumer.cut(A, [])
+
+    assert [] == await rounds(followed, 1)
+
+    assert {A: 0} == followed.places

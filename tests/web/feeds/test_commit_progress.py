@@ -12,9 +12,9 @@ from streams.messages.pulse import OutcomeSpan
 from streams.outbox import Outbox
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.kafka.test_topic_identity import remake
 from tests.support.pulses import pulse_of
 from tests.support.settings import settings_with
+from tests.support.topics import remake
 from tests.support.unreadable_token import UnreadableToken
 from tests.support.wait import wait_until
 from web.feeds import commit_progress

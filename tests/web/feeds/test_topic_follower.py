@@ -19,8 +19,8 @@ from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.admin import create_topics, topic_ids
 from streams.topics.topics import TopicNames
-from tests.kafka.test_topic_identity import delete, remake
 from tests.support.settings import settings_with
+from tests.support.topics import delete, remake
 from tests.support.wait import wait_until
 from web.feeds.topic_follower import Changed, NotReadableError, Record, TopicFollower
 from web.feeds.view_topics import WATCH_S, identity_of
