@@ -22,12 +22,11 @@ from streams.outbox import Outbox
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
-from tests.support.topics import remake
 from tests.support.changelog import read_history
 from tests.support.forked import run_forked
 from tests.support.made_up import made_up_factors, produce_plays, publish
 from tests.support.plays import play_record
-from tests.support.topics import READY_S, await_folded, lists, send, values, worker
+from tests.support.topics import READY_S, await_folded, lists, remake, send, values, worker
 from tests.support.wait import block_until
 
 USERS, ITEMS, FACTORS, GROUP = 1200, 50, 8, 10

@@ -17,11 +17,10 @@ from streams.readers.state_topics import latest_state_topics
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames
 from tests.kafka.test_lists_topic import events_of
-from tests.support.topics import remake
 from tests.support.forked import run_forked
 from tests.support.made_up import made_up_factors, publish
 from tests.support.plays import play_record
-from tests.support.topics import rejects, send, values, worker
+from tests.support.topics import rejects, remake, send, values, worker
 from tests.support.wait import block_until
 
 ITEMS, FACTORS = 20, 8
