@@ -96,11 +96,12 @@ class Doctor:
         return check_generation(probed, now_ms(), damaged.issues)
 
     async def _lag(self) -> Finding:
-        readings = await probe_lag(self._settings)
+        damaged = DamagedRecords()
+        readings = await probe_lag(self._settings, damaged)
         transactions = readings.open_transactions
         if transactions:
             transactions = await in_thread(lambda: name_producers(readings.open_transactions, self._settings))
-        return check_lag(readings._replace(open_transactions=transactions))
+        return check_lag(readings._replace(open_transactions=transactions), damaged.issues)
 
     async def _workers(self) -> Finding:
         reports, announcement = await self._worker_reports(), None

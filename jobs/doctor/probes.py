@@ -53,7 +53,7 @@ _REJECT = msgspec.json.Decoder(RejectedPlay)
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound: a listener on any address is asked here
 
 
-async def probe_lag(settings: Settings) -> LagReadings:
+async def probe_lag(settings: Settings, damaged: DamagedRecords) -> LagReadings:
     """Read the lag twice.
 
     Raises:
@@ -68,12 +68,12 @@ async def probe_lag(settings: Settings) -> LagReadings:
         offsets = await lag.offsets()
     second, plays = {partition: one.uncommitted for partition, one in offsets.items()}, topic_names(settings).plays
     waits = any(span.end > span.start for span in second.values())
-    transactions = await find_open_transactions(plays, settings) if waits else []
+    transactions = await find_open_transactions(plays, settings, skip=damaged.skip) if waits else []
     left_ms: dict[int, int | None] = {}
     with suppress(MissingRightError):  # the doctor goes without the right to read plays
         for partition, one in offsets.items():
             if one.n_lost:
-                left_ms[partition] = await arrival_of(settings, plays, partition, one.start)
+                left_ms[partition] = await arrival_of(settings, plays, partition, one.start, damaged.skip)
     return LagReadings(first, second, starts, LAG_INTERVAL_S, transactions, offsets, left_ms)
 
 

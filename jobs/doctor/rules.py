@@ -89,11 +89,14 @@ def check_generation(probed: AnnouncedGeneration | Issue, now_ms: int, damage: S
     return make_finding("generation", fine, issues)
 
 
-def check_lag(lag: LagReadings) -> Finding:
-    """Check that the lag is low or shrinks, and that Kafka has deleted no play before a worker folded it."""
+def check_lag(lag: LagReadings, damage: Sequence[Issue] = ()) -> Finding:
+    """Check that the lag is low or shrinks, and that Kafka has deleted no play before a worker folded it.
+
+    `damage` names records of plays that could not be read.
+    """
     before, now = _plays(lag.first), _plays(lag.second)
     by_partition = ", ".join(f"{part}: {span.end - span.start:,}" for part, span in sorted(lag.second.items()))
-    fine, issues = f"The lag is {pluralize(now, 'play')} (by partition: {by_partition}).", []
+    fine, issues = f"The lag is {pluralize(now, 'play')} (by partition: {by_partition}).", list(damage)
     if now > LAG_HIGH or (now > before and now > LAG_GROWS):
         grows = f" It grows by {(now - before) / lag.seconds:,.0f} plays/s." if now > before else ""
         do = "Check that every worker runs. Add one if there are more partitions than workers."

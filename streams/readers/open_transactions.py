@@ -1,7 +1,7 @@
 """Transactions that are open on a topic: consumers of committed records stop before them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.connection.rights import MissingRightError
-from streams.fetch.unreadable_batch import is_unreadable
+from streams.fetch.unreadable_batch import UnreadableBatch, is_unreadable
 from streams.process.format_text import pluralize
-from streams.readers.log_reader import LogReadError, partitions_of, reader
+from streams.readers.log_reader import LogReadError, log_skipped, partitions_of, reader
 from streams.settings import Settings
 
 FIRST_RECORD_S = 2.0
@@ -52,7 +52,10 @@ def utc_time(at_ms: int) -> str:
 
 
 async def find_open_transactions(
-    topic: str, settings: Settings, partitions: Sequence[int] | None = None
+    topic: str,
+    settings: Settings,
+    partitions: Sequence[int] | None = None,
+    skip: Callable[[UnreadableBatch], None] = log_skipped,
 ) -> list[OpenTransaction]:
     """Return the earliest open transaction of each partition that has one.
 
@@ -60,6 +63,7 @@ async def find_open_transactions(
         topic: The topic.
         settings: The cluster and its time-out.
         partitions: Numbers of partitions; all if left out.
+        skip: Called with a first batch of a transaction that does not decode, so that its time is unknown.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
@@ -78,12 +82,14 @@ async def find_open_transactions(
             raise LogReadError(message) from error
         held = {tp: stable_ends[tp] for tp, end in ends.items() if stable_ends[tp] < end}
         return [
-            OpenTransaction(topic, tp.partition, offset, ends[tp] - offset, await _time_of(consumer, tp, offset))
+            OpenTransaction(topic, tp.partition, offset, ends[tp] - offset, await _time_of(consumer, tp, offset, skip))
             for tp, offset in held.items()
         ]
 
 
-async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> int | None:
+async def _time_of(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, skip: Callable[[UnreadableBatch], None]
+) -> int | None:
     """Return the timestamp of the record at an offset, None if it does not arrive in time."""
     consumer.assign([tp])
     consumer.seek(tp, offset)
@@ -93,4 +99,7 @@ async def _time_of(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int) 
                 pass
     except (TimeoutError, KafkaError, MissingRightError):  # it takes the right to read; the rest is known without
         return None
-    return None if is_unreadable(records) else int(records[0].timestamp)
+    if is_unreadable(records):
+        skip(records[0])
+        return None
+    return int(records[0].timestamp)

@@ -10,7 +10,7 @@ from streams.readers.broadcast import Broadcast
 from streams.readers.log_reader import LogReadError
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
-from tests.kafka.test_topic_identity import remake
+from tests.support.topics import remake
 from tests.support.wait import wait_until
 
 Seen = list[tuple[bytes | None, bytes | None]]
