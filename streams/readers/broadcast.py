@@ -1,14 +1,12 @@
 """Follows a compacted topic in every process, without a consumer group."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Self
-
-from aiokafka import TopicPartition
 
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.readers.followed_topic import FollowedTopic, OnRemade, ignore_remade
-from streams.readers.log_reader import Span, reader
+from streams.readers.log_reader import reader
 from streams.settings.deployment import KafkaSettings
 
 RECORDS_AT_ONCE = 500
@@ -89,17 +87,17 @@ class Broadcast:
     async def _follow(self, caught_up: asyncio.Event) -> None:
         async with reader(self._kafka, self._timeout_s) as consumer:
             followed = FollowedTopic(consumer, self._topic, unreadable=self._unreadable, on_remade=self._on_remade)
-            spans = await followed.begin()
+            await followed.begin()
             self._followed = followed
             while True:
-                if not caught_up.is_set() and self._reached(followed, spans):
+                if not caught_up.is_set() and self._reached(followed):
                     caught_up.set()
                 await asyncio.sleep(0)  # fetched records are returned without a wait
                 async for _, records in followed.fetch(200, RECORDS_AT_ONCE):
                     for record in records:
                         self._on_record(record.key, record.value)
 
-    def _reached(self, followed: FollowedTopic, spans: Mapping[TopicPartition, Span]) -> bool:
+    def _reached(self, followed: FollowedTopic) -> bool:
         """Return whether every partition is read to its end, without those that cannot be read."""
         places = followed.places
-        return all(places.get(tp, 0) >= span.end or followed.is_blocked(tp) for tp, span in spans.items())
+        return all(places.get(tp, 0) >= span.end or followed.is_blocked(tp) for tp, span in followed.spans.items())

@@ -48,6 +48,7 @@ class FollowedTopic:
 
     Attributes:
         topic_id: The id of the topic, as Kafka's own tools print it.
+        spans: The spans of its partitions when its following began.
         partitions: The followed partitions.
     """
 
@@ -76,11 +77,11 @@ class FollowedTopic:
         self._clock = asyncio.get_running_loop().time
         self._look_at = 0.0
         self._unknown_since: float | None = None
-        self.topic_id = ""
+        self.topic_id, self.spans = "", dict[TopicPartition, Span]()
         self.partitions: FollowedPartitions | None = None
 
-    async def begin(self) -> dict[TopicPartition, Span]:
-        """Begin to follow, and return the spans of the partitions.
+    async def begin(self) -> None:
+        """Begin to follow.
 
         Raises:
             LogReadError: The topic does not exist, or Kafka does not answer.
@@ -92,9 +93,8 @@ class FollowedTopic:
             message = f"Kafka did not give the id of topic {self._topic}: {error!r}."
             raise LogReadError(message) from error
         spans = await spans_of(self._consumer, tps)
+        self.topic_id, self.spans = topic_id, spans
         self._follow({tp: self._first(tp, span) for tp, span in spans.items()})
-        self.topic_id = topic_id
-        return spans
 
     def _follow(self, places: Mapping[TopicPartition, int]) -> None:
         self._consumer.assign(list(places))
@@ -152,17 +152,17 @@ class FollowedTopic:
         if self._unknown_since is None:
             self._unknown_since = now
             self._consumer.assign([])
-        elif now - self._unknown_since > GONE_S and self._unreadable is not None:
+        elif now - self._unknown_since > GONE_S and self.partitions is not None:
             for tp, place in self.places.items():
-                self._unreadable.block(tp, place, "the topic does not exist")
+                self.partitions.unreadable.block(tp, place, "the topic does not exist")
 
     def _return(self) -> None:
         """Go on with the same topic, which a broker did not know for a moment."""
         self._ids.unknown.discard(self._topic)
-        if self._unknown_since is not None:
+        if self._unknown_since is not None and self.partitions is not None:
             self._unknown_since = None
-            for tp in self.places if self._unreadable is not None else ():
-                self._unreadable.unblock(tp)  # type: ignore[union-attr]  # there are none without it
+            for tp in self.places:
+                self.partitions.unreadable.unblock(tp)
             self._follow(self.places)
 
     async def _begin_anew(self, topic_id: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -68,28 +68,27 @@ class Rejects:
                 end = consumer.highwater(tp) or place  # the records up to it may be those that were counted
                 self._uncounted[tp.partition] = min(self._uncounted.get(tp.partition, 0), end)
 
-            async def count_all() -> None:
-                self._uncounted = {}
+            def first(tp: TopicPartition, span: Span) -> int:
+                return self._first(followed.topic_id, tp, span)
 
-            followed = FollowedTopic(consumer, topic, self._first, self._unreadable, count_all, recount)
-            spans = await followed.begin()
-            self._begin(followed.topic_id, spans)
+            followed = FollowedTopic(consumer, topic, first, self._unreadable, self._uncounted.clear, recount)
+            await followed.begin()
             while True:
+                self._topic_id = followed.topic_id
                 async for tp, records in followed.fetch(500, 1000):
                     self._take(tp.partition, records)
-                self._topic_id = followed.topic_id
 
-    def _first(self, tp: TopicPartition, span: Span) -> int:
-        """Return the first offset to read: that of the latest records, and of those that are not counted."""
-        return max(span.start, min(span.end - SHOWN, self._uncounted.get(tp.partition, span.end)))
+    def _first(self, topic_id: str, tp: TopicPartition, span: Span) -> int:
+        """Return the first offset to read: that of the latest records, and of those that are not counted.
 
-    def _begin(self, topic_id: str, spans: Mapping[TopicPartition, Span]) -> None:
-        """Count from the present ends on; after a break, from the last counted records on."""
+        Counting begins at the present end; after a break, behind the last counted record; on another topic, at its
+        beginning.
+        """
         if not self._topic_id:
-            self._uncounted = {tp.partition: span.end for tp, span in spans.items()}
+            self._uncounted[tp.partition] = span.end
         elif topic_id != self._topic_id:
-            self._uncounted = {}
-        self._topic_id = topic_id
+            self._uncounted[tp.partition] = span.start
+        return max(span.start, min(span.end - SHOWN, self._uncounted.get(tp.partition, span.end)))
 
     def _take(self, partition: int, records: Sequence[ConsumerRecord]) -> None:
         first = self._uncounted.get(partition, 0)
