@@ -30,7 +30,7 @@ from tests.kafka.made_state import (
     waiting_of,
 )
 from tests.kafka.moves import each, target_of
-from tests.kafka.test_topic_identity import remake
+from tests.support.topics import remake
 
 
 @pytest.fixture
