@@ -160,11 +160,16 @@ async def live_through(scene: Scene) -> str:
     await scene.announce(third)  # which is whole again; a list that no play changed goes out with it
     await scene.told("generation_swapped", generation=third)
     await scene.all_swept(third)
-    refused = f"Generation {third} is damaged: item_factors.npy does not match its checksum."
+    check_refusals(scene, third, second)
+    return third
+
+
+def check_refusals(scene: Scene, damaged: str, serving: str) -> None:
+    """Check that every worker refused a damaged generation, and names the one that stays in service."""
+    refused = f"Generation {damaged} is damaged: item_factors.npy does not match its checksum."
     assert 3 == len(sentences(scene))
     for sentence in sentences(scene):
-        assert sentence.startswith(f"{refused} Generation {second} stays in service")
-    return third
+        assert sentence.startswith(f"{refused} Generation {serving} stays in service")
 
 
 def faults(topics: Topics, scene: Scene) -> list[str]:

@@ -44,10 +44,7 @@ def test_nothing_stands_of_a_listener_who_is_forgotten(
     small: Settings, names: TopicNames, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The receipt names the places; the next snapshot, generation and list contain later plays alone."""
-    send(
-        small,
-        plays_of_neighbours(),
-    )
+    send(small, plays_of_neighbours())
     with worker(small):
         await_folded(small)
         retrain(small, no_progress)

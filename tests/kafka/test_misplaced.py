@@ -70,6 +70,20 @@ def plays_by_partition(export: UserExport) -> dict[int, int]:
     return {record.partition: record.plays for record in records}
 
 
+def check_requests_reach_both(settings: Settings) -> None:
+    """Hide an item and pause: the records of both partitions show it, and keep their plays."""
+    hidden = asyncio.run(send_and_wait(Hide(user_id="ann", item_id="i7"), settings))
+    asyncio.run(send_and_wait(Pause(user_id="ann"), settings))
+    assert HOME == hidden.partition
+    assert 3 == hidden.copies
+    export = exported(settings)
+    for record in (export.record, *(export.misplaced_records or [])):
+        assert record is not None
+        assert record.paused
+        assert ["i7"] == [item.item_id for item in record.hidden]
+    assert {HOME: 1, OTHER: 3} == plays_by_partition(export)
+
+
 def test_a_listener_on_several_partitions_is_read_and_forgotten_on_all(small: Settings, names: TopicNames) -> None:
     """List, record, export and trace know both halves; requests reach both; nothing stands after `forget`."""
     send(small, plays_of_neighbours())
@@ -93,20 +107,11 @@ def test_a_listener_on_several_partitions_is_read_and_forgotten_on_all(small: Se
         assert HOME == trace.events.partition
         assert [(OTHER, 3)] == [(one.events.partition, one.events.n_events) for one in trace.elsewhere]
 
-        hidden = asyncio.run(send_and_wait(Hide(user_id="ann", item_id="i7"), small))
-        asyncio.run(send_and_wait(Pause(user_id="ann"), small))
-        assert HOME == hidden.partition
-        assert 3 == hidden.copies
-        export = exported(small)
-        for record in (export.record, *(export.misplaced_records or [])):
-            assert record is not None
-            assert record.paused
-            assert ["i7"] == [item.item_id for item in record.hidden]
-        assert {HOME: 1, OTHER: 3} == plays_by_partition(export)
+        check_requests_reach_both(small)
 
         finding = next(one for one in asyncio.run(Doctor(small).examine()) if one.check == "events")
         assert "3 of " in finding.says
-        assert "on a partition that is not the one of their key" in finding.says
+        assert "on another partition than the one of their key" in finding.says
         assert "partitioner=murmur2_random" in finding.do
 
         asyncio.run(send_and_wait(Forget(user_id="ann"), small))

@@ -64,6 +64,22 @@ def run(settings: Settings, *arguments: str) -> str:
     ).strip()
 
 
+def check_first_list(settings: Settings) -> None:
+    """Check the popular list of the training, on its topic and for a listener without a list."""
+    first = asyncio.run(latest_popular("all", settings))
+    assert first is not None
+    assert ["i5", "i4", "i3", "i2"] == first.items
+    assert [6.0, 5.0, 4.0, 3.0] == first.plays
+    assert GENERATION_ID == first.generation
+    assert 0 == first.revision
+    assert 1000 * AS_OF_S == first.as_of_ms
+    shown = msgspec.json.decode(run(settings, "recommend", "ann", "--json"), type=Recommendations)
+    assert "ann" == shown.user_id
+    assert "popular" == shown.kind
+    assert (-1) == shown.offset
+    assert first.items == shown.items
+
+
 def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -> None:
     """On every partition, before any play and after; listeners without a list or without usable plays get it."""
     publish(small)
@@ -71,20 +87,7 @@ def test_what_is_popular_follows_the_plays(small: Settings, names: TopicNames) -
         run(small, "recommend", "ann")
     with worker(small):
         block_until(lambda: popular_in(small, names, 4), 20)
-        first = asyncio.run(latest_popular("all", small))
-        assert first is not None
-        assert ["i5", "i4", "i3", "i2"] == first.items
-        assert [6.0, 5.0, 4.0, 3.0] == first.plays
-        assert GENERATION_ID == first.generation
-        assert 0 == first.revision
-        assert 1000 * AS_OF_S == first.as_of_ms
-
-        shown = msgspec.json.decode(run(small, "recommend", "ann", "--json"), type=Recommendations)
-
-        assert "ann" == shown.user_id
-        assert "popular" == shown.kind
-        assert (-1) == shown.offset
-        assert first.items == shown.items
+        check_first_list(small)
 
         # The same play again and again, by the id that the client gave it, counts once.
         retried = msgspec.json.encode(

@@ -135,10 +135,7 @@ def found_in(settings: Settings, broker: Broker, *wanted: list[bytes]) -> list[s
 def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, secret: Secret, killed: bool) -> None:  # noqa: FBT001
     """Neither its item, nor the client's id, nor a listener with private plays alone; private lists arrive."""
     names = topic_names(small)
-    send(
-        small,
-        plays_of_neighbours(),
-    )
+    send(small, plays_of_neighbours())
     with worker(small) as process:
         await_folded(small)
         made = retrain(small, no_progress)
@@ -170,14 +167,19 @@ def test_nothing_is_found_of_a_private_session(small: Settings, broker: Broker, 
         else:
             process.stop()
 
-    listener = traces_of(secret.listener, user_key(secret.listener))
-    of_play, places = found_in(small, broker, secret.traces, listener)
-    assert set() == of_play
-    expected = {f"topic {names.private_recommendations}"}
-    assert expected <= places
-    logs = {Path(place).parent.name.rpartition("-")[0] for place in places - expected}
-    assert logs == {names.private_recommendations}
+    check_places(small, broker, secret)
     assert_next_generation_knows_nothing(small, secret)
+
+
+def check_places(settings: Settings, broker: Broker, secret: Secret) -> None:
+    """Check that the private play is nowhere, and its listener on the topic of private lists alone."""
+    private_topic = topic_names(settings).private_recommendations
+    listener = traces_of(secret.listener, user_key(secret.listener))
+    of_play, places = found_in(settings, broker, secret.traces, listener)
+    assert set() == of_play
+    expected = {f"topic {private_topic}"}
+    assert expected <= places
+    assert {private_topic} == {Path(place).parent.name.rpartition("-")[0] for place in places - expected}
 
 
 def assert_next_generation_knows_nothing(settings: Settings, secret: Secret) -> None:

@@ -118,7 +118,7 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
         {"type": "nonsense"},
         {"type": "pause"},
     ]
-    others = plays_of_neighbours()
+    others, first = plays_of_neighbours(), len(plays_of_neighbours())
     with worker(small):
         send(small, others)
         await_folded(small)
@@ -137,7 +137,6 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     listed = document["recommendations"]["recommendations"]
     assert listed["items"] == [mark["item_id"] for mark in record["listed"]]
     assert listed["generation"] == record["generation"]
-    first = len(others)
     assert [(0, first + number, event) for number, event in enumerate(events)] == [
         (held["partition"], held["offset"], {name: value for name, value in held["event"].items() if name != "user_id"})
         for held in document["plays"]
@@ -146,9 +145,14 @@ def test_all_that_is_held_of_a_listener_is_given_out(small: Settings, tmp_path: 
     assert [True] == [held["recommendations"]["private"] for held in document["private_recommendations"]]
     assert "u1" not in json.dumps(document)
 
-    ended = run_forked(small, "export", "ann", "--out", str(tmp_path / "ann.json"))
-    assert f"All data about ann is in {tmp_path / 'ann.json'}.\n" == ended.stdout
-    assert {**document, "made_at_ms": 0} == {**json.loads((tmp_path / "ann.json").read_text()), "made_at_ms": 0}
+    check_written(small, document, tmp_path / "ann.json")
+
+
+def check_written(settings: Settings, document: dict[str, Any], file: Path) -> None:
+    """Check that the command writes the same document to a file."""
+    ended = run_forked(settings, "export", "ann", "--out", str(file))
+    assert f"All data about ann is in {file}.\n" == ended.stdout
+    assert {**document, "made_at_ms": 0} == {**json.loads(file.read_text()), "made_at_ms": 0}
 
 
 def test_of_who_is_unknown_the_document_says_that_nothing_is_held(small: Settings) -> None:

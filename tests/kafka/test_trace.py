@@ -58,6 +58,20 @@ def outcomes(trace: Trace) -> list[tuple[int, str]]:
     return [(one.offset, one.outcome) for one in trace.events.latest]
 
 
+def check_record(trace: Trace, generation: str) -> None:
+    """Check the record and the list of a listener with two plays."""
+    record, made = trace.record, trace.recommendations
+    assert record is not None
+    assert made is not None
+    assert 6 == record.applied_offset
+    assert 2 == record.plays
+    assert 2 == record.n_history
+    assert generation == record.generation
+    assert generation == made.generation
+    assert 6 == made.reflects_offset
+    assert 5 == made.n_items
+
+
 def test_a_listener_is_traced_beside_a_running_worker(small: Settings) -> None:
     """Outcomes, record, state and list agree; events that no worker has seen wait."""
     generation = publish(small, made_up_factors(40, 8, np.random.default_rng(0)))
@@ -83,16 +97,7 @@ def test_a_listener_is_traced_beside_a_running_worker(small: Settings) -> None:
     assert expected == outcomes(beside)
     assert [] == beside.events.differing
     assert "secret" not in str(beside)
-    record, made = beside.record, beside.recommendations
-    assert record is not None
-    assert made is not None
-    assert 6 == record.applied_offset
-    assert 2 == record.plays
-    assert 2 == record.n_history
-    assert generation == record.generation
-    assert generation == made.generation
-    assert 6 == made.reflects_offset
-    assert 5 == made.n_items
+    check_record(beside, generation)
     assert "ann: 6 events at offsets 0 to 6 of partition 0 of plays, the latest 6 shown.\n" in ended.stdout
     assert "The outcomes are certain" in ended.stdout
     assert ", 2 plays, 2 signals of history, " in ended.stdout.replace("\n", " ")
