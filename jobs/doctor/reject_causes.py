@@ -13,6 +13,11 @@ PLAIN_VALUES = (
     "In Kafka Connect, set value.converter=org.apache.kafka.connect.json.JsonConverter and "
     "value.converter.schemas.enable=false."
 )
+NAME_TYPE = (
+    "If the type is a signal, name it in PLAYFOLD_EVENT_WEIGHTS of every worker and gateway, and run "
+    "`playfold rejects retry`; otherwise correct the producer."
+)
+_UNKNOWN_TYPE = "type: Invalid value "
 _decode = msgspec.json.Decoder().decode
 
 
@@ -70,6 +75,8 @@ def cause_of(rejected: RejectedPlay) -> Cause:
     if rejected.reason == OTHER_KEY.says:
         return _cause_of_key(key)
     reason = printable(rejected.reason)
+    if reason.startswith(_UNKNOWN_TYPE):
+        return Cause(reason, NAME_TYPE)
     if value is None:
         return Cause(reason, "Correct the producer of these records.")
     if value[:1] == b"\x00":

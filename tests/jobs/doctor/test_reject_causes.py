@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.doctor.reject_causes import Cause, cause_of
+from jobs.doctor.reject_causes import NAME_TYPE, Cause, cause_of
 from streams.messages.events import UnreadablePlay, read_event
 from streams.messages.records import RejectedPlay
 
@@ -107,3 +107,11 @@ def test_an_unknown_reason_cannot_control_a_terminal(value: bytes | None) -> Non
     rejected = RejectedPlay(topic="plays", partition=0, offset=0, reason="\x1b[2J", key=b"anna", value=value)
 
     assert "?[2J" == cause_of(rejected).says
+
+
+def test_a_type_that_no_weight_names_may_be_named() -> None:
+    """The records come back by a retry then."""
+    reason = "type: Invalid value 'listen', which is none of hide, play"
+    rejected = RejectedPlay(topic="plays", partition=0, offset=1, reason=reason, key=b"anna", value=b"{}")
+
+    assert (reason, NAME_TYPE) == cause_of(rejected)
