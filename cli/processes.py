@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -80,8 +80,12 @@ class Service:
         """Start the process, for the first time or again."""
         with self.log_file.open("ab") as log:
             self._began_at = log.tell()
-            command = [sys.executable, "-m", "cli.main", self.command, "--json"]
-            self._child = Child(command, log, SERVICE_STOP_S, environment_of(with_ready_event(self.settings)))
+            self._child = self._launch(log)
+
+    def _launch(self, log: IO[bytes]) -> Child:
+        """Start the process, whose stdout and stderr go to its log."""
+        command = [sys.executable, "-m", "cli.main", self.command, "--json"]
+        return Child(command, log, SERVICE_STOP_S, environment_of(with_ready_event(self.settings)))
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events logged since its last start; other lines are left out."""

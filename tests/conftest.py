@@ -11,7 +11,7 @@ from streams.kafka.broker import Broker, answers
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import TopicNames, topic_names
-from tests.support.secure_broker import SecureBroker
+from tests.support.secure_broker import SecureBroker, shared_secure_broker
 from tests.support.settings import settings_with
 from tests.support.shared_broker import JARS, shared_broker
 
@@ -19,17 +19,21 @@ from tests.support.shared_broker import JARS, shared_broker
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """Run one Kafka for the whole run; without Java or Maven this fails and says so, it never skips."""
-    base = tmp_path_factory.getbasetemp()
-    in_parallel = "PYTEST_XDIST_WORKER" in os.environ
-    with shared_broker(base.parent if in_parallel else base, JARS) as running:
+    with shared_broker(folder_of_run(tmp_path_factory), JARS) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
-    """Run a Kafka with TLS, logins and rights, and a listener for each protocol."""
-    with SecureBroker(tmp_path_factory.mktemp("secure"), JARS) as running:
+    """Run one Kafka with TLS, logins and rights for the whole run, with a listener for each protocol."""
+    with shared_secure_broker(folder_of_run(tmp_path_factory), JARS) as running:
         yield running
+
+
+def folder_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture

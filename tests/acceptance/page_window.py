@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it carries no annotations
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect
 
+from tests.support.patience import stretched
+
 Scheme = Literal["light", "dark"]
-TIMEOUT_MS, PATIENCE_MS = 10_000, 20_000
+TIMEOUT_MS, PATIENCE_MS, EXPECT_MS = 10_000, 20_000, 5_000
 
 
 class Complaints:
@@ -44,7 +46,7 @@ def wait_until(page: Page, condition: str) -> None:
     Raises:
         TimeoutError: It was not within ten seconds.
     """
-    end_s = time.monotonic() + TIMEOUT_MS / 1000
+    end_s = time.monotonic() + stretched(TIMEOUT_MS) / 1000
     while not page.evaluate(condition):
         if time.monotonic() > end_s:
             message = f"The page never came to {condition}."
@@ -53,7 +55,8 @@ def wait_until(page: Page, condition: str) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """Return the violations that axe-core reports of WCAG 2.2 AA and its best practices, once nothing moves."""
+    """Return the violations that axe-core reports of WCAG 2.2 AA and its best practices, while nothing moves."""
+    page.emulate_media(reduced_motion="reduce")  # lists that change later appear at once
     wait_until(page, "document.getAnimations().length === 0")  # what appears has no contrast yet
     violated = Axe().run(page).response["violations"]
     return [f"{each['id']}: {node['html']} {node['failureSummary']}" for each in violated for node in each["nodes"]]
@@ -71,7 +74,8 @@ def window(
 ) -> Iterator[Page]:
     """Open an address; after the block, check that the browser complained of nothing but `expected`."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
-    context.set_default_timeout(TIMEOUT_MS)
+    context.set_default_timeout(stretched(TIMEOUT_MS))
+    expect.set_options(timeout=stretched(EXPECT_MS))
     page = context.new_page()
     complaints = Complaints(page, urlsplit(address).netloc)
     try:

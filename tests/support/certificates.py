@@ -34,14 +34,23 @@ class Authority:
     """
 
     def __init__(self, folder: Path, name: str = "ca") -> None:
-        """Make the authority and write its certificate into a folder."""
+        """Make the authority and write its files into a folder, or read those of one that was made there before."""
         self._folder, self._name = folder, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"playfold test {name}")])
+        self.certificate, key_file = folder / f"{name}.pem", folder / f"{name}.key"
+        if key_file.exists():
+            self._key = _read_key(key_file)
+            self._certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+            return
         self._key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(self._name, self._name, self._key.public_key(), -DAY, 30 * DAY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
-        self.certificate = folder / f"{name}.pem"
         self.certificate.write_bytes(_pem(self._certificate))
+        key_file.write_bytes(_key_pem(self._key, serialization.NoEncryption()))
+
+    def signed(self, name: str) -> Signed:
+        """Return the files of a certificate that was made."""
+        return Signed(*(self._folder / f"{name}{end}" for end in (".pem", ".key", ".encrypted.key", ".store.pem")))
 
     def sign(self, name: str, hosts: Sequence[str] = (), *, expired: bool = False) -> Signed:
         """Make a certificate for hosts, named by DNS or address, and write its files."""
@@ -53,7 +62,7 @@ class Authority:
             names = x509.SubjectAlternativeName([_host(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
         certificate = _pem(builder.sign(self._key, hashes.SHA256()))
-        files = Signed(*(self._folder / f"{name}{end}" for end in (".pem", ".key", ".encrypted.key", ".store.pem")))
+        files = self.signed(name)
         plain = _key_pem(key, serialization.NoEncryption())
         files.certificate.write_bytes(certificate)
         files.key.write_bytes(plain)
@@ -83,3 +92,9 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 def _key_pem(key: ec.EllipticCurvePrivateKey, encryption: serialization.KeySerializationEncryption) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+def _read_key(file: Path) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(file.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key

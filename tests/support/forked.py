@@ -1,4 +1,4 @@
-"""Commands of playfold that a test runs to their end, each in a process forked from one that has the imports.
+"""Commands of playfold that a test runs, each in a process forked from one that has the imports.
 
 The imports of a command take longer than most commands do. A forked process has an environment, a folder, streams and
 a status of its own, and nothing of the test's process, from which it is not forked. It does not show whether a command
@@ -18,30 +18,36 @@ from pathlib import Path
 
 from cli.main import main
 from streams.settings import Settings, environment_of
+from tests.support.patience import stretched
 
 PROJECT = Path(__file__).parents[2]
-IMPORTED = ("catalog", "doctor", "export", "forget", "rejects", "replay", "retrain", "state", "topics", "trace")
+IMPORTED = (
+    "catalog", "doctor", "export", "forget", "gateway", "rejects", "replay", "retrain", "state", "topics", "trace",
+    "worker",
+)  # fmt: skip
 """The commands that are imported before; the others import the rest when they run."""
 TIMEOUT_S = 100.0
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([f"cli.commands.{name}" for name in IMPORTED])
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([*(f"cli.commands.{name}" for name in IMPORTED), "tests.support.warm_start"])
 
 
 def run_forked(
-    settings: Settings, *arguments: str, folder: Path = PROJECT, timeout_s: float = TIMEOUT_S
+    settings: Settings, *arguments: str, folder: Path = PROJECT, timeout_s: float | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command of playfold in a folder, and return its status, stdout and stderr.
 
     Raises:
-        subprocess.TimeoutExpired: It did not end within `timeout_s` seconds; it is killed, as it is if the test ends.
+        subprocess.TimeoutExpired: It did not end within `timeout_s` seconds, or in the usual time. It is killed, as it
+            is if the test ends.
     """
     with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
         streams = Path(output.name), Path(errors.name)
-        process = _CONTEXT.Process(target=_run, args=(arguments, environment_of(settings), folder, streams))
-        status = _end_within(process, timeout_s)
+        process = CONTEXT.Process(target=be_command, args=(arguments, environment_of(settings), folder, streams))
+        bound_s = stretched(TIMEOUT_S) if timeout_s is None else timeout_s
+        status = _end_within(process, bound_s)
         if status is None:
-            raise subprocess.TimeoutExpired(arguments, timeout_s, output.read(), errors.read())
+            raise subprocess.TimeoutExpired(arguments, bound_s, output.read(), errors.read())
         return subprocess.CompletedProcess(arguments, status, output.read().decode(), errors.read().decode())
 
 
@@ -66,14 +72,20 @@ def _end_within(process: ForkServerProcess, timeout_s: float) -> int | None:
         process.close()
 
 
-def _run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path, streams: tuple[Path, Path]) -> None:
-    """Be the process of a command: a text with which it exits, or a traceback, goes to stderr."""
+def be_command(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path, streams: tuple[Path, Path]
+) -> None:
+    """Be the process of a command: a text with which it exits, or a traceback, goes to stderr.
+
+    It has a session of its own, and appends to the files of its streams.
+    """
+    os.setsid()
     threading.Thread(target=_follow_test, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     for number, path in enumerate(streams, start=1):
-        opened = os.open(path, os.O_WRONLY)
+        opened = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.dup2(opened, number)
         os.close(opened)
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115  it ends with the process

@@ -9,6 +9,8 @@ from httpx import Client, Limits, Response
 
 from cli.processes import GatewayProcess
 from streams.settings import Settings, override
+from tests.support.forked_services import ForkedGateway
+from tests.support.patience import stretched
 
 READY_S = 60.0
 
@@ -16,11 +18,11 @@ READY_S = 60.0
 @contextmanager
 def gateway(settings: Settings, *, ready: bool = True) -> Iterator[GatewayProcess]:
     """Run a gateway at a free port, and wait until it is ready unless told not to."""
-    process = GatewayProcess(override(settings, gateway_port=0))
+    process = ForkedGateway(override(settings, gateway_port=0))
     process.start()
     try:
         if ready:
-            process.await_ready(READY_S)
+            process.await_ready(stretched(READY_S))
         yield process
     finally:
         process.stop()

@@ -1,9 +1,10 @@
 """A Kafka with TLS, logins and rights: a listener for each protocol, and for each thing that goes wrong."""
 
 import base64
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from streams.settings import Password, Settings
 from tests.brokers.versions import chosen_version
 from tests.support.certificates import Authority
 from tests.support.settings import settings_with
+from tests.support.shared_broker import HEAP_MB, PLAIN, Ports, shared
 
 MakeSettings = Callable[..., Settings]
 """Makes the settings of a test at a listener, with a mechanism and other flat values."""
@@ -84,18 +86,31 @@ class SecureBroker(Broker):
 
     Attributes:
         authority: The CA of its certificates.
+        client: A certificate of a client.
         files: A folder for files of clients.
+        ports: The port of each listener.
     """
 
-    def __init__(self, folder: Path, jars: Path) -> None:
-        """Describe the broker and make its certificates."""
+    def __init__(self, folder: Path, jars: Path, ports: Ports | None = None) -> None:
+        """Describe a new broker and make its certificates, or describe one that another process started.
+
+        Args:
+            folder: The folder of its files.
+            jars: Folder of Kafka's jars.
+            ports: The ports of a broker that runs.
+        """
         self.files = folder / "files"
-        self.files.mkdir(parents=True)
+        self.files.mkdir(parents=True, exist_ok=True)
         self.authority = Authority(self.files)
-        self.client = self.authority.sign("client")
-        self._ports = {name: free_port() for name in PROTOCOLS}
+        self.ports: Ports = ports or {name: free_port() for name in (PLAIN, *PROTOCOLS)}
+        self.client = self.authority.signed("client") if ports else self.authority.sign("client")
         super().__init__(
-            folder / "broker", jars, free_port(), 384, declared=chosen_version().declared, properties=self._lines()
+            folder / "broker",
+            jars,
+            self.ports[PLAIN],
+            HEAP_MB,
+            declared=chosen_version().declared,
+            properties="" if ports else self._lines(),
         )
 
     def _lines(self) -> str:
@@ -104,8 +119,8 @@ class SecureBroker(Broker):
         hosts = {name: "localhost" if name == "RENAMED" else HOST for name in PROTOCOLS}
         tls = LINES.format(
             protocols=",".join(f"{name}:{protocol}" for name, protocol in PROTOCOLS.items()),
-            listeners=",".join(f"{name}://{HOST}:{port}" for name, port in self._ports.items()),
-            advertised=",".join(f"{name}://{hosts[name]}:{port}" for name, port in self._ports.items()),
+            listeners=",".join(f"{name}://{HOST}:{self.ports[name]}" for name in PROTOCOLS),
+            advertised=",".join(f"{name}://{hosts[name]}:{self.ports[name]}" for name in PROTOCOLS),
             store=sign("broker", ["localhost", HOST]).store,
             ca=self.authority.certificate,
             expired=sign("expired", ["localhost", HOST], expired=True).store,
@@ -136,7 +151,7 @@ class SecureBroker(Broker):
 
     def address(self, listener: str) -> str:
         """Return the address of a listener."""
-        return f"{HOST}:{self._ports[listener]}"
+        return f"{HOST}:{self.ports[listener]}"
 
     def admin(self) -> KafkaAdminClient:
         """Connect an admin client that may do everything."""
@@ -174,12 +189,29 @@ class SecureBroker(Broker):
         if listener == "MUTUAL":
             values |= certificate_settings(self.client.certificate, self.client.key)
         if mechanism == "OAUTHBEARER":
-            token_file = self.files / "admin.token"
+            token_file = self.files / f"admin-{os.getpid()}.token"  # several processes write it at once
             token_file.write_text(token_of(SUPER) + "\n")
             return values | {"kafka_sasl_mechanism": mechanism, "kafka_token_file": str(token_file)}
         if mechanism:
             values |= login_settings(mechanism, SUPER, SUPER_PASSWORD)
         return values
+
+
+@contextmanager
+def shared_secure_broker(folder: Path, jars: Path) -> Iterator[SecureBroker]:
+    """Give the run's Kafka with TLS, logins and rights.
+
+    Args:
+        folder: A folder that all processes of the run share, and no other run.
+        jars: Folder of Kafka's jars.
+    """
+
+    def make(ports: Ports | None) -> tuple[SecureBroker, Ports]:
+        broker = SecureBroker(folder / "secure", jars, ports)
+        return broker, broker.ports
+
+    with shared(folder / "secure", make) as broker:
+        yield broker
 
 
 def certificate_settings(certificate: Path, key: Path) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""One Kafka for all processes of a test run."""
+"""One Kafka of a kind for all processes of a test run."""
 
 import fcntl
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from streams.kafka.broker import Broker, free_port
 from tests.brokers.versions import chosen_version
@@ -17,25 +18,46 @@ JARS = VERSION.jars
 HEAP_MB = 512
 POLL_S = 0.1
 
+AnyBroker = TypeVar("AnyBroker", bound=Broker)
+Ports = Mapping[str, int]
+"""The port of each listener."""
+PLAIN = "PLAINTEXT"
+
 
 @contextmanager
 def shared_broker(folder: Path, jars: Path) -> Iterator[Broker]:
-    """Give the run's Kafka: the first process that asks starts it, and stops it once no other process uses it.
+    """Give the run's Kafka.
 
     Args:
         folder: A folder that all processes of the run share, and no other run.
         jars: Folder of Kafka's jars.
     """
-    address = folder / "broker.port"
-    with (folder / "broker.lock").open("w") as lock, (folder / "broker.users").open("w") as users:
+
+    def make(ports: Ports | None) -> tuple[Broker, Ports]:
+        ports = ports or {PLAIN: free_port()}
+        return Broker(folder / "broker", jars, ports[PLAIN], HEAP_MB, declared=VERSION.declared), ports
+
+    with shared(folder / "broker", make) as broker:
+        yield broker
+
+
+@contextmanager
+def shared(path: Path, make: Callable[[Ports | None], tuple[AnyBroker, Ports]]) -> Iterator[AnyBroker]:
+    """Give a Kafka: the first process that asks starts it, and stops it once no other process uses it.
+
+    Args:
+        path: Its folder; files beside it that begin with its name have its ports and its users.
+        make: Describes a new one, or the one with these ports.
+    """
+    address = path.with_suffix(".ports")
+    with path.with_suffix(".lock").open("w") as lock, path.with_suffix(".users").open("w") as users:
         with held(lock):
             fcntl.flock(users, fcntl.LOCK_SH)
             is_ours = not address.exists()
-            port = free_port() if is_ours else int(address.read_text())
-            broker = Broker(folder / "broker", jars, port, HEAP_MB, declared=VERSION.declared)
+            broker, ports = make(None if is_ours else json.loads(address.read_text()))
             if is_ours:
                 broker.start()
-                address.write_text(str(port))
+                address.write_text(json.dumps(dict(ports)))
         try:
             yield broker
         finally:

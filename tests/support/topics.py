@@ -17,7 +17,9 @@ from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.admin import create_topics
 from streams.topics.topics import topic_names
+from tests.support.forked_services import ForkedWorker
 from tests.support.made_up import produce_plays
+from tests.support.patience import stretched
 from tests.support.wait import block_until
 
 READY_S = 60.0
@@ -27,10 +29,10 @@ FOLDED_S = 60.0
 @contextmanager
 def worker(settings: Settings) -> Iterator[WorkerProcess]:
     """Run a worker that is ready."""
-    process = WorkerProcess(settings)
+    process = ForkedWorker(settings)
     process.start()
     try:
-        process.await_ready(READY_S)
+        process.await_ready(stretched(READY_S))
         yield process
     finally:
         process.stop()

@@ -1,0 +1,13 @@
+"""Does once, in the process from which commands are forked, what each of them would do at its start."""
+
+import gc
+import inspect
+import sys
+
+from numba.core.registry import cpu_target
+
+cpu_target.typing_context.refresh()  # numba imports the rest of itself with its first kernel
+cpu_target.target_context.refresh()
+inspect.getmodule(sys._getframe())  # noqa: SLF001  it resolves the file of every module, once
+gc.collect()
+gc.freeze()
