@@ -1,6 +1,6 @@
 """Workers and gateways of tests, forked from a process that has their imports.
 
-The imports are nine tenths of the computing of a start. Tests in `tests/acceptance` start their processes, some with
+The imports are most of the computing of a start. Tests in `tests/acceptance` start their processes, some with
 `playfold up` or `playfold demo`.
 """
 
