@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.no_cover  # nothing of playfold runs, and tracing would double the time
+
 PROJECT = Path(__file__).parent.parent
 CODE = ("agents", "cli", "jobs", "model", "state", "streams", "web")
 VAGUE_NAMES = {"found", "told", "which", "own", "some", "there", "kept", "asked", "so"}

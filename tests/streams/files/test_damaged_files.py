@@ -24,7 +24,9 @@ from streams.files.row_types import RowTypes
 from streams.messages.events import Play, read_value
 from tests.support.imports import SAMPLES, options
 
-N_FILES, N_PARTS = 10_000, 25
+N_FILES, N_PARTS, N_TRACED = 10_000, 25, 3
+PARTS = [pytest.param(part, marks=[] if part < N_TRACED else [pytest.mark.no_cover]) for part in range(N_PARTS)]
+"""Parts of the files; those after the first ones run the same lines again, and tracing would double their time."""
 OWN_CSV = b"user_id,item_id,played_at,ms_played,type\n" + b"".join(
     b"ann,item-%d,%d,%d,\n" % (number, 1_600_000_000 + number, number) for number in range(20)
 )
@@ -118,7 +120,7 @@ def check_sentence(sentence: str) -> None:
     assert sentence.isprintable(), sentence
 
 
-@pytest.mark.parametrize("part", range(N_PARTS))
+@pytest.mark.parametrize("part", PARTS)
 def test_a_damaged_export_is_plays_rows_set_aside_and_at_most_a_sentence(tmp_path: Path, part: int) -> None:
     """Every row that is read is one of both, and every play is one that workers accept."""
     rng, path = random.Random(part), tmp_path / "export"
@@ -149,7 +151,7 @@ def accepted(play: ImportedPlay) -> bool:
     return isinstance(read_value(RowTypes().record(piece, 0), 4096, {"play", "skip"}), Play)
 
 
-@pytest.mark.parametrize("part", range(N_PARTS))
+@pytest.mark.parametrize("part", PARTS)
 def test_a_damaged_file_of_plays_is_plays_and_at_most_a_sentence(tmp_path: Path, part: int) -> None:
     """The rows before the damage are read in order."""
     rng, path = random.Random(1000 + part), tmp_path / "plays"
