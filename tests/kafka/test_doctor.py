@@ -15,6 +15,7 @@ from kafka import KafkaAdminClient
 from typer.testing import CliRunner
 
 from cli.commands.doctor import app
+from cli.commands.rejects import app as rejects_app
 from cli.processes import WorkerProcess
 from jobs.announcement import announce
 from jobs.doctor.doctor import Doctor
@@ -24,7 +25,7 @@ from state.generations.generation import write_generation
 from state.generations.naming import new_generation_id
 from state.generations.open_store import generation_store
 from streams.kafka.broker import Broker, free_port
-from streams.outbox import Outbox
+from streams.outbox import Item, Outbox
 from streams.settings import Settings, environment_of, override
 from streams.topics.topics import TopicNames
 from tests.support.foreign import damage
@@ -32,7 +33,7 @@ from tests.support.generations import manifest_of, numbered
 from tests.support.made_up import made_up_factors
 from tests.support.plays import play_record
 from tests.support.settings import settings_with
-from tests.support.topics import send, worker
+from tests.support.topics import await_folded, send, values, worker, write
 from tests.support.wait import block_until
 
 CHECKS = ["broker", "topics", "generation", "lag", "workers", "clock", "events", "disk", "gateway"]
@@ -237,3 +238,35 @@ def test_one_damaged_record_costs_that_record(
         assert "warning" == findings[check].verdict, findings[check]
         named = f"1 record cannot be read and is left out: {topic}, partition 0, offset {offsets[topic]} ("
         assert findings[check].says.startswith(named)
+
+
+def quoted(number: int) -> Item:
+    """Return a play under its key as Kafka Connect's JsonConverter writes it."""
+    key, value = play_record(f"quoted{number}", f"i{number}")
+    return b'"' + key + b'"', value
+
+
+def test_records_that_are_all_rejected_are_learnt_once_the_cause_is_mended(
+    small: Settings, names: TopicNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doctor names the cause and the setting, and a retry sends the records under the right keys, once."""
+    assert names
+    in_environment(small, monkeypatch)
+    with worker(small):
+        write(small, names.plays, [quoted(number) for number in range(40)])
+        await_folded(small)
+        finding = examined(small)["events"]
+        retries = [CliRunner().invoke(rejects_app, ["retry", "--mend-keys"]).stdout for _ in range(2)]
+        await_folded(small)
+        learnt = {key for key, _ in values(small, names.users_changelog)}
+
+    assert "problem" == finding.verdict
+    assert finding.says.startswith(
+        "Of the last 40 events none could be read, most often: the key is JSON text in quotes, as Kafka Connect's "
+        "JsonConverter writes it (40)."
+    )
+    assert "key.converter=org.apache.kafka.connect.storage.StringConverter" in finding.do
+    assert ["40 records sent again, all acknowledged.", "0 records sent again, all acknowledged."] == [
+        said.splitlines()[0] for said in retries
+    ]
+    assert {b"quoted%d" % number for number in range(40)} <= learnt

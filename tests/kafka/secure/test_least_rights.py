@@ -184,6 +184,7 @@ def test_a_command_without_one_of_its_rights_ends_with_a_sentence(
     assert names_right(AssertionError(sentence), right) or names_right(AssertionError(sentence), hidden)
 
 
+@pytest.mark.timeout(300)
 def test_a_gateway_without_a_right_of_a_request_answers_503_with_the_right(users: Users, bare: Settings) -> None:
     """Export reads the changelog, and forget writes plays and reads offsets: each names the right, and no secret."""
     create_topics(bare)
@@ -199,7 +200,7 @@ def test_a_gateway_without_a_right_of_a_request_answers_503_with_the_right(users
             users.revoke("gateway", right)
             block_until(lambda right=right: str(right) in missing("gateway", settings))  # type: ignore[misc]
 
-            response = client.request(method, path)
+            response = client.request(method, path, timeout=90)  # the client must not give up before the gateway
 
             assert 503 == response.status_code, response.text
             detail = AssertionError(response.json()["detail"])
