@@ -56,8 +56,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         """Assemble a worker; it is used once, inside a running event loop."""
-        self._settings = settings
-        names = topic_names(settings)
+        self._settings, names = settings, topic_names(settings)
         self._app = create_app(settings)
         self._store = add_user_table(self._app, settings)
         self._outbox = Outbox(settings.kafka)

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from aiokafka.errors import KafkaError
 
 from agents.plays.cluster_topics import ClusterTopics
+from state.users.partition import PartitionState
 from state.users.store import UserStore
 from streams.connection.credentials import CredentialsError
 from streams.positions import epoch_of, offset_of
@@ -21,6 +23,14 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 0.5
 """Pause before the offsets of the group are asked for again."""
+
+
+class Delivered(NamedTuple):
+    """The plays that were delivered of a partition since it was opened."""
+
+    state: PartitionState
+    last: int
+    """The highest offset."""
 
 
 class LostPlays:

@@ -4,13 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
 
 import msgspec
 from aiokafka.errors import KafkaError
 
 from agents.plays.cluster_topics import ClusterTopics
-from agents.plays.lost_plays import LostPlays
+from agents.plays.lost_plays import Delivered, LostPlays
 from state.keys import EPOCH_KEY
 from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch
@@ -43,14 +42,6 @@ OTHERS_EVERY = 5
 """Checks of plays and changelog for each check of the other topics."""
 Write = Callable[[int, list[Item]], Awaitable[None]]
 """Makes changelog records of a partition durable."""
-
-
-class Delivered(NamedTuple):
-    """The plays that were delivered of a partition since it was opened."""
-
-    state: PartitionState
-    last: int
-    """The highest offset."""
 
 
 class TopicGuard:
