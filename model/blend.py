@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
+from model.best_of import Addition, best_of
+from model.kernel import kernel
 from model.ragged import RaggedRows
-from model.ranking import NONE, Addition, BoundedItems, best_of, top_n
+from model.ranking import NONE
 
 _TINY = 1e-30
-_LONG = np.float32(1e18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +99,21 @@ def blended_top_n(
     rows, scores = best_of(queries, item_factors, RaggedRows(ends, candidates.ravel()), n, addition)
     least = popular.preference[popular.rows[-1]] if len(popular.rows) else np.float32(1)
     doubtful = np.flatnonzero(personal[1][:, -1] + popular.strengths * least > scores[:, -1])
-    if len(doubtful):
-        everything = _every_item(item_factors, popular.preference)
-        widened = np.column_stack((queries, popular.strengths)).astype(np.float32)
-        rows[doubtful], scores[doubtful] = top_n(
-            widened[doubtful], everything, known.part(doubtful), n, withdrawn_rows=withdrawn_rows
-        )
+    for user in doubtful:
+        own, one = known.rows[known.starts[user] : known.starts[user + 1]], slice(user, user + 1)
+        listable = _listable_rows(len(item_factors), own, withdrawn_rows)
+        everything = RaggedRows(np.array([0, len(listable)]), listable)
+        addition = Addition(popular.strengths[one], popular.preference)
+        rows[one], scores[one] = best_of(queries[one], item_factors, everything, n, addition)
     return rows, scores
 
 
-def _every_item(item_factors: Floats, preference: Floats) -> BoundedItems:
-    """Return the whole catalog with preferences, for users' vectors with their strengths as one more number."""
-    widened = np.column_stack((item_factors, preference))
-    endless = np.full(len(item_factors), _LONG, np.float32)  # in no order that a scan could end early by
-    return BoundedItems(widened, endless)
+def _listable_rows(n_items: int, known_rows: Rows, withdrawn_rows: Rows) -> Rows:
+    """Return the rows of the catalog that a user does not know and that are not withdrawn."""
+    is_listable = np.ones(n_items, np.bool_)
+    is_listable[known_rows[known_rows >= 0]] = False
+    is_listable[withdrawn_rows] = False
+    return np.flatnonzero(is_listable).astype(np.int32)
 
 
 def _without_known(popular_rows: Rows, known: RaggedRows) -> Rows:
@@ -125,7 +126,7 @@ def _without_known(popular_rows: Rows, known: RaggedRows) -> Rows:
     return rows
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _leave_out_known(popular_rows: Rows, starts: Starts, known_rows: Rows) -> Rows:
     rows = np.empty((len(starts) - 1, len(popular_rows)), np.int32)
     for u in range(len(rows)):

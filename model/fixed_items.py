@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from model.arrays import Floats
+from model.item_codes import ItemCodes, encode_items, first_codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,3 +26,14 @@ class FixedItems:
         """Return the length of every item vector, shape (n_items,)."""
         norms: Floats = np.linalg.norm(self.factors, axis=1)
         return norms
+
+    @cached_property
+    def codes(self) -> ItemCodes:
+        """Return the item vectors in bytes, by which they are ranked."""
+        return encode_items(self.factors)
+
+    def first(self, n: int) -> "FixedItems":
+        """Return the first n items; what is computed of all items is not computed again."""
+        items = FixedItems(self.factors[:n], self.gram_diagonal)
+        vars(items).update(norms=self.norms[:n], codes=first_codes(self.codes, n))
+        return items

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from model.best_of import best_of
 from model.blend import PopularPart, blended_top_n
 from model.decay import NO_DECAY
 from model.equations import equations_of
@@ -15,7 +16,7 @@ from model.listener_popularity import Signals, contributions
 from model.objective import Objective
 from model.only_against import only_against
 from model.ragged import RaggedKeys, RaggedMarks, RaggedRows, WeightedRows
-from model.ranking import best_of, top_n
+from model.ranking import top_n
 
 
 def warm_up() -> None:

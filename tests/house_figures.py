@@ -64,7 +64,7 @@ def n_parameters(function: Function) -> int:
 
 def is_kernel(function: Function) -> bool:
     """Return whether numba compiles a function."""
-    return any("njit" in ast.unparse(decorator) for decorator in function.decorator_list)
+    return any(ast.unparse(one).startswith(("njit", "kernel", "intrinsic")) for one in function.decorator_list)
 
 
 def lines(node: Function) -> int:

@@ -30,8 +30,6 @@ class Newcomers(NamedTuple):
     """The equations of the vectors."""
     left_out: RaggedRows
     """Item rows that their lists leave out."""
-    best: Floats
-    """(n,), the score of each one's best item."""
 
 
 class Blender:
@@ -53,7 +51,7 @@ class Blender:
         prior = float(generation.manifest.objective.row_regularization(1))
         left = variance_left(newcomers.equations, generation.fixed_items, prior)
         n = min(CANDIDATES * self._n, len(generation.item_factors))
-        strengths = popular_parts(newcomers.best, left, self._strength)
-        part = PopularPart(strengths, popular.preference, popular.rows[:n])
         personal = self._rank(generation, vectors, known, n, unlisted)
+        strengths = popular_parts(personal[1][:, 0], left, self._strength)
+        part = PopularPart(strengths, popular.preference, popular.rows[:n])
         return blended_top_n(vectors, generation.item_factors, part, personal, known, self._n, unlisted.rows)

@@ -11,6 +11,7 @@ from model.arrays import Floats, Rows, has_any
 from model.equations import Equations, equations_of
 from model.item_weights import ItemWeights, Present, item_weights
 from model.ragged import RaggedRows, WeightedRows
+from model.ranking import padding
 from model.solver import solve_rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -72,25 +73,34 @@ class ListBuilder:
         out = excluded(records, items, rows, ages, generation, settings)
         left_out = out.every
         _count(self._ranker.left_out, len(records), out.n_of, unlisted)
-        best = self._ranker.top_n(generation, records.vectors, left_out, settings.lists.n, unlisted)
         personal = equations.n_liked > 0
         few = personal & (equations.n_liked <= self._blended_max)
-        lists = Lists(*best, personal, few, unlisted, equations)
+        lists = Lists(*padding(len(records), settings.lists.n), personal, few, unlisted, equations)
         if has_any(few | ~personal):
             popular = self._popularity.now(context, unlisted)
             _give_popular(lists, popular, out.not_wanted)
             few &= popular.preference.any()
             self._blend(lists, records.vectors, left_out, popular, generation)
+        self._rank(lists, records.vectors, left_out, generation)
         return lists
+
+    def _rank(self, lists: Lists, vectors: Floats, left_out: RaggedRows, generation: Generation) -> None:
+        """Rank for users with enough known items."""
+        users = (lists.personal & ~lists.blended).nonzero()[0]
+        n = lists.rows.shape[1]
+        if len(users) == len(vectors):
+            lists.rows[:], lists.scores[:] = self._ranker.top_n(generation, vectors, left_out, n, lists.unlisted)
+        elif len(users):
+            best = self._ranker.top_n(generation, vectors[users], left_out.part(users), n, lists.unlisted)
+            lists.rows[users], lists.scores[users] = best
 
     def _blend(
         self, lists: Lists, vectors: Floats, left_out: RaggedRows, popular: Popular, generation: Generation
     ) -> None:
-        """Rank users with few known items anew, by their own scores and by popularity."""
+        """Rank for users with few known items, by their own scores and by popularity."""
         users = lists.blended.nonzero()[0]
         if len(users):
-            equations, best = lists.equations.part(users), lists.scores[users, 0]
-            newcomers = Newcomers(vectors[users], equations, left_out.part(users), best)
+            newcomers = Newcomers(vectors[users], lists.equations.part(users), left_out.part(users))
             lists.rows[users], lists.scores[users] = self._blender.lists(newcomers, generation, popular, lists.unlisted)
 
 

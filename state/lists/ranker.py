@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Floats, Rows
+from model.best_of import best_of
 from model.ragged import RaggedRows, ragged_rows
-from model.ranking import BoundedItems, best_of, top_n
+from model.ranking import top_n
 from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -186,8 +187,8 @@ def from_index(
     """
     unlisted = unlisted or Unlisted.of(generation)
     items, n_long = generation.fixed_items, index.n_long
-    longest = BoundedItems(items.factors[:n_long], items.norms[:n_long])
-    rows, scores = top_n(queries, longest, known, n, withdrawn_rows=unlisted.rows)
+    withdrawn = unlisted.rows[unlisted.rows < n_long]
+    rows, scores = top_n(queries, items.first(n_long), known, n, withdrawn_rows=withdrawn)
     bounds = np.linalg.norm(queries, axis=1) * items.norms[n_long] * ROUNDING
     users, candidates, missed = [], [], []
     for u in np.flatnonzero(scores[:, -1] < bounds):

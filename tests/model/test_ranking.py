@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import ranking
+from model.arrays import Floats
+from model.fixed_items import FixedItems
 from model.ragged import RaggedRows
-from model.ranking import NOTHING, Addition, BoundedItems, best_of, best_of_plain, top_n, top_n_plain
+from model.ranking import BoundedItems, top_n, top_n_plain
+from tests.support.hostile import KINDS, hostile_vectors
 
 
 def nothing(n_users: int) -> RaggedRows:
@@ -90,19 +92,13 @@ def test_a_user_without_a_vector_gets_the_first_rows() -> None:
     assert [[0, 0]] == scores.tolist()
 
 
-def test_minus_zero_ties_with_zero() -> None:
-    """A product may come out as minus zero on some machines; it ranks by row like any other zero."""
-    zero, minus_zero = np.array([0.0, -0.0], np.float32).view(np.uint32)
-
-    assert ranking._candidate(zero, 3) == ranking._candidate(minus_zero, 3)  # noqa: SLF001
-
-
 def test_an_empty_batch_is_an_empty_answer() -> None:
     """No users, no lists; and a catalog without items leaves padding alone."""
     items = catalog(5, 2, seed=0)
     empty = BoundedItems(items.factors[:0], items.norms[:0])
 
     assert (0, 3) == top_n(items.factors[:0], items, nothing(0), 3)[0].shape
+    assert (1, 0) == top_n(items.factors[:1], items, nothing(1), 0)[0].shape
     assert [[-1, -1]] == top_n(items.factors[:1], empty, nothing(1), 2)[0].tolist()
 
 
@@ -151,25 +147,80 @@ def test_threads_share_the_users() -> None:
         np.testing.assert_array_equal(one, other)
 
 
-@given(
-    n_users=st.integers(1, 4),
-    n_items=st.integers(1, 50),
-    n=st.integers(1, 30),
-    n_candidates=st.integers(0, 80),
-    added=st.booleans(),
-    seed=st.integers(0, 1000),
-)
-def test_the_best_of_some_equals_a_plain_sort(
-    n_users: int, n_items: int, n: int, n_candidates: int, *, added: bool, seed: int
-) -> None:
-    """Candidates that stand twice count once, -1 is none; a part of the score may be added."""
-    items, rng = catalog(n_items, 4, seed), np.random.default_rng(seed)
-    queries = rng.integers(-3, 4, (n_users, 4)).astype(np.float32)
-    candidates = known_of(n_users, n_items, n_candidates, seed)
-    addition = Addition(*(rng.integers(0, 4, n).astype(np.float32) for n in (n_users, n_items))) if added else NOTHING
+def by_norm(factors: Floats) -> FixedItems:
+    """Return items sorted as a generation sorts them."""
+    order = np.argsort(-np.linalg.norm(factors.astype(np.float64), axis=1), kind="stable")
+    return FixedItems(factors[order], np.ones(factors.shape[1], np.float32))
 
-    rows, scores = best_of(queries, items.factors, candidates, n, addition)
 
-    expected_rows, expected_scores = best_of_plain(queries, items.factors, candidates, n, addition)
+def assert_equal_to_plain(queries: Floats, items: FixedItems, known: RaggedRows, n: int) -> None:
+    """Assert that rows and scores are those of sorting everything, bit for bit."""
+    rows, scores = top_n(queries, items, known, n)
+    expected_rows, expected_scores = top_n_plain(queries, items.factors, known, n)
     np.testing.assert_array_equal(expected_scores, scores)
     np.testing.assert_array_equal(expected_rows, rows)
+
+
+@given(
+    n_items=st.integers(1, 2000),
+    f=st.sampled_from([1, 2, 3, 4, 7, 16, 17, 64, 100]),
+    n=st.integers(1, 60),
+    kind=st.sampled_from([*KINDS]),
+    seed=st.integers(0, 10_000),
+)
+@settings(max_examples=300)
+def test_hostile_vectors_are_ranked_like_any_others(n_items: int, f: int, n: int, kind: str, seed: int) -> None:
+    """Scores a few units in the last place apart, very unequal scales, zeros: the list is that of a plain sort."""
+    rng = np.random.default_rng(seed)
+    items, queries = by_norm(hostile_vectors(kind, n_items, f, rng)), hostile_vectors(kind, 5, f, rng)
+    queries[0] = items.factors[rng.integers(n_items)]
+
+    assert_equal_to_plain(queries, items, known_of(5, n_items, 20, seed), n)
+
+
+@pytest.mark.parametrize("kind", ["alike", "scales", "near"])
+def test_hostile_vectors_in_several_blocks(kind: str) -> None:
+    """The bar of a block before holds in the next one, whatever the scales."""
+    rng = np.random.default_rng(0)
+    items, queries = by_norm(hostile_vectors(kind, 25_000, 20, rng)), hostile_vectors(kind, 20, 20, rng)
+
+    assert_equal_to_plain(queries, items, known_of(20, 25_000, 50, seed=1), 40)
+
+
+@pytest.mark.parametrize("n_users", [1, 2, 3, 4, 5, 6, 7, 130])
+def test_a_list_is_the_same_in_any_batch(n_users: int) -> None:
+    """Rows and scores of one user are those of the same user among others, bit for bit."""
+    rng = np.random.default_rng(0)
+    items, queries = by_norm(hostile_vectors("alike", 3000, 64, rng)), hostile_vectors("alike", n_users, 64, rng)
+    known = known_of(n_users, 3000, 30, seed=2)
+
+    together = top_n(queries, items, known, 50)
+
+    for u in range(n_users):
+        alone = top_n(queries[u : u + 1], items, known.part(np.array([u])), 50)
+        np.testing.assert_array_equal(alone[0][0], together[0][u])
+        np.testing.assert_array_equal(alone[1][0], together[1][u])
+
+
+@given(seed=st.integers(0, 10_000), n_first=st.integers(1, 700))
+def test_the_first_items_are_ranked_by_themselves(seed: int, n_first: int) -> None:
+    """The others are in no list; the codes of the whole catalog serve for a part of it."""
+    rng = np.random.default_rng(seed)
+    items, queries = by_norm(hostile_vectors("alike", 700, 8, rng)), hostile_vectors("alike", 3, 8, rng)
+
+    rows, scores = top_n(queries, items.first(n_first), nothing(3), 20)
+
+    expected_rows, expected_scores = top_n_plain(queries, items.factors[:n_first], nothing(3), 20)
+    np.testing.assert_array_equal(expected_scores, scores)
+    np.testing.assert_array_equal(expected_rows, rows)
+
+
+def test_a_zero_vector_gets_the_first_rows_it_may_have() -> None:
+    """Known and withdrawn rows are left out of them."""
+    items = by_norm(hostile_vectors("alike", 40, 4, np.random.default_rng(0)))
+    known, withdrawn = RaggedRows(np.array([0, 3]), np.array([-1, 4, 0], np.int32)), np.array([2, 5], np.int32)
+
+    rows, scores = top_n(np.zeros((1, 4), np.float32), items, known, 4, withdrawn_rows=withdrawn)
+
+    assert [[1, 3, 6, 7]] == rows.tolist()
+    assert [[0, 0, 0, 0]] == scores.tolist()

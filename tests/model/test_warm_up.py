@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model import explain, history, item_weights, previous_signals, ranking, solver
+from model import best_of, explain, history, item_codes, item_weights, previous_signals, ranking, solver
 from model.decay import NO_DECAY
 from model.equations import equations_of
 from model.fixed_items import FixedItems
@@ -21,6 +21,8 @@ def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
         previous_signals.previous_signals,
         item_weights._sum_by_item,  # noqa: SLF001
         ranking._top_n,  # noqa: SLF001
+        best_of._best_of,  # noqa: SLF001
+        item_codes._encode_items,  # noqa: SLF001
         solver._solve_every,  # noqa: SLF001
         explain._explain,  # noqa: SLF001
     )
@@ -35,6 +37,8 @@ def test_after_the_warm_up_no_form_of_arguments_compiles_again() -> None:
     equations = equations_of(signals, Objective(factors=4))
     explain.explain(equations, fixed, np.arange(6)[::2][:2], np.zeros((2, 9), np.int32)[:, ::2], 2)
     top_n(x[:, :], BoundedItems(items, items[:, 0]), RaggedRows(starts, rows), 3)
+    top_n(x, fixed.first(2), RaggedRows(starts, rows), 3, withdrawn_rows=rows[:0])
+    best_of.best_of(x, items, RaggedRows(starts, rows), 3)
     odd = np.frombuffer(bytes(25), np.uint64, count=3, offset=1)
     times, values = np.ones(3, np.uint32), np.ones(3, np.float32)
     histories = Histories(np.arange(4), odd, values, times, times)
