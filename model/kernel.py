@@ -18,7 +18,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function that runs without the interpreter's lock, and cache what was compiled.
 
     Numba takes the functions and constants of other files into a kernel, but compiles it again only when its own file
-    changes. Here a change in any file of `model` or `state` that the kernel's file imports, directly or not, is a change of it.
+    changes. Here it compiles again after a change in any file of `model` or `state` that the kernel's file imports,
+    directly or not.
     """
     compiled = njit(nogil=True)(function)
     compiled._cache = _Cache(function)  # noqa: SLF001  what `cache=True` sets; numba has no public name for it

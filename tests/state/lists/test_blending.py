@@ -83,6 +83,16 @@ def test_a_newcomer_gets_a_blended_list(generation: Generation) -> None:
     np.testing.assert_array_equal(plain.vectors, records.vectors)
 
 
+def test_every_listener_is_ranked_once(generation: Generation) -> None:
+    """A blended list needs no second ranking, and the popular list none."""
+    ranker, users = Ranker(SETTINGS.ranking), [listener(3), listener(1, 2, 3), UserRecord()]
+
+    lists = build_lists(unpack([user.encode() for user in users], FACTORS), generation, SETTINGS, ranker)
+
+    assert ["blended", "personal", "popular"] == kinds_of(lists)
+    assert {"exact": 2, "annoy": 0} == ranker.n_lists
+
+
 def test_what_a_newcomer_hid_is_not_in_a_blended_list(generation: Generation) -> None:
     """However popular and highly scored it is; withdrawn and known items are left out as well."""
     hidden = [item_key(f"i{number}") for number in (0, 1, 5)]
