@@ -88,9 +88,16 @@ def doubtful_rows(out: Floats, errors: Floats, bar: float, first: int, rows: Row
 
 
 @njit
-def write_scales(scales: Floats, withdrawn_rows: Rows, first: int, out: Floats) -> None:
-    """Write the scales of a block, NaN for withdrawn rows: their estimates are NaN, too, and in no list."""
-    out[:] = scales
+def write_scales(scales: Floats, withdrawn_rows: Rows, first: int, out: Floats) -> bool:
+    """Write the scales of a block, NaN for withdrawn rows: their estimates are NaN, too, and in no list.
+
+    Returns:
+        Whether a row of the block is withdrawn; nothing is written otherwise.
+    """
     low, high = np.searchsorted(withdrawn_rows, first), np.searchsorted(withdrawn_rows, first + len(out))
+    if low == high:
+        return False
+    out[:] = scales
     for row in withdrawn_rows[low:high]:
         out[row - first] = np.float32(np.nan)
+    return True

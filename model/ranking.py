@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Doubles, Floats, Keys, Rows, Starts, as_kernel_array
+from model.arrays import Codes, Doubles, Floats, Keys, Rows, Starts, as_kernel_array
 from model.candidates import candidate_of, cut, score_bits_of, write_list
 from model.estimates import doubtful_rows, first_bar, leave_out, write_scales
 from model.fixed_items import FixedItems
@@ -22,6 +22,7 @@ from model.vectors import ALIGNMENT, LANES, QUERY_WORDS, TOGETHER, dot, dots_pla
 
 _USERS = 128  # queries that share the blocks of items that are in a core's cache
 _WIDTH = 40 * CHUNK  # items in a block: 640 KB of bytes for 64 factors, which stay in a core's second cache
+_ENOUGH = 3  # queries that are scanned together: four take as long as two one after the other
 _ROUNDING = 1.0001  # a computed score may exceed the bound by its rounding
 NONE = as_kernel_array(np.zeros(0), np.int32)
 """No rows."""
@@ -73,7 +74,7 @@ def top_n(
     fixed = (
         as_kernel_array(items.factors, np.float32),
         as_kernel_array(items.norms, np.float32),
-        items.codes,
+        *items.codes,
         as_kernel_array(withdrawn_rows, np.int32),
     )
     known_rows = as_kernel_array(known.rows, np.int32)
@@ -162,14 +163,16 @@ def _take(
     known_rows: Rows,
     space: _Space,
     k: int,
-    first: int,
+    rows: tuple[int, int],
     n: int,
     queries: Floats,
 ) -> None:
     """Take the estimates of a block into the candidates of one user."""
     u, scale = batch.who[i], batch.sizes[i, 0]
-    out, maxima, errors = space.outs[k], space.maxima[k], space.errors
-    chunks = slice(first // CHUNK, first // CHUNK + len(errors))
+    first, width = rows[0], rows[1] - rows[0]
+    n_chunks = -(-width // CHUNK)
+    out, maxima, errors = space.outs[k][:width], space.maxima[k][: n_chunks * LANES], space.errors[:n_chunks]
+    chunks = slice(first // CHUNK, first // CHUNK + n_chunks)
     write_errors(
         (scale, batch.sizes[i, 1], batch.sizes[i, 2]),
         queries.shape[1],
@@ -195,24 +198,26 @@ def _rank_block(
     items: tuple[Floats, ItemCodes],
     known: tuple[Starts, Rows, Rows],
     space: _Space,
-    first: int,
+    rows: tuple[int, int],
     n: int,
     queries: Floats,
 ) -> None:
     """Scan a block for all users that it can serve, four at a time."""
     starts, known_rows, withdrawn_rows = known
     codes = items[1]
-    block, n_blocks, n_groups = first // LANES, space.outs.shape[1] // LANES, codes.blocks.shape[1]
-    write_scales(codes.scales[first : first + space.outs.shape[1]], withdrawn_rows, first, space.scales)
+    first, width = rows[0], rows[1] - rows[0]
+    scales = codes.scales[first:].ctypes.data
+    if write_scales(codes.scales[first : rows[1]], withdrawn_rows, first, space.scales[:width]):
+        scales = space.scales.ctypes.data
     i = 0
     while i < alive:
-        together = TOGETHER if alive - i >= TOGETHER else 1
-        space.maxima[:together] = -np.inf
+        together = min(TOGETHER, alive - i) if alive - i >= _ENOUGH else 1
+        space.maxima[:] = -np.inf
         arguments = (
-            codes.blocks[block:].ctypes.data,
-            n_blocks,
-            n_groups,
-            space.scales.ctypes.data,
+            codes.blocks[first // LANES :].ctypes.data,
+            width // LANES,
+            codes.blocks.shape[1],
+            scales,
             batch.words[i:].ctypes.data,
             batch.words.strides[0],
             space.outs.ctypes.data,
@@ -220,13 +225,13 @@ def _rank_block(
             space.maxima.ctypes.data,
             space.maxima.strides[0],
         )
-        if together == TOGETHER:
+        if together > 1:
             scan_four(*arguments)
         else:
             scan_one(*arguments)
         for k in range(together):
             u = batch.who[i + k]
-            _take(batch, i + k, items, known_rows[starts[u] : starts[u + 1]], space, k, first, n, queries)
+            _take(batch, i + k, items, known_rows[starts[u] : starts[u + 1]], space, k, rows, n, queries)
         i += together
 
 
@@ -302,18 +307,9 @@ def _rank_batch(
         alive = _still_served(batch, alive, norms[first])
         if alive == 0:
             break
-        width = min(padded - first, space.outs.shape[1])
-        n_chunks = -(-width // CHUNK)
-        part = _Space(
-            space.outs[:, :width],
-            space.maxima[:, : n_chunks * LANES],
-            space.scales[:width],
-            space.errors[:n_chunks],
-            space.rows,
-            space.scores,
-        )
-        _rank_block(batch, alive, items, known, part, first, n, queries)
-        first += width
+        last = min(padded, first + space.outs.shape[1])
+        _rank_block(batch, alive, items, known, space, (first, last), n, queries)
+        first = last
         if first < padded:
             _raise_bars(batch, alive, n, space.scores)
 
@@ -337,26 +333,29 @@ def _top_n(
     queries: Floats,
     item_factors: Floats,
     norms: Floats,
-    codes: ItemCodes,
+    blocks: Codes,
+    scales: Floats,
+    errors: Floats,
+    lengths: Floats,
     withdrawn_rows: Rows,
     starts: Starts,
     known_rows: Rows,
     rows: Rows,
     scores: Floats,
 ) -> None:
-    n_users, n = len(queries), rows.shape[1]
+    n_users, n, codes = len(queries), rows.shape[1], ItemCodes(blocks, scales, errors, lengths)
     users, width = min(_USERS, n_users), min(len(codes.scales), _width(n))
     n_chunks = -(-width // CHUNK)
     batch = _Batch(
         np.empty(users, np.int64),
-        np.empty((users, codes.blocks.shape[1] * QUERY_WORDS + 1), np.int32),
+        np.empty((users + TOGETHER, codes.blocks.shape[1] * QUERY_WORDS + 1), np.int32),
         np.empty((users, 3), np.float64),
         np.empty((users, max(4 * n, 256)), np.uint64),
         np.empty(users, np.int64),
         np.empty(users, np.float32),
     )
     space = _Space(
-        _aligned(min(TOGETHER, users), width),
+        _aligned(TOGETHER if users >= _ENOUGH else 1, width),
         _aligned(TOGETHER, n_chunks * LANES),
         np.empty(width, np.float32),
         np.empty(n_chunks, np.float32),
