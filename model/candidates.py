@@ -42,23 +42,31 @@ def cut(candidates: Keys, count: int, n: int) -> None:
 
 
 @njit
+def _n_above(candidates: Keys, one: np.uint64) -> int:
+    """Return how many candidates are better than one of them."""
+    n = 0
+    for i in range(len(candidates)):
+        n += 1 if candidates[i] > one else 0
+    return n
+
+
+@njit
 def write_list(candidates: Keys, count: int, rows: Rows, score_bits: Counts) -> None:
     """Write the best candidates in order; both outputs hold their padding already.
 
-    A candidate's place is the number of better ones: for a hundred of them that is faster than sorting.
+    The place of a candidate is the number of better ones: for a hundred of them that is faster than sorting.
     """
     n = len(rows)
     if count > max(n, _RANKED_MAX):
         cut(candidates, count, n)
         count = n
+    some = candidates[:count]
     if count > _RANKED_MAX:
-        candidates[:count].sort()
-    for i in range(count):
-        one = candidates[i]
-        place = count - 1 - i
-        if count <= _RANKED_MAX:
-            place = 0
-            for j in range(count):
-                place += candidates[j] > one
+        some.sort()
+        for i in range(count):
+            rows[i], score_bits[i] = row_of(some[count - 1 - i]), score_bits_of(some[count - 1 - i])
+        return
+    for one in some:
+        place = _n_above(some, one)
         if place < n:
             rows[place], score_bits[place] = row_of(one), score_bits_of(one)
