@@ -264,21 +264,17 @@ def _raise_bars(batch: _Batch, alive: int, n: int, space: Floats) -> None:
 @njit
 def _add_first_rows(batch: _Batch, u: int, known_rows: Rows, withdrawn_rows: Rows, n_items: int, n: int) -> None:
     """Give a user whose vector is zero the first rows: all scores tie at zero."""
-    known = np.sort(known_rows)
-    row, count = 0, 0
-    while row < n_items and count < n:
-        if not _has(known, row) and not _has(withdrawn_rows, row):
+    is_out = np.zeros(min(n_items, n + len(known_rows) + len(withdrawn_rows)), np.bool_)
+    for rows in (known_rows, withdrawn_rows):
+        for row in rows:
+            if 0 <= row < len(is_out):
+                is_out[row] = True
+    count = 0
+    for row in range(len(is_out)):
+        if not is_out[row] and count < n:
             batch.candidates[u, count] = candidate_of(np.uint32(0), row)
             count += 1
-        row += 1
     batch.counts[u] = count
-
-
-@njit
-def _has(ascending: Rows, row: int) -> bool:
-    """Return whether a row is among others."""
-    place = np.searchsorted(ascending, row)
-    return place < len(ascending) and ascending[place] == row
 
 
 @njit

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.candidates import candidate_of, row_of, score_bits_of, write_list
+from model.candidates import candidate_of, cut, row_of, score_bits_of, write_list
 
 floats = st.floats(width=32, allow_nan=False)
 rows = st.integers(0, 2**31 - 1)
@@ -53,3 +53,16 @@ def test_a_list_has_the_best_candidates_in_order(count: int, n: int) -> None:
     best = np.argsort(-scores, kind="stable")[:n]
     assert [*best.tolist(), *[-1] * (n - len(best))] == rows.tolist()
     assert [*scores[best].tolist(), *[-np.inf] * (n - len(best))] == listed.tolist()
+
+
+@given(seed=st.integers(0, 1000), count=st.integers(1, 400), n=st.integers(1, 400))
+def test_the_best_candidates_are_moved_to_the_front(seed: int, count: int, n: int) -> None:
+    """In any order; the others are lost."""
+    n, rng = min(n, count), np.random.default_rng(seed)
+    scores = rng.integers(-2, 3, count).astype(np.float32)
+    candidates = np.array([candidate_of(bits, row) for row, bits in enumerate(scores.view(np.uint32))], np.uint64)
+    best = np.sort(candidates)[::-1][:n]
+
+    cut(candidates, count, n)
+
+    assert best.tolist() == np.sort(candidates[:n])[::-1].tolist()
