@@ -68,7 +68,8 @@ def first_bar(maxima: Floats, errors: Floats, n: int) -> np.float32:
             low = middle
             if reaching_it <= n + n // 16:
                 break
-    return low
+    bar: np.float32 = low
+    return bar
 
 
 @njit

@@ -26,7 +26,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     return compiled
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]  numba gives no types
+class _Cache(FunctionCache):
     """Numba's cache of a function, with a stamp of several files."""
 
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -151,7 +151,8 @@ def _worst(candidates: Keys, n: int, space: Floats) -> np.float32:
     """Return the least score of the first n candidates."""
     before = space[0]
     space[:1].view(np.uint32)[0] = score_bits_of(candidates[:n].min())
-    score, space[0] = space[0], before
+    score: np.float32 = space[0]
+    space[0] = before
     return score
 
 

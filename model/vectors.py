@@ -8,6 +8,8 @@ compiles, which is part of the key of its cache.
 Arguments are addresses, as of `array.ctypes.data`; the caller keeps the arrays alive and inside their bounds.
 """
 
+# ruff: noqa: ARG001  numba knows the arguments of an intrinsic by these functions
+
 from collections.abc import Callable
 from typing import Any
 
@@ -144,7 +146,10 @@ def _scan_of(n_queries: int) -> Any:
     """Return the scan of a block for so many queries at once."""
 
     @intrinsic
-    def scan(typing: Value, items, n_blocks, n_groups, scales, query, query_size, outs, out_size, maxima, maxima_size):  # noqa: ANN001, ANN202, ARG001
+    def scan(
+        _: Value, items: Value, n_blocks: Value, n_groups: Value, scales: Value, query: Value, query_size: Value,
+        outs: Value, out_size: Value, maxima: Value, maxima_size: Value,
+    ) -> Value:  # fmt: skip
         def emit(context: Value, builder: Value, _signature: Value, arguments: Value) -> Value:
             return _emit_scan(context, builder, arguments, n_queries)
 
@@ -192,7 +197,7 @@ scan_one, scan_four = _scan_of(1), _scan_of(TOGETHER)
 
 
 @intrinsic
-def dot(typing: Value, one, other, n):  # noqa: ANN001, ANN201, ARG001
+def dot(_: Value, one: Value, other: Value, n: Value) -> Value:
     """Return the scalar product of two arrays of n floats: the same sums in the same order on every processor."""
 
     def emit(_context: Value, builder: Value, _signature: Value, arguments: Value) -> Value:
@@ -238,7 +243,7 @@ def _sum(builder: Value, vector: Value) -> Value:
 
 
 @intrinsic
-def reaching(typing: Value, values, bar):  # noqa: ANN001, ANN201, ARG001
+def reaching(_: Value, values: Value, bar: Value) -> Value:
     """Return which of the 64 floats at an address are at least `bar`, one bit each; NaN is not."""
 
     def emit(_context: Value, builder: Value, _signature: Value, arguments: Value) -> Value:
@@ -253,7 +258,7 @@ def reaching(typing: Value, values, bar):  # noqa: ANN001, ANN201, ARG001
 
 
 @intrinsic
-def first_bit(typing: Value, bits):  # noqa: ANN001, ANN201, ARG001
+def first_bit(_: Value, bits: Value) -> Value:
     """Return the place of the lowest bit that is set; there is one."""
 
     def emit(_context: Value, builder: Value, _signature: Value, arguments: Value) -> Value:

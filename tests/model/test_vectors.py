@@ -16,14 +16,17 @@ SCANS = {1: scan_one, 4: scan_four}
 @njit
 def dot_of(one: Floats, other: Floats) -> np.float32:
     """Return a scalar product."""
-    return dot(one.ctypes.data, other.ctypes.data, len(one))
+    product: np.float32 = dot(one.ctypes.data, other.ctypes.data, len(one))
+    return product
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 31, 32, 33, 64, 100, 128])
 def test_a_scalar_product_has_one_order_of_sums(n: int) -> None:
     """Bit for bit that of its twin, whatever the processor."""
-    one, other = hostile_vectors("scales", 50, n, np.random.default_rng(n)), np.float32(1) / np.arange(1, n + 1)
-    other = other.astype(np.float32)
+    one, other = (
+        hostile_vectors("scales", 50, n, np.random.default_rng(n)),
+        (1 / np.arange(1, n + 1)).astype(np.float32),
+    )
 
     products = [dot_of(vector, other) for vector in one]
 
@@ -87,7 +90,8 @@ def scan_with(n_queries: int) -> Callable[..., None]:
             outs.ctypes.data, outs.strides[0], maxima.ctypes.data, maxima.strides[0],
         )  # fmt: skip
 
-    return run
+    scanned: Callable[..., None] = run
+    return scanned
 
 
 @njit
