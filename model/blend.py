@@ -100,8 +100,8 @@ def blended_top_n(
     least = popular.preference[popular.rows[-1]] if len(popular.rows) else np.float32(1)
     doubtful = np.flatnonzero(personal[1][:, -1] + popular.strengths * least > scores[:, -1])
     for user in doubtful:
-        own, one = known.rows[known.starts[user] : known.starts[user + 1]], slice(user, user + 1)
-        listable = _listable_rows(len(item_factors), own, withdrawn_rows)
+        known_rows, one = known.rows[known.starts[user] : known.starts[user + 1]], slice(user, user + 1)
+        listable = _listable_rows(len(item_factors), known_rows, withdrawn_rows)
         everything = RaggedRows(np.array([0, len(listable)]), listable)
         addition = Addition(popular.strengths[one], popular.preference)
         rows[one], scores[one] = best_of(queries[one], item_factors, everything, n, addition)

@@ -42,16 +42,16 @@ def cut(candidates: Keys, count: int, n: int) -> None:
     The least number that n candidates reach is found bit by bit, by counting: without jumps, and `np.partition` takes
     seconds to compile.
     """
-    bar, some = np.uint64(0), candidates[:count]
+    bar, given = np.uint64(0), candidates[:count]
     for bit in range(63, -1, -1):
         higher = bar | np.uint64(1) << np.uint64(bit)
-        reaching = _n_above(some, higher - np.uint64(1))
+        reaching = _n_above(given, higher - np.uint64(1))
         if reaching >= n:
             bar = higher
         if reaching == n:
             break
     left = 0
-    for one in some:
+    for one in given:
         candidates[left] = one
         left += 1 if one >= bar else 0
 

@@ -2,7 +2,7 @@
 
 Bytes of the items are scanned (`model/item_codes.py`): an estimate of every score, and how far off it may be. Only the
 items that may be among the best n by that are scored. A score is one sum of products in one order
-(`model.vectors.dot`): the same for the same vectors on every processor, whoever else is in the batch.
+(`model.vectors.dot`): the same for the same vectors in any batch, on every processor.
 """
 
 from typing import NamedTuple

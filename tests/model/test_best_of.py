@@ -44,7 +44,7 @@ def test_a_score_is_that_of_a_whole_ranking() -> None:
     vars(items)["norms"] = np.full(900, np.inf, np.float32)
     whole = top_n(queries, items, nothing, 30)
 
-    some = best_of(queries, factors, RaggedRows(np.arange(7) * 30, whole[0].ravel()), 30)
+    chosen = best_of(queries, factors, RaggedRows(np.arange(7) * 30, whole[0].ravel()), 30)
 
-    np.testing.assert_array_equal(whole[0], some[0])
-    np.testing.assert_array_equal(whole[1], some[1])
+    np.testing.assert_array_equal(whole[0], chosen[0])
+    np.testing.assert_array_equal(whole[1], chosen[1])
