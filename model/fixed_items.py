@@ -33,7 +33,7 @@ class FixedItems:
         return encode_items(self.factors)
 
     def first(self, n: int) -> "FixedItems":
-        """Return the first n items; what is computed of all items is not computed again."""
+        """Return the first n items; norms and codes of all items serve for them, too."""
         items = FixedItems(self.factors[:n], self.gram_diagonal)
         vars(items).update(norms=self.norms[:n], codes=first_codes(self.codes, n))
         return items

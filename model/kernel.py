@@ -15,7 +15,7 @@ _IMPORT = re.compile(r"^from ((?:model|state)(?:\.\w+)+) import", re.MULTILINE)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function that runs without the interpreter's lock, and cache what was compiled.
+    """Compile a function that runs without the interpreter's lock, and cache the machine code.
 
     Numba takes the functions and constants of other files into a kernel, but compiles it again only when its own file
     changes. Here it compiles again after a change in any file of `model` or `state` that the kernel's file imports,

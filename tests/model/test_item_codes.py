@@ -35,7 +35,7 @@ def estimates_of(query: Floats, factors: Floats) -> tuple[Doubles, Doubles]:
 def test_no_score_is_further_from_its_estimate_than_the_bound(
     n_items: int, f: int, kinds: tuple[str, str], seed: int
 ) -> None:
-    """Whatever the vectors are; scores in double precision, and as they are computed."""
+    """For vectors of any kind; scores in double precision, and as they are computed."""
     rng = np.random.default_rng(seed)
     factors, query = hostile_vectors(kinds[0], n_items, f, rng), hostile_vectors(kinds[1], 1, f, rng)[0]
 

@@ -180,7 +180,7 @@ def test_hostile_vectors_are_ranked_like_any_others(n_items: int, f: int, n: int
 
 @pytest.mark.parametrize("kind", ["alike", "scales", "near"])
 def test_hostile_vectors_in_several_blocks(kind: str) -> None:
-    """The bar of a block before holds in the next one, whatever the scales."""
+    """The bar of a block before holds in the next one, at any scales."""
     rng = np.random.default_rng(0)
     items, queries = by_norm(hostile_vectors(kind, 25_000, 20, rng)), hostile_vectors(kind, 20, 20, rng)
 

@@ -22,7 +22,7 @@ def dot_of(one: Floats, other: Floats) -> np.float32:
 
 @pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 31, 32, 33, 64, 100, 128])
 def test_a_scalar_product_has_one_order_of_sums(n: int) -> None:
-    """Bit for bit that of its twin, whatever the processor."""
+    """Bit for bit that of its twin, on any processor."""
     one, other = (
         hostile_vectors("scales", 50, n, np.random.default_rng(n)),
         (1 / np.arange(1, n + 1)).astype(np.float32),
@@ -106,7 +106,7 @@ def places_reaching(values: Floats, bar: np.float32) -> list[int]:
 
 @pytest.mark.parametrize("bar", [-np.inf, -1.0, 0.0, 0.5, np.inf])
 def test_values_that_reach_a_bar(bar: float) -> None:
-    """A bit for each, in order; what is no number reaches nothing."""
+    """A bit for each, in order; NaN reaches nothing."""
     values = np.random.default_rng(0).standard_normal(64).astype(np.float32)
     values[[0, 5, 63]] = -np.inf, np.nan, 0.5
 
