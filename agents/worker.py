@@ -27,7 +27,7 @@ from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from state.lists.popularity import LivePopularity
 from state.lists.ranker import Ranker
-from state.storage.disk_space import DiskMetrics
+from state.storage.disk_metrics import DiskMetrics
 from state.storage.files import locked_folder
 from state.users.store import add_user_table
 from streams.connection.rights import describe_missing, find_refused

@@ -97,7 +97,7 @@ def _describe_refusal(error: Exception) -> str:
     Raises:
         Exception: The error says something else; it is a mistake of ours.
     """
-    from streams.connection.rights import describe_missing, find_refused  # noqa: PLC0415  aiokafka is heavy
+    from streams.connection.rights import describe_missing, find_refused
 
     right = find_refused(error)
     if right is None:

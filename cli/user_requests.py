@@ -1,16 +1,17 @@
 """Shared by the commands that send a user request: they wait until it is processed, and print a receipt."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from jobs.user_requests.effect import UserRequest
-from jobs.user_requests.send import send_and_wait
 from streams.messages.receipt import Receipt
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from jobs.user_requests.effect import UserRequest
 
 User = Annotated[str, typer.Argument(help="The listener's id.")]
 Item = Annotated[str, typer.Argument(help="The item's id.")]
@@ -25,8 +26,10 @@ OUTCOMES = {
 }
 
 
-def send_request(request: UserRequest, *, as_json: bool) -> None:
+def send_request(request: "UserRequest", *, as_json: bool) -> None:
     """Send a user request, wait until it is processed, and print the receipt."""
+    from jobs.user_requests.send import send_and_wait
+
     receipt = asyncio.run(send_and_wait(request, read_settings()))
     typer.echo(msgspec.json.encode(receipt) if as_json else describe_receipt(receipt))
 

@@ -11,7 +11,7 @@ from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from state.lists.explain_score import Explanation
 from state.lists.ranker import Ranker
-from state.storage.disk_space import DiskMetrics
+from state.storage.disk_metrics import DiskMetrics
 from streams.fetch.unreadable_places import UnreadablePlaces
 from streams.messages.export_document import UserExport
 from streams.messages.receipt import Receipt

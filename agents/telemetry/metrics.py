@@ -15,7 +15,7 @@ from agents.telemetry.reported_parts import ReportedParts
 from model.arrays import Doubles
 from model.evaluation.rank_metrics import HISTORY_KINDS
 from state.lists.ranker import Ranker
-from state.storage.disk_space import DiskMetrics
+from state.storage.disk_metrics import DiskMetrics
 from streams.consumer.slices import StableEnd
 
 ARRIVALS = {

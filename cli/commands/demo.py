@@ -9,19 +9,19 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
 
-from cli.demo.stages import Stages
-from cli.demo.view import show_figures, show_spotlight
-from jobs.evaluation.movielens import fetch, ml100k_path
 from streams.kafka.broker import HOST, Broker, free_port
 from streams.kafka.jars import jars_path
 from streams.settings import Settings, override, read_settings
 from streams.settings.deployment import KafkaSettings
+
+if TYPE_CHECKING:
+    from cli.demo.stages import Stages
 
 STOP_RESERVE_S = 4.0
 app = typer.Typer(add_completion=False)
@@ -46,6 +46,10 @@ def demo(
     The live page shows it too. The demo uses its own broker, ports and folder, and removes them at the end.
     Ctrl-C ends it with the summary.
     """
+    from cli.demo.stages import Stages
+    from cli.demo.view import show_figures, show_spotlight
+    from jobs.evaluation.movielens import fetch, ml100k_path
+
     began, base, console = time.monotonic(), read_settings(), Console(stderr=as_json)
     with demo_folder(base.application.data_path / "demo") as folder:
         settings = demo_settings(base, folder)
@@ -70,7 +74,7 @@ def demo(
         typer.echo(msgspec.json.encode(summary))
 
 
-async def perform(stages: Stages, deadline: float | None) -> None:
+async def perform(stages: "Stages", deadline: float | None) -> None:
     """Run the stages until their end, the deadline or Ctrl-C; stop every process that they started."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -13,16 +13,14 @@ from cli.option_groups import with_groups
 from cli.plays_options import Length, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.tables.quality import figures_table, histories_table
-from jobs.evaluation.baselines import BaselineSettings, baseline_models, select_settings
-from jobs.evaluation.evaluate import Evaluation
-from jobs.evaluation.evaluate import evaluate as evaluate_models
-from jobs.evaluation.plots import draw
-from jobs.objective import objective_of
 from jobs.progress import ProgressCallback
-from jobs.tuning.search import tune
-from model.evaluation.event_log import Events, split_events
-from model.objective import Objective
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from jobs.evaluation.baselines import BaselineSettings
+    from jobs.evaluation.evaluate import Evaluation
+    from model.evaluation.event_log import Events
+    from model.objective import Objective
 
 FIGURES = "evaluation.json"
 app = typer.Typer(add_completion=False)
@@ -84,9 +82,13 @@ def evaluate(
 
 
 def _measure(
-    events: Events, options: EvaluationOptions, settings: Settings, watch: ProgressCallback
-) -> tuple[Evaluation, BaselineSettings]:
+    events: "Events", options: EvaluationOptions, settings: Settings, watch: ProgressCallback
+) -> "tuple[Evaluation, BaselineSettings]":
     """Choose settings on the first events, and measure the lists of all models on the others."""
+    from jobs.evaluation.baselines import baseline_models
+    from jobs.evaluation.evaluate import evaluate as evaluate_models
+    from model.evaluation.event_log import split_events
+
     n_trained = int(len(events.users) * options.trained)
     baselines = _choose_settings(events.part(slice(n_trained)), options.source, settings, watch)
     split = split_events(events, n_trained)
@@ -94,8 +96,14 @@ def _measure(
     return evaluate_models(split, models, watch), baselines
 
 
-def _choose_settings(trained: Events, source: Source, settings: Settings, watch: ProgressCallback) -> BaselineSettings:
+def _choose_settings(
+    trained: "Events", source: Source, settings: Settings, watch: ProgressCallback
+) -> "BaselineSettings":
     """Choose all settings on the training plays; the row with signals uses the same."""
+    from jobs.evaluation.baselines import select_settings
+    from jobs.objective import objective_of
+    from jobs.tuning.search import tune
+
     objective = objective_of(settings.objective)
     if source is Source.TUNED:
         # Not the folder of `playfold tune`: its results may have seen the plays that stream here.
@@ -106,19 +114,21 @@ def _choose_settings(trained: Events, source: Source, settings: Settings, watch:
     return select_settings(trained.plays_alone(), objective, settings.retraining.threads, watch)
 
 
-def _answer_of(evaluation: Evaluation, baselines: BaselineSettings) -> dict[str, Any]:
+def _answer_of(evaluation: "Evaluation", baselines: "BaselineSettings") -> dict[str, Any]:
     """Return the answer in JSON; an infinite half-life or window is null."""
     return {"settings": baselines, **msgspec.structs.asdict(evaluation)}
 
 
-def _write(evaluation: Evaluation, answer: bytes, folder: Path) -> list[Path]:
+def _write(evaluation: "Evaluation", answer: bytes, folder: Path) -> list[Path]:
     """Write plots and figures."""
+    from jobs.evaluation.plots import draw
+
     written = draw(evaluation, folder)
     (folder / FIGURES).write_bytes(msgspec.json.format(answer) + b"\n")
     return [*written, folder / FIGURES]
 
 
-def _show(evaluation: Evaluation, baselines: BaselineSettings, written: list[Path]) -> None:
+def _show(evaluation: "Evaluation", baselines: "BaselineSettings", written: list[Path]) -> None:
     """Print the figures with their data and settings."""
     head = (
         f"On {evaluation.n_events:,} plays of items that were new to their listeners, among {evaluation.n_items:,} "
@@ -130,7 +140,7 @@ def _show(evaluation: Evaluation, baselines: BaselineSettings, written: list[Pat
         typer.echo(f"Written: {path}")
 
 
-def _describe_settings(baselines: BaselineSettings) -> str:
+def _describe_settings(baselines: "BaselineSettings") -> str:
     """Return the settings in sentences."""
     fold_in, isgd, whole, windowed = baselines.fold_in, baselines.isgd, baselines.whole, baselines.windowed
     return (
@@ -143,7 +153,7 @@ def _describe_settings(baselines: BaselineSettings) -> str:
     )
 
 
-def _describe_objective(fold_in: Objective) -> str:
+def _describe_objective(fold_in: "Objective") -> str:
     """Return the objective of the fold-in in words."""
     weight = f"a0 {fold_in.unobserved_weight:g}" if fold_in.rule == "ials" else f"alpha {fold_in.alpha:g}"
     window = f"windows of {fold_in.window_plays} plays" if fold_in.window_plays else "no windows"

@@ -1,7 +1,7 @@
 """`playfold explain`: the score of an item for a listener, split over their plays."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.tables.foreign_text import foreign_text
-from jobs.user_requests.explain import explain as explain_score
-from state.lists.explain_score import Explanation
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from state.lists.explain_score import Explanation
 
 app = typer.Typer(add_completion=False)
 
@@ -24,6 +25,8 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Print how much each play of a listener adds to the score of an item, as of their latest play."""
+    from jobs.user_requests.explain import explain as explain_score
+
     explanation = explain_score(user, item, read_settings())
     if as_json:
         typer.echo(msgspec.json.encode(explanation))
@@ -32,7 +35,7 @@ def explain(
     Console().print(show_shares(explanation))
 
 
-def head(explanation: Explanation) -> str:
+def head(explanation: "Explanation") -> str:
     """Return the score, the rank and the generation in sentences."""
     rank = (
         f"rank {explanation.rank}"
@@ -51,7 +54,7 @@ def head(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def show_shares(explanation: Explanation) -> Table:
+def show_shares(explanation: "Explanation") -> Table:
     """Return the split as a table, the largest share first."""
     table = Table()
     table.add_column("item")

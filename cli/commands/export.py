@@ -9,7 +9,6 @@ import msgspec
 import typer
 
 from cli.user_requests import User
-from jobs.user_requests.export import export_user
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
@@ -27,6 +26,8 @@ def export(
 
     Without any data, the field `anything` of the document is false.
     """
+    from jobs.user_requests.export import export_user
+
     exported = asyncio.run(export_user(user, read_settings(), time.time_ns() // 1_000_000))
     document = msgspec.json.format(msgspec.json.encode(exported))
     if out is None:

@@ -1,15 +1,17 @@
 """`playfold forget`: delete all data about a listener."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from cli.user_requests import AsJson, User, send_request
-from jobs.user_requests.verify_erasure import Remnant, find_remnants
 from streams.messages.events import Forget
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from jobs.user_requests.verify_erasure import Remnant
 
 app = typer.Typer(add_completion=False)
 
@@ -28,6 +30,8 @@ def forget(
     The next generation is trained without them. With --verify, the exit status is 1 if a remnant is found or a place
     cannot be read, and --json prints one line per topic or folder.
     """
+    from jobs.user_requests.verify_erasure import find_remnants
+
     if not verify:
         send_request(Forget(user_id=user), as_json=as_json)
         return
@@ -38,7 +42,7 @@ def forget(
         raise typer.Exit(1)
 
 
-def describe_remnant(remnant: Remnant) -> str:
+def describe_remnant(remnant: "Remnant") -> str:
     """Return the remnants in a topic or a folder in a sentence."""
     if remnant.unread:
         return f"{remnant.place}: not searched. {remnant.unread}"

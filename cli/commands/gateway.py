@@ -4,19 +4,9 @@ import asyncio
 from typing import Annotated
 
 import typer
-import uvloop
 
 from cli.event_log import start_event_log
-from jobs.user_requests.explain import explain
-from jobs.user_requests.export import export_user
-from jobs.user_requests.send import send_and_wait
-from streams.messages.events import Forget
-from streams.messages.receipt import Receipt
-from streams.settings import Settings, read_settings
-from streams.topics.admin import verify_topics
-from streams.topics.process_rights import check_rights
-from web.gateway import Gateway
-from web.parts import TopicOperations
+from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
 
@@ -27,6 +17,13 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
 
     Any number of gateways may run. Each needs its own PLAYFOLD_INSTANCE, and on one machine its own port.
     """
+    import uvloop
+
+    from cli.topic_operations import OPERATIONS
+    from streams.topics.admin import verify_topics
+    from streams.topics.process_rights import check_rights
+    from web.gateway import Gateway
+
     settings = read_settings()
     check_rights("gateway", settings)
     verify_topics(settings)
@@ -37,11 +34,3 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
-
-
-async def forget(user_id: str, settings: Settings) -> Receipt:
-    """Delete all data about a listener, and return the receipt."""
-    return await send_and_wait(Forget(user_id=user_id), settings)
-
-
-OPERATIONS = TopicOperations(explain=explain, export=export_user, forget=forget)

@@ -10,8 +10,6 @@ from rich.console import Console
 
 from cli.commands.generations_reindex import reindex_serving
 from cli.tables.generations import entries_of, table_of
-from jobs.announcement import announce, announced
-from jobs.retraining.related import publish_related
 from state.errors import GenerationError, StoreUnavailableError
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
@@ -64,6 +62,8 @@ def _serving_if_known(settings: Settings) -> str | None:
 
 def _serving_id(settings: Settings) -> str | None:
     """Return the generation that is announced."""
+    from jobs.announcement import announced
+
     announcement = asyncio.run(announced(settings))
     return announcement.generation_id if announcement else None
 
@@ -128,6 +128,9 @@ def _announce(settings: Settings, store: GenerationStore, generation_id: str) ->
 
     A run that dies before the announcement is repeated: the same related items twice are harmless.
     """
+    from jobs.announcement import announce
+    from jobs.retraining.related import publish_related
+
     _refuse_rejected(store.verify(generation_id))
     asyncio.run(publish_related(settings, generation_id))
     revision = max(store.revisions(generation_id), default=0)

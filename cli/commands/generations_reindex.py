@@ -5,7 +5,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from jobs.retraining.reindex import Changes, reindex
 from streams.settings import read_settings
 
 Items = Annotated[list[str] | None, typer.Option(help="An item to remove from all lists; may be repeated.")]
@@ -22,6 +21,8 @@ def reindex_serving(
 
     Workers replace the index. They fold no listener again, so current lists are not published again.
     """
+    from jobs.retraining.reindex import Changes, reindex
+
     made = reindex(read_settings(), Changes(withdraw or (), restore or ()))
     for item_id in made.unknown:
         if item_id in (withdraw or ()):

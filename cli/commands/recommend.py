@@ -11,11 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.tables.items import table_of_items
-from state.generations.open_store import open_latest
-from state.lists.build import exact_builder
-from state.lists.context import ListContext
-from state.lists.session_list import SessionList, session_list
+from cli.tables.items import scores_of, table_of_items
 from streams.messages.records import ALL_KINDS, Recommendations
 from streams.process.format_text import format_duration
 from streams.readers.catalog_item import titles_of
@@ -53,7 +49,9 @@ def recommend(
         message = "Give either a listener or --items."
         raise typer.BadParameter(message)
     if items is not None:
-        _show_anonymous([item for item in items.split(",") if item], read_settings(), as_json=as_json)
+        from cli.commands.recommend_items import print_session_list
+
+        print_session_list([item for item in items.split(",") if item], read_settings(), as_json=as_json)
     elif user is not None:
         recommendations = asyncio.run(_list_of(user, read_settings()))
         if as_json:
@@ -78,24 +76,10 @@ async def _list_of(user: str, settings: Settings) -> Recommendations:
     return as_list_of(user, popular, settings)
 
 
-def _show_anonymous(items: list[str], settings: Settings, *, as_json: bool) -> None:
-    """Print a list for some items."""
-    generation = open_latest(settings)
-    made = session_list(exact_builder(settings), ListContext(generation, now_ms=0), items)
-    if as_json:
-        typer.echo(msgspec.json.encode({"generation": generation.id, **made._asdict()}))
-        return
-    unknown = f"; unknown to it: {', '.join(made.unknown)}" if made.unknown else ""
-    kind = "the popular list, because no item is known" if made.kind == "popular" else "items for these"
-    typer.echo(f"{kind}, by generation {generation.id}{unknown}")
-    Console().print(show_list(made, {}))  # titles are in Kafka
-
-
-def show_list(recommendations: Recommendations | SessionList, titles: Mapping[str, str]) -> Table:
+def show_list(recommendations: Recommendations, titles: Mapping[str, str]) -> Table:
     """Return a list as a table, best first, with the first reason of each item that the list explains."""
-    reasons = first_reasons(recommendations, titles) if isinstance(recommendations, Recommendations) else []
-    scores = [f"{score:.4g}" for score in recommendations.scores]
-    return table_of_items(recommendations.items, titles, "score", scores, reasons)
+    reasons = first_reasons(recommendations, titles)
+    return table_of_items(recommendations.items, titles, "score", scores_of(recommendations.scores), reasons)
 
 
 def first_reasons(recommendations: Recommendations, titles: Mapping[str, str]) -> list[str]:

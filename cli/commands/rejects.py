@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.progress_bar import watched
-from jobs.rejects.export import export_rejects
-from jobs.rejects.read import read_rejects
-from jobs.rejects.retry import RetryChoice, RetryResult, retry_rejects
-from jobs.rejects.summary import Sample, Summary, summarise
 from streams.messages.events import WRONG_KEY
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from jobs.rejects.retry import RetryResult
+    from jobs.rejects.summary import Sample, Summary
 
 app = typer.Typer(help="List, export and retry rejected records.", no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
@@ -35,6 +35,9 @@ def list_rejects(
     as_json: AsJson = False,
 ) -> None:
     """Count rejected records by reason, and print the latest with their places on plays."""
+    from jobs.rejects.read import read_rejects
+    from jobs.rejects.summary import summarise
+
     summary = asyncio.run(summarise(read_rejects(read_settings()), reason, latest))
     if as_json:
         typer.echo(msgspec.json.encode(summary))
@@ -44,7 +47,7 @@ def list_rejects(
         Console().print(table_of(summary.latest))
 
 
-def describe_summary(summary: Summary, reason: str) -> str:
+def describe_summary(summary: "Summary", reason: str) -> str:
     """Return the counts, one reason a line."""
     such = f" whose reason contains {reason!r}" if reason else ""
     if not summary.rejects:
@@ -54,7 +57,7 @@ def describe_summary(summary: Summary, reason: str) -> str:
     return "\n".join(lines)
 
 
-def table_of(samples: list[Sample]) -> Table:
+def table_of(samples: "list[Sample]") -> Table:
     """Return samples as a table, the latest first."""
     table = Table(box=SIMPLE_HEAD, title="The latest", title_justify="left")
     for name in ("rejected", "place on plays", "reason", "key", "value"):
@@ -66,7 +69,7 @@ def table_of(samples: list[Sample]) -> Table:
     return table
 
 
-def _value_of(sample: Sample) -> str:
+def _value_of(sample: "Sample") -> str:
     """Return the beginning of a value; of a private play neither key nor value is stored."""
     if sample.value is not None:
         return sample.value[:SHOWN_BYTES]
@@ -84,6 +87,9 @@ def export(
 
     Rejects do not have the content of private plays, so the file does not have it either.
     """
+    from jobs.rejects.export import export_rejects
+    from jobs.rejects.read import read_rejects
+
     n_written = asyncio.run(export_rejects(read_rejects(read_settings()), reason, file))
     answer = {"rejects": n_written, "file": str(file)}
     typer.echo(msgspec.json.encode(answer) if as_json else f"{file} has {pluralize(n_written, 'rejected record')}.")
@@ -105,13 +111,15 @@ def retry(
     It skips records that workers would reject again, records that an earlier retry sent, and records of listeners that
     were forgotten later. Run it again to finish an interrupted retry.
     """
+    from jobs.rejects.retry import RetryChoice, retry_rejects
+
     choice = RetryChoice(reason, limit, mends_keys=mend_keys, is_rehearsal=rehearse)
     with watched(quiet=as_json) as watch:
         result = asyncio.run(retry_rejects(read_settings(), choice, watch))
     typer.echo(msgspec.json.encode(result) if as_json else describe_retry(result, is_rehearsal=rehearse))
 
 
-def describe_retry(result: RetryResult, *, is_rehearsal: bool) -> str:
+def describe_retry(result: "RetryResult", *, is_rehearsal: bool) -> str:
     """Return the outcome of a retry, one fact a line."""
     records = pluralize(result.sent, "record")
     lines = [f"{records} would be sent." if is_rehearsal else f"{records} sent again, all acknowledged."]

@@ -1,6 +1,6 @@
 """`playfold retrain`: train the next generation, test it, and announce it if it is good enough."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from jobs.progress import JobProgress
-from jobs.retraining.retrain import Report
-from jobs.retraining.retrain import retrain as make_generation
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from jobs.retraining.retrain import Report
 
 app = typer.Typer(add_completion=False)
 
@@ -56,6 +57,8 @@ def retrain(
 
     A run that was interrupted less than 12 hours ago is resumed with its settings.
     """
+    from jobs.retraining.retrain import retrain as make_generation
+
     settings = read_settings()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     # Notes go to stderr, also with --json.
@@ -66,7 +69,7 @@ def retrain(
     typer.echo(msgspec.json.encode(report) if as_json else describe_report(report))
 
 
-def describe_report(report: Report) -> str:
+def describe_report(report: "Report") -> str:
     """Return the status of the new generation in sentences."""
     counts = f"{report.users:,} listeners, {report.items:,} items, {report.plays:,} plays, {report.seconds} s."
     reason = f" {report.gate.reason}" if report.gate is not None else ""

@@ -2,17 +2,19 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from cli.progress_bar import watched
-from jobs.topics.from_disk import FromDisk, write_from_disk
 from jobs.topics.rebase import BEGINNING, END, Rebased
 from jobs.topics.rebase import rebase as move
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from jobs.topics.from_disk import FromDisk
 
 app = typer.Typer(help="Move the workers' state to other topics.", no_args_is_help=True, add_completion=False)
 
@@ -41,6 +43,8 @@ def rebase(
     Stop every worker first. Run the command again to finish a killed rebase; otherwise a second run
     changes nothing.
     """
+    from jobs.topics.from_disk import write_from_disk
+
     settings, begin = read_settings(), parse_start(start)
     with watched(quiet=as_json) as on_progress:
         written = asyncio.run(write_from_disk(settings, on_progress)) if from_disk else None
@@ -78,7 +82,7 @@ def describe_rebased(rebased: Rebased) -> str:
     )
 
 
-def describe_written(written: FromDisk) -> str:
+def describe_written(written: "FromDisk") -> str:
     """Return the numbers of written records in a sentence."""
     n_records = sum(written.written.values())
     text = f"{pluralize(n_records, 'record')} of {pluralize(len(written.written), 'partition')} were written."

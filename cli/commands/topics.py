@@ -1,18 +1,18 @@
 """`playfold topics`: create and verify the topics."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from cli.progress_bar import watched
-from jobs.topics.repartition import Repartitioned, target_settings
-from jobs.topics.repartition import repartition as copy_state
 from streams.process.format_text import pluralize
 from streams.settings import Settings, read_settings
-from streams.topics.admin import create_topics, verify_topics
 from streams.topics.topics import declare_topics
+
+if TYPE_CHECKING:
+    from jobs.topics.repartition import Repartitioned
 
 app = typer.Typer(help="Create and verify the topics.", no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
@@ -21,6 +21,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 @app.command()
 def create(*, as_json: AsJson = False) -> None:
     """Create the missing topics, and verify all."""
+    from streams.topics.admin import create_topics, verify_topics
+
     settings = read_settings()
     created = create_topics(settings)
     verify_topics(settings)
@@ -41,6 +43,9 @@ def repartition(
     Stop every worker first. The old topics are not changed, so the old settings still work. Run the command
     again to finish a killed run. Run it once more after producers have moved: it copies the plays since then.
     """
+    from jobs.topics.repartition import repartition as copy_state
+    from jobs.topics.repartition import target_settings
+
     settings = read_settings()
     target = target_settings(settings, partitions, prefix, group)
     with watched(quiet=as_json) as on_progress:
@@ -48,7 +53,7 @@ def repartition(
     typer.echo(msgspec.json.encode(repartitioned) if as_json else describe_repartitioned(repartitioned, settings))
 
 
-def describe_repartitioned(done: Repartitioned, old: Settings) -> str:
+def describe_repartitioned(done: "Repartitioned", old: Settings) -> str:
     """Return the result, the settings of the new topics, and the way back."""
     copied = sum(done.records.values())
     state = f"Copied and verified {pluralize(copied, 'record')}" if done.records else "The state was copied before"
@@ -65,6 +70,8 @@ def describe_repartitioned(done: Repartitioned, old: Settings) -> str:
 @app.command()
 def verify(*, as_json: AsJson = False) -> None:
     """Verify that every topic exists as declared."""
+    from streams.topics.admin import verify_topics
+
     settings = read_settings()
     verify_topics(settings)
     names = [topic.name for topic in declare_topics(settings)]

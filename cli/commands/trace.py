@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -14,20 +14,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.plays.recompute import recompute
 from cli.user_requests import AsJson, User
-from jobs.user_requests.trace import Limits, Tracer
-from jobs.user_requests.trace_document import (
-    PartitionTrace,
-    TracedEvent,
-    TracedEvents,
-    TracedList,
-    TracedRecord,
-    TracedState,
-)
-from streams.partitioning import partition_of
 from streams.process.format_text import pluralize, printable
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from jobs.user_requests.trace_document import (
+        PartitionTrace,
+        TracedEvent,
+        TracedEvents,
+        TracedList,
+        TracedRecord,
+        TracedState,
+    )
 
 OUTCOMES = {
     "learnt": "learned",
@@ -75,6 +74,10 @@ def trace(
     unknown if the result differs from the listener's record. It computes the largest weight of an item with the
     half-lives of the settings; a worker uses those of the generation in service.
     """
+    from agents.plays.recompute import recompute
+    from jobs.user_requests.trace import Limits, Tracer
+    from streams.partitioning import partition_of
+
     settings = read_settings()
     recompute_here = partial(recompute, partition=partition_of(user, settings.topics.partitions), settings=settings)
     tracer = Tracer(user, settings, Limits(events, seconds), recompute_here)
@@ -88,7 +91,7 @@ def trace(
         print_partition(user, part)
 
 
-def print_partition(user: str, traced: PartitionTrace) -> None:
+def print_partition(user: str, traced: "PartitionTrace") -> None:
     """Print the trace of a partition."""
     typer.echo("\n".join(sentences_on_events(user, traced)))
     if traced.events.latest:
@@ -104,7 +107,7 @@ def sentence_on_misplaced(partition: int, home: int) -> str:
     )
 
 
-def sentences_on_events(user_id: str, traced: PartitionTrace) -> Iterator[str]:
+def sentences_on_events(user_id: str, traced: "PartitionTrace") -> Iterator[str]:
     """Yield the sentences above the table: which events were read, and whether their outcomes are certain."""
     events = traced.events
     partition = f"partition {events.partition} of plays"
@@ -127,7 +130,7 @@ def sentences_on_events(user_id: str, traced: PartitionTrace) -> Iterator[str]:
     yield _cause_of_difference(events)
 
 
-def _cause_of_difference(events: TracedEvents) -> str:
+def _cause_of_difference(events: "TracedEvents") -> str:
     causes = ["a worker had other settings than this command"]
     if "history" in events.differing:
         causes.append("the record was written by an earlier version, which kept one sum per item")
@@ -139,7 +142,7 @@ def _cause_of_difference(events: TracedEvents) -> str:
     return f"Either {', or '.join(causes)}, or the topic was made anew."
 
 
-def table_of(events: Sequence[TracedEvent]) -> Table:
+def table_of(events: "Sequence[TracedEvent]") -> Table:
     """Return events as a table, the latest last."""
     table = Table(box=SIMPLE_HEAD)
     table.add_column("offset", justify="right")
@@ -161,7 +164,7 @@ def table_of(events: Sequence[TracedEvent]) -> Table:
     return table
 
 
-def sentences_on_result(traced: PartitionTrace) -> Iterator[str]:
+def sentences_on_result(traced: "PartitionTrace") -> Iterator[str]:
     """Yield the sentences below the table: the record, the states on this machine, the list."""
     partition, record = traced.events.partition, traced.record
     yield sentence_on_record(record, partition) if record else "There is no record of the listener."
@@ -171,7 +174,7 @@ def sentences_on_result(traced: PartitionTrace) -> Iterator[str]:
     yield sentence_on_list(made, partition) if made else "There is no list of the listener."
 
 
-def sentence_on_record(record: TracedRecord, partition: int) -> str:
+def sentence_on_record(record: "TracedRecord", partition: int) -> str:
     """Return the record in a sentence or some."""
     head = f"Record (users changelog, partition {partition}, offset {record.offset}): "
     if record.forgotten:
@@ -189,13 +192,13 @@ def sentence_on_record(record: TracedRecord, partition: int) -> str:
     return f"{head}{', '.join(facts)}."
 
 
-def _vector(record: TracedRecord) -> str:
+def _vector(record: "TracedRecord") -> str:
     if record.generation_key is None:
         return "no vector"
     return f"vector of generation {record.generation or f'{record.generation_key}, which is not in the store'}"
 
 
-def sentence_on_state(state: TracedState, record: TracedRecord | None) -> str:
+def sentence_on_state(state: "TracedState", record: "TracedRecord | None") -> str:
     """Return a worker's state on this machine in a sentence; its files lag behind a running worker."""
     if state.unread is not None:
         return state.unread
@@ -209,7 +212,7 @@ def sentence_on_state(state: TracedState, record: TracedRecord | None) -> str:
     return f"{head}events up to offset {state.applied_offset}, {pluralize(state.plays or 0, 'play')}."
 
 
-def sentence_on_list(made: TracedList, partition: int) -> str:
+def sentence_on_list(made: "TracedList", partition: int) -> str:
     """Return the list in a sentence."""
     return (
         f"List (recommendations, partition {partition}, offset {made.offset}): {made.kind}, "

@@ -4,7 +4,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -17,18 +17,14 @@ from cli.option_groups import with_groups
 from cli.plays_options import Length, WithMl100k, read_events, settings_with
 from cli.progress_bar import watched
 from cli.tables.quality import figures_table, format_interval
-from jobs.evaluation.baselines import settings_models
-from jobs.evaluation.evaluate import Evaluation, evaluate
-from jobs.histories.snapshot import open_snapshot, write_snapshot
-from jobs.histories.training_set import training_set_of
-from jobs.objective import objective_of
 from jobs.progress import ProgressCallback
-from jobs.tuning.results import BEST, ScoredSetting, Tuned
-from jobs.tuning.search import tune as find_best
-from jobs.tuning.search import tune_on_histories
-from model.evaluation.event_log import Events, split_events
 from state.storage.files import aside_in
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from jobs.evaluation.evaluate import Evaluation
+    from jobs.tuning.results import ScoredSetting, Tuned
+    from model.evaluation.event_log import Events
 
 CHOSEN, GIVEN = "chosen setting", "settings as given"
 SHOWN = 10
@@ -92,9 +88,12 @@ def tune(
 
 
 def _tune_on_events(
-    events: Events, search: SearchOptions, settings: Settings, watch: ProgressCallback
-) -> tuple[Tuned, Evaluation | None]:
+    events: "Events", search: SearchOptions, settings: Settings, watch: ProgressCallback
+) -> "tuple[Tuned, Evaluation | None]":
     """Tune on the first events; evaluate the best setting on the others if a report is wanted."""
+    from jobs.objective import objective_of
+    from jobs.tuning.search import tune as find_best
+
     n_first = int(len(events.users) * search.first)
     tuned = find_best(
         events.part(slice(n_first)),
@@ -108,22 +107,33 @@ def _tune_on_events(
     return tuned, _evaluate(events, n_first, tuned, settings, watch) if search.report else None
 
 
-def _tune_on_changelog(settings: Settings, search: SearchOptions, watch: ProgressCallback) -> Tuned:
+def _tune_on_changelog(settings: Settings, search: SearchOptions, watch: ProgressCallback) -> "Tuned":
     """Read all histories and tune on them; their copy on the disk is deleted."""
+    from jobs.histories.snapshot import open_snapshot, write_snapshot
+    from jobs.histories.training_set import training_set_of
+    from jobs.tuning.search import tune_on_histories
+
     with aside_in(settings.application.tuned_path) as aside:
         asyncio.run(write_snapshot(settings, aside, watch))
         training_set = training_set_of(open_snapshot(aside), settings)
     return tune_on_histories(training_set, settings, search.budget_s, search.trials, watch)
 
 
-def _evaluate(events: Events, n_first: int, tuned: Tuned, settings: Settings, watch: ProgressCallback) -> Evaluation:
+def _evaluate(
+    events: "Events", n_first: int, tuned: "Tuned", settings: Settings, watch: ProgressCallback
+) -> "Evaluation":
     """Evaluate the best setting and the given settings on the plays that the search did not see."""
+    from jobs.evaluation.baselines import settings_models
+    from jobs.evaluation.evaluate import evaluate
+    from jobs.objective import objective_of
+    from model.evaluation.event_log import split_events
+
     rows = {CHOSEN: tuned.objective, GIVEN: objective_of(settings.objective)}
     split = split_events(events, n_first).with_signals()
     return evaluate(split, settings_models(split, rows, settings.retraining.threads), watch)
 
 
-def _answer_of(tuned: Tuned, evaluation: Evaluation | None) -> dict[str, Any]:
+def _answer_of(tuned: "Tuned", evaluation: "Evaluation | None") -> dict[str, Any]:
     """Return the answer in JSON."""
     answer: dict[str, Any] = {"best": tuned.best, "scored": tuned.scored}
     if evaluation is not None:
@@ -131,8 +141,10 @@ def _answer_of(tuned: Tuned, evaluation: Evaluation | None) -> dict[str, Any]:
     return answer
 
 
-def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> None:
+def _show(tuned: "Tuned", evaluation: "Evaluation | None", settings: Settings) -> None:
     """Print the best settings, their use, and the figures on later plays."""
+    from jobs.tuning.results import BEST
+
     console, best = Console(), tuned.best
     console.print(_scored_table(tuned.scored))
     console.print(
@@ -152,7 +164,7 @@ def _show(tuned: Tuned, evaluation: Evaluation | None, settings: Settings) -> No
         typer.echo(f"\n{figures_table(evaluation)}")
 
 
-def _scored_table(scored: list[ScoredSetting]) -> Table:
+def _scored_table(scored: "list[ScoredSetting]") -> Table:
     """Return the best settings, best first."""
     table = Table(title=f"the {min(SHOWN, len(scored))} best of {len(scored)} settings", box=SIMPLE_HEAD)
     for name in ("a0", "lambda", "half-life", "window", "hit@20", "MRR@20"):

@@ -14,7 +14,6 @@ from cli.processes import GatewayProcess, Service, WorkerProcess, stop_all
 from streams.kafka.broker import HOST, Broker, answers, embedded_broker
 from streams.settings import Settings, override, read_settings
 from streams.settings.deployment import KafkaSettings
-from streams.topics.admin import create_topics, verify_topics
 
 RESTARTS_MAX = 5
 RESTARTS_WITHIN_S = 60.0
@@ -106,6 +105,8 @@ def up(
 
     It uses a Kafka that already answers at PLAYFOLD_BROKERS, or one on another machine, and starts none.
     """
+    from streams.topics.admin import create_topics, verify_topics
+
     settings, printer = read_settings(), EventPrinter(as_json=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:

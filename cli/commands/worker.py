@@ -4,14 +4,10 @@ import asyncio
 from typing import Annotated
 
 import typer
-import uvloop
 
-from agents.worker import Worker
 from cli.event_log import start_event_log
 from streams.process.run_tasks import force_exit_after
 from streams.settings import read_settings
-from streams.topics.admin import verify_topics
-from streams.topics.process_rights import check_rights
 
 app = typer.Typer(add_completion=False)
 
@@ -25,6 +21,12 @@ def worker(*, as_json: Annotated[bool, typer.Option("--json", help="Write events
 
     Several workers share the partitions. Each needs its own PLAYFOLD_INSTANCE.
     """
+    import uvloop
+
+    from agents.worker import Worker
+    from streams.topics.admin import verify_topics
+    from streams.topics.process_rights import check_rights
+
     settings = read_settings()
     check_rights("worker", settings)
     verify_topics(settings)

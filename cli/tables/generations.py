@@ -1,14 +1,16 @@
 """A listing of the generation store, for people and for machines."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from state.generations.manifest import Manifest
-from state.generations.store import GenerationStore
+
+if TYPE_CHECKING:
+    from state.generations.store import GenerationStore
 
 ID_WIDTH = 24
 """Characters of a generation's name, as nights give it."""
@@ -32,7 +34,7 @@ class Entry(NamedTuple):
         return {"status": self.status, "reason": self.reason, **known}
 
 
-def entries_of(store: GenerationStore, serving_id: str | None) -> list[Entry]:
+def entries_of(store: "GenerationStore", serving_id: str | None) -> list[Entry]:
     """Return the generations of a store, oldest first."""
     survey = store.survey()
     entries = [_entry(manifest, serving_id) for manifest in survey.manifests]

@@ -23,3 +23,8 @@ def table_of_items(
         title = [foreign_text(titles.get(item, ""))] if titles else []
         table.add_row(str(i + 1), foreign_text(item), *title, value, *map(foreign_text, reasons[i : i + 1]))
     return table
+
+
+def scores_of(scores: Sequence[float]) -> list[str]:
+    """Return scores as a person reads them."""
+    return [f"{score:.4g}" for score in scores]

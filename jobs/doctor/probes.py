@@ -22,6 +22,7 @@ from jobs.doctor.answers import (
 from jobs.doctor.damaged_records import DamagedRecords
 from jobs.doctor.finding import Issue
 from state.errors import GenerationError, StoreUnavailableError
+from state.generations.generation_files import verify_served
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
 from state.generations.store import GenerationStore
@@ -185,7 +186,7 @@ def size_of(folder: Path) -> int:
 
 
 def probe_generation(settings: Settings, damaged: DamagedRecords) -> AnnouncedGeneration | Issue:
-    """Open the announced generation; of one in a bucket, only the manifest is read.
+    """Verify the files of the announced generation; of one in a bucket, only the manifest is read.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic is missing.
@@ -201,7 +202,7 @@ def probe_generation(settings: Settings, damaged: DamagedRecords) -> AnnouncedGe
     try:
         manifests = {manifest.generation_id: manifest for manifest in store.manifests()}
         if store.is_local:
-            manifests[name] = store.open(name, announcement.revision).manifest
+            manifests[name] = verify_served(store.folder(name), announcement.revision)
     except StoreUnavailableError as error:
         return Issue("problem", str(error), "Repair the store, or correct PLAYFOLD_GENERATION_STORE.")
     except GenerationError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from state.errors import GenerationError
 from state.generations.bucket import Bucket
-from state.generations.generation import part_title, revision_numbers, verify_base, verify_generation
+from state.generations.generation_files import part_title, revision_numbers, verify_base, verify_generation
 from state.generations.naming import verify_manifest_id
 from state.storage.checksums import missing_file, verify_file_set
 from state.storage.files import aside_in, fsync_folder, fsync_tree

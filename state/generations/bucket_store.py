@@ -11,11 +11,10 @@ from pathlib import Path
 from state.errors import GenerationError
 from state.generations.bucket import Bucket
 from state.generations.bucket_cache import BucketCache
-from state.generations.generation import (
+from state.generations.generation import Generation, open_generation
+from state.generations.generation_files import (
     REVISION_PREFIX,
-    Generation,
     checksums_of,
-    open_generation,
     part_title,
     verify_generation,
     verify_present,

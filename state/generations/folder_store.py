@@ -1,12 +1,11 @@
 """Generations in a folder."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from state.errors import GenerationError
-from state.generations.generation import (
+from state.generations.generation_files import (
     REVISION_PREFIX,
-    Generation,
-    open_generation,
     part_title,
     revision_numbers,
     verify_generation,
@@ -23,6 +22,9 @@ from state.generations.naming import (
 from state.generations.store import REVISIONS_MAX, GenerationStore, Survey
 from state.storage.checksums import CHECKSUMS, verify_file_set
 from state.storage.files import aside_in, fsync_folder, link_folder
+
+if TYPE_CHECKING:
+    from state.generations.generation import Generation
 
 
 class FolderStore(GenerationStore):
@@ -91,12 +93,14 @@ class FolderStore(GenerationStore):
         verify_manifest_id(read_manifest(place), generation_id)
         return place
 
-    def open(self, generation_id: str, revision: int | None = None) -> Generation:
+    def open(self, generation_id: str, revision: int | None = None) -> "Generation":
         """Open and verify a generation, with its highest revision if none is given.
 
         Raises:
             GenerationError: It is missing, incomplete or damaged, or has no such revision.
         """
+        from state.generations.generation import open_generation  # noqa: PLC0415  its arrays need numba
+
         return open_generation(self.folder(generation_id), revision)
 
     def revisions(self, generation_id: str) -> list[int]:

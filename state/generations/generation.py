@@ -16,7 +16,6 @@ related/             the nearest items of every item (`state/generations/related
 """
 
 import shutil
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,18 +29,13 @@ from model.arrays import Codes, Counts, Floats, Keys, Rows, as_kernel_array
 from model.fixed_items import FixedItems
 from model.key_index import KeyIndex
 from state.errors import GenerationError
-from state.generations.manifest import MANIFEST, MANIFEST_FORMAT, Manifest, read_manifest, write_manifest
+from state.generations.generation_files import ARRAYS, FILES, ITEM_IDS, revision_part, verify_base
+from state.generations.manifest import MANIFEST_FORMAT, Manifest, write_manifest
 from state.generations.revision import Revision, open_revision
 from state.json_strings import JsonStrings, json_strings
 from state.keys import MARK, generation_key, item_key
-from state.storage.checksums import checksum, missing_file, verify_file_set, verify_files
+from state.storage.checksums import checksum
 from state.storage.files import fsync_folder, write_file
-
-ARRAYS = ("item_keys", "key_order", "item_factors", "gram_diagonal", "popularity")
-ITEM_IDS = "item_ids.json"
-FILES = (ITEM_IDS, *(f"{name}.npy" for name in ARRAYS))
-"""All files except the manifest and the parts."""
-REVISION_PREFIX = "revision-"
 
 
 class Catalog(NamedTuple):
@@ -162,52 +156,6 @@ def _write_files(folder: Path, catalog: Catalog) -> dict[str, str]:
     return {name: checksum(folder / name) for name in FILES}
 
 
-def verify_base(folder: Path) -> Manifest:
-    """Read every byte of a generation except its parts.
-
-    Raises:
-        GenerationError: A file is missing or damaged.
-    """
-    manifest = read_manifest(folder)
-    verify_files(folder, f"Generation {manifest.generation_id}", checksums_of(manifest))
-    return manifest
-
-
-def checksums_of(manifest: Manifest) -> dict[str, str | None]:
-    """Return the expected checksum of every file, None if the manifest has none."""
-    return {name: manifest.checksums.get(name) for name in FILES}
-
-
-def part_title(generation_id: str, part: str) -> str:
-    """Return the title of a part for error messages."""
-    number = part.removeprefix(REVISION_PREFIX)
-    return f"{f'Revision {number}' if number != part else f'Part {part}'} of generation {generation_id}"
-
-
-def verify_generation(folder: Path) -> Manifest:
-    """Read every byte of a generation and of its parts.
-
-    Raises:
-        GenerationError: A file is missing or damaged; the message names it.
-    """
-    manifest = verify_base(folder)
-    for part in sorted(path for path in folder.glob("[!.]*") if path.is_dir()):
-        verify_file_set(part, part_title(manifest.generation_id, part.name))
-    return manifest
-
-
-def verify_present(generation_id: str, names: Collection[str]) -> None:
-    """Check that a generation has all files, by their names alone.
-
-    Raises:
-        GenerationError: One is missing.
-    """
-    title = f"Generation {generation_id}"
-    for name in (MANIFEST, *FILES):
-        if name not in names:
-            raise missing_file(title, name)
-
-
 def open_generation(folder: Path, revision: int | None = None) -> Generation:
     """Open and verify a generation.
 
@@ -226,19 +174,7 @@ def open_generation(folder: Path, revision: int | None = None) -> Generation:
     return base.with_revision(_open_revision(folder, base, revision))
 
 
-def revision_numbers(folder: Path) -> list[int]:
-    """Return the numbers of the revisions in a generation's folder, ascending."""
-    names = [path.name.removeprefix(REVISION_PREFIX) for path in folder.glob(f"{REVISION_PREFIX}*") if path.is_dir()]
-    return sorted(int(name) for name in names if name.isdecimal())
-
-
 def _open_revision(folder: Path, base: Generation, revision: int | None) -> Revision:
     """Open a revision; a generation without revisions has `Revision.none` as number 0."""
-    numbers = revision_numbers(folder)
-    number = revision if revision is not None else max(numbers, default=0)
-    if number in numbers:
-        return open_revision(folder / f"{REVISION_PREFIX}{number}", base)
-    if number:
-        message = f"Generation {base.id} has no revision {number}; it has {', '.join(map(str, numbers)) or 'none'}."
-        raise GenerationError(message)
-    return Revision.none()
+    part = revision_part(folder, revision)
+    return Revision.none() if part is None else open_revision(part, base)

@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from state.errors import GenerationError
 from state.generations.folder_store import FolderStore
-from state.generations.generation import Generation
 from state.generations.store import GenerationStore
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from state.generations.generation import Generation
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -22,7 +25,7 @@ def generation_store(settings: Settings) -> GenerationStore:
     return BucketStore(location, settings.application.generations_path)
 
 
-def open_latest(settings: Settings) -> Generation:
+def open_latest(settings: Settings) -> "Generation":
     """Open the latest generation in the store that the gate did not reject; Kafka is not asked.
 
     After a rollback another generation is in service, and only the topic of announcements names it.

@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from state.generations.generation import Generation
 from state.generations.manifest import Manifest
+
+if TYPE_CHECKING:
+    from state.generations.generation import Generation
 
 REVISIONS_MAX = 3
 """Revisions kept of a generation: the newest, the one before it, which may be in service, and one to spare."""
@@ -72,7 +74,7 @@ class GenerationStore(ABC):
         """
 
     @abstractmethod
-    def open(self, generation_id: str, revision: int | None = None) -> Generation:
+    def open(self, generation_id: str, revision: int | None = None) -> "Generation":
         """Open and verify a generation.
 
         Args:

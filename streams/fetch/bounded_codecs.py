@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import cramjam
-import numpy as np
 from aiokafka import codec
 from aiokafka.record.default_records import DefaultRecordBatch
 
@@ -29,6 +28,8 @@ def _bounded(decompress_into: Callable[[Any, Any], int]) -> Decode:
     """Return a decoder that tries a usual amount of memory first: the largest one costs 80 microseconds to get."""
 
     def decode(payload: Any) -> bytes:
+        import numpy as np  # noqa: PLC0415  a reader of uncompressed topics starts without it
+
         usual = min(USUAL_BYTES + USUAL_RATIO * len(payload), DECODED_BYTES_MAX)
         for n_bytes_max in (usual, DECODED_BYTES_MAX):
             room = np.empty(n_bytes_max, np.uint8)

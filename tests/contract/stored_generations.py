@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from state.errors import GenerationError
-from state.generations.generation import FILES
+from state.generations.generation_files import FILES
 from tests.support.settings import settings_with
 from tests.support.stores import BucketCase, FolderCase, StoreCase
 

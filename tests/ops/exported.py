@@ -27,7 +27,7 @@ from state.generations.serving import Serving
 from state.lists.exclusion_counts import ExclusionCounts
 from state.lists.popularity import LivePopularity, TrainedPopularity
 from state.lists.ranker import Ranker
-from state.storage.disk_space import DiskMetrics
+from state.storage.disk_metrics import DiskMetrics
 from state.users.store import UserStore
 from streams.consumer.slices import StableEnd
 from streams.settings import Settings

@@ -18,7 +18,7 @@ from agents.telemetry.pulse import Pulses
 from state.catalog.item_catalog import ItemCatalog
 from state.lists.exclusion_counts import REASONS
 from state.lists.popularity import TrainedPopularity
-from state.storage.disk_space import DiskMetrics
+from state.storage.disk_metrics import DiskMetrics
 from state.users.learn import OUTCOMES
 from streams.consumer.slices import StableEnd
 from streams.messages.odd_hints import HINTS

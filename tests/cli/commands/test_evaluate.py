@@ -5,7 +5,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import cli.plays_options
 from cli.commands.evaluate import app
 from jobs.evaluation.baselines import STATIC
 from jobs.evaluation.movielens import Ml100k
@@ -79,7 +78,7 @@ def test_ml100k_takes_the_place_of_a_file(offline: Settings, plays: Path, monkey
         fetched.append(folder)
         raise QualityError(str(plays))
 
-    monkeypatch.setattr(cli.plays_options, "fetch", fetch)
+    monkeypatch.setattr("jobs.evaluation.movielens.fetch", fetch)
 
     assert isinstance(COMMAND.error("--ml100k"), QualityError)
     assert [offline.application.data_path / "ml-100k"] == fetched

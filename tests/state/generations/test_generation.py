@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from model.objective import Objective
 from state.errors import GenerationError
 from state.generations import generation as module
-from state.generations.generation import FILES, Generation, open_generation, verify_generation, write_generation
+from state.generations.generation import Generation, open_generation, write_generation
+from state.generations.generation_files import FILES, verify_generation
 from state.generations.manifest import read_manifest, write_manifest
 from state.generations.revision import Revision, write_revision
 from state.keys import generation_key, item_key

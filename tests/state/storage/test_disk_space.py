@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from state.storage import disk_space as disk_metrics
-from state.storage.disk_space import DiskMetrics, disk_space_of, on_one_disk
+from state.storage.disk_space import disk_space_of, on_one_disk
 
 
 def test_the_space_is_that_of_the_folders_disk(tmp_path: Path) -> None:
@@ -22,25 +21,6 @@ def test_the_space_is_that_of_the_folders_disk(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_yet_has_the_space_of_its_parent(tmp_path: Path) -> None:
     """It would be created there."""
     assert disk_space_of(tmp_path).size_bytes == disk_space_of(tmp_path / "data" / "workers").size_bytes
-
-
-def test_both_samples_are_told(tmp_path: Path) -> None:
-    """By the names that alerts and dashboards know."""
-    samples = {family.name: family.samples[0].value for family in DiskMetrics(tmp_path).collect()}
-
-    assert {"playfold_disk_free_bytes", "playfold_disk_size_bytes"} == set(samples)
-    assert 0 < samples["playfold_disk_free_bytes"] <= samples["playfold_disk_size_bytes"]
-
-
-def test_a_disk_that_does_not_answer_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other samples of the process are told all the same."""
-
-    def broken(_: Path) -> None:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(disk_metrics, "disk_space_of", broken)
-
-    assert [] == list(DiskMetrics(tmp_path).collect())
 
 
 def test_folders_of_one_disk_are_on_one_disk_while_files_are_written(tmp_path: Path) -> None:
