@@ -40,9 +40,9 @@ class Service:
     command: str
     """The command that it runs. Once it is ready it logs the event `<command>_ready`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Prepare a process without starting it."""
-        self.settings = settings
+    def __init__(self, settings: Settings, start_file: Path | None = None) -> None:
+        """Prepare a process without starting it; with a start file it waits for that file once it runs."""
+        self.settings, self._start_file = settings, start_file
         self.log_file = settings.application.data_path / "logs" / f"{self.command}-{settings.application.instance}.log"
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         self.log_file.write_bytes(b"")
@@ -85,6 +85,7 @@ class Service:
     def _launch(self, log: IO[bytes]) -> Child:
         """Start the process, whose stdout and stderr go to its log."""
         command = [sys.executable, "-m", "cli.main", self.command, "--json"]
+        command += ["--start-file", str(self._start_file)] if self._start_file else []
         return Child(command, log, SERVICE_STOP_S, environment_of(with_ready_event(self.settings)))
 
     def events(self) -> list[dict[str, Any]]:

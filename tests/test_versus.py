@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.checkouts import Checkout, VersusError, checkout
-from tests.benchmarks.versus import compare, main, measure, ratio
+from tests.benchmarks.versus import bring, compare, main, measure, ratio
 from tests.support.wait import block_until
 
 BENCHMARK = """\
@@ -138,6 +138,19 @@ def test_a_benchmark_that_the_other_revision_lacks_is_a_sentence(repository: Pat
     with checkout(repository, "HEAD", tmp_path / "cache") as other, pytest.raises(VersusError) as caught:
         next(measure(ours, other, ["slow"], 3))
     assert "HEAD has no benchmark slow." == str(caught.value)
+
+
+@pytest.mark.processes
+def test_a_benchmark_is_brought_to_a_revision_that_lacks_it(repository: Path, tmp_path: Path) -> None:
+    """Both run the same file; a benchmark that the revision has stays its own."""
+    written = BENCHMARK.format(name="slow", speed=7, extra="more")
+    (repository / "tests" / "benchmarks" / "slow.py").write_text(written)
+    ours = Checkout("this tree", repository, Path(sys.executable), {})
+    with checkout(repository, "HEAD~1", tmp_path / "cache") as other:
+        bring(ours, other, ["slow", "fast"])
+
+        assert written == (other.folder / "tests" / "benchmarks" / "slow.py").read_text()
+        assert "100" in (other.folder / "tests" / "benchmarks" / "fast.py").read_text()
 
 
 @pytest.mark.processes

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding, Verdict
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
@@ -28,6 +27,8 @@ def doctor(
 
     It changes nothing, and no check takes longer than ten seconds.
     """
+    from jobs.doctor.doctor import Doctor
+
     settings = read_settings()
     with Console(stderr=True).status("checking"):
         findings = asyncio.run(Doctor(settings).examine())

@@ -6,13 +6,18 @@ from typing import Annotated
 import typer
 
 from cli.event_log import start_event_log
+from cli.start_file import StartFile, await_start
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write events as JSON.")] = False) -> None:
+def gateway(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Write events as JSON.")] = False,
+    start_file: StartFile = None,
+) -> None:
     """Serve the HTTP API and the live page until Ctrl-C or SIGTERM.
 
     Any number of gateways may run. Each needs its own PLAYFOLD_INSTANCE, and on one machine its own port.
@@ -25,6 +30,7 @@ def gateway(*, as_json: Annotated[bool, typer.Option("--json", help="Write event
     from web.gateway import Gateway
 
     settings = read_settings()
+    await_start(start_file)
     check_rights("gateway", settings)
     verify_topics(settings)
     start_event_log(settings.telemetry, as_json=as_json)

@@ -2,20 +2,19 @@
 
 import asyncio
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
 
 from cli.commands.generations_reindex import reindex_serving
-from cli.tables.generations import entries_of, table_of
 from state.errors import GenerationError, StoreUnavailableError
-from state.generations.manifest import Manifest
-from state.generations.open_store import generation_store
-from state.generations.store import GenerationStore
-from streams.readers.log_reader import LogReadError
 from streams.settings import Settings, override, read_settings
+
+if TYPE_CHECKING:
+    from state.generations.manifest import Manifest
+    from state.generations.store import GenerationStore
 
 LIST_PATIENCE_S = 3.0
 """Longest wait of a listing for Kafka, which names the generation in service."""
@@ -38,6 +37,9 @@ class RollbackError(ValueError):
 @app.command("list")
 def list_generations(*, as_json: AsJson = False) -> None:
     """List the generations in the store, oldest first."""
+    from cli.tables.generations import entries_of, table_of
+    from state.generations.open_store import generation_store
+
     settings = read_settings()
     serving_id = _serving_if_known(settings)
     entries = entries_of(generation_store(settings), serving_id)
@@ -52,6 +54,8 @@ def list_generations(*, as_json: AsJson = False) -> None:
 
 def _serving_if_known(settings: Settings) -> str | None:
     """Return the generation in service; print a note if Kafka does not answer."""
+    from streams.readers.log_reader import LogReadError
+
     patience_s = min(LIST_PATIENCE_S, settings.kafka.timeout_s)
     try:
         return _serving_id(override(settings, kafka_timeout_s=patience_s))
@@ -71,6 +75,8 @@ def _serving_id(settings: Settings) -> str | None:
 @app.command()
 def show(generation_id: str) -> None:
     """Verify the files of a generation and print its manifest."""
+    from state.generations.open_store import generation_store
+
     manifest = generation_store(read_settings()).verify(generation_id)
     typer.echo(msgspec.json.format(msgspec.json.encode(manifest)))
 
@@ -78,6 +84,9 @@ def show(generation_id: str) -> None:
 @app.command()
 def verify(generation_id: OneOrAll = None) -> None:
     """Verify the checksums of one generation or of all; exit with status 1 if one is damaged."""
+    from cli.tables.generations import entries_of
+    from state.generations.open_store import generation_store
+
     store = generation_store(read_settings())
     names = [generation_id] if generation_id else [entry.generation_id for entry in entries_of(store, None)]
     damaged = 0
@@ -99,6 +108,8 @@ def verify(generation_id: OneOrAll = None) -> None:
 @app.command()
 def rollback(generation_id: OneOrBefore = None) -> None:
     """Verify an older generation, publish its related items, and announce it to every worker."""
+    from state.generations.open_store import generation_store
+
     settings = read_settings()
     store, serving_id = generation_store(settings), _serving_id(settings)
     chosen = generation_id or _before(store, serving_id)
@@ -116,6 +127,8 @@ def announce_again(generation_id: OneOrServing = None) -> None:
     For topics that were deleted and made again. Without an id it is the generation in service; if none is announced,
     the newest one that was not rejected.
     """
+    from state.generations.open_store import generation_store
+
     settings = read_settings()
     store = generation_store(settings)
     chosen = generation_id or _serving_id(settings) or _newest(store)
@@ -123,7 +136,7 @@ def announce_again(generation_id: OneOrServing = None) -> None:
     typer.echo(f"Generation {chosen} is announced, and its related items are published.")
 
 
-def _announce(settings: Settings, store: GenerationStore, generation_id: str) -> None:
+def _announce(settings: Settings, store: "GenerationStore", generation_id: str) -> None:
     """Verify a generation, publish its related items, and announce its latest revision.
 
     A run that dies before the announcement is repeated: the same related items twice are harmless.
@@ -137,7 +150,7 @@ def _announce(settings: Settings, store: GenerationStore, generation_id: str) ->
     asyncio.run(announce(settings, generation_id, revision, time.time_ns() // 1_000_000))
 
 
-def _newest(store: GenerationStore) -> str:
+def _newest(store: "GenerationStore") -> str:
     """Return the newest generation that was not rejected."""
     names = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
     if not names:
@@ -146,7 +159,7 @@ def _newest(store: GenerationStore) -> str:
     return max(names)
 
 
-def _before(store: GenerationStore, serving_id: str | None) -> str:
+def _before(store: "GenerationStore", serving_id: str | None) -> str:
     """Return the newest generation before the one in service that was not rejected."""
     if serving_id is None:
         message = "No generation is in service, so there is none before it: name a generation."
@@ -159,7 +172,7 @@ def _before(store: GenerationStore, serving_id: str | None) -> str:
     return older[-1]
 
 
-def _refuse_rejected(manifest: Manifest) -> None:
+def _refuse_rejected(manifest: "Manifest") -> None:
     if manifest.gate is not None and manifest.rejected:
         message = f"Generation {manifest.generation_id} was rejected: {manifest.gate.reason} Name another one."
         raise RollbackError(message)
@@ -168,6 +181,8 @@ def _refuse_rejected(manifest: Manifest) -> None:
 @app.command()
 def prune() -> None:
     """Delete the oldest generations; the newest ones and the one in service stay."""
+    from state.generations.open_store import generation_store
+
     settings = read_settings()
     removed = generation_store(settings).prune(settings.generations.n_max, _serving_id(settings))
     for name in removed:

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from cli.tables.foreign_text import foreign_text
 from streams.messages.records import ALL_KINDS, PopularItems
-from streams.readers.latest_popular import latest_popular
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
@@ -27,6 +26,8 @@ def popular(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Print the most played items; recent plays count more."""
+    from streams.readers.latest_popular import latest_popular
+
     popular_items = asyncio.run(latest_popular(kind, read_settings()))
     if popular_items is None:
         message = f"There is no popular list of kind {kind!r}: no worker has served a generation with such items yet."

@@ -14,9 +14,6 @@ from rich.table import Table
 from cli.tables.items import scores_of, table_of_items
 from streams.messages.records import ALL_KINDS, Recommendations
 from streams.process.format_text import format_duration
-from streams.readers.catalog_item import titles_of
-from streams.readers.latest_list import latest_list
-from streams.readers.latest_popular import as_list_of, latest_popular
 from streams.settings import Settings, read_settings
 
 KINDS = {
@@ -45,6 +42,8 @@ def recommend(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Print the current list of a listener, or the popular list if they have none."""
+    from streams.readers.catalog_item import titles_of
+
     if (user is None) == (items is None):
         message = "Give either a listener or --items."
         raise typer.BadParameter(message)
@@ -66,6 +65,9 @@ def recommend(
 
 async def _list_of(user: str, settings: Settings) -> Recommendations:
     """Return a listener's list, or the popular one as theirs."""
+    from streams.readers.latest_list import latest_list
+    from streams.readers.latest_popular import as_list_of, latest_popular
+
     recommendations = await latest_list(user, settings)
     if recommendations is not None:
         return recommendations

@@ -13,7 +13,7 @@ from streams.settings import Settings
 
 
 def print_session_list(items: list[str], settings: Settings, *, as_json: bool) -> None:
-    """Print a list for a listener who has played some items; titles are in Kafka, which is not asked.
+    """Print a list made from some items; titles are in Kafka, which is not asked.
 
     Raises:
         GenerationError: There is no generation, or it is damaged.

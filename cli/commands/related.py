@@ -11,8 +11,6 @@ from rich.table import Table
 
 from cli.tables.items import table_of_items
 from streams.messages.records import RelatedItems
-from streams.readers.catalog_item import titles_of
-from streams.readers.latest_related import latest_related
 from streams.settings import read_settings
 
 app = typer.Typer(add_completion=False)
@@ -29,6 +27,9 @@ def related(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Print the items nearest to an item under the generation in service."""
+    from streams.readers.catalog_item import titles_of
+    from streams.readers.latest_related import latest_related
+
     settings = read_settings()
     related_items = asyncio.run(latest_related(item, settings))
     if related_items is None:

@@ -8,10 +8,11 @@ import msgspec
 import typer
 
 from cli.progress_bar import watched
-from jobs.topics.rebase import BEGINNING, END, Rebased
-from jobs.topics.rebase import rebase as move
 from streams.process.format_text import pluralize
 from streams.settings import read_settings
+
+if TYPE_CHECKING:
+    from jobs.topics.rebase import Rebased
 
 if TYPE_CHECKING:
     from jobs.topics.from_disk import FromDisk
@@ -44,6 +45,7 @@ def rebase(
     changes nothing.
     """
     from jobs.topics.from_disk import write_from_disk
+    from jobs.topics.rebase import rebase as move
 
     settings, begin = read_settings(), parse_start(start)
     with watched(quiet=as_json) as on_progress:
@@ -59,6 +61,8 @@ def rebase(
 
 def parse_start(start: str | None) -> str | int | None:
     """Parse the place from which workers go on: a word, or a time as milliseconds since 1970."""
+    from jobs.topics.rebase import BEGINNING, END
+
     if start is None or start in (BEGINNING, END):
         return start
     try:
@@ -71,7 +75,7 @@ def parse_start(start: str | None) -> str | int | None:
     return int(moment.timestamp() * 1000)
 
 
-def describe_rebased(rebased: Rebased) -> str:
+def describe_rebased(rebased: "Rebased") -> str:
     """Return the result in a sentence."""
     if not rebased.starts:
         return f"Nothing to move: the state belongs to the topic with id {rebased.plays_id} (epoch {rebased.epoch})."

@@ -2,9 +2,11 @@
 
 import contextlib
 import signal
+import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -105,26 +107,51 @@ def up(
 
     It uses a Kafka that already answers at PLAYFOLD_BROKERS, or one on another machine, and starts none.
     """
-    from streams.topics.admin import create_topics, verify_topics
-
     settings, printer = read_settings(), EventPrinter(as_json=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        start_file = stack.enter_context(new_start_file())
+        processes = processes_of(settings, workers, start_file, gateway=gateway)
+        stack.callback(stop_all, processes)
+        # They import their work while Kafka starts, and begin once the start file exists.
+        watched = [Watched(process, printer) for process in processes]
         broker = None if runs_elsewhere(settings.kafka) else stack.enter_context(embedded_broker(settings))
+        stack.callback(stop_all, processes)  # before the broker: a worker commits its last group
         where = "embedded" if broker else "already running"
         printer.print_event(
             "broker_ready", f"Kafka answers at {settings.kafka.brokers} ({where}).", brokers=settings.kafka.brokers
         )
-        create_topics(settings)
-        verify_topics(settings)
-        processes: list[Service] = [
-            WorkerProcess(worker_settings(settings, number)) for number in range(1, workers + 1)
-        ]
-        if gateway:
-            processes.append(GatewayProcess(settings))
-        stack.callback(stop_all, processes)
+        prepare_topics(settings)
+        start_file.touch()
         stack.callback(ignore_interrupts)
-        watch([Watched(process, printer) for process in processes], broker, printer)
+        watch(watched, broker, printer)
+
+
+@contextlib.contextmanager
+def new_start_file() -> Iterator[Path]:
+    """Give the path of a start file that does not exist yet; remove it at the end."""
+    with tempfile.TemporaryDirectory(prefix="playfold-up-") as folder:
+        yield Path(folder) / "start"
+
+
+def processes_of(settings: Settings, workers: int, start_file: Path, *, gateway: bool) -> list[Service]:
+    """Return the workers, and a gateway if it is wanted; none is started."""
+    processes: list[Service] = [
+        WorkerProcess(worker_settings(settings, number), start_file) for number in range(1, workers + 1)
+    ]
+    return [*processes, GatewayProcess(settings, start_file)] if gateway else processes
+
+
+def prepare_topics(settings: Settings) -> None:
+    """Create the missing topics, and check that all match their declarations.
+
+    Raises:
+        TopicsError: A topic differs, or Kafka cannot be reached or refuses.
+    """
+    from streams.topics.admin import create_topics, verify_topics
+
+    create_topics(settings)
+    verify_topics(settings)
 
 
 def runs_elsewhere(kafka: KafkaSettings) -> bool:

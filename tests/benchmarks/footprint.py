@@ -1,9 +1,10 @@
-"""What a small playfold takes: seconds until it is up, memory of its processes, processor time of its commands.
+"""The footprint of a small playfold: seconds until it is up, memory of its processes, processor time of its commands.
 
 `playfold up` starts in an empty folder, and again in the folder it left. Then the memory of each process is read, at
-rest and after a fixed load: plays, a retrain, and plays again. Memory is the proportional set size: a page that
-several processes share counts once. Commands run against that system. It uses no more of the project than the command
-line and its environment, so older revisions are measured by the same file.
+rest and after a fixed load: plays, a retrain, and plays again. A page of a file that several of these processes share
+counts once. Programs beside them make no difference, unlike in a proportional set size. Commands run against that
+system. The benchmark uses no more of the project than the command line and its environment, so older revisions are
+measured by the same file.
 """
 
 import csv
@@ -38,6 +39,8 @@ COMMANDS: Mapping[str, list[str]] = {
 }
 PROCESSES = {"kafka.Kafka": "broker", "worker": "worker", "gateway": "gateway"}
 """By an argument of a process, its name in the rows."""
+FIELDS_OF_FILE = 5
+"""Fields of a mapping in `/proc/PID/smaps`, after its addresses, if it is of a file."""
 
 
 class FootprintError(RuntimeError):
@@ -122,22 +125,56 @@ def descendants(root: int) -> set[int]:
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
                 continue
-    found = {root}
-    while below := {child for child, parent in parents.items() if parent in found} - found:
-        found |= below
-    return found
+    family = {root}
+    while below := {child for child, parent in parents.items() if parent in family} - family:
+        family |= below
+    return family
 
 
 def memory_of(root: int) -> Counter[str]:
-    """Return the proportional set sizes of the processes of `playfold up`, in bytes, by their names."""
+    """Return the memory of the processes of `playfold up`, in bytes, by their names.
+
+    That is all anonymous memory, and of every mapped file the share of the process among those that map it.
+    """
     sizes: Counter[str] = Counter()
-    for pid in descendants(root):
-        arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-        is_shell = arguments[0] == "sh"
-        kind = next((name for argument, name in PROCESSES.items() if argument in arguments and not is_shell), "up")
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        sizes[kind] += next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    mapped = {pid: mapped_by(pid) for pid in descendants(root)}
+    n_sharing = Counter(file for files in mapped.values() for file in files)
+    for pid, files in mapped.items():
+        sizes[kind_of(pid)] += sum(n_bytes // n_sharing[file] if file else n_bytes for file, n_bytes in files.items())
     return sizes
+
+
+def mapped_by(pid: int) -> Counter[str]:
+    """Return the resident bytes of a process by the file that they are mapped from, empty for anonymous memory."""
+    resident: Counter[str] = Counter()
+    file = ""
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        name, *rest = line.split(maxsplit=5)
+        if not name.endswith(":"):
+            file = rest[4] if len(rest) == FIELDS_OF_FILE and rest[4].startswith("/") else ""
+        elif name == "Rss:":
+            resident[file] += int(rest[0]) * 1024
+        elif name == "Anonymous:" and file:
+            resident[file] -= int(rest[0]) * 1024
+            resident[""] += int(rest[0]) * 1024
+    return resident
+
+
+def kind_of(pid: int) -> str:
+    """Return the name of a process in the rows; shells count for `up`, which starts them."""
+    arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    if arguments[0] == "sh":
+        return "up"
+    return next((name for argument, name in PROCESSES.items() if argument in arguments), "up")
+
+
+def spent_by(root: int) -> float:
+    """Return the seconds of processor time that the running processes of `playfold up` have taken."""
+    ticks = 0
+    for pid in descendants(root):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def processor_time(variables: Mapping[str, str], arguments: list[str]) -> float:
@@ -164,7 +201,7 @@ def processor_time(variables: Mapping[str, str], arguments: list[str]) -> float:
 
 
 def write_plays(file: Path, n_plays: int, first_s: int) -> None:
-    """Write plays of listeners who prefer items near their own number, one a second."""
+    """Write one play a second: listeners prefer items near their own number."""
     with file.open("w", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(("user_id", "item_id", "played_at"))
@@ -221,10 +258,12 @@ def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="playfold-benchmark-") as name:
         folder = Path(name)
         variables = environment(folder)
-        with up(variables) as (_, seconds):
+        with up(variables) as (pid, seconds):
             yield Row("up_first", seconds, "s")
+            yield Row("up_first_processor", spent_by(pid), "s")
         with up(variables) as (pid, seconds):
             yield Row("up_again", seconds, "s")
+            yield Row("up_again_processor", spent_by(pid), "s")
             time.sleep(REST_S)
             yield from memory_rows("at_rest", memory_of(pid))
             load(variables, folder)

@@ -30,6 +30,7 @@ BENCHMARKS = (
     "compression",
     "group",
     "encode",
+    "footprint",
 )
 """Every module of this folder that measures."""
 ROOT = Path(__file__).parent.parent.parent

@@ -6,6 +6,8 @@ tree are printed with `against`, the other's median; `ratio`, how many times bet
 
 Options:
     --rounds N  Rounds of every benchmark, three at least.
+    --bring     Copy a benchmark that the other revision lacks into its tree. It must use no more of the project than
+                that revision has.
     --json      One JSON object a line.
 """
 
@@ -91,6 +93,14 @@ def measure(ours: Checkout, other: Checkout, names: Sequence[str], rounds: int) 
         yield from compare(measured["ours"], measured["other"])
 
 
+def bring(ours: Checkout, other: Checkout, names: Sequence[str]) -> None:
+    """Copy the benchmarks that the other revision lacks into its tree, which is removed at the end."""
+    for name in names:
+        file = Path("tests") / "benchmarks" / f"{name}.py"
+        if not (other.folder / file).exists():
+            shutil.copyfile(ours.folder / file, other.folder / file)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Compare and print; an error is one sentence and exit status 1."""
     options = _parser().parse_args(arguments)
@@ -103,6 +113,8 @@ def main(arguments: Sequence[str]) -> None:
         with locked_folder(cache, f"Another comparison runs in {cache}: wait for it, or stop it."):
             ours = Checkout("this tree", ROOT, Path(sys.executable), {})
             with checkout(ROOT, options.revision, cache) as other:
+                if options.bring:
+                    bring(ours, other, options.names)
                 for tree in (ours, other):
                     tree.run(["-c", WARM_UP], BENCHMARK_S)
                 report(measure(ours, other, options.names, options.rounds), ["--json"] if options.json else [])
@@ -119,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS_MIN, help="rounds of every benchmark (default: %(default)s)"
     )
+    parser.add_argument("--bring", action="store_true", help="copy benchmarks that REV lacks into its tree")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser
 

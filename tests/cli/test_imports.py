@@ -55,7 +55,7 @@ def packages_of(*arguments: str, settings: Settings | None = None) -> tuple[set[
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("name", sorted(cli.main.COMMANDS.keys() - FILES - {"generations", "doctor", "topics"}))
+@pytest.mark.parametrize("name", sorted(cli.main.COMMANDS.keys() - FILES))
 def test_the_help_of_a_command_loads_no_array(name: str) -> None:
     """The work of a command is imported when it runs, with its arrays, kernels and servers."""
     packages, printed = packages_of(name, "--help")
