@@ -13,6 +13,7 @@ Options:
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import time
