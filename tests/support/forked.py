@@ -26,10 +26,18 @@ IMPORTED = (
     "worker",
 )  # fmt: skip
 """The commands that are imported before; the others import the rest when they run."""
+WORK = (
+    "agents.plays.recompute", "agents.worker", "cli.topic_operations", "jobs.doctor.doctor", "jobs.rejects.export",
+    "jobs.rejects.retry", "jobs.rejects.summary", "jobs.retraining.retrain", "jobs.topics.from_disk",
+    "jobs.topics.rebase", "jobs.topics.repartition", "jobs.user_requests.export", "jobs.user_requests.send",
+    "jobs.user_requests.trace", "jobs.user_requests.verify_erasure", "streams.topics.admin",
+    "streams.topics.process_rights", "uvloop", "web.gateway",
+)  # fmt: skip
+"""The work of these commands, which they import when they run."""
 TIMEOUT_S = 100.0
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([*(f"cli.commands.{name}" for name in IMPORTED), "tests.support.warm_start"])
+CONTEXT.set_forkserver_preload([*(f"cli.commands.{name}" for name in IMPORTED), *WORK, "tests.support.warm_start"])
 
 
 def run_forked(
