@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from streams.kafka.broker import Broker, answers
@@ -14,6 +15,10 @@ from streams.topics.topics import TopicNames, topic_names
 from tests.support.secure_broker import SecureBroker, shared_secure_broker
 from tests.support.settings import settings_with
 from tests.support.shared_broker import JARS, shared_broker
+
+# On a busy machine an example takes as long as it takes; the time-out of a test bounds them all.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from streams.settings import Secret, Settings, override
 from streams.topics.topics import TopicNames
 from tests.support.gateway import client_of, gateway, post, read
 from tests.support.made_up import made_up_factors, publish
+from tests.support.patience import stretched
 from tests.support.plays import play
 from tests.support.topics import worker
 
@@ -65,7 +66,7 @@ def held_to(url: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "NO_PROXY": "127.0.0.1",
     }
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=stretched(TIMEOUT_S), check=False
     )
 
 
