@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Floats, Rows, Starts, as_kernel_array, lengths_of, starts_of
+from model.kernel import kernel
 from model.objective import Objective
 from model.ragged import Ragged, RaggedRows, WeightedRows
 
@@ -65,7 +65,7 @@ def n_known(history: RaggedRows) -> Starts:
     return known
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_liked(starts: Starts, rows: Rows, weights: Floats) -> Starts:
     """Return the number of known items of every user that the signals speak for, shape (n,)."""
     n_liked = np.zeros(len(starts) - 1, np.int64)

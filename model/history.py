@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Counts, Flags, Floats, Keys, Starts, as_own_array
+from model.kernel import kernel
 from model.previous_signals import NO_ENTRY, is_against, previous_signals
 
 
@@ -136,7 +137,7 @@ def _dropped(item_keys: Keys, values: Floats, n_old: int, history_max: int) -> F
     return dropped
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_plays(
     old_starts: Starts,
     old_keys: Keys,

@@ -10,11 +10,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Counts, Floats, Keys, Rows, Starts, as_kernel_array
 from model.decay import HalfLives
 from model.history import Histories
+from model.kernel import kernel
 from model.previous_signals import NO_ENTRY, PreviousSignals, is_against, previous_signals
 
 Columns = tuple[Keys, Floats, Counts, Counts]
@@ -115,7 +115,7 @@ def signal_counts(histories: Histories) -> Counts:
     return counts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _present(
     starts: Starts,
     weights: Floats,
@@ -138,7 +138,7 @@ def _present(
     return ages, present
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_signals(starts: Starts, previous: Rows) -> Counts:
     """Number the signals of every item, then copy the last number to all of them."""
     counts = np.ones(len(previous), np.uint32)
@@ -153,7 +153,7 @@ def _count_signals(starts: Starts, previous: Rows) -> Counts:
     return counts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _sum_by_item(
     starts: Starts, columns: Columns, links: PreviousSignals, halvings: tuple[float, float], weight_max: float
 ) -> Columns:

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Keys, Rows, Starts, as_kernel_array
+from model.kernel import kernel
 
 _SHORT = 8  # keys that are compared one by one
 
@@ -46,7 +46,7 @@ class KeyIndex(NamedTuple):
         return rows
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _find(wanted: Keys, keys: Keys, rows: Rows, heads: Starts, shift: int) -> Rows:
     out = np.empty(len(wanted), np.int32)
     for i in range(len(wanted)):

@@ -7,6 +7,7 @@ from numba import njit
 
 from model.arrays import Counts, Flags, Floats, Keys, Starts, as_own_array
 from model.history import Histories
+from model.kernel import kernel
 
 LISTENER_MAX = 1.0
 """The largest contribution of a listener to the popularity of an item, in plays."""
@@ -67,7 +68,7 @@ def _merge(total: float, as_of_s: Any, weight: float, at_s: Any, halvings: float
     return total + weight * 2.0 ** (late_s * halvings), np.int64(as_of_s)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _contributions(
     starts: Starts,
     item_keys: Keys,

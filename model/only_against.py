@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Flags, Floats, Keys, Starts, as_own_array
+from model.kernel import kernel
 from model.previous_signals import is_against
 
 _SLOTS = 4096
@@ -34,7 +35,7 @@ def _has_liked(item_keys: Keys, values: Floats, first: int, end: int, key: int) 
     return is_liked
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _only_against(starts: Starts, item_keys: Keys, values: Floats) -> Flags:
     """Look for a signal for the item only if a table of the low bits of keys does not exclude one."""
     flags, may_be_liked = np.zeros(len(values), np.bool_), np.empty(0, np.bool_)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Counts, Doubles, Floats, Rows, as_own_array
+from model.kernel import kernel
 
 HALF_LIVES_MAX = 64
 """Rescale after this many half-lives, far below the overflow of float64 (1,023)."""
@@ -98,7 +98,7 @@ class LivePlays:
         return np.maximum(plays, 0.0, out=plays)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add(
     sums: Doubles,
     rows: Rows,

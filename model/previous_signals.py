@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Floats, Keys, Rows, Starts
+from model.kernel import kernel
 
 NO_ENTRY = -1
 
@@ -28,7 +29,7 @@ def is_against(weight: float) -> bool:
     return math.copysign(1.0, weight) < 0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def previous_signals(starts: Starts, item_keys: Keys, values: Floats) -> PreviousSignals:
     """Link the entries of histories.
 

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Codes, Starts
+from model.kernel import kernel
 
 _QUOTE, _BACKSLASH, _COMMA, _OPEN, _CLOSE = (ord(letter) for letter in '"\\,[]')
 
@@ -43,7 +44,7 @@ def string_end(text: Codes, at: int) -> int:
     return at + 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _starts(text: Codes, n: int) -> Starts:
     """Return the place of every string, and the end of the text; the last place is 0 if the text is something else."""
     starts, at, last = np.zeros(n + 1, np.int64), 1, len(text) - 1

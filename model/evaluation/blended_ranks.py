@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Doubles, Flags, Floats, Rows, Starts
 from model.blend import Blend
@@ -17,6 +16,7 @@ from model.evaluation.prequential import (
     scored_events,
     trained_popularity,
 )
+from model.kernel import kernel
 from model.objective import Objective
 from model.score_variance import variance_left
 from model.solver import solve_rows
@@ -77,7 +77,7 @@ def _rank_in_time(
     ranks[numbers] = ranks_again
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _rank_blended(
     order: Starts,
     firsts: Starts,

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Counts, Doubles, Flags, Floats, Rows, Starts, as_kernel_array, starts_of
+from model.kernel import kernel
 
 
 class Signals(NamedTuple):
@@ -94,7 +95,7 @@ def _find(items: Rows, against: Flags, n: int, item: int, weight: float) -> int:
     return n
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _lengths(starts: Starts, items: Rows, weights: Floats) -> Starts:
     """Return how many entries a listener's history had before each signal."""
     lengths, known, against = np.zeros(len(items), np.int64), np.empty_like(items), np.zeros(len(items), np.bool_)
@@ -115,7 +116,7 @@ def _decayed(value: float, plays: int, seconds: int, decay: tuple[float, float])
     return worth
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _unroll(
     signals: tuple[Starts, Rows, Floats, Counts, Flags],
     moments: Flags,

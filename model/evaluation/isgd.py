@@ -14,6 +14,7 @@ from model.arrays import Doubles, Flags, Floats, Rows, Starts, as_kernel_array
 from model.evaluation.event_log import Split
 from model.evaluation.next_item_ranks import finite_ranks, rank_new
 from model.evaluation.rank_metrics import MISS
+from model.kernel import kernel
 
 _SPREAD = 0.1
 
@@ -82,7 +83,7 @@ def _first_vectors(split: Split, setting: Isgd, rng: np.random.Generator) -> tup
     return drawn[:n_users].copy(), drawn[n_users:].copy()
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _walk(
     order: Starts,
     firsts: Starts,

@@ -14,6 +14,7 @@ from numba import njit
 from model.arrays import Codes, Counts, Flags, Floats, Keys, Rows, Starts, as_kernel_array, as_own_array
 from model.evaluation.rank_metrics import MISS
 from model.history import Histories
+from model.kernel import kernel
 from model.previous_signals import is_against, previous_signals
 from model.ragged import RaggedKeys, RaggedMarks
 
@@ -103,7 +104,7 @@ def place_table(popular: Keys) -> PlaceTable:
     return PlaceTable(as_kernel_array(keys, np.uint64), as_kernel_array(places, np.int32), len(popular))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _fill(popular: Keys, keys: Keys, places: Rows) -> None:
     mask = np.uint64(len(keys) - 1)
     for place in range(len(popular)):
@@ -194,7 +195,7 @@ def _mark_skipped(
     return n_marked
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _rank(
     starts: Starts,
     item_keys: Keys,

@@ -21,6 +21,7 @@ from model.arrays import Flags, Floats, Rows, Starts, as_kernel_array
 from model.evaluation.event_log import Split
 from model.evaluation.next_item_ranks import finite_ranks, rank_new
 from model.evaluation.rank_metrics import MISS, ranks_of
+from model.kernel import kernel
 
 PAIRS_MAX = 1 << 27
 """Pairs that are all kept, at most: 512 MB, of 11,585 items."""
@@ -125,7 +126,7 @@ def _space(n_items: int, width: int | None) -> tuple[Rows, Floats]:
     return rows, np.zeros((n_items, width), np.float32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _walk(
     order: Starts,
     firsts: Starts,

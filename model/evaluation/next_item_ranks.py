@@ -5,6 +5,7 @@ from numba import njit, prange
 
 from model.arrays import Flags, Floats, Rows, Starts, as_kernel_array
 from model.evaluation.rank_metrics import MISS, QualityError
+from model.kernel import kernel
 from model.ragged import RaggedRows
 
 _SCORES = 1 << 18  # scores of a block of lists: 1 MB, which stays in a core's cache
@@ -82,7 +83,7 @@ def rank_in(scores: Floats, known_rows: Rows, played: int) -> int:
     return 1 + above + max(level - 1, 0) // 2
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _rank_every(
     first: int,
     step: int,

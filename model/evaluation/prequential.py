@@ -16,7 +16,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Doubles, Flags, Rows, Starts, lengths_of, starts_of
 from model.equations import equations_of
@@ -26,6 +25,7 @@ from model.evaluation.next_item_ranks import rank_new, ranks_among
 from model.evaluation.rank_metrics import MISS
 from model.fold_in import fold_in
 from model.history import Histories, Plays, add_plays
+from model.kernel import kernel
 from model.objective import DAY_S, Objective, against
 from model.ragged import RaggedRows, WeightedRows
 from model.solver import solve_rows_plain
@@ -215,7 +215,7 @@ def trained_popularity(split: Split, worth: Doubles) -> Doubles:
     return np.bincount(split.rows[trained], worth[trained], split.n_items).astype(np.float64)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _rank_popular(
     order: Starts, firsts: Starts, rows: Rows, worth: Doubles, new: Flags, scored: Flags, plays: Doubles, ranks: Starts
 ) -> None:

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from model.arrays import Flags, Floats, Rows, Starts, as_kernel_array
 from model.explain import explain
+from model.kernel import kernel
 from state.generations.generation import Generation
 from state.lists.build import Lists
 
@@ -53,7 +53,7 @@ def explain_lists(lists: Lists, chosen: Flags, generation: Generation, extent: E
     return Because(users, entries, shares, rest)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _as_published(entries: Rows, shares: Floats, rest: Floats, rows: Rows, users: Starts, scores: Floats) -> None:
     """Put the rows of items in the place of entries, and the published score without the shares into the rest."""
     for number, u in enumerate(users):

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Codes, Counts, Flags, Floats, Rows, Starts
+from model.kernel import kernel
 from state.users.record import OWED
 
 Header = Any  # headers of user records, `HEADER`, shape (n,)
@@ -40,7 +41,7 @@ def shared(rows: Rows, before: Counts, marks: Counts, k: int) -> float:
     return both / max(n, 1)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def compare(
     header: Header,
     rows: Rows,
@@ -90,7 +91,7 @@ def compare(
     return due, owed, reasons, means
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def record(
     header: Header,
     rows: Rows,

@@ -12,6 +12,7 @@ import orjson
 from numba import njit
 
 from model.arrays import Codes, Floats, Rows, Starts, as_kernel_array
+from model.kernel import kernel
 from state.json_strings import JsonStrings, string_end
 from state.lists.json_bytes import WHOLE_BYTES, put, put_part, put_whole
 from state.lists.publish_policy import REASONS
@@ -188,7 +189,7 @@ def _space(names: JsonStrings, rows: Rows, plays: Rows) -> int:
     return space
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _write(
     shared: Codes,
     users: Codes,

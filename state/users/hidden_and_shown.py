@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts, has_any, lengths_of
+from model.kernel import kernel
 from model.ragged import RaggedKeys
 from state.users.event_columns import Action
 from state.users.record_batch import Shown
@@ -65,7 +66,7 @@ def cooling(shown: Shown, plays_now: Counts, cooldown: tuple[int, int]) -> Flags
     return is_cooling
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _hide(
     starts: Starts, keys: Keys, actions: Codes, requested: Flags, old_starts: Starts, old: Keys, hidden_max: int
 ) -> tuple[Starts, Keys]:
@@ -111,7 +112,7 @@ def _drop(memory: Memory, head: int, tail: int, key: int) -> tuple[int, int, int
     return left, n_shows, at
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _count_shows(
     starts: Starts,
     keys: Keys,

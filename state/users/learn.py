@@ -10,6 +10,7 @@ from model.arrays import Codes, Counts, Flags, Floats, Keys, Starts, as_own_arra
 from model.decay import HalfLives
 from model.history import Histories, Plays, add_plays
 from model.item_weights import item_weights
+from model.kernel import kernel
 from model.objective import DAY_S
 from model.ragged import RaggedKeys, RaggedMarks
 from state.users.event_columns import COPY, Action, EventColumns
@@ -145,7 +146,7 @@ def _mark_trimmed(
         outcomes[trimmed & (outcomes == LEARNT)] = TRIMMED
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _weights_at_most(starts: Starts, values: Floats) -> float:
     """Return a bound of the weight of any item: the longest history times the largest signal."""
     longest, largest = 0, np.float32(0)
@@ -241,7 +242,7 @@ def _counts_in_its_day(
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _admit(
     header: Header,
     starts: Starts,

@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from model.arrays import Counts, Flags, Floats, Keys, Starts
+from model.kernel import kernel
 from state.users.record import FORMAT, HEADER, PAUSED, WORDS_OF
 
 Words = NDArray[np.uint32]
@@ -68,7 +69,7 @@ def _put(column: Words, first: int, end: int, words: Words, at: int) -> int:
     return at + end - first
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def cut(words: Words, bounds: Starts, vectors: Floats) -> tuple[Words, Lengths, Lengths]:
     """Return columns out of records.
 
@@ -107,7 +108,7 @@ def cut(words: Words, bounds: Starts, vectors: Floats) -> tuple[Words, Lengths, 
     return columns, places, parts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def is_blank(header: Any, history_starts: Starts, hidden_starts: Starts, shown_starts: Starts) -> Flags:
     """Return which users have no plays, signals, hidden and shown items, and no pause, shape (n,)."""
     blank = np.empty(len(header), np.bool_)
@@ -135,7 +136,7 @@ def _fits(starts: Starts, n: int, *lengths: int) -> bool:
     return fits
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def join(
     header: Words,
     history_starts: Starts,
