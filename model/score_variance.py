@@ -24,7 +24,8 @@ def variance_left(equations: Equations, items: FixedItems, prior_regularization:
     """Return the share of the scores' variance over the whole catalog that listeners' plays have left.
 
     The mean of `y' A^-1 y` over all items is `tr(A^-1 G) / n` with their gram `G`, so no item has to be looked at but
-    those played: by Woodbury's identity a listener with k of them costs a system of size k.
+    those played. By Woodbury's identity a listener with k of them costs a system of size k; one with more of them than
+    factors, a system of the size of a vector.
 
     Args:
         equations: The systems that the vectors of `n` listeners solve; one without known items has `reg0` there.
@@ -55,9 +56,11 @@ def variance_left(equations: Equations, items: FixedItems, prior_regularization:
 
 
 @njit(error_model="numpy")
-def _systems(items: Doubles, gram: Doubles, base: Doubles, system: Doubles, explained: Doubles) -> None:
-    """Write `I + Z B^-1 Z'` and `Z B^-1 G B^-1 Z'` of a listener's scaled items `Z`, of shape (k, f)."""
-    for i in range(len(items)):
+def _small_systems(items: Doubles, gram: Doubles, base: Doubles) -> tuple[Doubles, Doubles]:
+    """Return `I + Z B^-1 Z'` and `Z B^-1 G B^-1 Z'` of a listener's scaled items `Z`, each of shape (k, k)."""
+    k = len(items)
+    system, explained = np.empty((k, k), np.float64), np.empty((k, k), np.float64)
+    for i in range(k):
         for j in range(i + 1):
             inner, outer = 0.0, 0.0
             for a in range(len(base)):
@@ -66,11 +69,26 @@ def _systems(items: Doubles, gram: Doubles, base: Doubles, system: Doubles, expl
                 outer += product * gram[a] / base[a]
             system[i, j] = inner + (i == j)
             explained[i, j] = explained[j, i] = outer
+    return system, explained
+
+
+@njit(error_model="numpy")
+def _large_systems(items: Doubles, gram: Doubles, base: Doubles) -> tuple[Doubles, Doubles]:
+    """Return `A = B + Z'Z` and the gram `G`, each of shape (f, f)."""
+    f = len(base)
+    system, diagonal = np.zeros((f, f), np.float64), np.zeros((f, f), np.float64)
+    for a in range(f):
+        system[a, a], diagonal[a, a] = base[a], gram[a]
+    for i in range(len(items)):
+        for a in range(f):
+            for b in range(a + 1):
+                system[a, b] += items[i, a] * items[i, b]
+    return system, diagonal
 
 
 @njit(error_model="numpy")
 def _trace_of_solution(system: Doubles, right: Doubles) -> float:
-    """Return `tr(S^-1 R)`; the lower half of S becomes its Cholesky factor."""
+    """Return `tr(S^-1 R)` of symmetric matrices; the lower half of S becomes its Cholesky factor."""
     k, trace = len(system), 0.0
     for j in range(k):
         for i in range(j, k):
@@ -119,9 +137,10 @@ def _variance_left(
                 for a in range(f):
                     items[k, a] = factors[rows[i], a] * scale
                 k += 1
-        system, explained = np.empty((k, k), np.float64), np.empty((k, k), np.float64)
-        _systems(items[:k], gram, base, system, explained)
-        left -= _trace_of_solution(system, explained)
+        if k <= f:
+            left -= _trace_of_solution(*_small_systems(items[:k], gram, base))
+        else:
+            left = _trace_of_solution(*_large_systems(items[:k], gram, base))
         shares[u] = min(max(left / max(prior, _TINY), 0.0), 1.0)
     return shares
 

@@ -24,8 +24,6 @@ from streams.outbox import Item
 from streams.settings import Settings
 
 EXPIRE_EVERY_S = 1.0
-INLINE_PLAYS_MAX = 16
-"""Plays of a group that is folded on the event loop: passing a smaller group to another thread takes longer."""
 
 
 class GroupTiming(NamedTuple):
@@ -157,8 +155,7 @@ class CommitPipeline:
         """Fold and commit slices; return those that are durable."""
         began, partitions = self._clock(), {part.partition for part in group}
         await self._guard.admit(group, self._committer.write_through)
-        is_small = sum(part.n_plays for part in group) <= INLINE_PLAYS_MAX
-        committed = await self._commit(partitions, lambda context: self._work.fold(group, context), inline=is_small)
+        committed = await self._commit(partitions, lambda context: self._work.fold(group, context))
         self.flow.add(self._clock() - began)
         self._work.outcome_log.confirm(committed.durable)
         durable = [part for part in group if part.partition in committed.durable]
@@ -177,21 +174,14 @@ class CommitPipeline:
         work: Callable[[GroupContext], dict[int, Changes]],
         *,
         lists_first: bool = False,
-        inline: bool = False,
     ) -> Committed:
-        """Do a group's work, and make it durable.
-
-        Beside the event loop, unless `inline`: the kernels release the interpreter's lock.
-        """
+        """Do a group's work beside the event loop (the kernels release the interpreter's lock), and make it durable."""
         context = GroupContext(dict(self._store.partitions), self._serving.current, time.time_ns() // 1_000_000)
         generation_key = context.generation.key if context.generation else 0
         for partition in partitions:
             if partition in context.states:
                 context.states[partition].folds_under(generation_key)
         began = self._clock()
-        if inline:
-            changes = work(context)
-        else:
-            changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
+        changes = await asyncio.get_running_loop().run_in_executor(self._thread, work, context)
         work_s = self._clock() - began
         return Committed(await self._committer.commit(changes, lists_first=lists_first), work_s)

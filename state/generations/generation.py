@@ -93,8 +93,12 @@ class Generation:
 
     @cached_property
     def json_ids(self) -> JsonStrings:
-        """Return the item ids as JSON strings, by row: parts of the mapped file."""
-        return json_strings(self.item_ids_text, len(self.item_ids))
+        """Return the item ids as JSON strings, by row: parts of the mapped file, or of a copy of one with spaces."""
+        try:
+            return json_strings(self.item_ids_text, len(self.item_ids))
+        except ValueError:
+            compact = np.frombuffer(msgspec.json.encode(self.item_ids.tolist()), np.uint8)
+            return json_strings(compact, len(self.item_ids))
 
     @cached_property
     def _key_index(self) -> KeyIndex:

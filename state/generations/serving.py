@@ -125,6 +125,7 @@ class Serving:
             generation = present.with_revision(generation.revision)
         # Cached properties are computed here, in a thread, so that the event loop never waits for them.
         _ = generation.norms, generation.popular_order, generation.key, generation.marks, generation.fixed_items.codes
+        _ = generation.json_ids
         generation.rows_of(generation.item_keys[:1])
         self._prepare(generation)
         return generation

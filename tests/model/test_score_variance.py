@@ -18,7 +18,7 @@ N_ITEMS, FACTORS = 60, 8
 OBJECTIVE = Objective(factors=FACTORS)
 PRIOR = float(OBJECTIVE.row_regularization(1))
 histories = st.lists(
-    st.lists(st.tuples(st.integers(-1, N_ITEMS - 1), st.floats(0, 50, width=32)), max_size=6), min_size=1, max_size=5
+    st.lists(st.tuples(st.integers(-1, N_ITEMS - 1), st.floats(0, 50, width=32)), max_size=24), min_size=1, max_size=5
 )
 
 
