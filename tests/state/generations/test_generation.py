@@ -1,6 +1,8 @@
 """A generation on the disk: written atomically, verified, mapped read-only. Real files are damaged here."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -237,3 +239,13 @@ def test_another_revision_shares_the_items(tmp_path: Path) -> None:
     assert 3 == revised.revision.number
     assert revised.norms is norms
     assert revised.item_factors is generation.item_factors
+
+
+def test_ids_written_with_spaces_are_the_same_ids(tmp_path: Path) -> None:
+    """Lists copy the text of the ids, which another writer may have laid out in another way."""
+    generation = make_generation(tmp_path)
+    spaced = replace(
+        generation, item_ids_text=np.frombuffer(json.dumps(generation.item_ids.tolist()).encode(), np.uint8)
+    )
+
+    assert generation.json_ids.text.tobytes() == spaced.json_ids.text.tobytes()

@@ -63,6 +63,7 @@ async def test_a_generation_is_prepared_before_it_serves(store: GenerationStore)
     def prepare(generation: Generation) -> None:
         serving_id = serving.current.id if serving.current else None
         assert {"norms", "codes"} <= set(vars(generation.fixed_items))
+        assert {"marks", "popular_order", "json_ids", "_key_index"} <= set(vars(generation))
         prepared.append((generation.id, serving_id, threading.current_thread() is threading.main_thread()))
 
     serving = Serving(store, prepare)
