@@ -137,6 +137,7 @@ def test_a_pulse_tells_how_the_worker_is(running: WorkerProcess, names: TopicNam
     settings = running.settings
     send(settings, [play_record(f"u{user}", "i7") for user in range(20)])
     block_until(lambda: handled(settings, names) == 20, 10)
+    block_until(lambda: all(len(pulse.partitions_swept) == 4 for pulse in pulses(settings, names).values()), 10)
     beats = [msgspec.json.decode(value, type=Pulse) for _, value in values(settings, names.pulse)]
 
     timed = [pulse.p50_ms for pulse in beats if pulse.p50_ms is not None]
