@@ -89,13 +89,13 @@ def measure(pipeline: CommitPipeline, meter: Meter, work: str) -> None:
         sizes.append(sum(len(part.records) for part in slices))
         return count(slices, context.states) if work == "count" else fold(slices, context)
 
-    async def committed(*job: Any) -> Committed:
-        durable = await commit(*job)
+    async def committed(*job: Any, **options: Any) -> Committed:
+        durable = await commit(*job, **options)
         if sizes:
             meter.add(sizes.pop())
         return durable
 
-    pipeline._work.fold, pipeline._commit = folded, committed  # type: ignore[method-assign,assignment]  # noqa: SLF001
+    pipeline._work.fold, pipeline._commit = folded, committed  # type: ignore[method-assign]  # noqa: SLF001
 
 
 async def stop_when_swept(worker: Worker) -> None:
