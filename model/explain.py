@@ -19,6 +19,7 @@ from numba import njit
 from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
 from model.equations import Equations
 from model.fixed_items import FixedItems
+from model.kernel import kernel
 from model.lanes import LANES, subtract
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -231,7 +232,7 @@ def _pick(related: Floats, stride: int, scale: Floats, at: Rows, best: Floats, p
     return rest
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _explain(
     played: Played,
     item_factors: Floats,

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,20 @@ _ROOT = Path(__file__).parent.parent
 _IMPORT = re.compile(r"^from ((?:model|state)(?:\.\w+)+) import", re.MULTILINE)
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Compile a function that runs without the interpreter's lock, and cache the machine code.
 
     Numba takes the functions and constants of other files into a kernel, but compiles it again only when its own file
     changes. Here it compiles again after a change in any file of `model` or `state` that the kernel's file imports,
     directly or not.
+
+    Args:
+        function: The function; a decorator is returned if it is left out.
+        **options: Further options of numba's `njit`.
     """
-    compiled = njit(nogil=True)(function)
+    if function is None:
+        return partial(kernel, **options)
+    compiled = njit(nogil=True, **options)(function)
     compiled._cache = _Cache(function)  # noqa: SLF001  what `cache=True` sets; numba has no public name for it
     return compiled
 

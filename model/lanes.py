@@ -10,8 +10,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-LANES = 16
-"""Numbers of single precision that are combined at once."""
+from model.vectors import LANES, splat
+
 TERMS = 2
 
 
@@ -36,16 +36,9 @@ def subtract(_: Any, rows: Any, at: Any, first: Any, second: Any, factors: Any) 
         pointers = [builder.bitcast(builder.gep(array.data, [place]), vector.as_pointer()) for place in values[1:4]]
         changed, *others = (builder.load(pointer, align=4) for pointer in pointers)
         for i, other in enumerate(others):
-            factor = _spread(builder, vector, builder.extract_value(values[4], i))
+            factor = splat(builder, builder.extract_value(values[4], i), vector)
             changed = builder.fsub(changed, builder.fmul(factor, other, flags=("fast",)), flags=("fast",))
         builder.store(changed, pointers[0], align=4)
         return context.get_dummy_value()
 
     return types.void(rows, types.intp, types.intp, types.intp, types.UniTuple(types.float32, TERMS)), generate
-
-
-def _spread(builder: Any, vector: ir.VectorType, number: Any) -> Any:
-    """Return a vector that has a number in every lane."""
-    undefined = ir.Constant(vector, ir.Undefined)
-    first = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))

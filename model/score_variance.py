@@ -16,6 +16,7 @@ from numba import njit
 from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
 from model.equations import Equations
 from model.fixed_items import FixedItems
+from model.kernel import kernel
 
 _TINY = 1e-30
 
@@ -110,7 +111,7 @@ def _trace_of_solution(system: Doubles, right: Doubles) -> float:
     return trace
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _variance_left(
     starts: Starts,
     rows: Rows,

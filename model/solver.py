@@ -12,6 +12,7 @@ from numba import njit
 from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array, has_any
 from model.equations import Equations
 from model.fixed_items import FixedItems
+from model.kernel import kernel
 from model.thread_pool import even_parts, share
 
 TOLERANCE = 2e-6  # of the last correction, relative to the vector: leaves an error below 1e-5
@@ -155,7 +156,7 @@ def _square(x: Floats) -> np.float32:
     return sum_
 
 
-@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
+@kernel(fastmath=_FAST, error_model="numpy")
 def _solve_every(
     starts: Starts,
     rows: Rows,

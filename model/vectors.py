@@ -48,7 +48,7 @@ def _load(builder: Value, address: Value, offset: Value, kind: Value, align: int
     return builder.load(_at(builder, address, offset, kind), align=align)
 
 
-def _splat(builder: Value, value: Value, kind: Value) -> Value:
+def splat(builder: Value, value: Value, kind: Value) -> Value:
     """Return a vector of one value."""
     nothing = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(nothing, value, ir.Constant(_I32, 0))
@@ -74,7 +74,7 @@ Step = Callable[[Value, Value, list[Value], Value, Value], list[Value]]
 def _bytes_at_once(builder: Value, items: Value, sums: list[Value], queries: Value, offset: Value) -> list[Value]:
     """Multiply unsigned bytes of items with signed ones of a query: AVX-512 VNNI."""
     return [
-        _named(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, [total, items, _splat(builder, word, _INTS)])
+        _named(builder, "llvm.x86.avx512.vpdpbusd.512", _INTS, [total, items, splat(builder, word, _INTS)])
         for total, query in zip(sums, queries, strict=True)
         for word in [_load(builder, query, offset, _I32)]
     ]
@@ -99,7 +99,7 @@ def _pairs_at_once(features: list[str]) -> Step:
             parts = [_part(builder, total, part, width) for part in range(LANES // width)]
             for word, pair in enumerate(pairs, start=1):
                 place = builder.add(offset, ir.Constant(_I64, 4 * word))
-                wanted = _splat(builder, _load(builder, query, place, _I32), ir.VectorType(_I32, width))
+                wanted = splat(builder, _load(builder, query, place, _I32), ir.VectorType(_I32, width))
                 both = builder.bitcast(wanted, ir.VectorType(_I16, 2 * width))
                 for part in range(LANES // width):
                     half = _part(builder, pair, part, 2 * width)
@@ -129,7 +129,7 @@ def _one_by_one(builder: Value, items: Value, sums: list[Value], queries: Value,
         for k, query in enumerate(queries):
             place = builder.add(offset, ir.Constant(_I64, factor))
             wanted = builder.sext(_load(builder, query, place, _I8, align=1), _I32)
-            totals[k] = builder.add(totals[k], builder.mul(one, _splat(builder, wanted, _INTS)))
+            totals[k] = builder.add(totals[k], builder.mul(one, splat(builder, wanted, _INTS)))
     return totals
 
 
@@ -171,7 +171,7 @@ def _emit_scan(context: Value, builder: Value, arguments: Value, n_queries: int)
         starts = [_load(builder, one, times(4 * QUERY_WORDS, n_groups), _I32) for one in queries]
         sums = [cgutils.alloca_once(builder, _INTS) for _ in queries]
         for total, start in zip(sums, starts, strict=True):
-            builder.store(_splat(builder, start, _INTS), total)
+            builder.store(splat(builder, start, _INTS), total)
         first = builder.add(items, builder.mul(times(group_bytes, block.index), n_groups))
         with cgutils.for_range(builder, n_groups) as group:
             bytes_of_items = _load(builder, first, times(group_bytes, group.index), _INTS, ALIGNMENT)
@@ -250,7 +250,7 @@ def reaching(_: Value, values: Value, bar: Value) -> Value:
         values, bar = arguments
         kind = ir.VectorType(_F32, TESTED)
         flags = builder.fcmp_ordered(
-            ">=", _load(builder, values, ir.Constant(_I64, 0), kind), _splat(builder, bar, kind)
+            ">=", _load(builder, values, ir.Constant(_I64, 0), kind), splat(builder, bar, kind)
         )
         return builder.bitcast(flags, _I64)
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from model.arrays import Codes, Doubles, Flags
 from model.evaluation.live_ranks import DEPTH
 from model.evaluation.rank_metrics import HISTORY_KINDS, MISS, mean_of, share_of
+from model.kernel import kernel
 from streams.messages.pulse import Compared, ListQuality, Share
 
 WINDOW = 10_000
@@ -76,7 +76,7 @@ def _quality(ranks: Codes) -> ListQuality:
     )
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add_to_counts(counts: Doubles, entries: Any, figures_of: Doubles) -> None:
     """Add plays to counts.
 

@@ -109,7 +109,7 @@ def _rank_every(
                 ranks[u] = rank_in(scores[u - low], known_rows[starts[u] : starts[u + 1]], played_rows[u])
 
 
-@njit(nogil=True, cache=True, parallel=True)
+@kernel(parallel=True)
 def _rank_parallel(
     threads: int, x: Floats, item_factors: Floats, starts: Starts, known_rows: Rows, played_rows: Rows, ranks: Starts
 ) -> None:

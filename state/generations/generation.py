@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Codes, Counts, Floats, Keys, Rows, as_kernel_array
-from model.fixed_items import FixedItems
+from model.fixed_items import FixedItems, vector_lengths
 from model.key_index import KeyIndex
 from state.errors import GenerationError
 from state.generations.generation_files import ARRAYS, FILES, ITEM_IDS, revision_part, verify_base
@@ -143,7 +143,7 @@ def write_generation(folder: Path, manifest: Manifest, catalog: Catalog) -> None
 
 
 def _write_files(folder: Path, catalog: Catalog) -> dict[str, str]:
-    order = np.argsort(-np.linalg.norm(catalog.item_factors, axis=1), kind="stable")
+    order = np.argsort(-vector_lengths(catalog.item_factors), kind="stable")
     item_ids = [catalog.item_ids[row] for row in order]
     item_keys = np.array([item_key(item_id) for item_id in item_ids], np.uint64)
     write_file(folder / ITEM_IDS, msgspec.json.encode(item_ids))

@@ -1,7 +1,7 @@
 """Users folded in and ranked under one generation."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -129,7 +129,8 @@ def _give_popular(lists: Lists, popular: Popular, not_wanted: RaggedRows) -> Non
 
 
 Kind = Literal["popular", "personal", "blended"]
-_KINDS = np.array(["popular", "personal", "blended"])
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_KINDS = np.array(KINDS)
 
 
 def kinds_of(lists: Lists) -> list[Kind]:

@@ -14,6 +14,7 @@ from numba import njit
 from model.arrays import Codes, Floats, Rows, Starts, as_kernel_array
 from model.kernel import kernel
 from state.json_strings import JsonStrings, string_end
+from state.lists.build import KINDS
 from state.lists.json_bytes import WHOLE_BYTES, put, put_part, put_whole
 from state.lists.publish_policy import REASONS
 from streams.positions import OFFSET_BITS, OFFSET_MASK
@@ -32,7 +33,6 @@ _SCORES, _BECAUSE, _SHARES, _REST = map(
 )
 _NOTHING = np.concatenate((_BECAUSE, _SHARES, _REST))
 _PARTS = (_USER, _KIND, _PARTITION, _OFFSET, _EPOCH, _PLAYS, _REASON, _ITEMS, _SCORES, _BECAUSE, _SHARES, _REST)
-KINDS = "popular", "personal", "blended"
 _N_KINDS, _WORDS = len(KINDS), [f'"{word}"' for word in (*KINDS, *REASONS)]
 _WORD_TEXT, _WORD_STARTS = _part("".join(_WORDS)), np.cumsum([0, *map(len, _WORDS)])
 _FIXED = sum(map(len, _PARTS)) + 4 * WHOLE_BYTES + 2 * max(map(len, _WORDS)) + len("]}")

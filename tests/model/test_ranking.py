@@ -178,7 +178,7 @@ def test_hostile_vectors_are_ranked_like_any_others(n_items: int, f: int, n: int
     assert_equal_to_plain(queries, items, known_of(5, n_items, 20, seed), n)
 
 
-@pytest.mark.parametrize("kind", ["alike", "scales", "near"])
+@pytest.mark.parametrize("kind", ["alike", "scales", "near", "minute"])
 def test_hostile_vectors_in_several_blocks(kind: str) -> None:
     """The bar of a block before holds in the next one, at any scales."""
     rng = np.random.default_rng(0)

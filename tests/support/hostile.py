@@ -26,6 +26,7 @@ KINDS: Mapping[str, Draw] = {
     "scales": lambda shape, rng: rng.standard_normal(shape) * 10 ** rng.uniform(-12, 12, (shape[0], 1)),
     "columns": lambda shape, rng: rng.standard_normal(shape) * 10 ** rng.uniform(-6, 6, (1, shape[1])),
     "tiny": lambda shape, rng: rng.standard_normal(shape) * 10 ** rng.uniform(-45, -25, (shape[0], 1)),
+    "minute": lambda shape, rng: rng.standard_normal(shape) * 5e-32,
     "huge": lambda shape, rng: rng.standard_normal(shape) * 10 ** rng.uniform(5, 16, (shape[0], 1)),
     "sparse": _sparse,
     "near": _near,
