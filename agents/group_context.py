@@ -43,5 +43,5 @@ class GroupObserver(ServingObserver, Protocol):
             context: The context of the group.
             before: The users' records before the events.
             events: The group's events.
-            outcomes: The outcome of every event, a place in `state.users.learn.OUTCOMES`.
+            outcomes: The outcome of every event, a place in `state.users.admission.OUTCOMES`.
         """

@@ -10,19 +10,18 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from model.arrays import Codes, Doubles, Floats, Keys, Rows, Starts, as_kernel_array
-from model.candidates import candidate_of, cut, score_bits_of, write_list
-from model.estimates import doubtful_rows, first_bar, leave_out, write_scales
+from model.arrays import Codes, Floats, Rows, Starts, as_kernel_array
+from model.candidates import candidate_of, cut, write_list
 from model.fixed_items import FixedItems
-from model.item_codes import CHUNK, ItemCodes, encode_items, encode_query, write_errors
+from model.item_codes import CHUNK, ItemCodes, encode_items, encode_query
 from model.kernel import kernel
 from model.ragged import RaggedRows
+from model.ranked_block import ENOUGH, Batch, Space, rank_block, worst
 from model.thread_pool import share
-from model.vectors import ALIGNMENT, LANES, QUERY_WORDS, TOGETHER, dot, dots_plain, scan_four, scan_one
+from model.vectors import ALIGNMENT, LANES, QUERY_WORDS, TOGETHER, dots_plain
 
 _USERS = 128  # queries that share the blocks of items that are in a core's cache
 _WIDTH = 40 * CHUNK  # items in a block: 640 KB of bytes for 64 factors, which stay in a core's second cache
-_ENOUGH = 3  # queries that are scanned together: four take as long as two one after the other
 _ROUNDING = 1.0001  # a computed score may exceed the bound by its rounding
 NONE = as_kernel_array(np.zeros(0), np.int32)
 """No rows."""
@@ -109,135 +108,8 @@ def top_n_plain(
     return rows, best
 
 
-class _Batch(NamedTuple):
-    """Users whose lists are being made; those that further items can still serve come first."""
-
-    who: Starts  # (users,), their places in the lists
-    words: Rows  # (users, words), as `encode_query` writes them
-    sizes: Doubles  # (users, 3): its scale, its length, and that of the error of its bytes
-    candidates: Keys  # (users, candidates), by place in the lists
-    counts: Starts  # (users,), of candidates
-    bars: Floats  # (users,): n items reach it; -inf while there are not as many
-
-
-class _Space(NamedTuple):
-    """Memory of one block."""
-
-    outs: Floats  # (4, width): estimates
-    maxima: Floats  # (4, groups): the best estimate of each group, 16 items of a chunk that lie 16 rows apart
-    scales: Floats  # (width,)
-    errors: Floats  # (chunks,)
-    rows: Rows  # (width,): those to be scored
-    scores: Floats  # (width,)
-
-
 @njit
-def _add(scores: Floats, rows: Rows, batch: _Batch, u: int, n: int) -> None:
-    """Add items to a user's candidates."""
-    bits, candidates, count, bar = scores.view(np.uint32), batch.candidates[u], batch.counts[u], batch.bars[u]
-    for i in range(len(rows)):
-        if scores[i] >= bar and scores[i] > -np.inf:
-            candidates[count] = candidate_of(bits[i], rows[i])
-            count += 1
-            if count == len(candidates):
-                cut(candidates, count, n)
-                count = n
-                bar = _worst(candidates, n, scores)
-    batch.counts[u], batch.bars[u] = count, bar
-
-
-@njit
-def _worst(candidates: Keys, n: int, space: Floats) -> np.float32:
-    """Return the least score of the first n candidates."""
-    before = space[0]
-    space[:1].view(np.uint32)[0] = score_bits_of(candidates[:n].min())
-    score: np.float32 = space[0]
-    space[0] = before
-    return score
-
-
-@njit
-def _take(
-    batch: _Batch,
-    i: int,
-    items: tuple[Floats, ItemCodes],
-    known_rows: Rows,
-    space: _Space,
-    k: int,
-    rows: tuple[int, int],
-    n: int,
-    queries: Floats,
-) -> None:
-    """Take the estimates of a block into the candidates of one user."""
-    u, scale = batch.who[i], batch.sizes[i, 0]
-    first, width = rows[0], rows[1] - rows[0]
-    n_chunks = -(-width // CHUNK)
-    out, maxima, errors = space.outs[k][:width], space.maxima[k][: n_chunks * LANES], space.errors[:n_chunks]
-    chunks = slice(first // CHUNK, first // CHUNK + n_chunks)
-    write_errors(
-        (scale, batch.sizes[i, 1], batch.sizes[i, 2]),
-        queries.shape[1],
-        (items[1].errors[chunks], items[1].lengths[chunks]),
-        errors,
-    )
-    leave_out(out, maxima, known_rows, first)
-    bar = np.float64(batch.bars[u]) / scale
-    if bar == -np.inf:
-        bar = np.float64(first_bar(maxima, errors, n))
-    count = doubtful_rows(out, errors, bar, first, space.rows)
-    query, factors = queries[u].ctypes.data, items[0]
-    address, size = factors.ctypes.data, factors.strides[0]
-    for j in range(count):
-        space.scores[j] = dot(query, address + size * space.rows[j], factors.shape[1])
-    _add(space.scores[:count], space.rows[:count], batch, u, n)
-
-
-@njit
-def _rank_block(
-    batch: _Batch,
-    alive: int,
-    items: tuple[Floats, ItemCodes],
-    known: tuple[Starts, Rows, Rows],
-    space: _Space,
-    rows: tuple[int, int],
-    n: int,
-    queries: Floats,
-) -> None:
-    """Scan a block for all users that it can serve, four at a time."""
-    starts, known_rows, withdrawn_rows = known
-    codes = items[1]
-    first, width = rows[0], rows[1] - rows[0]
-    scales = codes.scales[first:].ctypes.data
-    if write_scales(codes.scales[first : rows[1]], withdrawn_rows, first, space.scales[:width]):
-        scales = space.scales.ctypes.data
-    i = 0
-    while i < alive:
-        together = min(TOGETHER, alive - i) if alive - i >= _ENOUGH else 1
-        space.maxima[:] = -np.inf
-        arguments = (
-            codes.blocks[first // LANES :].ctypes.data,
-            width // LANES,
-            codes.blocks.shape[1],
-            scales,
-            batch.words[i:].ctypes.data,
-            batch.words.strides[0],
-            space.outs.ctypes.data,
-            space.outs.strides[0],
-            space.maxima.ctypes.data,
-            space.maxima.strides[0],
-        )
-        if together > 1:
-            scan_four(*arguments)
-        else:
-            scan_one(*arguments)
-        for k in range(together):
-            u = batch.who[i + k]
-            _take(batch, i + k, items, known_rows[starts[u] : starts[u + 1]], space, k, rows, n, queries)
-        i += together
-
-
-@njit
-def _still_served(batch: _Batch, alive: int, norm: float) -> int:
+def _still_served(batch: Batch, alive: int, norm: float) -> int:
     """Move the users that items of this norm can still serve to the front; return their number.
 
     Items of later rows with the same score as the n-th best come behind it.
@@ -254,16 +126,16 @@ def _still_served(batch: _Batch, alive: int, norm: float) -> int:
 
 
 @njit
-def _raise_bars(batch: _Batch, alive: int, n: int, space: Floats) -> None:
+def _raise_bars(batch: Batch, alive: int, n: int, space: Floats) -> None:
     """Raise the bars of users with enough candidates."""
     for u in batch.who[:alive]:
         if batch.counts[u] >= n and (batch.counts[u] >= 2 * n or batch.bars[u] == -np.inf):
             cut(batch.candidates[u], batch.counts[u], n)
-            batch.counts[u], batch.bars[u] = n, _worst(batch.candidates[u], n, space)
+            batch.counts[u], batch.bars[u] = n, worst(batch.candidates[u], n, space)
 
 
 @njit
-def _add_first_rows(batch: _Batch, u: int, known_rows: Rows, withdrawn_rows: Rows, n_items: int, n: int) -> None:
+def _add_first_rows(batch: Batch, u: int, known_rows: Rows, withdrawn_rows: Rows, n_items: int, n: int) -> None:
     """Give a user whose vector is zero the first rows: all scores tie at zero."""
     is_out = np.zeros(min(n_items, n + len(known_rows) + len(withdrawn_rows)), np.bool_)
     for rows in (known_rows, withdrawn_rows):
@@ -284,8 +156,8 @@ def _rank_batch(
     items: tuple[Floats, ItemCodes],
     norms: Floats,
     known: tuple[Starts, Rows, Rows],
-    batch: _Batch,
-    space: _Space,
+    batch: Batch,
+    space: Space,
     n: int,
 ) -> None:
     """Scan blocks of items for a batch of users until nobody can gain from the next."""
@@ -305,7 +177,7 @@ def _rank_batch(
         if alive == 0:
             break
         last = min(padded, first + space.outs.shape[1])
-        _rank_block(batch, alive, items, known, space, (first, last), n, queries)
+        rank_block(batch, alive, items, known, space, (first, last), n, queries)
         first = last
         if first < padded:
             _raise_bars(batch, alive, n, space.scores)
@@ -343,7 +215,7 @@ def _top_n(
     n_users, n, codes = len(queries), rows.shape[1], ItemCodes(blocks, scales, errors, lengths)
     users, width = min(_USERS, n_users), min(len(codes.scales), _width(n))
     n_chunks = -(-width // CHUNK)
-    batch = _Batch(
+    batch = Batch(
         np.empty(users, np.int64),
         np.empty((users + TOGETHER, codes.blocks.shape[1] * QUERY_WORDS + 1), np.int32),
         np.empty((users, 3), np.float64),
@@ -351,8 +223,8 @@ def _top_n(
         np.empty(users, np.int64),
         np.empty(users, np.float32),
     )
-    space = _Space(
-        _aligned(TOGETHER if users >= _ENOUGH else 1, width),
+    space = Space(
+        _aligned(TOGETHER if users >= ENOUGH else 1, width),
         _aligned(TOGETHER, n_chunks * LANES),
         np.empty(width, np.float32),
         np.empty(n_chunks, np.float32),

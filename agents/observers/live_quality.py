@@ -15,8 +15,8 @@ from state.keys import MARK
 from state.lists.context import ListContext
 from state.lists.popularity import Popularity
 from state.lists.user_exclusions import unwanted
+from state.users.admission import OUTCOMES
 from state.users.event_columns import Action, EventColumns
-from state.users.learn import OUTCOMES
 from state.users.record_batch import UserRecords
 from streams.settings import Settings
 

@@ -5,8 +5,8 @@ import numpy as np
 from agents.group_context import GroupContext
 from model.arrays import Codes
 from state.generations.generation import Generation
+from state.users.admission import OUTCOMES
 from state.users.event_columns import EventColumns
-from state.users.learn import OUTCOMES
 from state.users.record_batch import UserRecords
 
 
@@ -16,7 +16,7 @@ class OutcomeCounts:
     A group that is folded again after a failure is counted again.
 
     Attributes:
-        n_events: Events by the names of `state.users.learn.OUTCOMES`.
+        n_events: Events by the names of `state.users.admission.OUTCOMES`.
     """
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Codes
+from state.users.admission import OUTCOMES
 from state.users.event_columns import EventColumns
-from state.users.learn import OUTCOMES
 from streams.messages.outcomes import FORGOTTEN, PRIVATE, REJECTED
 from streams.messages.pulse import OutcomeSpan
 from streams.positions import offset_of

@@ -5,8 +5,8 @@ from model.arrays import Codes
 from model.listener_popularity import Signals, contributions
 from state.generations.generation import Generation
 from state.lists.popularity import LivePopularity
+from state.users.admission import LEARNT, TRIMMED
 from state.users.event_columns import EventColumns
-from state.users.learn import LEARNT, TRIMMED
 from state.users.record_batch import UserRecords
 
 

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from agents.observers.arrival_counts import Arrivals
 from agents.observers.outcome_log import Places
+from agents.plays.event_rows import EVENT, Row, columns_of
 from agents.plays.reject_batch import SAYS_PRIVATE, reject_batch
 from model.arrays import Flags
 from state.keys import item_key, play_id_key
@@ -129,9 +129,6 @@ def _arrivals(slices: Sequence[Slice], partitions: Collection["_PartitionEvents"
     )
 
 
-_Row = tuple[int, int, int, float, int, int, int]
-
-
 class _PartitionEvents:
     """The events of one partition in a group."""
 
@@ -140,11 +137,11 @@ class _PartitionEvents:
         self.n_misplaced = self.n_ahead = 0
         self.outcomes: dict[str, list[int]] = {name: [] for name in (REJECTED, PRIVATE, IGNORED, WISHED)}
         self.users: dict[bytes, int] = {}
-        self.rows: list[_Row] = []
+        self.rows: list[Row] = []
         self.forgets: dict[int, int] = {}
         self.item_ids: dict[int, str] = {}
         self.rejects: list[Item] = []
-        self._private: dict[bytes, list[_Row]] = {}
+        self._private: dict[bytes, list[Row]] = {}
         self._rules, self._partition, self._base = rules, partition, base
         self._read: list[int] = []
         self._shown, self._users_of_own = set[int](), set[int]()
@@ -264,41 +261,16 @@ class _PartitionEvents:
         return user
 
 
-EVENT = np.dtype(
-    [
-        ("user", "i8"),
-        ("offset", "i8"),
-        ("item_key", "u8"),
-        ("weight", "f4"),
-        ("at_s", "u4"),
-        ("play_id", "u8"),
-        ("action", "u1"),
-    ]
-)
-"""An event: the number of its user, then the columns of `EventColumns`."""
-_TYPES = tuple(EVENT[name] for name in EVENT.names or ())
-_BY_USER = itemgetter(0, 1)  # user and offset; the items of one shown list stay in their order
-
-
 def _columns(partitions: Iterable[_PartitionEvents]) -> tuple[EventColumns, Offsets]:
     """Order events by user and, for a user, by offset, without those before a request to be forgotten."""
-    rows, forgets, n_users = list[_Row](), dict[int, int](), 0
+    rows, forgets, n_users = list[Row](), dict[int, int](), 0
     for events in partitions:
         first, n_users = n_users, n_users + len(events.users)
         rows += events.rows if not first else [(row[0] + first, *row[1:]) for row in events.rows]
         forgets |= {first + user: offset for user, offset in events.forgets.items()}
     if forgets:
         rows = [row for row in rows if row[1] > forgets.get(row[0], NOTHING_APPLIED)]
-    rows.sort(key=_BY_USER)
-    users, *columns = zip(*rows, strict=True) if rows else ((),) * len(_TYPES)
-    starts = np.array(users, np.int64).searchsorted(np.arange(n_users + 1))
     forget_offsets = np.full(n_users, NOTHING_APPLIED, np.int64)
     for user, offset in forgets.items():
         forget_offsets[user] = offset
-    return EventColumns(starts, *map(np.array, columns, _TYPES[1:])), forget_offsets
-
-
-def to_columns(events: NDArray[np.void], n_users: int) -> EventColumns:
-    """Return events of `EVENT`, ordered by user and by offset, as columns."""
-    starts = events["user"].searchsorted(np.arange(n_users + 1))
-    return EventColumns(starts, *(np.ascontiguousarray(events[name]) for name in (EVENT.names or ())[1:]))
+    return columns_of(rows, n_users), forget_offsets

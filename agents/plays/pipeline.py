@@ -18,7 +18,8 @@ from agents.plays.topic_guard import Write
 from state.generations.serving import Serving
 from state.users.partition import PartitionState
 from state.users.store import UserStore
-from streams.consumer.slices import Slice, acknowledge, take_group
+from streams.consumer.groups import acknowledge, take_group
+from streams.consumer.slices import Slice
 from streams.fetch.unreadable_batch import is_unreadable
 from streams.outbox import Item
 from streams.settings import Settings

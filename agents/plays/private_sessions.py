@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.plays.changes import Users
-from agents.plays.decode import Group, to_columns
+from agents.plays.decode import Group
+from agents.plays.event_rows import to_columns
 from model.arrays import has_any
 from state.users.event_columns import EventColumns
 from state.users.record import NOTHING_APPLIED

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.plays.decode import read_group
+from state.users.admission import OUTCOMES
 from state.users.forget import forget
-from state.users.learn import OUTCOMES, half_lives_of, learn
+from state.users.learn import half_lives_of, learn
 from state.users.record import UserRecord
 from state.users.record_batch import UserRecords, new_users, pack
 from streams.consumer.slices import Record, Slice

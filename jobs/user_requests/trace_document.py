@@ -8,8 +8,8 @@ class TracedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     offset: int
     outcome: str
-    """An outcome of `state/users/learn.py`, or `private`, `rejected`, `ignored`, `forgotten`, `waiting`, `missing` or
-    `unknown` (`jobs/user_requests/trace_events.py`)."""
+    """An outcome of `state/users/admission.py`, or `private`, `rejected`, `ignored`, `forgotten`, `waiting`, `missing`
+    or `unknown` (`jobs/user_requests/trace_events.py`)."""
     reason: str = ""
     """Why the event was rejected, in the words of `plays-rejected`."""
     arrived_at_ms: int | None = None

@@ -2,13 +2,13 @@
 
 Faust spends four asyncio tasks on a message. A slice of a changelog is such a message, one for a whole fetch. Slices of
 plays are queued separately, and commit groups are taken from that queue.
-Only this file, `streams/consumer/consumer_thread.py` and `streams/consumer/faust_app.py` use Faust's private API.
+Only this file, its neighbours `groups.py`, `consumer_thread.py` and `faust_app.py` use Faust's private API.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from aiokafka.consumer import fetcher
@@ -293,46 +293,3 @@ class SliceTransport(driver.Transport):
     """The Kafka transport of Faust with the slice consumer."""
 
     Consumer = SliceConsumer
-
-
-@asynccontextmanager
-async def take_group(app: Any, plays_max: int, turn: asyncio.Lock) -> AsyncIterator[list[Slice]]:
-    """Wait for a slice and for the lock `turn`, then take all queued slices, up to `plays_max` plays: a commit group.
-
-    Groups are small at low load, for latency, and large at high load, for throughput. Slices that arrive while the lock
-    is held by others are part of the group.
-    """
-    while True:
-        first = await app.consumer.slices.get()
-        async with turn:
-            group = _take(app, first, plays_max)
-            if group:
-                yield group
-                return
-
-
-def _take(app: Any, first: Slice, plays_max: int) -> list[Slice]:
-    """Take a slice and the slices queued behind it.
-
-    A slice of an earlier assignment, or of a partition that a rebalance is revoking, is dropped. Kafka delivers it
-    again to the next owner.
-    """
-    consumer, part = app.consumer, first
-    group: list[Slice] = []
-    room = plays_max
-    while True:
-        consumer.taken(part.n_plays)
-        if consumer.flow_active and part.message.generation_id == app.consumer_generation_id:
-            part.message.tracked = True  # in a rebalance Faust waits until tracked messages are acknowledged
-            consumer._unacked_messages.add(part.message)  # noqa: SLF001
-            group.append(part)
-            room -= part.n_plays
-        if consumer.slices.empty() or (group and room < app.slice_plays_max):
-            return group
-        part = consumer.slices.get_nowait()
-
-
-def acknowledge(group: Sequence[Slice], consumer: Any) -> None:
-    """Acknowledge a group whose state is durable, so that Faust may commit its offsets."""
-    for part in group:
-        part.message.ack(consumer)

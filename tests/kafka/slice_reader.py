@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from streams.consumer.faust_app import create_app, topic_of_bytes
-from streams.consumer.slices import acknowledge, take_group
+from streams.consumer.groups import acknowledge, take_group
 from streams.settings import Settings, read_settings
 from streams.topics.topics import topic_names
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from agents.observers.outcome_counts import OutcomeCounts
-from state.users.learn import OUTCOMES
+from state.users.admission import OUTCOMES
 
 
 def test_every_outcome_is_counted_from_zero() -> None:

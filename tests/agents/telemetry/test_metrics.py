@@ -19,7 +19,7 @@ from state.catalog.item_catalog import ItemCatalog
 from state.lists.exclusion_counts import REASONS
 from state.lists.popularity import TrainedPopularity
 from state.storage.disk_metrics import DiskMetrics
-from state.users.learn import OUTCOMES
+from state.users.admission import OUTCOMES
 from streams.consumer.slices import StableEnd
 from streams.messages.odd_hints import HINTS
 from streams.settings import Settings

@@ -15,7 +15,7 @@ from jobs.user_requests.trace_document import (
     TracedState,
 )
 from state.lists.publish_policy import Reason
-from state.users import learn
+from state.users import admission
 
 PLAY = TracedEvent(
     offset=17,
@@ -198,7 +198,7 @@ def test_every_outcome_has_its_words() -> None:
         trace_events.MISSING,
         trace_events.UNKNOWN,
     }
-    assert {*learn.OUTCOMES, *of_trace} == OUTCOMES.keys()
+    assert {*admission.OUTCOMES, *of_trace} == OUTCOMES.keys()
 
 
 def test_every_reason_of_a_list_has_its_words() -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.decay import HalfLives
+from state.users.admission import OUTCOMES
 from state.users.event_columns import COPY, Action
-from state.users.learn import OUTCOMES, half_lives_of, learn
+from state.users.learn import half_lives_of, learn
 from state.users.record import DaySignals, HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, new_users, pack
 from streams.settings import Settings, override

@@ -12,7 +12,8 @@ from faust.types.tuples import TP
 from mode import Service
 
 from streams.consumer.faust_app import create_app
-from streams.consumer.slices import LeanRecords, Slice, SliceConsumer, acknowledge, take_group
+from streams.consumer.groups import acknowledge, take_group
+from streams.consumer.slices import LeanRecords, Slice, SliceConsumer
 from streams.fetch.unreadable_batch import UnreadableBatch
 from tests.support.settings import settings_with
 from tests.support.wait import wait_idle
