@@ -20,7 +20,8 @@ from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
 from model.equations import Equations
 from model.fixed_items import FixedItems
 from model.kernel import kernel
-from model.lanes import LANES, subtract
+from model.lanes import subtract
+from model.vectors import LANES
 
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 _LEAST = np.float32(1e-12)  # confidence in place of none, whose root is divided by: it changes no share by 1e-9 of it

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from agents.background.group_size import GroupSize
 from agents.plays.pipeline import CommitPipeline
 from state.users.partition import PartitionState
-from state.users.record import is_forgotten
+from state.users.record_bytes import is_forgotten
 from state.users.store import UserStore
 from streams.settings import Settings
 

@@ -13,7 +13,7 @@ from state.generations.serving import Serving
 from state.keys import LISTS_KEY
 from state.users.lists_topic import ListsTopic
 from state.users.partition import PartitionState
-from state.users.record import listed_at_ms_of
+from state.users.record_bytes import listed_at_ms_of
 from streams.messages.pulse import Republished
 from streams.readers.log_reader import LogReadError
 

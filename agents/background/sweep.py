@@ -13,7 +13,7 @@ from agents.plays.pipeline import CommitPipeline
 from state.generations.serving import Serving
 from state.lists.publish_policy import RENEWED_AT
 from state.users.partition import PartitionState
-from state.users.record import generation_key_of, listed_at_ms_of
+from state.users.record_bytes import generation_key_of, listed_at_ms_of
 from state.users.store import UserStore
 from streams.settings import Settings
 from streams.topics.topics import topic_names

@@ -13,7 +13,7 @@ from agents.plays.private_sessions import PrivateSessions
 from state.lists.build import ListBuilder
 from state.lists.popularity import Popularity
 from state.lists.ranker import Ranker
-from state.users.record import is_forgotten
+from state.users.record_bytes import is_forgotten
 from streams.consumer.slices import Slice
 from streams.settings import Settings
 

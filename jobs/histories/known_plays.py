@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from state.keys import item_key, play_id_key
-from state.users.record import UserRecord, applied_offset_of, is_forgotten
+from state.users.record import UserRecord
+from state.users.record_bytes import applied_offset_of, is_forgotten
 from streams.files.formats.ids import play_id_of
 from streams.partitioning import partition_of
 from streams.readers.lag import lag_of

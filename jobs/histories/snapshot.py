@@ -21,8 +21,9 @@ from aiokafka.structs import ConsumerRecord
 
 from jobs.progress import JobProgress, ProgressCallback
 from state.keys import ITEM_NAME_PREFIX, is_item_name, is_user
-from state.users.record import APPLIED_OFFSET, NOTHING_APPLIED, applied_offset_of, is_forgotten
+from state.users.record import NOTHING_APPLIED
 from state.users.record_batch import unpack
+from state.users.record_bytes import APPLIED_OFFSET, applied_offset_of, is_forgotten
 from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names

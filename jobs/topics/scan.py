@@ -7,7 +7,8 @@ from aiokafka.structs import ConsumerRecord
 from jobs.progress import JobProgress, ProgressCallback
 from state.keys import EPOCH_KEY, is_user
 from state.users.plays_epoch import PlaysEpoch, read_epoch
-from state.users.record import NOTHING_APPLIED, applied_offset_of
+from state.users.record import NOTHING_APPLIED
+from state.users.record_bytes import applied_offset_of
 from streams.positions import epoch_of, offset_of
 from streams.readers.log_reader import partitions_of, read_span, reader, spans_of
 from streams.settings import Settings

@@ -6,7 +6,7 @@ import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from state.keys import TOPIC_KEYS, is_item_name
-from state.users.record import applied_offset_of
+from state.users.record_bytes import applied_offset_of
 from streams.outbox import Item
 from streams.positions import epoch_of, offset_of, position_of
 

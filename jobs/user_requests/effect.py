@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from aiokafka.structs import ConsumerRecord
 
 from state.keys import item_key
-from state.users.record import UserRecord, applied_offset_of, is_forgotten
+from state.users.record import UserRecord
+from state.users.record_bytes import applied_offset_of, is_forgotten
 from streams.messages.events import Forget, Hide, Pause, Resume, Unhide
 from streams.topics.topics import TopicNames
 

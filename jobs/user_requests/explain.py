@@ -7,7 +7,7 @@ from state.generations.generation import Generation
 from state.generations.open_store import generation_store
 from state.keys import generation_key
 from state.lists.explain_score import Explanation, ExplanationError, explanation
-from state.users.record import applied_offset_of, generation_key_of, is_forgotten, plays_of
+from state.users.record_bytes import applied_offset_of, generation_key_of, is_forgotten, plays_of
 from streams.partitioning import fullest, partition_of
 from streams.readers.latest_record import records_under
 from streams.settings import Settings

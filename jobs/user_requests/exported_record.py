@@ -9,7 +9,8 @@ from model.decay import decayed
 from model.objective import Objective
 from state.generations.open_store import generation_store
 from state.keys import ITEM_NAME_PREFIX, MARK, generation_key, is_item_name, item_key
-from state.users.record import UserRecord, applied_offset_of, is_forgotten
+from state.users.record import UserRecord
+from state.users.record_bytes import applied_offset_of, is_forgotten
 from streams.messages.export_document import (
     ExportedDay,
     ExportedEntry,

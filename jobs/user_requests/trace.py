@@ -14,7 +14,8 @@ from jobs.user_requests.record_generation import manifest_of
 from jobs.user_requests.trace_document import PartitionTrace, Trace, TracedEvents, TracedList, TracedRecord
 from jobs.user_requests.trace_events import Known, Outcomes, Recompute, trace_events
 from jobs.user_requests.trace_states import traced_states
-from state.users.record import UserRecord, applied_offset_of, is_forgotten
+from state.users.record import UserRecord
+from state.users.record_bytes import applied_offset_of, is_forgotten
 from streams.messages.records import Recommendations, RejectedPlay
 from streams.partitioning import partition_of
 from streams.positions import epoch_of, offset_of

@@ -24,17 +24,15 @@ from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
 from state.users.lists_topic import ListsTopic, read_lists_topic
 from state.users.plays_epoch import PlaysEpoch, read_epoch
-from state.users.record import (
+from state.users.record import NOTHING_APPLIED, RecordFormatError, upgraded
+from state.users.record_bytes import (
     APPLIED_OFFSET,
     FORGOTTEN_BYTES,
     LISTED_AT,
     LISTED_AT_MS,
-    NOTHING_APPLIED,
-    RecordFormatError,
     applied_offset_of,
     is_forgotten,
     is_owed,
-    upgraded,
 )
 
 PLACE_KEY = b"\x01place"

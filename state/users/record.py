@@ -54,24 +54,6 @@ HEADER = np.dtype(
     ]
 )
 
-APPLIED_OFFSET = slice(8, 16)
-"""Where the applied offset stands in a record's bytes."""
-
-GENERATION_KEY = slice(16, 24)
-"""Where the key of the vector's generation stands in a record's bytes."""
-
-FLAGS = 1
-"""Where the flags stand in a record's bytes."""
-
-PLAYS = slice(24, 28)
-"""Where the number of plays stands in a record's bytes."""
-
-LISTED_AT = slice(32, 36)
-"""Where the time of the list published last stands in a record's bytes; of a marker, when it was made."""
-
-LISTED_AT_MS = slice(40, 48)
-"""Where the worker's clock of the list published last stands in a record's bytes."""
-
 NOTHING_APPLIED = -1
 
 WORDS_OF = {"n_history": 5, "n_play_ids": 2, "n_hidden": 2, "n_shown": 4, "n_listed": 1, "n_days": 1, "factors": 1}
@@ -94,18 +76,11 @@ _PLAIN_FIELDS = (
 """Fields that stand in the header under their own names."""
 
 _PARTS = "history", "play_ids", "hidden", "shown", "listed", "days"
-_CURRENT = bytes([FORMAT])
-_OF_SAME_LAYOUT = b"\x02", b"\x03"
+CURRENT = bytes([FORMAT])
+OF_SAME_LAYOUT = b"\x02", b"\x03"
 """Formats whose records differ from the present format in their first byte alone."""
-_WITH_OWED = *_OF_SAME_LAYOUT, _CURRENT
-"""Formats with the flag `OWED`."""
 
 _FORMAT_1_BYTES, _FORMAT_1_FINGERPRINT = 48, slice(24, 32)
-
-FORGOTTEN_BYTES = HEADER.itemsize
-"""Length of the record of a forgotten user: a marker without history, ids and vector.
-
-Its applied offset outranks the records of a late worker. Its `listed_at_s` is the time when it was made."""
 
 
 class RecordFormatError(ValueError):
@@ -248,12 +223,12 @@ def upgraded(value: bytes) -> bytes:
     An entry of an older format is the decayed sum of an item's signals as of the last one. It is read as one signal of
     that weight: under the half-lives that it was summed with, that is exact.
     """
-    if value[:1] in _OF_SAME_LAYOUT:
-        return _CURRENT + value[1:]
+    if value[:1] in OF_SAME_LAYOUT:
+        return CURRENT + value[1:]
     if value[:1] != b"\x01" or len(value) < _FORMAT_1_BYTES:
         return value
     header = value[1 : _FORMAT_1_FINGERPRINT.start] + value[_FORMAT_1_FINGERPRINT.stop : _FORMAT_1_BYTES]
-    return (_CURRENT + header).ljust(HEADER.itemsize, b"\x00") + value[_FORMAT_1_BYTES:]
+    return (CURRENT + header).ljust(HEADER.itemsize, b"\x00") + value[_FORMAT_1_BYTES:]
 
 
 def check_format(value: bytes) -> None:
@@ -273,34 +248,3 @@ def check_format(value: bytes) -> None:
     if len(value) != HEADER.itemsize + body:
         message = f"A user record is cut short: {len(value)} bytes where its header tells {HEADER.itemsize + body}."
         raise RecordFormatError(message)
-
-
-def applied_offset_of(value: bytes) -> int:
-    """Return the applied offset of a record without reading the rest."""
-    return int.from_bytes(value[APPLIED_OFFSET], "little", signed=True)
-
-
-def is_forgotten(value: bytes) -> bool:
-    """Return whether a record is the marker of a forgotten user."""
-    value = upgraded(value)
-    return len(value) == FORGOTTEN_BYTES and not any(value[PLAYS]) and not value[FLAGS]
-
-
-def is_owed(value: bytes) -> bool:
-    """Return whether the user's list has changed and is not published yet."""
-    return value[:1] in _WITH_OWED and bool(value[FLAGS] & OWED)
-
-
-def plays_of(value: bytes) -> int:
-    """Return the number of plays of a record without reading the rest."""
-    return int.from_bytes(upgraded(value)[PLAYS], "little")
-
-
-def generation_key_of(value: bytes) -> int:
-    """Return the key of the generation that a record's vector belongs to without reading the rest."""
-    return int.from_bytes(value[GENERATION_KEY], "little")
-
-
-def listed_at_ms_of(value: bytes) -> int:
-    """Return when the list published last was made, in milliseconds since 1970, without reading the rest."""
-    return int.from_bytes(upgraded(value)[LISTED_AT_MS], "little", signed=True)

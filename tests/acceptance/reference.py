@@ -7,8 +7,9 @@ import msgspec
 
 from agents.plays.decode import read_group
 from state.users.learn import half_lives_of, learn
-from state.users.record import UserRecord, applied_offset_of
+from state.users.record import UserRecord
 from state.users.record_batch import new_users, pack
+from state.users.record_bytes import applied_offset_of
 from streams.consumer.slices import Record, Slice
 from streams.messages.records import Recommendations
 from streams.readers.log_reader import read_topic

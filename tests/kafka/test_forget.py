@@ -15,7 +15,8 @@ from jobs.user_requests.send import RequestTimeoutError, send_and_wait
 from jobs.user_requests.verify_erasure import Remnant, find_remnants
 from state.gateway_view.keys import LIST
 from state.gateway_view.view import View
-from state.users.record import UserRecord, is_forgotten
+from state.users.record import UserRecord
+from state.users.record_bytes import is_forgotten
 from streams.messages.events import Forget, Pause
 from streams.messages.receipt import Receipt
 from streams.outbox import Outbox

@@ -16,7 +16,7 @@ from jobs.doctor.doctor import Doctor
 from jobs.user_requests.send import send_and_wait
 from state.keys import LISTS_KEY
 from state.users.lists_topic import ListsTopic, read_lists_topic
-from state.users.record import plays_of
+from state.users.record_bytes import plays_of
 from streams.messages.events import Forget, Hide
 from streams.outbox import Outbox
 from streams.readers.log_reader import read_topic

@@ -7,7 +7,7 @@ import numpy as np
 
 from cli.processes import WorkerProcess
 from state.keys import generation_key
-from state.users.record import generation_key_of
+from state.users.record_bytes import generation_key_of
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names

@@ -4,7 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from model.lanes import LANES, subtract
+from model.lanes import subtract
+from model.vectors import LANES
 
 
 @njit

@@ -13,7 +13,8 @@ from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
 from state.users.partition import PartitionState
-from state.users.record import UserRecord, generation_key_of
+from state.users.record import UserRecord
+from state.users.record_bytes import generation_key_of
 from state.users.store import UserStore
 from streams.outbox import Item
 from streams.settings import override

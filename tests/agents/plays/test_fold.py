@@ -16,7 +16,8 @@ from state.generations.generation import Generation
 from state.keys import is_item_name, item_key, item_name_key
 from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
-from state.users.record import UserRecord, applied_offset_of
+from state.users.record import UserRecord
+from state.users.record_bytes import applied_offset_of
 from streams.settings import override
 from tests.support.deliveries import (
     FIRST_S,

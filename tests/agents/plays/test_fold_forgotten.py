@@ -11,7 +11,8 @@ from agents.plays.decode import read_group
 from state.generations.generation import Generation
 from state.keys import is_item_name, item_key
 from state.users.partition import PartitionState
-from state.users.record import UserRecord, is_forgotten
+from state.users.record import UserRecord
+from state.users.record_bytes import is_forgotten
 from streams.settings import Settings
 from tests.support.deliveries import NOW_MS, fold_slices, lists_of, make_durable, played, refold, slice_of
 from tests.support.generations import make_generation

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from jobs.histories.snapshot import GROUP_USERS, USERS_SCHEMA, PartitionHistory, tables_of
 from state.keys import item_key, item_name_key
-from state.users.record import HistoryEntry, UserRecord, applied_offset_of
+from state.users.record import HistoryEntry, UserRecord
+from state.users.record_bytes import applied_offset_of
 
 
 class Written(NamedTuple):

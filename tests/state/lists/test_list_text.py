@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from model.arrays import Floats, Rows
 from state.json_strings import JsonStrings, json_strings
-from state.lists.list_text import KINDS, ListHeads, ListReasons, write_lists
+from state.lists.build import KINDS
+from state.lists.list_text import ListHeads, ListReasons, write_lists
 from state.lists.publish_policy import REASONS
 from streams.positions import epoch_of, offset_of, position_of
 

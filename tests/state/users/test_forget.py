@@ -10,8 +10,9 @@ from model.ragged import RaggedMarks
 from state.users.event_columns import Action
 from state.users.forget import forget
 from state.users.learn import half_lives_of, learn
-from state.users.record import FORGOTTEN_BYTES, NOTHING_APPLIED, UserRecord, is_forgotten
+from state.users.record import NOTHING_APPLIED, UserRecord
 from state.users.record_batch import UserRecords, new_users, pack
+from state.users.record_bytes import FORGOTTEN_BYTES, is_forgotten
 from tests.support.generations import Played, columns_of, plain
 from tests.support.settings import settings_with
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from state.keys import item_name_key
 from state.users.partition import PartitionState, Place
-from state.users.record import RecordFormatError, UserRecord, applied_offset_of
+from state.users.record import RecordFormatError, UserRecord
+from state.users.record_bytes import applied_offset_of
 
 
 @dataclass

@@ -6,7 +6,8 @@ from pathlib import Path
 from state.keys import EPOCH_KEY, is_item_name, is_user, item_name_key
 from state.users.partition import PartitionState, Place
 from state.users.plays_epoch import PlaysEpoch, read_epoch
-from state.users.record import UserRecord, applied_offset_of
+from state.users.record import UserRecord
+from state.users.record_bytes import applied_offset_of
 from streams.positions import position_of
 
 

@@ -13,15 +13,11 @@ from state.users.record import (
     RecordFormatError,
     ShownItem,
     UserRecord,
-    applied_offset_of,
     check_format,
-    generation_key_of,
-    is_forgotten,
-    is_owed,
-    listed_at_ms_of,
     upgraded,
 )
 from state.users.record_batch import pack, unpack
+from state.users.record_bytes import applied_offset_of, generation_key_of, is_forgotten, is_owed, listed_at_ms_of
 from tests.support.generations import plain
 
 U16, U32, U64 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
