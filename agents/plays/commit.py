@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from aiokafka import TopicPartition
 
 from agents.plays.changes import Changes
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.record import NOTHING_APPLIED
 from state.users.topic_rules import changelog_too_short
 from streams.outbox import Item, Outbox, OutboxError, Pending, UnacknowledgedError

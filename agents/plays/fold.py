@@ -115,7 +115,7 @@ def _without(changes: dict[int, Changes], users: Users, left_out: Flags) -> dict
 def _with_names_and_rejects(changes: dict[int, Changes], group: Group, context: GroupContext) -> dict[int, Changes]:
     """Add the rejected records, and the names of items that a partition's changelog does not name yet."""
     for partition, ids in group.item_ids.items():
-        names = [(item_name_key(key), ids[key].encode()) for key in context.states[partition].unnamed(ids)]
+        names = [(item_name_key(key), ids[key].encode()) for key in context.states[partition].names.lacking(ids)]
         folded = changes[partition]
         changes[partition] = folded._replace(changelog=names + folded.changelog, rejects=group.rejects[partition])
     return changes

@@ -18,7 +18,8 @@ from state.generations.manifest import Manifest
 from state.keys import item_key
 from state.lists.popularity import LivePopularity
 from state.lists.ranker import Ranker
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from streams.consumer.slices import Slice
 from streams.messages.events import Event, Hide, Pause, Play, Shown
 from streams.settings import Settings, override

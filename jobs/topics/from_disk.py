@@ -11,8 +11,9 @@ from jobs.topics.errors import MoveError
 from jobs.topics.group import await_no_members, commit_offsets
 from state.keys import EPOCH_KEY, LISTS_KEY
 from state.storage.files import remove_folder
-from state.users.partition import CHANGELOG_KEY, PartitionState
+from state.users.partition import PartitionState
 from state.users.partition_on_disk import read_on_disk
+from state.users.stored_keys import CHANGELOG_KEY
 from streams.outbox import Item, Outbox
 from streams.positions import epoch_of, offset_of
 from streams.process.format_text import pluralize
@@ -228,7 +229,7 @@ async def _write(outbox: Outbox, topic: str, partition: int, folder: Path) -> Wr
 def _batches(state: PartitionState) -> Iterator[list[Item]]:
     """Yield the names of items, then the users, then the topics."""
     batch: list[Item] = []
-    for key, value in state.names():
+    for key, value in state.names:
         batch.append((key, value))
         if len(batch) == RECORDS_AT_ONCE:
             yield batch

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from jobs.user_requests.trace_document import TracedState
 from state.errors import StateError
-from state.users.partition import OUTRANKED_PREFIX
 from state.users.partition_on_disk import read_on_disk
 from state.users.record import UserRecord
+from state.users.stored_keys import OUTRANKED_PREFIX
 from streams.positions import epoch_of, offset_of
 from streams.settings import Settings
 from streams.topics.topics import USERS_TABLE

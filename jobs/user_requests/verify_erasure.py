@@ -11,9 +11,9 @@ from aiokafka.structs import ConsumerRecord
 from jobs.histories.snapshot import USERS
 from state.errors import StateError
 from state.gateway_view.lists_on_disk import lists_on_disk
-from state.users.partition import OUTRANKED_PREFIX, OWED_PREFIX
 from state.users.partition_on_disk import read_on_disk
 from state.users.record_bytes import is_forgotten
+from state.users.stored_keys import OUTRANKED_PREFIX, OWED_PREFIX
 from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.events import Forget, UnreadablePlay, read_event
 from streams.partitioning import partition_of

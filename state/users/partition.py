@@ -4,29 +4,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple, Protocol
 
 import numpy as np
 import rocksdict
-from numpy.typing import NDArray
 
 from state.keys import (
     EPOCH_KEY,
-    ITEM_NAME_PREFIX,
     LISTS_KEY,
     TOPIC_KEYS,
     is_item_name,
     is_user,
-    item_name_key,
     key_of_item_name,
 )
 from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
+from state.users.changelog import ChangelogRecord, Place, applied_offsets_of, place_of
+from state.users.item_names import ItemNames
 from state.users.lists_topic import ListsTopic, read_lists_topic
 from state.users.plays_epoch import PlaysEpoch, read_epoch
-from state.users.record import NOTHING_APPLIED, RecordFormatError, upgraded
+from state.users.record import upgraded
 from state.users.record_bytes import (
-    APPLIED_OFFSET,
     FORGOTTEN_BYTES,
     LISTED_AT,
     LISTED_AT_MS,
@@ -34,42 +31,18 @@ from state.users.record_bytes import (
     is_forgotten,
     is_owed,
 )
+from state.users.stored_keys import (
+    CHANGELOG_KEY,
+    FIRST_USER_KEY,
+    FORGOTTEN_PREFIX,
+    OUTRANKED_PREFIX,
+    OWED_PREFIX,
+    PLACE_KEY,
+    SWEPT_KEY,
+)
 
-PLACE_KEY = b"\x01place"
-SWEPT_KEY = b"\x01swept"
-CHANGELOG_KEY = b"\x01changelog"
-OUTRANKED_PREFIX = b"\x02"
-FORGOTTEN_PREFIX = b"\x03"
-OWED_PREFIX = b"\x04"
-FIRST_USER_KEY = b"\x05"
-"""Keys below this one are the store's own or item names; user ids are printable and stand above."""
-
-_PLACE = Struct("<qq")
 _SECONDS = Struct("<I")
 _MILLISECONDS = Struct("<q")
-_OFFSET_BYTES = 8
-
-
-class ChangelogRecord(Protocol):
-    """A record of the users changelog."""
-
-    offset: int
-    key: bytes
-    value: bytes | None
-
-
-class Place(NamedTuple):
-    """The position of a partition's state in the changelog."""
-
-    changelog_offset: int = -1
-    """Offset of the last changelog record that the state contains; -1: none."""
-    applied_offset_max: int = NOTHING_APPLIED
-    """Highest applied offset of any user: a position (`streams/positions.py`)."""
-
-
-def place_of(stored: bytes | None) -> Place:
-    """Decode a stored place."""
-    return Place(*_PLACE.unpack(stored)) if stored else Place()
 
 
 class PartitionState:
@@ -103,8 +76,7 @@ class PartitionState:
         self.has_owed = any(True for _ in self._marked(OWED_PREFIX))
         self._swept = int.from_bytes(self._db.get(SWEPT_KEY) or b"", "little")
         self._sweeping = 0
-        self._named = set[int]()
-        self._named_max = named_max
+        self.names = ItemNames(self._db, named_max)
 
     def close(self) -> None:
         """Flush the memory to the disk and close; a closed state cannot be used."""
@@ -126,7 +98,7 @@ class PartitionState:
         for key, value in writes:
             self._put(batch, key, value)
             if is_item_name(key):
-                self._remember_name(key_of_item_name(key))
+                self.names.remember(key_of_item_name(key))
             elif key in TOPIC_KEYS:
                 self._take_topic(key, value)
         self._write(batch, place)
@@ -152,7 +124,7 @@ class PartitionState:
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
         users = [record for record in records if record.value is not None and is_user(record.key)]
-        applied = _applied_offsets(users)
+        applied = applied_offsets_of(users)
         highest = np.maximum.accumulate(np.append(self.place.applied_offset_max, applied))
         # A record above all earlier ones is also above its user's earlier record: workers write in that order.
         later = applied > highest[:-1]
@@ -218,22 +190,6 @@ class PartitionState:
             newest[key] = best
         return outranked
 
-    def unnamed(self, item_keys: Iterable[int]) -> list[int]:
-        """Return the items whose name this partition does not contain yet."""
-        doubtful = [key for key in item_keys if key not in self._named]
-        unknown = []
-        for key, stored in zip(doubtful, self.read([*map(item_name_key, doubtful)]) if doubtful else [], strict=True):
-            if stored is None:
-                unknown.append(key)
-            else:
-                self._remember_name(key)
-        return unknown
-
-    def _remember_name(self, key: int) -> None:
-        if len(self._named) >= self._named_max:
-            self._named.clear()
-        self._named.add(key)
-
     def outranked(self, n: int) -> list[bytes]:
         """Return at most `n` users whose winning record has to be written to the changelog again."""
         return [user for (user, _), _ in zip(self._marked(OUTRANKED_PREFIX), range(n), strict=False)]
@@ -254,14 +210,6 @@ class PartitionState:
         """Return at most `n` users with keys greater than `after`, in the order of their keys."""
         start = max(after + b"\x00", FIRST_USER_KEY)
         return [item for item, _ in zip(self._db.items(from_key=start), range(n), strict=False)]
-
-    def names(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the names of items, each with its changelog key."""
-        for key, value in self._db.items(from_key=ITEM_NAME_PREFIX):
-            if is_user(key):
-                return
-            if is_item_name(key):
-                yield key, value
 
     @property
     def n_keys_about(self) -> int:
@@ -308,7 +256,7 @@ class PartitionState:
             yield key.removeprefix(prefix), mark
 
     def _write(self, batch: rocksdict.WriteBatch, place: Place) -> None:
-        batch.put(PLACE_KEY, _PLACE.pack(*place))
+        batch.put(PLACE_KEY, place.encode())
         self._db.write(batch, self._unlogged)
         self.place = place
         self.has_outranked = self.has_outranked and bool(self.outranked(1))
@@ -333,22 +281,3 @@ class PartitionState:
             batch.delete(OWED_PREFIX + key)
         if self.has_outranked:  # this record follows the stale one in the changelog
             batch.delete(OUTRANKED_PREFIX + key)
-
-
-def _applied_offsets(users: Sequence[ChangelogRecord]) -> NDArray[np.int64]:
-    """Return the applied offsets of users' records.
-
-    Raises:
-        RecordFormatError: A record is too short to have one.
-    """
-    parts = [(record.value or b"")[APPLIED_OFFSET] for record in users]
-    joined = b"".join(parts)
-    if len(joined) != len(users) * _OFFSET_BYTES:
-        short = next(record for record, part in zip(users, parts, strict=True) if len(part) < _OFFSET_BYTES)
-        message = (
-            f"the record at offset {short.offset:,} has {len(short.value or b'')} bytes, fewer than a listener's: "
-            "another program wrote to the topic. Delete the topic and make it again, and run "
-            "`playfold state rebase --from-disk` on the machine with the state"
-        )
-        raise RecordFormatError(message)
-    return np.frombuffer(joined, "<i8")

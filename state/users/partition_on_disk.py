@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from state.storage.rocksdb_read import values_on_disk
-from state.users.partition import PLACE_KEY, Place, place_of
+from state.users.changelog import Place, place_of
+from state.users.stored_keys import PLACE_KEY
 
 
 class OnDisk(NamedTuple):

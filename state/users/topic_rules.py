@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from state.errors import StateError
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch
 from streams.positions import epoch_of, offset_of
 

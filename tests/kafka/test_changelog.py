@@ -15,7 +15,8 @@ from agents.plays.pipeline import CommitPipeline, GroupTiming
 from agents.plays.play_flow import PlayFlow
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.store import UserStore
 from streams.outbox import Item, Outbox

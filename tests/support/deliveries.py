@@ -15,7 +15,8 @@ from state.generations.generation import Generation
 from state.lists.build import ListBuilder
 from state.lists.popularity import Popularity, TrainedPopularity
 from state.lists.ranker import Ranker
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from streams.consumer.slices import Slice
 from streams.messages.records import Recommendations
 from streams.settings import Settings

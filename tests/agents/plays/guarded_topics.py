@@ -9,7 +9,8 @@ from aiokafka import TopicPartition
 
 from agents.plays.lost_plays import LostPlays
 from agents.plays.topic_guard import TopicGuard
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.store import UserStore
 from streams.consumer.slices import Slice
 from streams.outbox import Item

@@ -9,7 +9,8 @@ from aiokafka.errors import KafkaError
 
 from agents.plays.changes import Changes
 from agents.plays.commit import Committer
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.topic_rules import TopicChangedError
 from streams.outbox import OutboxError

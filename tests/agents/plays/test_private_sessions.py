@@ -118,7 +118,7 @@ def test_nothing_is_written_of_a_private_play(scene: Scene) -> None:
     assert before == scene.record("ann")
     assert scene.record("eve") is None
     assert {"ann", "eve"} == set(private_lists(changes))
-    assert [item_key("i7"), item_key("i8")] == scene.states[0].unnamed([item_key("i7"), item_key("i8")])
+    assert [item_key("i7"), item_key("i8")] == scene.states[0].names.lacking([item_key("i7"), item_key("i8")])
 
 
 def test_later_plays_know_nothing_of_the_session(scene: Scene, tmp_path: Path) -> None:

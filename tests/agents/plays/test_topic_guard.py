@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from state.keys import EPOCH_KEY
-from state.users.partition import Place
+from state.users.changelog import Place
 from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.topic_rules import TopicChangedError
 from streams.messages.generations import StateTopics, state_topics_key

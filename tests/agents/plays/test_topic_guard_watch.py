@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.plays.lost_plays import LostPlays
-from state.users.partition import Place
+from state.users.changelog import Place
 from state.users.topic_rules import TopicChangedError
 from streams.connection.credentials import CredentialsError
 from streams.readers import topic_identities

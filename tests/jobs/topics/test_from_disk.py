@@ -14,8 +14,9 @@ from jobs.topics.from_disk import (
     uncertain_offset,
 )
 from state.keys import EPOCH_KEY, LISTS_KEY, item_name_key
+from state.users.changelog import Place
 from state.users.lists_topic import ListsTopic
-from state.users.partition import PartitionState, Place
+from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch
 from streams.outbox import Item
 from streams.positions import position_of

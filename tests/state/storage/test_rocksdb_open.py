@@ -9,7 +9,8 @@ from state.gateway_view.keys import RELATED
 from state.gateway_view.view import View
 from state.storage.rocksdb_open import open_rocksdb
 from state.storage.rocksdb_options import rocks_options
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 
 
 def look_at(folder: Path) -> None:

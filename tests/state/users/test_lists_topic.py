@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from state.keys import EPOCH_KEY, LISTS_KEY, is_item_name, is_user
+from state.users.changelog import Place
 from state.users.lists_topic import ListsTopic, read_lists_topic
-from state.users.partition import PartitionState, Place
+from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch
 from tests.support.deliveries import Delivered
 
@@ -56,7 +57,7 @@ def test_a_state_remembers_the_topic(tmp_path: Path) -> None:
 
     assert ListsTopic("b") == state.lists_topic
     assert PlaysEpoch(2, "p") == state.epoch
-    assert [] == list(state.names())
+    assert [] == list(state.names)
     assert [] == state.users(b"", 10)
     state.close()
     state = PartitionState(tmp_path / "0")

@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from state.keys import item_name_key
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.record import RecordFormatError, UserRecord
 from state.users.record_bytes import applied_offset_of
 
@@ -284,14 +285,14 @@ def test_pages_show_users_and_nothing_else(state: PartitionState) -> None:
 def test_a_name_is_wanted_once(tmp_path: Path) -> None:
     """Only items whose name is not stored are named, before and after a restart."""
     state = PartitionState(tmp_path / "0")
-    assert [5, 6] == state.unnamed([5, 6])
-    assert [5, 6] == state.unnamed([5, 6])  # asking is not writing
+    assert [5, 6] == state.names.lacking([5, 6])
+    assert [5, 6] == state.names.lacking([5, 6])  # asking is not writing
 
     state.commit([(item_name_key(5), b"i5")], Place(0, -1))
-    assert [6] == state.unnamed([5, 6])
+    assert [6] == state.names.lacking([5, 6])
 
     state = reopen(state, tmp_path)
-    assert [6] == state.unnamed([5, 6])
+    assert [6] == state.names.lacking([5, 6])
     state.close()
 
 
@@ -301,6 +302,6 @@ def test_the_memory_of_names_is_bounded(tmp_path: Path) -> None:
     state.commit([(item_name_key(key), b"i") for key in range(10)], Place(9, -1))
 
     for _ in range(3):
-        assert [10, 11] == state.unnamed(range(12))
-        assert len(state._named) <= 3  # noqa: SLF001  the bound is what is tested
+        assert [10, 11] == state.names.lacking(range(12))
+        assert len(state.names._cached) <= 3  # noqa: SLF001  the bound is what is tested
     state.close()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateError
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.partition_on_disk import OnDisk, read_on_disk
 
 

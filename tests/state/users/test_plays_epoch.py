@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from state.keys import EPOCH_KEY, is_item_name, is_user, item_name_key
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.record import UserRecord
 from state.users.record_bytes import applied_offset_of
@@ -49,7 +50,7 @@ def test_the_epoch_is_on_the_disk(tmp_path: Path) -> None:
     assert PlaysEpoch(2, "id") == again.epoch
     assert "changelog-id" == again.changelog_id
     assert [] == again.users(b"", 10)
-    assert [] == list(again.names())
+    assert [] == list(again.names)
     again.close()
 
 

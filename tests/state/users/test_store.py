@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.store import STATE_S_MAX, UserStore, add_user_table
 from streams.consumer.faust_app import create_app
 from tests.support.settings import settings_with

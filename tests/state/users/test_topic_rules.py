@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from state.keys import EPOCH_KEY
-from state.users.partition import PartitionState, Place
+from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.plays_epoch import UNFINISHED, PlaysEpoch
 from state.users.topic_rules import TopicChangedError, check_changelog, check_partitions, check_plays
 from streams.positions import position_of

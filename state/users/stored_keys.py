@@ -1,0 +1,10 @@
+"""The keys of a partition's database that are neither users nor names of items."""
+
+PLACE_KEY = b"\x01place"
+SWEPT_KEY = b"\x01swept"
+CHANGELOG_KEY = b"\x01changelog"
+OUTRANKED_PREFIX = b"\x02"
+FORGOTTEN_PREFIX = b"\x03"
+OWED_PREFIX = b"\x04"
+FIRST_USER_KEY = b"\x05"
+"""Keys below this one are the store's own or item names; user ids are printable and stand above."""
