@@ -26,7 +26,6 @@ app.command("reindex")(reindex_serving)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON per generation.")]
 OneOrAll = Annotated[str | None, typer.Argument(help="The generation; default: all.")]
 OneOrBefore = Annotated[str | None, typer.Argument(help="The generation; default: the one before that in service.")]
-
 OneOrServing = Annotated[str | None, typer.Argument(help="The generation; default: the one in service.")]
 
 

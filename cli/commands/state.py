@@ -12,10 +12,8 @@ from streams.process.format_text import pluralize
 from streams.settings import read_settings
 
 if TYPE_CHECKING:
-    from jobs.topics.rebase import Rebased
-
-if TYPE_CHECKING:
     from jobs.topics.from_disk import FromDisk
+    from jobs.topics.rebase import Rebased
 
 app = typer.Typer(help="Move the workers' state to other topics.", no_args_is_help=True, add_completion=False)
 
