@@ -1,7 +1,6 @@
 """The ids of the topics of a gateway's view: a topic that was deleted and made again is another one."""
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
@@ -12,7 +11,7 @@ from aiokafka.errors import KafkaError
 from state.gateway_view.keys import ITEM, LIST, RELATED
 from state.gateway_view.view import View
 from streams.settings import Settings
-from streams.topics.identity import topic_id_of
+from streams.topics.identity import bytes_of_id, topic_id_of
 from streams.topics.topics import topic_names
 
 WATCH_S = 1.0
@@ -95,4 +94,4 @@ def _as_uuid(printed_id: str) -> str:
     >>> _as_uuid("AAAAAAAAAAAAAAAAAAAAAQ")
     '00000000-0000-0000-0000-000000000001'
     """
-    return str(UUID(bytes=base64.urlsafe_b64decode(printed_id + "==")))
+    return str(UUID(bytes=bytes_of_id(printed_id)))
