@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.pulse import Pulse
 from streams.readers.followed_topic import FollowedTopic
 from streams.readers.latest_pulse import read_pulse
@@ -59,7 +58,7 @@ class PulseWatch(ABC):
         """Return whether a worker may run that seemed to have ended before the start."""
         return bool(self._unheard) and time.monotonic() < self._began_at + LIVE_S
 
-    def start(self, followed: FollowedTopic | FollowedPartitions) -> None:
+    def start(self, followed: FollowedTopic) -> None:
         """Take in pulses from now on."""
         self._following = asyncio.create_task(self._follow(followed), name="pulses")
         self._following.add_done_callback(lambda _: self._came.set())
@@ -75,7 +74,7 @@ class PulseWatch(ABC):
         if self._following is not None and self._following.done() and not self._following.cancelled():
             self._following.result()
 
-    async def _follow(self, followed: FollowedTopic | FollowedPartitions) -> None:
+    async def _follow(self, followed: FollowedTopic) -> None:
         """Take in pulses, for ever; Kafka's errors are retried."""
         while True:
             async for _, records in followed.fetch(POLL_MS):

@@ -7,9 +7,9 @@ from typing import cast
 import msgspec
 import pytest
 
-from streams.fetch.followed_partitions import FollowedPartitions
 from streams.readers import catalog_watch, pulse_watch
 from streams.readers.catalog_watch import CatalogWatch
+from streams.readers.followed_topic import FollowedTopic
 from streams.readers.pulse_watch import LIVE_S
 from tests.support.deliveries import Delivered
 from tests.support.followed import Followed
@@ -94,7 +94,7 @@ async def test_workers_whose_clocks_are_behind_are_awaited() -> None:
     """By their clocks they have ended; each is heard, and then counts like others."""
     watch = watch_of(("a", {}, LIVE_S + 1), ("b", {}, 2 * LIVE_S))
     pulses = delivered("b", {0: 10, 1: 4}), delivered("a", {0: 9, 1: 4}), delivered("a", {0: 10, 1: 4})
-    watch.start(cast(FollowedPartitions, Followed(*pulses)))
+    watch.start(cast(FollowedTopic, Followed(*pulses)))
 
     await watch.wait(60)
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from streams.connection.rights import MissingRightError
-from streams.fetch.followed_partitions import FollowedPartitions
 from streams.messages.pulse import OutcomeSpan
+from streams.readers.followed_topic import FollowedTopic
 from streams.readers.outcome_watch import OutcomeWatch
 from streams.readers.pulse_watch import LIVE_S
 from tests.support.deliveries import Delivered
@@ -23,7 +23,7 @@ def watch_of(*parts: Any, ago_s: float = 0.0) -> OutcomeWatch:
     """Return a watch that has begun, so many seconds after the last pulse by the worker's clock."""
     watch = OutcomeWatch()
     watch.begin({"west": (pulse_of("west"), ago_s)})
-    watch.start(cast(FollowedPartitions, Followed(*parts)))
+    watch.start(cast(FollowedTopic, Followed(*parts)))
     return watch
 
 
