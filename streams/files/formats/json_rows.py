@@ -11,7 +11,7 @@ from ijson.common import JSONError, ObjectBuilder
 
 from streams.files.errors import PlaysFileError
 from streams.files.formats.rows import UNREADABLE, NoPlay
-from streams.files.formats.text_rows import LINE_BYTES_MAX
+from streams.files.formats.text_rows import byte_lines_of
 from streams.files.unpacked import DamagedFileError, reason_of
 
 OBJECT_BYTES_MAX = 4 << 20
@@ -96,12 +96,7 @@ def lines_of_json(stream: io.BufferedReader) -> Iterator[dict[str, Any] | NoPlay
         DamagedFileError: A line is too long.
     """
     decode = msgspec.json.Decoder(dict[str, Any]).decode
-    n_lines = 0
-    while line := stream.readline(LINE_BYTES_MAX):
-        n_lines += 1
-        if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
-            message = f"Line {n_lines:,} has more than {LINE_BYTES_MAX:,} bytes: the file is no JSON lines."
-            raise DamagedFileError(message)
+    for line in byte_lines_of(stream, "JSON lines"):
         if not line.strip():
             continue
         try:

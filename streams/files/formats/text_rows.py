@@ -12,18 +12,27 @@ CSV_FIELD_MAX = 1 << 20
 
 
 def lines_of(stream: io.BufferedReader) -> Iterator[str]:
-    """Yield the lines of a text with their ends; bytes that are no UTF-8 become lone surrogates.
+    """Return the lines of a text with their ends; bytes that are no UTF-8 become lone surrogates.
 
     Raises:
         DamagedFileError: A line is too long for a row.
     """
+    return (line.decode("utf-8", "surrogateescape") for line in byte_lines_of(stream, "text of rows"))
+
+
+def byte_lines_of(stream: io.BufferedReader, noun: str) -> Iterator[bytes]:
+    """Yield the lines of a file with their ends.
+
+    Raises:
+        DamagedFileError: A line is too long. The message says that the file is no `noun`.
+    """
     n_lines = 0
     while line := stream.readline(LINE_BYTES_MAX):
-        if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
-            message = f"Line {n_lines + 1:,} has more than {LINE_BYTES_MAX:,} bytes: the file is no text of rows."
-            raise DamagedFileError(message)
         n_lines += 1
-        yield line.decode("utf-8", "surrogateescape")
+        if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
+            message = f"Line {n_lines:,} has more than {LINE_BYTES_MAX:,} bytes: the file is no {noun}."
+            raise DamagedFileError(message)
+        yield line
 
 
 def csv_rows(stream: io.BufferedReader, delimiter: str = ",") -> Iterator[list[str] | NoPlay]:
