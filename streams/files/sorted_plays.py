@@ -99,11 +99,6 @@ class SortedPlays:
             self._names[item.item_id] = item
 
     @property
-    def was_sorted(self) -> bool:
-        """Return whether no play was earlier than the one before it."""
-        return not self._n_earlier
-
-    @property
     def is_newest_first(self) -> bool:
         """Return whether most plays were earlier than the one before them."""
         return self._n_earlier > self._n_later
