@@ -23,6 +23,3 @@ def fault_of(path: Path, **columns: str) -> str:
     with pytest.raises(PlaysFileError) as caught:
         list(PlaysFile(path, Columns(**columns)).pieces())
     return str(caught.value)
-
-
-ODD_HINTS = ['"ms_played": {}', '"duration_ms": [1]', '"ms_played": 12.5', '"duration_ms": true', '"play_id": {"a": 1}']

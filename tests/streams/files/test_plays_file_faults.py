@@ -12,7 +12,7 @@ import pytest
 from streams.files.errors import PlaysFileError
 from streams.files.plays_file import PlaysFile
 from streams.files.plays_piece import LEFT_OUT, PlaysPiece
-from tests.streams.files.plays_files import AT, ODD_HINTS, fault_of, write_csv
+from tests.streams.files.plays_files import AT, fault_of, write_csv
 
 TIME_RULE = "in RFC 3339 with its zone or in epoch seconds or milliseconds."
 ID_RULE = "which is no id of 1 to 128 printable characters."
@@ -46,9 +46,6 @@ def test_bytes_that_are_no_text_are_told_with_their_row(tmp_path: Path) -> None:
     path.write_bytes(f"user_id,item_id,played_at\nann,x,{AT}\nbob,\xff,{AT}\n".encode("latin-1"))
 
     assert f"Row 2 of {path}: item_id is '\\\\xff', {ID_RULE}" == fault_of(path)
-
-
-ODD_HINTS += ['"play_id": "a\\u0007b"', f'"play_id": "{"x" * 200}"', '"ms_played": "abc"', '"play_id": false']
 
 
 SPOILT = [

@@ -10,7 +10,7 @@ import pytest
 
 from streams.files.plays_file import PlaysFile
 from streams.files.plays_piece import LEFT_OUT
-from tests.streams.files.plays_files import AT, ODD_HINTS, write_csv
+from tests.streams.files.plays_files import AT, write_csv
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
@@ -70,7 +70,10 @@ def test_a_length_that_is_no_number_costs_the_length(tmp_path: Path, written: st
     assert {"ms_played": 1} == plays.odd_hints
 
 
-ODD_HINTS += ['"play_id": "a\\u0007b"', f'"play_id": "{"x" * 200}"', '"ms_played": "abc"', '"play_id": false']
+ODD_HINTS = [
+    '"ms_played": {}', '"duration_ms": [1]', '"ms_played": 12.5', '"duration_ms": true', '"play_id": {"a": 1}',
+    '"play_id": "a\\u0007b"', f'"play_id": "{"x" * 200}"', '"ms_played": "abc"', '"play_id": false',
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("hint", ODD_HINTS)

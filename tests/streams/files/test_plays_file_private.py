@@ -13,9 +13,7 @@ from streams.files.play_columns import RULES
 from streams.files.play_tables import Columns
 from streams.files.plays_file import PlaysFile
 from streams.files.plays_piece import LEFT_OUT
-from tests.streams.files.plays_files import AT, ODD_HINTS, fault_of, write_csv
-
-ODD_HINTS += ['"play_id": "a\\u0007b"', f'"play_id": "{"x" * 200}"', '"ms_played": "abc"', '"play_id": false']
+from tests.streams.files.plays_files import AT, fault_of, write_csv
 
 
 @pytest.mark.parametrize("line", ['{"user_id":["ann"],"private":true}', 'private "user_id":"ann', '{"private":[1]}'])
