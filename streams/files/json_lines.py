@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from streams.files.errors import PlaysFileError
-from streams.files.play_columns import FAULT, LINE
+from streams.files.faults import Fault, with_faults
 from streams.files.play_tables import BLOCK_BYTES, LIST_SEPARATOR, FileColumns, named_errors
 from streams.files.unpacked import open_unpacked
 from streams.files.whole_lines import WholeLines
@@ -28,7 +28,7 @@ def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
     read, n_read = _reader(columns), 0
     with named_errors(path, "read"), open_unpacked(path) as file, WholeLines(file) as text:
         for lines in _blocks_of_lines(io.BufferedReader(text), path):
-            rows, faults = [], dict[int, str]()
+            rows, faults = [], dict[int, Fault]()
             for row, line in enumerate(lines):
                 try:
                     rows.append(read(line))
@@ -38,10 +38,10 @@ def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
                         at = n_read + row + 1
                         message = f"Row {at} of {path} is no {columns.noun} ({reason}): correct the line."
                         raise PlaysFileError(message) from None
-                    faults[row] = reason
+                    faults[row] = Fault(reason, line)
                     rows.append(_marks_of(line, columns))
             n_read += len(lines)
-            yield _table(columns, rows, faults, lines)
+            yield with_faults(_table(columns, rows), faults)
         text.check(n_read)
 
 
@@ -67,14 +67,9 @@ def _marks_of(line: bytes, columns: FileColumns) -> dict[str, Any]:
     return {field: given.get(name) for field, name in names.items()}
 
 
-def _table(columns: FileColumns, rows: list[dict[str, Any]], faults: dict[int, str], lines: list[bytes]) -> pa.Table:
+def _table(columns: FileColumns, rows: list[dict[str, Any]]) -> pa.Table:
     names, flags = msgspec.structs.asdict(columns), columns.flags
-    table = pa.table({name: _as_text([row.get(name) for row in rows], name in flags) for name in names})
-    if not faults:
-        return table
-    table = table.append_column(FAULT, pa.array([faults.get(row) for row in range(len(rows))], pa.string()))
-    texts = [lines[row] if row in faults else None for row in range(len(rows))]
-    return table.append_column(LINE, pa.array(texts, pa.binary()))
+    return pa.table({name: _as_text([row.get(name) for row in rows], name in flags) for name in names})
 
 
 def _as_text(values: list[Any], is_flag: bool) -> pa.Array:  # noqa: FBT001  a column is one of flags or not

@@ -25,12 +25,11 @@ from streams.files.conversions import (
     to_types,
 )
 from streams.files.errors import PlaysFileError
+from streams.files.faults import FAULT, LINE, faults_of
 from streams.files.plays_piece import LEFT_OUT, PlaysPiece
 from streams.files.times import LocalTimes
 from streams.messages.events import WISHES
 
-FAULT, LINE = "fault of the row", "the row as text"
-"""Columns of a table with rows that could not be read: the reason, and the row; missing for the others."""
 OnBadRow = Callable[[int, str, Any], None]
 """Called with the number of a row, counted from 1, the reason and its content; None if it must not be written."""
 
@@ -114,7 +113,7 @@ def check_piece(table: pa.Table, first_row: int, path: Path, checks: Checks) -> 
     if checks.learns_private:
         rules = {field: rule for field, rule in rules.items() if field != PRIVATE}
     flags = read_column(table, PRIVATE, rules.pop(PRIVATE), first_row, path, bad) if PRIVATE in rules else []
-    for row in _faults(table):
+    for row in faults_of(table):
         bad.setdefault(row, FAULT)
     values = {
         field: read_column(table, field, rule, first_row, path, {} if field in HINTS else bad)
@@ -130,18 +129,11 @@ def check_piece(table: pa.Table, first_row: int, path: Path, checks: Checks) -> 
     return PlaysPiece(first_row, *values.values())
 
 
-def _faults(table: pa.Table) -> dict[int, str]:
-    """Return the reasons of the rows that could not be read."""
-    if FAULT not in table.column_names:
-        return {}
-    return {row: reason for row, reason in enumerate(table[FAULT].to_pylist()) if reason is not None}
-
-
 def _first_fault(table: pa.Table, first_row: int, path: Path, odd: _OddRows) -> str:
     """Return the sentence about the first row that does not fit."""
     row, field = min(odd.bad.items())
     if field == FAULT:
-        return f"Row {first_row + row} of {path} is no play ({_faults(table)[row]}): correct the line."
+        return f"Row {first_row + row} of {path} is no play ({faults_of(table)[row].reason}): correct the line."
     shown = None if row in odd.hidden else show_value(table[field][row].as_py())
     return describe_misfit(path, first_row + row, field, RULES[field], shown)
 
@@ -166,14 +158,16 @@ def _leave_out(table: pa.Table, first_row: int, odd: _OddRows, values: dict[str,
 
     The content of a row that may be private is not reported.
     """
-    faults = _faults(table)
+    faults = faults_of(table)
     for row in sorted(odd.private | odd.bad.keys()):
         values["type"][row] = LEFT_OUT
         if row in odd.private:
             checks.on_private(first_row + row)
         elif checks.on_bad is not None:
-            content = None if row in odd.hidden else _content(table, row)
-            checks.on_bad(first_row + row, _reason(odd.bad[row], faults.get(row, "")), content)
+            fault = faults.get(row)
+            content = fault.line if fault else _content(table, row)
+            reason = _reason(odd.bad[row], fault.reason if fault else "")
+            checks.on_bad(first_row + row, reason, None if row in odd.hidden else content)
     times = values["played_at"]
     last = next((time for time in times if time is not None), EARLIEST_MS)
     for row, time in enumerate(times):
@@ -187,9 +181,7 @@ def _reason(field: str, fault: str) -> str:
     return f"rows whose {field} {RULES[field].mismatch}"
 
 
-def _content(table: pa.Table, row: int) -> Any:
-    if LINE in table.column_names and (line := table[LINE][row].as_py()) is not None:
-        return line
+def _content(table: pa.Table, row: int) -> dict[str, object]:
     return {name: _plain(table[name][row].as_py()) for name in table.column_names if name not in {FAULT, LINE}}
 
 

@@ -1,21 +1,17 @@
-"""Readers of CSV and Parquet: each yields tables of bounded size with the names of our fields."""
+"""The columns of a file by field, and the reader of Parquet: it yields tables of bounded size."""
 
 import csv
-import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from streams.files.errors import PlaysFileError
-from streams.files.unpacked import READ_ERRORS, check_regular, open_unpacked, reason_of
-from streams.files.whole_lines import WholeLines
+from streams.files.unpacked import READ_ERRORS, check_regular, reason_of
 from streams.process.format_text import printable
 
 BLOCK_BYTES = 1 << 21
@@ -89,45 +85,6 @@ def named_errors(path: Path, participle: str) -> Iterator[None]:
     except (csv.Error, *READ_ERRORS) as error:
         message = f"{path} cannot be {participle} ({reason_of(error)}): correct the file, or convert it."
         raise PlaysFileError(message) from None
-
-
-def read_csv(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
-    """Read comma-separated values as bytes; the later conversion of the columns can name the row of an error."""
-    with named_errors(path, "opened"), open_unpacked(path) as file:
-        header = file.readline(BLOCK_BYTES).decode()
-        wanted = columns.among(next(csv.reader([header]), []), path)
-    n_read = 0
-    with named_errors(path, "read"), open_unpacked(path) as file, WholeLines(file) as lines:
-        try:
-            for batch in _open_csv(io.BufferedReader(lines), list(wanted.values())):
-                n_read += len(batch)
-                yield pa.Table.from_batches([batch]).rename_columns(list(wanted))
-        except pa.ArrowInvalid as error:
-            bad = _BAD_ROW.search(str(error))
-            if bad is None:
-                message = f"{path} cannot be read after row {n_read} ({reason_of(error)}): correct the file there."
-                raise PlaysFileError(message) from None
-            row, n_expected, n_columns = map(int, bad.groups())
-            # Arrow counts the header too.
-            message = f"Row {row - 1} of {path} has {n_columns} columns instead of {n_expected}: correct the row."
-            raise PlaysFileError(message) from None
-        lines.check(n_read)
-
-
-# Arrow cannot call a handler of bad rows for a row that is no UTF-8, so its message is read instead.
-_BAD_ROW = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
-
-
-def _open_csv(file: io.BufferedReader, columns: list[str]) -> Any:
-    return pyarrow.csv.open_csv(
-        file,
-        # Arrow counts rows only in one thread.
-        read_options=pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=columns, column_types=dict.fromkeys(columns, pa.binary()), check_utf8=False
-        ),
-    )
 
 
 def read_parquet(path: Path, columns: FileColumns) -> Iterator[pa.Table]:

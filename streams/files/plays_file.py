@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streams.files.containers import is_packed
+from streams.files.csv_tables import read_csv
 from streams.files.errors import PlaysFileError
 from streams.files.json_lines import read_json_lines
 from streams.files.play_columns import Checks, OnBadRow, check_piece
-from streams.files.play_tables import Columns, FileColumns, named_errors, read_csv, read_parquet
+from streams.files.play_tables import Columns, FileColumns, named_errors, read_parquet
 from streams.files.plays_piece import PlaysPiece
 from streams.files.times import LocalTimes
 from streams.files.unpacked import BUFFER_BYTES, check_regular, open_unpacked

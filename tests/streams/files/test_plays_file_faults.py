@@ -125,7 +125,7 @@ def test_a_missing_column_names_the_option(tmp_path: Path) -> None:
 def spoil_csv(path: Path) -> str:
     """Write a row with a column too many."""
     path.write_text(f"user_id,item_id,played_at\nann,x,{AT}\nann,x,{AT},more\n")
-    return f"Row 2 of {path} has 4 columns instead of 3: correct the row."
+    return f"Row 2 of {path} is no play (4 columns instead of 3): correct the line."
 
 
 def spoil_json(path: Path) -> str:
