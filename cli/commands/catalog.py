@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands.replay_result import note
+from cli.damage_note import noted_damage
 from cli.option_groups import with_groups
 from cli.progress_bar import watched
 from cli.tables.foreign_text import foreign_text
@@ -147,7 +148,8 @@ def describe_load(loaded: Loaded) -> str:
 @app.command()
 def show(item: Annotated[str, typer.Argument(help="The item's id.")], *, as_json: AsJson = False) -> None:
     """Print the catalog record of an item."""
-    catalog_item = asyncio.run(latest_catalog_item(item, read_settings()))
+    with noted_damage(f"A later record of {item!r}") as damaged:
+        catalog_item = asyncio.run(latest_catalog_item(item, read_settings(), damaged.skip))
     if catalog_item is None:
         message = f"The catalog has no record of {item!r}."
         raise NotInCatalogError(message)

@@ -26,9 +26,11 @@ def popular(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Print the most played items; recent plays count more."""
+    from cli.damage_note import noted_damage
     from streams.readers.latest_popular import latest_popular
 
-    popular_items = asyncio.run(latest_popular(kind, read_settings()))
+    with noted_damage("A later popular list") as damaged:
+        popular_items = asyncio.run(latest_popular(kind, read_settings(), damaged.skip))
     if popular_items is None:
         message = f"There is no popular list of kind {kind!r}: no worker has served a generation with such items yet."
         raise NothingPopularError(message)

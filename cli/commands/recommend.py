@@ -65,13 +65,16 @@ def recommend(
 
 async def _list_of(user: str, settings: Settings) -> Recommendations:
     """Return a listener's list, or the popular one as theirs."""
+    from cli.damage_note import noted_damage
     from streams.readers.latest_list import latest_list
     from streams.readers.latest_popular import as_list_of, latest_popular
 
-    recommendations = await latest_list(user, settings)
+    with noted_damage(f"A later list of {user!r}") as damaged:
+        recommendations = await latest_list(user, settings, damaged.skip)
     if recommendations is not None:
         return recommendations
-    popular = await latest_popular(ALL_KINDS, settings)
+    with noted_damage("A later popular list") as damaged:
+        popular = await latest_popular(ALL_KINDS, settings, damaged.skip)
     if popular is None:
         message = f"There is no list for {user!r} and no popular list: no worker has served a generation yet."
         raise NoListError(message)

@@ -27,11 +27,13 @@ def related(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Print the items nearest to an item under the generation in service."""
+    from cli.damage_note import noted_damage
     from streams.readers.catalog_item import titles_of
     from streams.readers.latest_related import latest_related
 
     settings = read_settings()
-    related_items = asyncio.run(latest_related(item, settings))
+    with noted_damage(f"A later record of {item!r}") as damaged:
+        related_items = asyncio.run(latest_related(item, settings, damaged.skip))
     if related_items is None:
         message = f"No item is related to {item!r}: it had no plays at the last retrain, or there was no retrain yet."
         raise NothingRelatedError(message)

@@ -1,9 +1,10 @@
 """Catalog items: the decoder of their records, the latest record of one item, and the titles of several."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 
 import msgspec
 
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.records import CatalogItem
 from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.latest_record import latest_value
@@ -29,14 +30,18 @@ def read_catalog_item(key: bytes | None, value: bytes) -> CatalogItem:
     return item
 
 
-async def latest_catalog_item(item_id: str, settings: Settings) -> CatalogItem | None:
+async def latest_catalog_item(
+    item_id: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> CatalogItem | None:
     """Return the latest catalog record of an item; None if there is none, or a tombstone.
+
+    `skip` is called with a batch that does not decode, which is skipped. Without it the read fails at such a batch.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
         UnreadableRecord: The record of the item does not decode.
     """
-    latest = await latest_value(topic_names(settings).catalog, item_id, settings)
+    latest = await latest_value(topic_names(settings).catalog, item_id, settings, skip)
     return None if latest is None else read_catalog_item(item_id.encode(), latest)
 
 

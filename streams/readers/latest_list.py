@@ -1,7 +1,10 @@
 """The latest list of a listener, read from the recommendations topic."""
 
+from collections.abc import Callable
+
 import msgspec
 
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.records import Recommendations
 from streams.partitioning import fullest, partition_of
 from streams.positions import position_of
@@ -22,18 +25,21 @@ def read_list(value: bytes) -> Recommendations:
     return decode_record(_DECODER, value, "A list on the recommendations topic")
 
 
-async def latest_list(user_id: str, settings: Settings) -> Recommendations | None:
+async def latest_list(
+    user_id: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> Recommendations | None:
     """Return the list that reflects most of a listener's plays; None if there is none.
 
     A producer with another partitioner leaves lists on several partitions. The last record of one may be a staler
-    list: a frozen worker may write it after its successor's list.
+    list: a frozen worker may write it after its successor's list. `skip` is called with a batch that does not decode,
+    which is skipped. Without it the read fails at such a batch.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
         UnreadableRecord: A record of this listener is no list.
     """
     lists: dict[int, Recommendations] = {}
-    async for partition, record in records_under(topic_names(settings).recommendations, user_id, settings):
+    async for partition, record in records_under(topic_names(settings).recommendations, user_id, settings, skip):
         if record.value is None:
             lists.pop(partition, None)
         else:

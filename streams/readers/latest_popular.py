@@ -1,7 +1,10 @@
 """The latest popular list of a kind, read from its topic."""
 
+from collections.abc import Callable
+
 import msgspec
 
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.records import PopularItems, Recommendations
 from streams.partitioning import partition_of
 from streams.readers.decode_record import decode_record
@@ -21,11 +24,14 @@ def read_popular(kind: str, value: bytes) -> PopularItems:
     return decode_record(_DECODER, value, f"A popular list of kind {kind!r}")
 
 
-async def latest_popular(kind: str, settings: Settings) -> PopularItems | None:
+async def latest_popular(
+    kind: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> PopularItems | None:
     """Return the latest popular list of a kind; None if there is none.
 
     Every partition has a list of its worker. Two of them differ by the plays since the last retrain, of which a worker
-    counts only those of its own partitions.
+    counts only those of its own partitions. `skip` is called with a batch that does not decode, which is skipped.
+    Without it the read fails at such a batch.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
@@ -33,7 +39,7 @@ async def latest_popular(kind: str, settings: Settings) -> PopularItems | None:
     """
     values: dict[int, bytes | None] = {}
     key, topic = kind.encode(), topic_names(settings).popular_items
-    async for partition, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s):
+    async for partition, records in read_topic(settings.kafka, topic, settings.kafka.timeout_s, skip=skip):
         for record in records:
             if record.key == key:
                 values[partition] = record.value

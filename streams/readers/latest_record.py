@@ -41,14 +41,17 @@ async def records_under(
                 yield partition, record
 
 
-async def latest_value(topic: str, key: str, settings: Settings) -> bytes | None:
+async def latest_value(
+    topic: str, key: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> bytes | None:
     """Return the value of the latest record of a key; None for a tombstone, or if there is no record.
 
     In a partition the record with the highest offset is the latest. Of several partitions, the time of these decides.
+    `skip` is called with a batch that does not decode, which is skipped. Without it the read fails at such a batch.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
     """
-    lasts = {partition: record async for partition, record in records_under(topic, key, settings)}
+    lasts = {partition: record async for partition, record in records_under(topic, key, settings, skip)}
     latest = max(lasts.values(), key=lambda record: record.timestamp, default=None)
     return None if latest is None else latest.value

@@ -1,7 +1,10 @@
 """The related items of an item, read from their topic."""
 
+from collections.abc import Callable
+
 import msgspec
 
+from streams.fetch.unreadable_batch import UnreadableBatch
 from streams.messages.records import RelatedItems
 from streams.readers.decode_record import decode_record
 from streams.readers.latest_record import latest_value
@@ -20,12 +23,16 @@ def read_related(item_id: str, value: bytes) -> RelatedItems:
     return decode_record(_DECODER, value, f"The record of related items of {item_id!r}")
 
 
-async def latest_related(item_id: str, settings: Settings) -> RelatedItems | None:
+async def latest_related(
+    item_id: str, settings: Settings, skip: Callable[[UnreadableBatch], None] | None = None
+) -> RelatedItems | None:
     """Return the related items of an item under the generation announced last; None if there are none.
+
+    `skip` is called with a batch that does not decode, which is skipped. Without it the read fails at such a batch.
 
     Raises:
         LogReadError: Kafka does not answer, or the topic does not exist.
         UnreadableRecord: The record of the item is no list of related items.
     """
-    latest = await latest_value(topic_names(settings).related_items, item_id, settings)
+    latest = await latest_value(topic_names(settings).related_items, item_id, settings, skip)
     return None if latest is None else read_related(item_id, latest)
