@@ -151,11 +151,11 @@ def _announce(settings: Settings, store: "GenerationStore", generation_id: str) 
 
 def _newest(store: "GenerationStore") -> str:
     """Return the newest generation that was not rejected."""
-    names = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
+    names = store.accepted()
     if not names:
         message = "The store has no generation that may serve: run `playfold retrain`."
         raise RollbackError(message)
-    return max(names)
+    return names[-1]
 
 
 def _before(store: "GenerationStore", serving_id: str | None) -> str:
@@ -163,8 +163,7 @@ def _before(store: "GenerationStore", serving_id: str | None) -> str:
     if serving_id is None:
         message = "No generation is in service, so there is none before it: name a generation."
         raise RollbackError(message)
-    names = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
-    older = [name for name in names if name < serving_id]
+    older = [name for name in store.accepted() if name < serving_id]
     if not older:
         message = f"There is no generation before {serving_id}; `playfold generations list` lists all."
         raise RollbackError(message)

@@ -219,8 +219,8 @@ def _nothing_announced(store: GenerationStore) -> Issue:
     """Return the issue, with a generation of the store that can be announced, if there is one."""
     names: list[str] = []
     with suppress(StoreUnavailableError):  # a retrain names the reason
-        names = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
-    do = f"Run `playfold generations announce`: the store has {max(names)}." if names else "Run `playfold retrain`."
+        names = store.accepted()
+    do = f"Run `playfold generations announce`: the store has {names[-1]}." if names else "Run `playfold retrain`."
     return Issue("problem", "No generation is announced, so no listener gets a list.", do)
 
 

@@ -34,7 +34,7 @@ def open_latest(settings: Settings) -> "Generation":
         GenerationError: There is none, or it is damaged.
     """
     store = generation_store(settings)
-    accepted = [manifest.generation_id for manifest in store.manifests() if not manifest.rejected]
+    accepted = store.accepted()
     if not accepted:
         message = f"There is no generation in {store.location}: run `playfold retrain` first."
         raise GenerationError(message)

@@ -118,6 +118,10 @@ class GenerationStore(ABC):
         """Return the manifests of all generations whose files are present, oldest first."""
         return self.survey().manifests
 
+    def accepted(self) -> list[str]:
+        """Return the ids of `manifests` that the gate did not reject, oldest first."""
+        return [manifest.generation_id for manifest in self.manifests() if not manifest.rejected]
+
     def problems(self) -> dict[str, str]:
         """Return an error message for each other generation; `verify` checks the content of the files too."""
         return self.survey().problems
