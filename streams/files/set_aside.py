@@ -67,6 +67,7 @@ class SetAside:
             self._file = self.path.open(self._mode)
         line = {"file": encodable(file), "row": row, "reason": reason, "content": _shorten(content)}
         self._file.write(_encode(line) + b"\n")
+        self._file.flush()  # a kill loses no row, and cuts none
 
     def describe(self) -> str:
         """Return the counts as a sentence, the most frequent reason first; empty if nothing was set aside."""

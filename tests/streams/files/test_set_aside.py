@@ -30,6 +30,16 @@ def test_a_row_is_written_with_its_place_and_reason(tmp_path: Path) -> None:
     assert f"Set aside: rows without a time (1), plays of private sessions (1). See {path}." == aside.describe()
 
 
+def test_a_kill_loses_no_row_and_cuts_none(tmp_path: Path) -> None:
+    """Each row is in the file before the next one is read: a process that is killed does not close it."""
+    path = tmp_path / "aside.jsonl"
+    with SetAside(path) as aside:
+        for row in (1, 2):
+            aside.add("a.json", row, "rows without a time", {"ts": None})
+
+            assert row == len(lines_of(path))
+
+
 def test_nothing_set_aside_leaves_no_file(tmp_path: Path) -> None:
     """And no sentence."""
     with SetAside(tmp_path / "aside.jsonl") as aside:
