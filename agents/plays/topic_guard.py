@@ -191,6 +191,7 @@ class TopicGuard:
         """Compare partitions with the topic of plays.
 
         A state without an id adopts the one by which its plays are fetched; before the first fetch, the present one.
+        None adopts an id unless the topic is that of all of them: an earlier process may have died between two.
 
         Raises:
             TopicChangedError: The topic is another one, or ends before a play that was processed.
@@ -198,24 +199,22 @@ class TopicGuard:
         """
         check_partitions(self._names.plays, plays.partitions, self._settings.topics.partitions)
         ends, opened = await self._cluster.ends({self._names.plays: partitions}), list[int]()
-        plays_id, verified = self._fetched_id(self._names.plays) or plays.topic_id, dict[int, PartitionState]()
-        for partition in partitions:
-            state = self._store.partitions.get(partition)
-            if state is None:
-                continue
+        plays_id = self._fetched_id(self._names.plays) or plays.topic_id
+        states = {number: state for number in partitions if (state := self._store.partitions.get(number)) is not None}
+        for partition, state in states.items():
             if not state.epoch.topic_id and self._published is not None:
                 check_published_plays(self._names.plays, plays_id, self._published.plays_id)
             seen = self._last_delivered(partition)
             check_plays(state, partition, self._names.plays, plays.topic_id, ends[self._names.plays, partition], seen)
             if seen < 0 and self._verified.get(partition) is not state:
                 opened.append(partition)
+        for partition, state in states.items():
             if not state.epoch.topic_id:
                 adopted = PlaysEpoch(state.epoch.epoch, plays_id, state.epoch.start)
                 await write(partition, [(EPOCH_KEY, adopted.encode())])
-            verified[partition] = state
         if opened:
             await self._lost.measure(opened)
-        self._verified |= verified
+        self._verified |= states
 
     async def watch(self, turn: asyncio.Lock, write: Write) -> None:
         """Check plays and changelog every second, and the other topics less often; `turn` is the lock of groups.

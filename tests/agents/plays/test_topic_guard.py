@@ -9,10 +9,13 @@ import pytest
 
 from state.keys import EPOCH_KEY
 from state.users.changelog import Place
+from state.users.partition import PartitionState
 from state.users.plays_epoch import PlaysEpoch, read_epoch
 from state.users.topic_rules import TopicChangedError
 from streams.messages.generations import StateTopics, state_topics_key
+from streams.outbox import Item
 from streams.positions import position_of
+from streams.topics.identity import TopicIdentity
 from tests.agents.plays.guarded_topics import NAMES, SETTINGS, Scene
 
 
@@ -51,6 +54,31 @@ async def test_a_state_without_an_id_adopts_that_of_its_plays(scene: Scene) -> N
     assert PlaysEpoch(0, "old-id") == scene.state.epoch == read_epoch(scene.written[0][1])
     with pytest.raises(TopicChangedError, match=r"its id is plays-id, and partition 0 of the state was .* id old-id\."):
         await scene.guard._check_all(asyncio.Lock(), scene.write)  # noqa: SLF001  one turn of the watch
+
+
+async def test_a_death_between_two_adoptions_leaves_no_state_with_another_topic(scene: Scene, tmp_path: Path) -> None:
+    """The next process compares all partitions before the rest of them adopt an id."""
+    last = scene.store.partitions[1] = PartitionState(tmp_path / "1")
+
+    async def write(partition: int, items: list[Item]) -> None:
+        if partition:
+            raise KeyboardInterrupt
+        await scene.write(partition, items)
+
+    async def verify(*partitions: int) -> None:
+        plays = TopicIdentity(scene.cluster.ids[NAMES.plays], dict.fromkeys(range(2), 1))
+        await scene.guard.verify(partitions, plays, write)
+
+    with pytest.raises(KeyboardInterrupt):
+        await verify(0, 1)
+    assert "plays-id" == scene.state.epoch.topic_id
+    scene.cluster.ids[NAMES.plays] = scene.fetched_id = "other"
+
+    with pytest.raises(TopicChangedError):
+        await verify(1, 0)
+
+    assert "" == last.epoch.topic_id
+    last.close()
 
 
 async def test_a_changelog_is_compared_before_it_is_read(scene: Scene) -> None:
