@@ -1,5 +1,6 @@
 """The topics of a worker as the cluster has them now, asked on a Kafka connection of its own."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -10,8 +11,10 @@ from state.users.topic_rules import TopicChangedError
 from streams.readers.log_reader import LogReadError, reader
 from streams.readers.topic_identities import UnknownTopicError, read_identities
 from streams.settings import Settings
-from streams.topics.identity import TopicIdentity
+from streams.topics.identity import TopicIdentity, topic_ids_by_broker
 from streams.topics.topics import topic_names
+
+log = logging.getLogger(__name__)
 
 GONE_S = 3.0
 """Seconds after which a topic that no broker knows is deleted, not just unknown to a broker that starts."""
@@ -50,6 +53,23 @@ class ClusterTopics:
             return await read_identities(self._connected, names, self._settings.kafka, GONE_S)
         except UnknownTopicError as error:
             raise TopicChangedError(self._describe_missing(error.topic)) from error
+
+    async def agreed(self, ids: Mapping[str, str]) -> dict[str, str]:
+        """Return the topics, of those with these ids, to which every broker gives that id.
+
+        A broker that is behind appends records to a deleted topic, and acknowledges them. None is returned while a
+        broker does not answer.
+        """
+        try:
+            by_broker = await topic_ids_by_broker(self._connected._client, ids)  # noqa: SLF001  no public call has ids
+        except KafkaError as error:
+            log.warning("topic_ids_unconfirmed", extra={"topics": sorted(ids), "reason": repr(error)})
+            return {}
+        return {
+            name: topic_id
+            for name, topic_id in ids.items()
+            if all(known.get(name) == topic_id for known in by_broker.values())
+        }
 
     async def ends(self, partitions: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], int]:
         """Return by topic and partition the offsets after the last records.

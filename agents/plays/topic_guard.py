@@ -283,15 +283,21 @@ class TopicGuard:
 
         Those that are fetched must be the present ones: by an id of before, a fetch of a changelog would never end.
         """
-        for name, identity in (await self._cluster.identify(self._alike)).items():
+        identities = await self._cluster.identify(self._alike)
+        for name, identity in identities.items():
             check_partitions(name, identity.partitions, self._settings.topics.partitions)
             check_fetched(name, identity.topic_id, self._fetched_id(name))
-            self._take_id(name, identity.topic_id)
+        await self._take_ids({name: identity.topic_id for name, identity in identities.items()})
 
-    def _take_id(self, name: str, topic_id: str) -> None:
-        """Store the present id of a topic; a broker that is behind may still give an earlier one."""
-        before = self._present_ids.get(name, topic_id)
-        if before != topic_id:
-            self._former_ids.add(before)
-        if topic_id not in self._former_ids:
-            self._present_ids[name] = topic_id
+    async def _take_ids(self, ids: Mapping[str, str]) -> None:
+        """Store the present ids of topics; those that changed, once every broker gives them.
+
+        A broker that is behind may still give an earlier id. Lists that are published again must not get there.
+        """
+        before = self._present_ids
+        changed = {name: topic_id for name, topic_id in ids.items() if before.get(name) != topic_id}
+        later = {name: topic_id for name, topic_id in changed.items() if topic_id not in self._former_ids}
+        for name, topic_id in (await self._cluster.agreed(later) if later else {}).items():
+            if name in before:
+                self._former_ids.add(before[name])
+            before[name] = topic_id

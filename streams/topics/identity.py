@@ -178,6 +178,25 @@ async def topic_id_of(client: Any, name: str, node_id: int | None = None) -> str
     return None if response.error_code else format_id(response.topic_id)
 
 
+async def topic_ids_by_broker(client: Any, names: Iterable[str]) -> dict[int, dict[str, str]]:
+    """Return by broker the ids of the topics that it knows, of those named.
+
+    Args:
+        client: The client of an aiokafka consumer or producer.
+        names: Names of topics.
+
+    Raises:
+        KafkaError: A broker does not answer.
+    """
+    wanted, ids = list(names), dict[int, dict[str, str]]()
+    for broker in client.cluster.brokers():
+        response = await client.send(broker.nodeId, _DescribeTopics(wanted))
+        ids[broker.nodeId] = {
+            name: format_id(topic_id) for error_code, name, topic_id, *_ in response.topics if not error_code
+        }
+    return ids
+
+
 def _check_allowed(error_code: int, name: str) -> None:
     if error_code == TopicAuthorizationFailedError.errno:
         raise TopicAuthorizationFailedError(name)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from aiokafka import TopicPartition
 
+from agents.plays import cluster_topics
 from agents.plays.lost_plays import LostPlays
 from agents.plays.topic_guard import TopicGuard
 from state.users.changelog import Place
@@ -34,6 +35,10 @@ class Cluster:
         self.partitions = {topic.name: topic.partitions for topic in declare_topics(SETTINGS)}
         self.starts = {NAMES.plays: 0, NAMES.users_changelog: 0}
         self.ends = {NAMES.plays: 100, NAMES.users_changelog: 50}
+        self.ids_behind: dict[str, str] = {}
+        """The ids that a second broker gives to some topics, since it is behind."""
+        self.fault: Exception | None = None
+        """Raised in place of the ids that all brokers give."""
         self.n_asked = 0
 
     async def identify(self, _client: object, names: list[str]) -> dict[str, TopicIdentity]:
@@ -44,6 +49,13 @@ class Cluster:
             for name in names
             if name in self.ids
         }
+
+    async def ids_by_broker(self, _client: object, _names: object) -> dict[int, dict[str, str]]:
+        """Answer as two brokers do."""
+        self.n_asked += 1
+        if self.fault is not None:
+            raise self.fault
+        return {1: self.ids, 2: self.ids | self.ids_behind}
 
     async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the ends."""
@@ -71,6 +83,7 @@ class Scene:
         self.cluster._client = None  # type: ignore[attr-defined]  # noqa: SLF001
         self.written: list[Item] = []
         monkeypatch.setattr(topic_identities, "identify_topics", self.cluster.identify)
+        monkeypatch.setattr(cluster_topics, "topic_ids_by_broker", self.cluster.ids_by_broker)
         monkeypatch.setattr(LostPlays, "measure", self._measured)
 
     def fetched(self, topic: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from aiokafka.errors import NodeNotReadyError
 
 from state.keys import EPOCH_KEY
 from state.users.changelog import Place
@@ -162,6 +163,48 @@ async def test_an_earlier_id_is_of_a_broker_that_is_behind(scene: Scene) -> None
         await scene.guard._check_partitions()  # noqa: SLF001  one turn of the watch
 
     assert "new" == scene.guard.present_ids[NAMES.recommendations]
+
+
+async def test_an_id_is_present_once_every_broker_gives_it(scene: Scene) -> None:
+    """A broker that is behind would append records that are sent by name to the deleted topic."""
+    await scene.guard._check_partitions()  # noqa: SLF001  one turn of the watch
+    scene.cluster.ids_behind = {NAMES.recommendations: scene.cluster.ids[NAMES.recommendations]}
+    scene.cluster.ids[NAMES.recommendations] = "new"
+
+    await scene.guard._check_partitions()  # noqa: SLF001
+    assert f"{NAMES.recommendations}-id" == scene.guard.present_ids[NAMES.recommendations]
+
+    scene.cluster.ids_behind = {}
+    await scene.guard._check_partitions()  # noqa: SLF001
+    assert "new" == scene.guard.present_ids[NAMES.recommendations]
+
+
+async def test_a_broker_that_does_not_answer_leaves_the_id_as_it_was(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is asked again at the next check; everything else is checked all the same."""
+    await scene.guard._check_partitions()  # noqa: SLF001  one turn of the watch
+    scene.cluster.ids[NAMES.recommendations] = "new"
+    scene.cluster.fault = NodeNotReadyError("2")
+
+    await scene.guard._check_partitions()  # noqa: SLF001
+
+    assert f"{NAMES.recommendations}-id" == scene.guard.present_ids[NAMES.recommendations]
+    (event,) = [vars(one) for one in caplog.records if one.getMessage() == "topic_ids_unconfirmed"]
+    assert [NAMES.recommendations] == event["topics"]
+    scene.cluster.fault = None
+    await scene.guard._check_partitions()  # noqa: SLF001
+    assert "new" == scene.guard.present_ids[NAMES.recommendations]
+
+
+async def test_ids_that_are_known_ask_no_broker(scene: Scene) -> None:
+    """All brokers are asked at the start, and when an id changes."""
+    await scene.guard._check_partitions()  # noqa: SLF001  one turn of the watch
+    assert 2 == scene.cluster.n_asked
+
+    await scene.guard._check_partitions()  # noqa: SLF001
+
+    assert 3 == scene.cluster.n_asked
 
 
 @pytest.mark.virtual_time

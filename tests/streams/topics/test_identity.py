@@ -1,12 +1,21 @@
 """The ids of topics, from the bytes of Kafka's answer."""
 
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from streams.topics.identity import _DescribeTopics, _FirstTopic, _IdRequest, _Topics, identify_topics, topic_id_of
+from streams.topics.identity import (
+    _DescribeTopics,
+    _FirstTopic,
+    _IdRequest,
+    _Topics,
+    identify_topics,
+    topic_id_of,
+    topic_ids_by_broker,
+)
 
 ID = bytes(range(16))
 
@@ -34,6 +43,7 @@ class Client:
     def __init__(self, answer: Any, *silent: int) -> None:
         """Give an answer, but not from some nodes."""
         self._answer, self._silent, self.asked = answer, silent, list[int]()
+        self.cluster = SimpleNamespace(brokers=lambda: [SimpleNamespace(nodeId=node) for node in (1, 2)])
 
     def get_random_node(self) -> int:
         """Return the second node."""
@@ -79,6 +89,19 @@ async def test_another_broker_is_asked_if_the_leader_does_not_answer() -> None:
 
     with pytest.raises(KafkaConnectionError):
         await topic_id_of(Client(None, 1, 2), "plays", 1)
+
+
+async def test_every_broker_says_which_topics_it_knows() -> None:
+    """No other broker answers in the place of one that is silent."""
+    answer = response(topic("plays", {0: 1}), topic("other", {}, error_code=3))
+    client = Client(answer)
+
+    ids = await topic_ids_by_broker(client, ["plays", "other"])
+
+    assert {node: {"plays": "AAECAwQFBgcICQoLDA0ODw"} for node in (1, 2)} == ids
+    assert [1, 2] == client.asked
+    with pytest.raises(KafkaConnectionError):
+        await topic_ids_by_broker(Client(answer, 2), ["plays"])
 
 
 def test_the_request_names_topics_and_creates_none() -> None:
