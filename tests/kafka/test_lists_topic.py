@@ -71,9 +71,11 @@ def lists_topics(settings: Settings, names: TopicNames) -> list[ListsTopic]:
     return list(asyncio.run(read()).values())
 
 
-def are_published(records: list[ListsTopic]) -> bool:
-    """Return whether all partitions say that all lists are on the same topic."""
-    return len({one.topic_id for one in records}) == 1 and not any(one.since_ms for one in records)
+def are_published(settings: Settings, names: TopicNames) -> bool:
+    """Return whether every partition says that all of its lists are on the same topic."""
+    records = lists_topics(settings, names)
+    is_same = len(records) == settings.topics.partitions and len({one.topic_id for one in records}) == 1
+    return is_same and not any(one.since_ms for one in records)
 
 
 def items_of(settings: Settings, user_id: str) -> set[str]:
@@ -88,7 +90,12 @@ def events_of(process: WorkerProcess, name: str) -> list[dict[str, object]]:
 
 def await_republished(process: WorkerProcess, settings: Settings) -> None:
     """Wait until a worker has published the lists of all partitions again."""
-    block_until(lambda: len(events_of(process, "lists_republished")) == settings.topics.partitions, REPUBLISHED_S)
+
+    def is_done() -> bool:
+        assert process.running, process.describe_end()
+        return len(events_of(process, "lists_republished")) == settings.topics.partitions
+
+    block_until(is_done, REPUBLISHED_S)
 
 
 def test_lists_come_back_under_a_running_worker(small: Settings, names: TopicNames) -> None:
@@ -106,7 +113,7 @@ def test_lists_come_back_under_a_running_worker(small: Settings, names: TopicNam
         published = Counter(key.decode() for key, _ in values(small, names.recommendations))
         assert {f"u{number}": 1 for number in range(USERS) if number != 2} == dict(published)
         assert hidden not in items_of(small, "u1")
-        assert are_published(lists_topics(small, names))
+        assert are_published(small, names)
         send(small, [play_record("u3", "i9")])
         await_folded(small)
     assert USERS - 1 == len(lists(small))
@@ -187,7 +194,7 @@ def test_a_killed_worker_goes_on_where_it_was(slow: Settings, names: TopicNames,
         if disk == "lost":
             shutil.rmtree(slow.application.worker_path)
         process.start()
-        block_until(lambda: are_published(lists_topics(slow, names)), REPUBLISHED_S)
+        block_until(lambda: are_published(slow, names), REPUBLISHED_S)
         assert USERS == len(lists(slow))
 
         n_records = len(values(slow, names.recommendations))
