@@ -27,7 +27,7 @@ from tests.kafka.made_state import (
     waiting_of,
 )
 from tests.kafka.moves import each, target_of
-from tests.support.topics import remake
+from tests.support.topics import delete, remake
 
 REBASE_WRITES = 2 * 2 + 1
 """An offset and an epoch for each of two partitions, and the published topics."""
@@ -165,6 +165,23 @@ async def test_a_repartition_that_dies_is_finished_by_the_next_one(
         delete_topics(new)
     assert n_writes > 2 + 2 + len(USERS) + 2
     assert each("i1") == await waiting_of(old)
+
+
+async def test_a_repartition_that_dies_among_its_new_topics_is_finished_by_the_next_one(settings: Settings) -> None:
+    """Some of them are there; none has a record."""
+    old = override(settings, partitions=1, session_timeout_s=6)
+    create_topics(old)
+    await send_round(old, 0)
+    await apply_all(old)
+    await send_round(old, 1)
+    new = target_of(old, "some", 2)
+    created = create_topics(new)
+    delete(new, *created[1::2])
+
+    await repartition(old, new, no_progress)
+
+    await check_moved(new)
+    delete_topics(new)
 
 
 async def check_accepted(new: Settings) -> None:

@@ -1,13 +1,16 @@
 """How `playfold up` watches its workers, with one that does as it is told."""
 
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.commands import up
 from cli.commands.up import UpError, Watched, runs_elsewhere, worker_settings
-from cli.processes import last_line
+from cli.processes import Service, last_line
 from streams.kafka.broker import free_port
 from streams.settings import Settings, environment_of, read_settings
 from tests.support.settings import settings_with
@@ -118,6 +121,30 @@ def test_every_worker_has_an_instance_of_its_own() -> None:
     settings = settings_with(instance="a")
 
     assert ["a", "a-2", "a-3"] == [worker_settings(settings, number).application.instance for number in (1, 2, 3)]
+
+
+def test_processes_begin_after_all_topics_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this one dies before, none of them begins: the start file does not exist yet."""
+    start_files, seen = list[Path](), list[bool]()
+
+    def no_processes(_settings: Settings, _workers: int, start_file: Path, *, gateway: bool) -> list[Service]:
+        assert gateway
+        start_files.append(start_file)
+        return []
+
+    def look(*_: object) -> None:
+        seen.append(start_files[0].exists())
+
+    monkeypatch.setattr(up, "processes_of", no_processes)
+    monkeypatch.setattr(up, "runs_elsewhere", lambda _kafka: True)
+    monkeypatch.setattr(up, "prepare_topics", look)
+    monkeypatch.setattr(up, "watch", look)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    ended = CliRunner().invoke(up.app, [])
+
+    assert ended.exception is None
+    assert [False, True] == seen
 
 
 def test_processes_run_under_the_same_settings() -> None:
