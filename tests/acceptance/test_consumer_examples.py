@@ -3,32 +3,15 @@
 import json
 import re
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
-from streams.kafka.broker import Broker
 from streams.messages.records import CatalogItem, Recommendations
 from streams.partitioning import partition_of
 from streams.reference.examples import EXAMPLES
 from tests.acceptance.examples import Desk, program
-from tests.acceptance.playfold_with_songs import Scene, gateway_of, playfold_with_songs, title
-
-
-@pytest.fixture(scope="module")
-def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Run one worker with one generation, trained on songs, for all programs."""
-    with playfold_with_songs(broker.bootstrap, tmp_path_factory.mktemp("examples")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(scene: Scene, tmp_path: Path) -> Desk:
-    """Give a test a place to run programs at."""
-    return Desk(tmp_path, {"BROKERS": scene.settings.kafka.brokers})
+from tests.acceptance.playfold_with_songs import Scene, title
 
 
 def test_python_shows_a_list(scene: Scene, desk: Desk) -> None:
@@ -106,19 +89,6 @@ def test_python_watches_private_lists(scene: Scene, desk: Desk) -> None:
         line = watching.await_line("u4")
 
     assert line.startswith("u4 True ['song-")
-
-
-@pytest.fixture(scope="module")
-def gateway(scene: Scene) -> Iterator[str]:
-    """Run one gateway for all programs, and give its URL."""
-    with gateway_of(scene) as url:
-        yield url
-
-
-@pytest.fixture
-def web_desk(scene: Scene, gateway: str, tmp_path: Path) -> Desk:
-    """Give a test a place at which programs find the gateway, too."""
-    return Desk(tmp_path, {"BROKERS": scene.settings.kafka.brokers, "GATEWAY": gateway})
 
 
 def test_javascript_shows_the_list_that_reflects_a_play(scene: Scene, web_desk: Desk) -> None:

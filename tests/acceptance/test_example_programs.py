@@ -4,32 +4,13 @@ import asyncio
 import importlib
 import re
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streams.kafka.broker import Broker
 from tests.acceptance.examples import Desk, program, program_names
-from tests.acceptance.playfold_with_songs import (
-    Scene,
-    playfold_with_songs,
-)
-
-
-@pytest.fixture(scope="module")
-def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Run one worker with one generation, trained on songs, for all programs."""
-    with playfold_with_songs(broker.bootstrap, tmp_path_factory.mktemp("examples")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(scene: Scene, tmp_path: Path) -> Desk:
-    """Give a test a place to run programs at."""
-    return Desk(tmp_path, {"BROKERS": scene.settings.kafka.brokers})
 
 
 def test_a_test_runs_every_program() -> None:

@@ -1,38 +1,15 @@
 """The live page in a real browser: a listener is chosen, something is played, and their list moves."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from streams.kafka.broker import free_port
-from tests.acceptance.browser import chromium
 from tests.acceptance.page_events import GENERATION, HOSTILE, list_of
-from tests.acceptance.page_feed import Feed, serving
+from tests.acceptance.page_feed import Feed
 from tests.acceptance.page_window import wait_until, window
 
 PATIENCE_MS = 5000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for this module."""
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def feed() -> Feed:
-    """Give the page a stream that runs."""
-    return Feed(full=True)
-
-
-@pytest.fixture
-def address(feed: Feed) -> Iterator[str]:
-    """Serve the page with the test's feed."""
-    with serving(feed, free_port()) as served:
-        yield served
 
 
 def titles(page: Page) -> list[str]:

@@ -7,19 +7,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from streams.kafka.broker import free_port
-from tests.acceptance.browser import chromium
 from tests.acceptance.page_feed import Feed, serving
 from tests.acceptance.page_window import Scheme, violations, window
 
 WIDTHS = (360, 1280)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for this module."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(params=["full", "empty"])

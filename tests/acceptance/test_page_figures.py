@@ -1,36 +1,13 @@
 """Figures and charts of the live page, and the views of operators."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from streams.kafka.broker import free_port
-from tests.acceptance.browser import chromium
 from tests.acceptance.page_events import GENERATION, REJECTED
 from tests.acceptance.page_feed import Feed, serving
 from tests.acceptance.page_window import wait_until, window
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run one Chromium for this module."""
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def feed() -> Feed:
-    """Give the page a stream that runs."""
-    return Feed(full=True)
-
-
-@pytest.fixture
-def address(feed: Feed) -> Iterator[str]:
-    """Serve the page with the test's feed."""
-    with serving(feed, free_port()) as served:
-        yield served
 
 
 def test_figures_are_drawn_and_said(browser: Browser, address: str) -> None:

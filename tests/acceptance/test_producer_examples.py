@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,12 @@ import pytest
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from streams.kafka.broker import Broker
 from streams.messages.records import CatalogItem
 from streams.partitioning import partition_of
 from streams.readers.latest_list import latest_list
 from tests.acceptance.examples import PROJECT, Desk, program
 from tests.acceptance.playfold_with_songs import (
     Scene,
-    gateway_of,
-    playfold_with_songs,
     song,
     title,
 )
@@ -28,19 +24,6 @@ from tests.support.topics import rejects, values
 from tests.support.wait import block_until
 
 PRODUCERS = PROJECT / "docs" / "producers.md"
-
-
-@pytest.fixture(scope="module")
-def scene(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Run one worker with one generation, trained on songs, for all programs."""
-    with playfold_with_songs(broker.bootstrap, tmp_path_factory.mktemp("examples")) as running:
-        yield running
-
-
-@pytest.fixture
-def desk(scene: Scene, tmp_path: Path) -> Desk:
-    """Give a test a place to run programs at."""
-    return Desk(tmp_path, {"BROKERS": scene.settings.kafka.brokers})
 
 
 def test_python_sends_events(scene: Scene, desk: Desk) -> None:
@@ -179,19 +162,6 @@ def test_reasons_are_those_of_the_page(scene: Scene, wrong: Any, reason: str) ->
     (text,) = [reject.reason for reject in rejects(scene.settings) if reject.key == user.encode()]
     assert text.startswith(reason)
     assert f"| `{reason} ...` |" in PRODUCERS.read_text()
-
-
-@pytest.fixture(scope="module")
-def gateway(scene: Scene) -> Iterator[str]:
-    """Run one gateway for all programs, and give its URL."""
-    with gateway_of(scene) as url:
-        yield url
-
-
-@pytest.fixture
-def web_desk(scene: Scene, gateway: str, tmp_path: Path) -> Desk:
-    """Give a test a place at which programs find the gateway, too."""
-    return Desk(tmp_path, {"BROKERS": scene.settings.kafka.brokers, "GATEWAY": gateway})
 
 
 def test_javascript_sends_events(scene: Scene, web_desk: Desk) -> None:

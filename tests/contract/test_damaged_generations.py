@@ -1,34 +1,14 @@
 """Damage in a store of generations: it is named, and never served."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.contract.stored_generations import BASE, PART, damage, listed, prepared, said
 from tests.support.generations import FIRST_ID, SECOND_ID
 from tests.support.stores import StoreCase, write_night
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """Run an S3 server and return its URL."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreCase]:
-    """Give both, one after the other, empty."""
-    with prepared(request, tmp_path_factory.mktemp("store")) as case:
-        yield case
 
 
 @pytest.fixture(scope="module", params=["folder", "bucket"])

@@ -1,23 +1,20 @@
 """The behaviour of every generation store: a folder, and a bucket of an S3 server that runs here."""
 
-import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 
 from state.errors import GenerationError
 from state.generations.manifest import read_manifest
 from state.generations.related_items import open_related
-from tests.contract.stored_generations import BASE, PART, listed, prepared, said
+from tests.contract.stored_generations import BASE, PART, listed, said
 from tests.support.generations import FIRST_ID, SECOND_ID
 from tests.support.stores import RELATED, FolderCase, StoreCase, judged, write_night
 
@@ -42,24 +39,6 @@ def dying(work, names=[]):
 os.link, Path.rename, Bucket.create = dying(os.link), dying(Path.rename), dying(Bucket.create)
 generation_store(read_settings()).publish(Path(sys.argv[1]))
 """
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """Run an S3 server and return its URL."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreCase]:
-    """Give both, one after the other, empty."""
-    with prepared(request, tmp_path_factory.mktemp("store")) as case:
-        yield case
 
 
 def test_a_published_generation_is_listed_verified_and_opened(case: StoreCase, tmp_path: Path) -> None:

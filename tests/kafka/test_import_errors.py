@@ -5,29 +5,20 @@ from pathlib import Path
 import pytest
 
 from streams.settings import Settings
-from tests.kafka.replays_of_exports import PROJECT, answer_of, run
+from tests.kafka.replays_of_exports import answer_of, run
 from tests.support.imports import SAMPLES
 
 SPOTIFY = SAMPLES / "spotify" / "Streaming_History_Audio_2023_0.json"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Give a test a working folder with the samples where the page has them."""
-    work = tmp_path / "work"
-    work.mkdir()
-    (work / "examples").symlink_to(PROJECT / "examples")
-    return work
-
-
 @pytest.mark.usefixtures("names")
-def test_a_damaged_export_sends_nothing_or_what_stands_before(settings: Settings, folder: Path) -> None:
+def test_a_damaged_export_sends_nothing_or_what_stands_before(settings: Settings, import_folder: Path) -> None:
     """As the caller chooses; the sentence says how far reading came."""
-    path = folder / "history.json"
+    path = import_folder / "history.json"
     path.write_bytes(SPOTIFY.read_bytes()[:-100])
 
-    nothing = run(settings, folder, "replay", str(path), "--user", "anna")
-    partial = answer_of(settings, folder, str(path), "--user", "anna", "--partial")
+    nothing = run(settings, import_folder, "replay", str(path), "--user", "anna")
+    partial = answer_of(settings, import_folder, str(path), "--user", "anna", "--partial")
 
     assert 1 == nothing.returncode
     assert f"{path} cannot be read further: its JSON is damaged, parse error: premature EOF." in nothing.stderr
@@ -51,9 +42,9 @@ def test_a_damaged_export_sends_nothing_or_what_stands_before(settings: Settings
         (["examples/imports/movielens/u.data", "--format", "spotify"], "has no play that can be sent."),
     ],
 )
-def test_an_error_is_a_sentence(settings: Settings, folder: Path, arguments: list[str], sentence: str) -> None:
+def test_an_error_is_a_sentence(settings: Settings, import_folder: Path, arguments: list[str], sentence: str) -> None:
     """On stderr, with exit status 1."""
-    ended = run(settings, folder, "replay", *arguments)
+    ended = run(settings, import_folder, "replay", *arguments)
 
     assert 1 == ended.returncode
     assert sentence in ended.stderr
@@ -73,20 +64,20 @@ def test_an_error_is_a_sentence(settings: Settings, folder: Path, arguments: lis
     ],
 )
 def test_an_option_of_the_other_kind_of_file_is_refused(
-    settings: Settings, folder: Path, arguments: list[str], option: str
+    settings: Settings, import_folder: Path, arguments: list[str], option: str
 ) -> None:
     """It would change nothing, and its user would not notice."""
-    (folder / "plays.csv").write_text("user_id,item_id,played_at\nann,x,1600000000\n")
+    (import_folder / "plays.csv").write_text("user_id,item_id,played_at\nann,x,1600000000\n")
 
-    ended = run(settings, folder, "replay", *arguments)
+    ended = run(settings, import_folder, "replay", *arguments)
 
     assert 2 == ended.returncode
     assert option in " ".join(ended.stderr.replace("│", " ").split())
 
 
-def test_an_unknown_zone_is_a_sentence(settings: Settings, folder: Path) -> None:
+def test_an_unknown_zone_is_a_sentence(settings: Settings, import_folder: Path) -> None:
     """It names the option."""
-    ended = run(settings, folder, "replay", "examples/imports/movielens/u.data", "--timezone", "Mars/Olympus")
+    ended = run(settings, import_folder, "replay", "examples/imports/movielens/u.data", "--timezone", "Mars/Olympus")
 
     assert 2 == ended.returncode
     assert "'Mars/Olympus' is no time zone" in ended.stderr

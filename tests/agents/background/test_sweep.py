@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +14,6 @@ from tests.agents.background.sweep_scene import SETTINGS, USERS, Scene, outrank
 from tests.support.deliveries import NOW_MS, fold_slices, make_durable, played, refold, slice_of
 from tests.support.generations import SECOND_ID
 from tests.support.wait import wait_idle, wait_until
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    """Give the scene."""
-    prepared = Scene(tmp_path)
-    yield prepared
-    prepared.state.close()
 
 
 async def test_every_user_of_another_generation_is_swept(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

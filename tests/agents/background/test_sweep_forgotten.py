@@ -1,8 +1,6 @@
 """Sweeps where users were forgotten, with real states and a path in memory."""
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,14 +8,6 @@ import pytest
 from agents.background import sweep
 from tests.agents.background.sweep_scene import SETTINGS, Scene
 from tests.support.deliveries import NOW_MS, fold_slices, slice_of
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    """Give a partition that nobody swept yet."""
-    prepared = Scene(tmp_path)
-    yield prepared
-    prepared.state.close()
 
 
 async def test_who_was_forgotten_is_not_swept(scene: Scene) -> None:

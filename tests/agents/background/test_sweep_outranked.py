@@ -1,21 +1,10 @@
 """Users whose record in the changelog was outranked are written again, and lists are renewed."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from state.users.record import UserRecord
 from tests.agents.background.sweep_scene import SETTINGS, USERS, Scene, outrank
 from tests.support.deliveries import NOW_MS
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    """Give the scene."""
-    prepared = Scene(tmp_path)
-    yield prepared
-    prepared.state.close()
 
 
 async def test_outranked_users_are_written_again(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,8 +1,6 @@
 """The metrics of real parts of a worker, read over HTTP."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -25,16 +23,6 @@ from streams.messages.odd_hints import HINTS
 from streams.settings import Settings
 from tests.agents.telemetry.metrics_scene import Scene, get
 from tests.support.generations import FIRST_ID
-
-
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Give the scene, served."""
-    prepared = Scene(tmp_path)
-    prepared.server.start()
-    yield prepared
-    await prepared.server.stop()
-    await prepared.store.on_stop()
 
 
 async def test_a_worker_that_has_just_started_counts_from_zero(scene: Scene) -> None:

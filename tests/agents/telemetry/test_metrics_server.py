@@ -3,7 +3,6 @@
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,6 @@ from agents.telemetry.metrics import WorkerMetrics
 from agents.telemetry.metrics_server import HOST, MetricsError, MetricsServer
 from streams.kafka.broker import free_port
 from tests.agents.telemetry.metrics_scene import Scene, get
-
-
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Give the scene, served."""
-    prepared = Scene(tmp_path)
-    prepared.server.start()
-    yield prepared
-    await prepared.server.stop()
-    await prepared.store.on_stop()
 
 
 async def test_where_metrics_are_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -38,14 +38,17 @@ def interactions(tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
     return training_set(tmp_path_factory.mktemp("snapshot"), tasteful())
 
 
-def test_a_worse_candidate_is_rejected(interactions: TrainingSet) -> None:
-    """Factors of the wrong items: the reason has the hit rates."""
+def good_and_shuffled(interactions: TrainingSet) -> tuple[Ranks, Ranks]:
+    """Return the ranks of trained factors, and of the same factors given to the wrong items."""
     hold_out, good = hold_out_of(interactions), trained(interactions)
     shuffled = np.random.default_rng(1).permutation(good.item_factors)
-    serving, candidate = (
-        rank(model_of(interactions, good.item_factors), hold_out),
-        rank(model_of(interactions, shuffled), hold_out),
-    )
+    right, wrong = (model_of(interactions, factors) for factors in (good.item_factors, shuffled))
+    return rank(right, hold_out), rank(wrong, hold_out)
+
+
+def test_a_worse_candidate_is_rejected(interactions: TrainingSet) -> None:
+    """Factors of the wrong items: the reason has the hit rates."""
+    serving, candidate = good_and_shuffled(interactions)
 
     gate = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=False)
 
@@ -67,12 +70,7 @@ def test_a_worse_candidate_is_rejected(interactions: TrainingSet) -> None:
 
 def test_force_publishes_and_says_so(interactions: TrainingSet) -> None:
     """The verdict is forced only if it would be a rejection."""
-    hold_out, good = hold_out_of(interactions), trained(interactions)
-    shuffled = np.random.default_rng(1).permutation(good.item_factors)
-    serving, candidate = (
-        rank(model_of(interactions, good.item_factors), hold_out),
-        rank(model_of(interactions, shuffled), hold_out),
-    )
+    serving, candidate = good_and_shuffled(interactions)
 
     forced = judge(candidate, serving, "the-old-one", np.random.default_rng(0), forced=True)
     needless = judge(serving, candidate, "the-old-one", np.random.default_rng(0), forced=True)

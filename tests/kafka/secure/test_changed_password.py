@@ -3,12 +3,11 @@
 import asyncio
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from streams.connection.start import ConnectionWatch, UnreachableError
-from streams.settings import Password, Settings, override
+from streams.settings import Password
 from streams.topics.admin import create_topics, delete_topics
 from tests.kafka.secure.faults import REJECTED, SCRAM
 from tests.support.secure_broker import (
@@ -19,17 +18,6 @@ from tests.support.secure_broker import (
 )
 from tests.support.topics import worker
 from tests.support.wait import block_until
-
-
-@pytest.fixture
-def settings_of(secure: SecureBroker, tmp_path: Path) -> MakeSettings:
-    """Give a function that returns settings of a super user at a listener, without topics."""
-
-    def at(listener: str, mechanism: str = "", **values: Any) -> Settings:
-        made = secure.settings_of(listener, mechanism, data_dir=str(tmp_path), kafka_timeout_s=10.0)
-        return override(made, **values)
-
-    return at
 
 
 async def test_a_password_that_changed_stops_a_watched_process(secure: SecureBroker, settings_of: MakeSettings) -> None:

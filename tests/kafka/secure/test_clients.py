@@ -4,8 +4,11 @@ import asyncio
 import json
 import subprocess
 import sys
+import uuid
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
@@ -15,11 +18,12 @@ from streams.outbox import Item, Outbox
 from streams.readers.broadcast import Broadcast
 from streams.readers.lag import lag_of
 from streams.readers.log_reader import read_topic, reader
-from streams.settings import Password, Settings, environment_of
-from streams.topics.admin import topic_ids, verify_topics
+from streams.settings import Password, Settings, environment_of, override
+from streams.topics.admin import create_topics, delete_topics, topic_ids, verify_topics
 from streams.topics.topics import topic_names
 from tests.support.certificates import KEY_PASSWORD
 from tests.support.secure_broker import MECHANISMS, REAUTH_MS, SUPER, MakeSettings, SecureBroker, token_of
+from tests.support.settings import settings_with
 from tests.support.wait import wait_until
 
 PROJECT = Path(__file__).parents[3]
@@ -32,10 +36,31 @@ COMBINATIONS = [
 """A listener of every protocol, each with its mechanisms."""
 
 
+@pytest.fixture
+def plain(secure: SecureBroker, tmp_path: Path) -> Iterator[Settings]:
+    """Give settings of the listener without TLS and login, with topics that no other test knows."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    values: dict[str, Any] = {"group": name, "topic_prefix": f"{name}.", "data_dir": str(tmp_path)}
+    settings = settings_with(brokers=secure.bootstrap, kafka_timeout_s=10.0, **values)
+    create_topics(settings)
+    yield settings
+    delete_topics(settings)
+
+
+@pytest.fixture
+def settings_at(secure: SecureBroker, plain: Settings) -> MakeSettings:
+    """Give a function that returns settings of the same topics at another listener."""
+
+    def at(listener: str, mechanism: str = "", **values: Any) -> Settings:
+        return override(plain, **secure.security_of(listener, mechanism) | values)
+
+    return at
+
+
 @pytest.fixture(params=COMBINATIONS, ids=lambda pair: "-".join(filter(None, pair)))
-def settings(request: pytest.FixtureRequest, settings_of: MakeSettings) -> Settings:
+def settings(request: pytest.FixtureRequest, settings_at: MakeSettings) -> Settings:
     """Give the settings of each combination."""
-    return settings_of(*request.param)
+    return settings_at(*request.param)
 
 
 async def written(settings: Settings, n: int) -> None:
@@ -102,12 +127,12 @@ async def test_faust_takes_plays_and_commits(settings: Settings) -> None:
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
 async def test_a_user_and_a_password_have_any_characters(
-    settings_of: MakeSettings, secure: SecureBroker, mechanism: str
+    settings_at: MakeSettings, secure: SecureBroker, mechanism: str
 ) -> None:
     """SCRAM separates its fields by commas and equals signs; both libraries send the same name."""
     user, password = "anna = b, c", " p=ä,ss\"word' "
     secure.set_password(user, password)
-    settings = settings_of("SECURE", mechanism, kafka_username=user, kafka_password=Password(password))
+    settings = settings_at("SECURE", mechanism, kafka_username=user, kafka_password=Password(password))
 
     async with reader(settings.kafka, 10) as consumer:
         assert set() == await consumer.topics()
@@ -133,18 +158,18 @@ async def followed(settings: Settings, n: int) -> list[bytes]:
     return seen
 
 
-async def test_clients_outlive_their_session(settings_of: MakeSettings) -> None:
+async def test_clients_outlive_their_session(settings_at: MakeSettings) -> None:
     """A broker ends sessions after `connections.max.reauth.ms`, and clients of aiokafka connect again."""
     n = 3 * REAUTH_MS // 250
 
-    assert [b"%d" % number for number in range(n)] == await followed(settings_of("REAUTH", "SCRAM-SHA-256"), n)
+    assert [b"%d" % number for number in range(n)] == await followed(settings_at("REAUTH", "SCRAM-SHA-256"), n)
 
 
-async def test_a_token_is_renewed_while_clients_run(settings_of: MakeSettings, tmp_path: Path) -> None:
+async def test_a_token_is_renewed_while_clients_run(settings_at: MakeSettings, tmp_path: Path) -> None:
     """A new token in the file is used before the old one expires, without a restart."""
     file = tmp_path / "token"
     file.write_text(token_of(SUPER, 3.0))
-    settings = settings_of("REAUTH", "OAUTHBEARER", kafka_token_file=str(file))
+    settings = settings_at("REAUTH", "OAUTHBEARER", kafka_token_file=str(file))
 
     async def renew() -> None:
         while True:
@@ -159,12 +184,12 @@ async def test_a_token_is_renewed_while_clients_run(settings_of: MakeSettings, t
 
 
 async def test_a_token_that_cannot_be_read_for_a_while_ends_no_client(
-    settings_of: MakeSettings, tmp_path: Path
+    settings_at: MakeSettings, tmp_path: Path
 ) -> None:
     """Its file is empty while it is written, longer than a session lasts; then the clients go on."""
     file, seen = tmp_path / "token", list[bytes]()
     file.write_text(token_of(SUPER))
-    settings = settings_of("REAUTH", "OAUTHBEARER", kafka_token_file=str(file))
+    settings = settings_at("REAUTH", "OAUTHBEARER", kafka_token_file=str(file))
     topic = topic_names(settings).generations
     async with Broadcast(settings.kafka, topic, lambda _, value: seen.append(value or b""), 10):
         file.write_text("")
@@ -176,13 +201,13 @@ async def test_a_token_that_cannot_be_read_for_a_while_ends_no_client(
         await wait_until(lambda: seen == [b"late"], 20)
 
 
-async def test_a_password_is_read_from_a_file(settings_of: MakeSettings, secure: SecureBroker, tmp_path: Path) -> None:
+async def test_a_password_is_read_from_a_file(settings_at: MakeSettings, secure: SecureBroker, tmp_path: Path) -> None:
     """Only its first line counts, with every character of it."""
-    settings = settings_of("SECURE", "SCRAM-SHA-256")
+    settings = settings_at("SECURE", "SCRAM-SHA-256")
     file = tmp_path / "password"
     file.write_text(settings.kafka.password.reveal() + "\nanother line\n")
 
-    from_file = settings_of("SECURE", "SCRAM-SHA-256", kafka_password=Password(""), kafka_password_file=str(file))
+    from_file = settings_at("SECURE", "SCRAM-SHA-256", kafka_password=Password(""), kafka_password_file=str(file))
     await written(from_file, 1)
 
     assert [b"0"] == await values_of(settings)
@@ -190,14 +215,14 @@ async def test_a_password_is_read_from_a_file(settings_of: MakeSettings, secure:
 
 
 async def test_an_encrypted_key_is_opened_by_its_password(
-    settings_of: MakeSettings, secure: SecureBroker, tmp_path: Path
+    settings_at: MakeSettings, secure: SecureBroker, tmp_path: Path
 ) -> None:
     """The password comes from the setting or from a file."""
     file = tmp_path / "password"
     file.write_text(KEY_PASSWORD)
     encrypted = str(secure.client.encrypted_key)
 
-    await written(settings_of("MUTUAL", kafka_key_file=encrypted, kafka_key_password=Password(KEY_PASSWORD)), 1)
-    await written(settings_of("MUTUAL", kafka_key_file=encrypted, kafka_key_password_file=str(file)), 1)
+    await written(settings_at("MUTUAL", kafka_key_file=encrypted, kafka_key_password=Password(KEY_PASSWORD)), 1)
+    await written(settings_at("MUTUAL", kafka_key_file=encrypted, kafka_key_password_file=str(file)), 1)
 
-    assert [b"0", b"0"] == await values_of(settings_of("MUTUAL"))
+    assert [b"0", b"0"] == await values_of(settings_at("MUTUAL"))

@@ -9,7 +9,7 @@ import pytest
 from streams.kafka.broker import HOST
 from streams.outbox import Outbox, OutboxError
 from streams.readers.log_reader import LogReadError, reader
-from streams.settings import Password, Settings, override
+from streams.settings import Password
 from streams.topics.admin import TopicsError, verify_topics
 from tests.kafka.secure.faults import FAULTS, REJECTED, SCRAM, Case, Fault, filled, soon
 from tests.support.forked import run_forked
@@ -18,17 +18,6 @@ from tests.support.secure_broker import (
     MakeSettings,
     SecureBroker,
 )
-
-
-@pytest.fixture
-def settings_of(secure: SecureBroker, tmp_path: Path) -> MakeSettings:
-    """Give a function that returns settings of a super user at a listener, without topics."""
-
-    def at(listener: str, mechanism: str = "", **values: Any) -> Settings:
-        made = secure.settings_of(listener, mechanism, data_dir=str(tmp_path), kafka_timeout_s=10.0)
-        return override(made, **values)
-
-    return at
 
 
 @pytest.fixture(params=FAULTS, scope="session")

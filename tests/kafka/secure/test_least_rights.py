@@ -1,7 +1,5 @@
 """Every process runs with exactly the rights that docs/operations.md lists, and one fewer is a sentence."""
 
-import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.connection.admin_clients import plain_options
 from streams.connection.rights import MissingRightError, Right
 from streams.settings import Settings
-from streams.topics.admin import create_topics, delete_topics, verify_topics
+from streams.topics.admin import create_topics, verify_topics
 from streams.topics.process_rights import PROCESSES, check_rights
 from streams.topics.topics import topic_names
 from tests.kafka.secure.least_rights import ITEMS, Users, names, names_right, send_plays
@@ -21,39 +19,8 @@ from tests.support.forked import run_forked
 from tests.support.gateway import client_of, gateway, post, read
 from tests.support.imports import SAMPLES as IMPORTS
 from tests.support.plays import play
-from tests.support.secure_broker import SecureBroker
-from tests.support.settings import settings_with
 from tests.support.topics import worker, write
 from tests.support.wait import block_until
-
-
-@pytest.fixture
-def bare(secure: SecureBroker, tmp_path: Path) -> Iterator[Settings]:
-    """Give settings of a super user without topics, under which a generation is made in no time."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    made = settings_with(
-        brokers=secure.bootstrap,
-        group=name,
-        topic_prefix=f"{name}.",
-        data_dir=str(tmp_path),
-        kafka_timeout_s=10.0,
-        factors=8,
-        iterations=2,
-        warm_iterations=1,
-        index_trees=2,
-        related_n=3,
-        pulse_s=0.2,
-        gateway_port=0,
-        popular_publish_s=1.0,
-    )
-    yield made
-    delete_topics(made)
-
-
-@pytest.fixture
-def users(secure: SecureBroker, bare: Settings) -> Users:
-    """Give the users of all processes."""
-    return Users(secure, bare)
 
 
 def good(settings: Settings, *arguments: str) -> str:

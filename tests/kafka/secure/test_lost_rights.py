@@ -1,9 +1,6 @@
 """Rights that are missing or lost while a process runs."""
 
 import asyncio
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,44 +11,13 @@ from streams.messages.records import RelatedItems
 from streams.outbox import Outbox, OutboxError
 from streams.readers.log_reader import LogReadError, read_topic
 from streams.settings import Settings
-from streams.topics.admin import TopicsError, create_topics, delete_topics, verify_topics
+from streams.topics.admin import TopicsError, create_topics, verify_topics
 from streams.topics.process_rights import PROCESSES
 from streams.topics.topics import topic_names
 from tests.kafka.secure.least_rights import Users, names_right, send_plays
 from tests.support.gateway import client_of, gateway
-from tests.support.secure_broker import SecureBroker
-from tests.support.settings import settings_with
 from tests.support.topics import worker, write
 from tests.support.wait import block_until
-
-
-@pytest.fixture
-def bare(secure: SecureBroker, tmp_path: Path) -> Iterator[Settings]:
-    """Give settings of a super user without topics, under which a generation is made in no time."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    made = settings_with(
-        brokers=secure.bootstrap,
-        group=name,
-        topic_prefix=f"{name}.",
-        data_dir=str(tmp_path),
-        kafka_timeout_s=10.0,
-        factors=8,
-        iterations=2,
-        warm_iterations=1,
-        index_trees=2,
-        related_n=3,
-        pulse_s=0.2,
-        gateway_port=0,
-        popular_publish_s=1.0,
-    )
-    yield made
-    delete_topics(made)
-
-
-@pytest.fixture
-def users(secure: SecureBroker, bare: Settings) -> Users:
-    """Give the users of all processes."""
-    return Users(secure, bare)
 
 
 async def test_a_reader_without_the_right_to_read_is_a_sentence(users: Users, bare: Settings) -> None:

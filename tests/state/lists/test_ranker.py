@@ -8,16 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.ragged import RaggedRows
-from state.generations.generation import Generation, open_generation
+from state.generations.generation import Generation
 from state.generations.item_index import n_long_of
-from state.generations.revision import write_revision
 from state.lists.index_recall import recall_of
 from state.lists.ranker import AUTO_ITEMS_MIN, AUTO_ITEMS_PER_USER, Ranker, Ranking, from_index, probed, ranking_for
 from tests.state.lists.ranked_batches import (
-    FACTORS,
     N_ITEMS,
-    TREES,
-    WITHDRAWN,
     Batch,
     N,
     exact_lists,
@@ -27,19 +23,9 @@ from tests.state.lists.ranked_batches import (
     listeners,
     settings_of,
 )
-from tests.support.generations import FIRST_ID, make_generation
 from tests.support.ranks import assert_same_lists, assert_same_scores, scores_of_vectors
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
-    """Write one generation with an index for all tests, every fifth item withdrawn."""
-    folder = tmp_path_factory.mktemp("generation")
-    written = make_generation(folder, n_items=N_ITEMS, factors=FACTORS)
-    write_revision(written, folder / FIRST_ID, 1, WITHDRAWN, TREES)
-    return open_generation(folder / FIRST_ID)
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from state.generations.generation import Generation, open_generation
+from state.generations.generation import Generation
 from state.generations.item_index import build_index, n_long_of, open_index, rows_to_index
-from state.generations.revision import Revision, write_revision
+from state.generations.revision import Revision
 from state.lists.index_recall import ENOUGH
 from state.lists.ranker import Ranker
 from tests.state.lists.ranked_batches import (
     FACTORS,
     N_ITEMS,
     TREES,
-    WITHDRAWN,
     N,
     exact_scores,
     fans,
@@ -29,15 +28,6 @@ from tests.support.ranks import assert_same_lists
 
 pytestmark = pytest.mark.processes
 FOUND_LITTLE = "index_recall_low"
-
-
-@pytest.fixture(scope="module")
-def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
-    """Write one generation with an index for all tests, every fifth item withdrawn."""
-    folder = tmp_path_factory.mktemp("generation")
-    written = make_generation(folder, n_items=N_ITEMS, factors=FACTORS)
-    write_revision(written, folder / FIRST_ID, 1, WITHDRAWN, TREES)
-    return open_generation(folder / FIRST_ID)
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,12 @@ from numpy.typing import NDArray
 from model.arrays import Floats, Rows
 from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
-from state.generations.generation import Generation, open_generation
+from state.generations.generation import Generation
 from state.generations.item_index import ItemIndex
-from state.generations.revision import write_revision
 from state.lists.index_recall import recall_of
 from state.lists.ranker import Ranker, from_index
 from tests.state.lists.ranked_batches import (
-    FACTORS,
     N_ITEMS,
-    TREES,
-    WITHDRAWN,
     N,
     exact_lists,
     exact_scores,
@@ -27,19 +23,9 @@ from tests.state.lists.ranked_batches import (
     listeners,
     settings_of,
 )
-from tests.support.generations import FIRST_ID, make_generation
 from tests.support.ranks import assert_same_lists
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
-    """Write one generation with an index for all tests, every fifth item withdrawn."""
-    folder = tmp_path_factory.mktemp("generation")
-    written = make_generation(folder, n_items=N_ITEMS, factors=FACTORS)
-    write_revision(written, folder / FIRST_ID, 1, WITHDRAWN, TREES)
-    return open_generation(folder / FIRST_ID)
 
 
 def unavailable_of(generation: Generation, rows: NDArray[Any]) -> Unlisted:
