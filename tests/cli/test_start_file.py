@@ -1,6 +1,7 @@
 """The start file of a process that is started before Kafka is."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,14 @@ import pytest
 from cli.start_file import StartFileError, await_start
 
 
-def test_a_process_without_a_start_file_begins_at_once() -> None:
-    """It was started by hand."""
+def test_a_process_without_a_start_file_begins_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was started by hand, and never sleeps."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
     await_start(None, timeout_s=0.0)
+
+    assert [] == slept
 
 
 def test_a_process_begins_once_its_file_exists(tmp_path: Path) -> None:

@@ -129,5 +129,9 @@ async def test_a_failure_while_following_is_told(settings: Settings, names: Topi
 
 
 async def test_stopping_before_the_start_is_no_error(settings: Settings) -> None:
-    """A worker that never came that far shuts down all the same."""
+    """A worker that never came that far shuts down all the same, and leaves no task behind."""
+    before = asyncio.all_tasks()
+
     await broadcast(settings, "plays", lambda _key, _value: None).stop()
+
+    assert before == asyncio.all_tasks()

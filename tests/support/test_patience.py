@@ -37,3 +37,5 @@ async def test_a_condition_that_holds_late_ends_a_wait(monkeypatch: pytest.Monke
     began = time.monotonic()
 
     await wait_until(lambda: time.monotonic() > began + 0.3, 0.1)
+
+    assert time.monotonic() > began + 0.3

@@ -96,7 +96,8 @@ def test_a_process_without_one_of_its_rights_does_not_start(users: Users, bare: 
     block_until(lambda: not missing(process, settings))
     for right in PROCESSES[process](settings)[::3]:
         users.revoke(process, right)
-        block_until(lambda right=right: str(right) in missing(process, settings))  # type: ignore[misc]
+        block_until(lambda: missing(process, settings))
+        assert [str(right)] == missing(process, settings)
         users.secure.grant(settings.kafka.username, [right])
         block_until(lambda: not missing(process, settings))
 

@@ -81,4 +81,9 @@ def test_a_sealed_record_may_still_make_no_sense(folder: Path) -> None:
 @pytest.mark.processes
 def test_the_seal_is_read_by_sha256sum(folder: Path) -> None:
     """An operator can check a record without us."""
-    subprocess.run(["sha256sum", "--check", "--strict", "checksums.sha256"], cwd=folder, check=True)
+    command = ["sha256sum", "--check", "--strict", "checksums.sha256"]
+
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    assert "checksums.json: OK\n" * 2 == ended.stdout, ended.stderr
+    assert 0 == ended.returncode

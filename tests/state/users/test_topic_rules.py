@@ -33,7 +33,7 @@ def said_of_plays(state: PartitionState, topic_id: str, end: int, seen: int = -1
 
 
 def test_the_topic_of_the_state_is_accepted(state: PartitionState) -> None:
-    """With its id, and with all plays that the state contains."""
+    """A check raises unless the topic has its id and all records that the state contains."""
     check_plays(state, 2, "plays", KNOWN, 10)
     check_plays(state, 2, "plays", KNOWN, 10, 9)
     check_changelog(state, 2, "changelog", KNOWN, 21)
@@ -79,6 +79,7 @@ def test_offsets_of_earlier_epochs_are_of_another_topic(tmp_path: Path) -> None:
     made.commit([(EPOCH_KEY, PlaysEpoch(2, KNOWN).encode())], Place(20, position_of(1, 9)))
 
     check_plays(made, 0, "plays", KNOWN, 0)
+    assert "ends at offset 0 in partition 2, but its plays up to offset 0 " in said_of_plays(made, KNOWN, 0, seen=0)
     made.close()
 
 

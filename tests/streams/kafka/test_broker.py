@@ -63,10 +63,12 @@ def test_java_too_old_is_a_sentence(tmp_path: Path, tools: Path, printed: str, v
 @pytest.mark.processes
 @pytest.mark.parametrize("printed", ['openjdk version "17.0.15" 2025-04-15', 'openjdk version "25" 2025-09-16 LTS'])
 def test_java_new_enough_passes(tools: Path, printed: str) -> None:
-    """17 and newer, with or without a minor version."""
-    write_tool(tools / "java", f"echo '{printed}' >&2")
+    """17 and newer, with or without a minor version: the check asks Java, and raises nothing."""
+    write_tool(tools / "java", f"echo \"$*\" > {tools}/asked; echo '{printed}' >&2")
 
     check_java()
+
+    assert "-version\n" == (tools / "asked").read_text()
 
 
 @pytest.mark.processes

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -193,7 +194,8 @@ def test_a_play_keyed_by_another_is_rejected(key: bytes | None) -> None:
 def test_lone_surrogates_are_rejected() -> None:
     """They are no characters: nothing could be keyed by them."""
     for escape in (rb"\ud800", rb"\udfff", rb"\ud800\u0041"):
-        reason_for(encode().replace(b"i1", escape))
+        reason = reason_for(encode().replace(b"i1", escape))
+        assert re.match(r"JSON is malformed: .* utf-16 surrogate pair \(byte \d+\)$", reason)
 
 
 def test_a_reason_is_short_whatever_it_quotes() -> None:

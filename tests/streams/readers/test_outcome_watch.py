@@ -84,9 +84,12 @@ async def test_a_failure_before_a_wait_is_raised() -> None:
 
 
 async def test_a_stop_is_no_failure() -> None:
-    """Nor is a watch that was never started."""
+    """A check raises nothing afterwards, and awaited events get no outcome. A watch that never started stops, too."""
     watch = watch_of()
+    watch.expect(0, 5, 7)
     await watch.stop()
 
     watch.check()
     await OutcomeWatch().stop()
+    assert 3 == watch.n_awaited
+    assert {} == watch.counts

@@ -60,10 +60,11 @@ def test_brokers_without_a_port_are_refused() -> None:
 
 
 def test_a_cluster_as_declared_passes() -> None:
-    """Nothing is raised when nothing differs."""
+    """The comparison raises nothing if nothing differs, and names the difference once something does."""
     settings = settings_with(partitions=7)
 
     compare_topics(settings, as_declared(settings))
+    assert said_of(Settings(), as_declared(settings)).startswith("Topic plays has 7 partitions, but ")
 
 
 def test_plays_lists_and_changelog_have_equal_partitions() -> None:
@@ -129,11 +130,14 @@ def test_every_wrong_policy_is_named(topic: msgspec.structs.FieldInfo) -> None:
 
 
 def test_a_policy_of_two_words_is_theirs_in_any_order() -> None:
-    """Brokers give them in an order of their own."""
+    """Brokers give them in an order of their own; one of the two words is not enough."""
     declared = as_declared(Settings())
     declared["pulse"] = msgspec.structs.replace(declared["pulse"], cleanup_policy="delete, compact")
 
     compare_topics(Settings(), declared)
+
+    declared["pulse"] = msgspec.structs.replace(declared["pulse"], cleanup_policy="compact")
+    assert said_of(Settings(), declared).startswith("Topic pulse has cleanup.policy=compact, ")
 
 
 def test_one_partition_of_plays_is_counted_right() -> None:
