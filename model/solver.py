@@ -19,8 +19,8 @@ TOLERANCE = 2e-6  # of the last correction, relative to the vector: leaves an er
 STEPS_MAX = 200
 _LEAST = np.finfo(np.float32).tiny  # below it a number loses digits
 _SHRUNK = np.float32(1000)
-"""A vector whose square is so many times less than that of its start is solved again from zero: the rounding of what
-the start was made of would be an error of the result. So it is for who comes back after many half-lives."""
+"""A vector whose square is so many times less than that of its start is solved again from zero: the rounding of
+the start's terms would be an error of the result. This happens to listeners that return after many half-lives."""
 _FAST = {"reassoc", "contract", "nsz", "arcp"}  # sums in any order; infinite and NaN stay so, and are detected
 
 

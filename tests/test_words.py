@@ -1,6 +1,6 @@
-"""Words that say too little: their counts may only fall, in code and in documents.
+"""Words that say too little: the count of vague names may only fall, and no docstring or document has a bare word.
 
-A smaller count lowers its limit here, so that the words do not come back.
+A smaller count lowers its limit here, so that the names do not come back.
 """
 
 import ast
@@ -56,10 +56,10 @@ def test_values_have_telling_names(folders: tuple[str, ...], limit: int) -> None
     assert sum(len(vague_names(tree)) for tree in trees(folders)) <= limit
 
 
-@pytest.mark.parametrize(("folders", "limit"), [(CODE, 7), (("tests",), 30)], ids=["code", "tests"])
-def test_docstrings_name_their_subject(folders: tuple[str, ...], limit: int) -> None:
+@pytest.mark.parametrize("folders", [CODE, ("tests",)], ids=["code", "tests"])
+def test_docstrings_name_their_subject(folders: tuple[str, ...]) -> None:
     """The worker, the caller, the record: a docstring says it."""
-    assert sum(len(bare_docstrings(tree)) for tree in trees(folders)) <= limit
+    assert [] == [text for tree in trees(folders) for text in bare_docstrings(tree)]
 
 
 @pytest.mark.parametrize("page", sorted((PROJECT / "docs").glob("*.md")), ids=lambda page: page.name)

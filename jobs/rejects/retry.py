@@ -35,7 +35,7 @@ class RetryChoice(NamedTuple):
     limit: int = 10_000
     """The largest number that is sent."""
     mends_keys: bool = False
-    """Whether a record is sent under the `user_id` of its value, whatever its key was."""
+    """Whether a record is sent under the `user_id` of its value instead of its own key."""
     is_rehearsal: bool = False
     """Whether nothing is sent, and all else is done."""
 
@@ -51,7 +51,7 @@ class RetryResult(msgspec.Struct, kw_only=True):
     without_content: int = 0
     """Rejects of private plays, whose content is not stored."""
     forgotten: int = 0
-    """Rejects of listeners who asked to be forgotten later; they are not sent."""
+    """Rejects from before their listener's request to be forgotten; they are not sent."""
     left: int = 0
     """Rejects beyond the limit."""
 

@@ -17,7 +17,7 @@ class TracedEvent(msgspec.Struct, frozen=True, kw_only=True):
     type: str | None = None
     item_ids: list[str] = []
     weight: float | None = None
-    """What a signal is worth before decay, by the present settings."""
+    """The weight of a signal before decay, by the present settings."""
     in_record: bool | None = False
     """Whether the record shows the effect of the event; None if that is not known."""
 

@@ -3,8 +3,8 @@
 Every play is learnt when it is made. If a listener plays item j for the first time, and played item i last `d` plays
 ago, `C[i, j]` and `C[j, i]` grow by `2^(-d / window)`. An item's score is the sum of
 `2^(-age / half_life) C[i, j] / sqrt(n_i n_j)` over the items i of the listener's history, where `age` is in the
-listener's plays, and `n` counts all plays of an item so far. A repeat counts for `age` and `n` alone: a listener who
-plays two items over and over says once that they are near.
+listener's plays, and `n` counts all plays of an item so far. A repeat counts for `age` and `n` alone: two items that
+a listener plays over and over are counted as near once.
 
 Of a small catalog all pairs are kept; of a larger one every item keeps a bounded number of neighbours, and a newcomer
 takes the place of the weakest.

@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 
 def known_of(state: PartitionState) -> Known:
-    """Return what a state knows of its topics now."""
+    """Return the topics that a state knows, and its place in them."""
     return Known(state.epoch, state.changelog_id, state.place)
 
 

@@ -1,4 +1,4 @@
-"""What it costs to explain and encode published lists, by how many a group has; and how long a list is.
+"""The cost of explaining and encoding published lists, by the number in a group; and the length of a list.
 
 f=64, 10,000 items, lists of 50 with the reasons of the settings' defaults; four listeners of five have histories of 30
 items, the fifth one of 3, so that their lists are blended. Building the lists is not timed, reasons and JSON are, on

@@ -1,4 +1,4 @@
-"""Does once, in the process from which commands are forked, what each of them would do at its start."""
+"""Does the first steps of a command once, in the process from which commands are forked."""
 
 import gc
 import inspect

@@ -25,7 +25,7 @@ _ANSWER = {"accepted": 1, "rejected": 0, "results": [{"partition": 2, "offset": 
 
 
 Wait = Annotated[
-    float, Query(ge=0, le=60, description="Seconds to wait, at most, until workers report what became of the events.")
+    float, Query(ge=0, le=60, description="Seconds to wait, at most, until workers report the outcomes of the events.")
 ]
 
 

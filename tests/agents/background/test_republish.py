@@ -92,7 +92,7 @@ async def test_a_topic_with_fewer_records_than_lists_is_another_one(scene: Scene
 
 
 async def test_a_killed_run_goes_on_where_it_was(scene: Scene) -> None:
-    """Lists that were published since its beginning are not published again, whatever published them."""
+    """A list that was published since its beginning, by a play or by a sweep, is not published again."""
 
     def die() -> None:
         raise KeyboardInterrupt

@@ -177,7 +177,7 @@ async def test_rejects_alone_do_not_move_the_state(outbox: MemoryOutbox, state: 
 
 
 async def test_the_highest_applied_offset_is_kept(outbox: MemoryOutbox, state: PartitionState) -> None:
-    """A sweep of users who are long idle does not lower it."""
+    """A sweep of long idle users does not lower it."""
     committer = Committer(outbox, {1: state}, SETTINGS)
     await committer.commit({1: WHOLE})
 

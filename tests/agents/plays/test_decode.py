@@ -1,4 +1,4 @@
-"""A commit group's plays as columns; whatever bytes come, the stream goes on."""
+"""A commit group's plays as columns."""
 
 import json
 import random
@@ -26,7 +26,7 @@ Item = tuple[bytes | None, bytes | None]
 
 
 def rejected(group: Group, partition: int = 0) -> list[RejectedPlay]:
-    """Return what goes to the rejected plays."""
+    """Return the rejects of a partition."""
     return [msgspec.json.decode(value or b"", type=RejectedPlay) for _, value in group.rejects[partition]]
 
 
@@ -38,7 +38,7 @@ def by_user(group: Group) -> dict[tuple[int, bytes], list[int]]:
 
 
 def test_plays_stand_user_after_user_by_offset() -> None:
-    """Over all slices of all partitions, whatever their order."""
+    """Over all slices of all partitions, in any order of the slices."""
     slices = [
         slice_of(2, 7, played("ann", "i1"), played("ben", "i2"), played("ann", "i3")),
         slice_of(0, 4, played("cem", "i1")),
@@ -99,7 +99,7 @@ def test_a_private_play_leaves_no_trace() -> None:
 
 
 def test_a_private_play_is_set_apart_with_all_that_a_play_has() -> None:
-    """By partition and user; what came before a wish to be forgotten is not there."""
+    """By partition and user; plays before a wish to be forgotten are left out."""
     wish = b"ann", msgspec.json.encode({"type": "forget", "user_id": "ann"})
     private = [played("ann", "s1", private=True), played("ann", "s2", private=True, type="skip", play_id="p")]
 
@@ -204,7 +204,7 @@ JSON = st.recursive(
 
 @given(st.lists(st.tuples(st.none() | BINARY, st.none() | BINARY | JSON), max_size=20))
 def test_no_bytes_stop_the_stream(items: list[Item]) -> None:
-    """What is not counted is set aside, byte for byte."""
+    """Every event that is not counted is set aside, byte for byte."""
     group = read_group([slice_of(0, 0, *items)], SETTINGS)
 
     assert len(items) == len(group.events.offsets) + len(group.rejects[0])

@@ -144,7 +144,7 @@ async def test_a_group_uses_the_generation_in_service_when_it_begins(scene: Scen
 
 @pytest.mark.virtual_time
 async def test_private_sessions_end_though_nobody_plays(scene: Scene) -> None:
-    """What is too old is let go of between groups, too."""
+    """Sessions that are too old expire between groups, too."""
     clock = StepClock(0)
     scene.work.private_lists.sessions = PrivateSessions(SETTINGS.private, clock)
     scene.deliver(message := Message(0, 0, "ann", private=True))

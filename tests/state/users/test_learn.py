@@ -1,4 +1,4 @@
-"""What plays change in their users' records, held against a plain reference."""
+"""The changes that plays make in their users' records, held against a plain reference."""
 
 import random
 from dataclasses import replace
@@ -109,7 +109,7 @@ def history_plain(record: UserRecord, event: Played, settings: Settings) -> list
 def learned(
     records: UserRecords, plays: list[list[Played]], settings: Settings | None = None
 ) -> tuple[UserRecords, list[bool]]:
-    """Apply plays, a list a user; return who had a play that was delivered again, too."""
+    """Apply plays, a list a user; return for each user also whether a play was delivered again."""
     settings = settings or settings_with(history_max=4, play_ids_max=2, half_life_plays=HALF_LIFE)
     after, repeated, _ = learn(records, columns_of(plays), settings, half_lives_of(settings))
     return after, repeated.tolist()
@@ -179,7 +179,7 @@ def test_the_same_plays_twice_change_nothing(topic: list[tuple[int, Played]]) ->
 
 
 def test_an_offset_at_or_below_the_applied_one_is_skipped() -> None:
-    """Only what stands behind the applied offset is new."""
+    """Only plays behind the applied offset are new."""
     first, _ = learned(new_users(1, 2), [[Played(10, 1)]])
 
     after, repeated = learned(first, [[Played(9, 2), Played(10, 3), Played(11, 4)]])
@@ -245,7 +245,7 @@ def test_nobody_and_nothing_is_learnt() -> None:
 
 
 def outcomes_of(events: list[Played], settings: Settings) -> list[str]:
-    """Return what becomes of one user's events."""
+    """Return the outcomes of one user's events."""
     found = learn(new_users(1, 2), columns_of([events]), settings, half_lives_of(settings))
     return [OUTCOMES[code] for code in found.outcomes]
 
@@ -275,7 +275,7 @@ def test_the_generation_decides_what_is_trimmed_and_changes_no_record() -> None:
 
 
 def test_nothing_is_learnt_between_pause_and_resume() -> None:
-    """Not a play, not what was shown; wishes are carried out, and each of them is told apart."""
+    """Neither plays nor shown items count; requests are carried out, and each outcome is told apart."""
     settings = settings_with(cooldown_shows=1)
     actions = [Action.PLAY, Action.PAUSE, Action.PLAY, Action.SHOWN, Action.HIDE, Action.RESUME, Action.PLAY]
     events = [Played(offset, offset + 1, action=action) for offset, action in enumerate(actions)]

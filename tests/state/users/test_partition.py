@@ -145,7 +145,7 @@ WRITES = st.lists(
 
 
 def winners(writes: list[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
-    """Return what recovery has to keep: the highest applied offset since the last deletion, the latest of equals."""
+    """Return the records that recovery keeps: of the highest applied offset since a deletion, the latest of equals."""
     latest: dict[bytes, bytes] = {}
     for key, value in writes:
         if value is None:
@@ -158,7 +158,7 @@ def winners(writes: list[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
 @hypothesis_settings(max_examples=100)
 @given(WRITES, st.lists(st.integers(1, 19), max_size=4))
 def test_the_highest_applied_offset_wins(writes: list[tuple[bytes, bytes | None]], cuts: list[int]) -> None:
-    """Whatever the order and the slices, the state is that of the plain reference; losers' users are marked."""
+    """In any order and in any slices the state is that of the plain reference; losers' users are marked."""
     expected = winners(writes)
     last = dict(writes)
     bounds = [0, *sorted({cut for cut in cuts if cut < len(writes)}), len(writes)]
@@ -222,7 +222,7 @@ def test_an_outranked_mark_is_durable_until_its_user_is_written(tmp_path: Path) 
 
 
 def test_a_winner_read_from_the_changelog_clears_the_mark(state: PartitionState) -> None:
-    """What stands behind the stale record is what compaction keeps."""
+    """Compaction keeps the record behind the stale one."""
     state.apply_changelog(logged(0, (b"a", record(5))))
     state.apply_changelog(logged(1, (b"a", record(2))))
     assert [b"a"] == state.outranked(10)
@@ -267,7 +267,7 @@ def test_item_names_bypass_the_guard(state: PartitionState) -> None:
 
 
 def test_pages_show_users_and_nothing_else(state: PartitionState) -> None:
-    """Names, marks and the place stand below the users, who come in the order of their keys."""
+    """Names, marks and the place stand below the users, which come in the order of their keys."""
     users = [b" ", b"a", b"b", "ü".encode(), "\U0010ffff".encode()]
     state.commit([(key, record(9)) for key in users] + [(item_name_key(0), b"i0")], Place(5, 9))
     state.apply_changelog(logged(6, (b"a", record(1))))

@@ -56,7 +56,7 @@ def said(value: bytes) -> str:
 
 @given(RECORDS)
 def test_a_record_survives_its_bytes(record: UserRecord) -> None:
-    """What was encoded is what is decoded."""
+    """Decoding gives the encoded record."""
     assert record == UserRecord.decode(record.encode())
 
 
@@ -130,7 +130,7 @@ def test_a_record_of_format_2_or_3_still_loads(version: int, file: Path) -> None
 
 
 def test_a_marker_of_format_1_is_still_one() -> None:
-    """Whoever was forgotten by the version before stays so."""
+    """A listener that the version before forgot stays forgotten."""
     marker = UserRecord(applied_offset=7, listed_at_s=5).encode()
     old = b"\x01" + marker[1:24] + bytes(8) + marker[24:40]
 

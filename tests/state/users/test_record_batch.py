@@ -41,7 +41,7 @@ def test_the_arrays_hold_what_the_plain_twin_reads(group: list[UserRecord]) -> N
 
 @given(GROUPS)
 def test_vectors_need_not_be_read(group: list[UserRecord]) -> None:
-    """Who asks for none, 0 factors, gets everything else."""
+    """A caller that asks for 0 factors gets everything else."""
     expected = [replace(record, vector=()) for record in group]
 
     assert expected == plain(unpack([record.encode() for record in group], 0))

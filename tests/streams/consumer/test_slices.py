@@ -135,7 +135,7 @@ async def test_acknowledging_tells_faust() -> None:
 
 
 async def test_what_comes_before_the_turn_is_in_the_group() -> None:
-    """It does not wait for the next group; what comes in the turn does."""
+    """It does not wait for the next group; a slice that comes in the turn does."""
     app, turn = Waiting(Message(0, [1])), asyncio.Lock()
     await turn.acquire()
 
@@ -226,7 +226,7 @@ async def test_a_slice_has_the_id_by_which_its_topic_was_fetched() -> None:
 
 
 async def test_a_fetch_is_cut_into_slices() -> None:
-    """Each carries the offset of its last record, which is what is committed, and the assignment's id."""
+    """Each carries the offset of its last record, which is committed, and the assignment's id."""
     tp = TP("plays", 2)
 
     slices = await delivered(FetchedConsumer({tp: records(25)}))
@@ -307,7 +307,7 @@ async def test_partitions_that_are_paused_are_left_out() -> None:
 
 
 async def test_what_a_rebalance_is_about_to_take_away_is_dropped() -> None:
-    """It is delivered again to whoever owns it then, so no group is begun with it."""
+    """It is delivered again to the partition's next owner, so no group is begun with it."""
     app = Waiting(Message(0, [1]))
     app.consumer.flow_active = False
     taking = asyncio.create_task(take(app, 100))
@@ -321,7 +321,7 @@ async def test_what_a_rebalance_is_about_to_take_away_is_dropped() -> None:
 
 
 async def test_a_rebalance_ends_the_delivery() -> None:
-    """What was fetched under an earlier assignment is not handed out under the next."""
+    """Records that were fetched under an earlier assignment are not delivered under the next."""
     consumer = FetchedConsumer({TP("changelog", number): records(25) for number in range(2)})
     messages = []
 
@@ -343,7 +343,7 @@ async def test_the_offset_to_commit_stands_behind_the_last_slice(acked: list[int
 
 
 async def test_no_more_is_fetched_while_enough_plays_wait() -> None:
-    """What waits is bounded in plays, whatever the size of the slices; as soon as some are taken a fetch begins."""
+    """The queue is bounded in plays, for slices of any size; as soon as some are taken a fetch begins."""
     consumer = FetchedConsumer({TP("plays", 0): records(25)}, group_plays_max=10)
     assert 3 == len(await delivered(consumer))
 
@@ -359,7 +359,7 @@ async def test_no_more_is_fetched_while_enough_plays_wait() -> None:
 
 
 async def test_a_changelog_does_not_wait_for_plays() -> None:
-    """Recovery takes what comes."""
+    """Recovery takes every fetch."""
     consumer = FetchedConsumer({TP("changelog", 0): records(25)}, group_plays_max=10)
 
     assert [1, 1, 1] == [len(await delivered(consumer)) for _ in range(3)]
