@@ -1,25 +1,22 @@
 """The changes that plays make in their users' records, held against a plain reference."""
 
-import random
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.decay import HalfLives
 from state.users.admission import OUTCOMES
 from state.users.event_columns import COPY, Action
-from state.users.learn import half_lives_of, learn
-from state.users.record import DaySignals, HistoryEntry, ShownItem, UserRecord
-from state.users.record_batch import UserRecords, new_users, pack
+from state.users.learn import learn
+from state.users.record import ShownItem, UserRecord
+from state.users.record_batch import new_users, pack
 from streams.settings import Settings, override
+from tests.state.users.plain_learning import DAY_S, HALF_LIFE, learn_plain, learned, outcomes_of
 from tests.support.generations import Played, columns_of, plain
 from tests.support.settings import settings_with
 
 N_USERS = 3
-HALF_LIFE = 3.0
-
 
 LIMITS = settings_with(
     half_life_plays=HALF_LIFE,
@@ -32,87 +29,7 @@ LIMITS = settings_with(
     cooldown_plays=2,
     user_days_max=2,
 )
-DAY_S = 86_400
 OF_TWO = settings_with(play_ids_max=2)
-
-
-def learn_plain(record: UserRecord, events: list[Played], settings: Settings) -> UserRecord:
-    """Apply events to one record, one at a time, in lines that anybody can check."""
-    learned = replace(record, play_ids=[*record.play_ids], vector=(0.0, 0.0))
-    for event in events:
-        if event.offset <= learned.applied_offset:
-            continue
-        learned.applied_offset = event.offset
-        if event.action in (Action.PAUSE, Action.RESUME):
-            learned.paused = event.action == Action.PAUSE
-        elif event.action in (Action.HIDE, Action.UNHIDE):
-            left = [key for key in learned.hidden if key != event.item_key]
-            remaining = [*left, event.item_key] if event.action == Action.HIDE else left
-            learned.hidden = remaining[max(0, len(remaining) - settings.users.hidden_max) :]
-        elif event.action == Action.SHOWN:
-            show_plain(learned, event.item_key, settings)
-        elif event.action != Action.NOTHING:
-            signal_plain(learned, event, settings)
-    return learned
-
-
-def show_plain(record: UserRecord, key: int, settings: Settings) -> None:
-    """Count that an item was shown."""
-    if record.paused:
-        return
-    old = next((item for item in record.shown if item.item_key == key), ShownItem(key, 0, 0))
-    cooled = old.shows >= settings.users.cooldown_shows and record.plays - old.at_play >= settings.users.cooldown_plays
-    left = [item for item in record.shown if item.item_key != key]
-    record.shown = [*left, ShownItem(key, 1 if cooled else old.shows + 1, record.plays)][-settings.users.shown_max :]
-
-
-def signal_plain(record: UserRecord, event: Played, settings: Settings) -> None:
-    """Learn a signal, unless there is a reason not to."""
-    if record.paused or (event.play_id and event.play_id in record.play_ids):
-        return
-    turn_to_day_plain(record, event.played_at_s // DAY_S, settings.users.days_max)
-    if 0 < settings.signals.per_day_max <= record.day_signals:
-        return
-    record.day_signals += 1
-    if event.play_id:
-        play_ids = [*record.play_ids, event.play_id]
-        record.play_ids = play_ids[max(0, len(play_ids) - settings.users.play_ids_max) :]
-    record.plays += event.action == Action.PLAY
-    record.last_played_s = max(record.last_played_s, event.played_at_s)
-    if event.weight > 0:
-        record.shown = [item for item in record.shown if item.item_key != event.item_key]
-    record.history = history_plain(record, event, settings)
-
-
-def turn_to_day_plain(record: UserRecord, today: int, days_max: int) -> None:
-    """Count on another day, with the signals that were counted on it before, if it is still remembered."""
-    if today == record.day:
-        return
-    others = [day for day in record.days if day.day != today]
-    signals = sum(day.signals for day in record.days if day.day == today)
-    if record.day_signals:
-        others.append(DaySignals(record.day, record.day_signals))
-    record.days = others[max(0, len(others) - days_max) :]
-    record.day, record.day_signals = today, signals
-
-
-def history_plain(record: UserRecord, event: Played, settings: Settings) -> list[HistoryEntry]:
-    """Return the history after a signal: over its limit the oldest repeat goes, or the oldest signal."""
-    history = [*record.history, HistoryEntry(event.item_key, event.weight, record.plays, event.played_at_s)]
-    if len(history) > settings.users.history_max:
-        items = [(entry.item_key, entry.value < 0) for entry in history]
-        repeats = (place for place, item in enumerate(items) if item in items[place + 1 :])
-        del history[next(repeats, 0)]
-    return history
-
-
-def learned(
-    records: UserRecords, plays: list[list[Played]], settings: Settings | None = None
-) -> tuple[UserRecords, list[bool]]:
-    """Apply plays, a list a user; return for each user also whether a play was delivered again."""
-    settings = settings or settings_with(history_max=4, play_ids_max=2, half_life_plays=HALF_LIFE)
-    after, repeated, _ = learn(records, columns_of(plays), settings, half_lives_of(settings))
-    return after, repeated.tolist()
 
 
 @st.composite
@@ -244,24 +161,6 @@ def test_nobody_and_nothing_is_learnt() -> None:
     assert [False] == repeated
 
 
-def outcomes_of(events: list[Played], settings: Settings) -> list[str]:
-    """Return the outcomes of one user's events."""
-    found = learn(new_users(1, 2), columns_of([events]), settings, half_lives_of(settings))
-    return [OUTCOMES[code] for code in found.outcomes]
-
-
-def test_robots_are_held_back_and_it_is_told() -> None:
-    """Over the day's limit signals are not learnt; those of an item at its limit are told; the next day counts."""
-    settings = settings_with(user_signals_per_day_max=3, item_weight_max=1.5, half_life_plays=float("inf"))
-    events = [Played(offset, 1, DAY_S * (offset // 5)) for offset in range(7)]
-
-    (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
-
-    assert 5 == record.plays
-    assert [1.0] * 5 == [entry.value for entry in record.history]
-    assert ["trimmed"] * 3 + ["capped"] * 2 + ["trimmed"] * 2 == outcomes_of(events, settings)
-
-
 def test_the_generation_decides_what_is_trimmed_and_changes_no_record() -> None:
     """Under a short half-life an item stays below its limit; the records are the same, bit for bit."""
     settings = settings_with(item_weight_max=1.5, half_life_plays=float("inf"))
@@ -301,59 +200,6 @@ def test_all_items_of_one_event_were_shown() -> None:
     assert [ShownItem(2, 1, 0), ShownItem(1, 2, 0)] == plain(once)[0].shown
     assert plain(once) == plain(twice)
     assert [True] == repeated
-
-
-DAYS = 3000
-TWO_A_DAY = [DAY_S * (1 + number // 2) for number in range(2 * DAYS)]
-IN_OTHER_ORDERS = {
-    "oldest first": TWO_A_DAY,
-    "newest first": TWO_A_DAY[::-1],
-    "after a play of today": [DAY_S * 20_000, *TWO_A_DAY[1:]],
-    "shuffled": random.Random(1).sample(TWO_A_DAY, len(TWO_A_DAY)),
-}
-
-
-@pytest.mark.parametrize("times_s", IN_OTHER_ORDERS.values(), ids=IN_OTHER_ORDERS)
-def test_a_whole_history_is_learnt_in_any_order(times_s: list[int]) -> None:
-    """The day's limit is about days: 6,000 plays, two a day, are below it."""
-    events = [Played(offset, offset, at_s) for offset, at_s in enumerate(times_s)]
-
-    assert {"learnt"} == set(outcomes_of(events, Settings()))
-    assert 2 * DAYS == plain(learned(new_users(1, 2), [events], Settings())[0])[0].plays
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_limit_of_a_day_holds_in_any_order(seed: int) -> None:
-    """Of 60 days with 20 signals each, 7 are learnt from each, in groups of any size."""
-    settings = settings_with(user_signals_per_day_max=7)
-    rng = random.Random(seed)
-    times_s = rng.sample([DAY_S * (1 + number % 60) for number in range(1200)], 1200)
-    events = [Played(offset, offset, at_s) for offset, at_s in enumerate(times_s)]
-
-    records, start = new_users(1, 2), 0
-    while start < len(events):
-        size = rng.randrange(1, 200)
-        records, _ = learned(records, [events[start : start + size]], settings)
-        start += size
-
-    (record,) = plain(records)
-    assert 60 * 7 == record.plays
-    assert {7} == {record.day_signals, *(day.signals for day in record.days)}
-    assert pack(learned(new_users(1, 2), [events], settings)[0]) == pack(records)
-
-
-def test_the_days_of_a_record_are_bounded() -> None:
-    """The day counted longest ago is forgotten, and begins anew when a signal of it comes."""
-    settings = settings_with(user_signals_per_day_max=1, user_days_max=2)
-    days = [1, 2, 3, 4, 2, 1, 1]
-
-    events = [Played(offset, offset, DAY_S * day) for offset, day in enumerate(days)]
-
-    assert ["learnt"] * 4 + ["capped", "learnt", "capped"] == outcomes_of(events, settings)
-    (record,) = plain(learned(new_users(1, 2), [events], settings)[0])
-    assert 1 == record.day
-    assert 1 == record.day_signals
-    assert [DaySignals(4, 1), DaySignals(2, 1)] == record.days
 
 
 def test_nothing_heard_changes_nothing() -> None:
