@@ -44,7 +44,7 @@ def wait_until(page: Page, condition: str) -> None:
     """Wait until an expression is true; Playwright's own waiting evaluates strings, which the page's policy forbids.
 
     Raises:
-        TimeoutError: It was not within ten seconds.
+        TimeoutError: It was not within ten seconds of a machine with a free core.
     """
     end_s = time.monotonic() + stretched(TIMEOUT_MS) / 1000
     while not page.evaluate(condition):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,13 @@ from jobs.progress import no_progress
 from jobs.retraining.retrain import retrain
 from streams.messages.records import CatalogItem, Recommendations
 from streams.outbox import Item
-from streams.process.child_process import Child
 from streams.readers.latest_list import latest_list
-from streams.settings import Settings, environment_of, override
+from streams.settings import Settings, override
 from streams.topics.admin import create_topics, delete_topics
+from tests.acceptance.started import started_gateway, started_worker
 from tests.support.plays import play_record
 from tests.support.settings import settings_with
-from tests.support.topics import await_folded, send, values, worker
+from tests.support.topics import await_folded, send, values
 from tests.support.wait import block_until
 
 N_SONGS, N_LISTENERS = 16, 12
@@ -75,7 +74,7 @@ def playfold_with_songs(brokers: str, folder: Path) -> Iterator[Scene]:
     create_topics(settings)
     producer = KafkaProducer(bootstrap_servers=settings.kafka.brokers)
     send(settings, [song(f"u{user}", number) for user in range(N_LISTENERS) for number in songs_of(user)])
-    with worker(settings) as process:
+    with started_worker(settings) as process:
         await_folded(settings)
         made = Scene(settings, process, retrain(settings, no_progress).generation, producer)
         for number in range(N_SONGS):
@@ -90,17 +89,8 @@ def playfold_with_songs(brokers: str, folder: Path) -> Iterator[Scene]:
 @contextmanager
 def gateway_of(scene: Scene) -> Iterator[str]:
     """Run one gateway for all programs, and give its URL."""
-    settings = override(scene.settings, gateway_port=0, instance="window")
-    log_file = settings.application.data_path / "gateway.log"
-    with log_file.open("wb") as log:
-        child = Child([sys.executable, "-m", "cli.main", "gateway", "--json"], log, 10, environment_of(settings))
-    try:
-        block_until(lambda: not child.running or b"gateway_ready" in log_file.read_bytes(), 30)
-        ready = [line for line in log_file.read_bytes().splitlines() if b"gateway_ready" in line]
-        assert ready, f"The gateway is not ready: {log_file.read_text()}"
-        yield json.loads(ready[0])["url"]
-    finally:
-        child.stop()
+    with started_gateway(override(scene.settings, instance="window")) as process:
+        yield process.url
 
 
 def songs_of(user: int) -> list[int]:

@@ -22,9 +22,10 @@ from streams.outbox import Item, Outbox
 from streams.settings import Settings
 from streams.topics.admin import create_topics, delete_topics
 from streams.topics.topics import topic_names
+from tests.acceptance.started import started_worker
 from tests.support.plays import FIRST_PLAY_MS, play_record
 from tests.support.settings import settings_with
-from tests.support.topics import await_folded, lists, send, worker
+from tests.support.topics import await_folded, lists, send
 from tests.support.wait import block_until
 
 TASTES = {
@@ -109,7 +110,7 @@ def on_air(broker: Broker, folder: Path, name: str) -> Iterator[Radio]:
     create_topics(settings)
     send(settings, past_plays())
     gateway = GatewayProcess(settings)
-    with worker(settings):
+    with started_worker(settings):
         gateway.start()
         try:
             asyncio.run(describe_songs(settings))

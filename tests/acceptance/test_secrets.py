@@ -18,10 +18,10 @@ from jobs.retraining import run as runs
 from streams.connection.admin_clients import plain_options
 from streams.settings import Password, Secret, Settings, environment_of, override
 from streams.topics.admin import delete_topics
-from tests.support.gateway import client_of, gateway, post
+from tests.acceptance.started import started_gateway, started_worker
+from tests.support.gateway import client_of, post
 from tests.support.plays import play
 from tests.support.secure_broker import SUPER, SUPER_PASSWORD, SecureBroker, token_of
-from tests.support.topics import worker
 from tests.support.wait import block_until
 
 TOKEN = "correct-horse-battery-staple-71"  # noqa: S105  a made-up one
@@ -154,7 +154,7 @@ def drawn_plays() -> Iterator[str]:
 
 def use_gateway(settings: Settings) -> bytes:
     """Run a gateway, send requests with the token and without, and return its answers."""
-    with gateway(settings) as process, client_of(process) as stranger:
+    with started_gateway(settings) as process, client_of(process) as stranger:
         answers = [stranger.get("/metrics"), stranger.post("/session", data={"token": TOKEN})]
         answers.append(stranger.post("/session", data={"token": "another"}))
         with client_of(process, authorization=f"Bearer {TOKEN}") as client:
@@ -203,7 +203,7 @@ def test_no_file_no_output_and_no_topic_has_a_secret(small: Settings, tmp_path_f
     commands = Commands(small, tmp_path_factory.mktemp("files"))
 
     commands.run(*SERVED)
-    with worker(small) as process:
+    with started_worker(small) as process:
         commands.run(*TRAINED)
         block_until(lambda: process.first_event("generation_swapped") is not None)
         commands.run_retrain_that_dies()

@@ -1,7 +1,7 @@
 """Workers and gateways of tests, forked from a process that has their imports.
 
-The imports are most of the computing of a start. Tests in `tests/acceptance` start their processes, some with
-`playfold up` or `playfold demo`.
+The imports are most of the computing of a start. Tests in `tests/acceptance` start all of their processes, some with
+`playfold up` or `playfold demo`, and those in `tests/latency` do so, too (`tests/acceptance/started.py`).
 """
 
 import os

@@ -1,6 +1,6 @@
 """A gateway as a process, and requests to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,9 +16,11 @@ READY_S = 60.0
 
 
 @contextmanager
-def gateway(settings: Settings, *, ready: bool = True) -> Iterator[GatewayProcess]:
-    """Run a gateway at a free port, and wait until it is ready unless told not to."""
-    process = ForkedGateway(override(settings, gateway_port=0))
+def gateway(
+    settings: Settings, *, ready: bool = True, process_of: Callable[[Settings], GatewayProcess] = ForkedGateway
+) -> Iterator[GatewayProcess]:
+    """Run a gateway at a free port, forked unless told otherwise, and wait until it is ready unless told not to."""
+    process = process_of(override(settings, gateway_port=0))
     process.start()
     try:
         if ready:

@@ -1,5 +1,6 @@
 """Forked services behave as started ones do."""
 
+import ast
 import signal
 import socket
 import subprocess
@@ -65,6 +66,22 @@ def test_a_frozen_process_goes_on(child: Child) -> None:
     child.send_signal(signal.SIGCONT)
 
     block_until(lambda: not child.running)
+
+
+FORKING = {"ForkedChild", "ForkedGateway", "ForkedWorker", "gateway", "run_forked", "worker"}
+"""Names of `tests.support` that fork."""
+FILES = sorted(
+    file for folder in ("acceptance", "latency") for file in (Path(__file__).parents[1] / folder).glob("*.py")
+)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_tests_of_whole_systems_fork_no_process(file: Path) -> None:
+    """They start theirs, so that the imports of a command are tested; `started.py` alone turns forks into starts."""
+    imports = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in imports if "tests.support" in (node.module or "") for alias in node.names}
+
+    assert FORKING & names == ({"gateway", "worker"} if file.stem == "started" else set())
 
 
 def test_an_error_is_the_last_line_of_the_log(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Records that tests write to topics and read from them, and a worker between them."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import msgspec
@@ -27,9 +27,11 @@ FOLDED_S = 60.0
 
 
 @contextmanager
-def worker(settings: Settings) -> Iterator[WorkerProcess]:
-    """Run a worker that is ready."""
-    process = ForkedWorker(settings)
+def worker(
+    settings: Settings, process_of: Callable[[Settings], WorkerProcess] = ForkedWorker
+) -> Iterator[WorkerProcess]:
+    """Run a worker that is ready, forked unless told otherwise."""
+    process = process_of(settings)
     process.start()
     try:
         process.await_ready(stretched(READY_S))
