@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,24 +76,17 @@ def test_without_the_catalog_plays_alone_are_sent(settings: Settings, names: Top
     assert [] == values(settings, names.catalog)
 
 
-@pytest.fixture
-def small(settings: Settings, names: TopicNames) -> Iterator[Settings]:
-    """Run a worker whose histories are full after 100 signals."""
-    assert names.plays
-    changed = override(settings, history_max=100)
-    with worker(changed):
-        yield changed
-
-
-def test_overlapping_exports_count_once(small: Settings, import_folder: Path) -> None:
+def test_overlapping_exports_count_once(short_histories: Settings, import_folder: Path) -> None:
     """Far beyond the ids that a record remembers, and beyond its history: the second run sends the new plays."""
-    first = answer_of(small, import_folder, str(write_history(import_folder, "first.json", 0, 500)), "--user", "anna")
-    block_until(lambda: n_plays_of(small) == 500, 20)
-    again = answer_of(small, import_folder, str(import_folder / "first.json"), "--user", "anna")
-    second = answer_of(
-        small, import_folder, str(write_history(import_folder, "second.json", 200, 560)), "--user", "anna"
+    first = answer_of(
+        short_histories, import_folder, str(write_history(import_folder, "first.json", 0, 500)), "--user", "anna"
     )
-    block_until(lambda: n_plays_of(small) == 560, 20)
+    block_until(lambda: n_plays_of(short_histories) == 500, 20)
+    again = answer_of(short_histories, import_folder, str(import_folder / "first.json"), "--user", "anna")
+    second = answer_of(
+        short_histories, import_folder, str(write_history(import_folder, "second.json", 200, 560)), "--user", "anna"
+    )
+    block_until(lambda: n_plays_of(short_histories) == 560, 20)
 
     assert 500 == first["plays"]
     assert 0 == first["known"]
@@ -102,36 +94,38 @@ def test_overlapping_exports_count_once(small: Settings, import_folder: Path) ->
     assert 500 == again["known"]
     assert 60 == second["plays"]
     assert 300 == second["known"]
-    assert [] == rejects(small)
+    assert [] == rejects(short_histories)
 
 
-def test_a_file_that_is_newest_first_leaves_the_history_of_a_sorted_one(small: Settings, import_folder: Path) -> None:
+def test_a_file_that_is_newest_first_leaves_the_history_of_a_sorted_one(
+    short_histories: Settings, import_folder: Path
+) -> None:
     """Each listener's latest plays are the latest of their history."""
     path = import_folder / "plays.csv"
     rows = [f"anna,i{number},{1_600_000_000 + number}" for number in range(300)]
     path.write_text("\n".join(["user_id,item_id,played_at", *rows[::-1]]))
 
-    ended = run(small, import_folder, "replay", str(path))
+    ended = run(short_histories, import_folder, "replay", str(path))
 
     assert 0 == ended.returncode, ended.stderr
     assert f"{path} is not in the order of its times: its plays are sorted first" in ended.stderr
-    block_until(lambda: n_plays_of(small) == 300, 20)
-    record = record_of(small)
+    block_until(lambda: n_plays_of(short_histories) == 300, 20)
+    record = record_of(short_histories)
     assert record is not None
     assert [1_600_000_200 + number for number in range(100)] == [entry.last_played_s for entry in record.history]
 
 
-def test_a_file_of_a_players_events_stops_no_learning(small: Settings, import_folder: Path) -> None:
+def test_a_file_of_a_players_events_stops_no_learning(short_histories: Settings, import_folder: Path) -> None:
     """The plays in it count, the other rows are set aside, and nothing is forgotten."""
     path = import_folder / "events.csv"
     kinds = ["play", "pause", "resume", "", "stop", "forget", "hide", "play"]
     rows = [f"anna,i{number},{1_600_000_000 + number},{kind}" for number, kind in enumerate(kinds)]
     path.write_text("\n".join(["user_id,item_id,played_at,type", *rows]))
 
-    answer = answer_of(small, import_folder, str(path))
-    block_until(lambda: n_plays_of(small) == 3, 20)
+    answer = answer_of(short_histories, import_folder, str(path))
+    block_until(lambda: n_plays_of(short_histories) == 3, 20)
 
     assert 3 == answer["plays"]
     unknown = "rows of a type that PLAYFOLD_EVENT_WEIGHTS does not name"
     assert {"rows whose type is a user request": 4, unknown: 1} == answer["set_aside"]
-    assert [] == rejects(small)
+    assert [] == rejects(short_histories)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,8 @@ from streams.partitioning import partition_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.replays_of_exports import answer_of, n_plays_of, plays_on, record_of, write_history
-from tests.support.topics import rejects, worker
+from tests.support.topics import rejects
 from tests.support.wait import block_until
-
-
-@pytest.fixture
-def small(settings: Settings, names: TopicNames) -> Iterator[Settings]:
-    """Run a worker whose histories are full after 100 signals."""
-    assert names.plays
-    changed = override(settings, history_max=100)
-    with worker(changed):
-        yield changed
 
 
 def test_rows_with_wrong_values_are_set_aside(settings: Settings, names: TopicNames, import_folder: Path) -> None:
@@ -130,28 +120,28 @@ def test_a_resumed_import_has_all_rows_set_aside(settings: Settings, import_fold
     assert 1 == second["plays"]
 
 
-def test_user_requests_of_a_file_are_sent_if_asked(small: Settings, import_folder: Path) -> None:
+def test_user_requests_of_a_file_are_sent_if_asked(short_histories: Settings, import_folder: Path) -> None:
     """They are carried out in their order."""
     path = import_folder / "events.csv"
     rows = ["anna,i1,1600000000,", "anna,i1,1600000001,hide", "anna,i2,1600000002,pause", "anna,i3,1600000003,"]
     path.write_text("\n".join(["user_id,item_id,played_at,type", *rows]))
 
-    answer = answer_of(small, import_folder, str(path), "--with-requests")
-    block_until(lambda: (record := record_of(small)) is not None and record.paused, 20)
+    answer = answer_of(short_histories, import_folder, str(path), "--with-requests")
+    block_until(lambda: (record := record_of(short_histories)) is not None and record.paused, 20)
 
-    record = record_of(small)
+    record = record_of(short_histories)
     assert record is not None
     assert 1 == record.plays
     assert 1 == len(record.hidden)
     assert 4 == answer["plays"]
 
 
-def test_a_players_event_on_the_topic_is_rejected(small: Settings) -> None:
+def test_a_players_event_on_the_topic_is_rejected(short_histories: Settings) -> None:
     """It neither stops learning nor deletes a history."""
-    asyncio.run(_send_events(small))
-    block_until(lambda: n_plays_of(small) == 2 and len(rejects(small)) == 3, 20)
+    asyncio.run(_send_events(short_histories))
+    block_until(lambda: n_plays_of(short_histories) == 2 and len(rejects(short_histories)) == 3, 20)
 
-    reasons = {reject.reason.partition(",")[0] for reject in rejects(small)}
+    reasons = {reject.reason.partition(",")[0] for reject in rejects(short_histories)}
     assert {f"type: '{kind}' is a user request" for kind in ("pause", "forget", "hide")} == reasons
 
 

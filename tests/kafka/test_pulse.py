@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -170,9 +171,13 @@ def test_plays_go_on_without_the_topic_of_pulses(running: WorkerProcess, names: 
         admin.delete_topics([names.pulse])
     block_until(lambda: "playfold_pulses_failed_total 0.0" not in served(running.settings), 20)
 
-    send(running.settings, [play_record(f"late{user}", "i7") for user in range(20)])
+    users = {f"late{user}" for user in range(20)}
+    sent_at_s = time.time()
+    send(running.settings, [play_record(user, "i7") for user in sorted(users)])
 
-    block_until(lambda: {f"late{user}" for user in range(20)} <= set(lists(running.settings)), 5)
+    block_until(lambda: users <= set(lists(running.settings)), 5)
+    latest = lists(running.settings)
+    assert max(latest[user].made_at_ms for user in users) / 1000 - sent_at_s < 5
     assert running.running
     create_topics(running.settings)
     block_until(lambda: bool(pulses(running.settings, names)), 20)
