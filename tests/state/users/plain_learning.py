@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from state.users.admission import OUTCOMES
 from state.users.event_columns import Action
-from state.users.learn import OUTCOMES, half_lives_of, learn
+from state.users.learn import half_lives_of, learn
 from state.users.record import DaySignals, HistoryEntry, ShownItem, UserRecord
 from state.users.record_batch import UserRecords, new_users
 from streams.settings import Settings

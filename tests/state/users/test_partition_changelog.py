@@ -10,8 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from state.keys import item_name_key
-from state.users.partition import PartitionState, Place
-from state.users.record import RecordFormatError, applied_offset_of
+from state.users.changelog import Place
+from state.users.partition import PartitionState
+from state.users.record import RecordFormatError
+from state.users.record_bytes import applied_offset_of
 from tests.state.users.changelog_records import logged, record, reopen
 
 # Changelogs after a frozen worker wakes up late: repeated, overtaken, deleted.
