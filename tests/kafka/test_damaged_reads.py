@@ -38,7 +38,7 @@ def popular_of(*items: str) -> bytes:
 
 
 def note_of(topic: str, partition: int, missing: str) -> str:
-    """Return what a command prints about a batch of one record at offset 1."""
+    """Return the note of a command about a batch of one record at offset 1."""
     place = f"{topic}, partition {partition}, offset 1 (the checksum is wrong)"
     return f"1 record cannot be read and is left out: {place}. {missing} may be among them. {WAY_OUT}\n"
 
