@@ -28,18 +28,20 @@ def test_rows_with_wrong_values_are_set_aside(settings: Settings, names: TopicNa
     assert {"x", "y"} == {play.item_id for play in plays_on(settings, names)}
 
 
-def test_a_row_with_another_number_of_columns_is_set_aside(settings: Settings, names: TopicNames, folder: Path) -> None:
+def test_a_row_with_another_number_of_columns_is_set_aside(
+    settings: Settings, names: TopicNames, import_folder: Path
+) -> None:
     """The rows behind it are sent, and a replay that is continued at it has it once."""
-    path = folder / "plays.csv"
+    path = import_folder / "plays.csv"
     rows = ["ann,v,1600000001", "ann,w, or so,1600000002", "ann", "ann,x,1600000003", "ann,y,1600000004"]
     path.write_text("\n".join(["user_id,item_id,played_at", *rows, ""]))
 
-    first = answer_of(settings, folder, str(path), "--limit", "2")
-    second = answer_of(settings, folder, str(path), "--from", str(first["next_row"]))
+    first = answer_of(settings, import_folder, str(path), "--limit", "2")
+    second = answer_of(settings, import_folder, str(path), "--from", str(first["next_row"]))
 
     assert 3 == first["plays"] + second["plays"]
     assert ["v", "x", "y"] == [play.item_id for play in plays_on(settings, names)]
-    lines = [json.loads(line) for line in (folder / "plays.csv.set-aside.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (import_folder / "plays.csv.set-aside.jsonl").read_text().splitlines()]
     assert [
         (2, "rows that cannot be read: 4 columns instead of 3", "ann,w, or so,1600000002"),
         (3, "rows that cannot be read: 1 column instead of 3", "ann"),
