@@ -62,7 +62,7 @@ class Worker:
         self._outbox = Outbox(settings.kafka)
         self._connection = ConnectionWatch(settings.kafka)
         self._catalog = ItemCatalog()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
+        self._thread = self._store.thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._serving = Serving(generation_store(settings), self._catalog.prepare, self._store.lock, self._thread)
         self._guard = TopicGuard(self._store, self._outbox, settings, self._app.fetched_id)
         kafka, again = settings.kafka, self._guard.publish_again

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from agents.background.refold_groups import SCAN_MAX, RefoldGroups
+from agents.background.refold_groups import SCAN_MAX, Refold, RefoldGroups
 from agents.background.walk_progress import WalkProgress
 from agents.plays.pipeline import CommitPipeline
 from state.generations.serving import Serving
@@ -147,16 +147,13 @@ class Republisher:
         self, since_ms: int, partition: int, state: PartitionState, progress: WalkProgress
     ) -> bool:
         """Publish every list made before a time; False if the work has to end early."""
-        topic_id = state.lists_topic.topic_id
-        for seen, keys in self._groups.walk(state, _listed_before(since_ms)):
-            if keys and not await self._groups.refold(partition, keys):
-                return False
-            progress.add(seen, len(keys))
-            await asyncio.sleep(0)
-            is_ours = self._groups.state(partition) is state
-            if not is_ours or self._topics.present_ids.get(self._topic) != topic_id:
-                return False
-        return True
+        topic_id, old = state.lists_topic.topic_id, _listed_before(since_ms)
+
+        def goes_on() -> bool:
+            return self._groups.state(partition) is state and self._topics.present_ids.get(self._topic) == topic_id
+
+        work = Refold(old, goes_on, lambda group, n_folded: progress.add(group.seen, n_folded))
+        return await self._groups.refold_all(self._groups.walk(partition, state, old), work) and goes_on()
 
     async def _write(self, partition: int, state: PartitionState, lists_topic: ListsTopic) -> bool:
         return await self._pipeline.write(partition, state, [(LISTS_KEY, lists_topic.encode())])

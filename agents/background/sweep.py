@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from itertools import islice
 
-from agents.background.refold_groups import RefoldGroups
+from agents.background.refold_groups import Refold, RefoldGroups, UserGroup
 from agents.background.republish import Republisher, Topics
-from agents.background.walk_progress import WalkProgress
+from agents.background.sweep_order import SweepOrder
+from agents.background.sweep_progress import SweepProgress
 from agents.plays.pipeline import CommitPipeline
 from state.generations.serving import Serving
 from state.lists.publish_policy import RENEWED_AT
@@ -28,6 +30,7 @@ MARKER_S = 24 * 3600.0
 """Seconds that the marker of a forgotten user stays: a frozen worker may write the user's record as late as that."""
 FORGOTTEN_MAX = 1000
 """Markers removed at once."""
+DAY_S = 24 * 3600.0
 RENEWALS = 20
 """Searches for lists that grow old, within the time in which a list expires."""
 
@@ -53,9 +56,7 @@ class Sweeper:
         self._store, self._serving, self._pipeline = store, serving, pipeline
         self._groups = RefoldGroups(store, pipeline, settings)
         self.republisher = Republisher(self._groups, serving, pipeline, topics, topic_names(settings).recommendations)
-        self._expires_s = settings.lists.expires_s
-        self._users: dict[int, int] = {}
-        """Per partition, the users that its last whole sweep scanned."""
+        self._expires_s, self._active_s = settings.lists.expires_s, DAY_S * settings.worker.sweep_days
 
     async def run(self) -> None:
         """Sweep forever."""
@@ -70,7 +71,7 @@ class Sweeper:
                 await self.republisher.publish(partition)
             for partition in self._owned():
                 await self.restore_outranked(partition)
-                await self.sweep(partition)
+            await self.sweep()
             if self._store.settled and time.monotonic() - renewed > self._expires_s / RENEWALS:
                 renewed = time.monotonic()
                 for partition in list(self._store.partitions):
@@ -104,55 +105,78 @@ class Sweeper:
         if old and await self._pipeline.drop(partition, old):
             log.info("forgotten_users_dropped", extra={"partition": partition, "users": len(old)})
 
-    async def sweep(self, partition: int) -> None:
-        """Fold every user of a partition into the generation in service.
+    async def sweep(self) -> None:
+        """Fold the users of all partitions into the generation in service, those who played last first.
 
-        The sweep ends early, and marks nothing, when the generation is swapped, when another worker gets the
-        partition, or when the topic of lists was made again: listeners without a list come first.
+        The sweep ends early, and marks nothing, when the generation is swapped, when partitions come or go, when a late
+        worker's records come first, or when the topic of lists was made again: listeners without a list come first.
         """
-        state, generation = self._groups.state(partition), self._serving.current
-        if state is None or generation is None or state.swept == generation.key:
+        generation = self._serving.current
+        states = {} if generation is None else self._unswept(generation.key)
+        if generation is None or not states:
             return
         await self._pipeline.group_ended()  # it may have begun under another generation
-        if not self._goes_on(partition, state, generation.key):
+        goes_on = partial(self._goes_on, states, generation.key)
+        if not goes_on():
             return
-        state.begin_sweep(generation.key)
-        fields = {"partition": partition, "generation": generation.id}
-        n_users_about = self._users.get(partition, state.n_keys_about)
-        progress = WalkProgress("sweep_progress", "partition_swept", fields, n_users_about)
-        another = _folded_under_another(generation.key)
-        for seen, keys in self._groups.walk(state, another):
-            if keys and not await self._groups.refold(partition, keys):
+        for state in states.values():
+            state.begin_sweep(generation.key)
+        progress = SweepProgress(generation.id, states)
+        work = Refold(_folded_under_another(generation.key), goes_on, progress.done)
+        is_whole = False
+        while not is_whole:
+            order = await self._scan(states, generation.key, goes_on)
+            if order is None or not await self._groups.refold_all(self._in_turn(order, progress), work):
                 return
-            progress.add(seen, len(keys))
-            await asyncio.sleep(0)
-            if not self._goes_on(partition, state, generation.key):
-                return
-        if state.end_sweep(generation.key):
-            self._users[partition] = progress.seen
-            progress.log_end()
+            is_whole = order.is_whole
+        for partition, state in states.items():
+            if state.end_sweep(generation.key):
+                progress.log_end(partition)
+
+    def _unswept(self, generation_key: int) -> dict[int, PartitionState]:
+        """Return the partitions that are not swept under a generation."""
+        states = {partition: self._groups.state(partition) for partition in self._owned()}
+        return {number: state for number, state in states.items() if state and state.swept != generation_key}
+
+    async def _scan(
+        self, states: Mapping[int, PartitionState], generation_key: int, goes_on: Callable[[], bool]
+    ) -> SweepOrder | None:
+        """Return the users to fold, in their order; None if the sweep has to end."""
+        order = SweepOrder(generation_key, time.time() - self._active_s)
+        for partition, state in states.items():
+            for _ in order.scan(partition, state):
+                await asyncio.sleep(0)
+                if not goes_on():
+                    return None
+        return order
+
+    async def _in_turn(self, order: SweepOrder, progress: SweepProgress) -> AsyncIterator[UserGroup]:
+        """Yield the groups of a sweep."""
+        progress.found(order)
+        for group in order.groups(lambda: self._groups.n_users):
+            yield group
 
     async def renew(self, partition: int, now_ms: int) -> None:
         """Publish the lists of a partition that would expire before the next search."""
         state, n_renewed = self._groups.state(partition), 0
         if state is None or self._serving.current is None:
             return
+
+        def done(_group: UserGroup, n_folded: int) -> None:
+            nonlocal n_renewed
+            n_renewed += n_folded
+
         old = _listed_before(now_ms - int(1000 * RENEWED_AT * self._expires_s))
-        for _, keys in self._groups.walk(state, old):
-            if keys and not await self._groups.refold(partition, keys, publish_all=False):
-                return
-            n_renewed += len(keys)
-            await asyncio.sleep(0)
-            if self._groups.state(partition) is not state:
-                return
-        if n_renewed:
+        work = Refold(old, lambda: self._groups.state(partition) is state, done, publish_all=False)
+        if await self._groups.refold_all(self._groups.walk(partition, state, old), work) and n_renewed:
             log.info("lists_renewed", extra={"partition": partition, "users": n_renewed})
 
-    def _goes_on(self, partition: int, state: PartitionState, generation_key: int) -> bool:
-        """Tell whether the partition is still ours and the generation still in service, at any revision."""
+    def _goes_on(self, states: Mapping[int, PartitionState], generation_key: int) -> bool:
+        """Tell whether the partitions are still ours and the generation still in service, at any revision."""
         current = self._serving.current
-        is_current = self._groups.state(partition) is state and current is not None and current.key == generation_key
-        return is_current and not self.republisher.is_needed(state)
+        if current is None or current.key != generation_key or self._unswept(generation_key) != states:
+            return False
+        return not any(state.has_outranked or self.republisher.is_needed(state) for state in states.values())
 
 
 def _folded_under_another(generation_key: int) -> Callable[[bytes], bool]:

@@ -1,6 +1,7 @@
 """The changes of a commit group, partition by partition."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +50,16 @@ def changes_by_partition(
         )
         first = end
     return changes
+
+
+def without(changes: Changes, left_out: AbstractSet[bytes]) -> Changes:
+    """Return changes without the records and lists of some users."""
+    if not left_out:
+        return changes
+    return changes._replace(
+        changelog=[item for item in changes.changelog if item[0] not in left_out],
+        lists=[item for item in changes.lists if item[0] not in left_out],
+    )
 
 
 def remove_markers(users: Users) -> dict[int, Changes]:

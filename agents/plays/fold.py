@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.group_context import GroupContext, GroupObserver
 from agents.observers.outcome_log import OutcomeLog
-from agents.plays.changes import Changes, Users, changes_by_partition
+from agents.plays.changes import Changes, Users, changes_by_partition, without
 from agents.plays.decode import Group
 from model.arrays import Flags, has_any
 from state.keys import item_name_key
@@ -46,7 +46,7 @@ class Folder:
         delivered again: the crash that caused the delivery may have lost the list. Nothing is written for a user
         without a record, if the group has only copies of their requests.
         """
-        records = self._read(group.users, context)
+        records = self._unpack(_values(group.users, context), context)
         unknown = group.copies_only
         if has_any(unknown):
             unknown = unknown & (records.header["applied_offset"] == NOTHING_APPLIED)
@@ -68,13 +68,18 @@ class Folder:
 
         With `publish_all` every list is published; otherwise those that changed, have waited, or grow old.
         """
-        records = self._read(users, context)
+        return self.refold_values(users, _values(users, context), context, publish_all=publish_all)
+
+    def refold_values(
+        self, users: Users, values: Sequence[bytes | None], context: GroupContext, *, publish_all: bool
+    ) -> dict[int, Changes]:
+        """Fold users again from records that were read before, user after user."""
+        records = self._unpack(values, context)
         return self._settle(users, records, np.full(len(records), publish_all), context)
 
-    def _read(self, users: Users, context: GroupContext) -> UserRecords:
+    def _unpack(self, values: Sequence[bytes | None], context: GroupContext) -> UserRecords:
         generation = context.generation
         factors = generation.manifest.objective.factors if generation else self._settings.objective.factors
-        values = [value for partition, keys in users.items() for value in context.states[partition].read(keys)]
         return unpack(values, factors)
 
     def _settle(
@@ -99,15 +104,17 @@ class Folder:
         return changes_by_partition(users, records.header["applied_offset"], pack(records), messages)
 
 
+def _values(users: Users, context: GroupContext) -> list[bytes | None]:
+    """Return the records of users, user after user."""
+    return [value for partition, keys in users.items() for value in context.states[partition].read(keys)]
+
+
 def _without(changes: dict[int, Changes], users: Users, left_out: Flags) -> dict[int, Changes]:
-    """Return changes without the records and lists of some users."""
+    """Return changes without the records and lists of some users, told by their number."""
     every = [(partition, key) for partition, keys in users.items() for key in keys]
     gone = {every[u] for u in np.flatnonzero(left_out).tolist()}
     return {
-        partition: folded._replace(
-            changelog=[item for item in folded.changelog if (partition, item[0]) not in gone],
-            lists=[item for item in folded.lists if (partition, item[0]) not in gone],
-        )
+        partition: without(folded, {key for owner, key in gone if owner == partition})
         for partition, folded in changes.items()
     }
 

@@ -1,6 +1,6 @@
 """The work on a commit group between reading and committing it: from slices, or users, to changes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from agents.group_context import GroupContext, GroupObserver
 from agents.observers.arrival_counts import ArrivalCounts
@@ -49,6 +49,13 @@ class GroupWork:
     def refold(self, users: Users, context: GroupContext, *, publish_all: bool) -> dict[int, Changes]:
         """Fold users again, without any event."""
         return self._folder.refold(_owned(users, context), context, publish_all=publish_all)
+
+    def refold_values(
+        self, partition: int, values: Mapping[bytes, bytes], context: GroupContext, *, publish_all: bool
+    ) -> Changes:
+        """Fold users of a partition again from records that were read before."""
+        users = {partition: list(values)}
+        return self._folder.refold_values(users, list(values.values()), context, publish_all=publish_all)[partition]
 
     def drop_markers(self, users: Users, context: GroupContext) -> dict[int, Changes]:
         """Remove the markers of forgotten users; a user with newer events is not dropped."""

@@ -14,6 +14,7 @@ from agents.plays.changes import Changes
 from agents.plays.commit import Committer
 from agents.plays.group_work import GroupWork
 from agents.plays.play_flow import PlayFlow
+from agents.plays.refold_ahead import GroupTiming, RefoldAhead
 from agents.plays.topic_guard import Write
 from state.generations.serving import Serving
 from state.users.partition import PartitionState
@@ -25,15 +26,6 @@ from streams.outbox import Item
 from streams.settings import Settings
 
 EXPIRE_EVERY_S = 1.0
-
-
-class GroupTiming(NamedTuple):
-    """The seconds that a group took."""
-
-    work_s: float
-    """To fold and rank its users."""
-    whole_s: float
-    """From the start of its turn to being durable. The part beyond the work hardly depends on the number of users."""
 
 
 class Committed(NamedTuple):
@@ -65,6 +57,7 @@ class CommitPipeline:
     Attributes:
         latencies: The time from a play's arrival in Kafka until it was durable.
         flow: The rate of groups of plays.
+        ahead: Folds groups of users before their turn.
     """
 
     def __init__(
@@ -86,6 +79,7 @@ class CommitPipeline:
         self._store, self._serving, self._committer = store, serving, committer
         self._work, self._thread, self._settings, self._fail = work, thread, settings, fail
         self._guard = guard
+        self.ahead = RefoldAhead(store, serving, committer, work, thread, clock)
         self._clock, self.latencies, self.flow = clock, LatencyHistogram(), PlayFlow(clock)
 
     async def fold_plays(self, stream: Any) -> None:

@@ -1,6 +1,11 @@
 """Fields of a user's record that are read from its bytes without reading the rest."""
 
-from state.users.record import CURRENT, HEADER, OF_SAME_LAYOUT, OWED, upgraded
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from state.users.record import CURRENT, HEADER, OF_SAME_LAYOUT, OWED, WORDS_OF, upgraded
 
 APPLIED_OFFSET = slice(8, 16)
 """Where the applied offset stands in a record's bytes."""
@@ -19,6 +24,8 @@ LISTED_AT = slice(32, 36)
 
 LISTED_AT_MS = slice(40, 48)
 """Where the worker's clock of the list published last stands in a record's bytes."""
+
+_FORMAT_1 = b"\x01"
 
 _WITH_OWED = *OF_SAME_LAYOUT, CURRENT
 """Formats with the flag `OWED`."""
@@ -58,3 +65,16 @@ def generation_key_of(value: bytes) -> int:
 def listed_at_ms_of(value: bytes) -> int:
     """Return when the list published last was made, in milliseconds since 1970, without reading the rest."""
     return int.from_bytes(upgraded(value)[LISTED_AT_MS], "little", signed=True)
+
+
+def headers_of(values: Sequence[bytes]) -> NDArray[np.void]:
+    """Return the headers of records, `HEADER`, without reading the rest."""
+    whole = [upgraded(value) if value[:1] == _FORMAT_1 else value for value in values]
+    heads = b"".join([value[: HEADER.itemsize].ljust(HEADER.itemsize, b"\x00") for value in whole])
+    return np.frombuffer(heads, HEADER)
+
+
+def are_forgotten(headers: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Return which records are markers of forgotten users, by their headers: `is_forgotten` of many."""
+    parts = [headers[name] for name in (*WORDS_OF, "plays", "flags")]
+    return ~np.logical_or.reduce([part != 0 for part in parts])

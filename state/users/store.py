@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,6 +61,8 @@ class UserStore(Store[bytes, bytes]):
         """Called with every partition that a rebalance opens, before its changelog is read back; it may refuse."""
         self.lock = asyncio.Lock()
         """Locked while a group is folded and committed, so that no partition is opened or closed meanwhile."""
+        self.thread: Executor | None = None
+        """The thread that reads records of a partition without the lock; partitions are closed in it."""
         self._cache = rocksdict.Cache(CACHE_BYTES)
         self._named_max = int((self.options or {})["item_names_cached_max"])
 
@@ -102,11 +105,19 @@ class UserStore(Store[bytes, bytes]):
         async with self.lock:
             for tp in revoked:
                 if tp.topic in mine and tp.partition in self.partitions:
-                    self.partitions.pop(tp.partition).close()
+                    await self._close(tp.partition)
             for tp in newly_assigned:
                 if tp.topic in mine:
                     await self._open(tp.partition)
             self.opened_at = time.monotonic()
+
+    async def _close(self, number: int) -> None:
+        """Close a partition behind all that reads it."""
+        state = self.partitions.pop(number)
+        if self.thread is None:
+            state.close()
+        else:
+            await asyncio.get_running_loop().run_in_executor(self.thread, state.close)
 
     async def _open(self, number: int) -> None:
         """Open a partition; retry while a stopping worker still holds its lock.
@@ -177,9 +188,8 @@ class UserStore(Store[bytes, bytes]):
 
     async def on_stop(self) -> None:
         """Close every partition."""
-        for state in self.partitions.values():
-            state.close()
-        self.partitions.clear()
+        for number in list(self.partitions):
+            await self._close(number)
 
 
 class UserTable(Table[bytes, bytes]):

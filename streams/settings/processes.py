@@ -17,6 +17,14 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     slice_plays_max: Annotated[int, Meta(ge=1, description="Most plays of one partition in a slice.")] = 1000
     group_plays_max: Annotated[int, Meta(ge=1, description="Most plays in one commit group.")] = 4000
     sweep_users: Annotated[int, Meta(ge=1, description="Listeners in one commit group of a sweep.")] = 500
+    sweep_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Days since the last play of a listener after which a sweep leaves the listener out; `inf`: "
+            "never. Their list stays until they play, or until it is renewed (`list_expires_s`).",
+        ),
+    ] = float("inf")
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

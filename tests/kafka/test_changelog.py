@@ -11,8 +11,9 @@ from agents.background.sweep import Sweeper
 from agents.group_context import GroupContext
 from agents.plays.changes import Changes
 from agents.plays.commit import Committer
-from agents.plays.pipeline import CommitPipeline, GroupTiming
+from agents.plays.pipeline import CommitPipeline
 from agents.plays.play_flow import PlayFlow
+from agents.plays.refold_ahead import GroupTiming
 from state.generations.open_store import generation_store
 from state.generations.serving import Serving
 from state.users.changelog import Place

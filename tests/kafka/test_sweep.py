@@ -7,13 +7,13 @@ import numpy as np
 
 from cli.processes import WorkerProcess
 from state.keys import generation_key
-from state.users.record_bytes import generation_key_of
+from state.users.record_bytes import generation_key_of, headers_of
 from streams.readers.lag import lag_of
 from streams.settings import Settings, override
 from streams.topics.topics import TopicNames, topic_names
 from tests.support.changelog import read_history
 from tests.support.made_up import made_up_factors, publish
-from tests.support.plays import play_record
+from tests.support.plays import FIRST_PLAY_MS, play_record
 from tests.support.topics import lists, send, worker
 from tests.support.wait import block_until
 
@@ -39,23 +39,35 @@ async def n_waiting(settings: Settings) -> int:
         return await lag.plays()
 
 
+def played_at(number: int) -> int:
+    """Return the time of a listener's play, in milliseconds since 1970: no order that their ids or partitions have."""
+    return FIRST_PLAY_MS + 1000 * (number * 7919 % USERS)
+
+
 def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
-    """The next start refolds the users that were left, and no others; then every list names the new generation."""
+    """The next start refolds the users that were left, and no others; then every list names the new generation.
+
+    Those who played last come first.
+    """
     assert names.plays == topic_names(settings).plays
     rng = np.random.default_rng(1)
     slow = override(settings, factors=FACTORS, list_n=10, sweep_users=GROUP, rank="exact")
     publish(slow, made_up_factors(ITEMS, FACTORS, rng))
     with worker(slow) as process:
-        send(slow, [play_record(f"u{number}", f"i{number % ITEMS}") for number in range(USERS)])
+        send(slow, [play_record(f"u{number}", f"i{number % ITEMS}", played_at(number)) for number in range(USERS)])
         block_until(lambda: asyncio.run(n_waiting(slow)) == 0, 20)  # else plays would be delivered again, too
         assert USERS == len(lists(slow))
         second = publish(slow, made_up_factors(ITEMS, FACTORS, rng))
-        block_until(lambda: len(swept(process, second)) > 0, 20)
+        block_until(lambda: folded_under(slow, second) > 0, 20)
 
         process.kill()
 
         done = folded_under(slow, second)
         assert 0 < done < USERS
+        assert [] == swept(process, second)
+        earliest_done, latest_left = bounds(slow, second)
+        # Partitions take turns, a group each, so they may differ by a round.
+        assert latest_left - earliest_done < 3 * GROUP * slow.topics.partitions
         process.start()
         block_until(lambda: len(swept(process, second)) == slow.topics.partitions, 20)
         left = sum(event["users"] for event in swept(process, second))
@@ -63,6 +75,15 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: 
         assert USERS - done - GROUP <= left <= USERS - done
     assert {second: USERS} == count([a_list.generation for a_list in lists(slow).values()])
     assert USERS == folded_under(slow, second)
+
+
+def bounds(settings: Settings, generation_id: str) -> tuple[int, int]:
+    """Return the earliest last play of a user under a generation, and the latest one of all others, in seconds."""
+    values = list(asyncio.run(read_history(settings)).users.values())
+    headers = headers_of(values)
+    under = headers["generation_key"] == generation_key(generation_id)
+    played = headers["last_played_s"].astype(np.int64)
+    return int(played[under].min()), int(played[~under].max())
 
 
 def count(names: list[str]) -> dict[str, int]:

@@ -1,24 +1,32 @@
 """A partition of seven users to sweep, with a real state and a path in memory."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from agents.background.sweep import Sweeper
 from agents.group_context import GroupContext
 from agents.plays.changes import Changes
-from agents.plays.pipeline import CommitPipeline, GroupTiming
+from agents.plays.commit import Committer
+from agents.plays.group_work import make_group_work
+from agents.plays.pipeline import CommitPipeline
 from agents.plays.play_flow import PlayFlow
+from agents.plays.refold_ahead import Folded, GroupTiming, RefoldAhead
 from state.generations.folder_store import FolderStore
 from state.generations.generation import Generation
 from state.generations.serving import Serving
+from state.lists.popularity import TrainedPopularity
+from state.lists.ranker import Ranker
 from state.users.partition import PartitionState
 from state.users.record import UserRecord
 from state.users.record_bytes import generation_key_of
 from state.users.store import UserStore
 from streams.outbox import Item
 from streams.settings import override
-from tests.support.deliveries import NOW_MS, Delivered, fold_slices, folder_of, make_durable, played, slice_of
+from tests.support.deliveries import NOW_MS, Delivered, fold_slices, make_durable, played, slice_of
 from tests.support.generations import FIRST_ID, SECOND_ID, make_generation
 from tests.support.memory_topics import MemoryTopics
 from tests.support.settings import settings_with
@@ -32,7 +40,7 @@ class MemoryStore:
 
     def __init__(self, partitions: dict[int, PartitionState]) -> None:
         """Own these partitions."""
-        self.partitions, self.settled = partitions, True
+        self.partitions, self.settled, self.lock = partitions, True, asyncio.Lock()
 
 
 class StandingFlow(PlayFlow):
@@ -50,6 +58,25 @@ class StandingFlow(PlayFlow):
         return self.seconds
 
 
+class TimedAhead(RefoldAhead):
+    """Folds and commits for a path, in the seconds and at the time that it says."""
+
+    def __init__(self, path: "MemoryPath", store: MemoryStore, serving: Serving) -> None:
+        """Write into the states through `path`."""
+        work = make_group_work(SETTINGS, Ranker(SETTINGS.ranking), TrainedPopularity(), [])
+        thread = ThreadPoolExecutor(1)
+        super().__init__(cast(UserStore, store), serving, cast(Committer, path), work, thread)
+        self._path = path
+
+    def context(self) -> GroupContext:
+        """Return a context of the path's time."""
+        return replace(super().context(), now_ms=self._path.now_ms)
+
+    async def commit(self, folded: Folded) -> GroupTiming | None:
+        """Commit, in the seconds of the path."""
+        return self._path.took if await super().commit(folded) is not None else None
+
+
 class MemoryPath:
     """Folds users into the states at once, in the seconds that are asked for."""
 
@@ -62,7 +89,7 @@ class MemoryPath:
         self.took, self.n_waits = GroupTiming(0.001, 0.002), 0
         self.flow = StandingFlow()
         self.after_group: Callable[[], None] = lambda: None
-        self._store, self._serving = store, serving
+        self._store, self.ahead = store, TimedAhead(self, store, serving)
 
     async def group_ended(self) -> None:
         """Take note; there is never a group in hand."""
@@ -82,17 +109,18 @@ class MemoryPath:
 
     async def refold(self, partition: int, keys: Sequence[bytes], *, publish_all: bool = True) -> GroupTiming | None:
         """Fold and commit."""
-        if partition not in self._store.partitions:
-            return None
-        self.groups.append(list(keys))
-        current = self._serving.current
-        self._store.partitions[partition].folds_under(current.key if current else 0)
-        context = GroupContext(self._store.partitions, current, self.now_ms)
-        changes = folder_of(SETTINGS).refold({partition: keys}, context, publish_all=publish_all)
+        folded = await self.ahead.fold(partition, keys, lambda _value: True, publish_all=publish_all)
+        return await self.ahead.commit(folded) if folded is not None else None
+
+    async def commit(self, changes: Mapping[int, Changes], *, lists_first: bool) -> set[int]:
+        """Write changes into the states at once."""
+        assert lists_first
         make_durable(changes, self._store.partitions)
-        self.published += [key for key, _ in changes[partition].lists]
+        for changed in changes.values():
+            self.groups.append([key for key, _ in changed.changelog])
+            self.published += [key for key, _ in changed.lists]
         self.after_group()
-        return self.took
+        return set(changes)
 
 
 class Scene:
@@ -109,13 +137,13 @@ class Scene:
         plays = [played(user.decode(), "i1") for user in USERS]
         fold_slices([slice_of(0, 0, *plays)], self.store.partitions, self.first, SETTINGS)
 
-    def sweeper(self, group_users: int = 3) -> Sweeper:
+    def sweeper(self, group_users: int = 3, **chosen: Any) -> Sweeper:
         """Return a new sweeper, as a new process has it."""
         return Sweeper(
             cast(UserStore, self.store),
             self.serving,
             cast(CommitPipeline, self.path),
-            override(SETTINGS, sweep_users=group_users),
+            override(SETTINGS, sweep_users=group_users, **chosen),
             self.topics,
         )
 

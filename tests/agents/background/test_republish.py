@@ -267,12 +267,12 @@ async def test_a_sweep_yields_to_lists_that_are_missing(scene: Scene) -> None:
         scene.path.after_group = lambda: None
 
     scene.path.after_group = remake
-    await sweeper.sweep(0)
+    await sweeper.sweep()
     assert [USERS[:3]] == scene.path.groups
     assert 0 == scene.state.swept
 
     await sweeper.republisher.publish(0)
-    await sweeper.sweep(0)
+    await sweeper.sweep()
 
     assert USERS == scene.path.published[3:]
     assert scene.second.key == scene.state.swept

@@ -9,7 +9,7 @@ import pytest
 
 from agents.background import walk_progress
 from agents.background.group_size import USERS_MIN
-from agents.plays.pipeline import GroupTiming
+from agents.plays.refold_ahead import GroupTiming
 from tests.agents.background.sweep_scene import SETTINGS, USERS, Scene, outrank
 from tests.support.deliveries import NOW_MS, fold_slices, make_durable, played, refold, slice_of
 from tests.support.generations import SECOND_ID
@@ -23,7 +23,7 @@ async def test_every_user_of_another_generation_is_swept(scene: Scene, caplog: p
     await scene.path.refold(0, [USERS[1]])
     scene.path.groups.clear()
 
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
 
     assert [[b"u0", b"u2", b"u3"], [b"u4", b"u5", b"u6"]] == scene.path.groups
     assert USERS == scene.under(scene.second)
@@ -38,7 +38,7 @@ async def test_a_swept_partition_is_left_alone(scene: Scene) -> None:
     """Also after a restart; a rollback sweeps it again."""
     for generation in (scene.second, scene.second, scene.first):
         scene.serving.take(generation)
-        await scene.sweeper(100).sweep(0)
+        await scene.sweeper(100).sweep()
 
     assert [USERS, USERS] == scene.path.groups
     assert USERS == scene.under(scene.first)
@@ -47,14 +47,14 @@ async def test_a_swept_partition_is_left_alone(scene: Scene) -> None:
 async def test_whoever_played_without_a_generation_is_found_again(scene: Scene) -> None:
     """The same generation may come back after it could not be opened, so a partition is not swept for ever."""
     scene.serving.take(scene.second)
-    await scene.sweeper(100).sweep(0)
+    await scene.sweeper(100).sweep()
     scene.serving.current = None
-    await scene.sweeper(100).sweep(0)
+    await scene.sweeper(100).sweep()
     await scene.path.refold(0, [USERS[2]])
     scene.path.groups.clear()
 
     scene.serving.take(scene.second)
-    await scene.sweeper(100).sweep(0)
+    await scene.sweeper(100).sweep()
 
     assert [[USERS[2]]] == scene.path.groups
     assert USERS == scene.under(scene.second)
@@ -69,11 +69,11 @@ async def test_a_sweep_goes_on_where_it_was_killed(scene: Scene) -> None:
 
     scene.path.after_group = die
     with pytest.raises(KeyboardInterrupt):
-        await scene.sweeper().sweep(0)
+        await scene.sweeper().sweep()
     assert 0 == scene.state.swept
     scene.path.after_group = lambda: None
 
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
 
     assert [USERS[:3], USERS[3:6], USERS[6:]] == scene.path.groups
 
@@ -86,18 +86,18 @@ async def test_a_sweep_ends_when_the_generation_changes(scene: Scene) -> None:
         scene.serving.take(scene.first)
 
     scene.path.after_group = swap
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
     assert [USERS[:3]] == scene.path.groups
     assert 0 == scene.state.swept
 
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
 
     assert [USERS[:3], USERS[:3]] == scene.path.groups
     assert USERS == scene.under(scene.first)
     assert scene.first.key == scene.state.swept
 
 
-@pytest.mark.parametrize("how", ["revoked", "unsettled", "no generation", "not ours"])
+@pytest.mark.parametrize("how", ["revoked", "unsettled", "no generation"])
 async def test_only_what_is_surely_ours_is_swept(scene: Scene, how: str) -> None:
     """Without the partition, during a rebalance, or without a generation nothing happens."""
     if how != "no generation":
@@ -106,7 +106,7 @@ async def test_only_what_is_surely_ours_is_swept(scene: Scene, how: str) -> None
     if how == "revoked":
         scene.store.partitions.clear()
 
-    await scene.sweeper().sweep(1 if how == "not ours" else 0)
+    await scene.sweeper().sweep()
 
     assert [] == scene.path.groups
     assert 0 == scene.state.swept
@@ -117,14 +117,14 @@ async def test_a_sweep_ends_when_the_partition_goes(scene: Scene) -> None:
     scene.serving.take(scene.second)
     scene.path.after_group = scene.store.partitions.clear
 
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
 
     assert [USERS[:3]] == scene.path.groups
     assert 0 == scene.state.swept
 
 
 async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For half of the duration of its group, so that plays get a share of the machine; otherwise it goes on at once."""
+    """For half of the duration of its work and its turn, so that plays get a share of the machine."""
     scene.serving.take(scene.second)
     scene.path.took = GroupTiming(0.01, 0.04)
     rests: list[float] = []
@@ -133,14 +133,14 @@ async def test_a_sweep_rests_while_plays_flow(scene: Scene, monkeypatch: pytest.
         rests.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
     quiet = [seconds for seconds in rests if seconds]
     scene.path.flow.seconds = 0.01
     scene.serving.take(scene.first)
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
 
     assert [] == quiet
-    assert [0.02] * 3 == [seconds for seconds in rests if seconds]
+    assert [0.025] * 3 == [seconds for seconds in rests if seconds]
 
 
 async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
@@ -150,7 +150,7 @@ async def test_a_sweep_under_load_takes_small_groups(scene: Scene) -> None:
     scene.serving.take(scene.second)
     scene.path.flow.seconds, scene.path.took = 0.01, GroupTiming(0.03, 0.04)
 
-    await scene.sweeper(500).sweep(0)
+    await scene.sweeper(500).sweep()
 
     assert [USERS_MIN] * (107 // USERS_MIN) == [len(group) for group in scene.path.groups[:-1]]
     assert 107 == len(scene.under(scene.second))
@@ -166,9 +166,9 @@ async def test_another_revision_neither_starts_nor_restarts_a_sweep(scene: Scene
     scene.serving.take(scene.second)
     scene.path.after_group = revise
     sweeper = scene.sweeper()
-    await sweeper.sweep(0)
+    await sweeper.sweep()
     revise()
-    await sweeper.sweep(0)
+    await sweeper.sweep()
 
     assert [USERS[:3], USERS[3:6], USERS[6:]] == scene.path.groups
     assert scene.second.key == scene.state.swept
@@ -184,7 +184,7 @@ async def test_a_group_in_hand_ends_before_a_sweep_looks(scene: Scene, monkeypat
 
     await scene.path.refold(0, USERS)
     monkeypatch.setattr(scene.path, "group_ended", late_group)  # a group under the first generation
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
 
     assert USERS == scene.under(scene.second)
 
@@ -201,20 +201,20 @@ async def test_a_swap_there_and_back_loses_nobody(scene: Scene) -> None:
         make_durable(changes, scene.store.partitions)
         scene.serving.take(scene.first)
 
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
     assert scene.first.key == scene.state.swept
     there_and_back()
     assert 0 == scene.state.swept
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
     assert USERS == scene.under(scene.first)
 
     scene.serving.take(scene.second)
     await scene.path.refold(0, USERS)
     scene.serving.take(scene.first)
     scene.path.after_group = there_and_back
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
     assert 0 == scene.state.swept
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
     assert USERS == scene.under(scene.first)
     assert scene.first.key == scene.state.swept
 
@@ -228,7 +228,7 @@ async def test_a_sweep_tells_how_far_it_is(
     sweeper = scene.sweeper()
     for generation in (scene.second, scene.first):
         scene.serving.take(generation)
-        await sweeper.sweep(0)
+        await sweeper.sweep()
 
     logged = [vars(record) for record in caplog.records if record.getMessage() == "sweep_progress"]
     assert [(3, 3), (6, 6), (7, 7)] == [(each["users"], each["seen"]) for each in logged[:3]]
@@ -237,7 +237,7 @@ async def test_a_sweep_tells_how_far_it_is(
     monkeypatch.setattr(walk_progress, "PROGRESS_S", 60.0)
     caplog.clear()
     scene.serving.take(scene.second)
-    await sweeper.sweep(0)
+    await sweeper.sweep()
     assert ["partition_swept"] == [record.getMessage() for record in caplog.records]
 
 
@@ -256,3 +256,34 @@ async def test_the_sweeper_works_as_soon_as_there_is_a_swap(scene: Scene) -> Non
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+async def test_silent_listeners_are_left_to_the_renewal_of_their_lists(scene: Scene) -> None:
+    """With the setting, a sweep leaves them out; before it expires, their list is one of the new generation."""
+    scene.serving.take(scene.second)
+    sweeper = scene.sweeper(sweep_days=1)
+
+    await sweeper.sweep()
+    assert [] == scene.path.groups
+    assert scene.second.key == scene.state.swept
+    scene.path.now_ms = NOW_MS + 1000 * SETTINGS.lists.expires_s
+    await sweeper.renew(0, scene.path.now_ms)
+
+    assert USERS == scene.path.published
+    assert USERS == scene.under(scene.second)
+
+
+async def test_a_play_during_a_sweep_is_in_no_later_group(scene: Scene) -> None:
+    """It was folded under the generation in service, by a group of plays."""
+    scene.serving.take(scene.second)
+
+    def play() -> None:
+        scene.path.after_group = lambda: None
+        changes = fold_slices([slice_of(0, 7, played("u6", "i2"))], scene.store.partitions, scene.second, SETTINGS)
+        assert [b"u6"] == [key for key, _ in changes[0].lists]
+
+    scene.path.after_group = play
+    await scene.sweeper().sweep()
+
+    assert [USERS[:3], USERS[3:6]] == scene.path.groups
+    assert scene.second.key == scene.state.swept

@@ -15,7 +15,7 @@ async def test_who_was_forgotten_is_not_swept(scene: Scene) -> None:
     forget_user(scene, "u3", NOW_MS)
     scene.serving.take(scene.second)
 
-    await scene.sweeper().sweep(0)
+    await scene.sweeper().sweep()
 
     assert b"u3" not in {key for group in scene.path.groups for key in group}
     assert scene.second.key == scene.state.swept

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.plays.pipeline import GroupTiming
 from agents.plays.play_flow import FLOW_S, SMOOTHING
 from agents.plays.private_sessions import PrivateSessions
+from agents.plays.refold_ahead import GroupTiming
 from state.keys import LISTS_KEY
 from state.users.lists_topic import ListsTopic
 from state.users.record import UserRecord

@@ -17,7 +17,15 @@ from state.users.record import (
     upgraded,
 )
 from state.users.record_batch import pack, unpack
-from state.users.record_bytes import applied_offset_of, generation_key_of, is_forgotten, is_owed, listed_at_ms_of
+from state.users.record_bytes import (
+    applied_offset_of,
+    are_forgotten,
+    generation_key_of,
+    headers_of,
+    is_forgotten,
+    is_owed,
+    listed_at_ms_of,
+)
 from tests.support.generations import plain
 
 U16, U32, U64 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
@@ -176,3 +184,25 @@ def test_a_whole_record_passes_the_check() -> None:
 
     check_format(value)
     assert 68 == len(value)
+
+
+@given(st.lists(RECORDS, max_size=4))
+def test_headers_of_many_records_are_those_of_each(records: list[UserRecord]) -> None:
+    """Without reading the rest; markers of forgotten users are recognised by them."""
+    values = [record.encode() for record in records]
+
+    headers = headers_of(values)
+
+    assert [record.last_played_s for record in records] == headers["last_played_s"].tolist()
+    assert [record.generation_key for record in records] == headers["generation_key"].tolist()
+    assert [is_forgotten(value) for value in values] == are_forgotten(headers).tolist()
+
+
+def test_headers_of_the_first_format_are_upgraded() -> None:
+    """Their fields stand at other places."""
+    value = bytes.fromhex(VERSION_1.read_text())
+
+    headers = headers_of([value])
+
+    assert UserRecord.decode(value).last_played_s == headers["last_played_s"][0]
+    assert UserRecord.decode(value).plays == headers["plays"][0]

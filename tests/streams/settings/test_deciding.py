@@ -14,7 +14,7 @@ NOT_DECIDING = {
     },
     "topics": {"replication", "play_bytes_max"},
     "broker": {"broker_heap_mb", "broker_ready_s"},
-    "worker": {"ready_s", "slice_plays_max", "group_plays_max", "sweep_users"},
+    "worker": {"ready_s", "slice_plays_max", "group_plays_max", "sweep_users", "sweep_days"},
     "telemetry": {"log_level", "metrics_port", "metrics_host", "live_quality", "pulse_s"},
     "users": {"play_ids_max", "hidden_max", "shown_max", "cooldown_shows", "cooldown_plays", "item_names_cached_max"},
     "private": {"private_sessions_max", "private_plays_max", "private_s", "private_expires_s"},

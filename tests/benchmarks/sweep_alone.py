@@ -1,0 +1,52 @@
+"""A sweep of 300,000 listeners with nothing else going on: its speed.
+
+f=64, 50,000 items, listeners with 30 to 50 items in the changelog, the top 50 published for everybody. Two generations
+are announced in turn; a turn is timed from its announcement to the end of the last partition.
+
+All parts are those of `tests.benchmarks.sweep`, which other revisions have too: `versus --bring` runs this file there.
+"""
+
+import asyncio
+import time
+
+import numpy as np
+
+from tests.benchmarks import sweep
+from tests.benchmarks.report import Row, report
+from tests.benchmarks.system import system
+
+USERS, ITEMS, TURNS = 300_000, 50_000, 3
+READY_S = 120
+
+
+async def turns(worker: sweep.WorkerProcess, generations: tuple[str, str]) -> list[float]:
+    """Sweep turn by turn; return the seconds of each."""
+    await sweep.until_swept(worker, generations[1])
+    seconds = []
+    for number in range(TURNS):
+        began = time.time()
+        await sweep.announce(worker.settings, generations[number % 2], 0, int(1000 * began))
+        seconds.append(await sweep.until_swept(worker, generations[number % 2]) - began)
+    return seconds
+
+
+def rows() -> list[Row]:
+    """Measure on one worker."""
+    sweep.USERS, sweep.ITEMS = USERS, ITEMS
+    rng = np.random.default_rng(2)
+    with system() as settings:
+        asyncio.run(sweep.fill(settings))
+        first = sweep.publish(settings, sweep.made_up_factors(ITEMS, sweep.FACTORS, rng))
+        second = sweep.publish(settings, sweep.made_up_factors(ITEMS, sweep.FACTORS, rng))
+        worker = sweep.WorkerProcess(settings)
+        worker.start()
+        try:
+            worker.await_ready(READY_S)
+            seconds = asyncio.run(turns(worker, (first, second)))
+        finally:
+            worker.stop()
+    return [Row("sweep_alone", USERS * TURNS / sum(seconds), "users/s", users=USERS, items=ITEMS, seconds=seconds)]
+
+
+if __name__ == "__main__":
+    report(rows())
