@@ -25,6 +25,7 @@ BENCHMARKS = (
     "train",
     "rank",
     "sweep",
+    "sweep_alone",
     "snapshot",
     "live_quality",
     "compression",
