@@ -77,4 +77,5 @@ def headers_of(values: Sequence[bytes]) -> NDArray[np.void]:
 def are_forgotten(headers: NDArray[np.void]) -> NDArray[np.bool_]:
     """Return which records are markers of forgotten users, by their headers: `is_forgotten` of many."""
     parts = [headers[name] for name in (*WORDS_OF, "plays", "flags")]
-    return ~np.logical_or.reduce([part != 0 for part in parts])
+    forgotten: NDArray[np.bool_] = ~np.logical_or.reduce([part != 0 for part in parts])
+    return forgotten

@@ -8,6 +8,7 @@ All parts are those of `tests.benchmarks.sweep`, which other revisions have too:
 
 import asyncio
 import time
+from typing import Any
 
 import numpy as np
 
@@ -17,28 +18,30 @@ from tests.benchmarks.system import system
 
 USERS, ITEMS, TURNS = 300_000, 50_000, 3
 READY_S = 120
+PARTS: Any = sweep  # also what that module imports from elsewhere, and from other places in other revisions
 
 
-async def turns(worker: sweep.WorkerProcess, generations: tuple[str, str]) -> list[float]:
+async def turns(worker: Any, generations: tuple[str, str]) -> list[float]:
     """Sweep turn by turn; return the seconds of each."""
     await sweep.until_swept(worker, generations[1])
     seconds = []
     for number in range(TURNS):
         began = time.time()
-        await sweep.announce(worker.settings, generations[number % 2], 0, int(1000 * began))
+        await PARTS.announce(worker.settings, generations[number % 2], 0, int(1000 * began))
         seconds.append(await sweep.until_swept(worker, generations[number % 2]) - began)
     return seconds
 
 
 def rows() -> list[Row]:
     """Measure on one worker."""
-    sweep.USERS, sweep.ITEMS = USERS, ITEMS
+    PARTS.USERS, PARTS.ITEMS = USERS, ITEMS
     rng = np.random.default_rng(2)
     with system() as settings:
         asyncio.run(sweep.fill(settings))
-        first = sweep.publish(settings, sweep.made_up_factors(ITEMS, sweep.FACTORS, rng))
-        second = sweep.publish(settings, sweep.made_up_factors(ITEMS, sweep.FACTORS, rng))
-        worker = sweep.WorkerProcess(settings)
+        first, second = (
+            PARTS.publish(settings, PARTS.made_up_factors(ITEMS, sweep.FACTORS, rng)) for _ in ("first", "second")
+        )
+        worker = PARTS.WorkerProcess(settings)
         worker.start()
         try:
             worker.await_ready(READY_S)
