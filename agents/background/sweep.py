@@ -106,7 +106,7 @@ class Sweeper:
             log.info("forgotten_users_dropped", extra={"partition": partition, "users": len(old)})
 
     async def sweep(self) -> None:
-        """Fold the users of all partitions into the generation in service, those who played last first.
+        """Fold the users of all partitions into the generation in service, the latest players first.
 
         The sweep ends early, and marks nothing, when the generation is swapped, when partitions come or go, when a late
         worker's records come first, or when the topic of lists was made again: listeners without a list come first.

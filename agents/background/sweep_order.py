@@ -1,4 +1,4 @@
-"""The listeners of a sweep, those who played last first."""
+"""The listeners of a sweep, by their last play, latest first."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ class SweepOrder:
     Attributes:
         n_users: Listeners scanned, per partition.
         n_left: Listeners to fold, per partition.
-        is_whole: Whether all of them are in memory; otherwise those who played last.
+        is_whole: Whether all of them are in memory; otherwise those of the latest plays.
     """
 
     def __init__(self, generation_key: int, silent_before_s: float = 0.0, users_max: int = USERS_MAX) -> None:
@@ -70,7 +70,7 @@ class SweepOrder:
             self._trim()
 
     def _trim(self) -> None:
-        """Drop the listeners who have not played for longest."""
+        """Drop the listeners of the oldest last plays."""
         played, partitions = np.concatenate(self._played), np.concatenate(self._partitions)
         latest = np.sort(np.argpartition(played, -self._users_max)[-self._users_max :])
         self._keys = [self._keys[place] for place in latest.tolist()]

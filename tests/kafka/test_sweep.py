@@ -47,7 +47,7 @@ def played_at(number: int) -> int:
 def test_a_sweep_that_is_killed_goes_on_where_it_was(settings: Settings, names: TopicNames) -> None:
     """The next start refolds the users that were left, and no others; then every list names the new generation.
 
-    Those who played last come first.
+    Users come in the order of their last play, latest first.
     """
     assert names.plays == topic_names(settings).plays
     rng = np.random.default_rng(1)
