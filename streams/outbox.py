@@ -20,9 +20,8 @@ from streams.connection.clients import new_producer
 from streams.connection.rights import Right, describe_missing
 from streams.connection.start import UnreachableError, start_client
 from streams.settings.deployment import KafkaSettings
+from streams.topics.topics import BATCH_BYTES_MAX
 
-BATCH_BYTES_MAX = 1_000_000
-"""Size at which a produce batch is sent; every topic of playfold takes batches of 1 MiB."""
 RECORD_BYTES_MAX = 4_000_000
 """Largest single record; the topics whose records can be large take 2 or 4 MiB."""
 RECORD_OVERHEAD_BYTES = 64

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streams.connection.credentials import CredentialsError
-from streams.outbox import BATCH_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError, UnacknowledgedError
+from streams.outbox import RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError, UnacknowledgedError
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
-from streams.topics.topics import topic_names
+from streams.topics.topics import BATCH_BYTES_MAX, topic_names
 
 log = logging.getLogger(__name__)
 

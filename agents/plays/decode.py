@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agents.observers.arrival_counts import Arrivals
 from agents.observers.outcome_log import Places
 from agents.plays.event_rows import EVENT, Row, columns_of
-from agents.plays.reject_batch import SAYS_PRIVATE, reject_batch
+from agents.plays.reject_batch import reject_batch, shows_private
 from model.arrays import Flags
 from state.keys import item_key, play_id_key
 from state.users.event_columns import COPY, Action, EventColumns
@@ -218,7 +218,7 @@ class _PartitionEvents:
         """Reject an unreadable record; of a private one only the offset is written."""
         key, value = record.key, record.value
         self.outcomes[REJECTED].append(position)
-        if value is not None and SAYS_PRIVATE.search(value):
+        if value is not None and shows_private(value):
             key = value = None
             reason = "a private play is unreadable; its content stays in the topic of plays alone"
         rejected = RejectedPlay(

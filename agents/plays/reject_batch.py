@@ -11,7 +11,22 @@ from streams.outbox import Item
 
 PART_BYTES_MAX = 600_000
 """Bytes of a batch in one reject: in base64 they fit a batch of 1 MiB, the least that a topic takes."""
-SAYS_PRIVATE = re.compile(rb'"private"\s*:(?!\s*(?:false|null))')
+_NO = rb"""(?!["'\\\s]*(?:false|null|none|0)\b)"""
+_MARK = re.compile(
+    rb"""["']private\\*["']\s*:%b|<private>%b|(?:^|&)private=%b|\xa7private\xc3|gprivate\xf5""" % (_NO, _NO, _NO),
+    re.IGNORECASE,
+)
+"""The name of the field and a value that does not deny it: in JSON, JSON inside of a JSON text, Python, XML, a form,
+MessagePack or CBOR."""
+
+
+def shows_private(content: bytes) -> bool:
+    r"""Return whether bytes that are no event show a private play. They may be in UTF-16, too.
+
+    >>> shows_private(rb'"{\"private\":true}"'), shows_private(b"{'private': True}"), shows_private(b'{"private": false}')
+    (True, True, False)
+    """
+    return _MARK.search(content.replace(b"\x00", b"")) is not None
 
 
 def reject_batch(batch: UnreadableBatch) -> Iterator[Item]:
@@ -19,7 +34,7 @@ def reject_batch(batch: UnreadableBatch) -> Iterator[Item]:
 
     The bytes are left out if they show a private play.
     """
-    if SAYS_PRIVATE.search(batch.raw):
+    if shows_private(batch.raw):
         yield _reject(
             batch, f"{batch.reason}; its bytes show a private play and stay in the topic of plays alone", None
         )

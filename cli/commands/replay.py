@@ -42,6 +42,7 @@ def replay_file(
     from.
     """
     columns, options = column_names.columns(), replay_options(file, rows, pace, as_json=as_json)
+    export.check_user()
     times, settings = export.times(), read_settings()
     format_name = _format_name(file, export.format_name, columns)
     if format_name == OWN_FORMAT:

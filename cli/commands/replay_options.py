@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from cli.commands.replay_plays import ReplayOptions
+from streams.files.conversions import ID_LENGTH_MAX
+from streams.files.formats.rows import is_id
 from streams.files.import_source import FORMAT_NAMES
 from streams.files.replay import Pace
 from streams.files.times import LocalTimes
+from streams.process.format_text import printable
 
 OWN_FORMAT = "playfold"
 FormatName = StrEnum("FormatName", {name: name for name in (OWN_FORMAT, *FORMAT_NAMES)})  # type: ignore[misc]
@@ -34,6 +37,12 @@ class ExportOptions:
     def times(self) -> LocalTimes:
         """Return the reader of local times."""
         return LocalTimes(_read_timezone(self.timezone))
+
+    def check_user(self) -> None:
+        """Check that the id of the listener is one: workers reject every play under another id."""
+        if self.user is not None and not is_id(self.user):
+            message = f"{printable(self.user, 40)!r} is no id of 1 to {ID_LENGTH_MAX} printable characters."
+            raise typer.BadParameter(message, param_hint="--user")
 
     def reject_for_own_format(self) -> None:
         """Reject options of exports for a file with playfold's columns."""

@@ -20,7 +20,7 @@ from cli.commands.replay_result import (
 from streams.connection.rights import MissingRightError
 from streams.files.errors import PlaysFileError
 from streams.files.formats.rows import PRIVATE, ImportedPlay
-from streams.files.play_columns import LENGTHS
+from streams.files.play_columns import LENGTHS, RULES
 from streams.files.play_order import is_in_order
 from streams.files.plays_file import PlaysFile
 from streams.files.plays_piece import LEFT_OUT, PlaysPiece
@@ -34,6 +34,8 @@ from streams.readers.outcome_watch import watch_outcomes
 from streams.settings import Settings
 from streams.topics.admin import verify_topics
 
+BAD_TIME = f"rows whose played_at {RULES['played_at'].mismatch}"
+WITHOUT_ZONE = "A time without a zone needs --timezone, such as --timezone Europe/Berlin."
 OWN_FIGURES = ODD_LENGTHS | {"odd_play_ids": "Ids of plays that are none, left out: {:,}."} | TIME_FIGURES
 
 
@@ -131,6 +133,8 @@ class PlaysRun:
             "missing_times": self._times.n_missing,
         }
         sentence = describe_figures(figures, OWN_FIGURES)
+        if self._times.zone is None and BAD_TIME in aside.counts:
+            sentence = f"{sentence} {WITHOUT_ZONE}".strip()
         print_result(count, aside, figures, sentence, stopped=stopped, as_json=options.as_json)
         if not count.n_plays and aside.counts.keys() - {PRIVATE}:
             message = f"{self._plays.path} has no play that can be sent."

@@ -55,6 +55,8 @@ class RejectReadings(NamedTuple):
 
     n_events: int
     rejected: Sequence[RejectedPlay]
+    n_sent_again: int = 0
+    """Other rejected events, which a retry has sent again since."""
 
 
 class DiskUsage(NamedTuple):

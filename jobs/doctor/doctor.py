@@ -83,9 +83,9 @@ class Doctor:
         return check_cluster(await in_thread(lambda: describe_cluster(self._settings.kafka)), self._settings)
 
     async def _topics(self) -> Finding:
-        await in_thread(lambda: verify_topics(self._settings))
+        existing = await in_thread(lambda: verify_topics(self._settings))
         unread = DamagedRecords()  # the check of the generation reads the same topic, and names them
-        return check_topics(await probe_state(self._settings, unread), self._settings)
+        return check_topics(await probe_state(self._settings, unread), self._settings, existing)
 
     async def _disk(self) -> Finding:
         return check_disks(await in_thread(lambda: probe_disks(self._settings)))

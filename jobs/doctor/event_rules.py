@@ -39,6 +39,9 @@ def check_events(
     if outcomes.total() >= EVENTS_MIN:
         issues += _check_outcomes(outcomes, settings)
     fine = f"Of the last {pluralize(n, 'event')} {n_rejected:,} could not be read." if n else "No event has come yet."
+    if rejects.n_sent_again:
+        says = f"A retry has sent {pluralize(rejects.n_sent_again, 'rejected event')} of them again."
+        issues.append(Issue("note", says))
     return make_finding("events", fine if not n_rejected else "", issues)
 
 

@@ -1,7 +1,7 @@
 """The probes of `playfold doctor`: each asks one part of the system and changes nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -29,6 +29,7 @@ from state.generations.store import GenerationStore
 from state.storage.disk_space import disk_space_of, on_one_disk
 from streams.connection.rights import MissingRightError
 from streams.messages.records import RejectedPlay
+from streams.messages.retried import HEADER, place_of
 from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import checked_pulse
@@ -130,7 +131,28 @@ async def probe_rejects(settings: Settings, damaged: DamagedRecords) -> RejectRe
                     rejected[reject.partition, reject.offset] = reject
     # A reject at or beyond the committed offset is of an earlier topic of plays with the same name.
     n_events = sum(max(0, committed.get(number, 0) - first) for number, first in firsts.items())
-    return RejectReadings(n_events, list(rejected.values()))
+    places = await _sent_again(firsts, committed, settings) if rejected else set()
+    waiting = [reject for reject in rejected.values() if place_of(reject) not in places]
+    return RejectReadings(n_events, waiting, len(rejected) - len(waiting))
+
+
+async def _sent_again(firsts: Mapping[int, int], committed: Mapping[int, int], settings: Settings) -> set[bytes]:
+    """Return the places of the rejects that a retry has sent again, by the headers of the latest events.
+
+    Without the right to read plays, none is returned. A batch that does not decode is a reject itself, and skipped.
+
+    Raises:
+        LogReadError: Kafka does not answer.
+    """
+    places = set[bytes]()
+    async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+        tps = await partitions_of(consumer, topic_names(settings).plays)
+        starts = {tp: firsts.get(tp.partition, 0) for tp in tps}
+        ends = {tp: committed.get(tp.partition, 0) for tp in tps}
+        with suppress(MissingRightError):  # the doctor goes without the right to read plays
+            async for _, records in read_span(consumer, ends, starts, settings.kafka.timeout_s, lambda _: None):
+                places |= {place for record in records for name, place in record.headers if name == HEADER and place}
+    return places
 
 
 async def probe_workers(settings: Settings, damaged: DamagedRecords) -> list[WorkerReport]:

@@ -18,6 +18,11 @@ NAME_TYPE = (
     "`playfold rejects retry`; otherwise correct the producer."
 )
 _UNKNOWN_TYPE = "type: Invalid value "
+_GLUE = b"\x03\x00", b"\x03\x05"
+"""The version of the header, and the code of no compression or of zlib."""
+NAME_SHOWN = 40
+"""Most letters of a field's name that a cause shows."""
+_REQUIRED = ("user_id", "item_id", "played_at_ms")
 _decode = msgspec.json.Decoder().decode
 
 
@@ -59,6 +64,9 @@ BATCH = Cause(
     "a whole batch of records cannot be decoded",
     "`playfold rejects list` has each reason: check the producer's compression, and the disks of the brokers.",
 )
+GLUE = "begins with the bytes 03 and 00 or 05 of AWS Glue's schema registry: it is Avro, Protobuf or JSON Schema"
+GLUE_KEY = Cause(f"the key {GLUE}", "Write keys with StringSerializer, or in Kafka Connect with StringConverter.")
+GLUE_VALUE = Cause(f"the value {GLUE}", f"Send plain JSON. {PLAIN_VALUES}")
 SECONDS = Cause("played_at_ms is in seconds", "Send milliseconds since 1970.")
 FINE_TIMES = Cause("played_at_ms is in microseconds or nanoseconds", "Send milliseconds since 1970.")
 _SPELLED = {
@@ -81,6 +89,8 @@ def cause_of(rejected: RejectedPlay) -> Cause:
         return Cause(reason, "Correct the producer of these records.")
     if value[:1] == b"\x00":
         return REGISTERED
+    if value[:2] in _GLUE:
+        return GLUE_VALUE
     shape = _cause_of_shape(value)
     return shape or _SPELLED.get(rejected.reason) or Cause(reason, "Correct the producer of these records.")
 
@@ -90,6 +100,8 @@ def _cause_of_key(key: bytes) -> Cause:
         return NO_KEY
     if key[:1] == b"\x00":
         return REGISTERED_KEY
+    if key[:2] in _GLUE:
+        return GLUE_KEY
     decoded = _decoded(key)
     if isinstance(decoded, str):
         return QUOTED_KEY
@@ -107,7 +119,34 @@ def _cause_of_shape(value: bytes) -> Cause | None:
         return CHANGE
     if _is_envelope(decoded):
         return ENVELOPED
-    return CLOUD_EVENT if isinstance(decoded, dict) and {"specversion", "data"} <= decoded.keys() else None
+    if not isinstance(decoded, dict):
+        return None
+    return CLOUD_EVENT if {"specversion", "data"} <= decoded.keys() else _cause_of_names(decoded)
+
+
+def _cause_of_names(decoded: dict[str, Any]) -> Cause | None:
+    """Return the cause of an object whose fields have other names, or whose event is inside of a field."""
+    inside = next((name for name, part in decoded.items() if isinstance(part, dict) and "user_id" in part), None)
+    if inside is not None and "user_id" not in decoded:
+        return Cause(
+            f"the event is inside of the field {printable(inside, NAME_SHOWN)} of the value",
+            "Send the event alone, without an envelope.",
+        )
+    spelled = {_plain(name): name for name in decoded}
+    others = {name: spelled[_plain(name)] for name in _REQUIRED if name not in decoded and _plain(name) in spelled}
+    if not others:
+        return None
+    named = ", ".join(f"{printable(other, NAME_SHOWN)} for {name}" for name, other in others.items())
+    return Cause(f"fields of the value have other names: {named}", "Name the fields as docs/schemas/plays.json does.")
+
+
+def _plain(name: str) -> str:
+    """Return a name without letter case and separators.
+
+    >>> _plain("playedAtMs") == _plain("played_at_ms") == _plain("Played-At-Ms")
+    True
+    """
+    return name.replace("_", "").replace("-", "").casefold()
 
 
 def _decoded(text: bytes) -> Any:

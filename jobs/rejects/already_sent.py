@@ -10,13 +10,12 @@ from aiokafka.structs import ConsumerRecord
 from jobs.progress import JobProgress, ProgressCallback
 from jobs.rejects.read import StoredReject
 from streams.messages.events import Forget, UnreadablePlay, read_event
+from streams.messages.retried import HEADER
 from streams.process.format_text import format_time
 from streams.readers.log_reader import LogReadError, log_skipped, partitions_of, read_span, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
 
-HEADER = "playfold-reject"
-"""The header of a retried record: place and hash of the rejected one, `topic:partition:offset:hash`."""
 _FORGET = b"forget"
 
 

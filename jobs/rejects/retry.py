@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 import msgspec
-import xxhash
 
 from jobs.progress import JobProgress, ProgressCallback, no_progress
-from jobs.rejects.already_sent import HEADER, Later, Places, read_later
+from jobs.rejects.already_sent import Later, Places, read_later
 from jobs.rejects.read import StoredReject, read_rejects
 from jobs.rejects.summary import REASONS_MAX, kind_of
 from streams.messages.events import UnreadablePlay, read_event, read_value
 from streams.messages.records import RejectedPlay
+from streams.messages.retried import HEADER, place_of
 from streams.outbox import Outbox, UnacknowledgedError
 from streams.partitioning import partition_of
 from streams.settings import Settings
@@ -158,15 +158,6 @@ def _checked_key(reject: RejectedPlay, choice: RetryChoice, settings: Settings) 
     if choice.mends_keys:
         return read_value(reject.value, bytes_max, types).user_id.encode()
     return read_event(reject.key, reject.value, bytes_max, types).user_id.encode()
-
-
-def place_of(reject: RejectedPlay) -> bytes:
-    """Return the place of a rejected record on `plays` and a hash of it, as the header of its retry has them.
-
-    The hash tells records of one place apart: if the topic is made again, its offsets begin anew.
-    """
-    digest = xxhash.xxh3_64_hexdigest(b"%d:%s%s" % (len(reject.key or b""), reject.key or b"", reject.value or b""))
-    return f"{reject.topic}:{reject.partition}:{reject.offset}:{digest}".encode()
 
 
 async def _send(chosen: Sequence[_Retried], outbox: Outbox, choice: RetryChoice, settings: Settings) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.files.containers import Member, members_of
+from streams.files.csv_tables import DELIMITERS
 from streams.files.errors import PlaysFileError, UnusableFileError
 from streams.files.formats.head import Head
 from streams.files.formats.rows import ImportedPlay, ImportOptions, Row
@@ -171,8 +172,9 @@ def recognise(path: Path, own_columns: set[str]) -> Format | None:
 
 
 def _has(columns: set[str], head: Head) -> bool:
-    names = {name.casefold() for name in (*head.columns(","), *head.first_object)}
-    return {column.casefold() for column in columns} <= names
+    wanted = {column.casefold() for column in columns}
+    rows = (head.first_object.keys(), *(head.columns(delimiter) for delimiter in DELIMITERS))
+    return any(wanted <= {name.casefold() for name in names} for names in rows)
 
 
 def size_of(path: Path) -> int:

@@ -1,6 +1,7 @@
 """Reads JSON lines, one object a line, as tables of texts with the names of our fields."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,17 +55,37 @@ def _reader(columns: FileColumns) -> Callable[[bytes], dict[str, Any]]:
     kinds |= dict.fromkeys(columns.hints, Any)
     fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in names]
     decode = msgspec.json.Decoder(msgspec.defstruct("Row", fields, rename=names, gc=False)).decode
-    return lambda line: msgspec.structs.asdict(decode(line))
+    in_other_case = {
+        field: re.compile(rb'"(?!%s")(?i:%s)"\s*:' % ((re.escape(names[field].encode()),) * 2))
+        for field in columns.flags
+    }
+
+    def read(line: bytes) -> dict[str, Any]:
+        row = msgspec.structs.asdict(decode(line))
+        for field, mark in in_other_case.items():
+            if row[field] is None and mark.search(line):  # a mark that is overlooked would be learnt from
+                row[field] = _mark_of(_decode_object(line), names[field])
+        return row
+
+    return read
 
 
 def _marks_of(line: bytes, columns: FileColumns) -> dict[str, Any]:
     """Return the marks of a line that cannot be read, such as that its play is private; a doubtful one is a misfit."""
-    names = {field: msgspec.structs.asdict(columns)[field] for field in columns.flags}
+    names = {field: getattr(columns, field) for field in columns.flags}
     try:
         given = _decode_object(line)
     except (ValueError, RecursionError):
-        return {field: MISFIT for field, name in names.items() if name.encode() in line}
-    return {field: given.get(name) for field, name in names.items()}
+        return {field: MISFIT for field, name in names.items() if name.encode().lower() in line.lower()}
+    return {field: _mark_of(given, name) for field, name in names.items()}
+
+
+def _mark_of(given: dict[str, Any], name: str) -> Any:
+    """Return the value of a mark, whose name may be in other letter case; values that differ are a misfit."""
+    marks = [value for key, value in given.items() if key.casefold() == name.casefold() and value is not None]
+    if not marks:
+        return None
+    return marks[0] if all(mark == marks[0] for mark in marks) else MISFIT
 
 
 def _table(columns: FileColumns, rows: list[dict[str, Any]]) -> pa.Table:

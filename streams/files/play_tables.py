@@ -44,16 +44,40 @@ class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
     def among(self, names: list[str], path: Path) -> dict[str, str]:
         """Return the columns that are among the names in the file, by field.
 
+        A name in other letter case is the column, too: a column `Private` that is overlooked would be learnt from.
+
         Raises:
-            PlaysFileError: A required column is missing.
+            PlaysFileError: A column that is required or that the caller names is missing, or several have its name.
         """
-        wanted = msgspec.structs.asdict(self)
+        found = {field: self._spelled(field, names, path) for field in msgspec.structs.asdict(self)}
         for field, option in self.options.items():
-            if wanted[field] not in names:
+            if found[field] is None:
                 others = printable(", ".join(names)) or "none at all"
-                message = f"{path} has no column {wanted[field]}, only {others}: name the right one with {option}."
+                column = getattr(self, field)
+                message = f"{path} has no column {column}, only {others}: name the right one with {option}."
                 raise PlaysFileError(message)
-        return {field: column for field, column in wanted.items() if column in names}
+        for field in msgspec.structs.fields(self):
+            column = getattr(self, field.name)
+            if found[field.name] is None and column != field.default:
+                message = f"{path} has no column {column}, only {printable(', '.join(names))}: correct its option."
+                raise PlaysFileError(message)
+        return {field: column for field, column in found.items() if column is not None}
+
+    def has_required(self, names: list[str]) -> bool:
+        """Return whether the required columns are among the names, in any letter case."""
+        spelled = {name.casefold() for name in names}
+        return all(getattr(self, field).casefold() in spelled for field in self.options)
+
+    def _spelled(self, field: str, names: list[str], path: Path) -> str | None:
+        """Return the name of a field's column as the file spells it, None if there is none."""
+        wanted = getattr(self, field)
+        if names.count(wanted) == 1:
+            return str(wanted)
+        alike = [name for name in names if _is_alike(name, wanted, is_required=field in self.options)]
+        if len(alike) > 1:
+            message = f"{path} has several columns {wanted}, {printable(', '.join(alike))}: rename all but one."
+            raise PlaysFileError(message)
+        return alike[0] if alike else None
 
 
 class Columns(FileColumns, frozen=True, kw_only=True):
@@ -85,6 +109,14 @@ def named_errors(path: Path, participle: str) -> Iterator[None]:
     except (csv.Error, *READ_ERRORS) as error:
         message = f"{path} cannot be {participle} ({reason_of(error)}): correct the file, or convert it."
         raise PlaysFileError(message) from None
+
+
+def _is_alike(name: str, wanted: str, *, is_required: bool) -> bool:
+    """Return whether a name is the wanted one in other letter case.
+
+    Space around it does not matter for an optional column. A required one would have space around its ids, too.
+    """
+    return (name if is_required else name.strip()).casefold() == wanted.casefold()
 
 
 def read_parquet(path: Path, columns: FileColumns) -> Iterator[pa.Table]:

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -23,6 +23,7 @@ from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import FLEETING, Topic, declare_topics, topic_names
+from streams.topics.write_faults import find_write_fault
 
 
 class TopicsError(ValueError):
@@ -38,6 +39,10 @@ class ClusterTopic(msgspec.Struct, frozen=True):
     partitions: int
     cleanup_policy: str
     message_bytes_max: int
+    replicas: int = 1
+    """Copies of the partition that has the fewest."""
+    configs: Mapping[str, str] = {}
+    """All its settings, those of the cluster included."""
 
 
 def create_topics(settings: Settings) -> list[str]:
@@ -104,8 +109,8 @@ def topic_ids(settings: Settings) -> dict[str, str]:
         return {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics(existing)} if existing else {}
 
 
-def verify_topics(settings: Settings) -> None:
-    """Check that every topic exists and matches its declaration.
+def verify_topics(settings: Settings) -> dict[str, ClusterTopic]:
+    """Check that every topic exists and matches its declaration; return the topics by name.
 
     Raises:
         TopicsError: A topic is missing or differs, or Kafka cannot be reached.
@@ -113,6 +118,7 @@ def verify_topics(settings: Settings) -> None:
     with admin_client(settings.kafka) as admin:
         existing = _describe(admin, {topic.name for topic in declare_topics(settings)}, settings.kafka)
     compare_topics(settings, existing)
+    return existing
 
 
 def compare_topics(settings: Settings, existing: dict[str, ClusterTopic]) -> None:
@@ -132,6 +138,10 @@ def compare_topics(settings: Settings, existing: dict[str, ClusterTopic]) -> Non
             f"{names.plays_rejected} at {rejected.message_bytes_max} bytes: raise max.message.bytes of the latter."
         )
         raise TopicsError(message)
+    for name in sorted(existing):
+        bytes_max = None if name == names.plays else existing[name].message_bytes_max
+        if fault := find_write_fault(name, existing[name].replicas, existing[name].configs, bytes_max):
+            raise TopicsError(fault)
 
 
 def _compare_topic(topic: Topic, existing: ClusterTopic | None) -> None:
@@ -197,7 +207,10 @@ def _describe(admin: Any, names: set[str], kafka: KafkaSettings) -> dict[str, Cl
     existing = _existing(admin, names, kafka)
     if not existing:
         return {}
-    partitions = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(existing)}
+    replicas = {
+        topic["name"]: [len(partition["replica_nodes"]) for partition in topic["partitions"]]
+        for topic in admin.describe_topics(existing)
+    }
     resources = [ConfigResource("TOPIC", name) for name in existing]
     configs = admin.describe_configs(resources, config_filter="all")["topic"]
     refused = [name for name in existing if not configs[name]]
@@ -205,9 +218,11 @@ def _describe(admin: Any, names: set[str], kafka: KafkaSettings) -> dict[str, Cl
         raise _refused(kafka, "DESCRIBE_CONFIGS", refused)
     return {
         name: ClusterTopic(
-            partitions=partitions[name],
+            partitions=len(replicas[name]),
             cleanup_policy=configs[name]["cleanup.policy"]["value"],
             message_bytes_max=int(configs[name]["max.message.bytes"]["value"]),
+            replicas=min(replicas[name], default=1),
+            configs={option: str(config["value"]) for option, config in configs[name].items()},
         )
         for name in existing
     }

@@ -20,6 +20,8 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MINUTE_MS = 60_000
 MIB = 1_048_576
+BATCH_BYTES_MAX = 1_000_000
+"""Size at which a produce batch is sent; every topic of playfold takes batches of 1 MiB."""
 # Record timestamps are arrival times, and the value has the event time. So a client's clock cannot make Kafka reject a
 # play or delete it early, and every lag below counts from the write of a record.
 ARRIVAL = {"message.timestamp.type": "LogAppendTime"}

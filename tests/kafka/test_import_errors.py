@@ -81,3 +81,12 @@ def test_an_unknown_zone_is_a_sentence(settings: Settings, import_folder: Path) 
 
     assert 2 == ended.returncode
     assert "'Mars/Olympus' is no time zone" in ended.stderr
+
+
+@pytest.mark.parametrize("user", ["", "a\nb", "x" * 129, "caf\udce9"])
+def test_an_id_that_workers_reject_is_a_sentence(settings: Settings, import_folder: Path, user: str) -> None:
+    """Before anything is sent: every play would be rejected."""
+    ended = run(settings, import_folder, "replay", "examples/imports/spotify", "--user", user)
+
+    assert 2 == ended.returncode
+    assert "is no id of 1 to 128 printable characters." in " ".join(ended.stderr.replace("│", " ").split())

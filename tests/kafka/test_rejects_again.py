@@ -11,11 +11,14 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from jobs.doctor.damaged_records import DamagedRecords
+from jobs.doctor.probes import probe_rejects
 from jobs.rejects.already_sent import SKEW_MS
-from jobs.rejects.retry import RetryChoice, RetryResult, place_of, retry_rejects
+from jobs.rejects.retry import RetryChoice, RetryResult, retry_rejects
 from state.users.record import UserRecord
 from streams.kafka.broker import Broker
 from streams.messages.records import RejectedPlay
+from streams.messages.retried import place_of
 from streams.outbox import Item
 from streams.partitioning import partition_of
 from streams.readers.log_reader import read_topic
@@ -24,7 +27,7 @@ from streams.topics.topics import TopicNames, topic_names
 from tests.kafka.test_replay import run
 from tests.support.changelog import read_history
 from tests.support.foreign import damage
-from tests.support.topics import rejects, send, worker, write
+from tests.support.topics import await_folded, rejects, send, worker, write
 from tests.support.wait import block_until
 
 AT_MS = 1_700_000_000_000
@@ -139,7 +142,10 @@ def test_rejects_are_sent_again_once(rejected: Settings) -> None:
     with worker(mended):
         block_until(lambda: n_signals(mended, b"ben") == 1, 20)
         block_until(lambda: n_signals(mended, b"ann") == 2, 20)
+        await_folded(mended)
     assert 5 == len(rejects(mended))
+    readings = asyncio.run(probe_rejects(mended, DamagedRecords()))
+    assert (3, 2) == (len(readings.rejected), readings.n_sent_again)
 
 
 def test_a_retry_goes_on_where_another_ended(rejected: Settings) -> None:

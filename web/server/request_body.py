@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect
 from streams.process.format_text import decode_reason
 from web.server.problems import Problem
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some clients of .NET and of Windows begin UTF-8 with it."""
 GZIP, DEFLATE = "gzip", "deflate"
 BODY_S = 20.0
 """Seconds within which a body has to arrive."""
@@ -58,7 +60,9 @@ async def read_body(request: Request, kind: str, bytes_max: int) -> bytes:
     except ClientDisconnect:
         raise Problem(400, "The client disconnected before its body was complete.") from None  # nobody hears it
     content = b"".join(parts)
-    return content if inflate is None else inflate(content, bytes_max)
+    if inflate is not None:
+        content = inflate(content, bytes_max)
+    return content.removeprefix(BYTE_ORDER_MARK)
 
 
 def _decoder_of(request: Request) -> Callable[[bytes, int], bytes] | None:

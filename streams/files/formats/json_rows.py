@@ -18,8 +18,10 @@ OBJECT_BYTES_MAX = 4 << 20
 """Most bytes of one object."""
 READ_BYTES = 1 << 12
 """Bytes that are parsed at once; the objects among them that stand before damage are lost with it."""
-ROW = "item"
-"""The prefix of the elements of an array."""
+LINES_TRIED = 20
+"""Lines of which one has to be whole, so that a file is recognised as JSON lines."""
+ROW, DOCUMENT = "item", ""
+"""The prefix of the elements of an array, and of documents that stand one after the other."""
 
 
 class _Bounded:
@@ -38,14 +40,15 @@ class _Bounded:
 
 
 def rows_of(stream: io.BufferedReader) -> Iterator[dict[str, Any] | NoPlay]:
-    """Yield the objects of a JSON array as they come; an element that is no object is set aside.
+    """Yield the objects of a JSON array as they come, or objects one after the other; another element is set aside.
 
     Raises:
         DamagedFileError: The document is no JSON from some place on; the objects before it were yielded.
     """
     bounded = _Bounded(stream)
+    prefix = DOCUMENT if stream.peek(1).lstrip()[:1] == b"{" else ROW
     with _json_errors():
-        for element in ijson.items(bounded, ROW, buf_size=READ_BYTES, multiple_values=True, use_float=True):
+        for element in ijson.items(bounded, prefix, buf_size=READ_BYTES, multiple_values=True, use_float=True):
             bounded.n_left = OBJECT_BYTES_MAX
             yield element if isinstance(element, dict) else NoPlay(UNREADABLE, element)
 
@@ -106,15 +109,32 @@ def lines_of_json(stream: io.BufferedReader) -> Iterator[dict[str, Any] | NoPlay
 
 
 def first_object(head: bytes) -> dict[str, Any]:
-    """Return the first object of an array or of lines, as far as it stands in the head; empty if there is none."""
-    begin = head.lstrip()
+    """Return the first object of an array or of lines that has a field; empty if the head has none."""
+    line = _first_line(head)
+    if line:
+        return line
     try:
-        if begin.startswith(b"{"):
-            line = msgspec.json.decode(begin.partition(b"\n")[0])
-            return line if isinstance(line, dict) else {}
-    except (ValueError, RecursionError):
-        return {}
-    try:
-        return next((row for row in rows_of(io.BufferedReader(io.BytesIO(head))) if isinstance(row, dict)), {})
+        rows = rows_of(io.BufferedReader(io.BytesIO(head)))
+        return next((row for row in rows if isinstance(row, dict) and row), {})
     except DamagedFileError:
         return {}
+
+
+def is_lines(head: bytes) -> bool:
+    """Return whether a document has one object a line; otherwise it is an array, or has objects of several lines."""
+    return bool(_first_line(head))
+
+
+def _first_line(head: bytes) -> dict[str, Any]:
+    """Return the first of the lines that is an object with a field, empty if there is none; some may be damaged."""
+    begin = head.lstrip()
+    if not begin.startswith(b"{"):
+        return {}
+    for line in begin.split(b"\n", LINES_TRIED)[:LINES_TRIED]:
+        try:
+            value = msgspec.json.decode(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and value:
+            return value
+    return {}

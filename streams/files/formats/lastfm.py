@@ -28,19 +28,25 @@ _PAGES = frozenset(
 )
 _USER = "username"
 _PLACES = _PAGES | {_USER, "recenttracks.@attr.user"}
-_PAGE_BEGIN = re.compile(rb'^\s*\{\s*"(?:recenttracks|scrobbles|username|track)"\s*:')
+_PAGE_BEGIN = re.compile(rb'^\s*\{\s*"(?:recenttracks|scrobbles|track)"\s*:')
+_STATS_BEGIN = re.compile(rb'^\s*\{\s*"username"\s*:\s*(?:"(?:[^"\\]|\\.)*"|null)\s*,\s*"scrobbles"\s*:')
+"""The beginning of lastfmstats; other files begin with a `username`, too, such as the one of an account of Spotify."""
 _TRACK_MARKS = ("@attr", "date", "mbid", "streamable", "url", "image", "album")
 _USER_IN_HEAD = re.compile(rb'"@attr"\s*:\s*\{[^{}]*"user"\s*:\s*"([^"\\]+)"')
 
 
 def is_lastfm(head: Head) -> bool:
     """Return whether a file is of this format."""
-    if _PAGE_BEGIN.match(head.start):
+    if _PAGE_BEGIN.match(head.start) or _STATS_BEGIN.match(head.start):
         return True
     begin = b"".join(head.start[:4096].split())
     first = head.first_object
-    is_track = "artist" in first and "name" in first and any(mark in first for mark in _TRACK_MARKS)
-    return is_track or "recenttracks" in first or begin.startswith((b'[[{"artist"', b'[{"recenttracks"', b'[[{"'))
+    return _is_track(first) or "recenttracks" in first or begin.startswith((b'[[{"artist"', b'[{"recenttracks"', b'[[{"'))
+
+
+def _is_track(first: dict[str, Any]) -> bool:
+    """Return whether an object is a scrobble of the API."""
+    return "artist" in first and "name" in first and any(mark in first for mark in _TRACK_MARKS)
 
 
 def read_lastfm(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
@@ -55,7 +61,8 @@ def read_lastfm(stream: io.BufferedReader, options: ImportOptions) -> Iterator[R
     del options
     match = _USER_IN_HEAD.search(stream.peek(1))
     user_id = match[1].decode("utf-8", "replace") if match else None
-    for prefix, element in objects_of(stream, _PLACES):
+    places = _PLACES | {""} if _is_track(Head(stream.peek(1)).first_object) else _PLACES
+    for prefix, element in objects_of(stream, places):
         if isinstance(element, str):
             if prefix not in _PAGES:
                 user_id = _same(user_id, element)
@@ -90,7 +97,14 @@ def _tracks(element: dict[str, Any]) -> list[Any]:
     tracks = page.get("track") if isinstance(page, dict) else None
     if isinstance(tracks, list):
         return tracks
-    return [tracks] if isinstance(tracks, dict) else [element]
+    if isinstance(tracks, dict):
+        return _listed(tracks)
+    return _listed(element)
+
+
+def _listed(tracks: dict[str, Any]) -> list[Any]:
+    """Return the tracks of an object that has each under its number, as some languages write arrays; or one track."""
+    return list(tracks.values()) if tracks and all(name.isdecimal() for name in tracks) else [tracks]
 
 
 def _row(track: Any, user_id: str | None) -> Row:

@@ -1,12 +1,13 @@
 """ListenBrainz: JSON lines of listens, as in the dumps (tar, zst) and in a listener's export (zip), or an array."""
 
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from streams.files.formats.head import Head
 from streams.files.formats.ids import MBID_PREFIX, item_id_of
-from streams.files.formats.json_rows import lines_of_json, rows_of
+from streams.files.formats.json_rows import is_lines, lines_of_json, rows_of
 from streams.files.formats.rows import (
     NO_ITEM,
     NO_TIME,
@@ -21,7 +22,9 @@ from streams.files.formats.rows import (
     length_of,
     text_of,
 )
-from streams.files.times import number_ms
+from streams.files.times import UTC_TIMES, moment_ms, number_ms
+
+_EPOCH = re.compile(r"[0-9]{1,13}")
 
 
 def is_listenbrainz(head: Head) -> bool:
@@ -33,14 +36,13 @@ def is_listenbrainz(head: Head) -> bool:
 def read_listenbrainz(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
     """Return the listens of a file. `listened_at` is the start of a listen in seconds since 1970."""
     del options
-    is_array = stream.peek(1).lstrip()[:1] == b"["
-    return each(rows_of(stream) if is_array else lines_of_json(stream), _row)
+    return each(lines_of_json(stream) if is_lines(stream.peek(1)) else rows_of(stream), _row)
 
 
 def _row(row: dict[str, Any]) -> Row:
     metadata = row.get("track_metadata")
-    at_s = row.get("listened_at", row.get("timestamp"))
-    if isinstance(at_s, bool) or not isinstance(at_s, int | float) or (played_at_ms := number_ms(at_s)) is None:
+    played_at_ms = _listened_at_ms(row.get("listened_at", row.get("timestamp")))
+    if played_at_ms is None:
         return NoPlay(NO_TIME, row)
     if not isinstance(metadata, dict):
         return NoPlay(NO_ITEM, row)
@@ -62,6 +64,13 @@ def _row(row: dict[str, Any]) -> Row:
         ),
         row,
     )
+
+
+def _listened_at_ms(at: Any) -> int | None:
+    """Return epoch seconds, a number or its text, or an ISO time in UTC, as milliseconds; None for anything else."""
+    if isinstance(at, str):
+        return number_ms(int(at)) if _EPOCH.fullmatch(at) else moment_ms(at, UTC_TIMES)
+    return None if isinstance(at, bool) or not isinstance(at, int | float) else number_ms(at)
 
 
 def _mbid(metadata: dict[str, Any]) -> str:

@@ -77,7 +77,7 @@ def each(rows: Iterable[_Read | NoPlay], row_of: Callable[[_Read], Row]) -> Iter
 
 def checked_names(item: ItemNames, content: Any) -> Row:
     """Return names that fit a catalog record; otherwise the row with the reason."""
-    if not _is_id(item.item_id):
+    if not is_id(item.item_id):
         return NoPlay(BAD_ID, content)
     return item._replace(title=_text(item.title), artist=_text(item.artist))
 
@@ -89,7 +89,7 @@ def checked(play: ImportedPlay, content: Any) -> Row:
     """
     if not EARLIEST_MS <= play.played_at_ms <= LATEST_MS:
         return NoPlay(OUT_OF_RANGE, content)
-    if not _is_id(play.item_id) or (play.user_id is not None and not _is_id(play.user_id)):
+    if not is_id(play.item_id) or (play.user_id is not None and not is_id(play.user_id)):
         return NoPlay(BAD_ID, content)
     return play._replace(
         duration_ms=play.duration_ms or None,
@@ -109,7 +109,8 @@ def may_be_private(flag: Any) -> bool:
     return flag is not None and bool(flag != 0)
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Return whether a text can be the id of a listener or an item."""
     return 0 < len(text) <= ID_LENGTH_MAX and text.isprintable()
 
 

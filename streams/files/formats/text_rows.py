@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 
 from streams.files.formats.rows import UNREADABLE, NoPlay
@@ -9,6 +10,10 @@ from streams.files.unpacked import DamagedFileError
 
 LINE_BYTES_MAX = 1 << 21
 CSV_FIELD_MAX = 1 << 20
+LINES_MAX = 100
+"""Most lines of a row that is set aside; more of them are rows behind a quotation mark that is not closed."""
+END = "\u2404end of the file"
+"""The text behind the last row, which no field has."""
 
 
 def lines_of(stream: io.BufferedReader) -> Iterator[str]:
@@ -36,19 +41,38 @@ def byte_lines_of(stream: io.BufferedReader, noun: str) -> Iterator[bytes]:
 
 
 def csv_rows(stream: io.BufferedReader, delimiter: str = ",") -> Iterator[list[str] | NoPlay]:
-    """Yield the rows of CSV; a row that is no CSV is set aside. Blank rows are left out."""
+    """Yield the rows of CSV; a row that is no CSV is set aside. Blank rows are left out.
+
+    Raises:
+        DamagedFileError: A quotation mark is not closed, so the lines behind it belong to its row.
+    """
     csv.field_size_limit(CSV_FIELD_MAX)
-    reader = csv.reader(lines_of(stream), delimiter=delimiter)
+    reader = csv.reader(itertools.chain(lines_of(stream), ["\n", f"{END}\n"]), delimiter=delimiter)
+    n_lines = 0
     while True:
+        begin = n_lines + 1
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
+            if reader.line_num > begin + LINES_MAX:
+                raise _unclosed(begin) from None
+            n_lines = reader.line_num
             yield NoPlay(UNREADABLE, str(error))
             continue
+        if row == [END]:
+            return
+        if row and END in row[-1]:
+            raise _unclosed(begin)
+        n_lines = reader.line_num
         if row:
             yield row
+
+
+def _unclosed(line: int) -> DamagedFileError:
+    message = f"The row in line {line:,} has a quotation mark that is not closed, so the lines behind it belong to it."
+    return DamagedFileError(message)
 
 
 def records_of(

@@ -27,7 +27,10 @@ HEADER = "YouTube Music"
 ADVERT = "advertisements"
 ID_PREFIX = "youtube:"
 _VIDEO = re.compile(r"[?&]v=([\w-]{6,20})(?:&|$)")
-_WATCHED = re.compile(r"^Watched ")
+_WATCHED = re.compile(
+    r"^(?:Watched|Vous avez regardé|Has visto|Hai guardato|Você assistiu a) |(?: angesehen| bekeken| を視聴しました)$"
+)
+"""The words that Takeout puts around a title, in the language of the account."""
 _CHANNEL = re.compile(r" - Topic$")
 
 
@@ -74,7 +77,7 @@ def _row(row: dict[str, Any]) -> Row:
     video = _VIDEO.search(text_of(row.get("titleUrl")))
     if video is None:
         return NoPlay(NO_ITEM, row)
-    title = _WATCHED.sub("", text_of(row.get("title")))
+    title = _WATCHED.sub("", text_of(row.get("title")), count=1)
     play = ImportedPlay(
         ID_PREFIX + video[1],
         played_at_ms,
@@ -86,8 +89,9 @@ def _row(row: dict[str, Any]) -> Row:
 
 
 def _is_advert(details: Any) -> bool:
+    """Return whether the details name Google's advertisements: `From Google Ads`, or `Von Google Anzeigen`."""
     return isinstance(details, list) and any(
-        isinstance(detail, dict) and "Google Ads" in text_of(detail.get("name")) for detail in details
+        isinstance(detail, dict) and "Google" in text_of(detail.get("name")) for detail in details
     )
 
 

@@ -1,5 +1,7 @@
 """A commit group's plays as columns."""
 
+import json
+
 import msgspec
 import numpy as np
 import pytest
@@ -105,8 +107,14 @@ def test_a_private_play_is_set_apart_with_all_that_a_play_has() -> None:
         b'{"user_id": "ann", "item_id": "secret", "private" : "yes", "played_at_ms": 1700000000000}',
         b'{"user_id": "ann", "item_id": "secret", "private":true, "played_at_ms": 17000',
         play("ann", "secret", private=True, type="secret"),
+        json.dumps(play("ann", "secret", private=True).decode()).encode(),
+        play("ann", "secret", private=True).decode().encode("utf-16"),
+        str({"user_id": "ann", "item_id": "secret", "private": True}).encode(),
+        b"<play><item_id>secret</item_id><private>true</private></play>",
+        b"user_id=ann&item_id=secret&private=1",
+        b"\x82\xa7item_id\xa6secret\xa7private\xc3",
     ],
-    ids=["no time", "no boolean", "cut", "unknown type"],
+    ids=["no time", "no boolean", "cut", "unknown type", "a text", "UTF-16", "Python", "XML", "a form", "MessagePack"],
 )
 def test_a_private_play_that_cannot_be_read_is_rejected_without_its_bytes(value: bytes) -> None:
     """Nor its key, nor a reason that quotes it: the place tells its client enough."""
@@ -129,6 +137,22 @@ def test_what_says_that_it_is_not_private_is_rejected_with_its_bytes(private: by
     (reject,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], SETTINGS))
 
     assert b"ann" == reject.key
+    assert value == reject.value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        json.dumps(play("ann", "i1", private=False).decode()).encode(),
+        b"{'user_id': 'ann', 'private': False}",
+        b'{"user_id": "ann", "item_id": "private: eyes", "kind": "private"}',
+        b'{"schema": {"field": "private"}, "payload": {"private": false}}',
+    ],
+)
+def test_a_play_of_another_form_that_is_not_private_is_rejected_with_its_bytes(value: bytes) -> None:
+    """A retry can send it again."""
+    (reject,) = rejected(read_group([slice_of(0, 0, (b"ann", value))], SETTINGS))
+
     assert value == reject.value
 
 

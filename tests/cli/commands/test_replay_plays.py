@@ -112,3 +112,15 @@ def test_nothing_of_a_private_row_is_written(
     assert [(1, reason, None)] == [
         (line["row"], line["reason"], line["content"]) for line in map(json.loads, aside.read_text().splitlines())
     ]
+
+
+def test_times_without_a_zone_name_the_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rows are set aside for a time that needs one fact of the caller."""
+    path = tmp_path / "plays.csv"
+    path.write_text("user_id,item_id,played_at\nann,x,2023-11-14 22:13:20\nann,y,1600000001\n")
+
+    run_on(path, OPTIONS._replace(set_aside=tmp_path / "aside", as_json=False), monkeypatch)
+
+    assert "A time without a zone needs --timezone, such as --timezone Europe/Berlin." in capsys.readouterr().out

@@ -54,6 +54,16 @@ def test_when_every_event_is_rejected_the_setting_is_named() -> None:
     )
 
 
+def test_rejects_that_a_retry_has_sent_again_are_a_note() -> None:
+    """They do not count as events that could not be read."""
+    finding = check(RejectReadings(3000, [], 2990))
+
+    assert "note" == finding.verdict
+    assert finding.says == (
+        "Of the last 3,000 events 0 could not be read. A retry has sent 2,990 rejected events of them again."
+    )
+
+
 @pytest.mark.parametrize(
     ("n", "verdict", "share"), [(1501, "problem", "50.0%"), (31, "warning", "1.0%"), (3, "note", "0.1%")]
 )

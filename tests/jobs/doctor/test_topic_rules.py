@@ -1,12 +1,17 @@
 """The findings about topics that are not those of the state, and about offsets that do not fit."""
 
+import msgspec
+import pytest
+
 from jobs.doctor.answers import LagReadings, StateReadings
 from jobs.doctor.rules import check_lag
 from jobs.doctor.topic_rules import check_topics
 from streams.messages.generations import StateTopics
 from streams.readers.lag import GroupOffsets
 from streams.readers.log_reader import Span
+from streams.topics.admin import ClusterTopic
 from streams.topics.identity import TopicIdentity
+from streams.topics.topics import declare_topics
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with()
@@ -41,6 +46,57 @@ def test_another_changelog_is_a_problem() -> None:
 
     assert "problem" == finding.verdict
     assert "run `playfold state rebase --from-disk`" in finding.do
+
+
+def with_config(topic: str, name: str, value: str) -> dict[str, ClusterTopic]:
+    """Return topics as they are declared, of which one has another setting."""
+    topics = {
+        one.name: ClusterTopic(one.partitions, one.cleanup_policy, 1 << 20, 1, one.configs)
+        for one in declare_topics(SETTINGS)
+    }
+    configs = {**topics[topic].configs, name: value}
+    return topics | {topic: msgspec.structs.replace(topics[topic], configs=configs)}
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "value", "consequence"),
+    [
+        ("plays", "message.timestamp.type", "CreateTime", "by the clocks of their producers"),
+        ("pulse", "message.timestamp.type", "CreateTime", "by the clocks of their producers"),
+        ("plays", "retention.ms", "60000", "within this time are lost"),
+        ("private-recommendations", "retention.ms", "-1", "private lists stay"),
+        ("private-recommendations", "retention.ms", "604800000", "private lists stay"),
+        ("recommendations", "delete.retention.ms", "0", "keeps records of forgotten listeners"),
+        ("playfold-users-changelog", "delete.retention.ms", "1000", "keeps records of forgotten listeners"),
+        ("playfold-users-changelog", "min.compaction.lag.ms", "0", "a record of a late worker"),
+    ],
+)
+def test_a_setting_of_a_topic_that_loses_or_keeps_records_is_a_warning(
+    topic: str, name: str, value: str, consequence: str
+) -> None:
+    """With the value that it should have."""
+    finding = check_topics(readings(), SETTINGS, with_config(topic, name, value))
+
+    assert "warning" == finding.verdict
+    assert finding.says.startswith(f"Topic {topic} has {name}={value}: ")
+    assert consequence in finding.says
+    assert finding.do.startswith(f"Alter the topic to {name}=")
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "value"),
+    [
+        ("plays", "retention.ms", "-1"),
+        ("plays", "retention.ms", "2592000000"),
+        ("private-recommendations", "retention.ms", "60000"),
+        ("recommendations", "compression.type", "zstd"),
+        ("recommendations", "delete.retention.ms", "604800000"),
+        ("catalog", "retention.ms", "1000"),
+    ],
+)
+def test_another_setting_of_a_topic_is_fine(topic: str, name: str, value: str) -> None:
+    """It loses nothing: a longer retention, another codec, and a retention of a topic that is only compacted."""
+    assert "ok" == check_topics(readings(), SETTINGS, with_config(topic, name, value)).verdict
 
 
 def lag(offsets: GroupOffsets, left_ms: int | None = None) -> LagReadings:

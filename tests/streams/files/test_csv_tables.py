@@ -134,3 +134,45 @@ def test_such_a_row_of_a_catalog_is_an_error(tmp_path: Path) -> None:
         list(read_items(path, CatalogColumns()))
 
     assert f"Row 2 of {path} has 3 columns instead of 2: correct the row." == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "swallowing",
+    ['ann,i2,1600000002,"Heroes', 'ann,"i2,1600000002,Heroes', '"ann,i2,1600000002,Heroes', 'ann,i2,"1600000002,x'],
+    ids=["in another column", "in an id", "in the first column", "in a time"],
+)
+@pytest.mark.parametrize("n_behind", [1, 200_000], ids=["in one block", "over blocks"])
+def test_a_quotation_mark_that_is_not_closed_is_an_error(tmp_path: Path, swallowing: str, n_behind: int) -> None:
+    """Otherwise all lines behind it would be one row, and their plays would be lost without a word."""
+    behind = [f"{row(number)},x" for number in range(3, 3 + n_behind)]
+    path = write_csv(tmp_path, "\n".join([f"{HEADER},title", f"{row(1)},x", swallowing, *behind, ""]))
+    items: list[str] = []
+
+    with pytest.raises(PlaysFileError, match=r"Row 2 of .*plays\.csv has a quotation mark that is not closed") as caught:
+        for piece in PlaysFile(path).pieces(1, lambda *_: None):
+            items += piece.item_ids
+
+    assert str(caught.value).endswith("correct it.")
+    assert items[:1] in (["i1"], [])
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n\n"])
+@pytest.mark.parametrize("title", ['"two\nlines"', '""', '"a ""b"""', 'a "b', "\u2404"])
+def test_a_quotation_mark_that_is_closed_is_none(tmp_path: Path, title: str, end: str) -> None:
+    """With lines inside of it or without, and however the file ends."""
+    path = write_csv(tmp_path, f"{HEADER},title\n{row(1)},{title}\n{row(2)},{title}{end}")
+
+    pieces, aside = read(path)
+
+    assert [(1, "i1"), (2, "i2")] == places_of(pieces)
+    assert [] == aside
+
+
+def test_items_behind_such_a_mark_are_not_lost_either(tmp_path: Path) -> None:
+    """A file of items may have a single column, too."""
+    path = write_csv(tmp_path, 'item_id,title\na,x\nb,"y\nc,z\n')
+    with pytest.raises(PlaysFileError, match="Row 2 of .* has a quotation mark"):
+        list(read_items(path, CatalogColumns()))
+
+    path.write_text("item_id\na\nb\n")
+    assert ["a", "b"] == [item.item_id for piece in read_items(path, CatalogColumns()) for item in piece]

@@ -77,6 +77,49 @@ def test_another_column_may_tell_private_plays(tmp_path: Path) -> None:
     assert [LEFT_OUT] == piece.types
 
 
+@pytest.mark.parametrize("header", ["Private", "PRIVATE", " private"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_mark_of_a_private_play_is_read_in_any_letter_case(tmp_path: Path, header: str, delimiter: str) -> None:
+    """A spreadsheet spells headers and separates values in its own way; a private play must not be learnt for that."""
+    rows = [["user_id", "item_id", "played_at", header], ["ann", "x", AT, "true"], ["ann", "y", AT, ""]]
+    path = write_csv(tmp_path, "".join(delimiter.join(row) + "\n" for row in rows))
+
+    (piece,) = PlaysFile(path).pieces()
+
+    assert [LEFT_OUT, None] == piece.types
+
+
+@pytest.mark.parametrize("name", ["Private", "PRIVATE"])
+@pytest.mark.parametrize("item_id", ["x", ["x"]], ids=["a play", "a line that cannot be read"])
+def test_the_mark_of_a_line_is_read_in_any_letter_case(tmp_path: Path, name: str, item_id: Any) -> None:
+    """The content of such a line is not reported, either."""
+    path, contents = tmp_path / "plays.jsonl", list[Any]()
+    rows = [{"user_id": "ann", "item_id": item_id, "played_at": AT, name: True}]
+    rows += [{"user_id": "ann", "item_id": "y", "played_at": AT, "meta": {name: True}}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    (piece,) = PlaysFile(path).pieces(on_bad=lambda *row: contents.append(row[2]))
+
+    assert [LEFT_OUT, None] == piece.types
+    assert [] == contents
+
+
+def test_a_column_that_the_caller_names_must_be_there(tmp_path: Path) -> None:
+    """Otherwise a misspelt name would have private plays learnt."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,hidden\nann,x,{AT},true\n")
+
+    expected = f"{path} has no column hiden, only user_id, item_id, played_at, hidden: correct its option."
+    assert expected == fault_of(path, private="hiden")
+
+
+def test_two_columns_of_one_name_are_an_error(tmp_path: Path) -> None:
+    """Neither is taken for the right one."""
+    path = write_csv(tmp_path, f"user_id,item_id,played_at,Private,PRIVATE\nann,x,{AT},true,false\n")
+
+    expected = f"{path} has several columns private, Private, PRIVATE: rename all but one."
+    assert expected == fault_of(path)
+
+
 @pytest.mark.parametrize("flag", ["yes", "2", "0.5", "-"])
 def test_a_flag_that_spells_neither_is_told_with_its_row(tmp_path: Path, flag: str) -> None:
     """The play may be private, so no value of the row is shown."""

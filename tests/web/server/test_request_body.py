@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import tracemalloc
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -51,6 +51,14 @@ async def test_a_body_is_all_that_came(kind: str) -> None:
     """In one part or several, with parameters behind the type or without."""
     assert b"" == await json_body(request([], content_type=kind), 100)
     assert b"[1,2]" == await json_body(request([b"[1", b"", b",2]"], content_type=kind), 100)
+
+
+@pytest.mark.parametrize(("encoding", "encode"), [("identity", bytes), ("gzip", gzip.compress)])
+async def test_a_byte_order_mark_is_left_out(encoding: str, encode: Callable[[bytes], bytes]) -> None:
+    """It is no part of the JSON behind it."""
+    asking = request([encode(b"\xef\xbb\xbf[1,2]")], content_encoding=encoding)
+
+    assert b"[1,2]" == await json_body(asking, 100)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,13 @@ SCROBBLES = [
         [TRACKS[:2], TRACKS[2:]],
         {"track": TRACKS},
         {"username": "anna", "scrobbles": SCROBBLES},
+        {"recenttracks": {"track": {str(number): track for number, track in enumerate(TRACKS)}}},
+        [{"recenttracks": {"track": {str(number): track for number, track in enumerate(TRACKS)}}}],
     ],
-    ids=["page", "pages", "tracks", "page of tracks", "pages of tracks", "inner page", "lastfmstats"],
+    ids=[
+        "page", "pages", "tracks", "page of tracks", "pages of tracks", "inner page", "lastfmstats",
+        "numbered tracks", "pages of numbered tracks",
+    ],
 )
 def test_every_layout_tells_the_same_plays(tmp_path: Path, document: Any) -> None:
     """Newest first, as the API gives them; `date` is the start of a play."""
@@ -40,6 +45,14 @@ def test_every_layout_tells_the_same_plays(tmp_path: Path, document: Any) -> Non
 
     assert [(PAPER, SECOND_MS, "anna"), (HARBOUR, FIRST_MS, "anna")] == [play[:3] for play in plays]
     assert [("Paper Moon", "Ada Example"), ("Harbour Lights", "The Made Ups")] == [play[6:8] for play in plays]
+
+
+def test_tracks_may_stand_one_a_line(tmp_path: Path) -> None:
+    """Some programs store them as they come."""
+    path = tmp_path / "scrobbles.jsonl"
+    path.write_text("".join(json.dumps(track) + "\n" for track in TRACKS))
+
+    assert [(PAPER, SECOND_MS), (HARBOUR, FIRST_MS)] == [play[:2] for play in plays_of(path)]
 
 
 def test_a_page_names_its_listener() -> None:

@@ -84,3 +84,34 @@ def test_a_mapped_recording_has_the_id_of_its_mapping(tmp_path: Path) -> None:
     (play,) = plays_of(path, options(user_id=None))
 
     assert ("mbid:own", FIRST_MS, "7") == play[:3]
+
+
+@pytest.mark.parametrize(
+    ("at", "ms"),
+    [("1700000000", FIRST_MS), ("2023-11-14T22:13:20Z", FIRST_MS), ("2023-11-14T22:13:20", FIRST_MS), ("9" * 5000, None)],
+)
+def test_a_time_may_be_a_text(tmp_path: Path, at: str, ms: int | None) -> None:
+    """Epoch seconds, or ISO in UTC; any other text is no time."""
+    path = tmp_path / "1.listens"
+    listen = {"listened_at": at, "track_metadata": {"track_name": "Harbour Lights", "artist_name": "The Made Ups"}}
+    path.write_text(json.dumps(listen) + "\n")
+
+    assert ([] if ms is None else [ms]) == [play.played_at_ms for play in plays_of(path)]
+
+
+def test_a_file_whose_first_line_is_damaged_is_recognised(tmp_path: Path) -> None:
+    """The line is set aside, and the file is not ignored beside the others of its dump."""
+    path = tmp_path / "1.listens"
+    path.write_bytes(b'{"listened_at": 17\n' + SAMPLE.read_bytes())
+
+    assert ["rows that cannot be read"] == reasons_of(path, options(user_id=None))
+    assert plays_of(SAMPLE, options(user_id=None)) == plays_of(path, options(user_id=None))
+
+
+def test_a_listen_may_take_several_lines(tmp_path: Path) -> None:
+    """As an editor writes it."""
+    path = tmp_path / "listens.json"
+    listens = [json.loads(line) for line in SAMPLE.read_text().splitlines()]
+    path.write_text("\n".join(json.dumps(listen, indent=2) for listen in listens))
+
+    assert plays_of(SAMPLE, options(user_id=None)) == plays_of(path, options(user_id=None))

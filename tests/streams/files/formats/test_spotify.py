@@ -1,6 +1,7 @@
 """Spotify's extended streaming history."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,17 @@ def test_a_play_that_may_be_private_is_left_out(tmp_path: Path, flag: Any) -> No
 def test_a_play_that_is_not_private_is_one(tmp_path: Path, flag: Any) -> None:
     """However a tool spelled the flag."""
     assert isinstance(row_of(tmp_path, incognito_mode=flag), ImportedPlay)
+
+
+@pytest.mark.parametrize("write", [
+    lambda rows: "".join(json.dumps(row) + "\n" for row in rows),
+    lambda rows: "\n".join(json.dumps(row, indent=2) for row in rows),
+    lambda rows: json.dumps([{}, None, *rows]),
+    lambda rows: "\n \n" + json.dumps(rows),
+], ids=["lines", "objects of several lines", "an empty object first", "blank lines first"])  # fmt: skip
+def test_every_layout_tells_the_same_plays(tmp_path: Path, write: Callable[[list[Any]], str]) -> None:
+    """A file of a folder that is not recognised would be ignored beside the others."""
+    path = tmp_path / "history.json"
+    path.write_text(write(json.loads(SAMPLE.read_text())))
+
+    assert plays_of(SAMPLE) == plays_of(path)

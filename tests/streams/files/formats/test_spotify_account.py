@@ -1,6 +1,11 @@
 """Spotify's account data."""
 
-from tests.support.imports import HARBOUR, PAPER, SAMPLES, plays_of
+import json
+import shutil
+from pathlib import Path
+
+from streams.files.import_source import ImportSource
+from tests.support.imports import HARBOUR, PAPER, SAMPLES, options, plays_of
 
 FOLDER = SAMPLES / "spotify-account"
 
@@ -26,3 +31,24 @@ def test_podcasts_are_a_kind() -> None:
 def test_both_are_read_from_their_folder() -> None:
     """An export is a folder of files."""
     assert 3 == len(plays_of(FOLDER))
+
+
+def test_the_other_files_of_the_account_are_ignored(tmp_path: Path) -> None:
+    """None of them is a file of another service."""
+    others = {
+        "Userdata.json": {"username": "anna", "email": "anna@example.org"},
+        "YourLibrary.json": {"tracks": [{"artist": "Ada Example", "album": "Moons", "track": "Paper Moon"}]},
+        "Playlist1.json": {"playlists": [{"name": "Mine", "items": [{"track": {"trackName": "Paper Moon"}}]}]},
+        "SearchQueries.json": [{"platform": "ANDROID", "searchTime": "2023-11-14T22:13:20Z", "searchQuery": "moon"}],
+    }
+    folder = tmp_path / "account"
+    shutil.copytree(FOLDER, folder)
+    for name, content in others.items():
+        (folder / name).write_text(json.dumps(content, indent=2))
+    source = ImportSource(folder, options())
+
+    rows = list(source.rows())
+
+    assert 3 == len(rows)
+    assert ["Spotify's account data"] == list(source.formats)
+    assert len(others) == source.n_other_files

@@ -1,5 +1,6 @@
 """The watch history of Google Takeout."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -40,3 +41,33 @@ def test_the_web_page_does_not_matter_beside_the_json(tmp_path: Path) -> None:
         archive.write(SAMPLE, "Takeout/YouTube and YouTube Music/history/watch-history.json")
 
     assert 2 == len(plays_of(path))
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Watched Paper Moon",
+        "Paper Moon angesehen",
+        "Vous avez regardé Paper Moon",
+        "Has visto Paper Moon",
+        "Paper Moon を視聴しました",
+        "Paper Moon",
+    ],
+)
+def test_a_title_is_without_the_words_of_any_language(tmp_path: Path, title: str) -> None:
+    """Takeout writes them in the language of the account."""
+    path = tmp_path / "Wiedergabeverlauf.json"
+    row = json.loads(SAMPLE.read_text())[0] | {"title": title}
+    path.write_text(json.dumps([row]))
+
+    assert ["Paper Moon"] == [play.title for play in plays_of(path)]
+
+
+@pytest.mark.parametrize("name", ["From Google Ads", "Von Google Anzeigen", "Provenant des annonces Google"])
+def test_an_advert_is_none_in_any_language(tmp_path: Path, name: str) -> None:
+    """The name of its seller tells it."""
+    path = tmp_path / "watch-history.json"
+    row = json.loads(SAMPLE.read_text())[0] | {"details": [{"name": name}]}
+    path.write_text(json.dumps([row]))
+
+    assert ["advertisements"] == reasons_of(path)
