@@ -23,8 +23,8 @@ MessagePack or CBOR."""
 def shows_private(content: bytes) -> bool:
     r"""Return whether bytes that are no event show a private play. They may be in UTF-16, too.
 
-    >>> shows_private(rb'"{\"private\":true}"'), shows_private(b"{'private': True}"), shows_private(b'{"private": false}')
-    (True, True, False)
+    >>> [shows_private(value) for value in (rb'"{\"private\":true}"', b"{'private': True}", b'{"private": false}')]
+    [True, True, False]
     """
     return _MARK.search(content.replace(b"\x00", b"")) is not None
 

@@ -85,14 +85,15 @@ def cause_of(rejected: RejectedPlay) -> Cause:
     reason = printable(rejected.reason)
     if reason.startswith(_UNKNOWN_TYPE):
         return Cause(reason, NAME_TYPE)
-    if value is None:
-        return Cause(reason, "Correct the producer of these records.")
+    shape = None if value is None else _cause_of_value(value)
+    return shape or _SPELLED.get(rejected.reason) or Cause(reason, "Correct the producer of these records.")
+
+
+def _cause_of_value(value: bytes) -> Cause | None:
+    """Return the cause that a value shows, None if it shows none."""
     if value[:1] == b"\x00":
         return REGISTERED
-    if value[:2] in _GLUE:
-        return GLUE_VALUE
-    shape = _cause_of_shape(value)
-    return shape or _SPELLED.get(rejected.reason) or Cause(reason, "Correct the producer of these records.")
+    return GLUE_VALUE if value[:2] in _GLUE else _cause_of_shape(value)
 
 
 def _cause_of_key(key: bytes) -> Cause:

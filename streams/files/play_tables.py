@@ -56,9 +56,9 @@ class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
                 column = getattr(self, field)
                 message = f"{path} has no column {column}, only {others}: name the right one with {option}."
                 raise PlaysFileError(message)
-        for field in msgspec.structs.fields(self):
-            column = getattr(self, field.name)
-            if found[field.name] is None and column != field.default:
+        for declared in msgspec.structs.fields(self):
+            column = getattr(self, declared.name)
+            if found[declared.name] is None and column != declared.default:
                 message = f"{path} has no column {column}, only {printable(', '.join(names))}: correct its option."
                 raise PlaysFileError(message)
         return {field: column for field, column in found.items() if column is not None}

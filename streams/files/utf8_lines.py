@@ -24,14 +24,14 @@ class Utf8Lines(WholeLines):
     has_letters = False
 
     def __init__(self, stream: io.BufferedReader, end: bytes = b"") -> None:
-        """Read from a stream of `unpacked`; a line with `end` comes behind the last line, unless the text is damaged."""
+        """Read from a stream of `unpacked`; `end` comes behind the last line of a text that is whole."""
         super().__init__(stream)
         self._end = end
 
     def _read(self) -> None:
         super()._read()
         if self._end and self._has_ended and self.damage is None:
-            self._ready = memoryview(b"%b\n%b\n" % (self._ready, self._end))
+            self._ready = memoryview(b"%b\n%b\n" % (bytes(self._ready), self._end))
             self._end = b""
         try:
             codecs.utf_8_decode(self._ready)

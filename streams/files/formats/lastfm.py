@@ -41,7 +41,7 @@ def is_lastfm(head: Head) -> bool:
         return True
     begin = b"".join(head.start[:4096].split())
     first = head.first_object
-    return _is_track(first) or "recenttracks" in first or begin.startswith((b'[[{"artist"', b'[{"recenttracks"', b'[[{"'))
+    return _is_track(first) or "recenttracks" in first or begin.startswith((b'[{"recenttracks"', b'[[{"'))
 
 
 def _is_track(first: dict[str, Any]) -> bool:

@@ -32,8 +32,15 @@ SCROBBLES = [
         [{"recenttracks": {"track": {str(number): track for number, track in enumerate(TRACKS)}}}],
     ],
     ids=[
-        "page", "pages", "tracks", "page of tracks", "pages of tracks", "inner page", "lastfmstats",
-        "numbered tracks", "pages of numbered tracks",
+        "page",
+        "pages",
+        "tracks",
+        "page of tracks",
+        "pages of tracks",
+        "inner page",
+        "lastfmstats",
+        "numbered tracks",
+        "pages of numbered tracks",
     ],
 )
 def test_every_layout_tells_the_same_plays(tmp_path: Path, document: Any) -> None:

@@ -88,7 +88,12 @@ def test_a_mapped_recording_has_the_id_of_its_mapping(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("at", "ms"),
-    [("1700000000", FIRST_MS), ("2023-11-14T22:13:20Z", FIRST_MS), ("2023-11-14T22:13:20", FIRST_MS), ("9" * 5000, None)],
+    [
+        ("1700000000", FIRST_MS),
+        ("2023-11-14T22:13:20Z", FIRST_MS),
+        ("2023-11-14T22:13:20", FIRST_MS),
+        ("9" * 5000, None),
+    ],
 )
 def test_a_time_may_be_a_text(tmp_path: Path, at: str, ms: int | None) -> None:
     """Epoch seconds, or ISO in UTC; any other text is no time."""
