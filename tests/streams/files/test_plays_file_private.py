@@ -108,8 +108,8 @@ def test_a_column_that_the_caller_names_must_be_there(tmp_path: Path) -> None:
     """Otherwise a misspelt name would have private plays learnt."""
     path = write_csv(tmp_path, f"user_id,item_id,played_at,hidden\nann,x,{AT},true\n")
 
-    expected = f"{path} has no column hiden, only user_id, item_id, played_at, hidden: correct its option."
-    assert expected == fault_of(path, private="hiden")
+    expected = f"{path} has no column hide, only user_id, item_id, played_at, hidden: correct its option."
+    assert expected == fault_of(path, private="hide")
 
 
 def test_two_columns_of_one_name_are_an_error(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_title_is_without_the_words_of_any_language(tmp_path: Path, title: str
     assert ["Paper Moon"] == [play.title for play in plays_of(path)]
 
 
-@pytest.mark.parametrize("name", ["From Google Ads", "Von Google Anzeigen", "Provenant des annonces Google"])
+@pytest.mark.parametrize("name", ["From Google Ads", "Von Google Anzeigen", "De la part de Google"])
 def test_an_advert_is_none_in_any_language(tmp_path: Path, name: str) -> None:
     """The name of its seller tells it."""
     path = tmp_path / "watch-history.json"
