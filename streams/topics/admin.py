@@ -22,8 +22,10 @@ from streams.connection.start import UnreachableError, find_fault_in_thread, ver
 from streams.process.format_text import pluralize
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
-from streams.topics.topics import FLEETING, Topic, declare_topics, topic_names
-from streams.topics.write_faults import find_write_fault
+from streams.topics.topics import BATCH_BYTES_MAX, FLEETING, MIB, Topic, declare_topics, topic_names
+
+
+BATCH_HEADER_BYTES = 61
 
 
 class TopicsError(ValueError):
@@ -39,8 +41,6 @@ class ClusterTopic(msgspec.Struct, frozen=True):
     partitions: int
     cleanup_policy: str
     message_bytes_max: int
-    replicas: int = 1
-    """Copies of the partition that has the fewest."""
     configs: Mapping[str, str] = {}
     """All its settings, those of the cluster included."""
 
@@ -138,10 +138,19 @@ def compare_topics(settings: Settings, existing: dict[str, ClusterTopic]) -> Non
             f"{names.plays_rejected} at {rejected.message_bytes_max} bytes: raise max.message.bytes of the latter."
         )
         raise TopicsError(message)
-    for name in sorted(existing):
-        bytes_max = None if name == names.plays else existing[name].message_bytes_max
-        if fault := find_write_fault(name, existing[name].replicas, existing[name].configs, bytes_max):
-            raise TopicsError(fault)
+    for topic in declare_topics(settings):
+        if topic.name != names.plays:  # its batches are those of producers
+            _check_batches_fit(topic.name, existing[topic.name].message_bytes_max)
+
+
+def _check_batches_fit(name: str, bytes_max: int) -> None:
+    """Check that a topic takes the batches that playfold writes."""
+    if bytes_max < BATCH_BYTES_MAX + BATCH_HEADER_BYTES:
+        message = (
+            f"Topic {name} takes messages of {bytes_max} bytes, but playfold writes batches of {BATCH_BYTES_MAX} "
+            f"bytes: alter the topic to max.message.bytes={MIB}."
+        )
+        raise TopicsError(message)
 
 
 def _compare_topic(topic: Topic, existing: ClusterTopic | None) -> None:
@@ -207,10 +216,7 @@ def _describe(admin: Any, names: set[str], kafka: KafkaSettings) -> dict[str, Cl
     existing = _existing(admin, names, kafka)
     if not existing:
         return {}
-    replicas = {
-        topic["name"]: [len(partition["replica_nodes"]) for partition in topic["partitions"]]
-        for topic in admin.describe_topics(existing)
-    }
+    partitions = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(existing)}
     resources = [ConfigResource("TOPIC", name) for name in existing]
     configs = admin.describe_configs(resources, config_filter="all")["topic"]
     refused = [name for name in existing if not configs[name]]
@@ -218,10 +224,9 @@ def _describe(admin: Any, names: set[str], kafka: KafkaSettings) -> dict[str, Cl
         raise _refused(kafka, "DESCRIBE_CONFIGS", refused)
     return {
         name: ClusterTopic(
-            partitions=len(replicas[name]),
+            partitions=partitions[name],
             cleanup_policy=configs[name]["cleanup.policy"]["value"],
             message_bytes_max=int(configs[name]["max.message.bytes"]["value"]),
-            replicas=min(replicas[name], default=1),
             configs={option: str(config["value"]) for option, config in configs[name].items()},
         )
         for name in existing

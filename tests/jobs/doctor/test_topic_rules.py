@@ -51,7 +51,7 @@ def test_another_changelog_is_a_problem() -> None:
 def with_config(topic: str, name: str, value: str) -> dict[str, ClusterTopic]:
     """Return topics as they are declared, of which one has another setting."""
     topics = {
-        one.name: ClusterTopic(one.partitions, one.cleanup_policy, 1 << 20, 1, one.configs)
+        one.name: ClusterTopic(one.partitions, one.cleanup_policy, 1 << 20, one.configs)
         for one in declare_topics(SETTINGS)
     }
     configs = {**topics[topic].configs, name: value}

@@ -140,23 +140,6 @@ def test_a_policy_of_two_words_is_theirs_in_any_order() -> None:
     assert said_of(Settings(), declared).startswith("Topic pulse has cleanup.policy=compact, ")
 
 
-@pytest.mark.parametrize("topic", msgspec.structs.fields(TopicNames), ids=lambda field: field.name)
-def test_a_topic_that_needs_more_replicas_than_it_has_is_named(topic: msgspec.structs.FieldInfo) -> None:
-    """A worker would end at its first record, and so would each of its successors."""
-    declared = as_declared(Settings())
-    name = getattr(topic_names(Settings()), topic.name)
-    declared[name] = msgspec.structs.replace(declared[name], configs={"min.insync.replicas": "2"})
-
-    expected = (
-        f"Topic {name} has min.insync.replicas=2 and 1 replica, so Kafka refuses every record: "
-        "alter the topic to min.insync.replicas=1, or add replicas."
-    )
-    assert expected == said_of(Settings(), declared)
-
-    declared[name] = msgspec.structs.replace(declared[name], replicas=3)
-    compare_topics(Settings(), declared)
-
-
 @pytest.mark.parametrize("topic", ["recommendations", "playfold-users-changelog", "generations", "catalog"])
 def test_a_topic_that_takes_no_whole_batch_is_named(topic: str) -> None:
     """A worker would end at its first large group."""
