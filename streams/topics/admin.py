@@ -24,7 +24,6 @@ from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import BATCH_BYTES_MAX, FLEETING, MIB, Topic, declare_topics, topic_names
 
-
 BATCH_HEADER_BYTES = 61
 
 
