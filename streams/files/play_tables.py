@@ -49,24 +49,24 @@ class FileColumns(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             PlaysFileError: A column that is required or that the caller names is missing, or several have its name.
         """
-        found = {field: self._spelled(field, names, path) for field in msgspec.structs.asdict(self)}
+        spelled = {field: self._spelled(field, names, path) for field in msgspec.structs.asdict(self)}
         for field, option in self.options.items():
-            if found[field] is None:
+            if spelled[field] is None:
                 others = printable(", ".join(names)) or "none at all"
                 column = getattr(self, field)
                 message = f"{path} has no column {column}, only {others}: name the right one with {option}."
                 raise PlaysFileError(message)
         for declared in msgspec.structs.fields(self):
             column = getattr(self, declared.name)
-            if found[declared.name] is None and column != declared.default:
+            if spelled[declared.name] is None and column != declared.default:
                 message = f"{path} has no column {column}, only {printable(', '.join(names))}: correct its option."
                 raise PlaysFileError(message)
-        return {field: column for field, column in found.items() if column is not None}
+        return {field: column for field, column in spelled.items() if column is not None}
 
     def has_required(self, names: list[str]) -> bool:
         """Return whether the required columns are among the names, in any letter case."""
-        spelled = {name.casefold() for name in names}
-        return all(getattr(self, field).casefold() in spelled for field in self.options)
+        in_small_letters = {name.casefold() for name in names}
+        return all(getattr(self, field).casefold() in in_small_letters for field in self.options)
 
     def _spelled(self, field: str, names: list[str], path: Path) -> str | None:
         """Return the name of a field's column as the file spells it, None if there is none."""
