@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
@@ -28,6 +29,7 @@ RECORD_OVERHEAD_BYTES = 64
 
 Item = tuple[bytes, bytes | None]
 Headers = Sequence[tuple[str, bytes]]
+_NO_HEADERS: Headers = ()
 
 
 class OutboxError(ConnectionError):
@@ -163,8 +165,16 @@ class Outbox:
         """Disconnect; after an error, without waiting for pending batches."""
         await self.stop(None if kind is None else 0.0)
 
-    async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
+    async def send(
+        self, topic: str, partition: int, items: Iterable[Item], headers: Iterable[Headers] | None = None
+    ) -> Pending:
         """Send keys and values to one partition, in order, in as few batches as possible.
+
+        Args:
+            topic: The topic.
+            partition: Its partition.
+            items: The records.
+            headers: The headers of each record; none if left out.
 
         Raises:
             ValueError: A single record is larger than a batch can be.
@@ -176,14 +186,16 @@ class Outbox:
             raise RuntimeError(message)
         sent: list[tuple[asyncio.Future[RecordMetadata], int]] = []
         batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
-        for key, value in items:
-            size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
+        headed = zip(items, repeat(_NO_HEADERS)) if headers is None else zip(items, headers, strict=True)
+        for (key, value), marks in headed:
+            size = record_bytes(key, value, marks)
             if size > room and count:
                 batch.close()
                 sent.append((await self._send_batch(producer, batch, topic, partition), count))
                 batch, count, room = producer.create_batch(), 0, BATCH_BYTES_MAX
             # A batch accepts a first record of any size, so the size is checked here.
-            if size > RECORD_BYTES_MAX or batch.append(key=key, value=value, timestamp=None) is None:
+            listed = list(marks) if marks else []
+            if size > RECORD_BYTES_MAX or batch.append(key=key, value=value, timestamp=None, headers=listed) is None:
                 message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
                 raise ValueError(message)
             count, room = count + 1, room - size
@@ -239,6 +251,16 @@ class Outbox:
 
     def _refused(self, topic: str) -> OutboxError:
         return OutboxError(describe_missing(self._kafka, [Right("WRITE", "topic", topic)]))
+
+
+def record_bytes(key: bytes, value: bytes | None, headers: Headers) -> int:
+    """Return about how many bytes a record takes in a batch.
+
+    >>> record_bytes(b"anna", b"{}", [("trace", b"17")])
+    77
+    """
+    size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
+    return size + sum(len(name) + len(mark) for name, mark in headers) if headers else size
 
 
 def is_refusal(error: Exception) -> bool:

@@ -55,5 +55,5 @@ def create_api(parts: GatewayParts, access: Access) -> FastAPI:
 
 def create_app(parts: GatewayParts, access: Access) -> ASGIApp:
     """Return the whole app of a gateway."""
-    quick = FastLists(Methods(create_api(parts, access)), ListRoutes(parts))
+    quick = FastLists(Methods(create_api(parts, access)), ListRoutes(parts), PlayRoutes(parts))
     return Guard(quick, parts.settings.gateway, access, parts.metrics)

@@ -1,6 +1,5 @@
 """A listener's list as the gateway answers it: their own or the popular list, cut to the request."""
 
-import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -134,7 +133,7 @@ class ListReader:
 
         A play that changes nothing leaves no list: then it is enough that workers have committed it.
         """
-        return await self._until(user_id, lambda: self._is_reflected(user_id, partition, offset), wait_s)
+        return await self._until(user_id, lambda: self.is_reflected(user_id, partition, offset), wait_s)
 
     async def gone(self, user_id: str, wait_s: float) -> bool:
         """Wait until no list of a listener is held, or the time is up."""
@@ -143,18 +142,10 @@ class ListReader:
     async def _until(self, user_id: str, is_so: Callable[[], bool], wait_s: float) -> bool:
         """Look again whenever a list of a listener comes, until something is so, the time is up or the gateway ends."""
         with self._waiters.wait_for(user_id) as came:
-            try:
-                async with asyncio.timeout(wait_s):
-                    while not is_so():
-                        if self._waiters.closed:
-                            return False
-                        await came.wait()
-                        came.clear()
-            except TimeoutError:
-                return False
-        return True
+            return await self._waiters.until(came, is_so, wait_s)
 
-    def _is_reflected(self, user_id: str, partition: int, offset: int) -> bool:
+    def is_reflected(self, user_id: str, partition: int, offset: int) -> bool:
+        """Return whether a listener's list reflects the play at an offset of a partition, or needs no change."""
         reflected = self._view.reflected_position(user_id, partition)
         position = self._epoch.position(offset)
         return (reflected is not None and reflected >= position) or self._progress.is_settled(partition, offset)

@@ -19,6 +19,7 @@ from streams.readers.latest_pulse import read_pulse
 from streams.settings import Settings
 from web.feeds.commit_progress import CommitProgress
 from web.feeds.dashboard import Dashboard
+from web.feeds.list_answers import ListAnswers
 from web.feeds.list_waiters import ListWaiters
 from web.feeds.outcome_feed import OutcomeFeed
 from web.feeds.play_latency import PlayLatency
@@ -29,6 +30,7 @@ from web.feeds.topic_follower import Changed, Record, TopicFollower
 from web.item_search import ItemSearch
 from web.list_reader import ListReader
 from web.play_intake import PlayIntake
+from web.posted_lists import PostedLists
 from web.server.metrics import GatewayMetrics, GatewayState
 from web.server.open_streams import OpenStreams
 from web.session_ranking import SessionRanking
@@ -54,6 +56,7 @@ class GatewayParts:
     view: View
     follower: TopicFollower
     waiters: ListWaiters
+    answers: ListAnswers
     progress: CommitProgress
     epoch: PresentEpoch
     intake: PlayIntake
@@ -61,6 +64,7 @@ class GatewayParts:
     catalog: ItemCatalog
     popular: PopularLists
     lists: ListReader
+    posted_lists: PostedLists
     search: ItemSearch
     session_ranking: SessionRanking
     dashboard: Dashboard
@@ -87,17 +91,18 @@ class GatewayParts:
 
 def make_parts(settings: Settings, operations: TopicOperations, view: View) -> GatewayParts:
     """Create the parts of a gateway."""
-    waiters, catalog, popular = ListWaiters(), ItemCatalog(), PopularLists()
+    waiters, answers, catalog, popular = ListWaiters(), ListAnswers(), ItemCatalog(), PopularLists()
     thread, ranker = ThreadPoolExecutor(1, thread_name_prefix="rank"), Ranker(settings.ranking, catalog)
     serving = Serving(generation_store(settings), catalog.prepare, thread=thread)
     search = ItemSearch(serving)
     serving.observers = [catalog, ranker, search]
 
     unreadable, epoch = UnreadablePlaces(), PresentEpoch(settings.application.group)
-    follower = TopicFollower(settings, view, _apply_to(catalog, search, waiters), unreadable)
+    follower = TopicFollower(settings, view, _apply_to(catalog, search, waiters), unreadable, answers)
     outcomes = OutcomeFeed()
     progress = CommitProgress(settings, follower, waiters, epoch, outcomes)
     rejects, streams = Rejects(settings, unreadable), OpenStreams(settings.gateway.streams_max)
+    lists = ListReader(settings, view, catalog, popular, waiters, progress, epoch, unreadable)
     state = _state_of(follower, progress, serving, rejects, streams)
     return GatewayParts(
         settings=settings,
@@ -105,13 +110,15 @@ def make_parts(settings: Settings, operations: TopicOperations, view: View) -> G
         view=view,
         follower=follower,
         waiters=waiters,
+        answers=answers,
         progress=progress,
         epoch=epoch,
         intake=PlayIntake(settings),
         serving=serving,
         catalog=catalog,
         popular=popular,
-        lists=ListReader(settings, view, catalog, popular, waiters, progress, epoch, unreadable),
+        lists=lists,
+        posted_lists=PostedLists(lists, waiters, answers, outcomes, progress, follower),
         search=search,
         session_ranking=SessionRanking(settings, serving, ranker, thread),
         dashboard=Dashboard(settings, progress, serving),

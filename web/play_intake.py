@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streams.connection.credentials import CredentialsError
-from streams.outbox import RECORD_OVERHEAD_BYTES, Item, Outbox, OutboxError, UnacknowledgedError
+from streams.outbox import Headers, Item, Outbox, OutboxError, UnacknowledgedError, record_bytes
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import BATCH_BYTES_MAX, topic_names
@@ -31,7 +31,8 @@ class IntakeFullError(IntakeError):
 class _Parcel(NamedTuple):
     """Events of one request for one partition."""
 
-    items: list[Item]
+    items: Sequence[Item]
+    headers: Sequence[Headers]
     first: asyncio.Future[int]
     """The offset of the first of them."""
     n_bytes: int
@@ -75,8 +76,8 @@ class PlayIntake:
         """Return whether the producer is connected, as far as is known."""
         return self._outbox is not None
 
-    async def put(self, partition: int, items: Sequence[Item]) -> list[int]:
-        """Send events of one partition and wait until Kafka has them; return their offsets.
+    async def put(self, partition: int, items: Sequence[Item], headers: Sequence[Headers] | None = None) -> list[int]:
+        """Send events of one partition, with the headers of each, and wait until Kafka has them; return their offsets.
 
         Raises:
             IntakeFullError: Too many wait already; none of these was sent.
@@ -88,8 +89,10 @@ class PlayIntake:
         if self._n_waiting + len(items) > self._settings.gateway.plays_waiting_max:
             message = f"{self._n_waiting:,} events wait for Kafka already; nothing was sent."
             raise IntakeFullError(message)
+        loop, marks = asyncio.get_running_loop(), [()] * len(items) if headers is None else list(headers)
         parcels = [
-            _Parcel(part, asyncio.get_running_loop().create_future(), n_bytes) for part, n_bytes in _cut(list(items))
+            _Parcel(items[first:end], marks[first:end], loop.create_future(), n_bytes)
+            for first, end, n_bytes in _cut(items, marks)
         ]
         self._n_waiting += len(items)
         self._lanes.setdefault(partition, deque()).extend(parcels)
@@ -99,7 +102,8 @@ class PlayIntake:
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
         try:
-            firsts = await asyncio.gather(*(parcel.first for parcel in parcels))
+            first = parcels[0].first  # nearly always the only one
+            firsts = [await first] if len(parcels) == 1 else await asyncio.gather(*(one.first for one in parcels))
         finally:
             self._n_waiting -= len(items)
         return [first + at for first, parcel in zip(firsts, parcels, strict=True) for at in range(len(parcel.items))]
@@ -120,8 +124,9 @@ class PlayIntake:
             _fail(parcels, f"Kafka at {self._settings.kafka.brokers} does not answer; these events were not sent.")
             return
         items = (item for parcel in parcels for item in parcel.items)
+        headers = (one for parcel in parcels for one in parcel.headers)
         try:
-            written = await (await outbox.send(self._topic, partition, items)).written()
+            written = await (await outbox.send(self._topic, partition, items, headers)).written()
         except UnacknowledgedError as error:
             _fail(parcels, f"{error} Send the events again; with a play_id each counts once.")
             self._lose(outbox, error)
@@ -164,23 +169,17 @@ def _fail(parcels: Sequence[_Parcel], message: str) -> None:
             parcel.first.set_exception(IntakeError(message))
 
 
-def _size(item: Item) -> int:
-    return len(item[0]) + len(item[1] or b"") + RECORD_OVERHEAD_BYTES
-
-
-def _cut(items: list[Item]) -> list[tuple[list[Item], int]]:
-    """Split events into parts that each fit a batch, with their sizes in bytes."""
-    parts: list[tuple[list[Item], int]] = []
-    part: list[Item] = []
-    n_bytes = 0
-    for item in items:
-        size = _size(item)
-        if part and n_bytes + size > BATCH_BYTES:
-            parts.append((part, n_bytes))
-            part, n_bytes = [], 0
-        part.append(item)
+def _cut(items: Sequence[Item], headers: Sequence[Headers]) -> list[tuple[int, int, int]]:
+    """Split events into parts that each fit a batch; return of each the first index, the end, and the bytes."""
+    parts: list[tuple[int, int, int]] = []
+    first = n_bytes = 0
+    for at, ((key, value), marks) in enumerate(zip(items, headers, strict=True)):
+        size = record_bytes(key, value, marks)
+        if at > first and n_bytes + size > BATCH_BYTES:
+            parts.append((first, at, n_bytes))
+            first, n_bytes = at, 0
         n_bytes += size
-    return [*parts, (part, n_bytes)]
+    return [*parts, (first, len(items), n_bytes)]
 
 
 def _take(lane: deque[_Parcel]) -> list[_Parcel]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
 from streams.messages.records import Recommendations
 
@@ -16,8 +16,8 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Annotated[
         str | msgspec.UnsetType,
         Meta(
-            description="With `wait`: its outcome, such as `learnt`, `capped`, `retried` or `rejected`; "
-            "`waiting` if no worker has reported on it in time. Otherwise left out."
+            description="With `wait` or `list`: its outcome, such as `learnt`, `capped`, `retried` or `rejected`; "
+            "`waiting` if no worker has reported on it in time. Otherwise left out, and of a private play with `list`."
         ),
     ] = msgspec.UNSET
 
@@ -42,6 +42,18 @@ class PlaysAnswer(msgspec.Struct, frozen=True, kw_only=True):
             },
         ),
     ]
+    recommendations: Annotated[
+        Any,
+        Meta(
+            description="With `list`: the first items of the listener's list, which reflects the events if its "
+            "`reflected` is true; null if there is no list. Otherwise left out.",
+            extra_json_schema={"anyOf": [{"$ref": "#/components/schemas/ListAnswer"}, {"type": "null"}]},
+        ),
+    ] = field(default=msgspec.UNSET, name="list")
+    why: Annotated[
+        str | msgspec.UnsetType,
+        Meta(description="With `list`: why the list does not reflect an event, or why there is none; else left out."),
+    ] = msgspec.UNSET
 
 
 class ListAnswer(Recommendations, frozen=True, kw_only=True):
@@ -49,7 +61,10 @@ class ListAnswer(Recommendations, frozen=True, kw_only=True):
 
     reflected: Annotated[
         bool | msgspec.UnsetType,
-        Meta(description="With `after`: whether the list reflects that play, or needs no change; else left out."),
+        Meta(
+            description="With `after`, or in the answer to a post: whether the list reflects that play or these "
+            "events, or needs no change; else left out."
+        ),
     ] = msgspec.UNSET
     why: Annotated[str | msgspec.UnsetType, Meta(description="Why a list of a `kind` has no items; else left out.")] = (
         msgspec.UNSET

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.outbox import Item
+from streams.outbox import Headers, Item
 
 Users = Mapping[int, Sequence[bytes]]
 """Per partition, keys of users; user number `u` of a batch counts through all partitions."""
@@ -25,6 +26,13 @@ class Changes(NamedTuple):
     rejects: list[Item]
     private: Sequence[Item] = ()
     """Lists that private plays shape."""
+    answers: Mapping[bytes, Headers] = MappingProxyType({})
+    """By user, the headers of a list that answers events."""
+
+    @property
+    def list_headers(self) -> list[Headers] | None:
+        """Return the headers of every list; None if no list has any."""
+        return [self.answers.get(key, ()) for key, _ in self.lists] if self.answers else None
 
 
 def changes_by_partition(

@@ -90,11 +90,15 @@ class Committer:
 
     async def _send_lists(self, changes: Mapping[int, Changes]) -> list[Pending]:
         """Send the lists and the rejects of every partition."""
-        topics = self._names.recommendations, self._names.private_recommendations, self._names.plays_rejected
+        names = self._names
         return [
-            await self._outbox.send(topic, partition, items)
+            await self._outbox.send(topic, partition, items, headers)
             for partition, changed in changes.items()
-            for topic, items in zip(topics, (changed.lists, changed.private, changed.rejects), strict=True)
+            for topic, items, headers in (
+                (names.recommendations, changed.lists, changed.list_headers),
+                (names.private_recommendations, changed.private, None),
+                (names.plays_rejected, changed.rejects, None),
+            )
             if items
         ]
 

@@ -33,6 +33,7 @@ from streams.messages.events import (
     Wish,
     read_event,
 )
+from streams.messages.list_requests import token_of
 from streams.messages.outcomes import IGNORED, PRIVATE, REJECTED, WISHED
 from streams.messages.records import RejectedPlay
 from streams.outbox import Item
@@ -43,6 +44,17 @@ from streams.signal_weight import SignalWeights
 
 Offsets = NDArray[np.int64]
 _NO_HINTS = Counter[str]()
+
+
+class ListRequest(NamedTuple):
+    """An event that asks for the list of its user."""
+
+    user: bytes
+    """The user's key."""
+    offset: int
+    """The position of the event."""
+    token: bytes
+    """The name of the request, for the answer."""
 
 
 class Group(NamedTuple):
@@ -65,6 +77,8 @@ class Group(NamedTuple):
     arrivals: Arrivals
     places: dict[int, Places]
     """Per partition, the offsets of all records, and of those that are not learned."""
+    requests: dict[int, list[ListRequest]]
+    """Per partition, the events that ask for the lists of their users; partitions without any are left out."""
 
 
 def read_group(
@@ -104,6 +118,7 @@ def read_group(
         np.concatenate([events.copies_only for events in partitions.values()]),
         _arrivals(slices, partitions.values(), rules),
         {number: events.places() for number, events in partitions.items()},
+        {number: events.requests for number, events in partitions.items() if events.requests},
     )
 
 
@@ -141,6 +156,7 @@ class _PartitionEvents:
         self.forgets: dict[int, int] = {}
         self.item_ids: dict[int, str] = {}
         self.rejects: list[Item] = []
+        self.requests: list[ListRequest] = []
         self._private: dict[bytes, list[Row]] = {}
         self._rules, self._partition, self._base = rules, partition, base
         self._read: list[int] = []
@@ -162,6 +178,8 @@ class _PartitionEvents:
                 self.reject(part.topic, record, position, str(error))
             else:
                 self.add(event, record.key or b"", position, record.timestamp)
+                if record.headers:
+                    self._take_request(event, record, position)
 
     def add(self, event: Event, user: bytes, offset: int, arrived_at_ms: int) -> None:
         """Add an event of a user by its position, here called its offset."""
@@ -187,6 +205,17 @@ class _PartitionEvents:
             self._private.setdefault(user, []).append((0, *played))
         else:
             self.rows.append((self._user(user), *played))
+
+    def _take_request(self, event: Event, record: Record, position: int) -> None:
+        """Take a request for the list of the event's user.
+
+        A private event leads to no list on `recommendations`, and nothing there may refer to it. An event that
+        concerns no record leads to none either.
+        """
+        token = token_of(record.headers)
+        user = record.key or b""
+        if token is not None and user in self.users and not (isinstance(event, Play) and event.private):
+            self.requests.append(ListRequest(user, position, token))
 
     def _count_misplaced(self, event: Event) -> None:
         self.n_misplaced += partition_of(event.user_id, self._rules.n_partitions) != self._partition

@@ -11,6 +11,7 @@ from agents.group_context import GroupContext, GroupObserver
 from agents.observers.outcome_log import OutcomeLog
 from agents.plays.changes import Changes, Users, changes_by_partition, without
 from agents.plays.decode import Group
+from agents.plays.list_answers import requested_lists, with_answers
 from model.arrays import Flags, has_any
 from state.keys import item_name_key
 from state.lists.build import ListBuilder
@@ -44,7 +45,8 @@ class Folder:
         A forgotten user has an empty record, and a tombstone in the place of a list, unless they have played since.
         The list of every other touched user is published if `PublishPolicy` says so, or if an event of the user was
         delivered again: the crash that caused the delivery may have lost the list. Nothing is written for a user
-        without a record, if the group has only copies of their requests.
+        without a record, if the group has only copies of their requests. An event that asks for its user's list has it
+        published in any case, and answered by its headers.
         """
         records = self._unpack(_values(group.users, context), context)
         unknown = group.copies_only
@@ -58,9 +60,12 @@ class Folder:
         self._outcome_log.stage(group.places, n_users, group.events, outcomes)
         for observer in self._observers:
             observer.learned(context, before, group.events, outcomes)
-        changes = self._settle(group.users, records, repeated | forgotten, context)
+        requested = requested_lists(group) if group.requests else None
+        changes = self._settle(group.users, records, repeated | forgotten, context, requested)
         if has_any(unknown):
             changes = _without(changes, group.users, unknown)
+        if group.requests:
+            changes = with_answers(changes, group, outcomes)
         return _with_names_and_rejects(changes, group, context)
 
     def refold(self, users: Users, context: GroupContext, *, publish_all: bool) -> dict[int, Changes]:
@@ -83,18 +88,24 @@ class Folder:
         return unpack(values, factors)
 
     def _settle(
-        self, users: Users, records: UserRecords, republish: Flags, context: GroupContext
+        self,
+        users: Users,
+        records: UserRecords,
+        republish: Flags,
+        context: GroupContext,
+        requested: Flags | None = None,
     ) -> dict[int, Changes]:
         """Make the lists of all users at once, decide on their publication, and write the records."""
         blank = records.blank
+        requested = np.zeros(len(records), np.bool_) if requested is None else requested
         messages: dict[int, bytes | None] = {}
         if has_any(blank):
-            gone = blank & (republish | (records.header["listed_at_ms"] > 0))
+            gone = blank & (republish | requested | (records.header["listed_at_ms"] > 0))
             messages |= dict.fromkeys(gone.nonzero()[0].tolist())
         list_context = context.lists
         if list_context is not None and len(records):
             lists = self._lists.build(records, list_context)
-            publishing = self._policy.decide(records, lists, list_context, republish, blank)
+            publishing = self._policy.decide(records, lists, list_context, republish, blank, requested)
             record_published(records, lists, list_context, publishing)
             messages |= self._encoder.encode(users, records, lists, list_context, publishing)
         else:

@@ -36,6 +36,7 @@ class _Record:
     timestamp_type: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def warm_up() -> None:

@@ -51,6 +51,7 @@ def compare(
     marks: Counts,
     republish: Flags,
     blank: Flags,
+    requested: Flags,
     holds: Flags,
     k: int,
     overlap_min: float,
@@ -76,7 +77,7 @@ def compare(
         changed |= abs(means[u] - before) > score_change * max(abs(before), _LEAST)
         age_s = np.int64(header[u]["last_played_s"]) - np.int64(header[u]["listed_at_s"])
         age_ms = now_ms - header[u]["listed_at_ms"]
-        due[u] = changed or age_s >= heartbeat_s or age_ms >= renewed_after_ms
+        due[u] = changed or requested[u] or age_s >= heartbeat_s or age_ms >= renewed_after_ms
         if changed:
             reasons[u] = CHANGED
         if republish[u]:
@@ -86,7 +87,7 @@ def compare(
         if header[u]["listed_at_ms"] == 0:
             due[u], reasons[u] = True, FIRST
         due[u] &= not blank[u]
-        owed[u] = due[u] and reasons[u] == CHANGED and age_ms < debounce_ms
+        owed[u] = due[u] and reasons[u] == CHANGED and age_ms < debounce_ms and not requested[u]
         due[u] &= not owed[u]
     return due, owed, reasons, means
 

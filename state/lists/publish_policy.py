@@ -54,9 +54,11 @@ class PublishPolicy:
     * the list before holds an item that is unlisted now, or that its user has hidden;
     * it grows old, by the listener's own event time or by the clock;
     * its vector belongs to another generation than before;
-    * it has to be republished.
+    * it has to be republished;
+    * an event asks for it.
 
-    A list that only changed waits until `debounce_ms` after the one before it, by the clock.
+    A list that only changed waits until `debounce_ms` after the one before it, by the clock, unless an event asks for
+    it.
     """
 
     def __init__(self, settings: ListSettings) -> None:
@@ -64,7 +66,13 @@ class PublishPolicy:
         self._settings = settings
 
     def decide(
-        self, records: UserRecords, lists: Lists, context: ListContext, republish: Flags, blank: Flags
+        self,
+        records: UserRecords,
+        lists: Lists,
+        context: ListContext,
+        republish: Flags,
+        blank: Flags,
+        requested: Flags,
     ) -> Publishing:
         """Decide which lists of a group are published now, and which wait.
 
@@ -74,6 +82,7 @@ class PublishPolicy:
             context: The context that the lists were built under.
             republish: The lists that are published in any case, shape (n,).
             blank: Users without any known event; they get no list, shape (n,).
+            requested: The lists that an event asks for, shape (n,).
         """
         settings, generation = self._settings, context.generation
         holds = holding(records.listed, lists.unlisted, generation) | holding_hidden(records.listed, records.hidden)
@@ -87,6 +96,7 @@ class PublishPolicy:
                 generation.marks,
                 as_own_array(republish, np.bool_),
                 as_own_array(blank, np.bool_),
+                as_own_array(requested, np.bool_),
                 holds,
                 settings.change_n,
                 settings.overlap_min,

@@ -38,6 +38,7 @@ class Record(Protocol):
     timestamp_type: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Slice(NamedTuple):

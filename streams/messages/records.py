@@ -44,7 +44,8 @@ class Recommendations(msgspec.Struct, frozen=True, kw_only=True):
         Literal["first", "generation", "repeated", "changed", "renewed"],
         Meta(
             description="Reason of its publication: the `first` list of the listener; another `generation`; `repeated` "
-            "after a redelivered play; it `changed`; `renewed` before it expires."
+            "after a redelivered play; it `changed`; `renewed` without a change, before it expires or because the "
+            "sender of an event asked for it."
         ),
     ] = "changed"
     made_at_ms: Annotated[EpochMs, Meta(description="Creation time of the list.")]

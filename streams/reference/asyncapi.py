@@ -26,7 +26,8 @@ Recommendations that change with the play you just made: plays go in, lists come
 Names, partitions and limits are those of the default settings.
 `PLAYFOLD_TOPIC_PREFIX` is put before every name but that of the users changelog, and `PLAYFOLD_PARTITIONS` changes
 the number of partitions of all topics but `generations` and `pulse`.
-Values are JSON in UTF-8, except on the users changelog. Records have no headers.
+Values are JSON in UTF-8, except on the users changelog. Records have no headers but two: an event with `playfold-list`
+asks for the list of its listener, and the list answers with `playfold-outcome`.
 Record timestamps are arrival times (`LogAppendTime`); the value has the event time.
 A tombstone is a record with a key and without a value, which is not the JSON text `null`.
 """

@@ -103,6 +103,16 @@ def test_javascript_shows_the_list_that_reflects_a_play(scene: Scene, web_desk: 
     assert re.fullmatch(r"related to song-4: song-\d+, song-\d+, song-\d+", said[8])
 
 
+def test_javascript_gets_the_list_of_a_play_in_one_request(scene: Scene, web_desk: Desk) -> None:
+    """It is the one on the topic."""
+    said = web_desk.run(program("javascript/play_and_list.mjs"), "u7").splitlines()
+
+    held = scene.list_of("u7")
+    assert "learnt, reflected: true" == said[0]
+    ranked = zip(held.items[:5], held.scores, strict=False)
+    assert [f"{rank}. {item} {score:.3f}" for rank, (item, score) in enumerate(ranked, 1)] == said[1:]
+
+
 def test_python_reads_lists(scene: Scene, desk: Desk) -> None:
     """The program prints every list from the beginning, and continues after tombstones."""
     held = scene.list_of("u5")

@@ -18,6 +18,7 @@ BENCHMARKS = (
     "stream",
     "latency",
     "gateway",
+    "play_to_answer",
     "recovery",
     "fold_in",
     "explain",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from streams.outbox import Item, Outbox, Written
+from streams.outbox import Headers, Item, Outbox, Written
 from streams.readers.log_reader import read_topic
 from streams.settings import Settings
 from streams.topics.topics import TopicNames
@@ -15,11 +15,12 @@ TOPIC_PARTITION = 2
 
 
 class Case(NamedTuple):
-    """A stopped outbox, a topic that takes large batches, and a way to read its records."""
+    """A stopped outbox, a topic that takes large batches, and ways to read its records and their headers."""
 
     outbox: Outbox
     topic: str
     read: Callable[[], Awaitable[list[Item]]]
+    headers: Callable[[], Awaitable[list[Headers]]]
 
 
 def in_memory() -> Case:
@@ -29,7 +30,10 @@ def in_memory() -> Case:
     async def read() -> list[Item]:
         return outbox.logs.get(("lists", TOPIC_PARTITION), [])
 
-    return Case(outbox, "lists", read)
+    async def headers() -> list[Headers]:
+        return outbox.headers.get(("lists", TOPIC_PARTITION), [])
+
+    return Case(outbox, "lists", read, headers)
 
 
 def on_kafka(settings: Settings, names: TopicNames) -> Case:
@@ -41,7 +45,11 @@ def on_kafka(settings: Settings, names: TopicNames) -> Case:
             items += [(record.key, record.value) for record in records]
         return items
 
-    return Case(Outbox(settings.kafka), names.recommendations, read)
+    async def headers() -> list[Headers]:
+        reading = read_topic(settings.kafka, names.recommendations, 10, [TOPIC_PARTITION])
+        return [tuple(record.headers) async for _, records in reading for record in records]
+
+    return Case(Outbox(settings.kafka), names.recommendations, read, headers)
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.processes)])
@@ -67,6 +75,25 @@ async def test_records_stand_in_order_at_the_offsets_told(case: Case) -> None:
     assert Written(0, 0, unbroken=True) == first
     assert Written(1, 3, unbroken=True) == second
     assert [(b"a", b"1"), (b"b", b"2"), (b"", None), ("ü".encode(), b"")] == await case.read()
+
+
+async def test_headers_stand_beside_their_records(case: Case) -> None:
+    """Each record has its own, in their order, and none without any."""
+    marks: list[Headers] = [(("a", b"1"), ("b", b"\xff"), ("a", b"")), (), (("c", b"3"),)]
+    async with case.outbox:
+        await (await case.outbox.send(case.topic, TOPIC_PARTITION, [(b"k", b"v")] * 3, iter(marks))).written()
+        await send(case, (b"k", b"v"))
+
+    assert [*marks, ()] == await case.headers()
+
+
+async def test_headers_count_for_the_size_of_a_record(case: Case) -> None:
+    """And so does their number: a record of too large ones is refused."""
+    async with case.outbox:
+        with pytest.raises(ValueError, match=f"for {case.topic} is larger than 4,000,000 bytes"):
+            await case.outbox.send(case.topic, TOPIC_PARTITION, [(b"k", b"v")], [[("h", b"x" * 4_000_000)]])
+        with pytest.raises(ValueError, match="zip"):
+            await case.outbox.send(case.topic, TOPIC_PARTITION, [(b"k", b"v")] * 2, [()])
 
 
 async def test_sends_may_overlap(case: Case) -> None:

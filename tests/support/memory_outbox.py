@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from streams.outbox import RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, Item, Outbox, Pending
+from streams.outbox import RECORD_BYTES_MAX, Headers, Item, Outbox, Pending, record_bytes
 from streams.settings.deployment import KafkaSettings
 
 
@@ -20,6 +20,7 @@ class MemoryOutbox(Outbox):
 
     Attributes:
         logs: Written records, per topic and partition.
+        headers: The headers of each of them.
         held: Topics whose acknowledgements wait for `release`.
         refused: Topics whose batches are refused, with the error.
     """
@@ -28,6 +29,7 @@ class MemoryOutbox(Outbox):
         """Prepare an outbox; nothing is sent before `start`."""
         super().__init__(kafka)
         self.logs: dict[tuple[str, int], list[Item]] = {}
+        self.headers: dict[tuple[str, int], list[Headers]] = {}
         self.held: set[str] = set()
         self.refused: dict[str, Exception] = {}
         self._waiting: list[tuple[str, asyncio.Future[Any], Place]] = []
@@ -41,17 +43,21 @@ class MemoryOutbox(Outbox):
         """End."""
         self._started = False
 
-    async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
+    async def send(
+        self, topic: str, partition: int, items: Iterable[Item], headers: Iterable[Headers] | None = None
+    ) -> Pending:
         """Append to a list."""
         if not self._started:
             message = "The outbox is not started."
             raise RuntimeError(message)
         sent = list(items)
-        for key, value in sent:
-            size = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
+        marks = [()] * len(sent) if headers is None else [tuple(one) for one in headers]
+        for (key, value), mark in zip(sent, marks, strict=True):
+            size = record_bytes(key, value, mark)
             if size > RECORD_BYTES_MAX:
                 message = f"A record of {size:,} bytes for {topic} is larger than {RECORD_BYTES_MAX:,} bytes."
                 raise ValueError(message)
+        self.headers.setdefault((topic, partition), []).extend(marks)
         batches = [(self._acknowledgement(topic, partition, sent), len(sent))] if sent else []
         return Pending(batches, partial(self._failed, topic), self._timeout_s)
 

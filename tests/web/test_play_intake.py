@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import RequestTimedOutError
 
 from streams.connection.credentials import CredentialsError
-from streams.outbox import Item, OutboxError, Pending
+from streams.outbox import Headers, Item, OutboxError, Pending
 from streams.settings import Settings
 from streams.settings.deployment import KafkaSettings
 from streams.topics.topics import topic_names
@@ -30,11 +30,13 @@ class CountingOutbox(MemoryOutbox):
         super().__init__(kafka)
         self.sizes: list[int] = []
 
-    async def send(self, topic: str, partition: int, items: Iterable[Item]) -> Pending:
+    async def send(
+        self, topic: str, partition: int, items: Iterable[Item], headers: Iterable[Headers] | None = None
+    ) -> Pending:
         """Count and keep sent events."""
         batch = list(items)
         self.sizes.append(len(batch))
-        return await super().send(topic, partition, batch)
+        return await super().send(topic, partition, batch, headers)
 
 
 class GoneOutbox(MemoryOutbox):

@@ -1,7 +1,7 @@
 """Requests that wait for a listener's list: readers of their own writes, and open pages."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 WAITING_MAX = 10_000
@@ -46,6 +46,21 @@ class ListWaiters:
     def any(self) -> bool:
         """Return whether any request waits."""
         return bool(self._waiting)
+
+    async def until(self, came: asyncio.Event, is_so: Callable[[], bool], wait_s: float) -> bool:
+        """Check a condition whenever `came` is set, until it holds, the time is up or the gateway ends."""
+        if is_so():
+            return True
+        try:
+            async with asyncio.timeout(wait_s):
+                while not self.closed:
+                    await came.wait()
+                    came.clear()
+                    if is_so():
+                        return True
+        except TimeoutError:
+            pass
+        return False
 
     @contextmanager
     def wait_for(self, user_id: str) -> Iterator[asyncio.Event]:

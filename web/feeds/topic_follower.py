@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from state.gateway_view.keys import ITEM
+from state.gateway_view.keys import ITEM, LIST
 from state.gateway_view.view import View
 from streams.fetch.followed_partitions import FollowedPartitions
 from streams.fetch.unreadable_places import UnreadablePlaces
@@ -18,6 +18,7 @@ from streams.process.run_tasks import run_until_stopped
 from streams.readers.log_reader import LogReadError, partitions_of, reader, spans_of
 from streams.settings import Settings
 from streams.topics.topics import topic_names
+from web.feeds.list_answers import ListAnswers
 from web.feeds.view_topics import ViewTopics, kinds_of_topics
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,15 @@ class TopicFollower:
     """
 
     def __init__(
-        self, settings: Settings, view: View, changed: Changed, unreadable: UnreadablePlaces | None = None
+        self,
+        settings: Settings,
+        view: View,
+        changed: Changed,
+        unreadable: UnreadablePlaces | None = None,
+        answers: ListAnswers | None = None,
     ) -> None:
-        """Fill `view`, and call `changed` after every fetch."""
+        """Fill `view`, and call `changed` after every fetch; `answers` takes the headers of lists before."""
+        self._answers = answers or ListAnswers()
         self._kinds, self._lists = kinds_of_topics(settings), topic_names(settings).recommendations
         self._topics = ViewTopics(settings, view)
         self._settings, self._view, self._changed = settings, view, changed
@@ -233,6 +240,8 @@ class TopicFollower:
         stored_place = place if gap is None else min(place, gap.first)
         changed = self._view.store(kind, tp.topic, tp.partition, pairs, stored_place)
         self._places[tp] = place
+        if kind == LIST and self._answers.any:
+            self._answers.take(record.headers for record in records)
         self._changed(kind, changed, pairs)
 
     def _log_progress(self, began: float, moved: float, logged: float) -> float:

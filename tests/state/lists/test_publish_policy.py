@@ -65,12 +65,18 @@ def records_of(*users: UserRecord) -> UserRecords:
 
 
 def decided(
-    user: UserRecord, lists: Lists, generation: Generation, settings: Settings = SETTINGS, *, republish: bool = False
+    user: UserRecord,
+    lists: Lists,
+    generation: Generation,
+    settings: Settings = SETTINGS,
+    *,
+    republish: bool = False,
+    requested: bool = False,
 ) -> str:
     """Return why a user's list goes out, or that it waits, or that it does not."""
     records = records_of(user)
     decision = PublishPolicy(settings.lists).decide(
-        records, lists, ListContext(generation, NOW_MS), np.array([republish]), records.blank
+        records, lists, ListContext(generation, NOW_MS), np.array([republish]), records.blank, np.array([requested])
     )
     if decision.owed[0]:
         return "owed"
@@ -84,6 +90,19 @@ def test_a_list_that_is_the_same_is_not_published(generation: Generation) -> Non
     assert "-" == decided(user, lists_of([[1, 2, 3, 4]], generation), generation)
     assert "-" == decided(user, lists_of([[3, 1, 2, 4]], generation), generation)
     assert "-" == decided(user, lists_of([[1, 2, 3, 9]], generation), generation)
+
+
+def test_a_list_that_an_event_asks_for_is_published(generation: Generation) -> None:
+    """Under the reason that it has; without one as renewed. It does not wait for a burst to end."""
+    user = listed(generation, 1, 2, 3, 4)
+    same, other = (lists_of([rows], generation) for rows in ([1, 2, 3, 4], [1, 2, 9, 3]))
+    patient = settings_with(list_n=4, list_change_n=3, debounce_ms=10**9)
+
+    assert "renewed" == decided(user, same, generation, requested=True)
+    assert "changed" == decided(user, other, generation, requested=True)
+    assert "owed" == decided(user, other, generation, patient)
+    assert "changed" == decided(user, other, generation, patient, requested=True)
+    assert "repeated" == decided(user, same, generation, requested=True, republish=True)
 
 
 def test_a_newcomer_among_the_first_items_is_a_change(generation: Generation) -> None:
@@ -158,14 +177,14 @@ def test_a_changed_list_waits_until_the_burst_is_over(generation: Generation) ->
     assert "changed" == decided(late, lists, generation, settings)
     records = records_of(early)
     policy, context = PublishPolicy(settings.lists), ListContext(generation, NOW_MS)
-    decision = policy.decide(records, lists, context, NOBODY, NOBODY)
+    decision = policy.decide(records, lists, context, NOBODY, NOBODY, NOBODY)
     record_published(records, lists, context, decision)
     (waiting,) = plain(records)
     assert waiting.owed
     assert early.listed == waiting.listed
     assert early.listed_at_ms == waiting.listed_at_ms
     context = ListContext(generation, NOW_MS + 1)
-    decision = policy.decide(records, lists, context, NOBODY, NOBODY)
+    decision = policy.decide(records, lists, context, NOBODY, NOBODY, NOBODY)
     record_published(records, lists, context, decision)
     (done,) = plain(records)
     assert not done.owed

@@ -8,7 +8,7 @@ import msgspec
 
 from state.gateway_view.keys import LIST
 from state.gateway_view.view import View
-from streams.outbox import Item
+from streams.outbox import Headers, Item
 from streams.partitioning import partition_of
 from tests.support.plays import play
 from tests.web.scene import Scene, made_list, sent
@@ -73,12 +73,12 @@ class OneSidedIntake:
         """Pass the others on."""
         self._intake, self._failing = intake, failing
 
-    async def put(self, partition: int, items: list[Item]) -> list[int]:
+    async def put(self, partition: int, items: list[Item], headers: list[Headers] | None = None) -> list[int]:
         """Send, or fail at once, before the home partition is acknowledged."""
         if partition == self._failing:
             message = "Kafka does not answer."
             raise IntakeError(message)
-        return await self._intake.put(partition, items)
+        return await self._intake.put(partition, items, headers)
 
     async def stop(self) -> None:
         """Stop."""

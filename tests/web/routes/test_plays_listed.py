@@ -1,0 +1,345 @@
+"""Posts that are answered with the list that their events led to; the test plays the worker."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka.errors import RequestTimedOutError
+
+from state.gateway_view.keys import LIST
+from streams.messages.list_requests import outcome_of, token_of
+from streams.messages.outcomes import REJECTED
+from streams.messages.pulse import OutcomeSpan
+from streams.partitioning import partition_of
+from streams.topics.topics import topic_names
+from tests.support.plays import play
+from tests.support.pulses import pulse_of
+from tests.support.virtual_time import now_s
+from tests.support.wait import wait_idle
+from tests.web.scene import Answer, Scene, ask, made_list, make_scene, sent
+from web.feeds import list_waiters
+
+pytestmark = pytest.mark.virtual_time
+
+PARTITION = partition_of("ann", 4)
+
+
+async def post(scene: Scene, events: Any, query: str = "list=2") -> Answer:
+    """Post events."""
+    headers = {"content-type": "application/json"}
+    return await ask(scene.app, "POST", f"/v1/plays?{query}", headers, msgspec.json.encode(events))
+
+
+def tokens_of(scene: Scene, partition: int = PARTITION) -> list[bytes | None]:
+    """Return the token of every event on a partition."""
+    return [token_of(marks) for marks in scene.outbox.headers.get((topic_names(scene.settings).plays, partition), [])]
+
+
+def answer(scene: Scene, *outcomes: str, offset: int, items: Sequence[str] = ("i1", "i2", "i3")) -> None:
+    """Have a list come that answers the latest events."""
+    scene.put_list(made_list(items=items, offset=offset))
+    tokens = tokens_of(scene)[-len(outcomes) :]
+    scene.parts.answers.take(
+        [[outcome_of(token, outcome) for token, outcome in zip(tokens, outcomes, strict=True) if token]]
+    )
+    scene.parts.waiters.wake(["ann"])
+
+
+async def begun(scene: Scene, events: Any, query: str = "list=2") -> "asyncio.Task[Answer]":
+    """Begin a post whose events are acknowledged, and whose answer waits."""
+    posting = asyncio.create_task(post(scene, events, query))
+    await wait_idle()
+    assert not posting.done()
+    return posting
+
+
+async def test_a_play_is_answered_with_the_list_that_reflects_it(scene: Scene) -> None:
+    """Its first items, as of a read; the result says where the play stands and what became of it."""
+    scene.put_list(made_list(offset=-1))
+    posting = await begun(scene, play("ann", "i9"))
+    answer(scene, "learnt", offset=0)
+    answered = await posting
+
+    assert 200 == answered.status
+    listed = answered.json.pop("list")
+    assert answered.json["results"] == [{"partition": PARTITION, "offset": 0, "outcome": "learnt"}]
+    assert (1, 0) == (answered.json["accepted"], answered.json["rejected"])
+    assert "why" not in answered.json
+    assert ["i1", "i2"] == listed["items"]
+    assert listed["reflected"] is True
+    assert 0 == listed["offset"]
+    read = await ask(scene.app, "GET", f"/v1/users/ann/recommendations?n=2&after={PARTITION}:0")
+    assert read.json == listed
+
+
+async def test_a_list_without_an_answer_of_the_play_is_not_enough(scene: Scene) -> None:
+    """Not one from before it, nor one of somebody else, nor the answer to another request of the listener."""
+    posting = await begun(scene, play("ann", "i9"))
+    other = await begun(scene, play("ann", "i8"))
+    first, second = tokens_of(scene)
+    assert None not in (first, second)
+    assert first != second
+    scene.put_list(made_list(offset=-1))
+    scene.put_list(made_list("ben", offset=20))
+    scene.parts.answers.take([[outcome_of(b"foreign", "learnt")]])
+    await wait_idle()
+    assert (False, False) == (posting.done(), other.done())
+
+    scene.put_list(made_list(offset=0))
+    scene.parts.answers.take([[outcome_of(first or b"", "learnt")]])
+    scene.parts.waiters.wake(["ann"])
+    assert 200 == (await posting).status
+    assert not other.done()
+    answer(scene, "learnt", offset=1)
+    assert 200 == (await other).status
+
+
+async def test_an_event_that_changed_nothing_says_so(scene: Scene) -> None:
+    """The list is the present one, and reflects it."""
+    posting = await begun(scene, [play("ann", "i9"), play("ann", "i9", play_id="p"), play("ann", "i8")])
+    answer(scene, "learnt", "retried", "capped", offset=2)
+    answered = (await posting).json
+
+    assert ["learnt", "retried", "capped"] == [result["outcome"] for result in answered["results"]]
+    assert answered["list"]["reflected"] is True
+
+
+async def test_every_event_of_the_post_is_waited_for(scene: Scene) -> None:
+    """They may be folded in by several groups; the answer is the last list."""
+    posting = await begun(scene, [play("ann", "i9"), play("ann", "i8")])
+    first, second = tokens_of(scene)
+    scene.put_list(made_list(items=["early"], offset=0))
+    scene.parts.answers.take([[outcome_of(first or b"", "learnt")]])
+    scene.parts.waiters.wake(["ann"])
+    await wait_idle()
+    assert not posting.done()
+
+    scene.put_list(made_list(items=["late"], offset=1))
+    scene.parts.answers.take([[outcome_of(second or b"", "learnt")]])
+    scene.parts.waiters.wake(["ann"])
+    assert ["late"] == (await posting).json["list"]["items"]
+
+
+@pytest.mark.parametrize(("query", "wait_s"), [("list=2", 2), ("list=2&wait=0.5", 0.5), ("list=2&wait=0", 0)])
+async def test_a_play_that_no_worker_folds_in_is_waited_for_so_long(scene: Scene, query: str, wait_s: float) -> None:
+    """Then the list is given as it is, and a sentence says what to do: the play is accepted, not to be sent again."""
+    scene.put_list(made_list(offset=-1))
+    scene.parts.progress.lags = {PARTITION: 1234}
+    began = now_s()
+    answered = await post(scene, play("ann", "i9"), query)
+
+    assert 202 == answered.status
+    assert now_s() - began == pytest.approx(wait_s)
+    assert [{"partition": PARTITION, "offset": 0, "outcome": "waiting"}] == answered.json["results"]
+    assert answered.json["list"]["reflected"] is False
+    assert ["i1", "i2"] == answered.json["list"]["items"]
+    assert answered.json["why"] == (
+        f"No worker folded 1 event in within {wait_s:g} s. Workers have yet to commit 1,234 events of partition "
+        f"{PARTITION}. Do not send it again: Kafka has it, and a worker folds it in later. A read with "
+        f"after={PARTITION}:0 waits for the list."
+    )
+    assert not scene.parts.waiters.any
+    assert not scene.parts.answers.any
+
+
+async def test_the_operator_bounds_how_long_a_post_waits(tmp_path: Path) -> None:
+    """A longer wait in the request is cut."""
+    scene = await make_scene(tmp_path, gateway_wait_ms_max=300)
+    began = now_s()
+    answered = await post(scene, [play("ann", "i9"), play("ann", "i8")], "list=2&wait=60")
+
+    assert 202 == answered.status
+    assert now_s() - began == pytest.approx(0.3)
+    assert answered.json["why"].startswith("No worker folded 2 events in within 0.3 s. Do not send them again:")
+    assert f"after={PARTITION}:1 waits" in answered.json["why"]
+
+
+async def test_a_play_without_a_list_is_settled_by_the_workers(scene: Scene) -> None:
+    """Under a worker of an earlier version; the outcome is that of its pulse."""
+    scene.put_list(made_list(offset=-1))
+    posting = await begun(scene, play("ann", "i9"))
+    scene.parts.progress._settled[PARTITION] = 1  # noqa: SLF001  what Kafka would tell
+    scene.parts.waiters.wake_all()
+    await wait_idle()
+    assert not posting.done()
+    span = OutcomeSpan.of(PARTITION, 0, [("learnt", 1)])
+    scene.parts.on_pulse(b"west", msgspec.json.encode(pulse_of("west", outcomes=[span])))
+
+    answered = await posting
+    assert 200 == answered.status
+    assert "learnt" == answered.json["results"][0]["outcome"]
+    assert answered.json["list"]["reflected"] is True
+
+
+async def test_a_play_that_a_worker_rejects_is_no_success(scene: Scene) -> None:
+    """Its settings may be others than the gateway's: the answer says where the reason is."""
+    scene.put_list(made_list(offset=-1))
+    span = OutcomeSpan.of(PARTITION, 0, [(REJECTED, 1)])
+    scene.parts.on_pulse(b"west", msgspec.json.encode(pulse_of("west", outcomes=[span])))
+    scene.parts.progress._settled[PARTITION] = 1  # noqa: SLF001  what Kafka would tell
+    answered = await post(scene, play("ann", "i9"))
+
+    assert 200 == answered.status
+    assert "rejected" == answered.json["results"][0]["outcome"]
+    assert "A worker rejected an event: plays-rejected has the reason." == answered.json["why"]
+
+
+async def test_a_listener_without_a_list_gets_the_popular_one(scene: Scene) -> None:
+    """As by a read: one who is forgotten, for example, once the tombstone has come."""
+    scene.put_popular(["p1", "p2", "p3"])
+    scene.put_list(made_list(offset=-1))
+    posting = await begun(scene, {"type": "forget", "user_id": "ann"})
+    scene.take(LIST, "ann", None)
+    await wait_idle()
+    assert not posting.done()
+    (token,) = tokens_of(scene)
+    scene.parts.answers.take([[outcome_of(token or b"", "wished")]])
+    scene.parts.waiters.wake(["ann"])
+    answered = await posting
+
+    assert 200 == answered.status
+    assert "wished" == answered.json["results"][0]["outcome"]
+    assert ("popular", ["p1", "p2"]) == (answered.json["list"]["kind"], answered.json["list"]["items"])
+
+
+async def test_before_the_first_generation_there_is_no_list(scene: Scene) -> None:
+    """The play is folded in all the same."""
+    scene.parts.progress._settled[PARTITION] = 1  # noqa: SLF001  what Kafka would tell
+    answered = await post(scene, play("ann", "i9"), "list=2&wait=0.1")
+
+    assert 200 == answered.status
+    assert None is answered.json["list"]
+    assert "no worker has served a generation yet" in answered.json["why"]
+
+
+async def test_a_private_play_is_not_waited_for(scene: Scene) -> None:
+    """It has no token, and changes no list that is stored; other events of the post are waited for."""
+    scene.put_list(made_list(offset=-1))
+    alone = await post(scene, play("ann", "i9", private=True))
+    posting = await begun(scene, [play("ann", "i9", private=True), play("ann", "i8")])
+    answer(scene, "learnt", offset=2)
+    beside = await posting
+
+    assert [True, True, False] == [token is None for token in tokens_of(scene)]
+    for answered in (alone, beside):
+        assert 200 == answered.status
+        assert answered.json["list"]["reflected"] is True
+        assert "outcome" not in answered.json["results"][0]
+        assert answered.json["why"] == (
+            "A private play changes no list that is stored: its list is on private-recommendations."
+        )
+
+
+async def test_events_of_several_listeners_are_refused(scene: Scene) -> None:
+    """Nothing is sent, so nothing counts twice when they are sent apart."""
+    answered = await post(scene, [play("ann"), play("ben")])
+
+    assert 422 == answered.status
+    assert answered.json["detail"] == (
+        "The answer to list has room for one list, but the events are of 2 listeners. Nothing was sent: send the "
+        "events of each listener apart, or leave out list."
+    )
+    assert [] == sent(scene)
+
+
+async def test_an_invalid_event_is_named_beside_the_list(scene: Scene) -> None:
+    """Its listener does not count; if all are invalid, the answer is that to any post."""
+    posting = await begun(scene, [play("ann", "i9"), {"user_id": "ben"}])
+    answer(scene, "learnt", offset=0)
+    answered = await posting
+    nothing = await post(scene, {"user_id": "ben"})
+
+    assert ["learnt", None] == [result.get("outcome") for result in answered.json["results"]]
+    assert 1 == answered.json["rejected"]
+    assert 422 == nothing.status
+    assert "list" not in nothing.json
+
+
+async def test_a_play_that_kafka_does_not_acknowledge_is_not_waited_for(scene: Scene) -> None:
+    """The answer is that to any post."""
+    scene.outbox.refused[topic_names(scene.settings).plays] = RequestTimedOutError()
+    began = now_s()
+    answered = await post(scene, play("ann"))
+
+    assert 503 == answered.status
+    assert began == now_s()
+    assert "with a play_id each counts once" in answered.json["detail"]
+
+
+async def test_a_gateway_with_too_many_waiting_requests_sends_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the client sends the play again later, and it counts once."""
+    monkeypatch.setattr(list_waiters, "WAITING_MAX", 1)
+    first = await begun(scene, play("ann", "i9"))
+    answered = await post(scene, play("ben", "i9"))
+
+    assert 503 == answered.status
+    assert "1 requests wait for lists already. Nothing was sent." == answered.json["detail"]
+    assert "2" == answered.headers["retry-after"]
+    assert 1 == len(sent(scene))
+    answer(scene, "learnt", offset=0)
+    assert 200 == (await first).status
+
+
+async def test_a_gateway_that_starts_accepts_plays(scene: Scene) -> None:
+    """It gives the list that answers them, and no other one: it may not know the present one yet."""
+    scene.parts.follower.caught_up.clear()
+    posting = await begun(scene, play("ann", "i9"))
+    answer(scene, "learnt", offset=0)
+    answered = await posting
+    late = await post(scene, play("ann", "i8"), "list=2&wait=0.1")
+
+    private = await post(scene, play("ann", "i8", private=True))
+
+    assert (200, ["i1", "i2"]) == (answered.status, answered.json["list"]["items"])
+    assert (202, None) == (private.status, private.json["list"])
+    assert 202 == late.status
+    assert None is late.json["list"]
+    assert late.json["why"].endswith("waits for the list. The gateway is starting: 0 records are to be read.")
+
+
+async def test_a_gateway_that_stops_answers(scene: Scene) -> None:
+    """At once, and says that no list comes from it any more."""
+    posting = await begun(scene, play("ann", "i9"), "list=2&wait=10")
+    began = now_s()
+    scene.parts.waiters.close()
+    answered = await posting
+
+    assert 202 == answered.status
+    assert began == now_s()
+    assert answered.json["why"].startswith("No worker folded 1 event in before the gateway stopped.")
+
+
+async def test_copies_of_requests_have_no_token(scene: Scene) -> None:
+    """The list of the listener's own partition answers."""
+    other = (PARTITION + 1) % 4
+    scene.parts.view.misplaced_partitions = lambda _: [other]  # type: ignore[method-assign]
+    posting = await begun(scene, {"type": "hide", "user_id": "ann", "item_id": "i9"})
+
+    assert [None] == tokens_of(scene, other)
+    answer(scene, "wished", offset=0)
+    assert 200 == (await posting).status
+
+
+async def test_posts_without_a_list_have_no_headers(scene: Scene) -> None:
+    """Nor a list in their answers."""
+    answered = await post(scene, play("ann"), "")
+
+    assert [None] == tokens_of(scene)
+    assert answered.json == {"accepted": 1, "rejected": 0, "results": [{"partition": PARTITION, "offset": 0}]}
+
+
+@pytest.mark.parametrize(
+    "query", ["list=0", "list=1001", "list=x", "list=", "list=2&list=3", "wait=nan", "wait=1&wait=2"]
+)
+async def test_a_query_is_checked_before_anything_is_sent(scene: Scene, query: str) -> None:
+    """With a sentence that names the parameter."""
+    answered = await post(scene, play("ann"), query)
+
+    assert 422 == answered.status
+    assert f"$.{query.partition('=')[0]}" in answered.json["detail"]
+    assert [] == sent(scene)
