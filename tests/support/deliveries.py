@@ -35,7 +35,7 @@ class Delivered:
     value: bytes | None
     timestamp: int = ARRIVED_MS
     timestamp_type: int = 1
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 def play(user: str, item: str, at_s: int = FIRST_S, **fields: Any) -> bytes:

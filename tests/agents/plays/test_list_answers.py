@@ -1,7 +1,6 @@
 """Events that ask for the lists of their users."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,12 @@ def generation(tmp_path: Path) -> Generation:
 
 def asking(first: int, *items: Item, tokens: tuple[bytes | None, ...] = ()) -> Slice:
     """Return a slice of records that ask for lists, with tokens of their offsets unless some are given."""
-    part = slice_of(0, first, *items)
-    names = tokens or tuple(b"t%d" % record.offset for record in part.records)
+    names = tokens or tuple(b"t%d" % offset for offset, _ in enumerate(items, first))
     asked = [
-        replace(record, headers=() if token is None else (request_of(token),))
-        for record, token in zip(part.records, names, strict=True)
-        if isinstance(record, Delivered)
+        Delivered(offset, key, value, headers=() if token is None else (request_of(token),))
+        for offset, ((key, value), token) in enumerate(zip(items, names, strict=True), first)
     ]
-    return part._replace(records=asked)
+    return slice_of(0, first, *items)._replace(records=asked)
 
 
 def request(kind: str, user: str, **fields: Any) -> Item:

@@ -314,10 +314,10 @@ async def test_a_gateway_that_stops_answers(scene: Scene) -> None:
     assert answered.json["why"].startswith("No worker folded 1 event in before the gateway stopped.")
 
 
-async def test_copies_of_requests_have_no_token(scene: Scene) -> None:
+async def test_copies_of_requests_have_no_token(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list of the listener's own partition answers."""
     other = (PARTITION + 1) % 4
-    scene.parts.view.misplaced_partitions = lambda _: [other]  # type: ignore[method-assign]
+    monkeypatch.setattr(scene.parts.view, "misplaced_partitions", lambda _: [other])
     posting = await begun(scene, {"type": "hide", "user_id": "ann", "item_id": "i9"})
 
     assert [None] == tokens_of(scene, other)
