@@ -43,7 +43,7 @@ class PostedLists:
         progress: CommitProgress,
         follower: TopicFollower,
     ) -> None:
-        """Wait with `waiters` for what the feeds report, and read with `lists`."""
+        """Wait with `waiters` for the reports of the feeds, and read with `lists`."""
         self._lists, self._waiters, self._answers = lists, waiters, answers
         self._outcomes, self._progress, self._follower = outcomes, progress, follower
 
@@ -135,7 +135,7 @@ class AwaitedList:
         return posted
 
     def _late(self, places: Mapping[bytes, Place], wait_s: float) -> str:
-        """Return why the list does not reflect the events yet, and what to do."""
+        """Return why the list does not reflect the events yet, and the way out."""
         missing = [place for token, place in places.items() if token not in self.outcomes]
         (partition, offset), n = max(missing), len(missing)
         lag = self._lists.lag_of(partition)

@@ -57,7 +57,7 @@ async def begun(scene: Scene, events: Any, query: str = "list=2") -> "asyncio.Ta
 
 
 async def test_a_play_is_answered_with_the_list_that_reflects_it(scene: Scene) -> None:
-    """Its first items, as of a read; the result says where the play stands and what became of it."""
+    """Its first items, as of a read; the result has the place of the play and its outcome."""
     scene.put_list(made_list(offset=-1))
     posting = await begun(scene, play("ann", "i9"))
     answer(scene, "learnt", offset=0)
@@ -66,7 +66,8 @@ async def test_a_play_is_answered_with_the_list_that_reflects_it(scene: Scene) -
     assert 200 == answered.status
     listed = answered.json.pop("list")
     assert answered.json["results"] == [{"partition": PARTITION, "offset": 0, "outcome": "learnt"}]
-    assert (1, 0) == (answered.json["accepted"], answered.json["rejected"])
+    assert 1 == answered.json["accepted"]
+    assert 0 == answered.json["rejected"]
     assert "why" not in answered.json
     assert ["i1", "i2"] == listed["items"]
     assert listed["reflected"] is True
@@ -86,7 +87,8 @@ async def test_a_list_without_an_answer_of_the_play_is_not_enough(scene: Scene) 
     scene.put_list(made_list("ben", offset=20))
     scene.parts.answers.take([[outcome_of(b"foreign", "learnt")]])
     await wait_idle()
-    assert (False, False) == (posting.done(), other.done())
+    assert posting.done() is False
+    assert other.done() is False
 
     scene.put_list(made_list(offset=0))
     scene.parts.answers.take([[outcome_of(first or b"", "learnt")]])
@@ -125,7 +127,7 @@ async def test_every_event_of_the_post_is_waited_for(scene: Scene) -> None:
 
 @pytest.mark.parametrize(("query", "wait_s"), [("list=2", 2), ("list=2&wait=0.5", 0.5), ("list=2&wait=0", 0)])
 async def test_a_play_that_no_worker_folds_in_is_waited_for_so_long(scene: Scene, query: str, wait_s: float) -> None:
-    """Then the list is given as it is, and a sentence says what to do: the play is accepted, not to be sent again."""
+    """Then the list is given as it is, with a sentence: the play is accepted, and is not to be sent again."""
     scene.put_list(made_list(offset=-1))
     scene.parts.progress.lags = {PARTITION: 1234}
     began = now_s()
@@ -188,7 +190,7 @@ async def test_a_play_that_a_worker_rejects_is_no_success(scene: Scene) -> None:
 
 
 async def test_a_listener_without_a_list_gets_the_popular_one(scene: Scene) -> None:
-    """As by a read: one who is forgotten, for example, once the tombstone has come."""
+    """As by a read. A forgotten listener gets it once the tombstone has come."""
     scene.put_popular(["p1", "p2", "p3"])
     scene.put_list(made_list(offset=-1))
     posting = await begun(scene, {"type": "forget", "user_id": "ann"})
@@ -202,7 +204,8 @@ async def test_a_listener_without_a_list_gets_the_popular_one(scene: Scene) -> N
 
     assert 200 == answered.status
     assert "wished" == answered.json["results"][0]["outcome"]
-    assert ("popular", ["p1", "p2"]) == (answered.json["list"]["kind"], answered.json["list"]["items"])
+    assert "popular" == answered.json["list"]["kind"]
+    assert ["p1", "p2"] == answered.json["list"]["items"]
 
 
 async def test_before_the_first_generation_there_is_no_list(scene: Scene) -> None:
@@ -295,8 +298,10 @@ async def test_a_gateway_that_starts_accepts_plays(scene: Scene) -> None:
 
     private = await post(scene, play("ann", "i8", private=True))
 
-    assert (200, ["i1", "i2"]) == (answered.status, answered.json["list"]["items"])
-    assert (202, None) == (private.status, private.json["list"])
+    assert 200 == answered.status
+    assert ["i1", "i2"] == answered.json["list"]["items"]
+    assert 202 == private.status
+    assert private.json["list"] is None
     assert 202 == late.status
     assert None is late.json["list"]
     assert late.json["why"].endswith("waits for the list. The gateway is starting: 0 records are to be read.")
