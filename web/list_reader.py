@@ -18,7 +18,6 @@ from web.feeds.commit_progress import CommitProgress
 from web.feeds.list_waiters import ListWaiters
 from web.feeds.popular_lists import PopularLists
 from web.feeds.present_epoch import PresentEpoch
-from web.schemas import ListAnswer
 
 _PARALLEL = ("items", "scores", "because", "because_scores", "because_rest")
 
@@ -100,6 +99,8 @@ class ListReader:
         if recommendations is None:
             message = "There is no list for this listener, nor a popular one: no worker has served a generation yet."
             raise NoListError(message)
+        if wanted.kind is None and not wanted.exclude and not self._catalog.limits_any:
+            return _first(recommendations, wanted.n)
         return cut(
             recommendations, wanted, lambda item_id: self._catalog.is_available(item_id, now_ms), self._catalog.kind_of
         )
@@ -171,6 +172,14 @@ def cut(
     return msgspec.structs.replace(recommendations, **dict(_picked(recommendations, positions)))
 
 
+def _first(recommendations: Recommendations, n: int | None) -> Recommendations:
+    """Return the first n items of a list, all of them if n is None."""
+    if n is None or n >= len(recommendations.items):
+        return recommendations
+    columns = {name: getattr(recommendations, name)[:n] for name in _PARALLEL}
+    return msgspec.structs.replace(recommendations, **columns)
+
+
 def _excluded(items: Sequence[str], given: Collection[str]) -> set[str]:
     """Return the ids that a request excludes: each value is the id of an item in the list, or ids between commas.
 
@@ -197,10 +206,8 @@ def _picked(recommendations: Recommendations, positions: Sequence[int]) -> Itera
 
 
 def encode(recommendations: Recommendations, *, reflected: bool | None, why: str | None = None) -> bytes:
-    """Return a list as it is given out."""
-    if reflected is None and why is None:
-        return msgspec.json.encode(recommendations)
-    fields = {name: getattr(recommendations, name) for name in recommendations.__struct_fields__}
-    unset = msgspec.UNSET
-    answer = ListAnswer(**fields, reflected=unset if reflected is None else reflected, why=why or unset)
-    return msgspec.json.encode(answer)
+    """Return a list as it is given out, as `ListAnswer` describes it."""
+    content = msgspec.json.encode(recommendations)
+    fields: dict[str, bool | str] = {} if reflected is None else {"reflected": reflected}
+    fields |= {} if why is None else {"why": why}
+    return content[:-1] + b"," + msgspec.json.encode(fields)[1:] if fields else content

@@ -1,7 +1,7 @@
 """Plays posted one by one with `list=20`: from the request to the answer with the durable list that reflects the play.
 
 f=64, 10,000 items, 5,000 listeners, lists of 50 with their reasons. Gateway, worker, Kafka and client share two cores.
-`..._cpu_ms` is the processor time of a process per post, which other work on the machine hardly changes.
+`cpu_ms` has the processor time of each process per post, which other work on the machine hardly changes.
 Posts are due at fixed times, and each is timed from when it was due: one that has to wait for the others before it
 counts with its wait. Every answer is checked: status 200, a list that reflects the play, and the play learnt.
 """
@@ -9,12 +9,15 @@ counts with its wait. Every answer is checked: status 200, a list that reflects 
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import uvloop
 
+from tests.benchmarks.footprint import descendants, kind_of
 from tests.benchmarks.gateway import gateway_of
 from tests.benchmarks.http_client import Client
 from tests.benchmarks.report import Row, report
@@ -104,8 +107,10 @@ async def measure(url: str, plays_per_s: int) -> Row:
     """Warm up, then post at a pace."""
     client = Client(url)
     await Posts(client, plays_per_s, WARM_S).run()
-    posts = Posts(client, plays_per_s, SECONDS)
+    posts, before = Posts(client, plays_per_s, SECONDS), processor_ms()
     await posts.run()
+    spent = processor_ms()
+    spent.subtract(before)
     p50, p90, p99, p999 = np.percentile(posts.answered_ms, (50, 90, 99, 99.9)).tolist()
     return Row(
         f"play_to_answer_p90_ms_{plays_per_s}",
@@ -118,7 +123,18 @@ async def measure(url: str, plays_per_s: int) -> Row:
         posts=len(posts.answered_ms),
         cores=len(os.sched_getaffinity(0)),
         load=round(os.getloadavg()[0], 1),
+        cpu_ms={name: round(ms / len(posts.answered_ms), 2) for name, ms in sorted(spent.items())},
     )
+
+
+def processor_ms() -> Counter[str]:
+    """Return the milliseconds of processor time that this process, the client, and those below it have taken."""
+    spent: Counter[str] = Counter()
+    for pid in descendants(os.getpid()):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        name = "client" if pid == os.getpid() else kind_of(pid)
+        spent[name] += 1000 * (int(fields[11]) + int(fields[12])) // os.sysconf("SC_CLK_TCK")
+    return spent
 
 
 def rows() -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 WAITING_MAX = 10_000
 """Requests that may wait at a time."""
@@ -48,19 +48,20 @@ class ListWaiters:
         return bool(self._waiting)
 
     async def until(self, came: asyncio.Event, is_so: Callable[[], bool], wait_s: float) -> bool:
-        """Check a condition whenever `came` is set, until it holds, the time is up or the gateway ends."""
+        """Check a condition whenever `came` is set, until it holds, the time is up or the gateway ends.
+
+        Whichever it was, the condition has the last word: a list may come as the time is up.
+        """
         if is_so():
             return True
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 while not self.closed:
                     await came.wait()
                     came.clear()
                     if is_so():
                         return True
-        except TimeoutError:
-            pass
-        return False
+        return is_so()
 
     @contextmanager
     def wait_for(self, user_id: str) -> Iterator[asyncio.Event]:

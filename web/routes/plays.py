@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -32,6 +33,8 @@ _ANSWER = {"accepted": 1, "rejected": 0, "results": [{"partition": 2, "offset": 
 
 PATH = "/v1/plays"
 FIELDS_MAX = 20
+QUERIES_MAX = 256
+"""Queries that are cached: a client sends the same one with every post."""
 LIST_WAIT_S = 2.0
 """Seconds that a request waits for its list without `wait`: longer than the pause between two reports of a worker."""
 
@@ -234,6 +237,7 @@ class PlayRoutes:
 _NOTHING = PostQuery()
 
 
+@lru_cache(QUERIES_MAX)
 def _read_query(query: bytes) -> PostQuery:
     """Decode the query of a post; unknown parameters are ignored.
 

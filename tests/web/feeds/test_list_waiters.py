@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.support.virtual_time import now_s
 from web.feeds.list_waiters import ListWaiters, TooManyWaitError
 
 
@@ -28,6 +29,27 @@ async def test_those_who_wait_for_a_list_are_woken_by_it() -> None:
         assert [True, True, False] == [await woken(event) for event in (first, second, other)]
         waiters.wake_all()
         assert [True, True, True] == [await woken(event) for event in (first, second, other)]
+
+
+@pytest.mark.virtual_time
+async def test_a_list_that_comes_as_the_time_is_up_counts() -> None:
+    """The condition holds then, although nothing woke the waiter before."""
+    waiters, lists = ListWaiters(), list[str]()
+    with waiters.wait_for("ann") as came:
+        asyncio.get_running_loop().call_later(1, lists.append, "ann")
+        assert await waiters.until(came, lambda: bool(lists), 1.0)
+        assert not await waiters.until(came, lambda: len(lists) > 1, 1.0)
+
+
+@pytest.mark.virtual_time
+async def test_a_gateway_that_ends_waits_no_longer() -> None:
+    """The condition is checked once more all the same."""
+    waiters = ListWaiters()
+    with waiters.wait_for("ann") as came:
+        asyncio.get_running_loop().call_later(1, waiters.close)
+        assert not await waiters.until(came, lambda: False, 1000.0)
+        assert await waiters.until(came, lambda: waiters.closed, 1000.0)
+    assert 1 == now_s()
 
 
 async def test_who_has_gone_is_not_remembered() -> None:
