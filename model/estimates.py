@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from model.arrays import Floats, Rows
+from model.arrays import Floats, Keys, Rows
 from model.item_codes import CHUNK
 from model.vectors import LANES, TESTED, first_bit, reaching
 
@@ -73,12 +73,43 @@ def first_bar(maxima: Floats, errors: Floats, n: int) -> np.float32:
 
 
 @njit
+def least_estimate(bar: float, error: np.float32) -> np.float32:
+    """Return a number that the estimate of no score at a bar is below."""
+    lowest = bar - np.float64(error)
+    return np.float32(lowest - abs(lowest) * 2.0**-22)
+
+
+@njit
+def flagged_rows(flags: Keys, first: int, known_rows: Rows, rows: Rows) -> int:
+    """Write the rows whose bit is set, without known ones; return their number.
+
+    Args:
+        flags: A bit for each item of a block, 64 a number.
+        first: The first row of the block.
+        known_rows: Rows to leave out.
+        rows: Written.
+    """
+    count = 0
+    for place in range(len(flags)):
+        bits = flags[place]
+        while bits:
+            row = np.int32(first + TESTED * place + first_bit(bits))
+            bits &= bits - np.uint64(1)
+            n_same = 0
+            for i in range(len(known_rows)):
+                n_same += known_rows[i] == row
+            if n_same == 0:
+                rows[count] = row
+                count += 1
+    return count
+
+
+@njit
 def doubtful_rows(out: Floats, errors: Floats, bar: float, first: int, rows: Rows) -> int:
     """Write the rows whose score may reach a bar; return their number."""
     count, address = 0, out.ctypes.data
     for chunk in range(len(errors)):
-        lowest = bar - np.float64(errors[chunk])
-        least = np.float32(lowest - abs(lowest) * 2.0**-22)
+        least = least_estimate(bar, errors[chunk])
         for place in range(chunk * CHUNK, min(len(out), (chunk + 1) * CHUNK), TESTED):
             bits = reaching(address + 4 * place, least)
             while bits:

@@ -22,10 +22,8 @@ from numba import njit
 
 from model.arrays import Codes, Floats, Rows, as_kernel_array
 from model.kernel import kernel
-from model.vectors import ALIGNMENT, GROUP, LANES, QUERY_WORDS, TESTED
+from model.vectors import ALIGNMENT, CHUNK_BLOCKS, GROUP, LANES, QUERY_WORDS, TESTED
 
-CHUNK_BLOCKS = 16
-"""Blocks of 16 items that share a bound."""
 CHUNK = CHUNK_BLOCKS * LANES
 """Items in a chunk."""
 _MOST = 127

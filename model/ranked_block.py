@@ -1,4 +1,8 @@
-"""One block of items scanned for a batch of users: estimates of all scores, and the scores of items in doubt."""
+"""One block of items scanned for a batch of users, and the scores of the items in doubt.
+
+The first block gives estimates of all scores, by which the first bars are found. Beyond it nearly no item reaches the
+bar, so the scan compares by itself, where the sums are, and gives a bit for each item instead of four bytes.
+"""
 
 from typing import NamedTuple
 
@@ -7,9 +11,10 @@ from numba import njit
 
 from model.arrays import Doubles, Floats, Keys, Rows, Starts
 from model.candidates import candidate_of, cut, score_bits_of
-from model.estimates import doubtful_rows, first_bar, leave_out, write_scales
+from model.estimates import doubtful_rows, first_bar, flagged_rows, least_estimate, leave_out, write_scales
 from model.item_codes import CHUNK, ItemCodes, write_errors
-from model.vectors import LANES, TOGETHER, dot, scan_four, scan_one
+from model.scans import TOGETHER, reach_four, reach_one, scan_four, scan_one
+from model.vectors import LANES, TESTED, dot
 
 ENOUGH = 3
 """Queries that are scanned together: four take as long as two one after the other."""
@@ -23,7 +28,7 @@ class Batch(NamedTuple):
     sizes: Doubles  # (users, 3): its scale, its length, and that of the error of its bytes
     candidates: Keys  # (users, candidates), by place in the lists
     counts: Starts  # (users,), of candidates
-    bars: Floats  # (users,): n items reach it; -inf while there are not as many
+    bars: Floats  # (users,): as many items as a list has reach it; -inf while there are not as many
 
 
 class Space(NamedTuple):
@@ -33,8 +38,20 @@ class Space(NamedTuple):
     maxima: Floats  # (4, groups): the best estimate of each group, 16 items of a chunk that lie 16 rows apart
     scales: Floats  # (width,)
     errors: Floats  # (chunks,)
+    bars: Floats  # (4, chunks): the least estimates of items in doubt
+    flags: Keys  # (4, width / 64): a bit for each item in doubt
     rows: Rows  # (width,): those to be scored
     scores: Floats  # (width,)
+
+
+class Block(NamedTuple):
+    """The items of a block."""
+
+    factors: Floats  # of all items
+    codes: ItemCodes  # of all items
+    first: int  # row
+    width: int
+    scales: int  # address: those of its items, NaN for withdrawn ones
 
 
 @njit
@@ -63,39 +80,112 @@ def worst(candidates: Keys, n: int, space: Floats) -> np.float32:
 
 
 @njit
-def _take(
-    batch: Batch,
-    i: int,
-    items: tuple[Floats, ItemCodes],
-    known_rows: Rows,
-    space: Space,
-    k: int,
-    rows: tuple[int, int],
-    n: int,
-    queries: Floats,
+def _score(block: Block, query: Floats, rows: Rows, scores: Floats) -> None:
+    """Write the scores of some rows."""
+    address, size, factors = block.factors.ctypes.data, block.factors.strides[0], block.factors.shape[1]
+    for j in range(len(rows)):
+        scores[j] = dot(query.ctypes.data, address + size * rows[j], factors)
+
+
+@njit
+def _errors(block: Block, sizes: Doubles, space: Space) -> Floats:
+    """Write and return how far off the estimates of each chunk may be, in units of a query's scale."""
+    chunks = slice(block.first // CHUNK, -(-(block.first + block.width) // CHUNK))
+    errors = space.errors[: chunks.stop - chunks.start]
+    bounds = block.codes.errors[chunks], block.codes.lengths[chunks]
+    write_errors((sizes[0], sizes[1], sizes[2]), block.factors.shape[1], bounds, errors)
+    return errors
+
+
+@njit
+def _take_estimates(
+    batch: Batch, i: int, block: Block, known_rows: Rows, space: Space, k: int, n: int, queries: Floats
 ) -> None:
     """Take the estimates of a block into the candidates of one user."""
-    u, scale = batch.who[i], batch.sizes[i, 0]
-    first, width = rows[0], rows[1] - rows[0]
-    n_chunks = -(-width // CHUNK)
-    out, maxima, errors = space.outs[k][:width], space.maxima[k][: n_chunks * LANES], space.errors[:n_chunks]
-    chunks = slice(first // CHUNK, first // CHUNK + n_chunks)
-    write_errors(
-        (scale, batch.sizes[i, 1], batch.sizes[i, 2]),
-        queries.shape[1],
-        (items[1].errors[chunks], items[1].lengths[chunks]),
-        errors,
-    )
-    leave_out(out, maxima, known_rows, first)
-    bar = np.float64(batch.bars[u]) / scale
+    u, errors = batch.who[i], _errors(block, batch.sizes[i], space)
+    out, maxima = space.outs[k][: block.width], space.maxima[k][: len(errors) * LANES]
+    leave_out(out, maxima, known_rows, block.first)
+    bar = np.float64(batch.bars[u]) / batch.sizes[i, 0]
     if bar == -np.inf:
         bar = np.float64(first_bar(maxima, errors, n))
-    count = doubtful_rows(out, errors, bar, first, space.rows)
-    query, factors = queries[u].ctypes.data, items[0]
-    address, size = factors.ctypes.data, factors.strides[0]
-    for j in range(count):
-        space.scores[j] = dot(query, address + size * space.rows[j], factors.shape[1])
+    count = doubtful_rows(out, errors, bar, block.first, space.rows)
+    _score(block, queries[u], space.rows[:count], space.scores)
     _add(space.scores[:count], space.rows[:count], batch, u, n)
+
+
+@njit
+def _write_bars(batch: Batch, i: int, block: Block, space: Space, k: int) -> None:
+    """Write the least estimates of items in doubt for a user, by chunk."""
+    errors, bar = _errors(block, batch.sizes[i], space), np.float64(batch.bars[batch.who[i]]) / batch.sizes[i, 0]
+    for chunk in range(len(errors)):
+        space.bars[k, chunk] = least_estimate(bar, errors[chunk])
+
+
+@njit
+def _take_flags(
+    batch: Batch, i: int, block: Block, known_rows: Rows, space: Space, k: int, n: int, queries: Floats
+) -> None:
+    """Take the flagged items of a block into the candidates of one user."""
+    u = batch.who[i]
+    count = flagged_rows(space.flags[k][: block.width // TESTED], block.first, known_rows, space.rows)
+    _score(block, queries[u], space.rows[:count], space.scores)
+    _add(space.scores[:count], space.rows[:count], batch, u, n)
+
+
+@njit
+def _scan(batch: Batch, i: int, together: int, block: Block, space: Space) -> None:
+    """Write the estimates of a block for some users."""
+    space.maxima[:] = -np.inf
+    codes = block.codes.blocks
+    arguments = (
+        codes[block.first // LANES :].ctypes.data,
+        block.width // LANES,
+        codes.shape[1],
+        block.scales,
+        batch.words[i:].ctypes.data,
+        batch.words.strides[0],
+        space.outs.ctypes.data,
+        space.outs.strides[0],
+        space.maxima.ctypes.data,
+        space.maxima.strides[0],
+    )
+    if together > 1:
+        scan_four(*arguments)
+    else:
+        scan_one(*arguments)
+
+
+@njit
+def _reach(batch: Batch, i: int, together: int, block: Block, space: Space) -> None:
+    """Flag the items of a block that are in doubt for some users, all of whom have bars."""
+    for k in range(together):
+        _write_bars(batch, i + k, block, space, k)
+    codes = block.codes.blocks
+    arguments = (
+        codes[block.first // LANES :].ctypes.data,
+        block.width // LANES,
+        codes.shape[1],
+        block.scales,
+        batch.words[i:].ctypes.data,
+        batch.words.strides[0],
+        space.bars.ctypes.data,
+        space.bars.strides[0],
+        space.flags.ctypes.data,
+        space.flags.strides[0],
+    )
+    if together > 1:
+        reach_four(*arguments)
+    else:
+        reach_one(*arguments)
+
+
+@njit
+def _have_bars(batch: Batch, i: int, together: int) -> bool:
+    """Return whether each of some users has a bar."""
+    n_without = 0
+    for u in batch.who[i : i + together]:
+        n_without += batch.bars[u] == -np.inf
+    return n_without == 0
 
 
 @njit
@@ -106,37 +196,29 @@ def rank_block(
     known: tuple[Starts, Rows, Rows],
     space: Space,
     rows: tuple[int, int],
-    n: int,
+    lengths: Starts,
     queries: Floats,
 ) -> None:
     """Scan a block for all users that it can serve, four at a time."""
     starts, known_rows, withdrawn_rows = known
-    codes = items[1]
-    first, width = rows[0], rows[1] - rows[0]
+    codes, first, width = items[1], rows[0], rows[1] - rows[0]
     scales = codes.scales[first:].ctypes.data
     if write_scales(codes.scales[first : rows[1]], withdrawn_rows, first, space.scales[:width]):
         scales = space.scales.ctypes.data
+    block = Block(items[0], codes, first, width, scales)
     i = 0
     while i < alive:
         together = min(TOGETHER, alive - i) if alive - i >= ENOUGH else 1
-        space.maxima[:] = -np.inf
-        arguments = (
-            codes.blocks[first // LANES :].ctypes.data,
-            width // LANES,
-            codes.blocks.shape[1],
-            scales,
-            batch.words[i:].ctypes.data,
-            batch.words.strides[0],
-            space.outs.ctypes.data,
-            space.outs.strides[0],
-            space.maxima.ctypes.data,
-            space.maxima.strides[0],
-        )
-        if together > 1:
-            scan_four(*arguments)
+        have_bars = _have_bars(batch, i, together)
+        if have_bars:
+            _reach(batch, i, together, block, space)
         else:
-            scan_one(*arguments)
+            _scan(batch, i, together, block, space)
         for k in range(together):
             u = batch.who[i + k]
-            _take(batch, i + k, items, known_rows[starts[u] : starts[u + 1]], space, k, rows, n, queries)
+            own = known_rows[starts[u] : starts[u + 1]]
+            if have_bars:
+                _take_flags(batch, i + k, block, own, space, k, lengths[u], queries)
+            else:
+                _take_estimates(batch, i + k, block, own, space, k, lengths[u], queries)
         i += together

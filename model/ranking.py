@@ -17,8 +17,9 @@ from model.item_codes import CHUNK, ItemCodes, encode_items, encode_query
 from model.kernel import kernel
 from model.ragged import RaggedRows
 from model.ranked_block import ENOUGH, Batch, Space, rank_block, worst
+from model.scans import TOGETHER
 from model.thread_pool import share
-from model.vectors import ALIGNMENT, LANES, QUERY_WORDS, TOGETHER, dots_plain
+from model.vectors import ALIGNMENT, LANES, QUERY_WORDS, TESTED, dots_plain
 
 _USERS = 128  # queries that share the blocks of items that are in a core's cache
 _WIDTH = 40 * CHUNK  # items in a block: 640 KB of bytes for 64 factors, which stay in a core's second cache
@@ -48,6 +49,7 @@ def top_n(
     n: int,
     threads: int = 1,
     withdrawn_rows: Rows = NONE,
+    lengths: Starts | None = None,
 ) -> tuple[Rows, Floats]:
     """Return the best n items of every user, exactly.
 
@@ -61,10 +63,11 @@ def top_n(
         n: Length of a list.
         threads: Threads that share the users.
         withdrawn_rows: Item rows that nobody gets, ascending.
+        lengths: The length of each user's list, 1 to n; n if left out.
 
     Returns:
         Item rows and scores, both of shape (n_users, n): by descending score, ties by row, padded with row -1 and
-        score -inf where fewer than n items remain.
+        score -inf behind the end of a list, and where fewer items remain.
     """
     rows, scores = padding(len(queries), n)
     if n == 0 or not len(items.factors):
@@ -77,10 +80,11 @@ def top_n(
         as_kernel_array(withdrawn_rows, np.int32),
     )
     known_rows = as_kernel_array(known.rows, np.int32)
+    lengths = as_kernel_array(np.full(len(queries), n, np.int64) if lengths is None else lengths, np.int64)
 
     def rank(part: slice) -> None:
         bounds = starts[part.start : part.stop + 1]
-        _top_n(queries[part], *fixed, bounds, known_rows, rows[part], scores[part])
+        _top_n(queries[part], *fixed, bounds, known_rows, lengths[part], rows[part], scores[part])
 
     size = max(1, len(queries)) if threads == 1 else _USERS
     share(rank, [slice(low, min(len(queries), low + size)) for low in range(0, len(queries), size)], threads)
@@ -126,9 +130,10 @@ def _still_served(batch: Batch, alive: int, norm: float) -> int:
 
 
 @njit
-def _raise_bars(batch: Batch, alive: int, n: int, space: Floats) -> None:
+def _raise_bars(batch: Batch, alive: int, lengths: Starts, space: Floats) -> None:
     """Raise the bars of users with enough candidates."""
     for u in batch.who[:alive]:
+        n = lengths[u]
         if batch.counts[u] >= n and (batch.counts[u] >= 2 * n or batch.bars[u] == -np.inf):
             cut(batch.candidates[u], batch.counts[u], n)
             batch.counts[u], batch.bars[u] = n, worst(batch.candidates[u], n, space)
@@ -158,7 +163,7 @@ def _rank_batch(
     known: tuple[Starts, Rows, Rows],
     batch: Batch,
     space: Space,
-    n: int,
+    lengths: Starts,
 ) -> None:
     """Scan blocks of items for a batch of users until nobody can gain from the next."""
     codes = np.empty(queries.shape[1], np.int32)
@@ -167,7 +172,7 @@ def _rank_batch(
     for u in range(len(queries)):
         sizes = encode_query(queries[u], codes, batch.words[alive])
         if sizes[1] == 0:
-            _add_first_rows(batch, u, known[1][known[0][u] : known[0][u + 1]], known[2], len(items[0]), n)
+            _add_first_rows(batch, u, known[1][known[0][u] : known[0][u + 1]], known[2], len(items[0]), lengths[u])
             continue
         batch.who[alive] = u
         batch.sizes[alive, 0], batch.sizes[alive, 1], batch.sizes[alive, 2] = sizes
@@ -177,10 +182,10 @@ def _rank_batch(
         if alive == 0:
             break
         last = min(padded, first + space.outs.shape[1])
-        rank_block(batch, alive, items, known, space, (first, last), n, queries)
+        rank_block(batch, alive, items, known, space, (first, last), lengths, queries)
         first = last
         if first < padded:
-            _raise_bars(batch, alive, n, space.scores)
+            _raise_bars(batch, alive, lengths, space.scores)
 
 
 @njit
@@ -209,6 +214,7 @@ def _top_n(
     withdrawn_rows: Rows,
     starts: Starts,
     known_rows: Rows,
+    list_lengths: Starts,
     rows: Rows,
     scores: Floats,
 ) -> None:
@@ -228,6 +234,8 @@ def _top_n(
         _aligned(TOGETHER, n_chunks * LANES),
         np.empty(width, np.float32),
         np.empty(n_chunks, np.float32),
+        np.empty((TOGETHER, n_chunks), np.float32),
+        np.empty((TOGETHER, width // TESTED), np.uint64),
         np.empty(width, np.int32),
         np.empty(max(width, 1), np.float32),
     )
@@ -235,6 +243,7 @@ def _top_n(
     for low in range(0, n_users, _USERS):
         high = min(n_users, low + _USERS)
         known = (starts[low : high + 1], known_rows, withdrawn_rows)
-        _rank_batch(queries[low:high], (item_factors, codes), norms, known, batch, space, n)
+        _rank_batch(queries[low:high], (item_factors, codes), norms, known, batch, space, list_lengths[low:high])
         for u in range(low, high):
-            write_list(batch.candidates[u - low], batch.counts[u - low], rows[u], score_bits[u])
+            own = slice(0, list_lengths[u])
+            write_list(batch.candidates[u - low], batch.counts[u - low], rows[u, own], score_bits[u, own])

@@ -55,5 +55,6 @@ def create_api(parts: GatewayParts, access: Access) -> FastAPI:
 
 def create_app(parts: GatewayParts, access: Access) -> ASGIApp:
     """Return the whole app of a gateway."""
-    quick = FastLists(Methods(create_api(parts, access)), ListRoutes(parts), PlayRoutes(parts))
+    posts, ranking = PlayRoutes(parts), ItemRoutes(parts)
+    quick = FastLists(Methods(create_api(parts, access)), ListRoutes(parts), posts, ranking)
     return Guard(quick, parts.settings.gateway, access, parts.metrics)

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Codes, Counts, Floats, Keys, Rows, as_kernel_array
+from model.blend import preferences
 from model.fixed_items import FixedItems, vector_lengths
 from model.key_index import KeyIndex
 from state.errors import GenerationError
@@ -87,6 +88,11 @@ class Generation:
         return np.argsort(-self.popularity, kind="stable").astype(np.int32)
 
     @cached_property
+    def preference(self) -> Floats:
+        """Return the plays of every item by an average listener of the training, at most 1, shape (n,)."""
+        return preferences(self.popularity, self.manifest.plays_per_listener)
+
+    @cached_property
     def marks(self) -> Counts:
         """Return the marks of the items, by which user records store a list, shape (n,)."""
         return as_kernel_array(self.item_keys & np.uint64(MARK), np.uint32)
@@ -107,7 +113,7 @@ class Generation:
     def with_revision(self, revision: Revision) -> "Generation":
         """Return this generation with another revision; computed arrays are shared."""
         other = replace(self, revision=revision)
-        computed = ("key", "fixed_items", "marks", "popular_order", "json_ids", "_key_index")
+        computed = ("key", "fixed_items", "marks", "popular_order", "preference", "json_ids", "_key_index")
         vars(other).update({name: vars(self)[name] for name in computed if name in vars(self)})
         return other
 

@@ -1,6 +1,5 @@
 """Lists of users with few known items, blended with the popular list."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from model.arrays import Floats, Rows
@@ -17,9 +16,6 @@ CANDIDATES = 2
 """Candidates by either score, as a multiple of a list's length. A list that needs more is rare, and then the whole
 catalog is scored."""
 
-Rank = Callable[[Generation, Floats, RaggedRows, int, Unlisted], tuple[Rows, Floats]]
-"""Returns the best n items of users, as `state.lists.ranker.exact` does."""
-
 
 class Newcomers(NamedTuple):
     """Users with few known items, n of them."""
@@ -30,14 +26,16 @@ class Newcomers(NamedTuple):
     """The equations of the vectors."""
     left_out: RaggedRows
     """Item rows that their lists leave out."""
+    personal: tuple[Rows, Floats]
+    """Rows and scores of their best items by their own score, `CANDIDATES` times as many as a list has."""
 
 
 class Blender:
     """Blends the lists of users with few known items with the popular list."""
 
-    def __init__(self, settings: Settings, rank: Rank) -> None:
-        """Read the length of a list and the strength of the popular part from the settings; rank with `rank`."""
-        self._n, self._strength, self._rank = settings.lists.n, settings.popularity.blend, rank
+    def __init__(self, settings: Settings) -> None:
+        """Read the length of a list and the strength of the popular part from the settings."""
+        self._n, self._strength = settings.lists.n, settings.popularity.blend
 
     def lists(
         self, newcomers: Newcomers, generation: Generation, popular: Popular, unlisted: Unlisted
@@ -47,11 +45,9 @@ class Blender:
         Returns:
             Item rows and scores, as of `model.ranking.top_n`.
         """
-        vectors, known = newcomers.vectors, newcomers.left_out
+        vectors, known, personal = newcomers.vectors, newcomers.left_out, newcomers.personal
         prior = float(generation.manifest.objective.row_regularization(1))
         left = variance_left(newcomers.equations, generation.fixed_items, prior)
-        n = min(CANDIDATES * self._n, len(generation.item_factors))
-        personal = self._rank(generation, vectors, known, n, unlisted)
         strengths = popular_parts(personal[1][:, 0], left, self._strength)
-        part = PopularPart(strengths, popular.preference, popular.rows[:n])
+        part = PopularPart(strengths, popular.preference, popular.rows[: CANDIDATES * self._n])
         return blended_top_n(vectors, generation.item_factors, part, personal, known, self._n, unlisted.rows)

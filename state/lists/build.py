@@ -15,7 +15,7 @@ from model.ranking import padding
 from model.solver import solve_rows
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
-from state.lists.blending import Blender, Newcomers
+from state.lists.blending import CANDIDATES, Blender, Newcomers
 from state.lists.context import ListContext
 from state.lists.exclusion_counts import ExclusionCounts, Reason
 from state.lists.popularity import Popular, Popularity, TrainedPopularity
@@ -48,7 +48,7 @@ class ListBuilder:
             popularity: The source of the popular list.
         """
         self._settings, self._ranker, self._popularity = settings, ranker, popularity
-        self._blender = Blender(settings, ranker.top_n)
+        self._blender = Blender(settings)
         self._blended_max = settings.popularity.blend_items_max if settings.popularity.blend > 0 else 0
 
     def build(self, records: UserRecords, context: ListContext) -> Lists:
@@ -75,33 +75,33 @@ class ListBuilder:
         _count(self._ranker.left_out, len(records), out.n_of, unlisted)
         personal = equations.n_liked > 0
         few = personal & (equations.n_liked <= self._blended_max)
-        lists = Lists(*padding(len(records), settings.lists.n), personal, few, unlisted, equations)
+        lists, popular = Lists(*padding(len(records), settings.lists.n), personal, few, unlisted, equations), None
         if has_any(few | ~personal):
             popular = self._popularity.now(context, unlisted)
             _give_popular(lists, popular, out.not_wanted)
-            few &= popular.preference.any()
-            self._blend(lists, records.vectors, left_out, popular, generation)
-        self._rank(lists, records.vectors, left_out, generation)
+            few &= popular.is_played
+        self._rank(lists, records.vectors, left_out, popular, generation)
         return lists
 
-    def _rank(self, lists: Lists, vectors: Floats, left_out: RaggedRows, generation: Generation) -> None:
-        """Rank for users with enough known items."""
-        users = (lists.personal & ~lists.blended).nonzero()[0]
-        n = lists.rows.shape[1]
-        if len(users) == len(vectors):
-            lists.rows[:], lists.scores[:] = self._ranker.top_n(generation, vectors, left_out, n, lists.unlisted)
-        elif len(users):
-            best = self._ranker.top_n(generation, vectors[users], left_out.part(users), n, lists.unlisted)
-            lists.rows[users], lists.scores[users] = best
-
-    def _blend(
-        self, lists: Lists, vectors: Floats, left_out: RaggedRows, popular: Popular, generation: Generation
+    def _rank(
+        self, lists: Lists, vectors: Floats, left_out: RaggedRows, popular: Popular | None, generation: Generation
     ) -> None:
-        """Rank for users with few known items, by their own scores and by popularity."""
-        users = lists.blended.nonzero()[0]
-        if len(users):
-            newcomers = Newcomers(vectors[users], lists.equations.part(users), left_out.part(users))
-            lists.rows[users], lists.scores[users] = self._blender.lists(newcomers, generation, popular, lists.unlisted)
+        """Rank for users with known items, all of them in one pass over the catalog."""
+        users, n = lists.personal.nonzero()[0], lists.rows.shape[1]
+        if not len(users):
+            return
+        if len(users) < len(vectors):
+            vectors, left_out = vectors[users], left_out.part(users)
+        blended = lists.blended[users].nonzero()[0]
+        lengths = np.full(len(users), n)
+        lengths[blended] *= CANDIDATES
+        longest = int(lengths.max())
+        rows, scores = self._ranker.top_n(generation, vectors, left_out, longest, lists.unlisted, lengths)
+        lists.rows[users], lists.scores[users] = rows[:, :n], scores[:, :n]
+        if popular is not None and len(blended):
+            few, personal = users[blended], (rows[blended], scores[blended])
+            newcomers = Newcomers(vectors[blended], lists.equations.part(few), left_out.part(blended), personal)
+            lists.rows[few], lists.scores[few] = self._blender.lists(newcomers, generation, popular, lists.unlisted)
 
 
 def exact_builder(settings: Settings) -> ListBuilder:

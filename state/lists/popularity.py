@@ -35,6 +35,11 @@ class Popular(NamedTuple):
     plays: Floats  # the weight of the plays of each of `rows`
     preference: Floats  # (n_items,), plays of every item by an average listener, at most 1
 
+    @property
+    def is_played(self) -> bool:
+        """Return whether any item has plays; the most popular one answers before the whole catalog is read."""
+        return bool(self.preference[self.rows[:1]].any() or self.preference.any())
+
 
 class Popularity(Protocol):
     """A source of the popular list; it is asked only if some user needs that list."""
@@ -59,8 +64,8 @@ class PopularList(NamedTuple):
 
 def popular_as_trained(generation: Generation, unlisted: Unlisted) -> Popular:
     """Return the popularity of items as a generation was trained."""
-    rows, plays = unlisted.popular_rows(generation, POPULAR_N), generation.popularity
-    return Popular(rows, plays[rows], preferences(plays, generation.manifest.plays_per_listener))
+    rows = unlisted.popular_rows(generation, POPULAR_N)
+    return Popular(rows, generation.popularity[rows], generation.preference)
 
 
 class TrainedPopularity:

@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from model.arrays import Floats, Rows
+from model.arrays import Floats, Rows, Starts
 from model.best_of import best_of
 from model.ragged import RaggedRows, ragged_rows
-from model.ranking import top_n
+from model.ranking import padding, top_n
 from state.catalog.item_catalog import ItemCatalog
 from state.catalog.unlisted import Unlisted
 from state.generations.generation import Generation
@@ -108,19 +108,26 @@ class Ranker:
         known: RaggedRows,
         n: int,
         unlisted: Unlisted | None = None,
+        lengths: Starts | None = None,
     ) -> tuple[Rows, Floats]:
         """Return the best n items of every user, as `model.ranking.top_n` does, without known and unlisted ones.
 
-        Without `unlisted`, all items are available but withdrawn ones.
+        Without `unlisted`, all items are available but withdrawn ones. With `lengths`, each user has a list of their
+        own length, at most n.
         """
         unlisted = unlisted or Unlisted.of(generation)
         index = self._index_for(generation, len(queries), unlisted)
         self.n_lists["exact" if index is None else "annoy"] += len(queries)
         if index is None:
-            return exact(generation, queries, known, n, unlisted)
-        best = from_index(generation, index, queries, known, n, unlisted)
-        self._probe(generation, queries, known, best[0], unlisted)
-        return best
+            return exact(generation, queries, known, n, unlisted, lengths)
+        rows, scores = padding(len(queries), n)
+        lengths = np.full(len(queries), n) if lengths is None else lengths
+        for length in set(lengths.tolist()):
+            users = (lengths == length).nonzero()[0]
+            best = from_index(generation, index, queries[users], known.part(users), length, unlisted)
+            rows[users, :length], scores[users, :length] = best
+        self._probe(generation, queries, known, rows, unlisted)
+        return rows, scores
 
     def _index_for(self, generation: Generation, n_users: int, unlisted: Unlisted) -> ItemIndex | None:
         """Return the index to rank a batch from, None for exact ranking."""
@@ -158,11 +165,16 @@ class Ranker:
 
 
 def exact(
-    generation: Generation, queries: Floats, known: RaggedRows, n: int, unlisted: Unlisted | None = None
+    generation: Generation,
+    queries: Floats,
+    known: RaggedRows,
+    n: int,
+    unlisted: Unlisted | None = None,
+    lengths: Starts | None = None,
 ) -> tuple[Rows, Floats]:
     """Return the best n items of every user exactly, without known and unlisted ones."""
     rows = generation.revision.withdrawn_rows if unlisted is None else unlisted.rows
-    return top_n(queries, generation.fixed_items, known, n, withdrawn_rows=rows)
+    return top_n(queries, generation.fixed_items, known, n, withdrawn_rows=rows, lengths=lengths)
 
 
 def listed_share(unlisted: Unlisted) -> float:

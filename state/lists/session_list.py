@@ -1,17 +1,18 @@
 """A list for the items of one session: no listener is named, and nothing is stored."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from model.arrays import Floats, Keys, Rows
+from model.arrays import Floats, Keys, Rows, Starts, starts_of
 from model.fold_in import fold_in
 from model.history import Histories
 from model.ragged import WeightedRows
 from state.generations.generation import Generation
 from state.keys import item_key
-from state.lists.build import ListBuilder, Lists, kinds_of
+from state.lists.build import ListBuilder, kinds_of
 from state.lists.context import ListContext
 from state.users.record_batch import UserRecords, new_users
 
@@ -47,11 +48,18 @@ def session_list(
     if worth.shape != (len(item_ids),) or not (worth > 0).all():
         message = f"{len(item_ids)} items need as many weights above 0, not {list(weights or ())}."
         raise ValueError(message)
-    generation = context.generation
-    known = generation.rows_of(_keys(item_ids)) >= 0
-    lists = builder.build(_listener_of(item_ids, worth, generation.manifest.objective.factors), context)
-    unknown = [item_id for item_id, is_known in zip(item_ids, known.tolist(), strict=True) if not is_known]
-    return _as_session_list(lists, generation, list(dict.fromkeys(unknown)))
+    return _lists_of(builder, context, [item_ids], worth)[0]
+
+
+def session_lists(builder: ListBuilder, context: ListContext, sessions: Sequence[Sequence[str]]) -> list[SessionList]:
+    """Return the list of every session, as `session_list` returns it, in the time of one batch of users.
+
+    Args:
+        builder: Builds the lists.
+        context: The generation, and the time at which items have to be available.
+        sessions: The items of each.
+    """
+    return _lists_of(builder, context, sessions, np.ones(sum(map(len, sessions)), np.float32))
 
 
 def rank_candidates(
@@ -100,16 +108,30 @@ def _keys(item_ids: Sequence[str]) -> Keys:
     return np.array([item_key(item_id) for item_id in item_ids], np.uint64)
 
 
-def _listener_of(item_ids: Sequence[str], weights: Floats, factors: int) -> UserRecords:
-    """Return the record of a listener whose last play was of all items at once."""
-    records = new_users(1, factors)
+def _lists_of(
+    builder: ListBuilder, context: ListContext, sessions: Sequence[Sequence[str]], weights: Floats
+) -> list[SessionList]:
+    """Return the list of every session; `weights` has one number for each of all their items."""
+    generation = context.generation
+    item_ids = [item_id for session in sessions for item_id in session]
+    starts, keys = starts_of(np.fromiter(map(len, sessions), np.int64, len(sessions))), _keys(item_ids)
+    unknown: list[dict[str, None]] = [{} for _ in sessions]
+    for place in (generation.rows_of(keys) < 0).nonzero()[0].tolist():
+        unknown[int(starts.searchsorted(place, side="right")) - 1][item_ids[place]] = None
+    lists = builder.build(_listeners_of(starts, keys, weights, generation.manifest.objective.factors), context)
+    is_listed = lists.rows >= 0
+    ends, items = starts_of(is_listed.sum(axis=1)).tolist(), generation.item_ids[lists.rows[is_listed]].tolist()
+    scores = lists.scores[is_listed].tolist()
+    return [
+        SessionList(kind, items[low:high], scores[low:high], list(strangers))
+        for kind, (low, high), strangers in zip(kinds_of(lists), pairwise(ends), unknown, strict=True)
+    ]
+
+
+def _listeners_of(starts: Starts, item_keys: Keys, weights: Floats, factors: int) -> UserRecords:
+    """Return records of listeners whose last play was of all their items at once."""
+    records = new_users(len(starts) - 1, factors)
     records.header["plays"] = 1
-    times = np.ones(len(item_ids), np.uint32)
-    records.histories = Histories(np.array([0, len(item_ids)]), _keys(item_ids), weights, times, times)
+    times = np.ones(len(item_keys), np.uint32)
+    records.histories = Histories(starts, item_keys, weights, times, times)
     return records
-
-
-def _as_session_list(lists: Lists, generation: Generation, unknown: list[str]) -> SessionList:
-    rows = lists.rows[0][lists.rows[0] >= 0]
-    items: list[str] = generation.item_ids[rows].tolist()
-    return SessionList(kinds_of(lists)[0], items, lists.scores[0][: len(rows)].tolist(), unknown)

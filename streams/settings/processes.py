@@ -92,6 +92,15 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     connections_max: Annotated[
         int, Meta(ge=1, description="Most concurrent connections; above it the answer is 503.")
     ] = field(default=1000, name="gateway_connections_max")
+    rank_requests_max: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=200,
+            description="Most requests without a listener that are ranked together: those that came during the ranking "
+            "before. 1: each by itself.",
+        ),
+    ] = field(default=64, name="gateway_rank_requests_max")
     plays_waiting_max: Annotated[
         int, Meta(ge=1, description="Most plays that wait for Kafka; above it the answer is 429.")
     ] = field(default=20_000, name="gateway_plays_waiting_max")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.arrays import Floats
-from model.estimates import doubtful_rows, first_bar, leave_out, write_scales
+from model.estimates import doubtful_rows, first_bar, flagged_rows, leave_out, write_scales
 from model.item_codes import CHUNK
 from model.vectors import LANES
 
@@ -75,6 +75,19 @@ def test_rows_in_doubt_are_those_that_may_reach_the_bar(seed: int, bar: float) -
     may_reach = out >= bar - errors.astype(np.float64)[np.arange(len(out)) // CHUNK] - 1e-6
     expected = np.flatnonzero(~np.isnan(out) & may_reach) + FIRST
     assert expected.tolist() == rows[:count].tolist()
+
+
+@given(seed=st.integers(0, 1000), share=st.sampled_from([0.0, 0.01, 1.0]), n_known=st.integers(0, 60))
+def test_flagged_rows_are_those_whose_bit_is_set(seed: int, share: float, n_known: int) -> None:
+    """Ascending, without known ones; rows of other blocks, unknown ones (-1) and repeated ones change nothing."""
+    rng = np.random.default_rng(seed)
+    is_flagged = rng.random(192) <= share
+    flags = np.packbits(is_flagged, bitorder="little").view(np.uint64)
+    known, rows = rng.integers(-1, FIRST + 250, n_known).astype(np.int32), np.empty(192, np.int32)
+
+    count = flagged_rows(flags, FIRST, known, rows)
+
+    assert np.setdiff1d(np.flatnonzero(is_flagged) + FIRST, known).tolist() == rows[:count].tolist()
 
 
 @pytest.mark.parametrize(("expected", "withdrawn"), [(False, [3, 900]), (True, [3, 520, 600]), (False, [])])

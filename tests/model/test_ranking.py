@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from model.arrays import Floats
 from model.fixed_items import FixedItems
+from model.item_codes import CHUNK
 from model.ragged import RaggedRows
 from model.ranking import BoundedItems, top_n, top_n_plain
 from tests.support.hostile import KINDS, hostile_vectors
@@ -178,13 +179,46 @@ def test_hostile_vectors_are_ranked_like_any_others(n_items: int, f: int, n: int
     assert_equal_to_plain(queries, items, known_of(5, n_items, 20, seed), n)
 
 
-@pytest.mark.parametrize("kind", ["alike", "scales", "near", "minute"])
-def test_hostile_vectors_in_several_blocks(kind: str) -> None:
-    """The bar of a block before holds in the next one, at any scales."""
+@pytest.mark.parametrize("kind", [*KINDS])
+@pytest.mark.parametrize("n_users", [1, 20])
+def test_hostile_vectors_in_several_blocks(kind: str, n_users: int) -> None:
+    """The bar of a block before holds in the next one, at any scales, for one query and for four at a time."""
     rng = np.random.default_rng(0)
-    items, queries = by_norm(hostile_vectors(kind, 25_000, 20, rng)), hostile_vectors(kind, 20, 20, rng)
+    items, queries = by_norm(hostile_vectors(kind, 25_000, 20, rng)), hostile_vectors(kind, n_users, 20, rng)
 
-    assert_equal_to_plain(queries, items, known_of(20, 25_000, 50, seed=1), 40)
+    assert_equal_to_plain(queries, items, known_of(n_users, 25_000, 50, seed=1), 40)
+
+
+@pytest.mark.parametrize("n_items", [700, 25_000])
+def test_each_user_has_a_list_of_their_own_length(n_items: int) -> None:
+    """It is the beginning of a longer one, in one block and in several; the rest of its row is padding."""
+    rng, lengths = np.random.default_rng(0), np.array([1, 40, 7, 100, 40, 2, 99])
+    items, queries = by_norm(hostile_vectors("alike", n_items, 20, rng)), hostile_vectors("alike", 7, 20, rng)
+    queries[2], known = 0, known_of(7, n_items, 50, seed=1)
+    expected_rows, expected_scores = top_n_plain(queries, items.factors, known, 100)
+
+    rows, scores = top_n(queries, items, known, 100, lengths=lengths)
+
+    is_listed = np.arange(100) < lengths[:, None]
+    np.testing.assert_array_equal(np.where(is_listed, expected_rows, -1), rows)
+    np.testing.assert_array_equal(np.where(is_listed, expected_scores, -np.inf), scores)
+
+
+def test_known_and_withdrawn_items_of_later_blocks_are_in_no_list() -> None:
+    """The longest items point away from the user, so that the best ones are in later blocks; some are left out."""
+    rng, n_items = np.random.default_rng(0), 25_000
+    factors = hostile_vectors("alike", n_items, 20, rng)
+    factors[:, 0] = np.where(np.linalg.norm(factors, axis=1) > 1, -50, 50)
+    items = by_norm(factors)
+    best, _ = top_n_plain(np.eye(1, 20, dtype=np.float32), items.factors, nothing(1), 200)
+    known, withdrawn = RaggedRows(np.array([0, 60]), best[0, :120:2]), np.sort(best[0, 1:121:2])
+    assert best.min() >= 40 * CHUNK
+
+    rows, scores = top_n(np.eye(1, 20, dtype=np.float32), items, known, 50, withdrawn_rows=withdrawn)
+
+    expected = top_n_plain(np.eye(1, 20, dtype=np.float32), items.factors, known, 50, withdrawn)
+    np.testing.assert_array_equal(expected[0], rows)
+    np.testing.assert_array_equal(expected[1], scores)
 
 
 @pytest.mark.parametrize("n_users", [1, 2, 3, 4, 5, 6, 7, 130])

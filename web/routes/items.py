@@ -25,6 +25,7 @@ from web.session_ranking import NoGenerationError
 N = Annotated[int | None, Query(ge=1, le=1000, description="Items at most; all if left out.")]
 Words = Annotated[str, Query(alias="query", min_length=1, max_length=128, description="Part of a title or artist.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Items at most.")]
+RANK_PATH = "/v1/recommendations"
 _LIST = {
     "kind": "personal", "generation": "2026-11-23T03-00-00.000Z", "items": ["song-12"], "scores": [0.71], "unknown": [],
 }  # fmt: skip
@@ -47,7 +48,7 @@ class ItemRoutes:
 
     def _add_ranking(self, router: APIRouter) -> None:
         router.add_api_route(
-            "/v1/recommendations",
+            RANK_PATH,
             self.post,
             methods=["POST"],
             operation_id="rank_items",

@@ -27,7 +27,7 @@ NOT_DECIDING = {
     "gateway": {
         "gateway_host", "gateway_port", "gateway_hosts", "gateway_token", "gateway_token_file", "gateway_batch_max",
         "gateway_body_bytes_max", "gateway_header_bytes_max", "gateway_requests_per_s", "gateway_connections_max",
-        "gateway_plays_waiting_max", "gateway_wait_ms_max", "gateway_streams_max",
+        "gateway_rank_requests_max", "gateway_plays_waiting_max", "gateway_wait_ms_max", "gateway_streams_max",
     },
     "retraining": {"threads"},
     "generations": {"generations_max", "index_rebuild_s"},
