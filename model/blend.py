@@ -11,17 +11,21 @@ count twice. `docs/decisions.md` has the figures.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from model.arrays import Doubles, Floats, Rows, Starts, as_kernel_array
+from model.above_bar import top_n_above
+from model.arrays import Doubles, Flags, Floats, Rows, Starts, as_kernel_array
 from model.best_of import Addition, best_of
+from model.fixed_items import FixedItems
 from model.kernel import kernel
 from model.ragged import RaggedRows
-from model.ranking import NONE
+from model.ranking import NONE, BoundedItems, padding
 
 _TINY = 1e-30
+_LARGE = 100_000
+"""Items in a catalog of which a scan takes longer than the scores of a thousand of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,14 @@ class PopularPart(NamedTuple):
     rows: Rows
     """The most preferred items, descending, without withdrawn ones."""
 
+    def part(self, users: Starts, n: int) -> Self:
+        """Return the part of some users, with the n most preferred items."""
+        return type(self)(self.strengths[users], self.preference, self.rows[:n])
+
 
 def blended_top_n(
     queries: Floats,
-    item_factors: Floats,
+    items: FixedItems | BoundedItems,
     popular: PopularPart,
     personal: tuple[Rows, Floats],
     known: RaggedRows,
@@ -77,12 +85,13 @@ def blended_top_n(
 ) -> tuple[Rows, Floats]:
     """Return the best n items of every user by blended score, exactly.
 
-    Only the best of both lists are scored: another item has less of either part than the last of each (Fagin, Lotem
-    and Naor 2003, the threshold algorithm). Where that leaves a doubt, the whole catalog is scored.
+    Only the best of both lists are scored, as many of each: another item has less of either part than the last of each
+    (Fagin, Lotem and Naor 2003, the threshold algorithm). Where that leaves a doubt, the whole catalog is scanned for
+    items that reach the worst listed score. If it is large, all of the popular items are scored before.
 
     Args:
         queries: User vectors, shape (n_users, f).
-        item_factors: Item vectors, shape (n_items, f).
+        items: The items.
         popular: The popular part of the scores.
         personal: Rows and scores of each user's best items by their own score, n of them or more, as of `top_n`.
         known: Item rows to leave out of each user's list; -1 is ignored.
@@ -92,28 +101,38 @@ def blended_top_n(
     Returns:
         Item rows and scores as of `top_n`.
     """
-    popular_rows = _without_known(popular.rows, known)
-    candidates = np.concatenate((personal[0], popular_rows), axis=1)
-    ends = np.arange(len(candidates) + 1) * candidates.shape[1]
-    addition = Addition(popular.strengths, popular.preference)
-    rows, scores = best_of(queries, item_factors, RaggedRows(ends, candidates.ravel()), n, addition)
-    least = popular.preference[popular.rows[-1]] if len(popular.rows) else np.float32(1)
-    doubtful = np.flatnonzero(personal[1][:, -1] + popular.strengths * least > scores[:, -1])
-    for user in doubtful:
-        known_rows, one = known.rows[known.starts[user] : known.starts[user + 1]], slice(user, user + 1)
-        listable = _listable_rows(len(item_factors), known_rows, withdrawn_rows)
-        everything = RaggedRows(np.array([0, len(listable)]), listable)
-        addition = Addition(popular.strengths[one], popular.preference)
-        rows[one], scores[one] = best_of(queries[one], item_factors, everything, n, addition)
+    rows, scores = padding(len(queries), n)
+    users, n_personal, n_popular = np.arange(len(queries)), personal[0].shape[1], len(popular.rows)
+    sizes = [n_personal, n_popular] if len(items.factors) >= _LARGE and n_personal < n_popular else [n_personal]
+    for size in sizes:
+        part = popular.part(users, size)
+        own = personal[0][users], personal[1][users]
+        rows[users], scores[users] = _best_of_both(queries[users], items.factors, part, own[0], known.part(users), n)
+        users = users[_is_doubtful(part, own[1], scores[users])]
+        if not len(users):
+            return rows, scores
+    addition = Addition(popular.strengths[users], popular.preference)
+    best = top_n_above(queries[users], items, addition, scores[users, -1], known.part(users), n, withdrawn_rows)
+    rows[users], scores[users] = best
     return rows, scores
 
 
-def _listable_rows(n_items: int, known_rows: Rows, withdrawn_rows: Rows) -> Rows:
-    """Return the rows of the catalog that a user does not know and that are not withdrawn."""
-    is_listable = np.ones(n_items, np.bool_)
-    is_listable[known_rows[known_rows >= 0]] = False
-    is_listable[withdrawn_rows] = False
-    return np.flatnonzero(is_listable).astype(np.int32)
+def _best_of_both(
+    queries: Floats, item_factors: Floats, popular: PopularPart, personal_rows: Rows, known: RaggedRows, n: int
+) -> tuple[Rows, Floats]:
+    """Return the best n of the personal and the popular items of every user by blended score."""
+    candidates = np.concatenate((personal_rows, _without_known(popular.rows, known)), axis=1)
+    ends = np.arange(len(candidates) + 1) * candidates.shape[1]
+    addition = Addition(popular.strengths, popular.preference)
+    return best_of(queries, item_factors, RaggedRows(ends, candidates.ravel()), n, addition)
+
+
+def _is_doubtful(popular: PopularPart, personal_scores: Floats, scores: Floats) -> Flags:
+    """Return which users' lists another item may belong to: one with a lower row, if it has the worst listed score."""
+    least = popular.preference[popular.rows[-1]] if len(popular.rows) else np.float32(1)
+    worst = personal_scores[:, -1]
+    is_doubtful: Flags = (worst + popular.strengths * least >= scores[:, -1]) & (worst > -np.inf)
+    return is_doubtful
 
 
 def _without_known(popular_rows: Rows, known: RaggedRows) -> Rows:

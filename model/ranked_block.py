@@ -14,10 +14,16 @@ from model.candidates import candidate_of, cut, score_bits_of
 from model.estimates import doubtful_rows, first_bar, flagged_rows, least_estimate, leave_out, write_scales
 from model.item_codes import CHUNK, ItemCodes, write_errors
 from model.scans import TOGETHER, reach_four, reach_one, scan_four, scan_one
-from model.vectors import LANES, TESTED, dot
+from model.vectors import ALIGNMENT, LANES, QUERY_WORDS, TESTED, dot
 
 ENOUGH = 3
 """Queries that are scanned together: four take as long as two one after the other."""
+
+
+USERS = 128
+"""Queries that share the blocks of items that are in a core's cache."""
+WIDTH = 40 * CHUNK
+"""Items in a block: 640 KB of bytes for 64 factors, which stay in a core's second cache."""
 
 
 class Batch(NamedTuple):
@@ -55,7 +61,54 @@ class Block(NamedTuple):
 
 
 @njit
-def _add(scores: Floats, rows: Rows, batch: Batch, u: int, n: int) -> None:
+def make_batch(users: int, n_groups: int, n: int) -> Batch:
+    """Return memory for users with lists of at most n items."""
+    return Batch(
+        np.empty(users, np.int64),
+        np.empty((users + TOGETHER, n_groups * QUERY_WORDS + 1), np.int32),
+        np.empty((users, 3), np.float64),
+        np.empty((users, max(4 * n, 256)), np.uint64),
+        np.empty(users, np.int64),
+        np.empty(users, np.float32),
+    )
+
+
+@njit
+def make_space(users: int, width: int) -> Space:
+    """Return memory for blocks of so many items."""
+    n_chunks = -(-width // CHUNK)
+    return Space(
+        _aligned(TOGETHER if users >= ENOUGH else 1, width),
+        _aligned(TOGETHER, n_chunks * LANES),
+        np.empty(width, np.float32),
+        np.empty(n_chunks, np.float32),
+        np.empty((TOGETHER, n_chunks), np.float32),
+        np.empty((TOGETHER, width // TESTED), np.uint64),
+        np.empty(width, np.int32),
+        np.empty(max(width, 1), np.float32),
+    )
+
+
+@njit
+def _aligned(n_rows: int, width: int) -> Floats:
+    """Return memory for rows of floats that begin where a line of the cache does; the width is a multiple of it."""
+    memory = np.empty(n_rows * width + ALIGNMENT // 4, np.float32)
+    offset = -(memory.ctypes.data // 4) % (ALIGNMENT // 4)
+    return memory[offset : offset + n_rows * width].reshape((n_rows, width))
+
+
+@njit
+def block_of(items: tuple[Floats, ItemCodes], withdrawn_rows: Rows, rows: tuple[int, int], space: Space) -> Block:
+    """Return the block of some rows, without withdrawn ones."""
+    codes, first, width = items[1], rows[0], rows[1] - rows[0]
+    scales = codes.scales[first:].ctypes.data
+    if write_scales(codes.scales[first : rows[1]], withdrawn_rows, first, space.scales[:width]):
+        scales = space.scales.ctypes.data
+    return Block(items[0], codes, first, width, scales)
+
+
+@njit
+def add(scores: Floats, rows: Rows, batch: Batch, u: int, n: int) -> None:
     """Add items to a user's candidates."""
     bits, candidates, count, bar = scores.view(np.uint32), batch.candidates[u], batch.counts[u], batch.bars[u]
     for i in range(len(rows)):
@@ -80,7 +133,7 @@ def worst(candidates: Keys, n: int, space: Floats) -> np.float32:
 
 
 @njit
-def _score(block: Block, query: Floats, rows: Rows, scores: Floats) -> None:
+def score_rows(block: Block, query: Floats, rows: Rows, scores: Floats) -> None:
     """Write the scores of some rows."""
     address, size, factors = block.factors.ctypes.data, block.factors.strides[0], block.factors.shape[1]
     for j in range(len(rows)):
@@ -88,7 +141,7 @@ def _score(block: Block, query: Floats, rows: Rows, scores: Floats) -> None:
 
 
 @njit
-def _errors(block: Block, sizes: Doubles, space: Space) -> Floats:
+def block_errors(block: Block, sizes: Doubles, space: Space) -> Floats:
     """Write and return how far off the estimates of each chunk may be, in units of a query's scale."""
     chunks = slice(block.first // CHUNK, -(-(block.first + block.width) // CHUNK))
     errors = space.errors[: chunks.stop - chunks.start]
@@ -102,21 +155,21 @@ def _take_estimates(
     batch: Batch, i: int, block: Block, known_rows: Rows, space: Space, k: int, n: int, queries: Floats
 ) -> None:
     """Take the estimates of a block into the candidates of one user."""
-    u, errors = batch.who[i], _errors(block, batch.sizes[i], space)
+    u, errors = batch.who[i], block_errors(block, batch.sizes[i], space)
     out, maxima = space.outs[k][: block.width], space.maxima[k][: len(errors) * LANES]
     leave_out(out, maxima, known_rows, block.first)
     bar = np.float64(batch.bars[u]) / batch.sizes[i, 0]
     if bar == -np.inf:
         bar = np.float64(first_bar(maxima, errors, n))
     count = doubtful_rows(out, errors, bar, block.first, space.rows)
-    _score(block, queries[u], space.rows[:count], space.scores)
-    _add(space.scores[:count], space.rows[:count], batch, u, n)
+    score_rows(block, queries[u], space.rows[:count], space.scores)
+    add(space.scores[:count], space.rows[:count], batch, u, n)
 
 
 @njit
 def _write_bars(batch: Batch, i: int, block: Block, space: Space, k: int) -> None:
     """Write the least estimates of items in doubt for a user, by chunk."""
-    errors, bar = _errors(block, batch.sizes[i], space), np.float64(batch.bars[batch.who[i]]) / batch.sizes[i, 0]
+    errors, bar = block_errors(block, batch.sizes[i], space), np.float64(batch.bars[batch.who[i]]) / batch.sizes[i, 0]
     for chunk in range(len(errors)):
         space.bars[k, chunk] = least_estimate(bar, errors[chunk])
 
@@ -128,8 +181,8 @@ def _take_flags(
     """Take the flagged items of a block into the candidates of one user."""
     u = batch.who[i]
     count = flagged_rows(space.flags[k][: block.width // TESTED], block.first, known_rows, space.rows)
-    _score(block, queries[u], space.rows[:count], space.scores)
-    _add(space.scores[:count], space.rows[:count], batch, u, n)
+    score_rows(block, queries[u], space.rows[:count], space.scores)
+    add(space.scores[:count], space.rows[:count], batch, u, n)
 
 
 @njit
@@ -201,12 +254,7 @@ def rank_block(
 ) -> None:
     """Scan a block for all users that it can serve, four at a time."""
     starts, known_rows, withdrawn_rows = known
-    codes, first, width = items[1], rows[0], rows[1] - rows[0]
-    scales = codes.scales[first:].ctypes.data
-    if write_scales(codes.scales[first : rows[1]], withdrawn_rows, first, space.scales[:width]):
-        scales = space.scales.ctypes.data
-    block = Block(items[0], codes, first, width, scales)
-    i = 0
+    block, i = block_of(items, withdrawn_rows, rows, space), 0
     while i < alive:
         together = min(TOGETHER, alive - i) if alive - i >= ENOUGH else 1
         have_bars = _have_bars(batch, i, together)

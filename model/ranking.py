@@ -16,13 +16,10 @@ from model.fixed_items import FixedItems
 from model.item_codes import CHUNK, ItemCodes, encode_items, encode_query
 from model.kernel import kernel
 from model.ragged import RaggedRows
-from model.ranked_block import ENOUGH, Batch, Space, rank_block, worst
-from model.scans import TOGETHER
+from model.ranked_block import USERS, WIDTH, Batch, Space, make_batch, make_space, rank_block, worst
 from model.thread_pool import share
-from model.vectors import ALIGNMENT, LANES, QUERY_WORDS, TESTED, dots_plain
+from model.vectors import LANES, dots_plain
 
-_USERS = 128  # queries that share the blocks of items that are in a core's cache
-_WIDTH = 40 * CHUNK  # items in a block: 640 KB of bytes for 64 factors, which stay in a core's second cache
 _ROUNDING = 1.0001  # a computed score may exceed the bound by its rounding
 NONE = as_kernel_array(np.zeros(0), np.int32)
 """No rows."""
@@ -86,7 +83,7 @@ def top_n(
         bounds = starts[part.start : part.stop + 1]
         _top_n(queries[part], *fixed, bounds, known_rows, lengths[part], rows[part], scores[part])
 
-    size = max(1, len(queries)) if threads == 1 else _USERS
+    size = max(1, len(queries)) if threads == 1 else USERS
     share(rank, [slice(low, min(len(queries), low + size)) for low in range(0, len(queries), size)], threads)
     return rows, scores
 
@@ -189,17 +186,9 @@ def _rank_batch(
 
 
 @njit
-def _aligned(n_rows: int, width: int) -> Floats:
-    """Return memory for rows of floats that begin where a line of the cache does; the width is a multiple of it."""
-    memory = np.empty(n_rows * width + ALIGNMENT // 4, np.float32)
-    offset = -(memory.ctypes.data // 4) % (ALIGNMENT // 4)
-    return memory[offset : offset + n_rows * width].reshape((n_rows, width))
-
-
-@njit
 def _width(n: int) -> int:
     """Return the number of items in a block: groups enough for a first bar."""
-    return max(_WIDTH, -(-2 * n // LANES) * CHUNK)
+    return max(WIDTH, -(-2 * n // LANES) * CHUNK)
 
 
 @kernel
@@ -219,29 +208,11 @@ def _top_n(
     scores: Floats,
 ) -> None:
     n_users, n, codes = len(queries), rows.shape[1], ItemCodes(blocks, scales, errors, lengths)
-    users, width = min(_USERS, n_users), min(len(codes.scales), _width(n))
-    n_chunks = -(-width // CHUNK)
-    batch = Batch(
-        np.empty(users, np.int64),
-        np.empty((users + TOGETHER, codes.blocks.shape[1] * QUERY_WORDS + 1), np.int32),
-        np.empty((users, 3), np.float64),
-        np.empty((users, max(4 * n, 256)), np.uint64),
-        np.empty(users, np.int64),
-        np.empty(users, np.float32),
-    )
-    space = Space(
-        _aligned(TOGETHER if users >= ENOUGH else 1, width),
-        _aligned(TOGETHER, n_chunks * LANES),
-        np.empty(width, np.float32),
-        np.empty(n_chunks, np.float32),
-        np.empty((TOGETHER, n_chunks), np.float32),
-        np.empty((TOGETHER, width // TESTED), np.uint64),
-        np.empty(width, np.int32),
-        np.empty(max(width, 1), np.float32),
-    )
+    users, width = min(USERS, n_users), min(len(codes.scales), _width(n))
+    batch, space = make_batch(users, codes.blocks.shape[1], n), make_space(users, width)
     score_bits = scores.view(np.uint32)
-    for low in range(0, n_users, _USERS):
-        high = min(n_users, low + _USERS)
+    for low in range(0, n_users, USERS):
+        high = min(n_users, low + USERS)
         known = (starts[low : high + 1], known_rows, withdrawn_rows)
         _rank_batch(queries[low:high], (item_factors, codes), norms, known, batch, space, list_lengths[low:high])
         for u in range(low, high):

@@ -138,6 +138,15 @@ def _write_estimates(builder: Value, block: Value, k: int, estimates: Value, out
     builder.store(builder.select(builder.fcmp_ordered(">", estimates, most), estimates, most), place, align=4)
 
 
+def _write_flags_of_sums(builder: Value, block: Value, k: int, estimates: Value, out: list[Value]) -> None:
+    """Add the query's strength times the items' preferences to the estimates; then do as `_write_flags`."""
+    *out, preference, strengths = out
+    strength = splat(builder, load(builder, strengths, ir.Constant(I64, 4 * k), F32), FLOATS)
+    preferences = load(builder, preference, _times(builder, 4 * LANES, block), FLOATS)
+    added = builder.fmul(strength, preferences)
+    _write_flags(builder, block, k, builder.fadd(estimates, added), out)
+
+
 def _write_flags(builder: Value, block: Value, k: int, estimates: Value, out: list[Value]) -> None:
     """Write which of the estimates reach the bar of their chunk, one bit each; NaN does not."""
     bars, bars_size, flags, flags_size = out
@@ -164,6 +173,22 @@ def _scan_of(n_queries: int, finish: Finish) -> Any:
             return _emit_scan(context, builder, arguments, n_queries, finish)
 
         return types.void(*[types.intp] * 10), emit
+
+    return scan
+
+
+def _scan_of_sums(n_queries: int) -> Any:
+    """Return the scan of a block for so many queries whose scores have an addition."""
+
+    @intrinsic
+    def scan(
+        _: Value, items: Value, n_blocks: Value, n_groups: Value, scales: Value, query: Value, query_size: Value,
+        bars: Value, bars_size: Value, flags: Value, flags_size: Value, preference: Value, strengths: Value,
+    ) -> Value:  # fmt: skip
+        def emit(context: Value, builder: Value, _signature: Value, arguments: Value) -> Value:
+            return _emit_scan(context, builder, arguments, n_queries, _write_flags_of_sums)
+
+        return types.void(*[types.intp] * 12), emit
 
     return scan
 
@@ -199,3 +224,5 @@ scan_one, scan_four = _scan_of(1, _write_estimates), _scan_of(TOGETHER, _write_e
 """Write all estimates: `out` has those of each query, `other` the maxima of their groups (`model/estimates.py`)."""
 reach_one, reach_four = _scan_of(1, _write_flags), _scan_of(TOGETHER, _write_flags)
 """Compare with bars: `out` has those of each query by chunk, `other` is written: a bit for each item, 16 a block."""
+reach_sum_one, reach_sum_four = _scan_of_sums(1), _scan_of_sums(TOGETHER)
+"""Do the same with the sums of estimates and of each query's strength times the preference of every item."""

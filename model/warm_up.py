@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from model.best_of import best_of
+from model.above_bar import top_n_above
+from model.best_of import Addition, best_of
 from model.blend import PopularPart, blended_top_n
 from model.decay import NO_DECAY
 from model.equations import equations_of
@@ -35,7 +36,8 @@ def warm_up() -> None:
     explain(equations_of(signals, objective), items, starts[:1], rows[None], m=1)
     top_n(x, items, RaggedRows(starts, rows), n=1)
     best_of(x, items.factors, RaggedRows(starts, rows), n=1)
-    blended_top_n(x, items.factors, PopularPart(ones, ones, rows), (rows[None], x), RaggedRows(starts, rows), n=1)
+    blended_top_n(x, items, PopularPart(ones, ones, rows), (rows[None], x), RaggedRows(starts, rows), n=1)
+    top_n_above(x, items, Addition(ones, ones), ones, RaggedRows(starts, rows), n=1)
     flags = np.ones(1, np.bool_)
     known = RaggedKeys(starts, keys)
     signals_of = GroupSignals(starts, keys, times, flags, flags)

@@ -49,5 +49,5 @@ class Blender:
         prior = float(generation.manifest.objective.row_regularization(1))
         left = variance_left(newcomers.equations, generation.fixed_items, prior)
         strengths = popular_parts(personal[1][:, 0], left, self._strength)
-        part = PopularPart(strengths, popular.preference, popular.rows[: CANDIDATES * self._n])
-        return blended_top_n(vectors, generation.item_factors, part, personal, known, self._n, unlisted.rows)
+        part = PopularPart(strengths, popular.preference, popular.rows)
+        return blended_top_n(vectors, generation.fixed_items, part, personal, known, self._n, unlisted.rows)

@@ -1,11 +1,16 @@
 """Lists between a listener's own scores and the popular items."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model import blend
+from model.above_bar import top_n_above
 from model.arrays import Floats, Rows
+from model.best_of import Addition, best_of_plain
 from model.blend import PopularPart, blended_top_n, popular_parts, preferences
 from model.ragged import RaggedRows, ragged_rows
 from model.ranking import BoundedItems, top_n
@@ -46,7 +51,8 @@ class Scene:
     def blended(self, parts: Floats, n_personal: int, n_popular: int) -> tuple[Rows, Floats]:
         """Return the best by blended scores, found among so many of each list."""
         popular, personal = PopularPart(parts, self.preference, self.popular[:n_popular]), self.personal(n_personal)
-        return blended_top_n(self.queries, self.items, popular, personal, self.known, N, self.withdrawn)
+        items = BoundedItems(self.items, np.linalg.norm(self.items, axis=1))
+        return blended_top_n(self.queries, items, popular, personal, self.known, N, self.withdrawn)
 
     def blended_scores(self, parts: Floats) -> ItemScores:
         """Return the blended scores of all items, by the definition."""
@@ -66,6 +72,48 @@ def test_a_blended_list_is_that_of_all_blended_scores(seed: int, part: float, n_
     expected = scene.blended_scores(parts)
     assert_same_lists(expected, rows)
     assert_same_scores(expected, rows, scores)
+
+
+@given(seed=st.integers(0, 1000), f=st.sampled_from([1, 2, 4]), n_candidates=st.sampled_from([10, 20]))
+def test_items_with_equal_blended_scores_come_by_their_rows(seed: int, f: int, n_candidates: int) -> None:
+    """Also where the last place could go to an item that is among neither of the candidates."""
+    scene, rng = Scene(seed), np.random.default_rng(seed)
+    scene.items = rng.integers(-2, 3, (N_ITEMS, f)).astype(np.float32)
+    scene.items = scene.items[np.argsort(-np.linalg.norm(scene.items, axis=1), kind="stable")]
+    scene.queries = rng.integers(-2, 3, (6, f)).astype(np.float32)
+    scene.preference = (rng.integers(0, 4, N_ITEMS) / 4).astype(np.float32)
+    order = np.argsort(-scene.preference, kind="stable").astype(np.int32)
+    scene.popular, parts = order[~np.isin(order, scene.withdrawn)], np.full(6, 4, np.float32)
+
+    rows, scores = scene.blended(parts, n_candidates, n_candidates)
+
+    left_out = [np.concatenate((scene.known.rows[4 * u : 4 * u + 4], scene.withdrawn)) for u in range(6)]
+    every = ragged_rows([np.setdiff1d(np.arange(N_ITEMS, dtype=np.int32), rows) for rows in left_out])
+    expected = best_of_plain(scene.queries, scene.items, every, N, Addition(parts, scene.preference))
+    np.testing.assert_array_equal(expected[0], rows)
+    np.testing.assert_array_equal(expected[1], scores)
+
+
+@pytest.mark.parametrize(("large", "n_scanned"), [(1, 0), (N_ITEMS + 1, 5)])
+def test_more_popular_items_are_scored_before_a_large_catalog_is_scanned(
+    large: int, n_scanned: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lists are the same; users whose list is certain then need no scan."""
+    scanned: list[int] = []
+
+    def scan(queries: Floats, *arguments: Any) -> tuple[Rows, Floats]:
+        scanned.append(len(queries))
+        return top_n_above(queries, *arguments)
+
+    monkeypatch.setattr(blend, "top_n_above", scan)
+    monkeypatch.setattr(blend, "_LARGE", large)
+    scene, parts = Scene(3), np.full(6, 0.5, np.float32)
+
+    rows, scores = scene.blended(parts, 10, 200)
+
+    assert n_scanned == sum(scanned)
+    assert_same_lists(scene.blended_scores(parts), rows)
+    assert_same_scores(scene.blended_scores(parts), rows, scores)
 
 
 def test_the_ends_are_the_two_lists() -> None:
