@@ -19,6 +19,7 @@ BENCHMARKS = (
     "latency",
     "gateway",
     "play_to_answer",
+    "anonymous",
     "recovery",
     "fold_in",
     "explain",
