@@ -19,11 +19,11 @@ class RankingBusyError(TimeoutError):
     """Too many requests are queued for ranking, or one was queued for too long. Try again later."""
 
 
-class _Request(NamedTuple):
+class _Request(NamedTuple, Generic[Wanted, Answer]):
     """A request, and the future of its answer."""
 
-    wanted: object
-    answer: "asyncio.Future[object]"
+    wanted: Wanted
+    answer: "asyncio.Future[Answer]"
 
 
 class RankQueue(Generic[Wanted, Answer]):
@@ -38,7 +38,7 @@ class RankQueue(Generic[Wanted, Answer]):
     ) -> None:
         """Answer at most `together_max` requests in one call of `work`, in `thread`."""
         self._work, self._thread, self._together_max = work, thread, together_max
-        self._queue: deque[_Request] = deque()
+        self._queue: deque[_Request[Wanted, Answer]] = deque()
         self._n_open = 0
         self._running: asyncio.Task[None] | None = None
 
@@ -52,15 +52,14 @@ class RankQueue(Generic[Wanted, Answer]):
             message = f"{WAITING_MAX:,} requests are queued for ranking: the limit is reached."
             raise RankingBusyError(message)
         loop = asyncio.get_running_loop()
-        request = _Request(wanted, loop.create_future())
+        request = _Request[Wanted, Answer](wanted, loop.create_future())
         self._queue.append(request)
         self._n_open += 1
         if self._running is None:
             self._running = loop.create_task(self._run())
         try:
             async with asyncio.timeout(ANSWER_S):
-                answer: Answer = await request.answer  # type: ignore[assignment]  as `work` returns it
-                return answer
+                return await request.answer
         except TimeoutError:
             message = f"The request was not ranked within {ANSWER_S:g} s: the thread is busy."
             raise RankingBusyError(message) from None
@@ -76,7 +75,7 @@ class RankQueue(Generic[Wanted, Answer]):
         finally:
             self._running = None
 
-    async def _answer(self, requests: Sequence[_Request]) -> None:
+    async def _answer(self, requests: Sequence[_Request[Wanted, Answer]]) -> None:
         """Answer requests; after an error each by itself, so that only the one at fault fails."""
         if not requests:
             return

@@ -45,7 +45,7 @@ def catalog(rng: np.random.Generator) -> Catalog:
     centres = rng.standard_normal((TASTES, OBJECTIVE.factors), dtype=np.float32)
     lengths = rng.gamma(2.0, 0.2, (ITEMS, 1)).astype(np.float32) / 8
     spread = rng.standard_normal((ITEMS, OBJECTIVE.factors), dtype=np.float32)
-    factors: Floats = (centres[np.arange(ITEMS) % TASTES] + np.float32(0.7) * spread) * lengths
+    factors: Floats = ((centres[np.arange(ITEMS) % TASTES] + np.float32(0.7) * spread) * lengths).astype(np.float32)
     plays = 1 / (10 + np.arange(ITEMS))
     return numbered(factors, OBJECTIVE)._replace(popularity=(plays * PLAYS / plays.sum()).astype(np.float32))
 
