@@ -181,8 +181,8 @@ def _top_n_above(
                 _flag(batch, i, together, block, space, parts, preferences)
                 for k in range(i, i + together):
                     u = low + k
-                    own, flags = known_rows[starts[u] : starts[u + 1]], space.flags[k - i]
-                    _take(batch, k, block, own, flags, space, queries[u], strengths[u], preference, n)
+                    left_out, flags = known_rows[starts[u] : starts[u + 1]], space.flags[k - i]
+                    _take(batch, k, block, left_out, flags, space, queries[u], strengths[u], preference, n)
                 i += together
         for i in range(n_users):
             write_list(batch.candidates[i], batch.counts[i], rows[low + i], score_bits[low + i])

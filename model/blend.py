@@ -106,9 +106,9 @@ def blended_top_n(
     sizes = [n_personal, n_popular] if len(items.factors) >= _LARGE and n_personal < n_popular else [n_personal]
     for size in sizes:
         part = popular.part(users, size)
-        own = personal[0][users], personal[1][users]
-        rows[users], scores[users] = _best_of_both(queries[users], items.factors, part, own[0], known.part(users), n)
-        users = users[_is_doubtful(part, own[1], scores[users])]
+        near = personal[0][users]
+        rows[users], scores[users] = _best_of_both(queries[users], items.factors, part, near, known.part(users), n)
+        users = users[_is_doubtful(part, personal[1][users], scores[users])]
         if not len(users):
             return rows, scores
     addition = Addition(popular.strengths[users], popular.preference)

@@ -264,9 +264,9 @@ def rank_block(
             _scan(batch, i, together, block, space)
         for k in range(together):
             u = batch.who[i + k]
-            own = known_rows[starts[u] : starts[u + 1]]
+            left_out = known_rows[starts[u] : starts[u + 1]]
             if have_bars:
-                _take_flags(batch, i + k, block, own, space, k, lengths[u], queries)
+                _take_flags(batch, i + k, block, left_out, space, k, lengths[u], queries)
             else:
-                _take_estimates(batch, i + k, block, own, space, k, lengths[u], queries)
+                _take_estimates(batch, i + k, block, left_out, space, k, lengths[u], queries)
         i += together

@@ -216,5 +216,5 @@ def _top_n(
         known = (starts[low : high + 1], known_rows, withdrawn_rows)
         _rank_batch(queries[low:high], (item_factors, codes), norms, known, batch, space, list_lengths[low:high])
         for u in range(low, high):
-            own = slice(0, list_lengths[u])
-            write_list(batch.candidates[u - low], batch.counts[u - low], rows[u, own], score_bits[u, own])
+            places = slice(0, list_lengths[u])
+            write_list(batch.candidates[u - low], batch.counts[u - low], rows[u, places], score_bits[u, places])

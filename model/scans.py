@@ -130,10 +130,10 @@ def _write_estimates(builder: Value, block: Value, k: int, estimates: Value, out
     """Write estimates, and raise the maxima of their groups."""
     outs, outs_size, maxima, maxima_size = out
     line = _times(builder, 4 * LANES, block)
-    own = builder.add(outs, _times(builder, k, outs_size))
-    builder.store(estimates, address_of(builder, own, line, FLOATS), align=4)
-    own = builder.add(maxima, _times(builder, k, maxima_size))
-    place = address_of(builder, own, _times(builder, 4 * LANES, _chunk_of(builder, block)), FLOATS)
+    address = builder.add(outs, _times(builder, k, outs_size))
+    builder.store(estimates, address_of(builder, address, line, FLOATS), align=4)
+    address = builder.add(maxima, _times(builder, k, maxima_size))
+    place = address_of(builder, address, _times(builder, 4 * LANES, _chunk_of(builder, block)), FLOATS)
     most = builder.load(place, align=4)
     builder.store(builder.select(builder.fcmp_ordered(">", estimates, most), estimates, most), place, align=4)
 
@@ -150,11 +150,11 @@ def _write_flags_of_sums(builder: Value, block: Value, k: int, estimates: Value,
 def _write_flags(builder: Value, block: Value, k: int, estimates: Value, out: list[Value]) -> None:
     """Write which of the estimates reach the bar of their chunk, one bit each; NaN does not."""
     bars, bars_size, flags, flags_size = out
-    own = builder.add(bars, _times(builder, k, bars_size))
-    bar = load(builder, own, _times(builder, 4, _chunk_of(builder, block)), F32)
+    address = builder.add(bars, _times(builder, k, bars_size))
+    bar = load(builder, address, _times(builder, 4, _chunk_of(builder, block)), F32)
     reaching = builder.bitcast(builder.fcmp_ordered(">=", estimates, splat(builder, bar, FLOATS)), _I16)
-    own = builder.add(flags, _times(builder, k, flags_size))
-    builder.store(reaching, address_of(builder, own, _times(builder, 2, block), _I16), align=2)
+    address = builder.add(flags, _times(builder, k, flags_size))
+    builder.store(reaching, address_of(builder, address, _times(builder, 2, block), _I16), align=2)
 
 
 def _chunk_of(builder: Value, block: Value) -> Value:
