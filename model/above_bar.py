@@ -1,4 +1,4 @@
-"""The exact best n of a catalog by scores with an addition, for users of whom a score that n items reach is known.
+"""The exact best n of a catalog by scores with an addition, for users with a bar: a score that n items reach.
 
 An item's score is `x . y + strength * preference(y)`. With a bar from the beginning nearly no item is in doubt. One
 scan of the bytes (`model/item_codes.py`) adds the second part to every estimate, and few items are scored.

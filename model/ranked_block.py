@@ -210,7 +210,7 @@ def _scan(batch: Batch, i: int, together: int, block: Block, space: Space) -> No
 
 @njit
 def _reach(batch: Batch, i: int, together: int, block: Block, space: Space) -> None:
-    """Flag the items of a block that are in doubt for some users, all of whom have bars."""
+    """Flag the items of a block that are in doubt for some users that have bars."""
     for k in range(together):
         _write_bars(batch, i + k, block, space, k)
     codes = block.codes.blocks

@@ -30,8 +30,8 @@ def assert_equal_to_plain(kind: str, n_users: int, n_items: int, f: int, n: int,
     """Assert that rows and scores are those of sorting everything, bit for bit, by a tight bar and by none."""
     rng = np.random.default_rng(seed)
     items, queries = by_norm(hostile_vectors(kind, n_items, f, rng)), hostile_vectors(kind, n_users, f, rng)
-    own = np.linalg.norm(queries.astype(np.float64), axis=1) * float(items.norms[0])
-    strengths = (strength * rng.random(n_users) * own).astype(np.float32)
+    scores_max = np.linalg.norm(queries.astype(np.float64), axis=1) * float(items.norms[0])
+    strengths = (strength * rng.random(n_users) * scores_max).astype(np.float32)
     addition = Addition(strengths, np.minimum(rng.pareto(1.0, n_items) / 50, 1).astype(np.float32))
     known = known_of(n_users, n_items, 20, seed)
     withdrawn = np.unique(rng.integers(0, n_items, 5)).astype(np.int32)
@@ -57,7 +57,7 @@ def assert_equal_to_plain(kind: str, n_users: int, n_items: int, f: int, n: int,
 def test_hostile_vectors_are_ranked_like_any_others(
     n_users: int, n_items: int, f: int, n: int, kind: str, strength: float, seed: int
 ) -> None:
-    """Whatever their scales, and however strong the addition; a bar that few items reach excludes none of them."""
+    """At any scales, and however strong the addition is; a bar that few items reach excludes none of them."""
     assert_equal_to_plain(kind, n_users, n_items, f, n, strength, seed)
 
 
