@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cli.threads import pin_threads
+from streams.process.format_text import encodable
 from streams.settings import read_settings
 
 # One file each, `cli/commands/<command>.py`, which defines `app`, a `typer.Typer(add_completion=False)` with one
@@ -86,9 +87,18 @@ def main() -> None:
             sys.exit(str(error))
         if type(error).__module__.startswith("aiokafka."):
             sys.exit(_describe_refusal(error))
+        if isinstance(error, UnicodeEncodeError) and (odd := _find_undecodable(sys.argv[1:])) is not None:
+            sys.exit(
+                f"The argument {encodable(odd)} is no UTF-8, and every id is: correct the encoding of the terminal."
+            )
         if not isinstance(error, OSError):
             raise
         sys.exit(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
+
+
+def _find_undecodable(arguments: list[str]) -> str | None:
+    """Return the first argument with bytes that are no UTF-8, None if there is none."""
+    return next((argument for argument in arguments if encodable(argument) != argument), None)
 
 
 def _describe_refusal(error: Exception) -> str:

@@ -1,7 +1,6 @@
 """`playfold rejects`: the records that workers rejected, and sending them again."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from cli.progress_bar import watched
 from streams.messages.events import WRONG_KEY
-from streams.process.format_text import pluralize
+from streams.process.format_text import format_moment, pluralize
 from streams.settings import read_settings
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def table_of(samples: "list[Sample]") -> Table:
     for name in ("rejected", "place on plays", "reason", "key", "value"):
         table.add_column(name, overflow="fold")
     for sample in samples:
-        at = f"{datetime.fromtimestamp(sample.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+        at = format_moment(sample.at_ms)
         place = f"{sample.partition}:{sample.offset}"
         table.add_row(at, place, Text(sample.reason), Text(sample.key or ""), Text(_value_of(sample)))
     return table

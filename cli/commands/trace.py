@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.user_requests import AsJson, User
-from streams.process.format_text import pluralize, printable
+from streams.process.format_text import format_moment, pluralize, printable
 from streams.settings import read_settings
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ def table_of(events: "Sequence[TracedEvent]") -> Table:
     for event in events:
         table.add_row(
             str(event.offset),
-            "" if event.arrived_at_ms is None else _at(event.arrived_at_ms),
+            "" if event.arrived_at_ms is None else format_moment(event.arrived_at_ms),
             Text(printable(event.type or "")),
             Text(", ".join(event.item_ids)),
             "" if event.weight is None else f"{event.weight:.3g}",
@@ -179,7 +178,7 @@ def sentence_on_record(record: "TracedRecord", partition: int) -> str:
     head = f"Record (users changelog, partition {partition}, offset {record.offset}): "
     if record.forgotten:
         return f"{head}the marker of a forgotten listener; it contains the events up to offset {record.applied_offset}."
-    made = f"list made {_at(record.listed_at_ms)}" if record.listed_at_ms else "no list made"
+    made = f"list made {format_moment(record.listed_at_ms)}" if record.listed_at_ms else "no list made"
     facts = [
         f"events up to offset {record.applied_offset}",
         pluralize(record.plays, "play"),
@@ -217,11 +216,7 @@ def sentence_on_list(made: "TracedList", partition: int) -> str:
     return (
         f"List (recommendations, partition {partition}, offset {made.offset}): {made.kind}, "
         f"{pluralize(made.n_items, 'item')}, generation {made.generation}, revision {made.revision}, "
-        f"made {_at(made.made_at_ms)}, published {REASONS[made.reason]}; it reflects "
+        f"made {format_moment(made.made_at_ms)}, published {REASONS[made.reason]}; it reflects "
         f"{f'events up to offset {made.reflects_offset}' if made.reflects_offset >= 0 else 'no event'} "
         f"of partition {made.reflects_partition}."
     )
-
-
-def _at(epoch_ms: int) -> str:
-    return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"

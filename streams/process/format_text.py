@@ -24,7 +24,21 @@ def format_time(at_ms: int | None) -> str:
     >>> format_time(1_700_000_000_000), format_time(None)
     ('2023-11-14T22:13:20Z', 'unknown')
     """
-    return "unknown" if at_ms is None else f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return "unknown" if at_ms is None else format_moment(at_ms, "%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_moment(at_ms: int, layout: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return a moment in UTC; of one that no calendar has, its milliseconds since 1970.
+
+    A producer may give its records any time.
+
+    >>> format_moment(1_700_000_000_000), format_moment(1 << 62)
+    ('2023-11-14 22:13:20', '4611686018427387904 ms')
+    """
+    try:
+        return f"{datetime.fromtimestamp(at_ms // 1000, UTC):{layout}}"
+    except (ValueError, OverflowError, OSError):
+        return f"{at_ms} ms"
 
 
 def pluralize(n: int, noun: str) -> str:

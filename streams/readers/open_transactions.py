@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -10,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from streams.connection.rights import MissingRightError
 from streams.fetch.unreadable_batch import UnreadableBatch, is_unreadable
-from streams.process.format_text import pluralize
+from streams.process.format_text import format_moment, pluralize
 from streams.readers.log_reader import LogReadError, log_skipped, partitions_of, reader
 from streams.settings import Settings
 
@@ -48,7 +47,7 @@ def utc_time(at_ms: int) -> str:
     >>> utc_time(0)
     '1970-01-01 00:00:00 UTC'
     """
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{format_moment(at_ms)} UTC"
 
 
 async def find_open_transactions(

@@ -37,6 +37,17 @@ def raise_from(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(cli.main, "app", fail)
 
 
+@pytest.mark.parametrize("arguments", [("recommend", "--items", "caf\udce9"), ("generations", "list", "caf\udce9")])
+def test_an_argument_that_is_no_utf_8_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Each id is UTF-8, and a terminal may write another encoding."""
+    raise_from(monkeypatch, UnicodeEncodeError("utf-8", "caf\udce9", 3, 4, "surrogates not allowed"))
+
+    expected = "The argument caf\\udce9 is no UTF-8, and every id is: correct the encoding of the terminal."
+    assert expected == run_main(monkeypatch, *arguments)
+
+
 def test_help_lists_every_command_without_importing_any(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

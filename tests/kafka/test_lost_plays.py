@@ -3,7 +3,8 @@
 import asyncio
 from contextlib import closing
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource
 
 from jobs.doctor.doctor import Doctor
 from jobs.doctor.finding import Finding
@@ -108,3 +109,25 @@ def _expire(settings: Settings) -> None:
             return outcome[settings.application.group] in ("OK", None)
 
         block_until(deleted, 20)
+
+
+def test_a_gap_before_a_play_of_any_time_ends_no_worker(settings: Settings, names: TopicNames) -> None:
+    """A topic may keep the times of its producers, and some of them are in no calendar."""
+    times = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str((1 << 63) - 1)}
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka.brokers)) as admin:
+        admin.alter_configs([ConfigResource("TOPIC", names.plays, times)])
+    learn(settings, names, [plays(0, 5)])
+    send(settings, plays(5, 5))
+    lost_to = ends_of(settings)
+    with closing(KafkaProducer(bootstrap_servers=settings.kafka.brokers)) as producer:
+        for key, value in plays(10, 1):
+            producer.send(names.plays, value, key, timestamp_ms=1 << 62)
+    delete_before(settings, names.plays, lost_to)
+
+    lag = finding(settings, "lag")
+    with worker(settings) as process:
+        block_until(lambda: total(settings, names) == 60 + 12, 30)
+        lost = [event for event in process.events() if event["event"] == "plays_lost"]
+
+    assert f"before {1 << 62} ms." in lag.says
+    assert {f"{1 << 62} ms"} == {event["before"] for event in lost}

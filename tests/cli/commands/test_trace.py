@@ -150,6 +150,16 @@ def test_an_event_is_a_row() -> None:
     ]
 
 
+@pytest.mark.parametrize("at_ms", [9_223_372_036_854_775_000, -9_223_372_036_854_775_000])
+def test_a_time_that_no_calendar_has_is_shown_in_milliseconds(at_ms: int) -> None:
+    """The producer gives it, if the topic keeps the times of producers."""
+    console = Console(width=400)
+    with console.capture() as captured:
+        console.print(table_of([msgspec.structs.replace(PLAY, arrived_at_ms=at_ms)]))
+
+    assert f"{at_ms} ms" in captured.get()
+
+
 def test_a_private_play_is_a_row_with_its_place() -> None:
     """Nothing else is known of it."""
     (row,) = printed(TracedEvent(offset=18, outcome="private"))
