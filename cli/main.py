@@ -88,9 +88,7 @@ def main() -> None:
         if type(error).__module__.startswith("aiokafka."):
             sys.exit(_describe_refusal(error))
         if isinstance(error, UnicodeEncodeError) and (odd := _find_undecodable(sys.argv[1:])) is not None:
-            sys.exit(
-                f"The argument {encodable(odd)} is no UTF-8, and every id is: correct the encoding of the terminal."
-            )
+            sys.exit(f"The argument {encodable(odd)} is no UTF-8, and every id is: correct the terminal's encoding.")
         if not isinstance(error, OSError):
             raise
         sys.exit(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
