@@ -19,6 +19,7 @@ from jobs.doctor.probes import (
     probe_generation,
     probe_lag,
     probe_rejects,
+    probe_related,
     probe_state,
     probe_workers,
 )
@@ -93,7 +94,8 @@ class Doctor:
     async def _generation(self) -> Finding:
         damaged = DamagedRecords()
         probed = await in_thread(lambda: probe_generation(self._settings, damaged))
-        return check_generation(probed, now_ms(), damaged.issues)
+        related = await probe_related(self._settings, probed)
+        return check_generation(probed, now_ms(), [*damaged.issues, *related])
 
     async def _lag(self) -> Finding:
         damaged = DamagedRecords()

@@ -25,6 +25,7 @@ from state.errors import GenerationError, StoreUnavailableError
 from state.generations.generation_files import verify_served
 from state.generations.manifest import Manifest
 from state.generations.open_store import generation_store
+from state.generations.related_items import PART
 from state.generations.store import GenerationStore
 from state.storage.disk_space import disk_space_of, on_one_disk
 from streams.connection.rights import MissingRightError
@@ -33,7 +34,7 @@ from streams.messages.retried import HEADER, place_of
 from streams.readers.decode_record import UnreadableRecord, decode_record
 from streams.readers.lag import lag_of
 from streams.readers.latest_pulse import checked_pulse
-from streams.readers.log_reader import partitions_of, read_span, read_topic, reader, spans_of
+from streams.readers.log_reader import LogReadError, partitions_of, read_span, read_topic, reader, spans_of
 from streams.readers.one_record import arrival_of
 from streams.readers.open_transactions import OpenTransaction, find_open_transactions
 from streams.readers.state_topics import latest_state_topics
@@ -235,6 +236,22 @@ def probe_generation(settings: Settings, damaged: DamagedRecords) -> AnnouncedGe
     return AnnouncedGeneration(
         name, announcement.revision, manifests[name].created_at_ms, manifests[name].n_items, newer
     )
+
+
+async def probe_related(settings: Settings, generation: AnnouncedGeneration | Issue) -> list[Issue]:
+    """Return a warning if the announced generation has related items, and the present topic never had any."""
+    store, topic = generation_store(settings), topic_names(settings).related_items
+    if isinstance(generation, Issue) or not store.is_local:
+        return []
+    if not (store.folder(generation.generation_id) / PART).is_dir():
+        return []
+    with suppress(LogReadError):  # the check of the topics reports it
+        async with reader(settings.kafka, settings.kafka.timeout_s) as consumer:
+            spans = await spans_of(consumer, await partitions_of(consumer, topic))
+        if not any(span.end for span in spans.values()):
+            says = f"Topic {topic} has had no record since it was made, so no item has related ones."
+            return [Issue("warning", says, "Run `playfold generations announce`, which publishes them.")]
+    return []
 
 
 def _nothing_announced(store: GenerationStore) -> Issue:

@@ -44,7 +44,7 @@ def test_an_argument_that_is_no_utf_8_is_a_sentence(
     """Each id is UTF-8, and a terminal may write another encoding."""
     raise_from(monkeypatch, UnicodeEncodeError("utf-8", "caf\udce9", 3, 4, "surrogates not allowed"))
 
-    expected = "The argument caf\\udce9 is no UTF-8, and every id is: correct the encoding of the terminal."
+    expected = "The argument caf\\udce9 is no UTF-8, and every id is: correct the terminal's encoding."
     assert expected == run_main(monkeypatch, *arguments)
 
 

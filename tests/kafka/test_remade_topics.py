@@ -9,7 +9,8 @@ import pytest
 
 from jobs.announcement import announced
 from jobs.doctor.damaged_records import DamagedRecords
-from jobs.doctor.finding import Issue
+from jobs.doctor.doctor import Doctor
+from jobs.doctor.finding import Finding, Issue
 from jobs.doctor.probes import probe_generation
 from jobs.retraining.related import relate
 from state.generations.open_store import generation_store
@@ -39,6 +40,11 @@ def generation(settings: Settings, seed: int = 1) -> str:
     store = generation_store(settings)
     relate(store.open(generation_id), store.folder(generation_id), 3, 1)
     return generation_id
+
+
+def generation_finding(settings: Settings) -> Finding:
+    """Return what the doctor says about the generation."""
+    return next(one for one in asyncio.run(Doctor(settings).examine()) if one.check == "generation")
 
 
 def run(settings: Settings, *arguments: str) -> str:
@@ -78,9 +84,14 @@ def test_related_items_come_back_by_an_announcement(small: Settings, names: Topi
     before = dict(values(small, names.related_items))
     remake(small, names.related_items)
     assert [] == values(small, names.related_items)
+    lacking = generation_finding(small)
 
     run(small, "generations", "announce")
 
+    assert "warning" == lacking.verdict
+    assert "has had no record since it was made, so no item has related ones." in lacking.says
+    assert "Run `playfold generations announce`, which publishes them." in lacking.do
+    assert "related" not in generation_finding(small).says
     assert ITEMS == len(before)
     assert before == dict(values(small, names.related_items))
 
