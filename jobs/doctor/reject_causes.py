@@ -67,6 +67,21 @@ BATCH = Cause(
 GLUE = "begins with the bytes 03 and 00 or 05 of AWS Glue's schema registry: it is Avro, Protobuf or JSON Schema"
 GLUE_KEY = Cause(f"the key {GLUE}", "Write keys with StringSerializer, or in Kafka Connect with StringConverter.")
 GLUE_VALUE = Cause(f"the value {GLUE}", f"Send plain JSON. {PLAIN_VALUES}")
+BYTE_ORDER_MARK = Cause(
+    "the value begins with a byte order mark", "Encode UTF-8 without it; in .NET by new UTF8Encoding(false)."
+)
+COMPRESSED = Cause(
+    "the value is compressed itself", "Send plain JSON, and let the producer compress its batches (compression.type)."
+)
+_PREFIXES = {
+    b"\x00": REGISTERED,
+    b"\x03\x00": GLUE_VALUE,
+    b"\x03\x05": GLUE_VALUE,
+    b"\xef\xbb\xbf": BYTE_ORDER_MARK,
+    b"\x1f\x8b": COMPRESSED,
+    b"\x28\xb5\x2f\xfd": COMPRESSED,
+}
+"""The causes that the first bytes of a value show."""
 SECONDS = Cause("played_at_ms is in seconds", "Send milliseconds since 1970.")
 FINE_TIMES = Cause("played_at_ms is in microseconds or nanoseconds", "Send milliseconds since 1970.")
 _SPELLED = {
@@ -91,9 +106,8 @@ def cause_of(rejected: RejectedPlay) -> Cause:
 
 def _cause_of_value(value: bytes) -> Cause | None:
     """Return the cause that a value shows, None if it shows none."""
-    if value[:1] == b"\x00":
-        return REGISTERED
-    return GLUE_VALUE if value[:2] in _GLUE else _cause_of_shape(value)
+    known = next((cause for prefix, cause in _PREFIXES.items() if value.startswith(prefix)), None)
+    return known or _cause_of_shape(value)
 
 
 def _cause_of_key(key: bytes) -> Cause:

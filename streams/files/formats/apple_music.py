@@ -40,7 +40,10 @@ _PLAYED = frozenset({"", "PLAY_END"})
 
 def is_apple_music(head: Head) -> bool:
     """Return whether a file is of this format."""
-    names = head.columns(",")
+    return head.delimiter_of(_fits) is not None
+
+
+def _fits(names: list[str]) -> bool:
     return "play duration milliseconds" in names and ("event start timestamp" in names or "event type" in names)
 
 
@@ -52,7 +55,8 @@ def read_apple_music(stream: io.BufferedReader, options: ImportOptions) -> Itera
     Raises:
         NoTimezoneError: Times are local and their zone is unknown.
     """
-    return each(records_of(stream, _COLUMNS), lambda record: _row(record, options.times))
+    delimiter = Head(stream.peek(1)).delimiter_of(_fits) or ","
+    return each(records_of(stream, _COLUMNS, delimiter), lambda record: _row(record, options.times))
 
 
 def _row(record: dict[str, str], times: LocalTimes) -> Row:

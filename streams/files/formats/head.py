@@ -1,10 +1,13 @@
 """The first bytes of a file, by which its format is recognised."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 from streams.files.formats.json_rows import first_object
 from streams.files.formats.text_rows import header_of
+
+DELIMITERS = (",", ";", "\t")
 
 
 class Head:
@@ -37,3 +40,10 @@ class Head:
     def columns(self, delimiter: str) -> list[str]:
         """Return the names in the first row, in small letters; none for JSON."""
         return [] if self.is_json else header_of(self.start, delimiter)
+
+    def delimiter_of(self, fits: Callable[[list[str]], bool]) -> str | None:
+        """Return the delimiter by which the names in the first row fit, None if there is none.
+
+        A spreadsheet that stores an export may write another one.
+        """
+        return next((delimiter for delimiter in DELIMITERS if fits(self.columns(delimiter))), None)

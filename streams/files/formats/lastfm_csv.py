@@ -19,25 +19,35 @@ _COLUMNS = {
     "title": ("track", "title", "name", "track_name"),
 }
 _DATED = re.compile(r"^\d{1,2} [A-Za-z]{3} \d{4},? \d{1,2}:\d{2}(:\d{2})?$")
-_STATS_DATE = re.compile(r"^date#?(.*)$")
+_STATS_DATE, _STATS_USER = re.compile(r"^date#?(.*)$"), re.compile(r"^date#")
 SEMICOLON = ";"
 
 
 def is_lastfm_csv(head: Head) -> bool:
     """Return whether a file is of this format."""
-    return not head.is_json and (_has_header(head) or _is_stats(head) or _is_bare(head))
+    is_table = head.delimiter_of(_has_header) is not None or _stats_delimiter(head) is not None
+    return not head.is_json and (is_table or _is_bare(head))
 
 
-def _has_header(head: Head) -> bool:
-    names = set(head.columns(","))
-    return all(names & set(_COLUMNS[field]) for field in ("artist", "title")) and bool(
-        names & {"uts", "utc_time", "unix_timestamp", "date"}
+def _has_header(names: list[str]) -> bool:
+    given = set(names)
+    return all(given & set(_COLUMNS[field]) for field in ("artist", "title")) and bool(
+        given & {"uts", "utc_time", "unix_timestamp", "date"}
     )
 
 
-def _is_stats(head: Head) -> bool:
-    names = head.columns(SEMICOLON)
-    return {"artist", "album", "track"} <= set(names) and any(_STATS_DATE.match(name) for name in names)
+def _stats_delimiter(head: Head) -> str | None:
+    """Return the delimiter of lastfmstats, a semicolon unless another program stored the file; None for other files.
+
+    With another delimiter, `Date` alone may be the text of a time.
+    """
+    if (delimiter := head.delimiter_of(lambda names: _is_stats(names, _STATS_USER))) is not None:
+        return delimiter
+    return SEMICOLON if _is_stats(head.columns(SEMICOLON), _STATS_DATE) else None
+
+
+def _is_stats(names: list[str], date: re.Pattern[str]) -> bool:
+    return {"artist", "album", "track"} <= set(names) and any(date.match(name) for name in names)
 
 
 def _is_bare(head: Head) -> bool:
@@ -65,21 +75,21 @@ def read_lastfm_csv(stream: io.BufferedReader, options: ImportOptions) -> Iterat
         NoTimezoneError: Times are local and their zone is unknown.
     """
     head = Head(stream.peek(1))
-    if _is_stats(head):
-        return _stats_rows(stream, head)
-    if _has_header(head):
-        return each(records_of(stream, _COLUMNS), lambda record: _row(record, options.times))
+    if (delimiter := _stats_delimiter(head)) is not None:
+        return _stats_rows(stream, head, delimiter)
+    if (delimiter := head.delimiter_of(_has_header)) is not None:
+        return each(records_of(stream, _COLUMNS, delimiter), lambda record: _row(record, options.times))
     return each(csv_rows(stream), lambda fields: _bare_row(fields, options.times))
 
 
-def _stats_rows(stream: io.BufferedReader, head: Head) -> Iterator[Row]:
+def _stats_rows(stream: io.BufferedReader, head: Head, delimiter: str) -> Iterator[Row]:
     """Return the rows of lastfmstats, whose header ends in `Date#<listener>` and whose times are in milliseconds."""
-    names = head.columns(SEMICOLON)
+    names = head.columns(delimiter)
     date = next(name for name in names if _STATS_DATE.match(name))
     user_id = head.first_line.rpartition("#")[2].strip(' "') if "#" in date else None
     columns: dict[str, tuple[str, ...]] = {"epoch": (date,), "artist": ("artist",), "title": ("track",)}
     return each(
-        records_of(stream, columns, SEMICOLON),
+        records_of(stream, columns, delimiter),
         lambda record: _row(record | {"time": ""}, LocalTimes(), user_id or None),
     )
 

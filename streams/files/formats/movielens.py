@@ -65,9 +65,15 @@ def is_movielens_names(head: Head) -> bool:
 
 
 def _separator(head: Head, layout: _Layout) -> str | None:
-    if head.columns(",") == layout.header:
-        return ","
-    return next((separator for separator, line in layout.lines.items() if line.match(head.first_line)), None)
+    """Return what separates the fields of a file; None for another layout."""
+    return _delimiter(head, layout) or next(
+        (separator for separator, line in layout.lines.items() if line.match(head.first_line)), None
+    )
+
+
+def _delimiter(head: Head, layout: _Layout) -> str | None:
+    """Return the delimiter of CSV with a header, None for another file."""
+    return head.delimiter_of(lambda names: names == layout.header)
 
 
 def read_movielens(stream: io.BufferedReader, options: ImportOptions) -> Iterator[Row]:
@@ -83,10 +89,11 @@ def read_movielens_names(stream: io.BufferedReader, options: ImportOptions) -> I
 
 
 def _read(stream: io.BufferedReader, layout: _Layout, row_of: Callable[[list[str]], Row]) -> Iterator[Row]:
-    separator = _separator(Head(stream.peek(1)), layout)
-    if separator in {",", None}:
-        return each(itertools.islice(csv_rows(stream), 1, None), row_of)
-    return each(split_rows(stream, str(separator)), row_of)
+    head = Head(stream.peek(1))
+    delimiter, separator = _delimiter(head, layout), _separator(head, layout)
+    if delimiter is not None or separator is None:
+        return each(itertools.islice(csv_rows(stream, delimiter or ","), 1, None), row_of)
+    return each(split_rows(stream, separator), row_of)
 
 
 def _names(fields: list[str]) -> Row:

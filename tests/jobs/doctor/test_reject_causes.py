@@ -95,6 +95,8 @@ def test_a_wrong_key_names_the_setting(key: bytes | None, says: str, do: str) ->
             "docs/schemas/plays.json",
         ),
         (b"\x03\x00" + bytes(16) + b"\x08anna", "the value begins with the bytes 03 and 00", "Send plain JSON."),
+        (b"\xef\xbb\xbf{}", "the value begins with a byte order mark", "UTF8Encoding(false)"),
+        (b"\x1f\x8b\x08{}", "the value is compressed itself", "compression.type"),
         (b"\xff\xfe", "JSON is malformed", "Correct the producer"),
     ],
     ids=str,
