@@ -84,10 +84,9 @@ class ImportSource:
                 raise unusable
             if self.damage:
                 raise DamagedFileError(self.damage[0])
-            message = (
-                f"{self.path} has no file of plays in one of these formats: {wanted}. "
-                "Name a file with playfold's columns itself, not its folder or archive."
-            )
+            message = f"{self.path} has no file of plays in one of these formats: {wanted}."
+            if self._format_name is None:
+                message += " Name a file with playfold's columns itself, not its folder or archive."
             raise PlaysFileError(message)
 
     def _take_damage(self, error: DamagedFileError) -> None:

@@ -43,7 +43,7 @@ def generation(settings: Settings, seed: int = 1) -> str:
 
 
 def generation_finding(settings: Settings) -> Finding:
-    """Return what the doctor says about the generation."""
+    """Return the doctor's finding on the generation."""
     return next(one for one in asyncio.run(Doctor(settings).examine()) if one.check == "generation")
 
 

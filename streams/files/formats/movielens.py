@@ -65,7 +65,7 @@ def is_movielens_names(head: Head) -> bool:
 
 
 def _separator(head: Head, layout: _Layout) -> str | None:
-    """Return what separates the fields of a file; None for another layout."""
+    """Return the separator of the fields of a file; None for another layout."""
     return _delimiter(head, layout) or next(
         (separator for separator, line in layout.lines.items() if line.match(head.first_line)), None
     )

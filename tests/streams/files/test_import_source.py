@@ -117,6 +117,7 @@ def test_a_folder_without_plays_names_the_formats(tmp_path: Path) -> None:
         plays_of(SPOTIFY, format_name="lastfm")
 
     assert str(any_format.value).startswith(f"{tmp_path} has no file of plays in one of these formats: spotify, ")
+    assert str(any_format.value).endswith(" Name a file with playfold's columns itself, not its folder or archive.")
     assert f"{SPOTIFY} has no file of plays in one of these formats: lastfm." == str(one_format.value)
 
 
