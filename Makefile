@@ -6,7 +6,7 @@ CAN_RUN := import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) el
 	"playfold needs Python 3.11 to 3.13, but $(PYTHON) is " + sys.version.split()[0] + \
 	": name another one, as in `make setup PYTHON=python3.12`.")
 
-.PHONY: help setup demo test test-processors unit lint types fix bench brokers screenshot evaluate docs lock clean
+.PHONY: help setup demo test test-processors unit lint types fix bench budget brokers screenshot evaluate docs lock clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -46,6 +46,9 @@ fix: .venv/.dev ## Mend what ruff can mend, and format.
 
 bench: .venv/.dev .venv/.kernels ## Run the benchmarks and write docs/benchmarks.md; give the machine to them alone.
 	$(BIN)/python -m tests.benchmarks.table --write
+
+budget: .venv/.dev .venv/.kernels ## Compare the figures of a play with the last release's; ARGS=group runs that benchmark alone.
+	@$(BIN)/python -m tests.benchmarks.budget $(ARGS)
 
 brokers: .venv/.dev .venv/.kernels ## Run tests with every supported version of Kafka and write docs/compatibility.md.
 	$(BIN)/python -m tests.brokers.matrix --write

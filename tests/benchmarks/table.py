@@ -33,6 +33,7 @@ BENCHMARKS = (
     "compression",
     "group",
     "encode",
+    "parts",
     "footprint",
 )
 """Every module of this folder that measures."""

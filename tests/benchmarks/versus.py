@@ -18,9 +18,11 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from state.errors import StateError
 from state.storage.files import locked_folder
 from tests.benchmarks.checkouts import Checkout, VersusError, checkout, say
 from tests.benchmarks.report import Row, report
@@ -29,7 +31,7 @@ from tests.benchmarks.table import BENCHMARKS
 ROOT = Path(__file__).parents[2]
 ROUNDS_MIN = 3
 BENCHMARK_S = 1800.0
-LOWER_IS_BETTER = {"ms", "s", "s/iteration", "bytes"}
+LOWER_IS_BETTER = {"us", "ms", "s", "s/iteration", "bytes"}
 """Units of durations and sizes; of every other unit more is better."""
 WARM_UP = "from agents.worker import warm_up; warm_up()"
 
@@ -77,10 +79,7 @@ def measure(ours: Checkout, other: Checkout, names: Sequence[str], rounds: int) 
     Raises:
         VersusError: A benchmark failed, or the other revision does not have it.
     """
-    for name in names:
-        if not (other.folder / "tests" / "benchmarks" / f"{name}.py").exists():
-            message = f"{other.name} has no benchmark {name}."
-            raise VersusError(message)
+    require_benchmarks(other, names)
     for name in names:
         measured: dict[str, list[Sequence[Fields]]] = {"other": [], "ours": []}
         for number in range(1, rounds + 1):
@@ -94,12 +93,43 @@ def measure(ours: Checkout, other: Checkout, names: Sequence[str], rounds: int) 
         yield from compare(measured["ours"], measured["other"])
 
 
+def require_benchmarks(tree: Checkout, names: Sequence[str]) -> None:
+    """Check that a tree has benchmarks.
+
+    Raises:
+        VersusError: It lacks one.
+    """
+    for name in names:
+        if not (tree.folder / "tests" / "benchmarks" / f"{name}.py").exists():
+            message = f"{tree.name} has no benchmark {name}."
+            raise VersusError(message)
+
+
 def bring(ours: Checkout, other: Checkout, names: Sequence[str]) -> None:
     """Copy the benchmarks that the other revision lacks into its tree, which is removed at the end."""
     for name in names:
         file = Path("tests") / "benchmarks" / f"{name}.py"
         if not (other.folder / file).exists():
             shutil.copyfile(ours.folder / file, other.folder / file)
+
+
+@contextmanager
+def both_trees(revision: str) -> Iterator[tuple[Checkout, Checkout]]:
+    """Check a revision out beside this tree, both with compiled kernels; one comparison runs at a time.
+
+    Yields:
+        This tree and the other one.
+
+    Raises:
+        VersusError: There is no such revision, or its environment cannot be installed.
+    """
+    cache = ROOT / "var" / "versus"
+    with locked_folder(cache, f"Another comparison runs in {cache}: wait for it, or stop it."):
+        ours = Checkout("this tree", ROOT, Path(sys.executable), {})
+        with checkout(ROOT, revision, cache) as other:
+            for tree in (ours, other):
+                tree.run(["-c", WARM_UP], BENCHMARK_S)
+            yield ours, other
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -109,17 +139,12 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"{unknown[0]} is no benchmark; there are {', '.join(BENCHMARKS)}.")
     if options.rounds < ROUNDS_MIN:
         sys.exit(f"--rounds is {options.rounds}, and {ROUNDS_MIN} at least make a median.")
-    cache = ROOT / "var" / "versus"
     try:
-        with locked_folder(cache, f"Another comparison runs in {cache}: wait for it, or stop it."):
-            ours = Checkout("this tree", ROOT, Path(sys.executable), {})
-            with checkout(ROOT, options.revision, cache) as other:
-                if options.bring:
-                    bring(ours, other, options.names)
-                for tree in (ours, other):
-                    tree.run(["-c", WARM_UP], BENCHMARK_S)
-                report(measure(ours, other, options.names, options.rounds), ["--json"] if options.json else [])
-    except (VersusError, OSError, ValueError) as error:
+        with both_trees(options.revision) as (ours, other):
+            if options.bring:
+                bring(ours, other, options.names)
+            report(measure(ours, other, options.names, options.rounds), ["--json"] if options.json else [])
+    except (VersusError, StateError, OSError, ValueError) as error:
         sys.exit(str(error))
 
 
