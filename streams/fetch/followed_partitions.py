@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
@@ -135,15 +136,18 @@ class FollowedPartitions:
 
     async def _take_positions(self, requested: Sequence[TopicPartition]) -> None:
         """Move the places over control records, aborted records and compacted records, which have offsets, too."""
-        for tp in requested:
-            try:
-                async with asyncio.timeout(POSITION_S):
-                    position = await self._consumer.position(tp)
-            except TimeoutError:  # it is being looked up, and Kafka does not answer
-                continue
-            if position < self.places[tp]:
-                self._rewind(tp, position)
-            self.places[tp] = position
+        tps = iter(requested)
+        while True:
+            with suppress(TimeoutError):  # a position is being looked up, and Kafka does not answer: it is left out
+                async with asyncio.timeout(POSITION_S):  # one for all of them, since nearly all are known
+                    for tp in tps:
+                        self._take_position(tp, await self._consumer.position(tp))
+                return
+
+    def _take_position(self, tp: TopicPartition, position: int) -> None:
+        if position < self.places[tp]:
+            self._rewind(tp, position)
+        self.places[tp] = position
 
     def _rewind(self, tp: TopicPartition, place: int) -> None:
         """Go on from an earlier place: aiokafka goes to the beginning of a log that ends before its position."""

@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 
 QUIET_S = 1.0
 AWAITED_S = 0.1
-"""Seconds between two polls while no reader waits, and while one does; workers commit once a second."""
+"""Seconds between two polls while no reader waits for long, and while one does; workers commit once a second.
+
+A reader waits for long after the second time. Most lists come earlier, and a busy gateway would poll all the time.
+"""
 LOOK_S = 5.0
 
 
@@ -71,8 +74,10 @@ class CommitProgress:
 
     async def _look(self) -> None:
         """Poll until Kafka fails."""
+        clock = asyncio.get_running_loop().time
         async with lag_of(self._settings) as lag:
             while True:
+                polled_at = clock()
                 async with asyncio.timeout(LOOK_S):
                     self._take_topic(await lag.plays_id())
                     spans = await lag.spans()
@@ -82,7 +87,9 @@ class CommitProgress:
                 if settled:
                     self._settled |= settled
                     self._waiters.wake_all()
-                await asyncio.sleep(AWAITED_S if self._waiters.any else QUIET_S)
+                await asyncio.sleep(AWAITED_S)
+                while clock() - polled_at < QUIET_S and not self._waiters.any_for(AWAITED_S):  # noqa: ASYNC110  time alone decides
+                    await asyncio.sleep(AWAITED_S)
 
     def _take_topic(self, topic_id: str | None) -> None:
         """Store the id of the topic of plays; offsets of another topic say nothing about this one."""

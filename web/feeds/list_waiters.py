@@ -21,7 +21,8 @@ class ListWaiters:
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._n_waiting = 0
+        self._began_at: dict[asyncio.Event, float] = {}
+        """When each waiter began, the earliest first."""
         self.closed = False
 
     def wake(self, user_ids: Iterable[str]) -> None:
@@ -47,6 +48,11 @@ class ListWaiters:
         """Return whether any request waits."""
         return bool(self._waiting)
 
+    def any_for(self, seconds: float) -> bool:
+        """Return whether any request has waited for so long."""
+        first = next(iter(self._began_at.values()), None)
+        return first is not None and asyncio.get_running_loop().time() - first >= seconds
+
     async def until(self, came: asyncio.Event, is_so: Callable[[], bool], wait_s: float) -> bool:
         """Check a condition whenever `came` is set, until it holds, the time is up or the gateway ends.
 
@@ -70,16 +76,16 @@ class ListWaiters:
         Raises:
             TooManyWaitError: `WAITING_MAX` requests wait already.
         """
-        if self._n_waiting >= WAITING_MAX:
+        if len(self._began_at) >= WAITING_MAX:
             message = f"{WAITING_MAX:,} requests wait for lists already."
             raise TooManyWaitError(message)
         event = asyncio.Event()
         self._waiting.setdefault(user_id, set()).add(event)
-        self._n_waiting += 1
+        self._began_at[event] = asyncio.get_running_loop().time()
         try:
             yield event
         finally:
-            self._n_waiting -= 1
+            del self._began_at[event]
             events = self._waiting[user_id]
             events.discard(event)
             if not events:

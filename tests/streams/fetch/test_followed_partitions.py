@@ -1,5 +1,6 @@
 """Followed partitions, with a consumer that fails as aiokafka's does."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,11 +8,12 @@ from aiokafka.errors import ConsumerStoppedError, TopicAuthorizationFailedError,
 from aiokafka.structs import TopicPartition
 
 from streams.connection.rights import MissingRightError
-from streams.fetch.followed_partitions import RETRY_S, FollowedPartitions
+from streams.fetch.followed_partitions import POSITION_S, RETRY_S, FollowedPartitions
 from streams.fetch.unreadable_batch import UnreadableBatch, is_unreadable
 from streams.fetch.unreadable_places import UnreadablePlaces
 from tests.support.clock import StepClock
 from tests.support.deliveries import Delivered
+from tests.support.virtual_time import now_s
 
 A, B, C = (TopicPartition("lists", number) for number in range(3))
 
@@ -227,3 +229,29 @@ async def test_a_partition_that_lost_everything_has_its_place_at_the_beginning()
     assert [] == await rounds(followed, 1)
 
     assert {A: 0} == followed.places
+
+
+class LookingUp(Consumer):
+    """Does not know the positions of some partitions, and Kafka does not tell them."""
+
+    unknown = frozenset({A, C})
+
+    async def position(self, tp: TopicPartition) -> int:
+        """Return the position, or wait for it."""
+        if tp in self.unknown:
+            await asyncio.Event().wait()
+        return self.positions[tp]
+
+
+@pytest.mark.virtual_time
+async def test_a_position_that_is_not_known_keeps_its_place() -> None:
+    """The fetch waits a bounded time for each, and takes the positions of the others."""
+    consumer = LookingUp({A: [], B: log(3), C: []})
+    followed = FollowedPartitions(consumer, dict.fromkeys((A, B, C), 0))
+    fetched = [tp async for tp, _ in followed.fetch(1)]
+    consumer.positions[B] = 3
+    fetched += [tp async for tp, _ in followed.fetch(1)]
+
+    assert [B] == fetched
+    assert {A: 0, B: 3, C: 0} == followed.places
+    assert 4 * POSITION_S == now_s()

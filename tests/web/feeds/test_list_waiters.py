@@ -69,6 +69,22 @@ async def test_who_has_gone_is_not_remembered() -> None:
     waiters.wake(["ann"])
 
 
+@pytest.mark.virtual_time
+async def test_the_longest_wait_is_known() -> None:
+    """It is that of the earliest waiter which still waits."""
+    waiters = ListWaiters()
+    assert not waiters.any_for(0)
+    with waiters.wait_for("zoe"):
+        await asyncio.sleep(0.5)
+        with waiters.wait_for("ann"):
+            assert waiters.any_for(0.5)
+            assert not waiters.any_for(0.6)
+    with waiters.wait_for("ben"):
+        assert not waiters.any_for(0.5)
+        await asyncio.sleep(0.5)
+        assert waiters.any_for(0.5)
+
+
 async def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one listener or of many; a waiter that leaves makes room."""
     monkeypatch.setattr("web.feeds.list_waiters.WAITING_MAX", 2)
