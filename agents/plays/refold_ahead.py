@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -46,6 +47,21 @@ class Folded(NamedTuple):
         return self.context.states[self.partition]
 
 
+class Committed(NamedTuple):
+    """A group that was committed."""
+
+    state: PartitionState
+    before: Place
+    after: Place
+    """The places of the state."""
+    keys: AbstractSet[bytes]
+
+    def leaves(self, folded: Folded) -> bool:
+        """Tell whether no record of a folded group has changed since it was read, as this one has other users."""
+        places = (self.before, self.after) == (folded.place, folded.state.place)
+        return self.state is folded.state and places and self.keys.isdisjoint(folded.values)
+
+
 class RefoldAhead:
     """Folds groups of users without a turn, and commits them in a turn.
 
@@ -66,6 +82,7 @@ class RefoldAhead:
         """Fold in the thread of groups. The store closes a partition in that thread, so never beside a group in it."""
         self._store, self._serving, self._committer = store, serving, committer
         self._work, self._thread, self._clock = work, thread, clock
+        self._latest: Committed | None = None
 
     async def fold(
         self, partition: int, keys: Sequence[bytes], wanted: Wanted, *, publish_all: bool = True
@@ -107,26 +124,33 @@ class RefoldAhead:
             began = self._clock()
             if not self._is_current(folded.partition, folded.context):
                 return None
-            changes = _unchanged(folded)
+            changes = self._unchanged(folded)
             if changes.changelog or changes.lists:
-                generation = folded.context.generation
-                folded.state.folds_under(generation.key if generation else 0)
-                await self._committer.commit({folded.partition: changes}, lists_first=True)
+                await self._write(folded, changes)
             return GroupTiming(folded.work_s, self._clock() - began)
+
+    async def _write(self, folded: Folded, changes: Changes) -> None:
+        """Make the changes of a group durable, and remember it if no foreign record was read back with it."""
+        state, generation = folded.state, folded.context.generation
+        state.folds_under(generation.key if generation else 0)
+        before = state.place
+        await self._committer.commit({folded.partition: changes}, lists_first=True)
+        is_alone = state.place.changelog_offset - before.changelog_offset == len(changes.changelog)
+        self._latest = Committed(state, before, state.place, folded.values.keys()) if is_alone else None
+
+    def _unchanged(self, folded: Folded) -> Changes:
+        """Return the changes of the users whose record is still the one that they were folded from.
+
+        If the place of the state has not moved, no commit was in between, and nothing is compared. The same holds
+        if only the latest group was committed in between, of other users.
+        """
+        if folded.state.place == folded.place or (self._latest is not None and self._latest.leaves(folded)):
+            return folded.changes
+        keys = list(folded.values)
+        present = zip(keys, folded.state.read(keys), strict=True)
+        return without(folded.changes, {key for key, value in present if value != folded.values[key]})
 
     def _is_current(self, partition: int, context: GroupContext) -> bool:
         """Tell whether a partition is still ours, and the generation in service at the same revision."""
         is_ours = self._store.partitions.get(partition) is context.states.get(partition)
         return is_ours and self._serving.current is context.generation
-
-
-def _unchanged(folded: Folded) -> Changes:
-    """Return the changes of the users whose record is still the one that they were folded from.
-
-    A state whose place has not moved has had no commit since.
-    """
-    if folded.state.place == folded.place:
-        return folded.changes
-    keys = list(folded.values)
-    present = zip(keys, folded.state.read(keys), strict=True)
-    return without(folded.changes, {key for key, value in present if value != folded.values[key]})

@@ -56,7 +56,7 @@ class Scene:
         self.store = SimpleNamespace(partitions={0: self.state}, lock=asyncio.Lock())
         self.serving = Serving(FolderStore(folder))
         self.thread = ThreadPoolExecutor(1)
-        committer = Committer(outbox, self.store.partitions, SETTINGS)
+        self.committer = committer = Committer(outbox, self.store.partitions, SETTINGS)
         store = cast(UserStore, self.store)
         self.work = make_group_work(SETTINGS, Ranker(SETTINGS.ranking), TrainedPopularity(), [])
         self.clock, self.guard = StepClock(STEP_S), OpenGuard()

@@ -2,14 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agents.plays.changes import Changes
 from agents.plays.refold_ahead import Folded, GroupTiming
 from state.generations.generation import Generation
+from state.users.changelog import Place
 from state.users.record import UserRecord
 from tests.agents.plays.pipeline_scene import NAMES, SETTINGS, Message, Scene
 from tests.support.generations import SECOND_ID, make_generation
@@ -167,3 +169,65 @@ async def test_only_wanted_users_are_folded(scene: Scene) -> None:
 
     assert {} == folded.values
     assert n_records == len(scene.outbox.logs[NAMES.users_changelog, 0])
+
+
+async def test_groups_of_other_users_are_not_compared(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one before was committed while this one was folded, and nothing else was."""
+    ann, ben = await fold(scene, b"ann"), await fold(scene, b"ben")
+    n_lists = len(listed(scene))
+    monkeypatch.setattr(scene.state, "read", lambda _keys: pytest.fail("A record is compared."))
+
+    await scene.pipeline.ahead.commit(ann)
+    await scene.pipeline.ahead.commit(ben)
+
+    assert [b"ann", b"ben"] == listed(scene)[n_lists:]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_play_beside_a_group_of_other_users_counts(scene: Scene, tmp_path: Path, when: str) -> None:
+    """The place of the state tells that there was more than that group."""
+    scene.serving.take(second(tmp_path))
+    ann, ben = await fold(scene, b"ann"), await fold(scene, b"ben")
+    if when == "before":
+        await play(scene, 2, "ben")
+    await scene.pipeline.ahead.commit(ann)
+    if when == "after":
+        await play(scene, 2, "ben")
+
+    await scene.pipeline.ahead.commit(ben)
+
+    assert 2 == record_of(scene, b"ben").plays
+
+
+async def test_a_group_of_the_same_user_is_compared(scene: Scene, tmp_path: Path) -> None:
+    """Its copy of the record is the one from before the other group."""
+    scene.serving.take(second(tmp_path))
+    one, other = await fold(scene, b"ann"), await fold(scene, b"ann")
+    n_lists = len(listed(scene))
+
+    await scene.pipeline.ahead.commit(one)
+    await scene.pipeline.ahead.commit(other)
+
+    assert [b"ann"] == listed(scene)[n_lists:]
+
+
+async def test_a_foreign_record_beside_a_group_of_other_users_counts(scene: Scene, tmp_path: Path) -> None:
+    """A late worker wrote it; the commit read it back, and the group that was folded before is compared."""
+    scene.serving.take(second(tmp_path))
+    ann, ben = await fold(scene, b"ann"), await fold(scene, b"ben")
+
+    async def catch_up(changes: Mapping[int, Changes], *, lists_first: bool) -> set[int]:
+        assert lists_first
+        foreign = record_of(scene, b"ben")
+        foreign.applied_offset, foreign.plays = 100, 7
+        place = scene.state.place
+        written = [*changes[0].changelog, (b"ben", foreign.encode())]
+        scene.state.commit(written, Place(place.changelog_offset + len(written), 100))
+        return {0}
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(scene.committer, "commit", catch_up)
+        await scene.pipeline.ahead.commit(ann)
+    await scene.pipeline.ahead.commit(ben)
+
+    assert 7 == record_of(scene, b"ben").plays
