@@ -1,20 +1,25 @@
 """The store of a worker's partitions, beside Faust."""
 
+import asyncio
 import logging
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import rocksdict
 
 from state.users.changelog import Place
 from state.users.partition import PartitionState
 from state.users.store import STATE_S_MAX, UserStore, add_user_table
 from streams.consumer.faust_app import create_app
 from tests.support.settings import settings_with
+from tests.support.wait import wait_idle
 
 PROJECT = Path(__file__).parents[3]
 DYING = """
@@ -83,3 +88,29 @@ async def test_a_removal_that_dies_half_way_leaves_no_half_of_a_state(tmp_path: 
     assert (-1) == state.place.changelog_offset
     assert ["2"] == [path.name for path in store.folder.iterdir()]
     await store.on_stop()
+
+
+async def test_a_partition_is_closed_behind_the_work_that_reads_it(tmp_path: Path) -> None:
+    """A read that is under way in the closing thread ends first, and no later one gets the partition."""
+    settings = settings_with(data_dir=str(tmp_path))
+    store: UserStore = add_user_table(create_app(settings), settings)
+    state, goes_on = store.partition(2), threading.Event()
+
+    def read() -> list[bytes | None]:
+        assert goes_on.wait(10)
+        return state.read([b"ann"])
+
+    state.commit([(b"ann", b"x" * 80)], Place(7, 3))
+    with ThreadPoolExecutor(1) as thread:
+        store.thread = thread
+        reading = thread.submit(read)
+        stopping = asyncio.create_task(store.on_stop())
+        await wait_idle()
+        gone = dict(store.partitions)
+        goes_on.set()
+        await stopping
+
+    assert {} == gone
+    assert [b"x" * 80] == reading.result()
+    with pytest.raises(rocksdict.DbClosedError):
+        state.read([b"ann"])
