@@ -1,8 +1,8 @@
 """Reads JSON lines, one object a line, as tables of texts with the names of our fields."""
 
 import io
-import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def read_json_lines(path: Path, columns: FileColumns) -> Iterator[pa.Table]:
                     faults[row] = Fault(reason, line)
                     rows.append(_marks_of(line, columns))
             n_read += len(lines)
+            _add_other_marks(rows, lines, columns)
             yield with_faults(_table(columns, rows), faults)
         text.check(n_read)
 
@@ -55,19 +56,23 @@ def _reader(columns: FileColumns) -> Callable[[bytes], dict[str, Any]]:
     kinds |= dict.fromkeys(columns.hints, Any)
     fields = [(name, kinds[name]) if name in columns.options else (name, kinds[name], None) for name in names]
     decode = msgspec.json.Decoder(msgspec.defstruct("Row", fields, rename=names, gc=False)).decode
-    in_other_case = {
-        field: re.compile(rb'"(?!%s")(?i:%s)"\s*:' % ((re.escape(names[field].encode()),) * 2))
-        for field in columns.flags
-    }
+    return lambda line: msgspec.structs.asdict(decode(line))
 
-    def read(line: bytes) -> dict[str, Any]:
-        row = msgspec.structs.asdict(decode(line))
-        for field, mark in in_other_case.items():
-            if row[field] is None and mark.search(line):  # a mark that is overlooked would be learnt from
-                row[field] = _mark_of(_decode_object(line), names[field])
-        return row
 
-    return read
+def _add_other_marks(rows: list[dict[str, Any]], lines: list[bytes], columns: FileColumns) -> None:
+    """Add the marks whose names are in other letter case to rows: an overlooked private play would be learnt.
+
+    Lines are looked at one by one only if one of them has such a name.
+    """
+    text = b"".join(lines)
+    for field in columns.flags:
+        name = getattr(columns, field)
+        mark = b'"%b"' % name.encode()
+        if text.count(mark) == text.lower().count(mark.lower()):
+            continue
+        for row, line in zip(rows, lines, strict=True):
+            with suppress(ValueError, RecursionError):  # a line that cannot be read has its marks already
+                row[field] = _mark_of(_decode_object(line), name)
 
 
 def _marks_of(line: bytes, columns: FileColumns) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_the_mark_of_a_private_play_is_read_in_any_letter_case(tmp_path: Path, h
 def test_the_mark_of_a_line_is_read_in_any_letter_case(tmp_path: Path, name: str, item_id: Any) -> None:
     """The content of such a line is not reported, either."""
     path, contents = tmp_path / "plays.jsonl", list[Any]()
-    rows = [{"user_id": "ann", "item_id": item_id, "played_at": AT, name: True}]
+    rows = [{"user_id": "ann", "item_id": item_id, "played_at": AT, "private": None, name: True}]
     rows += [{"user_id": "ann", "item_id": "y", "played_at": AT, "meta": {name: True}}]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
