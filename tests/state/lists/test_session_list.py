@@ -1,10 +1,22 @@
 """A list for some items, of nobody."""
 
+from collections import Counter
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
-from state.generations.generation import Generation, open_generation
+from model.arrays import Floats, Rows
+from model.best_of import Addition, best_of_plain
+from model.blend import popular_parts, preferences
+from model.equations import equations_of
+from model.objective import Objective
+from model.ragged import RaggedRows, WeightedRows
+from model.ranking import top_n_plain
+from model.score_variance import variance_left
+from model.solver import solve_rows
+from state.generations.generation import Generation, open_generation, write_generation
 from state.generations.revision import write_revision
 from state.keys import item_key
 from state.lists.build import exact_builder, kinds_of
@@ -13,11 +25,13 @@ from state.lists.session_list import (
     SessionList,
     rank_candidates,
     session_list,
+    session_lists,
 )
 from state.users.record import HistoryEntry, UserRecord
 from state.users.record_batch import unpack
-from streams.settings import override
-from tests.support.generations import FIRST_ID, build_lists, make_generation
+from streams.settings import Settings, override
+from tests.support.generations import FIRST_ID, SECOND_ID, build_lists, make_generation, manifest_of, numbered
+from tests.support.hostile import hostile_vectors
 from tests.support.settings import settings_with
 
 SETTINGS = settings_with(factors=8, list_n=6)
@@ -130,3 +144,54 @@ def test_candidates_for_nothing_known_stand_by_their_plays(generation: Generatio
 
     assert "popular" == ranked.kind
     assert ["i7", "i21", "i3"] == ranked.items
+
+
+@pytest.mark.parametrize("kind", ["alike", "near", "sparse", "whole", "same"])
+def test_lists_made_together_are_exact_to_the_last_item(tmp_path: Path, kind: str) -> None:
+    """Blended and personal ones, of a catalog of several blocks: rows and scores are those of sorting all items."""
+    settings, n, weights = settings_with(list_n=30, blend_items_max=3), 12_000, 9.0 / (1 + np.arange(12_000))
+    drawn = hostile_vectors(kind, n, 16, np.random.default_rng(0)) * np.float32(0.2)
+    generation = publish_items(tmp_path, drawn, weights.astype(np.float32))
+    rng = np.random.default_rng(1)
+    sessions = [[f"i{row}" for row in rng.integers(0, n, size)] for size in (1, 2, 3, 4, 9, 1, 30)]
+
+    lists = session_lists(exact_builder(settings), ListContext(generation, 0), sessions)
+
+    expected = plain_lists(generation, sessions, settings)
+    assert ["blended", "blended", "blended", "personal", "personal", "blended", "personal"] == [
+        made.kind for made in lists
+    ]
+    assert [generation.item_ids[rows].tolist() for rows, _ in expected] == [made.items for made in lists]
+    assert [scores.tolist() for _, scores in expected] == [made.scores for made in lists]
+
+
+def publish_items(folder: Path, item_factors: Floats, popularity: Floats) -> Generation:
+    """Return a generation of items `i0`, `i1`, ... with such factors, of listeners with four plays each."""
+    objective = Objective(factors=item_factors.shape[1])
+    manifest = msgspec.structs.replace(manifest_of(SECOND_ID, objective, len(item_factors)), n_users=10, n_plays=40)
+    items = numbered(item_factors, objective)._replace(popularity=popularity)
+    write_generation(folder / SECOND_ID, manifest, items)
+    return open_generation(folder / SECOND_ID)
+
+
+def plain_lists(generation: Generation, sessions: list[list[str]], settings: Settings) -> list[tuple[Rows, Floats]]:
+    """Return rows and scores of every session's list, by sorting the scores of all items."""
+    objective, fixed, n = generation.manifest.objective, generation.fixed_items, settings.lists.n
+    lists = []
+    for session in sessions:
+        counts = Counter(session)
+        rows = generation.rows_of(np.array([item_key(item) for item in counts], np.uint64))
+        played = WeightedRows(np.array([0, len(rows)]), rows, np.fromiter(counts.values(), np.float32))
+        equations = equations_of(played, objective)
+        vector = solve_rows(equations, fixed, np.zeros((1, objective.factors), np.float32))
+        known = RaggedRows(np.array([0, len(rows)]), rows)
+        best = top_n_plain(vector, fixed.factors, known, n)
+        if len(rows) <= settings.popularity.blend_items_max:
+            left = variance_left(equations, fixed, float(objective.row_regularization(1)))
+            strengths = popular_parts(best[1][:, 0], left, settings.popularity.blend)
+            every = np.setdiff1d(np.arange(len(fixed.factors), dtype=np.int32), rows)
+            preference = preferences(generation.popularity, generation.manifest.plays_per_listener)
+            choice = RaggedRows(np.array([0, len(every)]), every)
+            best = best_of_plain(vector, fixed.factors, choice, n, Addition(strengths, preference))
+        lists.append((best[0][0], best[1][0]))
+    return lists
