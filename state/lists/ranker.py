@@ -21,16 +21,18 @@ from streams.settings.lists import RankingSettings
 log = logging.getLogger(__name__)
 
 Ranking = Literal["exact", "annoy"]
-AUTO_ITEMS_MIN = 600_000
-AUTO_ITEMS_PER_USER = 300_000
+AUTO_ITEMS_MIN = 4_000_000
+AUTO_ITEMS_PER_USER = 2_000_000
 """`auto` takes the index in a catalog of at least so many items, and of so many items per user of a batch. Exact
-ranking reads the item vectors once per batch, while the index is searched once per user. Milliseconds per user,
-64 factors, items with norms as trainings give them, exact by the size of the batch, and from the index:
+ranking reads the bytes of the items once per batch, while the index is searched once per user: in 5 ms at 1,000,000
+items. Milliseconds per user of exact ranking, 64 factors, by the size of the batch, for items with norms as trainings
+give them, and for items of equal norms, none of which a bound of norms excludes:
 
-                 exact, 1 user   2 users   4 users   8 users   32 users   index
-250,000 items              3.2       4.0       2.3       1.4        0.5     3.9
-500,000 items              4.4       7.1       3.8       1.9        0.9     5.0
-1,000,000 items            7.2       9.7       4.6       3.1        1.3     5.0
+                 1 user   2 users   4 users   8 users   32 users
+500,000 items      0.22      0.17      0.08      0.08       0.08
+1,000,000 items    0.38      0.30      0.16      0.15       0.13
+2,000,000 items    0.95      0.65      0.32      0.29       0.22
+the same, equal    5.72      3.45      1.53      1.21       0.94
 """
 LISTED_SHARE_MIN = 0.5
 """With a smaller share of available items, searching the index takes longer than ranking exactly."""
